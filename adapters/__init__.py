@@ -1,0 +1,1 @@
+"""The outside translated: stores, speech, drafting, Stripe, documents, jobs."""

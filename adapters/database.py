@@ -1,0 +1,83 @@
+"""Connections to PostgreSQL: bounded waits, and one error for "it is away"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import Connection, Cursor
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from domain.errors import UnavailableError
+
+CONNECT_SECONDS = 3
+WAIT_FOR_CONNECTION_SECONDS = 2.0
+STATEMENT_SECONDS = 30
+LOCK_SECONDS = 10
+
+# What psycopg raises when the server is away or going: the caller may try again later.
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed)
+
+
+def connect(url: str, *, statement_seconds: int = STATEMENT_SECONDS, name: str = "storyledger") -> Connection[TupleRow]:
+    """A connection of one's own in autocommit mode, for work that would hold a pooled one too long."""
+    return psycopg.connect(url, autocommit=True, **_settings(statement_seconds, name))
+
+
+def _settings(statement_seconds: int, name: str) -> dict[str, Any]:
+    return {
+        "connect_timeout": CONNECT_SECONDS,
+        "application_name": name,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 5000,
+        "options": f"-c timezone=UTC -c statement_timeout={statement_seconds}s -c lock_timeout={LOCK_SECONDS}s",
+    }
+
+
+class Database:
+    """A pool of connections in autocommit mode; open it with `with`, or `open()` and `close()`."""
+
+    def __init__(self, url: str, *, size: int = 16, name: str = "storyledger") -> None:
+        self.url = url
+        self._pool: ConnectionPool[Connection[TupleRow]] = ConnectionPool(
+            url,
+            min_size=min(2, size),
+            max_size=size,
+            open=False,
+            timeout=WAIT_FOR_CONNECTION_SECONDS,
+            name=name,
+            kwargs={"autocommit": True, **_settings(STATEMENT_SECONDS, name)},
+        )
+
+    def open(self) -> None:
+        self._pool.open()
+
+    def close(self) -> None:
+        self._pool.close(timeout=2)
+
+    def __enter__(self) -> Database:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection[TupleRow]]:
+        """A pooled connection; UnavailableError when the database is away."""
+        try:
+            with self._pool.connection() as connection:
+                yield connection
+        except AWAY as error:
+            raise UnavailableError("The database is not available.") from error
+
+    @contextmanager
+    def transaction(self) -> Iterator[Cursor[TupleRow]]:
+        """A cursor in a transaction of its own, committed when the block ends well."""
+        with self.connection() as connection, connection.transaction(), connection.cursor() as cursor:
+            yield cursor

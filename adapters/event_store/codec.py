@@ -1,0 +1,113 @@
+"""Events as plain readable JSON, their personal texts sealed leaf by leaf."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from eventsourcing.utils import resolve_topic
+from pydantic import TypeAdapter
+from pydantic_core import from_json, to_json
+
+from domain.events import TicketEvent
+from domain.values import PERSONAL
+
+# What the store keeps in columns of its own, or knows from the topic.
+_BESIDE = {"originator_id", "originator_version", "timestamp", "originator_topic"}
+
+# Turns the text at a field's path ("contact.value", "breakdown.0") into what is kept of it, or back.
+Leaf = Callable[[str, str], str]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shape:
+    event: type[TicketEvent]
+    adapter: TypeAdapter[Any]
+    personal: tuple[tuple[str, ...], ...]
+    originator_topic: str | None
+
+
+def _personal_paths(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The paths of all `Personal` texts in a type; `*` stands for each element of a tuple."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        if PERSONAL in annotation.__metadata__:
+            yield path
+    elif origin is tuple:
+        yield from _personal_paths(get_args(annotation)[0], (*path, "*"))
+    elif origin in (Union, types.UnionType):
+        for choice in get_args(annotation):
+            yield from _personal_paths(choice, path)
+    elif dataclasses.is_dataclass(annotation):
+        hints = get_type_hints(annotation, include_extras=True)
+        for field in dataclasses.fields(annotation):
+            yield from _personal_paths(hints[field.name], (*path, field.name))
+
+
+@cache
+def _shape(event: type[TicketEvent]) -> _Shape:
+    fields = {field.name for field in dataclasses.fields(event)}
+    created = "originator_topic" in fields
+    return _Shape(
+        event=event,
+        adapter=TypeAdapter(event),
+        personal=tuple(_personal_paths(event)),
+        originator_topic=("donation" if "donation_id" in fields else "recording_ticket") if created else None,
+    )
+
+
+def encode(event: TicketEvent, seal: Leaf | None = None) -> bytes:
+    """The event as JSON bytes, fields with their default value left out.
+
+    `seal` is given each personal text with its path; None keeps what stands there, which is right only for an event
+    that was decoded without keys.
+    """
+    shape = _shape(type(event))
+    data = shape.adapter.dump_python(event, mode="json", exclude=_BESIDE, exclude_defaults=True)
+    if seal is not None:
+        for path in shape.personal:
+            _replace(data, path, "", seal)
+    return to_json(data)
+
+
+def decode(
+    topic: str, state: bytes, stream: UUID, version: int, recorded_at: datetime, unseal: Leaf | None = None
+) -> TicketEvent:
+    """The event that `encode` wrote; without `unseal` its personal texts stay sealed."""
+    shape = _shape(resolve_topic(topic))
+    data = from_json(state)
+    if unseal is not None:
+        for path in shape.personal:
+            _replace(data, path, "", unseal)
+    data["originator_id"] = stream
+    data["originator_version"] = version
+    data["timestamp"] = recorded_at
+    if shape.originator_topic is not None:
+        data["originator_topic"] = shape.originator_topic
+    event: TicketEvent = shape.adapter.validate_python(data)
+    return event
+
+
+def personal_paths(event: type[TicketEvent]) -> tuple[tuple[str, ...], ...]:
+    """Where an event of this class holds personal texts."""
+    return _shape(event).personal
+
+
+def _replace(data: Any, path: tuple[str, ...], name: str, leaf: Leaf) -> None:
+    """Put `leaf`'s answer in the place of every text that the path leads to."""
+    head, *rest = path
+    places: list[Any] = list(range(len(data))) if head == "*" else [head] if head in data else []
+    for place in places:
+        value = data[place]
+        here = f"{name}.{place}" if name else str(place)
+        if value is None:
+            continue
+        if rest:
+            _replace(value, tuple(rest), here, leaf)
+        else:
+            data[place] = leaf(here, value)

@@ -1,0 +1,240 @@
+"""The library's Application over our log: `RecordingTicket` and `Donation` are loaded and saved here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.domain import BaseAggregate, DomainEventProtocol
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    EventStore,
+    IntegrityError,
+    JSONTranscoder,
+    Mapper,
+    Notification,
+    StoredEvent,
+    Subscription,
+)
+from eventsourcing.utils import Environment, EnvType
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from adapters.event_store import codec
+from adapters.event_store.log import Entry, EventLog, StoredEntry
+from adapters.sealing import Place, Seals
+from domain.donation import Donation, donation_stream
+from domain.errors import NotFoundError, RefusedError, StaleVersionError
+from domain.events import TicketEvent, TicketOpened
+from domain.ticket import RecordingTicket, work_asked_for
+from domain.values import Step
+
+T = TypeVar("T")
+A = TypeVar("A", bound=BaseAggregate[UUID])
+
+# How often a decision is taken anew because somebody else was quicker, before we give up on it.
+MOST_DECISIONS = 10
+
+# What stands for a personal text whose key was destroyed.
+ERASED = "[erased]"
+
+
+class SealingMapper(Mapper[UUID]):
+    """Between events and stored events: JSON, with personal texts sealed on the way in and opened on the way out."""
+
+    def __init__(self, seals: Seals) -> None:
+        super().__init__(JSONTranscoder())
+        self._seals = seals
+
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> Entry:
+        assert isinstance(domain_event, TicketEvent)
+        event = domain_event
+
+        def seal(field: str, text: str) -> str:
+            place = Place(event.originator_id, event.originator_version, event.TOPIC, field)
+            return self._seals.seal(event.ticket, place, text, new_ticket=isinstance(event, TicketOpened))
+
+        return Entry(
+            originator_id=event.originator_id,
+            originator_version=event.originator_version,
+            topic=event.TOPIC,
+            state=codec.encode(event, seal),
+            ticket=event.ticket,
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> TicketEvent:
+        """The event, readable; where its key was destroyed, ERASED stands for each personal text."""
+        assert isinstance(stored_event, StoredEntry)
+        entry = stored_event
+
+        def unseal(field: str, envelope: str) -> str:
+            place = Place(entry.originator_id, entry.originator_version, entry.topic, field)
+            try:
+                return self._seals.open(entry.ticket, envelope, place)
+            except NotFoundError:
+                return ERASED
+
+        return entry.event(unseal)
+
+
+class LogRecorder(ApplicationRecorder):
+    """The library's recorder contract, kept by our log."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
+        """Record the events with the rows that `alongside` adds; IntegrityError if a version was taken."""
+        group = [event for event in stored_events if isinstance(event, Entry)]
+        positions = self._log.append(group, kwargs.get("alongside"))
+        if positions is None:
+            raise IntegrityError("a version was taken")
+        return positions
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        assert isinstance(originator_id, UUID)
+        events = self._log.stream(originator_id, after=gt or 0, until=lte)
+        ordered = events[::-1] if desc else events
+        return ordered if limit is None else ordered[:limit]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        after = 0 if start is None else start - 1 if inclusive_of_start else start
+        page = self._log.page(after, limit, stop)
+        return [entry for entry in page if not topics or entry.topic in topics]
+
+    def max_notification_id(self) -> int | None:
+        return self._log.head() or None
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[ApplicationRecorder]:
+        raise NotImplementedError("read models follow the log by position: see adapters.read_models")
+
+
+class TicketHistory(Application[UUID]):
+    """Loads and saves tickets and donations. No cache and no snapshots: every stream is short."""
+
+    name = "storyledger"
+
+    def __init__(self, log: EventLog, seals: Seals) -> None:
+        self._log = log
+        self._seals = seals
+        super().__init__()
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Nothing of this application is configured by the process environment."""
+        return Environment(name, dict(env or {}))
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        return SealingMapper(self._seals)
+
+    def construct_recorder(self) -> ApplicationRecorder:
+        return LogRecorder(self._log)
+
+    def construct_event_store(self) -> EventStore[UUID]:
+        return EventStore(self.mapper, self.recorder)
+
+
+# Puts work on the queue, in the transaction of the events that ask for it.
+Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID], None]
+
+
+class Streams:
+    """What tickets and donations share: load, decide, record, and decide anew when somebody else was quicker."""
+
+    def __init__(self, history: TicketHistory, enqueue: Enqueue, recorded: Callable[[int], None]) -> None:
+        self._history = history
+        self._enqueue = enqueue
+        self._recorded = recorded
+
+    def load(self, stream: UUID) -> Any:
+        try:
+            return self._history.repository.get(stream)
+        except AggregateNotFoundError:
+            raise NotFoundError("There is no such thing.") from None
+
+    def save(self, aggregate: BaseAggregate[UUID]) -> None:
+        """Record what happened and tell `recorded` the last position; IntegrityError if a version was taken."""
+        asked = [
+            (event.ticket, *work)
+            for event in aggregate.pending_events
+            if isinstance(event, TicketEvent) and (work := work_asked_for(event))
+        ]
+
+        def alongside(cursor: Cursor[TupleRow]) -> None:
+            for ticket, step, recording in asked:
+                self._enqueue(cursor, ticket, step, recording)
+
+        recordings = self._history.save(aggregate, **({"alongside": alongside} if asked else {}))
+        if recordings:
+            self._recorded(recordings[-1].notification.id)
+
+    def add(self, aggregate: BaseAggregate[UUID]) -> None:
+        """Record a new aggregate; one that is there already was added by the same request before a crash."""
+        try:
+            self.save(aggregate)
+        except IntegrityError:
+            aggregate.collect_events()
+
+    def change(self, stream: UUID, decide: Callable[[Any], T], if_match: int | None = None) -> T:
+        for _ in range(MOST_DECISIONS):
+            aggregate = self.load(stream)
+            if if_match is not None and aggregate.version != if_match:
+                raise StaleVersionError("The ticket has changed since you read it.")
+            decision = decide(aggregate)
+            try:
+                self.save(aggregate)
+            except IntegrityError:
+                continue
+            return decision
+        raise RefusedError("Too many changes at once: please try again.")
+
+
+class StoredTickets:
+    """The port `Tickets` over the history."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    def add(self, ticket: RecordingTicket) -> None:
+        self._streams.add(ticket)
+
+    def get(self, ticket_id: UUID) -> RecordingTicket:
+        ticket: RecordingTicket = self._streams.load(ticket_id)
+        return ticket
+
+    def change(self, ticket_id: UUID, decide: Callable[[RecordingTicket], T], if_match: int | None = None) -> T:
+        return self._streams.change(ticket_id, decide, if_match)
+
+
+class StoredDonations:
+    """The port `Donations` over the history."""
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+
+    def add(self, donation: Donation) -> None:
+        self._streams.add(donation)
+
+    def get(self, ticket_id: UUID, donation_id: UUID) -> Donation:
+        donation: Donation = self._streams.load(donation_stream(ticket_id, donation_id))
+        return donation
+
+    def change(self, ticket_id: UUID, donation_id: UUID, decide: Callable[[Donation], T]) -> T:
+        return self._streams.change(donation_stream(ticket_id, donation_id), decide)

@@ -1,0 +1,231 @@
+"""The events table: appended to in one round trip, read in pages of positions."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import Notification, StoredEvent
+from psycopg import Connection, Cursor
+from psycopg.rows import TupleRow
+
+from adapters.database import Database
+from adapters.event_store import codec
+from domain.errors import UnavailableError
+from domain.events import TicketEvent
+
+
+@dataclass(frozen=True)
+class Entry(StoredEvent):
+    """One event about to be stored: its bytes are final, personal texts already sealed."""
+
+    originator_id: UUID
+    ticket: UUID
+
+
+@dataclass(frozen=True)
+class StoredEntry(Notification):
+    """One event as it is stored; `id` is its position in the one order of all events."""
+
+    originator_id: UUID
+    ticket: UUID
+    recorded_at: datetime
+    hash: bytes
+
+    @property
+    def position(self) -> int:
+        return self.id
+
+    def event(self, unseal: codec.Leaf | None = None) -> TicketEvent:
+        """The event itself; without `unseal` its personal texts stay sealed."""
+        return codec.decode(
+            self.topic, self.state, self.originator_id, self.originator_version, self.recorded_at, unseal
+        )
+
+
+# Run on the same cursor, in the same transaction as the events that ask for it.
+Alongside = Callable[[Cursor[TupleRow]], None]
+
+_APPEND = "SELECT append_events(%b::integer[], %b::uuid[], %b::integer[], %b::text[], %b::uuid[], %b::bytea[])"
+_COLUMNS = "stream, version, topic, state, position, ticket, recorded_at, hash"
+
+
+def append(cursor: Cursor[TupleRow], groups: Sequence[Sequence[Entry]]) -> list[list[int] | None]:
+    """Record each group all or none, in the cursor's transaction; None for a group whose version was taken."""
+    entries = [(number, entry) for number, group in enumerate(groups) for entry in group]
+    cursor.execute(
+        _APPEND,
+        (
+            [number for number, _ in entries],
+            [entry.originator_id for _, entry in entries],
+            [entry.originator_version for _, entry in entries],
+            [entry.topic for _, entry in entries],
+            [entry.ticket for _, entry in entries],
+            [entry.state for _, entry in entries],
+        ),
+        prepare=True,
+    )
+    row = cursor.fetchone()
+    assert row is not None
+    positions: dict[int, list[int | None]] = {number: [] for number in range(len(groups))}
+    for (number, _), position in zip(entries, row[0] or [], strict=True):
+        positions[number].append(position)
+    return [None if None in found else [p for p in found if p is not None] for found in positions.values()]
+
+
+@dataclass
+class _Waiting:
+    group: Sequence[Entry]
+    turn: threading.Event = field(default_factory=threading.Event)
+    finished: bool = False
+    positions: list[int] | None = None
+    error: BaseException | None = None
+
+
+class EventLog:
+    """Appends groups of events and reads them back.
+
+    Groups that wait at the same time share a transaction: one caller leads, committing for all who came while the
+    commit before was under way. Appends take turns in the database anyway, so this costs nobody anything.
+    """
+
+    # More would only make the first of a batch wait for the whole of it.
+    MOST_EVENTS_TOGETHER = 512
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._queue: deque[_Waiting] = deque()
+        self._led = False
+
+    def append(self, group: Sequence[Entry], alongside: Alongside | None = None) -> list[int] | None:
+        """The positions of the group's events once they are durable; None if a version was taken.
+
+        With `alongside` the group has a transaction of its own, which fails as a whole when `alongside` does.
+        """
+        if alongside is None:
+            return self._append_together(group)
+        with self._database.transaction() as cursor:
+            [positions] = append(cursor, [group])
+            if positions is not None:
+                alongside(cursor)
+        return positions
+
+    def _append_together(self, group: Sequence[Entry]) -> list[int] | None:
+        waiting = _Waiting(group)
+        with self._lock:
+            self._queue.append(waiting)
+            leads, self._led = not self._led, True
+        if not leads:
+            waiting.turn.wait()
+        if not waiting.finished:
+            self._lead()
+        if waiting.error is not None:
+            raise waiting.error
+        return waiting.positions
+
+    def _lead(self) -> None:
+        """Commit what waits now, one's own group first, then hand the lead to the first who came meanwhile."""
+        with self._lock:
+            batch = self._take_batch()
+        try:
+            self._commit(batch)
+        finally:
+            with self._lock:
+                if self._queue:
+                    self._queue[0].turn.set()
+                else:
+                    self._led = False
+            for waiting in batch:
+                waiting.finished = True
+                waiting.turn.set()
+
+    def _take_batch(self) -> list[_Waiting]:
+        batch = [self._queue.popleft()]
+        size = len(batch[0].group)
+        while self._queue and size + len(self._queue[0].group) <= self.MOST_EVENTS_TOGETHER:
+            batch.append(self._queue.popleft())
+            size += len(batch[-1].group)
+        return batch
+
+    def _commit(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            results = self._append_all([waiting.group for waiting in batch])
+        except Exception as error:
+            if len(batch) == 1 or isinstance(error, UnavailableError):
+                for waiting in batch:
+                    waiting.error = error
+            else:  # One of them cannot be stored: the others must not suffer for it.
+                for waiting in batch:
+                    self._commit([waiting])
+            return
+        for waiting, positions in zip(batch, results, strict=True):
+            waiting.positions = positions
+
+    def _append_all(self, groups: Sequence[Sequence[Entry]]) -> list[list[int] | None]:
+        try:
+            return self._append_once(groups)
+        except UnavailableError:
+            # A connection that died since it was last used says nothing about the next one; and if it died just
+            # after the commit, the append knows its own rows again.
+            return self._append_once(groups)
+
+    def _append_once(self, groups: Sequence[Sequence[Entry]]) -> list[list[int] | None]:
+        with self._database.connection() as connection, connection.cursor() as cursor:
+            return append(cursor, groups)
+
+    # Reading.
+
+    def stream(self, stream: UUID, *, after: int = 0, until: int | None = None) -> list[StoredEntry]:
+        """The events of one stream in order of version."""
+        return self._select(
+            "stream = %s AND version > %s AND version <= %s ORDER BY version", (stream, after, until or 2**31 - 1)
+        )
+
+    def page(self, after: int, limit: int, until: int | None = None) -> list[StoredEntry]:
+        """Up to `limit` events after a position, in the order of all events."""
+        return self._select(
+            "position > %s AND position <= %s ORDER BY position LIMIT %s", (after, until or 2**63 - 1, limit)
+        )
+
+    def ticket_page(self, ticket: UUID, after: int, limit: int, until: int | None = None) -> list[StoredEntry]:
+        """Up to `limit` events of one ticket and its donations after a position."""
+        return self._select(
+            "ticket = %s AND position > %s AND position <= %s ORDER BY position LIMIT %s",
+            (ticket, after, until or 2**63 - 1, limit),
+        )
+
+    def ticket_events(self, ticket: UUID, until: int | None = None) -> Iterator[StoredEntry]:
+        """All events of one ticket and its donations, a page at a time."""
+        after = 0
+        while page := self.ticket_page(ticket, after, 1000, until):
+            yield from page
+            after = page[-1].position
+
+    def head(self) -> int:
+        """The last position; 0 while nothing has happened."""
+        with self._database.connection() as connection:
+            row = connection.execute("SELECT position FROM events ORDER BY position DESC LIMIT 1").fetchone()
+        return row[0] if row else 0
+
+    def position_at(self, moment: datetime) -> int:
+        """The last position recorded at or before a moment; 0 if there is none."""
+        with self._database.connection() as connection:
+            row = connection.execute("SELECT max(position) FROM events WHERE recorded_at <= %s", (moment,)).fetchone()
+        return (row[0] if row else None) or 0
+
+    def _select(self, where: str, params: tuple[Any, ...]) -> list[StoredEntry]:
+        with self._database.connection() as connection:
+            return select(connection, where, params)
+
+
+def select(connection: Connection[TupleRow], where: str, params: tuple[Any, ...]) -> list[StoredEntry]:
+    """The stored events that a condition of ours (never of a caller's) selects."""
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(f"SELECT {_COLUMNS} FROM events WHERE {where}".encode(), params, prepare=True)  # noqa: S608
+        return [StoredEntry(*row) for row in cursor]

@@ -1,0 +1,1 @@
+"""What is true about tickets: values, events, aggregates, and what may be asked of them."""

@@ -1,0 +1,273 @@
+"""The nouns everybody shares: frozen, with the unit in the field's name, checked for shape and never for policy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Annotated
+
+from domain.errors import AmountError
+
+# Stripe's currencies whose minor unit is not a hundredth (https://docs.stripe.com/currencies).
+ZERO_DECIMAL = frozenset(
+    ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"]
+)
+THREE_DECIMAL = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
+
+
+# What Stripe charges in (https://docs.stripe.com/currencies#presentment-currencies), beside the two above.
+_TWO_DECIMAL = """
+AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CNY COP CRC CVE
+CZK DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK JMD KES KGS KHR KYD
+KZT LAK LBP LKR LRD LSL MAD MDL MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP
+PKR PLN QAR RON RSD RUB SAR SBD SCR SEK SGD SHP SLE SOS SRD STD SZL THB TJS TOP TRY TTD TWD TZS UAH USD UYU UZS
+WST XCD XCG YER ZAR ZMW
+"""
+CURRENCIES = ZERO_DECIMAL | THREE_DECIMAL | frozenset(_TWO_DECIMAL.split())
+
+
+def decimals(currency: str) -> int:
+    """How many decimals the currency's major unit has: 2 unless Stripe lists it otherwise."""
+    if currency in ZERO_DECIMAL:
+        return 0
+    return 3 if currency in THREE_DECIMAL else 2
+
+
+class _PersonalMark:
+    """Marks a field that only the ticket's own key may open once it is stored."""
+
+    def __repr__(self) -> str:
+        return "PERSONAL"
+
+
+PERSONAL = _PersonalMark()
+
+# A text about a person: sealed with the ticket's key before it is stored, readable only where that key is.
+Personal = Annotated[str, PERSONAL]
+
+
+@dataclass(frozen=True)
+class Money:
+    """An amount in the currency's smallest unit."""
+
+    minor: int
+    currency: str
+
+    @property
+    def major(self) -> Decimal:
+        """The amount in the currency's major unit, with exactly that currency's decimals."""
+        return Decimal(self.minor).scaleb(-decimals(self.currency))
+
+    @classmethod
+    def of(cls, major: Decimal | str | int, currency: str) -> Money:
+        """The money that `major` units are; AmountError if it has more decimals than the currency."""
+        try:
+            scaled = Decimal(major).scaleb(decimals(currency))
+        except InvalidOperation:
+            raise AmountError("not a number") from None
+        if not scaled.is_finite() or abs(scaled) >= 10**15:
+            raise AmountError("out of range")
+        if scaled != scaled.to_integral_value():
+            raise AmountError(f"more decimals than {currency} has ({decimals(currency)})")
+        return cls(int(scaled), currency)
+
+
+class ContactType(StrEnum):
+    EMAIL = "EMAIL"
+    PHONE = "PHONE"
+    SOCIAL = "SOCIAL"
+
+
+@dataclass(frozen=True)
+class Contact:
+    """How a person is reached: `value` is normalised, so that equal contacts compare equal."""
+
+    type: ContactType
+    value: Personal
+
+
+class Role(StrEnum):
+    """Who acts, in the events and in the access rules."""
+
+    VISITOR = "visitor"
+    HOLDER = "holder"
+    CLIENT = "client"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+    STRIPE = "stripe"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who did it: a role, and the key's id where the role has many."""
+
+    role: Role
+    id: str | None = None
+
+    def __str__(self) -> str:
+        return self.role.value if self.id is None else f"{self.role.value}:{self.id}"
+
+
+SYSTEM = Actor(Role.SYSTEM)
+
+
+class Kind(StrEnum):
+    """What a ticket is for; each has a policy in `domain.ticket`."""
+
+    CAMPAIGN = "campaign"
+
+
+class ContentStatus(StrEnum):
+    DRAFT = "DRAFT"
+    RECORDING = "RECORDING"
+    PROCESSING = "PROCESSING"
+    NEEDS_INFO = "NEEDS_INFO"
+    READY = "READY"
+    PUBLISHED = "PUBLISHED"
+    ERROR = "ERROR"
+
+
+class FundingStatus(StrEnum):
+    NONE = "NONE"
+    FUNDED = "FUNDED"
+
+
+class Step(StrEnum):
+    """The steps from a recording to a draft, in their order."""
+
+    TRANSCRIBE = "transcribe"
+    ANALYSE = "analyse"
+    DRAFT = "draft"
+
+
+class DocumentType(StrEnum):
+    GOFUNDME_DRAFT = "GOFUNDME_DRAFT"
+    RECEIPT = "RECEIPT"
+    OTHER = "OTHER"
+
+
+class DocumentFormat(StrEnum):
+    DOCX = "docx"
+    PDF = "pdf"
+
+    @property
+    def media_type(self) -> str:
+        return {
+            DocumentFormat.DOCX: "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            DocumentFormat.PDF: "application/pdf",
+        }[self]
+
+
+@dataclass(frozen=True)
+class Content:
+    """Something too big for an event, kept sealed in storage under the SHA-256 of its plain bytes."""
+
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """What decoding a recording showed: its real media type, and its length by counted samples."""
+
+    media_type: str
+    duration_ms: int
+
+
+@dataclass(frozen=True)
+class Word:
+    """One recognised word; `confidence` is 0..1 where the engine gives it."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of speech between two pauses."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    speaker: str | None = None
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """What was said; `language` is an ISO 639-1 code, `segments` and `words` are None where the engine has none."""
+
+    text: str
+    language: str | None
+    engine: str
+    segments: tuple[Segment, ...] | None = None
+    words: tuple[Word, ...] | None = None
+
+
+class Sentiment(StrEnum):
+    POSITIVE = "positive"
+    NEUTRAL = "neutral"
+    NEGATIVE = "negative"
+
+
+class Urgency(StrEnum):
+    CRITICAL = "CRITICAL"
+    HIGH = "HIGH"
+    MEDIUM = "MEDIUM"
+    LOW = "LOW"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a transcript says about itself, before anybody writes a campaign from it."""
+
+    language: str | None
+    sentiment: Sentiment
+    urgency: Urgency
+    key_points: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A campaign as far as it is written; None is what nobody has said yet."""
+
+    title: str | None = None
+    story: str | None = None
+    goal: Money | None = None
+    beneficiary: str | None = None
+    location: str | None = None
+    category: str | None = None
+    breakdown: tuple[str, ...] = ()
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        return tuple(field.name for field in fields(cls))
+
+
+class DonationStatus(StrEnum):
+    CREATED = "CREATED"
+    PAID = "PAID"
+    FAILED = "FAILED"
+    REFUNDED = "REFUNDED"
+    DISPUTED = "DISPUTED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True)
+class StripeReport:
+    """Where a fact from Stripe comes from: their event, and their time of it in Unix seconds."""
+
+    event_id: str
+    at: int
+
+
+@dataclass(frozen=True)
+class Donor:
+    """All that is kept of a donor: the last token of the name, the country, and a keyed hash of the e-mail."""
+
+    last_name: Personal | None = None
+    country: str | None = None
+    email_hash: str | None = None

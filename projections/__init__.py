@@ -1,0 +1,1 @@
+"""What history tells: one module a read model."""
