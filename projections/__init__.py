@@ -1,1 +1,9 @@
-"""What history tells: one module a read model."""
+"""What history tells: one module a read model. A new one is a file here and a line in `ALL`."""
+
+from __future__ import annotations
+
+from projections import contact_index, documents, donation_ledger, ticket_status
+from projections.model import Projection
+
+ALL: tuple[Projection, ...] = (ticket_status, donation_ledger, documents, contact_index)
+BY_NAME = {projection.NAME: projection for projection in ALL}

@@ -68,6 +68,7 @@ CREATE TABLE projections (
     build    integer NOT NULL,
     version  integer NOT NULL,
     live     boolean NOT NULL DEFAULT false,
+    trial    boolean NOT NULL DEFAULT false,
     position bigint  NOT NULL DEFAULT 0,
     PRIMARY KEY (name, build)
 );

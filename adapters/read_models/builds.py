@@ -1,0 +1,183 @@
+"""Builds: one set of a projection's tables in a schema of its own; the live one is what `read`'s views show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg import Cursor, sql
+from psycopg.rows import TupleRow
+
+from adapters.event_store.log import StoredEntry
+from adapters.read_models.rows import PageRows
+from projections.model import Projection, Recorded, Table
+
+BUILDS_LOCK = 7305808869229540
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build of one projection."""
+
+    projection: Projection
+    number: int
+
+    @property
+    def schema(self) -> str:
+        return f"read_{self.projection.NAME}_{self.number}"
+
+
+def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = False) -> Build:
+    """A new empty build beside the others; its bookmark stands before the first event. A trial is never shown."""
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (BUILDS_LOCK,))
+    cursor.execute("SELECT coalesce(max(build), 0) + 1 FROM projections WHERE name = %s", (projection.NAME,))
+    row = cursor.fetchone()
+    assert row is not None
+    build = Build(projection, row[0])
+    cursor.execute(
+        "INSERT INTO projections (name, build, version, trial) VALUES (%s, %s, %s, %s)",
+        (projection.NAME, build.number, projection.VERSION, trial),
+    )
+    cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(build.schema)))
+    for table in projection.TABLES:
+        _create_table(cursor, build.schema, table)
+    return build
+
+
+def _create_table(cursor: Cursor[TupleRow], schema: str, table: Table) -> None:
+    columns = sql.SQL(", ").join(
+        sql.SQL(f"{{}} {kind}").format(sql.Identifier(name)) for name, kind in table.columns.items()
+    )
+    cursor.execute(
+        sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}))").format(
+            sql.Identifier(schema, table.name), columns, sql.SQL(", ").join(map(sql.Identifier, table.key))
+        )
+    )
+    for index in table.indexes:
+        cursor.execute(sql.SQL(f"CREATE INDEX ON {{}} {index}").format(sql.Identifier(schema, table.name)))
+
+
+def find(cursor: Cursor[TupleRow], projection: Projection, *, live: bool) -> Build | None:
+    """The projection's live build, or the newest of its present version that is not live."""
+    cursor.execute(
+        "SELECT build FROM projections"
+        " WHERE name = %s AND live = %s AND NOT trial AND (live OR version = %s) ORDER BY build DESC",
+        (projection.NAME, live, projection.VERSION),
+    )
+    row = cursor.fetchone()
+    return Build(projection, row[0]) if row else None
+
+
+def live_version(cursor: Cursor[TupleRow], projection: Projection) -> int | None:
+    cursor.execute("SELECT version FROM projections WHERE name = %s AND live", (projection.NAME,))
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def lock_bookmark(cursor: Cursor[TupleRow], build: Build, *, wait: bool = False) -> int | None:
+    """The build's position, and the right to move it until the transaction ends; None if somebody else has it."""
+    bookmark = sql.SQL("SELECT position FROM projections WHERE name = %s AND build = %s FOR UPDATE")
+    cursor.execute(bookmark if wait else bookmark + sql.SQL(" SKIP LOCKED"), (build.projection.NAME, build.number))
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def fold_page(cursor: Cursor[TupleRow], build: Build, page: Sequence[StoredEntry], upto: int) -> None:
+    """Fold a page into the build and move its bookmark to `upto`, in the cursor's transaction."""
+    recorded = [Recorded(entry.position, entry.recorded_at, entry.event()) for entry in page]
+    fold_recorded(cursor, build, recorded, upto)
+
+
+def fold_recorded(cursor: Cursor[TupleRow], build: Build, page: Sequence[Recorded], upto: int) -> None:
+    rows = PageRows(cursor, build.schema)
+    build.projection.fold(page, rows)
+    rows.flush()
+    cursor.execute(
+        "UPDATE projections SET position = %s WHERE name = %s AND build = %s",
+        (upto, build.projection.NAME, build.number),
+    )
+
+
+def show(cursor: Cursor[TupleRow], build: Build) -> None:
+    """Make the build the live one: readers' next statement sees it, whole."""
+    cursor.execute(
+        "UPDATE projections SET live = false WHERE name = %s AND live AND build <> %s",
+        (build.projection.NAME, build.number),
+    )
+    cursor.execute(
+        "UPDATE projections SET live = true WHERE name = %s AND build = %s", (build.projection.NAME, build.number)
+    )
+    for table in build.projection.TABLES:
+        view = sql.Identifier("read", table.name)
+        if not _same_columns(cursor, table):
+            cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(view))
+        cursor.execute(
+            sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT {} FROM {}").format(
+                view,
+                sql.SQL(", ").join(map(sql.Identifier, table.columns)),
+                sql.Identifier(build.schema, table.name),
+            )
+        )
+
+
+def _same_columns(cursor: Cursor[TupleRow], table: Table) -> bool:
+    cursor.execute(
+        "SELECT a.attname, format_type(a.atttypid, NULL) FROM pg_attribute a"
+        " WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+        (f"read.{table.name}",),
+    )
+    names = {"timestamptz": "timestamp with time zone"}
+    return [(name, kind) for name, kind in cursor.fetchall()] == [
+        (name, names.get(kind, kind)) for name, kind in table.columns.items()
+    ]
+
+
+def drop(cursor: Cursor[TupleRow], build: Build) -> None:
+    cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(build.schema)))
+    cursor.execute(
+        "DELETE FROM projections WHERE name = %s AND build = %s AND NOT live", (build.projection.NAME, build.number)
+    )
+
+
+def others(cursor: Cursor[TupleRow], build: Build) -> list[Build]:
+    """The projection's other builds, trials aside, which nobody reads once this one is live."""
+    cursor.execute(
+        "SELECT build FROM projections WHERE name = %s AND build <> %s AND NOT live AND NOT trial",
+        (build.projection.NAME, build.number),
+    )
+    return [Build(build.projection, number) for (number,) in cursor.fetchall()]
+
+
+def trials(cursor: Cursor[TupleRow], projection: Projection) -> list[Build]:
+    cursor.execute("SELECT build FROM projections WHERE name = %s AND trial", (projection.NAME,))
+    return [Build(projection, number) for (number,) in cursor.fetchall()]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row that only one of two builds has; `position` is the event that last touched it there."""
+
+    table: str
+    position: int
+    only_in: str
+    row: str
+
+
+def differences(cursor: Cursor[TupleRow], live: Build, rebuilt: Build, most: int = 20) -> list[Difference]:
+    """Where two builds at the same position differ, compared byte for byte; the earliest event first."""
+    found: list[Difference] = []
+    for table in live.projection.TABLES:
+        ours = sql.SQL("SELECT position, t::text AS whole FROM {} t").format(sql.Identifier(live.schema, table.name))
+        theirs = sql.SQL("SELECT position, t::text AS whole FROM {} t").format(
+            sql.Identifier(rebuilt.schema, table.name)
+        )
+        cursor.execute(
+            sql.SQL(
+                "SELECT position, 'live', whole FROM ({ours} EXCEPT ALL {theirs}) a"
+                " UNION ALL SELECT position, 'rebuilt', whole FROM ({theirs} EXCEPT ALL {ours}) b"
+                " ORDER BY 1, 2 LIMIT %s"
+            ).format(ours=ours, theirs=theirs),
+            (most,),
+        )
+        found += [Difference(table.name, *row) for row in cursor.fetchall()]
+    return sorted(found, key=lambda difference: difference.position)[:most]

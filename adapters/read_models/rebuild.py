@@ -1,0 +1,199 @@
+"""Rebuilding: a new build is filled beside the live one, caught up, and shown in one short transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import Connection, Cursor
+from psycopg.rows import TupleRow
+
+from adapters.database import connect
+from adapters.event_store import log as event_log
+from adapters.read_models import builds
+from projections.model import Projection
+
+PAGE_EVENTS = 5_000
+
+# Told the projection's name, the position reached and the position to reach.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """What rebuilding one projection did; `differences` are given when it was compared instead of shown."""
+
+    name: str
+    events: int
+    rows: int
+    seconds: float
+    differences: list[builds.Difference] = field(default_factory=list)
+
+    @property
+    def events_per_second(self) -> float:
+        return self.events / self.seconds if self.seconds else 0.0
+
+
+def ensure_live(url: str, projections: Sequence[Projection], progress: Progress) -> None:
+    """See that every projection has a live build of its present version, building from history what has none."""
+    with connect(url, statement_seconds=0) as connection:
+        for projection in projections:
+            with connection.transaction(), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
+                version = builds.live_version(cursor, projection)
+                if version is None and _is_empty(connection):
+                    builds.show(cursor, builds.create(cursor, projection))
+                    continue
+            if version != projection.VERSION:
+                rebuild(url, projection, progress)
+
+
+def _is_empty(connection: Connection[TupleRow]) -> bool:
+    return connection.execute("SELECT NOT EXISTS (SELECT FROM events)").fetchone() == (True,)
+
+
+def rebuild(url: str, projection: Projection, progress: Progress) -> Rebuilt:
+    """Build anew and show it. Readers and writers carry on; a rebuild that was killed goes on where it stopped."""
+    started = time.monotonic()
+    with connect(url, statement_seconds=0, name="storyledger rebuild") as connection:
+        build = _begun(connection, projection)
+        events = _fill(connection, build, None, progress)
+        with connection.transaction(), connection.cursor() as cursor:
+            live = builds.find(cursor, projection, live=True)
+            if live is not None:
+                builds.lock_bookmark(cursor, live, wait=True)
+            events += _catch_up(connection, build)
+            builds.show(cursor, build)
+        rows = _count(connection, build)
+        _drop_others(connection, build)
+    return Rebuilt(projection.NAME, events, rows, time.monotonic() - started)
+
+
+def verify(url: str, projection: Projection, progress: Progress, until: int | None = None) -> Rebuilt:
+    """Build anew beside the live one, compare every row, and throw the new one away.
+
+    With `until` the history is folded twice up to that position, in different pages, since the live tables stand
+    somewhere else.
+    """
+    started = time.monotonic()
+    with connect(url, statement_seconds=0, name="storyledger verify") as connection:
+        with connection.transaction(), connection.cursor() as cursor:
+            _drop_orphans(cursor, projection)
+            live = builds.find(cursor, projection, live=True)
+            made = [_trial(cursor, projection)]
+            if live is None or until is not None:
+                made.append(_trial(cursor, projection))
+        rebuilt, other = made[0], live if until is None and live is not None else made[1]
+        try:
+            if other is live:
+                events = _fill(connection, rebuilt, _position(connection, other), progress)
+            else:
+                target = _head(connection) if until is None else until
+                events = _fill(connection, rebuilt, target, progress)
+                _fill(connection, other, target, progress, page_events=PAGE_EVENTS // 7)
+            with connection.transaction(), connection.cursor() as cursor:
+                position = builds.lock_bookmark(cursor, other, wait=True)
+                events += _catch_up(connection, rebuilt, position)
+                found = builds.differences(cursor, other, rebuilt)
+            rows = _count(connection, rebuilt)
+        finally:
+            for build in made:
+                with connection.transaction(), connection.cursor() as cursor:
+                    builds.drop(cursor, build)
+    return Rebuilt(projection.NAME, events, rows, time.monotonic() - started, found)
+
+
+def _trial(cursor: Cursor[TupleRow], projection: Projection) -> builds.Build:
+    """A build for comparison; the session's lock on it shows that somebody is still at it."""
+    build = builds.create(cursor, projection, trial=True)
+    cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", (build.schema,))
+    return build
+
+
+def _drop_orphans(cursor: Cursor[TupleRow], projection: Projection) -> None:
+    for trial in builds.trials(cursor, projection):
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", (trial.schema,))
+        if cursor.fetchone() == (True,):
+            builds.drop(cursor, trial)
+
+
+def _begun(connection: Connection[TupleRow], projection: Projection) -> builds.Build:
+    """The build that an earlier, interrupted rebuild began, or a new one."""
+    with connection.transaction(), connection.cursor() as cursor:
+        return builds.find(cursor, projection, live=False) or builds.create(cursor, projection)
+
+
+def _position(connection: Connection[TupleRow], build: builds.Build) -> int:
+    row = connection.execute(
+        "SELECT position FROM projections WHERE name = %s AND build = %s", (build.projection.NAME, build.number)
+    ).fetchone()
+    return row[0] if row else 0
+
+
+def _head(connection: Connection[TupleRow]) -> int:
+    row = connection.execute("SELECT coalesce(max(position), 0) FROM events").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _fill(
+    connection: Connection[TupleRow],
+    build: builds.Build,
+    until: int | None,
+    progress: Progress,
+    page_events: int = PAGE_EVENTS,
+) -> int:
+    """Fold page after page, each committed with its bookmark, until the head as it was at the start is reached."""
+    target = until if until is not None else _head(connection)
+    events = 0
+    while True:
+        with connection.transaction(), connection.cursor() as cursor:
+            position = builds.lock_bookmark(cursor, build, wait=True) or 0
+            progress(build.projection.NAME, position, target)
+            page = event_log.select(
+                connection,
+                "position > %s AND position <= %s ORDER BY position LIMIT %s",
+                (position, target, page_events),
+            )
+            if not page:
+                return events
+            builds.fold_page(cursor, build, page, page[-1].position)
+            events += len(page)
+
+
+def _catch_up(connection: Connection[TupleRow], build: builds.Build, until: int | None = None) -> int:
+    """Fold what came meanwhile, in the caller's transaction."""
+    events = 0
+    target = until if until is not None else _head(connection)
+    with connection.cursor() as cursor:
+        position = builds.lock_bookmark(cursor, build, wait=True) or 0
+        while page := event_log.select(
+            connection, "position > %s AND position <= %s ORDER BY position LIMIT %s", (position, target, PAGE_EVENTS)
+        ):
+            position = page[-1].position
+            builds.fold_page(cursor, build, page, position)
+            events += len(page)
+    return events
+
+
+def _count(connection: Connection[TupleRow], build: builds.Build) -> int:
+    total = 0
+    for table in build.projection.TABLES:
+        row = connection.execute(f"SELECT count(*) FROM {build.schema}.{table.name}".encode()).fetchone()  # noqa: S608
+        total += row[0] if row else 0
+    return total
+
+
+def _drop_others(connection: Connection[TupleRow], build: builds.Build) -> None:
+    """Give readers of the old tables time to finish; what cannot be dropped now goes with the next rebuild."""
+    with connection.transaction(), connection.cursor() as cursor:
+        old = builds.others(cursor, build)
+    for other in old:
+        try:
+            with connection.transaction(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '5s'")
+                builds.drop(cursor, other)
+        except psycopg.errors.LockNotAvailable:
+            continue

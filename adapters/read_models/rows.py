@@ -1,0 +1,154 @@
+"""One page's worth of changes to a projection's tables, written in as few statements as there are tables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from psycopg import Cursor, sql
+from psycopg.rows import TupleRow
+from psycopg.types.json import Jsonb
+
+from projections.model import Key, Row, Table
+
+# From this many rows on, COPY costs less than one statement with arrays.
+COPY_FROM_ROWS = 200
+
+
+class PageRows:
+    """The port `projections.model.Rows` on one database transaction.
+
+    A row that is put without having been loaded is taken to be new: COPY refuses it if it is not.
+    """
+
+    def __init__(self, cursor: Cursor[TupleRow], schema: str) -> None:
+        self._cursor = cursor
+        self._schema = schema
+        self._rows: dict[str, dict[Key, Row | None]] = defaultdict(dict)
+        self._stored: dict[str, set[Key]] = defaultdict(set)
+        self._tables: dict[str, Table] = {}
+        self._changed: dict[str, dict[Key, None]] = defaultdict(dict)
+
+    def load(self, table: Table, keys: Iterable[Key]) -> None:
+        rows = self._rows[table.name]
+        wanted = [key for key in keys if key not in rows]
+        if not wanted:
+            return
+        self._cursor.execute(
+            sql.SQL("SELECT {columns} FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({arrays}))").format(
+                columns=_names(table.columns),
+                table=sql.Identifier(self._schema, table.name),
+                key=_names(table.key),
+                arrays=_arrays(table, table.key),
+            ),
+            [list(values) for values in zip(*wanted, strict=True)],
+        )
+        for key in wanted:
+            rows[key] = None
+        for values in self._cursor.fetchall():
+            row = dict(zip(table.columns, values, strict=True))
+            key = _key(table, row)
+            rows[key] = row
+            self._stored[table.name].add(key)
+
+    def get(self, table: Table, key: Key) -> Row | None:
+        row = self._rows[table.name].get(key)
+        return None if row is None else dict(row)
+
+    def put(self, table: Table, row: Row) -> None:
+        key = _key(table, row)
+        self._tables[table.name] = table
+        self._rows[table.name][key] = row
+        self._changed[table.name][key] = None
+
+    def delete(self, table: Table, key: Key) -> None:
+        self._tables[table.name] = table
+        self._rows[table.name][key] = None
+        self._changed[table.name][key] = None
+
+    def flush(self) -> None:
+        """Write what the page changed."""
+        for name, keys in self._changed.items():
+            table, rows = self._tables[name], self._rows[name]
+            gone = [key for key in keys if rows[key] is None]
+            kept = [row for key in keys if (row := rows[key]) is not None]
+            if gone:
+                self._delete(table, gone)
+            if len(kept) >= COPY_FROM_ROWS:
+                self._copy(table, kept)
+            elif kept:
+                self._upsert(table, kept)
+
+    def _delete(self, table: Table, keys: list[Key]) -> None:
+        self._cursor.execute(
+            sql.SQL("DELETE FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({arrays}))").format(
+                table=sql.Identifier(self._schema, table.name), key=_names(table.key), arrays=_arrays(table, table.key)
+            ),
+            [list(values) for values in zip(*keys, strict=True)],
+        )
+
+    def _upsert(self, table: Table, rows: list[Row]) -> None:
+        self._cursor.execute(
+            sql.SQL("INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}) {conflict}").format(
+                table=sql.Identifier(self._schema, table.name),
+                columns=_names(table.columns),
+                arrays=_arrays(table, table.columns),
+                conflict=_on_conflict(table),
+            ),
+            [[_value(table, name, row[name]) for row in rows] for name in table.columns],
+        )
+
+    def _copy(self, table: Table, rows: list[Row]) -> None:
+        """COPY what is new straight into the table, and what replaces a row by way of a temporary one."""
+        stored = self._stored[table.name]
+        old = [row for row in rows if _key(table, row) in stored]
+        new = [row for row in rows if _key(table, row) not in stored]
+        if new:
+            self._copy_into(sql.Identifier(self._schema, table.name), table, new)
+        if old:
+            staging = sql.Identifier(f"staging_{table.name}")
+            target = sql.Identifier(self._schema, table.name)
+            self._cursor.execute(
+                sql.SQL("CREATE TEMPORARY TABLE IF NOT EXISTS {} (LIKE {}) ON COMMIT DELETE ROWS").format(
+                    staging, target
+                )
+            )
+            self._copy_into(staging, table, old)
+            self._cursor.execute(
+                sql.SQL("INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging} {conflict}").format(
+                    target=target, columns=_names(table.columns), staging=staging, conflict=_on_conflict(table)
+                )
+            )
+
+    def _copy_into(self, target: sql.Identifier, table: Table, rows: list[Row]) -> None:
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(target, _names(table.columns))
+        with self._cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row([_value(table, name, row[name]) for name in table.columns])
+
+
+def _key(table: Table, row: Row) -> Key:
+    return tuple(row[name] for name in table.key)
+
+
+def _value(table: Table, name: str, value: Any) -> Any:
+    return Jsonb(value) if table.columns[name] == "jsonb" and value is not None else value
+
+
+def _names(names: Iterable[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def _arrays(table: Table, names: Iterable[str]) -> sql.Composed:
+    types = [table.columns[name] for name in names]
+    return sql.SQL(", ").join(sql.SQL(f"%s::{kind}[]") for kind in types)
+
+
+def _on_conflict(table: Table) -> sql.Composed:
+    return sql.SQL("ON CONFLICT ({key}) DO UPDATE SET {changes}").format(
+        key=_names(table.key),
+        changes=sql.SQL(", ").join(
+            sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in table.columns
+        ),
+    )

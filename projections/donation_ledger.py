@@ -1,0 +1,264 @@
+"""Donation ledger: one row a donation, the entries that money made, and the totals they add up to.
+
+The three are folded together, so that entries, ledger and totals cannot disagree. All amounts are in the minor unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from domain.donation import Gift
+from domain.events import CheckoutRequested, DonationEvent
+from domain.values import DonationStatus
+from projections.model import Cursor, Recorded, Row, Rows, Table
+
+NAME = "donation_ledger"
+VERSION = 1
+
+DONATIONS = Table(
+    "donation_ledger",
+    {
+        "donation": "uuid",
+        "ticket": "uuid",
+        "currency": "text",
+        "amount": "bigint",
+        "status": "text",
+        "pending": "boolean",
+        "donor": "text",
+        "country": "text",
+        "email_hash": "text",
+        "paid": "bigint",
+        "refunded": "bigint",
+        "disputed": "bigint",
+        "dispute_status": "text",
+        "created_at": "timestamptz",
+        "paid_at": "timestamptz",
+        "refunded_at": "timestamptz",
+        "session_id": "text",
+        "payment_intent_id": "text",
+        "charge_id": "text",
+        "gift": "jsonb",
+        "position": "bigint",
+    },
+    key=("donation",),
+    indexes=("(ticket, (coalesce(paid_at, '-infinity')) DESC, created_at DESC, donation DESC)",),
+)
+ENTRIES = Table(
+    "ledger_entries",
+    {
+        "position": "bigint",
+        "kind": "text",
+        "ticket": "uuid",
+        "donation": "uuid",
+        "currency": "text",
+        "amount": "bigint",
+        "at": "timestamptz",
+        "recorded_at": "timestamptz",
+    },
+    key=("position", "kind"),
+    indexes=("(ticket, position)",),
+)
+COUNTED = {status: f"{status.lower()}_count" for status in DonationStatus}
+TOTALS = Table(
+    "donation_totals",
+    {
+        "ticket": "uuid",
+        "currency": "text",
+        "paid": "bigint",
+        "refunded": "bigint",
+        "disputed": "bigint",
+        **dict.fromkeys(COUNTED.values(), "bigint"),
+        "first_paid_at": "timestamptz",
+        "position": "bigint",
+    },
+    key=("ticket", "currency"),
+)
+TABLES = (DONATIONS, ENTRIES, TOTALS)
+
+MOVED = ("paid", "refunded", "disputed")
+
+
+@cache
+def _gifts() -> TypeAdapter[Gift]:
+    return TypeAdapter(Gift)
+
+
+def fold(page: Sequence[Recorded], rows: Rows) -> None:
+    mine = [(entry, entry.event) for entry in page if isinstance(entry.event, DonationEvent)]
+    new = {event.donation_id for _, event in mine if isinstance(event, CheckoutRequested)}
+    rows.load(DONATIONS, {(event.donation_id,) for _, event in mine if event.donation_id not in new})
+    folded: dict[UUID, tuple[Row, Gift]] = {}
+    for entry, event in mine:
+        known = folded.get(event.donation_id) or _known(event, entry, rows)
+        if known is not None:
+            folded[event.donation_id] = known
+            _note(entry, event, *known, rows)
+    before = {donation: rows.get(DONATIONS, (donation,)) for donation in folded}
+    for row, gift in folded.values():
+        row["gift"] = _gifts().dump_python(gift, mode="json", exclude_defaults=True)
+        rows.put(DONATIONS, row)
+    _total(folded, before, rows)
+
+
+def _known(event: DonationEvent, entry: Recorded, rows: Rows) -> tuple[Row, Gift] | None:
+    if isinstance(event, CheckoutRequested):
+        return _opened(event, entry), Gift()
+    row = rows.get(DONATIONS, (event.donation_id,))
+    return (row, _gifts().validate_python(row["gift"])) if row else None
+
+
+def _opened(event: CheckoutRequested, entry: Recorded) -> Row:
+    return {
+        "donation": event.donation_id,
+        "ticket": event.ticket,
+        "currency": event.amount.currency,
+        "amount": event.amount.minor,
+        "paid": 0,
+        "refunded": 0,
+        "disputed": 0,
+        "created_at": entry.recorded_at,
+    }
+
+
+def _note(entry: Recorded, event: DonationEvent, row: Row, gift: Gift, rows: Rows) -> None:
+    """Fold one fact into its donation, and post an entry for each sum that it moved."""
+    gift.note(event)
+    now = {"paid": gift.paid, "refunded": gift.refunded, "disputed": gift.disputed}
+    report = getattr(event, "report", None)
+    for kind in MOVED:
+        if moved := now[kind] - row[kind]:
+            rows.put(
+                ENTRIES,
+                {
+                    "position": entry.position,
+                    "kind": kind,
+                    "ticket": row["ticket"],
+                    "donation": row["donation"],
+                    "currency": row["currency"],
+                    "amount": moved,
+                    "at": _time(report.at) if report else entry.recorded_at,
+                    "recorded_at": entry.recorded_at,
+                },
+            )
+    row |= now
+    row["position"] = entry.position
+    row |= {
+        "status": gift.status,
+        "pending": gift.pending,
+        "donor": gift.donor.last_name,
+        "country": gift.donor.country,
+        "email_hash": gift.donor.email_hash,
+        "dispute_status": gift.dispute_status,
+        "paid_at": _time(gift.paid_at),
+        "refunded_at": _time(gift.refunded_at),
+        "session_id": gift.session_id,
+        "payment_intent_id": max(gift.captured, default=None),
+        "charge_id": gift.charge_id,
+    }
+
+
+def _total(folded: dict[UUID, tuple[Row, Gift]], before: dict[UUID, Row | None], rows: Rows) -> None:
+    """Move the totals by what each donation is now less what it was before this page."""
+    rows.load(TOTALS, {(row["ticket"], row["currency"]) for row, _ in folded.values()})
+    for donation, (row, _) in folded.items():
+        was = before[donation]
+        total = rows.get(TOTALS, (row["ticket"], row["currency"])) or {
+            "ticket": row["ticket"],
+            "currency": row["currency"],
+            **dict.fromkeys((*MOVED, *COUNTED.values()), 0),
+            "first_paid_at": None,
+            "position": 0,
+        }
+        for kind in MOVED:
+            total[kind] += row[kind] - (was[kind] if was else 0)
+        total[COUNTED[row["status"]]] += 1
+        if was:
+            total[COUNTED[was["status"]]] -= 1
+        if row["paid_at"] is not None:
+            total["first_paid_at"] = min(row["paid_at"], total["first_paid_at"] or row["paid_at"])
+        total["position"] = max(total["position"], row["position"])
+        rows.put(TOTALS, total)
+
+
+def _time(at: int | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)
+
+
+# Queries.
+
+_NAMES = tuple(name for name in DONATIONS.columns if name != "gift")
+_SELECT = f"SELECT {', '.join(_NAMES)} FROM read.donation_ledger "  # noqa: S608
+
+# Where a page of donations ended: when it was paid (None: unpaid), when it was created, which it was.
+Ended = tuple[datetime | None, datetime, UUID]
+
+
+def _row(values: Sequence[Any]) -> Row:
+    return dict(zip(_NAMES, values, strict=True))
+
+
+def donations(cursor: Cursor, ticket: UUID, limit: int | None = None, after: Ended | None = None) -> list[Row]:
+    """A ticket's donations, newest payment first and unpaid ones last; all of them without a limit."""
+    cursor.execute(
+        _SELECT
+        + """
+        WHERE ticket = %(ticket)s
+          AND (%(created_at)s::timestamptz IS NULL
+               OR (coalesce(paid_at, '-infinity'), created_at, donation)
+                  < (coalesce(%(paid_at)s::timestamptz, '-infinity'), %(created_at)s, %(donation)s::uuid))
+        ORDER BY coalesce(paid_at, '-infinity') DESC, created_at DESC, donation DESC LIMIT %(limit)s
+        """,
+        {
+            "ticket": ticket,
+            "limit": limit,
+            "paid_at": after[0] if after else None,
+            "created_at": after[1] if after else None,
+            "donation": after[2] if after else None,
+        },
+    )
+    return [_row(values) for values in cursor.fetchall()]
+
+
+def donation(cursor: Cursor, donation_id: UUID) -> Row | None:
+    cursor.execute(_SELECT + "WHERE donation = %(donation)s", {"donation": donation_id})
+    found = cursor.fetchone()
+    return _row(found) if found else None
+
+
+def last_paid(cursor: Cursor, ticket: UUID) -> Row | None:
+    """The donation paid last, whatever became of it since."""
+    newest = donations(cursor, ticket, limit=1)
+    return newest[0] if newest and newest[0]["paid_at"] else None
+
+
+def totals(cursor: Cursor, ticket: UUID) -> list[Row]:
+    """One row a currency, the one captured earliest first and those never captured last."""
+    cursor.execute(
+        f"""
+        SELECT {", ".join(TOTALS.columns)} FROM read.donation_totals WHERE ticket = %(ticket)s
+         ORDER BY first_paid_at NULLS LAST, currency
+        """,  # noqa: S608
+        {"ticket": ticket},
+    )
+    return [dict(zip(TOTALS.columns, values, strict=True)) for values in cursor.fetchall()]
+
+
+def entries(cursor: Cursor, ticket: UUID, as_of: datetime | None = None, known_at: datetime | None = None) -> list[Row]:
+    """What moved money, oldest first: as Stripe had it at `as_of`, as we knew it at `known_at`."""
+    cursor.execute(
+        f"""
+        SELECT {", ".join(ENTRIES.columns)} FROM read.ledger_entries
+         WHERE ticket = %(ticket)s
+           AND (%(as_of)s::timestamptz IS NULL OR at <= %(as_of)s)
+           AND (%(known_at)s::timestamptz IS NULL OR recorded_at <= %(known_at)s)
+         ORDER BY position, kind
+        """,  # noqa: S608
+        {"ticket": ticket, "as_of": as_of, "known_at": known_at},
+    )
+    return [dict(zip(ENTRIES.columns, values, strict=True)) for values in cursor.fetchall()]

@@ -1,0 +1,74 @@
+"""What a read model is made of; the driver that fills it is in `adapters.read_models`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from domain.events import TicketEvent
+
+Key = tuple[Any, ...]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: columns with their SQL types in order, the first of them the key.
+
+    Every table has a column `position`: the place in the history of the event that last touched the row, so that
+    each row can be traced. `jsonb` columns take and give Python objects.
+    """
+
+    name: str
+    columns: Mapping[str, str]
+    key: tuple[str, ...]
+    indexes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An event of the history as read models get it: its personal texts stay sealed."""
+
+    position: int
+    recorded_at: datetime
+    event: TicketEvent
+
+
+class Rows(Protocol):
+    """The projection's own tables while one page of events is folded into them."""
+
+    def load(self, table: Table, keys: Iterable[Key]) -> None:
+        """Fetch these rows at once; `get` asks for nothing that was not loaded or put."""
+
+    def get(self, table: Table, key: Key) -> Row | None:
+        """A copy of the row as it stands, with what this page has put; None if there is none."""
+
+    def put(self, table: Table, row: Row) -> None:
+        """Insert the row, or replace the one with its key."""
+
+    def delete(self, table: Table, key: Key) -> None:
+        """Remove the row if it is there."""
+
+
+class Projection(Protocol):
+    """A module of this package. A new VERSION is built beside the old one from the whole history."""
+
+    @property
+    def NAME(self) -> str: ...  # noqa: N802 - module constants
+    @property
+    def VERSION(self) -> int: ...  # noqa: N802
+    @property
+    def TABLES(self) -> Sequence[Table]: ...  # noqa: N802
+
+    def fold(self, page: Sequence[Recorded], rows: Rows) -> None:
+        """Take a page of events into the tables, reading nothing but the events and the tables."""
+
+
+class Cursor(Protocol):
+    """As much of a database cursor as a query needs."""
+
+    def execute(self, query: str, params: Mapping[str, Any] | None = None, /) -> Any: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...

@@ -1,0 +1,217 @@
+"""Ticket status: one row a ticket, with its draft; and which tickets were ever funded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from domain.events import (
+    Analysed,
+    AudioUploaded,
+    ContactChanged,
+    DisplayNameChanged,
+    DocumentGenerated,
+    DonationEvent,
+    DraftEdited,
+    DraftingFailed,
+    DraftProposed,
+    Erased,
+    PaymentReceived,
+    ProcessingRequested,
+    TicketOpened,
+    Transcribed,
+    TranscriptionFailed,
+)
+from domain.ticket import Lifecycle, edited, missing_fields, proposed
+from domain.values import ContentStatus, Draft, Kind, Money, Step
+from projections.model import Cursor, Recorded, Row, Rows, Table
+
+NAME = "ticket_status"
+VERSION = 1
+
+TICKETS = Table(
+    "ticket_status",
+    {
+        "ticket": "uuid",
+        "workspace": "text",
+        "kind": "text",
+        "slug": "text",
+        "contact_type": "text",
+        "contact": "text",
+        "display_name": "text",
+        "token_digest": "text",
+        "base": "text",
+        "published": "boolean",
+        "step": "text",
+        "recording": "uuid",
+        "has_document": "boolean",
+        "draft": "jsonb",
+        "written": "jsonb",
+        "analysis": "jsonb",
+        "transcriptions": "jsonb",
+        "error": "jsonb",
+        "erased": "boolean",
+        "created_at": "timestamptz",
+        "updated_at": "timestamptz",
+        "version": "integer",
+        "position": "bigint",
+    },
+    key=("ticket",),
+    indexes=("(slug)",),
+)
+FUNDED = Table("funded_tickets", {"ticket": "uuid", "position": "bigint"}, key=("ticket",))
+TABLES = (TICKETS, FUNDED)
+
+
+def fold(page: Sequence[Recorded], rows: Rows) -> None:
+    mine = [entry for entry in page if not isinstance(entry.event, DonationEvent)]
+    paid = [entry for entry in page if isinstance(entry.event, PaymentReceived)]
+    opened = {entry.event.ticket for entry in mine if isinstance(entry.event, TicketOpened)}
+    rows.load(TICKETS, {(entry.event.ticket,) for entry in mine} - {(ticket,) for ticket in opened})
+    rows.load(FUNDED, {(entry.event.ticket,) for entry in paid})
+    for entry in mine:
+        _note(entry, rows)
+    for entry in paid:
+        if rows.get(FUNDED, (entry.event.ticket,)) is None:
+            rows.put(FUNDED, {"ticket": entry.event.ticket, "position": entry.position})
+
+
+def _note(entry: Recorded, rows: Rows) -> None:
+    event = entry.event
+    row = _opened(event, entry) if isinstance(event, TicketOpened) else rows.get(TICKETS, (event.ticket,))
+    if row is None:
+        return
+    draft = draft_of(row)
+    match event:
+        case DisplayNameChanged(display_name=display_name):
+            row["display_name"] = display_name
+        case ContactChanged(contact=contact, token_digest=token_digest):
+            row |= {"contact_type": contact.type, "contact": contact.value, "token_digest": token_digest}
+        case AudioUploaded(recording_id=recording_id):
+            row |= {"recording": recording_id, "error": None}
+        case ProcessingRequested():
+            row["error"] = None
+        case Transcribed():
+            row["transcriptions"] = [_transcription(event, entry), *row["transcriptions"]]
+        case Analysed():
+            row["analysis"] = {
+                "language": event.language,
+                "sentiment": event.sentiment,
+                "urgency": event.urgency,
+                "key_points": list(event.key_points),
+            }
+        case TranscriptionFailed() | DraftingFailed():
+            row["error"] = {"code": event.code, "message": event.message, "retryable": event.retryable}
+        case DraftProposed():
+            draft = proposed(draft, event, frozenset(row["written"]))
+        case DraftEdited():
+            draft = edited(draft, event)
+            row["written"] = sorted({*row["written"], *event.changed})
+        case DocumentGenerated():
+            row["has_document"] = True
+        case Erased():
+            draft = Draft()
+            row |= _ERASED
+        case _:
+            pass
+    life = _lifecycle(row)
+    life.note(event, complete=not missing_fields(Kind(row["kind"]), draft))
+    row |= {"base": life.base, "published": life.published, "step": life.step}
+    row["draft"] = asdict(draft)
+    row |= {"updated_at": entry.recorded_at, "version": event.originator_version, "position": entry.position}
+    rows.put(TICKETS, row)
+
+
+_ERASED: Row = {
+    "contact": None,
+    "display_name": None,
+    "token_digest": None,
+    "analysis": None,
+    "transcriptions": [],
+    "has_document": False,
+    "error": None,
+    "erased": True,
+}
+
+
+def _opened(event: TicketOpened, entry: Recorded) -> Row:
+    return {
+        "ticket": event.ticket,
+        "workspace": event.workspace,
+        "kind": event.kind,
+        "slug": event.slug,
+        "contact_type": event.contact.type,
+        "contact": event.contact.value,
+        "display_name": event.display_name,
+        "token_digest": event.token_digest,
+        "base": ContentStatus.DRAFT,
+        "published": False,
+        "step": None,
+        "recording": None,
+        "has_document": False,
+        "draft": asdict(Draft()),
+        "written": [],
+        "analysis": None,
+        "transcriptions": [],
+        "error": None,
+        "erased": False,
+        "created_at": entry.recorded_at,
+    }
+
+
+def _transcription(event: Transcribed, entry: Recorded) -> Row:
+    return {
+        "id": str(event.transcription_id),
+        "sha256": event.content.sha256,
+        "size_bytes": event.content.size_bytes,
+        "language": event.language,
+        "engine": event.engine,
+        "created_at": entry.recorded_at.isoformat(),
+    }
+
+
+def _lifecycle(row: Row) -> Lifecycle:
+    return Lifecycle(ContentStatus(row["base"]), row["published"], Step(row["step"]) if row["step"] else None)
+
+
+def draft_of(row: Row) -> Draft:
+    """The row's draft, its personal texts as sealed as they are stored."""
+    told = dict(row["draft"])
+    told["goal"] = Money(**told["goal"]) if told["goal"] else None
+    told["breakdown"] = tuple(told["breakdown"])
+    return Draft(**told)
+
+
+# Queries. A row is the table's columns, `funded`, and `content_status` as it follows from the others.
+
+_SELECT = f"""
+SELECT {", ".join("t." + name for name in TICKETS.columns)}, f.ticket IS NOT NULL AS funded
+  FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket)
+"""  # noqa: S608
+_NAMES = (*TICKETS.columns, "funded")
+
+
+def _row(values: Sequence[Any]) -> Row:
+    row = dict(zip(_NAMES, values, strict=True))
+    row["content_status"] = _lifecycle(row).status
+    return row
+
+
+def ticket(cursor: Cursor, ticket_id: UUID) -> Row | None:
+    cursor.execute(_SELECT + "WHERE t.ticket = %(ticket)s", {"ticket": ticket_id})
+    found = cursor.fetchone()
+    return _row(found) if found else None
+
+
+def tickets(cursor: Cursor, ticket_ids: Sequence[UUID]) -> dict[UUID, Row]:
+    """Those of the tickets that there are."""
+    cursor.execute(_SELECT + "WHERE t.ticket = ANY(%(tickets)s)", {"tickets": list(ticket_ids)})
+    return {row["ticket"]: row for row in map(_row, cursor.fetchall())}
+
+
+def ticket_by_slug(cursor: Cursor, slug: str) -> Row | None:
+    cursor.execute(_SELECT + "WHERE t.slug = %(slug)s", {"slug": slug})
+    found = cursor.fetchone()
+    return _row(found) if found else None
