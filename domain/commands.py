@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 from uuid import UUID
 
 from domain.donation import Donation
-from domain.errors import InvalidError, RefusedError, StepFailed, Superseded
+from domain.errors import AmountError, InvalidError, RefusedError, StepFailed, Superseded
 from domain.ports import (
     Analyser,
     AudioInspector,
@@ -27,7 +27,7 @@ from domain.ports import (
     Transcriber,
     TranscriptSheet,
 )
-from domain.ticket import RecordingTicket
+from domain.ticket import DEFAULT_CURRENCY, RecordingTicket
 from domain.values import (
     CURRENCIES,
     SYSTEM,
@@ -368,11 +368,16 @@ class Commands:
 
 def _with_goal(ticket: RecordingTicket, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The changes with amount and currency made one goal, in the currency that the goal has or gets."""
-    fields = {name: value for name, value in changes.items() if name not in ("goal_amount", "currency")}
+    fields = {name: value for name, value in changes.items() if name != "goal_amount"}
+    currency = fields.get("currency") or (DEFAULT_CURRENCY if "currency" in fields else None)
     if "goal_amount" in changes and changes["goal_amount"] is None:
-        fields["goal"] = None
-    elif "goal_amount" in changes or changes.get("currency") is not None:
-        fields["goal"] = ticket.goal_in(changes.get("goal_amount"), changes.get("currency"))
+        return fields | {"goal": None}
+    try:
+        goal = ticket.goal_of(changes.get("goal_amount"), currency)
+    except AmountError as fault:
+        raise InvalidError(str(fault), "/goalAmount") from None
+    if goal != ticket.draft.goal or "goal_amount" in changes:
+        fields["goal"] = goal
     return fields
 
 

@@ -5,7 +5,7 @@ The rules of money are here and nowhere else; the donation read models fold with
 
 from __future__ import annotations
 
-from copy import deepcopy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import UUID, uuid5
@@ -223,6 +223,7 @@ class Donation(BaseAggregate[UUID]):
         self.amount = amount
         self.description: str | None = None
         self.gift = Gift()
+        self._told_at: dict[tuple[Any, ...], int] = {}
 
     # Deciding.
 
@@ -254,26 +255,12 @@ class Donation(BaseAggregate[UUID]):
             self._trigger(CheckoutRefused, actor, reason=reason)
 
     def take(self, actor: Actor, fact: type[DonationEvent], **told: Any) -> None:
-        """Note a fact that Stripe told; one that adds nothing to what is known changes nothing."""
+        """Note a fact that Stripe told; the same fact told again, by another event or later, changes nothing."""
         if fact is PaymentReceived and told["payment_intent_id"] in self.gift.captured:
             fact = PaymentConfirmed
-        known, after = self.gift, deepcopy(self.gift)
-        after.note(self._event(fact, actor, **told))
-        if after != known:
+        known_since = self._told_at.get(_fingerprint(fact, told))
+        if known_since is None or told["report"].at < known_since:
             self._trigger(fact, actor, **told)
-
-    def _event(self, fact: type[DonationEvent], actor: Actor, **told: Any) -> DonationEvent:
-        build: Any = fact
-        event: DonationEvent = build(
-            originator_id=self.id,
-            originator_version=self.version + 1,
-            timestamp=fact.create_timestamp(),
-            actor=actor,
-            ticket_id=self.ticket_id,
-            donation_id=self.donation_id,
-            **told,
-        )
-        return event
 
     def _trigger(self, fact: type[DonationEvent], actor: Actor, **told: Any) -> None:
         self.trigger_event(fact, actor=actor, ticket_id=self.ticket_id, donation_id=self.donation_id, **told)
@@ -283,4 +270,18 @@ class Donation(BaseAggregate[UUID]):
     def evolve(self, event: DonationEvent) -> None:
         if isinstance(event, CheckoutRequested):
             self.description = event.description
+        if (report := getattr(event, "report", None)) is not None:
+            told = {name: value for name, value in vars(event).items() if name not in _NOT_TOLD}
+            self._told_at[_fingerprint(type(event), told)] = report.at
         self.gift.note(event)
+
+
+_NOT_TOLD = frozenset(("originator_id", "originator_version", "timestamp", "actor", "ticket_id", "donation_id"))
+
+
+def _fingerprint(fact: type[DonationEvent], told: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a fact says, whoever reported it and when; a capture told first and told again are the same fact."""
+    kind = PaymentReceived if fact is PaymentConfirmed else fact
+    defaults = {name: getattr(kind, name) for name in ("session_id", "charge_id", "donor") if hasattr(kind, name)}
+    said = defaults | {name: value for name, value in told.items() if name != "report"}
+    return (kind.TOPIC, *sorted(said.items(), key=lambda item: item[0]))

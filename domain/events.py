@@ -145,6 +145,7 @@ class DraftProposed(TicketEvent):
     title: Personal | None = None
     story: Personal | None = None
     goal: Money | None = None
+    currency: str | None = None
     beneficiary: Personal | None = None
     location: Personal | None = None
     category: Personal | None = None
@@ -177,6 +178,7 @@ class DraftEdited(TicketEvent):
     title: Personal | None = None
     story: Personal | None = None
     goal: Money | None = None
+    currency: str | None = None
     beneficiary: Personal | None = None
     location: Personal | None = None
     category: Personal | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Self
 from uuid import UUID
 
@@ -45,6 +46,7 @@ from domain.values import (
 )
 
 DEFAULT_CURRENCY = "USD"
+LARGEST_GOAL = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -259,15 +261,16 @@ class RecordingTicket(BaseAggregate[UUID]):
             raise RefusedError("Nothing is being asked for at the moment.")
         self.edit_draft(actor, changes)
 
-    def goal_in(self, amount: Any, currency: str | None) -> Money:
-        """The goal that a new amount, a new currency or both make of the present one."""
+    def goal_of(self, amount: Decimal | str | int | None, currency: str | None) -> Money | None:
+        """The goal that an amount and a currency make, where None leaves each as it is; AmountError if they do not."""
         known = self.draft.goal
-        currency = currency or (known.currency if known else DEFAULT_CURRENCY)
-        if amount is None:
-            if known is None:
-                raise InvalidError("A currency needs a goal amount.", "/currency")
-            amount = known.major
-        return Money.of(amount, currency)
+        if amount is None and known is None:
+            return None
+        currency = currency or (known.currency if known else self.draft.currency) or DEFAULT_CURRENCY
+        goal = Money.of(amount if amount is not None else known.major if known else 0, currency)
+        if not 1 <= goal.major <= LARGEST_GOAL:
+            raise InvalidError(f"must be from 1 to {LARGEST_GOAL}", "/goalAmount")
+        return goal
 
     def publish(self, actor: Actor) -> None:
         if missing := missing_fields(self.kind, self.draft):

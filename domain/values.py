@@ -232,11 +232,15 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Draft:
-    """A campaign as far as it is written; None is what nobody has said yet."""
+    """A campaign as far as it is written; None is what nobody has said yet.
+
+    `currency` is the one chosen for the goal, which may be said before its amount.
+    """
 
     title: str | None = None
     story: str | None = None
     goal: Money | None = None
+    currency: str | None = None
     beneficiary: str | None = None
     location: str | None = None
     category: str | None = None

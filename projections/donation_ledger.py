@@ -262,3 +262,36 @@ def entries(cursor: Cursor, ticket: UUID, as_of: datetime | None = None, known_a
         {"ticket": ticket, "as_of": as_of, "known_at": known_at},
     )
     return [dict(zip(ENTRIES.columns, values, strict=True)) for values in cursor.fetchall()]
+
+
+def exported(
+    cursor: Cursor,
+    after: UUID | None,
+    limit: int,
+    ticket: UUID | None = None,
+    workspace: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Row]:
+    """Donations in the order of their ids, which is that of their creation; `after` is where the last page ended."""
+    cursor.execute(
+        f"""
+        SELECT {", ".join("d." + name for name in _NAMES)}
+          FROM read.donation_ledger d JOIN read.ticket_status t USING (ticket)
+         WHERE (%(after)s::uuid IS NULL OR d.donation > %(after)s)
+           AND (%(ticket)s::uuid IS NULL OR d.ticket = %(ticket)s)
+           AND (%(workspace)s::text IS NULL OR t.workspace = %(workspace)s)
+           AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
+           AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
+         ORDER BY d.donation LIMIT %(limit)s
+        """,  # noqa: S608
+        {
+            "after": after,
+            "limit": limit,
+            "ticket": ticket,
+            "workspace": workspace,
+            "since": since,
+            "until": until,
+        },
+    )
+    return [_row(values) for values in cursor.fetchall()]

@@ -194,9 +194,12 @@ _NAMES = (*TICKETS.columns, "funded")
 
 
 def _row(values: Sequence[Any]) -> Row:
-    row = dict(zip(_NAMES, values, strict=True))
-    row["content_status"] = _lifecycle(row).status
-    return row
+    return with_status(dict(zip(_NAMES, values, strict=True)))
+
+
+def with_status(row: Row) -> Row:
+    """The row with its `content_status`, which follows from the others."""
+    return row | {"content_status": _lifecycle(row).status}
 
 
 def ticket(cursor: Cursor, ticket_id: UUID) -> Row | None:

@@ -1,0 +1,169 @@
+"""Who is calling: ticket tokens and API keys. Secrets are stored as digests only and compared in constant time."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from adapters.database import Database
+from adapters.ids import uuid7
+from domain.commands import digest
+from domain.errors import InvalidError, NotFoundError
+from domain.values import Actor, Role
+from projections import ticket_status
+
+TICKET_TOKEN = "tkt_"  # noqa: S105 - a prefix
+API_KEY = "slk_"
+SECRET_BYTES = 32
+LONGEST_CREDENTIAL = 200
+
+SCOPES = (
+    "tickets:read",
+    "tickets:write",
+    "tickets:search",
+    "payments:create",
+    "donations:read",
+    "exports:read",
+)
+PUBLIC_WORKSPACE = "public"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Somebody who may do something: what is None or empty does not apply to the role."""
+
+    role: Role
+    key_id: UUID | None = None
+    workspace: str | None = None
+    scopes: frozenset[str] = frozenset()
+    ticket: UUID | None = None
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.role, str(self.key_id) if self.key_id else None)
+
+    @property
+    def name(self) -> str:
+        """Stable and without secrets: for idempotency keys, rate limits and logs."""
+        return f"{self.role}:{self.key_id or self.ticket or ''}"
+
+
+VISITOR = Principal(Role.VISITOR)
+
+
+def ticket_token(ticket: UUID, secret: bytes) -> str:
+    """The credential of a ticket's holder: it names the ticket and proves the secret."""
+    return TICKET_TOKEN + base64.urlsafe_b64encode(ticket.bytes + secret).decode().rstrip("=")
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """An API key as it may be listed: everything but the secret."""
+
+    id: UUID
+    role: str
+    workspace: str
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class Credentials:
+    """Knows every credential that was ever given out, by its digest."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def principal(self, credential: str) -> Principal | None:
+        """Who holds this credential; None if nobody does, or no longer."""
+        if len(credential) > LONGEST_CREDENTIAL or not credential.isascii():
+            return None
+        if credential.startswith(TICKET_TOKEN):
+            return self._holder(credential)
+        if credential.startswith(API_KEY):
+            return self._client(credential)
+        return None
+
+    def _holder(self, token: str) -> Principal | None:
+        code = token.removeprefix(TICKET_TOKEN)
+        try:
+            ticket = UUID(bytes=base64.urlsafe_b64decode(code + "=" * (-len(code) % 4))[:16])
+        except ValueError:
+            return None
+        with self._database.transaction() as cursor:
+            row = ticket_status.ticket(cursor, ticket)
+        known = row["token_digest"] if row else None
+        # The comparison is made whether there is such a ticket or not.
+        matches = hmac.compare_digest(known or digest(""), digest(token))
+        return Principal(Role.HOLDER, ticket=ticket) if known and matches else None
+
+    def _client(self, key: str) -> Principal | None:
+        with self._database.connection() as connection:
+            row = (
+                connection.execute(
+                    "UPDATE api_keys SET last_used_at = now() WHERE digest = %s AND revoked_at IS NULL"
+                    " AND (expires_at IS NULL OR expires_at > now())"
+                    " AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')"
+                    " RETURNING id, role, workspace, scopes",
+                    (digest(key),),
+                ).fetchone()
+                or connection.execute(
+                    "SELECT id, role, workspace, scopes FROM api_keys WHERE digest = %s AND revoked_at IS NULL"
+                    " AND (expires_at IS NULL OR expires_at > now())",
+                    (digest(key),),
+                ).fetchone()
+            )
+        return Principal(Role(row[1]), row[0], row[2], frozenset(row[3])) if row else None
+
+    def create(
+        self,
+        role: Role,
+        workspace: str = PUBLIC_WORKSPACE,
+        scopes: Sequence[str] = (),
+        expires_at: datetime | None = None,
+        key: str | None = None,
+    ) -> tuple[ApiKey, str]:
+        """A new key and its secret, which is not to be had again; a `key` given is registered as it is."""
+        if role not in (Role.CLIENT, Role.ADMIN, Role.AUDITOR):
+            raise InvalidError("is no role of an API key", "/role")
+        if unknown := set(scopes) - set(SCOPES):
+            raise InvalidError(f"unknown scope: {', '.join(sorted(unknown))}", "/scopes")
+        key = key or API_KEY + secrets.token_urlsafe(SECRET_BYTES)
+        with self._database.connection() as connection:
+            connection.execute(
+                "INSERT INTO api_keys (id, role, workspace, scopes, digest, expires_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (digest) DO NOTHING",
+                (uuid7(), role.value, workspace, list(scopes), digest(key), expires_at),
+            )
+            row = connection.execute(_KEYS + " WHERE digest = %s", (digest(key),)).fetchone()
+        assert row is not None
+        return _api_key(row), key
+
+    def list(self) -> list[ApiKey]:
+        """Oldest first."""
+        with self._database.connection() as connection:
+            return [_api_key(row) for row in connection.execute(_KEYS + " ORDER BY created_at, id").fetchall()]
+
+    def revoke(self, key_id: UUID) -> None:
+        """From now on the key opens nothing; revoking it again is no error."""
+        with self._database.connection() as connection:
+            found = connection.execute(
+                "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s", (key_id,)
+            )
+        if found.rowcount == 0:
+            raise NotFoundError("There is no such key.")
+
+
+_KEYS = "SELECT id, role, workspace, scopes, created_at, expires_at, revoked_at, last_used_at FROM api_keys"
+
+
+def _api_key(row: Sequence[object]) -> ApiKey:
+    id_, role, workspace, scopes, *times = row
+    return ApiKey(id_, role, workspace, tuple(scopes), *times)  # type: ignore[arg-type]

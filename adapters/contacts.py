@@ -1,0 +1,89 @@
+"""Contacts as people type them, made one and the same for the same address, number or handle."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from adapters.sealing import keyed_hash
+from domain.errors import InvalidError
+from domain.values import Contact, ContactType
+
+POINTER = "/contactValue"
+LONGEST = 320
+_HANDLE = re.compile(r"@?[\w](?:[\w.\-]{0,62}[\w])?", re.UNICODE)
+
+
+def normalised(type: ContactType, value: str) -> Contact:
+    """The contact in its one normal form; InvalidError if it is none of its type."""
+    value = value.strip()
+    if not value or len(value) > LONGEST or any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
+        raise InvalidError("is not a contact", POINTER)
+    match type:
+        case ContactType.EMAIL:
+            return Contact(type, _email(value))
+        case ContactType.PHONE:
+            return Contact(type, _phone(value))
+        case ContactType.SOCIAL:
+            return Contact(type, _social(value))
+
+
+def guessed(value: str) -> list[Contact]:
+    """Every contact that a bare search text may mean."""
+    found = []
+    for type in ContactType:
+        try:
+            found.append(normalised(type, value))
+        except InvalidError:
+            continue
+    return found
+
+
+def _email(value: str) -> str:
+    try:
+        checked = validate_email(value, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise InvalidError("is not an e-mail address", POINTER) from None
+    # Nobody tells two people apart by the case of an address, so nor do we.
+    return checked.normalized.lower()
+
+
+def _phone(value: str) -> str:
+    """E.164; a number without its country code is taken to be North American, like the service's first users."""
+    try:
+        number = phonenumbers.parse(value, "US")
+    except phonenumbers.NumberParseException:
+        raise InvalidError("is not a phone number", POINTER) from None
+    if not phonenumbers.is_possible_number(number):
+        raise InvalidError("is not a phone number", POINTER)
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _social(value: str) -> str:
+    if "://" in value:
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            raise InvalidError("is not a web address", POINTER) from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or " " in value:
+            raise InvalidError("is not a web address", POINTER)
+        return f"https://{parts.hostname}{parts.path.rstrip('/')}"
+    if not _HANDLE.fullmatch(value):
+        raise InvalidError("is neither a handle nor a web address", POINTER)
+    return "@" + value.removeprefix("@").casefold()
+
+
+class ContactIndex:
+    """Keyed hashes to find a contact by: the newest pepper makes them, and every pepper finds them."""
+
+    def __init__(self, peppers: tuple[str, ...]) -> None:
+        self._peppers = peppers
+
+    def of(self, contact: Contact) -> str:
+        return self.all_of(contact)[0]
+
+    def all_of(self, contact: Contact) -> list[str]:
+        return [keyed_hash(pepper, "contact index", f"{contact.type}:{contact.value}") for pepper in self._peppers]

@@ -1,0 +1,67 @@
+"""What is too big for an event: kept in storage under its hash, sealed with its ticket's key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from adapters.sealed_content import seal, unsealed_file
+from adapters.sealing import TicketKeys
+from adapters.storage import Storage
+from domain.values import Content, Transcript
+
+CHUNK_BYTES = 1024 * 1024
+
+_TRANSCRIPT = TypeAdapter(Transcript)
+
+
+class SealedContents:
+    """The port `Contents` over storage and the tickets' keys."""
+
+    def __init__(self, storage: Storage, keys: TicketKeys) -> None:
+        self._storage = storage
+        self._keys = keys
+
+    def keep(self, ticket_id: UUID, source: BinaryIO) -> Content:
+        digest, size = hashlib.sha256(), 0
+        source.seek(0)
+        while chunk := source.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+        content = Content(digest.hexdigest(), size)
+        key = _key(ticket_id, content)
+        if not self._storage.exists(key):
+            source.seek(0)
+            self._storage.put(key, seal(source, self._keys.get(ticket_id), key.encode()))
+        return content
+
+    @contextmanager
+    def open(self, ticket_id: UUID, content: Content) -> Iterator[BinaryIO]:
+        key = _key(ticket_id, content)
+        with self._storage.open(key) as sealed:
+            plain = unsealed_file(sealed, self._keys.get(ticket_id), key.encode())
+        with plain:
+            yield plain
+
+    def forget(self, ticket_id: UUID) -> None:
+        self._keys.destroy(ticket_id)
+        self._storage.delete_prefix(f"tickets/{ticket_id}")
+
+
+def _key(ticket_id: UUID, content: Content) -> str:
+    return f"tickets/{ticket_id}/{content.sha256}"
+
+
+class JsonTranscripts:
+    """The port `Transcripts`: plain JSON, fields without a value left out."""
+
+    def dump(self, transcript: Transcript) -> bytes:
+        return _TRANSCRIPT.dump_json(transcript, exclude_none=True)
+
+    def load(self, data: bytes) -> Transcript:
+        return _TRANSCRIPT.validate_json(data)

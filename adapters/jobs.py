@@ -1,0 +1,195 @@
+"""The work on recordings as durable jobs: queued with the event that asks for them, rescued after a crash."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+import procrastinate
+import structlog
+from procrastinate import App, JobContext, PsycopgConnector, RetryDecision, SyncPsycopgConnector
+from procrastinate.jobs import Job
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from adapters.database import Database
+from domain.commands import Commands
+from domain.errors import NotFoundError, StepFailed, UnavailableError
+from domain.values import Step
+
+QUEUE = "steps"
+TASK = "work"
+
+# A fault that may pass is tried again after so many seconds; then the person is told.
+PAUSES_SECONDS = (2, 10, 60)
+# A job that was handed back or rescued this often takes its worker down with it.
+MOST_ATTEMPTS = 12
+
+# A worker that was silent for this long is dead, and its jobs go to another.
+HEARTBEAT_SECONDS = 1.0
+STALLED_SECONDS = 6.0
+RESCUE_SECONDS = 2.0
+POLL_SECONDS = 0.5
+
+logger = structlog.get_logger()
+
+_queue = App(connector=SyncPsycopgConnector())
+
+
+def enqueue(cursor: Cursor[TupleRow], ticket: UUID, step: Step, recording: UUID) -> None:
+    """Put a step on the queue, in the cursor's transaction."""
+    _queue.configure_task(TASK, queue=QUEUE, connection=cursor.connection).defer(
+        ticket=str(ticket), step=step.value, recording=str(recording)
+    )
+
+
+class _HandedBack(Exception):
+    """The worker stops before the job is done; another takes it up."""
+
+
+class _TryAgain(Exception):
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+
+class _Retry(procrastinate.BaseRetryStrategy):
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:  # noqa: ARG002
+        match exception:
+            case _HandedBack():
+                return RetryDecision(retry_in={"seconds": 0})
+            case _TryAgain(seconds=seconds):
+                return RetryDecision(retry_in={"seconds": seconds})
+            case _:
+                return None
+
+
+class Worker:
+    """Takes steps off the queue in a thread of its own between `start` and `stop`; run as many as wanted."""
+
+    def __init__(self, url: str, database: Database, commands: Commands, concurrency: int = 2) -> None:
+        self._url = url
+        self._database = database
+        self._commands = commands
+        self._concurrency = concurrency
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Hand running jobs back and end, within some seconds."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=8)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                asyncio.run(self._serve())
+            except Exception:
+                logger.exception("worker failed")
+                self._stopping.wait(1.0)
+
+    async def _serve(self) -> None:
+        app = self._app()
+        async with app.open_async():
+            work = asyncio.create_task(
+                app.run_worker_async(
+                    queues=[QUEUE],
+                    concurrency=self._concurrency,
+                    fetch_job_polling_interval=POLL_SECONDS,
+                    update_heartbeat_interval=HEARTBEAT_SECONDS,
+                    stalled_worker_timeout=STALLED_SECONDS,
+                    shutdown_graceful_timeout=5.0,
+                    delete_jobs="successful",
+                    install_signal_handlers=False,
+                )
+            )
+            rescue = asyncio.create_task(_rescue(app))
+            while not self._stopping.is_set() and not work.done():
+                await asyncio.sleep(0.1)
+            for task in (rescue, work):
+                task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await rescue
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
+
+    def _app(self) -> App:
+        app = App(connector=PsycopgConnector(conninfo=self._url, min_size=1, max_size=self._concurrency + 3))
+
+        @app.task(name=TASK, queue=QUEUE, pass_context=True, retry=_Retry())
+        async def work(context: JobContext, ticket: str, step: str, recording: str) -> None:
+            assert context.job is not None
+            await asyncio.to_thread(self._work, Step(step), UUID(ticket), UUID(recording), context.job.attempts)
+
+        return app
+
+    def _work(self, step: Step, ticket: UUID, recording: UUID, attempts: int) -> None:
+        log = logger.bind(ticket=str(ticket), step=step.value, recording=str(recording), attempts=attempts)
+        started = time.monotonic()
+        try:
+            if attempts >= MOST_ATTEMPTS:
+                raise StepFailed("abandoned", "Working on this recording kept failing on our side.", retryable=True)
+            self._commands.work(step, ticket, recording, self._reporter(ticket, recording, step))
+            log.info("step done", seconds=round(time.monotonic() - started, 3))
+        except _HandedBack:
+            log.info("step handed back")
+            raise
+        except NotFoundError:
+            log.info("step dropped: the ticket was erased")
+        except StepFailed as fault:
+            if fault.retryable and attempts < len(PAUSES_SECONDS):
+                log.warning("step failed, will be tried again", code=fault.code)
+                raise _TryAgain(PAUSES_SECONDS[attempts]) from None
+            log.warning("step failed", code=fault.code)
+            self._commands.give_up(step, ticket, recording, fault)
+        except UnavailableError:
+            raise _TryAgain(PAUSES_SECONDS[min(attempts, len(PAUSES_SECONDS) - 1)]) from None
+        except Exception as error:
+            log.error("step broke", error=type(error).__name__, where=where(error))
+            if attempts < len(PAUSES_SECONDS):
+                raise _TryAgain(PAUSES_SECONDS[attempts]) from None
+            ours = StepFailed("internal_error", "Something went wrong on our side.", retryable=True)
+            self._commands.give_up(step, ticket, recording, ours)
+
+    def _reporter(self, ticket: UUID, recording: UUID, step: Step) -> Callable[[float], None]:
+        def report(done: float) -> None:
+            if self._stopping.is_set():
+                raise _HandedBack
+            with self._database.connection() as connection:
+                connection.execute(
+                    "INSERT INTO step_progress (ticket, recording, step, done) VALUES (%s, %s, %s, %s)"
+                    " ON CONFLICT (ticket) DO UPDATE"
+                    " SET recording = EXCLUDED.recording, step = EXCLUDED.step, done = EXCLUDED.done",
+                    (ticket, recording, step.value, max(0.0, min(1.0, done))),
+                )
+
+        return report
+
+
+async def _rescue(app: App) -> None:
+    """Give the jobs of dead workers to living ones."""
+    while True:
+        try:
+            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+                await app.job_manager.retry_job(job)
+                logger.warning("job rescued", job=job.id)
+        except procrastinate.exceptions.ProcrastinateException:
+            logger.warning("rescue failed")
+        await asyncio.sleep(RESCUE_SECONDS)
+
+
+def where(error: BaseException) -> str:
+    """The place in our code, without the message: that may quote a person."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"

@@ -1,0 +1,342 @@
+"""Stripe's objects, in the shapes of the pinned API version."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+from typing import Any
+
+API_VERSION = "2026-10-28.endive"
+
+Shape = dict[str, Any]
+
+_BASE62 = string.digits + string.ascii_letters
+
+
+def new_id(prefix: str, length: int = 24) -> str:
+    """A fresh id that nobody guesses, like `pi_3Nk…`."""
+    return prefix + "".join(secrets.choice(_BASE62) for _ in range(length))
+
+
+@dataclass(frozen=True)
+class Payer:
+    """What somebody typed on the pay page."""
+
+    name: str | None = None
+    email: str | None = None
+    country: str | None = None
+
+    def address(self) -> Shape:
+        nothing = dict.fromkeys(["city", "line1", "line2", "postal_code", "state"])
+        return {"country": self.country, **nothing}
+
+
+@dataclass(frozen=True)
+class Method:
+    """How the money travels: a card at once, anything delayed days later."""
+
+    type: str
+
+    @property
+    def delayed(self) -> bool:
+        return self.type != "card"
+
+    def details(self) -> Shape:
+        if not self.delayed:
+            details = {"brand": "visa", "country": "US", "funding": "credit", "last4": "4242", "network": "visa"}
+        else:
+            details = {"bank_name": "TEST BANK", "last4": "6789"}
+        return {self.type: details, "type": self.type}
+
+
+CARD = Method("card")
+
+
+def delayed_method(currency: str) -> Method:
+    """The usual way to pay this currency from a bank account."""
+    return Method({"eur": "sepa_debit", "gbp": "bacs_debit", "jpy": "konbini"}.get(currency, "us_bank_account"))
+
+
+def session(
+    *,
+    now: int,
+    expires_at: int,
+    amount: int,
+    currency: str,
+    pages: str,
+    metadata: dict[str, str],
+    client_reference_id: str | None,
+    customer_email: str | None,
+    success_url: str,
+    cancel_url: str | None,
+    submit_type: str | None,
+) -> Shape:
+    id = new_id("cs_test_a1", 56)
+    return {
+        "id": id,
+        "object": "checkout.session",
+        "adaptive_pricing": {"enabled": False},
+        "after_expiration": None,
+        "allow_promotion_codes": None,
+        "amount_subtotal": amount,
+        "amount_total": amount,
+        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "billing_address_collection": None,
+        "cancel_url": cancel_url,
+        "client_reference_id": client_reference_id,
+        "client_secret": None,
+        "collected_information": None,
+        "consent": None,
+        "consent_collection": None,
+        "created": now,
+        "currency": currency,
+        "currency_conversion": None,
+        "custom_fields": [],
+        "custom_text": {"after_submit": None, "shipping_address": None, "submit": None},
+        "customer": None,
+        "customer_creation": "if_required",
+        "customer_details": None,
+        "customer_email": customer_email,
+        "discounts": [],
+        "expires_at": expires_at,
+        "invoice": None,
+        "invoice_creation": {"enabled": False},
+        "livemode": False,
+        "locale": None,
+        "metadata": metadata,
+        "mode": "payment",
+        "origin_context": None,
+        "payment_intent": None,
+        "payment_link": None,
+        "payment_method_collection": "if_required",
+        "payment_method_configuration_details": None,
+        "payment_method_options": {},
+        "payment_method_types": ["card", delayed_method(currency).type],
+        "payment_status": "unpaid",
+        "permissions": None,
+        "phone_number_collection": {"enabled": False},
+        "presentment_details": None,
+        "recovered_from": None,
+        "saved_payment_method_options": None,
+        "setup_intent": None,
+        "shipping_address_collection": None,
+        "shipping_cost": None,
+        "shipping_options": [],
+        "status": "open",
+        "submit_type": submit_type,
+        "subscription": None,
+        "success_url": success_url,
+        "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        "ui_mode": "hosted_page",
+        "url": f"{pages}/{id}",
+        "wallet_options": None,
+    }
+
+
+def customer_details(payer: Payer) -> Shape:
+    return {
+        "address": payer.address(),
+        "business_name": None,
+        "email": payer.email,
+        "individual_name": None,
+        "name": payer.name,
+        "phone": None,
+        "tax_exempt": "none",
+        "tax_ids": [],
+    }
+
+
+def payment_intent(*, now: int, amount: int, currency: str, metadata: dict[str, str], description: str | None) -> Shape:
+    id = new_id("pi_3")
+    return {
+        "id": id,
+        "object": "payment_intent",
+        "amount": amount,
+        "amount_capturable": 0,
+        "amount_details": {"tip": {}},
+        "amount_received": 0,
+        "application": None,
+        "application_fee_amount": None,
+        "automatic_payment_methods": None,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": "automatic_async",
+        "client_secret": None,
+        "confirmation_method": "automatic",
+        "created": now,
+        "currency": currency,
+        "customer": None,
+        "description": description,
+        "last_payment_error": None,
+        "latest_charge": None,
+        "livemode": False,
+        "metadata": metadata,
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": None,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {},
+        "payment_method_types": ["card", delayed_method(currency).type],
+        "processing": None,
+        "receipt_email": None,
+        "review": None,
+        "setup_future_usage": None,
+        "shipping": None,
+        "source": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": "requires_payment_method",
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+
+
+def charge(intent: Shape, payer: Payer, method: Method, now: int) -> Shape:
+    """A charge of the whole intent, not yet decided."""
+    return {
+        "id": new_id("py_3" if method.delayed else "ch_3"),
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": 0,
+        "amount_refunded": 0,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "balance_transaction": None,
+        "billing_details": {
+            "address": payer.address(),
+            "email": payer.email,
+            "name": payer.name,
+            "phone": None,
+            "tax_id": None,
+        },
+        "calculated_statement_descriptor": "STORYLEDGER TEST",
+        "captured": False,
+        "created": now,
+        "currency": intent["currency"],
+        "customer": None,
+        "description": intent["description"],
+        "disputed": False,
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "fraud_details": {},
+        "livemode": False,
+        "metadata": dict(intent["metadata"]),
+        "on_behalf_of": None,
+        "outcome": None,
+        "paid": False,
+        "payment_intent": intent["id"],
+        "payment_method": new_id("pm_1"),
+        "payment_method_details": method.details(),
+        "receipt_email": None,
+        "receipt_number": None,
+        "receipt_url": None,
+        "refunded": False,
+        "review": None,
+        "shipping": None,
+        "source": None,
+        "source_transfer": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": "pending",
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+
+
+def refund(charge: Shape, *, now: int, amount: int, status: str, reason: str | None, metadata: dict[str, str]) -> Shape:
+    delayed = charge["id"].startswith("py_")
+    kind = charge["payment_method_details"]["type"]
+    return {
+        "id": new_id("pyr_1" if delayed else "re_3"),
+        "object": "refund",
+        "amount": amount,
+        "balance_transaction": None,
+        "charge": charge["id"],
+        "created": now,
+        "currency": charge["currency"],
+        "destination_details": {kind: {"reference_status": "pending", "type": "refund"}, "type": kind},
+        "metadata": metadata,
+        "payment_intent": charge["payment_intent"],
+        "reason": reason,
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": status,
+        "transfer_reversal": None,
+        **({"pending_reason": "processing"} if status == "pending" else {}),
+    }
+
+
+def dispute(charge: Shape, *, now: int, amount: int, status: str, reason: str) -> Shape:
+    return {
+        "id": new_id("dp_1"),
+        "object": "dispute",
+        "amount": amount,
+        "balance_transactions": [],
+        "charge": charge["id"],
+        "created": now,
+        "currency": charge["currency"],
+        "enhanced_eligibility_types": [],
+        "evidence": {},
+        "evidence_details": {
+            "due_by": now + 9 * 86_400,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
+        "is_charge_refundable": status.startswith("warning_"),
+        "livemode": False,
+        "metadata": {},
+        "network_reason_code": "10.4",
+        "payment_intent": charge["payment_intent"],
+        "payment_method_details": {"card": {"brand": "visa", "case_type": "chargeback"}, "type": "card"},
+        "reason": reason,
+        "status": status,
+    }
+
+
+def balance_transaction(
+    *, source: str, type: str, category: str, amount: int, fee: int, currency: str, now: int, description: str | None
+) -> Shape:
+    """What one thing did to the balance; `amount` and `fee` with their signs, `net` what is left of both."""
+    details = [
+        {"amount": fee, "application": None, "currency": currency, "description": "Stripe fees", "type": "stripe_fee"}
+    ]
+    return {
+        "id": new_id("txn_3"),
+        "object": "balance_transaction",
+        "amount": amount,
+        "available_on": now + 2 * 86_400,
+        "balance_type": "payments",
+        "created": now,
+        "currency": currency,
+        "description": description,
+        "exchange_rate": None,
+        "fee": fee,
+        "fee_details": details if fee else [],
+        "net": amount - fee,
+        "reporting_category": category,
+        "source": source,
+        "status": "pending",
+        "type": type,
+    }
+
+
+def event(type: str, object: Shape, now: int, previous: Shape | None, idempotency_key: str | None) -> Shape:
+    data: Shape = {"object": object}
+    if previous is not None:
+        data["previous_attributes"] = previous
+    return {
+        "id": new_id("evt_1"),
+        "object": "event",
+        "api_version": API_VERSION,
+        "created": now,
+        "data": data,
+        "livemode": False,
+        "pending_webhooks": 1,
+        "request": {"id": new_id("req_", 14) if idempotency_key else None, "idempotency_key": idempotency_key},
+        "type": type,
+    }

@@ -1,0 +1,174 @@
+"""The commands, readable like a contents page; what each needs is imported when it runs, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from entrypoints.cli.console import Found, Usage, fail
+
+app = typer.Typer(
+    name="storyledger",
+    help="A spoken story becomes a campaign, and every gift to it a line in a ledger that can be proved.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+audit = typer.Typer(help="Prove the history unaltered.", no_args_is_help=True)
+letters = typer.Typer(help="Webhook events that could not be applied.", no_args_is_help=True)
+keys = typer.Typer(help="API keys.", no_args_is_help=True)
+export = typer.Typer(help="Data for other programs.", no_args_is_help=True)
+for name, group in (("audit", audit), ("dead-letters", letters), ("keys", keys), ("export", export)):
+    app.add_typer(group, name=name)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+At = Annotated[str | None, typer.Option(metavar="POSITION|TIME", help="As it stood then.")]
+
+
+@app.command()
+def serve(
+    only: Annotated[
+        str | None, typer.Option(help="A comma list of web, worker, projections; all three without.")
+    ] = None,
+) -> None:
+    """Serve web, worker and projections until told to stop."""
+    from entrypoints.serving import serve as run
+
+    run(only)
+
+
+@app.command()
+def migrate(json: Json = False) -> None:
+    """Bring the database to this version; safe to run twice and from two places at once."""
+    from entrypoints.cli import database
+
+    database.migrate(json)
+
+
+@app.command("rebuild-projections")
+def rebuild_projections(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Which; all without.")] = None,
+    verify: Annotated[bool, typer.Option(help="Compare with the live ones and change nothing.")] = False,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="POSITION|TIME", help="Fold the history only up to there, twice, and compare."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Rebuild read models from history while readers and writers carry on."""
+    from entrypoints.cli import database
+
+    database.rebuild_projections(names or [], verify, until, json)
+
+
+@app.command()
+def history(ticket: str, at: At = None, json: Json = False) -> None:
+    """A ticket's events, or the ticket as it stood."""
+    from entrypoints.cli import tickets
+
+    tickets.history(ticket, at, json)
+
+
+@app.command()
+def erase(ticket: str, json: Json = False) -> None:
+    """Make a person unreadable everywhere; the money and the proof stay. Never asks; repeating it is no error."""
+    from entrypoints.cli import tickets
+
+    tickets.erase(ticket, json)
+
+
+@app.command()
+def demo(
+    audio: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="Your own recording.")] = None,
+    json: Json = False,
+) -> None:
+    """The main job once: recording, transcript, draft, documents, checkout, gift, refund, ledger, history."""
+    from entrypoints.cli import demo as show
+
+    show.demo(audio, json)
+
+
+@audit.command("verify")
+def audit_verify(json: Json = False) -> None:
+    """Recompute every link of the chain from the stored bytes; names the first bad position."""
+    from entrypoints.cli import database
+
+    database.audit_verify(json)
+
+
+@letters.command("list")
+def letters_list(json: Json = False) -> None:
+    """What a person must look at, oldest first."""
+    from entrypoints.cli import tickets
+
+    tickets.letters_list(json)
+
+
+@letters.command("retry")
+def letters_retry(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which; all without.")] = None,
+    json: Json = False,
+) -> None:
+    """Take dead letters up again."""
+    from entrypoints.cli import tickets
+
+    tickets.letters_retry(ids, json)
+
+
+@keys.command("create")
+def keys_create(
+    role: Annotated[str, typer.Option(help="client, admin or auditor.")],
+    workspace: Annotated[str, typer.Option(help="Naming a workspace makes it.")] = "public",
+    scope: Annotated[list[str] | None, typer.Option(help="May be given many times.")] = None,
+    expires: Annotated[str | None, typer.Option(metavar="DATE|TIME", help="When it stops working.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a key; its secret is shown this once."""
+    from entrypoints.cli import tickets
+
+    tickets.keys_create(role, workspace, scope or [], expires, json)
+
+
+@keys.command("list")
+def keys_list(json: Json = False) -> None:
+    """All keys there ever were, without their secrets."""
+    from entrypoints.cli import tickets
+
+    tickets.keys_list(json)
+
+
+@keys.command("revoke")
+def keys_revoke(id: str, json: Json = False) -> None:
+    """Make a key worthless at once."""
+    from entrypoints.cli import tickets
+
+    tickets.keys_revoke(id, json)
+
+
+@export.command("donations")
+def export_donations(
+    ticket: Annotated[str | None, typer.Option(help="Of one ticket only.")] = None,
+    since: Annotated[str | None, typer.Option("--from", metavar="DATE|TIME", help="Created from then on.")] = None,
+    until: Annotated[str | None, typer.Option("--to", metavar="DATE|TIME", help="Created until then.")] = None,
+    format: Annotated[str, typer.Option(help="csv or json.")] = "csv",
+) -> None:
+    """The ledger for accounting, on standard output."""
+    from entrypoints.cli import tickets
+
+    tickets.export_donations(ticket, since, until, format)
+
+
+def main() -> None:
+    """Exit 0 when it did what it says, 1 when it found something wrong, 2 on bad usage."""
+    try:
+        app(standalone_mode=True)
+    except Usage as error:
+        fail(error, 2)
+    except Found as error:
+        fail(error, 1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,76 @@
+"""Printing for people and for programs, and the ways to end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+
+class Usage(Exception):
+    """The command was called wrongly: exit 2."""
+
+
+class Found(Exception):
+    """Something is wrong, and saying so is the command's answer: exit 1."""
+
+
+def fail(error: Exception, code: int) -> NoReturn:
+    print(f"storyledger: {error}", file=sys.stderr)  # noqa: T201
+    sys.exit(code)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+def print_json(value: Any) -> None:
+    """One JSON document, amounts digit for digit."""
+    import msgspec
+
+    sys.stdout.buffer.write(
+        msgspec.json.format(msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode(value), indent=2) + b"\n"
+    )
+    sys.stdout.buffer.flush()
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    drawn = Table(title=title, title_justify="left")
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*("" if value is None else str(value) for value in row))
+    Console().print(drawn)
+
+
+class Bar:
+    """A progress bar on a terminal, and nothing elsewhere; a step whose total changes is no trouble."""
+
+    def __init__(self, *, shown: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not shown or not sys.stderr.isatty(),
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=total)
+        self._progress.update(self._tasks[name], completed=done, total=max(total, done))

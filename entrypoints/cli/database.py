@@ -1,0 +1,83 @@
+"""Commands about the database as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import projections
+from adapters import audit, migrations
+from adapters.database import connect
+from adapters.read_models import rebuild
+from entrypoints.bootstrap import Service
+from entrypoints.cli.console import Bar, Found, Usage, print_json, say, table
+from entrypoints.cli.setting_up import as_position, database
+
+
+def migrate(json: bool) -> None:
+    with database(check=False) as (settings, url):
+        with connect(settings.migrate_database_url or url, statement_seconds=0) as connection:
+            taken = migrations.migrate(connection)
+        rebuild.ensure_live(settings.migrate_database_url or url, projections.ALL, lambda *_: None)
+    if json:
+        print_json({"taken": taken})
+    else:
+        say(f"took {', '.join(taken)}" if taken else "the database is at this version already")
+
+
+def rebuild_projections(names: list[str], verify: bool, until: str | None, json: bool) -> None:
+    if unknown := [name for name in names if name not in projections.BY_NAME]:
+        raise Usage(f"no such projection: {', '.join(unknown)}; there are {', '.join(projections.BY_NAME)}")
+    chosen = [projections.BY_NAME[name] for name in names] or list(projections.ALL)
+    with database() as (settings, url):
+        position = None
+        if until is not None:
+            service = Service(settings, url, frozenset())
+            position = as_position(service, until)
+            service.database.close()
+        with Bar(shown=not json) as bar:
+            done = [
+                rebuild.verify(url, projection, bar, position)
+                if verify or position is not None
+                else rebuild.rebuild(url, projection, bar)
+                for projection in chosen
+            ]
+    told = [
+        {
+            "name": one.name,
+            "events": one.events,
+            "rows": one.rows,
+            "seconds": round(one.seconds, 3),
+            "eventsPerSecond": round(one.events_per_second),
+            "differences": [asdict(difference) for difference in one.differences],
+        }
+        for one in done
+    ]
+    if json:
+        print_json({"projections": told})
+    else:
+        columns = ("name", "events", "rows", "seconds", "eventsPerSecond")
+        table("Compared" if verify or until else "Rebuilt", columns, [[one[c] for c in columns] for one in told])
+    for one in done:
+        for difference in one.differences[:1]:
+            raise Found(f"{one.name} differs from event {difference.position} on, in {difference.table}")
+    if (verify or until) and not json:
+        say("Nothing differs.")
+
+
+def audit_verify(json: bool) -> None:
+    with database() as (_, url), Bar(shown=not json) as bar:
+        verdict = audit.verify(url, lambda position: bar("links", position, position))
+    bad = verdict.first_bad
+    if json:
+        print_json(
+            {
+                "ok": verdict.ok,
+                "events": verdict.events,
+                "firstBad": bad and {"position": bad[0], "reason": bad[1]},
+                "checkpoint": None,
+            }
+        )
+    if bad is not None:
+        raise Found(f"event {bad[0]} {bad[1]}")
+    if not json:
+        say(f"All {verdict.events} links hold.")

@@ -1,0 +1,174 @@
+"""Commands about tickets, donations, and who may ask for them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from adapters.access import ApiKey
+from domain.errors import InvalidError, NotFoundError
+from domain.values import Actor, Role
+from entrypoints.cli.console import Found, Usage, print_json, say, table
+from entrypoints.cli.setting_up import as_moment, as_position, as_uuid, service
+from entrypoints.http import gifts, histories
+from entrypoints.http.views import Views, time
+
+OPERATOR = Actor(Role.ADMIN, "command line")
+
+
+def history(ticket: str, at: str | None, json: bool) -> None:
+    id = as_uuid(ticket, "TICKET")
+    with service() as built:
+        view = Views(built.seals)
+        if at is not None:
+            position = as_position(built, at)
+            state = histories.state(view, list(built.recorded(id, position)), position)
+            _print_state(state, json)
+            return
+        events = [histories.event_view(view, entry) for entry in built.log.ticket_events(id)]
+    if not events:
+        raise Found("there is no such ticket")
+    if json:
+        print_json({"events": events, "nextCursor": None})
+        return
+    columns = ("position", "recordedAt", "type", "actor", "data")
+    table(f"History of {id}", columns, [[e[c] if c != "data" else _short(e[c]) for c in columns] for e in events])
+
+
+def _short(data: dict[str, Any]) -> str:
+    text = ", ".join(f"{name}={value}" for name, value in data.items())
+    return text if len(text) <= 160 else text[:159] + "…"
+
+
+def _print_state(state: dict[str, Any], json: bool) -> None:
+    if json:
+        print_json(state)
+        return
+    fields = [(name, value) for name, value in state["ticket"].items() if name != "donationDraft"]
+    table(f"The ticket at position {state['at']}", ("field", "value"), fields)
+    table("Its draft", ("field", "value"), list((state["ticket"]["donationDraft"] or {}).items()))
+    columns = ("id", "amount", "currency", "status", "donor", "paidAt", "amountRefunded")
+    table("Its donations", columns, [[d[c] for c in columns] for d in state["donations"]])
+    totals = state["totals"]
+    say(f"Total {totals['total']} {totals['currency']}")
+
+
+def erase(ticket: str, json: bool) -> None:
+    id = as_uuid(ticket, "TICKET")
+    with service() as built:
+        built.commands.erase(OPERATOR, id)
+    if json:
+        print_json({"ticketId": str(id), "status": "ERASED"})
+    else:
+        say(f"{id} is erased: nobody can be read there any more.")
+
+
+def letters_list(json: bool) -> None:
+    with service() as built:
+        found = built.dead_letters.list()
+    told = [
+        {
+            "id": one.id,
+            "type": one.type,
+            "attempts": one.attempts,
+            "error": one.error,
+            "receivedAt": time(one.received_at),
+        }
+        for one in found
+    ]
+    if json:
+        print_json(told)
+    else:
+        table("Dead letters", ("id", "type", "attempts", "error", "receivedAt"), [list(one.values()) for one in told])
+
+
+def letters_retry(ids: list[str] | None, json: bool) -> None:
+    with service() as built:
+        count = built.dead_letters.retry(ids or None)
+        built.applier.apply_all()
+        left = [one.id for one in built.dead_letters.list() if not ids or one.id in ids]
+    if json:
+        print_json({"retried": count, "left": left})
+    else:
+        say(f"{count} taken up again, {len(left)} of them still there.")
+    if left or (ids and count < len(ids)):
+        raise Found(f"could not be applied: {', '.join(left) or 'no such dead letter'}")
+
+
+def _key_view(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": str(key.id),
+        "role": key.role,
+        "workspace": key.workspace,
+        "scopes": list(key.scopes),
+        "expiresAt": time(key.expires_at),
+    }
+
+
+def keys_create(role: str, workspace: str, scopes: list[str], expires: str | None, json: bool) -> None:
+    listed = [scope for given in scopes for scope in given.replace(",", " ").split()]
+    moment = as_moment(expires, "--expires")
+    try:
+        wanted = Role(role)
+    except ValueError:
+        raise Usage("--role must be client, admin or auditor") from None
+    with service() as built:
+        try:
+            made, secret = built.credentials.create(wanted, workspace, listed, moment)
+        except InvalidError as fault:
+            raise Usage(fault.detail) from None
+    view = _key_view(made)
+    if json:
+        print_json({"id": view.pop("id"), "key": secret, **view})
+    else:
+        say(f"{secret}\n\nKey {made.id} for {made.role} in {made.workspace}. The secret is not shown again.")
+
+
+def keys_list(json: bool) -> None:
+    with service() as built:
+        found = built.credentials.list()
+    told = [
+        _key_view(key)
+        | {
+            "createdAt": time(key.created_at),
+            "revokedAt": time(key.revoked_at),
+            "lastUsedAt": time(key.last_used_at),
+        }
+        for key in found
+    ]
+    if json:
+        print_json(told)
+    else:
+        columns = ("id", "role", "workspace", "scopes", "expiresAt", "revokedAt", "lastUsedAt")
+        table("API keys", columns, [[" ".join(k[c]) if c == "scopes" else k[c] for c in columns] for k in told])
+
+
+def keys_revoke(id: str, json: bool) -> None:
+    key = as_uuid(id, "ID")
+    with service() as built:
+        try:
+            built.credentials.revoke(key)
+        except NotFoundError:
+            raise Found("there is no such key") from None
+    if json:
+        print_json({"id": str(key), "revoked": True})
+    else:
+        say(f"{key} is worthless now.")
+
+
+def export_donations(ticket: str | None, since: str | None, until: str | None, format: str) -> None:
+    if format not in ("csv", "json"):
+        raise Usage("--format must be csv or json")
+    end = as_moment(until, "--to")
+    if end is not None and until is not None and len(until) == len("2026-05-01"):
+        end += timedelta(days=1)
+    id = as_uuid(ticket, "--ticket") if ticket else None
+    with service() as built:
+        view = Views(built.seals)
+        lines: Iterator[dict[str, Any]] = (
+            gifts.export_line(view, row) for row in built.exported(id, None, as_moment(since, "--from"), end)
+        )
+        for chunk in gifts.as_csv(lines) if format == "csv" else gifts.as_json(lines):
+            sys.stdout.buffer.write(chunk)

@@ -1,0 +1,124 @@
+"""The public page of a campaign: what a stranger sees, and the form that opens a checkout of their own."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from domain.commands import checked_gift, largest_gift, smallest_gift
+from domain.errors import DomainError, InvalidError, NotFoundError
+from domain.values import CURRENCIES, Money
+from entrypoints.http import views
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.views import Views
+from projections import donation_ledger, ticket_status
+from projections.model import Row
+
+PAGES = Path(__file__).parent.parent / "pages"
+CSP = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action {form}; frame-ancestors 'none'"
+HTML = "text/html; charset=utf-8"
+SUGGESTED_MAJOR = (10, 25, 50, 100)
+SUGGESTED_MAJOR_ZERO_DECIMAL = (1_000, 2_500, 5_000, 10_000)
+
+_templates = Environment(
+    loader=FileSystemLoader(PAGES), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True
+)
+
+
+def show(call: Call) -> Answer:
+    return _page(call, _published(call))
+
+
+def give(call: Call) -> Answer:
+    """Open a fresh checkout for this donor and send them there; a bad amount shows the form again."""
+    row = _published(call)
+    form = dict(parse_qsl(call.raw.decode("utf-8", "replace"), max_num_fields=10, keep_blank_values=True))
+    currency = _currency(call, row)
+    try:
+        amount = checked_gift(_amount(form.get("amount", ""), form.get("currency", currency)))
+        checkout = call.service.commands.open_checkout(
+            call.principal.actor,
+            row["ticket"],
+            call.seed.id("donation"),
+            amount,
+            None,
+            return_url=f"{call.service.page_url(row['slug'])}?thanks",
+        )
+    except InvalidError as fault:
+        return _page(call, row, complaint=f"The amount {fault.detail}.", status=422)
+    return Answer(None, 303, {"Location": checkout.url})
+
+
+def _amount(text: str, currency: str) -> Money:
+    if currency not in CURRENCIES:
+        raise InvalidError("is in a currency that we do not take")
+    plain = text.strip().replace(",", ".")
+    if not plain.isascii() or not plain.replace(".", "", 1).isdigit() or len(plain) > 12:
+        raise InvalidError("must be a number like 25 or 12.50")
+    try:
+        return Money.of(Decimal(plain), currency)
+    except DomainError as fault:
+        raise InvalidError(f"is {fault}") from None
+
+
+def _published(call: Call) -> Row:
+    with call.service.database.transaction() as cursor:
+        row = ticket_status.ticket_by_slug(cursor, call.path["slug"])
+    if row is None or not row["published"]:
+        raise NotFoundError("There is no such page.")
+    return row
+
+
+def _currency(call: Call, row: Row) -> str:
+    with call.service.database.transaction() as cursor:
+        return views.main_currency(row, donation_ledger.totals(cursor, row["ticket"]))
+
+
+def _page(call: Call, row: Row, complaint: str | None = None, status: int = 200) -> Answer:
+    service = call.service
+    with service.database.transaction() as cursor:
+        totals = donation_ledger.totals(cursor, row["ticket"])
+    view = Views(service.seals)
+    draft = view.draft(row)
+    total = view.totals(row, totals, None, None)
+    currency = total["currency"]
+    goal = draft["goalAmountMinor"] if draft["currency"] == currency else None
+    raised = max(0, total["totalMinor"])
+    page = _templates.get_template("campaign.html").render(
+        draft=draft,
+        paragraphs=[p for p in (draft["story"] or "").splitlines() if p.strip()],
+        currency=currency,
+        raised=shown(Money(raised, currency)),
+        goal=shown(Money(goal, currency)) if goal else None,
+        share=min(100, raised * 100 // goal) if goal else None,
+        gifts=sum(total["counts"][name] for name in ("paid", "refunded", "disputed")),
+        suggested=_suggested(currency),
+        least=shown(smallest_gift(currency)),
+        most=shown(largest_gift(currency)),
+        complaint=complaint,
+        thanks="thanks" in call.query,
+        sandbox=service.settings.sandbox,
+        language=draft["language"] or "en",
+    )
+    return Answer(page.encode(), status, {"Content-Security-Policy": CSP.format(form=_form_targets(call))}, HTML)
+
+
+def _form_targets(call: Call) -> str:
+    """The form posts to us, and the redirect leads to the checkout: browsers ask the policy about both."""
+    return "'self'" if call.service.settings.sandbox else "'self' https://checkout.stripe.com"
+
+
+def _suggested(currency: str) -> list[dict[str, Any]]:
+    amounts = SUGGESTED_MAJOR if smallest_gift(currency).major < 100 else SUGGESTED_MAJOR_ZERO_DECIMAL
+    return [{"value": str(amount), "label": shown(Money.of(amount, currency))} for amount in amounts]
+
+
+def shown(money: Money) -> str:
+    """An amount for people: digits in groups, decimals only where they say something, the currency's code."""
+    major = money.major
+    text = f"{major:,.0f}" if major == major.to_integral_value() else f"{major:,}"
+    return f"{text} {money.currency}"

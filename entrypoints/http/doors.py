@@ -1,0 +1,74 @@
+"""Stripe's door, and what tells an operator how the service is."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+from adapters.payments import inbox
+from domain.errors import UnavailableError
+from entrypoints.http import problems
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.problems import Problem
+from entrypoints.http.views import time as rfc3339
+
+_STARTED = time.monotonic()
+
+
+def webhook(call: Call) -> Answer:
+    """Answered once the event is durable, and never because of what it says."""
+    event = call.service.door.open(call.raw, call.headers.get("stripe-signature"))
+    answer: dict[str, object] = {"received": True, "type": event.type}
+    if not call.service.inbox.accept(event):
+        answer["idempotent"] = True
+    return Answer(answer)
+
+
+def live(call: Call) -> Answer:
+    return Answer(
+        {
+            "status": "alive",
+            "timestamp": rfc3339(datetime.now(UTC)),
+            "uptime": round(time.monotonic() - _STARTED, 3),
+            "version": call.service.version,
+        }
+    )
+
+
+def ready(call: Call) -> Answer:
+    """503 only while the database or its schema is not as needed; lag and dead letters are told, not punished."""
+    service = call.service
+    try:
+        standing = service.projections_standing()
+        letters = inbox.health(service.database)
+        jobs = service.jobs_standing()
+    except UnavailableError:
+        body = {"ready": False, "database": False, "projections": {}, "inbox": None, "jobs": None}
+        return Answer(body, 503, {"Retry-After": str(problems.RETRY_AFTER_SECONDS)})
+    return Answer(
+        {
+            "ready": True,
+            "database": True,
+            "projections": standing,
+            "inbox": {
+                "waiting": letters.waiting,
+                "deadLetters": letters.dead_letters,
+                "oldestSeconds": round(letters.oldest_seconds, 3),
+            },
+            "jobs": jobs,
+        }
+    )
+
+
+def problem(call: Call) -> Answer:
+    """What a problem's `type` means, for whoever follows the link."""
+    kind = problems.KINDS.get(call.path["name"])
+    if kind is None:
+        raise Problem("not-found", "There is no such problem.")
+    return Answer(
+        {"type": f"/problems/{kind.name}", "status": kind.status, "title": kind.title, "description": kind.meaning}
+    )
+
+
+def openapi(call: Call) -> Answer:
+    return Answer(call.service.openapi)

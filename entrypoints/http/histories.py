@@ -1,0 +1,97 @@
+"""A ticket's history: every event of the ticket and its donations, and the ticket as it stood at any of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
+
+from adapters.event_store.history import ERASED
+from adapters.event_store.log import StoredEntry
+from adapters.read_models.memory import folded
+from adapters.sealing import SEAL
+from domain.errors import NotFoundError
+from entrypoints.http import gifts, paging, views
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.tickets import views_for
+from entrypoints.http.views import Views
+from projections import donation_ledger, ticket_status
+from projections.model import Recorded, Row
+
+# What a stored event carries for us alone: digests of credentials and the index of the contact.
+_OURS = frozenset({"token_digest", "contact_index", "actor", "ticket_id", "donation_id"})
+
+
+def history(call: Call) -> Answer:
+    if "at" in call.query:
+        return Answer(state_at(call, _position(call, call.query["at"])))
+    page = paging.asked(call)
+    entries = call.service.log.ticket_page(call.ticket_id, page.after_position(), page.limit + 1)
+    if len(entries) > page.limit:
+        page.more_after(entries[page.limit - 1].position)
+    view = views_for(call)
+    return page.answer({"events": [event_view(view, entry) for entry in entries[: page.limit]]})
+
+
+def event_view(view: Views, entry: StoredEntry) -> dict[str, Any]:
+    """One event as it may be shown: opened or masked, in camelCase, without what is ours alone."""
+    data = from_json(entry.state)
+    actor = data["actor"]
+    return {
+        "position": entry.position,
+        "type": type(entry.event()).__name__,
+        "donationId": data.get("donation_id"),
+        "version": entry.originator_version,
+        "recordedAt": views.time(entry.recorded_at),
+        "actor": f"{actor['role']}:{actor['id']}" if actor.get("id") else actor["role"],
+        "data": {to_camel(name): _shown(view, entry, value) for name, value in data.items() if name not in _OURS},
+    }
+
+
+def _shown(view: Views, entry: StoredEntry, value: Any) -> Any:
+    if isinstance(value, dict):
+        return {to_camel(name): _shown(view, entry, part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_shown(view, entry, part) for part in value]
+    if isinstance(value, str) and value.startswith(SEAL):
+        return view.opened(entry.ticket, value) or ERASED
+    return value
+
+
+def _position(call: Call, text: str) -> int:
+    """A position of the history, or the last one recorded until a time."""
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    moment = gifts.moment(call, "at")
+    assert isinstance(moment, datetime)
+    return call.service.log.position_at(moment)
+
+
+def state_at(call: Call, position: int) -> dict[str, Any]:
+    recorded = list(call.service.recorded(call.ticket_id, until=position))
+    return state(views_for(call), recorded, position)
+
+
+def state(view: Views, recorded: list[Recorded], position: int) -> dict[str, Any]:
+    """The ticket, its donations and its totals as these events leave them; NotFoundError if there are none."""
+    if not recorded:
+        raise NotFoundError("There was no such ticket then.")
+    ledger = folded(donation_ledger, recorded)
+    row = ticket_row(recorded)
+    donations = gifts.ordered(ledger.all(donation_ledger.DONATIONS))
+    return {
+        "at": position,
+        "ticket": view.ticket(row) | {"donationDraft": view.draft_or_none(row)},
+        "donations": [view.donation(donation) for donation in donations],
+        "totals": gifts.totals_in(view, row, ledger, explain=False),
+    }
+
+
+def ticket_row(recorded: list[Recorded]) -> Row:
+    """The ticket's row as these events leave it: what the read model shows once it has seen them."""
+    rows = folded(ticket_status, recorded)
+    [row] = rows.all(ticket_status.TICKETS)
+    row["funded"] = bool(rows.all(ticket_status.FUNDED))
+    return ticket_status.with_status(row)

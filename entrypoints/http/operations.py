@@ -1,0 +1,138 @@
+"""Operations: each a row that says its path, who may call it, what it takes and gives, and who handles it.
+
+Routing, access checks and the OpenAPI document are all made from the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, BinaryIO
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from adapters.access import Principal
+from adapters.idempotency import Seed
+from domain.values import Role
+from projections.model import Row
+
+if TYPE_CHECKING:
+    from entrypoints.bootstrap import Service
+
+
+class Takes(Enum):
+    """What a request carries."""
+
+    NOTHING = "nothing"
+    JSON = "json"
+    MERGE_PATCH = "merge patch"
+    AUDIO = "multipart with one recording"
+    FORM = "form"
+    SIGNED = "a signed event"
+
+
+EVERYBODY = frozenset(Role) - {Role.STRIPE, Role.SYSTEM}
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may call: the roles, and the scope that an API client needs besides.
+
+    `ticket` says that the path names a ticket, which the caller must be allowed to know of. `published` opens a
+    published ticket to everybody.
+    """
+
+    roles: frozenset[Role]
+    scope: str | None = None
+    ticket: bool = False
+    published: bool = False
+    ignores_credentials: bool = False
+
+    @property
+    def open(self) -> bool:
+        return Role.VISITOR in self.roles
+
+
+@dataclass(frozen=True)
+class Received:
+    """A recording as it came in: complete, hashed, not yet looked at."""
+
+    file: BinaryIO
+    sha256: str
+    size_bytes: int
+    file_name: str | None
+
+
+@dataclass
+class Call:
+    """One request on its way to its handler, checked and parsed."""
+
+    service: Service
+    principal: Principal
+    request_id: str
+    client: str
+    url_path: str
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: Any = None
+    raw: bytes = b""
+    upload: Received | None = None
+    ticket: Row | None = None
+    seed: Seed = field(default_factory=Seed.fresh)
+
+    @property
+    def ticket_id(self) -> UUID:
+        """The path's ticket, which the caller was found to be allowed to know of."""
+        assert self.ticket is not None
+        ticket: UUID = self.ticket["ticket"]
+        return ticket
+
+    @property
+    def masked(self) -> bool:
+        """An auditor sees everything but who it is."""
+        return self.principal.role is Role.AUDITOR
+
+
+@dataclass
+class Answer:
+    """What goes back: JSON unless it is bytes or a stream of them."""
+
+    body: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    media_type: str = "application/json"
+
+
+Stream = Iterable[bytes]
+Handler = Callable[[Call], Answer]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A query parameter, for the document of the interface; its handler checks it."""
+
+    name: str
+    meaning: str
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Operation:
+    method: str
+    path: str
+    summary: str
+    handler: Handler
+    access: Access
+    takes: Takes = Takes.NOTHING
+    body: type[BaseModel] | None = None
+    status: int = 200
+    gives: Mapping[str, Any] = field(default_factory=dict)
+    gives_types: tuple[str, ...] = ("application/json",)
+    query: tuple[Parameter, ...] = ()
+    creates: bool = False
+    tag: str = "Tickets"
+    hidden: bool = False

@@ -1,0 +1,144 @@
+"""The table of operations: the HTTP interface, readable like a contents page."""
+
+from __future__ import annotations
+
+from domain.values import Role
+from entrypoints.http import bodies, campaign, doors, gifts, histories, tickets
+from entrypoints.http import schemas as s
+from entrypoints.http.operations import EVERYBODY, Access, Operation, Parameter, Takes
+
+HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDITOR
+
+OPEN = Access(EVERYBODY)
+CREATE = Access(EVERYBODY - {AUDITOR}, scope="tickets:write")
+ALWAYS_OPEN = Access(EVERYBODY, ignores_credentials=True)
+GIVE = Access(EVERYBODY - {AUDITOR}, scope="payments:create")
+READ = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:read", ticket=True)
+READ_UNMASKED = Access(frozenset({HOLDER, CLIENT, ADMIN}), scope="tickets:read", ticket=True)
+WRITE = Access(frozenset({HOLDER, CLIENT}), scope="tickets:write", ticket=True)
+SEARCH = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:search")
+PAY = Access(frozenset({HOLDER, CLIENT}), scope="payments:create", ticket=True)
+LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", ticket=True)
+TOTALS = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", ticket=True, published=True)
+HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), ticket=True)
+EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
+
+LIMIT = Parameter("limit", "How many to a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
+CURSOR = Parameter("cursor", "Where the last page ended: its `nextCursor`.")
+CONTACT = Parameter("contact", "An e-mail address, a phone number, a handle or a web address.", required=True)
+AS_OF = Parameter("as_of", "As Stripe had it at this time.", s.TIME)
+KNOWN_AT = Parameter("known_at", "As we knew it at this time.", s.TIME)
+
+ONE = "/api/tickets/{ticket_id}"
+JSON, PATCH = Takes.JSON, Takes.MERGE_PATCH
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "POST", "/api/tickets/create", "Open a ticket; its access token is given this once", tickets.create, CREATE,
+        JSON, bodies.TicketOpening, 201, s.OPENED_TICKET, creates=True,
+    ),
+    Operation(
+        "GET", "/api/tickets/search", "Find the tickets of a contact", tickets.search, SEARCH,
+        gives=s.FOUND_TICKETS, query=(CONTACT, LIMIT, CURSOR),
+    ),
+    Operation(
+        "GET", "/api/profiles/search", "Find the tickets of a contact, for profile pages", tickets.search_profiles,
+        SEARCH, gives=s.FOUND_PROFILES, query=(CONTACT, LIMIT, CURSOR),
+    ),
+    Operation(
+        "GET", ONE, "A ticket, with what is asked for besides", tickets.get, READ, gives=s.TICKET,
+        query=(Parameter("include", f"A comma list of {', '.join(tickets.INCLUDES)}."),),
+    ),
+    Operation(
+        "PATCH", ONE, "Change the display name", tickets.change, WRITE, PATCH, bodies.TicketChange, 200, s.TICKET,
+    ),
+    Operation("DELETE", ONE, "Erase the person: final", tickets.erase, WRITE, status=202, gives=s.ERASED),
+    Operation(
+        "POST", f"{ONE}/upload-audio", "Upload a recording of at most 50 MB", tickets.upload_audio, WRITE,
+        Takes.AUDIO, None, 200, s.UPLOADED, creates=True,
+    ),
+    Operation(
+        "POST", f"{ONE}/process", "Turn the recording into a transcript and a draft", tickets.process, WRITE,
+        JSON, bodies.ProcessRequest, 202, s.PROCESSING, creates=True,
+    ),
+    Operation(
+        "POST", f"{ONE}/retry", "Try again what failed", tickets.retry, WRITE, JSON, bodies.Empty, 202, s.PROCESSING,
+        creates=True,
+    ),
+    Operation("GET", f"{ONE}/status", "How far the work is", tickets.get_status, READ, gives=s.STATUS),
+    Operation(
+        "POST", f"{ONE}/provide-info", "Say what the recording left out", tickets.provide_info, WRITE,
+        JSON, bodies.InfoGiven, 200, s.STATUS,
+    ),
+    Operation(
+        "PATCH", f"{ONE}/draft", "Write the draft by hand", tickets.change_draft, WRITE, PATCH, bodies.DraftChange,
+        200, s.DRAFT,
+    ),
+    Operation(
+        "POST", f"{ONE}/publish", "Show the page to everybody", tickets.publish, WRITE, JSON, bodies.Publication,
+        200, s.PUBLISHED,
+    ),
+    Operation(
+        "POST", f"{ONE}/unpublish", "Take the page down", tickets.unpublish, WRITE, JSON, bodies.Empty,
+        200, s.PUBLISHED,
+    ),
+    Operation(
+        "POST", f"{ONE}/generate-doc", "Make a Word file or a PDF", tickets.generate_document, WRITE, JSON,
+        bodies.DocumentOrder, 201, s.DOCUMENT, creates=True, tag="Documents",
+    ),
+    Operation("GET", f"{ONE}/documents", "All documents, newest first", tickets.list_documents, READ,
+              gives=s.DOCUMENTS, tag="Documents"),
+    Operation(
+        "GET", f"{ONE}/documents/{{document_id}}/download", "The document itself", tickets.download, READ_UNMASKED,
+        gives_types=s.DOCUMENT_TYPES, tag="Documents",
+    ),
+    Operation(
+        "POST", f"{ONE}/create-payment", "A checkout for one gift", gifts.create_payment, PAY, JSON,
+        bodies.PaymentOrder, 201, s.CHECKOUT, creates=True, tag="Gifts",
+    ),
+    Operation(
+        "GET", f"{ONE}/qr-code", "The QR code of the page, as JSON or as a picture", tickets.qr_code, READ,
+        gives=s.QR_CODE, gives_types=("application/json", "image/png", "image/svg+xml"), tag="Documents",
+    ),
+    Operation(
+        "GET", f"{ONE}/donations", "The ledger of gifts", gifts.list_donations, LEDGER, gives=s.DONATIONS,
+        query=(LIMIT, CURSOR, AS_OF, KNOWN_AT), tag="Gifts",
+    ),
+    Operation(
+        "GET", f"{ONE}/donations/total", "What the gifts add up to", gifts.totals, TOTALS, gives=s.TOTALS,
+        query=(AS_OF, KNOWN_AT, Parameter("explain", "Add the entries that make the total.", {"type": "boolean"})),
+        tag="Gifts",
+    ),
+    Operation(
+        "GET", f"{ONE}/history", "Every event, or the ticket as it stood", histories.history, HISTORY,
+        gives=s.HISTORY, query=(LIMIT, CURSOR, Parameter("at", "A position or a time.")), tag="History",
+    ),
+    Operation(
+        "GET", "/api/exports/donations", "The ledger for accounting", gifts.export, EXPORT,
+        gives=s.EXPORT, gives_types=("text/csv", "application/json"),
+        query=(
+            Parameter("format", "", {"type": "string", "enum": ["csv", "json"], "default": "csv"}),
+            Parameter("ticket", "Of one ticket only.", s.ID),
+            Parameter("from", "Created from this day or time on."),
+            Parameter("to", "Created until the end of this day, or this time."),
+        ),
+        tag="Gifts",
+    ),
+    *(
+        Operation(
+            "POST", path, "Stripe's door", doors.webhook, ALWAYS_OPEN, Takes.SIGNED, None, 200, s.RECEIVED,
+            tag="Stripe", hidden=path != "/api/webhooks/stripe",
+        )
+        for path in ("/api/webhooks/stripe", "/webhooks/stripe", "/api/payments/stripe-webhook")
+    ),
+    Operation("GET", "/d/{slug}", "The public page of a campaign", campaign.show, OPEN, gives_types=("text/html",),
+              tag="Public page"),
+    Operation("POST", "/d/{slug}", "Open a checkout and go there", campaign.give, GIVE, Takes.FORM, None, 303,
+              tag="Public page"),
+    Operation("GET", "/health/live", "The process runs", doors.live, ALWAYS_OPEN, gives=s.LIVE, tag="Health"),
+    Operation("GET", "/health/ready", "The service can serve", doors.ready, ALWAYS_OPEN, gives=s.READY, tag="Health"),
+    Operation("GET", "/problems/{name}", "What a problem means", doors.problem, ALWAYS_OPEN, gives=s.PROBLEM_KIND,
+              tag="About"),
+    Operation("GET", "/openapi.json", "This interface, described", doors.openapi, ALWAYS_OPEN, gives={"type": "object"},
+              tag="About"),
+)  # fmt: skip

@@ -1,0 +1,190 @@
+"""The environment, read once and checked; what is wrong with it is said in one line a fault."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets as random
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+SHORTEST_SECRET_BYTES = 32
+GENERATED = "secrets.json"
+_DEFAULTS = frozenset({"changeme", "secret", "password", "default", "example", "test"})
+
+
+class SettingsError(Exception):
+    """The environment cannot be run with; the message is one clear line."""
+
+
+def _listed(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _blank_is_none(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Optional = Annotated[str | None, BeforeValidator(_blank_is_none)]
+
+
+class Settings(BaseSettings):
+    """One field for every variable that the service reads; the names are those of the environment, in lower case."""
+
+    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    app_env: Literal["development", "production", "test"] = "development"
+    database_url: Optional = None
+    migrate_database_url: Optional = None
+    data_dir: Path = Path("var")
+    storage_url: Optional = None
+    host: str = "127.0.0.1"
+    port: int = Field(3003, ge=0, le=65535)
+    base_url: Optional = None
+    master_key: Listed = ()
+    email_pepper: Listed = ()
+    stripe_secret_key: Optional = None
+    stripe_webhook_secret: Listed = ()
+    stripe_api_base: Optional = None
+    openai_api_key: Optional = None
+    openai_base_url: Optional = None
+    transcriber: Literal["local", "openai"] | None = None
+    drafter: Literal["local", "openai"] | None = None
+    save_qr_images: bool = False
+    cors_origins: Listed = ()
+    trusted_proxies: Listed = ()
+    log_level: Annotated[str, Field(validation_alias=AliasChoices("LOG_LEVEL"))] = "INFO"
+
+    @field_validator("transcriber", "drafter", mode="before")
+    @classmethod
+    def _blank(cls, value: Any) -> Any:
+        return _blank_is_none(value)
+
+    @field_validator("database_url", "migrate_database_url")
+    @classmethod
+    def _postgresql(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must be a postgresql:// URL")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _web(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise ValueError("must be an http:// or https:// URL")
+            return value.rstrip("/")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _storage(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme != "file":
+            raise ValueError("must be a file:// URL")
+        return value
+
+    @property
+    def production(self) -> bool:
+        return self.app_env == "production"
+
+    @property
+    def sandbox(self) -> bool:
+        """Payments are made in the stand-in for Stripe: only without a key, and never in production."""
+        return self.stripe_secret_key is None and not self.production
+
+    @property
+    def livemode(self) -> bool:
+        return self.stripe_secret_key is not None and "_live_" in self.stripe_secret_key
+
+    @property
+    def storage_root(self) -> Path:
+        return Path(urlsplit(self.storage_url).path) if self.storage_url else self.data_dir / "storage"
+
+    @property
+    def public_url(self) -> str:
+        """The address that strangers reach the service at."""
+        return self.base_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def speech(self) -> str:
+        return self.transcriber or ("openai" if self.openai_api_key else "local")
+
+    @property
+    def drafting(self) -> str:
+        return self.drafter or ("openai" if self.openai_api_key else "local")
+
+
+class Generated:
+    """The secrets that a data folder in development made for itself; readable by its owner alone."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / GENERATED
+        data_dir.mkdir(parents=True, exist_ok=True)
+        if not self._path.exists():
+            self._make()
+        self._values: dict[str, str] = json.loads(self._path.read_text())
+
+    def _make(self) -> None:
+        """Written whole under another name first: of two processes that start at once, one's secrets stay."""
+        values = {
+            "master_key": random.token_urlsafe(32),
+            "email_pepper": random.token_urlsafe(32),
+            "webhook_secret": "whsec_" + random.token_urlsafe(32),
+            "sandbox_key": "sk_test_" + random.token_urlsafe(32).replace("-", "x").replace("_", "y"),
+            "admin_key": "slk_" + random.token_urlsafe(32),
+        }
+        draft = self._path.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(values, file)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, self._path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+
+def load(**given: Any) -> Settings:
+    """The settings of this process's environment; SettingsError names each variable at fault, never its value."""
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        faults = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        raise SettingsError(faults) from None
+    if settings.openai_api_key is None and "openai" in (settings.speech, settings.drafting):
+        raise SettingsError("OPENAI_API_KEY: needed by TRANSCRIBER or DRAFTER openai")
+    if settings.production:
+        _check_production(settings)
+    return settings
+
+
+def _check_production(settings: Settings) -> None:
+    """Fail closed: nothing generated, nothing default, nothing short."""
+    faults = []
+    if settings.database_url is None:
+        faults.append("DATABASE_URL: missing")
+    if settings.stripe_secret_key is None:
+        faults.append("STRIPE_SECRET_KEY: missing (sandbox payments are for development only)")
+    for name in ("master_key", "email_pepper", "stripe_webhook_secret"):
+        values: tuple[str, ...] = getattr(settings, name)
+        if not values:
+            faults.append(f"{name.upper()}: missing")
+        for value in values:
+            if value.casefold() in _DEFAULTS or len(set(value)) < 8:
+                faults.append(f"{name.upper()}: a default is no secret")
+            elif len(value.encode()) < SHORTEST_SECRET_BYTES:
+                faults.append(f"{name.upper()}: shorter than {SHORTEST_SECRET_BYTES} bytes")
+    if faults:
+        raise SettingsError("; ".join(faults))

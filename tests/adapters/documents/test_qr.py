@@ -1,0 +1,101 @@
+from io import BytesIO
+from xml.etree import ElementTree
+
+import pytest
+import typst
+from PIL import Image
+from qrcode.constants import ERROR_CORRECT_M
+from qrcode.main import QRCode
+from qrcode.util import lost_point
+
+from adapters.documents.qr import QrPrinter
+from adapters.documents.qr_mask import Code
+from domain.errors import InvalidError
+from tests.adapters.documents.sheets import LINK, read_codes
+
+CODES = QrPrinter()
+TEXTS = [
+    "x",
+    LINK,
+    LINK.ljust(60, "a"),
+    LINK.ljust(61, "b"),
+    LINK.upper(),
+    "0123456789" * 12,
+    "0" * 250,
+    LINK.ljust(300, "c"),
+]
+
+
+def picture(png: bytes) -> Image.Image:
+    return Image.open(BytesIO(png))
+
+
+def rasterised(svg: bytes) -> bytes:
+    """The drawing as another program (resvg, inside typst) draws it."""
+    source = b'#set page(width: auto, height: auto, margin: 0pt)\n#image(bytes(sys.inputs.svg), format: "svg")'
+    drawn = typst.compile(source, format="png", sys_inputs={"svg": svg.decode()})
+    assert isinstance(drawn, bytes)
+    return drawn
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=len)
+def test_another_reader_reads_the_picture(text):
+    assert read_codes(picture(CODES.png(text))) == [text]
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=len)
+def test_another_reader_reads_the_drawing(text):
+    assert read_codes(picture(rasterised(CODES.svg(text)))) == [text]
+
+
+def test_a_creased_and_shrunk_print_can_still_be_read():
+    printed = picture(CODES.png(LINK)).convert("L")
+    printed.paste(128, (150, 0, 156, printed.height))
+    assert read_codes(printed.resize((150, 150), Image.Resampling.BILINEAR)) == [LINK]
+
+
+def test_the_picture_has_one_bit_a_pixel_and_at_least_eight_pixels_a_module():
+    drawn = picture(CODES.png("x"))
+    assert drawn.mode == "1"
+    assert drawn.size == ((21 + 8) * 8, (21 + 8) * 8)
+
+
+def test_four_white_modules_surround_the_code():
+    drawn = picture(CODES.png(LINK))
+    dark = drawn.convert("L").point(lambda level: 255 - level).getbbox()
+    assert dark == (32, 32, drawn.width - 32, drawn.height - 32)
+
+
+def test_the_drawing_stands_alone_on_white():
+    drawing = ElementTree.fromstring(CODES.svg(LINK))
+    size = drawing.attrib["viewBox"].split()[2]
+    assert drawing.attrib["width"] == drawing.attrib["height"]
+    white, black = drawing
+    assert (white.attrib["fill"], white.attrib["d"]) == ("#fff", f"M0 0h{size}v{size}H0z")
+    assert black.attrib["fill"] == "#000"
+
+
+@pytest.mark.parametrize("text", ["x", LINK, "0" * 60, LINK.ljust(300, "c")], ids=len)
+def test_the_mask_is_the_one_that_the_standard_chooses(text):
+    ours, theirs = Code(error_correction=ERROR_CORRECT_M), QRCode(error_correction=ERROR_CORRECT_M)
+    for code in (ours, theirs):
+        code.add_data(text)
+        code.best_fit()
+    expected = []
+    for mask in range(8):
+        theirs.makeImpl(True, mask)
+        expected.append(lost_point(theirs.modules))
+    assert ours.marks() == expected
+
+
+def test_equal_texts_give_equal_bytes():
+    again = QrPrinter()
+    assert (CODES.png(LINK), CODES.svg(LINK)) == (again.png(LINK), again.svg(LINK))
+
+
+@pytest.mark.parametrize("text", ["", "x" * 301, "ñ" * 151, "\ud800", "a\0b"])
+def test_what_no_code_should_hold_is_refused(text):
+    with pytest.raises(InvalidError):
+        CODES.png(text)
+    with pytest.raises(InvalidError):
+        CODES.svg(text)

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from adapters.drafting.amounts import said_values
+from adapters.drafting.goal import goal_of
+from adapters.drafting.speech import Speech
+from domain.values import Money
+
+
+def goal(text: str, language: str = "en", default: str = "USD") -> tuple[str, str] | None:
+    found = goal_of(Speech.of(text, language), default)
+    return None if found is None else (str(found[0].major.normalize().__format__("f")), found[0].currency)
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("I need fifteen hundred dollars to stay.", "1500"),
+        ("i need one thousand five hundred dollars for rent", "1500"),
+        ("The lawyer says I need exactly two thousand two hundred fifty dollars.", "2250"),
+        ("therapy that costs about thirty-five hundred dollars", "3500"),
+        ("therapy that costs about thirty five hundred dollars", "3500"),
+        ("we need twenty five hundred dollars", "2500"),
+        ("We need $1.5k for rent.", "1500"),
+        ("We need 1.5k for rent.", "1500"),
+        ("i need 5 grand for a funeral", "5000"),
+        ("we need a couple thousand dollars", "2000"),
+        ("we need two and a half thousand dollars", "2500"),
+        ("we need half a million dollars", "500000"),
+        ("the surgery costs one point five million dollars", "1500000"),
+        ("i need six fifty for the landlord", "650"),
+        ("we need twenty dollars and fifty cents for the bus", "20.5"),
+        ("we need two um thousand dollars", "2000"),
+        ("we need to thousand dollars for the roof", "2000"),
+        ("Need 1200 for rent.", "1200"),
+        ("i need 5 thousand 2 hundred dollars", "5200"),
+    ],
+)
+def test_an_amount_is_heard_however_it_is_said(text, amount):
+    assert goal(text) == (amount, "USD")
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("I make $3,200 a month, my rent is $1,800, the deposit they want is $900.", "900"),
+        ("i make two thousand dollars a month and my rent is twelve hundred and i need eight hundred dollars", "800"),
+        ("I have $2,000 saved and need $3,000 more. Surgery costs $18,000 total.", "3000"),
+        ("My wife earns 500 dollars a week and we need 900 dollars.", "900"),
+        ("I already raised 2000 dollars and my goal is 6000 dollars.", "6000"),
+        ("I can pay $300 myself so I am asking for $450.", "450"),
+        ("If I don't pay eighteen hundred dollars by Friday we are out.", "1800"),
+        ("We have six hundred dollars saved and we are 400 dollars short.", "400"),
+        ("We want to raise five thousand dollars, her insurance pays ten thousand dollars.", "5000"),
+        ("I'm 28, have $12,000 in student loans, and need $600 for my electric bill.", "600"),
+        ("Rent went up to $1,400, but I only need $420 for gas.", "420"),
+    ],
+)
+def test_the_goal_is_what_is_asked_for(text, amount):
+    assert goal(text) == (amount, "USD")
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("i need three thousand dollars no wait four thousand dollars", "4000"),
+        ("We need three thousand, no, five thousand for the surgery.", "5000"),
+        ("We need 3000 dollars. No, sorry, 5000 dollars.", "5000"),
+        ("i need three thousand for the rent actually no make that four thousand", "4000"),
+    ],
+)
+def test_a_corrected_amount_takes_the_place_of_the_first(text, amount):
+    assert goal(text) == (amount, "USD")
+
+
+def test_of_a_range_the_upper_end_is_the_goal():
+    assert goal("we need eight to ten thousand dollars for the roof") == ("10000", "USD")
+
+
+def test_parts_that_are_asked_for_together_are_added():
+    assert goal("We need $500 for rent, $400 for the car, and $200 for food.") == ("1100", "USD")
+    assert goal("I need $500 for rent and $300 for food, $800 total.") == ("800", "USD")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "i am twenty five years old and live at 1200 Main Street and my number is 555-123-4567",
+        "call me at five five five one two three four five six seven",
+        "I lost my job in 2019 and I am 45.",
+        "On January 15th 2026 I had an accident.",
+        "Interest is 40% and they want 3 percent.",
+        "i lost twenty pounds since the accident",
+        "we need a few thousand dollars",
+        "We need 200 blankets and help.",
+        "I make $18 an hour.",
+        "I need 20000000 dollars.",
+        "I need two hundred pesos.",
+        "",
+    ],
+)
+def test_what_is_no_ask_is_no_goal(text):
+    assert goal(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("I need 1.500 euros for the deposit.", ("1500", "EUR")),
+        ("we need two thousand pounds for the school", ("2000", "GBP")),
+        ("I need £2,000 for my tuition.", ("2000", "GBP")),
+        ("i need five hundred thousand yen for tuition", ("500000", "JPY")),
+        ("I need 750 canadian dollars.", ("750", "CAD")),
+    ],
+)
+def test_a_currency_that_was_said_counts(text, expected):
+    assert goal(text) == expected
+
+
+def test_dollars_are_those_of_the_default_where_that_has_dollars():
+    assert goal("I need 500 dollars.", default="CAD") == ("500", "CAD")
+    assert goal("I need 500 dollars.", default="EUR") == ("500", "USD")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("me llamo maria y necesito dos mil quinientos dolares para la renta", ("2500", "USD")),
+        ("Necesito mil quinientos dólares. Gano 800 dólares al mes.", ("1500", "USD")),
+        ("Necesitamos ochocientos euros para la operación de mi hijo.", ("800", "EUR")),
+    ],
+)
+def test_spanish_is_heard_too(text, expected):
+    assert goal(text, "es") == expected
+
+
+def test_an_amount_finer_than_its_currency_is_no_goal():
+    assert goal("I need ¥1500.5 for tuition.") is None
+
+
+def test_every_number_that_was_said_is_known():
+    said = said_values("I make $400 a week and need two to three thousand dollars", "en")
+    assert {Decimal(400), Decimal(2000), Decimal(3000)} <= said
+
+
+def test_the_money_keeps_the_cents_that_were_said():
+    found = goal_of(Speech.of("We need $20.50.", "en"), "USD")
+    assert found is not None
+    assert found[0] == Money(2050, "USD")

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.drafting.local import LocalAnalyser, LocalDrafter
+from domain.values import Analysis, Draft, Sentiment, Transcript, Urgency
+
+
+def read(text: str, language: str | None = "en") -> tuple[Analysis, Draft]:
+    transcript = Transcript(text, language, "test")
+    analysis = LocalAnalyser().analyse(transcript)
+    return analysis, LocalDrafter().draft(transcript, analysis)
+
+
+def story(text: str, language: str | None = "en") -> str | None:
+    return read(text, language)[1].story
+
+
+def test_the_story_is_the_speakers_own_words_without_fillers_and_stutters():
+    assert (
+        story(
+            "Um, hi, my name is... well, my name is Orla Dunne, Orla Dunne. I need, I need help with, you know, rent."
+        )
+        == "Hi, my name is Orla Dunne. I need help with, rent."
+    )
+
+
+def test_recognised_speech_without_marks_becomes_sentences():
+    assert (
+        story("my name is orla dunne and uh we live in portland oregon i lost my job and my my rent is due")
+        == "My name is Orla Dunne and we live in Portland Oregon. I lost my job and my rent is due."
+    )
+
+
+def test_words_that_mean_something_are_no_fillers():
+    kept = "I would like to say that they did very, very well. You know what it looks like."
+    assert story(kept) == kept
+
+
+def test_marks_and_brackets_of_the_recogniser_are_kept_once():
+    assert (
+        story("I need help!!,, please (for rent). {Now} [inaudible] <b>ok</b>")
+        == "I need help! Please (for rent). Now ok."
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("hi", "नमस्ते मेरा नाम राहुल है और मुझे पाँच हज़ार रुपये चाहिए।"),
+        ("zh", "你好，我叫王小明，我需要五千美元付房租。"),
+        ("ar", "مرحبا، اسمي أحمد وأحتاج إلى المساعدة"),
+        ("fr", "Bonjour, je m'appelle Jean Dupont et j'ai besoin de deux mille euros."),
+    ],
+)
+def test_a_language_it_does_not_read_keeps_story_and_language_alone(language, text):
+    analysis, draft = read(text, None)
+    assert analysis.language == language
+    assert draft == Draft(story=text)
+
+
+def test_a_spanish_story_becomes_a_spanish_campaign():
+    analysis, draft = read("Hola, me llamo Inés Rojas. Vivo en Houston, Texas. Necesito mil euros para la renta.", None)
+    assert analysis.language == "es"
+    assert draft.title == "Ayuda para Inés Rojas: vivienda"
+    assert draft.goal is not None
+    assert (draft.goal.minor, draft.currency, draft.location) == (100_000, "EUR", "Houston, Texas")
+
+
+def test_the_recognisers_language_comes_before_a_guess():
+    assert read("hola", "es-MX")[0].language == "es"
+    assert read("ok", None)[0].language is None
+
+
+def test_a_title_says_whom_and_with_what():
+    assert (
+        read("I'm Ada Moss. I need help with car repairs so I can work.")[1].title == "Help Ada Moss with car repairs"
+    )
+    assert read("I'm Ada Moss. I am facing court and need legal help.")[1].title == "Help Ada Moss get legal help"
+    assert read("I need help paying for groceries.")[1].title == "Help with groceries"
+    assert len(read(f"My name is {'Maximiliana ' * 4}. I need help with rent.")[1].title or "") <= 80
+
+
+def test_a_budget_is_written_down_where_its_parts_add_up():
+    draft = read("We need $500 for rent and $300 for food. I make $900 a month.")[1]
+    assert draft.breakdown == ("rent: 500 USD", "food: 300 USD")
+    assert read("Gas is $420, water is $95, but I only need $420 for gas.")[1].breakdown == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("We got an eviction notice and owe the landlord.", "HOUSING"),
+        ("I am facing eviction and need legal help from a lawyer to fight this in court.", "LEGAL"),
+        ("Also dealing with rent. Need 1800 for medication.", "HEALTHCARE"),
+        ("Previously had hospital problems. Need 350 for groceries.", "FOOD"),
+        ("Our apartment flooded last night and we lost everything.", "EMERGENCY"),
+        ("My husband is violent and I have to leave with my daughter.", "SAFETY"),
+        ("I was laid off and need 900 to pay rent while I look for work.", "EMPLOYMENT"),
+        ("The weather is nice.", None),
+    ],
+)
+def test_a_category_is_what_help_is_asked_for(text, category):
+    assert read(text)[1].category == category
+
+
+@pytest.mark.parametrize(
+    ("text", "urgency"),
+    [
+        ("They shut off my power tomorrow.", Urgency.CRITICAL),
+        ("It's not a crisis, just my power gets shut off in 2 days.", Urgency.CRITICAL),
+        ("This is urgent but not an emergency. I need rent by next week.", Urgency.HIGH),
+        ("My emergency fund is gone and I need medicine.", Urgency.MEDIUM),
+        ("I need help with medical bills but I can wait a few weeks.", Urgency.MEDIUM),
+        ("Not urgent, but we hope for a family reunion when possible.", Urgency.LOW),
+        ("Hello.", Urgency.MEDIUM),
+    ],
+)
+def test_urgency_is_how_soon_help_is_needed(text, urgency):
+    assert read(text)[0].urgency == urgency
+
+
+def test_asking_politely_for_help_is_no_good_mood():
+    assert read("Please help, help us please. My mother died and we are desperate.")[0].sentiment == Sentiment.NEGATIVE
+    assert read("We are so happy and grateful, what a wonderful day.")[0].sentiment == Sentiment.POSITIVE
+
+
+def test_key_points_are_sentences_of_the_story_about_the_need():
+    analysis, draft = read("Hi, I'm Ada Moss. It is Monday. I lost my job. I need $900 for the hospital bill.")
+    assert analysis.key_points == ("I lost my job.", "I need $900 for the hospital bill.")
+    assert all(point in (draft.story or "") for point in analysis.key_points)
+
+
+def test_nothing_said_makes_an_empty_draft():
+    for text in ("", "   ", "um uh", "...", "\x00"):
+        assert read(text)[1] == Draft()
+
+
+SAID = (
+    "i need five thousand hundred dollars no wait my name is Ada Moss to for and rent half a couple of million k grand "
+    "$5 1,000 2.5 20% 555-1234 euros pounds yen cents between or um . , ... ( ) { < \u202e \ud800 é ½ مرحبا 你好 -"
+)
+SPEECHES = st.lists(st.sampled_from(SAID.split()), max_size=60).map(" ".join) | st.text(max_size=200)
+
+
+@settings(max_examples=150, deadline=None)
+@given(SPEECHES, st.sampled_from(["en", "es", "fr", None, "??"]))
+def test_whatever_is_said_the_draft_keeps_its_limits(text, language):
+    analysis, draft = read(text, language)
+    assert len(analysis.key_points) <= 5
+    assert draft.goal is None or 1 <= draft.goal.major <= 10_000_000
+    assert len(draft.title or "") <= 80
+    assert all(len(part or "") <= 120 for part in (draft.beneficiary, draft.location, draft.category))
+    assert len(draft.breakdown) <= 20
+    f"{draft} {analysis}".encode()
+
+
+def test_three_hours_of_speech_make_a_bounded_story_in_bounded_time():
+    started = time.perf_counter()
+    draft = read(
+        "my name is orla dunne and i need five hundred dollars for rent because we live in portland oregon " * 400
+    )[1]
+    assert 5_000 < len(draft.story or "") <= 10_000
+    assert draft.beneficiary == "Orla Dunne"
+    assert time.perf_counter() - started < 20
+
+
+def test_hostile_repetition_costs_no_more_than_its_length():
+    started = time.perf_counter()
+    for piece in ("1", "(", "<", "my name is ", "five ", "also dealing with ", "$1 "):
+        read((piece * 20_000)[:20_000])
+    assert time.perf_counter() - started < 20
+
+
+def test_importing_it_loads_no_model():
+    code = (
+        "import sys, adapters.drafting.local\n"
+        "heavy = {'numpy', 'py3langid', 'vaderSentiment', 'text_to_num', 'openai'} & set(sys.modules)\n"
+        "sys.exit(f'loaded {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

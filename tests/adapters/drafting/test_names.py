@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+
+from adapters.drafting.beneficiary import beneficiary_in
+from adapters.drafting.names import speaker_name
+from adapters.drafting.places import place_in
+from adapters.drafting.speech import Speech
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Hi my name is Zoe Ferrant and I need help.", "Zoe Ferrant"),
+        ("This is Dr. Tomas Quill. I have three children.", "Tomas Quill"),
+        ("Hello, I'm Ada O'Brien and I'm thirty.", "Ada O'Brien"),
+        ("Need help. Pell Garcia-Lopez here.", "Pell Garcia-Lopez"),
+        ("My name is... well, my name is Orla Dunne, Orla Dunne.", "Orla Dunne"),
+        ("My name is... it's Orla Dunne.", "Orla Dunne"),
+        ("My name is, sorry, I'm nervous... Orla Mae Dunne.", "Orla Mae Dunne"),
+        ("This is hard to explain. My name is Priya Nair.", "Priya Nair"),
+        ("This I mean is!! Orla Dunne.", "Orla Dunne"),
+        ("My name is Ann Marie Van der Berg.", "Ann Marie Van der Berg"),
+        ("MY NAME IS ORLA DUNNE AND I NEED HELP", "Orla Dunne"),
+        ("Hi my name is orla dunne and I need help", "Orla Dunne"),
+        ("hi um my name is orla dunne and uh we live in portland oregon", "Orla Dunne"),
+        ("my name is jose luis garcia and i need help", "Jose Luis Garcia"),
+        ("hi i'm fiona mcleod and i'm twenty five", "Fiona McLeod"),
+        ("hello orla dunne speaking court costs 2500", "Orla Dunne"),
+        ("Hola, me llamo Inés de la Cruz y vivo en Houston.", "Inés de la Cruz"),
+        ("buenas tardes soy luis pardo necesito ayuda", "Luis Pardo"),
+    ],
+)
+def test_a_speaker_is_known_by_the_introduction(text, name):
+    assert speaker_name(text, "es" if "oy " in text or "llamo" in text else "en") == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "hi i'm really struggling and i need help",
+        "this is an emergency please help",
+        "This is urgent. I am desperate.",
+        "My son's name is Kevin Ray.",
+        "her name is dorothy and she is sick",
+        "I'm a single mom of two.",
+        "this is hard to talk about",
+        "my name is",
+        "",
+    ],
+)
+def test_nobody_is_named_who_did_not_say_so(text):
+    assert speaker_name(text, "en") is None
+
+
+def beneficiary(text: str) -> str | None:
+    return beneficiary_in(Speech.of(text, "en"))
+
+
+def test_the_money_is_for_the_speaker_unless_asked_for_another():
+    assert beneficiary("My name is Orla Dunne. My wife is sick and I need help with rent.") == "Orla Dunne"
+    assert beneficiary("This is Orla Dunne calling about my son Kevin.") == "Kevin"
+    assert beneficiary("My name is Orla Dunne. I need help with my mother's care.") == "Orla Dunne's mother"
+    assert beneficiary("I'm calling on behalf of my neighbor Bill Hart. I'm Orla Dunne.") == "Bill Hart"
+    assert beneficiary("my son needs surgery") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("We live in Portland Oregon and need help.", "Portland, Oregon"),
+        ("hi we live in portland oregon and my rent is due", "Portland, Oregon"),
+        ("i live in salt lake city utah with my kids", "Salt Lake City, Utah"),
+        ("I grew up in Kansas, but we live in Austin, Texas now.", "Austin, Texas"),
+        ("I'm from Denver, CO.", "Denver, CO"),
+        ("my name is maria i live in chicago and i need help", "Chicago"),
+    ],
+)
+def test_a_home_is_where_the_speaker_says(text, place):
+    assert place_in(Speech.of(text, "en")) == place
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["i live in my car with two kids", "I was in court in January.", "we live in an apartment", "in debt", ""],
+)
+def test_no_home_is_made_up(text):
+    assert place_in(Speech.of(text, "en")) is None

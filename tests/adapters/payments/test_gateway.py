@@ -1,0 +1,241 @@
+"""The gateway: the real library, against a running sandbox."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+
+from adapters.payments.gateway import StripeGateway
+from adapters.payments.sandbox import Outcome
+from domain.errors import InvalidError, NotFoundError, RefusedError, UnavailableError
+from domain.ports import CheckoutRequest
+from domain.values import Money
+from tests.adapters.payments.serving import serving
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+def gift(minor: int = 5000, currency: str = "USD", description: str = "Rebuild the well") -> CheckoutRequest:
+    return CheckoutRequest(
+        ticket_id=uuid4(),
+        donation_id=uuid4(),
+        amount=Money(minor, currency),
+        description=description,
+        return_url="http://127.0.0.1:9/thanks?session={CHECKOUT_SESSION_ID}",
+        cancel_url="http://127.0.0.1:9/",
+    )
+
+
+def test_a_checkout_carries_ticket_and_donation_on_session_and_intent(world):
+    request = gift()
+    opened = world.gateway.open(request)
+    world.sandbox.pay(opened.session_id)
+    session = world.gateway.retrieve(opened.session_id)
+    intent = world.gateway.retrieve(session["payment_intent"])
+    ids = {"ticketId": str(request.ticket_id), "donationId": str(request.donation_id)}
+    assert session["metadata"] == intent["metadata"] == ids
+    assert session["client_reference_id"] == str(request.donation_id)
+    assert (session["amount_total"], session["currency"]) == (5000, "usd")
+
+
+def test_an_open_checkout_has_a_page_and_lasts_a_day(world):
+    opened = world.gateway.open(gift())
+    assert opened.session_id.startswith("cs_test_")
+    assert opened.url == f"{world.url}/sandbox/pay/{opened.session_id}"
+    assert timedelta(hours=23) < opened.expires_at - datetime.now(UTC) <= timedelta(hours=24)
+    assert opened.livemode is False
+
+
+def test_asking_again_for_the_same_gift_gives_the_same_checkout(world):
+    request = gift()
+    assert world.gateway.open(request) == world.gateway.open(request)
+
+
+def test_sixteen_at_once_for_the_same_gift_get_one_checkout(world):
+    request = gift()
+    with ThreadPoolExecutor(16) as threads:
+        opened = {checkout.session_id for checkout in threads.map(world.gateway.open, [request] * 16)}
+    assert len(opened) == 1
+    assert len(world.sandbox.overview()["payments"]) == 1
+
+
+def test_the_same_gift_with_another_amount_is_refused(world):
+    request = gift()
+    world.gateway.open(request)
+    with pytest.raises(RefusedError):
+        world.gateway.open(replace(request, amount=Money(6000, "USD")))
+
+
+@pytest.mark.parametrize(("minor", "currency"), [(1000, "JPY"), (12340, "KWD"), (99_999_999, "EUR")])
+def test_every_kind_of_currency_is_sent_in_its_smallest_unit(world, minor, currency):
+    session = world.gateway.retrieve(world.gateway.open(gift(minor, currency)).session_id)
+    assert (session["amount_total"], session["currency"]) == (minor, currency.lower())
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "pointer"),
+    [(1, "USD", "/amount"), (100_000_000, "USD", "/amount"), (12345, "KWD", "/amount"), (5000, "XYZ", "/currency")],
+)
+def test_what_stripe_does_not_take_names_the_part_at_fault(world, minor, currency, pointer):
+    with pytest.raises(InvalidError) as refused:
+        world.gateway.open(gift(minor, currency))
+    assert refused.value.pointer == pointer
+
+
+@pytest.mark.parametrize("description", ["", " \n ", "w" * 5000, "Ein 'Zitat' & <b>mehr</b> 🎈[a]=%5B"])
+def test_any_description_fits_on_a_checkout(world, description):
+    opened = world.gateway.open(gift(description=description))
+    product = world.sandbox.session(opened.session_id)["product"]
+    assert product == (" ".join(description.split())[:250] or "Donation")
+
+
+def test_a_refund_gives_back_a_part_and_then_the_rest(world):
+    intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
+    first = world.gateway.refund(intent, Money(2000, "USD"), "r1", {"reason": "asked for"})
+    rest = world.gateway.refund(intent, None, "r2")
+    assert (first["amount"], first["status"], first["metadata"]) == (2000, "succeeded", {"reason": "asked for"})
+    assert rest["amount"] == 3000
+    assert world.gateway.retrieve(first["charge"])["refunded"] is True
+
+
+def test_a_refund_asked_for_twice_happens_once(world):
+    intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
+    again = [world.gateway.refund(intent, Money(2000, "USD"), "the same key")["id"] for _ in range(3)]
+    assert len(set(again)) == 1
+    assert world.gateway.retrieve(world.gateway.retrieve(again[0])["charge"])["amount_refunded"] == 2000
+
+
+def test_no_more_is_given_back_than_was_paid(world):
+    intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
+    with pytest.raises(RefusedError):
+        world.gateway.refund(intent, Money(5001, "USD"), "r1")
+    world.gateway.refund(intent, None, "r2")
+    with pytest.raises(RefusedError):
+        world.gateway.refund(intent, None, "r3")
+
+
+def test_a_disputed_payment_is_not_given_back(world):
+    session = world.sandbox.pay(world.gateway.open(gift()).session_id)
+    world.sandbox.dispute(session["id"])
+    with pytest.raises(RefusedError):
+        world.gateway.refund(session["payment_intent"], None, "r1")
+
+
+def test_every_object_of_a_payment_can_be_fetched_by_its_id(world):
+    session = world.sandbox.pay(world.gateway.open(gift()).session_id)
+    intent = world.gateway.retrieve(session["payment_intent"])
+    charge = world.gateway.retrieve(intent["latest_charge"])
+    fee = world.gateway.retrieve(charge["balance_transaction"])
+    refund = world.sandbox.refund(session["id"], 100)
+    dispute = world.sandbox.dispute(session["id"])
+    event = next(world.gateway.events(LONG_AGO))
+    assert (fee["amount"], fee["fee"], fee["net"]) == (5000, 175, 4825)
+    for found in (session, intent, charge, fee, refund, dispute, event):
+        fetched = world.gateway.retrieve(found["id"])
+        assert (fetched["id"], fetched["object"]) == (found["id"], found["object"])
+
+
+def test_a_charge_of_a_bank_account_has_another_prefix_and_is_fetched_all_the_same(world):
+    session = world.sandbox.pay(world.gateway.open(gift()).session_id, Outcome.PAID_LATER)
+    world.sandbox.settle(session["id"])
+    charge = world.gateway.retrieve(world.gateway.retrieve(session["payment_intent"])["latest_charge"])
+    assert charge["id"].startswith("py_")
+    assert charge["payment_method_details"]["type"] == "us_bank_account"
+
+
+@pytest.mark.parametrize("id", ["", "cs_test_unknown", "zz_1", "pi_../../charges", "evt_ü", "ch_" + "x" * 300, "pi"])
+def test_what_is_unknown_is_not_found(world, id):
+    with pytest.raises(NotFoundError):
+        world.gateway.retrieve(id)
+
+
+def test_events_come_page_by_page_newest_first(world):
+    for _ in range(26):
+        world.sandbox.pay(world.gateway.open(gift()).session_id)
+    events = list(world.gateway.events(LONG_AGO))
+    assert len({event["id"] for event in events}) == len(events) == 104
+    assert events[0]["type"] == "charge.updated"
+    assert events[-1]["type"] == "charge.succeeded"
+
+
+def test_events_of_the_past_only_are_asked_for(world):
+    world.sandbox.pay(world.gateway.open(gift()).session_id)
+    assert list(world.gateway.events(datetime.now(UTC) + timedelta(minutes=1))) == []
+
+
+def test_all_sessions_and_charges_can_be_listed(world):
+    opened = [world.gateway.open(gift()).session_id for _ in range(3)]
+    world.sandbox.pay(opened[0])
+    assert [found["id"] for found in world.gateway.objects("cs", LONG_AGO)] == opened[::-1]
+    assert [found["amount"] for found in world.gateway.objects("ch", LONG_AGO)] == [5000]
+
+
+def test_a_service_that_is_away_is_unavailable():
+    with pytest.raises(UnavailableError):
+        StripeGateway("sk_test_x", "http://127.0.0.1:9", retries=0).open(gift())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        JSONResponse({"error": {"type": "api_error", "message": "sk_test_secret"}}, 500),
+        JSONResponse({"error": {"type": "invalid_request_error", "message": "slow down"}}, 429),
+        JSONResponse({"error": {"type": "invalid_request_error", "message": "sk_test_secret"}}, 401),
+        PlainTextResponse("<html>sk_test_secret"),
+        JSONResponse({"error": {"type": "invalid_request_error", "message": "Unrecognized URL"}}, 404),
+        PlainTextResponse("", 502),
+        PlainTextResponse("", 301, {"Location": "https://example.com/"}),
+    ],
+)
+def test_a_service_that_talks_nonsense_is_unavailable_and_quoted_nowhere(answer, caplog):
+    async def reply(_):
+        return answer
+
+    caplog.set_level(logging.DEBUG)
+    app = Starlette(routes=[Route("/{path:path}", reply, methods=["POST"])])
+    with serving(app) as url, pytest.raises(UnavailableError) as away:
+        StripeGateway("sk_test_secret", url, retries=0).open(gift())
+    assert "sk_test" not in str(away.value)
+    assert "sk_test" not in caplog.text
+
+
+def test_a_wrong_key_is_not_shown_to_anybody(world, caplog):
+    with pytest.raises(UnavailableError) as away:
+        StripeGateway("sk_test_another", f"{world.url}/sandbox/stripe", retries=0).open(gift())
+    assert "sk_test" not in str(away.value) + caplog.text
+
+
+def test_neither_proxies_nor_netrc_of_the_environment_are_asked(world, monkeypatch, tmp_path):
+    (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
+    (tmp_path / ".netrc").chmod(0o600)
+    monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert world.gateway.open(gift()).session_id
+
+
+def test_a_call_of_the_gateway_writes_nothing_into_the_home_folder(world, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    world.gateway.open(gift())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_gateway_serves_many_threads(world):
+    barrier = threading.Barrier(8)
+
+    def open_one(_: int) -> str:
+        barrier.wait()
+        return world.gateway.open(gift()).session_id
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(open_one, range(8)))) == 8

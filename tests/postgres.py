@@ -1,0 +1,152 @@
+"""A real PostgreSQL for the tests: one server for everybody, an empty database for whoever asks.
+
+The server is shared by all workers and runs of this user; the last one to leave takes it and its folder along. It lies
+in memory where there is enough, so that making a database does not wait for a disk. `TEST_POSTGRES=15` takes the
+version of the operating system from `/usr/lib/postgresql/15`, or of any folder with a `bin` in it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.embedded_postgres.locks import EXCLUSIVE, FileLock
+
+ROOM_BYTES = 3 * 2**30
+
+_numbers = count()
+
+# Dropped a little later: a database whose last connection is just closing costs a tenth of a second to drop.
+_used: list[str] = []
+
+
+def server_bin_dir() -> Path | None:
+    """The programs that TEST_POSTGRES asks for; None is the embedded server."""
+    wanted = os.environ.get("TEST_POSTGRES", "")
+    if not wanted or wanted == "18":
+        return None
+    return Path(wanted if "/" in wanted else f"/usr/lib/postgresql/{wanted}") / "bin"
+
+
+@contextmanager
+def test_server() -> Iterator[str]:
+    """The URL of a running server; databases of it are made with `fresh_database`."""
+    bin_dir = server_bin_dir()
+    version = "18" if bin_dir is None else str(bin_dir.parent).strip("/").replace("/", "-")
+    private = roomy_folder() / f"storyledger-tests-{os.geteuid()}"
+    private.mkdir(mode=0o700, exist_ok=True)
+    folder = private / version
+    server = EmbeddedPostgres(folder, bin_dir=bin_dir)
+    with _alone(private / f"{version}.lock"):
+        url = server.start()
+        _drop(url, _abandoned(url))
+    try:
+        yield url
+    finally:
+        with _alone(private / f"{version}.lock"):
+            _drop(url, _used)
+            server.stop()
+            if not _runs(folder):
+                shutil.rmtree(folder)
+
+
+test_server.__test__ = False  # type: ignore[attr-defined]  # pytest takes every imported `test_…` for a test
+
+
+@contextmanager
+def fresh_database(server_url: str, template: str | None = None) -> Iterator[str]:
+    """The URL of a database nobody else uses, a copy of the template or empty; it is gone soon afterwards."""
+    _drop(server_url, _used)
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template or "template0")
+            )
+        )
+    try:
+        yield at(server_url, name)
+    finally:
+        _used.append(name)
+
+
+def template_database(server_url: str, key: str, prepare: Callable[[str], None]) -> str:
+    """The name of a database as `prepare` left it, made once for every worker; `key` says what is in it."""
+    name = f"template_{key}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+            unfinished = f"{name}_unfinished"
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(unfinished)))
+            connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(unfinished)))
+            prepare(at(server_url, unfinished))
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(unfinished), sql.Identifier(name))
+            )
+    return name
+
+
+def at(server_url: str, database: str) -> str:
+    """The same server's other database."""
+    return urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    lock = FileLock(path)
+    if not lock.acquire(EXCLUSIVE, 120):
+        raise TimeoutError(f"{path} is held by another run")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _runs(folder: Path) -> bool:
+    lock = FileLock(folder / "server.lock")
+    try:
+        return not lock.acquire(EXCLUSIVE, 0)
+    finally:
+        lock.release()
+
+
+def roomy_folder() -> Path:
+    """Where temporary files wait for no disk, if this machine has such a place."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM_BYTES
+    return memory if roomy else Path(tempfile.gettempdir())
+
+
+def _drop(server_url: str, names: list[str]) -> None:
+    if not names:
+        return
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        while names:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(names.pop())))
+
+
+def _abandoned(server_url: str) -> list[str]:
+    """What killed runs have left behind: the databases of processes that are no more."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        names = connection.execute(r"SELECT datname FROM pg_database WHERE datname ~ '^test_\d+_\d+$'").fetchall()
+    return [name for (name,) in names if not _alive(int(name.split("_")[1]))]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
