@@ -1,0 +1,135 @@
+"""Where somebody lives, if it is said: "we live in Portland Oregon"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapters.drafting.speech import Speech, Token
+from adapters.drafting.vocabulary import FUNCTION_WORDS, SITUATION_WORDS, words
+
+MAX_PLACE = 120
+
+_STATES = (
+    "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho "
+    "illinois indiana "
+    "iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota mississippi missouri "
+    "montana nebraska "
+    "nevada new_hampshire new_jersey new_mexico new_york north_carolina north_dakota ohio oklahoma oregon pennsylvania "
+    "rhode_island south_carolina south_dakota tennessee texas utah vermont virginia washington west_virginia wisconsin "
+    "wyoming washington_dc puerto_rico ontario quebec alberta manitoba british_columbia nova_scotia england "
+    "scotland wales "
+    "ireland canada mexico australia germany france spain italy japan new_zealand united_kingdom united_states"
+)
+REGIONS = frozenset(tuple(name.split("_")) for name in _STATES.split())
+_ABBREVIATED = words(
+    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH "
+    "NJ NM NY NC ND OH OK OR PA RI SC SD "
+    "TN TX UT VT VA WA WV WI WY DC UK"
+)
+_LEADS = (
+    (("live", "in"), 3), (("lives", "in"), 1), (("living", "in"), 3), (("live", "near"), 2), (("located", "in"), 3),
+    (("based", "in"), 3), (("i'm", "from"), 3), (("am", "from"), 3), (("we're", "from"), 3), (("are", "from"), 3),
+    (("calling", "from"), 3), (("moved", "to"), 2), (("here", "in"), 2), (("home", "in"), 2), (("live", "outside"), 2),
+    (("vivo", "en"), 3), (("vivimos", "en"), 3), (("soy", "de"), 2), (("somos", "de"), 2), (("in",), 1), (("from",), 1),
+    (("en",), 1), (("to",), 0), (("near",), 1),
+)  # fmt: skip
+_COMPOUND = words(
+    "new san santa los las el la saint st fort port north south east west lake mount palm long "
+    "little salt grand cedar baton "
+    "des college kansas oklahoma corpus colorado green"
+)
+_AFTER_A_TOWN = words("and i we my with but so because since for where")
+_NO_TOWN = (SITUATION_WORDS - {"city"}) | words(
+    "january february march april may june july august september october november december monday tuesday wednesday "
+    "thursday friday saturday sunday god jesus medicaid medicare dollars college"
+)
+
+
+def place_in(speech: Speech) -> str | None:
+    """The town and state that the speaker names as home, None if none is said."""
+    words = speech.words
+    best: tuple[int, str] | None = None
+    for at in range(len(words)):
+        for lead, weight in _LEADS:
+            end = at + len(lead)
+            if tuple(word.folded for word in words[at:end]) != lead:
+                continue
+            found = _place_at(words, end, speech.cased, weight)
+            if found and (best is None or found[0] > best[0]):
+                best = found
+            break
+    return best[1][:MAX_PLACE] if best else None
+
+
+def _place_at(words: Sequence[Token], start: int, cased: bool, weight: int) -> tuple[int, str] | None:
+    """The place that begins here and how sure it is; without a state it needs a lead that speaks of a home."""
+    for length in range(4):
+        region = _region_at(words, start + length)
+        town = words[start : start + length]
+        if not region or (town and town[0].folded == "city"):
+            continue
+        if not all(_may_be_town(token, cased) for token in town) or any(
+            "," in token.gap or token.sentence != words[start].sentence for token in town[1:]
+        ):
+            continue
+        if length == 0 and (town_of_region := _town_before_state(words, start, region)):
+            return weight + 4, town_of_region
+        state = " ".join(_capital(token.text) for token in words[start + length : start + length + region])
+        if not town:
+            return (weight + 1, state) if weight >= 2 else None
+        return weight + 4, f"{' '.join(_capital(token.text) for token in town)}, {state}"
+    if weight < 2:
+        return None
+    town = _town_alone(words, start, cased)
+    return (weight, " ".join(_capital(token.text) for token in town)) if town else None
+
+
+def _town_before_state(words: Sequence[Token], start: int, region: int) -> str | None:
+    """ "New York, New York", "Kansas City Missouri": a town that is called like a state."""
+    for extra in (0, 1):
+        end = start + region + extra
+        second = _region_at(words, end)
+        if second and (not extra or words[end - 1].folded == "city"):
+            town = " ".join(_capital(token.text) for token in words[start:end])
+            return f"{town}, {' '.join(_capital(token.text) for token in words[end : end + second])}"
+    return None
+
+
+def _region_at(words: Sequence[Token], at: int) -> int:
+    """How many words of a state's or country's name stand here."""
+    for length in (2, 1):
+        part = words[at : at + length]
+        if len(part) == length and tuple(token.folded for token in part) in REGIONS:
+            return length
+    return 1 if at < len(words) and words[at].text in _ABBREVIATED else 0
+
+
+def _may_be_town(token: Token, cased: bool) -> bool:
+    if any(letter.isdigit() for letter in token.text) or token.folded in _NO_TOWN:
+        return False
+    if cased:
+        return token.text[0].isupper() and token.folded != "i"
+    return token.folded not in FUNCTION_WORDS or token.folded in _COMPOUND
+
+
+def _town_alone(words: Sequence[Token], start: int, cased: bool) -> list[Token]:
+    town: list[Token] = []
+    for at in range(start, min(start + 3, len(words))):
+        token = words[at]
+        if (town and token.gap.strip()) or not _may_be_town(token, cased):
+            break
+        if not cased and town and town[-1].folded not in _COMPOUND:
+            break
+        town.append(token)
+    end = start + len(town)
+    if not town or (
+        not cased and end < len(words) and not words[end].gap.strip() and words[end].folded not in _AFTER_A_TOWN
+    ):
+        return []
+    return [] if len(town) == 1 and town[0].folded in _COMPOUND else town
+
+
+def _capital(text: str) -> str:
+    return (
+        text if text.isupper() and len(text) == 2 else "-".join(part[:1].upper() + part[1:] for part in text.split("-"))
+    )

@@ -1,0 +1,72 @@
+"""How soon help is needed: a deadline or a danger decides before the kind of trouble does."""
+
+from __future__ import annotations
+
+import re
+
+from adapters.drafting.signs import any_of
+from adapters.drafting.speech import Speech
+from domain.values import Urgency
+
+_CRITICAL = any_of(
+    r"""
+    life[- ]threatening|emergency(?! (?:fund|funds|savings|room|contact))|immediate(?:ly)?|violen\w*|abus\w*|
+    dangerous|suicid\w*|dying|lost everything|tonight|(?:by|before|until) (?:\w+ )?(?:tomorrow|tonight|today|
+    (?:monday|tuesday|wednesday|thursday|friday|saturday|sunday))|tomorrow|right away|starving|nothing to eat|
+    (?:in|within) (?:the next )?(?:(?:one|two|1|2) days?|(?:24|48|twenty[- ]four|forty[- ]eight) hours|hours)|
+    (?:shut ?off|eviction|disconnection|foreclosure) notice(?! last month)|fear for (?:my|our)|flooded|
+    burned down|fire destroyed|sleeping outside|critical(?:ly)?|manana|emergencia|inmediatamente
+    """
+)
+_HIGH = any_of(
+    r"""
+    evict\w*|desalojo|urgent(?:ly)?|urgente|deadline|due date|final date|next week|this week|shut ?off|
+    foreclos\w*|asap|(?:in|within) (?:the next )?(?:three|four|five|six|3|4|5|6|a few|a couple) days|
+    disconnect\w*|turn(?:ed|ing)? off|on the street|without a place|nowhere (?:else )?to|homeless|surgery|
+    operation|cirugia|operacion|cancer|chemo\w*|lawyer|attorney|custody|court|legal|desperate\w*|behind (?:on|
+    in)|(?:months?|weeks?) behind|catch up|last (?:chance|notice)|(?:lose|losing) (?:my|our|the) (?:home|house|
+    apartment|place|spot|kids|children)|repossess\w*|as soon as possible|can't work(?! without)|hungry|no food|
+    funeral|bail|deport\w*
+    """
+)
+# Trouble that presses unless the person speaks of it calmly.
+_PRESSING = any_of(
+    r"""
+    lost (?:my|his|her|our) job|terminated|laid off|fired|let go|unemployed|child ?care|day ?care|broke down|
+    (?:for|on|with|pay|afford|owe|cover) (?:the |my |our |this month's )?(?:rent|mortgage|renta)(?! is| was|
+     and deposit)
+    """
+)
+_CALM = any_of(
+    r"""
+    i think|maybe|probably|will cost|would cost|program|certification|training|living expenses|security deposit|
+    hoping|some point|next month|few weeks
+    """
+)
+_DENIED = re.compile(
+    r"\b(?:not|isn't|nothing|no|never|wasn't) (?:(?:really|that|too|very|so|an?|at all|super|exactly) )*"
+    r"(?:urgent|emergency|crisis|immediate)\b(?: at all| or anything)?|\bbut not an emergency\b"
+)
+_PATIENT = any_of(
+    "can wait|no rush|no hurry|not in a hurry|whenever|when possible|some ?day|eventually|take (?:our|my) time"
+)
+_OPTIONAL = re.compile(r"\b(?:wedding|reunion|vacation|birthday|hobby|trip|celebration|hoping to get|would be nice)\b")
+_ASIDE = re.compile(
+    r"(?:previously|had (?:issues|problems|trouble) with|also (?:dealing|struggling) with"
+    r"|used to)(?:(?: [\w'-]+){1,4} (?=\||$)| \w+)|\b\d{1,3} (?:weeks|months|days) ago"
+)
+
+
+def urgency_of(speech: Speech) -> Urgency:
+    """How soon help is needed, MEDIUM where nothing is said of it."""
+    line = _ASIDE.sub(" ", speech.line.text)
+    denied = bool(_DENIED.search(line))
+    line = _DENIED.sub(" ", line)
+    if _CRITICAL.search(line):
+        return Urgency.CRITICAL
+    if _PATIENT.search(line) or denied:
+        calm = Urgency.LOW if (denied and _PATIENT.search(line)) or _OPTIONAL.search(line) else Urgency.MEDIUM
+        return Urgency.HIGH if calm is Urgency.MEDIUM and denied and _HIGH.search(line) else calm
+    if _HIGH.search(line) or (_PRESSING.search(line) and not _CALM.search(line)):
+        return Urgency.HIGH
+    return Urgency.MEDIUM

@@ -1,0 +1,54 @@
+"""An analyser and a drafter that say what a test told them to, and remember what they were asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from domain.errors import StepFailed
+from domain.values import Analysis, Draft, Money, Sentiment, Transcript, Urgency
+
+ANALYSIS = Analysis(
+    language="en",
+    sentiment=Sentiment.NEGATIVE,
+    urgency=Urgency.HIGH,
+    key_points=("We need fifteen hundred dollars for the rent.",),
+)
+DRAFT = Draft(
+    title="Help Ada Moss with rent",
+    story="My name is Ada Moss. We need fifteen hundred dollars for the rent.",
+    goal=Money(150_000, "USD"),
+    currency="USD",
+    beneficiary="Ada Moss",
+    location="Portland, Oregon",
+    category="HOUSING",
+)
+
+
+@dataclass
+class FakeAnalyser:
+    """Answers `analysis`, or raises `failure` while there is one."""
+
+    analysis: Analysis = ANALYSIS
+    failure: StepFailed | None = None
+    asked: list[Transcript] = field(default_factory=list)
+
+    def analyse(self, transcript: Transcript) -> Analysis:
+        self.asked.append(transcript)
+        if self.failure is not None:
+            raise self.failure
+        return self.analysis
+
+
+@dataclass
+class FakeDrafter:
+    """Answers `proposal`, or raises `failure` while there is one."""
+
+    proposal: Draft = DRAFT
+    failure: StepFailed | None = None
+    asked: list[Transcript] = field(default_factory=list)
+
+    def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
+        self.asked.append(transcript)
+        if self.failure is not None:
+            raise self.failure
+        return self.proposal

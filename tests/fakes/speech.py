@@ -1,0 +1,28 @@
+"""A transcriber that hears what a test told it to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from domain.errors import StepFailed
+from domain.ports import Report
+from domain.values import Transcript
+
+TRANSCRIPT = Transcript(
+    "Hello, my name is David Miller. I want to raise five thousand dollars for my family.", "en", "fake"
+)
+
+
+@dataclass
+class FakeTranscriber:
+    """Answers `outcome` to every recording, or raises it where it is a failure."""
+
+    outcome: Transcript | StepFailed = TRANSCRIPT
+
+    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+        report(0.0)
+        if isinstance(self.outcome, StepFailed):
+            raise self.outcome
+        report(1.0)
+        return self.outcome
