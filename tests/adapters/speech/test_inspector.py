@@ -1,0 +1,177 @@
+"""The inspector, on real recordings and on what only pretends to be one."""
+
+from __future__ import annotations
+
+import os
+import random
+import tempfile
+import threading
+from pathlib import Path
+
+import av
+import pytest
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+
+from adapters.speech import DEMO_RECORDING
+from adapters.speech.inspector import ChildAudioInspector
+from domain.errors import AudioTooLongError, NotAudioError, UnavailableError
+from domain.values import AudioFacts
+from tests.fakes.children import speech_children
+
+RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
+
+
+def inspected(content: bytes, inspector: ChildAudioInspector | None = None) -> AudioFacts:
+    """What the inspector says of an unlinked temporary file with these bytes."""
+    with tempfile.TemporaryFile() as recording:
+        recording.write(content)
+        return (inspector or ChildAudioInspector()).inspect(recording)
+
+
+def recording(name: str) -> bytes:
+    return (RECORDINGS / name).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def four_hours() -> bytes:
+    """Four hours of silence, in the three megabytes that flac makes of them."""
+    with tempfile.TemporaryFile() as file:
+        with av.open(file, "w", format="flac") as container:
+            stream = container.add_stream("flac", rate=8000, layout="mono", options={"compression_level": "0"})
+            assert isinstance(stream, AudioStream)
+            minute = AudioFrame(format="s16", layout="mono", samples=8000 * 60)
+            minute.planes[0].update(bytes(minute.planes[0].buffer_size))
+            minute.sample_rate = 8000
+            for number in range(240):
+                minute.pts = number * minute.samples
+                container.mux(stream.encode(minute))
+            container.mux(stream.encode(None))
+        file.seek(0)
+        return file.read()
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("speech.wav", "audio/wav"),
+        ("speech.mp3", "audio/mpeg"),
+        ("speech.ogg", "audio/ogg"),
+        ("speech-vorbis.ogg", "audio/ogg"),
+        ("speech.webm", "audio/webm"),
+        ("speech.m4a", "audio/mp4"),
+        ("speech.aac", "audio/aac"),
+        ("speech.flac", "audio/flac"),
+    ],
+)
+def test_a_recording_is_recognised_by_content_and_measured_by_its_samples(name: str, media_type: str) -> None:
+    facts = inspected(recording(name))
+    assert facts.media_type == media_type
+    assert facts.duration_ms == pytest.approx(6190, abs=100)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"Once upon a time. " * 500, id="text"),
+        pytest.param(recording("document.wav"), id="a PDF"),
+        pytest.param(recording("video-without-sound.mp4"), id="pictures"),
+        pytest.param(random.Random(7).randbytes(300_000), id="random"),
+        pytest.param(recording("speech.wav")[:44], id="a WAV header"),
+        *(
+            pytest.param(recording(f"speech.{name}")[:40], id=f"the beginning of {name}")
+            for name in ("wav", "mp3", "ogg", "webm", "m4a", "aac", "flac")
+        ),
+        pytest.param(recording("speech.m4a")[:2000], id="an MP4 without its index"),
+        pytest.param(b"#EXTM3U\n#EXTINF:10,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n", id="a playlist"),
+        pytest.param(b"ffconcat version 1.0\nfile '/etc/passwd'\n", id="a list of files"),
+    ],
+)
+def test_what_holds_no_sound_is_no_audio(content: bytes) -> None:
+    with pytest.raises(NotAudioError):
+        inspected(content)
+
+
+def test_a_playlist_of_real_recordings_is_not_followed() -> None:
+    for text in ("#EXTM3U\n#EXTINF:6,\n{0}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile '{0}'\n"):
+        with pytest.raises(NotAudioError):
+            inspected(text.format(RECORDINGS / "speech.aac").encode())
+
+
+def test_a_cut_recording_counts_for_what_is_left_of_it() -> None:
+    half = recording("speech.wav")[:99_000]
+    assert inspected(half).duration_ms == pytest.approx(3090, abs=20)
+
+
+@pytest.mark.parametrize("name", ["speech.mp3", "speech.ogg", "speech.aac", "speech.flac"])
+def test_damage_in_the_middle_does_not_spoil_the_rest(name: str) -> None:
+    content = recording(name)
+    middle = len(content) // 2
+    damaged = content[:middle] + b"\xff" * 300 + content[middle + 300 :]
+    assert inspected(damaged).duration_ms > 4500
+
+
+def test_every_damage_has_an_answer() -> None:
+    chance = random.Random(1)
+    for name in ("speech.webm", "speech.m4a", "speech-vorbis.ogg", "speech.wav"):
+        content = bytearray(recording(name))
+        for _ in range(200):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+        try:
+            assert inspected(bytes(content)).duration_ms < 60_000
+        except NotAudioError:
+            continue
+
+
+def test_four_hours_in_three_megabytes_are_too_long_and_take_no_memory(four_hours: bytes) -> None:
+    assert len(four_hours) < 4_000_000
+    with pytest.raises(AudioTooLongError, match="60 minutes"):
+        inspected(four_hours, ChildAudioInspector(memory_mb=256))
+
+
+def test_a_recording_may_be_as_long_as_the_limit_and_no_longer() -> None:
+    assert inspected(recording("speech.wav"), ChildAudioInspector(max_seconds=7)).duration_ms == 6190
+    with pytest.raises(AudioTooLongError):
+        inspected(recording("speech.wav"), ChildAudioInspector(max_seconds=6))
+
+
+def test_too_many_bytes_are_refused_unread() -> None:
+    size = len(recording("speech.wav"))
+    assert inspected(recording("speech.wav"), ChildAudioInspector(max_bytes=size)).duration_ms == 6190
+    with pytest.raises(AudioTooLongError):
+        inspected(recording("speech.wav"), ChildAudioInspector(max_bytes=size - 1))
+
+
+def test_too_much_work_is_refused(four_hours: bytes) -> None:
+    with pytest.raises(AudioTooLongError, match="work"):
+        inspected(four_hours, ChildAudioInspector(max_seconds=100_000, cpu_seconds=1))
+
+
+def test_a_machine_too_busy_does_not_blame_the_recording(four_hours: bytes) -> None:
+    with pytest.raises(UnavailableError):
+        inspected(four_hours, ChildAudioInspector(max_seconds=100_000, wall_seconds=1))
+    with pytest.raises(UnavailableError):
+        inspected(recording("speech.wav"), ChildAudioInspector(memory_mb=30))
+
+
+def test_many_inspections_at_once_do_not_disturb_each_other() -> None:
+    """Even of one open file: each reads from its own position."""
+    facts: list[AudioFacts] = []
+    with (RECORDINGS / "speech.flac").open("rb") as file:
+        file.seek(1000)
+        threads = [threading.Thread(target=lambda: facts.append(ChildAudioInspector().inspect(file))) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert file.tell() == 1000
+    assert facts == [AudioFacts("audio/flac", 6190)] * 6
+    assert speech_children(os.getpid()) == []
+
+
+def test_the_demonstration_is_a_short_recording() -> None:
+    facts = inspected(DEMO_RECORDING.read_bytes())
+    assert facts.media_type == "audio/webm"
+    assert 30_000 <= facts.duration_ms <= 45_000
+    assert DEMO_RECORDING.stat().st_size < 200_000

@@ -1,0 +1,166 @@
+"""The running service, and clients of it: real HTTP over a real socket."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+
+from adapters.payments.door import sign
+from domain.values import Role
+from entrypoints.bootstrap import Parts, Service
+from entrypoints.serving import bound, server
+from entrypoints.settings import Settings
+
+RECORDING = Path(__file__).parent.parent / "adapters" / "speech" / "demo.webm"
+WAIT_SECONDS = 90
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def eventually(asked: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
+    """The first answer that counts as true; fails after so many seconds without one."""
+    deadline = time.monotonic() + seconds
+    while not (answer := asked()):
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+    return answer
+
+
+class Client(httpx2.Client):
+    """A client with a credential or none, that knows the shortest way to a ticket."""
+
+    def open_ticket(self, **more: Any) -> Ticket:
+        body = {"contactType": "EMAIL", "contactValue": "ada@example.com", "displayName": "Ada Lovelace"} | more
+        answer = self.post("/api/tickets/create", json=body)
+        assert answer.status_code == 201, answer.text
+        return Ticket(self, answer.json())
+
+
+class Ticket:
+    """One ticket and its holder."""
+
+    def __init__(self, visitor: Client, opened: dict[str, Any]) -> None:
+        self.id = opened["id"]
+        self.token = opened["accessToken"]
+        self.http = Client(base_url=visitor.base_url, headers={"Authorization": f"Bearer {self.token}"}, timeout=60)
+
+    @property
+    def path(self) -> str:
+        return f"/api/tickets/{self.id}"
+
+    def get(self, rest: str = "", **more: Any) -> httpx2.Response:
+        return self.http.get(self.path + rest, **more)
+
+    def post(self, rest: str, json: Any = None, **more: Any) -> httpx2.Response:
+        return self.http.post(self.path + rest, json={} if json is None else json, **more)
+
+    def patch(self, rest: str, json: Any, **more: Any) -> httpx2.Response:
+        return self.http.patch(self.path + rest, json=json, **more)
+
+    def upload(self, data: bytes, name: str = "story.webm", **more: Any) -> httpx2.Response:
+        return self.http.post(f"{self.path}/upload-audio", files={"audio": (name, data)}, **more)
+
+    def write_draft(self, **more: Any) -> dict[str, Any]:
+        draft = {"title": "Help Ada", "story": "The roof fell in.", "goalAmount": 1500, "beneficiary": "Ada Lovelace"}
+        answer = self.patch("/draft", draft | more)
+        assert answer.status_code == 200, answer.text
+        written: dict[str, Any] = answer.json()
+        return written
+
+    def publish(self) -> str:
+        self.write_draft()
+        answer = self.post("/publish", {"consent": True})
+        assert answer.status_code == 200, answer.text
+        url: str = answer.json()["publicUrl"]
+        return url
+
+    def pay(self, amount: Any = 50, currency: str = "USD") -> dict[str, Any]:
+        answer = self.post("/create-payment", {"amount": amount, "currency": currency})
+        assert answer.status_code == 201, answer.text
+        checkout: dict[str, Any] = answer.json()
+        return checkout
+
+    def when(self, stage: str) -> dict[str, Any]:
+        """The status once the work has come to this stage."""
+
+        def reached() -> dict[str, Any] | None:
+            status: dict[str, Any] = self.get("/status").json()
+            return status if status["stage"] == stage else None
+
+        answer: dict[str, Any] = eventually(reached)
+        return answer
+
+
+class LiveService:
+    """The service as `serve` runs it, in threads of this process."""
+
+    def __init__(self, url: str, data_dir: Path, parts: frozenset[str] = Parts.ALL, **given: Any) -> None:
+        self.settings = Settings(data_dir=data_dir, port=free_port(), **given)
+        self.base_url = self.settings.public_url
+        self.service = Service(self.settings, url, parts)
+        self._server = server(self.service)
+        self._socket = bound(self.settings)
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self.service.start()
+        self._thread.start()
+        eventually(lambda: self._server.started, 30)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=15)
+        self.service.stop()
+
+    def client(self, credential: str | None = None) -> Client:
+        headers = {"Authorization": f"Bearer {credential}"} if credential else {}
+        return Client(base_url=self.base_url, headers=headers, timeout=60)
+
+    def client_with_key(self, role: Role, *scopes: str, workspace: str = "public") -> Client:
+        _, key = self.service.credentials.create(role, workspace, scopes)
+        return self.client(key)
+
+    def webhook(self, event: dict[str, Any], *, at: float | None = None) -> httpx2.Response:
+        """Deliver an event as Stripe would, signed."""
+        body = json.dumps(event).encode()
+        signature = sign(body, self.webhook_secret, time.time() if at is None else at)
+        with self.client() as stripe:
+            return stripe.post(
+                "/api/webhooks/stripe",
+                content=body,
+                headers={"Stripe-Signature": signature, "Content-Type": "application/json"},
+            )
+
+    @property
+    def webhook_secret(self) -> str:
+        return self.service.webhook_secret
+
+    def applied(self) -> None:
+        """Wait until everything at Stripe's door is in the ledger, and visible."""
+
+        def quiet() -> bool:
+            standing = self.service.projections_standing().values()
+            with self.service.database.connection() as connection:
+                row = connection.execute("SELECT count(*) FROM stripe_inbox WHERE state = 'received'").fetchone()
+            return row == (0,) and all(one["position"] == one["head"] for one in standing)
+
+        eventually(quiet)
+
+    def row_count(self, table: str) -> int:
+        with self.service.database.connection() as connection:
+            row = connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone()
+        assert row is not None
+        return int(row[0])

@@ -1,0 +1,97 @@
+"""What every test may ask for: a real PostgreSQL, migrated and empty, and the service on it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import projections
+from adapters import migrations
+from adapters.database import Database, connect
+from adapters.read_models import rebuild
+from entrypoints.bootstrap import Parts, Service
+from entrypoints.settings import Settings
+from tests.client import Client, LiveService
+from tests.postgres import fresh_database, template_database, test_server
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """The server that all tests' databases are on."""
+    with test_server() as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(server_url: str) -> Iterator[str]:
+    """An empty database of one's own."""
+    with fresh_database(server_url) as url:
+        yield url
+
+
+def _prepare(url: str) -> None:
+    with connect(url) as connection:
+        migrations.migrate(connection)
+    rebuild.ensure_live(url, projections.ALL, lambda *_: None)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server_url: str) -> str:
+    # Named after what is in it: a server that outlives a change of the schema must not serve the old one.
+    known = repr([(name, sql()) for name, sql in migrations.steps()]) + repr([p.TABLES for p in projections.ALL])
+    return template_database(server_url, f"migrated_{hashlib.sha256(known.encode()).hexdigest()[:12]}", _prepare)
+
+
+@pytest.fixture
+def migrated_url(server_url: str, migrated_template: str) -> Iterator[str]:
+    """A database of one's own with this version's schema and empty read models."""
+    with fresh_database(server_url, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+def database(migrated_url: str) -> Iterator[Database]:
+    with Database(migrated_url, size=8) as opened:
+        yield opened
+
+
+@pytest.fixture
+def make_service(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Makes services on this test's database, without anything running; settings as keywords."""
+    with ExitStack() as stack:
+
+        def make(parts: frozenset[str] = frozenset(), **given: Any) -> Service:
+            service = Service(Settings(data_dir=tmp_path / "var", **given), migrated_url, parts)
+            stack.callback(service.stop)
+            return service
+
+        yield make
+
+
+@pytest.fixture
+def service(make_service: Callable[..., Service]) -> Service:
+    """The service with nothing running: commands and queries by hand."""
+    return make_service()
+
+
+@pytest.fixture
+def live(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
+    """The whole service as `serve` runs it, on a free port."""
+    with LiveService(migrated_url, tmp_path / "var", Parts.ALL) as running:
+        yield running
+
+
+@pytest.fixture
+def client(live: LiveService) -> Iterator[Client]:
+    """A visitor of the running service."""
+    with live.client() as visitor:
+        yield visitor
