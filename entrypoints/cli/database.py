@@ -33,7 +33,7 @@ def rebuild_projections(names: list[str], verify: bool, until: str | None, json:
         if until is not None:
             service = Service(settings, url, frozenset())
             position = as_position(service, until)
-            service.database.close()
+            service.stop()
         with Bar(shown=not json) as bar:
             done = [
                 rebuild.verify(url, projection, bar, position)

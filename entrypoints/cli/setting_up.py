@@ -49,7 +49,7 @@ def service() -> Iterator[Service]:
         try:
             yield built
         finally:
-            built.database.close()
+            built.stop()
 
 
 def as_uuid(text: str, name: str) -> UUID:

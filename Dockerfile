@@ -1,0 +1,22 @@
+# One image for all parts of the service: `serve --only web`, `worker` or `projections`.
+FROM python:3.13-slim
+
+ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /app
+
+COPY requirements.lock ./
+RUN pip install --require-hashes --requirement requirements.lock
+
+COPY pyproject.toml README.md ./
+COPY domain domain
+COPY projections projections
+COPY adapters adapters
+COPY entrypoints entrypoints
+RUN pip install --no-deps --no-build-isolation . && useradd --system --create-home storyledger && mkdir /data && chown storyledger /data
+
+USER storyledger
+ENV DATA_DIR=/data HOST=0.0.0.0
+VOLUME /data
+EXPOSE 3003
+ENTRYPOINT ["storyledger"]
+CMD ["serve"]
