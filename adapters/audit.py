@@ -12,7 +12,7 @@ GENESIS = bytes(32)
 PAGE_EVENTS = 10_000
 
 # What one link covers, in the order of `chain_hash` in the first migration; all of it as stored.
-_COVERED = """
+COVERED = """
 SELECT position,
        int8send(position) || uuid_send(stream) || int4send(version) || uuid_send(ticket)
        || timestamptz_send(recorded_at) || int4send(octet_length(topic)) || convert_to(topic, 'UTF8') || state,
@@ -41,7 +41,7 @@ def verify(url: str, progress: Callable[[int], None] = lambda _: None) -> Verdic
         expected, last, events = GENESIS, 0, 0
         with connection.cursor(binary=True) as cursor:
             while True:
-                cursor.execute(_COVERED, (last, PAGE_EVENTS), prepare=True)
+                cursor.execute(COVERED, (last, PAGE_EVENTS), prepare=True)
                 page = cursor.fetchall()
                 if not page:
                     return Verdict(events, None, expected)

@@ -27,82 +27,87 @@ $$;
 CREATE TRIGGER events_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
 FOR EACH STATEMENT EXECUTE FUNCTION refuse_rewriting_history();
 
--- What one link of the chain covers; fixed-length parts first and the topic's length before it, so that no two
--- different events have the same bytes.
-CREATE FUNCTION chain_hash(
-    previous bytea, position_ bigint, stream_ uuid, version_ integer, ticket_ uuid, recorded_at_ timestamptz,
-    topic_ text, state_ bytea
-) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT sha256(
-        previous || int8send(position_) || uuid_send(stream_) || int4send(version_) || uuid_send(ticket_)
-        || timestamptz_send(recorded_at_) || int4send(octet_length(topic_)) || convert_to(topic_, 'UTF8') || state_
-    )
-$$;
-
 -- The only way into the history. Each element of the arrays is one event; events of one group are recorded all or none,
 -- and a group that meets a version which is taken already is left out: its positions come back NULL. A group whose
 -- events are all there with the same bytes was recorded before its caller heard of it: it gets its old positions.
 -- The lock makes commit order and position order the same, so that a reader who follows positions misses none.
+--
+-- A link of the chain covers the hash before it and everything about its event; fixed-length parts first and the topic's
+-- length before it, so that no two different events have the same bytes.
 CREATE FUNCTION append_events(
     groups integer[], streams uuid[], versions integer[], topics text[], tickets uuid[], states bytea[]
 ) RETURNS bigint[] LANGUAGE plpgsql AS $$
 DECLARE
-    head_position bigint;
-    head_hash     bytea;
-    now_          timestamptz;
-    first         bigint;
-    taken         integer[];
-    hashes        bytea[] := '{}';
-    positions     bigint[] := '{}';
-    kept          integer[] := '{}';
-    i             integer;
+    first     bigint;
+    position_ bigint;
+    hash_     bytea;
+    now_      timestamptz;
+    hashes    bytea[] := '{}';
+    taken     integer[];
+    event     record;
 BEGIN
     PERFORM pg_advisory_xact_lock(7305808869229538);
-    SELECT e.position, e.hash, greatest(clock_timestamp(), e.recorded_at)
-      INTO head_position, head_hash, now_
+    SELECT e.position, e.hash, greatest(clock_timestamp(), e.recorded_at) INTO first, hash_, now_
       FROM events e ORDER BY e.position DESC LIMIT 1;
     IF NOT FOUND THEN
-        head_position := 0;
-        head_hash := decode(repeat('00', 32), 'hex');
+        first := 0;
+        hash_ := decode(repeat('00', 32), 'hex');
         now_ := clock_timestamp();
     END IF;
-    first := head_position;
+    position_ := first;
 
-    SELECT coalesce(array_agg(DISTINCT n.g), '{}') INTO taken
-      FROM unnest(groups, streams, versions) AS n (g, s, v)
-     WHERE EXISTS (SELECT FROM events e WHERE e.stream = n.s AND e.version = n.v);
-    IF array_length(streams, 1) > 1 THEN
-        SELECT taken || coalesce(array_agg(DISTINCT later.g), '{}') INTO taken
-          FROM (SELECT n.g, row_number() OVER (PARTITION BY n.s, n.v ORDER BY n.o) AS nth
-                  FROM unnest(groups, streams, versions) WITH ORDINALITY AS n (g, s, v, o)) AS later
-         WHERE later.nth > 1;
-    END IF;
-
-    FOR i IN 1 .. coalesce(array_length(streams, 1), 0) LOOP
-        IF groups[i] = ANY (taken) THEN
-            positions := positions || (
-                SELECT e.position FROM events e
-                 WHERE e.stream = streams[i] AND e.version = versions[i] AND e.topic = topics[i] AND e.state = states[i]
-                   AND e.position <= first
-            );
-        ELSE
-            head_position := head_position + 1;
-            head_hash := chain_hash(
-                head_hash, head_position, streams[i], versions[i], tickets[i], now_, topics[i], states[i]
-            );
-            hashes := hashes || head_hash;
-            positions := positions || head_position;
-            kept := kept || i;
-        END IF;
+    FOR event IN SELECT * FROM unnest(streams, versions, topics, tickets, states) AS e (s, v, t, k, b) LOOP
+        position_ := position_ + 1;
+        hash_ := sha256(
+            hash_ || int8send(position_) || uuid_send(event.s) || int4send(event.v) || uuid_send(event.k)
+            || timestamptz_send(now_) || int4send(octet_length(event.t)) || convert_to(event.t, 'UTF8') || event.b
+        );
+        hashes := hashes || hash_;
     END LOOP;
 
-    IF head_position > first THEN
+    BEGIN
         INSERT INTO events (position, stream, version, topic, ticket, recorded_at, state, hash)
-        SELECT positions[k.i], streams[k.i], versions[k.i], topics[k.i], tickets[k.i], now_, states[k.i], k.h
-          FROM unnest(kept, hashes) AS k (i, h);
-        PERFORM pg_notify('events', head_position::text);
+        SELECT first + e.o, e.s, e.v, e.t, e.k, now_, e.b, e.h
+          FROM unnest(streams, versions, topics, tickets, states, hashes) WITH ORDINALITY AS e (s, v, t, k, b, h, o);
+    EXCEPTION WHEN unique_violation THEN
+        -- Somebody was quicker, or this is the second time: leave out the groups concerned and record the others.
+        SELECT array_agg(DISTINCT n.g) INTO taken
+          FROM (SELECT u.g, u.s, u.v, row_number() OVER (PARTITION BY u.s, u.v ORDER BY u.o) AS nth
+                  FROM unnest(groups, streams, versions) WITH ORDINALITY AS u (g, s, v, o)) AS n
+         WHERE n.nth > 1 OR EXISTS (SELECT FROM events e WHERE e.stream = n.s AND e.version = n.v);
+        RETURN append_without(taken, groups, streams, versions, topics, tickets, states);
+    END;
+    PERFORM pg_notify('events', position_::text);
+    RETURN array(SELECT generate_series(first + 1, position_));
+END
+$$;
+
+-- `append_events` for the groups that are not `taken`; of a taken one the positions it has already, if they are its own.
+CREATE FUNCTION append_without(
+    taken integer[], groups integer[], streams uuid[], versions integer[], topics text[], tickets uuid[], states bytea[]
+) RETURNS bigint[] LANGUAGE plpgsql AS $$
+DECLARE
+    appended bigint[] := '{}';
+    before   bigint;
+BEGIN
+    SELECT coalesce(max(position), 0) INTO before FROM events;
+    IF EXISTS (SELECT FROM unnest(groups) AS g WHERE g <> ALL (taken)) THEN
+        SELECT append_events(
+            array_agg(e.g ORDER BY e.o), array_agg(e.s ORDER BY e.o), array_agg(e.v ORDER BY e.o),
+            array_agg(e.t ORDER BY e.o), array_agg(e.k ORDER BY e.o), array_agg(e.b ORDER BY e.o)
+        ) INTO appended
+          FROM unnest(groups, streams, versions, topics, tickets, states) WITH ORDINALITY AS e (g, s, v, t, k, b, o)
+         WHERE e.g <> ALL (taken);
     END IF;
-    RETURN positions;
+    RETURN array(
+        SELECT CASE WHEN e.g = ANY (taken)
+               THEN (SELECT known.position FROM events known
+                      WHERE known.stream = e.s AND known.version = e.v AND known.topic = e.t AND known.state = e.b
+                        AND known.position <= before)
+               ELSE appended[count(*) FILTER (WHERE e.g <> ALL (taken)) OVER (ORDER BY e.o)] END
+          FROM unnest(groups, streams, versions, topics, states) WITH ORDINALITY AS e (g, s, v, t, b, o)
+         ORDER BY e.o
+    );
 END
 $$;
 

@@ -1,0 +1,54 @@
+"""`make bench`: every figure with its baseline, the ratio and the goal; the last results stay in RESULTS.md.
+
+python -m tests.benchmarks [--only NAME,…] [--events N] [--gifts N] [--json FILE] [--keep]
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from adapters.embedded_postgres import EmbeddedPostgres
+from tests.benchmarks import edges, history_speed, web_speed
+from tests.benchmarks.report import Report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks")
+    parser.add_argument("--only", default="", help="a comma list of: " + ", ".join(NAMES))
+    parser.add_argument("--events", type=int, default=1_000_000, help="how long the history to rebuild is")
+    parser.add_argument("--gifts", type=int, default=100_000, help="how many donations the hot ticket has")
+    parser.add_argument("--json", type=Path, help="write the figures there too")
+    asked = parser.parse_args()
+    chosen = [name for name in asked.only.split(",") if name] or list(NAMES)
+    logging.disable(logging.CRITICAL)
+    report = Report()
+    # On a disk, unlike the tests' server: what a commit costs is what is measured.
+    with TemporaryDirectory(prefix="storyledger-bench-") as folder, EmbeddedPostgres(Path(folder) / "pg") as postgres:
+        url = postgres.url()
+        for name in chosen:
+            match name:
+                case "appends":
+                    history_speed.appends(report, url)
+                case "hot-ticket":
+                    history_speed.hot_ticket(report, url, asked.gifts)
+                case "read-models":
+                    history_speed.read_models(report, url, asked.events)
+                case "webhooks":
+                    web_speed.webhooks(report, url)
+                case "reads":
+                    web_speed.reads(report, url)
+                case "edges":
+                    edges.measure(report, url)
+                case _:
+                    parser.error(f"no such benchmark: {name}")
+    if chosen == list(NAMES):
+        report.write(asked.json)
+
+
+NAMES = ("appends", "hot-ticket", "read-models", "webhooks", "reads", "edges")
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""Uploads, documents, start and help."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import httpx2
+
+from adapters.documents.printer import DocumentPrinter
+from adapters.documents.qr import QrPrinter
+from domain.ports import CampaignSheet
+from domain.values import DocumentFormat, Draft, Money
+from tests.benchmarks.report import Figure, Report, typical
+from tests.benchmarks.web_speed import serving
+from tests.benchmarks.world import migrated, write_history
+from tests.client import free_port
+
+UPLOAD_BYTES = 50 * 1024 * 1024 - 4096
+
+
+def measure(report: Report, server_url: str) -> None:
+    _documents(report)
+    _help(report)
+    _start(report, server_url)
+    _upload(report, server_url)
+
+
+def _documents(report: Report) -> None:
+    draft = Draft(
+        title="A home for the winter",
+        story="Three weeks ago there was a fire in our house. " * 20,
+        goal=Money(500_000, "USD"),
+        beneficiary="David Miller",
+        location="Chicago",
+    )
+    sheet = CampaignSheet(draft, "David Miller", "en", "https://example.com/d/abc", datetime.now(UTC))
+    printer, codes = DocumentPrinter(), QrPrinter()
+    for what, goal, work in (
+        ("a Word file", 40, lambda: printer.render(sheet, DocumentFormat.DOCX)),
+        ("a PDF", 15, lambda: printer.render(sheet, DocumentFormat.PDF)),
+        ("a QR code", 10, lambda: codes.png("https://example.com/d/abcdefghijkl")),
+    ):
+        report.add(Figure(f"{what}, warm", typical(work) * 1e3, "ms", goal, at_most=True))
+
+
+def _help(report: Report) -> None:
+    command = [str(Path(sys.executable).parent / "storyledger"), "--help"]
+    took = typical(lambda: subprocess.run(command, check=True, capture_output=True), 9)
+    report.add(Figure("storyledger --help", took, "s", 0.3, at_most=True))
+
+
+def _start(report: Report, server_url: str) -> None:
+    with migrated(server_url) as url, TemporaryDirectory() as folder:
+        write_history(url, 2_000)
+        took = []
+        for _ in range(4):
+            port = free_port()
+            env = os.environ | {"DATABASE_URL": url, "DATA_DIR": folder, "PORT": str(port)}
+            command = [str(Path(sys.executable).parent / "storyledger"), "serve"]
+            started = time.perf_counter()
+            process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while True:
+                with suppress(httpx2.TransportError):
+                    if httpx2.get(f"http://127.0.0.1:{port}/health/ready").status_code == 200:
+                        break
+                time.sleep(0.01)
+            took.append(time.perf_counter() - started)
+            process.terminate()
+            process.wait(15)
+    report.add(Figure("start to ready, existing data", median(took[1:]), "s", 2, at_most=True))
+
+
+def _upload(report: Report, server_url: str) -> None:
+    """A wav of almost 50 MB, as slowly as the network of this machine allows, while the server's memory is watched."""
+    wav = b"RIFF" + (UPLOAD_BYTES - 8).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
+    wav += bytes.fromhex("0100 0100 44ac0000 88580100 0200 1000") + b"data" + (UPLOAD_BYTES - 44).to_bytes(4, "little")
+    wav += os.urandom(UPLOAD_BYTES - len(wav))
+    with migrated(server_url) as url, TemporaryDirectory() as folder, serving("ours", url, folder) as ours:
+        body = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
+        made = httpx2.post(f"{ours}/api/tickets/create", json=body).json()
+        headers = {"Authorization": f"Bearer {made['accessToken']}"}
+        target = f"{ours}/api/tickets/{made['id']}/upload-audio"
+        small = wav[:4] + (36 + 88_200).to_bytes(4, "little") + wav[8:40] + (88_200).to_bytes(4, "little")
+        pid = _server_pid(ours)
+        grown = []
+        for data in (small + wav[44 : 44 + 88_200], wav):
+            before = _peak_mb(pid, reset=True)
+            answer = httpx2.post(target, headers=headers, files={"audio": ("a.wav", data)}, timeout=120)
+            assert answer.status_code == 200, answer.text
+            grown.append(_peak_mb(pid) - before)
+    report.add(Figure("upload of 50 MB: memory growth", grown[-1], "MB", 16, at_most=True))
+
+
+def _server_pid(url: str) -> int:
+    port = url.rpartition(":")[2]
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if b"tests.benchmarks.servers" in words and port.encode() in words:
+                return int(folder.name)
+    raise LookupError
+
+
+def _peak_mb(pid: int, *, reset: bool = False) -> float:
+    """The most memory the process had since the last reset, or has now right after one."""
+    if reset:
+        Path(f"/proc/{pid}/clear_refs").write_text("5")
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM"):
+            return int(line.split()[1]) / 1024
+    raise LookupError

@@ -1,0 +1,103 @@
+"""Figures as ratios against a baseline that was measured in the same run, since machines are noisy."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measurement; the goal is met when `value / baseline` (or the value itself, without a baseline) is."""
+
+    what: str
+    value: float
+    unit: str
+    goal: float
+    baseline: float | None = None
+    against: str = ""
+    at_most: bool = False
+
+    @property
+    def ratio(self) -> float:
+        return self.value / self.baseline if self.baseline else self.value
+
+    @property
+    def met(self) -> bool:
+        return self.ratio <= self.goal if self.at_most else self.ratio >= self.goal
+
+
+@dataclass
+class Report:
+    figures: list[Figure] = field(default_factory=list)
+
+    def add(self, figure: Figure) -> None:
+        self.figures.append(figure)
+        print(_line(figure), flush=True)
+
+    def write(self, json_path: Path | None) -> None:
+        told = [asdict(f) | {"ratio": f.ratio, "met": f.met} for f in self.figures]
+        if json_path is not None:
+            json_path.write_text(json.dumps(told, indent=2))
+        RESULTS.write_text(_markdown(self.figures))
+
+
+def _line(f: Figure) -> str:
+    sign = "≤" if f.at_most else "≥"
+    against = f" = {f.ratio:.2f} × {f.against} ({_number(f.baseline)})" if f.baseline else ""
+    return f"{'met   ' if f.met else 'MISSED'}  {f.what}: {_number(f.value)} {f.unit}{against}, goal {sign} {f.goal:g}"
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _markdown(figures: list[Figure]) -> str:
+    lines = [
+        "# Benchmark results",
+        "",
+        "Written by `make bench`. Each ratio is against a baseline measured in the same run; absolute figures are of "
+        f"one machine ({platform.machine()}, Python {platform.python_version()}, {os.cpu_count()} cores for client, "
+        "server and database together).",
+        "",
+        "| what | measured | baseline | ratio | goal | |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for f in figures:
+        sign = "≤" if f.at_most else "≥"
+        baseline = f"{f.against}: {_number(f.baseline)} {f.unit}" if f.baseline else ""
+        ratio = f"{f.ratio:.2f} ×" if f.baseline else ""
+        unit = "" if f.baseline else f" {f.unit}"
+        goal = f"{sign} {f.goal:g}{' ×' if f.baseline else unit}"
+        met = "met" if f.met else "**missed**"
+        lines.append(f"| {f.what} | {_number(f.value)} {f.unit} | {baseline} | {ratio} | {goal} | {met} |")
+    return "\n".join(lines) + "\n"
+
+
+def rate(times: int, work: Callable[[], Any], rounds: int = 3) -> float:
+    """How often a second, by the median of some rounds of `work`, which does it `times` times."""
+    return times / median(seconds(work) for _ in range(rounds))
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    started = perf_counter()
+    work()
+    return perf_counter() - started
+
+
+def typical(work: Callable[[], Any], times: int = 30, warm: int = 3) -> float:
+    """The median seconds of one call, warm."""
+    for _ in range(warm):
+        work()
+    return median(seconds(work) for _ in range(times))

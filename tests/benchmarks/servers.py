@@ -1,0 +1,100 @@
+"""Servers to measure, each one process: ours, and the barest ones that a figure is held against.
+
+python -m tests.benchmarks.servers KIND PORT DATABASE_URL DATA_DIR
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import psycopg_pool
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from adapters.payments.door import WebhookDoor
+from entrypoints.bootstrap import Parts, Service
+from entrypoints.serving import web_application
+from entrypoints.settings import Settings
+
+SECRET = "whsec_of_the_benchmarks_0123456789abcdef"
+UNLIMITED = {"rate_limit_default": "1000000/second"}
+
+
+def _ours(port: int, url: str, data_dir: str) -> Starlette:
+    service = Service(
+        Settings(data_dir=Path(data_dir), port=port, stripe_webhook_secret=(SECRET,), **UNLIMITED), url, Parts.ALL
+    )
+    service.start()
+    return web_application(service)
+
+
+def _verifying() -> Starlette:
+    door = WebhookDoor([SECRET], livemode=False)
+
+    async def take(request: Request) -> Response:
+        event = door.open(await request.body(), request.headers.get("stripe-signature"))
+        return Response(msgspec.json.encode({"received": True, "type": event.type}), media_type="application/json")
+
+    return Starlette(routes=[Route("/api/webhooks/stripe", take, methods=["POST"])])
+
+
+def _library(url: str) -> Starlette:
+    """Verifies, and saves one event the library's way before it answers."""
+    from tests.benchmarks.history_speed import Noted, Notes, library_env
+
+    door = WebhookDoor([SECRET], livemode=False)
+    library = Notes(library_env(url))
+
+    async def take(request: Request) -> Response:
+        event = door.open(await request.body(), request.headers.get("stripe-signature"))
+        await run_in_threadpool(library.save, Noted(str(uuid4()), event.id, 500, "USD"))
+        return Response(msgspec.json.encode({"received": True, "type": event.type}), media_type="application/json")
+
+    return Starlette(routes=[Route("/api/webhooks/stripe", take, methods=["POST"])])
+
+
+def _query(url: str, statement: str, answer: Path) -> Starlette:
+    """Runs the same one statement and returns the same bytes, and does nothing else."""
+    pool = psycopg_pool.ConnectionPool(url, min_size=8, max_size=24, kwargs={"autocommit": True})
+    body = answer.read_bytes()
+
+    def ask() -> None:
+        with pool.connection() as connection:
+            connection.execute(statement.encode(), prepare=True).fetchall()
+
+    async def read(_: Request) -> Response:
+        await run_in_threadpool(ask)
+        return Response(body, media_type="application/json")
+
+    return Starlette(routes=[Route("/{path:path}", read)])
+
+
+def main() -> None:
+    kind, port, url, *more = sys.argv[1:]
+    match kind:
+        case "ours":
+            application = _ours(int(port), url, more[0])
+        case "verifying":
+            application = _verifying()
+        case "library":
+            application = _library(url)
+        case "query":
+            application = _query(url, more[0], Path(more[1]))
+        case _:
+            sys.exit(f"no such server: {kind}")
+    config = uvicorn.Config(
+        application, host="127.0.0.1", port=int(port), log_config=None, access_log=False, lifespan="off", backlog=512
+    )
+    asyncio.run(uvicorn.Server(config).serve())
+
+
+if __name__ == "__main__":
+    main()

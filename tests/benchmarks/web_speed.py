@@ -1,0 +1,187 @@
+"""Webhooks in a storm, and reads: one server process under 32 connections."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from uuid import UUID, uuid4
+
+import httpx2
+
+from adapters.database import connect
+from adapters.event_store import log as event_log
+from adapters.payments.door import sign
+from tests.benchmarks.report import Figure, Report
+from tests.benchmarks.servers import SECRET
+from tests.benchmarks.world import gift, migrated, opened
+from tests.client import free_port
+from tests.postgres import fresh_database
+
+CONNECTIONS = 32
+WEBHOOKS = 4_000
+READS = 3_000
+
+
+@contextmanager
+def serving(kind: str, *more: str, path: str = "/health/live") -> Iterator[str]:
+    """A server in a process of its own; its address once it answers."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.benchmarks.servers", kind, str(port), *more]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + 30
+        while True:
+            with suppress(httpx2.TransportError):
+                httpx2.get(url + path)
+                break
+            assert process.poll() is None, f"the server {kind} ended"
+            assert time.monotonic() < deadline, f"the server {kind} did not start"
+            time.sleep(0.05)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+async def _drive(port: int, requests: Sequence[bytes]) -> list[int]:
+    """Send the requests over so many connections kept alive; the statuses."""
+    waiting = iter(requests)
+    statuses: list[int] = []
+
+    async def one() -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for request in waiting:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            statuses.append(int(head[9:12]))
+            for line in head.lower().split(b"\r\n"):
+                if line.startswith(b"content-length:"):
+                    await reader.readexactly(int(line[15:]))
+        writer.close()
+
+    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+    return statuses
+
+
+def drive(url: str, requests: Sequence[bytes]) -> float:
+    """Seconds until all are answered with success."""
+    started = time.perf_counter()
+    statuses = asyncio.run(_drive(int(url.rpartition(":")[2]), requests))
+    took = time.perf_counter() - started
+    assert set(statuses) <= {200}, sorted(set(statuses))
+    return took
+
+
+def _webhook(event: dict[str, object]) -> bytes:
+    body = json.dumps(event).encode()
+    head = (
+        f"POST /api/webhooks/stripe HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nStripe-Signature: {sign(body, SECRET, time.time())}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _paid(ticket: UUID, donation: UUID, number: int) -> dict[str, object]:
+    """As Stripe tells of a captured intent: some 1.5 kB, most of which says nothing to us."""
+    return {
+        "id": f"evt_bench{number}x{donation.hex}",
+        "object": "event",
+        "api_version": "2026-10-28.endive",
+        "created": int(time.time()),
+        "livemode": False,
+        "type": "payment_intent.succeeded",
+        "data": {
+            "object": {
+                "id": f"pi_{donation.hex}",
+                "object": "payment_intent",
+                "amount": 5_000,
+                "amount_received": 5_000,
+                "currency": "usd",
+                "latest_charge": f"ch_{donation.hex}",
+                "metadata": {"ticketId": str(ticket), "donationId": str(donation)},
+                "status": "succeeded",
+                "payment_method_options": {"card": {"note": "x" * 700}},
+            }
+        },
+    }
+
+
+def _on_record(url: str, count: int) -> list[tuple[UUID, UUID]]:
+    """So many donations whose checkout was requested."""
+    ticket = uuid4()
+    made = []
+    with connect(url) as connection, connection.cursor() as cursor:
+        event_log.append(cursor, [[opened(ticket)]])
+        groups = [gift(ticket, number)[:1] for number in range(count)]
+        event_log.append(cursor, groups)
+        for [entry] in groups:
+            made.append((ticket, UUID(json.loads(entry.state)["donation_id"])))
+    return made
+
+
+def webhooks(report: Report, server_url: str) -> None:
+    rates: dict[str, list[float]] = {"ours": [], "verifying": [], "library": []}
+    with ExitStack() as stack:
+        url = stack.enter_context(migrated(server_url))
+        other = stack.enter_context(fresh_database(server_url))
+        ours = stack.enter_context(serving("ours", url, stack.enter_context(TemporaryDirectory())))
+        bare = stack.enter_context(serving("verifying", other))
+        library = stack.enter_context(serving("library", other))
+        for _ in range(3):
+            donations = _on_record(url, WEBHOOKS)
+            requests = [_webhook(_paid(t, d, n)) for n, (t, d) in enumerate(donations)]
+            started = time.perf_counter()
+            drive(ours, requests)
+            _applied(url)
+            rates["ours"].append(WEBHOOKS / (time.perf_counter() - started))
+            rates["verifying"].append(WEBHOOKS / drive(bare, requests))
+            rates["library"].append(WEBHOOKS / 4 / drive(library, requests[: WEBHOOKS // 4]))
+    middle = {name: median(found) for name, found in rates.items()}
+    what = f"webhooks durably accepted and applied, {CONNECTIONS} connections"
+    report.add(Figure(what, middle["ours"], "/s", 0.3, middle["verifying"], "only verifying the signature"))
+    report.add(Figure(what, middle["ours"], "/s", 2, middle["library"], "verifying and the library's save()"))
+
+
+def _applied(url: str) -> None:
+    with connect(url) as connection:
+        while connection.execute("SELECT EXISTS (SELECT FROM stripe_inbox WHERE state = 'received')").fetchone() == (
+            True,
+        ):
+            time.sleep(0.01)
+        row = connection.execute("SELECT count(*) FROM stripe_inbox WHERE state <> 'applied'").fetchone()
+        assert row == (0,)
+
+
+_TOTALS = "SELECT * FROM read.donation_totals WHERE ticket = '{ticket}'"
+_STATUS = (
+    "SELECT t.*, f.ticket FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket)"
+    " WHERE t.ticket = '{ticket}'"
+)
+
+
+def reads(report: Report, server_url: str) -> None:
+    with migrated(server_url) as url, TemporaryDirectory() as folder, serving("ours", url, folder) as ours:
+        body = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
+        made = httpx2.post(f"{ours}/api/tickets/create", json=body).json()
+        ticket, token = made["id"], made["accessToken"]
+        for path, statement in (("/status", _STATUS), ("/donations/total", _TOTALS)):
+            whole = f"/api/tickets/{ticket}{path}"
+            answer = httpx2.get(ours + whole, headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == 200
+            kept = Path(folder) / "answer.json"
+            kept.write_bytes(answer.content)
+            request = f"GET {whole} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+            with serving("query", url, statement.format(ticket=ticket), str(kept), path="/x") as bare:
+                pairs = [(drive(ours, [request] * READS), drive(bare, [request] * READS)) for _ in range(3)]
+            values = [READS / median(pair[side] for pair in pairs) for side in (0, 1)]
+            label = "a bare handler with the same query and bytes"
+            report.add(Figure(f"a read ({path}), {CONNECTIONS} connections", values[0], "/s", 0.5, values[1], label))
