@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -95,14 +95,15 @@ def transcription_server() -> Iterator[TranscriptionServer]:
 
 
 def _sent(path: str, headers: Any, body: bytes) -> Sent:
-    form = message_from_bytes(b"Content-Type: " + headers["Content-Type"].encode() + b"\r\n\r\n" + body)
+    form = message_from_bytes(
+        b"Content-Type: " + headers["Content-Type"].encode() + b"\r\n\r\n" + body, policy=policy.HTTP
+    )
     fields: dict[str, list[str]] = {}
     file: tuple[str | None, str, bytes] = (None, "", b"")
-    for part in form.get_payload():
-        name = part.get_param("name", header="content-disposition")
-        content = part.get_payload(decode=True)
+    for part in form.iter_parts():
+        content: bytes = part.get_payload(decode=True)
         if part.get_filename() is None:
-            fields.setdefault(name, []).append(content.decode())
+            fields.setdefault(part["content-disposition"].params["name"], []).append(content.decode())
         else:
             file = (part.get_filename(), part.get_content_type(), content)
     return Sent(path, headers.get("Authorization"), fields, *file)

@@ -38,7 +38,7 @@ def four_hours() -> bytes:
     """Four hours of silence, in the three megabytes that flac makes of them."""
     with tempfile.TemporaryFile() as file:
         with av.open(file, "w", format="flac") as container:
-            stream = container.add_stream("flac", rate=8000, layout="mono", options={"compression_level": "0"})
+            stream = container.add_stream("flac", rate=8000, layout="mono")
             assert isinstance(stream, AudioStream)
             minute = AudioFrame(format="s16", layout="mono", samples=8000 * 60)
             minute.planes[0].update(bytes(minute.planes[0].buffer_size))
@@ -67,7 +67,7 @@ def four_hours() -> bytes:
 def test_a_recording_is_recognised_by_content_and_measured_by_its_samples(name: str, media_type: str) -> None:
     facts = inspected(recording(name))
     assert facts.media_type == media_type
-    assert facts.duration_ms == pytest.approx(6190, abs=100)
+    assert facts.duration_ms == pytest.approx(3850, abs=130)
 
 
 @pytest.mark.parametrize(
@@ -100,8 +100,8 @@ def test_a_playlist_of_real_recordings_is_not_followed() -> None:
 
 
 def test_a_cut_recording_counts_for_what_is_left_of_it() -> None:
-    half = recording("speech.wav")[:99_000]
-    assert inspected(half).duration_ms == pytest.approx(3090, abs=20)
+    half = recording("speech.wav")[:61_000]
+    assert inspected(half).duration_ms == pytest.approx(1904, abs=20)
 
 
 @pytest.mark.parametrize("name", ["speech.mp3", "speech.ogg", "speech.aac", "speech.flac"])
@@ -109,7 +109,7 @@ def test_damage_in_the_middle_does_not_spoil_the_rest(name: str) -> None:
     content = recording(name)
     middle = len(content) // 2
     damaged = content[:middle] + b"\xff" * 300 + content[middle + 300 :]
-    assert inspected(damaged).duration_ms > 4500
+    assert inspected(damaged).duration_ms > 2500
 
 
 def test_every_damage_has_an_answer() -> None:
@@ -131,14 +131,14 @@ def test_four_hours_in_three_megabytes_are_too_long_and_take_no_memory(four_hour
 
 
 def test_a_recording_may_be_as_long_as_the_limit_and_no_longer() -> None:
-    assert inspected(recording("speech.wav"), ChildAudioInspector(max_seconds=7)).duration_ms == 6190
+    assert inspected(recording("speech.wav"), ChildAudioInspector(max_seconds=4)).duration_ms == 3850
     with pytest.raises(AudioTooLongError):
-        inspected(recording("speech.wav"), ChildAudioInspector(max_seconds=6))
+        inspected(recording("speech.wav"), ChildAudioInspector(max_seconds=3))
 
 
 def test_too_many_bytes_are_refused_unread() -> None:
     size = len(recording("speech.wav"))
-    assert inspected(recording("speech.wav"), ChildAudioInspector(max_bytes=size)).duration_ms == 6190
+    assert inspected(recording("speech.wav"), ChildAudioInspector(max_bytes=size)).duration_ms == 3850
     with pytest.raises(AudioTooLongError):
         inspected(recording("speech.wav"), ChildAudioInspector(max_bytes=size - 1))
 
@@ -166,7 +166,7 @@ def test_many_inspections_at_once_do_not_disturb_each_other() -> None:
         for thread in threads:
             thread.join()
         assert file.tell() == 1000
-    assert facts == [AudioFacts("audio/flac", 6190)] * 6
+    assert facts == [AudioFacts("audio/flac", 3850)] * 6
     assert speech_children(os.getpid()) == []
 
 

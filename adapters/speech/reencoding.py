@@ -1,0 +1,82 @@
+"""Making a recording small enough to be sent, inside the child: Opus in Ogg, in parts cut at quiet moments."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+
+from adapters.speech.child import Refused
+from adapters.speech.sound import BYTES_PER_SECOND, NOT_AUDIO, RATE, TOO_LONG, Sound
+
+BIT_RATE = 32_000
+
+# Where to look for a quiet moment before a part's end, and how long such a moment is.
+SEARCH_SECONDS = 20
+QUIET_SAMPLES = RATE // 4
+
+
+def reencode(descriptor: int, output: int, max_seconds: int, part_seconds: int) -> list[dict[str, int]]:
+    """Write the speech to `output` in parts of at most `part_seconds`; their offsets and sizes, in order."""
+    parts: list[dict[str, int]] = []
+    offset = 0
+    for samples in _parts(descriptor, max_seconds, part_seconds * BYTES_PER_SECOND):
+        encoded = _encoded(samples)
+        with os.fdopen(os.dup(output), "wb") as file:
+            file.seek(offset)
+            file.write(encoded)
+        parts.append({"offset": offset, "size": len(encoded)})
+        offset += len(encoded)
+    if not parts:
+        raise Refused(NOT_AUDIO)
+    return parts
+
+
+def _parts(descriptor: int, max_seconds: int, part_bytes: int) -> Iterator[bytes]:
+    waiting = bytearray()
+    total = 0
+    for block in Sound(descriptor).pcm():
+        total += len(block)
+        if total > max_seconds * BYTES_PER_SECOND:
+            raise Refused(TOO_LONG)
+        waiting += block
+        while len(waiting) > part_bytes:
+            at = _quiet_moment(waiting, part_bytes)
+            yield bytes(waiting[:at])
+            del waiting[:at]
+    if waiting:
+        yield bytes(waiting)
+
+
+def _quiet_moment(samples: bytearray, part_bytes: int) -> int:
+    """The middle of the quietest moment near the part's end, in bytes."""
+    start = max(part_bytes - SEARCH_SECONDS * BYTES_PER_SECOND, part_bytes // 2)
+    start -= start % 2
+    tail = np.frombuffer(bytes(samples[start:part_bytes]), np.int16).astype(np.float32)
+    moments = tail[: tail.size // QUIET_SAMPLES * QUIET_SAMPLES].reshape(-1, QUIET_SAMPLES)
+    if not len(moments):
+        return part_bytes
+    quietest = int(np.argmin(np.mean(moments**2, axis=1)))
+    return start + (quietest * QUIET_SAMPLES + QUIET_SAMPLES // 2) * 2
+
+
+def _encoded(samples: bytes) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="ogg") as container:
+        stream = container.add_stream("libopus", rate=RATE, layout="mono", bit_rate=BIT_RATE)
+        if not isinstance(stream, AudioStream):
+            raise TypeError(stream)
+        for start in range(0, len(samples), BYTES_PER_SECOND):
+            second = samples[start : start + BYTES_PER_SECOND]
+            frame = AudioFrame(format="s16", layout="mono", samples=len(second) // 2)
+            frame.planes[0].update(second.ljust(frame.planes[0].buffer_size, b"\0"))
+            frame.sample_rate = RATE
+            frame.pts = start // 2
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()

@@ -1,0 +1,149 @@
+"""Opening and decoding a stranger's recording, inside the child: what it is by its content, and its samples."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from adapters.speech.child import Refused
+
+NOT_AUDIO = "not_audio"
+TOO_LONG = "too_long"
+
+# What recognition hears: one channel, 16 kHz, two bytes a sample.
+RATE = 16_000
+BYTES_PER_SECOND = 2 * RATE
+
+# The decoders we run; every other one, those for pictures above all, is never handed a byte.
+COMPRESSED = ("aac", "alac", "amrnb", "amrwb", "flac", "mp2", "mp2float", "mp3", "mp3float", "opus", "vorbis")
+TELEPHONE = ("adpcm_ima_wav", "adpcm_ms", "gsm_ms", "pcm_alaw", "pcm_mulaw")
+PLAIN = ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_s16be", "pcm_s24be")
+DECODERS = frozenset([*COMPRESSED, *TELEPHONE, *PLAIN])
+
+# Demuxers that read lists of other files or hosts stay shut, and so does every protocol.
+CONTAINER_OPTIONS = {
+    "format_whitelist": "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,ogg,wav,flac,aac",
+    "protocol_whitelist": "",
+    "codec_whitelist": ",".join(sorted(DECODERS)),
+}
+
+MEDIA_TYPES = {
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "ogg": "audio/ogg",
+    "matroska,webm": "audio/webm",
+    "mov,mp4,m4a,3gp,3g2,mj2": "audio/mp4",
+    "aac": "audio/aac",
+    "flac": "audio/flac",
+}
+
+# A Matroska file says in its first bytes whether it keeps to WebM.
+EBML_HEADER_BYTES = 64
+
+
+class PositionedFile:
+    """A descriptor as a file of its own: reading moves nobody else's position."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._position = 0
+
+    def read(self, size: int) -> bytes:
+        block = os.pread(self._descriptor, size, self._position)
+        self._position += len(block)
+        return block
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: os.fstat(self._descriptor).st_size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+
+class Sound:
+    """The sound in a recording; Refused(`not_audio`) if there is none that we accept."""
+
+    def __init__(self, descriptor: int) -> None:
+        try:
+            self._container: InputContainer = av.open(
+                PositionedFile(descriptor), "r", container_options=CONTAINER_OPTIONS, metadata_errors="ignore"
+            )
+        except (FFmpegError, ValueError):
+            raise Refused(NOT_AUDIO) from None
+        self._stream = self._sound_stream()
+        self.media_type = MEDIA_TYPES[self._container.format.name]
+        if self.media_type == "audio/webm" and b"webm" not in os.pread(descriptor, EBML_HEADER_BYTES, 0):
+            raise Refused(NOT_AUDIO)
+
+    def _sound_stream(self) -> AudioStream:
+        stream = self._container.streams.best("audio")
+        if not isinstance(stream, AudioStream) or stream.codec_context.name not in DECODERS:
+            raise Refused(NOT_AUDIO)
+        stream.codec_context.thread_count = 1
+        return stream
+
+    def frames(self) -> Iterator[AudioFrame]:
+        """Every frame that can be decoded; a damaged one takes none of its neighbours along."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except (StopIteration, FFmpegError):
+                return
+            try:
+                decoded = packet.decode()
+            except FFmpegError:
+                continue
+            yield from (frame for frame in decoded if isinstance(frame, AudioFrame) and frame.sample_rate > 0)
+
+    def pcm(self) -> Iterator[bytes]:
+        """The sound as recognition hears it, piece by piece, whatever changes of format there are on the way."""
+        resampler, shape = None, None
+        for frame in self.frames():
+            present = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if resampler is None or present != shape:
+                if resampler is not None:
+                    yield from _samples(resampler, None)
+                resampler, shape = AudioResampler(format="s16", layout="mono", rate=RATE), present
+            yield from _samples(resampler, frame)
+        if resampler is not None:
+            yield from _samples(resampler, None)
+
+
+def measure(descriptor: int, max_seconds: int) -> dict[str, Any]:
+    """What the recording is, and how long by its decoded samples; Refused(`too_long`) as soon as that is sure."""
+    sound = Sound(descriptor)
+    samples: Counter[int] = Counter()
+    for frame in sound.frames():
+        samples[frame.sample_rate] += frame.samples
+        if _seconds(samples) > max_seconds:
+            raise Refused(TOO_LONG)
+    if not samples.total():
+        raise Refused(NOT_AUDIO)
+    return {"media_type": sound.media_type, "duration_ms": round(_seconds(samples) * 1000)}
+
+
+def _seconds(samples: Counter[int]) -> Fraction:
+    return sum((Fraction(count, rate) for rate, count in samples.items()), Fraction(0))
+
+
+def _samples(resampler: AudioResampler, frame: AudioFrame | None) -> Iterator[bytes]:
+    try:
+        resampled = resampler.resample(frame)
+    except (FFmpegError, ValueError):
+        return
+    for part in resampled:
+        # A plane may be longer than its samples.
+        yield bytes(part.planes[0])[: part.samples * 2]

@@ -1,0 +1,96 @@
+"""Any event there can be, made from the types of its fields, with a canary in every personal text."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+from eventsourcing.domain import AggregateCreated
+from hypothesis import strategies as st
+
+from domain import events as all_events
+from domain.events import DonationEvent, TicketEvent
+from domain.values import PERSONAL
+
+CANARY = "canary-"
+# What the store keeps beside the event's own fields.
+BESIDE = {"originator_id", "originator_version", "timestamp", "originator_topic"}
+
+EVENTS: tuple[type[TicketEvent], ...] = tuple(
+    kind
+    for kind in vars(all_events).values()
+    if isinstance(kind, type) and issubclass(kind, TicketEvent) and "TOPIC" in vars(kind)
+)
+
+# All that JSON in UTF-8 can hold: everything but lone surrogates.
+texts = st.text(st.characters(codec="utf-8"), max_size=12)
+ids = st.uuids(version=4)
+
+
+def _values(annotation: Any) -> st.SearchStrategy[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated and PERSONAL in annotation.__metadata__:
+        return texts.map(lambda text: CANARY + text)
+    if origin in (Union, types.UnionType):
+        return st.one_of([_values(choice) for choice in get_args(annotation)])
+    if origin is tuple:
+        return st.lists(_values(get_args(annotation)[0]), max_size=3).map(tuple)
+    if dataclasses.is_dataclass(annotation):
+        hints = get_type_hints(annotation, include_extras=True)
+        return st.builds(annotation, **{f.name: _values(hints[f.name]) for f in dataclasses.fields(annotation)})
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return st.sampled_from(annotation)
+    basic: dict[Any, st.SearchStrategy[Any]] = {
+        str: texts,
+        int: st.integers(-(2**53), 2**53),
+        bool: st.booleans(),
+        UUID: ids,
+        type(None): st.none(),
+    }
+    return basic[annotation]
+
+
+def told(kind: type[TicketEvent]) -> st.SearchStrategy[dict[str, Any]]:
+    """Everything that an event of this kind says, its place aside."""
+    hints = get_type_hints(kind, include_extras=True)
+    return st.fixed_dictionaries(
+        {f.name: _values(hints[f.name]) for f in dataclasses.fields(kind) if f.name not in BESIDE}
+    )
+
+
+def made(kind: type[TicketEvent], stream: UUID, version: int, /, **told: Any) -> TicketEvent:
+    """The event at its place."""
+    place: dict[str, Any] = {"originator_id": stream, "originator_version": version, "timestamp": datetime.now(UTC)}
+    if issubclass(kind, AggregateCreated):
+        place["originator_topic"] = "donation" if issubclass(kind, DonationEvent) else "recording_ticket"
+    return kind(**place, **told)
+
+
+events = st.sampled_from(EVENTS).flatmap(
+    lambda kind: st.builds(
+        lambda stream, version, said: made(kind, stream, version, **said), ids, st.integers(1, 1_000), told(kind)
+    )
+)
+
+
+def personal_texts(event: TicketEvent) -> list[str]:
+    """Every personal text in an event, found by its canary."""
+    found: list[str] = []
+
+    def look(value: Any) -> None:
+        if isinstance(value, str) and value.startswith(CANARY):
+            found.append(value)
+        elif isinstance(value, tuple):
+            for part in value:
+                look(part)
+        elif dataclasses.is_dataclass(value):
+            for f in dataclasses.fields(value):
+                look(getattr(value, f.name))
+
+    for f in dataclasses.fields(event):
+        look(getattr(event, f.name))
+    return found

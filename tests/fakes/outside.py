@@ -1,0 +1,77 @@
+"""A printer, checkouts and an inspector that do as a test told them, and the commands with nothing real around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, BinaryIO
+from uuid import UUID
+
+from adapters.contents import JsonTranscripts
+from domain.commands import Commands
+from domain.errors import UnavailableError
+from domain.ports import CheckoutRequest, OpenCheckout, Sheet
+from domain.values import AudioFacts, DocumentFormat
+from tests.fakes.drafting import FakeAnalyser, FakeDrafter
+from tests.fakes.speech import FakeTranscriber
+from tests.fakes.stores import MemoryContents, MemoryDonations, MemoryTickets
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+class FakeInspector:
+    def inspect(self, recording: BinaryIO) -> AudioFacts:
+        return AudioFacts("audio/webm", 1_000)
+
+
+@dataclass
+class FakePrinter:
+    """Prints the name of each sheet, and remembers it."""
+
+    printed: list[Sheet] = field(default_factory=list)
+
+    def render(self, sheet: Sheet, format: DocumentFormat) -> bytes:
+        self.printed.append(sheet)
+        return f"{type(sheet).__name__} as {format}".encode()
+
+
+@dataclass
+class FakeCheckouts:
+    """Opens one checkout for each donation, or is away."""
+
+    away: bool = False
+    asked: list[CheckoutRequest] = field(default_factory=list)
+
+    def open(self, request: CheckoutRequest) -> OpenCheckout:
+        self.asked.append(request)
+        if self.away:
+            raise UnavailableError("Stripe is away.")
+        return OpenCheckout(f"cs_{request.donation_id.hex}", "https://pay.example/", NOW, livemode=False)
+
+
+def _ids() -> Iterator[UUID]:
+    return (UUID(int=number) for number in count(1))
+
+
+def commands(**parts: Any) -> Commands:
+    """The commands on fakes; the parts that a test names are its own."""
+    ids = _ids()
+    usual: dict[str, Any] = {
+        "tickets": MemoryTickets(),
+        "donations": MemoryDonations(),
+        "contents": MemoryContents(),
+        "transcripts": JsonTranscripts(),
+        "inspector": FakeInspector(),
+        "transcriber": FakeTranscriber(),
+        "analyser": FakeAnalyser(),
+        "drafter": FakeDrafter(),
+        "printer": FakePrinter(),
+        "checkouts": FakeCheckouts(),
+        "page_url": lambda slug: f"https://stories.example/d/{slug}",
+        "new_id": lambda: next(ids),
+        "now": lambda: NOW,
+        "sandbox": True,
+    }
+    return Commands(**(usual | parts))
