@@ -6,7 +6,7 @@ import base64
 import hmac
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -16,11 +16,14 @@ from domain.commands import digest
 from domain.errors import InvalidError, NotFoundError
 from domain.values import Actor, Role
 from projections import ticket_status
+from projections.model import Row
 
 TICKET_TOKEN = "tkt_"  # noqa: S105 - a prefix
 API_KEY = "slk_"
 SECRET_BYTES = 32
 LONGEST_CREDENTIAL = 200
+# How exactly a key remembers when it was used last: not every request is worth a write.
+LAST_USE_SECONDS = 60
 
 SCOPES = (
     "tickets:read",
@@ -35,13 +38,17 @@ PUBLIC_WORKSPACE = "public"
 
 @dataclass(frozen=True)
 class Principal:
-    """Somebody who may do something: what is None or empty does not apply to the role."""
+    """Somebody who may do something: what is None or empty does not apply to the role.
+
+    `ticket_row` is the holder's ticket as it was when the credential was checked.
+    """
 
     role: Role
     key_id: UUID | None = None
     workspace: str | None = None
     scopes: frozenset[str] = frozenset()
     ticket: UUID | None = None
+    ticket_row: Row | None = field(default=None, compare=False, repr=False)
 
     @property
     def actor(self) -> Actor:
@@ -97,30 +104,26 @@ class Credentials:
             ticket = UUID(bytes=base64.urlsafe_b64decode(code + "=" * (-len(code) % 4))[:16])
         except ValueError:
             return None
-        with self._database.transaction() as cursor:
+        with self._database.reading() as cursor:
             row = ticket_status.ticket(cursor, ticket)
         known = row["token_digest"] if row else None
         # The comparison is made whether there is such a ticket or not.
         matches = hmac.compare_digest(known or digest(""), digest(token))
-        return Principal(Role.HOLDER, ticket=ticket) if known and matches else None
+        return Principal(Role.HOLDER, ticket=ticket, ticket_row=row) if known and matches else None
 
     def _client(self, key: str) -> Principal | None:
         with self._database.connection() as connection:
-            row = (
-                connection.execute(
-                    "UPDATE api_keys SET last_used_at = now() WHERE digest = %s AND revoked_at IS NULL"
-                    " AND (expires_at IS NULL OR expires_at > now())"
-                    " AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')"
-                    " RETURNING id, role, workspace, scopes",
-                    (digest(key),),
-                ).fetchone()
-                or connection.execute(
-                    "SELECT id, role, workspace, scopes FROM api_keys WHERE digest = %s AND revoked_at IS NULL"
-                    " AND (expires_at IS NULL OR expires_at > now())",
-                    (digest(key),),
-                ).fetchone()
-            )
-        return Principal(Role(row[1]), row[0], row[2], frozenset(row[3])) if row else None
+            row = connection.execute(
+                "SELECT id, role, workspace, scopes,"
+                " coalesce(last_used_at, '-infinity') < now() - make_interval(secs => %s) FROM api_keys"
+                " WHERE digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
+                (LAST_USE_SECONDS, digest(key)),
+            ).fetchone()
+            if row is None:
+                return None
+            if row[4]:
+                connection.execute("UPDATE api_keys SET last_used_at = now() WHERE id = %s", (row[0],))
+        return Principal(Role(row[1]), row[0], row[2], frozenset(row[3]))
 
     def create(
         self,

@@ -10,6 +10,8 @@ from adapters.database import connect
 
 GENESIS = bytes(32)
 PAGE_EVENTS = 10_000
+# Where reading begins: positions are counted from 1, but somebody may have put an event before it.
+BEFORE_ALL = -(2**63)
 
 # What one link covers, in the order of `chain_hash` in the first migration; all of it as stored.
 COVERED = """
@@ -41,11 +43,13 @@ def verify(url: str, progress: Callable[[int], None] = lambda _: None) -> Verdic
         expected, last, events = GENESIS, 0, 0
         with connection.cursor(binary=True) as cursor:
             while True:
-                cursor.execute(COVERED, (last, PAGE_EVENTS), prepare=True)
+                cursor.execute(COVERED, (last or BEFORE_ALL, PAGE_EVENTS), prepare=True)
                 page = cursor.fetchall()
                 if not page:
                     return Verdict(events, None, expected)
                 for position, covered, stored in page:
+                    if position < 1:
+                        return Verdict(events, (position, "added"), expected)
                     if position != last + 1:
                         return Verdict(events, (last + 1, "missing"), expected)
                     expected = hashlib.sha256(expected + covered).digest()

@@ -63,6 +63,8 @@ def _phone(value: str) -> str:
 
 
 def _social(value: str) -> str:
+    if not value.isprintable():
+        raise InvalidError("is not a contact", POINTER)
     if "://" in value:
         try:
             parts = urlsplit(value)

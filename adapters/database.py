@@ -77,6 +77,12 @@ class Database:
             raise UnavailableError("The database is not available.") from error
 
     @contextmanager
+    def reading(self) -> Iterator[Cursor[TupleRow]]:
+        """A cursor whose every statement stands for itself: one round trip, and the newest state each time."""
+        with self.connection() as connection, connection.cursor() as cursor:
+            yield cursor
+
+    @contextmanager
     def transaction(self) -> Iterator[Cursor[TupleRow]]:
         """A cursor in a transaction of its own, committed when the block ends well."""
         with self.connection() as connection, connection.transaction(), connection.cursor() as cursor:

@@ -9,16 +9,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.database import Database
 from adapters.ids import SLUG_ALPHABET, SLUG_LENGTH, uuid7_from
 from adapters.sealing import Keyring
-from domain.errors import DomainError, InvalidError
+from domain.errors import DomainError, InvalidError, UnavailableError
 
 LEASE_SECONDS = 5
+RENEWAL_SECONDS = 1.5
 KEPT_HOURS = 24
 LONGEST_KEY = 255
 
@@ -114,6 +118,27 @@ class IdempotencyKeys:
                 (LEASE_SECONDS, *place),
             )
             return Begun(Seed(self._ring.open(bytes(seed), _context(place))))
+
+    @contextmanager
+    def held(self, caller: str, path: str, key: str) -> Iterator[None]:
+        """While the block runs, however long, the request is this process's; should it die, only for a lease more."""
+        ended = threading.Event()
+        keeper = threading.Thread(target=self._renew, args=(ended, (caller, path, key)), daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            keeper.join()
+
+    def _renew(self, ended: threading.Event, place: tuple[str, str, str]) -> None:
+        while not ended.wait(RENEWAL_SECONDS):
+            with suppress(UnavailableError), self._database.connection() as connection:
+                connection.execute(
+                    "UPDATE idempotency_keys SET lease_until = now() + make_interval(secs => %s)"
+                    " WHERE caller = %s AND path = %s AND key = %s",
+                    (LEASE_SECONDS, *place),
+                )
 
     def finish(self, caller: str, path: str, key: str, answer: bytes) -> None:
         """Keep the answer for whoever asks again."""

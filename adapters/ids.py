@@ -11,6 +11,15 @@ SLUG_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 SLUG_LENGTH = 12
 
 
+def read(text: str) -> UUID | None:
+    """The id that a text is, in the one form that we write ids in."""
+    try:
+        id = UUID(text)
+    except ValueError:
+        return None
+    return id if str(id) == text.lower() else None
+
+
 def uuid7() -> UUID:
     milliseconds = time.time_ns() // 1_000_000
     return UUID(int=_shaped(milliseconds, int.from_bytes(os.urandom(10), "big")))

@@ -18,7 +18,7 @@ from psycopg.rows import TupleRow
 
 from adapters.database import Database
 from domain.commands import Commands
-from domain.errors import NotFoundError, StepFailed, UnavailableError
+from domain.errors import DomainError, StepFailed, UnavailableError
 from domain.values import Step
 
 QUEUE = "steps"
@@ -60,7 +60,8 @@ class _TryAgain(Exception):
 class _Retry(procrastinate.BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:  # noqa: ARG002
         match exception:
-            case _HandedBack():
+            # Cancelled is what a step is that did not end in time when the worker stopped.
+            case _HandedBack() | asyncio.CancelledError():
                 return RetryDecision(retry_in={"seconds": 0})
             case _TryAgain(seconds=seconds):
                 return RetryDecision(retry_in={"seconds": seconds})
@@ -128,7 +129,8 @@ class Worker:
         @app.task(name=TASK, queue=QUEUE, pass_context=True, retry=_Retry())
         async def work(context: JobContext, ticket: str, step: str, recording: str) -> None:
             assert context.job is not None
-            await asyncio.to_thread(self._work, Step(step), UUID(ticket), UUID(recording), context.job.attempts)
+            attempts = context.job.attempts
+            await _in_thread(lambda: self._work(Step(step), UUID(ticket), UUID(recording), attempts))
 
         return app
 
@@ -140,25 +142,30 @@ class Worker:
                 raise StepFailed("abandoned", "Working on this recording kept failing on our side.", retryable=True)
             self._commands.work(step, ticket, recording, self._reporter(ticket, recording, step))
             log.info("step done", seconds=round(time.monotonic() - started, 3))
+            return
         except _HandedBack:
             log.info("step handed back")
             raise
-        except NotFoundError:
-            log.info("step dropped: the ticket was erased")
-        except StepFailed as fault:
-            if fault.retryable and attempts < len(PAUSES_SECONDS):
-                log.warning("step failed, will be tried again", code=fault.code)
-                raise _TryAgain(PAUSES_SECONDS[attempts]) from None
-            log.warning("step failed", code=fault.code)
-            self._commands.give_up(step, ticket, recording, fault)
         except UnavailableError:
             raise _TryAgain(PAUSES_SECONDS[min(attempts, len(PAUSES_SECONDS) - 1)]) from None
+        except StepFailed as error:
+            fault = error
         except Exception as error:
+            # Whatever was erased meanwhile ends here too, and is dropped when the step is taken up again.
             log.error("step broke", error=type(error).__name__, where=where(error))
-            if attempts < len(PAUSES_SECONDS):
-                raise _TryAgain(PAUSES_SECONDS[attempts]) from None
-            ours = StepFailed("internal_error", "Something went wrong on our side.", retryable=True)
-            self._commands.give_up(step, ticket, recording, ours)
+            fault = StepFailed("internal_error", "Something went wrong on our side.", retryable=True)
+        if fault.retryable and attempts < len(PAUSES_SECONDS):
+            log.warning("step failed, will be tried again", code=fault.code)
+            raise _TryAgain(PAUSES_SECONDS[attempts])
+        log.warning("step failed", code=fault.code)
+        self._tell(step, ticket, recording, fault)
+
+    def _tell(self, step: Step, ticket: UUID, recording: UUID, fault: StepFailed) -> None:
+        """Give up, in a way that is sure to be heard: a job that ended without it would leave the person waiting."""
+        try:
+            self._commands.give_up(step, ticket, recording, fault)
+        except DomainError:
+            raise _TryAgain(PAUSES_SECONDS[-1]) from None
 
     def _reporter(self, ticket: UUID, recording: UUID, step: Step) -> Callable[[float], None]:
         def report(done: float) -> None:
@@ -173,6 +180,31 @@ class Worker:
                 )
 
         return report
+
+
+async def _in_thread(call: Callable[[], None]) -> None:
+    """Run the call in a thread that nobody waits for when the process ends: its job went to somebody else by then."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            call()
+        except BaseException as raised:
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(settle, error)
+
+    def settle(error: BaseException | None) -> None:
+        if not done.done():
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+
+    threading.Thread(target=run, name="step", daemon=True).start()
+    await done
 
 
 async def _rescue(app: App) -> None:

@@ -112,7 +112,7 @@ class TicketKeys:
     def _load(self, ticket: UUID) -> bytes | None:
         with self._database.connection() as connection:
             row = connection.execute("SELECT wrapped FROM ticket_keys WHERE ticket = %s", (ticket,)).fetchone()
-        return self._ring.open(bytes(row[0]), ticket.bytes) if row else None
+        return self._ring.open(bytes(row[0]), ticket.bytes) if row and row[0] else None
 
     def _create(self, ticket: UUID) -> bytes | None:
         wrapped = self._ring.seal(os.urandom(32), ticket.bytes)
@@ -124,8 +124,12 @@ class TicketKeys:
         return self._load(ticket)
 
     def destroy(self, ticket: UUID) -> None:
+        """Make all that was sealed for the ticket unreadable: here at once, in other processes within seconds.
+
+        Its row stays, emptied, so that no request taken up again after a crash gives an erased ticket a new key.
+        """
         with self._database.connection() as connection:
-            connection.execute("DELETE FROM ticket_keys WHERE ticket = %s", (ticket,))
+            connection.execute("UPDATE ticket_keys SET wrapped = '' WHERE ticket = %s", (ticket,))
         with self._lock:
             self._cache.pop(ticket, None)
 

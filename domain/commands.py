@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 from uuid import UUID
 
 from domain.donation import Donation
-from domain.errors import AmountError, InvalidError, RefusedError, StepFailed, Superseded
+from domain.errors import AmountError, InvalidError, NotFoundError, RefusedError, StepFailed, Superseded
 from domain.ports import (
     Analyser,
     AudioInspector,
@@ -340,23 +340,35 @@ class Commands:
         description: str | None,
         return_url: str,
     ) -> Checkout:
-        """A checkout for one gift: on record first, then asked of Stripe under the donation's own key."""
-        ticket = self.tickets.get(ticket_id)
-        donation = Donation.request_checkout(actor, ticket_id, donation_id, checked_gift(amount), description)
-        self.donations.add(donation)
-        return self.complete_checkout(
-            ticket_id, donation_id, title=ticket.draft.title, return_url=return_url, actor=actor
-        )
+        """A checkout for one gift: on record first, then asked of Stripe under the donation's own key.
 
-    def complete_checkout(
-        self, ticket_id: UUID, donation_id: UUID, *, title: str | None, return_url: str, actor: Actor
-    ) -> Checkout:
+        `return_url` is the page that the donor comes back to, paid or not.
+        """
+        ticket = self.tickets.get(ticket_id)
+        if ticket.erased:
+            raise NotFoundError("This ticket was erased.")
+        # The same words however late Stripe is asked, and whatever the campaign is called by then.
+        words = description or (f"Gift: {ticket.draft.title}" if ticket.draft.title else "Gift")
+        self.donations.add(Donation.request_checkout(actor, ticket_id, donation_id, checked_gift(amount), words))
+        return self.complete_checkout(ticket_id, donation_id, return_url=return_url, actor=actor)
+
+    def complete_checkout(self, ticket_id: UUID, donation_id: UUID, *, return_url: str, actor: Actor) -> Checkout:
         """Ask Stripe for the checkout of a gift that is on record; the same one however often it is asked."""
         donation = self.donations.get(ticket_id, donation_id)
-        description = donation.description or (f"Gift: {title}" if title else "Gift")
-        opened = self.checkouts.open(
-            CheckoutRequest(ticket_id, donation_id, donation.amount, description, return_url, return_url)
+        request = CheckoutRequest(
+            ticket_id,
+            donation_id,
+            donation.amount,
+            donation.description or "Gift",
+            return_url=f"{return_url}?thanks&session_id={{CHECKOUT_SESSION_ID}}",
+            cancel_url=return_url,
         )
+        try:
+            opened = self.checkouts.open(request)
+        except (InvalidError, RefusedError) as refusal:
+            reason = str(refusal)
+            self.donations.change(ticket_id, donation_id, lambda d: d.refuse_checkout(actor, reason))
+            raise
         expires_at = int(opened.expires_at.timestamp())
         self.donations.change(
             ticket_id,

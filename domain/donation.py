@@ -1,210 +1,30 @@
 """One donation: a fold over facts about Stripe's objects, the same for every order and repetition of them.
 
-The rules of money are here and nowhere else; the donation read models fold with the same `Gift`.
+The rules of money are in `domain.gift`; here is what may be decided, and what is noted of what Stripe tells.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Self
 from uuid import UUID, uuid5
 
 from eventsourcing.domain import BaseAggregate
 
+from domain.errors import RefusedError
 from domain.events import (
-    CheckoutExpired,
     CheckoutOpened,
     CheckoutRefused,
     CheckoutRequested,
-    DisputeClosed,
-    DisputeFundsReinstated,
-    DisputeFundsWithdrawn,
-    DisputeOpened,
     DonationEvent,
-    FeeCharged,
     PaymentConfirmed,
-    PaymentDelayed,
-    PaymentFailed,
     PaymentReceived,
-    Refunded,
-    RefundFailed,
-    RefundTotalReported,
+    RefundAccepted,
+    RefundRefused,
+    RefundRequested,
 )
-from domain.values import Actor, DonationStatus, Donor, Money
-
-# A refund only moves up: `pending` that arrives after `succeeded` changes nothing, and a failure is final.
-REFUND_RANK = {"pending": 0, "requires_action": 1, "succeeded": 2, "canceled": 3, "failed": 4}
-LIVE_REFUND = frozenset({"pending", "requires_action", "succeeded"})
-
-# Likewise a dispute: an inquiry may become a dispute, and what is closed stays closed. The last of two different
-# outcomes for one dispute cannot be told from the first by order, so the worse one for us counts.
-DISPUTE_RANK = {
-    "": 0,
-    "warning_needs_response": 1,
-    "warning_under_review": 2,
-    "needs_response": 3,
-    "under_review": 4,
-    "warning_closed": 5,
-    "prevented": 6,
-    "won": 7,
-    "lost": 8,
-}
-CLOSED_DISPUTE = frozenset({"warning_closed", "prevented", "won", "lost"})
-DISPUTED_STATES = frozenset({"", "needs_response", "under_review", "lost"})
-
-
-NOBODY = Donor()
-
-
-@dataclass
-class Refund:
-    amount: int
-    state: str
-    at: int
-
-
-@dataclass
-class Gift:
-    """All that is known of one donation's money, in the minor unit of its one currency; times in Unix seconds."""
-
-    captured: dict[str, int] = field(default_factory=dict)
-    refunds: dict[str, Refund] = field(default_factory=dict)
-    refund_totals: dict[str, int] = field(default_factory=dict)
-    disputes: dict[str, str] = field(default_factory=dict)
-    movements: dict[str, int] = field(default_factory=dict)
-    fees: dict[str, int] = field(default_factory=dict)
-    session_id: str | None = None
-    charge_id: str | None = None
-    paid_at: int | None = None
-    failure: tuple[int, str] | None = None
-    expired: bool = False
-    delayed: bool = False
-    charge_donor: Donor = NOBODY
-    session_donor: Donor = NOBODY
-
-    def note(self, event: DonationEvent) -> None:
-        """Take in one fact; noting it again, or in another order, gives the same gift."""
-        match event:
-            case CheckoutOpened(session_id=session_id):
-                self.session_id = session_id
-            case CheckoutRefused(reason=reason):
-                self._note_failure(0, reason)
-            case CheckoutExpired():
-                self.expired = True
-            case PaymentDelayed():
-                self.delayed = True
-            case PaymentFailed(reason=reason, report=report):
-                self._note_failure(report.at, reason)
-            case PaymentReceived() | PaymentConfirmed():
-                self._note_capture(event)
-            case Refunded() | RefundFailed():
-                known = self.refunds.get(event.refund_id)
-                if known is None or REFUND_RANK[event.state] > REFUND_RANK[known.state]:
-                    self.refunds[event.refund_id] = Refund(event.amount.minor, event.state, event.refunded_at)
-            case RefundTotalReported(charge_id=charge_id, amount=amount):
-                self.refund_totals[charge_id] = max(amount.minor, self.refund_totals.get(charge_id, 0))
-            case DisputeOpened() | DisputeClosed():
-                known_state = self.disputes.get(event.dispute_id, "")
-                self.disputes[event.dispute_id] = max(known_state, event.state, key=DISPUTE_RANK.__getitem__)
-            case DisputeFundsWithdrawn():
-                self.disputes.setdefault(event.dispute_id, "")
-                self.movements[event.balance_transaction_id] = event.amount.minor
-            case DisputeFundsReinstated():
-                self.disputes.setdefault(event.dispute_id, "")
-                self.movements[event.balance_transaction_id] = -event.amount.minor
-            case FeeCharged():
-                self.fees[event.balance_transaction_id] = event.fee.minor
-            case _:
-                pass
-
-    def _note_failure(self, at: int, reason: str) -> None:
-        self.failure = max((at, reason), self.failure or (at, reason))
-
-    def _note_capture(self, event: PaymentReceived | PaymentConfirmed) -> None:
-        intent = event.payment_intent_id
-        self.captured[intent] = max(event.amount.minor, self.captured.get(intent, 0))
-        self.paid_at = event.report.at if self.paid_at is None else min(self.paid_at, event.report.at)
-        self.session_id = self.session_id or event.session_id
-        if event.charge_id is not None:
-            self.charge_id = max(event.charge_id, self.charge_id or "")
-            self.charge_donor = _either(self.charge_donor, event.donor)
-        else:
-            self.session_donor = _either(self.session_donor, event.donor)
-
-    @property
-    def paid(self) -> int:
-        return sum(self.captured.values())
-
-    @property
-    def refunded_live(self) -> int:
-        return sum(refund.amount for refund in self.refunds.values() if refund.state in LIVE_REFUND)
-
-    @property
-    def refunded(self) -> int:
-        """Live refunds, and what the charge says was refunded beyond all refunds we know of."""
-        known = sum(refund.amount for refund in self.refunds.values())
-        return self.refunded_live + max(0, sum(self.refund_totals.values()) - known)
-
-    @property
-    def disputed(self) -> int:
-        return sum(self.movements.values())
-
-    @property
-    def net(self) -> int:
-        return self.paid - self.refunded - self.disputed
-
-    @property
-    def refunded_at(self) -> int | None:
-        return max((r.at for r in self.refunds.values() if r.state in LIVE_REFUND), default=None)
-
-    @property
-    def dispute_status(self) -> str | None:
-        """The state of the dispute that matters most: one that weighs on the gift before one that is over."""
-        if not self.disputes:
-            return None
-        state = max(self.disputes.values(), key=lambda s: (s in DISPUTED_STATES, DISPUTE_RANK[s]))
-        return state or "needs_response"
-
-    @property
-    def status(self) -> DonationStatus:
-        if self.captured:
-            if any(state in DISPUTED_STATES for state in self.disputes.values()):
-                return DonationStatus.DISPUTED
-            if self.refunds and self.refunded_live >= self.paid:
-                return DonationStatus.REFUNDED
-            return DonationStatus.PAID
-        if self.expired:
-            return DonationStatus.EXPIRED
-        return DonationStatus.FAILED if self.failure else DonationStatus.CREATED
-
-    @property
-    def pending(self) -> bool:
-        """A delayed method was chosen, and neither its money nor its failure has come."""
-        return self.delayed and self.status is DonationStatus.CREATED
-
-    @property
-    def donor(self) -> Donor:
-        """The donor as the charge tells it, else as the checkout did."""
-        return _merged(self.charge_donor, self.session_donor)
-
-
-def _merged(first: Donor, second: Donor) -> Donor:
-    """What the first tells, and where it is silent what the second tells."""
-    return Donor(
-        first.last_name or second.last_name,
-        first.country or second.country,
-        first.email_hash or second.email_hash,
-    )
-
-
-def _either(one: Donor, other: Donor) -> Donor:
-    """The same donor whichever of the two came first."""
-    return Donor(
-        max(one.last_name or "", other.last_name or "") or None,
-        max(one.country or "", other.country or "") or None,
-        max(one.email_hash or "", other.email_hash or "") or None,
-    )
+from domain.gift import Gift
+from domain.values import Actor, Money
 
 
 def donation_stream(ticket_id: UUID, donation_id: UUID) -> UUID:
@@ -225,7 +45,7 @@ class Donation(BaseAggregate[UUID]):
         self.gift = Gift()
         self._told_at: dict[tuple[Any, ...], int] = {}
 
-    # Deciding.
+    # Deciding: the checkout.
 
     @classmethod
     def request_checkout(
@@ -244,15 +64,51 @@ class Donation(BaseAggregate[UUID]):
     @property
     def awaits_checkout(self) -> bool:
         """The gift is on record, and nobody knows yet whether Stripe opened a checkout for it."""
-        return self.gift.session_id is None and self.gift.status is DonationStatus.CREATED
+        return self.gift.awaits_checkout
 
     def open_checkout(self, actor: Actor, session_id: str, expires_at: int, livemode: bool) -> None:
-        if self.gift.session_id != session_id:
+        if self.gift.opened_session != session_id:
             self._trigger(CheckoutOpened, actor, session_id=session_id, expires_at=expires_at, livemode=livemode)
 
     def refuse_checkout(self, actor: Actor, reason: str) -> None:
         if self.awaits_checkout:
             self._trigger(CheckoutRefused, actor, reason=reason)
+
+    # Deciding: giving money back.
+
+    def request_refund(self, actor: Actor, request_id: UUID, amount: Money | None, reason: str) -> None:
+        """Set `amount` aside to be given back, all that is left if None; asking again with the same id is no news."""
+        if request_id in self.gift.requests:
+            return
+        if not self.gift.captured:
+            raise RefusedError("This donation was not paid, so there is nothing to give back.")
+        if self.gift.dispute_open:
+            raise RefusedError("A dispute about this donation is open: the bank decides who gets the money.")
+        left = self.gift.left
+        wanted = left if amount is None else amount.minor
+        if not 0 < wanted <= left:
+            raise RefusedError("No more can be given back than is left of the donation.")
+        self._trigger(
+            RefundRequested,
+            actor,
+            request_id=request_id,
+            payment_intent_id=max(self.gift.captured, key=lambda intent: (self.gift.captured[intent], intent)),
+            amount=Money(wanted, self.amount.currency),
+            reason=reason,
+        )
+
+    def accept_refund(self, actor: Actor, request_id: UUID, refund_id: str) -> None:
+        if self._awaits_refund(request_id):
+            self._trigger(RefundAccepted, actor, request_id=request_id, refund_id=refund_id)
+
+    def refuse_refund(self, actor: Actor, request_id: UUID, reason: str) -> None:
+        if self._awaits_refund(request_id):
+            self._trigger(RefundRefused, actor, request_id=request_id, reason=reason)
+
+    def _awaits_refund(self, request_id: UUID) -> bool:
+        return request_id in self.gift.open_requests
+
+    # Noting what Stripe tells.
 
     def take(self, actor: Actor, fact: type[DonationEvent], **told: Any) -> None:
         """Note a fact that Stripe told; the same fact told again, by another event or later, changes nothing."""

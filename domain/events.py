@@ -277,6 +277,32 @@ class PaymentFailed(DonationEvent):
     report: StripeReport
 
 
+class RefundRequested(DonationEvent):
+    """We want to give money back; on record before Stripe is asked, under a key made of `request_id`."""
+
+    TOPIC = "refund_requested"
+    request_id: UUID
+    payment_intent_id: str
+    amount: Money
+    reason: Personal
+
+
+class RefundAccepted(DonationEvent):
+    """Stripe took our request; what becomes of the refund is told by facts of its own."""
+
+    TOPIC = "refund_accepted"
+    request_id: UUID
+    refund_id: str
+
+
+class RefundRefused(DonationEvent):
+    """Stripe will not give this money back, however often it is asked."""
+
+    TOPIC = "refund_refused"
+    request_id: UUID
+    reason: str
+
+
 class Refunded(DonationEvent):
     """A refund that counts while it is `pending`, `requires_action` or `succeeded`; `refunded_at` is Stripe's time."""
 
@@ -286,6 +312,7 @@ class Refunded(DonationEvent):
     state: str
     refunded_at: int
     report: StripeReport
+    charge_id: str | None = None
 
 
 class RefundFailed(DonationEvent):
@@ -297,6 +324,7 @@ class RefundFailed(DonationEvent):
     state: str
     refunded_at: int
     report: StripeReport
+    charge_id: str | None = None
 
 
 class RefundTotalReported(DonationEvent):
@@ -343,9 +371,15 @@ class DisputeClosed(DonationEvent):
 
 
 class FeeCharged(DonationEvent):
-    """What Stripe kept, by its balance transaction: never part of what donors see."""
+    """What one balance transaction settled, and the fee Stripe kept of it: never part of what donors see.
+
+    `gross` is signed as Stripe signs it, in the currency of our account there; the balance moved by `gross` less `fee`.
+    """
 
     TOPIC = "fee_charged"
     balance_transaction_id: str
+    source_id: str | None
+    category: str
+    gross: Money
     fee: Money
     report: StripeReport

@@ -124,3 +124,36 @@ class OpenCheckout:
 class Checkouts(Protocol):
     def open(self, request: CheckoutRequest) -> OpenCheckout:
         """A checkout for this gift: the same one however often it is asked for. UnavailableError if Stripe is away."""
+
+
+@dataclass(frozen=True)
+class RefundOrder:
+    """Money to be given back; its request id is also the idempotency key at Stripe."""
+
+    request_id: UUID
+    ticket_id: UUID
+    donation_id: UUID
+    payment_intent_id: str
+    amount: Money
+
+
+@dataclass(frozen=True)
+class RefundTold:
+    """A refund as Stripe has it; `refunded_at` is Stripe's time of it in Unix seconds."""
+
+    refund_id: str
+    amount: Money
+    state: str
+    refunded_at: int
+    charge_id: str | None
+
+
+class Refunds(Protocol):
+    def give_back(self, order: RefundOrder) -> RefundTold:
+        """The refund of this order: the same one however often it is asked for.
+
+        RefusedError or InvalidError if Stripe will not give it, UnavailableError while it is away.
+        """
+
+    def find(self, order: RefundOrder, since: datetime) -> RefundTold | None:
+        """The refund that was made of this order since then, if there is one."""

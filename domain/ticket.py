@@ -144,13 +144,18 @@ class RecordingTicket(BaseAggregate[UUID]):
 
     TOPIC = "recording_ticket"
 
-    def __init__(self, workspace: str, kind: Kind, slug: str, contact: Contact, display_name: str | None) -> None:
+    def __init__(
+        self, workspace: str, kind: Kind, slug: str, contact: Contact, display_name: str | None, token_digest: str
+    ) -> None:
         self.workspace = workspace
         self.kind = kind
         self.slug = slug
         self.contact = contact
         self.display_name = display_name
+        self.token_digest = token_digest
         self.recording: Recording | None = None
+        # Every recording and document there ever was: a request taken up again after a crash brings the same one.
+        self.noted: frozenset[UUID] = frozenset()
         self.transcribed: UUID | None = None
         self.transcript: Content | None = None
         self.analysis: Analysis | None = None
@@ -194,15 +199,17 @@ class RecordingTicket(BaseAggregate[UUID]):
             self._trigger(DisplayNameChanged, actor, display_name=display_name)
 
     def change_contact(self, actor: Actor, contact: Contact, contact_index: str, token_digest: str) -> None:
-        self._trigger(ContactChanged, actor, contact=contact, contact_index=contact_index, token_digest=token_digest)
+        if (contact, token_digest) != (self.contact, self.token_digest):
+            told = {"contact": contact, "contact_index": contact_index, "token_digest": token_digest}
+            self._trigger(ContactChanged, actor, **told)
 
     def upload(
         self, actor: Actor, recording_id: UUID, content: Content, facts: AudioFacts, file_name: str | None
     ) -> None:
         """A newer recording takes the place of an older one, and of the work on it."""
-        self._trigger(
-            AudioUploaded, actor, recording_id=recording_id, content=content, facts=facts, file_name=file_name
-        )
+        if recording_id not in self.noted:
+            told = {"recording_id": recording_id, "content": content, "facts": facts, "file_name": file_name}
+            self._trigger(AudioUploaded, actor, **told)
 
     def process(self, actor: Actor) -> None:
         if self.recording is None:
@@ -291,15 +298,9 @@ class RecordingTicket(BaseAggregate[UUID]):
         content: Content,
         donation_id: UUID | None,
     ) -> None:
-        self._trigger(
-            DocumentGenerated,
-            actor,
-            document_id=document_id,
-            type=type,
-            format=format,
-            content=content,
-            donation_id=donation_id,
-        )
+        if document_id not in self.noted:
+            told = {"document_id": document_id, "type": type, "format": format, "content": content}
+            self._trigger(DocumentGenerated, actor, donation_id=donation_id, **told)
 
     def erase(self, actor: Actor) -> None:
         if not self.erased:
@@ -316,11 +317,14 @@ class RecordingTicket(BaseAggregate[UUID]):
         match event:
             case DisplayNameChanged(display_name=display_name):
                 self.display_name = display_name
-            case ContactChanged(contact=contact):
-                self.contact = contact
+            case ContactChanged(contact=contact, token_digest=token_digest):
+                self.contact, self.token_digest = contact, token_digest
             case AudioUploaded(recording_id=recording_id, content=content):
                 self.recording = Recording(recording_id, content)
+                self.noted |= {recording_id}
                 self.failed_retryable = None
+            case DocumentGenerated(document_id=document_id):
+                self.noted |= {document_id}
             case ProcessingRequested():
                 self.failed_retryable = None
             case Transcribed(transcription_id=transcription_id, content=content):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -22,17 +23,24 @@ from adapters.database import AWAY, Database, connect
 from adapters.documents.printer import DocumentPrinter
 from adapters.documents.qr import QrPrinter
 from adapters.drafting.local import LocalAnalyser, LocalDrafter
-from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.event_store.history import SealingMapper, StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.idempotency import IdempotencyKeys
 from adapters.ids import uuid7
 from adapters.jobs import Worker, enqueue
+from adapters.payments.applier import Applier
 from adapters.payments.door import WebhookDoor
+from adapters.payments.fetcher import Fetcher, Fulfilment, Retriever
 from adapters.payments.gateway import StripeGateway
-from adapters.payments.inbox import Applier, DeadLetters, Inbox
+from adapters.payments.inbox import Inbox
+from adapters.payments.letters import DeadLetters
+from adapters.payments.reconcile import Reconciler
+from adapters.payments.refunds import StripeRefunds
+from adapters.payments.repairer import Repairer
 from adapters.payments.sandbox import Sandbox
 from adapters.read_models import rebuild
+from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
 from adapters.sealing import Keyring, Seals, TicketKeys, keyed_hash
 from adapters.speech.inspector import ChildAudioInspector
@@ -40,17 +48,19 @@ from adapters.speech.local import LocalTranscriber
 from adapters.storage import FileStorage
 from domain.commands import Commands
 from domain.ports import Analyser, Drafter, Transcriber
+from domain.refunding import Refunding, Repairs
 from domain.values import Role
 from entrypoints.http import histories
 from entrypoints.http.openapi import document
 from entrypoints.http.table import OPERATIONS
 from entrypoints.settings import Generated, Settings
-from projections import donation_ledger
+from projections import donation_ledger, fee_ledger
 from projections.model import Recorded, Row
 
 VERSION = version("storyledger")
 REACHING_TRIES = 3
 EXPORT_PAGE = 1_000
+WATCH_SECONDS = 1.0
 
 logger = structlog.get_logger()
 
@@ -74,6 +84,7 @@ class DatabaseUrl:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self.embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres")
+        self._left = threading.Event()
 
     def __enter__(self) -> str:
         if self.embedded is None:
@@ -82,11 +93,23 @@ class DatabaseUrl:
         url = self.embedded.start()
         with connect(url) as connection:
             migrations.migrate(connection)
+        self._watch = threading.Thread(target=self._bring_back, args=(self.embedded,), daemon=True)
+        self._watch.start()
         return url
 
     def __exit__(self, *_: object) -> None:
         if self.embedded is not None:
+            self._left.set()
+            self._watch.join(timeout=10)
             self.embedded.stop()
+
+    def _bring_back(self, embedded: EmbeddedPostgres) -> None:
+        """A server that was killed comes back while anybody still needs it."""
+        while not self._left.wait(WATCH_SECONDS):
+            try:
+                embedded.ensure()
+            except EmbeddedPostgresError as error:
+                logger.error("embedded PostgreSQL is away", reason=str(error))
 
 
 def reach(url: str) -> None:
@@ -176,6 +199,9 @@ class Service:
             now=lambda: datetime.now(UTC),
             sandbox=settings.sandbox,
         )
+        self.refunding = Refunding(self.donations, StripeRefunds(self.gateway))
+        self.repairer = Repairer(self.database, Repairs(self.commands, self.refunding))
+        self.rebuilds = Rebuilds(url)
         self.worker = Worker(url, self.database, self.commands) if Parts.WORKER in parts else None
         self.admin_key = generated["admin_key"] if generated else None
         self._openapi: dict[str, Any] | None = None
@@ -187,7 +213,7 @@ class Service:
         if settings.sandbox:
             assert generated is not None
             key, inside = generated["sandbox_key"], self._inside_url()
-            secrets = (*secrets, generated["webhook_secret"])
+            secrets = (generated["webhook_secret"], *secrets)
             api_base = f"{inside}/sandbox/stripe"
             # A small pool of its own: requests that hold our connections call the sandbox.
             self._sandbox_database = Database(self.url, size=6, name="storyledger sandbox")
@@ -200,12 +226,28 @@ class Service:
                 api_key=key,
             )
         assert key is not None
+        self.webhook_secret = secrets[0] if secrets else None
         self.gateway = StripeGateway(key, api_base)
         self.door = WebhookDoor(secrets, livemode=settings.livemode)
-        self.inbox = Inbox(self.database, Keyring(master, "stripe inbox"))
+        self.inbox = Inbox(self.database, Keyring(master, "stripe inbox"), self.keys)
         self.dead_letters = DeadLetters(self.database)
         mapper = SealingMapper(self.seals)
-        self.applier = Applier(self.database, self.inbox, mapper, self._hash_email, self._recorded)
+        retriever = Retriever(self.gateway.retrieve, livemode=settings.livemode)
+        self.fetcher = Fetcher(self.database, self.inbox, retriever)
+        self.applier = Applier(
+            self.database, self.inbox, mapper, self._hash_email, self._recorded, wanted=self.fetcher.wake
+        )
+        self.fulfilment = Fulfilment(self.inbox, self.applier, self.fetcher, retriever)
+        self.reconciler = Reconciler(
+            self.database,
+            self.gateway,
+            self.inbox,
+            self.applier,
+            self.fetcher,
+            retriever,
+            self.donations,
+            livemode=settings.livemode,
+        )
 
     def _inside_url(self) -> str:
         """Where this service reaches itself, whatever strangers call it."""
@@ -224,6 +266,8 @@ class Service:
         if self.worker is not None:
             self.worker.start()
             self.applier.start()
+            self.fetcher.start()
+            self.repairer.start()
         if self.sandbox is not None and Parts.WEB in self.parts:
             self.sandbox.start()
 
@@ -235,6 +279,8 @@ class Service:
         if self.worker is not None:
             self.worker.stop()
             self.applier.stop()
+            self.fetcher.stop()
+            self.repairer.stop()
         if self.follower is not None:
             self.follower.stop()
         self.database.close()
@@ -277,16 +323,35 @@ class Service:
 
     def exported(
         self, ticket: UUID | None, workspace: str | None, since: datetime | None, until: datetime | None
-    ) -> Iterator[Row]:
-        """Donations for accounting, however many there are, a page of them in memory at a time."""
+    ) -> Iterator[tuple[Row, list[Row]]]:
+        """Donations for accounting with what was settled of each, a page of them in memory at a time."""
         after: UUID | None = None
         while True:
             with self.database.transaction() as cursor:
                 page = donation_ledger.exported(cursor, after, EXPORT_PAGE, ticket, workspace, since, until)
-            yield from page
+                settled: dict[UUID, list[Row]] = {row["donation"]: [] for row in page}
+                for entry in fee_ledger.entries(cursor, list(settled)):
+                    settled[entry["donation"]].append(entry)
+            yield from ((row, settled[row["donation"]]) for row in page)
             if len(page) < EXPORT_PAGE:
                 return
             after = page[-1]["donation"]
+
+    def journal(self, ticket: UUID | None, since: datetime | None, until: datetime | None) -> Iterator[Row]:
+        """Every movement of the donors' ledger in the order of the history, a page of them in memory at a time."""
+        after = 0
+        while True:
+            with self.database.transaction() as cursor:
+                page = donation_ledger.journal(cursor, after, EXPORT_PAGE, ticket, since, until)
+            yield from page
+            if not page:
+                return
+            after = page[-1]["position"]
+
+    def settlements(self, ticket: UUID | None, since: datetime | None, until: datetime | None) -> Iterator[Row]:
+        """Everything that was settled of the same donations."""
+        for _, settled in self.exported(ticket, None, since, until):
+            yield from settled
 
     def progress(self, ticket: UUID, recording: UUID, step: str) -> float:
         """How much of the present step is done, 0..1."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import structlog
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from entrypoints import settings as environment
 from entrypoints.bootstrap import DatabaseUrl, Parts, Service, reach
@@ -44,7 +44,7 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def web_application(service: Service) -> Starlette:
+def web_application(service: Service) -> ASGIApp:
     return application(service, sandbox_routes(service.sandbox) if service.sandbox else [])
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets as random
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -14,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 SHORTEST_SECRET_BYTES = 32
 GENERATED = "secrets.json"
+_RATE = re.compile(r"[1-9][0-9]*/(?:[1-9][0-9]*)?(?:second|minute|hour|day)s?")
 _DEFAULTS = frozenset({"changeme", "secret", "password", "default", "example", "test"})
 
 
@@ -58,6 +61,10 @@ class Settings(BaseSettings):
     save_qr_images: bool = False
     cors_origins: Listed = ()
     trusted_proxies: Listed = ()
+    rate_limit_default: str = "100/minute"
+    rate_limit_payment: str = "10/minute"
+    rate_limit_create: str = "30/hour"
+    rate_limit_storage: str = "memory://"
     log_level: Annotated[str, Field(validation_alias=AliasChoices("LOG_LEVEL"))] = "INFO"
 
     @field_validator("transcriber", "drafter", mode="before")
@@ -87,6 +94,39 @@ class Settings(BaseSettings):
     def _storage(cls, value: str | None) -> str | None:
         if value is not None and urlsplit(value).scheme != "file":
             raise ValueError("must be a file:// URL")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = urlsplit(origin)
+            if f"{parts.scheme}://{parts.netloc}" != origin or parts.scheme not in ("http", "https"):
+                raise ValueError("must be origins like https://app.example, without a path")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            for network in value:
+                ip_network(network, strict=False)
+        except ValueError:
+            raise ValueError("must be addresses or networks like 10.0.0.0/8") from None
+        return value
+
+    @field_validator("rate_limit_default", "rate_limit_payment", "rate_limit_create")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        if not _RATE.fullmatch(value):
+            raise ValueError("must be a rate like 100/minute")
+        return value
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _counter(cls, value: str) -> str:
+        if urlsplit(value).scheme not in ("memory", "redis", "rediss"):
+            raise ValueError("must be memory:// or a redis:// URL")
         return value
 
     @property

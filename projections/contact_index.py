@@ -58,19 +58,25 @@ def tickets_of(
     workspace: str | None,
     limit: int,
     before: tuple[datetime, UUID] | None = None,
+    only: UUID | None = None,
 ) -> list[tuple[UUID, datetime]]:
-    """Tickets of a contact, newest first, in one workspace or in all; `before` is where the last page ended."""
+    """Tickets of a contact, newest first, in one workspace or in all; `before` is where the last page ended.
+
+    `only` is the one ticket that whoever asks may know of.
+    """
     cursor.execute(
         """
         SELECT ticket, created_at FROM read.contact_index
          WHERE contact_index = ANY(%(indexes)s)
            AND (%(workspace)s::text IS NULL OR workspace = %(workspace)s)
+           AND (%(only)s::uuid IS NULL OR ticket = %(only)s)
            AND (%(at)s::timestamptz IS NULL OR (created_at, ticket) < (%(at)s, %(ticket)s::uuid))
          ORDER BY created_at DESC, ticket DESC LIMIT %(limit)s
         """,
         {
             "indexes": list(contact_indexes),
             "workspace": workspace,
+            "only": only,
             "at": before[0] if before else None,
             "ticket": before[1] if before else None,
             "limit": limit,

@@ -34,6 +34,9 @@ TABLES = (DOCUMENTS, ISSUED)
 def fold(page: Sequence[Recorded], rows: Rows) -> None:
     mine = [entry for entry in page if isinstance(entry.event, DocumentGenerated | Erased)]
     rows.load(ISSUED, {(entry.event.ticket,) for entry in mine})
+    rows.load(
+        DOCUMENTS, {(e.event.ticket, e.event.document_id) for e in mine if isinstance(e.event, DocumentGenerated)}
+    )
     for entry in mine:
         ticket = entry.event.ticket
         issued = rows.get(ISSUED, (ticket,)) or {"ticket": ticket, "documents": [], "position": entry.position}

@@ -13,13 +13,13 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 
-from domain.donation import Gift
 from domain.events import CheckoutRequested, DonationEvent
+from domain.gift import Gift
 from domain.values import DonationStatus
 from projections.model import Cursor, Recorded, Row, Rows, Table
 
 NAME = "donation_ledger"
-VERSION = 1
+VERSION = 2
 
 DONATIONS = Table(
     "donation_ledger",
@@ -43,11 +43,17 @@ DONATIONS = Table(
         "session_id": "text",
         "payment_intent_id": "text",
         "charge_id": "text",
+        "recorded_at": "timestamptz",
+        "awaits_since": "timestamptz",
         "gift": "jsonb",
         "position": "bigint",
     },
     key=("donation",),
-    indexes=("(ticket, (coalesce(paid_at, '-infinity')) DESC, created_at DESC, donation DESC)",),
+    indexes=(
+        "(ticket, (coalesce(paid_at, '-infinity')) DESC, created_at DESC, donation DESC)",
+        "(awaits_since) WHERE awaits_since IS NOT NULL",
+        "(session_id) WHERE status = 'CREATED'",
+    ),
 )
 ENTRIES = Table(
     "ledger_entries",
@@ -123,6 +129,8 @@ def _opened(event: CheckoutRequested, entry: Recorded) -> Row:
         "refunded": 0,
         "disputed": 0,
         "created_at": entry.recorded_at,
+        "recorded_at": None,
+        "awaits_since": None,
     }
 
 
@@ -160,6 +168,8 @@ def _note(entry: Recorded, event: DonationEvent, row: Row, gift: Gift, rows: Row
         "session_id": gift.session_id,
         "payment_intent_id": max(gift.captured, default=None),
         "charge_id": gift.charge_id,
+        "recorded_at": row["recorded_at"] or (entry.recorded_at if gift.captured else None),
+        "awaits_since": (row["awaits_since"] or entry.recorded_at) if gift.awaits_answer else None,
     }
 
 
@@ -231,6 +241,15 @@ def donation(cursor: Cursor, donation_id: UUID) -> Row | None:
     return _row(found) if found else None
 
 
+def awaiting(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
+    """Donations that have waited since then for Stripe's answer to something we asked, the longest first."""
+    cursor.execute(
+        _SELECT + "WHERE awaits_since <= %(before)s ORDER BY awaits_since LIMIT %(limit)s",
+        {"before": before, "limit": limit},
+    )
+    return [_row(values) for values in cursor.fetchall()]
+
+
 def last_paid(cursor: Cursor, ticket: UUID) -> Row | None:
     """The donation paid last, whatever became of it since."""
     newest = donations(cursor, ticket, limit=1)
@@ -295,3 +314,38 @@ def exported(
         },
     )
     return [_row(values) for values in cursor.fetchall()]
+
+
+def journal(
+    cursor: Cursor,
+    after: int,
+    limit: int,
+    ticket: UUID | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Row]:
+    """What moved money, of the donations that `exported` gives; whole events, at least `limit` entries if there are."""
+    cursor.execute(
+        f"""
+        SELECT {", ".join("e." + name for name in ENTRIES.columns)}
+          FROM read.ledger_entries e JOIN read.donation_ledger d USING (donation)
+         WHERE e.position > %(after)s
+           AND (%(ticket)s::uuid IS NULL OR d.ticket = %(ticket)s)
+           AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
+           AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
+         ORDER BY e.position FETCH FIRST %(limit)s ROWS WITH TIES
+        """,  # noqa: S608
+        {"after": after, "limit": limit, "ticket": ticket, "since": since, "until": until},
+    )
+    return [dict(zip(ENTRIES.columns, values, strict=True)) for values in cursor.fetchall()]
+
+
+def unpaid_session(cursor: Cursor, ticket: UUID, session_id: str) -> UUID | None:
+    """The ticket's donation that this checkout is for, while nobody knows that it was paid."""
+    cursor.execute(
+        "SELECT donation FROM read.donation_ledger"
+        " WHERE session_id = %(session)s AND ticket = %(ticket)s AND status = 'CREATED'",
+        {"session": session_id, "ticket": ticket},
+    )
+    found = cursor.fetchone()
+    return found[0] if found else None

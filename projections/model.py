@@ -18,13 +18,15 @@ class Table:
     """One table: columns with their SQL types in order, the first of them the key.
 
     Every table has a column `position`: the place in the history of the event that last touched the row, so that
-    each row can be traced. `jsonb` columns take and give Python objects.
+    each row can be traced. `jsonb` columns take and give Python objects. `checks` are conditions that the database
+    holds every row to.
     """
 
     name: str
     columns: Mapping[str, str]
     key: tuple[str, ...]
     indexes: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from eventsourcing.application import AggregateNotFoundError, Application
@@ -87,8 +88,7 @@ class LogRecorder(ApplicationRecorder):
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         """Record the events with the rows that `alongside` adds; IntegrityError if a version was taken."""
-        group = [event for event in stored_events if isinstance(event, Entry)]
-        positions = self._log.append(group, kwargs.get("alongside"))
+        positions = self._log.append(cast(Sequence[Entry], stored_events), kwargs.get("alongside"))
         if positions is None:
             raise IntegrityError("a version was taken")
         return positions
@@ -117,8 +117,11 @@ class LogRecorder(ApplicationRecorder):
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
         after = 0 if start is None else start - 1 if inclusive_of_start else start
-        page = self._log.page(after, limit, stop)
-        return [entry for entry in page if not topics or entry.topic in topics]
+        found: list[StoredEntry] = []
+        while len(found) < limit and (page := self._log.page(after, limit, stop)):
+            found += [entry for entry in page if not topics or entry.topic in topics]
+            after = page[-1].position
+        return found[:limit]
 
     def max_notification_id(self) -> int | None:
         return self._log.head() or None
@@ -190,10 +193,8 @@ class Streams:
 
     def add(self, aggregate: BaseAggregate[UUID]) -> None:
         """Record a new aggregate; one that is there already was added by the same request before a crash."""
-        try:
+        with suppress(IntegrityError):
             self.save(aggregate)
-        except IntegrityError:
-            aggregate.collect_events()
 
     def change(self, stream: UUID, decide: Callable[[Any], T], if_match: int | None = None) -> T:
         for _ in range(MOST_DECISIONS):

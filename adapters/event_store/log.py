@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +14,7 @@ from psycopg.rows import TupleRow
 
 from adapters.database import Database
 from adapters.event_store import codec
+from adapters.together import Together
 from domain.errors import UnavailableError
 from domain.events import TicketEvent
 
@@ -48,6 +47,10 @@ class StoredEntry(Notification):
         )
 
 
+# Where a reader that names no end stops.
+_LAST_VERSION = 2**31 - 1
+_LAST_POSITION = 2**63 - 1
+
 # Run on the same cursor, in the same transaction as the events that ask for it.
 Alongside = Callable[[Cursor[TupleRow]], None]
 
@@ -78,20 +81,11 @@ def append(cursor: Cursor[TupleRow], groups: Sequence[Sequence[Entry]]) -> list[
     return [None if None in found else [p for p in found if p is not None] for found in positions.values()]
 
 
-@dataclass
-class _Waiting:
-    group: Sequence[Entry]
-    turn: threading.Event = field(default_factory=threading.Event)
-    finished: bool = False
-    positions: list[int] | None = None
-    error: BaseException | None = None
-
-
 class EventLog:
     """Appends groups of events and reads them back.
 
-    Groups that wait at the same time share a transaction: one caller leads, committing for all who came while the
-    commit before was under way. Appends take turns in the database anyway, so this costs nobody anything.
+    Groups that wait at the same time share a transaction: appends take turns in the database anyway, so this costs
+    nobody anything.
     """
 
     # More would only make the first of a batch wait for the whole of it.
@@ -99,9 +93,9 @@ class EventLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._lock = threading.Lock()
-        self._queue: deque[_Waiting] = deque()
-        self._led = False
+        self._together: Together[Sequence[Entry], list[int] | None] = Together(
+            self._append_all, self.MOST_EVENTS_TOGETHER, len
+        )
 
     def append(self, group: Sequence[Entry], alongside: Alongside | None = None) -> list[int] | None:
         """The positions of the group's events once they are durable; None if a version was taken.
@@ -109,63 +103,12 @@ class EventLog:
         With `alongside` the group has a transaction of its own, which fails as a whole when `alongside` does.
         """
         if alongside is None:
-            return self._append_together(group)
+            return self._together.do(group)
         with self._database.transaction() as cursor:
             [positions] = append(cursor, [group])
             if positions is not None:
                 alongside(cursor)
         return positions
-
-    def _append_together(self, group: Sequence[Entry]) -> list[int] | None:
-        waiting = _Waiting(group)
-        with self._lock:
-            self._queue.append(waiting)
-            leads, self._led = not self._led, True
-        if not leads:
-            waiting.turn.wait()
-        if not waiting.finished:
-            self._lead()
-        if waiting.error is not None:
-            raise waiting.error
-        return waiting.positions
-
-    def _lead(self) -> None:
-        """Commit what waits now, one's own group first, then hand the lead to the first who came meanwhile."""
-        with self._lock:
-            batch = self._take_batch()
-        try:
-            self._commit(batch)
-        finally:
-            with self._lock:
-                if self._queue:
-                    self._queue[0].turn.set()
-                else:
-                    self._led = False
-            for waiting in batch:
-                waiting.finished = True
-                waiting.turn.set()
-
-    def _take_batch(self) -> list[_Waiting]:
-        batch = [self._queue.popleft()]
-        size = len(batch[0].group)
-        while self._queue and size + len(self._queue[0].group) <= self.MOST_EVENTS_TOGETHER:
-            batch.append(self._queue.popleft())
-            size += len(batch[-1].group)
-        return batch
-
-    def _commit(self, batch: Sequence[_Waiting]) -> None:
-        try:
-            results = self._append_all([waiting.group for waiting in batch])
-        except Exception as error:
-            if len(batch) == 1 or isinstance(error, UnavailableError):
-                for waiting in batch:
-                    waiting.error = error
-            else:  # One of them cannot be stored: the others must not suffer for it.
-                for waiting in batch:
-                    self._commit([waiting])
-            return
-        for waiting, positions in zip(batch, results, strict=True):
-            waiting.positions = positions
 
     def _append_all(self, groups: Sequence[Sequence[Entry]]) -> list[list[int] | None]:
         try:
@@ -184,20 +127,22 @@ class EventLog:
     def stream(self, stream: UUID, *, after: int = 0, until: int | None = None) -> list[StoredEntry]:
         """The events of one stream in order of version."""
         return self._select(
-            "stream = %s AND version > %s AND version <= %s ORDER BY version", (stream, after, until or 2**31 - 1)
+            "stream = %s AND version > %s AND version <= %s ORDER BY version",
+            (stream, after, _LAST_VERSION if until is None else until),
         )
 
     def page(self, after: int, limit: int, until: int | None = None) -> list[StoredEntry]:
         """Up to `limit` events after a position, in the order of all events."""
         return self._select(
-            "position > %s AND position <= %s ORDER BY position LIMIT %s", (after, until or 2**63 - 1, limit)
+            "position > %s AND position <= %s ORDER BY position LIMIT %s",
+            (after, _LAST_POSITION if until is None else until, limit),
         )
 
     def ticket_page(self, ticket: UUID, after: int, limit: int, until: int | None = None) -> list[StoredEntry]:
         """Up to `limit` events of one ticket and its donations after a position."""
         return self._select(
             "ticket = %s AND position > %s AND position <= %s ORDER BY position LIMIT %s",
-            (ticket, after, until or 2**63 - 1, limit),
+            (ticket, after, _LAST_POSITION if until is None else until, limit),
         )
 
     def ticket_events(self, ticket: UUID, until: int | None = None) -> Iterator[StoredEntry]:

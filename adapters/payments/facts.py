@@ -1,18 +1,31 @@
 """What a Stripe event says in our words: the facts of the ledger, and the objects that link them to a donation.
 
 Read strictly: whatever is not as Stripe documents it raises MalformedFact and never has an effect
-(https://docs.stripe.com/api/events/types).
+(https://docs.stripe.com/api/events/types). An object that we fetched ourselves, for a thin event or because nobody
+told us of it, says what its present state says.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain.donation import CLOSED_DISPUTE, DISPUTE_RANK, LIVE_REFUND, REFUND_RANK
-from domain.errors import DomainError
+from adapters.payments.objects import (
+    BALANCE_TRANSACTION,
+    CHARGE,
+    DISPUTE,
+    INTENT,
+    KINDS,
+    REFUND,
+    SESSION,
+    MalformedFact,
+    StripeObject,
+    whole_number,
+)
 from domain.events import (
     CheckoutExpired,
     DisputeClosed,
@@ -28,14 +41,19 @@ from domain.events import (
     RefundFailed,
     RefundTotalReported,
 )
-from domain.values import CURRENCIES, Donor, Money, StripeReport
+from domain.gift import CLOSED_DISPUTE, DISPUTE_RANK, LIVE_REFUND, REFUND_RANK
+from domain.values import Donor, Money, StripeReport
 
-LARGEST_AMOUNT = 10**12
+THIN = "v2.core.event"
+# The type of what we fetched ourselves, and where a thin event keeps what was fetched for it.
+RETRIEVED = "retrieved"
+FETCHED = "fetched"
+# The type of what we have noted to be fetched.
+WANTED = "wanted"
+
 LONGEST_NAME = 100
-
-
-class MalformedFact(DomainError):
-    """A part of an event that is not as Stripe documents it; the message names the part, never what stood there."""
+_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
 
 
 @dataclass(frozen=True)
@@ -47,115 +65,79 @@ class Fact:
 
     @property
     def currency(self) -> str | None:
-        money = self.told.get("amount") or self.told.get("fee")
+        """The currency that must be the gift's own; fees come in that of our account."""
+        money = self.told.get("amount")
         return money.currency if isinstance(money, Money) else None
 
 
 @dataclass(frozen=True)
 class Reading:
-    """All that one event says; `objects` all belong to the same donation, `named` is it, where metadata says so."""
+    """All that one event says; `objects` all belong to the same donation, `named` is it, where metadata says so.
+
+    `wants` are balance transactions that it names and does not show.
+    """
 
     facts: tuple[Fact, ...]
     objects: tuple[str, ...]
     named: tuple[UUID, UUID] | None
-
-
-class _Object:
-    """A Stripe object, read field by field."""
-
-    def __init__(self, data: Any, kind: str) -> None:
-        if not isinstance(data, dict) or data.get("object") != kind:
-            raise MalformedFact(f"data.object is no {kind}")
-        self._data = data
-
-    def text(self, name: str) -> str:
-        value = self.optional(name)
-        if value is None:
-            raise MalformedFact(name)
-        return value
-
-    def optional(self, name: str) -> str | None:
-        value = self._data.get(name)
-        if value is None or (isinstance(value, str) and 0 < len(value) <= 500):
-            return value
-        raise MalformedFact(name)
-
-    def reference(self, name: str) -> str | None:
-        """The id of another object, which Stripe gives bare or expanded."""
-        value = self._data.get(name)
-        if isinstance(value, dict):
-            return _Object(value, value.get("object", "")).text("id")
-        return self.optional(name)
-
-    def expanded(self, name: str) -> _Object | None:
-        """Another object, where Stripe gives it whole and not just its id."""
-        value = self._data.get(name)
-        return _Object(value, name) if isinstance(value, dict) else None
-
-    def integer(self, name: str) -> int:
-        return _integer(self._data.get(name), name)
-
-    def boolean(self, name: str) -> bool:
-        value = self._data.get(name)
-        if not isinstance(value, bool):
-            raise MalformedFact(name)
-        return value
-
-    def money(self, name: str) -> Money:
-        currency = self.text("currency").upper()
-        if currency not in CURRENCIES:
-            raise MalformedFact("currency")
-        amount = self.integer(name)
-        if not 0 <= amount <= LARGEST_AMOUNT:
-            raise MalformedFact(name)
-        return Money(amount, currency)
-
-    def part(self, name: str) -> Mapping[str, Any]:
-        value = self._data.get(name)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            raise MalformedFact(name)
-        return value
-
-    def parts(self, name: str) -> list[Any]:
-        value = self._data.get(name)
-        if not isinstance(value, list):
-            raise MalformedFact(name)
-        return value
-
-    def named(self) -> tuple[UUID, UUID] | None:
-        """The ticket and donation that the metadata names; metadata of others says nothing to us."""
-        metadata = self.part("metadata")
-        try:
-            return UUID(str(metadata["ticketId"])), UUID(str(metadata["donationId"]))
-        except (KeyError, ValueError):
-            return None
-
-
-def _integer(value: Any, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise MalformedFact(name)
-    return value
+    wants: tuple[str, ...] = ()
 
 
 # Turns a billing e-mail into the keyed hash that is kept of it.
 HashEmail = Callable[[str], str]
 
 
-def read(event: Mapping[str, Any], hash_email: HashEmail) -> Reading | None:
-    """What a full event says, or None if its type is not ours; MalformedFact if it is not as documented."""
-    kind, reader = _READERS.get(event["type"], (None, None))
-    if kind is None or reader is None:
+def to_fetch(event: Mapping[str, Any]) -> str | None:
+    """The id of the object that has to be fetched before the event can be read."""
+    if event["object"] == WANTED:
+        return str(event["id"])
+    if event["object"] != THIN or FETCHED in event:
         return None
+    related = event.get("related_object")
+    if not isinstance(related, dict) or related.get("type") not in KINDS:
+        return None
+    return StripeObject({**related, "object": THIN}, THIN).text("id")
+
+
+def read(event: Mapping[str, Any], hash_email: HashEmail) -> Reading | None:
+    """What an event says, or None if its type is not ours; MalformedFact if it is not as documented."""
+    thin = event["object"] == THIN
+    # A thin event about an object of the first API is named like the full one.
+    name = event["type"].removeprefix("v1.") if thin else event["type"]
+    kind, reader = _READERS.get(name, (None, None))
+    if reader is None and not thin and name != RETRIEVED:
+        return None
+    data = event.get(FETCHED) if thin else _object_of(event)
+    if kind is None or reader is None:
+        kind = str(data.get("object")) if isinstance(data, dict) else ""
+        reader = _STATES.get(kind)
+        if reader is None:
+            return None
+    thing = StripeObject(data, kind)
+    at = _seconds(event["created"]) if thin else whole_number(event.get("created"), "created")
+    facts = tuple(reader(thing, StripeReport(event["id"], at), hash_email))
+    return Reading(facts, thing.objects(), thing.named(), tuple(_wants(thing)) if facts else ())
+
+
+def _object_of(event: Mapping[str, Any]) -> Any:
     data = event.get("data")
     if not isinstance(data, dict):
         raise MalformedFact("data")
-    thing = _Object(data.get("object"), kind)
-    report = StripeReport(event["id"], _integer(event.get("created"), "created"))
-    facts = tuple(reader(thing, report, hash_email))
-    references = (thing.reference("payment_intent"), thing.reference("charge"), thing.reference("latest_charge"))
-    return Reading(facts, tuple(dict.fromkeys(filter(None, (thing.text("id"), *references)))), thing.named())
+    return data.get("object")
+
+
+def _seconds(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+# Where a charge or a refund names what it did to our balance.
+_SETTLEMENTS = ("balance_transaction", "failure_balance_transaction")
+
+
+def _wants(thing: StripeObject) -> Iterator[str]:
+    for name in _SETTLEMENTS:
+        if thing.kind in (CHARGE, REFUND) and thing.has(name) and thing.expanded(name, BALANCE_TRANSACTION) is None:
+            yield thing.text(name)
 
 
 _Facts = Iterator[Fact]
@@ -164,26 +146,29 @@ _Facts = Iterator[Fact]
 def _donor(details: Mapping[str, Any], hash_email: HashEmail) -> Donor:
     """The last token of the name, the country, a keyed hash of the e-mail; nothing else of the donor is kept."""
     address = details.get("address") or {}
-    name, email, country = details.get("name"), details.get("email"), None
-    if isinstance(address, dict):
-        country = address.get("country")
+    if not isinstance(address, dict):
+        raise MalformedFact("address")
+    name, email, country = details.get("name"), details.get("email"), address.get("country")
     for value in (name, email, country):
         if value is not None and not isinstance(value, str):
             raise MalformedFact("donor")
-    tokens = (name or "").split()
+    tokens = "".join(character if character.isprintable() else " " for character in name or "").split()
     return Donor(
         last_name=tokens[-1][:LONGEST_NAME] if tokens else None,
-        country=country.upper() if country and len(country) == 2 else None,
+        country=country.upper() if country and _COUNTRY.fullmatch(country) else None,
         email_hash=hash_email(email.strip().lower()) if email and email.strip() else None,
     )
 
 
-def _session_paid(session: _Object, report: StripeReport, hash_email: HashEmail) -> _Facts:
-    if session.text("mode") != "payment" or session.text("payment_status") == "no_payment_required":
+def _session_paid(session: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    status = session.text("payment_status")
+    if session.optional("mode") not in (None, "payment") or status == "no_payment_required":
         return
-    if session.text("payment_status") == "unpaid":
+    if status == "unpaid":
         yield Fact(PaymentDelayed, {"object_id": session.text("id"), "report": report})
         return
+    if status != "paid":
+        raise MalformedFact("payment_status")
     intent = session.reference("payment_intent")
     if intent is None:
         raise MalformedFact("payment_intent")
@@ -199,15 +184,15 @@ def _session_paid(session: _Object, report: StripeReport, hash_email: HashEmail)
     )
 
 
-def _session_failed(session: _Object, report: StripeReport, _: HashEmail) -> _Facts:
+def _session_failed(session: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
     yield Fact(PaymentFailed, {"object_id": session.text("id"), "reason": "async_payment_failed", "report": report})
 
 
-def _session_expired(session: _Object, report: StripeReport, _: HashEmail) -> _Facts:
+def _session_expired(session: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
     yield Fact(CheckoutExpired, {"session_id": session.text("id"), "report": report})
 
 
-def _intent_succeeded(intent: _Object, report: StripeReport, _: HashEmail) -> _Facts:
+def _intent_succeeded(intent: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
     yield Fact(
         PaymentReceived,
         {
@@ -219,53 +204,47 @@ def _intent_succeeded(intent: _Object, report: StripeReport, _: HashEmail) -> _F
     )
 
 
-def _intent_failed(intent: _Object, report: StripeReport, _: HashEmail) -> _Facts:
+def _intent_failed(intent: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
     error = intent.part("last_payment_error")
     reason = error.get("decline_code") or error.get("code") or "payment_failed"
-    yield Fact(PaymentFailed, {"object_id": intent.text("id"), "reason": str(reason)[:100], "report": report})
+    if not isinstance(reason, str) or not _CODE.fullmatch(reason):
+        raise MalformedFact("last_payment_error")
+    yield Fact(PaymentFailed, {"object_id": intent.text("id"), "reason": reason, "report": report})
 
 
-def _intent_canceled(intent: _Object, report: StripeReport, _: HashEmail) -> _Facts:
+def _intent_canceled(intent: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
     yield Fact(PaymentFailed, {"object_id": intent.text("id"), "reason": "canceled", "report": report})
 
 
-def _intent_processing(intent: _Object, report: StripeReport, _: HashEmail) -> _Facts:
+def _intent_processing(intent: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
     yield Fact(PaymentDelayed, {"object_id": intent.text("id"), "report": report})
 
 
-def _charge_told(charge: _Object, report: StripeReport, hash_email: HashEmail) -> _Facts:
-    if charge.text("status") != "succeeded" or not charge.boolean("captured"):
+def _charge_told(charge: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    if charge.optional("status") not in (None, "succeeded") or not charge.flag("captured", default=True):
         return
     yield Fact(
         PaymentReceived,
         {
             # A charge made without an intent stands for its own payment.
             "payment_intent_id": charge.reference("payment_intent") or charge.text("id"),
-            "amount": charge.money("amount_captured"),
+            "amount": charge.money("amount_captured" if charge.has("amount_captured") else "amount"),
             "charge_id": charge.text("id"),
             "donor": _donor(charge.part("billing_details"), hash_email),
             "report": report,
         },
     )
-    if (transaction := charge.expanded("balance_transaction")) is not None:
-        yield Fact(
-            FeeCharged,
-            {
-                "balance_transaction_id": transaction.text("id"),
-                "fee": transaction.money("fee"),
-                "report": report,
-            },
-        )
+    yield from _settled_whole(charge, report, hash_email)
 
 
-def _charge_refunded(charge: _Object, report: StripeReport, _: HashEmail) -> _Facts:
+def _charge_refunded(charge: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
     yield Fact(
         RefundTotalReported,
         {"charge_id": charge.text("id"), "amount": charge.money("amount_refunded"), "report": report},
     )
 
 
-def _refund_told(refund: _Object, report: StripeReport, _: HashEmail) -> _Facts:
+def _refund_told(refund: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
     state = refund.optional("status") or "pending"
     if state not in REFUND_RANK:
         raise MalformedFact("status")
@@ -275,13 +254,15 @@ def _refund_told(refund: _Object, report: StripeReport, _: HashEmail) -> _Facts:
             "refund_id": refund.text("id"),
             "amount": refund.money("amount"),
             "state": state,
-            "refunded_at": refund.integer("created"),
+            "refunded_at": refund.integer("created") if refund.has("created") else report.at,
+            "charge_id": refund.reference("charge"),
             "report": report,
         },
     )
+    yield from _settled_whole(refund, report, hash_email)
 
 
-def _dispute_told(dispute: _Object, report: StripeReport, _: HashEmail) -> _Facts:
+def _dispute_told(dispute: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
     state = dispute.text("status")
     if state not in DISPUTE_RANK:
         raise MalformedFact("status")
@@ -291,46 +272,126 @@ def _dispute_told(dispute: _Object, report: StripeReport, _: HashEmail) -> _Fact
     )
 
 
-def _dispute_moved(dispute: _Object, report: StripeReport, hash_email: HashEmail) -> _Facts:
+def _dispute_moved(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
     """Money left or came back: each balance transaction once, by its id, with its sign as Stripe gives it."""
     yield from _dispute_told(dispute, report, hash_email)
-    for data in dispute.parts("balance_transactions"):
-        transaction = _Object(data, "balance_transaction")
-        amount = transaction.integer("amount")
-        currency = transaction.text("currency").upper()
-        if abs(amount) > LARGEST_AMOUNT or currency not in CURRENCIES:
-            raise MalformedFact("balance_transactions")
+    transactions = dispute.parts("balance_transactions", BALANCE_TRANSACTION)
+    withdrawn = -sum(min(0, one.integer("amount")) for one in transactions)
+    for transaction in transactions:
+        moved = transaction.signed("amount")
         yield Fact(
-            DisputeFundsWithdrawn if amount < 0 else DisputeFundsReinstated,
+            DisputeFundsWithdrawn if moved.minor < 0 else DisputeFundsReinstated,
             {
                 "dispute_id": dispute.text("id"),
                 "balance_transaction_id": transaction.text("id"),
-                "amount": Money(abs(amount), currency),
+                "amount": _in_gift_currency(moved, withdrawn, dispute.money("amount")),
                 "report": report,
             },
         )
+        if transaction.has("fee"):
+            yield from _settled(transaction, report, hash_email)
 
 
-_Reader = Callable[[_Object, StripeReport, HashEmail], _Facts]
-_READERS: Mapping[str, tuple[str, _Reader]] = {
-    "checkout.session.completed": ("checkout.session", _session_paid),
-    "checkout.session.async_payment_succeeded": ("checkout.session", _session_paid),
-    "checkout.session.async_payment_failed": ("checkout.session", _session_failed),
-    "checkout.session.expired": ("checkout.session", _session_expired),
-    "payment_intent.succeeded": ("payment_intent", _intent_succeeded),
-    "payment_intent.payment_failed": ("payment_intent", _intent_failed),
-    "payment_intent.processing": ("payment_intent", _intent_processing),
-    "payment_intent.canceled": ("payment_intent", _intent_canceled),
-    "charge.succeeded": ("charge", _charge_told),
-    "charge.updated": ("charge", _charge_told),
-    "charge.refunded": ("charge", _charge_refunded),
-    "refund.created": ("refund", _refund_told),
-    "refund.updated": ("refund", _refund_told),
-    "refund.failed": ("refund", _refund_told),
-    "charge.refund.updated": ("refund", _refund_told),
-    "charge.dispute.created": ("dispute", _dispute_told),
-    "charge.dispute.updated": ("dispute", _dispute_told),
-    "charge.dispute.closed": ("dispute", _dispute_told),
-    "charge.dispute.funds_withdrawn": ("dispute", _dispute_moved),
-    "charge.dispute.funds_reinstated": ("dispute", _dispute_moved),
+def _in_gift_currency(moved: Money, withdrawn: int, disputed: Money) -> Money:
+    """What a balance transaction moved, as the donor's currency counts it.
+
+    Where our account keeps another currency, the money withdrawn stands for the whole dispute, and what came back for
+    the same share of it.
+    """
+    if moved.currency == disputed.currency:
+        return Money(abs(moved.minor), moved.currency)
+    if not withdrawn:
+        raise MalformedFact("balance_transactions")
+    share = (2 * abs(moved.minor) * disputed.minor + withdrawn) // (2 * withdrawn)
+    return Money(min(share, disputed.minor), disputed.currency)
+
+
+def _settled(transaction: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    gross, fee = transaction.signed("amount"), transaction.signed("fee")
+    if transaction.has("net") and transaction.integer("net") != gross.minor - fee.minor:
+        raise MalformedFact("net")
+    yield Fact(
+        FeeCharged,
+        {
+            "balance_transaction_id": transaction.text("id"),
+            "source_id": transaction.reference("source"),
+            "category": transaction.optional("reporting_category") or transaction.optional("type") or "unknown",
+            "gross": gross,
+            "fee": fee,
+            "report": report,
+        },
+    )
+
+
+def _settled_whole(thing: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    for name in _SETTLEMENTS:
+        if (transaction := thing.expanded(name, BALANCE_TRANSACTION)) is not None:
+            yield from _settled(transaction, report, hash_email)
+
+
+# What an object says by its present state, where no event's type says what happened to it.
+
+
+def _session_state(session: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    match session.text("status"):
+        case "complete":
+            yield from _session_paid(session, report, hash_email)
+        case "expired":
+            yield from _session_expired(session, report, hash_email)
+
+
+def _intent_state(intent: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    match intent.text("status"):
+        case "succeeded":
+            yield from _intent_succeeded(intent, report, hash_email)
+        case "processing":
+            yield from _intent_processing(intent, report, hash_email)
+        case "canceled":
+            yield from _intent_canceled(intent, report, hash_email)
+        case "requires_payment_method" if intent.part("last_payment_error"):
+            yield from _intent_failed(intent, report, hash_email)
+
+
+def _charge_state(charge: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    yield from _charge_told(charge, report, hash_email)
+    if charge.has("amount_refunded") and charge.integer("amount_refunded"):
+        yield from _charge_refunded(charge, report, hash_email)
+
+
+def _dispute_state(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    whole = dispute.has("balance_transactions")
+    yield from (_dispute_moved if whole else _dispute_told)(dispute, report, hash_email)
+
+
+_Reader = Callable[[StripeObject, StripeReport, HashEmail], _Facts]
+_STATES: Mapping[str, _Reader] = {
+    SESSION: _session_state,
+    INTENT: _intent_state,
+    CHARGE: _charge_state,
+    REFUND: _refund_told,
+    DISPUTE: _dispute_state,
+    BALANCE_TRANSACTION: _settled,
 }
+_READERS: Mapping[str, tuple[str, _Reader]] = {
+    "checkout.session.completed": (SESSION, _session_paid),
+    "checkout.session.async_payment_succeeded": (SESSION, _session_paid),
+    "checkout.session.async_payment_failed": (SESSION, _session_failed),
+    "checkout.session.expired": (SESSION, _session_expired),
+    "payment_intent.succeeded": (INTENT, _intent_succeeded),
+    "payment_intent.payment_failed": (INTENT, _intent_failed),
+    "payment_intent.processing": (INTENT, _intent_processing),
+    "payment_intent.canceled": (INTENT, _intent_canceled),
+    "charge.succeeded": (CHARGE, _charge_told),
+    "charge.updated": (CHARGE, _charge_told),
+    "charge.refunded": (CHARGE, _charge_refunded),
+    "refund.created": (REFUND, _refund_told),
+    "refund.updated": (REFUND, _refund_told),
+    "refund.failed": (REFUND, _refund_told),
+    "charge.refund.updated": (REFUND, _refund_told),
+    "charge.dispute.created": (DISPUTE, _dispute_told),
+    "charge.dispute.updated": (DISPUTE, _dispute_told),
+    "charge.dispute.closed": (DISPUTE, _dispute_told),
+    "charge.dispute.funds_withdrawn": (DISPUTE, _dispute_moved),
+    "charge.dispute.funds_reinstated": (DISPUTE, _dispute_moved),
+}
+OUR_TYPES = frozenset(_READERS)

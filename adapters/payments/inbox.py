@@ -1,327 +1,150 @@
 """The inbox: a verified Stripe event is stored once and answered; the applier turns what is stored into history.
 
-States: received → applied | ignored | held (its payment is not known yet) | dead (a person must look). The events, the
-new states and the links they teach are one transaction, so an effect happens once however often anything is repeated
-or killed.
+States: received → applied | ignored | held (its payment, or the object it `wants`, is not known yet) | dead (a person
+must look). Bodies are sealed: with the inbox's key first, with the ticket's own once it is known.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import structlog
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.database import AWAY, Database
-from adapters.event_store import log as event_log
-from adapters.event_store.history import SealingMapper
-from adapters.event_store.log import Entry
+from adapters.database import Database
 from adapters.payments.door import SignedEvent
-from adapters.payments.facts import HashEmail, MalformedFact, Reading, read
-from adapters.sealing import Keyring
-from domain.donation import Donation, donation_stream
-from domain.errors import UnavailableError
-from domain.events import DonationEvent
-from domain.values import Actor, Role
+from adapters.payments.facts import RETRIEVED, WANTED
+from adapters.sealing import NONCE_BYTES, Keyring, TicketKeys
+from adapters.together import Together
+from domain.errors import NotFoundError
 
-BATCH_EVENTS = 200
-POLL_SECONDS = 0.25
-APPLIER_LOCK = 7305808869229541
-# After so many failures a person must look; the pauses before grow from one second to ten minutes.
-MOST_ATTEMPTS = 8
+# What nobody could match for so long is listed for a person to look at.
+UNMATCHED_HOURS = 72
 
-STRIPE = Actor(Role.STRIPE)
+StripeDict = Mapping[str, Any]
 
-logger = structlog.get_logger()
+# What arrives at the same time shares a commit; more would only make the first wait for the whole of it.
+MOST_STORED_TOGETHER = 256
+
+_STORE = (
+    "INSERT INTO stripe_inbox (event_id, type, at, body)"
+    " SELECT * FROM unnest(%b::text[], %b::text[], %b::bigint[], %b::bytea[])"
+    " ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
+)
+_WANT = (
+    "INSERT INTO stripe_inbox (event_id, type, at, body, state, wants)"
+    " SELECT id, %s, at, body, 'held', id FROM unnest(%s::text[], %s::bigint[], %s::bytea[]) AS w (id, at, body)"
+    " ON CONFLICT (event_id) DO NOTHING"
+)
+_WANT_AGAIN = _WANT.removesuffix("NOTHING") + (
+    "UPDATE SET state = 'held', wants = EXCLUDED.wants, body = EXCLUDED.body, ticket = NULL, attempts = 0,"
+    " next_at = now() WHERE stripe_inbox.state IN ('applied', 'ignored')"
+)
 
 
 class Inbox:
-    """Stripe's door on our side of the signature."""
+    """Stripe's door on our side of the signature; and where goes what we asked Stripe for ourselves."""
 
-    def __init__(self, database: Database, ring: Keyring) -> None:
+    def __init__(self, database: Database, ring: Keyring, keys: TicketKeys) -> None:
         self._database = database
         self._ring = ring
+        self._keys = keys
         self.arrived = threading.Event()
+        self._together: Together[tuple[str, str, int, bytes], bool] = Together(self._store_all, MOST_STORED_TOGETHER)
 
     def accept(self, event: SignedEvent) -> bool:
         """Store the event durably; False if it is there already."""
-        sealed = self._ring.seal(event.body, event.id.encode())
+        return self._store(event.id, event.type, int(event.created.timestamp()), event.body)
+
+    def accept_listed(self, event: StripeDict) -> bool:
+        """Store an event that Stripe listed and nobody delivered; False if it is there already."""
+        return self._store(event["id"], event["type"], event["created"], dumped(event))
+
+    def accept_retrieved(self, thing: StripeDict, at: int) -> bool:
+        """Store an object as Stripe has it now; False if it is there already in the very same state."""
+        state = hashlib.sha256(dumped(thing)).hexdigest()[:16]
+        id = f"{thing['id']}:{state}"
+        return self._store(id, f"{thing['object']}.{RETRIEVED}", at, dumped(observation(id, thing, at)))
+
+    def _store(self, id: str, type: str, at: int, body: bytes) -> bool:
+        return self._together.do((id, type, at, self.sealed(id, body)))
+
+    def _store_all(self, rows: Sequence[tuple[str, str, int, bytes]]) -> list[bool]:
+        """For each row whether it is new; of one that stands twice the first is."""
         with self._database.connection() as connection:
-            stored = connection.execute(
-                "INSERT INTO stripe_inbox (event_id, type, at, body) VALUES (%s, %s, %s, %s)"
-                " ON CONFLICT (event_id) DO NOTHING",
-                (event.id, event.type, int(event.created.timestamp()), sealed),
-            )
+            stored = connection.execute(_STORE, [list(column) for column in zip(*rows, strict=True)], prepare=True)
+            new = {id for (id,) in stored.fetchall()}
         self.arrived.set()
-        return stored.rowcount == 1
+        answers = []
+        for id, *_ in rows:
+            answers.append(id in new)
+            new.discard(id)
+        return answers
 
-    def opened(self, event_id: str, body: bytes) -> Any:
-        """The event as Stripe sent it."""
-        return json.loads(self._ring.open(body, event_id.encode()))
+    def known(self, ids: list[str]) -> set[str]:
+        """Those of the events that are here."""
+        with self._database.connection() as connection:
+            rows = connection.execute("SELECT event_id FROM stripe_inbox WHERE event_id = ANY(%s)", (ids,)).fetchall()
+        return {id for (id,) in rows}
 
-
-@dataclass
-class _Row:
-    event_id: str
-    body: bytes
-    attempts: int
-    reading: Reading | None = None
-    donation: tuple[UUID, UUID] | None = None
-    state: str = "applied"
-    error: str | None = None
-
-
-class Applier:
-    """Applies what the inbox holds, many events at a time, in a thread of its own between `start` and `stop`."""
-
-    def __init__(
-        self,
-        database: Database,
-        inbox: Inbox,
-        mapper: SealingMapper,
-        hash_email: HashEmail,
-        recorded: Callable[[int], None],
-    ) -> None:
-        self._database = database
-        self._inbox = inbox
-        self._mapper = mapper
-        self._hash_email = hash_email
-        self._recorded = recorded
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="applier", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._inbox.arrived.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._inbox.arrived.clear()
-            try:
-                if self.apply_batch() == 0:
-                    self._inbox.arrived.wait(POLL_SECONDS)
-            except (UnavailableError, *AWAY):
-                self._stopping.wait(0.5)
-            except Exception:
-                logger.exception("applier failed")
-                self._stopping.wait(1.0)
-
-    def apply_all(self) -> None:
-        """Apply until nothing that is due is left."""
-        while self.apply_batch():
-            pass
-
-    def apply_batch(self, most: int = BATCH_EVENTS) -> int:
-        """Apply what is due, at most so many events; how many were taken up."""
-        try:
-            with self._database.transaction() as cursor:
-                rows = self._due(cursor, most)
-                position = self._apply(cursor, rows)
-            if position is not None:
-                self._recorded(position)
-            return len(rows)
-        except (UnavailableError, *AWAY):
-            raise
-        except Exception as error:
-            if most == 1:
-                self._set_back(error)
-                return 1
-            # One of them spoils the batch: take them one by one, so that it holds up only itself.
-            logger.warning("batch failed, taking events one by one", error=type(error).__name__)
-            return sum(self.apply_batch(1) for _ in range(most))
-
-    def _due(self, cursor: Cursor[TupleRow], most: int) -> list[_Row]:
-        """The events that are due. Appliers take turns: one that learns a link must see all that is held for it."""
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (APPLIER_LOCK,))
-        cursor.execute(
-            "SELECT event_id, body, attempts FROM stripe_inbox WHERE state = 'received' AND next_at <= now()"
-            " ORDER BY next_at, event_id LIMIT %s FOR UPDATE",
-            (most,),
-        )
-        return [_Row(event_id, bytes(body), attempts) for event_id, body, attempts in cursor.fetchall()]
-
-    def _set_back(self, error: Exception) -> None:
-        """The event that is due first failed for a reason of ours: later, and after many times a person's."""
-        logger.error("event could not be applied", error=type(error).__name__)
+    def want(self, object_id: str, at: int) -> None:
+        """Have Stripe asked for the object, once more if it was asked before."""
         with self._database.transaction() as cursor:
-            for row in self._due(cursor, 1):
-                attempts = row.attempts + 1
-                cursor.execute(
-                    "UPDATE stripe_inbox SET attempts = %s, error = %s, state = %s,"
-                    " next_at = now() + make_interval(secs => %s) WHERE event_id = %s",
-                    (
-                        attempts,
-                        type(error).__name__,
-                        "dead" if attempts >= MOST_ATTEMPTS else "received",
-                        min(600, 2**attempts),
-                        row.event_id,
-                    ),
-                )
+            self.note_wanted(cursor, {object_id: at}, again=True)
 
-    def _apply(self, cursor: Cursor[TupleRow], rows: Sequence[_Row]) -> int | None:
-        """Apply the rows in the cursor's transaction; the last position that was recorded, if any."""
-        if not rows:
-            return None
-        for row in rows:
-            self._read(row)
-        self._link(cursor, rows)
-        groups = self._decide(cursor, rows)
-        contended: set[tuple[UUID, UUID] | None] = set()
-        results: list[list[int] | None] = []
-        if groups:
-            results = event_log.append(cursor, list(groups.values()))
-            contended = {donation for donation, positions in zip(groups, results, strict=True) if positions is None}
-        # Somebody else wrote to these donations meanwhile: their rows stay as they are and are due again at once.
-        done = [row for row in rows if row.donation not in contended]
+    def note_wanted(self, cursor: Cursor[TupleRow], wanted: Mapping[str, int], *, again: bool = False) -> None:
+        """Have Stripe asked for these objects, in the cursor's transaction: the intention comes before the call."""
+        bodies = [dumped({"object": WANTED, "id": id, "type": WANTED}) for id in wanted]
         cursor.execute(
-            "UPDATE stripe_inbox AS i SET state = d.state, error = d.error, attempts = i.attempts + 1,"
-            " waits_for = coalesce(string_to_array(d.waits_for, ' '), '{}')"
-            " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS d (event_id, state, error, waits_for)"
-            " WHERE i.event_id = d.event_id",
+            _WANT_AGAIN if again else _WANT,
             (
-                [row.event_id for row in done],
-                [row.state for row in done],
-                [row.error for row in done],
-                [" ".join(row.reading.objects) if row.state == "held" and row.reading else None for row in done],
+                WANTED,
+                list(wanted),
+                list(wanted.values()),
+                [self.sealed(id, body) for id, body in zip(wanted, bodies, strict=True)],
             ),
         )
-        return max((positions[-1] for positions in results if positions), default=None)
 
-    def _read(self, row: _Row) -> None:
+    # Bodies.
+
+    def sealed(self, id: str, body: bytes) -> bytes:
+        return self._ring.seal(body, id.encode())
+
+    def resealed(self, id: str, body: bytes, ticket: UUID) -> bytes:
+        """The body as only the ticket's key opens it; nothing, once that key is destroyed."""
         try:
-            row.reading = read(self._inbox.opened(row.event_id, row.body), self._hash_email)
-        except MalformedFact as fault:
-            row.state, row.error = "dead", f"malformed: {fault}"
-            return
-        if row.reading is None or not row.reading.facts:
-            row.state = "ignored"
+            key = self._keys.get(ticket)
+        except NotFoundError:
+            return b""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + AESGCM(key).encrypt(nonce, body, id.encode())
 
-    def _link(self, cursor: Cursor[TupleRow], rows: Sequence[_Row]) -> None:
-        """Find each row's donation by its metadata or by objects known before, and learn the objects it names.
-
-        Links reach through a chain of unknown objects (a refund names a charge, the charge an intent), so a round is
-        taken until nothing new is learned. What others held for these objects is due again.
-        """
-        readings = [(row, row.reading) for row in rows if row.reading is not None]
-        names = sorted({name for _, reading in readings for name in reading.objects})
-        cursor.execute("SELECT object_id, ticket_id, donation_id FROM stripe_links WHERE object_id = ANY(%s)", (names,))
-        links: dict[str, tuple[UUID, UUID]] = {name: (ticket, donation) for name, ticket, donation in cursor.fetchall()}
-        learned: dict[str, tuple[UUID, UUID]] = {}
-        growing = True
-        while growing:
-            growing = False
-            for row, reading in readings:
-                found = reading.named or next((links[name] for name in reading.objects if name in links), None)
-                if found is None:
-                    continue
-                row.donation = found
-                for name in reading.objects:
-                    if name not in links:
-                        links[name] = learned[name] = found
-                        growing = True
-        if learned:
-            cursor.execute(
-                "INSERT INTO stripe_links (object_id, ticket_id, donation_id)"
-                " SELECT * FROM unnest(%s::text[], %s::uuid[], %s::uuid[]) ON CONFLICT DO NOTHING",
-                (list(learned), [t for t, _ in learned.values()], [d for _, d in learned.values()]),
-            )
-            cursor.execute(
-                "UPDATE stripe_inbox SET state = 'received', waits_for = '{}', next_at = now()"
-                " WHERE state = 'held' AND waits_for && %s",
-                (list(learned),),
-            )
-        for row, _ in readings:
-            if row.donation is None and row.state == "applied":
-                row.state = "held"
-
-    def _decide(self, cursor: Cursor[TupleRow], rows: Sequence[_Row]) -> dict[tuple[UUID, UUID], list[Entry]]:
-        """The events that the rows' facts make of their donations, as groups to append."""
-        wanted = {row.donation for row in rows if row.state == "applied" and row.donation}
-        donations = self._load(cursor, wanted)
-        for row in rows:
-            if row.state != "applied" or row.reading is None or row.donation is None:
-                continue
-            donation = donations.get(row.donation)
-            if donation is None:
-                # Our own record comes before Stripe is asked, so this is another system's donation, or a lost one.
-                row.state = "held"
-            elif any(fact.currency not in (None, donation.amount.currency) for fact in row.reading.facts):
-                row.state, row.error = "dead", "malformed: currency differs from the donation's"
-            else:
-                for fact in row.reading.facts:
-                    donation.take(STRIPE, fact.event, **fact.told)
-        groups = {}
-        for name, donation in donations.items():
-            if events := donation.collect_events():
-                groups[name] = [
-                    self._mapper.to_stored_event(event) for event in events if isinstance(event, DonationEvent)
-                ]
-        return groups
-
-    def _load(self, cursor: Cursor[TupleRow], names: Iterable[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], Donation]:
-        streams = {donation_stream(*name): name for name in names}
-        if not streams:
-            return {}
-        entries = event_log.select(cursor.connection, "stream = ANY(%s) ORDER BY stream, version", (list(streams),))
-        donations: dict[tuple[UUID, UUID], Donation] = {}
-        for entry in entries:
-            name = streams[entry.originator_id]
-            event: Any = self._mapper.to_domain_event(entry)
-            donations[name] = event.mutate(donations.get(name))
-        return donations
+    def opened(self, id: str, body: bytes, ticket: UUID | None = None) -> bytes:
+        """The body as it came; NotFoundError if the ticket that it was sealed for is erased."""
+        if ticket is None:
+            return self._ring.open(body, id.encode())
+        key = self._keys.get(ticket)
+        if not body:
+            raise NotFoundError("The body was erased.")
+        return AESGCM(key).decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], id.encode())
 
 
-@dataclass(frozen=True)
-class DeadLetter:
-    """A webhook event that could not be applied."""
-
-    id: str
-    type: str
-    attempts: int
-    error: str | None
-    received_at: datetime
+def observation(id: str, thing: StripeDict, at: int) -> StripeDict:
+    """An object that we asked for, in the shape of an event."""
+    return {"object": RETRIEVED, "id": id, "type": RETRIEVED, "created": at, "data": {"object": thing}}
 
 
-class DeadLetters:
-    """What a person must look at: events that failed, and events whose payment never became known."""
-
-    UNMATCHED_HOURS = 72
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def list(self) -> list[DeadLetter]:
-        """Oldest first."""
-        with self._database.connection() as connection:
-            rows = connection.execute(
-                "SELECT event_id, type, attempts, CASE state WHEN 'dead' THEN error ELSE 'unmatched' END, received_at"
-                " FROM stripe_inbox WHERE state = 'dead'"
-                " OR (state = 'held' AND received_at < now() - make_interval(hours => %s)) ORDER BY received_at",
-                (self.UNMATCHED_HOURS,),
-            ).fetchall()
-        return [DeadLetter(*row) for row in rows]
-
-    def retry(self, ids: Sequence[str] | None = None) -> int:
-        """Take them up again, all or those named; how many."""
-        with self._database.connection() as connection:
-            return connection.execute(
-                "UPDATE stripe_inbox SET state = 'received', attempts = 0, error = NULL, next_at = now()"
-                " WHERE state IN ('dead', 'held') AND (%s::text[] IS NULL OR event_id = ANY(%s))",
-                (ids, ids),
-            ).rowcount
+def dumped(value: StripeDict) -> bytes:
+    return json.dumps(value, separators=(",", ":"), sort_keys=True).encode()
 
 
 @dataclass(frozen=True)
@@ -332,11 +155,13 @@ class InboxHealth:
 
 
 def health(database: Database) -> InboxHealth:
-    """How much is waiting to be applied, and for how long the oldest has."""
+    """How much is waiting to be applied, for how long the oldest has, and how much a person must look at."""
     with database.connection() as connection:
         row = connection.execute(
-            "SELECT count(*) FILTER (WHERE state = 'received'), count(*) FILTER (WHERE state = 'dead'),"
+            "SELECT count(*) FILTER (WHERE state = 'received'), count(*) FILTER (WHERE state <> 'received'),"
             " min(received_at) FILTER (WHERE state = 'received') FROM stripe_inbox WHERE state IN ('received', 'dead')"
+            " OR (state = 'held' AND received_at < now() - make_interval(hours => %s))",
+            (UNMATCHED_HOURS,),
         ).fetchone()
     assert row is not None
     oldest = (datetime.now(UTC) - row[2]).total_seconds() if row[2] else 0.0

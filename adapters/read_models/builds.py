@@ -15,6 +15,10 @@ from projections.model import Projection, Recorded, Table
 BUILDS_LOCK = 7305808869229540
 
 
+class BuildGone(Exception):
+    """The build is no more: a newer one took its place."""
+
+
 @dataclass(frozen=True)
 class Build:
     """One build of one projection."""
@@ -48,9 +52,10 @@ def _create_table(cursor: Cursor[TupleRow], schema: str, table: Table) -> None:
     columns = sql.SQL(", ").join(
         sql.SQL(f"{{}} {kind}").format(sql.Identifier(name)) for name, kind in table.columns.items()
     )
+    checks = sql.SQL("").join(sql.SQL(f", CHECK ({check})") for check in table.checks)
     cursor.execute(
-        sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}))").format(
-            sql.Identifier(schema, table.name), columns, sql.SQL(", ").join(map(sql.Identifier, table.key))
+        sql.SQL("CREATE TABLE {} ({}, PRIMARY KEY ({}){})").format(
+            sql.Identifier(schema, table.name), columns, sql.SQL(", ").join(map(sql.Identifier, table.key)), checks
         )
     )
     for index in table.indexes:
@@ -68,18 +73,47 @@ def find(cursor: Cursor[TupleRow], projection: Projection, *, live: bool) -> Bui
     return Build(projection, row[0]) if row else None
 
 
+def standing(cursor: Cursor[TupleRow], projections: Sequence[Projection]) -> dict[Build, int]:
+    """The position of each live build of these projections' own versions, and the right to move it until the
+    transaction ends; those that somebody else is moving are left out.
+    """
+    cursor.execute(
+        "SELECT p.name, p.build, p.position FROM projections p"
+        " JOIN unnest(%s::text[], %s::integer[]) AS mine (name, version) USING (name, version)"
+        " WHERE p.live FOR UPDATE OF p SKIP LOCKED",
+        ([projection.NAME for projection in projections], [projection.VERSION for projection in projections]),
+    )
+    named = {projection.NAME: projection for projection in projections}
+    return {Build(named[name], number): position for name, number, position in cursor.fetchall()}
+
+
 def live_version(cursor: Cursor[TupleRow], projection: Projection) -> int | None:
     cursor.execute("SELECT version FROM projections WHERE name = %s AND live", (projection.NAME,))
     row = cursor.fetchone()
     return row[0] if row else None
 
 
-def lock_bookmark(cursor: Cursor[TupleRow], build: Build, *, wait: bool = False) -> int | None:
-    """The build's position, and the right to move it until the transaction ends; None if somebody else has it."""
-    bookmark = sql.SQL("SELECT position FROM projections WHERE name = %s AND build = %s FOR UPDATE")
-    cursor.execute(bookmark if wait else bookmark + sql.SQL(" SKIP LOCKED"), (build.projection.NAME, build.number))
-    row = cursor.fetchone()
-    return row[0] if row else None
+def lock_bookmark(cursor: Cursor[TupleRow], build: Build) -> int:
+    """The build's position, and the right to move it until the transaction ends; waits for whoever has it."""
+    cursor.execute(
+        "SELECT position FROM projections WHERE name = %s AND build = %s FOR UPDATE",
+        (build.projection.NAME, build.number),
+    )
+    return _found(cursor.fetchone(), build)
+
+
+def position(cursor: Cursor[TupleRow], build: Build) -> int:
+    """Where the build stands."""
+    cursor.execute(
+        "SELECT position FROM projections WHERE name = %s AND build = %s", (build.projection.NAME, build.number)
+    )
+    return _found(cursor.fetchone(), build)
+
+
+def _found(row: TupleRow | None, build: Build) -> int:
+    if row is None:
+        raise BuildGone(f"{build.schema} was replaced meanwhile: please try again")
+    return int(row[0])
 
 
 def fold_page(cursor: Cursor[TupleRow], build: Build, page: Sequence[StoredEntry], upto: int) -> None:
@@ -140,9 +174,9 @@ def drop(cursor: Cursor[TupleRow], build: Build) -> None:
 
 
 def others(cursor: Cursor[TupleRow], build: Build) -> list[Build]:
-    """The projection's other builds, trials aside, which nobody reads once this one is live."""
+    """The projection's older builds, trials aside, which nobody reads once this one is live."""
     cursor.execute(
-        "SELECT build FROM projections WHERE name = %s AND build <> %s AND NOT live AND NOT trial",
+        "SELECT build FROM projections WHERE name = %s AND build < %s AND NOT live AND NOT trial",
         (build.projection.NAME, build.number),
     )
     return [Build(build.projection, number) for (number,) in cursor.fetchall()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import psycopg
 import structlog
-from psycopg import Connection, Cursor
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from adapters.database import AWAY, Database, connect
@@ -20,6 +20,8 @@ from projections.model import Projection, Recorded
 PAGE_EVENTS = 2_000
 # A wake-up can be lost; a look at the history now and then cannot.
 POLL_SECONDS = 0.25
+# How long a projection that failed is left alone, at first and at most.
+FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 
 logger = structlog.get_logger()
@@ -41,9 +43,10 @@ class Follower:
         self._projections = projections
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._moved = threading.Condition()
-        self._position = 0
         self._trouble = {projection.NAME: _Trouble() for projection in projections}
+        self._moved = threading.Condition()
+        self._reached = dict.fromkeys(self._trouble, 0)
+        self._position = 0
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -98,67 +101,61 @@ class Follower:
                 self._stopping.wait(0.2)
 
     def take_page(self, connection: Connection[TupleRow]) -> bool:
-        """Take one page into the projections that are furthest behind; False if there was nothing new."""
+        """Take a page into every live build; False if there was nothing new."""
         now = time.monotonic()
         ready = [p for p in self._projections if self._trouble[p.NAME].again <= now]
         try:
-            with connection.transaction(), connection.cursor() as cursor:
-                moved, position = self._take(cursor, ready)
-        except (*AWAY, psycopg.errors.AdminShutdown):
-            raise
+            return self._take(connection, ready)
         except Exception:
+            if connection.closed:
+                raise
             if len(ready) == 1:
                 self._set_aside(ready[0])
                 return False
-            moved_alone = [self._take_alone(connection, projection) for projection in ready]
-            return any(moved_alone)
-        if position is not None:
-            for projection in ready:
-                self._trouble[projection.NAME].failures = 0
-            self._publish(position)
-        return moved
+        # One of them spoils it for all: each for itself.
+        return any([self._take_alone(connection, projection) for projection in ready])
 
     def _take_alone(self, connection: Connection[TupleRow], projection: Projection) -> bool:
         try:
-            with connection.transaction(), connection.cursor() as cursor:
-                moved, _ = self._take(cursor, [projection])
-        except (*AWAY, psycopg.errors.AdminShutdown):
-            raise
+            return self._take(connection, [projection])
         except Exception:
+            if connection.closed:
+                raise
             self._set_aside(projection)
             return False
-        return moved
 
     def _set_aside(self, projection: Projection) -> None:
         trouble = self._trouble[projection.NAME]
         trouble.failures += 1
-        trouble.again = time.monotonic() + min(LONGEST_PAUSE_SECONDS, 0.5 * 2**trouble.failures)
+        pause = FIRST_PAUSE_SECONDS * 2 ** min(trouble.failures - 1, 10)
+        trouble.again = time.monotonic() + min(LONGEST_PAUSE_SECONDS, pause)
         logger.exception("projection failed", projection=projection.NAME, failures=trouble.failures)
 
-    def _take(self, cursor: Cursor[TupleRow], projections: Sequence[Projection]) -> tuple[bool, int | None]:
-        """Whether anything moved, and the position that all of them have reached (None: somebody else follows)."""
-        standing: dict[builds.Build, int] = {}
+    def _take(self, connection: Connection[TupleRow], projections: Sequence[Projection]) -> bool:
+        """Take the next page into each build; builds that stand at the same position share it."""
+        reached: dict[str, int] = {}
+        pages: dict[int, list[Recorded]] = {}
+        with connection.transaction(), connection.cursor() as cursor:
+            for build, position in builds.standing(cursor, projections).items():
+                if position not in pages:
+                    page = event_log.select(
+                        connection, "position > %s ORDER BY position LIMIT %s", (position, PAGE_EVENTS)
+                    )
+                    pages[position] = [Recorded(entry.position, entry.recorded_at, entry.event()) for entry in page]
+                reached[build.projection.NAME] = position
+                if recorded := pages[position]:
+                    reached[build.projection.NAME] = recorded[-1].position
+                    builds.fold_recorded(cursor, build, recorded, recorded[-1].position)
         for projection in projections:
-            if (build := builds.find(cursor, projection, live=True)) is not None:
-                position = builds.lock_bookmark(cursor, build)
-                if position is not None:
-                    standing[build] = position
-        if not standing:
-            return False, None
-        least = min(standing.values())
-        page = event_log.select(cursor.connection, "position > %s ORDER BY position LIMIT %s", (least, PAGE_EVENTS))
-        if not page:
-            return False, least if len(standing) == len(self._projections) else None
-        recorded = [Recorded(entry.position, entry.recorded_at, entry.event()) for entry in page]
-        upto = page[-1].position
-        for build, position in standing.items():
-            if position < upto:
-                builds.fold_recorded(cursor, build, [r for r in recorded if r.position > position], upto)
-        return True, upto if len(standing) == len(self._projections) else None
+            self._trouble[projection.NAME].failures = 0
+        self._publish(reached)
+        return any(pages.values())
 
-    def _publish(self, position: int) -> None:
+    def _publish(self, reached: dict[str, int]) -> None:
+        """Tell who waits how far all of them have come, as far as this follower knows."""
         with self._moved:
-            self._position = max(self._position, position)
+            self._reached |= reached
+            self._position = min(self._reached.values())
             self._moved.notify_all()
 
 
@@ -173,18 +170,19 @@ class Waiter:
     def wait_for(self, position: int, seconds: float = 2.0) -> bool:
         """True once every live read model has reached `position`, False when that takes longer than `seconds`."""
         deadline = time.monotonic() + seconds
-        pause = 0.002
+        pause = 0.005
         if self._follower is not None:
             self._follower.wake()
         while True:
             # The follower in this process is told at once; one in another process is seen by its bookmark.
-            if self._follower is not None and self._follower.wait_for(position, min(seconds, 0.05)):
+            if self._follower is not None and self._follower.wait_for(position, min(seconds, pause)):
                 return True
             if self._reached() >= position:
                 return True
             if time.monotonic() >= deadline:
                 return False
-            time.sleep(pause)
+            if self._follower is None:
+                time.sleep(pause)
             pause = min(pause * 2, 0.05)
 
     def _reached(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
-from psycopg import Connection, Cursor
+from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.rows import TupleRow
 
 from adapters.database import connect
@@ -59,16 +59,33 @@ def rebuild(url: str, projection: Projection, progress: Progress) -> Rebuilt:
     started = time.monotonic()
     with connect(url, statement_seconds=0, name="storyledger rebuild") as connection:
         build = _begun(connection, projection)
-        events = _fill(connection, build, None, progress)
-        with connection.transaction(), connection.cursor() as cursor:
-            live = builds.find(cursor, projection, live=True)
-            if live is not None:
-                builds.lock_bookmark(cursor, live, wait=True)
-            events += _catch_up(connection, build)
-            builds.show(cursor, build)
+        events, shown = 0, False
+        while not shown:
+            events += _fill(connection, build, None, progress)
+            caught_up, shown = _show(connection, build)
+            events += caught_up
         rows = _count(connection, build)
         _drop_others(connection, build)
     return Rebuilt(projection.NAME, events, rows, time.monotonic() - started)
+
+
+def _show(connection: Connection[TupleRow], build: builds.Build) -> tuple[int, bool]:
+    """Fold the last events and swap, in one short transaction; not now if a reader or another rebuild is in the way.
+
+    Giving way within half a second keeps readers from queueing up behind the swap, and from deadlocks with it.
+    """
+    try:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '500ms'")
+            live = builds.find(cursor, build.projection, live=True)
+            if live is not None:
+                builds.lock_bookmark(cursor, live)
+            events = _catch_up(cursor, build, _head(connection))
+            builds.show(cursor, build)
+    except (psycopg.errors.LockNotAvailable, builds.BuildGone):
+        time.sleep(0.1)
+        return 0, False
+    return events, True
 
 
 def verify(url: str, projection: Projection, progress: Progress, until: int | None = None) -> Rebuilt:
@@ -81,22 +98,27 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
     with connect(url, statement_seconds=0, name="storyledger verify") as connection:
         with connection.transaction(), connection.cursor() as cursor:
             _drop_orphans(cursor, projection)
-            live = builds.find(cursor, projection, live=True)
+            current = builds.live_version(cursor, projection) == projection.VERSION
+            live = builds.find(cursor, projection, live=True) if current else None
             made = [_trial(cursor, projection)]
             if live is None or until is not None:
                 made.append(_trial(cursor, projection))
         rebuilt, other = made[0], live if until is None and live is not None else made[1]
         try:
             if other is live:
-                events = _fill(connection, rebuilt, _position(connection, other), progress)
+                with connection.cursor() as cursor:
+                    target = builds.position(cursor, other)
+                events = _fill(connection, rebuilt, target, progress)
             else:
                 target = _head(connection) if until is None else until
                 events = _fill(connection, rebuilt, target, progress)
                 _fill(connection, other, target, progress, page_events=PAGE_EVENTS // 7)
+            # One snapshot of the live tables and their position: the follower need not wait for the comparison.
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ
             with connection.transaction(), connection.cursor() as cursor:
-                position = builds.lock_bookmark(cursor, other, wait=True)
-                events += _catch_up(connection, rebuilt, position)
+                events += _catch_up(cursor, rebuilt, builds.position(cursor, other))
                 found = builds.differences(cursor, other, rebuilt)
+            connection.isolation_level = None
             rows = _count(connection, rebuilt)
         finally:
             for build in made:
@@ -122,14 +144,8 @@ def _drop_orphans(cursor: Cursor[TupleRow], projection: Projection) -> None:
 def _begun(connection: Connection[TupleRow], projection: Projection) -> builds.Build:
     """The build that an earlier, interrupted rebuild began, or a new one."""
     with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
         return builds.find(cursor, projection, live=False) or builds.create(cursor, projection)
-
-
-def _position(connection: Connection[TupleRow], build: builds.Build) -> int:
-    row = connection.execute(
-        "SELECT position FROM projections WHERE name = %s AND build = %s", (build.projection.NAME, build.number)
-    ).fetchone()
-    return row[0] if row else 0
 
 
 def _head(connection: Connection[TupleRow]) -> int:
@@ -143,39 +159,39 @@ def _fill(
     build: builds.Build,
     until: int | None,
     progress: Progress,
-    page_events: int = PAGE_EVENTS,
+    page_events: int | None = None,
 ) -> int:
-    """Fold page after page, each committed with its bookmark, until the head as it was at the start is reached."""
-    target = until if until is not None else _head(connection)
+    """Fold page after page, each committed with its bookmark, until `until` or less than a page is left."""
+    size = page_events or PAGE_EVENTS
     events = 0
     while True:
+        target = _head(connection) if until is None else until
         with connection.transaction(), connection.cursor() as cursor:
-            position = builds.lock_bookmark(cursor, build, wait=True) or 0
+            position = builds.lock_bookmark(cursor, build)
             progress(build.projection.NAME, position, target)
-            page = event_log.select(
-                connection,
-                "position > %s AND position <= %s ORDER BY position LIMIT %s",
-                (position, target, page_events),
-            )
-            if not page:
-                return events
-            builds.fold_page(cursor, build, page, page[-1].position)
-            events += len(page)
+            page = _page(cursor, position, target, size)
+            if page:
+                builds.fold_page(cursor, build, page, page[-1].position)
+        events += len(page)
+        if len(page) < size:
+            return events
 
 
-def _catch_up(connection: Connection[TupleRow], build: builds.Build, until: int | None = None) -> int:
+def _catch_up(cursor: Cursor[TupleRow], build: builds.Build, until: int) -> int:
     """Fold what came meanwhile, in the caller's transaction."""
     events = 0
-    target = until if until is not None else _head(connection)
-    with connection.cursor() as cursor:
-        position = builds.lock_bookmark(cursor, build, wait=True) or 0
-        while page := event_log.select(
-            connection, "position > %s AND position <= %s ORDER BY position LIMIT %s", (position, target, PAGE_EVENTS)
-        ):
-            position = page[-1].position
-            builds.fold_page(cursor, build, page, position)
-            events += len(page)
+    position = builds.lock_bookmark(cursor, build)
+    while page := _page(cursor, position, until, PAGE_EVENTS):
+        position = page[-1].position
+        builds.fold_page(cursor, build, page, position)
+        events += len(page)
     return events
+
+
+def _page(cursor: Cursor[TupleRow], after: int, until: int, limit: int) -> list[event_log.StoredEntry]:
+    return event_log.select(
+        cursor.connection, "position > %s AND position <= %s ORDER BY position LIMIT %s", (after, until, limit)
+    )
 
 
 def _count(connection: Connection[TupleRow], build: builds.Build) -> int:

@@ -114,6 +114,8 @@ class PageRows:
                     staging, target
                 )
             )
+            # A page before this one in the same transaction may have left its rows there.
+            self._cursor.execute(sql.SQL("DELETE FROM {}").format(staging))
             self._copy_into(staging, table, old)
             self._cursor.execute(
                 sql.SQL("INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging} {conflict}").format(

@@ -119,6 +119,31 @@ def letters_retry(
     tickets.letters_retry(ids, json)
 
 
+@app.command()
+def reconcile(
+    since: Annotated[
+        str | None, typer.Option(metavar="DATE|TIME", help="From then on; the last 30 days without.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Ask Stripe for events and objects that we never saw, apply them, and compare every donation."""
+    from entrypoints.cli import money
+
+    money.reconcile(since, json)
+
+
+@app.command()
+def simulate(
+    seed: Annotated[int, typer.Option(help="Which world; the same seed is the same world.")],
+    donations: Annotated[int, typer.Option(min=1, max=10_000, help="How many there are in it.")] = 50,
+    json: Json = False,
+) -> None:
+    """Play one random world of donations to a fresh database of its own, and compare with the oracle."""
+    from entrypoints.cli import money
+
+    money.simulate(seed, donations, json)
+
+
 @keys.command("create")
 def keys_create(
     role: Annotated[str, typer.Option(help="client, admin or auditor.")],
@@ -154,7 +179,7 @@ def export_donations(
     ticket: Annotated[str | None, typer.Option(help="Of one ticket only.")] = None,
     since: Annotated[str | None, typer.Option("--from", metavar="DATE|TIME", help="Created from then on.")] = None,
     until: Annotated[str | None, typer.Option("--to", metavar="DATE|TIME", help="Created until then.")] = None,
-    format: Annotated[str, typer.Option(help="csv or json.")] = "csv",
+    format: Annotated[str, typer.Option(help="csv, json or journal (for hledger).")] = "csv",
 ) -> None:
     """The ledger for accounting, on standard output."""
     from entrypoints.cli import tickets

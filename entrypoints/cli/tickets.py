@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from adapters.access import ApiKey
 from domain.errors import InvalidError, NotFoundError
 from domain.values import Actor, Role
+from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Found, Usage, print_json, say, table
 from entrypoints.cli.setting_up import as_moment, as_position, as_uuid, service
-from entrypoints.http import gifts, histories
+from entrypoints.http import exports, histories
 from entrypoints.http.views import Views, time
 
 OPERATOR = Actor(Role.ADMIN, "command line")
@@ -159,16 +161,22 @@ def keys_revoke(id: str, json: bool) -> None:
 
 
 def export_donations(ticket: str | None, since: str | None, until: str | None, format: str) -> None:
-    if format not in ("csv", "json"):
-        raise Usage("--format must be csv or json")
-    end = as_moment(until, "--to")
+    if format not in ("csv", "json", "journal"):
+        raise Usage("--format must be csv, json or journal")
+    start, end = as_moment(since, "--from"), as_moment(until, "--to")
     if end is not None and until is not None and len(until) == len("2026-05-01"):
         end += timedelta(days=1)
     id = as_uuid(ticket, "--ticket") if ticket else None
     with service() as built:
-        view = Views(built.seals)
-        lines: Iterator[dict[str, Any]] = (
-            gifts.export_line(view, row) for row in built.exported(id, None, as_moment(since, "--from"), end)
-        )
-        for chunk in gifts.as_csv(lines) if format == "csv" else gifts.as_json(lines):
+        for chunk in _exported(built, id, start, end, format):
             sys.stdout.buffer.write(chunk)
+
+
+def _exported(
+    built: Service, ticket: UUID | None, start: datetime | None, end: datetime | None, format: str
+) -> Iterator[bytes]:
+    if format == "journal":
+        return exports.as_journal(built.journal(ticket, start, end), built.settlements(ticket, start, end))
+    view = Views(built.seals)
+    lines = (exports.line(view, row, settled) for row, settled in built.exported(ticket, None, start, end))
+    return exports.as_csv(lines) if format == "csv" else exports.as_json(lines)

@@ -8,14 +8,16 @@ from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
 from pydantic.alias_generators import to_camel
+from pydantic_core import ErrorDetails
 
 from domain.values import CURRENCIES, ContactType, DocumentFormat, DocumentType
-from entrypoints.http.problems import Problem
+from entrypoints.http.problems import Problem, invalid
 
 MOST_JSON_BYTES = 256 * 1024
 DEEPEST = 32
+MOST_FAULTS = 20
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -50,14 +52,14 @@ def _decimal(value: Any) -> Any:
     if isinstance(value, str) and not (value.isascii() and value.replace(".", "", 1).removeprefix("-").isdigit()):
         raise ValueError("must be a number or a decimal string")
     number = Decimal(value)
-    if abs(number) >= 10**15 or (number and number.adjusted() < -6):
+    if not number.is_finite() or (number and not -7 < number.adjusted() < 15):
         raise ValueError("is out of range")
     return number
 
 
 def _currency(value: str) -> str:
     code = value.upper()
-    if code not in CURRENCIES:
+    if not value.isascii() or code not in CURRENCIES:
         raise ValueError("is not a currency that we take")
     return code
 
@@ -99,7 +101,7 @@ class Empty(Body):
 
 
 class Publication(Body):
-    consent: bool
+    consent: StrictBool
 
 
 class InfoGiven(Body):
@@ -138,6 +140,21 @@ def _refused_constant(_: str) -> Any:
     raise ValueError("not JSON")
 
 
+# Longer than any number of ours; what is longer is JSON, but no amount.
+_MOST_DIGITS = 40
+
+
+def _whole(text: str) -> int | Decimal:
+    return int(text) if len(text) <= _MOST_DIGITS else _number(text)
+
+
+def _number(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return Decimal("NaN")
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
@@ -150,28 +167,37 @@ def parsed(data: bytes) -> Any:
     try:
         value = json.loads(
             data.decode("utf-8"),
-            parse_float=Decimal,
+            parse_float=_number,
+            parse_int=_whole,
             parse_constant=_refused_constant,
             object_pairs_hook=_unique,
         )
-    except (ValueError, RecursionError, ArithmeticError):
+    except (ValueError, RecursionError):
         raise Problem("malformed", "The body is not JSON.") from None
-    _check_depth(value)
+    _check_shape(value)
     return value
 
 
-def _check_depth(value: Any) -> None:
+def _check_shape(value: Any) -> None:
+    """Refuse what is nested too deep, and names that are no text."""
     level = [value]
     for _ in range(DEEPEST):
-        level = [
-            item
-            for parent in level
-            if isinstance(parent, dict | list)
-            for item in (parent.values() if isinstance(parent, dict) else parent)
-        ]
-        if not level:
+        below: list[Any] = []
+        for parent in level:
+            if isinstance(parent, dict):
+                if not all(name.isascii() or _is_text(name) for name in parent):
+                    raise invalid("", "has a field whose name is no text")
+                below += parent.values()
+            elif isinstance(parent, list):
+                below += parent
+        if not below:
             return
+        level = below
     raise Problem("malformed", "The body is nested too deep.")
+
+
+def _is_text(name: str) -> bool:
+    return not any(0xD800 <= ord(c) <= 0xDFFF for c in name)
 
 
 def read(model: type[M], data: bytes) -> M:
@@ -185,17 +211,39 @@ def validated(validate: Callable[[Any], M], value: Any) -> M:
         return validate(value)
     except ValidationError as error:
         errors = [
-            {"pointer": "".join(f"/{_escaped(part)}" for part in fault["loc"]), "detail": _plain(fault["msg"])}
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)[:20]
+            {"pointer": "".join(f"/{_escaped(part)}" for part in fault["loc"]), "detail": _in_our_words(fault)}
+            for fault in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
         ]
         raise Problem("invalid", "The request breaks the contract.", errors) from None
 
 
 def _escaped(part: str | int) -> str:
     """A JSON pointer's reference token (RFC 6901)."""
-    clean = str(part).encode("utf-8", "replace").decode()[:100]
-    return clean.replace("~", "~0").replace("/", "~1")
+    return str(part)[:100].replace("~", "~0").replace("/", "~1")
 
 
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")[:200]
+# What can be wrong with a body, in our words and not the library's; filled in with what the rule says.
+_FAULTS = {
+    "missing": "is needed",
+    "extra_forbidden": "is not a field that is known here",
+    "model_type": "must be an object",
+    "string_type": "must be a string",
+    "string_unicode": "holds characters that are no text",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "is longer than {max_length}",
+    "too_long": "is longer than {max_length}",
+    "list_type": "must be an array",
+    "bool_type": "must be true or false",
+    "enum": "must be {expected}",
+    "uuid_type": "must be an id",
+    "uuid_parsing": "must be an id",
+    "decimal_max_digits": "has too many digits",
+    "decimal_max_places": "has more decimals than any currency",
+}
+
+
+def _in_our_words(fault: ErrorDetails) -> str:
+    context = fault.get("ctx", {})
+    if fault["type"] == "value_error":
+        return str(context["error"])
+    return _FAULTS.get(fault["type"], "is not what is expected here").format_map(context)

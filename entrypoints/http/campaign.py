@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,15 @@ from projections import donation_ledger, ticket_status
 from projections.model import Row
 
 PAGES = Path(__file__).parent.parent / "pages"
-CSP = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action {form}; frame-ancestors 'none'"
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action {form}; frame-ancestors 'none'"
+)
 HTML = "text/html; charset=utf-8"
+LONGEST_AMOUNT = 12
 SUGGESTED_MAJOR = (10, 25, 50, 100)
 SUGGESTED_MAJOR_ZERO_DECIMAL = (1_000, 2_500, 5_000, 10_000)
+
+_SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
 
 _templates = Environment(
     loader=FileSystemLoader(PAGES), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True
@@ -30,7 +36,21 @@ _templates = Environment(
 
 
 def show(call: Call) -> Answer:
-    return _page(call, _published(call))
+    row = _published(call)
+    if "thanks" in call.query:
+        _expect_payment(call, row)
+    return _page(call, row)
+
+
+def _expect_payment(call: Call, row: Row) -> None:
+    """The donor is back before the webhook, perhaps: have Stripe asked, if that checkout is ours and still open."""
+    session_id = call.query.get("session_id", "")
+    if not _SESSION.fullmatch(session_id):
+        return
+    with call.service.database.reading() as cursor:
+        expected = donation_ledger.unpaid_session(cursor, row["ticket"], session_id)
+    if expected is not None:
+        call.service.fulfilment.ask_for(session_id)
 
 
 def give(call: Call) -> Answer:
@@ -46,10 +66,11 @@ def give(call: Call) -> Answer:
             call.seed.id("donation"),
             amount,
             None,
-            return_url=f"{call.service.page_url(row['slug'])}?thanks",
+            return_url=call.service.page_url(row["slug"]),
         )
     except InvalidError as fault:
-        return _page(call, row, complaint=f"The amount {fault.detail}.", status=422)
+        typed = form.get("amount", "")[:LONGEST_AMOUNT]
+        return _page(call, row, complaint=f"The amount {fault.detail}.", typed=typed, status=422)
     return Answer(None, 303, {"Location": checkout.url})
 
 
@@ -57,7 +78,7 @@ def _amount(text: str, currency: str) -> Money:
     if currency not in CURRENCIES:
         raise InvalidError("is in a currency that we do not take")
     plain = text.strip().replace(",", ".")
-    if not plain.isascii() or not plain.replace(".", "", 1).isdigit() or len(plain) > 12:
+    if not plain.isascii() or not plain.replace(".", "", 1).isdigit() or len(plain) > LONGEST_AMOUNT:
         raise InvalidError("must be a number like 25 or 12.50")
     try:
         return Money.of(Decimal(plain), currency)
@@ -66,21 +87,23 @@ def _amount(text: str, currency: str) -> Money:
 
 
 def _published(call: Call) -> Row:
-    with call.service.database.transaction() as cursor:
-        row = ticket_status.ticket_by_slug(cursor, call.path["slug"])
+    slug, row = call.path["slug"], None
+    if slug.isascii() and slug.isalnum():
+        with call.service.database.reading() as cursor:
+            row = ticket_status.ticket_by_slug(cursor, slug)
     if row is None or not row["published"]:
         raise NotFoundError("There is no such page.")
     return row
 
 
 def _currency(call: Call, row: Row) -> str:
-    with call.service.database.transaction() as cursor:
+    with call.service.database.reading() as cursor:
         return views.main_currency(row, donation_ledger.totals(cursor, row["ticket"]))
 
 
-def _page(call: Call, row: Row, complaint: str | None = None, status: int = 200) -> Answer:
+def _page(call: Call, row: Row, complaint: str | None = None, typed: str = "", status: int = 200) -> Answer:
     service = call.service
-    with service.database.transaction() as cursor:
+    with service.database.reading() as cursor:
         totals = donation_ledger.totals(cursor, row["ticket"])
     view = Views(service.seals)
     draft = view.draft(row)
@@ -100,6 +123,7 @@ def _page(call: Call, row: Row, complaint: str | None = None, status: int = 200)
         least=shown(smallest_gift(currency)),
         most=shown(largest_gift(currency)),
         complaint=complaint,
+        typed=typed,
         thanks="thanks" in call.query,
         sandbox=service.settings.sandbox,
         language=draft["language"] or "en",
@@ -109,7 +133,8 @@ def _page(call: Call, row: Row, complaint: str | None = None, status: int = 200)
 
 def _form_targets(call: Call) -> str:
     """The form posts to us, and the redirect leads to the checkout: browsers ask the policy about both."""
-    return "'self'" if call.service.settings.sandbox else "'self' https://checkout.stripe.com"
+    service = call.service
+    return f"'self' {service.public_url}" if service.settings.sandbox else "'self' https://checkout.stripe.com"
 
 
 def _suggested(currency: str) -> list[dict[str, Any]]:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-import msgspec
 import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from adapters import ids
 from adapters.access import VISITOR, Principal
-from adapters.idempotency import LONGEST_KEY, Answered, Begun
 from adapters.jobs import where
+from adapters.payments.door import Unreadable
 from domain.errors import DomainError
 from domain.values import Role
-from entrypoints.http import bodies, uploads
-from entrypoints.http.operations import Answer, Call, Operation, Received, Takes
+from entrypoints.http import bodies, once, uploads
+from entrypoints.http.envelope import request_id_of
+from entrypoints.http.limits import Proxies, RateLimits
+from entrypoints.http.operations import Answer, Call, Limit, Operation, Received, Takes
 from entrypoints.http.problems import Problem, of
 from projections import ticket_status
 from projections.model import Row
@@ -34,24 +34,20 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger()
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,127}")
-
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
+# What is far over the limit is more often a mistake than an attack, and deserves to hear so.
+DRAINED = 8
 
 _NO_BODY = hashlib.sha256(b"").hexdigest()
 _JSON = re.compile(r"application/(?:[\w.+\-]+\+)?json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
 
 
 class Endpoint:
-    """One path with its operations by method."""
+    """One path with its operations by method, as an ASGI application: whatever comes is answered."""
 
-    def __init__(self, service: Service, operations: Sequence[Operation]) -> None:
+    def __init__(self, service: Service, operations: Sequence[Operation], limits: RateLimits, proxies: Proxies) -> None:
         self._service = service
+        self._limits = limits
+        self._proxies = proxies
         self._operations = {operation.method: operation for operation in operations}
 
     @property
@@ -59,9 +55,13 @@ class Endpoint:
         methods = {*self._operations, "OPTIONS"} | ({"HEAD"} if "GET" in self._operations else set())
         return ", ".join(sorted(methods))
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
         started = time.monotonic()
-        request_id = request_id_of(request)
+        request_id = request_id_of(request.scope)
         operation = self._operations.get("GET" if request.method == "HEAD" else request.method)
         try:
             if request.method == "OPTIONS":
@@ -73,8 +73,7 @@ class Endpoint:
         except ClientDisconnect:
             response = Response(status_code=400)
         except Exception as error:
-            response = refusal(error, request, request_id)
-        finish(response, request_id)
+            response = refusal(error, request)
         logger.info(
             "request",
             request_id=request_id,
@@ -87,30 +86,55 @@ class Endpoint:
 
     async def _answer(self, operation: Operation, request: Request, request_id: str) -> Response:
         if operation.takes is Takes.NOTHING:
-            return _response(await run_in_threadpool(_asked, self._service, operation, request, request_id))
-        call = await run_in_threadpool(_admitted, self._service, operation, request, request_id)
+            return _response(await run_in_threadpool(self._asked, operation, request, request_id))
+        call = await run_in_threadpool(self._admitted, operation, request, request_id)
         try:
             digest = await _take_body(call, operation, request)
-            answer = await run_in_threadpool(_handled, call, operation, digest)
+            answer = await run_in_threadpool(self._handled, call, operation, digest)
         finally:
             if call.upload is not None:
                 call.upload.file.close()
         return _response(answer)
 
+    # In a thread.
 
-def request_id_of(request: Request) -> str:
-    """The client's own id if it is a sane token, otherwise one made here."""
-    given = request.headers.get("x-request-id", "")
-    if _REQUEST_ID.fullmatch(given):
-        return given
-    state: Any = request.state
-    if not hasattr(state, "request_id"):
-        state.request_id = secrets.token_hex(12)
-    made: str = state.request_id
-    return made
+    def _asked(self, operation: Operation, request: Request, request_id: str) -> Answer:
+        """A request without a body, from credential to answer in one go."""
+        return once.handled(self._admitted(operation, request, request_id), operation, _NO_BODY)
+
+    def _admitted(self, operation: Operation, request: Request, request_id: str) -> Call:
+        peer = request.client.host if request.client else ""
+        client = self._proxies.client_of(peer, request.headers.get("x-forwarded-for"))
+        try:
+            principal = _principal(self._service, operation, request)
+        except Problem:
+            # Guessing credentials is limited by where it comes from.
+            self._limits.count(Limit.DEFAULT, VISITOR, client)
+            raise
+        self._limits.count(operation.limit, principal, client)
+        call = Call(
+            self._service,
+            principal,
+            request_id,
+            client,
+            request.scope["path"],
+            request.path_params,
+            request.query_params,
+            request.headers,
+        )
+        _admit(call, operation)
+        return call
+
+    def _handled(self, call: Call, operation: Operation, digest: str) -> Answer:
+        try:
+            return once.handled(call, operation, digest)
+        except Unreadable:
+            # What is properly signed is never limited, what is not always.
+            self._limits.count(Limit.DEFAULT, VISITOR, call.client)
+            raise
 
 
-def refusal(error: Exception, request: Request, request_id: str) -> Response:
+def refusal(error: Exception, request: Request) -> Response:
     """The response that an error is; what we did not foresee is logged by its place and never shown."""
     if isinstance(error, Problem):
         problem = error
@@ -118,40 +142,13 @@ def refusal(error: Exception, request: Request, request_id: str) -> Response:
         problem = of(error)
     else:
         problem = Problem("internal", "A fault of ours; it is on record under this request id.")
+    request_id = request_id_of(request.scope)
     if problem.kind.status == 500:
         logger.error("request failed", request_id=request_id, error=type(error).__name__, where=where(error))
-    return problem.response(request.url.path[:500], request_id)
-
-
-def finish(response: Response, request_id: str) -> None:
-    response.headers["X-Request-Id"] = request_id
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    return problem.response(quote(request.scope["path"][:500], safe="/:@!$&'()*+,;=~"), request_id)
 
 
 # Who calls, and may they.
-
-
-def _asked(service: Service, operation: Operation, request: Request, request_id: str) -> Answer:
-    """A request without a body, from credential to answer in one go."""
-    return _handled(_admitted(service, operation, request, request_id), operation, _NO_BODY)
-
-
-def _admitted(service: Service, operation: Operation, request: Request, request_id: str) -> Call:
-    principal = _principal(service, operation, request)
-    client = request.client.host if request.client else ""
-    call = Call(
-        service,
-        principal,
-        request_id,
-        client,
-        request.url.path,
-        request.path_params,
-        request.query_params,
-        request.headers,
-    )
-    _admit(call, operation)
-    return call
 
 
 def _principal(service: Service, operation: Operation, request: Request) -> Principal:
@@ -190,11 +187,12 @@ def _admit(call: Call, operation: Operation) -> None:
 
 
 def _ticket_row(call: Call) -> Row | None:
-    try:
-        ticket = UUID(call.path["ticket_id"])
-    except ValueError:
+    ticket = ids.read(call.path["ticket_id"])
+    if ticket is None:
         return None
-    with call.service.database.transaction() as cursor:
+    if call.principal.ticket == ticket:
+        return call.principal.ticket_row
+    with call.service.database.reading() as cursor:
         return ticket_status.ticket(cursor, ticket)
 
 
@@ -244,64 +242,16 @@ async def _take_body(call: Call, operation: Operation, request: Request) -> str:
 
 async def _bounded(chunks: AsyncIterator[bytes]) -> bytes:
     data = bytearray()
-    too_large = False
     async for chunk in chunks:
-        if len(data) + len(chunk) > bodies.MOST_JSON_BYTES:
-            too_large = True
+        data += chunk
+        if len(data) > bodies.MOST_JSON_BYTES:
             data.clear()
-        if not too_large:
-            data += chunk
-    if too_large:
-        raise Problem("too-large", f"A body may have at most {bodies.MOST_JSON_BYTES // 1024} KB.")
+            most = bodies.MOST_JSON_BYTES
+            raise await uploads.too_large(chunks, f"A body may have at most {most // 1024} KB.", DRAINED * most)
     return bytes(data)
 
 
-# The handler, once.
-
-
-def _handled(call: Call, operation: Operation, digest: str) -> Answer:
-    key = call.headers.get("idempotency-key")
-    if key is None or not operation.creates:
-        return operation.handler(call)
-    if not 1 <= len(key) <= LONGEST_KEY:
-        raise Problem("malformed", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
-    keys = call.service.idempotency
-    place = (_caller(call), _path(call, operation), key)
-    begun = keys.begin(*place, digest)
-    if isinstance(begun, Answered):
-        return _replayed(begun.answer)
-    with _released_on_failure(call, place):
-        call.seed = begun.seed if isinstance(begun, Begun) else call.seed
-        answer = operation.handler(call)
-        kept = [answer.status, answer.headers, encoded(answer.body).decode()]
-        keys.finish(*place, encoded(kept))
-    return answer
-
-
-@contextmanager
-def _released_on_failure(call: Call, place: tuple[str, str, str]) -> Iterator[None]:
-    try:
-        yield
-    except Exception:
-        call.service.idempotency.release(*place)
-        raise
-
-
-def _replayed(stored: bytes) -> Answer:
-    status, headers, body = json.loads(stored)
-    return Answer(body.encode(), status, headers | {"Idempotency-Replayed": "true"})
-
-
-def _caller(call: Call) -> str:
-    return f"{call.principal.name}@{call.client}" if call.principal is VISITOR else call.principal.name
-
-
-def _path(call: Call, operation: Operation) -> str:
-    return f"{operation.method} {operation.path.format(**call.path)}"[:500]
-
-
-# Decimals become JSON numbers digit for digit, so that 50.00 stays 50.00 and no float is ever in between.
-encoded = msgspec.json.Encoder(decimal_format="number").encode
+# The answer.
 
 
 def _response(answer: Answer) -> Response:
@@ -309,7 +259,7 @@ def _response(answer: Answer) -> Response:
     if isinstance(body, bytes):
         return Response(body, answer.status, answer.headers, answer.media_type)
     if isinstance(body, Mapping | list):
-        return Response(encoded(body), answer.status, answer.headers, answer.media_type)
+        return Response(once.encoded(body), answer.status, answer.headers, answer.media_type)
     if body is None:
         return Response(status_code=answer.status, headers=answer.headers)
     return StreamingResponse(body, answer.status, answer.headers, answer.media_type)

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 from adapters.payments import inbox
 from domain.errors import UnavailableError
-from entrypoints.http import problems
+from entrypoints.http import problems, reference
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
 from entrypoints.http.views import time as rfc3339
+
+STATIC = Path(__file__).parent.parent / "pages" / "static"
+STATIC_TYPES = {
+    "campaign.css": "text/css; charset=utf-8",
+    "reference.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+PAGE_CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 _STARTED = time.monotonic()
 
@@ -72,3 +83,16 @@ def problem(call: Call) -> Answer:
 
 def openapi(call: Call) -> Answer:
     return Answer(call.service.openapi)
+
+
+def docs(call: Call) -> Answer:
+    page = reference.page(call.service.openapi)
+    return Answer(page.encode(), 200, {"Content-Security-Policy": PAGE_CSP}, "text/html; charset=utf-8")
+
+
+def static(call: Call) -> Answer:
+    """What our pages load; browsers ask for the icon by a name of their own, whatever a page says."""
+    name = call.path.get("name", "icon.svg")
+    if name not in STATIC_TYPES:
+        raise Problem("not-found", "There is no such file.")
+    return Answer((STATIC / name).read_bytes(), 200, {"Cache-Control": "max-age=3600"}, STATIC_TYPES[name])

@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock
+from collections.abc import Iterator
+from datetime import datetime
 from math import inf
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from adapters.read_models.memory import MemoryRows, folded
 from domain.errors import AmountError
-from domain.values import Money, Role
+from domain.events import CheckoutOpened, CheckoutRequested, DonationEvent
+from domain.values import Money
 from entrypoints.http import paging, views
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import invalid
-from entrypoints.http.tickets import qr_data, row_of, views_for
+from entrypoints.http.tickets import if_match, qr_data, row_of, views_for
 from projections import donation_ledger
 from projections.model import Recorded, Row
-
-EXPORT_COLUMNS = (
-    "donationId",
-    "ticketId",
-    "status",
-    "currency",
-    "gross",
-    "refunded",
-    "disputed",
-    "net",
-    "donor",
-    "country",
-    "createdAt",
-    "paidAt",
-    "refundedAt",
-    "sessionId",
-    "paymentIntentId",
-    "chargeId",
-)
 
 
 def create_payment(call: Call) -> Answer:
     order, service = call.body, call.service
+    if_match(call)
     row = row_of(call)
     url = service.page_url(row["slug"])
     checkout = service.commands.open_checkout(
@@ -79,7 +57,7 @@ def list_donations(call: Call) -> Answer:
     page = paging.asked(call)
     as_of, known_at = _moments(call)
     if as_of is None and known_at is None:
-        with call.service.database.transaction() as cursor:
+        with call.service.database.reading() as cursor:
             rows = donation_ledger.donations(cursor, call.ticket_id, page.limit + 1, page.after_payment())
             count = sum(
                 total[name]
@@ -111,7 +89,7 @@ def totals(call: Call) -> Answer:
     assert call.ticket is not None
     view = views_for(call)
     if as_of is None and known_at is None:
-        with call.service.database.transaction() as cursor:
+        with call.service.database.reading() as cursor:
             sums = donation_ledger.totals(cursor, call.ticket_id)
             last = donation_ledger.last_paid(cursor, call.ticket_id)
             entries = donation_ledger.entries(cursor, call.ticket_id) if explain else None
@@ -146,13 +124,27 @@ def ordered(rows: list[Row]) -> list[Row]:
 
 def _ledger_then(call: Call, as_of: datetime | None, known_at: datetime | None) -> MemoryRows:
     """The ledger from those facts alone that had happened at `as_of` and were recorded at `known_at`."""
-    return folded(donation_ledger, (r for r in call.service.recorded(call.ticket_id) if _was(r, as_of, known_at)))
+    known = [r for r in call.service.recorded(call.ticket_id) if known_at is None or r.recorded_at <= known_at]
+    return folded(donation_ledger, known if as_of is None else _happened(known, as_of))
 
 
-def _was(recorded: Recorded, as_of: datetime | None, known_at: datetime | None) -> bool:
-    report = getattr(recorded.event, "report", None)
-    happened = report.at if report is not None else recorded.recorded_at.timestamp()
-    return (known_at is None or recorded.recorded_at <= known_at) and (as_of is None or happened <= as_of.timestamp())
+def _happened(known: list[Recorded], as_of: datetime) -> Iterator[Recorded]:
+    """What had happened by Stripe's clock; what is told of a checkout by then means that it was there, by ours too."""
+    reports = [getattr(recorded.event, "report", None) for recorded in known]
+    told = {
+        recorded.event.donation_id
+        for recorded, report in zip(known, reports, strict=True)
+        if report is not None and report.at <= as_of.timestamp() and isinstance(recorded.event, DonationEvent)
+    }
+    for recorded, report in zip(known, reports, strict=True):
+        event = recorded.event
+        if report is not None:
+            happened = report.at <= as_of.timestamp()
+        else:
+            opened = isinstance(event, CheckoutRequested | CheckoutOpened) and event.donation_id in told
+            happened = opened or recorded.recorded_at <= as_of
+        if happened:
+            yield recorded
 
 
 def _moments(call: Call) -> tuple[datetime | None, datetime | None]:
@@ -182,96 +174,3 @@ def _flag(call: Call, name: str) -> bool:
             return False
         case _:
             raise invalid(f"/{name}", "must be true or false")
-
-
-# For accounting.
-
-
-def export(call: Call) -> Answer:
-    format = call.query.get("format", "csv")
-    if format not in ("csv", "json"):
-        raise invalid("/format", "must be csv or json")
-    ticket = _uuid(call, "ticket")
-    since, until = _day(call, "from", timedelta(0)), _day(call, "to", timedelta(days=1))
-    workspace = call.principal.workspace if call.principal.role is Role.CLIENT else None
-    rows = call.service.exported(ticket, workspace, since, until)
-    view = views_for(call)
-    lines = (export_line(view, row) for row in rows)
-    name = f"donations.{format}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    if format == "csv":
-        return Answer(as_csv(lines), 200, headers, "text/csv; charset=utf-8")
-    return Answer(as_json(lines), 200, headers)
-
-
-def export_line(view: views.Views, row: Row) -> dict[str, Any]:
-    currency = row["currency"]
-    net = row["paid"] - row["refunded"] - row["disputed"]
-    return {
-        "donationId": str(row["donation"]),
-        "ticketId": str(row["ticket"]),
-        "status": row["status"],
-        "currency": currency,
-        "gross": views.amount(row["paid"], currency),
-        "refunded": views.amount(row["refunded"], currency),
-        "disputed": views.amount(row["disputed"], currency),
-        "net": views.amount(net, currency),
-        "donor": view.donor(row),
-        "country": row["country"],
-        "createdAt": views.time(row["created_at"]),
-        "paidAt": views.time(row["paid_at"]),
-        "refundedAt": views.time(row["refunded_at"]),
-        "sessionId": row["session_id"],
-        "paymentIntentId": row["payment_intent_id"],
-        "chargeId": row["charge_id"],
-    }
-
-
-def as_csv(lines: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(EXPORT_COLUMNS)
-    for line in lines:
-        writer.writerow([_cell(line[name]) for name in EXPORT_COLUMNS])
-        if buffer.tell() > 64 * 1024:
-            yield buffer.getvalue().encode()
-            buffer.seek(0)
-            buffer.truncate()
-    yield buffer.getvalue().encode()
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return "" if value is None else value
-
-
-def as_json(lines: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """One JSON array, a line a donation."""
-    encode = msgspec.json.Encoder(decimal_format="number").encode
-    yield b"["
-    separator = b"\n"
-    for line in lines:
-        yield separator + encode(line)
-        separator = b",\n"
-    yield b"\n]\n"
-
-
-def _uuid(call: Call, name: str) -> UUID | None:
-    text = call.query.get(name)
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        raise invalid(f"/{name}", "must be an id") from None
-
-
-def _day(call: Call, name: str, plus: timedelta) -> datetime | None:
-    """A day or a time in the query; a day stands for its beginning, or its end in `to`."""
-    text = call.query.get(name)
-    if text is None:
-        return None
-    try:
-        return datetime.combine(date.fromisoformat(text), clock(tzinfo=UTC)) + plus
-    except (ValueError, OverflowError):
-        return moment(call, name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from entrypoints.http import schemas
-from entrypoints.http.operations import Operation, Takes
+from entrypoints.http.operations import Limit, Operation, Takes
 from entrypoints.http.problems import KINDS, MEDIA_TYPE
 
 _BODY_TYPES = {
@@ -26,7 +26,7 @@ _FORM = {
 
 
 def document(operations: Iterable[Operation], version: str, base_url: str) -> dict[str, Any]:
-    """The whole interface; operations that are only other names of one are left out."""
+    """The whole interface as it is in the table."""
     models: dict[str, Any] = {}
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -156,6 +156,11 @@ def _responses(operation: Operation) -> dict[str, Any]:
     responses: dict[str, Any] = {str(operation.status): done}
     for name in _problems(operation):
         responses[str(KINDS[name].status)] = {"$ref": f"#/components/responses/{name}"}
+    for status, (media_type, schema) in operation.also.items():
+        name = next(name for name, kind in KINDS.items() if kind.status == status)
+        problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        content = {media_type: {"schema": dict(schema)} if schema else {}}
+        responses[str(status)] = {"description": KINDS[name].title, "content": content | problem}
     return responses
 
 
@@ -163,7 +168,9 @@ def _problems(operation: Operation) -> list[str]:
     """Which problems an operation may answer with, as they follow from what it is."""
     names = ["internal", "unavailable"]
     if not operation.access.ignores_credentials:
-        names += ["unauthenticated", "forbidden", "too-many-requests"]
+        names += ["unauthenticated", "forbidden"]
+    if operation.limit is not Limit.NONE or operation.takes is Takes.SIGNED:
+        names.append("too-many-requests")
     if "{" in operation.path:
         names.append("not-found")
     if operation.takes is not Takes.NOTHING:

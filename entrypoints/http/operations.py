@@ -33,6 +33,15 @@ class Takes(Enum):
     SIGNED = "a signed event"
 
 
+class Limit(Enum):
+    """Which of the limits on one client's calls an operation counts for."""
+
+    DEFAULT = "default"
+    PAYMENT = "payment"
+    CREATE = "create"
+    NONE = "none"
+
+
 EVERYBODY = frozenset(Role) - {Role.STRIPE, Role.SYSTEM}
 
 
@@ -122,6 +131,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Operation:
+    """One row of the interface; `hidden` is no part of what is described.
+
+    `also` are answers of its own besides: for a status, the media type and the schema.
+    """
+
     method: str
     path: str
     summary: str
@@ -135,4 +149,6 @@ class Operation:
     query: tuple[Parameter, ...] = ()
     creates: bool = False
     tag: str = "Tickets"
+    limit: Limit = Limit.DEFAULT
     hidden: bool = False
+    also: Mapping[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from adapters import ids
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import invalid
 
@@ -36,7 +37,7 @@ class Page:
             return None
         try:
             moment, id = self.after
-            return _moment(moment), UUID(id)
+            return _moment(moment), _id(id)
         except (ValueError, TypeError, AttributeError):
             raise _bad_cursor() from None
 
@@ -45,7 +46,7 @@ class Page:
             return None
         try:
             paid_at, created_at, id = self.after
-            return paid_at and _moment(paid_at), _moment(created_at), UUID(id)
+            return None if paid_at is None else _moment(paid_at), _moment(created_at), _id(id)
         except (ValueError, TypeError, AttributeError):
             raise _bad_cursor() from None
 
@@ -67,9 +68,16 @@ class Page:
 
 def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
+    if moment.tzinfo is None or not 1970 <= moment.year < 9999:
         raise ValueError
     return moment
+
+
+def _id(text: str) -> UUID:
+    id = ids.read(text)
+    if id is None:
+        raise ValueError
+    return id
 
 
 def _bad_cursor() -> Exception:

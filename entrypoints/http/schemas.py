@@ -96,7 +96,7 @@ _DONATION: dict[str, Schema] = {
     "sessionId": maybe(TEXT),
 }
 DONATION = thing(_DONATION)
-_ATTRIBUTION = thing(
+ATTRIBUTION = thing(
     _DONATION | {"paymentIntentId": maybe(TEXT), "chargeId": maybe(TEXT), "donorEmailHash": maybe(TEXT)}
 )
 _SEGMENT = thing({"text": TEXT, "startMs": WHOLE, "endMs": WHOLE, "speaker": maybe(TEXT)})
@@ -123,7 +123,7 @@ TICKET = thing(
     {
         "donationDraft": maybe(DRAFT),
         "documents": DOCUMENTS,
-        "attributions": many(_ATTRIBUTION),
+        "attributions": many(ATTRIBUTION),
         "qrCode": QR_CODE,
         "transcriptions": many(_TRANSCRIPTION),
         "supportTickets": many(_SUPPORT_TICKET),
@@ -233,6 +233,32 @@ HISTORY: Schema = {
         ),
     ]
 }
+DEAD_LETTERS = thing(
+    {
+        "deadLetters": many(
+            thing({"id": TEXT, "type": TEXT, "attempts": WHOLE, "error": maybe(TEXT), "receivedAt": TIME})
+        ),
+        "nextCursor": maybe(TEXT),
+    }
+)
+RETRIED_LETTER = thing({"id": TEXT, "state": one_of(["received"])})
+PROJECTIONS = thing(
+    {
+        "projections": many(
+            thing(
+                {
+                    "name": TEXT,
+                    "version": WHOLE,
+                    "position": WHOLE,
+                    "head": WHOLE,
+                    "lagSeconds": NUMBER,
+                    "rebuilding": FLAG,
+                }
+            )
+        )
+    }
+)
+REBUILDING = thing({"name": TEXT, "status": one_of(["REBUILDING"])})
 EXPORT = many({"type": "object"})
 RECEIVED = thing({"received": FLAG, "type": TEXT}, {"idempotent": FLAG})
 LIVE = thing({"status": TEXT, "timestamp": TIME, "uptime": NUMBER, "version": TEXT})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from domain.values import Role
-from entrypoints.http import bodies, campaign, doors, gifts, histories, tickets
+from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, tickets
 from entrypoints.http import schemas as s
-from entrypoints.http.operations import EVERYBODY, Access, Operation, Parameter, Takes
+from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
 
 HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDITOR
 
@@ -21,6 +21,7 @@ PAY = Access(frozenset({HOLDER, CLIENT}), scope="payments:create", ticket=True)
 LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", ticket=True)
 TOTALS = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", ticket=True, published=True)
 HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), ticket=True)
+ADMINISTER = Access(frozenset({ADMIN}))
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
 
 LIMIT = Parameter("limit", "How many to a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
@@ -35,7 +36,7 @@ JSON, PATCH = Takes.JSON, Takes.MERGE_PATCH
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/api/tickets/create", "Open a ticket; its access token is given this once", tickets.create, CREATE,
-        JSON, bodies.TicketOpening, 201, s.OPENED_TICKET, creates=True,
+        JSON, bodies.TicketOpening, 201, s.OPENED_TICKET, creates=True, limit=Limit.CREATE,
     ),
     Operation(
         "GET", "/api/tickets/search", "Find the tickets of a contact", tickets.search, SEARCH,
@@ -94,7 +95,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", f"{ONE}/create-payment", "A checkout for one gift", gifts.create_payment, PAY, JSON,
-        bodies.PaymentOrder, 201, s.CHECKOUT, creates=True, tag="Gifts",
+        bodies.PaymentOrder, 201, s.CHECKOUT, creates=True, limit=Limit.PAYMENT, tag="Gifts",
     ),
     Operation(
         "GET", f"{ONE}/qr-code", "The QR code of the page, as JSON or as a picture", tickets.qr_code, READ,
@@ -114,7 +115,7 @@ OPERATIONS: tuple[Operation, ...] = (
         gives=s.HISTORY, query=(LIMIT, CURSOR, Parameter("at", "A position or a time.")), tag="History",
     ),
     Operation(
-        "GET", "/api/exports/donations", "The ledger for accounting", gifts.export, EXPORT,
+        "GET", "/api/exports/donations", "The ledger for accounting", exports.export, EXPORT,
         gives=s.EXPORT, gives_types=("text/csv", "application/json"),
         query=(
             Parameter("format", "", {"type": "string", "enum": ["csv", "json"], "default": "csv"}),
@@ -127,18 +128,46 @@ OPERATIONS: tuple[Operation, ...] = (
     *(
         Operation(
             "POST", path, "Stripe's door", doors.webhook, ALWAYS_OPEN, Takes.SIGNED, None, 200, s.RECEIVED,
-            tag="Stripe", hidden=path != "/api/webhooks/stripe",
+            tag="Stripe", limit=Limit.NONE,
         )
         for path in ("/api/webhooks/stripe", "/webhooks/stripe", "/api/payments/stripe-webhook")
+    ),
+    Operation(
+        "GET", "/admin/dead-letters", "Webhook events that a person must look at", admin.list_dead_letters, ADMINISTER,
+        gives=s.DEAD_LETTERS, query=(LIMIT, CURSOR), tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/dead-letters/{id}/retry", "Take a dead letter up again", admin.retry_dead_letter, ADMINISTER,
+        JSON, bodies.Empty, 202, s.RETRIED_LETTER, tag="Administration",
+    ),
+    Operation(
+        "GET", "/admin/projections", "How far each read model is", admin.list_projections, ADMINISTER,
+        gives=s.PROJECTIONS, tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/projections/{name}/rebuild", "Rebuild a read model from history", admin.rebuild_projection,
+        ADMINISTER, JSON, bodies.Empty, 202, s.REBUILDING, tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/donations/{donation_id}/refund", "Give money back", admin.refund, ADMINISTER, JSON,
+        admin.RefundAsked, 202, s.ATTRIBUTION, creates=True, tag="Administration",
     ),
     Operation("GET", "/d/{slug}", "The public page of a campaign", campaign.show, OPEN, gives_types=("text/html",),
               tag="Public page"),
     Operation("POST", "/d/{slug}", "Open a checkout and go there", campaign.give, GIVE, Takes.FORM, None, 303,
-              tag="Public page"),
-    Operation("GET", "/health/live", "The process runs", doors.live, ALWAYS_OPEN, gives=s.LIVE, tag="Health"),
-    Operation("GET", "/health/ready", "The service can serve", doors.ready, ALWAYS_OPEN, gives=s.READY, tag="Health"),
+              creates=True, limit=Limit.PAYMENT, also={422: ("text/html", {})}, tag="Public page"),
+    Operation("GET", "/health/live", "The process runs", doors.live, ALWAYS_OPEN, gives=s.LIVE, tag="Health",
+              limit=Limit.NONE),
+    Operation("GET", "/health/ready", "The service can serve", doors.ready, ALWAYS_OPEN, gives=s.READY, tag="Health",
+              limit=Limit.NONE, also={503: ("application/json", s.READY)}),
     Operation("GET", "/problems/{name}", "What a problem means", doors.problem, ALWAYS_OPEN, gives=s.PROBLEM_KIND,
               tag="About"),
     Operation("GET", "/openapi.json", "This interface, described", doors.openapi, ALWAYS_OPEN, gives={"type": "object"},
               tag="About"),
+    Operation("GET", "/docs", "The same for people", doors.docs, ALWAYS_OPEN, gives_types=("text/html",), tag="About"),
+    *(
+        Operation("GET", path, "What our pages load", doors.static, ALWAYS_OPEN,
+                  gives_types=("text/css", "image/svg+xml"), limit=Limit.NONE, hidden=True)
+        for path in ("/static/{name}", "/favicon.ico")
+    ),
 )  # fmt: skip

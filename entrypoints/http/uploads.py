@@ -10,7 +10,6 @@ from typing import Any, BinaryIO
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from domain.errors import AudioTooLongError
 from entrypoints.http.operations import Received
 from entrypoints.http.problems import Problem, invalid
 
@@ -19,8 +18,15 @@ MOST_AUDIO_BYTES = 50 * 1024 * 1024
 # What is around the recording: part headers and boundaries.
 MOST_WRAPPING_BYTES = 64 * 1024
 LONGEST_FILE_NAME = 255
+# A client that is still sending when we answer may see a broken connection instead, so we read on for a while:
+# as many times what a body may have.
+DRAINED_TIMES = 2
 
 TOO_BIG = f"A recording may have at most {MOST_AUDIO_BYTES // 1024 // 1024} MB."
+
+
+class _TooBig(Exception):
+    """More than we take has come in, and perhaps not all of it yet."""
 
 
 class _Recording:
@@ -67,7 +73,7 @@ class _Recording:
             piece = data[start:end]
             self.size += len(piece)
             if self.size > MOST_AUDIO_BYTES:
-                raise AudioTooLongError(TOO_BIG)
+                raise _TooBig
             self.digest.update(piece)
             self.file.write(piece)
 
@@ -78,8 +84,7 @@ class _Recording:
 async def receive(content_type: str | None, declared_size: str | None, chunks: AsyncIterator[bytes]) -> Received:
     """The form's recording as a nameless file at its beginning, which the caller closes.
 
-    AudioTooLongError for a body that is too big, after reading on without keeping it, so that the client hears why.
-    Problem 415, 400 or 422 for what is no such form. Nothing is left of a refused body.
+    Problem 413, 415, 400 or 422 for what is no such form. Nothing is left of a refused body.
     """
     kind, options = parse_options_header(content_type or "")
     boundary = options.get(b"boundary")
@@ -87,8 +92,7 @@ async def receive(content_type: str | None, declared_size: str | None, chunks: A
         raise Problem("unsupported-media-type", "Send the recording as multipart/form-data in the field `audio`.")
     most = MOST_AUDIO_BYTES + MOST_WRAPPING_BYTES
     if declared_size is not None and declared_size.isdigit() and int(declared_size) > most:
-        await _drain(chunks)
-        raise AudioTooLongError(TOO_BIG)
+        raise await too_large(chunks, TOO_BIG, MOST_AUDIO_BYTES)
     file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         recording = _Recording(file)
@@ -110,13 +114,15 @@ async def _parse(recording: _Recording, boundary: bytes, chunks: AsyncIterator[b
         async for chunk in chunks:
             total += len(chunk)
             if total > most:
-                raise AudioTooLongError(TOO_BIG)
+                raise _TooBig
             parser.write(chunk)
         parser.finalize()
     except MultipartParseError:
         raise Problem("malformed", "The body is not multipart/form-data.") from None
-    except AudioTooLongError:
-        await _drain(chunks)
+    except _TooBig:
+        raise await too_large(chunks, TOO_BIG, MOST_AUDIO_BYTES) from None
+    except Problem:
+        await _drain(chunks, MOST_AUDIO_BYTES)
         raise
     if not recording.ended:
         raise Problem("malformed", "The form ends in the middle.")
@@ -124,10 +130,17 @@ async def _parse(recording: _Recording, boundary: bytes, chunks: AsyncIterator[b
         raise invalid("/audio", "the form has no field `audio`")
 
 
-async def _drain(chunks: AsyncIterator[bytes]) -> None:
-    """Read on for a while: a client that is still sending when we answer would see a broken connection instead."""
-    left = 2 * MOST_AUDIO_BYTES
+async def too_large(chunks: AsyncIterator[bytes], detail: str, most: int) -> Problem:
+    """The refusal of a body that is too large, once the client has had a chance to send all of it."""
+    ended = await _drain(chunks, most)
+    return Problem("too-large", detail, headers={} if ended else {"Connection": "close"})
+
+
+async def _drain(chunks: AsyncIterator[bytes], most: int) -> bool:
+    """Read on for a while without keeping anything; whether the body has ended."""
+    left = DRAINED_TIMES * most
     async for chunk in chunks:
         left -= len(chunk)
         if left < 0:
-            return
+            return False
+    return True

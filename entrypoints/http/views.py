@@ -199,7 +199,7 @@ class Views:
                     "netMinor": t["paid"] - t["refunded"] - t["disputed"],
                 }
                 for t in totals
-                if t["first_paid_at"] is not None
+                if t["first_paid_at"] is not None or t["refunded"] or t["disputed"]
             ],
         }
         if entries is not None:

@@ -101,7 +101,9 @@ def _sent(path: str, headers: Any, body: bytes) -> Sent:
     fields: dict[str, list[str]] = {}
     file: tuple[str | None, str, bytes] = (None, "", b"")
     for part in form.iter_parts():
-        content: bytes = part.get_payload(decode=True)
+        content = part.get_payload(decode=True)
+        if not isinstance(content, bytes):
+            raise TypeError(content)
         if part.get_filename() is None:
             fields.setdefault(part["content-disposition"].params["name"], []).append(content.decode())
         else:

@@ -104,12 +104,12 @@ def test_a_cut_recording_counts_for_what_is_left_of_it() -> None:
     assert inspected(half).duration_ms == pytest.approx(1904, abs=20)
 
 
-@pytest.mark.parametrize("name", ["speech.mp3", "speech.ogg", "speech.aac", "speech.flac"])
+@pytest.mark.parametrize("name", ["speech.mp3", "speech.m4a", "speech.aac", "speech.flac"])
 def test_damage_in_the_middle_does_not_spoil_the_rest(name: str) -> None:
     content = recording(name)
     middle = len(content) // 2
-    damaged = content[:middle] + b"\xff" * 300 + content[middle + 300 :]
-    assert inspected(damaged).duration_ms > 2500
+    damaged = content[:middle] + bytes(300) + content[middle + 300 :]
+    assert inspected(damaged).duration_ms > 3400
 
 
 def test_every_damage_has_an_answer() -> None:

@@ -1,0 +1,98 @@
+"""Work that waits at the same time is done together: one caller leads for all who came while it was busy before."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from domain.errors import UnavailableError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass
+class _Waiting(Generic[Item, Result]):
+    item: Item
+    weight: int
+    turn: threading.Event = field(default_factory=threading.Event)
+    finished: bool = False
+    result: Result | None = None
+    error: BaseException | None = None
+
+
+class Together(Generic[Item, Result]):
+    """Calls `work` with what waits, in the order it came; results belong to the items in the same places.
+
+    When `work` fails for several, each is tried alone, so that one that cannot be done harms no other; when what we
+    depend on is away, all of them hear so at once. `most` bounds the weight of what is done in one call, by which the
+    first of a batch waits for the others.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Sequence[Item]], Sequence[Result]],
+        most: int,
+        weigh: Callable[[Item], int] = lambda _: 1,
+    ) -> None:
+        self._work = work
+        self._most = most
+        self._weigh = weigh
+        self._lock = threading.Lock()
+        self._queue: deque[_Waiting[Item, Result]] = deque()
+        self._led = False
+
+    def do(self, item: Item) -> Result:
+        """The item's result once it is done; the error of `work` if it could not be."""
+        waiting: _Waiting[Item, Result] = _Waiting(item, self._weigh(item))
+        with self._lock:
+            self._queue.append(waiting)
+            leads, self._led = not self._led, True
+        if not leads:
+            waiting.turn.wait()
+        if not waiting.finished:
+            self._lead()
+        if waiting.error is not None:
+            raise waiting.error
+        return waiting.result  # type: ignore[return-value]
+
+    def _lead(self) -> None:
+        """Do what waits now, one's own first, then hand the lead to the first who came meanwhile."""
+        with self._lock:
+            batch = self._take_batch()
+        try:
+            self._do_all(batch)
+        finally:
+            with self._lock:
+                if self._queue:
+                    self._queue[0].turn.set()
+                else:
+                    self._led = False
+            for waiting in batch:
+                waiting.finished = True
+                waiting.turn.set()
+
+    def _take_batch(self) -> list[_Waiting[Item, Result]]:
+        batch = [self._queue.popleft()]
+        weight = batch[0].weight
+        while self._queue and weight + self._queue[0].weight <= self._most:
+            batch.append(self._queue.popleft())
+            weight += batch[-1].weight
+        return batch
+
+    def _do_all(self, batch: Sequence[_Waiting[Item, Result]]) -> None:
+        try:
+            results = self._work([waiting.item for waiting in batch])
+        except Exception as error:
+            if len(batch) == 1 or isinstance(error, UnavailableError):
+                for waiting in batch:
+                    waiting.error = error
+            else:
+                for waiting in batch:
+                    self._do_all([waiting])
+            return
+        for waiting, result in zip(batch, results, strict=True):
+            waiting.result = result

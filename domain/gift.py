@@ -1,0 +1,256 @@
+"""What is known of one donation's money: the rules, which give the same for every order and repetition of facts.
+
+The donation read models fold with the same `Gift`, over events whose personal texts are sealed: so nothing here may
+depend on what such a text says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from domain.events import (
+    CheckoutExpired,
+    CheckoutOpened,
+    CheckoutRefused,
+    DisputeClosed,
+    DisputeFundsReinstated,
+    DisputeFundsWithdrawn,
+    DisputeOpened,
+    DonationEvent,
+    PaymentConfirmed,
+    PaymentDelayed,
+    PaymentFailed,
+    PaymentReceived,
+    RefundAccepted,
+    Refunded,
+    RefundFailed,
+    RefundRefused,
+    RefundRequested,
+    RefundTotalReported,
+)
+from domain.values import DonationStatus, Donor
+
+# A refund only moves up: `pending` that arrives after `succeeded` changes nothing, and a failure is final.
+REFUND_RANK = {"pending": 0, "requires_action": 1, "succeeded": 2, "canceled": 3, "failed": 4}
+LIVE_REFUND = frozenset({"pending", "requires_action", "succeeded"})
+
+# Likewise a dispute: an inquiry may become a dispute, and what is closed stays closed. The last of two different
+# outcomes for one dispute cannot be told from the first by order, so the worse one for us counts.
+DISPUTE_RANK = {
+    "": 0,
+    "warning_needs_response": 1,
+    "warning_under_review": 2,
+    "needs_response": 3,
+    "under_review": 4,
+    "warning_closed": 5,
+    "prevented": 6,
+    "won": 7,
+    "lost": 8,
+}
+CLOSED_DISPUTE = frozenset({"warning_closed", "prevented", "won", "lost"})
+OPEN_DISPUTE = frozenset({"", "needs_response", "under_review"})
+DISPUTED_STATES = OPEN_DISPUTE | {"lost"}
+
+# What was first said of each part of the donor, and when Stripe says it was said.
+Said = dict[str, tuple[int, str]]
+
+
+@dataclass
+class Refund:
+    amount: int
+    state: str
+    at: int
+    charge_id: str | None = None
+
+    def more_telling(self, other: Refund) -> Refund:
+        return max(self, other, key=lambda r: (REFUND_RANK[r.state], r.amount, r.at, r.charge_id or ""))
+
+
+@dataclass
+class RefundRequest:
+    """A refund that we asked for: open until Stripe accepted or refused it."""
+
+    amount: int
+    payment_intent_id: str
+    refund_id: str | None = None
+    refused: bool = False
+
+
+@dataclass
+class Gift:
+    """All that is known of one donation's money, in the minor unit of its one currency; times in Unix seconds."""
+
+    captured: dict[str, int] = field(default_factory=dict)
+    refunds: dict[str, Refund] = field(default_factory=dict)
+    refund_totals: dict[str, int] = field(default_factory=dict)
+    requests: dict[UUID, RefundRequest] = field(default_factory=dict)
+    disputes: dict[str, str] = field(default_factory=dict)
+    movements: dict[str, int] = field(default_factory=dict)
+    opened_session: str | None = None
+    paid_session: str | None = None
+    charge_id: str | None = None
+    paid_at: int | None = None
+    failure: tuple[int, str] | None = None
+    expired: bool = False
+    delayed: bool = False
+    said_by_charge: Said = field(default_factory=dict)
+    said_by_session: Said = field(default_factory=dict)
+
+    def note(self, event: DonationEvent) -> None:
+        """Take in one fact; noting it again, or in another order, gives the same gift."""
+        match event:
+            case CheckoutOpened(session_id=session_id):
+                self.opened_session = max(session_id, self.opened_session or "")
+            case CheckoutRefused(reason=reason):
+                self._note_failure(0, reason)
+            case CheckoutExpired():
+                self.expired = True
+            case PaymentDelayed():
+                self.delayed = True
+            case PaymentFailed(reason=reason, report=report):
+                self._note_failure(report.at, reason)
+            case PaymentReceived() | PaymentConfirmed():
+                self._note_capture(event)
+            case RefundRequested(request_id=request_id, amount=amount, payment_intent_id=intent):
+                self.requests[request_id] = RefundRequest(amount.minor, intent)
+            case RefundAccepted(request_id=request_id, refund_id=refund_id) if request_id in self.requests:
+                self.requests[request_id].refund_id = refund_id
+            case RefundRefused(request_id=request_id) if request_id in self.requests:
+                self.requests[request_id].refused = True
+            case Refunded() | RefundFailed():
+                told = Refund(event.amount.minor, event.state, event.refunded_at, event.charge_id)
+                self.refunds[event.refund_id] = told.more_telling(self.refunds.get(event.refund_id, told))
+            case RefundTotalReported(charge_id=charge_id, amount=amount):
+                self.refund_totals[charge_id] = max(amount.minor, self.refund_totals.get(charge_id, 0))
+            case DisputeOpened() | DisputeClosed():
+                known = self.disputes.get(event.dispute_id, "")
+                self.disputes[event.dispute_id] = max(known, event.state, key=DISPUTE_RANK.__getitem__)
+            case DisputeFundsWithdrawn() | DisputeFundsReinstated():
+                self._note_movement(event)
+            case _:
+                pass
+
+    def _note_failure(self, at: int, reason: str) -> None:
+        self.failure = max((at, reason), self.failure or (at, reason))
+
+    def _note_capture(self, event: PaymentReceived | PaymentConfirmed) -> None:
+        intent, at = event.payment_intent_id, event.report.at
+        self.captured[intent] = max(event.amount.minor, self.captured.get(intent, 0))
+        self.paid_at = at if self.paid_at is None else min(self.paid_at, at)
+        if event.session_id is not None:
+            self.paid_session = max(event.session_id, self.paid_session or "")
+        if event.charge_id is not None:
+            self.charge_id = max(event.charge_id, self.charge_id or "")
+        said = self.said_by_session if event.charge_id is None else self.said_by_charge
+        for name, text in vars(event.donor).items():
+            if text is not None:
+                said[name] = min((at, text), said.get(name, (at, text)))
+
+    def _note_movement(self, event: DisputeFundsWithdrawn | DisputeFundsReinstated) -> None:
+        sign = 1 if isinstance(event, DisputeFundsWithdrawn) else -1
+        moved = sign * event.amount.minor
+        self.disputes.setdefault(event.dispute_id, "")
+        self.movements[event.balance_transaction_id] = max(
+            moved, self.movements.get(event.balance_transaction_id, moved)
+        )
+
+    # Money.
+
+    @property
+    def paid(self) -> int:
+        return sum(self.captured.values())
+
+    @property
+    def refunded_live(self) -> int:
+        return _sum(refund for refund in self.refunds.values() if refund.state in LIVE_REFUND)
+
+    @property
+    def refunded(self) -> int:
+        """Live refunds, and what each charge says was refunded of it beyond all refunds of it that we know of."""
+        missing = sum(
+            max(0, total - _sum(refund for refund in self.refunds.values() if refund.charge_id == charge))
+            for charge, total in self.refund_totals.items()
+        )
+        of_no_charge = _sum(refund for refund in self.refunds.values() if refund.charge_id is None)
+        return self.refunded_live + max(0, missing - of_no_charge)
+
+    @property
+    def disputed(self) -> int:
+        return sum(self.movements.values())
+
+    @property
+    def net(self) -> int:
+        return self.paid - self.refunded - self.disputed
+
+    @property
+    def left(self) -> int:
+        """What may still be given back: the net, less what we asked Stripe to give back and have not heard of."""
+        promised = sum(
+            request.amount
+            for request in self.requests.values()
+            if not request.refused and request.refund_id not in self.refunds
+        )
+        return self.net - promised
+
+    # State.
+
+    @property
+    def session_id(self) -> str | None:
+        return self.paid_session or self.opened_session
+
+    @property
+    def refunded_at(self) -> int | None:
+        return max((r.at for r in self.refunds.values() if r.state in LIVE_REFUND), default=None)
+
+    @property
+    def dispute_open(self) -> bool:
+        return any(state in OPEN_DISPUTE for state in self.disputes.values())
+
+    @property
+    def dispute_status(self) -> str | None:
+        """The state of the dispute that matters most: one that weighs on the gift before one that is over."""
+        if not self.disputes:
+            return None
+        state = max(self.disputes.values(), key=lambda s: (s in DISPUTED_STATES, DISPUTE_RANK[s]))
+        return state or "needs_response"
+
+    @property
+    def status(self) -> DonationStatus:
+        if self.captured:
+            if any(state in DISPUTED_STATES for state in self.disputes.values()):
+                return DonationStatus.DISPUTED
+            return DonationStatus.REFUNDED if 0 < self.paid <= self.refunded_live else DonationStatus.PAID
+        if self.expired:
+            return DonationStatus.EXPIRED
+        return DonationStatus.FAILED if self.failure else DonationStatus.CREATED
+
+    @property
+    def pending(self) -> bool:
+        """A delayed method was chosen, and neither its money nor its failure has come."""
+        return self.delayed and self.status is DonationStatus.CREATED
+
+    @property
+    def awaits_checkout(self) -> bool:
+        return self.session_id is None and self.status is DonationStatus.CREATED
+
+    @property
+    def open_requests(self) -> list[UUID]:
+        """Refunds that we asked for and do not know the answer to."""
+        return [id for id, request in self.requests.items() if not request.refused and request.refund_id is None]
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Something was asked of Stripe, and what came of it is not on record."""
+        return self.awaits_checkout or bool(self.open_requests)
+
+    @property
+    def donor(self) -> Donor:
+        """The donor as the charge tells it, and where that is silent as the checkout did."""
+        said = self.said_by_session | self.said_by_charge
+        return Donor(**{name: text for name, (_, text) in said.items()})
+
+
+def _sum(refunds: Iterable[Refund]) -> int:
+    return sum(refund.amount for refund in refunds)

@@ -1,0 +1,123 @@
+"""What only an administrator does: look after the inbox and the read models, and give money back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import Field
+
+import projections
+from adapters.payments.letters import DeadLetter
+from domain.errors import NotFoundError
+from entrypoints.http import gifts, paging, views
+from entrypoints.http.bodies import Amount, Body, Line
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.problems import Problem, invalid
+from entrypoints.http.tickets import views_for
+from projections import donation_ledger
+from projections.model import Row
+
+
+class RefundAsked(Body):
+    amount: Amount | None = None
+    reason: Annotated[Line, Field(max_length=500)]
+
+
+# The inbox.
+
+
+def list_dead_letters(call: Call) -> Answer:
+    page = paging.asked(call)
+    found = call.service.dead_letters.list(page.limit + 1, _after(page))
+    if len(found) > page.limit:
+        last = found[page.limit - 1]
+        page.more_after(last.received_at.isoformat(), last.id)
+    return page.answer({"deadLetters": [letter_view(letter) for letter in found[: page.limit]]})
+
+
+def letter_view(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "type": letter.type,
+        "attempts": letter.attempts,
+        "error": letter.error,
+        "receivedAt": views.time(letter.received_at),
+    }
+
+
+def _after(page: paging.Page) -> tuple[datetime, str] | None:
+    if page.after is None:
+        return None
+    try:
+        moment, id = page.after
+        after = datetime.fromisoformat(moment), str(id)
+        if after[0].tzinfo is None or "\x00" in after[1]:
+            raise ValueError
+    except (ValueError, TypeError):
+        raise invalid("/cursor", "is not a cursor of this list") from None
+    return after
+
+
+def retry_dead_letter(call: Call) -> Answer:
+    """Taken up again at once by whichever worker is there."""
+    id = call.path["id"]
+    if not call.service.dead_letters.retry([id]):
+        raise NotFoundError("There is no such dead letter.")
+    call.service.inbox.arrived.set()
+    return Answer({"id": id, "state": "received"}, 202)
+
+
+# Read models.
+
+
+def list_projections(call: Call) -> Answer:
+    standing = call.service.projections_standing()
+    return Answer({"projections": [_projection(call, name, told) for name, told in standing.items()]})
+
+
+def _projection(call: Call, name: str, told: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "version": projections.BY_NAME[name].VERSION,
+        **told,
+        "rebuilding": call.service.rebuilds.running(name),
+    }
+
+
+def rebuild_projection(call: Call) -> Answer:
+    """Begun at once; the list of projections says when it is done. Readers see the old one until then."""
+    projection = projections.BY_NAME.get(call.path["name"])
+    if projection is None:
+        raise NotFoundError("There is no such projection.")
+    if not call.service.rebuilds.begin(projection):
+        raise Problem("conflict", "This projection is being rebuilt already.")
+    headers = {"Location": "/admin/projections", "Retry-After": "1"}
+    return Answer({"name": projection.NAME, "status": "REBUILDING"}, 202, headers)
+
+
+# Money.
+
+
+def refund(call: Call) -> Answer:
+    """On record at once; what Stripe answered later, or will, shows in the donation."""
+    row = _donation(call)
+    order = call.body
+    amount = None if order.amount is None else gifts.money(order.amount, row["currency"])
+    call.service.refunding.refund(
+        call.principal.actor, row["ticket"], row["donation"], call.seed.id("refund"), amount, order.reason
+    )
+    return Answer(views_for(call).donation(_donation(call), attributed=True), 202)
+
+
+def _donation(call: Call) -> Row:
+    try:
+        donation = UUID(call.path["donation_id"])
+    except ValueError:
+        raise NotFoundError("There is no such donation.") from None
+    with call.service.database.reading() as cursor:
+        row = donation_ledger.donation(cursor, donation)
+    if row is None:
+        raise NotFoundError("There is no such donation.")
+    return row

@@ -1,0 +1,75 @@
+"""Around the whole application: what every answer carries, whoever gives it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Collection
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,127}")
+
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+# What a page of another origin may send, and what it may read, beside what browsers allow anyway.
+SENT = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id"
+READ = "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-Id"
+PREFLIGHT_SECONDS = 600
+
+
+class Envelope:
+    """Gives every answer its request id, what keeps it safe in a browser, and what pages of other origins may do."""
+
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+        self._app = app
+        self._origins = frozenset(origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        asked = Headers(scope=scope)
+        given = asked.get("x-request-id", "")
+        # The client's own id if it is a sane token, otherwise one made here.
+        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def sealed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in SAFE.items():
+                    headers.setdefault(name, value)
+                self._let_in(scope, asked, headers)
+            await send(message)
+
+        await self._app(scope, receive, sealed)
+
+    def _let_in(self, scope: Scope, asked: Headers, headers: MutableHeaders) -> None:
+        """Cross-origin rules; credentials are bearer tokens, so that cookies need no permission."""
+        if not self._origins:
+            return
+        headers.add_vary_header("Origin")
+        origin = asked.get("origin")
+        if origin not in self._origins:
+            return
+        headers["Access-Control-Allow-Origin"] = origin
+        if scope["method"] == "OPTIONS" and "access-control-request-method" in asked:
+            headers["Access-Control-Allow-Methods"] = headers.get("allow", "")
+            headers["Access-Control-Allow-Headers"] = SENT
+            headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
+        else:
+            headers["Access-Control-Expose-Headers"] = READ
+
+
+def request_id_of(scope: Any) -> str:
+    """The id of the request that this scope is of."""
+    request_id: str = scope["state"]["request_id"]
+    return request_id

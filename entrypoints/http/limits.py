@@ -1,0 +1,97 @@
+"""How often one client may call: by who they are, or by their address while nobody knows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+import structlog
+from limits import RateLimitItem, parse
+from limits.errors import ConfigurationError
+from limits.storage import Storage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+from adapters.access import VISITOR, Principal
+from entrypoints.http.operations import Limit
+from entrypoints.http.problems import Problem
+from entrypoints.settings import Settings, SettingsError
+
+# A household or a company has a network of this size in IPv6, and all its addresses at will.
+IPV6_CLIENT_BITS = 64
+
+logger = structlog.get_logger()
+
+
+class RateLimits:
+    """Counts calls for each client and each limit, in this process or in a store that processes share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._items: dict[Limit, RateLimitItem] = {
+            Limit.DEFAULT: parse(settings.rate_limit_default),
+            Limit.PAYMENT: parse(settings.rate_limit_payment),
+            Limit.CREATE: parse(settings.rate_limit_create),
+        }
+        try:
+            storage = storage_from_string(settings.rate_limit_storage, wrap_exceptions=True)
+        except ConfigurationError:
+            # The library's words would quote the address, and a password with it.
+            raise SettingsError("RATE_LIMIT_STORAGE: its client library is not installed") from None
+        assert isinstance(storage, Storage)
+        self._limiter = FixedWindowRateLimiter(storage)
+
+    def count(self, limit: Limit, principal: Principal, address: str) -> None:
+        """One more call; Problem 429 if it is one too many."""
+        item = self._items.get(limit)
+        if item is None:
+            return
+        client = f"address:{_network(address)}" if principal is VISITOR else principal.name
+        try:
+            if self._limiter.hit(item, limit.value, client):
+                return
+            wait = self._limiter.get_window_stats(item, limit.value, client).reset_time - time.time()
+        except Exception as error:
+            # Better some calls too many than none at all while the shared store is away.
+            logger.warning("rate limits cannot be counted", error=type(error).__name__)
+            return
+        seconds = max(1, math.ceil(wait))
+        raise Problem("too-many-requests", f"At most {item} for one client.", headers={"Retry-After": str(seconds)})
+
+
+def _network(address: str) -> str:
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, IPv6Address):
+        if known.ipv4_mapped is not None:
+            return str(known.ipv4_mapped)
+        return str(ip_network((known, IPV6_CLIENT_BITS), strict=False))
+    return str(known)
+
+
+class Proxies:
+    """Knows whose word about a client's address counts."""
+
+    def __init__(self, trusted: Sequence[str]) -> None:
+        self._trusted: list[IPv4Network | IPv6Network] = [ip_network(one, strict=False) for one in trusted]
+
+    def client_of(self, peer: str, forwarded_for: str | None) -> str:
+        """The address that the call came from: the nearest one that no trusted proxy has."""
+        address = peer
+        for told in reversed((forwarded_for or "").split(",")):
+            if not self._trusts(address):
+                break
+            try:
+                address = str(ip_address(told.strip()))
+            except ValueError:
+                break
+        return address
+
+    def _trusts(self, address: str) -> bool:
+        try:
+            known = ip_address(address)
+        except ValueError:
+            return False
+        return any(known in network for network in self._trusted)

@@ -1,0 +1,89 @@
+"""Fee ledger: what our account at Stripe settled, one compound entry a balance transaction, apart from what donors see.
+
+Each row is three postings in one currency: `net` to the balance, `fee` to the costs, and `gross` out of clearing. The
+database itself refuses a row whose postings do not sum to zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from domain.events import FeeCharged
+from projections.model import Cursor, Recorded, Row, Rows, Table
+
+NAME = "fee_ledger"
+VERSION = 1
+
+FEES = Table(
+    "fee_ledger",
+    {
+        "balance_transaction": "text",
+        "ticket": "uuid",
+        "donation": "uuid",
+        "source": "text",
+        "category": "text",
+        "currency": "text",
+        "gross": "bigint",
+        "fee": "bigint",
+        "net": "bigint",
+        "at": "timestamptz",
+        "recorded_at": "timestamptz",
+        "position": "bigint",
+    },
+    key=("balance_transaction",),
+    indexes=("(donation)", "(ticket, position)"),
+    checks=("net + fee - gross = 0",),
+)
+TABLES = (FEES,)
+
+# A compound entry's accounts, and how its row's amounts are posted to them.
+BALANCE, COSTS, CLEARING = "assets:stripe:balance", "expenses:stripe:fees", "assets:stripe:clearing"
+
+
+def fold(page: Sequence[Recorded], rows: Rows) -> None:
+    mine = [(entry, entry.event) for entry in page if isinstance(entry.event, FeeCharged)]
+    rows.load(FEES, {(event.balance_transaction_id,) for _, event in mine})
+    for entry, event in mine:
+        at = datetime.fromtimestamp(event.report.at, UTC)
+        known = rows.get(FEES, (event.balance_transaction_id,))
+        if known is None:
+            rows.put(FEES, _entered(event, entry, at))
+        elif at < known["at"]:
+            rows.put(FEES, known | {"at": at, "position": entry.position})
+
+
+def _entered(event: FeeCharged, entry: Recorded, at: datetime) -> Row:
+    return {
+        "balance_transaction": event.balance_transaction_id,
+        "ticket": event.ticket,
+        "donation": event.donation_id,
+        "source": event.source_id,
+        "category": event.category,
+        "currency": event.gross.currency,
+        "gross": event.gross.minor,
+        "fee": event.fee.minor,
+        "net": event.gross.minor - event.fee.minor,
+        "at": at,
+        "recorded_at": entry.recorded_at,
+        "position": entry.position,
+    }
+
+
+def postings(row: Row) -> Iterator[tuple[str, int]]:
+    """The accounts that an entry moves, and by how much; the amounts sum to zero."""
+    for account, amount in ((BALANCE, row["net"]), (COSTS, row["fee"]), (CLEARING, -row["gross"])):
+        if amount:
+            yield account, amount
+
+
+# Queries.
+
+_SELECT = f"SELECT {', '.join(FEES.columns)} FROM read.fee_ledger "  # noqa: S608
+
+
+def entries(cursor: Cursor, donations: Sequence[UUID]) -> list[Row]:
+    """What was settled of these donations, in the order in which we learned of it."""
+    cursor.execute(_SELECT + "WHERE donation = ANY(%(donations)s) ORDER BY position", {"donations": list(donations)})
+    return [dict(zip(FEES.columns, values, strict=True)) for values in cursor.fetchall()]

@@ -1,0 +1,338 @@
+"""Tickets and donations in the history: recorded once, decided anew when somebody else was quicker, replayed alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from eventsourcing.persistence import IntegrityError
+from hypothesis import Phase, given, settings
+
+from adapters.database import Database
+from adapters.event_store.history import ERASED, MOST_DECISIONS, LogRecorder, StoredTickets, Streams
+from domain.commands import Donations, Tickets
+from domain.donation import Donation
+from domain.errors import NotFoundError, RefusedError, StaleVersionError, UnavailableError
+from domain.events import PaymentReceived
+from domain.ticket import AlreadyProcessing, RecordingTicket
+from domain.values import Actor, Kind, Money, Role, StripeReport
+from tests.domain.facts import AUDIO, CONTACT, HOLDER, RECORDING, SOUND
+from tests.fakes.databases import LosingDatabase
+from tests.fakes.entries import STATE, entries, entry
+from tests.fakes.requests import Asked, histories
+from tests.fakes.stores import MemoryDonations, MemoryTickets
+from tests.stores import Stores
+
+@pytest.fixture
+def stores(database: Database) -> Stores:
+    return Stores(database)
+
+
+def ticket(ticket_id: UUID, name: str | None = "Ada") -> RecordingTicket:
+    return RecordingTicket.open(
+        HOLDER,
+        ticket_id,
+        workspace="public",
+        kind=Kind.CAMPAIGN,
+        slug=ticket_id.hex[:12],
+        contact=CONTACT,
+        contact_index="index",
+        display_name=name,
+        token_digest="digest",
+    )
+
+
+def state(found: Any) -> dict[str, Any]:
+    times = ("_created_on", "_modified_on", "_pending_events")
+    return {name: value for name, value in vars(found).items() if name not in times}
+
+
+def jobs(database: Database) -> list[tuple[Any, ...]]:
+    with database.connection() as connection:
+        return connection.execute("SELECT args->>'step', args->>'recording' FROM procrastinate_jobs").fetchall()
+
+
+# The contract of the ports, kept by the fakes too.
+
+
+@pytest.fixture(params=["in memory", "in PostgreSQL"])
+def ports(request: pytest.FixtureRequest) -> tuple[Tickets, Donations]:
+    if request.param == "in memory":
+        return MemoryTickets(), MemoryDonations()
+    stores: Stores = request.getfixturevalue("stores")
+    return stores.tickets, stores.donations
+
+
+def test_a_ticket_added_is_the_ticket_got(ports: tuple[Tickets, Donations]):
+    tickets, _ = ports
+    ada = ticket(uuid4())
+    tickets.add(ada)
+    assert state(tickets.get(ada.id)) == state(ada)
+
+
+def test_adding_the_same_ticket_again_changes_nothing(ports: tuple[Tickets, Donations]):
+    tickets, _ = ports
+    ada = uuid4()
+    tickets.add(ticket(ada))
+    tickets.change(ada, lambda t: t.rename(HOLDER, "Grace"))
+    tickets.add(ticket(ada))
+    assert tickets.get(ada).display_name == "Grace"
+    assert tickets.get(ada).version == 2
+
+
+def test_what_was_never_added_is_not_found(ports: tuple[Tickets, Donations]):
+    tickets, donations = ports
+    for asked in (
+        lambda: tickets.get(uuid4()),
+        lambda: tickets.change(uuid4(), lambda t: None),
+        lambda: donations.get(uuid4(), uuid4()),
+        lambda: donations.change(uuid4(), uuid4(), lambda d: None),
+    ):
+        with pytest.raises(NotFoundError):
+            asked()
+
+
+def test_a_change_gives_back_what_was_decided_and_is_kept(ports: tuple[Tickets, Donations]):
+    tickets, _ = ports
+    ada = uuid4()
+    tickets.add(ticket(ada))
+    assert tickets.change(ada, lambda t: (t.rename(HOLDER, None), t.version)[1]) == 2
+    assert tickets.get(ada).display_name is None
+
+
+def test_a_change_that_decides_nothing_or_fails_leaves_the_ticket_as_it_was(ports: tuple[Tickets, Donations]):
+    tickets, _ = ports
+    ada = uuid4()
+    tickets.add(ticket(ada))
+
+    def fail(found: RecordingTicket) -> None:
+        found.rename(HOLDER, "Grace")
+        raise RefusedError("no")
+
+    tickets.change(ada, lambda t: None)
+    with pytest.raises(RefusedError):
+        tickets.change(ada, fail)
+    assert (tickets.get(ada).display_name, tickets.get(ada).version) == ("Ada", 1)
+
+
+def test_a_change_asked_of_another_version_is_stale(ports: tuple[Tickets, Donations]):
+    tickets, _ = ports
+    ada = uuid4()
+    tickets.add(ticket(ada))
+    with pytest.raises(StaleVersionError):
+        tickets.change(ada, lambda t: t.rename(HOLDER, "Grace"), if_match=2)
+    tickets.change(ada, lambda t: t.rename(HOLDER, "Grace"), if_match=1)
+    with pytest.raises(StaleVersionError):
+        tickets.change(ada, lambda t: t.rename(HOLDER, "Ada"), if_match=1)
+
+
+def test_donations_are_kept_beside_their_ticket_without_changing_its_version(ports: tuple[Tickets, Donations]):
+    tickets, donations = ports
+    ada, gift = uuid4(), uuid4()
+    tickets.add(ticket(ada))
+    for _ in range(2):
+        donations.add(Donation.request_checkout(HOLDER, ada, gift, Money(5_000, "USD"), "For the roof"))
+    report = StripeReport("evt_1", 1_700_000_000)
+    told = {"payment_intent_id": "pi_1", "amount": Money(5_000, "USD"), "report": report}
+    for _ in range(2):
+        donations.change(ada, gift, lambda d: d.take(Actor(Role.STRIPE), PaymentReceived, **told))
+    assert (donations.get(ada, gift).gift.paid, donations.get(ada, gift).version) == (5_000, 2)
+    assert donations.get(ada, gift).description == "For the roof"
+    assert tickets.get(ada).version == 1
+
+
+# What only a history shared by many can show.
+
+
+def rival(stores: Stores, ada: UUID, names: list[str]) -> Callable[[RecordingTicket], None]:
+    """A decision in whose midst somebody else renames the ticket, as often as there are names."""
+
+    def decide(found: RecordingTicket) -> None:
+        if names:
+            name = names.pop(0)
+            stores.tickets.change(ada, lambda t: t.rename(HOLDER, name))
+        found.rename(HOLDER, f"{found.display_name}!")
+
+    return decide
+
+
+def test_a_decision_is_taken_anew_when_somebody_else_was_quicker(stores: Stores):
+    ada = uuid4()
+    stores.tickets.add(ticket(ada))
+    stores.tickets.change(ada, rival(stores, ada, ["Grace", "Joan"]))
+    assert stores.tickets.get(ada).display_name == "Joan!"
+    assert stores.tickets.get(ada).version == 4
+
+
+def test_a_decision_made_for_one_version_is_not_taken_anew(stores: Stores):
+    ada = uuid4()
+    stores.tickets.add(ticket(ada))
+    with pytest.raises(StaleVersionError):
+        stores.tickets.change(ada, rival(stores, ada, ["Grace"]), if_match=1)
+    assert stores.tickets.get(ada).display_name == "Grace"
+
+
+def test_a_decision_that_never_gets_its_turn_is_refused(stores: Stores):
+    ada = uuid4()
+    stores.tickets.add(ticket(ada))
+    with pytest.raises(RefusedError):
+        stores.tickets.change(ada, rival(stores, ada, [str(n) for n in range(MOST_DECISIONS)]))
+
+
+def test_whoever_waits_is_told_how_far_the_history_has_come(stores: Stores):
+    ada = uuid4()
+    stores.tickets.add(ticket(ada))
+    stores.tickets.change(ada, lambda t: t.rename(HOLDER, "Grace"))
+    stores.tickets.change(ada, lambda t: t.rename(HOLDER, "Grace"))
+    assert stores.recorded == [1, 2]
+
+
+@given(histories)
+@settings(max_examples=30, phases=[Phase.explicit, Phase.generate])
+def test_a_ticket_loaded_is_the_ticket_that_lived(stores: Stores, asked: list[Asked]):
+    lived = ticket(uuid4())
+    stores.history.save(lived)
+    for request in asked:
+        request(lived)
+        stores.history.save(lived)
+    assert state(stores.tickets.get(lived.id)) == state(lived)
+
+
+def test_an_erased_ticket_still_replays_and_says_so(stores: Stores):
+    ada = uuid4()
+    stores.tickets.add(ticket(ada))
+    stores.tickets.change(ada, lambda t: t.edit_draft(HOLDER, {"title": "A roof", "breakdown": ("tiles",)}))
+    stores.tickets.change(ada, lambda t: t.erase(HOLDER))
+    stores.keys.destroy(ada)
+    found = stores.tickets.get(ada)
+    assert (found.contact.value, found.display_name) == (ERASED, ERASED)
+    assert (found.draft.title, found.draft.breakdown) == (ERASED, (ERASED,))
+    assert found.erased
+
+
+def test_opening_an_erased_ticket_again_does_not_break_its_history(stores: Stores):
+    ada = uuid4()
+    stores.tickets.add(ticket(ada))
+    stores.tickets.change(ada, lambda t: t.erase(HOLDER))
+    stores.keys.destroy(ada)
+    with pytest.raises(NotFoundError):
+        stores.tickets.add(ticket(ada))
+    assert stores.tickets.get(ada).display_name == ERASED
+
+
+# Work is asked for in the transaction of its event.
+
+
+def uploaded(stores: Stores) -> UUID:
+    ada = uuid4()
+    stores.tickets.add(ticket(ada))
+    stores.tickets.change(ada, lambda t: t.upload(HOLDER, RECORDING, SOUND, AUDIO, None))
+    return ada
+
+
+def test_work_is_queued_with_the_event_that_asks_for_it(database: Database, stores: Stores):
+    ada = uploaded(stores)
+    assert jobs(database) == []
+    stores.tickets.change(ada, lambda t: t.process(HOLDER))
+    assert jobs(database) == [("transcribe", str(RECORDING))]
+
+
+def test_a_conflict_queues_no_work(database: Database, stores: Stores):
+    ada = uploaded(stores)
+    mine = stores.tickets.get(ada)
+    mine.process(HOLDER)
+    stores.tickets.change(ada, lambda t: t.rename(HOLDER, "Grace"))
+    with pytest.raises(IntegrityError):
+        stores.history.save(mine, alongside=lambda cursor: pytest.fail("work was queued"))
+    assert jobs(database) == []
+
+
+def test_without_its_work_there_is_no_event(database: Database):
+    stores = Stores(database)
+    ada = uploaded(stores)
+
+    def fail(*_: Any) -> None:
+        raise RuntimeError("the queue is broken")
+
+    broken = StoredTickets(Streams(stores.history, fail, stores.recorded.append))
+    with pytest.raises(RuntimeError):
+        broken.change(ada, lambda t: t.process(HOLDER))
+    assert stores.tickets.get(ada).version == 2
+
+
+def test_work_whose_commit_went_unheard_is_found_done_when_asked_again(migrated_url: str):
+    with LosingDatabase(migrated_url) as database:
+        stores = Stores(database)
+        ada = uploaded(stores)
+        stores.tickets.get(ada)
+
+        def process(found: RecordingTicket) -> None:
+            found.process(HOLDER)
+            database.losses = 1
+
+        with pytest.raises(UnavailableError):
+            stores.tickets.change(ada, process)
+        with pytest.raises(AlreadyProcessing):
+            stores.tickets.change(ada, lambda t: t.process(HOLDER))
+        assert len(jobs(database)) == 1
+
+
+# The library's contract of a recorder.
+
+
+@pytest.fixture
+def recorder(stores: Stores) -> LogRecorder:
+    return LogRecorder(stores.log)
+
+
+def test_a_recorder_gives_positions_and_refuses_a_version_that_is_taken(recorder: LogRecorder):
+    stream = uuid4()
+    assert recorder.max_notification_id() is None
+    assert recorder.insert_events(entries(3, stream)) == [1, 2, 3]
+    assert recorder.max_notification_id() == 3
+    with pytest.raises(IntegrityError):
+        recorder.insert_events([entry(stream, 3, state=STATE + b" ")])
+
+
+def test_a_recorder_selects_events_of_a_stream(recorder: LogRecorder):
+    stream = uuid4()
+    recorder.insert_events(entries(5, stream))
+
+    def versions(**asked: Any) -> list[int]:
+        return [found.originator_version for found in recorder.select_events(stream, **asked)]
+
+    assert versions() == [1, 2, 3, 4, 5]
+    assert versions(gt=2) == [3, 4, 5]
+    assert versions(lte=2) == [1, 2]
+    assert versions(lte=0) == []
+    assert versions(gt=1, lte=4) == [2, 3, 4]
+    assert versions(desc=True) == [5, 4, 3, 2, 1]
+    assert versions(desc=True, limit=2) == [5, 4]
+    assert versions(gt=1, limit=1) == [2]
+    assert versions(limit=0) == []
+    assert list(recorder.select_events(uuid4())) == []
+
+
+def test_a_recorder_selects_notifications_of_all_streams(recorder: LogRecorder):
+    for _ in range(6):
+        recorder.insert_events([entry()])
+
+    def ids(*asked: Any, **more: Any) -> list[int]:
+        return [found.id for found in recorder.select_notifications(*asked, **more)]
+
+    assert ids(None, 10) == [1, 2, 3, 4, 5, 6]
+    assert ids(3, 10) == [3, 4, 5, 6]
+    assert ids(3, 10, inclusive_of_start=False) == [4, 5, 6]
+    assert ids(3, 2) == [3, 4]
+    assert ids(3, 10, 4) == [3, 4]
+    assert ids(1, 10, topics=["published"]) == []
+    assert ids(1, 2, topics=["published", "display_name_changed"]) == [1, 2]
+
+
+def test_a_limit_counts_the_notifications_that_were_asked_for(stores: Stores, recorder: LogRecorder):
+    stores.tickets.add(ticket(uuid4()))
+    recorder.insert_events(entries(7))
+    stores.tickets.add(ticket(uuid4()))
+    assert [found.id for found in recorder.select_notifications(1, 2, topics=["ticket_opened"])] == [1, 9]

@@ -1,0 +1,421 @@
+"""The applier: whatever comes in whatever order, each thing has its effect once and holds up nobody else."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from random import Random
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.database import Database
+from adapters.event_store.history import SealingMapper
+from adapters.payments import inbox
+from adapters.payments.applier import Applier
+from adapters.payments.fetcher import Fulfilment
+from adapters.payments.simulation import world
+from domain.values import SYSTEM
+from entrypoints.rehearsal import Rehearsal
+from tests.money import Ledger
+from tests.stripe_events import Payment, event, thin
+
+
+@pytest.fixture
+def ledger(service) -> Ledger:
+    return Ledger(service)
+
+
+def applier(service: Any, **parts: Any) -> Applier:
+    """An applier for the service's inbox, with parts of the test's own."""
+    usual: dict[str, Any] = {
+        "database": service.database,
+        "inbox": service.inbox,
+        "mapper": SealingMapper(service.seals),
+        "hash_email": str,
+        "recorded": lambda position: None,
+    }
+    return Applier(**(usual | parts))
+
+
+def test_an_event_is_applied_once_however_often_it_is_delivered(ledger):
+    payment = ledger.payment()
+    told = payment.completed()
+    ledger.take(told, told)
+    ledger.take(told)
+    assert ledger.row(payment)["paid"] == 10_000
+    assert ledger.events(payment).count("payment_received") == 1
+
+
+def test_what_comes_before_its_payment_is_held_and_applied_when_the_link_appears(ledger):
+    payment = ledger.payment()
+    refund = payment.refunded(3_000)
+    ledger.take(refund)
+    assert ledger.inbox()[refund["id"]] == "held"
+    ledger.take(payment.completed())
+    assert ledger.inbox()[refund["id"]] == "applied"
+    assert (ledger.row(payment)["refunded"], ledger.row(payment)["net"]) == (3_000, 7_000)
+
+
+def test_links_reach_over_a_chain_of_objects_nobody_knew(ledger):
+    payment = ledger.payment()
+    dispute = payment.withdrawn()
+    dispute["data"]["object"]["payment_intent"] = None
+    ledger.take(dispute)
+    ledger.take(event("charge.succeeded", payment.charge(metadata={})))
+    assert set(ledger.inbox().values()) == {"held"}
+    ledger.take(payment.completed())
+    assert set(ledger.inbox().values()) == {"applied"}
+    assert (ledger.row(payment)["disputed"], ledger.row(payment)["status"]) == (10_000, "DISPUTED")
+
+
+def test_an_operators_note_on_a_refund_moves_no_money_to_another_donation(ledger):
+    payment, other = ledger.payment(), ledger.payment()
+    refund = payment.refunded(3_000)
+    refund["data"]["object"]["metadata"] = other.metadata
+    ledger.take(refund, payment.completed(), other.completed())
+    assert (ledger.row(payment)["refunded"], ledger.row(other)["refunded"]) == (3_000, 0)
+
+
+def test_metadata_that_names_no_donation_of_ours_teaches_nothing(ledger):
+    payment = ledger.payment()
+    stranger, mismatched = Payment(uuid4()), Payment(uuid4(), donation_id=payment.donation_id)
+    mismatched.charge_id = "ch_mismatched"
+    ledger.take(stranger.completed(), event("charge.succeeded", mismatched.charge(metadata=mismatched.metadata)))
+    assert set(ledger.inbox().values()) == {"held"}
+    # The same intent, named rightly now: the wrong name has not stuck to it.
+    ledger.take(payment.completed())
+    assert ledger.row(payment)["paid"] == 10_000
+    assert sorted(ledger.inbox().values()) == ["applied", "applied", "held"]
+
+
+def test_a_payment_in_another_currency_than_the_donations_is_a_persons_to_look_at(ledger):
+    payment = ledger.payment(currency="usd")
+    wrong = event("payment_intent.succeeded", payment.intent(currency="jpy"))
+    ledger.take(wrong)
+    [letter] = ledger.service.dead_letters.list()
+    assert (letter.id, letter.error) == (wrong["id"], "malformed: currency differs from the donation's")
+    assert ledger.row(payment)["paid"] == 0
+
+
+def test_a_malformed_event_is_a_dead_letter_and_holds_up_nobody(ledger):
+    payment = ledger.payment()
+    poisoned = event("payment_intent.succeeded", payment.intent(amount_received="all"))
+    ledger.take(poisoned, payment.completed())
+    assert ledger.row(payment)["status"] == "PAID"
+    [letter] = ledger.service.dead_letters.list()
+    assert letter.error == "malformed: amount_received"
+
+
+def test_an_event_that_we_fail_at_is_tried_again_later_and_holds_up_nobody(ledger):
+    payment, other = ledger.payment(), ledger.payment()
+    payment.details["email"] = "poison@example.com"
+    poisoned, healthy = payment.completed(), ledger.service.applier
+
+    def hash_email(email: str) -> str:
+        if email == "poison@example.com":
+            raise RuntimeError("a fault of ours")
+        return email
+
+    ledger.service.applier = applier(ledger.service, hash_email=hash_email)
+    ledger.take(poisoned, other.completed())
+    assert (ledger.row(payment)["paid"], ledger.row(other)["paid"]) == (0, 10_000)
+    assert inbox.health(ledger.service.database).waiting == 1
+    with ledger.service.database.connection() as connection:
+        for _ in range(7):
+            connection.execute("UPDATE stripe_inbox SET next_at = now()  WHERE state = 'received'")
+            ledger.settle()
+    [letter] = ledger.service.dead_letters.list()
+    assert (letter.id, letter.attempts, letter.error) == (poisoned["id"], 8, "RuntimeError")
+
+    ledger.service.applier = healthy
+    assert ledger.service.dead_letters.retry([poisoned["id"]]) == 1
+    ledger.settle()
+    assert ledger.row(payment)["paid"] == 10_000
+    assert ledger.service.dead_letters.list() == []
+
+
+def test_what_nobody_could_match_for_three_days_is_listed_as_unmatched(ledger):
+    payment = ledger.payment()
+    ledger.take(payment.refunded(3_000))
+    assert ledger.service.dead_letters.list() == []
+    with ledger.service.database.connection() as connection:
+        connection.execute("UPDATE stripe_inbox SET received_at = now() - interval '73 hours'")
+    [letter] = ledger.service.dead_letters.list()
+    assert letter.error == "unmatched"
+    assert inbox.health(ledger.service.database).dead_letters == 1
+    ledger.take(payment.completed())
+    assert ledger.service.dead_letters.list() == []
+
+
+def test_text_that_the_database_cannot_hold_is_no_trouble(ledger):
+    payment = ledger.payment()
+    nul = {"name": "Ada \u0000Love\u0000lace", "email": "a\u0000@b.c", "address": {"country": "U\u0000"}}
+    noted = event(
+        "charge.succeeded", payment.charge(billing_details=nul, description="\u0000", metadata=payment.metadata)
+    )
+    ledger.take(noted, event("checkout.session.expired", payment.session(id="cs_\u0000")))
+    assert ledger.view(payment)["donor"] == "lace"
+    assert sorted(ledger.inbox().values()) == ["applied", "dead"]
+
+
+def test_money_for_an_erased_ticket_is_recorded_and_nobodys_name(ledger):
+    payment = ledger.payment()
+    ledger.service.commands.erase(SYSTEM, payment.ticket_id)
+    ledger.take(payment.completed(), payment.charged(), payment.refunded(3_000))
+    row = ledger.row(payment)
+    assert (row["status"], row["paid"], row["refunded"], row["donor"]) == ("PAID", 10_000, 3_000, None)
+    assert set(ledger.inbox().values()) == {"applied"}
+
+
+def test_erasing_a_ticket_makes_the_bodies_of_its_events_unreadable(ledger):
+    payment = ledger.payment()
+    ledger.take(payment.completed())
+    rows = _bodies(ledger)
+    ledger.service.inbox.opened(*rows[0])
+    ledger.service.commands.erase(SYSTEM, payment.ticket_id)
+    for id, body, ticket in rows:
+        with pytest.raises(Exception, match="no key"):
+            ledger.service.inbox.opened(id, body, ticket)
+    assert ledger.view(payment)["donor"] == "Anonymous"
+
+
+def test_no_body_in_the_inbox_holds_a_donor_in_clear(ledger):
+    payment = ledger.payment()
+    ledger.take(payment.completed())
+    ledger.deliver(payment.charged())
+    for _, body, _ in _bodies(ledger):
+        assert b"Hopper" not in body
+        assert b"example.com" not in body
+
+
+def _bodies(ledger: Ledger) -> list[tuple[str, bytes, Any]]:
+    with ledger.service.database.connection() as connection:
+        rows = connection.execute("SELECT event_id, body, ticket FROM stripe_inbox").fetchall()
+    return [(id, bytes(body), ticket) for id, body, ticket in rows]
+
+
+def test_a_repaired_event_can_be_read_again_after_its_ticket_was_known(ledger):
+    payment = ledger.payment()
+    wrong = event("payment_intent.succeeded", payment.intent(currency="jpy"))
+    ledger.take(payment.completed(), wrong)
+    assert ledger.service.dead_letters.retry() == 1
+    ledger.settle()
+    assert [letter.id for letter in ledger.service.dead_letters.list()] == [wrong["id"]]
+
+
+def test_appliers_at_the_same_time_do_each_thing_once(ledger, make_service):
+    payments = [ledger.payment() for _ in range(30)]
+    told = [t for p in payments for t in (p.completed(), p.charged(), p.refunded(1_000), p.succeeded())]
+    Random(1).shuffle(told)
+    ledger.deliver(*told)
+    services = [make_service() for _ in range(3)]
+    threads = [threading.Thread(target=s.applier.apply_batch, args=(n,)) for s in services for n in (7, 11, 5, 200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    ledger.settle()
+    assert {(ledger.row(p)["paid"], ledger.row(p)["refunded"]) for p in payments} == {(10_000, 1_000)}
+    assert {ledger.events(p).count("payment_received") for p in payments} == {1}
+
+
+def test_a_donation_that_somebody_else_writes_to_meanwhile_is_applied_all_the_same(ledger):
+    payment = ledger.payment()
+    ledger.deliver(payment.completed())
+
+    class CutIn(SealingMapper):
+        """Lets somebody else be quicker, the first time that something is about to be stored."""
+
+        done = False
+
+        def to_stored_event(self, domain_event: Any) -> Any:
+            if not self.done:
+                self.done = True
+                names = payment.ticket_id, payment.donation_id
+                ledger.service.donations.change(*names, lambda d: d.open_checkout(SYSTEM, "cs_other", 1, False))
+            return super().to_stored_event(domain_event)
+
+    ledger.service.applier = applier(ledger.service, mapper=CutIn(ledger.service.seals))
+    ledger.settle()
+    assert ledger.row(payment)["status"] == "PAID"
+    assert ledger.events(payment) == ["checkout_requested", "checkout_opened", "checkout_opened", "payment_received"]
+
+
+# Thin events and balance transactions.
+
+
+def test_a_thin_event_is_stored_its_object_fetched_and_folded(ledger):
+    payment = ledger.payment()
+    ledger.stripe = {payment.intent_id: payment.intent()}.__getitem__  # and no charge: the event has its own time
+    told = thin("v1.payment_intent.succeeded", payment.intent_id, "payment_intent")
+    ledger.deliver(told)
+    ledger.service.applier.apply_all()
+    assert ledger.inbox()[told["id"]] == "held"
+    ledger.settle()
+    assert (ledger.inbox()[told["id"]], ledger.row(payment)["paid"]) == ("applied", 10_000)
+
+
+def test_a_thin_event_about_an_object_of_the_other_mode_has_no_effect(ledger):
+    payment = ledger.payment()
+    ledger.stripe = {payment.intent_id: payment.intent(livemode=True)}.__getitem__
+    ledger.take(thin("v1.payment_intent.succeeded", payment.intent_id, "payment_intent"))
+    assert ledger.row(payment)["paid"] == 0
+
+
+def test_the_fee_is_asked_for_once_and_kept_apart_from_what_donors_see(ledger):
+    payment = ledger.payment()
+    asked = []
+
+    def stripe(id: str) -> dict[str, Any]:
+        asked.append(id)
+        return payment.transaction("1", 9_100, 350, currency="eur", id=id)
+
+    ledger.stripe = stripe
+    ledger.take(payment.completed(), payment.charged())
+    for at in (1, 2, 3):
+        ledger.take(event("charge.updated", payment.charge(balance_transaction="txn_fee"), 1_780_000_000 + at))
+    assert asked == ["txn_fee"]
+    [fee] = ledger.fees(payment)
+    assert (fee["gross"], fee["fee"], fee["net"], fee["currency"]) == (9_100, 350, 8_750, "EUR")
+    assert ledger.totals(payment.ticket_id) == {"USD": (10_000, 0, 10_000)}
+
+
+def test_while_stripe_is_away_what_is_wanted_stays_wanted(ledger):
+    payment = ledger.payment()
+    ledger.take(payment.completed(), event("charge.updated", payment.charge(balance_transaction="txn_fee")))
+    assert (ledger.inbox()["txn_fee"], ledger.row(payment)["paid"]) == ("held", 10_000)
+    ledger.stripe = {"txn_fee": payment.transaction("1", 10_000, 350, id="txn_fee")}.__getitem__
+    with ledger.service.database.connection() as connection:
+        connection.execute("UPDATE stripe_inbox SET next_at = now() WHERE wants IS NOT NULL")
+    ledger.settle()
+    assert [fee["fee"] for fee in ledger.fees(payment)] == [350]
+
+
+# The one way to note that a checkout was paid.
+
+
+def test_a_checkout_is_fulfilled_once_by_return_page_reconciler_and_webhook_together(ledger):
+    payment = ledger.payment()
+    things = [payment.session(), payment.intent(), payment.charge(created=1_780_000_007)]
+    ledger.stripe = {thing["id"]: thing for thing in things}.__getitem__
+    service = ledger.service
+    fulfilment = Fulfilment(service.inbox, service.applier, ledger.fetcher, ledger.retriever)
+    for _ in range(3):
+        fulfilment.ask_for(payment.session_id)
+        fulfilment.fulfil(payment.session_id)
+        ledger.settle()
+    assert ledger.view(payment)["paidAt"] == "2026-05-28T20:26:47Z"
+    before = ledger.events(payment)
+    fulfilment.ask_for(payment.session_id)
+    ledger.settle()
+    assert ledger.events(payment) == before
+    ledger.take(payment.completed(1_780_000_008))
+    row = ledger.row(payment)
+    assert (row["paid"], row["charge_id"], row["status"]) == (10_000, payment.charge_id, "PAID")
+    assert ledger.events(payment).count("payment_received") == 1
+
+
+# Crashes.
+
+
+class Crash(Exception):
+    """The process is gone."""
+
+
+class CrashingDatabase:
+    """The database, until so many statements were run: then whatever was not committed is lost."""
+
+    def __init__(self, database: Database, statements: int) -> None:
+        self._database = database
+        self._left = statements
+        self.connection = database.connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        with self._database.transaction() as cursor:
+            yield _CrashingCursor(cursor, self._tick)
+            self._tick()
+
+    def _tick(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise Crash
+
+
+class _CrashingCursor:
+    def __init__(self, cursor: Any, tick: Any) -> None:
+        self._cursor = cursor
+        self._tick = tick
+
+    def execute(self, *args: Any, **more: Any) -> Any:
+        self._tick()
+        return self._cursor.execute(*args, **more)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cursor, name)
+
+
+class Doomed(Applier):
+    """An applier whose process dies at the first fault, and sets nothing back."""
+
+    def _set_back(self, event_id: str, error: Exception) -> None:
+        raise Crash
+
+
+def crash_once(service: Any, statements: int) -> None:
+    """Apply in a process that dies after so many statements."""
+    database: Any = CrashingDatabase(service.database, statements)
+    doomed = Doomed(database, service.inbox, SealingMapper(service.seals), str, lambda position: None)
+    with suppress(Crash):
+        doomed.apply_batch()
+
+
+@settings(max_examples=12)
+@given(seed=st.integers(0, 10**6), crashes=st.lists(st.integers(0, 12), max_size=12), random=st.randoms())
+def test_crashes_between_any_two_steps_and_any_order_leave_what_the_oracle_says(service, seed, crashes, random):
+    rehearsal = Rehearsal(service, world.build(seed, 6, uuid4().hex))
+    rehearsal.open()
+    sent = rehearsal.world.deliveries(random)
+    for number, told in enumerate(sent):
+        rehearsal.deliver(told)
+        if crashes and number % 9 == 0:
+            crash_once(service, crashes.pop())
+    for statements in crashes:
+        crash_once(service, statements)
+    rehearsal.settle()
+    assert rehearsal.differences() == []
+
+
+@settings(max_examples=6)
+@given(seed=st.integers(0, 10**6), random=st.randoms())
+def test_simultaneous_deliveries_and_appliers_leave_what_the_oracle_says(service, seed, random):
+    rehearsal = Rehearsal(service, world.build(seed, 6, uuid4().hex))
+    rehearsal.open()
+    sent = rehearsal.world.deliveries(random)
+
+    def deliver(part: list[dict[str, Any]]) -> None:
+        for told in part:
+            rehearsal.deliver(told)
+            service.applier.apply_batch(3)
+
+    threads = [threading.Thread(target=deliver, args=(sent[n::4],)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rehearsal.settle()
+    assert rehearsal.differences() == []
+
+
+def test_the_inbox_keeps_an_event_as_it_was_sent(ledger):
+    payment = ledger.payment()
+    told = payment.completed()
+    ledger.deliver(told)
+    [(id, body, ticket)] = _bodies(ledger)
+    assert json.loads(ledger.service.inbox.opened(id, body, ticket)) == told

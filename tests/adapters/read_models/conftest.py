@@ -1,0 +1,42 @@
+"""A history, and followers of it that move when they are told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+
+import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+import projections
+from adapters.database import Database, connect
+from adapters.event_store.log import EventLog
+from adapters.read_models.follower import Follower
+from projections.model import Projection
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[EventDict]]:
+    """What was logged, instead of printing it."""
+    with capture_logs() as events:
+        yield events
+
+
+@pytest.fixture
+def log(database: Database) -> EventLog:
+    return EventLog(database)
+
+
+@pytest.fixture
+def follow(migrated_url: str) -> Iterator[Callable[..., None]]:
+    """Takes everything there is into the read models, by one follower on one connection."""
+    with ExitStack() as stack:
+        connection = stack.enter_context(connect(migrated_url))
+
+        def follow(followed: Sequence[Projection] = projections.ALL) -> None:
+            follower = Follower(migrated_url, followed)
+            while follower.take_page(connection):
+                pass
+
+        yield follow

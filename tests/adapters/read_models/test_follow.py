@@ -1,0 +1,336 @@
+"""The live follower: each projection takes each event exactly once, whatever happens to the others."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import projections
+from adapters.database import Database, connect
+from adapters.event_store.log import EventLog
+from adapters.read_models import builds, follower, rebuild
+from adapters.read_models.follower import Follower, Waiter
+from adapters.read_models.memory import folded
+from domain.events import TicketEvent
+from projections import contact_index, ticket_status
+from projections.model import Projection, Recorded, Table
+from tests.client import eventually
+from tests.fakes.entries import entries
+from tests.fakes.projections import Tally
+from tests.fakes.worlds import gift, lived, record, worlds
+
+NAMES = list(projections.BY_NAME)
+
+
+def quiet(*_: Any) -> None:
+    """Nobody wants to know how far it is."""
+
+
+def standing(database: Database) -> dict[str, int]:
+    with database.connection() as connection:
+        return dict(connection.execute("SELECT name, position FROM projections WHERE live").fetchall())
+
+
+def rows(database: Database, table: Table) -> list[dict[str, Any]]:
+    columns = ", ".join(table.columns)
+    with database.connection() as connection:
+        found = connection.execute(f"SELECT {columns} FROM read.{table.name}".encode()).fetchall()
+    return [dict(zip(table.columns, row, strict=True)) for row in found]
+
+
+def as_json(found: list[dict[str, Any]]) -> list[str]:
+    """The rows in an order of their own, a tuple being the same as the list that it is stored as."""
+    return sorted(json.dumps(row, default=str, sort_keys=True) for row in found)
+
+
+def tallied(database: Database) -> int:
+    with database.connection() as connection:
+        row = connection.execute("SELECT coalesce(sum(events), 0)::int FROM read.tally").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+@contextmanager
+def started(*followers: Follower) -> Iterator[None]:
+    for one in followers:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in followers:
+            one.stop()
+
+
+@pytest.fixture
+def tally(migrated_url: str) -> Tally:
+    """A projection beside the real ones, live from the beginning."""
+    counting = Tally()
+    rebuild.ensure_live(migrated_url, [counting], quiet)
+    return counting
+
+
+# What holds for every history.
+
+
+@given(events=worlds(), data=st.data())
+@settings(max_examples=15, phases=[Phase.explicit, Phase.generate])
+def test_following_in_pages_cut_anywhere_equals_replay_in_memory_and_a_rebuild(
+    database: Database,
+    log: EventLog,
+    follow: Callable[..., None],
+    events: list[TicketEvent],
+    data: st.DataObject,
+):
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(events)), max_size=3)))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(follower, "PAGE_EVENTS", data.draw(st.integers(1, 9)))
+        patched.setattr(rebuild, "PAGE_EVENTS", data.draw(st.integers(7, 40)))
+        for start, end in zip([0, *cuts], [*cuts, len(events)], strict=True):
+            record(log, events[start:end])
+            follow()
+        for projection in projections.ALL:
+            assert rebuild.verify(database.url, projection, quiet).differences == []
+    recorded = [Recorded(stored.position, stored.recorded_at, stored.event()) for stored in log.page(0, 1_000_000)]
+    for projection in projections.ALL:
+        replayed = folded(projection, recorded)
+        for table in projection.TABLES:
+            assert as_json(rows(database, table)) == as_json(replayed.all(table))
+
+
+@given(events=worlds())
+@settings(max_examples=25)
+def test_the_read_model_agrees_with_the_tickets_themselves(events: list[TicketEvent]):
+    tickets: dict[Any, Any] = {}
+    for event in events:
+        if event.originator_id == event.ticket:
+            tickets[event.ticket] = event.mutate(tickets.get(event.ticket))  # type: ignore[attr-defined]
+    recorded = [Recorded(position, event.timestamp, event) for position, event in enumerate(events, start=1)]
+    for row in folded(ticket_status, recorded).all(ticket_status.TICKETS):
+        ticket = tickets[row["ticket"]]
+        assert ticket_status.with_status(row)["content_status"] is ticket.lifecycle.status
+        assert (row["step"], row["version"], row["erased"]) == (ticket.lifecycle.step, ticket.version, ticket.erased)
+        if not ticket.erased:
+            assert ticket_status.draft_of(row) == ticket.draft
+            assert frozenset(row["written"]) == ticket.written
+
+
+def test_pages_of_many_rows_are_folded_alike(database: Database, log: EventLog, follow: Callable[..., None]):
+    """Enough rows at once for COPY, new ones and old ones."""
+    events = [lived(uuid4(), [lambda t: t.rename(t.pending_events[0].actor, "Grace")]) for _ in range(260)]
+    for version in (0, 1):
+        record(log, [stream[version] for stream in events])
+        follow()
+    record(log, [event for stream in events for event in gift(stream[0].ticket, 100, [40])])
+    follow()
+    for projection in projections.ALL:
+        assert rebuild.verify(database.url, projection, quiet).differences == []
+
+
+def test_several_pages_of_many_rows_fit_into_one_transaction(
+    database: Database, log: EventLog, monkeypatch: pytest.MonkeyPatch
+):
+    tickets = [uuid4() for _ in range(260)]
+    for version in (1, 2, 3):
+        log.append([entry for ticket in tickets for entry in entries(1, ticket, version)])
+    monkeypatch.setattr(rebuild, "PAGE_EVENTS", 260)
+    counting = Tally()
+    with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
+        build = builds.create(cursor, counting)
+        assert rebuild._catch_up(cursor, build, log.head()) == 780
+        cursor.execute(f"SELECT DISTINCT events FROM {build.schema}.tally".encode())
+        assert cursor.fetchall() == [(3,)]
+
+
+# Exactly once.
+
+
+def test_two_followers_at_once_take_each_event_once(
+    database: Database, log: EventLog, tally: Tally, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(follower, "PAGE_EVENTS", 7)
+    followed = [*projections.ALL, tally]
+    with started(Follower(database.url, followed), Follower(database.url, followed)):
+        for _ in range(60):
+            log.append(entries(3))
+        eventually(lambda: set(standing(database).values()) == {180})
+    assert tallied(database) == 180
+
+
+def test_a_position_reaches_the_head_also_past_events_that_concern_nobody(
+    database: Database, log: EventLog, follow: Callable[..., None]
+):
+    log.append(entries(5))
+    follow()
+    assert set(standing(database).values()) == {5}
+
+
+# A projection that fails.
+
+
+def test_a_projection_that_fails_holds_up_only_itself_and_catches_up(
+    database: Database, log: EventLog, tally: Tally, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(follower, "PAGE_EVENTS", 4)
+    monkeypatch.setattr(follower, "FIRST_PAUSE_SECONDS", 0.0)
+    tally.failure, tally.fails_at = RuntimeError("broken"), 6
+    one = Follower(database.url, [*projections.ALL, tally])
+    with connect(database.url) as connection:
+        for _ in range(5):
+            log.append(entries(4))
+            while one.take_page(connection):
+                pass
+        assert standing(database) == dict.fromkeys(NAMES, 20) | {"tally": 4}
+        tally.failure = None
+        log.append(entries(4))
+        one.take_page(connection)
+        # The others do not wait for the one that has to catch up.
+        assert standing(database) == dict.fromkeys(NAMES, 24) | {"tally": 8}
+        while one.take_page(connection):
+            pass
+    assert tallied(database) == 24
+
+
+def test_a_projection_that_keeps_failing_is_left_alone_for_growing_pauses(database: Database, tally: Tally):
+    EventLog(database).append(entries(1))
+    tally.failure = RuntimeError("broken")
+    one = Follower(database.url, [tally])
+    with connect(database.url) as connection:
+        pauses = []
+        for _ in range(8):
+            before = follower.time.monotonic()
+            one._trouble["tally"].again = 0
+            assert one.take_page(connection) is False
+            pauses.append(round(one._trouble["tally"].again - before, 1))
+    assert pauses == sorted(pauses)
+    assert pauses[0] <= 1.0
+    assert pauses[-1] == follower.LONGEST_PAUSE_SECONDS
+
+
+def test_a_database_error_in_a_fold_is_that_projections_own_matter(database: Database, log: EventLog, tally: Tally):
+    class Stuck(Tally):
+        def fold(self, page: Any, rows: Any) -> None:
+            rows._cursor.execute("SET LOCAL statement_timeout = '10ms'")
+            rows._cursor.execute("SELECT pg_sleep(1)")
+
+    log.append(entries(2))
+    one = Follower(database.url, [*projections.ALL, Stuck()])
+    with connect(database.url) as connection:
+        assert one.take_page(connection) is True
+    assert standing(database) == dict.fromkeys(NAMES, 2) | {"tally": 0}
+
+
+# Versions.
+
+
+class Renewed:
+    """The contact index as a later version of the service would have it."""
+
+    NAME = contact_index.NAME
+    VERSION = contact_index.VERSION + 1
+    TABLES = contact_index.TABLES
+    fold = staticmethod(contact_index.fold)
+
+
+def live_builds(database: Database) -> list[tuple[Any, ...]]:
+    with database.connection() as connection:
+        return connection.execute(
+            "SELECT build, version, position FROM projections WHERE name = 'contact_index' AND live"
+        ).fetchall()
+
+
+def test_a_new_version_of_a_projection_builds_itself_on_start(
+    database: Database, log: EventLog, follow: Callable[..., None]
+):
+    record(log, lived(uuid4(), []))
+    follow()
+    renewed: Projection = Renewed()
+    rebuild.ensure_live(database.url, [renewed], quiet)
+    assert live_builds(database) == [(2, Renewed.VERSION, 1)]
+    assert len(rows(database, contact_index.CONTACTS)) == 1
+    rebuild.ensure_live(database.url, [renewed], quiet)
+    assert live_builds(database) == [(2, Renewed.VERSION, 1)]
+    with database.connection() as connection:
+        schemas = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'read\\_contact\\_index%'"
+        ).fetchall()
+    assert schemas == [("read_contact_index_2",)]
+
+
+def test_a_follower_leaves_another_versions_tables_alone(
+    database: Database, log: EventLog, follow: Callable[..., None]
+):
+    rebuild.rebuild(database.url, Renewed(), quiet)
+    record(log, lived(uuid4(), []))
+    follow()
+    assert live_builds(database) == [(2, Renewed.VERSION, 0)]
+    follow([Renewed()])
+    assert live_builds(database) == [(2, Renewed.VERSION, 1)]
+
+
+# Reading one's own writes.
+
+
+def test_a_write_is_visible_once_the_follower_in_this_process_has_it(database: Database, log: EventLog):
+    one = Follower(database.url, projections.ALL)
+    waiter = Waiter(database, NAMES, one)
+    with started(one):
+        for _ in range(5):
+            position = record(log, lived(uuid4(), []))
+            assert waiter.wait_for(position)
+            assert len(rows(database, ticket_status.TICKETS)) == position
+
+
+def test_a_write_is_visible_once_a_follower_elsewhere_has_it(database: Database, log: EventLog):
+    waiter = Waiter(database, NAMES)
+    with started(Follower(database.url, projections.ALL)):
+        for _ in range(5):
+            position = record(log, lived(uuid4(), []))
+            assert waiter.wait_for(position)
+            assert len(rows(database, ticket_status.TICKETS)) == position
+
+
+def test_one_of_two_followers_is_enough_to_see_a_write_by(database: Database, log: EventLog):
+    mine, other = Follower(database.url, projections.ALL), Follower(database.url, projections.ALL)
+    waiter = Waiter(database, NAMES, mine)
+    with started(mine, other):
+        for _ in range(20):
+            position = record(log, lived(uuid4(), []))
+            assert waiter.wait_for(position)
+            assert len(rows(database, ticket_status.TICKETS)) == position
+
+
+def test_waiting_ends_when_nobody_follows(database: Database, log: EventLog):
+    position = record(log, lived(uuid4(), []))
+    assert not Waiter(database, NAMES).wait_for(position, 0.05)
+    assert not Waiter(database, NAMES, Follower(database.url, projections.ALL)).wait_for(position, 0.05)
+
+
+def test_a_follower_goes_on_when_its_connection_was_lost(database: Database, log: EventLog):
+    with started(Follower(database.url, projections.ALL)):
+        log.append(entries(1))
+        eventually(lambda: set(standing(database).values()) == {1})
+        with database.connection() as connection:
+            ended = connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name LIKE 'storyledger %'"
+            ).fetchall()
+        assert len(ended) == 2
+        log.append(entries(1))
+        eventually(lambda: set(standing(database).values()) == {2})
+
+
+def test_a_follower_stops_at_once(database: Database):
+    one = Follower(database.url, projections.ALL)
+    one.start()
+    before = follower.time.monotonic()
+    one.stop()
+    assert follower.time.monotonic() - before < 3
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("follower")]

@@ -1,0 +1,235 @@
+"""Rebuilding beside the live tables: whoever reads, writes or follows carries on, and nothing is lost when it is killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+import projections
+from adapters.database import Database, connect
+from adapters.event_store.log import EventLog
+from adapters.read_models import builds, rebuild
+from adapters.read_models.follower import Follower
+from domain.events import DocumentGenerated
+from projections import documents, donation_ledger, ticket_status
+from tests.domain.facts import HOLDER, fact
+from tests.fakes.events import made
+from tests.fakes.projections import Tally
+from tests.fakes.worlds import gift, lived, record
+
+
+def quiet(*_: Any) -> None:
+    """Nobody wants to know how far it is."""
+
+
+def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
+    with database.connection() as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def renamed(ticket: Any) -> None:
+    ticket.rename(HOLDER, "Grace")
+
+
+@pytest.fixture
+def tickets(log: EventLog, follow: Callable[..., None]) -> list[UUID]:
+    """Thirty tickets with two events each, and a gift to every one; the read models have seen them."""
+    ids = [uuid4() for _ in range(30)]
+    for ticket in ids:
+        record(log, [*lived(ticket, [renamed]), *gift(ticket, 100, [40])])
+    follow()
+    return ids
+
+
+@contextmanager
+def busy(database: Database) -> Iterator[Callable[[], int]]:
+    """People open tickets, and a follower shows them; tells how many there are."""
+    log, ended, written = EventLog(database), threading.Event(), [0]
+
+    def write() -> None:
+        while not ended.wait(0.002):
+            record(log, lived(uuid4(), [renamed]))
+            written[0] += 1
+
+    writer = threading.Thread(target=write)
+    follower = Follower(database.url, projections.ALL)
+    follower.start()
+    writer.start()
+    try:
+        yield lambda: written[0]
+    finally:
+        ended.set()
+        writer.join()
+        follower.stop()
+
+
+def live(database: Database, name: str = "ticket_status") -> list[tuple[Any, ...]]:
+    return rows(database, f"SELECT build, live, trial FROM projections WHERE name = '{name}' ORDER BY build")
+
+
+def test_a_rebuild_shows_the_same_rows_in_new_tables(database: Database, tickets: list[UUID]):
+    before = rows(database, "SELECT * FROM read.ticket_status ORDER BY ticket")
+    done = rebuild.rebuild(database.url, ticket_status, quiet)
+    assert rows(database, "SELECT * FROM read.ticket_status ORDER BY ticket") == before
+    assert (done.name, done.events, done.rows) == ("ticket_status", 150, 60)
+    assert live(database) == [(2, True, False)]
+    assert rows(database, "SELECT to_regnamespace('read_ticket_status_1') IS NULL") == [(True,)]
+
+
+def test_a_rebuild_repairs_what_was_changed_by_hand(database: Database, tickets: list[UUID]):
+    rows(database, "UPDATE read_ticket_status_1.ticket_status SET workspace = 'elsewhere' RETURNING 1")
+    rebuild.rebuild(database.url, ticket_status, quiet)
+    assert rows(database, "SELECT DISTINCT workspace FROM read.ticket_status") == [("public",)]
+
+
+def test_readers_writers_and_the_follower_carry_on_during_rebuilds(
+    database: Database, tickets: list[UUID], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(rebuild, "PAGE_EVENTS", 20)
+    ended, seen = threading.Event(), [30]
+
+    def read() -> None:
+        with connect(database.url) as connection:
+            while not ended.is_set():
+                row = connection.execute("SELECT count(*) FROM read.ticket_status").fetchone()
+                assert row is not None
+                seen.append(row[0])
+
+    with busy(database) as written, ThreadPoolExecutor(1) as pool:
+        reader = pool.submit(read)
+        for projection in (ticket_status, donation_ledger, ticket_status):
+            rebuild.rebuild(database.url, projection, quiet)
+        ended.set()
+        reader.result()
+    assert written() > 0
+    assert seen == sorted(seen)
+    for projection in projections.ALL:
+        assert rebuild.verify(database.url, projection, quiet).differences == []
+
+
+def test_a_rebuild_that_was_killed_goes_on_where_it_stopped(database: Database, tickets: list[UUID]):
+    child = [sys.executable, "-m", "tests.adapters.read_models.rebuilding", database.url, "70"]
+    with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline().strip() == "70"
+        killed.kill()
+    assert live(database) == [(1, True, False), (2, False, False)]
+    with busy(database):
+        assert rebuild.rebuild(database.url, ticket_status, quiet).events >= 80
+        assert live(database) == [(2, True, False)]
+    assert rebuild.verify(database.url, ticket_status, quiet).differences == []
+
+
+def test_the_events_before_the_kill_are_not_read_again(database: Database, tickets: list[UUID]):
+    with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
+        build = builds.create(cursor, ticket_status)
+        page = EventLog(database).page(0, 70)
+        builds.fold_page(cursor, build, page, 70)
+    assert rebuild.rebuild(database.url, ticket_status, quiet).events == 80
+
+
+def test_two_rebuilds_at_once_both_end_well(database: Database, tickets: list[UUID], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rebuild, "PAGE_EVENTS", 5)
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            both = [pool.submit(rebuild.rebuild, database.url, ticket_status, quiet) for _ in range(3)]
+            assert [one.result().rows for one in both] == [60] * 3
+    assert [shown for _, shown, _ in live(database) if shown] == [True]
+    assert rebuild.verify(database.url, ticket_status, quiet).differences == []
+
+
+def test_many_that_start_at_once_build_what_is_missing_together(database: Database, log: EventLog):
+    record(log, lived(uuid4(), [renamed]))
+    counting = [Tally() for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda one: rebuild.ensure_live(database.url, [one], quiet), counting))
+    assert rows(database, "SELECT events FROM read.tally") == [(2,)]
+
+
+def test_a_reader_in_no_hurry_delays_the_swap_and_nobody_else(database: Database, tickets: list[UUID]):
+    with connect(database.url) as slow, ThreadPoolExecutor(1) as pool:
+        with slow.transaction():
+            slow.execute("SELECT count(*) FROM read.ticket_status")
+            rebuilding = pool.submit(rebuild.rebuild, database.url, ticket_status, quiet)
+            for _ in range(8):
+                with connect(database.url) as other:
+                    other.execute("SET statement_timeout = '900ms'")
+                    other.execute("SELECT count(*) FROM read.ticket_status")
+            assert not rebuilding.done()
+        assert rebuilding.result(10).rows == 60
+
+
+# Verifying.
+
+
+def test_verifying_changes_nothing_and_leaves_nothing_behind(database: Database, tickets: list[UUID]):
+    done = rebuild.verify(database.url, ticket_status, quiet)
+    assert (done.events, done.rows, done.differences) == (150, 60, [])
+    assert live(database) == [(1, True, False)]
+    assert rows(database, "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'read\\_ticket%'") == [(1,)]
+
+
+def test_verifying_names_the_event_where_the_tables_part(database: Database, tickets: list[UUID]):
+    table = "read_ticket_status_1.ticket_status"
+    [(first,)] = rows(database, f"SELECT position FROM {table} ORDER BY position OFFSET 3 LIMIT 1")
+    [(second,)] = rows(database, f"SELECT position FROM {table} ORDER BY position OFFSET 9 LIMIT 1")
+    rows(database, f"UPDATE {table} SET workspace = 'elsewhere' WHERE position = {second} RETURNING 1")
+    rows(database, f"DELETE FROM {table} WHERE position = {first} RETURNING 1")
+    found = rebuild.verify(database.url, ticket_status, quiet).differences
+    assert [(one.table, one.position, one.only_in) for one in found] == [
+        ("ticket_status", first, "rebuilt"),
+        ("ticket_status", second, "live"),
+        ("ticket_status", second, "rebuilt"),
+    ]
+    assert "elsewhere" in found[1].row
+
+
+def test_verifying_finds_a_row_that_no_event_made(database: Database, tickets: list[UUID]):
+    rows(database, f"INSERT INTO read_ticket_status_1.funded_tickets VALUES ('{UUID(int=1)}', 7) RETURNING 1")
+    [found] = rebuild.verify(database.url, ticket_status, quiet).differences
+    assert (found.table, found.position, found.only_in) == ("funded_tickets", 7, "live")
+
+
+def test_verifying_up_to_a_position_compares_two_foldings(database: Database, tickets: list[UUID]):
+    done = rebuild.verify(database.url, ticket_status, quiet, until=42)
+    assert (done.events, done.differences) == (42, [])
+    assert rebuild.verify(database.url, ticket_status, quiet, until=0).events == 0
+
+
+def test_verifying_a_busy_read_model_finds_nothing_wrong(database: Database, tickets: list[UUID]):
+    with busy(database):
+        for _ in range(2):
+            for projection in (ticket_status, donation_ledger):
+                assert rebuild.verify(database.url, projection, quiet).differences == []
+
+
+def test_what_a_killed_verification_left_is_cleared_by_the_next(database: Database, tickets: list[UUID]):
+    with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
+        builds.create(cursor, ticket_status, trial=True)
+    rebuild.verify(database.url, ticket_status, quiet)
+    assert live(database) == [(1, True, False)]
+
+
+# What history may hold.
+
+
+def test_a_document_noted_twice_in_an_old_history_holds_nothing_up(
+    database: Database, log: EventLog, follow: Callable[..., None]
+):
+    ticket = uuid4()
+    told = fact(DocumentGenerated).told
+    events = [made(DocumentGenerated, ticket, v, **told | {"document_id": UUID(int=v)}) for v in range(1, 251)]
+    again = [made(DocumentGenerated, ticket, v + 250, **told | {"document_id": UUID(int=v)}) for v in range(1, 251)]
+    for page in (events, again):
+        record(log, page)
+        follow([documents])
+    assert rows(database, "SELECT position FROM projections WHERE name = 'documents'") == [(500,)]
+    assert rebuild.verify(database.url, documents, quiet).differences == []

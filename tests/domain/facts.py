@@ -1,0 +1,155 @@
+"""History goes in, a request is made, facts come out: how the domain's tests speak."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from domain.events import (
+    Analysed,
+    AudioUploaded,
+    ContactChanged,
+    DisplayNameChanged,
+    DocumentGenerated,
+    DraftEdited,
+    DraftingFailed,
+    DraftProposed,
+    InfoRequested,
+    ProcessingRequested,
+    TicketEvent,
+    TicketOpened,
+    Transcribed,
+    TranscriptionFailed,
+)
+from domain.ticket import RecordingTicket
+from domain.values import (
+    Actor,
+    AudioFacts,
+    Contact,
+    ContactType,
+    Content,
+    DocumentFormat,
+    DocumentType,
+    Draft,
+    Kind,
+    Money,
+    Role,
+    Sentiment,
+    Step,
+    Urgency,
+)
+
+HOLDER = Actor(Role.HOLDER)
+TICKET = UUID("018f0000-0000-7000-8000-000000000001")
+RECORDING = UUID("018f0000-0000-7000-8000-0000000000a1")
+NEWER_RECORDING = UUID("018f0000-0000-7000-8000-0000000000a2")
+DOCUMENT = UUID("018f0000-0000-7000-8000-0000000000d1")
+TRANSCRIPTION = UUID("018f0000-0000-7000-8000-0000000000c1")
+
+CONTACT = Contact(ContactType.EMAIL, "ada@example.com")
+SOUND = Content("a" * 64, 1_000)
+WORDS = Content("b" * 64, 2_000)
+AUDIO = AudioFacts("audio/webm", 9_000)
+COMPLETE = Draft(title="A roof", story="It fell in.", goal=Money(150_000, "USD"), currency="USD", beneficiary="Ada")
+
+# What a fact says where a test does not care.
+_TOLD: dict[type[TicketEvent], dict[str, Any]] = {
+    TicketOpened: {
+        "workspace": "public",
+        "kind": Kind.CAMPAIGN,
+        "slug": "abcdefghjkmn",
+        "contact": CONTACT,
+        "contact_index": "index",
+        "display_name": "Ada",
+        "token_digest": "digest",
+    },
+    ContactChanged: {"contact": CONTACT, "contact_index": "index", "token_digest": "digest"},
+    DisplayNameChanged: {"display_name": "Grace"},
+    AudioUploaded: {"recording_id": RECORDING, "content": SOUND, "facts": AUDIO, "file_name": None},
+    ProcessingRequested: {"recording_id": RECORDING},
+    Transcribed: {
+        "recording_id": RECORDING,
+        "transcription_id": TRANSCRIPTION,
+        "content": WORDS,
+        "language": "en",
+        "engine": "fake",
+    },
+    TranscriptionFailed: {"recording_id": RECORDING, "code": "no_speech", "message": "Nothing.", "retryable": False},
+    Analysed: {
+        "recording_id": RECORDING,
+        "language": "en",
+        "sentiment": Sentiment.NEUTRAL,
+        "urgency": Urgency.LOW,
+        "key_points": (),
+    },
+    DraftProposed: {"recording_id": RECORDING},
+    DraftingFailed: {
+        "recording_id": RECORDING,
+        "step": Step.DRAFT,
+        "code": "away",
+        "message": "Later.",
+        "retryable": True,
+    },
+    InfoRequested: {"missing": ("goal",)},
+    DraftEdited: {"changed": ()},
+    DocumentGenerated: {
+        "document_id": DOCUMENT,
+        "type": DocumentType.GOFUNDME_DRAFT,
+        "format": DocumentFormat.PDF,
+        "content": WORDS,
+    },
+}
+_BESIDE = {"originator_id", "originator_version", "timestamp", "originator_topic"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """What happened, without its place in a history; fields with their default value are left out."""
+
+    kind: type[TicketEvent]
+    told: dict[str, Any]
+
+
+def fact(kind: type[TicketEvent], **told: Any) -> Fact:
+    """A fact of this kind, done by the holder; what is not told is whatever is usual."""
+    return _bare(kind, {"actor": HOLDER, **_TOLD.get(kind, {}), **told})
+
+
+def _bare(kind: type[TicketEvent], told: dict[str, Any]) -> Fact:
+    defaults = {field.name: field.default for field in dataclasses.fields(kind)}
+    return Fact(kind, {name: value for name, value in told.items() if value != defaults[name]})
+
+
+def given(*facts: Fact) -> RecordingTicket:
+    """An opened ticket to which these facts happened."""
+    ticket: Any = None
+    for version, happened in enumerate((fact(TicketOpened), *facts), start=1):
+        place = {"originator_id": TICKET, "originator_version": version, "timestamp": datetime.now(UTC)}
+        if happened.kind is TicketOpened:
+            place["originator_topic"] = RecordingTicket.TOPIC
+        event: Any = happened.kind(**place, **happened.told)
+        ticket = event.mutate(ticket)
+    assert isinstance(ticket, RecordingTicket)
+    return ticket
+
+
+def new_facts(ticket: RecordingTicket) -> list[Fact]:
+    """What the last requests made happen."""
+    found = []
+    for event in ticket.collect_events():
+        assert isinstance(event, TicketEvent)
+        told = {f.name: getattr(event, f.name) for f in dataclasses.fields(event) if f.name not in _BESIDE}
+        found.append(_bare(type(event), told))
+    return found
+
+
+# Histories that many sentences begin with.
+
+UPLOADED = (fact(AudioUploaded),)
+TRANSCRIBING = (*UPLOADED, fact(ProcessingRequested))
+ANALYSING = (*TRANSCRIBING, fact(Transcribed))
+DRAFTING = (*ANALYSING, fact(Analysed))
+DRAFTED = (*DRAFTING, fact(DraftProposed, **vars(COMPLETE)))
+WRITTEN = (fact(DraftEdited, changed=("title", "story", "goal", "beneficiary"), **vars(COMPLETE)),)

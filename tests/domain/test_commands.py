@@ -1,0 +1,355 @@
+"""What may be asked, and what comes of it, with nothing real around."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import Any, BinaryIO
+from uuid import UUID
+
+import pytest
+
+from domain.commands import Commands, Opening, Upload, checked_gift, digest
+from domain.donation import donation_stream
+from domain.errors import InvalidError, NotFoundError, RefusedError, StaleVersionError, StepFailed, UnavailableError
+from domain.events import CheckoutOpened, CheckoutRequested, PaymentReceived, TicketEvent
+from domain.ports import CampaignSheet, ReceiptSheet, Report, TranscriptSheet
+from domain.values import (
+    SYSTEM,
+    Actor,
+    ContentStatus,
+    DocumentFormat,
+    DocumentType,
+    Donor,
+    Money,
+    Role,
+    Step,
+    StripeReport,
+    Transcript,
+)
+from tests.domain.facts import AUDIO, CONTACT, DOCUMENT, HOLDER, NEWER_RECORDING, RECORDING, TICKET
+from tests.fakes.drafting import DRAFT, FakeAnalyser, FakeDrafter
+from tests.fakes.outside import FakeCheckouts, FakePrinter, commands
+from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
+
+OPENING = Opening(TICKET, "public", "abcdefghjkmn", CONTACT, "index", "Ada", "digest")
+DONATION = UUID(int=77)
+FIFTY = Money(5_000, "USD")
+
+
+def opened(asked: Commands) -> Commands:
+    asked.open_ticket(HOLDER, OPENING)
+    return asked
+
+
+def uploaded(asked: Commands, recording: UUID = RECORDING, sound: bytes = b"sound") -> Commands:
+    asked.upload(HOLDER, TICKET, Upload(recording, BytesIO(sound), AUDIO, "story.webm"))
+    return asked
+
+
+def processing(**parts: Any) -> Commands:
+    asked = uploaded(opened(commands(**parts)))
+    asked.process(HOLDER, TICKET)
+    return asked
+
+
+def worked(asked: Commands) -> Commands:
+    for step in Step:
+        asked.work(step, TICKET, RECORDING, lambda _: None)
+    return asked
+
+
+def history(asked: Commands, stream: UUID = TICKET) -> list[type[TicketEvent]]:
+    events = asked.tickets.streams.events | asked.donations.streams.events  # type: ignore[attr-defined]
+    return [type(event) for event in events.get(stream, [])]
+
+
+def test_the_same_ticket_is_opened_once():
+    asked = opened(opened(commands()))
+    assert len(history(asked)) == 1
+    assert asked.tickets.get(TICKET).contact == CONTACT
+
+
+def test_nothing_can_be_asked_of_a_ticket_that_is_not_there():
+    with pytest.raises(NotFoundError):
+        commands().rename(HOLDER, TICKET, "Grace")
+
+
+def test_a_request_made_for_an_older_version_changes_nothing():
+    asked = opened(commands())
+    asked.rename(HOLDER, TICKET, "Grace", if_match=1)
+    for request in (
+        lambda: asked.rename(HOLDER, TICKET, "Ada", if_match=1),
+        lambda: asked.edit_draft(HOLDER, TICKET, {"title": "T"}, if_match=1),
+        lambda: asked.publish(HOLDER, TICKET, if_match=1),
+    ):
+        with pytest.raises(StaleVersionError):
+            request()
+    assert asked.tickets.get(TICKET).version == 2
+
+
+# From a recording to a draft.
+
+
+def test_a_recording_becomes_a_draft_step_by_step():
+    asked = worked(processing())
+    ticket = asked.tickets.get(TICKET)
+    assert asked.transcript(ticket) == TRANSCRIPT
+    assert ticket.draft == DRAFT
+    assert ticket.lifecycle.status is ContentStatus.READY
+
+
+def test_what_is_transcribed_is_the_recording_that_was_uploaded():
+    @dataclass
+    class Listener(FakeTranscriber):
+        heard: bytes = b""
+
+        def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+            self.heard = recording.read()
+            return super().transcribe(recording, report)
+
+    listener = Listener()
+    worked(processing(transcriber=listener))
+    assert listener.heard == b"sound"
+
+
+def test_a_step_asked_again_is_left_alone():
+    analyser, drafter = FakeAnalyser(), FakeDrafter()
+    asked = worked(worked(processing(analyser=analyser, drafter=drafter)))
+    assert (len(analyser.asked), len(drafter.asked)) == (1, 1)
+    assert len(history(asked)) == len(set(history(asked)))
+
+
+def test_work_stops_when_a_newer_recording_comes():
+    asked = processing()
+    told: list[float] = []
+
+    def report(done: float) -> None:
+        told.append(done)
+        uploaded(asked, NEWER_RECORDING, b"newer")
+
+    asked.work(Step.TRANSCRIBE, TICKET, RECORDING, report)
+    assert told == [0.0]
+    assert asked.tickets.get(TICKET).transcript is None
+
+
+def test_work_on_a_ticket_erased_meanwhile_leaves_nothing_behind():
+    asked = processing()
+    asked.work(Step.TRANSCRIBE, TICKET, RECORDING, lambda _: asked.erase(HOLDER, TICKET))
+    assert asked.contents.kept == {}  # type: ignore[attr-defined]
+    assert asked.tickets.get(TICKET).erased
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+def test_a_step_that_fails_says_so_and_records_nothing_by_itself(retryable: bool):
+    fault = StepFailed("no_speech", "Nothing was said.", retryable=retryable)
+    asked = processing(transcriber=FakeTranscriber(fault))
+    before = history(asked)
+    with pytest.raises(StepFailed):
+        asked.work(Step.TRANSCRIBE, TICKET, RECORDING, lambda _: None)
+    assert history(asked) == before
+    asked.give_up(Step.TRANSCRIBE, TICKET, RECORDING, fault)
+    assert asked.tickets.get(TICKET).lifecycle.status is ContentStatus.ERROR
+    asked.retry(HOLDER, TICKET)
+    assert asked.tickets.get(TICKET).awaits(Step.TRANSCRIBE, RECORDING)
+
+
+def test_without_words_there_is_no_transcript():
+    asked = opened(commands())
+    with pytest.raises(RefusedError):
+        asked.transcript(asked.tickets.get(TICKET))
+
+
+# Writing.
+
+
+def goal_after(*changes: dict[str, Any]) -> tuple[Money | None, str | None]:
+    asked = opened(commands())
+    for change in changes:
+        asked.edit_draft(HOLDER, TICKET, change)
+    draft = asked.tickets.get(TICKET).draft
+    return draft.goal, draft.currency
+
+
+def test_amount_and_currency_together_make_the_goal():
+    assert goal_after({"goal_amount": "1500"}) == (Money(150_000, "USD"), None)
+    assert goal_after({"goal_amount": 1000, "currency": "JPY"}) == (Money(1_000, "JPY"), "JPY")
+    assert goal_after({"currency": "EUR"}, {"goal_amount": 9}) == (Money(900, "EUR"), "EUR")
+    assert goal_after({"goal_amount": 9}, {"currency": "EUR"}) == (Money(900, "EUR"), "EUR")
+    assert goal_after({"goal_amount": 9}, {"goal_amount": None}) == (None, None)
+    assert goal_after({"goal_amount": 9, "currency": "EUR"}, {"currency": None}) == (Money(900, "USD"), None)
+    assert goal_after({"goal_amount": 9}, {"title": "T"}) == (Money(900, "USD"), None)
+
+
+def test_an_amount_that_makes_no_goal_is_refused_by_its_name():
+    asked = opened(commands())
+    for amount in ("many", "1.234", "-1", 0):
+        with pytest.raises(InvalidError) as refused:
+            asked.edit_draft(HOLDER, TICKET, {"goal_amount": amount})
+        assert refused.value.pointer == "/goalAmount"
+    assert goal_after({"title": "T"}) == (None, None)
+
+
+def test_a_goal_that_the_new_currency_cannot_hold_is_refused_by_its_name():
+    with pytest.raises(InvalidError) as refused:
+        goal_after({"goal_amount": "10.50"}, {"currency": "JPY"})
+    assert refused.value.pointer == "/goalAmount"
+
+
+# Documents.
+
+
+def test_a_campaign_is_printed_with_the_address_of_its_page():
+    printer = FakePrinter()
+    asked = worked(processing(printer=printer))
+    made = asked.generate_document(HOLDER, TICKET, DOCUMENT, DocumentType.GOFUNDME_DRAFT, DocumentFormat.PDF)
+    [sheet] = printer.printed
+    assert isinstance(sheet, CampaignSheet)
+    assert (sheet.target_url, sheet.draft) == ("https://stories.example/d/abcdefghjkmn", DRAFT)
+    with asked.contents.open(TICKET, made.content) as stored:
+        assert stored.read() == b"CampaignSheet as pdf"
+
+
+def test_the_same_document_asked_again_is_noted_once():
+    asked = worked(processing())
+    for _ in range(2):
+        asked.generate_document(HOLDER, TICKET, DOCUMENT, DocumentType.OTHER, DocumentFormat.DOCX)
+    assert [kind.TOPIC for kind in history(asked)].count("document_generated") == 1
+
+
+def test_a_document_needs_what_it_is_made_of():
+    asked = opened(commands())
+    for type in (DocumentType.GOFUNDME_DRAFT, DocumentType.OTHER):
+        with pytest.raises(RefusedError):
+            asked.generate_document(HOLDER, TICKET, DOCUMENT, type, DocumentFormat.PDF)
+    with pytest.raises(InvalidError, match="donation"):
+        asked.generate_document(HOLDER, TICKET, DOCUMENT, DocumentType.RECEIPT, DocumentFormat.PDF)
+
+
+def test_a_transcript_is_printed_as_it_was_heard():
+    printer = FakePrinter()
+    asked = worked(processing(printer=printer))
+    asked.generate_document(HOLDER, TICKET, DOCUMENT, DocumentType.OTHER, DocumentFormat.DOCX)
+    [sheet] = printer.printed
+    assert isinstance(sheet, TranscriptSheet)
+    assert sheet.transcript == TRANSCRIPT
+
+
+def test_a_receipt_needs_a_paid_gift():
+    printer = FakePrinter()
+    asked = opened(commands(printer=printer))
+    gift(asked)
+    receipt: Callable[[], Any] = lambda: asked.generate_document(  # noqa: E731
+        HOLDER, TICKET, DOCUMENT, DocumentType.RECEIPT, DocumentFormat.PDF, DONATION
+    )
+    with pytest.raises(RefusedError):
+        receipt()
+    paid(asked)
+    receipt()
+    [sheet] = printer.printed
+    assert isinstance(sheet, ReceiptSheet)
+    assert (sheet.donor, sheet.amount, sheet.test) == ("Hopper", FIFTY, True)
+
+
+# Gifts.
+
+
+def gift(asked: Commands, amount: Money = FIFTY, description: str | None = None) -> Any:
+    return asked.open_checkout(Actor(Role.VISITOR), TICKET, DONATION, amount, description, "https://back.example/")
+
+
+def paid(asked: Commands) -> None:
+    told = {
+        "payment_intent_id": "pi_1",
+        "amount": FIFTY,
+        "report": StripeReport("evt_1", 1_700_000_000),
+        "donor": Donor("Hopper"),
+    }
+    asked.donations.change(TICKET, DONATION, lambda d: d.take(Actor(Role.STRIPE), PaymentReceived, **told))
+
+
+def test_a_gift_is_on_record_before_stripe_is_asked():
+    checkouts = FakeCheckouts(away=True)
+    asked = opened(commands(checkouts=checkouts))
+    with pytest.raises(UnavailableError):
+        gift(asked)
+    assert history(asked, donation_stream(TICKET, DONATION)) == [CheckoutRequested]
+    checkouts.away = False
+    assert gift(asked).session_id == f"cs_{DONATION.hex}"
+    assert history(asked, donation_stream(TICKET, DONATION)) == [CheckoutRequested, CheckoutOpened]
+
+
+def test_the_same_gift_asked_again_is_one_gift_with_one_checkout():
+    asked = opened(commands())
+    assert gift(asked) == gift(asked)
+    assert history(asked, donation_stream(TICKET, DONATION)) == [CheckoutRequested, CheckoutOpened]
+
+
+def test_a_gift_is_named_by_the_donor_else_by_the_campaign():
+    checkouts = FakeCheckouts()
+    asked = opened(commands(checkouts=checkouts))
+    gift(asked)
+    asked.edit_draft(HOLDER, TICKET, {"title": "A roof"})
+    for donation, description in ((UUID(int=1), None), (UUID(int=2), "For Ada")):
+        asked.open_checkout(HOLDER, TICKET, donation, FIFTY, description, "https://back.example/")
+    assert [request.description for request in checkouts.asked] == ["Gift", "Gift: A roof", "For Ada"]
+
+
+def test_nobody_gives_to_a_ticket_that_is_erased_or_not_there():
+    checkouts = FakeCheckouts()
+    asked = commands(checkouts=checkouts)
+    with pytest.raises(NotFoundError):
+        gift(asked)
+    opened(asked).erase(HOLDER, TICKET)
+    with pytest.raises(NotFoundError):
+        gift(asked)
+    assert checkouts.asked == []
+
+
+@pytest.mark.parametrize(
+    ("least", "most"),
+    [
+        (Money(100, "USD"), Money(500_000, "USD")),
+        (Money(100, "EUR"), Money(500_000, "EUR")),
+        (Money(100, "JPY"), Money(500_000, "JPY")),
+        (Money(1_000, "KWD"), Money(5_000_000, "KWD")),
+    ],
+)
+def test_a_gift_is_neither_tiny_nor_huge(least: Money, most: Money):
+    assert checked_gift(least) == least
+    assert checked_gift(most) == most
+    for wrong in (replace(least, minor=least.minor - 1), replace(most, minor=most.minor + 1)):
+        with pytest.raises(InvalidError) as refused:
+            checked_gift(wrong)
+        assert refused.value.pointer == "/amount"
+
+
+def test_a_gift_is_made_in_a_currency_that_stripe_takes():
+    for currency in ("XXX", "usd", "BTC"):
+        with pytest.raises(InvalidError) as refused:
+            checked_gift(Money(5_000, currency))
+        assert refused.value.pointer == "/currency"
+
+
+# Erasing.
+
+
+def test_erasing_destroys_what_was_kept_and_may_be_asked_again():
+    asked = worked(processing())
+    asked.erase(HOLDER, TICKET)
+    asked.erase(SYSTEM, TICKET)
+    assert asked.contents.kept == {}  # type: ignore[attr-defined]
+    assert [kind.TOPIC for kind in history(asked)].count("erased") == 1
+
+
+def test_an_erasure_that_was_cut_short_is_finished_by_asking_again():
+    asked = worked(processing())
+    asked.tickets.change(TICKET, lambda ticket: ticket.erase(HOLDER))
+    assert asked.contents.kept != {}  # type: ignore[attr-defined]
+    asked.erase(HOLDER, TICKET)
+    assert asked.contents.kept == {}  # type: ignore[attr-defined]
+
+
+def test_a_secret_is_known_again_by_its_digest():
+    assert digest("tkt_a") == digest("tkt_a") != digest("tkt_b")

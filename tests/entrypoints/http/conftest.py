@@ -1,0 +1,123 @@
+"""One running service for all tests of the HTTP contract, each answer of which is held against its description."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from adapters.ids import uuid7
+from domain.errors import StepFailed, UnavailableError
+from domain.values import Draft, Role, Step
+from entrypoints.bootstrap import Parts
+from tests.client import Client, LiveService, Ticket
+from tests.entrypoints.http.contract import Contract
+from tests.fakes.drafting import DRAFT, FakeAnalyser, FakeDrafter
+from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
+from tests.postgres import fresh_database
+
+ORIGIN = "https://app.example"
+
+
+@pytest.fixture(scope="session")
+def shared_live(
+    server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveService]:
+    """The web part with its read models and the applier of webhooks; jobs stay where they are until a test does them."""
+    with fresh_database(server_url, migrated_template) as url:
+        folder = tmp_path_factory.mktemp("http") / "var"
+        parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
+        with LiveService(url, folder, parts, cors_origins=(ORIGIN,)) as running:
+            running.watchers.append(Contract(running.service.openapi).check)
+            running.service.applier.start()
+            yield running
+            running.service.applier.stop()
+
+
+@pytest.fixture
+def live(shared_live: LiveService) -> LiveService:
+    return shared_live
+
+
+@pytest.fixture
+def client(live: LiveService) -> Iterator[Client]:
+    with live.client() as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def ticket(client: Client) -> Ticket:
+    return client.open_ticket()
+
+
+@pytest.fixture
+def workspace() -> str:
+    """A workspace that no other test uses."""
+    return f"workspace-{uuid7().hex[-12:]}"
+
+
+@pytest.fixture
+def admin(live: LiveService) -> Iterator[Client]:
+    with live.client_with_key(Role.ADMIN) as known:
+        yield known
+
+
+@pytest.fixture
+def auditor(live: LiveService) -> Iterator[Client]:
+    with live.client_with_key(Role.AUDITOR) as known:
+        yield known
+
+
+class Work:
+    """Does the jobs of a ticket at once, with what was said and drafted as the test wants it."""
+
+    def __init__(self, live: LiveService) -> None:
+        self._live = live
+
+    def do(self, ticket: Ticket, draft: Draft = DRAFT, outcome: Any = TRANSCRIPT) -> None:
+        commands = dataclasses.replace(
+            self._live.service.commands,
+            transcriber=FakeTranscriber(outcome),
+            analyser=FakeAnalyser(),
+            drafter=FakeDrafter(draft),
+        )
+        ticket_id = UUID(ticket.id)
+        recording = commands.tickets.get(ticket_id).recording.id
+        for step in Step:
+            try:
+                commands.work(step, ticket_id, recording, lambda _: None)
+            except StepFailed as fault:
+                commands.give_up(step, ticket_id, recording, fault)
+                return
+
+
+@pytest.fixture
+def work(live: LiveService) -> Work:
+    return Work(live)
+
+
+def given(
+    live: LiveService, ticket: Ticket, amount: Any = 50, currency: str = "USD", name: str = "Grace Hopper"
+) -> str:
+    """A gift paid in the sandbox, in the ledger and visible; the id of its donation."""
+    checkout = ticket.pay(amount, currency)
+    with live.client() as donor:
+        paid = donor.post(
+            checkout["checkoutUrl"],
+            data={"outcome": "paid", "email": "grace@example.com", "name": name, "country": "US"},
+        )
+    assert paid.status_code == 303, paid.text
+    delivered(live)
+    donation: str = checkout["donationId"]
+    return donation
+
+
+def delivered(live: LiveService) -> None:
+    """Wait until the sandbox has told everything, and the ledger shows it."""
+    assert live.service.sandbox is not None
+    if not live.service.sandbox.wait_delivered(20):
+        raise UnavailableError("the sandbox's webhooks were not delivered")
+    live.applied()

@@ -1,0 +1,323 @@
+"""What holds for every path: errors as problems, methods, media types, limits, headers."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+
+from entrypoints.http.problems import KINDS
+from entrypoints.http.table import OPERATIONS
+from tests.client import Client, LiveService, Ticket
+from tests.entrypoints.http.conftest import ORIGIN
+from tests.entrypoints.http.contract import pointers, problem
+
+ID = "01890000-0000-7000-8000-000000000000"
+PATHS = sorted({operation.path for operation in OPERATIONS})
+CREATE = "/api/tickets/create"
+BODY = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
+
+
+def filled(path: str) -> str:
+    return re.sub(r"{\w+}", ID, path)
+
+
+def raw(live: LiveService, request: bytes) -> bytes:
+    """What the service says to these very bytes."""
+    address = urlsplit(live.base_url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while block := connection.recv(65536):
+            answer += block
+    return answer
+
+
+# Paths and methods.
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/nothing",
+        "/api",
+        "/api/tickets",
+        "/api/tickets/create/",
+        "/d/",
+        "/docs/",
+        "//docs",
+        "/%00",
+        "/api/tickets/%ff%fe",
+    ],
+)
+def test_an_unknown_path_is_not_found(client: Client, path: str):
+    assert client.get(path).status_code in (404, 401)
+    if not path.startswith("/api/tickets/%"):
+        said = problem(client.get(path), 404, "not-found")
+        assert set(said) == {"type", "title", "status", "detail", "instance", "requestId"}
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/docs", "/static/campaign.css"])
+def test_a_wrong_method_is_refused_with_the_methods_there_are(client: Client, path: str):
+    known = {operation.method for operation in OPERATIONS if operation.path == path} or {"GET"}
+    allowed = known | {"OPTIONS"} | ({"HEAD"} if "GET" in known else set())
+    for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - allowed:
+        answer = client.request(method, filled(path))
+        assert answer.status_code == 405, (method, answer.text)
+        assert set(answer.headers["allow"].split(", ")) == allowed
+        if method != "HEAD":
+            problem(answer, 405, "method-not-allowed")
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/docs", "/static/campaign.css"])
+def test_every_path_tells_its_methods(client: Client, path: str):
+    answer = client.options(filled(path))
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "OPTIONS" in answer.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/openapi.json", "/docs", "/health/live", "/problems/invalid", "/static/campaign.css"]
+)
+def test_head_answers_as_get_does_but_without_a_body(client: Client, path: str):
+    got, headed = client.get(path), client.head(path)
+    assert (headed.status_code, headed.content) == (200, b"")
+    assert headed.headers["content-type"] == got.headers["content-type"]
+    if path != "/health/live":
+        assert headed.headers["content-length"] == str(len(got.content))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_problem_is_explained_at_its_type(client: Client, name: str):
+    told = client.get(f"/problems/{name}").json()
+    assert (told["type"], told["status"], told["title"]) == (f"/problems/{name}", KINDS[name].status, KINDS[name].title)
+
+
+def test_a_problem_nobody_has_is_not_found(client: Client):
+    problem(client.get("/problems/none"), 404, "not-found")
+
+
+# Bodies.
+
+
+@pytest.mark.parametrize(
+    "kind", ["text/plain", "application/x-www-form-urlencoded", "application/json; charset=latin1", "x", ""]
+)
+def test_a_body_that_is_not_declared_as_json_is_an_unsupported_media_type(client: Client, kind: str):
+    answer = client.post(CREATE, content=json.dumps(BODY), headers={"Content-Type": kind})
+    problem(answer, 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/json; charset=utf-8", 'APPLICATION/JSON;charset="UTF-8"']
+)
+def test_json_in_utf_8_is_read_however_it_is_spelt(client: Client, kind: str):
+    assert client.post(CREATE, content=json.dumps(BODY), headers={"Content-Type": kind}).status_code == 201
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/merge-patch+json"])
+def test_a_change_is_a_merge_patch_or_plain_json(ticket: Ticket, kind: str):
+    answer = ticket.http.patch(ticket.path, content=b'{"displayName": "Ada"}', headers={"Content-Type": kind})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{", b"nul", b"{'a': 1}", b'{"a": NaN}', b'{"a": Infinity}', b"\xff\xfe", b'{"a": "\xff"}', b'{"a":1}{"b":2}',
+        b'{"contactType": "EMAIL", "contactType": "PHONE"}', b"[" * 100_000, b'{"a":' * 50_000, b'{"a": 01}', b"\xef\xbb\xbf{}",
+    ],
+)  # fmt: skip
+def test_malformed_json_is_told_from_a_broken_contract(client: Client, body: bytes):
+    problem(client.post(CREATE, content=body, headers={"Content-Type": "application/json"}), 400, "malformed")
+
+
+@pytest.mark.parametrize(
+    ("body", "at"),
+    [
+        ({}, {"/contactType", "/contactValue"}),
+        ([], {""}),
+        ("text", {""}),
+        (12, {""}),
+        (BODY | {"contactType": "FAX"}, {"/contactType"}),
+        (BODY | {"contactType": ["EMAIL"]}, {"/contactType"}),
+        (BODY | {"contactValue": None}, {"/contactValue"}),
+        (BODY | {"contactValue": 5}, {"/contactValue"}),
+        (BODY | {"contactValue": {"a": 1}}, {"/contactValue"}),
+        (BODY | {"contactValue": ""}, {"/contactValue"}),
+        (BODY | {"contactValue": "x" * 321 + "@example.com"}, {"/contactValue"}),
+        (BODY | {"contactValue": "ada\0@example.com"}, {"/contactValue"}),
+        (BODY | {"displayName": "Ada\0"}, {"/displayName"}),
+        (BODY | {"displayName": "x" * 121}, {"/displayName"}),
+        (BODY | {"displayName": "two\nlines"}, {"/displayName"}),
+        (BODY | {"displayname": "Ada"}, {"/displayname"}),
+        (BODY | {"display_name": "Ada"}, {"/display_name"}),
+        (BODY | {"a/b~c": 1}, {"/a~1b~0c"}),
+        (BODY | {"\0": 1, "é": 2}, {"/\0", "/é"}),
+    ],
+)
+def test_a_body_that_breaks_the_contract_is_told_where(client: Client, body: object, at: set[str]):
+    assert set(pointers(client.post(CREATE, json=body))) == at
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"contactType": "EMAIL", "contactValue": "\\ud800@example.com"}',
+        b'{"contactType": "\\ud800", "contactValue": "a@example.com"}',
+        b'{"contactType": "EMAIL", "contactValue": "a@example.com", "displayName": "\\udfff"}',
+        b'{"contactType": "EMAIL", "contactValue": "a@example.com", "\\ud800": 1}',
+        b'{"contactType": "EMAIL", "contactValue": "a@example.com", "displayName": 1e1000000}',
+        b'{"contactType": "EMAIL", "contactValue": "a@example.com", "displayName": 1e99999999999999999999999}',
+        b'{"contactType": "EMAIL", "contactValue": "a@example.com", "displayName": -' + b"9" * 100_000 + b"}",
+    ],
+)
+def test_what_no_text_or_number_can_hold_is_refused_as_invalid(client: Client, body: bytes):
+    assert pointers(client.post(CREATE, content=body, headers={"Content-Type": "application/json"}))
+
+
+def test_what_was_sent_is_not_told_back(client: Client):
+    answer = client.post(CREATE, json=BODY | {"contactValue": "canary-person", "contactType": "canary-type"})
+    assert answer.status_code == 422
+    assert "canary" not in answer.text
+
+
+def test_a_body_over_the_limit_is_too_large(client: Client):
+    problem(client.post(CREATE, json=BODY | {"displayName": "x" * 1_000_000}), 413, "too-large")
+
+
+def test_a_body_over_the_limit_is_too_large_also_when_its_length_is_not_told(client: Client):
+    chunks = (b"x" * 65_536 for _ in range(64))
+    answer = client.post(CREATE, content=chunks, headers={"Content-Type": "application/json"})
+    problem(answer, 413, "too-large")
+
+
+def test_a_body_without_end_is_answered_all_the_same(live: LiveService):
+    address = urlsplit(live.base_url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        connection.sendall(
+            b"POST /api/tickets/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+        sent = 0
+        connection.settimeout(0.001)
+        answer = b""
+        while sent < 4000 and not answer:
+            connection.settimeout(10)
+            try:
+                connection.sendall(chunk)
+            except OSError:
+                break
+            sent += 1
+            connection.settimeout(0.001)
+            try:
+                answer = connection.recv(65536)
+            except TimeoutError:
+                continue
+        connection.settimeout(10)
+        answer = answer or connection.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+# Headers.
+
+
+@pytest.mark.parametrize("token", ["abc", "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "a.b_c-d", "x" * 128])
+def test_a_sane_request_id_of_the_client_comes_back(client: Client, token: str):
+    answer = client.get("/nothing", headers={"X-Request-Id": token})
+    assert answer.headers["x-request-id"] == answer.json()["requestId"] == token
+
+
+@pytest.mark.parametrize("token", ["", "x" * 129, "two words", "<script>", "-first", "é"])
+def test_any_other_request_id_is_replaced(client: Client, token: str):
+    answer = client.get("/nothing", headers={"X-Request-Id": token.encode()})
+    assert re.fullmatch("[0-9a-f]{24}", answer.headers["x-request-id"])
+    assert answer.json()["requestId"] == answer.headers["x-request-id"]
+
+
+EVERYWHERE = [
+    "/nothing",
+    "/docs",
+    "/openapi.json",
+    "/static/campaign.css",
+    "/health/live",
+    "/sandbox",
+    "/api/tickets/search",
+]
+
+
+@pytest.mark.parametrize("path", EVERYWHERE)
+def test_every_answer_has_a_request_id_and_is_safe_in_a_browser(client: Client, path: str):
+    headers = client.get(path).headers
+    assert headers["x-request-id"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["cache-control"]
+    assert "server" not in headers
+
+
+def test_answers_of_the_api_are_kept_by_no_cache(ticket: Ticket):
+    assert ticket.get().headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("host", [b"[", b"a b", b"", b"x/y?z#", b"evil.example"])
+def test_a_strange_host_header_is_no_fault_of_ours(live: LiveService, host: bytes):
+    answer = raw(live, b"GET /nothing HTTP/1.1\r\nHost: " + host + b"\r\nConnection: close\r\n\r\n")
+    assert answer.split()[1] in (b"404", b"400")
+    assert b"evil.example" not in answer
+
+
+@pytest.mark.parametrize("path", ["/nothing%3Fa", "/nothing%23a", "/nothing/%C3%A9%20b", "/%7Bx%7D"])
+def test_a_problem_names_the_path_as_it_was_asked_for(client: Client, path: str):
+    assert problem(client.get(path + "?secret=1"), 404, "not-found")["instance"] == path
+
+
+# Other origins.
+
+
+def preflight(client: Client, path: str, origin: str, method: str = "POST"):
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": "authorization",
+    }
+    return client.options(path, headers=asked)
+
+
+def test_a_page_of_an_allowed_origin_may_call(client: Client):
+    answer = preflight(client, CREATE, ORIGIN)
+    assert answer.status_code == 204
+    assert answer.headers["access-control-allow-origin"] == ORIGIN
+    assert set(answer.headers["access-control-allow-methods"].split(", ")) == {"POST", "OPTIONS"}
+    allowed = answer.headers["access-control-allow-headers"].lower()
+    for header in ("authorization", "content-type", "idempotency-key", "if-match", "x-request-id"):
+        assert header in allowed
+    assert "access-control-allow-credentials" not in answer.headers
+    assert "origin" in answer.headers["vary"].lower()
+
+
+def test_an_allowed_page_may_read_answers_and_problems(client: Client):
+    for path in ("/openapi.json", "/nothing", "/api/tickets/search"):
+        headers = client.get(path, headers={"Origin": ORIGIN}).headers
+        assert headers["access-control-allow-origin"] == ORIGIN
+        exposed = headers["access-control-expose-headers"].lower()
+        for header in ("etag", "location", "link", "x-request-id", "retry-after", "idempotency-replayed"):
+            assert header in exposed
+        assert "origin" in headers["vary"].lower()
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "https://app.example.evil.example", "http://app.example"]
+)
+def test_no_other_origin_is_let_in(client: Client, origin: str):
+    for answer in (preflight(client, CREATE, origin), client.get("/openapi.json", headers={"Origin": origin})):
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+        assert "origin" in answer.headers["vary"].lower()

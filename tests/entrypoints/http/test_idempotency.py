@@ -1,0 +1,224 @@
+"""A request with an Idempotency-Key happens once, however often it is sent."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import pytest
+
+from adapters.idempotency import LEASE_SECONDS, IdempotencyKeys, Seed
+from domain.errors import StepFailed
+from entrypoints.http.table import OPERATIONS
+from tests.client import RECORDING, Client, LiveService, Ticket, eventually
+from tests.entrypoints.http.conftest import Work
+from tests.entrypoints.http.contract import pointers, problem
+
+CREATE = "/api/tickets/create"
+BODY = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
+
+
+def key(value: str | None = None) -> dict[str, str]:
+    return {"Idempotency-Key": value or str(uuid4())}
+
+
+def audio(ticket: Ticket, headers: dict[str, str]) -> httpx2.Response:
+    return ticket.upload(RECORDING.read_bytes(), headers=headers)
+
+
+def process(ticket: Ticket, headers: dict[str, str]) -> httpx2.Response:
+    if ticket.get().json()["status"] == "DRAFT":
+        ticket.upload(RECORDING.read_bytes())
+    return ticket.post("/process", headers=headers)
+
+
+def document(ticket: Ticket, headers: dict[str, str]) -> httpx2.Response:
+    ticket.write_draft()
+    return ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"}, headers=headers)
+
+
+def payment(ticket: Ticket, headers: dict[str, str]) -> httpx2.Response:
+    return ticket.post("/create-payment", {"amount": 5, "currency": "USD"}, headers=headers)
+
+
+def opening(ticket: Ticket, headers: dict[str, str]) -> httpx2.Response:
+    return ticket.http.post(CREATE, json=BODY, headers=headers)
+
+
+def gift(ticket: Ticket, headers: dict[str, str]) -> httpx2.Response:
+    url = ticket.publish()
+    return ticket.http.post(url, data={"amount": "25"}, headers=headers)
+
+
+CREATING: dict[str, Callable[[Ticket, dict[str, str]], httpx2.Response]] = {
+    "/api/tickets/create": opening,
+    "/api/tickets/{ticket_id}/upload-audio": audio,
+    "/api/tickets/{ticket_id}/process": process,
+    "/api/tickets/{ticket_id}/generate-doc": document,
+    "/api/tickets/{ticket_id}/create-payment": payment,
+    "/d/{slug}": gift,
+}
+
+
+def test_every_call_that_creates_something_is_tried_here():
+    tried = set(CREATING) | {"/api/tickets/{ticket_id}/retry"}  # as process, and below
+    assert tried <= {operation.path for operation in OPERATIONS if operation.creates}
+
+
+@pytest.mark.parametrize("path", CREATING)
+def test_the_same_request_is_carried_out_once_and_answered_twice_alike(live: LiveService, ticket: Ticket, path: str):
+    send, headers = CREATING[path], key()
+    first = send(ticket, headers)
+    assert first.status_code < 400
+    assert "idempotency-replayed" not in first.headers
+    events = live.row_count("events")
+    again = send(ticket, headers)
+    assert live.row_count("events") == events
+    assert again.headers["idempotency-replayed"] == "true"
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    for name in ("location", "etag", "content-type", "retry-after"):
+        assert again.headers.get(name) == first.headers.get(name)
+
+
+def test_a_retry_is_carried_out_once(ticket: Ticket, work: Work):
+    ticket.upload(RECORDING.read_bytes())
+    ticket.post("/process")
+    work.do(ticket, outcome=StepFailed("no_speech", "Nobody speaks.", retryable=True))
+    headers = key()
+    first, again = ticket.post("/retry", headers=headers), ticket.post("/retry", headers=headers)
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert again.headers["idempotency-replayed"] == "true"
+
+
+def test_another_body_under_the_same_key_is_refused(client: Client):
+    headers = key()
+    assert client.post(CREATE, json=BODY, headers=headers).status_code == 201
+    answer = client.post(CREATE, json=BODY | {"displayName": "Ada"}, headers=headers)
+    assert pointers(answer) == [""]
+
+
+def test_a_key_belongs_to_one_path_and_one_caller(client: Client, ticket: Ticket):
+    headers = key("shared")
+    other = client.open_ticket()
+    answers = [payment(ticket, headers), payment(other, headers), document(ticket, headers)]
+    assert [answer.status_code for answer in answers] == [201, 201, 201]
+    assert not any("idempotency-replayed" in answer.headers for answer in answers)
+
+
+@pytest.mark.parametrize("length", [1, 255])
+def test_a_key_may_have_up_to_255_characters(client: Client, length: int):
+    value = uuid4().hex[:1] if length == 1 else uuid4().hex.ljust(length, "x")
+    assert client.post(CREATE, json=BODY, headers=key(value)).status_code == 201
+
+
+def test_a_longer_key_is_refused(client: Client):
+    problem(client.post(CREATE, json=BODY, headers=key("x" * 256)), 400, "malformed")
+
+
+def test_an_empty_key_is_refused(client: Client):
+    problem(client.post(CREATE, json=BODY, headers={"Idempotency-Key": ""}), 400, "malformed")
+
+
+def test_a_refused_request_may_be_tried_again_under_its_key(ticket: Ticket):
+    headers = key()
+    refused = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"}, headers=headers)
+    problem(refused, 409, "conflict")
+    ticket.write_draft()
+    assert ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"}, headers=headers).status_code == 201
+
+
+def test_a_page_with_a_complaint_is_not_what_the_key_remembers(client: Client, ticket: Ticket):
+    url, headers = ticket.publish(), key()
+    assert client.post(url, data={"amount": "0.10"}, headers=headers).status_code == 422
+    assert client.post(url, data={"amount": "0.10"}, headers=headers).status_code == 422
+
+
+def test_twenty_at_once_create_one_thing(live: LiveService, ticket: Ticket):
+    headers, statuses, before = key(), [], live.row_count("events WHERE topic = 'checkout_requested'")
+
+    def send() -> None:
+        statuses.append(payment(ticket, headers).status_code)
+
+    threads = [threading.Thread(target=send) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) <= {201, 409}
+    assert 201 in statuses
+    assert live.row_count("events WHERE topic = 'checkout_requested'") == before + 1
+
+
+@contextmanager
+def slow_printing(live: LiveService, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Documents are not printed before the event is set."""
+    go, render = threading.Event(), live.service.printer.render
+
+    def rendered(*given: Any) -> bytes:
+        assert go.wait(30)
+        return render(*given)
+
+    with monkeypatch.context() as changed:
+        changed.setattr(live.service.printer, "render", rendered)
+        yield go
+        go.set()
+
+
+def test_while_the_first_is_running_the_second_is_refused_however_long_that_takes(
+    live: LiveService, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+):
+    ticket.write_draft()
+    headers, answers = key(), []
+    with slow_printing(live, monkeypatch) as go:
+        first = threading.Thread(target=lambda: answers.append(document(ticket, headers)))
+        first.start()
+        eventually(lambda: live.row_count(f"idempotency_keys WHERE key = '{headers['Idempotency-Key']}'"))
+        problem(ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"}, headers=headers), 409, "conflict")
+        threading.Event().wait(LEASE_SECONDS + 0.5)
+        problem(ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"}, headers=headers), 409, "conflict")
+        go.set()
+        first.join()
+    assert answers[0].status_code == 201
+    assert len(ticket.get("/documents").json()) == 1
+
+
+def test_after_a_crash_the_same_key_resumes_with_the_same_ids(
+    live: LiveService, client: Client, monkeypatch: pytest.MonkeyPatch
+):
+    """The process dies after the ticket is on record and before its answer is kept."""
+    headers, seeds = key(), []
+    begin = IdempotencyKeys.begin
+
+    def remembered(self: IdempotencyKeys, *given: str) -> Any:
+        begun = begin(self, *given)
+        seeds.append(begun.seed)
+        return begun
+
+    with monkeypatch.context() as crashing:
+        crashing.setattr(IdempotencyKeys, "begin", remembered)
+        crashing.setattr(IdempotencyKeys, "finish", lambda *_: (_ for _ in ()).throw(RuntimeError))
+        crashing.setattr(IdempotencyKeys, "release", lambda *_: None)
+        with client.__class__(base_url=live.base_url) as unwatched:
+            assert unwatched.post(CREATE, json=BODY, headers=headers).status_code == 500
+    problem(client.post(CREATE, json=BODY, headers=headers), 409, "conflict")
+    events = live.row_count("events")
+    answer = eventually(lambda: (a := client.post(CREATE, json=BODY, headers=headers)).status_code == 201 and a, 6)
+    assert isinstance(seeds[0], Seed)
+    assert answer.json()["id"] == str(seeds[0].id("ticket"))
+    assert live.row_count("events") == events
+    holder = live.client(answer.json()["accessToken"])
+    assert holder.get(answer.headers["location"]).status_code == 200
+
+
+def test_what_is_kept_of_an_answer_is_sealed(live: LiveService, client: Client):
+    answer = client.post(CREATE, json=BODY | {"displayName": "Canary Jones"}, headers=key())
+    with live.service.database.connection() as connection:
+        rows = connection.execute("SELECT * FROM idempotency_keys").fetchall()
+    kept = repr(rows) + "".join(bytes(v).decode("latin-1") for row in rows for v in row if isinstance(v, bytes))
+    assert answer.json()["accessToken"] not in kept
+    assert "Canary" not in kept
+    assert "ada@example.com" not in kept

@@ -1,0 +1,169 @@
+"""How often one client may call, and who one client is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+import pytest
+
+from adapters.access import VISITOR
+from domain.values import Role
+from entrypoints.bootstrap import Parts
+from entrypoints.http.limits import Proxies, RateLimits
+from entrypoints.http.operations import Limit
+from entrypoints.settings import Settings, SettingsError, load
+from tests.client import LiveService
+from tests.entrypoints.http.contract import Contract, problem
+
+CREATE = "/api/tickets/create"
+BODY = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
+LOOPBACK = ("127.0.0.0/8",)
+
+
+@pytest.fixture
+def limited(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., LiveService]]:
+    """A service with small limits, or those given."""
+    with ExitStack() as stack:
+
+        def make(**given: Any) -> LiveService:
+            small = {"rate_limit_default": "5/minute", "rate_limit_payment": "2/minute", "rate_limit_create": "3/hour"}
+            parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
+            running = stack.enter_context(LiveService(migrated_url, tmp_path / "var", parts, **(small | given)))
+            running.watchers.append(Contract(running.service.openapi).check)
+            return running
+
+        yield make
+
+
+def statuses(times: int, ask: Callable[[], Any]) -> list[int]:
+    return [ask().status_code for _ in range(times)]
+
+
+def test_each_kind_of_call_has_a_limit_of_its_own(limited: Callable[..., LiveService]):
+    live = limited()
+    client = live.client()
+    ticket = client.open_ticket()
+    url = ticket.publish()  # two calls of the holder
+    assert statuses(3, lambda: client.post(CREATE, json=BODY)) == [201, 201, 429]
+    assert statuses(6, lambda: client.get("/openapi.json")) == [200] * 5 + [429]
+    assert statuses(4, lambda: ticket.get("/status")) == [200, 200, 200, 429]
+    pay = {"amount": 5, "currency": "USD"}
+    assert statuses(3, lambda: ticket.post("/create-payment", pay)) == [201, 201, 429]
+    assert statuses(3, lambda: client.post(url, data={"amount": "5"})) == [303, 303, 429]
+    with live.client_with_key(Role.ADMIN) as admin:
+        assert admin.get(ticket.path).status_code == 200
+
+
+def test_who_is_limited_is_told_how_long_to_wait_and_nothing_is_done(limited: Callable[..., LiveService]):
+    live = limited(rate_limit_create="1/hour")
+    with live.client() as client:
+        client.post(CREATE, json=BODY)
+        events = live.row_count("events")
+        answer = client.post(CREATE, json=BODY)
+        problem(answer, 429, "too-many-requests")
+        assert 3500 < int(answer.headers["retry-after"]) <= 3600
+        assert live.row_count("events") == events
+
+
+def test_after_the_wait_the_client_is_served_again(limited: Callable[..., LiveService]):
+    with limited(rate_limit_default="1/second").client() as client:
+        assert statuses(2, lambda: client.get("/openapi.json")) == [200, 429]
+        sleep(int(client.get("/openapi.json").headers["retry-after"]) + 0.1)
+        assert client.get("/openapi.json").status_code == 200
+
+
+def test_guessing_credentials_is_limited_by_address(limited: Callable[..., LiveService]):
+    with limited().client("slk_guessed") as guesser:
+        assert statuses(6, lambda: guesser.get("/api/tickets/search")) == [401] * 5 + [429]
+
+
+def test_health_and_what_stripe_signs_are_never_limited(limited: Callable[..., LiveService]):
+    live = limited(rate_limit_default="1/minute")
+    with live.client() as client:
+        assert statuses(5, lambda: client.get("/health/live")) == [200] * 5
+        assert statuses(5, lambda: client.get("/health/ready")) == [200] * 5
+        assert statuses(5, lambda: client.get("/static/campaign.css")) == [200] * 5
+        assert statuses(3, lambda: client.post("/api/webhooks/stripe", json={})) == [400, 429, 429]
+    for number in range(5):
+        event = {
+            "id": f"evt_{number}", "object": "event", "type": "customer.created", "created": 1_760_000_000,
+            "livemode": False, "data": {"object": {"id": "cus_1", "object": "customer"}},
+        }  # fmt: skip
+        assert live.webhook(event).status_code == 200
+
+
+def test_strangers_behind_a_trusted_proxy_are_limited_each_for_themselves(limited: Callable[..., LiveService]):
+    with limited(rate_limit_default="2/minute", trusted_proxies=LOOPBACK).client() as client:
+
+        def ask(forwarded: str) -> int:
+            return client.get("/openapi.json", headers={"X-Forwarded-For": forwarded}).status_code
+
+        assert [ask("198.51.100.1"), ask("198.51.100.1"), ask("198.51.100.1")] == [200, 200, 429]
+        assert ask("198.51.100.2") == 200
+        assert ask("198.51.100.2, 198.51.100.1") == 429  # the part that a stranger could have written is not believed
+        assert ask("2001:db8::1") == 200
+        assert ask("2001:db8::2") == 200
+        assert ask("2001:db8::3") == 429  # one network of one client
+        assert ask("2001:db8:0:1::1") == 200
+
+
+def test_nobody_elses_word_about_an_address_is_believed(limited: Callable[..., LiveService]):
+    with limited(rate_limit_default="2/minute", trusted_proxies=("10.0.0.0/8",)).client() as client:
+        asked = [client.get("/openapi.json", headers={"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(3)]
+        assert [answer.status_code for answer in asked] == [200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("trusted", "peer", "told", "client"),
+    [
+        ((), "192.0.2.1", "198.51.100.1", "192.0.2.1"),
+        (("192.0.2.1",), "192.0.2.1", None, "192.0.2.1"),
+        (("192.0.2.1",), "192.0.2.1", "198.51.100.1", "198.51.100.1"),
+        (("192.0.2.1",), "192.0.2.1", "6.6.6.6, 198.51.100.1", "198.51.100.1"),
+        (("192.0.2.0/24",), "192.0.2.1", "6.6.6.6,198.51.100.1 , 192.0.2.7", "198.51.100.1"),
+        (("192.0.2.0/24",), "192.0.2.1", "192.0.2.9", "192.0.2.9"),
+        (("192.0.2.1",), "192.0.2.1", "garbage", "192.0.2.1"),
+        (("192.0.2.1",), "192.0.2.1", "198.51.100.1, garbage", "192.0.2.1"),
+        (("2001:db8::/32",), "2001:db8::1", "2001:db8:1::5, 198.51.100.1", "198.51.100.1"),
+        (("192.0.2.1",), "", "198.51.100.1", ""),
+    ],
+)
+def test_the_client_is_the_nearest_address_that_no_trusted_proxy_has(
+    trusted: tuple[str, ...], peer: str, told: str | None, client: str
+):
+    assert Proxies(trusted).client_of(peer, told) == client
+
+
+def test_calls_are_served_while_the_shared_count_is_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    limits = RateLimits(Settings(data_dir=tmp_path, rate_limit_default="1/minute"))
+
+    def away(*_: object) -> bool:
+        raise ConnectionError
+
+    monkeypatch.setattr(limits._limiter, "hit", away)
+    for _ in range(3):
+        limits.count(Limit.DEFAULT, VISITOR, "192.0.2.1")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rate_limit_default", "many"),
+        ("rate_limit_default", "0/minute"),
+        ("rate_limit_payment", "10/fortnight"),
+        ("rate_limit_create", ""),
+        ("rate_limit_storage", "file:///tmp"),
+        ("trusted_proxies", "everybody"),
+        ("trusted_proxies", "10.0.0.0/64"),
+        ("cors_origins", "*"),
+        ("cors_origins", "app.example"),
+        ("cors_origins", "https://app.example/path"),
+    ],
+)
+def test_a_setting_that_makes_no_sense_is_named_at_the_start(name: str, value: str):
+    with pytest.raises(SettingsError, match=name.upper()):
+        load(**{name: value})

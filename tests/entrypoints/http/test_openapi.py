@@ -1,0 +1,203 @@
+"""The interface described, and hostile requests made from the description."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import urlsafe_b64decode
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openapi_spec_validator import validate
+
+from adapters.ids import uuid7
+from domain.values import Role
+from entrypoints.http.table import OPERATIONS
+from tests.client import Client, LiveService, Ticket
+
+EXAMPLES = 400
+
+
+@pytest.fixture
+def document(client: Client) -> dict[str, Any]:
+    answer = client.get("/openapi.json")
+    assert answer.headers["content-type"] == "application/json"
+    described: dict[str, Any] = answer.json()
+    return described
+
+
+def test_the_document_is_valid(document: dict[str, Any]):
+    assert document["openapi"].startswith("3.1.")
+    validate(document)
+
+
+def test_every_operation_of_the_table_is_described_once(document: dict[str, Any]):
+    described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+    assert described == {(o.method, o.path) for o in OPERATIONS if not o.hidden}
+    assert [o.path for o in OPERATIONS if o.hidden] == ["/static/{name}", "/favicon.ico"]
+    ids = [one["operationId"] for methods in document["paths"].values() for one in methods.values()]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_operation_says_who_may_call_it_what_it_takes_and_how_it_may_be_refused(document: dict[str, Any]):
+    for operation in OPERATIONS:
+        if operation.hidden:
+            continue
+        one = document["paths"][operation.path][operation.method.lower()]
+        assert one["summary"]
+        assert ("requestBody" in one) is (operation.takes.name != "NOTHING")
+        names = {parameter["name"] for parameter in one["parameters"]}
+        assert set(re.findall(r"{(\w+)}", operation.path)) <= names
+        assert ("Idempotency-Key" in names) is operation.creates
+        if not operation.access.ignores_credentials:
+            assert {"401", "403", "429"} <= set(one["responses"])
+
+
+def test_the_page_for_people_names_every_operation_and_loads_nothing_from_another_host(
+    live: LiveService, client: Client
+):
+    answer = client.get("/docs")
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    for operation in OPERATIONS:
+        if not operation.hidden:
+            assert f"{operation.method} {operation.path}" in answer.text
+    loaded = re.findall(r'(?:src|href|action)="([^"#]+)"', answer.text)
+    assert loaded
+    for address in loaded:
+        assert address.startswith("/")
+        assert client.get(address).status_code == 200
+    assert "<script" not in answer.text
+
+
+# Requests made from the description.
+
+HOSTILE = st.one_of(
+    st.text(max_size=40),
+    st.text(st.characters(blacklist_categories=())).map(lambda text: text[:40]),
+    st.sampled_from(
+        [
+            "", " ", "\0", "a\0b", "\ud800", "\udfff\ud800", "' OR 1=1 --", "%00", "../../etc/passwd", "{{7*7}}", "<script>",
+            "\u202e", "\ufeff", "𝕬" * 20, "0", "-1", "1e999", "NaN", "9" * 30, "9223372036854775808", "null", "true", "[]",
+            "2026-01-01", "2026-13-45", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-01-01T00:00:00+14:00",
+            "WzEwXQ", "W10", "bnVsbA", "WyIwMDAxLTAxLTAxVDAwOjAwOjAwKzE0OjAwIiwiYSJd", "WzAsIjIwMjYtMDEtMDFUMDA6MDA6MDBaIiwiYSJd",
+            str(uuid7()), "a@b.co", "+1 415 555 0100", "x" * 3000,
+        ]
+    ),
+)  # fmt: skip
+JSON_VALUE = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), HOSTILE),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(HOSTILE, inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+def fitting(schema: dict[str, Any], document: dict[str, Any]) -> st.SearchStrategy[Any]:
+    """Values that fit a schema more or less: mostly of the right type, often at its limits or over them."""
+    if "$ref" in schema:
+        found: Any = document
+        for part in schema["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        return fitting(found, document)
+    if "anyOf" in schema:
+        return st.one_of([fitting(one, document) for one in schema["anyOf"]])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"]) | HOSTILE
+    match schema.get("type"):
+        case "object":
+            known = {name: fitting(part, document) | JSON_VALUE for name, part in schema.get("properties", {}).items()}
+            needed = {name: known[name] for name in schema.get("required", []) if name in known}
+            optional = {name: one for name, one in known.items() if name not in needed}
+            fit = st.fixed_dictionaries(needed, optional=optional)
+            return fit | st.builds(lambda a, b: a | b, fit, st.dictionaries(HOSTILE, JSON_VALUE, max_size=2))
+        case "array":
+            return st.lists(fitting(schema.get("items", {}), document), max_size=25)
+        case "integer":
+            return st.integers(-(2**70), 2**70) | st.integers(-1, 101)
+        case "number":
+            return st.floats(allow_nan=False, allow_infinity=False) | st.integers(-1, 6000) | st.just(10**400)
+        case "boolean":
+            return st.booleans()
+        case "string" if schema.get("format") == "uuid":
+            return st.uuids().map(str) | HOSTILE
+        case "string":
+            return HOSTILE
+        case _:
+            return JSON_VALUE
+
+
+def encoded(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=True).encode()
+
+
+def in_url(text: str) -> str:
+    return quote(text.encode("utf-8", "surrogatepass"), safe="")
+
+
+@pytest.fixture(scope="module")
+def callers(shared_live: LiveService) -> list[Client]:
+    visitor = shared_live.client()
+    ticket = visitor.open_ticket()
+    ticket.publish()
+    ticket.pay(5)
+    return [visitor, ticket.http, shared_live.client_with_key(Role.ADMIN), shared_live.client_with_key(Role.AUDITOR)]
+
+
+@pytest.fixture(scope="module")
+def known(callers: list[Client]) -> dict[str, str]:
+    """What the parts of paths are filled with, where they are not hostile."""
+    holder = callers[1]
+    token = holder.headers["authorization"].removeprefix("Bearer tkt_")
+    id = str(UUID(bytes=urlsafe_b64decode(token + "=" * (-len(token) % 4))[:16]))
+    return {"ticket_id": id, "slug": holder.get(f"/api/tickets/{id}/qr-code").json()["targetUrl"].rpartition("/")[2]}
+
+
+@settings(max_examples=EXAMPLES)
+@given(data=st.data())
+def test_no_request_whatever_it_holds_is_a_fault_of_ours(
+    shared_live: LiveService, callers: list[Client], known: dict[str, str], data: st.DataObject
+):
+    """Each answer is also held against the description, as in every test here."""
+    document = shared_live.service.openapi
+    path = data.draw(st.sampled_from(sorted(document["paths"])))
+    method = data.draw(st.sampled_from(sorted(document["paths"][path])))
+    # Erasing the ticket that the others ask about would leave them nothing to ask about.
+    if method == "delete":
+        return
+    operation = document["paths"][path][method]
+    place = re.sub(
+        r"{(\w+)}",
+        lambda part: data.draw(st.sampled_from([known.get(part[1], "x"), None])) or in_url(data.draw(HOSTILE)) or "x",
+        path,
+    )
+    query, headers = [], {}
+    for parameter in operation["parameters"]:
+        if parameter["in"] == "query" and data.draw(st.booleans()):
+            value = data.draw(fitting(parameter["schema"], document))
+            query.append(f"{parameter['name']}={in_url(str(value))}")
+        if parameter["in"] == "header" and data.draw(st.integers(0, 3)) == 0:
+            headers[parameter["name"]] = data.draw(
+                st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=300)
+            )
+    content = None
+    if "requestBody" in operation:
+        kind, body = data.draw(st.sampled_from(sorted(operation["requestBody"]["content"].items())))
+        headers["Content-Type"] = kind
+        if kind.endswith("json"):
+            content = encoded(data.draw(fitting(body["schema"], document)))
+        else:
+            content = data.draw(st.binary(max_size=200) | HOSTILE.map(lambda text: f"amount={in_url(text)}".encode()))
+    caller = data.draw(st.sampled_from(callers))
+    answer: httpx2.Response = caller.request(
+        method, place + ("?" + "&".join(query) if query else ""), headers=headers, content=content
+    )
+    assert answer.status_code < 500
+
+
+def test_a_ticket_may_be_asked_for_with_anything_in_its_query(ticket: Ticket):
+    for text in ("\0", "%", "a" * 5000, "é", "draft,draft", ",", "draft,\0"):
+        assert ticket.get(params={"include": text}).status_code in (200, 422)

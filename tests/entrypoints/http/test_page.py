@@ -1,0 +1,212 @@
+"""The public page of a campaign: over HTTP, and as a person with a browser meets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.client import Client, LiveService, Ticket
+from tests.entrypoints.http.conftest import delivered, given
+from tests.entrypoints.http.contract import problem
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+STORY = "The roof fell in.\n\nWe sleep at <b>neighbours</b> & need help."
+
+
+def published(client: Client, **draft: object) -> tuple[Ticket, str]:
+    ticket = client.open_ticket()
+    url = ticket.publish()
+    ticket.write_draft(story=STORY, breakdown=["A new roof", "Windows"], location="Portland, Oregon", **draft)
+    return ticket, url
+
+
+# Over HTTP.
+
+
+def test_a_page_that_is_not_published_is_answered_for_as_one_that_never_was(client: Client, ticket: Ticket):
+    url = ticket.get("/qr-code").json()["targetUrl"]
+    for address in (url, "/d/nothinghere1", "/d/%00", "/d/a%2Fb", "/d/é"):
+        problem(client.get(address), 404, "not-found")
+        problem(client.post(address, data={"amount": "5"}), 404, "not-found")
+    ticket.publish()
+    assert client.get(url).status_code == 200
+    ticket.post("/unpublish")
+    problem(client.get(url), 404, "not-found")
+
+
+def test_looking_at_a_page_creates_nothing(live: LiveService, client: Client):
+    _, url = published(client)
+    events = live.row_count("events")
+    for _ in range(3):
+        assert client.get(url, params={"amount": "5", "thanks": "1"}).status_code == 200
+        assert client.head(url).status_code == 200
+    assert live.row_count("events") == events
+
+
+def test_every_gift_gets_a_checkout_of_its_own(client: Client):
+    ticket, url = published(client)
+    answers = [client.post(url, data={"amount": "25"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert answers[0].headers["location"] != answers[1].headers["location"]
+    assert ticket.get("/donations").json()["count"] == 2
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {}, {"amount": ""}, {"amount": "0.99"}, {"amount": "5000.01"}, {"amount": "1.001"}, {"amount": "-5"}, {"amount": "1e3"},
+        {"amount": "NaN"}, {"amount": "\0"}, {"amount": "٥٠"}, {"amount": "9" * 400}, {"amount": "5", "currency": "XXX"},
+        {"amount": "5", "currency": "<b>"}, {"amount": "1,000.00"},
+    ],
+)  # fmt: skip
+def test_an_amount_that_cannot_be_given_shows_the_form_again(live: LiveService, client: Client, form: dict[str, str]):
+    _, url = published(client)
+    events = live.row_count("events")
+    answer = client.post(url, content="&".join(f"{k}={v}" for k, v in form.items()).encode(),
+                         headers={"Content-Type": "application/x-www-form-urlencoded"})  # fmt: skip
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "text/html; charset=utf-8")
+    assert 'role="alert"' in answer.text
+    assert live.row_count("events") == events
+
+
+@pytest.mark.parametrize("amount", ["1", "1.00", "5000", "12,50", " 25 "])
+def test_amounts_are_read_as_people_write_them(client: Client, amount: str):
+    _, url = published(client)
+    assert client.post(url, data={"amount": amount}).status_code == 303
+
+
+def test_what_a_person_wrote_is_text_on_the_page_and_never_markup(client: Client):
+    _, url = published(client, title="<script>alert(1)</script>")
+    text = client.get(url).text
+    assert "<script" not in text
+    assert "<b>" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_nothing_of_the_person_is_on_the_page_but_the_draft(client: Client):
+    _, url = published(client)
+    text = client.get(url).text
+    assert "ada@example.com" not in text
+    assert "no real money" in text
+
+
+# In a browser.
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET)
+
+
+class Watched:
+    """A page on which nothing may go wrong: no complaint of the browser, no word to another host."""
+
+    def __init__(self, page: Page, base_url: str) -> None:
+        self.page = page
+        self._complaints: list[str] = []
+        host = urlsplit(base_url).netloc
+        page.on(
+            "console", lambda said: self._complaints.append(said.text) if said.type in ("error", "warning") else None
+        )
+        page.on("pageerror", lambda error: self._complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda asked: self._complaints.append(asked.url) if urlsplit(asked.url).netloc not in (host, "") else None,
+        )
+
+    def at_peace(self) -> None:
+        assert self._complaints == []
+
+
+@pytest.fixture(params=["a phone", "a desk", "no script"])
+def watched(browser: Browser, live: LiveService, request: pytest.FixtureRequest) -> Iterator[Watched]:
+    size = {"width": 360, "height": 740} if request.param == "a phone" else {"width": 1280, "height": 800}
+    context = browser.new_context(viewport=size, java_script_enabled=request.param != "no script")
+    page = Watched(context.new_page(), live.base_url)
+    yield page
+    page.at_peace()
+    context.close()
+
+
+@pytest.mark.browser
+def test_a_donor_gives_through_the_page_and_comes_back(live: LiveService, client: Client, watched: Watched):
+    ticket, url = published(client)
+    page = watched.page
+    page.goto(url)
+    assert page.locator("h1").inner_text() == "Help Ada"
+    page.get_by_label("Another amount in USD").fill("42.50")
+    page.get_by_role("button", name="Continue to payment").click()
+    assert "/sandbox/pay/" in page.url
+    page.get_by_label("E-mail").fill("grace@example.com")
+    page.get_by_label("Name on card").fill("Grace Hopper")
+    page.get_by_label("Country").select_option("US")
+    page.get_by_role("button", name="Pay 42.50 USD").click()
+    page.wait_for_url(f"{url}?thanks*")
+    assert page.get_by_role("status").inner_text().startswith("Thank you")
+    delivered(live)
+    page.goto(url)
+    assert "42.50 USD" in page.locator(".raised").inner_text()
+    [donation] = ticket.get("/donations").json()["donations"]
+    assert (donation["amountMinor"], donation["donor"]) == (4250, "Hopper")
+
+
+@pytest.mark.browser
+def test_the_page_can_be_used_with_the_keyboard_alone(client: Client, watched: Watched):
+    _, url = published(client)
+    page = watched.page
+    page.goto(url)
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "10 USD"
+    for _ in range(4):
+        page.keyboard.press("Tab")
+    page.keyboard.type("7")
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "Continue to payment"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/sandbox/pay/*")
+    assert "7.00 USD" in page.inner_text("body")
+
+
+@pytest.mark.browser
+def test_a_suggested_amount_is_one_press(client: Client, watched: Watched):
+    _, url = published(client)
+    watched.page.goto(url)
+    watched.page.get_by_role("button", name="50 USD").click()
+    watched.page.wait_for_url("**/sandbox/pay/*")
+    assert "50.00 USD" in watched.page.inner_text("body")
+
+
+@pytest.mark.browser
+def test_a_complaint_keeps_what_was_typed_and_says_what_to_do(client: Client, browser: Browser):
+    _, url = published(client)
+    page = browser.new_page()
+    page.goto(url)
+    page.get_by_label("Another amount in USD").fill("0.10")
+    page.get_by_role("button", name="Continue to payment").click()
+    assert "from 1.00 to 5000.00 USD" in page.get_by_role("alert").inner_text()
+    field = page.get_by_label("Another amount in USD")
+    assert (field.input_value(), field.get_attribute("aria-invalid")) == ("0.10", "true")
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 360, 768, 1280])
+def test_nothing_is_wider_than_the_screen(live: LiveService, client: Client, browser: Browser, width: int):
+    ticket, url = published(client, title="Donaudampfschifffahrtsgesellschaft" * 3, beneficiary="X" * 110)
+    given(live, ticket, 50)
+    page = browser.new_page(viewport={"width": width, "height": 740})
+    page.goto(url)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()

@@ -1,0 +1,262 @@
+"""Recordings as they come in: accepted by content, streamed, and nothing kept of what is refused."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import av
+import httpx2
+import pytest
+
+from tests.client import Client, LiveService, Ticket, eventually, free_port
+from tests.entrypoints.http.contract import pointers, problem
+
+RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
+MIB = 1024 * 1024
+MOST_GROWTH_KB = 16 * 1024
+
+FORMATS = {
+    "speech.wav": "audio/wav",
+    "speech.mp3": "audio/mpeg",
+    "speech.ogg": "audio/ogg",
+    "speech.webm": "audio/webm",
+    "speech.m4a": "audio/mp4",
+    "speech.aac": "audio/aac",
+    "speech.flac": "audio/flac",
+}
+
+
+def recording(name: str) -> bytes:
+    return (RECORDINGS / name).read_bytes()
+
+
+def silence(megabytes: int) -> bytes:
+    """A wav file of this size: 16 kHz, two channels, 32 bits, 128 KB a second."""
+    size = megabytes * MIB - 44
+    header = b"RIFF" + (size + 36).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
+    header += b"\1\0\2\0" + (16_000).to_bytes(4, "little") + (128_000).to_bytes(4, "little") + b"\x08\0\x20\0"
+    return header + b"data" + size.to_bytes(4, "little") + bytes(size)
+
+
+class Kept:
+    """What the service has on disk and on record; to be the same after a refusal."""
+
+    def __init__(self, live: LiveService) -> None:
+        self._live = live
+        self._before = self._now()
+
+    def _now(self) -> tuple[Any, ...]:
+        files = sorted(str(path) for path in self._live.settings.storage_root.rglob("*"))
+        temporary = len(list(Path("/proc/self/fd").iterdir())), sorted(os.listdir(tempfile.gettempdir()))
+        rows = [self._live.row_count(table) for table in ("events", "idempotency_keys", "procrastinate_jobs")]
+        return files, rows, [name for name in temporary[1] if name.startswith("tmp")]
+
+    def nothing_more(self) -> None:
+        assert self._now() == self._before
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_of_sound_is_accepted_by_its_content(ticket: Ticket, name: str):
+    data = recording(name)
+    answer = ticket.upload(data, name="whatever.txt")
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["mediaType"], told["sizeBytes"]) == (FORMATS[name], len(data))
+    assert 5 < told["durationSeconds"] < 10
+    assert told["sha256"] == sha256(data).hexdigest()
+    assert (told["ticket"]["id"], told["ticket"]["status"]) == (ticket.id, "RECORDING")
+
+
+def test_the_declared_type_and_name_count_for_nothing(ticket: Ticket):
+    for name, declared in (
+        ("a.exe", "application/x-msdownload"),
+        ("", "text/plain"),
+        ("../../etc/passwd", "audio/wav"),
+    ):
+        answer = ticket.http.post(
+            f"{ticket.path}/upload-audio", files={"audio": (name, recording("speech.ogg"), declared)}
+        )
+        assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"x", b"%PDF-1.7\n%junk" * 100, recording("document.wav"), recording("video-without-sound.mp4"),
+     b"\x89PNG\r\n\x1a\n" + bytes(1000), b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1/x.wav\n", b"ID3" + bytes(5000),
+     b"ffconcat version 1.0\nfile /etc/passwd\n"],
+    ids=["empty", "one byte", "pdf", "pdf named wav", "video without sound", "png", "playlist", "only a tag", "concat"],
+)  # fmt: skip
+def test_what_holds_no_sound_is_refused_and_nothing_is_kept_of_it(live: LiveService, ticket: Ticket, data: bytes):
+    kept = Kept(live)
+    problem(ticket.upload(data, name="story.wav"), 415, "unsupported-media-type")
+    kept.nothing_more()
+    assert ticket.get().json()["status"] == "DRAFT"
+
+
+def form(
+    ticket: Ticket, body: bytes | Iterator[bytes], kind: str = "multipart/form-data; boundary=b"
+) -> httpx2.Response:
+    return ticket.http.post(f"{ticket.path}/upload-audio", content=body, headers={"Content-Type": kind})
+
+
+def part(name: str, data: bytes) -> bytes:
+    return f'--b\r\nContent-Disposition: form-data; name="{name}"; filename="a"\r\n\r\n'.encode() + data + b"\r\n"
+
+
+SPEECH = recording("speech.ogg")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "name"),
+    [
+        (b"", 400, "malformed"),
+        (b"nonsense", 400, "malformed"),
+        (part("audio", SPEECH), 400, "malformed"),
+        (part("audio", SPEECH)[:500], 400, "malformed"),
+        (b"--b--\r\n", 422, "invalid"),
+        (part("sound", SPEECH) + b"--b--\r\n", 422, "invalid"),
+        (part("audio", SPEECH) + part("audio", SPEECH) + b"--b--\r\n", 422, "invalid"),
+        (b"--b\r\n\r\n" + SPEECH + b"\r\n--b--\r\n", 422, "invalid"),
+        (b"--b\r\n" + b"X-Header: y\r\n" * 100 + b"\r\nx\r\n--b--\r\n", 400, "malformed"),
+        (
+            b"--b\r\nContent-Disposition: form-data; name=" + b"x" * 100_000 + b"\r\n\r\nx\r\n--b--\r\n",
+            400,
+            "malformed",
+        ),
+    ],
+    ids=[
+        "empty",
+        "nonsense",
+        "no end",
+        "cut",
+        "no part",
+        "another field",
+        "two",
+        "no name",
+        "many headers",
+        "long header",
+    ],
+)
+def test_a_form_that_is_not_one_recording_is_refused_and_nothing_is_kept_of_it(
+    live: LiveService, ticket: Ticket, body: bytes, status: int, name: str
+):
+    kept = Kept(live)
+    problem(form(ticket, body), status, name)
+    kept.nothing_more()
+
+
+def test_other_fields_beside_the_recording_do_not_matter(ticket: Ticket):
+    body = part("note", b"hello") + part("audio", SPEECH) + part("more", b"x" * 1000) + b"--b--\r\n"
+    assert form(ticket, body).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "audio/ogg", "multipart/form-data", "multipart/mixed; boundary=b", ""]
+)
+def test_a_body_of_another_kind_is_an_unsupported_media_type(ticket: Ticket, kind: str):
+    problem(form(ticket, part("audio", SPEECH) + b"--b--\r\n", kind), 415, "unsupported-media-type")
+
+
+def test_a_wrong_field_is_named(ticket: Ticket):
+    assert pointers(form(ticket, part("sound", SPEECH) + b"--b--\r\n")) == ["/audio"]
+
+
+def test_more_than_50_mb_is_too_large_whether_it_is_announced_or_not(live: LiveService, ticket: Ticket):
+    kept = Kept(live)
+    data = silence(51)
+    problem(ticket.upload(data), 413, "too-large")
+    body = part("audio", data) + b"--b--\r\n"
+    chunks = (body[start : start + MIB] for start in range(0, len(body), MIB))
+    problem(form(ticket, chunks), 413, "too-large")
+    kept.nothing_more()
+
+
+def test_hours_of_sound_in_few_bytes_are_too_long(live: LiveService, ticket: Ticket):
+    file = io.BytesIO()
+    with av.open(file, "w", format="flac") as container:
+        stream: Any = container.add_stream("flac", rate=8000, layout="mono")
+        minute = av.AudioFrame(format="s16", layout="mono", samples=8000 * 60)
+        minute.planes[0].update(bytes(minute.planes[0].buffer_size))
+        minute.sample_rate = 8000
+        for number in range(240):
+            minute.pts = number * minute.samples
+            container.mux(stream.encode(minute))
+        container.mux(stream.encode(None))
+    kept = Kept(live)
+    problem(ticket.upload(file.getvalue()), 413, "too-large")
+    kept.nothing_more()
+
+
+def test_a_client_that_goes_away_in_the_middle_leaves_nothing(live: LiveService, ticket: Ticket):
+    kept = Kept(live)
+    url = httpx2.URL(live.base_url)
+    with socket.create_connection((url.host, url.port or 80)) as connection:
+        connection.sendall(
+            f"POST {ticket.path}/upload-audio HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ticket.token}\r\n"
+            f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n".encode()
+            + part("audio", SPEECH)
+        )
+    assert ticket.get().json()["status"] == "DRAFT"
+    kept.nothing_more()
+
+
+def test_a_newer_recording_takes_the_place_of_the_older(ticket: Ticket):
+    first, second = ticket.upload(SPEECH).json(), ticket.upload(recording("speech.mp3")).json()
+    assert first["audioId"] != second["audioId"]
+    assert second["ticket"]["version"] > first["ticket"]["version"]
+
+
+# The memory of a server in a process of its own.
+
+
+@pytest.fixture
+def served(migrated_url: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    port = free_port()
+    environment = os.environ | {
+        "DATABASE_URL": migrated_url, "DATA_DIR": str(tmp_path / "var"), "PORT": str(port), "LOG_LEVEL": "ERROR",
+    }  # fmt: skip
+    command = [sys.executable, "-c", "from entrypoints.cli import main; main()", "serve"]
+    process = subprocess.Popen(command, env=environment, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+
+    def ready() -> bool:
+        try:
+            return httpx2.get(f"{url}/health/ready").status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    try:
+        eventually(ready, 30)
+        yield process, url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(15)
+
+
+def peak_kb(process: subprocess.Popen[bytes]) -> int:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0])
+
+
+def test_an_upload_of_50_mb_takes_no_memory_to_speak_of(served: tuple[subprocess.Popen[bytes], str]):
+    process, url = served
+    with Client(base_url=url, timeout=120) as client:
+        ticket = client.open_ticket()
+        assert ticket.upload(recording("speech.wav")).status_code == 200  # what is loaded once is loaded now
+        data = silence(49)
+        before = peak_kb(process)
+        answer = ticket.upload(data)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["sizeBytes"] == len(data)
+        assert peak_kb(process) - before <= MOST_GROWTH_KB

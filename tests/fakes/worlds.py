@@ -1,0 +1,93 @@
+"""Whole histories: several tickets and gifts at once, their events mixed as they would be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID, uuid4
+
+from hypothesis import strategies as st
+
+from adapters.event_store import codec
+from adapters.event_store.log import Entry, EventLog
+from domain.donation import Donation
+from domain.events import PaymentReceived, Refunded, TicketEvent
+from domain.ticket import RecordingTicket
+from domain.values import Actor, Donor, Kind, Money, Role, StripeReport
+from tests.domain.facts import CONTACT, HOLDER
+from tests.fakes.requests import histories
+
+STRIPE = Actor(Role.STRIPE)
+
+
+def opened(ticket_id: UUID) -> RecordingTicket:
+    return RecordingTicket.open(
+        HOLDER,
+        ticket_id,
+        workspace="public",
+        kind=Kind.CAMPAIGN,
+        slug=ticket_id.hex[:12],
+        contact=CONTACT,
+        contact_index="index",
+        display_name="Ada",
+        token_digest="digest",
+    )
+
+
+def gift(ticket_id: UUID, minor: int, refunds: Sequence[int]) -> list[TicketEvent]:
+    """A gift that was paid and partly given back."""
+    donation = Donation.request_checkout(HOLDER, ticket_id, uuid4(), Money(minor, "USD"), None)
+    name = donation.donation_id.hex
+    told = {"payment_intent_id": f"pi_{name}", "amount": Money(minor, "USD"), "donor": Donor("Hopper", "US")}
+    donation.take(STRIPE, PaymentReceived, **told, report=StripeReport(f"evt_{name}", 1_700_000_000))
+    for number, back in enumerate(refunds):
+        donation.take(
+            STRIPE,
+            Refunded,
+            refund_id=f"re_{name}_{number}",
+            amount=Money(back, "USD"),
+            state="succeeded",
+            refunded_at=1_700_000_100 + number,
+            report=StripeReport(f"evt_{name}_{number}", 1_700_000_100 + number),
+        )
+    return [event for event in donation.collect_events() if isinstance(event, TicketEvent)]
+
+
+def lived(ticket_id: UUID, asked: Sequence[Callable[[RecordingTicket], Any]]) -> list[TicketEvent]:
+    """What happened to a ticket of which this was asked."""
+    ticket = opened(ticket_id)
+    for request in asked:
+        request(ticket)
+    return [event for event in ticket.collect_events() if isinstance(event, TicketEvent)]
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> list[TicketEvent]:
+    """The events of up to three tickets and their gifts; each stream in its order, the streams mixed."""
+    streams: list[list[TicketEvent]] = []
+    for asked in draw(st.lists(histories, min_size=1, max_size=3)):
+        ticket_id = uuid4()
+        streams.append(lived(ticket_id, asked))
+        for refunds in draw(st.lists(st.lists(st.integers(1, 50), max_size=2), max_size=2)):
+            streams.append(gift(ticket_id, 100, refunds))
+    order = draw(st.permutations([number for number, stream in enumerate(streams) for _ in stream]))
+    left = [iter(stream) for stream in streams]
+    return [next(left[number]) for number in order]
+
+
+def entry_of(event: TicketEvent) -> Entry:
+    """The event as it is stored, its personal texts left as they are."""
+    return Entry(
+        originator_id=event.originator_id,
+        originator_version=event.originator_version,
+        topic=event.TOPIC,
+        state=codec.encode(event),
+        ticket=event.ticket,
+    )
+
+
+def record(log: EventLog, events: Sequence[TicketEvent]) -> int:
+    """Append the events as they are and tell the position reached."""
+    for start in range(0, len(events), 500):
+        assert log.append([entry_of(event) for event in events[start : start + 500]]) is not None
+    return log.head()

@@ -1,0 +1,29 @@
+"""One running service for all tests of a module: they meet only at the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from entrypoints.bootstrap import Parts
+from tests.client import LiveService
+from tests.postgres import fresh_database
+
+
+@pytest.fixture(scope="module")
+def live(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
+    folder = tmp_path_factory.mktemp("money")
+    with fresh_database(server_url, migrated_template) as url, LiveService(url, folder / "var", Parts.ALL) as running:
+        yield running
+
+
+@pytest.fixture
+def silent(live: LiveService) -> Iterator[LiveService]:
+    """The service while no webhook comes."""
+    assert live.service.sandbox is not None
+    live.service.sandbox.close()
+    yield live
+    live.service.sandbox.start()
+    assert live.service.sandbox.wait_delivered(20)
+    live.applied()

@@ -1,0 +1,109 @@
+"""Stripe's door from outside: each event once however often it knocks, and nothing of what is hostile."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.payments.door import sign
+from tests.client import LiveService
+from tests.stripe_events import Payment
+
+PATH = "/api/webhooks/stripe"
+
+
+def gift(live: LiveService, amount: int = 100) -> tuple[Any, Payment]:
+    """A ticket with a checkout that Stripe is about to speak of."""
+    with live.client() as visitor:
+        ticket = visitor.open_ticket()
+        checkout = ticket.pay(amount)
+    payment = Payment(UUID(ticket.id), amount * 100, donation_id=UUID(checkout["donationId"]))
+    payment.session_id = checkout["checkoutSessionId"]
+    payment.metadata = {"ticketId": ticket.id, "donationId": checkout["donationId"]}
+    return ticket, payment
+
+
+def test_twenty_simultaneous_deliveries_of_one_event_have_one_effect_and_twenty_thanks(live: LiveService):
+    ticket, payment = gift(live)
+    told, answers = payment.completed(), []
+
+    def deliver() -> None:
+        answers.append(live.webhook(told))
+
+    threads = [threading.Thread(target=deliver) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    live.applied()
+
+    assert [answer.status_code for answer in answers] == [200] * 20
+    assert sum("idempotent" not in answer.json() for answer in answers) == 1
+    assert live.row_count("stripe_inbox") == 1
+    total = ticket.get("/donations/total").json()
+    assert (total["totalMinor"], total["counts"]["paid"]) == (10_000, 1)
+    history = ticket.get("/history", params={"limit": 100}).json()["events"]
+    assert [e["type"] for e in history].count("PaymentReceived") == 1
+
+
+def test_nothing_hostile_gets_in_and_none_of_it_leaves_a_trace(live: LiveService):
+    good = json.dumps(Payment(uuid4()).completed()).encode()
+    now, secret = time.time(), live.webhook_secret
+
+    def signed(body: bytes, at: float = now) -> tuple[bytes, Any]:
+        return body, sign(body, secret, at)
+
+    knocks: list[tuple[bytes, Any]] = [
+        (good, None),
+        (good, ""),
+        (good, "t=1"),
+        (good, "v1=abc"),
+        (good, "t=,v1="),
+        (good, f"t={int(now)},v1={'0' * 64}"),
+        (good, "t=99999999999999999999,v1=00"),
+        (good, "tést=ü".encode("latin-1")),
+        (good, b"t=1,v1=\xff\xfe"),
+        (good, sign(good, "whsec_somebody_else", now)),
+        (good + b" ", sign(good, secret, now)),
+        signed(good, now - 301),
+        signed(good, now + 120),
+        signed(b""),
+        signed(b"{}"),
+        signed(b"[]"),
+        signed(b"null"),
+        signed(b"\xff\xfe{}"),
+        signed(b'{"a":' * 5_000 + b"1" + b"}" * 5_000),
+        signed(b"[" * 100_000),
+        signed(good.replace(b'"livemode": false', b'"livemode": true')),
+        signed(good.replace(b'"livemode": false', b'"livemode": "no"')),
+        signed(good.replace(b'"object": "event"', b'"object": "thing"')),
+        signed(good[:-1] + b', "id": "evt_twice"}'),
+        signed(json.dumps(json.loads(good) | {"id": "evt_\u0000"}).encode()),
+        signed(json.dumps(json.loads(good) | {"id": 5}).encode()),
+        signed(json.dumps(json.loads(good) | {"created": 10**30}).encode()),
+        signed(json.dumps(json.loads(good) | {"x": float("nan")}).encode()),
+        signed(b'{"object":"event","id":"evt_1","x":"\\ud800"}'),
+    ]
+    with live.client() as stripe:
+        for body, header in knocks:
+            headers = {} if header is None else {"Stripe-Signature": header}
+            answer = stripe.post(PATH, content=body, headers=headers)
+            assert answer.status_code == 400, (body[:60], header)
+            assert answer.json()["type"] == "/problems/malformed"
+        assert stripe.post(PATH, content=b"x" * (256 * 1024 + 1)).status_code in (400, 413)
+    assert live.row_count("stripe_inbox") == 0
+
+
+@pytest.mark.parametrize("path", [PATH, "/webhooks/stripe", "/api/payments/stripe-webhook"])
+def test_the_door_is_at_three_addresses(live: LiveService, path: str):
+    body = json.dumps(Payment(uuid4()).completed()).encode()
+    with live.client() as stripe:
+        answer = stripe.post(
+            path, content=body, headers={"Stripe-Signature": sign(body, live.webhook_secret, time.time())}
+        )
+    assert (answer.status_code, answer.json()["received"]) == (200, True)

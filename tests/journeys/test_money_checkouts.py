@@ -1,0 +1,91 @@
+"""Checkouts: on record before Stripe is asked, fulfilled before the webhook, and never left open by a crash."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from adapters.payments.repairer import Repairer
+from domain.donation import Donation
+from domain.refunding import Repairs
+from domain.values import SYSTEM, Money
+from tests.client import LiveService, eventually
+from tests.journeys.money_service import live, silent
+
+__all__ = ["live", "silent"]
+
+
+def test_the_donor_who_is_back_before_the_webhook_sees_the_gift(silent: LiveService):
+    live = silent
+    assert live.service.sandbox is not None
+    ticket = live.client().open_ticket()
+    page = ticket.publish()
+    checkout = ticket.pay(25)
+    session = live.service.sandbox.pay(checkout["checkoutSessionId"])
+    back = session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"])
+    assert back == f"{page}?thanks&session_id={session['id']}"
+
+    with live.client() as donor:
+        for _ in range(3):
+            assert donor.get(back).status_code == 200
+        assert donor.get(f"{page}?thanks&session_id=cs_nobody").status_code == 200
+    eventually(lambda: ticket.get("/donations/total").json()["totalMinor"] == 2_500, 20)
+
+    live.service.sandbox.start()
+    assert live.service.sandbox.wait_delivered(10)
+    live.applied()
+    total = ticket.get("/donations/total").json()
+    assert (total["totalMinor"], total["counts"]) == (2_500, total["counts"] | {"paid": 1, "total": 1})
+
+
+def test_whoever_cancels_comes_back_to_the_page_without_thanks(live: LiveService):  # noqa: F811
+    assert live.service.sandbox is not None
+    ticket = live.client().open_ticket()
+    page = ticket.publish()
+    session = live.service.sandbox.session(ticket.pay(25)["checkoutSessionId"])
+    assert session is not None
+    assert session["cancel_url"] == page
+
+
+def test_a_checkout_that_stripe_refuses_is_on_record_as_failed(live: LiveService):  # noqa: F811
+    ticket = live.client().open_ticket()
+    refused = ticket.post("/create-payment", {"amount": "1.005", "currency": "KWD"})
+    assert refused.status_code == 422, refused.text
+    [donation] = ticket.get("/donations").json()["donations"]
+    assert donation["status"] == "FAILED"
+    types = [event["type"] for event in ticket.get("/history").json()["events"]]
+    assert types[-2:] == ["CheckoutRequested", "CheckoutRefused"]
+
+
+def requested(live: LiveService, ticket: Any) -> UUID:
+    """A gift whose process died before Stripe was asked."""
+    donation = uuid4()
+    gift = Donation.request_checkout(SYSTEM, UUID(ticket.id), donation, Money(2_500, "USD"), "Gift")
+    live.service.donations.add(gift)
+    return donation
+
+
+def test_a_checkout_that_a_crash_left_unopened_is_opened(live: LiveService):  # noqa: F811
+    ticket = live.client().open_ticket()
+    donation = requested(live, ticket)
+    service = live.service
+    repairer = Repairer(service.database, Repairs(service.commands, service.refunding), patience_seconds=0)
+    eventually(lambda: repairer.repair_all() or _session(ticket))
+    [row] = ticket.get("/donations").json()["donations"]
+    assert (row["id"], row["status"]) == (str(donation), "CREATED")
+    assert repairer.repair_all() == 0
+
+
+def test_nothing_is_opened_for_a_ticket_that_was_erased_meanwhile(live: LiveService):  # noqa: F811
+    ticket = live.client().open_ticket()
+    donation = requested(live, ticket)
+    service = live.service
+    service.commands.erase(SYSTEM, UUID(ticket.id))
+    Repairs(service.commands, service.refunding).repair(UUID(ticket.id), donation, datetime.now(UTC))
+    assert service.donations.get(UUID(ticket.id), donation).gift.status == "FAILED"
+
+
+def _session(ticket: Any) -> Any:
+    [donation] = ticket.get("/donations").json()["donations"]
+    return donation["sessionId"]

@@ -1,0 +1,159 @@
+"""Refunds from our side: asked for once, within what is left, and finished whatever is killed in between."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.payments.repairer import Repairer
+from adapters.payments.sandbox import DisputeOutcome
+from domain.refunding import Repairs
+from domain.values import SYSTEM, Money, Role
+from tests.client import LiveService, eventually
+from tests.journeys.money_service import live, silent
+
+__all__ = ["live", "silent"]
+
+
+class Given:
+    """A paid gift of 100 dollars, and the administrator who may give it back."""
+
+    def __init__(self, live: LiveService) -> None:
+        self.live = live
+        assert live.service.sandbox is not None
+        self.sandbox = live.service.sandbox
+        self.ticket = live.client().open_ticket()
+        self.checkout = self.ticket.pay(100)
+        self.sandbox.pay(self.checkout["checkoutSessionId"])
+        self.admin = live.client_with_key(Role.ADMIN)
+        self.settle()
+
+    @property
+    def path(self) -> str:
+        return f"/admin/donations/{self.checkout['donationId']}/refund"
+
+    def settle(self) -> None:
+        assert self.sandbox.wait_delivered(10)
+        self.live.applied()
+
+    def refund(self, amount: Any = None, **headers: str) -> Any:
+        asked = {"reason": "the donor asked"} | ({} if amount is None else {"amount": amount})
+        return self.admin.post(self.path, json=asked, headers=headers)
+
+    def donation(self) -> dict[str, Any]:
+        [donation] = self.ticket.get("/donations").json()["donations"]
+        return dict(donation)
+
+    def events(self) -> list[str]:
+        return [event["type"] for event in self.ticket.get("/history", params={"limit": 100}).json()["events"]]
+
+
+@pytest.fixture
+def given(live: LiveService) -> Given:
+    return Given(live)
+
+
+def test_a_part_and_then_the_rest_is_given_back(given: Given):
+    answer = given.refund(30)
+    assert answer.status_code == 202
+    assert (answer.json()["amountRefundedMinor"], answer.json()["status"]) == (3_000, "PAID")
+    assert given.refund().status_code == 202
+    given.settle()
+    donation = given.donation()
+    assert (donation["status"], donation["amountRefundedMinor"], donation["netMinor"]) == ("REFUNDED", 10_000, 0)
+    types = given.events()
+    # Whether our own answer or the webhook came first, the intention was before both.
+    assert types.index("RefundRequested") < min(types.index("RefundAccepted"), types.index("Refunded"))
+    assert types.count("Refunded") == 2
+
+
+@pytest.mark.parametrize(("amount", "status"), [(100.01, 409), (0, 422), (-5, 422), ("1.001", 422), ("x", 422)])
+def test_no_more_than_is_left_and_nothing_odd_is_given_back(given: Given, amount: Any, status: int):
+    assert given.refund(amount).status_code == status
+    assert given.donation()["amountRefundedMinor"] == 0
+    assert "RefundRequested" not in given.events()
+
+
+def test_nothing_is_given_back_twice_or_while_a_dispute_is_open(given: Given):
+    dispute = given.sandbox.dispute(given.checkout["checkoutSessionId"])
+    given.settle()
+    refused = given.refund(10)
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/conflict")
+    given.sandbox.close_dispute(dispute["id"], DisputeOutcome.WON)
+    given.settle()
+    assert given.refund().status_code == 202
+    assert given.refund().status_code == 409
+
+
+def test_refunds_at_the_same_time_never_exceed_what_is_left(given: Given):
+    statuses: list[int] = []
+    threads = [threading.Thread(target=lambda: statuses.append(given.refund(30).status_code)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    given.settle()
+    assert sorted(statuses) == [202] * 3 + [409] * 5
+    assert given.donation()["amountRefundedMinor"] == 9_000
+
+
+def test_the_same_request_is_one_refund(given: Given):
+    key = {"Idempotency-Key": "refund-1"}
+    first, again = given.refund(30, **key), given.refund(30, **key)
+    assert (first.status_code, again.status_code, again.headers["Idempotency-Replayed"]) == (202, 202, "true")
+    given.settle()
+    assert given.donation()["amountRefundedMinor"] == 3_000
+
+
+def test_only_an_administrator_gives_money_back(given: Given, live: LiveService):
+    asked = {"reason": "please"}
+    assert live.client().post(given.path, json=asked).status_code == 401
+    assert given.ticket.http.post(given.path, json=asked).status_code == 403
+    assert live.client_with_key(Role.AUDITOR).post(given.path, json=asked).status_code == 403
+    assert given.admin.post(f"/admin/donations/{uuid4()}/refund", json=asked).status_code == 404
+    assert given.admin.post("/admin/donations/x/refund", json=asked).status_code == 404
+    assert given.admin.post(given.path, json={}).status_code == 422
+
+
+@pytest.mark.parametrize("stripe_has_it", [False, True])
+def test_a_refund_that_a_crash_left_open_is_finished_once(given: Given, stripe_has_it: bool):
+    service = given.live.service
+    ticket, donation = UUID(given.ticket.id), UUID(given.checkout["donationId"])
+    request = uuid4()
+    service.donations.change(
+        ticket, donation, lambda d: d.request_refund(SYSTEM, request, Money(4_000, "USD"), "a crash comes")
+    )
+    if stripe_has_it:
+        intent = service.donations.get(ticket, donation).gift.requests[request].payment_intent_id
+        service.gateway.refund(intent, Money(4_000, "USD"), f"refund-{request}", {"refundRequestId": str(request)})
+    repairer = Repairer(service.database, Repairs(service.commands, service.refunding), patience_seconds=0)
+    eventually(lambda: repairer.repair_all() or True)
+    eventually(
+        lambda: (repairer.repair_all() or True) and not service.donations.get(ticket, donation).gift.open_requests
+    )
+    given.settle()
+    assert given.donation()["amountRefundedMinor"] == 4_000
+    assert given.events().count("Refunded") == 1
+
+
+def test_a_request_too_old_to_repeat_safely_is_looked_up_and_given_up(given: Given):
+    service = given.live.service
+    ticket, donation, request = UUID(given.ticket.id), UUID(given.checkout["donationId"]), uuid4()
+    service.donations.change(ticket, donation, lambda d: d.request_refund(SYSTEM, request, None, "long ago"))
+    Repairs(service.commands, service.refunding).repair(ticket, donation, datetime.now(UTC) - timedelta(days=2))
+    gift = service.donations.get(ticket, donation).gift
+    assert (gift.open_requests, gift.left) == ([], 10_000)
+
+
+def test_what_stripe_refuses_is_on_record_and_sets_nothing_aside(given: Given, silent: LiveService):
+    service = silent.service
+    given.sandbox.dispute(given.checkout["checkoutSessionId"])  # and nobody has told us yet
+    answer = given.refund(10)
+    assert answer.status_code == 409
+    assert "RefundRefused" in given.events()
+    gift = service.donations.get(UUID(given.ticket.id), UUID(given.checkout["donationId"])).gift
+    assert gift.left == 10_000

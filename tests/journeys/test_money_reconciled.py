@@ -1,0 +1,143 @@
+"""Reconciling with Stripe: what nobody told us is found, applied, and compared to the minor unit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.payments.sandbox import DisputeOutcome, RefundOutcome
+from adapters.payments.sandbox.checkout import Outcome
+from tests.client import LiveService
+from tests.stripe_events import event
+
+LONG_AGO = datetime.now(UTC) - timedelta(days=29)
+Row = dict[str, Any]
+
+
+def reconciled(live: LiveService) -> tuple[int, int, list[Row]]:
+    outcome = live.service.reconciler.reconcile(LONG_AGO)
+    live.applied()
+    return outcome.matched, outcome.repaired, outcome.unmatched
+
+
+def eventful(live: LiveService) -> Any:
+    """Gifts of which everything happened, and nobody told us."""
+    assert live.service.sandbox is not None
+    sandbox = live.service.sandbox
+    sandbox.close()
+    ticket = live.client().open_ticket()
+    paid, refunded, failing, lost, won, late, left = (ticket.pay(100)["checkoutSessionId"] for _ in range(7))
+    for session in (paid, refunded, failing, lost, won):
+        sandbox.pay(session)
+    sandbox.pay(late, Outcome.PAID_LATER)
+    sandbox.refund(refunded, 3_000)
+    sandbox.finish_refund(sandbox.refund(failing, 10_000, RefundOutcome.PENDING)["id"], False)
+    sandbox.close_dispute(sandbox.dispute(lost)["id"], DisputeOutcome.LOST)
+    sandbox.close_dispute(sandbox.dispute(won)["id"], DisputeOutcome.WON, 6_000)
+    sandbox.expire(left)
+    return ticket
+
+
+def test_everything_that_was_never_delivered_is_found_and_applied(live: LiveService):
+    ticket = eventful(live)
+    assert ticket.get("/donations/total").json()["totalMinor"] == 0
+    assert reconciled(live) == (0, 7, [])
+    total = ticket.get("/donations/total").json()
+    assert total["breakdown"] | {} == total["breakdown"] | {
+        "paidMinor": 50_000,
+        "refundedMinor": 3_000,
+        "disputedMinor": 14_000,
+        "netMinor": 33_000,
+    }
+    assert total["counts"] == {
+        "created": 1,
+        "paid": 4,
+        "refunded": 0,
+        "disputed": 1,
+        "failed": 0,
+        "expired": 1,
+        "total": 7,
+    }
+    assert reconciled(live) == (7, 0, [])
+
+
+def test_what_the_event_list_no_longer_has_is_read_off_the_objects(live: LiveService):
+    ticket = eventful(live)
+    with live.service.database.connection() as connection:
+        connection.execute("TRUNCATE sandbox.deliveries, sandbox.events")
+    assert reconciled(live) == (0, 7, [])
+    total = ticket.get("/donations/total").json()
+    assert (total["totalMinor"], total["counts"]["expired"], total["counts"]["disputed"]) == (33_000, 1, 1)
+    assert reconciled(live) == (7, 0, [])
+
+
+def test_fees_that_nobody_fetched_are_fetched(live: LiveService):
+    eventful(live)
+    reconciled(live)
+    with live.service.database.connection() as connection:
+        rows = connection.execute("SELECT count(*), sum(net + fee - gross) FROM read.fee_ledger").fetchone()
+    # Five charges, a refund, a failed one and its return, two withdrawals and a reinstatement.
+    assert rows == (11, 0)
+
+
+def test_an_event_whose_payment_was_never_told_of_is_matched_by_asking(live: LiveService):
+    assert live.service.sandbox is not None
+    live.service.sandbox.close()
+    ticket = live.client().open_ticket()
+    session = live.service.sandbox.pay(ticket.pay(100)["checkoutSessionId"])
+    intent = session["payment_intent"]
+    refund = {"id": "re_1", "object": "refund", "amount": 500, "currency": "usd", "status": "pending", "created": 5}
+    live.webhook(event("refund.created", refund | {"payment_intent": intent}))
+    with live.service.database.connection() as connection:
+        connection.execute("TRUNCATE sandbox.deliveries, sandbox.events")
+    reconciled(live)
+    [donation] = ticket.get("/donations").json()["donations"]
+    assert (donation["status"], donation["amountRefundedMinor"]) == ("PAID", 500)
+
+
+def test_what_cannot_be_matched_is_named_and_the_command_says_so(live: LiveService, migrated_url: str, tmp_path: Path):
+    assert run(live, migrated_url, tmp_path) == (0, {"matched": 0, "repaired": 0, "unmatched": []})
+    refund = {"id": "re_x", "object": "refund", "amount": 5, "currency": "usd", "status": "pending", "charge": "ch_x"}
+    told = event("refund.created", refund)
+    live.webhook(told)
+    live.applied()
+    status, answer = run(live, migrated_url, tmp_path)
+    [unmatched] = answer["unmatched"]
+    assert (status, unmatched["id"], unmatched["type"]) == (1, told["id"], "refund.created")
+
+
+def test_a_donation_that_claims_more_than_stripe_knows_of_is_unmatched(live: LiveService):
+    assert live.service.sandbox is not None
+    ticket = live.client().open_ticket()
+    session = live.service.sandbox.pay(ticket.pay(100)["checkoutSessionId"])
+    assert live.service.sandbox.wait_delivered(10)
+    phantom = {"id": "re_phantom", "object": "refund", "amount": 500, "currency": "usd", "status": "succeeded"}
+    live.webhook(event("refund.created", phantom | {"payment_intent": session["payment_intent"]}))
+    live.applied()
+    matched, repaired, [unmatched] = reconciled(live)
+    assert (matched, repaired, unmatched["reason"]) == (0, 0, "the sums differ from Stripe's")
+
+
+def run(live: LiveService, url: str, folder: Path) -> tuple[int, Any]:
+    environment = os.environ | {
+        "DATABASE_URL": url,
+        "DATA_DIR": str(live.settings.data_dir),
+        "PORT": str(live.settings.port),
+    }
+    command = [str(Path(sys.executable).parent / "storyledger"), "reconcile", "--json"]
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=60)
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("arguments", [("--since", "yesterday"), ("--since",)])
+def test_a_time_that_is_none_is_bad_usage(arguments: tuple[str, ...], tmp_path: Path):
+    command = [str(Path(sys.executable).parent / "storyledger"), "reconcile", *arguments]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2

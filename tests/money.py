@@ -1,0 +1,112 @@
+"""One service's ledger in the tests' hands: what Stripe says goes in, what the ledger shows comes out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+import projections
+from adapters.database import connect
+from adapters.payments.door import WebhookDoor, sign
+from adapters.payments.fetcher import Fetcher, Retriever
+from adapters.read_models.follower import Follower
+from domain.commands import Opening
+from domain.donation import Donation
+from domain.errors import NotFoundError
+from domain.values import SYSTEM, Contact, ContactType, Money
+from entrypoints.bootstrap import Service
+from entrypoints.http.views import Views
+from projections import donation_ledger, fee_ledger
+from tests.stripe_events import Payment
+
+SECRET = "whsec_of_the_money_tests"
+Event = Mapping[str, Any]
+
+
+def nowhere(object_id: str) -> dict[str, Any]:
+    raise NotFoundError(object_id)
+
+
+class Ledger:
+    """The service's inbox, applier and read models, each moved by hand; `stripe` answers what is asked of it."""
+
+    def __init__(self, service: Service, stripe: Callable[[str], dict[str, Any]] = nowhere) -> None:
+        self.service = service
+        self.retriever = Retriever(lambda id: self.stripe(id), livemode=False)
+        self.stripe = stripe
+        self.fetcher = Fetcher(service.database, service.inbox, self.retriever)
+        self._door = WebhookDoor([SECRET], livemode=False)
+        self._follower = Follower(service.url, projections.ALL)
+
+    def ticket(self) -> UUID:
+        id = uuid4()
+        contact = Contact(ContactType.EMAIL, "ada@example.com")
+        self.service.commands.open_ticket(SYSTEM, Opening(id, "public", id.hex[:12], contact, id.hex, None, id.hex))
+        return id
+
+    def payment(self, ticket: UUID | None = None, amount: int = 10_000, currency: str = "usd") -> Payment:
+        """A checkout on record, of which Stripe has said nothing yet."""
+        payment = Payment(ticket or self.ticket(), amount, currency)
+        money = Money(amount, currency.upper())
+        donation = Donation.request_checkout(SYSTEM, payment.ticket_id, payment.donation_id, money, None)
+        donation.open_checkout(SYSTEM, payment.session_id, int(time.time()), livemode=False)
+        self.service.donations.add(donation)
+        return payment
+
+    def deliver(self, *events: Event) -> None:
+        """Through the door, signed; applied only by `settle`."""
+        for event in events:
+            body = json.dumps(event).encode()
+            self.service.inbox.accept(self._door.open(body, sign(body, SECRET, time.time())))
+
+    def settle(self) -> None:
+        while self.service.applier.apply_batch() or self.fetcher.fetch_one():
+            pass
+        self.follow()
+
+    def follow(self) -> None:
+        with connect(self.service.url) as connection:
+            while self._follower.take_page(connection):
+                pass
+
+    def take(self, *events: Event) -> None:
+        self.deliver(*events)
+        self.settle()
+
+    # What it shows.
+
+    def row(self, payment: Payment) -> dict[str, Any]:
+        with self.service.database.transaction() as cursor:
+            row = donation_ledger.donation(cursor, payment.donation_id)
+        assert row is not None
+        return row | {"net": row["paid"] - row["refunded"] - row["disputed"]}
+
+    def view(self, payment: Payment) -> dict[str, Any]:
+        return Views(self.service.seals).donation(self.row(payment), attributed=True)
+
+    def totals(self, ticket: UUID) -> dict[str, tuple[int, int, int]]:
+        """Paid, refunded and net in each currency; held against the entries on the way."""
+        with self.service.database.transaction() as cursor:
+            totals = donation_ledger.totals(cursor, ticket)
+            entries = donation_ledger.entries(cursor, ticket)
+        for total in totals:
+            for kind in donation_ledger.MOVED:
+                posted = [e["amount"] for e in entries if (e["kind"], e["currency"]) == (kind, total["currency"])]
+                assert sum(posted) == total[kind]
+        return {t["currency"]: (t["paid"], t["refunded"], t["paid"] - t["refunded"] - t["disputed"]) for t in totals}
+
+    def fees(self, payment: Payment) -> list[dict[str, Any]]:
+        with self.service.database.transaction() as cursor:
+            return fee_ledger.entries(cursor, [payment.donation_id])
+
+    def inbox(self) -> dict[str, str]:
+        """The state of each event."""
+        with self.service.database.connection() as connection:
+            return dict(connection.execute("SELECT event_id, state FROM stripe_inbox").fetchall())
+
+    def events(self, payment: Payment) -> list[str]:
+        entries = self.service.log.ticket_events(payment.ticket_id)
+        return [e.topic for e in entries if getattr(e.event(), "donation_id", None) == payment.donation_id]

@@ -1,0 +1,23 @@
+"""The real stores of tickets and donations on a test's database, wired as the service wires them."""
+
+from __future__ import annotations
+
+from adapters.database import Database
+from adapters.event_store.history import StoredDonations, StoredTickets, Streams, TicketHistory
+from adapters.event_store.log import EventLog
+from adapters.jobs import enqueue
+from adapters.sealing import Seals, TicketKeys
+
+MASTER = ("m" * 40,)
+
+
+class Stores:
+    """`recorded` are the positions that those who wait were told."""
+
+    def __init__(self, database: Database) -> None:
+        self.log = EventLog(database)
+        self.keys = TicketKeys(database, MASTER)
+        self.recorded: list[int] = []
+        self.history = TicketHistory(self.log, Seals(self.keys))
+        streams = Streams(self.history, enqueue, self.recorded.append)
+        self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
