@@ -58,10 +58,10 @@ def _key(ticket_id: UUID, content: Content) -> str:
 
 
 class JsonTranscripts:
-    """The port `Transcripts`: plain JSON, fields without a value left out."""
+    """The port `Transcripts`: plain JSON, fields with their default value left out."""
 
     def dump(self, transcript: Transcript) -> bytes:
-        return _TRANSCRIPT.dump_json(transcript, exclude_none=True)
+        return _TRANSCRIPT.dump_json(transcript, exclude_defaults=True)
 
     def load(self, data: bytes) -> Transcript:
         return _TRANSCRIPT.validate_json(data)

@@ -33,6 +33,8 @@ MOST_ATTEMPTS = 12
 HEARTBEAT_SECONDS = 1.0
 STALLED_SECONDS = 6.0
 RESCUE_SECONDS = 2.0
+# How long a worker that stops lets its steps notice; then their jobs go to another all the same.
+GRACE_SECONDS = 5.0
 POLL_SECONDS = 0.5
 
 logger = structlog.get_logger()
@@ -108,7 +110,7 @@ class Worker:
                     fetch_job_polling_interval=POLL_SECONDS,
                     update_heartbeat_interval=HEARTBEAT_SECONDS,
                     stalled_worker_timeout=STALLED_SECONDS,
-                    shutdown_graceful_timeout=5.0,
+                    shutdown_graceful_timeout=GRACE_SECONDS,
                     delete_jobs="successful",
                     install_signal_handlers=False,
                 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -96,3 +98,44 @@ class Together(Generic[Item, Result]):
             return
         for waiting, result in zip(batch, results, strict=True):
             waiting.result = result
+
+
+class TogetherSoon(Generic[Item, Result]):
+    """The same for callers on an event loop: while one batch is worked on in a thread, the next one gathers."""
+
+    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], most: int) -> None:
+        self._work = work
+        self._most = most
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="together")
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._worker: asyncio.Task[None] | None = None
+
+    async def do(self, item: Item) -> Result:
+        """The item's result once it is done; the error of `work` if it could not be."""
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work_off())
+        return await future
+
+    async def _work_off(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+            await self._do_all(batch)
+
+    async def _do_all(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            results = await loop.run_in_executor(self._thread, self._work, [item for item, _ in batch])
+        except Exception as error:
+            if len(batch) == 1 or isinstance(error, UnavailableError):
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for waiting in batch:
+                    await self._do_all([waiting])
+            return
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():  # its caller went away; what it asked for is done all the same
+                future.set_result(result)

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets as random
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -125,8 +126,11 @@ class Settings(BaseSettings):
     @field_validator("rate_limit_storage")
     @classmethod
     def _counter(cls, value: str) -> str:
-        if urlsplit(value).scheme not in ("memory", "redis", "rediss"):
+        scheme = urlsplit(value).scheme
+        if scheme not in ("memory", "redis", "rediss"):
             raise ValueError("must be memory:// or a redis:// URL")
+        if scheme != "memory" and find_spec("redis") is None:
+            raise ValueError("needs the library redis, which is not installed")
         return value
 
     @property

@@ -39,6 +39,9 @@ def migrate(connection: Connection[TupleRow]) -> list[str]:
     """
     taken: list[str] = []
     with connection.transaction():
+        # A step, or whoever is at it already, may take longer than a request is allowed to.
+        connection.execute("SET LOCAL lock_timeout = 0")
+        connection.execute("SET LOCAL statement_timeout = 0")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
         connection.execute(
             "CREATE TABLE IF NOT EXISTS schema_steps (name text PRIMARY KEY, taken_at timestamptz DEFAULT now())"

@@ -32,6 +32,8 @@ from domain.values import Actor, Role
 
 BATCH_EVENTS = 200
 POLL_SECONDS = 0.25
+# A batch costs hardly more than one event: so long the first of a storm waits for the others.
+GATHER_SECONDS = 0.02
 APPLIER_LOCK = 7305808869229541
 # After so many failures a person must look; the pauses before grow from one second to ten minutes.
 MOST_ATTEMPTS = 8
@@ -93,8 +95,11 @@ class Applier:
         while not self._stopping.is_set():
             self._inbox.arrived.clear()
             try:
-                if self.apply_batch() == 0:
+                taken = self.apply_batch()
+                if taken == 0:
                     self._inbox.arrived.wait(POLL_SECONDS)
+                elif taken < BATCH_EVENTS // 2:
+                    self._stopping.wait(GATHER_SECONDS)
             except (UnavailableError, *AWAY):
                 self._stopping.wait(0.5)
             except Exception as error:
@@ -193,7 +198,7 @@ class Applier:
             "UPDATE stripe_inbox AS i SET state = d.state, error = d.error, attempts = i.attempts + 1,"
             " waits_for = coalesce(string_to_array(d.waits_for, ' '), '{}'), wants = d.wants,"
             " ticket = d.ticket, body = d.body"
-            " FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::bytea[])"
+            " FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::bytea[])"
             " AS d (event_id, state, error, waits_for, wants, ticket, body) WHERE i.event_id = d.event_id",
             (
                 [row.event_id for row in done],
@@ -250,8 +255,9 @@ class Applier:
         while growing:
             growing = False
             for row, reading in readings:
-                named = reading.named if reading.named in donations else None
-                found = named or next((links[name] for name in reading.objects if links.get(name) in donations), None)
+                # What is linked stays linked: metadata that somebody edits later moves no money.
+                linked = next((links[name] for name in reading.objects if links.get(name) in donations), None)
+                found = linked or (reading.named if reading.named in donations else None)
                 if found is None:
                     continue
                 row.donation = found
@@ -262,7 +268,7 @@ class Applier:
         if learned:
             cursor.execute(
                 "INSERT INTO stripe_links (object_id, ticket_id, donation_id)"
-                " SELECT * FROM unnest(%s::text[], %s::uuid[], %s::uuid[]) ON CONFLICT DO NOTHING",
+                " SELECT * FROM unnest(%b::text[], %b::uuid[], %b::uuid[]) ON CONFLICT DO NOTHING",
                 (list(learned), [t for t, _ in learned.values()], [d for _, d in learned.values()]),
             )
             cursor.execute(

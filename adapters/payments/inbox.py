@@ -24,7 +24,7 @@ from adapters.database import Database
 from adapters.payments.door import SignedEvent
 from adapters.payments.facts import RETRIEVED, WANTED
 from adapters.sealing import NONCE_BYTES, Keyring, TicketKeys
-from adapters.together import Together
+from adapters.together import TogetherSoon
 from domain.errors import NotFoundError
 
 # What nobody could match for so long is listed for a person to look at.
@@ -42,7 +42,7 @@ _STORE = (
 )
 _WANT = (
     "INSERT INTO stripe_inbox (event_id, type, at, body, state, wants)"
-    " SELECT id, %s, at, body, 'held', id FROM unnest(%s::text[], %s::bigint[], %s::bytea[]) AS w (id, at, body)"
+    " SELECT id, %s, at, body, 'held', id FROM unnest(%b::text[], %b::bigint[], %b::bytea[]) AS w (id, at, body)"
     " ON CONFLICT (event_id) DO NOTHING"
 )
 _WANT_AGAIN = _WANT.removesuffix("NOTHING") + (
@@ -59,7 +59,14 @@ class Inbox:
         self._ring = ring
         self._keys = keys
         self.arrived = threading.Event()
-        self._together: Together[tuple[str, str, int, bytes], bool] = Together(self._store_all, MOST_STORED_TOGETHER)
+        self._together: TogetherSoon[tuple[str, str, int, bytes], bool] = TogetherSoon(
+            self._store_all, MOST_STORED_TOGETHER
+        )
+
+    async def accept_soon(self, event: SignedEvent) -> bool:
+        """As `accept`, with all the others that arrive at the same time in one commit."""
+        at = int(event.created.timestamp())
+        return await self._together.do((event.id, event.type, at, self.sealed(event.id, event.body)))
 
     def accept(self, event: SignedEvent) -> bool:
         """Store the event durably; False if it is there already."""
@@ -76,7 +83,8 @@ class Inbox:
         return self._store(id, f"{thing['object']}.{RETRIEVED}", at, dumped(observation(id, thing, at)))
 
     def _store(self, id: str, type: str, at: int, body: bytes) -> bool:
-        return self._together.do((id, type, at, self.sealed(id, body)))
+        [new] = self._store_all([(id, type, at, self.sealed(id, body))])
+        return new
 
     def _store_all(self, rows: Sequence[tuple[str, str, int, bytes]]) -> list[bool]:
         """For each row whether it is new; of one that stands twice the first is."""

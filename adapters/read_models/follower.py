@@ -20,6 +20,8 @@ from projections.model import Projection, Recorded
 PAGE_EVENTS = 2_000
 # A wake-up can be lost; a look at the history now and then cannot.
 POLL_SECONDS = 0.25
+# Events that come one by one are taken together: so long the first waits for the others, which nobody notices.
+GATHER_SECONDS = 0.008
 # How long a projection that failed is left alone, at first and at most.
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -85,7 +87,9 @@ class Follower:
     def _follow(self, connection: Connection[TupleRow]) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            if not self.take_page(connection):
+            if self.take_page(connection):
+                self._stopping.wait(GATHER_SECONDS)
+            else:
                 self._wake.wait(POLL_SECONDS)
 
     def _listen(self) -> None:

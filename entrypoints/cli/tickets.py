@@ -90,6 +90,8 @@ def letters_retry(ids: list[str] | None, json: bool) -> None:
     with service() as built:
         count = built.dead_letters.retry(ids or None)
         built.applier.apply_all()
+        built.fetcher.fetch_all()
+        built.applier.apply_all()
         left = [one.id for one in built.dead_letters.list() if not ids or one.id in ids]
     if json:
         print_json({"retried": count, "left": left})

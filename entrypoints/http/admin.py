@@ -74,7 +74,8 @@ def retry_dead_letter(call: Call) -> Answer:
 
 def list_projections(call: Call) -> Answer:
     standing = call.service.projections_standing()
-    return Answer({"projections": [_projection(call, name, told) for name, told in standing.items()]})
+    known = {name: told for name, told in standing.items() if name in projections.BY_NAME}
+    return Answer({"projections": [_projection(call, name, told) for name, told in known.items()]})
 
 
 def _projection(call: Call, name: str, told: dict[str, Any]) -> dict[str, Any]:

@@ -85,16 +85,44 @@ class Endpoint:
         return response
 
     async def _answer(self, operation: Operation, request: Request, request_id: str) -> Response:
+        if operation.takes is Takes.SIGNED:
+            return _response(await self._signed(operation, request, request_id))
         if operation.takes is Takes.NOTHING:
             return _response(await run_in_threadpool(self._asked, operation, request, request_id))
         call = await run_in_threadpool(self._admitted, operation, request, request_id)
         try:
             digest = await _take_body(call, operation, request)
-            answer = await run_in_threadpool(self._handled, call, operation, digest)
+            answer = await run_in_threadpool(once.handled, call, operation, digest)
         finally:
             if call.upload is not None:
                 call.upload.file.close()
         return _response(answer)
+
+    async def _signed(self, operation: Operation, request: Request, request_id: str) -> Answer:
+        """Stripe's door opens by the signature alone: nothing is asked of anybody before."""
+        call = self._call(VISITOR, request, request_id)
+        call.raw = await _bounded(request.stream())
+        try:
+            answer = operation.handler(call)
+            assert not isinstance(answer, Answer)
+            return await answer
+        except Unreadable:
+            # What is properly signed is never limited, what is not always.
+            await run_in_threadpool(self._limits.count, Limit.DEFAULT, VISITOR, call.client)
+            raise
+
+    def _call(self, principal: Principal, request: Request, request_id: str) -> Call:
+        peer = request.client.host if request.client else ""
+        return Call(
+            self._service,
+            principal,
+            request_id,
+            self._proxies.client_of(peer, request.headers.get("x-forwarded-for")),
+            request.scope["path"],
+            request.path_params,
+            request.query_params,
+            request.headers,
+        )
 
     # In a thread.
 
@@ -103,35 +131,16 @@ class Endpoint:
         return once.handled(self._admitted(operation, request, request_id), operation, _NO_BODY)
 
     def _admitted(self, operation: Operation, request: Request, request_id: str) -> Call:
-        peer = request.client.host if request.client else ""
-        client = self._proxies.client_of(peer, request.headers.get("x-forwarded-for"))
+        call = self._call(VISITOR, request, request_id)
         try:
-            principal = _principal(self._service, operation, request)
+            call.principal = _principal(self._service, operation, request)
         except Problem:
             # Guessing credentials is limited by where it comes from.
-            self._limits.count(Limit.DEFAULT, VISITOR, client)
-            raise
-        self._limits.count(operation.limit, principal, client)
-        call = Call(
-            self._service,
-            principal,
-            request_id,
-            client,
-            request.scope["path"],
-            request.path_params,
-            request.query_params,
-            request.headers,
-        )
-        _admit(call, operation)
-        return call
-
-    def _handled(self, call: Call, operation: Operation, digest: str) -> Answer:
-        try:
-            return once.handled(call, operation, digest)
-        except Unreadable:
-            # What is properly signed is never limited, what is not always.
             self._limits.count(Limit.DEFAULT, VISITOR, call.client)
             raise
+        self._limits.count(operation.limit, call.principal, call.client)
+        _admit(call, operation)
+        return call
 
 
 def refusal(error: Exception, request: Request) -> Response:
@@ -221,9 +230,6 @@ async def _take_body(call: Call, operation: Operation, request: Request) -> str:
             )
             call.upload = received
             return received.sha256
-        case Takes.SIGNED:
-            call.raw = await _bounded(request.stream())
-            return ""
         case Takes.JSON | Takes.MERGE_PATCH:
             call.raw = await _bounded(request.stream())
             if call.raw.strip() and not _JSON.fullmatch(content_type or ""):
@@ -236,7 +242,7 @@ async def _take_body(call: Call, operation: Operation, request: Request) -> str:
                 raise Problem("unsupported-media-type", "Send application/x-www-form-urlencoded.")
             call.raw = await _bounded(request.stream())
             return hashlib.sha256(call.raw).hexdigest()
-        case Takes.NOTHING:
+        case Takes.NOTHING | Takes.SIGNED:
             return _NO_BODY
 
 

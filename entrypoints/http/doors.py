@@ -26,11 +26,11 @@ PAGE_CSP = (
 _STARTED = time.monotonic()
 
 
-def webhook(call: Call) -> Answer:
+async def webhook(call: Call) -> Answer:
     """Answered once the event is durable, and never because of what it says."""
     event = call.service.door.open(call.raw, call.headers.get("stripe-signature"))
     answer: dict[str, object] = {"received": True, "type": event.type}
-    if not call.service.inbox.accept(event):
+    if not await call.service.inbox.accept_soon(event):
         answer["idempotent"] = True
     return Answer(answer)
 

@@ -9,14 +9,13 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 
 import structlog
 from limits import RateLimitItem, parse
-from limits.errors import ConfigurationError
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from adapters.access import VISITOR, Principal
 from entrypoints.http.operations import Limit
 from entrypoints.http.problems import Problem
-from entrypoints.settings import Settings, SettingsError
+from entrypoints.settings import Settings
 
 # A household or a company has a network of this size in IPv6, and all its addresses at will.
 IPV6_CLIENT_BITS = 64
@@ -33,11 +32,7 @@ class RateLimits:
             Limit.PAYMENT: parse(settings.rate_limit_payment),
             Limit.CREATE: parse(settings.rate_limit_create),
         }
-        try:
-            storage = storage_from_string(settings.rate_limit_storage, wrap_exceptions=True)
-        except ConfigurationError:
-            # The library's words would quote the address, and a password with it.
-            raise SettingsError("RATE_LIMIT_STORAGE: its client library is not installed") from None
+        storage = storage_from_string(settings.rate_limit_storage)
         assert isinstance(storage, Storage)
         self._limiter = FixedWindowRateLimiter(storage)
 
@@ -79,6 +74,8 @@ class Proxies:
 
     def client_of(self, peer: str, forwarded_for: str | None) -> str:
         """The address that the call came from: the nearest one that no trusted proxy has."""
+        if forwarded_for is None or not self._trusted:
+            return peer
         address = peer
         for told in reversed((forwarded_for or "").split(",")):
             if not self._trusts(address):

@@ -23,7 +23,7 @@ def handled(call: Call, operation: Operation, digest: str) -> Answer:
     """The handler's answer, or the first one to a request with the same key."""
     key = call.headers.get("idempotency-key")
     if key is None or not operation.creates:
-        return operation.handler(call)
+        return operation.answer(call)
     if not 1 <= len(key) <= LONGEST_KEY:
         raise Problem("malformed", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
     keys = call.service.idempotency
@@ -33,7 +33,7 @@ def handled(call: Call, operation: Operation, digest: str) -> Answer:
         return _replayed(begun.answer)
     with _released_on_failure(call, place), keys.held(*place):
         call.seed = begun.seed
-        answer = operation.handler(call)
+        answer = operation.answer(call)
         if answer.status < 400:
             body = None if answer.body is None else encoded(answer.body).decode()
             keys.finish(*place, encoded([answer.status, answer.headers, body]))

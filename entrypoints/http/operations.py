@@ -5,7 +5,7 @@ Routing, access checks and the OpenAPI document are all made from the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -116,7 +116,9 @@ class Answer:
 
 
 Stream = Iterable[bytes]
+# Handlers run in a thread; the one at Stripe's door on the event loop, since a storm comes through it.
 Handler = Callable[[Call], Answer]
+DoorHandler = Callable[[Call], Awaitable[Answer]]
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class Operation:
     method: str
     path: str
     summary: str
-    handler: Handler
+    handler: Handler | DoorHandler
     access: Access
     takes: Takes = Takes.NOTHING
     body: type[BaseModel] | None = None
@@ -151,4 +153,10 @@ class Operation:
     tag: str = "Tickets"
     limit: Limit = Limit.DEFAULT
     hidden: bool = False
+
+    def answer(self, call: Call) -> Answer:
+        """What the handler says, in the caller's thread."""
+        answer = self.handler(call)
+        assert isinstance(answer, Answer)
+        return answer
     also: Mapping[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)

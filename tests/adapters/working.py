@@ -32,7 +32,8 @@ class EndlessTranscriber(FakeTranscriber):
     """Says on standard output that it has begun."""
 
     def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
-        print("transcribing", flush=True)
+        sys.stdout.write("transcribing\n")
+        sys.stdout.flush()
         time.sleep(600)
         return super().transcribe(recording, report)
 

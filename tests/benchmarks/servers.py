@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from adapters.payments.door import WebhookDoor
 from entrypoints.bootstrap import Parts, Service
+from entrypoints.logs import configure
 from entrypoints.serving import web_application
 from entrypoints.settings import Settings
 
@@ -79,6 +80,7 @@ def _query(url: str, statement: str, answer: Path) -> Starlette:
 
 def main() -> None:
     kind, port, url, *more = sys.argv[1:]
+    configure("INFO")  # as in production: a line of JSON for every request
     match kind:
         case "ours":
             application = _ours(int(port), url, more[0])

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 
@@ -21,7 +21,7 @@ from adapters.event_store import log as event_log
 from adapters.payments.door import sign
 from tests.benchmarks.report import Figure, Report
 from tests.benchmarks.servers import SECRET
-from tests.benchmarks.world import gift, migrated, opened
+from tests.benchmarks.world import gift, migrated
 from tests.client import free_port
 from tests.postgres import fresh_database
 
@@ -35,7 +35,7 @@ def serving(kind: str, *more: str, path: str = "/health/live") -> Iterator[str]:
     """A server in a process of its own; its address once it answers."""
     port = free_port()
     command = [sys.executable, "-m", "tests.benchmarks.servers", kind, str(port), *more]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 30
@@ -115,12 +115,12 @@ def _paid(ticket: UUID, donation: UUID, number: int) -> dict[str, object]:
     }
 
 
-def _on_record(url: str, count: int) -> list[tuple[UUID, UUID]]:
-    """So many donations whose checkout was requested."""
-    ticket = uuid4()
+def _on_record(url: str, server: str, count: int) -> list[tuple[UUID, UUID]]:
+    """So many donations on a new ticket, whose checkout was requested."""
+    body = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
+    ticket = UUID(httpx2.post(f"{server}/api/tickets/create", json=body).json()["id"])
     made = []
     with connect(url) as connection, connection.cursor() as cursor:
-        event_log.append(cursor, [[opened(ticket)]])
         groups = [gift(ticket, number)[:1] for number in range(count)]
         event_log.append(cursor, groups)
         for [entry] in groups:
@@ -137,7 +137,7 @@ def webhooks(report: Report, server_url: str) -> None:
         bare = stack.enter_context(serving("verifying", other))
         library = stack.enter_context(serving("library", other))
         for _ in range(3):
-            donations = _on_record(url, WEBHOOKS)
+            donations = _on_record(url, ours, WEBHOOKS)
             requests = [_webhook(_paid(t, d, n)) for n, (t, d) in enumerate(donations)]
             started = time.perf_counter()
             drive(ours, requests)

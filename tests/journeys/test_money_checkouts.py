@@ -39,7 +39,7 @@ def test_the_donor_who_is_back_before_the_webhook_sees_the_gift(silent: LiveServ
     assert (total["totalMinor"], total["counts"]) == (2_500, total["counts"] | {"paid": 1, "total": 1})
 
 
-def test_whoever_cancels_comes_back_to_the_page_without_thanks(live: LiveService):  # noqa: F811
+def test_whoever_cancels_comes_back_to_the_page_without_thanks(live: LiveService):
     assert live.service.sandbox is not None
     ticket = live.client().open_ticket()
     page = ticket.publish()
@@ -48,7 +48,7 @@ def test_whoever_cancels_comes_back_to_the_page_without_thanks(live: LiveService
     assert session["cancel_url"] == page
 
 
-def test_a_checkout_that_stripe_refuses_is_on_record_as_failed(live: LiveService):  # noqa: F811
+def test_a_checkout_that_stripe_refuses_is_on_record_as_failed(live: LiveService):
     ticket = live.client().open_ticket()
     refused = ticket.post("/create-payment", {"amount": "1.005", "currency": "KWD"})
     assert refused.status_code == 422, refused.text
@@ -66,7 +66,7 @@ def requested(live: LiveService, ticket: Any) -> UUID:
     return donation
 
 
-def test_a_checkout_that_a_crash_left_unopened_is_opened(live: LiveService):  # noqa: F811
+def test_a_checkout_that_a_crash_left_unopened_is_opened(live: LiveService):
     ticket = live.client().open_ticket()
     donation = requested(live, ticket)
     service = live.service
@@ -77,7 +77,7 @@ def test_a_checkout_that_a_crash_left_unopened_is_opened(live: LiveService):  # 
     assert repairer.repair_all() == 0
 
 
-def test_nothing_is_opened_for_a_ticket_that_was_erased_meanwhile(live: LiveService):  # noqa: F811
+def test_nothing_is_opened_for_a_ticket_that_was_erased_meanwhile(live: LiveService):
     ticket = live.client().open_ticket()
     donation = requested(live, ticket)
     service = live.service

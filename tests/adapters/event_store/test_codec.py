@@ -77,7 +77,7 @@ def test_what_was_ever_stored_still_loads(file: Path):
     """An upcast event may save back otherwise; until there is one, a difference is a field lost or renamed."""
     state = to_json(json.loads(file.read_text()))
     event = loaded(file.stem, state)
-    assert event.TOPIC == file.stem
+    assert file.stem == event.TOPIC
     assert codec.encode(event) == state
 
 

@@ -25,6 +25,7 @@ from tests.fakes.requests import Asked, histories
 from tests.fakes.stores import MemoryDonations, MemoryTickets
 from tests.stores import Stores
 
+
 @pytest.fixture
 def stores(database: Database) -> Stores:
     return Stores(database)
@@ -189,6 +190,8 @@ def test_whoever_waits_is_told_how_far_the_history_has_come(stores: Stores):
     assert stores.recorded == [1, 2]
 
 
+# The pool's own threads draw from `random` while an example is being made.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 @given(histories)
 @settings(max_examples=30, phases=[Phase.explicit, Phase.generate])
 def test_a_ticket_loaded_is_the_ticket_that_lived(stores: Stores, asked: list[Asked]):

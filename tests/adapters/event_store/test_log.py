@@ -41,7 +41,12 @@ def transactions(database: Database) -> int:
 
 # Append-only.
 
-REWRITES = ["UPDATE events SET topic = topic", "DELETE FROM events", "DELETE FROM events WHERE false", "TRUNCATE events"]
+REWRITES = [
+    "UPDATE events SET topic = topic",
+    "DELETE FROM events",
+    "DELETE FROM events WHERE false",
+    "TRUNCATE events",
+]
 
 
 @pytest.mark.parametrize("statement", REWRITES)
@@ -130,6 +135,7 @@ def test_many_writers_of_one_stream_get_each_version_once(log: EventLog):
 def appended_together(url: str, log: EventLog, groups: list[Any]) -> list[Any]:
     """What became of each group when all others came while the first one was committing."""
     outcomes: dict[int, Any] = {}
+    waiting = log._together._queue
 
     def append(number: int) -> None:
         try:
@@ -141,10 +147,10 @@ def appended_together(url: str, log: EventLog, groups: list[Any]) -> list[Any]:
     with connect(url) as connection, connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (APPEND_LOCK,))
         first.start()
-        eventually(lambda: log._led and not log._queue)
+        eventually(lambda: log._together._led and not waiting)
         for other in others:
             other.start()
-        eventually(lambda: len(log._queue) == len(others))
+        eventually(lambda: len(waiting) == len(others))
     for thread in (first, *others):
         thread.join(20)
     return [outcomes[number] for number in range(len(groups))]
@@ -156,9 +162,7 @@ def test_commands_that_wait_together_share_a_transaction(database: Database, log
     assert transactions(database) == 2
 
 
-def test_a_bad_group_does_not_harm_those_it_shares_a_transaction_with(
-    database: Database, log: EventLog
-):
+def test_a_bad_group_does_not_harm_those_it_shares_a_transaction_with(database: Database, log: EventLog):
     stream = uuid4()
     log.append([entry(stream, 1)])
     unstorable: Any = [entry(state=None)]  # type: ignore[arg-type]

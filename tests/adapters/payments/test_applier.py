@@ -82,6 +82,16 @@ def test_an_operators_note_on_a_refund_moves_no_money_to_another_donation(ledger
     assert (ledger.row(payment)["refunded"], ledger.row(other)["refunded"]) == (3_000, 0)
 
 
+def test_metadata_that_somebody_edits_afterwards_moves_no_money(ledger):
+    payment, other = ledger.payment(), ledger.payment()
+    ledger.take(payment.succeeded())
+    ledger.take(
+        event("charge.updated", payment.charge(metadata=other.metadata)),
+        event("payment_intent.succeeded", payment.intent(metadata=other.metadata)),
+    )
+    assert (ledger.row(payment)["paid"], ledger.row(other)["paid"]) == (10_000, 0)
+
+
 def test_metadata_that_names_no_donation_of_ours_teaches_nothing(ledger):
     payment = ledger.payment()
     stranger, mismatched = Payment(uuid4()), Payment(uuid4(), donation_id=payment.donation_id)

@@ -1,4 +1,4 @@
-"""A process that rebuilds the ticket status and stands still halfway, to be killed there: `python -m … URL POSITION`."""
+"""A process that rebuilds the ticket status and stands still halfway, to be killed: `python -m … URL POSITION`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ def main(url: str, until: int) -> None:
 
     def progress(name: str, position: int, target: int) -> None:
         if position >= until:
-            print(position, flush=True)
+            sys.stdout.write(f"{position}\n")
+            sys.stdout.flush()
             time.sleep(60)
 
     rebuild.rebuild(url, ticket_status, progress)

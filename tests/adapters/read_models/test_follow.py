@@ -80,6 +80,8 @@ def tally(migrated_url: str) -> Tally:
 # What holds for every history.
 
 
+# The pool's own threads draw from `random` while an example is being made.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 @given(events=worlds(), data=st.data())
 @settings(max_examples=15, phases=[Phase.explicit, Phase.generate])
 def test_following_in_pages_cut_anywhere_equals_replay_in_memory_and_a_rebuild(

@@ -1,4 +1,4 @@
-"""Rebuilding beside the live tables: whoever reads, writes or follows carries on, and nothing is lost when it is killed."""
+"""Rebuilding beside the live tables: readers, writers and followers carry on, and a kill loses nothing."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ ORIGIN = "https://app.example"
 def shared_live(
     server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveService]:
-    """The web part with its read models and the applier of webhooks; jobs stay where they are until a test does them."""
+    """The web part with its read models and the applier of webhooks; jobs wait until a test does them."""
     with fresh_database(server_url, migrated_template) as url:
         folder = tmp_path_factory.mktemp("http") / "var"
         parts = frozenset({Parts.WEB, Parts.PROJECTIONS})

@@ -51,7 +51,8 @@ class Contract:
         described = next((template for pattern, template in self._paths if pattern.match(path)), None)
         method = "get" if answer.request.method == "HEAD" else answer.request.method.lower()
         if described is None:
-            assert answer.status_code in (404, 405) and kind == PROBLEM, said
+            assert answer.status_code in (404, 405), said
+            assert kind == PROBLEM, said
         elif method == "options":
             assert (answer.status_code, answer.content) == (204, b""), said
         elif method not in self._document["paths"][described]:

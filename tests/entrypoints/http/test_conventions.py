@@ -42,27 +42,14 @@ def raw(live: LiveService, request: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "path",
-    [
-        "/",
-        "/nothing",
-        "/api",
-        "/api/tickets",
-        "/api/tickets/create/",
-        "/d/",
-        "/docs/",
-        "//docs",
-        "/%00",
-        "/api/tickets/%ff%fe",
-    ],
+    ["/", "/nothing", "/api", "/api/tickets", "/api/tickets/create/", "/d/", "/docs/", "//docs", "/%00", "/%ff%fe"],
 )
 def test_an_unknown_path_is_not_found(client: Client, path: str):
-    assert client.get(path).status_code in (404, 401)
-    if not path.startswith("/api/tickets/%"):
-        said = problem(client.get(path), 404, "not-found")
-        assert set(said) == {"type", "title", "status", "detail", "instance", "requestId"}
+    said = problem(client.get(path), 404, "not-found")
+    assert set(said) == {"type", "title", "status", "detail", "instance", "requestId"}
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/docs", "/static/campaign.css"])
+@pytest.mark.parametrize("path", [*PATHS, "/static/campaign.css"])
 def test_a_wrong_method_is_refused_with_the_methods_there_are(client: Client, path: str):
     known = {operation.method for operation in OPERATIONS if operation.path == path} or {"GET"}
     allowed = known | {"OPTIONS"} | ({"HEAD"} if "GET" in known else set())
@@ -74,7 +61,7 @@ def test_a_wrong_method_is_refused_with_the_methods_there_are(client: Client, pa
             problem(answer, 405, "method-not-allowed")
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/docs", "/static/campaign.css"])
+@pytest.mark.parametrize("path", [*PATHS, "/static/campaign.css"])
 def test_every_path_tells_its_methods(client: Client, path: str):
     answer = client.options(filled(path))
     assert (answer.status_code, answer.content) == (204, b"")
@@ -129,8 +116,10 @@ def test_a_change_is_a_merge_patch_or_plain_json(ticket: Ticket, kind: str):
 @pytest.mark.parametrize(
     "body",
     [
-        b"{", b"nul", b"{'a': 1}", b'{"a": NaN}', b'{"a": Infinity}', b"\xff\xfe", b'{"a": "\xff"}', b'{"a":1}{"b":2}',
-        b'{"contactType": "EMAIL", "contactType": "PHONE"}', b"[" * 100_000, b'{"a":' * 50_000, b'{"a": 01}', b"\xef\xbb\xbf{}",
+        b"{", b"nul", b"{'a': 1}", b'{"a": NaN}', b'{"a": Infinity}', b"\xff\xfe", b'{"a": "\xff"}',
+        b'{"a":1}{"b":2}',
+        b'{"contactType": "EMAIL", "contactType": "PHONE"}', b"[" * 100_000, b'{"a":' * 50_000, b'{"a": 01}',
+        b"\xef\xbb\xbf{}",
     ],
 )  # fmt: skip
 def test_malformed_json_is_told_from_a_broken_contract(client: Client, body: bytes):

@@ -44,7 +44,8 @@ def test_a_payment_opens_a_checkout_with_the_pages_own_code(ticket: Ticket):
     ("amount", "currency", "minor"),
     [
         (1, "USD", 100), ("1.00", "EUR", 100), (5000, "USD", 500_000), ("5000.00", "EUR", 500_000), (100, "JPY", 100),
-        (500_000, "JPY", 500_000), ("100.0", "JPY", 100), ("1.000", "KWD", 1000), ("12.340", "KWD", 12_340), (12.5, "GBP", 1250),
+        (500_000, "JPY", 500_000), ("100.0", "JPY", 100), ("1.000", "KWD", 1000), ("12.340", "KWD", 12_340),
+        (12.5, "GBP", 1250),
     ],
 )  # fmt: skip
 def test_amounts_within_the_limits_are_taken(ticket: Ticket, amount: Any, currency: str, minor: int):
@@ -56,15 +57,21 @@ def test_amounts_within_the_limits_are_taken(ticket: Ticket, amount: Any, curren
 @pytest.mark.parametrize(
     ("body", "at"),
     [
-        ({"amount": "0.99"}, "/amount"), ({"amount": "5000.01"}, "/amount"), ({"amount": 0}, "/amount"), ({"amount": -5}, "/amount"),
+        ({"amount": "0.99"}, "/amount"), ({"amount": "5000.01"}, "/amount"), ({"amount": 0}, "/amount"),
+        ({"amount": -5}, "/amount"),
         ({"amount": "1.001"}, "/amount"), ({"amount": 99, "currency": "JPY"}, "/amount"),
         ({"amount": 500_001, "currency": "JPY"}, "/amount"), ({"amount": "100.5", "currency": "JPY"}, "/amount"),
-        ({"amount": "1.0001", "currency": "KWD"}, "/amount"), ({"amount": "abc"}, "/amount"), ({"amount": ""}, "/amount"),
-        ({"amount": "1e2"}, "/amount"), ({"amount": "NaN"}, "/amount"), ({"amount": "Infinity"}, "/amount"), ({"amount": "١٠"}, "/amount"),
-        ({"amount": "1_000"}, "/amount"), ({"amount": " 10"}, "/amount"), ({"amount": "+10"}, "/amount"), ({"amount": True}, "/amount"),
-        ({"amount": None}, "/amount"), ({"amount": [10]}, "/amount"), ({"amount": 10**400}, "/amount"), ({"amount": "9" * 5000}, "/amount"),
+        ({"amount": "1.0001", "currency": "KWD"}, "/amount"), ({"amount": "abc"}, "/amount"),
+        ({"amount": ""}, "/amount"),
+        ({"amount": "1e2"}, "/amount"), ({"amount": "NaN"}, "/amount"), ({"amount": "Infinity"}, "/amount"),
+        ({"amount": "١٠"}, "/amount"),
+        ({"amount": "1_000"}, "/amount"), ({"amount": " 10"}, "/amount"), ({"amount": "+10"}, "/amount"),
+        ({"amount": True}, "/amount"),
+        ({"amount": None}, "/amount"), ({"amount": [10]}, "/amount"), ({"amount": 10**400}, "/amount"),
+        ({"amount": "9" * 5000}, "/amount"),
         ({"currency": "XXX"}, "/currency"), ({"currency": "US"}, "/currency"), ({"currency": None}, "/currency"),
-        ({"currency": "ＵＳＤ"}, "/currency"), ({"currency": "ſek"}, "/currency"), ({"description": "x" * 201}, "/description"),
+        ({"currency": "ＵＳＤ"}, "/currency"), ({"currency": "ſek"}, "/currency"),
+        ({"description": "x" * 201}, "/description"),
         ({"description": "a\0"}, "/description"), ({"amountMinor": 500}, "/amountMinor"),
     ],
 )  # fmt: skip
@@ -248,8 +255,9 @@ def test_an_export_holds_the_workspaces_donations_in_both_formats(live: LiveServ
 
 @pytest.mark.parametrize(
     ("query", "at"),
-    [({"format": "xml"}, "/format"), ({"ticket": "x"}, "/ticket"), ({"from": "x"}, "/from"), ({"to": "2026-02-30"}, "/to"),
-     ({"from": "\0"}, "/from"), ({"to": "9999-12-31"}, None), ({"from": "0001-01-01"}, None)],
+    [({"format": "xml"}, "/format"), ({"ticket": "x"}, "/ticket"), ({"from": "x"}, "/from"),
+     ({"to": "2026-02-30"}, "/to"), ({"from": "\0"}, "/from"), ({"to": "9999-12-31"}, None),
+     ({"from": "0001-01-01"}, None)],
 )  # fmt: skip
 def test_what_is_asked_of_an_export_is_checked(accounting: Client, query: dict[str, str], at: str | None):
     answer = accounting.get("/api/exports/donations", params=query)
@@ -289,10 +297,12 @@ def test_an_auditor_sees_no_person_anywhere(live: LiveService, client: Client, a
     everything = {"include": "draft,documents,attributions,qr,transcriptions,support"}
     asked = [
         (ticket.path, everything), (f"{ticket.path}/status", {}), (f"{ticket.path}/documents", {}),
-        (f"{ticket.path}/qr-code", {}), (f"{ticket.path}/donations", {}), (f"{ticket.path}/donations", {"known_at": now()}),
+        (f"{ticket.path}/qr-code", {}), (f"{ticket.path}/donations", {}),
+        (f"{ticket.path}/donations", {"known_at": now()}),
         (f"{ticket.path}/donations/total", {"explain": "true"}), (f"{ticket.path}/history", {"limit": "100"}),
         (f"{ticket.path}/history", {"at": "9" * 18}), ("/api/tickets/search", {"contact": "canary@example.com"}),
-        ("/api/profiles/search", {"contact": "canary@example.com"}), ("/api/exports/donations", {"ticket": ticket.id}),
+        ("/api/profiles/search", {"contact": "canary@example.com"}),
+        ("/api/exports/donations", {"ticket": ticket.id}),
         ("/api/exports/donations", {"ticket": ticket.id, "format": "json"}),
     ]  # fmt: skip
     seen = ""

@@ -1,0 +1,215 @@
+"""From a recording or by hand to a draft, from a draft to a page and its papers, over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from domain.errors import StepFailed
+from domain.values import Draft
+from tests.client import RECORDING, Client, LiveService, Ticket
+from tests.entrypoints.http.conftest import Work, given
+from tests.entrypoints.http.contract import pointers, problem
+
+DRAFT = {"title": "Help Ada", "story": "The roof fell in.", "goalAmount": 1500, "beneficiary": "Ada Lovelace"}
+
+
+# The draft.
+
+
+def test_a_story_may_be_written_by_hand_with_no_recording_at_all(ticket: Ticket):
+    written = ticket.patch("/draft", DRAFT | {"location": "Paris", "category": "Housing", "breakdown": ["Roof"]}).json()
+    assert written == {
+        **DRAFT, "goalAmount": 1500, "goalAmountMinor": 150_000, "currency": "USD", "location": "Paris",
+        "category": "Housing",
+        "breakdown": ["Roof"], "language": None, "sentiment": None, "urgency": None, "keyPoints": [],
+    }  # fmt: skip
+    assert ticket.get().json()["status"] == "READY"
+
+
+def test_null_clears_and_what_is_absent_stays(ticket: Ticket):
+    ticket.patch("/draft", DRAFT | {"breakdown": ["Roof"], "location": "Paris"})
+    written = ticket.patch("/draft", {"location": None, "breakdown": None, "goalAmount": None}).json()
+    assert (written["location"], written["breakdown"], written["goalAmount"]) == (None, [], None)
+    assert (written["title"], written["story"]) == (DRAFT["title"], DRAFT["story"])
+    assert ticket.get().json()["status"] == "NEEDS_INFO"
+
+
+@pytest.mark.parametrize(
+    ("change", "at"),
+    [
+        ({"title": "x" * 121}, "/title"), ({"title": ""}, "/title"), ({"title": "a\nb"}, "/title"),
+        ({"title": 5}, "/title"),
+        ({"story": "x" * 10_001}, "/story"), ({"story": "a\0b"}, "/story"), ({"goalAmount": 0}, "/goalAmount"),
+        ({"goalAmount": -5}, "/goalAmount"), ({"goalAmount": "1.001"}, "/goalAmount"),
+        ({"goalAmount": 10_000_001}, "/goalAmount"),
+        ({"goalAmount": "1e5"}, "/goalAmount"), ({"goalAmount": True}, "/goalAmount"),
+        ({"goalAmount": [1]}, "/goalAmount"),
+        ({"goalAmount": "10.5", "currency": "JPY"}, "/goalAmount"), ({"currency": "XXX"}, "/currency"),
+        ({"currency": "DOLLAR"}, "/currency"), ({"breakdown": "Roof"}, "/breakdown"),
+        ({"breakdown": ["x"] * 21}, "/breakdown"),
+        ({"breakdown": [5]}, "/breakdown/0"), ({"breakdown": ["ok", "x" * 201]}, "/breakdown/1"),
+        ({"language": "en"}, "/language"),
+        ({"titel": "x"}, "/titel"), ({"category": "x" * 61}, "/category"),
+    ],
+)  # fmt: skip
+def test_a_draft_has_limits(ticket: Ticket, change: dict[str, Any], at: str):
+    assert pointers(ticket.patch("/draft", change)) == [at]
+
+
+def test_a_goal_keeps_to_its_currency(ticket: Ticket):
+    assert ticket.patch("/draft", {"goalAmount": "12.50", "currency": "eur"}).json()["currency"] == "EUR"
+    assert pointers(ticket.patch("/draft", {"currency": "JPY"})) == ["/goalAmount"]
+    written = ticket.patch("/draft", {"goalAmount": 1000, "currency": "JPY"})
+    assert '"goalAmount":1000,' in written.text
+    written = ticket.patch("/draft", {"goalAmount": "1.5", "currency": "KWD"})
+    assert '"goalAmount":1.500,"goalAmountMinor":1500' in written.text
+
+
+# The work on a recording.
+
+
+def test_processing_needs_a_recording(ticket: Ticket):
+    problem(ticket.post("/process"), 409, "conflict")
+    problem(ticket.post("/retry"), 409, "conflict")
+
+
+def test_processing_is_accepted_once_and_told_where_to_look(ticket: Ticket):
+    ticket.upload(RECORDING.read_bytes())
+    answer = ticket.post("/process", {"audioFilePath": "/etc/passwd"})
+    assert answer.status_code == 202
+    assert answer.json() == {"ticketId": ticket.id, "status": "PROCESSING", "pollUrl": f"{ticket.path}/status"}
+    assert answer.headers["location"] == f"{ticket.path}/status"
+    assert int(answer.headers["retry-after"]) >= 1
+    again = ticket.post("/process")
+    assert problem(again, 409, "conflict")["pollUrl"] == f"{ticket.path}/status"
+    status = ticket.get("/status").json()
+    assert (status["status"], status["stage"], status["needsInfo"], status["error"]) == (
+        "PROCESSING",
+        "TRANSCRIBING",
+        None,
+        None,
+    )
+    assert 0 <= status["progress"] < 100
+
+
+def test_work_that_is_done_shows_in_the_status(ticket: Ticket, work: Work):
+    ticket.upload(RECORDING.read_bytes())
+    ticket.post("/process")
+    work.do(ticket)
+    status = ticket.get("/status").json()
+    assert (status["stage"], status["progress"], status["status"]) == ("DONE", 100, "READY")
+    assert (status["hasTranscription"], status["hasDraft"], status["hasDocument"]) == (True, True, False)
+    [told] = ticket.get(params={"include": "transcriptions"}).json()["transcriptions"]
+    assert (told["language"], told["engine"]) == ("en", "fake")
+    draft = ticket.get(params={"include": "draft"}).json()["donationDraft"]
+    assert (draft["language"], draft["sentiment"]) == ("en", "negative")
+    assert draft["keyPoints"]
+
+
+def test_what_a_person_wrote_wins_over_every_job(ticket: Ticket, work: Work):
+    ticket.patch("/draft", {"title": "My own title", "location": None})
+    ticket.upload(RECORDING.read_bytes())
+    ticket.post("/process")
+    ticket.patch("/draft", {"story": "My own story."})
+    work.do(ticket)
+    draft = ticket.get(params={"include": "draft"}).json()["donationDraft"]
+    assert (draft["title"], draft["story"], draft["location"]) == ("My own title", "My own story.", None)
+    assert draft["beneficiary"] == "Ada Moss"
+
+
+def test_work_that_failed_may_be_tried_again(ticket: Ticket, work: Work):
+    ticket.upload(RECORDING.read_bytes())
+    ticket.post("/process")
+    work.do(ticket, outcome=StepFailed("no_speech", "Nobody speaks.", retryable=False))
+    status = ticket.get("/status").json()
+    assert (status["status"], status["stage"]) == ("ERROR", "FAILED")
+    assert status["error"] == {"code": "no_speech", "message": "Nobody speaks.", "retryable": False}
+    assert ticket.post("/retry").status_code == 202
+    work.do(ticket)
+    assert ticket.get("/status").json()["error"] is None
+
+
+def test_what_is_missing_is_asked_for_and_may_be_provided(ticket: Ticket, work: Work):
+    problem(ticket.post("/provide-info", {"beneficiary": "Ada"}), 409, "conflict")
+    ticket.upload(RECORDING.read_bytes())
+    ticket.post("/process")
+    work.do(ticket, Draft(title="Help", story="A story."))
+    asked = ticket.get("/status").json()
+    assert asked["needsInfo"]["missingFields"] == ["goalAmount", "beneficiary"]
+    assert len(asked["needsInfo"]["suggestedQuestions"]) == 2
+    status = ticket.post("/provide-info", {"goalAmount": "500", "currency": "EUR"})
+    assert (status.status_code, status.json()["status"]) == (200, "NEEDS_INFO")
+    assert status.json()["needsInfo"]["missingFields"] == ["beneficiary"]
+    assert pointers(ticket.post("/provide-info", {"title": "no"})) == ["/title"]
+    done = ticket.post("/provide-info", {"beneficiary": "Ada", "location": "Paris"}).json()
+    assert (done["status"], done["stage"], done["needsInfo"]) == ("READY", "DONE", None)
+
+
+# The page and its papers.
+
+
+def test_publishing_needs_consent_and_a_complete_draft(ticket: Ticket):
+    for body in ({}, {"consent": False}, {"consent": "true"}, {"consent": 1}, {"consent": None}):
+        assert pointers(ticket.post("/publish", body)) == ["/consent"]
+    problem(ticket.post("/publish", {"consent": True}), 409, "conflict")
+    ticket.patch("/draft", DRAFT | {"beneficiary": None})
+    problem(ticket.post("/publish", {"consent": True}), 409, "conflict")
+    ticket.patch("/draft", {"beneficiary": "Ada"})
+    told = ticket.post("/publish", {"consent": True}).json()
+    assert (told["status"], told["publicUrl"]) == ("PUBLISHED", ticket.get("/qr-code").json()["targetUrl"])
+    again = ticket.post("/publish", {"consent": True}).json()
+    assert again["version"] == told["version"]
+    assert ticket.post("/unpublish").json()["status"] == "READY"
+
+
+def test_documents_are_made_listed_and_downloaded(live: LiveService, ticket: Ticket, work: Work):
+    for type in ("GOFUNDME_DRAFT", "OTHER"):
+        problem(ticket.post("/generate-doc", {"docType": type}), 409, "conflict")
+    ticket.upload(RECORDING.read_bytes())
+    ticket.post("/process")
+    work.do(ticket)
+    donation = given(live, ticket)
+    made = []
+    for type, more in (("GOFUNDME_DRAFT", {}), ("OTHER", {}), ("RECEIPT", {"donationId": donation})):
+        for format, magic in (("docx", b"PK"), ("pdf", b"%PDF")):
+            answer = ticket.post("/generate-doc", {"docType": type, "format": format} | more)
+            assert answer.status_code == 201, answer.text
+            told = answer.json()
+            assert (told["type"], told["format"]) == (type, format)
+            made.append(told)
+            file = ticket.http.get(told["filePath"])
+            assert file.content.startswith(magic)
+            assert file.headers["content-length"] == str(told["sizeBytes"]) == str(len(file.content))
+            assert file.headers["etag"] == f'"{told["sha256"]}"'
+            assert file.headers["content-disposition"].startswith("attachment; filename*=UTF-8''")
+    assert ticket.get("/documents").json() == made[::-1]
+    assert ticket.post("/generate-doc", {"docType": "OTHER"}).json()["format"] == "docx"
+
+
+def test_a_receipt_is_for_a_gift_of_this_ticket_that_was_paid(live: LiveService, client: Client, ticket: Ticket):
+    assert pointers(ticket.post("/generate-doc", {"docType": "RECEIPT"})) == ["/donationId"]
+    unpaid = ticket.pay()["donationId"]
+    problem(ticket.post("/generate-doc", {"docType": "RECEIPT", "donationId": unpaid}), 409, "conflict")
+    foreign = given(live, client.open_ticket())
+    problem(ticket.post("/generate-doc", {"docType": "RECEIPT", "donationId": foreign}), 404, "not-found")
+    for body, at in (({"docType": "LETTER"}, "/docType"), ({"docType": "OTHER", "format": "odt"}, "/format"),
+                     ({"docType": "RECEIPT", "donationId": "x"}, "/donationId")):  # fmt: skip
+        assert pointers(ticket.post("/generate-doc", body)) == [at]
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        (None, "application/json"), ("*/*", "application/json"), ("image/png", "image/png"),
+        ("image/svg+xml", "image/svg+xml"),
+        ("image/*", "image/png"), ("image/svg+xml;q=0.9, image/png;q=0.1", "image/svg+xml"),
+        ("text/html, image/png;q=0.5, */*;q=0.1", "image/png"), ("application/json, image/png", "application/json"),
+        ("image/png;q=x, ;;;,", "application/json"), ("text/plain", "application/json"),
+    ],
+)  # fmt: skip
+def test_a_qr_code_comes_as_it_is_wanted(ticket: Ticket, accept: str | None, kind: str):
+    answer = ticket.get("/qr-code", headers={"Accept": accept} if accept else {"Accept": ""})
+    assert answer.headers["content-type"].split(";")[0] == kind
+    assert "accept" in answer.headers["vary"].lower()

@@ -1,0 +1,131 @@
+"""The ledger as accountants get it: complete, safe to open, and accepted by their own tools."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+from collections import defaultdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.payments.simulation import world
+from domain.values import Role
+from entrypoints.http import exports
+from entrypoints.http.exports import COLUMNS
+from entrypoints.http.views import Views
+from entrypoints.rehearsal import Rehearsal
+from tests.client import LiveService
+from tests.money import Ledger
+from tests.stripe_events import event
+
+
+@pytest.fixture
+def ledger(service) -> Ledger:
+    return Ledger(service)
+
+
+def lines(ledger: Ledger) -> list[dict[str, Any]]:
+    view = Views(ledger.service.seals)
+    return [exports.line(view, *both) for both in ledger.service.exported(None, None, None, None)]
+
+
+def journal(service) -> bytes:
+    both = service.journal(None, None, None), service.settlements(None, None, None)
+    return b"".join(exports.as_journal(*both))
+
+
+def test_a_line_says_what_was_given_what_went_back_what_it_cost_and_when(ledger):
+    payment = ledger.payment()
+    ledger.stripe = {"txn_1": payment.transaction("1", 10_000, 320, id="txn_1")}.__getitem__
+    ledger.take(payment.completed(), payment.charged(balance_transaction="txn_1"), payment.refunded(3_000))
+    [line] = lines(ledger)
+    assert set(line) == set(COLUMNS)
+    money = [line[name] for name in ("gross", "refund", "dispute", "net", "fee", "settled")]
+    assert [str(amount) for amount in money] == ["100.00", "30.00", "0.00", "70.00", "3.20", "96.80"]
+    assert line["paidAt"] == "2026-05-28T20:26:40Z" != line["recordedAt"]
+    assert (line["chargeId"], line["balanceTransactionIds"]) == (payment.charge_id, "txn_1")
+
+
+def test_no_cell_is_taken_for_a_formula(ledger):
+    for name in ("=HYPERLINK(1)", "+1", "-1", "@x", "＝1"):
+        payment = ledger.payment()
+        payment.details = {"name": name}
+        ledger.deliver(payment.completed())
+    ledger.settle()
+    rows = list(csv.DictReader(io.StringIO(b"".join(exports.as_csv(lines(ledger))).decode())))
+    assert sorted(row["donor"] for row in rows) == ["'+1", "'-1", "'=HYPERLINK(1)", "'@x", "'＝1"]
+
+
+def test_the_export_over_http_is_streamed_in_both_formats(live: LiveService):
+    assert live.service.sandbox is not None
+    ticket = live.client().open_ticket()
+    live.service.sandbox.pay(ticket.pay(12)["checkoutSessionId"])
+    assert live.service.sandbox.wait_delivered(10)
+    live.applied()
+    admin = live.client_with_key(Role.ADMIN)
+    rows = list(csv.DictReader(io.StringIO(admin.get("/api/exports/donations").text)))
+    [line] = admin.get("/api/exports/donations", params={"format": "json"}).json()
+    assert [row["gross"] for row in rows] == ["12.00"]
+    assert line["gross"] == 12
+    assert admin.get("/api/exports/donations", params={"format": "journal"}).status_code == 422
+
+
+def test_the_journal_holds_every_movement_and_sums_to_zero(service):
+    rehearsal = play(service, 11)
+    posted: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for text in journal(service).decode().splitlines():
+        if text.startswith("    "):
+            account, amount, currency = text.split()
+            posted[account, currency] += Decimal(amount)
+    currencies = {currency for _, currency in posted}
+    for currency in currencies:
+        assert sum(amount for (_, c), amount in posted.items() if c == currency) == 0
+    for total in rehearsal.totals():
+        gifts = [a for (account, c), a in posted.items() if account.startswith("income") and c == total["currency"]]
+        digits = {"JPY": 0, "KWD": 3}.get(total["currency"], 2)
+        assert -sum(gifts) == Decimal(total["netMinor"]).scaleb(-digits)
+
+
+def test_hledger_accepts_the_journal_strictly(service, tmp_path: Path):
+    hledger = shutil.which("hledger")
+    if hledger is None:
+        pytest.skip("hledger is not installed: apt-get install hledger")
+    rehearsal = play(service, 12)
+    path = tmp_path / "gifts.journal"
+    path.write_bytes(journal(service))
+    checked = subprocess.run([hledger, "-f", path, "check", "--strict"], capture_output=True, text=True, timeout=60)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    command = [hledger, "-f", path, "balance", "income", "-O", "json", "--invert"]
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60).stdout)
+    sums = {
+        a["acommodity"]: Decimal(a["aquantity"]["decimalMantissa"]).scaleb(-a["aquantity"]["decimalPlaces"])
+        for a in told[1]
+    }
+    for total in rehearsal.totals():
+        digits = {"JPY": 0, "KWD": 3}.get(total["currency"], 2)
+        assert sums[total["currency"]] == Decimal(total["netMinor"]).scaleb(-digits)
+
+
+def test_settlements_in_several_currencies_are_not_summed(ledger):
+    payment = ledger.payment()
+    both = [payment.transaction("1", 10_000, 320), payment.transaction("2", -900, 0, currency="eur")]
+    ledger.take(payment.completed())
+    for transaction in both:
+        ledger.take(event("charge.updated", payment.charge(balance_transaction=transaction)))
+    [line] = lines(ledger)
+    assert (line["fee"], line["settled"], line["settlementCurrency"]) == (None, None, "EUR USD")
+
+
+def play(service, seed: int) -> Rehearsal:
+    rehearsal = Rehearsal(service, world.build(seed, 30, "accounting"))
+    rehearsal.open()
+    for told in rehearsal.world.events:
+        rehearsal.deliver(told)
+    rehearsal.settle()
+    return rehearsal

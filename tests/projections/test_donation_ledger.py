@@ -1,0 +1,138 @@
+"""The donors' ledger and the fee ledger: entries, lines and totals that cannot disagree, however they were folded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import projections
+from adapters.payments.simulation import world
+from adapters.read_models import rebuild
+from adapters.read_models.memory import MemoryRows
+from domain.donation import Donation
+from domain.events import FeeCharged
+from domain.values import SYSTEM, Money, StripeReport
+from entrypoints.rehearsal import Rehearsal
+from projections import donation_ledger, fee_ledger
+from projections.model import Recorded
+from tests.money import Ledger
+from tests.stripe_events import Payment
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def ledger(service) -> Ledger:
+    return Ledger(service)
+
+
+def test_live_and_rebuilt_ledgers_are_the_same_to_the_byte(service):
+    rehearsal = Rehearsal(service, world.build(5, 40))
+    rehearsal.open()
+    for number, told in enumerate(rehearsal.world.deliveries(Random(5))):
+        rehearsal.deliver(told)
+        if number % 20 == 0:
+            rehearsal.settle()
+    rehearsal.settle()
+    for projection in (donation_ledger, fee_ledger):
+        verified = rebuild.verify(service.url, projections.BY_NAME[projection.NAME], lambda *_: None)
+        assert (verified.differences, verified.rows > 0) == ([], True)
+
+
+def recorded(*moved: tuple[str, int, int, int]) -> list[Recorded]:
+    return [
+        Recorded(
+            position,
+            NOW + timedelta(seconds=position),
+            FeeCharged(
+                originator_id=NOW_ID,
+                originator_version=position,
+                timestamp=NOW,
+                actor=SYSTEM,
+                ticket_id=NOW_ID,
+                donation_id=NOW_ID,
+                balance_transaction_id=id,
+                source_id="ch_1",
+                category="charge",
+                gross=Money(gross, "EUR"),
+                fee=Money(fee, "EUR"),
+                report=StripeReport("evt_1", at),
+            ),
+        )
+        for position, (id, gross, fee, at) in enumerate(moved, 1)
+    ]
+
+
+NOW_ID = world.build(1, 1).donations[0].donation_id
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["txn_1", "txn_2", "txn_3"]), st.just(1_000), st.just(59), st.integers(0, 99)),
+    max_size=12,
+)
+
+
+@given(MOVES, st.integers(1, 5))
+def test_a_balance_transaction_is_entered_once_and_its_postings_sum_to_zero(moves, page):
+    rows, events = MemoryRows(), recorded(*moves)
+    for start in range(0, len(events), page):
+        fee_ledger.fold(events[start : start + page], rows)
+    entries = rows.all(fee_ledger.FEES)
+    assert {row["balance_transaction"] for row in entries} == {id for id, *_ in moves}
+    for row in entries:
+        assert sum(amount for _, amount in fee_ledger.postings(row)) == 0
+        assert row["at"] == datetime.fromtimestamp(
+            min(at for id, _, _, at in moves if id == row["balance_transaction"]), UTC
+        )
+
+
+def test_the_database_itself_refuses_postings_that_do_not_sum_to_zero(ledger):
+    payment = ledger.payment()
+    ledger.take(payment.completed(), payment.charged(balance_transaction=payment.transaction("1", 10_000, 320)))
+    assert [row["net"] for row in ledger.fees(payment)] == [9_680]
+    with ledger.service.database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation):
+        connection.execute("UPDATE read.fee_ledger SET fee = fee + 1")
+
+
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10**6))
+def test_a_ledger_folded_in_one_page_is_the_ledger_folded_in_many(service, seed):
+    rehearsal = Rehearsal(service, world.build(seed, 5, f"pages {seed} {Random().random()}"))
+    rehearsal.open()
+    for told in rehearsal.world.deliveries(Random(seed)):
+        rehearsal.deliver(told)
+    service.applier.apply_all()
+    ticket = rehearsal.world.donations[0].ticket_id
+    history = list(service.recorded(ticket))
+    whole, paged = MemoryRows(), MemoryRows()
+    donation_ledger.fold(history, whole)
+    for event in history:
+        donation_ledger.fold([event], paged)
+    for table in donation_ledger.TABLES:
+        assert sorted(map(repr, whole.all(table))) == sorted(map(repr, paged.all(table)))
+
+
+def test_money_that_goes_back_before_it_came_makes_entries_all_the_same(ledger):
+    payment = ledger.payment()
+    held = payment.refunded(3_000)
+    ledger.take(payment.expired(), held)
+    assert ledger.totals(payment.ticket_id) == {"USD": (0, 3_000, -3_000)}
+    ledger.take(payment.completed())
+    assert ledger.totals(payment.ticket_id) == {"USD": (10_000, 3_000, 7_000)}
+    assert ledger.row(payment)["status"] == "PAID"
+
+
+def test_what_waits_for_stripes_answer_is_found_and_what_has_one_is_not(ledger):
+    payment = Payment(ledger.ticket())
+    gift = Donation.request_checkout(SYSTEM, payment.ticket_id, payment.donation_id, Money(1, "USD"), None)
+    ledger.service.donations.add(gift)
+    ledger.payment()
+    ledger.follow()
+    later = datetime.now(UTC) + timedelta(seconds=5)
+    with ledger.service.database.transaction() as cursor:
+        waiting = donation_ledger.awaiting(cursor, later, 10)
+        assert donation_ledger.awaiting(cursor, later - timedelta(hours=1), 10) == []
+    assert [row["donation"] for row in waiting] == [payment.donation_id]
