@@ -34,4 +34,3 @@ def _shaped(milliseconds: int, entropy: int) -> int:
     value = (milliseconds & (1 << 48) - 1) << 80 | entropy
     value = value & ~(0xF << 76) | 0x7 << 76
     return value & ~(0x3 << 62) | 0x2 << 62
-

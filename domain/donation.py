@@ -76,7 +76,7 @@ class Donation(BaseAggregate[UUID]):
 
     # Deciding: giving money back.
 
-    def request_refund(self, actor: Actor, request_id: UUID, amount: Money | None, reason: str) -> None:
+    def request_refund(self, actor: Actor, request_id: UUID, amount: Money | None, reason: str | None) -> None:
         """Set `amount` aside to be given back, all that is left if None; asking again with the same id is no news."""
         if request_id in self.gift.requests:
             return

@@ -278,13 +278,16 @@ class PaymentFailed(DonationEvent):
 
 
 class RefundRequested(DonationEvent):
-    """We want to give money back; on record before Stripe is asked, under a key made of `request_id`."""
+    """We want to give money back; on record before Stripe is asked, under a key made of `request_id`.
+
+    An erased ticket keeps no words, so `reason` is None there.
+    """
 
     TOPIC = "refund_requested"
     request_id: UUID
     payment_intent_id: str
     amount: Money
-    reason: Personal
+    reason: Personal | None = None
 
 
 class RefundAccepted(DonationEvent):

@@ -32,7 +32,13 @@ class Refunding:
     refunds: Refunds
 
     def refund(
-        self, actor: Actor, ticket_id: UUID, donation_id: UUID, request_id: UUID, amount: Money | None, reason: str
+        self,
+        actor: Actor,
+        ticket_id: UUID,
+        donation_id: UUID,
+        request_id: UUID,
+        amount: Money | None,
+        reason: str | None,
     ) -> None:
         """Give back `amount`, all that is left if None; RefusedError if it cannot be, now or at Stripe.
 

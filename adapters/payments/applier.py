@@ -22,9 +22,10 @@ from adapters.database import AWAY, Database
 from adapters.event_store import log as event_log
 from adapters.event_store.history import SealingMapper
 from adapters.event_store.log import Entry
-from adapters.payments.facts import HashEmail, Reading, read, to_fetch
+from adapters.payments.facts import Reading, read, to_fetch
 from adapters.payments.inbox import Inbox
 from adapters.payments.objects import MalformedFact
+from adapters.payments.readers import HashEmail
 from domain.donation import Donation, donation_stream
 from domain.errors import NotFoundError, UnavailableError
 from domain.events import DonationEvent, PaymentConfirmed, PaymentReceived

@@ -90,7 +90,7 @@ class Fetcher:
         self._stopping.set()
         self._wake.set()
         if self._thread is not None:
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=1)
 
     def wake(self) -> None:
         """There may be something to fetch."""

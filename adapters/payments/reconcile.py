@@ -122,7 +122,7 @@ class Reconciler:
         links = self._known_links({id for one in read for id in one.objects()})
         for one in read:
             if (named := one.named()) is not None and self._is_ours(named):
-                links |= dict.fromkeys(one.objects(), named)
+                links = dict.fromkeys(one.objects(), named) | links
         return links
 
     def _known_links(self, ids: set[str]) -> dict[str, Name]:

@@ -41,7 +41,7 @@ class Repairer:
     def stop(self) -> None:
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=1)
 
     def _run(self) -> None:
         while not self._stopping.wait(POLL_SECONDS):

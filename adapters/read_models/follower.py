@@ -117,7 +117,8 @@ class Follower:
                 self._set_aside(ready[0])
                 return False
         # One of them spoils it for all: each for itself.
-        return any([self._take_alone(connection, projection) for projection in ready])
+        moved = [self._take_alone(connection, projection) for projection in ready]
+        return any(moved)
 
     def _take_alone(self, connection: Connection[TupleRow], projection: Projection) -> bool:
         try:

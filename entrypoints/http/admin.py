@@ -16,7 +16,7 @@ from entrypoints.http.bodies import Amount, Body, Line
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem, invalid
 from entrypoints.http.tickets import views_for
-from projections import donation_ledger
+from projections import donation_ledger, ticket_status
 from projections.model import Row
 
 
@@ -106,8 +106,12 @@ def refund(call: Call) -> Answer:
     row = _donation(call)
     order = call.body
     amount = None if order.amount is None else gifts.money(order.amount, row["currency"])
+    with call.service.database.reading() as cursor:
+        ticket = ticket_status.ticket(cursor, row["ticket"])
+    # Where a person was erased the money can still go back; the words about it have no key to be sealed with.
+    reason = order.reason if ticket is not None and not ticket["erased"] else None
     call.service.refunding.refund(
-        call.principal.actor, row["ticket"], row["donation"], call.seed.id("refund"), amount, order.reason
+        call.principal.actor, row["ticket"], row["donation"], call.seed.id("refund"), amount, reason
     )
     return Answer(views_for(call).donation(_donation(call), attributed=True), 202)
 

@@ -13,6 +13,7 @@ from adapters.payments.repairer import Repairer
 from adapters.payments.sandbox import DisputeOutcome
 from domain.refunding import Repairs
 from domain.values import SYSTEM, Money, Role
+from projections import donation_ledger
 from tests.client import LiveService, eventually
 from tests.journeys.money_service import live, silent
 
@@ -87,6 +88,17 @@ def test_nothing_is_given_back_twice_or_while_a_dispute_is_open(given: Given):
     given.settle()
     assert given.refund().status_code == 202
     assert given.refund().status_code == 409
+
+
+def test_money_goes_back_even_where_the_person_was_erased(given: Given):
+    assert given.ticket.http.delete(given.ticket.path).status_code == 202
+    answer = given.refund(30)
+    assert (answer.status_code, answer.json()["donor"]) == (202, "Anonymous")
+    given.settle()
+    with given.live.service.database.transaction() as cursor:
+        row = donation_ledger.donation(cursor, UUID(given.checkout["donationId"]))
+    assert row is not None
+    assert row["refunded"] == 3_000
 
 
 def test_refunds_at_the_same_time_never_exceed_what_is_left(given: Given):
