@@ -88,8 +88,8 @@ class Together(Generic[Item, Result]):
     def _do_all(self, batch: Sequence[_Waiting[Item, Result]]) -> None:
         try:
             results = self._work([waiting.item for waiting in batch])
-        except Exception as error:
-            if len(batch) == 1 or isinstance(error, UnavailableError):
+        except BaseException as error:
+            if len(batch) == 1 or isinstance(error, UnavailableError) or not isinstance(error, Exception):
                 for waiting in batch:
                     waiting.error = error
             else:

@@ -42,6 +42,7 @@ from adapters.payments.sandbox import Sandbox
 from adapters.read_models import rebuild
 from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
+from adapters.read_models.memory import ticket_row
 from adapters.sealing import Keyring, Seals, TicketKeys, keyed_hash
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
@@ -50,9 +51,6 @@ from domain.commands import Commands
 from domain.ports import Analyser, Drafter, Transcriber
 from domain.refunding import Refunding, Repairs
 from domain.values import Role
-from entrypoints.http import histories
-from entrypoints.http.openapi import document
-from entrypoints.http.table import OPERATIONS
 from entrypoints.settings import Generated, Settings
 from projections import donation_ledger, fee_ledger
 from projections.model import Recorded, Row
@@ -204,7 +202,8 @@ class Service:
         self.rebuilds = Rebuilds(url)
         self.worker = Worker(url, self.database, self.commands) if Parts.WORKER in parts else None
         self.admin_key = generated["admin_key"] if generated else None
-        self._openapi: dict[str, Any] | None = None
+        # The interface described: the web part fills it in.
+        self.openapi: dict[str, Any] = {}
 
     def _wire_payments(self, generated: Generated | None, master: tuple[str, ...]) -> None:
         settings = self.settings
@@ -298,12 +297,6 @@ class Service:
 
     # What the edges ask besides commands.
 
-    @property
-    def openapi(self) -> dict[str, Any]:
-        if self._openapi is None:
-            self._openapi = document(OPERATIONS, self.version, self.public_url)
-        return self._openapi
-
     def page_url(self, slug: str) -> str:
         """The public page of a ticket: printed on paper, so it never changes."""
         return f"{self.public_url}/d/{slug}"
@@ -318,8 +311,7 @@ class Service:
 
     def ticket_row(self, ticket: UUID) -> Row | None:
         """The ticket's row folded afresh, for when its read model has not come so far yet."""
-        events = list(self.recorded(ticket))
-        return histories.ticket_row(events) if events else None
+        return ticket_row(self.recorded(ticket))
 
     def exported(
         self, ticket: UUID | None, workspace: str | None, since: datetime | None, until: datetime | None

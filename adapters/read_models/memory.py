@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from projections import ticket_status
 from projections.model import Key, Projection, Recorded, Row, Table
 
 
@@ -36,3 +37,10 @@ def folded(projection: Projection, events: Iterable[Recorded]) -> MemoryRows:
     rows = MemoryRows()
     projection.fold(list(events), rows)
     return rows
+
+
+def ticket_row(events: Iterable[Recorded]) -> Row | None:
+    """The ticket's row as its events leave it, which is what its read model shows once it has seen them."""
+    rows = folded(ticket_status, events)
+    found = rows.all(ticket_status.TICKETS)
+    return ticket_status.with_status(found[0] | {"funded": bool(rows.all(ticket_status.FUNDED))}) if found else None

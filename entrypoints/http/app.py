@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from entrypoints.http.dispatch import Endpoint, refusal
 from entrypoints.http.envelope import Envelope
 from entrypoints.http.limits import Proxies, RateLimits
+from entrypoints.http.openapi import document
 from entrypoints.http.problems import Problem
 from entrypoints.http.table import OPERATIONS
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 def application(service: Service, more: list[BaseRoute]) -> ASGIApp:
     """The whole service over HTTP; `more` are routes that stand beside the table, like the sandbox's."""
     settings = service.settings
+    service.openapi = document(OPERATIONS, service.version, service.public_url)
     limits, proxies = RateLimits(settings), Proxies(settings.trusted_proxies)
     paths: dict[str, list[Any]] = {}
     for operation in OPERATIONS:

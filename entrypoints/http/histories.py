@@ -10,15 +10,15 @@ from pydantic_core import from_json
 
 from adapters.event_store.history import ERASED
 from adapters.event_store.log import StoredEntry
-from adapters.read_models.memory import folded
+from adapters.read_models.memory import folded, ticket_row
 from adapters.sealing import SEAL
 from domain.errors import NotFoundError
 from entrypoints.http import gifts, paging, views
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.tickets import views_for
 from entrypoints.http.views import Views
-from projections import donation_ledger, ticket_status
-from projections.model import Recorded, Row
+from projections import donation_ledger
+from projections.model import Recorded
 
 # What a stored event carries for us alone: digests of credentials and the index of the contact.
 _OURS = frozenset({"token_digest", "contact_index", "actor", "ticket_id", "donation_id"})
@@ -76,10 +76,10 @@ def state_at(call: Call, position: int) -> dict[str, Any]:
 
 def state(view: Views, recorded: list[Recorded], position: int) -> dict[str, Any]:
     """The ticket, its donations and its totals as these events leave them; NotFoundError if there are none."""
-    if not recorded:
+    row = ticket_row(recorded)
+    if row is None:
         raise NotFoundError("There was no such ticket then.")
     ledger = folded(donation_ledger, recorded)
-    row = ticket_row(recorded)
     donations = gifts.ordered(ledger.all(donation_ledger.DONATIONS))
     return {
         "at": position,
@@ -87,11 +87,3 @@ def state(view: Views, recorded: list[Recorded], position: int) -> dict[str, Any
         "donations": [view.donation(donation) for donation in donations],
         "totals": gifts.totals_in(view, row, ledger, explain=False),
     }
-
-
-def ticket_row(recorded: list[Recorded]) -> Row:
-    """The ticket's row as these events leave it: what the read model shows once it has seen them."""
-    rows = folded(ticket_status, recorded)
-    [row] = rows.all(ticket_status.TICKETS)
-    row["funded"] = bool(rows.all(ticket_status.FUNDED))
-    return ticket_status.with_status(row)

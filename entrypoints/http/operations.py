@@ -159,4 +159,5 @@ class Operation:
         answer = self.handler(call)
         assert isinstance(answer, Answer)
         return answer
+
     also: Mapping[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
