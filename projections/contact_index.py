@@ -7,10 +7,11 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.events import ContactChanged, Erased, TicketOpened
-from projections.model import Cursor, Recorded, Rows, Table
+from projections.model import Cursor, Recorded, Rows, Table, topics
 
 NAME = "contact_index"
 VERSION = 1
+TOPICS = topics(TicketOpened, ContactChanged, Erased)
 
 CONTACTS = Table(
     "contact_index",

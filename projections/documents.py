@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.events import DocumentGenerated, Erased
-from projections.model import Cursor, Recorded, Row, Rows, Table
+from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "documents"
 VERSION = 1
+TOPICS = topics(DocumentGenerated, Erased)
 
 DOCUMENTS = Table(
     "documents",

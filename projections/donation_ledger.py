@@ -16,10 +16,11 @@ from pydantic import TypeAdapter
 from domain.events import CheckoutRequested, DonationEvent
 from domain.gift import Gift
 from domain.values import DonationStatus
-from projections.model import Cursor, Recorded, Row, Rows, Table
+from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "donation_ledger"
 VERSION = 2
+TOPICS = topics(DonationEvent)
 
 DONATIONS = Table(
     "donation_ledger",
@@ -107,7 +108,7 @@ def fold(page: Sequence[Recorded], rows: Rows) -> None:
             _note(entry, event, *known, rows)
     before = {donation: rows.get(DONATIONS, (donation,)) for donation in folded}
     for row, gift in folded.values():
-        row["gift"] = _gifts().dump_python(gift, mode="json", exclude_defaults=True)
+        row |= _told(gift)
         rows.put(DONATIONS, row)
     _total(folded, before, rows)
 
@@ -156,20 +157,26 @@ def _note(entry: Recorded, event: DonationEvent, row: Row, gift: Gift, rows: Row
             )
     row |= now
     row["position"] = entry.position
-    row |= {
+    row["recorded_at"] = row["recorded_at"] or (entry.recorded_at if gift.captured else None)
+    row["awaits_since"] = (row["awaits_since"] or entry.recorded_at) if gift.awaits_answer else None
+
+
+def _told(gift: Gift) -> Row:
+    """What follows from the gift alone, whichever events made it: needed once a page, not once an event."""
+    donor = gift.donor
+    return {
         "status": gift.status,
         "pending": gift.pending,
-        "donor": gift.donor.last_name,
-        "country": gift.donor.country,
-        "email_hash": gift.donor.email_hash,
+        "donor": donor.last_name,
+        "country": donor.country,
+        "email_hash": donor.email_hash,
         "dispute_status": gift.dispute_status,
         "paid_at": _time(gift.paid_at),
         "refunded_at": _time(gift.refunded_at),
         "session_id": gift.session_id,
         "payment_intent_id": max(gift.captured, default=None),
         "charge_id": gift.charge_id,
-        "recorded_at": row["recorded_at"] or (entry.recorded_at if gift.captured else None),
-        "awaits_since": (row["awaits_since"] or entry.recorded_at) if gift.awaits_answer else None,
+        "gift": _gifts().dump_python(gift, mode="json", exclude_defaults=True),
     }
 
 

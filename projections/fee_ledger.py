@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from domain.events import FeeCharged
-from projections.model import Cursor, Recorded, Row, Rows, Table
+from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "fee_ledger"
 VERSION = 1
+TOPICS = topics(FeeCharged)
 
 FEES = Table(
     "fee_ledger",

@@ -62,10 +62,20 @@ class Projection(Protocol):
     @property
     def VERSION(self) -> int: ...  # noqa: N802
     @property
+    def TOPICS(self) -> frozenset[str]:  # noqa: N802
+        """The events that can change the tables: `fold` passes over all others, so a rebuild need not read them."""
+
+    @property
     def TABLES(self) -> Sequence[Table]: ...  # noqa: N802
 
     def fold(self, page: Sequence[Recorded], rows: Rows) -> None:
         """Take a page of events into the tables, reading nothing but the events and the tables."""
+
+
+def topics(*kinds: type[TicketEvent]) -> frozenset[str]:
+    """The topics of these kinds of events and of all that are kinds of them."""
+    own = {kind.TOPIC for kind in kinds if "TOPIC" in vars(kind)}
+    return frozenset(own).union(*(topics(*kind.__subclasses__()) for kind in kinds if kind.__subclasses__()))
 
 
 class Cursor(Protocol):

@@ -20,16 +20,18 @@ from domain.events import (
     Erased,
     PaymentReceived,
     ProcessingRequested,
+    TicketEvent,
     TicketOpened,
     Transcribed,
     TranscriptionFailed,
 )
 from domain.ticket import Lifecycle, edited, missing_fields, proposed
 from domain.values import ContentStatus, Draft, Kind, Money, Step
-from projections.model import Cursor, Recorded, Row, Rows, Table
+from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "ticket_status"
 VERSION = 1
+TOPICS = topics(TicketEvent) - topics(DonationEvent) | topics(PaymentReceived)
 
 TICKETS = Table(
     "ticket_status",

@@ -169,11 +169,9 @@ def _fill(
         with connection.transaction(), connection.cursor() as cursor:
             position = builds.lock_bookmark(cursor, build)
             progress(build.projection.NAME, position, target)
-            page = _page(cursor, position, target, size)
-            if page:
-                builds.fold_page(cursor, build, page, page[-1].position)
-        events += len(page)
-        if len(page) < size:
+            upto = _fold_span(cursor, build, position, min(position + size, target))
+        events += upto - position
+        if upto - position < size:
             return events
 
 
@@ -181,17 +179,27 @@ def _catch_up(cursor: Cursor[TupleRow], build: builds.Build, until: int) -> int:
     """Fold what came meanwhile, in the caller's transaction."""
     events = 0
     position = builds.lock_bookmark(cursor, build)
-    while page := _page(cursor, position, until, PAGE_EVENTS):
-        position = page[-1].position
-        builds.fold_page(cursor, build, page, position)
-        events += len(page)
+    while position < until:
+        upto = _fold_span(cursor, build, position, min(position + PAGE_EVENTS, until))
+        events += upto - position
+        position = upto
     return events
 
 
-def _page(cursor: Cursor[TupleRow], after: int, until: int, limit: int) -> list[event_log.StoredEntry]:
-    return event_log.select(
-        cursor.connection, "position > %s AND position <= %s ORDER BY position LIMIT %s", (after, until, limit)
+def _fold_span(cursor: Cursor[TupleRow], build: builds.Build, after: int, upto: int) -> int:
+    """Fold those events of a span of positions that the projection cares for; where the build stands then.
+
+    Positions have no gaps, so a span is a page, and a read model of few events is rebuilt without reading the others.
+    """
+    if upto <= after:
+        return after
+    page = event_log.select(
+        cursor.connection,
+        "position > %s AND position <= %s AND topic = ANY(%s) ORDER BY position",
+        (after, upto, list(build.projection.TOPICS)),
     )
+    builds.fold_page(cursor, build, page, upto)
+    return upto
 
 
 def _count(connection: Connection[TupleRow], build: builds.Build) -> int:

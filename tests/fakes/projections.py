@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from projections.model import Recorded, Rows, Table
+from domain.events import TicketEvent
+from projections.model import Recorded, Rows, Table, topics
 
 TALLY = Table("tally", {"ticket": "uuid", "events": "bigint", "position": "bigint"}, key=("ticket",))
 
@@ -17,6 +18,7 @@ class Tally:
 
     VERSION: int = 1
     NAME: str = "tally"
+    TOPICS: frozenset[str] = topics(TicketEvent)
     TABLES: Sequence[Table] = (TALLY,)
     failure: Exception | None = None
     fails_at: int = 0

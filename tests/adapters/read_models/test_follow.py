@@ -237,6 +237,7 @@ class Renewed:
 
     NAME = contact_index.NAME
     VERSION = contact_index.VERSION + 1
+    TOPICS = contact_index.TOPICS
     TABLES = contact_index.TABLES
     fold = staticmethod(contact_index.fold)
 

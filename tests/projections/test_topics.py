@@ -1,0 +1,33 @@
+"""A projection names the events it cares for, so that a rebuild need not read the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+
+import projections
+from adapters.read_models.memory import MemoryRows, folded
+from domain.events import TicketEvent
+from projections.model import Projection, Recorded
+from tests.fakes.worlds import worlds
+
+
+def recorded(events: Sequence[TicketEvent]) -> list[Recorded]:
+    return [Recorded(position, datetime.now(UTC), event) for position, event in enumerate(events, 1)]
+
+
+def rows(projection: Projection, tables: MemoryRows) -> list[object]:
+    return [tables.all(table) for table in projection.TABLES]
+
+
+@pytest.mark.parametrize("projection", projections.ALL, ids=lambda projection: projection.NAME)
+@given(events=worlds())
+def test_events_that_a_projection_does_not_name_change_nothing_in_it(
+    projection: Projection, events: list[TicketEvent]
+):
+    history = recorded(events)
+    named = [entry for entry in history if entry.event.TOPIC in projection.TOPICS]
+    assert rows(projection, folded(projection, history)) == rows(projection, folded(projection, named))
