@@ -12,7 +12,7 @@ COPY domain domain
 COPY projections projections
 COPY adapters adapters
 COPY entrypoints entrypoints
-RUN pip install --no-deps --no-build-isolation . && useradd --system --create-home storyledger && mkdir /data && chown storyledger /data
+RUN pip install --no-deps . && useradd --system --create-home storyledger && mkdir /data && chown storyledger /data
 
 USER storyledger
 ENV DATA_DIR=/data HOST=0.0.0.0
