@@ -25,9 +25,7 @@ def rows(projection: Projection, tables: MemoryRows) -> list[object]:
 
 @pytest.mark.parametrize("projection", projections.ALL, ids=lambda projection: projection.NAME)
 @given(events=worlds())
-def test_events_that_a_projection_does_not_name_change_nothing_in_it(
-    projection: Projection, events: list[TicketEvent]
-):
+def test_events_that_a_projection_does_not_name_change_nothing_in_it(projection: Projection, events: list[TicketEvent]):
     history = recorded(events)
     named = [entry for entry in history if entry.event.TOPIC in projection.TOPICS]
     assert rows(projection, folded(projection, history)) == rows(projection, folded(projection, named))
