@@ -257,12 +257,6 @@ def awaiting(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
     return [_row(values) for values in cursor.fetchall()]
 
 
-def last_paid(cursor: Cursor, ticket: UUID) -> Row | None:
-    """The donation paid last, whatever became of it since."""
-    newest = donations(cursor, ticket, limit=1)
-    return newest[0] if newest and newest[0]["paid_at"] else None
-
-
 def totals(cursor: Cursor, ticket: UUID) -> list[Row]:
     """One row a currency, the one captured earliest first and those never captured last."""
     cursor.execute(
@@ -273,6 +267,28 @@ def totals(cursor: Cursor, ticket: UUID) -> list[Row]:
         {"ticket": ticket},
     )
     return [dict(zip(TOTALS.columns, values, strict=True)) for values in cursor.fetchall()]
+
+
+def summary(cursor: Cursor, ticket: UUID) -> tuple[list[Row], Row | None]:
+    """The totals, and the donation paid last whatever became of it since, in one round trip."""
+    cursor.execute(
+        f"""
+        SELECT {", ".join("t." + name for name in TOTALS.columns)}, {", ".join("d." + name for name in _NAMES)}
+          FROM (VALUES (%(ticket)s::uuid)) AS asked (ticket)
+          LEFT JOIN read.donation_totals t ON t.ticket = asked.ticket
+          LEFT JOIN LATERAL (
+               SELECT * FROM read.donation_ledger l WHERE l.ticket = asked.ticket
+                ORDER BY coalesce(l.paid_at, '-infinity') DESC, l.created_at DESC, l.donation DESC LIMIT 1
+               ) d ON true
+         ORDER BY t.first_paid_at NULLS LAST, t.currency
+        """,  # noqa: S608
+        {"ticket": ticket},
+    )
+    found = cursor.fetchall()
+    width = len(TOTALS.columns)
+    totals = [dict(zip(TOTALS.columns, row[:width], strict=True)) for row in found if row[0] is not None]
+    last = _row(found[0][width:])
+    return totals, last if last["paid_at"] else None
 
 
 def entries(cursor: Cursor, ticket: UUID, as_of: datetime | None = None, known_at: datetime | None = None) -> list[Row]:

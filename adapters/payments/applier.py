@@ -34,7 +34,7 @@ from domain.values import Actor, Role
 BATCH_EVENTS = 200
 POLL_SECONDS = 0.25
 # A batch costs hardly more than one event: so long the first of a storm waits for the others.
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 0.04
 APPLIER_LOCK = 7305808869229541
 # After so many failures a person must look; the pauses before grow from one second to ten minutes.
 MOST_ATTEMPTS = 8

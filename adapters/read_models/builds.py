@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg import Cursor, sql
@@ -119,16 +119,26 @@ def _found(row: TupleRow | None, build: Build) -> int:
 def fold_page(cursor: Cursor[TupleRow], build: Build, page: Sequence[StoredEntry], upto: int) -> None:
     """Fold a page into the build and move its bookmark to `upto`, in the cursor's transaction."""
     recorded = [Recorded(entry.position, entry.recorded_at, entry.event()) for entry in page]
-    fold_recorded(cursor, build, recorded, upto)
+    fold_recorded(cursor, build, recorded)
+    move_bookmarks(cursor, {build: upto})
 
 
-def fold_recorded(cursor: Cursor[TupleRow], build: Build, page: Sequence[Recorded], upto: int) -> None:
-    rows = PageRows(cursor, build.schema)
-    build.projection.fold(page, rows)
-    rows.flush()
+def fold_recorded(cursor: Cursor[TupleRow], build: Build, page: Sequence[Recorded]) -> None:
+    """Fold those events of a page that the projection cares for; the bookmark stays."""
+    mine = [entry for entry in page if entry.event.TOPIC in build.projection.TOPICS]
+    if mine:
+        rows = PageRows(cursor, build.schema)
+        build.projection.fold(mine, rows)
+        rows.flush()
+
+
+def move_bookmarks(cursor: Cursor[TupleRow], reached: Mapping[Build, int]) -> None:
+    """Note how far the builds have come, all of them in one statement."""
     cursor.execute(
-        "UPDATE projections SET position = %s WHERE name = %s AND build = %s",
-        (upto, build.projection.NAME, build.number),
+        "UPDATE projections AS p SET position = r.position"
+        " FROM unnest(%s::text[], %s::integer[], %s::bigint[]) AS r (name, build, position)"
+        " WHERE p.name = r.name AND p.build = r.build",
+        ([build.projection.NAME for build in reached], [build.number for build in reached], list(reached.values())),
     )
 
 

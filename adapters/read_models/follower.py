@@ -21,7 +21,7 @@ PAGE_EVENTS = 2_000
 # A wake-up can be lost; a look at the history now and then cannot.
 POLL_SECONDS = 0.25
 # Events that come one by one are taken together: so long the first waits for the others, which nobody notices.
-GATHER_SECONDS = 0.008
+GATHER_SECONDS = 0.05
 # How long a projection that failed is left alone, at first and at most.
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -44,6 +44,7 @@ class Follower:
         self._url = url
         self._projections = projections
         self._wake = threading.Event()
+        self._awaited = threading.Event()
         self._stopping = threading.Event()
         self._trouble = {projection.NAME: _Trouble() for projection in projections}
         self._moved = threading.Condition()
@@ -59,6 +60,7 @@ class Follower:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._awaited.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
@@ -69,7 +71,11 @@ class Follower:
         self._wake.set()
 
     def wait_for(self, position: int, seconds: float) -> bool:
-        """Whether this follower has taken the history in up to `position`, waiting at most so long for it."""
+        """Whether this follower has taken the history in up to `position`, waiting at most so long for it.
+
+        Whoever waits is not kept waiting for others to gather.
+        """
+        self._awaited.set()
         with self._moved:
             return self._moved.wait_for(lambda: self._position >= position, seconds)
 
@@ -88,7 +94,8 @@ class Follower:
         while not self._stopping.is_set():
             self._wake.clear()
             if self.take_page(connection):
-                self._stopping.wait(GATHER_SECONDS)
+                self._awaited.wait(GATHER_SECONDS)
+                self._awaited.clear()
             else:
                 self._wake.wait(POLL_SECONDS)
 
@@ -139,6 +146,7 @@ class Follower:
     def _take(self, connection: Connection[TupleRow], projections: Sequence[Projection]) -> bool:
         """Take the next page into each build; builds that stand at the same position share it."""
         reached: dict[str, int] = {}
+        moved: dict[builds.Build, int] = {}
         pages: dict[int, list[Recorded]] = {}
         with connection.transaction(), connection.cursor() as cursor:
             for build, position in builds.standing(cursor, projections).items():
@@ -149,8 +157,10 @@ class Follower:
                     pages[position] = [Recorded(entry.position, entry.recorded_at, entry.event()) for entry in page]
                 reached[build.projection.NAME] = position
                 if recorded := pages[position]:
-                    reached[build.projection.NAME] = recorded[-1].position
-                    builds.fold_recorded(cursor, build, recorded, recorded[-1].position)
+                    reached[build.projection.NAME] = moved[build] = recorded[-1].position
+                    builds.fold_recorded(cursor, build, recorded)
+            if moved:
+                builds.move_bookmarks(cursor, moved)
         for projection in projections:
             self._trouble[projection.NAME].failures = 0
         self._publish(reached)

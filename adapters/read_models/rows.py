@@ -144,7 +144,7 @@ def _names(names: Iterable[str]) -> sql.Composed:
 
 def _arrays(table: Table, names: Iterable[str]) -> sql.Composed:
     types = [table.columns[name] for name in names]
-    return sql.SQL(", ").join(sql.SQL(f"%s::{kind}[]") for kind in types)
+    return sql.SQL(", ").join(sql.SQL(f"%b::{kind}[]") for kind in types)
 
 
 def _on_conflict(table: Table) -> sql.Composed:

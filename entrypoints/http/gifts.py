@@ -90,8 +90,7 @@ def totals(call: Call) -> Answer:
     view = views_for(call)
     if as_of is None and known_at is None:
         with call.service.database.reading() as cursor:
-            sums = donation_ledger.totals(cursor, call.ticket_id)
-            last = donation_ledger.last_paid(cursor, call.ticket_id)
+            sums, last = donation_ledger.summary(cursor, call.ticket_id)
             entries = donation_ledger.entries(cursor, call.ticket_id) if explain else None
         return Answer(view.totals(call.ticket, sums, last, entries))
     rows = _ledger_then(call, as_of, known_at)

@@ -137,7 +137,7 @@ def hot_ticket(report: Report, server_url: str, gifts: int) -> None:
         def total(ticket: UUID) -> Callable[[], object]:
             def read() -> object:
                 with service.database.transaction() as cursor:
-                    return donation_ledger.totals(cursor, ticket), donation_ledger.last_paid(cursor, ticket)
+                    return donation_ledger.summary(cursor, ticket)
 
             return read
 
