@@ -140,9 +140,12 @@ class EventLog:
 
     def ticket_page(self, ticket: UUID, after: int, limit: int, until: int | None = None) -> list[StoredEntry]:
         """Up to `limit` events of one ticket and its donations after a position."""
+        # Compared as pairs, so that only the index on both gives the order: with the ticket fixed the planner may walk
+        # all positions instead, past every other ticket's events.
+        last = _LAST_POSITION if until is None else until
         return self._select(
-            "ticket = %s AND position > %s AND position <= %s ORDER BY position LIMIT %s",
-            (ticket, after, _LAST_POSITION if until is None else until, limit),
+            "(ticket, position) > (%s, %s) AND (ticket, position) <= (%s, %s) ORDER BY ticket, position LIMIT %s",
+            (ticket, after, ticket, last, limit),
         )
 
     def ticket_events(self, ticket: UUID, until: int | None = None) -> Iterator[StoredEntry]:
