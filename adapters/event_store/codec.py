@@ -93,11 +93,6 @@ def decode(
     return event
 
 
-def personal_paths(event: type[TicketEvent]) -> tuple[tuple[str, ...], ...]:
-    """Where an event of this class holds personal texts."""
-    return _shape(event).personal
-
-
 def _replace(data: Any, path: tuple[str, ...], name: str, leaf: Leaf) -> None:
     """Put `leaf`'s answer in the place of every text that the path leads to."""
     head, *rest = path
