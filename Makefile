@@ -38,7 +38,7 @@ soak: setup
 # The locked dependencies, for every Python from 3.11 on and every platform, without addresses: what the service
 # needs, and with it what its developers do.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	--no-emit-index-url pyproject.toml
+	--no-emit-index-url pyproject.toml --extra telemetry
 
 lock: setup
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
