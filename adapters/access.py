@@ -12,6 +12,7 @@ from uuid import UUID
 
 from adapters.database import Database
 from adapters.ids import uuid7
+from adapters.returning import SESSION_TOKEN
 from domain.commands import digest
 from domain.errors import InvalidError, NotFoundError
 from domain.values import Actor, Role
@@ -40,7 +41,8 @@ PUBLIC_WORKSPACE = "public"
 class Principal:
     """Somebody who may do something: what is None or empty does not apply to the role.
 
-    `ticket_row` is the holder's ticket as it was when the credential was checked.
+    A holder has one `ticket`, or came back in a `session` and has those of the verified contact, which has these
+    `contact_indexes`. `ticket_row` is the holder's ticket as it was when the credential was checked.
     """
 
     role: Role
@@ -48,6 +50,8 @@ class Principal:
     workspace: str | None = None
     scopes: frozenset[str] = frozenset()
     ticket: UUID | None = None
+    session: UUID | None = None
+    contact_indexes: frozenset[str] = frozenset()
     ticket_row: Row | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -57,7 +61,7 @@ class Principal:
     @property
     def name(self) -> str:
         """Stable and without secrets: for idempotency keys, rate limits and logs."""
-        return f"{self.role}:{self.key_id or self.ticket or ''}"
+        return f"{self.role}:{self.key_id or self.session or self.ticket or ''}"
 
 
 VISITOR = Principal(Role.VISITOR)
@@ -83,7 +87,11 @@ class ApiKey:
 
 
 class Credentials:
-    """Knows every credential that was ever given out, by its digest."""
+    """Knows every credential that was ever given out, by its digest.
+
+    Every call is decided by what the database says at that moment, so that what was revoked opens nothing anywhere.
+    Keys and sessions are looked up by digest: what time such a search takes tells of digests, which nobody can choose.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -94,6 +102,8 @@ class Credentials:
             return None
         if credential.startswith(TICKET_TOKEN):
             return self._holder(credential)
+        if credential.startswith(SESSION_TOKEN):
+            return self._returned(credential)
         if credential.startswith(API_KEY):
             return self._client(credential)
         return None
@@ -110,6 +120,14 @@ class Credentials:
         # The comparison is made whether there is such a ticket or not.
         matches = hmac.compare_digest(known or digest(""), digest(token))
         return Principal(Role.HOLDER, ticket=ticket, ticket_row=row) if known and matches else None
+
+    def _returned(self, token: str) -> Principal | None:
+        with self._database.connection() as connection:
+            row = connection.execute(
+                "SELECT id, contact_indexes FROM access_sessions WHERE digest = %s AND expires_at > now()",
+                (digest(token),),
+            ).fetchone()
+        return Principal(Role.HOLDER, session=row[0], contact_indexes=frozenset(row[1])) if row else None
 
     def _client(self, key: str) -> Principal | None:
         with self._database.connection() as connection:

@@ -46,6 +46,7 @@ from adapters.read_models import rebuild
 from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
 from adapters.read_models.memory import ticket_row
+from adapters.returning import Returning
 from adapters.sealing import Keyring, Seals, TicketKeys, keyed_hash
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
@@ -183,6 +184,9 @@ class Service:
         post = SmtpPost(settings.smtp_url, settings.sender) if settings.smtp_url else FilePost(settings.outbox)
         self.outbox = Outbox(Keyring(master, "outbox"), self.seals, post, settings.sender)
         self.mail_sender = Sender(self.database, self.outbox, post)
+        self.returning = Returning(
+            self.database, Keyring(master, "access requests"), self.contact_index, self.outbox, self._peppers
+        )
         self.idempotency = IdempotencyKeys(self.database, Keyring(master, "idempotency keys"))
         self._wire_payments(generated, master)
 
@@ -273,6 +277,7 @@ class Service:
             self.applier.start()
             self.fetcher.start()
             self.repairer.start()
+            self.returning.start()
             self.mail_sender.start()
         if self.sandbox is not None and Parts.WEB in self.parts:
             self.sandbox.start()
@@ -287,6 +292,7 @@ class Service:
             self.applier.stop()
             self.fetcher.stop()
             self.repairer.stop()
+            self.returning.stop()
             self.mail_sender.stop()
         if self.follower is not None:
             self.follower.stop()

@@ -15,3 +15,31 @@ CREATE TABLE outbox (
 
 CREATE INDEX outbox_waiting ON outbox (next_attempt) WHERE state = 'waiting';
 CREATE INDEX outbox_of_ticket ON outbox (ticket_id) WHERE ticket_id IS NOT NULL;
+
+-- Somebody says that tickets are theirs, and asks for a code at their contact. The contact is sealed until the request is
+-- answered, and gone from then on; what is left can be found by keyed hashes alone. Whether a code was made shows here
+-- only: whoever asks is told the same.
+CREATE TABLE access_requests (
+    id              uuid        PRIMARY KEY,
+    contact_indexes text[]      NOT NULL,
+    sealed          bytea       NOT NULL,
+    code_digest     text,
+    tries           integer     NOT NULL DEFAULT 0,
+    used_at         timestamptz,
+    created         timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX access_requests_waiting ON access_requests (created) WHERE sealed <> '';
+CREATE INDEX access_requests_of_contact ON access_requests ((contact_indexes[1]), created);
+CREATE INDEX access_requests_by_age ON access_requests (created);
+
+-- A verified contact, for some hours.
+CREATE TABLE access_sessions (
+    id              uuid        PRIMARY KEY,
+    digest          text        NOT NULL UNIQUE,
+    contact_indexes text[]      NOT NULL,
+    created         timestamptz NOT NULL DEFAULT now(),
+    expires_at      timestamptz NOT NULL
+);
+
+CREATE INDEX access_sessions_by_age ON access_sessions (expires_at);

@@ -26,7 +26,7 @@ from entrypoints.http.envelope import request_id_of
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.operations import Answer, Call, Limit, Operation, Received, Takes
 from entrypoints.http.problems import Problem, of
-from projections import ticket_status
+from projections import contact_index, ticket_status
 from projections.model import Row
 
 if TYPE_CHECKING:
@@ -190,7 +190,9 @@ def _admit(call: Call, operation: Operation) -> None:
         raise Problem("forbidden", f"This key lacks the scope {access.scope}.")
     if access.ticket:
         row = _ticket_row(call)
-        if row is None or not (_may_know(principal, row) or (access.published and row["published"])):
+        # Asked of the absent too, so that time tells nobody which it is.
+        may_know = _may_know(call, row)
+        if row is None or not (may_know or (access.published and row["published"])):
             raise Problem("not-found", "There is no such ticket.")
         call.ticket = row
 
@@ -205,14 +207,19 @@ def _ticket_row(call: Call) -> Row | None:
         return ticket_status.ticket(cursor, ticket)
 
 
-def _may_know(principal: Principal, row: Row) -> bool:
+def _may_know(call: Call, row: Row | None) -> bool:
+    principal = call.principal
     match principal.role:
         case Role.ADMIN | Role.AUDITOR:
             return True
+        case Role.HOLDER if principal.session is not None:
+            with call.service.database.reading() as cursor:
+                own = contact_index.is_of(cursor, ids.read(call.path["ticket_id"]), list(principal.contact_indexes))
+            return own and row is not None and not row["erased"]
         case Role.HOLDER:
-            return principal.ticket == row["ticket"] and not row["erased"]
+            return row is not None and principal.ticket == row["ticket"] and not row["erased"]
         case Role.CLIENT:
-            return principal.workspace == row["workspace"] and not row["erased"]
+            return row is not None and principal.workspace == row["workspace"] and not row["erased"]
         case _:
             return False
 

@@ -45,6 +45,8 @@ _STATUSES: dict[str, Schema] = {
     "fundingStatus": one_of(FundingStatus),
 }
 
+CODE_ON_ITS_WAY = thing({"requestId": ID})
+SESSION = thing({"accessToken": TEXT, "expiresAt": TIME})
 DRAFT = thing(
     {
         "title": maybe(TEXT),

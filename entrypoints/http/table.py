@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.values import Role
-from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, tickets
+from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, returning, tickets
 from entrypoints.http import schemas as s
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
 
@@ -11,6 +11,7 @@ HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDI
 
 OPEN = Access(EVERYBODY)
 CREATE = Access(EVERYBODY - {AUDITOR}, scope="tickets:write")
+RETURN = Access(EVERYBODY - {AUDITOR})
 ALWAYS_OPEN = Access(EVERYBODY, ignores_credentials=True)
 GIVE = Access(EVERYBODY - {AUDITOR}, scope="payments:create")
 READ = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:read", ticket=True)
@@ -124,6 +125,14 @@ OPERATIONS: tuple[Operation, ...] = (
             Parameter("to", "Created until the end of this day, or this time."),
         ),
         tag="Gifts",
+    ),
+    Operation(
+        "POST", "/api/access/request", "Ask for a code at one's contact", returning.request, RETURN, JSON,
+        returning.CodeWanted, 202, s.CODE_ON_ITS_WAY, creates=True, limit=Limit.CODE, tag="Access",
+    ),
+    Operation(
+        "POST", "/api/access/verify", "The token of a session for the code", returning.verify, RETURN, JSON,
+        returning.CodeGiven, 200, s.SESSION, creates=True, tag="Access",
     ),
     *(
         Operation(

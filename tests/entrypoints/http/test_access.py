@@ -79,6 +79,12 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
         {"params": {"contact": "a@b.co"}},
         "tickets:search",
     ),
+    ("POST", "/api/access/request"): ((202, 202, 202, 202, 202, 403), {"json": CONTACT}, None),
+    ("POST", "/api/access/verify"): (
+        (401, 401, 401, 401, 401, 403),
+        {"json": {"requestId": str(uuid7()), "code": "1234 5678"}},
+        None,
+    ),
     ("GET", "/api/exports/donations"): ((401, 403, 200, 403, 200, 200), {}, "exports:read"),
     ("GET", "/d/{slug}"): ((404,) * 6, {}, None),
     ("POST", "/d/{slug}"): ((404, 404, 404, 403, 404, 403), {"data": {"amount": "5"}}, "payments:create"),
