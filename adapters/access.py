@@ -7,14 +7,14 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from adapters.database import Database
 from adapters.ids import uuid7
 from adapters.returning import SESSION_TOKEN
 from domain.commands import digest
-from domain.errors import InvalidError, NotFoundError
+from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.values import Actor, Role
 from projections import ticket_status
 from projections.model import Row
@@ -84,6 +84,7 @@ class ApiKey:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    replaced_by: UUID | None
 
 
 class Credentials:
@@ -167,6 +168,40 @@ class Credentials:
         assert row is not None
         return _api_key(row), key
 
+    def replace(self, key_id: UUID, overlap: timedelta, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
+        """A successor with the key's role, workspace and scopes, and its secret; the key runs out after `overlap`.
+
+        Unless it is said when the successor expires, it is given as long as the key was given when it was made.
+        NotFoundError if there is no such key, RefusedError if it is worthless or has a successor already.
+        """
+        new_id, secret = uuid7(), API_KEY + secrets.token_urlsafe(SECRET_BYTES)
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT revoked_at IS NOT NULL OR coalesce(expires_at <= now(), false), replaced_by FROM api_keys"
+                " WHERE id = %s FOR UPDATE",
+                (key_id,),
+            )
+            row = cursor.fetchone()
+            if row is None:
+                raise NotFoundError("There is no such key.")
+            worthless, successor = row
+            if worthless or successor is not None:
+                raise RefusedError("This key is worthless." if worthless else "This key has a successor.")
+            cursor.execute(
+                "INSERT INTO api_keys (id, role, workspace, scopes, digest, expires_at)"
+                " SELECT %s, role, workspace, scopes, %s, coalesce(%s, now() + (expires_at - created_at))"
+                " FROM api_keys WHERE id = %s",
+                (new_id, digest(secret), expires_at, key_id),
+            )
+            cursor.execute(
+                "UPDATE api_keys SET replaced_by = %s, expires_at = least(expires_at, now() + %s) WHERE id = %s",
+                (new_id, overlap, key_id),
+            )
+            cursor.execute(_KEYS + " WHERE id = %s", (new_id,))
+            made = cursor.fetchone()
+        assert made is not None
+        return _api_key(made), secret
+
     def list(self) -> list[ApiKey]:
         """Oldest first."""
         with self._database.connection() as connection:
@@ -182,7 +217,9 @@ class Credentials:
             raise NotFoundError("There is no such key.")
 
 
-_KEYS = "SELECT id, role, workspace, scopes, created_at, expires_at, revoked_at, last_used_at FROM api_keys"
+_KEYS = (
+    "SELECT id, role, workspace, scopes, created_at, expires_at, revoked_at, last_used_at, replaced_by FROM api_keys"
+)
 
 
 def _api_key(row: Sequence[object]) -> ApiKey:

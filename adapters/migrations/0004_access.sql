@@ -43,3 +43,6 @@ CREATE TABLE access_sessions (
 );
 
 CREATE INDEX access_sessions_by_age ON access_sessions (expires_at);
+
+-- The key that was made to take this one's place.
+ALTER TABLE api_keys ADD COLUMN replaced_by uuid REFERENCES api_keys (id);
