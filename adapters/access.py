@@ -35,6 +35,7 @@ SCOPES = (
     "exports:read",
 )
 PUBLIC_WORKSPACE = "public"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Principal:
     @property
     def name(self) -> str:
         """Stable and without secrets: for idempotency keys, rate limits and logs."""
-        return f"{self.role}:{self.key_id or self.session or self.ticket or ''}"
+        id = self.key_id or self.session or self.ticket
+        return self.role.value if id is None else f"{self.role}:{id}"
 
 
 VISITOR = Principal(Role.VISITOR)
@@ -143,6 +145,16 @@ class Credentials:
             if row[4]:
                 connection.execute("UPDATE api_keys SET last_used_at = now() WHERE id = %s", (row[0],))
         return Principal(Role(row[1]), row[0], row[2], frozenset(row[3]))
+
+    def whose(self, credential: str) -> str:
+        """For the access log: the key that a credential is or once was, by its id; `unknown` if it never was one."""
+        if len(credential) > LONGEST_CREDENTIAL or not credential.isascii():
+            return UNKNOWN
+        with self._database.connection() as connection:
+            row = connection.execute(
+                "SELECT role, id FROM api_keys WHERE digest = %s", (digest(credential),)
+            ).fetchone()
+        return f"{row[0]}:{row[1]}" if row else UNKNOWN
 
     def create(
         self,

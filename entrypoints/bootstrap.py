@@ -17,6 +17,7 @@ import structlog
 import projections
 from adapters import migrations
 from adapters.access import Credentials
+from adapters.access_log import AccessLog
 from adapters.contacts import ContactIndex
 from adapters.contents import JsonTranscripts, SealedContents
 from adapters.database import AWAY, Database, connect
@@ -180,6 +181,7 @@ class Service:
         self.printer = DocumentPrinter()
         self.qr_codes = QrPrinter()
         self.credentials = Credentials(self.database)
+        self.access_log = AccessLog(self.database)
         self.contact_index = ContactIndex(self._peppers)
         post = SmtpPost(settings.smtp_url, settings.sender) if settings.smtp_url else FilePost(settings.outbox)
         self.outbox = Outbox(Keyring(master, "outbox"), self.seals, post, settings.sender)

@@ -243,6 +243,24 @@ DEAD_LETTERS = thing(
         "nextCursor": maybe(TEXT),
     }
 )
+ACCESS_LOG = thing(
+    {
+        "accessLog": many(
+            thing(
+                {
+                    "position": WHOLE,
+                    "at": TIME,
+                    "actor": TEXT,
+                    "operation": TEXT,
+                    "object": maybe(TEXT),
+                    "outcome": TEXT,
+                    "requestId": TEXT,
+                }
+            )
+        ),
+        "nextCursor": maybe(TEXT),
+    }
+)
 RETRIED_LETTER = thing({"id": TEXT, "state": one_of(["received"])})
 PROJECTIONS = thing(
     {

@@ -23,6 +23,7 @@ LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:re
 TOTALS = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", ticket=True, published=True)
 HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), ticket=True)
 ADMINISTER = Access(frozenset({ADMIN}))
+OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
 
 LIMIT = Parameter("limit", "How many to a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
@@ -148,6 +149,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/admin/dead-letters/{id}/retry", "Take a dead letter up again", admin.retry_dead_letter, ADMINISTER,
         JSON, bodies.Empty, 202, s.RETRIED_LETTER, tag="Administration",
+    ),
+    Operation(
+        "GET", "/admin/access-log", "What administrators did and who was denied a write, newest first",
+        admin.list_access_log, OVERSEE, gives=s.ACCESS_LOG, query=(LIMIT, CURSOR), tag="Administration",
     ),
     Operation(
         "GET", "/admin/projections", "How far each read model is", admin.list_projections, ADMINISTER,
