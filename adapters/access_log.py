@@ -22,6 +22,8 @@ PAGE_ENTRIES = 10_000
 MOST_TOGETHER = 256
 
 BEGUN = "begun"
+DONE = "done"
+FAILED = "failed"
 LOOKED = "looked"
 
 _OBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,99}")

@@ -10,6 +10,7 @@ from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.values import Role
 from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Found, Usage, print_json, say, table
+from entrypoints.cli.record import on_record
 from entrypoints.cli.setting_up import as_moment, as_uuid, service
 from entrypoints.http.views import time
 
@@ -58,17 +59,25 @@ def _create(
     except ValueError:
         raise Usage("--role must be client, admin or auditor") from None
     try:
-        return built.credentials.create(wanted, workspace or PUBLIC_WORKSPACE, listed, as_moment(expires, "--expires"))
+        moment = as_moment(expires, "--expires")
+        with on_record(built.access_log, "keys create") as about:
+            made, secret = built.credentials.create(wanted, workspace or PUBLIC_WORKSPACE, listed, moment)
+            about.object = str(made.id)
     except InvalidError as fault:
         raise Usage(fault.detail) from None
+    return made, secret
 
 
 def _replace(built: Service, replaces: str, expires: str | None, overlap_days: float) -> tuple[ApiKey, str]:
     old = as_uuid(replaces, "--replaces")
+    moment = as_moment(expires, "--expires")
     try:
-        return built.credentials.replace(old, timedelta(days=overlap_days), as_moment(expires, "--expires"))
+        with on_record(built.access_log, "keys create --replaces", str(old)) as about:
+            made, secret = built.credentials.replace(old, timedelta(days=overlap_days), moment)
+            about.object = f"{old}/{made.id}"
     except (NotFoundError, RefusedError) as refusal:
         raise Found(str(refusal)) from None
+    return made, secret
 
 
 def list_all(json: bool) -> None:
@@ -95,7 +104,8 @@ def revoke(id: str, json: bool) -> None:
     key = as_uuid(id, "ID")
     with service() as built:
         try:
-            built.credentials.revoke(key)
+            with on_record(built.access_log, "keys revoke", str(key)):
+                built.credentials.revoke(key)
         except NotFoundError:
             raise Found("there is no such key") from None
     if json:

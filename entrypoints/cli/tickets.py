@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain.values import Actor, Role
+from adapters.access_log import object_named
 from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Found, Usage, print_json, say, table
+from entrypoints.cli.record import OPERATOR, on_record
 from entrypoints.cli.setting_up import as_moment, as_position, as_uuid, service
 from entrypoints.http import exports, histories
 from entrypoints.http.views import Views, time
-
-OPERATOR = Actor(Role.ADMIN, "command line")
 
 
 def history(ticket: str, at: str | None, json: bool) -> None:
@@ -57,7 +56,7 @@ def _print_state(state: dict[str, Any], json: bool) -> None:
 
 def erase(ticket: str, json: bool) -> None:
     id = as_uuid(ticket, "TICKET")
-    with service() as built:
+    with service() as built, on_record(built.access_log, "erase", str(id)):
         built.commands.erase(OPERATOR, id)
     if json:
         print_json({"ticketId": str(id), "status": "ERASED"})
@@ -86,7 +85,8 @@ def letters_list(json: bool) -> None:
 
 def letters_retry(ids: list[str] | None, json: bool) -> None:
     with service() as built:
-        count = built.dead_letters.retry(ids or None)
+        with on_record(built.access_log, "dead-letters retry", object_named(ids or [])):
+            count = built.dead_letters.retry(ids or None)
         built.applier.apply_all()
         built.fetcher.fetch_all()
         built.applier.apply_all()

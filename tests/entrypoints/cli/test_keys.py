@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.access import Credentials
+from adapters.access_log import AccessLog
 from adapters.database import Database
 from entrypoints.cli import main
 
@@ -75,3 +76,23 @@ def test_people_are_shown_the_same_in_a_table(run: Run):
     assert code == 0
     assert "slk_" in printed
     assert "slk_" not in run("keys", "list")[1]
+
+
+def test_what_an_operator_does_is_in_the_access_log(run: Run, database: Database):
+    old = made(run, "--role", "admin")
+    new = made(run, "--replaces", old["id"])
+    run("keys", "revoke", old["id"])
+    run("keys", "revoke", "00000000-0000-4000-8000-000000000000")
+    run("keys", "list")
+    entries = list(reversed(AccessLog(database).page(20)))
+    assert {entry.actor for entry in entries} == {"admin:command line"}
+    assert [(entry.operation, entry.object, entry.outcome) for entry in entries] == [
+        ("keys create", "", "begun"),
+        ("keys create", old["id"], "done"),
+        ("keys create --replaces", old["id"], "begun"),
+        ("keys create --replaces", f"{old['id']}/{new['id']}", "done"),
+        ("keys revoke", old["id"], "begun"),
+        ("keys revoke", old["id"], "done"),
+        ("keys revoke", "00000000-0000-4000-8000-000000000000", "begun"),
+        ("keys revoke", "00000000-0000-4000-8000-000000000000", "failed"),
+    ]
