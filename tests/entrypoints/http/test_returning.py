@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -137,6 +138,30 @@ def test_after_five_wrong_tries_the_right_code_is_too_late(live: LiveService, cl
             problem(verify(client, request, "0000 000x"), 401, "unauthenticated")
         right = verify(client, request, by_request[request]).status_code
         assert right == (200 if wrong < MOST_TRIES else 401)
+
+
+def test_of_many_guesses_at_once_no_more_than_five_count(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    request = ask(client, contact)
+    code = code_for(live, contact)
+    with ThreadPoolExecutor(8) as pool:
+        wrong = list(pool.map(lambda n: verify(client, request, f"{n:08}x").status_code, range(12)))
+    assert wrong == [401] * 12
+    with live.service.database.connection() as connection:
+        tries = connection.execute("SELECT tries FROM access_requests WHERE id = %s", (request,)).fetchone()
+    assert tries == (MOST_TRIES,)
+    problem(verify(client, request, code), 401, "unauthenticated")
+
+
+def test_of_many_who_have_the_code_at_once_one_comes_in(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    request = ask(client, contact)
+    code = code_for(live, contact)
+    with ThreadPoolExecutor(5) as pool:
+        got = list(pool.map(lambda _: verify(client, request, code).status_code, range(5)))
+    assert sorted(got) == [200, 401, 401, 401, 401]
 
 
 def test_a_code_is_good_for_ten_minutes(live: LiveService, client: Client):
