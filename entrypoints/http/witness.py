@@ -36,7 +36,7 @@ class Witness:
     def seen(self, call: Call, operation: Operation, do: Callable[[], Answer]) -> Answer:
         """Does it. What an admin does is on record before it begins, and what came of it after."""
         if call.principal.role is not Role.ADMIN or not _counts(operation):
-            return do()
+            return self._done(call, operation, do)
         if operation.method == "GET":
             self._note(call, operation, LOOKED, call.principal.name)
             return do()
@@ -48,6 +48,15 @@ class Witness:
             raise
         self._note_outcome(call, operation, answer.status)
         return answer
+
+    def _done(self, call: Call, operation: Operation, do: Callable[[], Answer]) -> Answer:
+        """Does it; a wrong code, say, is denied by its handler."""
+        try:
+            return do()
+        except Problem as denial:
+            if denial.kind.status in (401, 403):
+                self.denied(call, operation, denial)
+            raise
 
     def _note_outcome(self, call: Call, operation: Operation, status: int) -> None:
         """Missing where the database went away meanwhile: that it was begun is on record."""

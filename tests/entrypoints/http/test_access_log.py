@@ -140,6 +140,12 @@ def test_what_is_denied_under_admin_is_on_record(client: Client, ticket: Ticket,
     ]
 
 
+def test_a_wrong_code_is_on_record(client: Client, noted: Any):
+    given = {"requestId": str(uuid7()), "code": "1234 5678"}
+    problem(client.post("/api/access/verify", json=given), 401, "unauthenticated")
+    assert noted() == [("visitor", "POST /api/access/verify", "", "denied 401")]
+
+
 def test_denied_reads_bad_requests_and_stripes_door_leave_nothing(client: Client, ticket: Ticket, noted: Any):
     problem(client.get(ticket.path), 401, "unauthenticated")
     problem(ticket.patch("/draft", {"titel": "x"}), 422, "invalid")
