@@ -86,6 +86,13 @@ class Contents(Protocol):
         """Destroy everything kept for the ticket, and the key to all that was ever sealed for it."""
 
 
+class Traces(Protocol):
+    """What else is kept of a person, outside their ticket's own history and contents."""
+
+    def forget(self, actor: Actor, ticket: RecordingTicket) -> None:
+        """Destroy it; doing so again is no error."""
+
+
 class Transcripts(Protocol):
     def dump(self, transcript: Transcript) -> bytes:
         """The transcript as plain readable JSON."""
@@ -169,6 +176,7 @@ class Commands:
     new_id: Callable[[], UUID]
     now: Callable[[], datetime]
     sandbox: bool
+    traces: tuple[Traces, ...] = ()
 
     # The person and their page.
 
@@ -198,6 +206,9 @@ class Commands:
     def erase(self, actor: Actor, ticket_id: UUID) -> None:
         """Make a person unreadable: the fact first, so that a crash in between is finished by asking again."""
         self.tickets.change(ticket_id, lambda ticket: ticket.erase(actor))
+        ticket = self.tickets.get(ticket_id)
+        for traces in self.traces:
+            traces.forget(actor, ticket)
         self.contents.forget(ticket_id)
 
     # From a recording to a draft.

@@ -47,7 +47,9 @@ from adapters.sealing import Keyring, Seals, TicketKeys, keyed_hash
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
 from adapters.storage import FileStorage
+from adapters.support import StoredSupportTickets
 from domain.commands import Commands
+from domain.helping import Helping
 from domain.ports import Analyser, Drafter, Transcriber
 from domain.refunding import Refunding, Repairs
 from domain.values import Role
@@ -167,6 +169,7 @@ class Service:
         # Who answers a client waits for the read models; a worker has nobody waiting.
         streams = Streams(self.history, enqueue, self._seen if Parts.WEB in parts else self._recorded)
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
+        self.support = StoredSupportTickets(streams, self.database, self.log)
 
         # The outside.
         self.storage = FileStorage(settings.storage_root)
@@ -180,6 +183,7 @@ class Service:
         self.idempotency = IdempotencyKeys(self.database, Keyring(master, "idempotency keys"))
         self._wire_payments(generated, master)
 
+        self.helping = Helping(self.tickets, self.support, self.contents, self.contact_index.all_of)
         analyser, drafter = _drafting(settings)
         self.commands = Commands(
             tickets=self.tickets,
@@ -196,6 +200,7 @@ class Service:
             new_id=uuid7,
             now=lambda: datetime.now(UTC),
             sandbox=settings.sandbox,
+            traces=(self.helping,),
         )
         self.refunding = Refunding(self.donations, StripeRefunds(self.gateway))
         self.repairer = Repairer(self.database, Repairs(self.commands, self.refunding))

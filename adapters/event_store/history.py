@@ -28,7 +28,7 @@ from adapters.event_store.log import Entry, EventLog, StoredEntry
 from adapters.sealing import Place, Seals
 from domain.donation import Donation, donation_stream
 from domain.errors import NotFoundError, RefusedError, StaleVersionError
-from domain.events import TicketEvent, TicketOpened
+from domain.events import TicketEvent
 from domain.ticket import RecordingTicket, work_asked_for
 from domain.values import Step
 
@@ -55,7 +55,9 @@ class SealingMapper(Mapper[UUID]):
 
         def seal(field: str, text: str) -> str:
             place = Place(event.originator_id, event.originator_version, event.TOPIC, field)
-            return self._seals.seal(event.ticket, place, text, new_ticket=isinstance(event, TicketOpened))
+            # Whoever opens a ticket brings its key into being, and a support ticket about none is one of its own.
+            new_ticket = event.ticket == event.originator_id and event.originator_version == 1
+            return self._seals.seal(event.ticket, place, text, new_ticket=new_ticket)
 
         return Entry(
             originator_id=event.originator_id,

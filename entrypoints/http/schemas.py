@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.values import ContactType, ContentStatus, DocumentFormat, DocumentType, DonationStatus, FundingStatus
+from domain.values import (
+    ContactType,
+    ContentStatus,
+    DocumentFormat,
+    DocumentType,
+    DonationStatus,
+    FundingStatus,
+    SupportCategory,
+    SupportStatus,
+)
 
 Schema = dict[str, Any]
 
@@ -106,7 +115,19 @@ _TRANSCRIPTION = thing(
     {"segments": many(_SEGMENT), "words": many(_WORD)},
 )
 QR_CODE = thing({"qrCodeData": TEXT, "targetUrl": URL, "createdAt": TIME})
-_SUPPORT_TICKET = thing({"id": ID, "category": TEXT, "status": TEXT, "createdAt": TIME})
+_ASKED_FOR: dict[str, Schema] = {
+    "id": ID,
+    "category": one_of(SupportCategory),
+    "status": one_of(SupportStatus),
+    "createdAt": TIME,
+}
+_SUPPORT_TICKET = thing(_ASKED_FOR)
+SUPPORT_OPENED = thing({"id": ID, "status": one_of([SupportStatus.OPEN]), "createdAt": TIME})
+SUPPORT_TICKET = thing(
+    _ASKED_FOR
+    | {"ticketId": maybe(ID), "message": maybe(TEXT), "contact": maybe(TEXT), "resolvedAt": maybe(TIME), "erased": FLAG}
+)
+SUPPORT_TICKETS = thing({"supportTickets": many(SUPPORT_TICKET), "nextCursor": maybe(TEXT)})
 
 _TICKET: dict[str, Schema] = {
     "id": ID,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.values import Role
-from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, tickets
+from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, support, tickets
 from entrypoints.http import schemas as s
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
 
@@ -22,6 +22,7 @@ LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:re
 TOTALS = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", ticket=True, published=True)
 HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), ticket=True)
 ADMINISTER = Access(frozenset({ADMIN}))
+OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
 
 LIMIT = Parameter("limit", "How many to a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
@@ -124,6 +125,22 @@ OPERATIONS: tuple[Operation, ...] = (
             Parameter("to", "Created until the end of this day, or this time."),
         ),
         tag="Gifts",
+    ),
+    Operation(
+        "POST", "/api/support/ticket", "Ask for help", support.ask, CREATE, JSON, support.HelpAsked, 201,
+        s.SUPPORT_OPENED, creates=True, limit=Limit.CREATE, tag="Support",
+    ),
+    Operation(
+        "GET", "/api/support/recent", "Who asked for help, newest first, contacts masked", support.list_recent,
+        OVERSEE, gives=s.SUPPORT_TICKETS, query=(LIMIT, CURSOR), tag="Support",
+    ),
+    Operation(
+        "GET", "/admin/support/{id}", "A support ticket, with how to reach whoever wrote it", support.get, ADMINISTER,
+        gives=s.SUPPORT_TICKET, tag="Support",
+    ),
+    Operation(
+        "POST", "/admin/support/{id}/resolve", "Somebody has seen to it", support.resolve, ADMINISTER, JSON,
+        bodies.Empty, 200, s.SUPPORT_TICKET, tag="Support",
     ),
     *(
         Operation(

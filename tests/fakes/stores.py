@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -14,6 +14,8 @@ from eventsourcing.domain import BaseAggregate
 
 from domain.donation import Donation, donation_stream
 from domain.errors import NotFoundError, StaleVersionError
+from domain.events import SupportTicketOpened
+from domain.support import SupportTicket
 from domain.ticket import RecordingTicket
 from domain.values import Content
 
@@ -75,6 +77,34 @@ class MemoryDonations:
 
     def change(self, ticket_id: UUID, donation_id: UUID, decide: Callable[[Donation], T]) -> T:
         return self.streams.change(donation_stream(ticket_id, donation_id), decide)
+
+
+@dataclass
+class MemorySupportTickets:
+    streams: MemoryStreams = field(default_factory=MemoryStreams)
+
+    def add(self, support: SupportTicket) -> None:
+        self.streams.add(support)
+
+    def get(self, support_id: UUID) -> SupportTicket:
+        loaded = self.streams.load(support_id)
+        if not isinstance(loaded, SupportTicket):
+            raise NotFoundError("There is no such support ticket.")
+        return loaded
+
+    def change(self, support_id: UUID, decide: Callable[[SupportTicket], None]) -> None:
+        self.get(support_id)
+        self.streams.change(support_id, decide)
+
+    def concerning(self, ticket_id: UUID, contact_indexes: Iterable[str]) -> list[UUID]:
+        opened = [events[0] for events in self.streams.events.values() if isinstance(events[0], SupportTicketOpened)]
+        return [
+            event.originator_id
+            for event in opened
+            if event.about == ticket_id
+            or (event.ticket_id == event.originator_id and event.contact_index in set(contact_indexes))
+            if not self.get(event.originator_id).erased
+        ]
 
 
 @dataclass
