@@ -280,6 +280,22 @@ PROJECTIONS = thing(
     }
 )
 REBUILDING = thing({"name": TEXT, "status": one_of(["REBUILDING"])})
+_SOURCE: dict[str, Schema] = {
+    "id": ID,
+    "type": one_of(["DOC", "URL", "NOTE", "IMPORT"]),
+    "title": TEXT,
+    "createdAt": TIME,
+}
+SOURCE_ADDED = thing({"id": ID, "chunkCount": WHOLE})
+SOURCES = thing({"sources": many(thing(_SOURCE | {"chunkCount": WHOLE})), "nextCursor": maybe(TEXT)})
+CHUNKS = thing(
+    {
+        "chunks": many(
+            thing({"source": thing(_SOURCE), "number": WHOLE, "text": TEXT, "snippet": TEXT, "rank": NUMBER})
+        ),
+        "nextCursor": maybe(TEXT),
+    }
+)
 EXPORT = many({"type": "object"})
 RECEIVED = thing({"received": FLAG, "type": TEXT}, {"idempotent": FLAG})
 LIVE = thing({"status": TEXT, "timestamp": TIME, "uptime": NUMBER, "version": TEXT})

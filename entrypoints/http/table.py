@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.values import Role
-from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, support, tickets
+from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, knowledge, support, tickets
 from entrypoints.http import schemas as s
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
 
@@ -28,6 +28,7 @@ EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
 LIMIT = Parameter("limit", "How many to a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
 CURSOR = Parameter("cursor", "Where the last page ended: its `nextCursor`.")
 CONTACT = Parameter("contact", "An e-mail address, a phone number, a handle or a web address.", required=True)
+WORDS = Parameter("q", 'Words; `"a phrase"`, `or` and `-not` as people write them.', required=True)
 AS_OF = Parameter("as_of", "As Stripe had it at this time.", s.TIME)
 KNOWN_AT = Parameter("known_at", "As we knew it at this time.", s.TIME)
 
@@ -168,6 +169,22 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/admin/donations/{donation_id}/refund", "Give money back", admin.refund, ADMINISTER, JSON,
         admin.RefundAsked, 202, s.ATTRIBUTION, creates=True, tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/knowledge/sources", "Add a text to the knowledge base; one that holds a secret is refused",
+        knowledge.add, ADMINISTER, JSON, knowledge.SourceAdded, 201, s.SOURCE_ADDED, creates=True, tag="Knowledge",
+    ),
+    Operation(
+        "GET", "/admin/knowledge/sources", "The texts of the knowledge base, newest first", knowledge.list_sources,
+        ADMINISTER, gives=s.SOURCES, query=(LIMIT, CURSOR), tag="Knowledge",
+    ),
+    Operation(
+        "DELETE", "/admin/knowledge/sources/{source_id}", "Take a text out of the knowledge base", knowledge.remove,
+        ADMINISTER, status=204, tag="Knowledge",
+    ),
+    Operation(
+        "GET", "/admin/knowledge/search", "What the knowledge base says of something, best first", knowledge.search,
+        ADMINISTER, gives=s.CHUNKS, query=(WORDS, LIMIT, CURSOR), tag="Knowledge",
     ),
     Operation("GET", "/d/{slug}", "The public page of a campaign", campaign.show, OPEN, gives_types=("text/html",),
               tag="Public page"),
