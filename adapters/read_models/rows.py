@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, LiteralString
 
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
@@ -36,19 +38,13 @@ class PageRows:
         if not wanted:
             return
         self._cursor.execute(
-            sql.SQL("SELECT {columns} FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({arrays}))").format(
-                columns=_names(table.columns),
-                table=sql.Identifier(self._schema, table.name),
-                key=_names(table.key),
-                arrays=_arrays(table, table.key),
-            ),
-            [list(values) for values in zip(*wanted, strict=True)],
+            _statements(self._schema, table).load, [list(values) for values in zip(*wanted, strict=True)]
         )
         for key in wanted:
             rows[key] = None
         for values in self._cursor.fetchall():
             row = dict(zip(table.columns, values, strict=True))
-            key = _key(table, row)
+            key = table.key_of(row)
             rows[key] = row
             self._stored[table.name].add(key)
 
@@ -57,7 +53,7 @@ class PageRows:
         return None if row is None else dict(row)
 
     def put(self, table: Table, row: Row) -> None:
-        key = _key(table, row)
+        key = table.key_of(row)
         self._tables[table.name] = table
         self._rows[table.name][key] = row
         self._changed[table.name][key] = None
@@ -82,28 +78,20 @@ class PageRows:
 
     def _delete(self, table: Table, keys: list[Key]) -> None:
         self._cursor.execute(
-            sql.SQL("DELETE FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({arrays}))").format(
-                table=sql.Identifier(self._schema, table.name), key=_names(table.key), arrays=_arrays(table, table.key)
-            ),
-            [list(values) for values in zip(*keys, strict=True)],
+            _statements(self._schema, table).delete, [list(values) for values in zip(*keys, strict=True)]
         )
 
     def _upsert(self, table: Table, rows: list[Row]) -> None:
         self._cursor.execute(
-            sql.SQL("INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}) {conflict}").format(
-                table=sql.Identifier(self._schema, table.name),
-                columns=_names(table.columns),
-                arrays=_arrays(table, table.columns),
-                conflict=_on_conflict(table),
-            ),
-            [[_value(table, name, row[name]) for row in rows] for name in table.columns],
+            _statements(self._schema, table).upsert,
+            [list(column) for column in zip(*_values(table, rows), strict=True)],
         )
 
     def _copy(self, table: Table, rows: list[Row]) -> None:
         """COPY what is new straight into the table, and what replaces a row by way of a temporary one."""
         stored = self._stored[table.name]
-        old = [row for row in rows if _key(table, row) in stored]
-        new = [row for row in rows if _key(table, row) not in stored]
+        old = [row for row in rows if table.key_of(row) in stored] if stored else []
+        new = [row for row in rows if table.key_of(row) not in stored] if stored else rows
         if new:
             self._copy_into(sql.Identifier(self._schema, table.name), table, new)
         if old:
@@ -124,18 +112,55 @@ class PageRows:
             )
 
     def _copy_into(self, target: sql.Identifier, table: Table, rows: list[Row]) -> None:
-        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(target, _names(table.columns))
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, _names(table.columns))
         with self._cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row([_value(table, name, row[name]) for name in table.columns])
+            copy.set_types(list(table.columns.values()))
+            for values in _values(table, rows):
+                copy.write_row(values)
 
 
-def _key(table: Table, row: Row) -> Key:
-    return tuple(row[name] for name in table.key)
+@dataclass(frozen=True)
+class _Statements:
+    """What is asked of one table again and again, written out once."""
+
+    load: bytes
+    delete: bytes
+    upsert: bytes
 
 
-def _value(table: Table, name: str, value: Any) -> Any:
-    return Jsonb(value) if table.columns[name] == "jsonb" and value is not None else value
+@lru_cache(maxsize=256)
+def _statements(schema: str, table: Table) -> _Statements:
+    parts = {
+        "table": sql.Identifier(schema, table.name),
+        "columns": _names(table.columns),
+        "key": _names(table.key),
+        "keys": _arrays(table, table.key),
+        "rows": _arrays(table, table.columns),
+        "conflict": _on_conflict(table),
+    }
+
+    def written(statement: LiteralString) -> bytes:
+        return sql.SQL(statement).format(**parts).as_bytes()
+
+    return _Statements(
+        load=written("SELECT {columns} FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"),
+        delete=written("DELETE FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"),
+        upsert=written("INSERT INTO {table} ({columns}) SELECT * FROM unnest({rows}) {conflict}"),
+    )
+
+
+def _values(table: Table, rows: Iterable[Row]) -> Iterator[Sequence[Any]]:
+    """Each row's values as the driver takes them, in the order of the columns."""
+    documents = [place for place, kind in enumerate(table.columns.values()) if kind == "jsonb"]
+    if not documents:
+        yield from map(table.values_of, rows)
+        return
+    for row in rows:
+        values = list(table.values_of(row))
+        for place in documents:
+            if values[place] is not None:
+                values[place] = Jsonb(values[place])
+        yield values
 
 
 def _names(names: Iterable[str]) -> sql.Composed:
