@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from domain.commands import Contents, Tickets
+from domain.commands import Contents, Tickets, digest
+from domain.errors import InvalidError
+from domain.ports import Mail
 from domain.support import SupportTicket
 from domain.ticket import RecordingTicket
-from domain.values import Actor, Contact, SupportCategory
+from domain.values import SYSTEM, Actor, Contact, ContactType, SupportCategory
 
 
 class SupportTickets(Protocol):
@@ -47,13 +50,25 @@ class Help:
 
 
 @dataclass(frozen=True)
+class Reset:
+    """A ticket about to be given to whoever has a new address: id and token are made by the caller, as for `Help`."""
+
+    reset_id: UUID
+    contact: Contact
+    contact_index: str
+    token: str
+
+
+@dataclass(frozen=True)
 class Helping:
-    """`indexes` are all keyed hashes that a contact may be found by."""
+    """`indexes` are all keyed hashes that a contact may be found by; `home` is the address of the service."""
 
     tickets: Tickets
     support: SupportTickets
     contents: Contents
     indexes: Callable[[Contact], Iterable[str]]
+    home: str
+    now: Callable[[], datetime]
 
     def ask(self, actor: Actor, help: Help) -> None:
         """Open a support ticket, sealed with the key of the ticket that whoever asks belongs to, else with its own."""
@@ -74,13 +89,40 @@ class Helping:
     def resolve(self, actor: Actor, support_id: UUID) -> None:
         self.support.change(support_id, lambda support: support.resolve(actor))
 
-    def forget(self, actor: Actor, ticket: RecordingTicket) -> None:
+    def reset(self, actor: Actor, ticket_id: UUID, reset: Reset, if_match: int | None = None) -> None:
+        """Give the ticket a new contact and a new token, which goes there by mail; the old token opens nothing more.
+
+        The old contact is told that it was changed. Nothing else of the ticket changes. InvalidError if no mail can
+        reach the new contact: a token is shown to nobody, not even to who approves.
+        """
+        if reset.contact.type is not ContactType.EMAIL:
+            raise InvalidError("must be EMAIL: the new access token goes out by mail", "/newContactType")
+
+        def changed(ticket: RecordingTicket) -> Contact:
+            before = ticket.contact
+            ticket.change_contact(actor, reset.contact, reset.contact_index, digest(reset.token))
+            return before
+
+        self.tickets.change(ticket_id, changed, if_match, lambda before: self._mails(ticket_id, reset, before))
+        for support_id in self._concerning(self.tickets.get(ticket_id)):
+            if self.support.get(support_id).asks_to_reset(ticket_id):
+                self.resolve(actor, support_id)
+
+    def _mails(self, ticket_id: UUID, reset: Reset, before: Contact) -> list[Mail]:
+        values = {"token": reset.token, "home": self.home}
+        mails = [Mail("new_access", reset.contact.value, values, f"new-access:{reset.reset_id}", ticket_id)]
+        if before.type is ContactType.EMAIL and before != reset.contact:
+            told = {"changed": f"{self.now():%Y-%m-%d %H:%M} UTC", "home": self.home}
+            mails.append(Mail("contact_changed", before.value, told, f"contact-changed:{reset.reset_id}", ticket_id))
+        return mails
+
+    def forget(self, ticket_id: UUID) -> None:
         """Make unreadable what was written about an erased ticket, or from a contact that it ever had."""
-        for support_id in self._concerning(ticket):
+        for support_id in self._concerning(self.tickets.get(ticket_id)):
             # The key first: what is on record as erased is not looked for again after a crash.
             if self.support.get(support_id).own_key:
                 self.contents.forget(support_id)
-            self.support.change(support_id, lambda support: support.erase(actor))
+            self.support.change(support_id, lambda support: support.erase(SYSTEM))
 
     def _concerning(self, ticket: RecordingTicket) -> Sequence[UUID]:
         # Of an erased ticket the contacts may be unreadable already; the hashes that are on record always are there.

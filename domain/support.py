@@ -53,6 +53,11 @@ class SupportTicket(BaseAggregate[UUID]):
         """Whether its words are sealed with a key of their own, not with that of a ticket."""
         return self.ticket_id == self.id
 
+    def asks_to_reset(self, ticket_id: UUID) -> bool:
+        """Whether it waits for this ticket's contact to be changed, or says not which ticket's."""
+        is_reset = self.category is SupportCategory.PROFILE_RESET
+        return is_reset and not self.resolved and self.about in (None, ticket_id)
+
     def resolve(self, actor: Actor) -> None:
         if not self.resolved:
             self._trigger(SupportTicketResolved, actor)

@@ -190,7 +190,7 @@ def _admit(call: Call, operation: Operation) -> None:
         raise Problem("forbidden", f"This key lacks the scope {access.scope}.")
     if access.ticket:
         row = _ticket_row(call)
-        if row is None or not (may_know(principal, row) or (access.published and row["published"])):
+        if row is None or not (_may_know(principal, row) or (access.published and row["published"])):
             raise Problem("not-found", "There is no such ticket.")
         call.ticket = row
 
@@ -205,7 +205,7 @@ def _ticket_row(call: Call) -> Row | None:
         return ticket_status.ticket(cursor, ticket)
 
 
-def may_know(principal: Principal, row: Row) -> bool:
+def _may_know(principal: Principal, row: Row) -> bool:
     match principal.role:
         case Role.ADMIN | Role.AUDITOR:
             return True

@@ -8,14 +8,14 @@ from uuid import UUID
 from pydantic import Field
 
 from adapters import contacts, ids
+from adapters.access import ticket_token
 from domain.errors import InvalidError, NotFoundError
-from domain.helping import Help
-from domain.values import Contact, Role, SupportCategory, SupportStatus
+from domain.helping import Help, Reset
+from domain.values import Contact, ContactType, Role, SupportCategory, SupportStatus
 from entrypoints.http import paging, views
 from entrypoints.http.bodies import Body, Line, Text
-from entrypoints.http.dispatch import may_know
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.tickets import views_for
+from entrypoints.http.tickets import if_match, row_of, shown, views_for
 from projections import support, ticket_status
 from projections.model import Row
 
@@ -25,6 +25,13 @@ class HelpAsked(Body):
     category: SupportCategory
     message: Annotated[Text, Field(max_length=5_000)]
     contact: Annotated[Line, Field(max_length=contacts.LONGEST)] | None = None
+
+
+class ProfileReset(Body):
+    new_contact_value: Annotated[Line, Field(max_length=contacts.LONGEST)]
+    new_contact_type: Annotated[
+        ContactType, Field(description="Only EMAIL: the new access token goes out by mail.")
+    ] = ContactType.EMAIL
 
 
 def ask(call: Call) -> Answer:
@@ -60,11 +67,20 @@ def _contact(text: str | None) -> Contact | None:
 
 def _known(call: Call, ticket: UUID) -> bool:
     """Whether whoever asks belongs to the ticket they name."""
-    if call.principal.role is Role.VISITOR:
+    principal = call.principal
+    if principal.role is Role.VISITOR:
         return False
     with call.service.database.reading() as cursor:
         row = ticket_status.ticket(cursor, ticket)
-    return row is not None and not row["erased"] and may_know(call.principal, row)
+    if row is None or row["erased"]:
+        return False
+    match principal.role:
+        case Role.HOLDER:
+            return principal.ticket == ticket
+        case Role.CLIENT:
+            return bool(principal.workspace == row["workspace"])
+        case _:
+            return True
 
 
 def list_recent(call: Call) -> Answer:
@@ -86,6 +102,27 @@ def resolve(call: Call) -> Answer:
     row = _row(call)
     call.service.helping.resolve(call.principal.actor, row["support"])
     return Answer(views_for(call).support(_row(call)))
+
+
+def approve_reset(call: Call) -> Answer:
+    """The ticket with its new contact; its token is on the way there, and is part of no answer."""
+    wanted: ProfileReset = call.body
+    try:
+        contact = contacts.normalised(wanted.new_contact_type, wanted.new_contact_value)
+    except InvalidError as fault:
+        raise InvalidError(fault.detail, "/newContactValue") from None
+    call.service.helping.reset(
+        call.principal.actor,
+        call.ticket_id,
+        Reset(
+            reset_id=call.seed.id("reset"),
+            contact=contact,
+            contact_index=call.service.contact_index.of(contact),
+            token=ticket_token(call.ticket_id, call.seed.secret("new ticket token")),
+        ),
+        if_match(call),
+    )
+    return shown(call, row_of(call))
 
 
 def _row(call: Call) -> Row:

@@ -23,6 +23,7 @@ TOTALS = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:re
 HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), ticket=True)
 ADMINISTER = Access(frozenset({ADMIN}))
 OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
+RESET = Access(frozenset({ADMIN}), ticket=True)
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
 
 LIMIT = Parameter("limit", "How many to a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
@@ -169,6 +170,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/admin/donations/{donation_id}/refund", "Give money back", admin.refund, ADMINISTER, JSON,
         admin.RefundAsked, 202, s.ATTRIBUTION, creates=True, tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/profiles/{ticket_id}/approve-reset", "Give a ticket to whoever has the person's new address",
+        support.approve_reset, RESET, JSON, support.ProfileReset, 200, s.TICKET, creates=True, tag="Support",
     ),
     Operation(
         "POST", "/admin/knowledge/sources", "Add a text to the knowledge base; one that holds a secret is refused",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -15,6 +15,7 @@ from eventsourcing.domain import BaseAggregate
 from domain.donation import Donation, donation_stream
 from domain.errors import NotFoundError, StaleVersionError
 from domain.events import SupportTicketOpened
+from domain.ports import Mail
 from domain.support import SupportTicket
 from domain.ticket import RecordingTicket
 from domain.values import Content
@@ -52,6 +53,7 @@ class MemoryStreams:
 @dataclass
 class MemoryTickets:
     streams: MemoryStreams = field(default_factory=MemoryStreams)
+    mails: list[Mail] = field(default_factory=list)
 
     def add(self, ticket: RecordingTicket) -> None:
         self.streams.add(ticket)
@@ -60,8 +62,18 @@ class MemoryTickets:
         ticket: RecordingTicket = self.streams.load(ticket_id)
         return ticket
 
-    def change(self, ticket_id: UUID, decide: Callable[[RecordingTicket], T], if_match: int | None = None) -> T:
-        return self.streams.change(ticket_id, decide, if_match)
+    def change(
+        self,
+        ticket_id: UUID,
+        decide: Callable[[RecordingTicket], T],
+        if_match: int | None = None,
+        mails: Callable[[T], Sequence[Mail]] | None = None,
+    ) -> T:
+        before = len(self.streams.events.get(ticket_id, ()))
+        decision = self.streams.change(ticket_id, decide, if_match)
+        if mails is not None and len(self.streams.events[ticket_id]) > before:
+            self.mails += mails(decision)
+        return decision
 
 
 @dataclass

@@ -88,6 +88,11 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/api/support/recent"): ((401, 403, 403, 403, 200, 200), {}, None),
     ("GET", "/admin/support/{id}"): ((401, 403, 403, 403, 404, 403), {}, None),
     ("POST", "/admin/support/{id}/resolve"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
+    ("POST", "/admin/profiles/{ticket_id}/approve-reset"): (
+        (401, 403, 403, 403, 404, 403),
+        {"json": {"newContactValue": "new@example.com"}},
+        None,
+    ),
     ("POST", "/admin/knowledge/sources"): (
         (401, 403, 403, 403, 201, 403),
         {"json": {"type": "NOTE", "title": "Gifts", "content": "Gifts are kind."}},
