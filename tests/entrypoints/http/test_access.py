@@ -91,6 +91,27 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
         None,
     ),
     ("GET", "/api/exports/donations"): ((401, 403, 200, 403, 200, 200), {}, "exports:read"),
+    ("POST", "/api/support/ticket"): (
+        (201, 201, 201, 403, 201, 403),
+        {"json": {"category": "OTHER", "message": "Help me, please."}},
+        "tickets:write",
+    ),
+    ("GET", "/api/support/recent"): ((401, 403, 403, 403, 200, 200), {}, None),
+    ("GET", "/admin/support/{id}"): ((401, 403, 403, 403, 404, 403), {}, None),
+    ("POST", "/admin/support/{id}/resolve"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
+    ("POST", "/admin/profiles/{ticket_id}/approve-reset"): (
+        (401, 403, 403, 403, 404, 403),
+        {"json": {"newContactValue": "new@example.com"}},
+        None,
+    ),
+    ("POST", "/admin/knowledge/sources"): (
+        (401, 403, 403, 403, 201, 403),
+        {"json": {"type": "NOTE", "title": "Gifts", "content": "Gifts are kind."}},
+        None,
+    ),
+    ("GET", "/admin/knowledge/sources"): ((401, 403, 403, 403, 200, 403), {}, None),
+    ("DELETE", "/admin/knowledge/sources/{source_id}"): ((401, 403, 403, 403, 404, 403), {}, None),
+    ("GET", "/admin/knowledge/search"): ((401, 403, 403, 403, 200, 403), {"params": {"q": "gifts"}}, None),
     ("GET", "/d/{slug}"): ((404,) * 6, {}, None),
     ("POST", "/d/{slug}"): ((404, 404, 404, 403, 404, 403), {"data": {"amount": "5"}}, "payments:create"),
     ("POST", "/api/webhooks/stripe"): ((400,) * 6, {"json": {}}, None),
@@ -287,7 +308,9 @@ def test_an_admin_act_is_an_admins_alone_whatever_it_is_about(people: People, li
     """Nobody else learns, by another answer, whether there is such a thing."""
     ticket = people.ticket()
     donation = ticket.pay(5)["donationId"]
-    there = {"donation_id": donation, "name": "ticket_status", "id": "evt_none"}
+    asked = ticket.http.post("/api/support/ticket", json={"category": "OTHER", "message": "Help me, please."}).json()
+    there = {"donation_id": donation, "name": "ticket_status", "ticket_id": ticket.id}
+    absent = {"donation_id": str(uuid7()), "name": "none", "ticket_id": str(uuid7()), "source_id": str(uuid7())}
     acts = [(o.method, o.path) for o in OPERATIONS if o.path.startswith("/admin/")]
     assert len(acts) >= 5
     for method, path in acts:
@@ -302,7 +325,7 @@ def test_an_admin_act_is_an_admins_alone_whatever_it_is_about(people: People, li
         for status, askers in others.items():
             for asker in askers:
                 told = []
-                for values in (there, {"donation_id": str(uuid7()), "name": "none", "id": "none"}):
+                for values in (absent | there | {"id": asked["id"]}, absent | {"id": str(uuid7())}):
                     place = re.sub(r"{(\w+)}", lambda part, values=values: values[part[1]], path)
                     answer = asker.request(method, place, **OPEN_RULES[method, path][1])
                     assert answer.status_code == status, (method, path)
