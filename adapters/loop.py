@@ -16,7 +16,7 @@ logger = structlog.get_logger()
 
 
 class Loop:
-    """Calls `step` while it says that there was something to do, and again after a pause or when woken.
+    """Calls `step` while it says that there was something to do, and again after a pause.
 
     Whatever `step` raises, it is called again.
     """
@@ -25,7 +25,6 @@ class Loop:
         self._name = name
         self._step = step
         self._pause_seconds = pause_seconds
-        self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -36,21 +35,15 @@ class Loop:
     def stop(self) -> None:
         """No further step; the present one gets a second to finish."""
         self._stopping.set()
-        self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout=1)
 
-    def wake(self) -> None:
-        """There may be something to do."""
-        self._wake.set()
-
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self._wake.clear()
             try:
                 while not self._stopping.is_set() and self._step():
                     pass
-                self._wake.wait(self._pause_seconds)
+                self._stopping.wait(self._pause_seconds)
             except (UnavailableError, *AWAY):
                 self._stopping.wait(AFTER_FAULT_SECONDS)
             except Exception as error:

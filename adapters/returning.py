@@ -28,6 +28,7 @@ from domain.ports import Mail
 from domain.values import Contact, ContactType
 from projections import contact_index
 
+# Nobody is woken by a question, so that its answer is no work at a time that whoever asks could choose and measure.
 POLL_SECONDS = 0.5
 CODE_MINUTES = 10
 CODE_DIGITS = 8
@@ -84,7 +85,6 @@ class Returning:
                 " ON CONFLICT (id) DO NOTHING",
                 (request_id, self._index.all_of(contact), self._ring.seal(told, request_id.bytes)),
             )
-        self._loop.wake()
 
     def answer_all(self) -> None:
         """Answer until no question is left."""

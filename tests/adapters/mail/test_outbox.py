@@ -131,9 +131,9 @@ def test_a_mail_that_could_never_be_sent_is_refused_at_once(office: Office):
 @pytest.mark.parametrize("ticket", [None, uuid4()])
 def test_address_and_words_wait_sealed_and_are_gone_once_the_mail_is_out(office: Office, ticket: UUID | None):
     office.queue(ticket=ticket, to="canary@example.com", code="canary-code")
-    [(row,)] = office.rows("outbox::text || convert_from(sealed, 'LATIN1')")
+    [(row, sealed)] = office.rows("outbox::text, sealed")
     assert "canary" not in row
-    assert b"canary".hex() not in row
+    assert b"canary" not in sealed
     office.sender.send_all()
     assert office.rows() == [("sent", 1, True, None)]
     assert office.post.delivered[0]["Subject"].startswith("canary-code")
