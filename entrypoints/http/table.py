@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from domain.values import Role
-from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, knowledge, support, tickets
+from entrypoints.http import (
+    admin,
+    bodies,
+    campaign,
+    doors,
+    exports,
+    gifts,
+    histories,
+    knowledge,
+    returning,
+    support,
+    tickets,
+)
 from entrypoints.http import schemas as s
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
 
@@ -11,6 +23,7 @@ HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDI
 
 OPEN = Access(EVERYBODY)
 CREATE = Access(EVERYBODY - {AUDITOR}, scope="tickets:write")
+RETURN = Access(EVERYBODY - {AUDITOR})
 ALWAYS_OPEN = Access(EVERYBODY, ignores_credentials=True)
 GIVE = Access(EVERYBODY - {AUDITOR}, scope="payments:create")
 READ = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:read", ticket=True)
@@ -144,6 +157,14 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", "/admin/support/{id}/resolve", "Somebody has seen to it", support.resolve, ADMINISTER, JSON,
         bodies.Empty, 200, s.SUPPORT_TICKET, tag="Support",
     ),
+    Operation(
+        "POST", "/api/access/request", "Ask for a code at one's contact", returning.request, RETURN, JSON,
+        returning.CodeWanted, 202, s.CODE_ON_ITS_WAY, creates=True, limit=Limit.CODE, tag="Access",
+    ),
+    Operation(
+        "POST", "/api/access/verify", "The token of a session for the code", returning.verify, RETURN, JSON,
+        returning.CodeGiven, 200, s.SESSION, creates=True, tag="Access",
+    ),
     *(
         Operation(
             "POST", path, "Stripe's door", doors.webhook, ALWAYS_OPEN, Takes.SIGNED, None, 200, s.RECEIVED,
@@ -158,6 +179,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/admin/dead-letters/{id}/retry", "Take a dead letter up again", admin.retry_dead_letter, ADMINISTER,
         JSON, bodies.Empty, 202, s.RETRIED_LETTER, tag="Administration",
+    ),
+    Operation(
+        "GET", "/admin/access-log", "What administrators did and who was denied a write, newest first",
+        admin.list_access_log, OVERSEE, gives=s.ACCESS_LOG, query=(LIMIT, CURSOR), tag="Administration",
     ),
     Operation(
         "GET", "/admin/projections", "How far each read model is", admin.list_projections, ADMINISTER,
