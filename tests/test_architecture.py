@@ -37,7 +37,7 @@ def test_the_contracts_of_the_import_linter_are_kept():
     ("folder", "known"),
     [
         ("domain", {"domain", "eventsourcing"}),
-        ("projections", {"domain", "projections", "pydantic"}),
+        ("projections", {"domain", "projections", "msgspec"}),
     ],
 )
 def test_the_core_knows_no_technology(folder: str, known: set[str]):

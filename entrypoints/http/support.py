@@ -16,7 +16,7 @@ from entrypoints.http import paging, views
 from entrypoints.http.bodies import Body, Line, Text
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.tickets import if_match, row_of, shown, views_for
-from projections import support, ticket_status
+from projections import contact_index, support, ticket_status
 from projections.model import Row
 
 
@@ -75,6 +75,9 @@ def _known(call: Call, ticket: UUID) -> bool:
     if row is None or row["erased"]:
         return False
     match principal.role:
+        case Role.HOLDER if principal.session is not None:
+            with call.service.database.reading() as cursor:
+                return contact_index.is_of(cursor, ticket, list(principal.contact_indexes))
         case Role.HOLDER:
             return principal.ticket == ticket
         case Role.CLIENT:

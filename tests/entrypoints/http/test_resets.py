@@ -73,6 +73,25 @@ def test_the_old_address_is_told_without_the_token_and_without_the_new_address(
     assert new not in notice.as_string()
 
 
+def returned(live: LiveService, visitor: Client, contact: str) -> Client:
+    """Whoever has this contact, by a code from their mail."""
+    asked = visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": contact}).json()
+    live.service.returning.answer_all()
+    code = mail_to(live, contact)["Subject"].partition(" is ")[0]
+    session = visitor.post("/api/access/verify", json={"requestId": asked["requestId"], "code": code}).json()
+    return live.client(session["accessToken"])
+
+
+def test_a_session_of_the_old_contact_opens_the_ticket_no_more(live: LiveService, client: Client, admin: Client):
+    old = address("ada")
+    ticket = client.open_ticket(contactValue=old)
+    with returned(live, client, old) as holder:
+        assert holder.get(ticket.path).status_code == 200
+        approve(admin, ticket, address())
+        problem(holder.get(ticket.path), 404, "not-found")
+        assert holder.get("/api/tickets/search", params={"contact": old}).json()["tickets"] == []
+
+
 def test_the_old_token_dies_in_other_processes_too(migrated_url: str, tmp_path: Any):
     folder = tmp_path / "var"
     with (

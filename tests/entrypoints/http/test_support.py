@@ -12,6 +12,7 @@ from adapters.event_store.history import ERASED
 from domain.values import SupportCategory
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.contract import pointers, problem
+from tests.entrypoints.http.test_resets import returned
 
 ASK = "/api/support/ticket"
 RECENT = "/api/support/recent"
@@ -153,6 +154,18 @@ def test_what_the_holder_asked_is_part_of_the_tickets_history_and_a_strangers_wo
     assert events[1]["data"]["message"] == "I am the holder."
     masked = auditor.get(ticket.path + "/history").text
     assert "I am the holder." not in masked
+
+
+def test_who_came_back_by_a_code_asks_as_the_holder_of_their_own_tickets(
+    live: LiveService, client: Client, admin: Client
+):
+    address = f"back-{uuid4().hex[:8]}@example.com"
+    ticket, other = client.open_ticket(contactValue=address), client.open_ticket()
+    with returned(live, client, address) as holder:
+        asked(holder, ticketId=ticket.id)
+        asked(holder, ticketId=other.id)
+    told = [[event["type"] for event in one.get("/history").json()["events"]] for one in (ticket, other)]
+    assert told == [["TicketOpened", "SupportTicketOpened"], ["TicketOpened"]]
 
 
 def test_asking_for_help_does_not_change_the_tickets_version(ticket: Ticket):
