@@ -19,14 +19,14 @@ MAX_BYTES = 300
 BORDER_MODULES = 4
 PIXELS_PER_MODULE = 8  # a byte of a one-bit picture
 # They mean nothing on a poster, and qrcode 8.2 fails on a run of NUL.
-CONTROLS = re.compile("[\x00-\x1f\x7f]")
+CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
 class QrPrinter:
     """Implements ports.QrCodes.
 
-    InvalidError for a text that is empty, longer than 300 bytes of UTF-8 or has control characters.
+    InvalidError for a text that is empty, longer than 300 bytes of UTF-8 or has control characters but line ends.
     ASCII, as every link of ours is, reads the same everywhere; readers guess at the encoding of anything else.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import projections
-from adapters import audit, migrations
+from adapters import migrations
 from adapters.database import connect
 from adapters.read_models import rebuild
 from entrypoints.bootstrap import Service
@@ -62,22 +62,3 @@ def rebuild_projections(names: list[str], verify: bool, until: str | None, json:
             raise Found(f"{one.name} differs from event {difference.position} on, in {difference.table}")
     if (verify or until) and not json:
         say("Nothing differs.")
-
-
-def audit_verify(json: bool) -> None:
-    with database() as (_, url), Bar(shown=not json) as bar:
-        verdict = audit.verify(url, lambda position: bar("links", position, position))
-    bad = verdict.first_bad
-    if json:
-        print_json(
-            {
-                "ok": verdict.ok,
-                "events": verdict.events,
-                "firstBad": bad and {"position": bad[0], "reason": bad[1]},
-                "checkpoint": None,
-            }
-        )
-    if bad is not None:
-        raise Found(f"event {bad[0]} {bad[1]}")
-    if not json:
-        say(f"All {verdict.events} links hold.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from domain.values import Role
-from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, tickets
+from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, proofs, tickets
 from entrypoints.http import schemas as s
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
+from entrypoints.http.problems import MEDIA_TYPE
 
 HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDITOR
 
@@ -31,6 +32,7 @@ AS_OF = Parameter("as_of", "As Stripe had it at this time.", s.TIME)
 KNOWN_AT = Parameter("known_at", "As we knew it at this time.", s.TIME)
 
 ONE = "/api/tickets/{ticket_id}"
+NOT_YET = {404: (MEDIA_TYPE, {})}
 JSON, PATCH = Takes.JSON, Takes.MERGE_PATCH
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -113,6 +115,22 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", f"{ONE}/history", "Every event, or the ticket as it stood", histories.history, HISTORY,
         gives=s.HISTORY, query=(LIMIT, CURSOR, Parameter("at", "A position or a time.")), tag="History",
+    ),
+    Operation(
+        "GET", f"{ONE}/audit", "Every event with its proof, as `storyledger audit export` writes them", proofs.export,
+        HISTORY, gives=s.AUDIT, tag="History",
+    ),
+    Operation("GET", "/checkpoint", "The newest signed checkpoint of the whole history", proofs.checkpoint, ALWAYS_OPEN,
+              gives_types=("text/plain",), also=NOT_YET, tag="History"),
+    Operation("GET", "/checkpoint/key", "The keys that sign checkpoints, the present one first", proofs.key,
+              ALWAYS_OPEN, gives_types=("text/plain",), tag="History"),
+    Operation("GET", "/checkpoint/checker", "The program that checks what we export, offline", proofs.check_program,
+              ALWAYS_OPEN, gives_types=("text/plain",), tag="History"),
+    Operation(
+        "GET", "/checkpoint/consistency", "What proves that the history continues an older checkpoint",
+        proofs.consistency, ALWAYS_OPEN, gives=s.CONSISTENCY,
+        query=(Parameter("from", "The size of the older checkpoint.", s.COUNT, required=True),), also=NOT_YET,
+        tag="History",
     ),
     Operation(
         "GET", "/api/exports/donations", "The ledger for accounting", exports.export, EXPORT,

@@ -17,7 +17,7 @@ from adapters.ids import uuid7
 from domain.values import Role
 from entrypoints.http.operations import Operation
 from entrypoints.http.table import OPERATIONS
-from tests.client import RECORDING, Client, LiveService, Ticket
+from tests.client import RECORDING, Client, LiveService, Ticket, eventually
 from tests.entrypoints.http.contract import problem
 
 ONE = "/api/tickets/{ticket_id}"
@@ -62,6 +62,7 @@ TICKET_RULES = {
     ("GET", f"{ONE}/donations"): Rule(200, scope="donations:read", readers=True),
     ("GET", f"{ONE}/donations/total"): Rule(200, scope="donations:read", readers=True, published=True),
     ("GET", f"{ONE}/history"): Rule(200, readers=True, client=False),
+    ("GET", f"{ONE}/audit"): Rule(200, readers=True, client=False),
     ("DELETE", ONE): Rule(202, **WRITE),
 }
 
@@ -80,6 +81,10 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
         "tickets:search",
     ),
     ("GET", "/api/exports/donations"): ((401, 403, 200, 403, 200, 200), {}, "exports:read"),
+    ("GET", "/checkpoint"): ((200,) * 6, {}, None),
+    ("GET", "/checkpoint/key"): ((200,) * 6, {}, None),
+    ("GET", "/checkpoint/checker"): ((200,) * 6, {}, None),
+    ("GET", "/checkpoint/consistency"): ((200,) * 6, {"params": {"from": "1"}}, None),
     ("GET", "/d/{slug}"): ((404,) * 6, {}, None),
     ("POST", "/d/{slug}"): ((404, 404, 404, 403, 404, 403), {"data": {"amount": "5"}}, "payments:create"),
     ("POST", "/api/webhooks/stripe"): ((400,) * 6, {"json": {}}, None),
@@ -128,6 +133,8 @@ class People:
         erased = self.opener.open_ticket()
         erased.http.delete(erased.path)
         self.erased = erased
+        # Something has happened, so it is signed within a second or two.
+        eventually(lambda: self.visitor.get("/checkpoint").status_code == 200)
 
     def _in(self, client: Client) -> Client:
         return self._stack.enter_context(client)
