@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
 from adapters.database import connect
@@ -68,11 +69,11 @@ def verify(
     """
     with connect(url, statement_seconds=0, name="storyledger audit") as connection:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        chain, grown = _Chain(connection), _Tree(connection)
+        chain, grown = _Chain(), _Tree(connection)
         bad = None
-        for links in chain.pages():
-            bad = bad or grown.take(links)
-            if bad:
+        for page, kept in _Pages(connection):
+            bad = grown.take(chain.take(page), kept)
+            if bad or chain.bad:
                 break
             progress(chain.events)
         # What the tree says of the events before a broken link comes first.
@@ -86,38 +87,65 @@ def verify(
         return Verdict(chain.events, None, chain.head, tree.root(grown.node, chain.events))
 
 
-class _Chain:
-    """The links recomputed, a page at a time, up to the first that does not hold."""
+Row = tuple[int, bytes, bytes]  # position, what its link covers, and the link
+Tiles = dict[int, bytes]
+
+
+class _Pages:
+    """Reads the events and the kept tree beside them, a page ahead: the database works while we hash."""
 
     def __init__(self, connection: Connection[TupleRow]) -> None:
         self._connection = connection
+
+    def __iter__(self) -> Iterator[tuple[list[Row], Tiles]]:
+        with ThreadPoolExecutor(max_workers=1) as ahead:
+            reading = ahead.submit(self._read, 0)
+            while (page := reading.result())[0]:
+                reading = ahead.submit(self._read, page[0][-1][0])
+                yield page
+
+    def _read(self, last: int) -> tuple[list[Row], Tiles]:
+        with self._connection.cursor(binary=True) as cursor:
+            cursor.execute(COVERED, (last or BEFORE_ALL, PAGE_EVENTS), prepare=True)
+            rows = cursor.fetchall()
+            return rows, kept_tiles(cursor, 0, last // TILE, (last + len(rows)) // TILE + 1)
+
+
+def kept_tiles(cursor: Cursor[TupleRow], level: int, first: int, end: int) -> Tiles:
+    """The kept tiles of a level from the first on, up to but without the last."""
+    cursor.execute(
+        "SELECT index, hashes FROM proof_tiles WHERE level = %s AND index >= %s AND index < %s",
+        (level, max(0, first), max(0, end)),
+        prepare=True,
+    )
+    return dict(cursor.fetchall())
+
+
+class _Chain:
+    """The links recomputed up to the first that does not hold; `bad` says why there are no more."""
+
+    def __init__(self) -> None:
         self.events = 0
         self.head = GENESIS
         self.bad: Bad | None = None
 
-    def pages(self) -> Iterator[list[bytes]]:
-        """Links that hold, in order of position; `bad` says why there are no more."""
-        sha256, expected, last = hashlib.sha256, GENESIS, 0
-        with self._connection.cursor(binary=True) as cursor:
-            while self.bad is None:
-                cursor.execute(COVERED, (last or BEFORE_ALL, PAGE_EVENTS), prepare=True)
-                page = cursor.fetchall()
-                if not page:
-                    return
-                links = []
-                for position, covered, stored in page:
-                    if position != last + 1:
-                        self.bad = (position, "added") if position < 1 else (last + 1, "missing")
-                        break
-                    expected = sha256(expected + covered).digest()
-                    if expected != stored:
-                        self.bad = (position, "does not match its hash")
-                        break
-                    last = position
-                    links.append(stored)
-                if links:
-                    self.events, self.head = last, links[-1]
-                    yield links
+    def take(self, page: list[Row]) -> list[bytes]:
+        """Links of the page that hold, in order of position."""
+        sha256, expected, last = hashlib.sha256, self.head, self.events
+        links = []
+        for position, covered, stored in page:
+            if position != last + 1:
+                self.bad = (position, "added") if position < 1 else (last + 1, "missing")
+                break
+            expected = sha256(expected + covered).digest()
+            if expected != stored:
+                self.bad = (position, "does not match its hash")
+                break
+            last = position
+            links.append(stored)
+        if links:
+            self.events, self.head = last, links[-1]
+        return links
 
 
 class _Tree:
@@ -132,26 +160,27 @@ class _Tree:
         self._roots: list[bytes] = []
         self._above: list[list[bytes]] = []
 
-    def take(self, links: list[bytes]) -> Bad | None:
+    def take(self, links: list[bytes], kept: Tiles) -> Bad | None:
         """Go on with these; the first of all so far that is not in the kept tree as it is here."""
         self._events += len(links)
-        first = len(self._roots)
-        hashes = self._begun + b"".join([leaf_hash(link) for link in links])
-        size = TILE * HASH_BYTES
+        first, size, sha256 = len(self._roots), TILE * HASH_BYTES, hashlib.sha256
+        # As `leaf_hash` does, without a call for each of them.
+        hashes = self._begun + b"".join([sha256(b"\x00" + link).digest() for link in links])
         found = [hashes[start : start + size] for start in range(0, len(hashes), size)]
         self._begun = found.pop() if found and len(found[-1]) < size else b""
         self._roots += [tiles.tile_root(tile) for tile in found]
-        return self._compare(0, first, found)
+        return self._compare(0, first, found, kept)
 
     def end(self) -> Bad | None:
         """The same once there are no more."""
         self._above = tiles.expanded(self._roots)
-        bad = self._compare(0, len(self._roots), [self._begun] if self._begun else [])
+        last = len(self._roots)
+        bad = self._compare(0, last, [self._begun] if self._begun else [], self._kept_tiles(0, last, last + 1))
         level = 1
         while bad is None and (entries := min(self._kept, self._events) >> HEIGHT * level):
             hashes = self._above[HEIGHT * (level - 1)][:entries]
             parts = [b"".join(hashes[start : start + TILE]) for start in range(0, entries, TILE)]
-            bad = self._compare(level, 0, parts)
+            bad = self._compare(level, 0, parts, self._kept_tiles(level, 0, len(parts)))
             level += 1
         return bad
 
@@ -159,16 +188,13 @@ class _Tree:
         """Events that are gone from the end although the tree knows them."""
         return (self._events + 1, f"missing: the tree has {self._kept} events") if self._kept > self._events else None
 
-    def _compare(self, level: int, first: int, found: list[bytes]) -> Bad | None:
+    def _kept_tiles(self, level: int, first: int, end: int) -> Tiles:
+        with self._connection.cursor(binary=True) as cursor:
+            return kept_tiles(cursor, level, first, end)
+
+    def _compare(self, level: int, first: int, found: list[bytes], kept: Tiles) -> Bad | None:
         """Hold tiles against the kept ones, from tile `first` on, as far as the kept tree goes."""
         kept_entries = self._kept >> HEIGHT * level
-        with self._connection.cursor(binary=True) as cursor:
-            cursor.execute(
-                "SELECT index, hashes FROM proof_tiles WHERE level = %s AND index >= %s AND index < %s",
-                (level, first, first + len(found)),
-                prepare=True,
-            )
-            kept: dict[int, bytes] = dict(cursor.fetchall())
         for index, tile in enumerate(found, first):
             length = HASH_BYTES * max(0, min(TILE, kept_entries - index * TILE))
             ours, theirs = tile[:length], kept.get(index, b"")

@@ -232,6 +232,12 @@ def checkpoint_of(note: str, keys: Iterable[Key]) -> tuple[Checkpoint, Key]:
     return checkpoint, key
 
 
+def under_any_name(note: str, keys: Iterable[Key]) -> list[Key]:
+    """The keys under the names that signed the note: a log that moved has another name and the same key."""
+    names = {name for name, _ in signatures(note)[1]}
+    return [Key(name, key.public) for key in keys for name in sorted(names)]
+
+
 def statement(origin: str, ticket: str, events: int, size: int) -> str:
     """What the log's operator signs besides: so many events of the ticket are among the first `size`."""
     return f"{STATEMENT}\n{origin}\n{ticket}\n{events}\n{size}\n"
@@ -384,20 +390,24 @@ def check_paper(paper: str, answer: str, keys: Sequence[Key] = ()) -> tuple[Chec
     if keys and key not in keys:
         raise Refused("signed with another key than the one you trust")
     new, _ = checkpoint_of(note, [key])
-    old, _ = checkpoint_of(tidied(paper), [key, *keys])
+    paper = tidied(paper)
+    old, _ = checkpoint_of(paper, under_any_name(paper, [key, *keys]))
     check_consistency(old.size, old.root, new.size, new.root, path)
     return old, new, key
 
 
 def described(finding: Finding) -> str:
     """What was proved, and what was not, for a person."""
-    log, trust = finding.checkpoint, "which you named" if finding.pinned else "which the file names itself"
+    log = finding.checkpoint
+    told = ((finding.events, "event"), (len(finding.streams), "stream"))
+    counted = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in told]
     return (
-        f"These {finding.events} events of ticket {finding.ticket} are in the log {log.origin}, unaltered and in this\n"
-        f"order, recorded from {finding.first} to {finding.last}: proved against the checkpoint of {log.size} events\n"
-        f"signed by {finding.key} ({trust}).\n"
-        f"They are {len(finding.streams)} streams without a gap, and all there were of the ticket among those"
-        f" {log.size} events: so the signer\nstates; what came later is not in this file."
+        f"Ticket     {finding.ticket}\n"
+        f"Log        {log.origin}, at {log.size} events\n"
+        f"Signed by  {finding.key} ({'which you named' if finding.pinned else 'which the file names itself'})\n"
+        f"Proved     {' in '.join(counted)} from {finding.first} to {finding.last}:\n"
+        "           in the log, unaltered, in this order, no stream with a gap.\n"
+        "Stated     by the signer: the ticket had no others by then. What came later is not in this file.\n"
     )
 
 
@@ -411,7 +421,7 @@ def main() -> int:
         keys = [Key.parse(text) for text in asked.key]
         with open(asked.file, encoding="utf-8", newline="\n") as file:  # noqa: PTH123
             if asked.paper is None:
-                sys.stdout.write(described(check(file, keys)) + "\n")
+                sys.stdout.write(described(check(file, keys)))
                 return 0
             with open(asked.paper, encoding="utf-8") as paper:  # noqa: PTH123
                 old, new, key = check_paper(paper.read(LONGEST_NOTE), file.read(LONGEST_NOTE), keys)

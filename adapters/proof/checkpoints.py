@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from adapters.database import Database
 from adapters.proof import tiles, tree
-from adapters.proof.checker import SIGNATURE_LINE, Checkpoint, Key, checkpoint_of, signatures
+from adapters.proof.checker import SIGNATURE_LINE, Checkpoint, Key, checkpoint_of, under_any_name
 from adapters.sealing import derived_key
 
 # So long a log may be named that its notes still fit into a QR code of 300 bytes.
@@ -35,18 +35,17 @@ class Signer:
         """`secrets` are of any length, the one that signs first."""
         privates = [Ed25519PrivateKey.from_private_bytes(derived_key(secret, "checkpoints")) for secret in secrets]
         self.origin = origin
-        self.publics = [private.public_key().public_bytes_raw() for private in privates]
+        self._publics = [private.public_key().public_bytes_raw() for private in privates]
         self._private = privates[0]
 
     @property
     def keys(self) -> list[Key]:
         """The log's public keys under its present name, the one that signs first."""
-        return [Key(self.origin, public) for public in self.publics]
+        return [Key(self.origin, public) for public in self._publics]
 
     def read(self, note: str) -> Checkpoint:
         """The checkpoint in a note that one of our keys signed, whatever the log was called then; Refused otherwise."""
-        names = {name for name, _ in signatures(note)[1]}
-        return checkpoint_of(note, [Key(name, public) for name in names for public in self.publics])[0]
+        return checkpoint_of(note, under_any_name(note, self.keys))[0]
 
     def sign(self, text: str) -> str:
         """The text, which ends with a newline, as a signed note (C2SP signed-note)."""

@@ -110,7 +110,7 @@ def check(file: Path, trusted: list[str], json: bool) -> None:
     if json:
         print_json({"ok": True} | _told(found))
     else:
-        say(checker.described(found))
+        say(checker.described(found).rstrip())
 
 
 def _checked(file: Path, keys: list[Key]) -> checker.Finding:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from domain.values import Role
 from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, proofs, tickets
 from entrypoints.http import schemas as s
@@ -32,7 +35,7 @@ AS_OF = Parameter("as_of", "As Stripe had it at this time.", s.TIME)
 KNOWN_AT = Parameter("known_at", "As we knew it at this time.", s.TIME)
 
 ONE = "/api/tickets/{ticket_id}"
-NOT_YET = {404: (MEDIA_TYPE, {})}
+NOT_YET: Mapping[int, tuple[str, Mapping[str, Any]]] = {404: (MEDIA_TYPE, {})}
 JSON, PATCH = Takes.JSON, Takes.MERGE_PATCH
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -87,6 +87,12 @@ def test_paper_and_todays_log_agree(database: Database):
     assert (old.size, new.size, key) == (100, 400, SIGNER.keys[0])
 
 
+def test_paper_from_before_the_log_moved_is_still_good(database: Database):
+    paper, answer = paper_and_answer(database, signer=Signer(("s" * 40,), "new.example"))
+    old, new, _ = check_paper(paper, json.dumps(answer))
+    assert (old.origin, new.origin) == (SIGNER.origin, "new.example")
+
+
 def test_paper_contradicts_a_log_that_was_rewritten(database: Database):
     paper, answer = paper_and_answer(database)
     forged = SIGNER.checkpoint(400, EMPTY_ROOT)

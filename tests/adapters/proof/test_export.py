@@ -248,7 +248,7 @@ def test_a_stranger_checks_a_file_with_one_file(tmp_path: Path, file: str):
     key = str(SIGNER.keys[0])
     good = run_alone(tmp_path, "audit.json", "--key", key)
     assert (good.returncode, good.stderr) == (0, "")
-    assert "These 14 events" in good.stdout
+    assert "14 events in 4 streams" in good.stdout
     (tmp_path / "audit.json").write_text(file.replace('\\"minor\\":', '\\"minor\\":1', 1))
     bad = run_alone(tmp_path, "audit.json", "--key", key)
     assert bad.returncode == 1
