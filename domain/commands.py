@@ -184,6 +184,8 @@ class Commands:
     new_id: Callable[[], UUID]
     now: Callable[[], datetime]
     sandbox: bool
+    # The newest signed checkpoint of the whole history, which is printed on what people are handed.
+    checkpoint: Callable[[], str | None]
     traces: tuple[Traces, ...] = ()
 
     # The person and their page.
@@ -323,10 +325,15 @@ class Commands:
                 if ticket.draft.title is None and ticket.draft.story is None:
                     raise RefusedError("There is no draft to print yet.")
                 return CampaignSheet(
-                    ticket.draft, ticket.display_name, language, self.page_url(ticket.slug), self.now()
+                    ticket.draft,
+                    ticket.display_name,
+                    language,
+                    self.page_url(ticket.slug),
+                    self.now(),
+                    self.checkpoint(),
                 )
             case DocumentType.OTHER:
-                return TranscriptSheet(self.transcript(ticket), ticket.display_name, self.now())
+                return TranscriptSheet(self.transcript(ticket), ticket.display_name, self.now(), self.checkpoint())
             case DocumentType.RECEIPT:
                 if donation_id is None:
                     raise InvalidError("a receipt names the donation it is for", "/donationId")
@@ -345,6 +352,7 @@ class Commands:
                     language=language,
                     test=self.sandbox,
                     dated=self.now(),
+                    checkpoint=self.checkpoint(),
                 )
 
     # Gifts.

@@ -56,6 +56,7 @@ class CampaignSheet:
     language: str | None
     target_url: str | None
     dated: datetime
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class ReceiptSheet:
     language: str | None
     test: bool
     dated: datetime
+    checkpoint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,10 @@ class TranscriptSheet:
     transcript: Transcript
     display_name: str | None
     dated: datetime
+    checkpoint: str | None = None
 
 
+# Each may carry the signed checkpoint of the whole history, so that paper contradicts a rewritten one.
 Sheet = CampaignSheet | ReceiptSheet | TranscriptSheet
 
 

@@ -43,6 +43,9 @@ from adapters.payments.reconcile import Reconciler
 from adapters.payments.refunds import StripeRefunds
 from adapters.payments.repairer import Repairer
 from adapters.payments.sandbox import Sandbox
+from adapters.proof.checkpoints import Checkpoints, Signer, origin_of
+from adapters.proof.export import Exporter
+from adapters.proof.follower import ProofFollower
 from adapters.read_models import rebuild
 from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
@@ -148,6 +151,14 @@ def _category(error: psycopg.OperationalError) -> str:
     return "not reachable"
 
 
+def signer(settings: Settings) -> Signer:
+    """Signs in the name of this service's log."""
+    secrets = settings.checkpoint_key
+    if not secrets and not settings.production:
+        secrets = (Generated(settings.data_dir)["checkpoint_key"],)
+    return Signer(secrets, origin_of(settings.public_url))
+
+
 class Service:
     """Everything one process of the service consists of."""
 
@@ -179,6 +190,12 @@ class Service:
         streams = Streams(self.history, enqueue, recorded, queue=self.outbox.queue)
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
         self.support = StoredSupportTickets(streams, self.database, self.log)
+
+        # What proves the history.
+        self.signer = signer(settings)
+        self.checkpoints = Checkpoints(self.database, self.signer)
+        self.exporter = Exporter(self.database, self.signer)
+        self.prover = ProofFollower(url, self.signer) if Parts.PROJECTIONS in parts else None
 
         # The outside.
         self.storage = FileStorage(settings.storage_root)
@@ -221,6 +238,7 @@ class Service:
             now=lambda: datetime.now(UTC),
             sandbox=settings.sandbox,
             traces=(self.helping,),
+            checkpoint=self.checkpoints.latest,
         )
         self.refunding = Refunding(self.donations, StripeRefunds(self.gateway))
         self.repairer = Repairer(self.database, Repairs(self.commands, self.refunding))
@@ -287,6 +305,8 @@ class Service:
             self.credentials.create(Role.ADMIN, key=self.admin_key)
         if self.follower is not None:
             self.follower.start()
+        if self.prover is not None:
+            self.prover.start()
         if self.worker is not None:
             self.worker.start()
             self.applier.start()
@@ -311,6 +331,8 @@ class Service:
             self.mail_sender.stop()
         if self.follower is not None:
             self.follower.stop()
+        if self.prover is not None:
+            self.prover.stop()
         self.database.close()
 
     def _recorded(self, position: int) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets as random
+from collections.abc import Callable
 from email.utils import getaddresses
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -17,8 +18,11 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adapters.embedded_postgres.locks import EXCLUSIVE, FileLock
+
 SHORTEST_SECRET_BYTES = 32
 GENERATED = "secrets.json"
+LOCK_SECONDS = 10.0
 _RATE = re.compile(r"[1-9][0-9]*/(?:[1-9][0-9]*)?(?:second|minute|hour|day)s?")
 _DEFAULTS = frozenset({"changeme", "secret", "password", "default", "example", "test"})
 
@@ -54,6 +58,7 @@ class Settings(BaseSettings):
     base_url: Optional = None
     master_key: Listed = ()
     email_pepper: Listed = ()
+    checkpoint_key: Listed = ()
     stripe_secret_key: Optional = None
     stripe_webhook_secret: Listed = ()
     stripe_api_base: Optional = None
@@ -205,37 +210,49 @@ class Settings(BaseSettings):
         return self.drafter or ("openai" if self.openai_api_key else "local")
 
 
+_SECRETS: dict[str, Callable[[], str]] = {
+    "master_key": lambda: random.token_urlsafe(32),
+    "email_pepper": lambda: random.token_urlsafe(32),
+    "checkpoint_key": lambda: random.token_urlsafe(32),
+    "webhook_secret": lambda: "whsec_" + random.token_urlsafe(32),
+    "sandbox_key": lambda: "sk_test_" + random.token_urlsafe(32).replace("-", "x").replace("_", "y"),
+    "admin_key": lambda: "slk_" + random.token_urlsafe(32),
+}
+
+
 class Generated:
     """The secrets that a data folder in development made for itself; readable by its owner alone."""
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / GENERATED
         data_dir.mkdir(parents=True, exist_ok=True)
-        if not self._path.exists():
+        self._values = self._read()
+        if not _SECRETS.keys() <= self._values.keys():
             self._make()
-        self._values: dict[str, str] = json.loads(self._path.read_text())
+
+    def _read(self) -> dict[str, str]:
+        values: dict[str, str] = json.loads(self._path.read_text()) if self._path.exists() else {}
+        return values
 
     def _make(self) -> None:
-        """Written whole under another name first: of two processes that start at once, one's secrets stay."""
-        values = {
-            "master_key": random.token_urlsafe(32),
-            "email_pepper": random.token_urlsafe(32),
-            "webhook_secret": "whsec_" + random.token_urlsafe(32),
-            "sandbox_key": "sk_test_" + random.token_urlsafe(32).replace("-", "x").replace("_", "y"),
-            "admin_key": "slk_" + random.token_urlsafe(32),
-        }
-        draft = self._path.with_suffix(f".{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(values, file)
-            file.flush()
-            os.fsync(file.fileno())
+        """Add what a new folder, or one of an older version, lacks: of two processes at once, one's secrets stay.
+
+        Written whole under another name first, so that nobody ever reads half of them.
+        """
+        lock = FileLock(self._path.with_suffix(".lock"))
+        if not lock.acquire(EXCLUSIVE, LOCK_SECONDS):
+            raise SettingsError(f"DATA_DIR: somebody else holds {GENERATED}")
         try:
-            os.link(draft, self._path)
-        except FileExistsError:
-            pass
+            self._values = {name: make() for name, make in _SECRETS.items()} | self._read()
+            draft = self._path.with_suffix(".new")
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(self._values, file)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self._path)
         finally:
-            draft.unlink()
+            lock.release()
 
     def __getitem__(self, name: str) -> str:
         return self._values[name]
@@ -264,7 +281,7 @@ def _check_production(settings: Settings) -> None:
         faults.append("DATABASE_URL: missing")
     if settings.stripe_secret_key is None:
         faults.append("STRIPE_SECRET_KEY: missing (sandbox payments are for development only)")
-    for name in ("master_key", "email_pepper", "stripe_webhook_secret"):
+    for name in ("master_key", "email_pepper", "checkpoint_key", "stripe_webhook_secret"):
         values: tuple[str, ...] = getattr(settings, name)
         if not values:
             faults.append(f"{name.upper()}: missing")

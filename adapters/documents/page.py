@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.documents.script import Line, Reading, printable, runs_right_to_left_by_nature
 from adapters.documents.wording import Wording, clock, in_utc
+from adapters.proof.checker import Checkpoint, signatures
 from domain.ports import CampaignSheet, ReceiptSheet, Sheet, TranscriptSheet
 from domain.values import Money, Segment
 
 PRODUCER = "Storyledger"
+# So much of a root's base64 tells two histories apart for a person who compares.
+FINGERPRINT = 16
 LONGEST_TITLE = 255  # as long as Word takes
 
 
@@ -72,7 +76,18 @@ class Code:
     description: str
 
 
-Block = Notice | Facts | Heading | Paragraph | Bullet | Spoken | Code
+@dataclass(frozen=True)
+class Seal:
+    """A signed checkpoint of the whole history as a small QR code, and what of it a person can compare."""
+
+    heading: Line
+    use: Line
+    state: Line
+    note: str
+    description: str
+
+
+Block = Notice | Facts | Heading | Paragraph | Bullet | Spoken | Code | Seal
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,7 @@ def _campaign(sheet: CampaignSheet) -> Page:
         blocks += [Heading(_label(words, "breakdown")), *bullets]
     if sheet.target_url:
         blocks.append(_code(words, printable(sheet.target_url)))
+    blocks += _seal(words, sheet.checkpoint)
     return _page(words, reading, sheet.dated, "campaign", draft.title, "untitled", blocks)
 
 
@@ -148,7 +164,7 @@ def _receipt(sheet: ReceiptSheet) -> Page:
         if printable(value or ""):
             facts.append(Fact(_label(words, label), reading.line(value or "")))
     blocks: list[Block] = [Notice(_label(words, "test"))] if sheet.test else []
-    blocks.append(Facts(tuple(facts)))
+    blocks += [Facts(tuple(facts)), *_seal(words, sheet.checkpoint)]
     page = _page(words, reading, sheet.dated, None, None, "receipt", blocks)
     if not sheet.test:
         return page
@@ -170,6 +186,7 @@ def _transcript(sheet: TranscriptSheet) -> Page:
     spoken: list[Block] = list(_spoken(words, reading, segments))
     spoken = spoken or [Paragraph(line) for line in reading.lines(transcript.text)]
     blocks += spoken or [Paragraph(_label(words, "silent"), said=False)]
+    blocks += _seal(words, sheet.checkpoint)
     return _page(words, reading, sheet.dated, None, None, "transcript", blocks)
 
 
@@ -210,6 +227,17 @@ def _page(
 
 def _code(words: Wording, url: str) -> Code:
     return Code(_label(words, "give"), _label(words, "scan"), url, words["code"].format(url=url))
+
+
+def _seal(words: Wording, note: str | None) -> list[Block]:
+    """The last thing on a page: whoever holds it can tell later whether the history is still the one of then."""
+    if note is None:
+        return []
+    checkpoint = Checkpoint.parse(signatures(note)[0])
+    root = b64encode(checkpoint.root).decode()[:FINGERPRINT]
+    state = words["seal_state"].format(events=checkpoint.size, origin=printable(checkpoint.origin), root=root)
+    description = words["seal_code"].format(state=state)
+    return [Seal(_label(words, "seal"), _label(words, "seal_use"), _plain(words, state), note, description)]
 
 
 def _amount(words: Wording, label: str, money: Money, *, strong: bool = False) -> Fact:

@@ -11,7 +11,7 @@ from typing import Any
 
 import typst
 
-from adapters.documents.page import PRODUCER, Block, Bullet, Code, Facts, Heading, Notice, Page, Paragraph, Spoken
+from adapters.documents.page import PRODUCER, Block, Bullet, Code, Facts, Heading, Notice, Page, Paragraph, Seal, Spoken
 from adapters.documents.script import EAST_ASIAN, Line, primary
 
 HERE = Path(__file__).parent
@@ -32,12 +32,14 @@ class PdfPress:
         self._lock = Lock()
 
     def print(self, page: Page, draw_code: Callable[[str], bytes]) -> bytes:
-        """The page as PDF; `draw_code` gives the SVG of its QR code."""
-        url = next((block.url for block in page.blocks if isinstance(block, Code)), None)
-        inputs = {
-            "page": json.dumps(_page(page), ensure_ascii=False),
-            "code": draw_code(url).decode("ascii") if url is not None else "",
-        }
+        """The page as PDF; `draw_code` gives the SVG of a QR code."""
+        inputs = {"page": json.dumps(_page(page), ensure_ascii=False)}
+        for block in page.blocks:
+            match block:
+                case Code(url=url):
+                    inputs["code"] = draw_code(url).decode("ascii")
+                case Seal(note=note):
+                    inputs["seal"] = draw_code(note).decode("ascii")
         with self._lock:
             printed = self._compiler.compile(format="pdf", sys_inputs=inputs, timestamp=int(page.dated.timestamp()))
         if not isinstance(printed, bytes):
@@ -86,6 +88,9 @@ def _block(block: Block) -> dict[str, Any]:
                 "address": _line(Line(url, right_to_left=False, language=heading.language), LONG_ADDRESS),
                 "description": description,
             }
+        case Seal(heading, use, state, _, description):
+            lines = {"heading": _line(heading), "use": _line(use), "state": _line(state)}
+            return {"kind": "seal", "description": description, **lines}
 
 
 def _line(line: Line | None, long_word: re.Pattern[str] = LONG_WORD) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from PIL import Image
 from qrcode.constants import ERROR_CORRECT_M
-from qrcode.util import MODE_8BIT_BYTE, QRData
+from qrcode.util import BIT_LIMIT_TABLE, MODE_8BIT_BYTE, QRData
 
 from adapters.documents.qr_mask import Code
 from domain.errors import InvalidError
@@ -19,14 +19,14 @@ MAX_BYTES = 300
 BORDER_MODULES = 4
 PIXELS_PER_MODULE = 8  # a byte of a one-bit picture
 # They mean nothing on a poster, and qrcode 8.2 fails on a run of NUL.
-CONTROLS = re.compile("[\x00-\x1f\x7f]")
+CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
 class QrPrinter:
     """Implements ports.QrCodes.
 
-    InvalidError for a text that is empty, longer than 300 bytes of UTF-8 or has control characters.
+    InvalidError for a text that is empty, longer than 300 bytes of UTF-8 or has control characters but line ends.
     ASCII, as every link of ours is, reads the same everywhere; readers guess at the encoding of anything else.
     """
 
@@ -61,11 +61,17 @@ def modules(text: str) -> tuple[tuple[bool, ...], ...]:
         raise InvalidError("a QR code takes no control characters")
     if not 0 < len(data) <= MAX_BYTES:
         raise InvalidError(f"a QR code takes 1 to {MAX_BYTES} bytes of text")
-    code = Code(error_correction=ERROR_CORRECT_M, border=BORDER_MODULES)
+    code = Code(version=_version(len(data)), error_correction=ERROR_CORRECT_M, border=BORDER_MODULES)
     # Bytes throughout: qrcode 8.2 fails on a long run of zeros written as digits.
     code.add_data(QRData(data, mode=MODE_8BIT_BYTE))
-    code.make(fit=True)
+    code.make(fit=False)
     return tuple(tuple(bool(dark) for dark in row) for row in code.get_matrix())
+
+
+def _version(size: int) -> int:
+    """The smallest code that holds so many bytes; qrcode would write them twice to find out."""
+    limits = BIT_LIMIT_TABLE[ERROR_CORRECT_M]
+    return next(v for v in range(1, 41) if 4 + (8 if v < 10 else 16) + 8 * size <= limits[v])
 
 
 def _bars(rows: tuple[tuple[bool, ...], ...]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from io import BytesIO
 from typing import Any
@@ -14,11 +14,24 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import qn
 from docx.shared import Mm
 
-from adapters.documents.page import PRODUCER, Block, Bullet, Code, Fact, Facts, Heading, Notice, Page, Paragraph, Spoken
+from adapters.documents.page import (
+    PRODUCER,
+    Block,
+    Bullet,
+    Code,
+    Fact,
+    Facts,
+    Heading,
+    Notice,
+    Page,
+    Paragraph,
+    Seal,
+    Spoken,
+)
 from adapters.documents.script import Line, Script, primary, stretches
 from adapters.documents.word_base import HAIRLINE, LABEL_WIDTH, VALUE_WIDTH, R, W, empty_file, packed
 
-CODE_WIDTH = Mm(42)
+CODE_WIDTH, SEAL_WIDTH = Mm(42), Mm(28)
 LONG_TITLE = 160
 NO_MARGIN = '<w:tblCellMar><w:left w:w="0" w:type="dxa"/><w:right w:w="0" w:type="dxa"/></w:tblCellMar>'
 
@@ -43,16 +56,21 @@ class WordPress:
         self._empty = empty_file()
 
     def print(self, page: Page, draw_code: Callable[[str], bytes]) -> bytes:
-        """The page as a Word file; `draw_code` gives the PNG of its QR code."""
+        """The page as a Word file; `draw_code` gives the PNG of a QR code."""
         document = Document(BytesIO(self._empty))
         _set_properties(document, page)
         end = document.element.body.sectPr
         for element in _parsed(_body(page)):
             end.addprevious(element)
         for block in page.blocks:
-            if isinstance(block, Code):
-                for element in _code(document, block, draw_code(block.url)):
-                    end.addprevious(element)
+            made: Iterable[Any] = ()
+            match block:
+                case Code():
+                    made = _code(document, block, draw_code(block.url))
+                case Seal():
+                    made = _seal(document, block, draw_code(block.note), page)
+            for element in made:
+                end.addprevious(element)
         footer = document.sections[0].footer.paragraphs[0]
         for run in _parsed(_footer(page)):
             footer._p.append(run)
@@ -100,7 +118,7 @@ def _block(block: Block, page: Page) -> str:
             named = "" if speaker is None else _paragraph("Speaker", speaker, turned=line.right_to_left)
             stamp = f'<w:r><w:rPr><w:rStyle w:val="Time"/></w:rPr><w:t>{time}</w:t><w:tab/></w:r>'
             return named + _paragraph("Spoken", line, before=stamp)
-        case Code():
+        case Code() | Seal():
             return ""  # needs parts of its own in the file, so it follows when the rest is written
 
 
@@ -117,16 +135,20 @@ def _table(rows: tuple[Fact, ...], page: Page) -> str:
             + "</w:tr>"
         )
 
-    mirrored = "<w:bidiVisual/>" if page.right_to_left else ""
     edges = "".join(
         f'<w:{side} w:val="single" w:sz="4" w:space="0" w:color="{HAIRLINE}"/>' for side in ("bottom", "insideH")
     )
+    return _bordered(edges, "".join(map(row, rows)), page)
+
+
+def _bordered(edges: str, rows: str, page: Page) -> str:
+    mirrored = "<w:bidiVisual/>" if page.right_to_left else ""
     return (
         f'<w:tbl><w:tblPr>{mirrored}<w:tblW w:w="{LABEL_WIDTH + VALUE_WIDTH}" w:type="dxa"/>'
         f"<w:tblBorders>{edges}</w:tblBorders>"
         f'<w:tblLayout w:type="fixed"/>{NO_MARGIN}</w:tblPr>'
         f'<w:tblGrid><w:gridCol w:w="{LABEL_WIDTH}"/><w:gridCol w:w="{VALUE_WIDTH}"/></w:tblGrid>'
-        f"{''.join(map(row, rows))}</w:tbl>"
+        f"{rows}</w:tbl>"
     )
 
 
@@ -142,6 +164,23 @@ def _code(document: Any, code: Code, png: bytes) -> Iterator[Any]:
     address = _runs(Line(code.url, right_to_left=False, language=code.heading.language))
     linked = f'<w:hyperlink r:id="{link}" w:history="1">{address}</w:hyperlink>'
     yield from _parsed(f'<w:p><w:pPr><w:pStyle w:val="CodeAddress"/></w:pPr>{linked}</w:p>')
+
+
+def _seal(document: Any, seal: Seal, png: bytes, page: Page) -> Iterator[Any]:
+    """The code and beside it what is to be said of it, in a table without lines."""
+    inline = document.part.new_pic_inline(BytesIO(png), SEAL_WIDTH, SEAL_WIDTH)
+    inline.docPr.set("descr", seal.description)
+    picture = '<w:p><w:pPr><w:pStyle w:val="FactLabel"/></w:pPr><w:r/></w:p>'
+    told = "".join(_aligned("FactLabel", line, page) for line in (seal.heading, seal.use, seal.state))
+    middle = '<w:vAlign w:val="center"/>'
+    cells = "".join(
+        f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{middle}</w:tcPr>{content}</w:tc>'
+        for width, content in ((LABEL_WIDTH, picture), (VALUE_WIDTH, told))
+    )
+    yield from _parsed(_paragraph("Normal", Line("", right_to_left=False, language=seal.heading.language)))
+    (table,) = _parsed(_bordered("", f"<w:tr><w:trPr><w:cantSplit/></w:trPr>{cells}</w:tr>", page))
+    next(table.iter(qn("w:r"))).add_drawing(inline)
+    yield table
 
 
 def _footer(page: Page) -> str:

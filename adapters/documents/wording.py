@@ -39,6 +39,10 @@ ENGLISH: Mapping[str, str] = {
     "duration": "Duration",
     "silent": "Nothing was said.",
     "page": "Page",
+    "seal": "Proof of the record",
+    "seal_use": "This code holds the signed state of the whole record: if that is ever rewritten, this page shows it.",
+    "seal_state": "{events} events in the log {origin}, fingerprint {root}",
+    "seal_code": "QR code with the signed checkpoint {state}",
 }
 SPANISH: Mapping[str, str] = {
     "campaign": "Campaña de recaudación",
@@ -71,6 +75,10 @@ SPANISH: Mapping[str, str] = {
     "duration": "Duración",
     "silent": "No se dijo nada.",
     "page": "Página",
+    "seal": "Prueba del registro",
+    "seal_use": "Este código guarda el estado firmado de todo el registro: si se reescribe, esta página lo muestra.",
+    "seal_state": "{events} eventos en el registro {origin}, huella {root}",
+    "seal_code": "Código QR con el punto de control firmado: {state}",
 }
 MONTHS = {
     "en": "January February March April May June July August September October November December",

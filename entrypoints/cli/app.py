@@ -93,11 +93,47 @@ def demo(
 
 
 @audit.command("verify")
-def audit_verify(json: Json = False) -> None:
-    """Recompute every link of the chain from the stored bytes; names the first bad position."""
-    from entrypoints.cli import database
+def audit_verify(
+    since: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An older checkpoint, or the text of a printed code.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a signed checkpoint of what was verified.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Recompute chain and tree from the stored bytes; names the first bad position."""
+    from entrypoints.cli import proof
 
-    database.audit_verify(json)
+    proof.verify(since, checkpoint, json)
+
+
+@audit.command("export")
+def audit_export(ticket: str, file: Path, json: Json = False) -> None:
+    """One file that proves a ticket's history to anybody."""
+    from entrypoints.cli import proof
+
+    proof.export(ticket, file, json)
+
+
+@audit.command("check")
+def audit_check(
+    file: Path,
+    key: Annotated[list[str] | None, typer.Option(help="A key you trust (NAME+ID+KEY); may be given often.")] = None,
+    json: Json = False,
+) -> None:
+    """Check an exported file, with no database and no network."""
+    from entrypoints.cli import proof
+
+    proof.check(file, key or [], json)
+
+
+@audit.command("key")
+def audit_key(json: Json = False) -> None:
+    """The public key that checkpoints are signed with, and those it replaced."""
+    from entrypoints.cli import proof
+
+    proof.key(json)
 
 
 @letters.command("list")

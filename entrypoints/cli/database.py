@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 
 import projections
-from adapters import audit, migrations
+from adapters import migrations
 from adapters.access_log import AccessLog
 from adapters.database import Database, connect
 from adapters.read_models import rebuild
@@ -74,22 +74,3 @@ def _on_record(url: str, chosen: Sequence[Projection]) -> Iterator[None]:
         object = "/".join(projection.NAME for projection in chosen)
         with on_record(AccessLog(opened), "rebuild-projections", object):
             yield
-
-
-def audit_verify(json: bool) -> None:
-    with database() as (_, url), Bar(shown=not json) as bar:
-        verdict = audit.verify(url, lambda position: bar("links", position, position))
-    bad = verdict.first_bad
-    if json:
-        print_json(
-            {
-                "ok": verdict.ok,
-                "events": verdict.events,
-                "firstBad": bad and {"position": bad[0], "reason": bad[1]},
-                "checkpoint": None,
-            }
-        )
-    if bad is not None:
-        raise Found(f"event {bad[0]} {bad[1]}")
-    if not json:
-        say(f"All {verdict.events} links hold.")

@@ -224,7 +224,7 @@ def _prove(service: Service, show: _Show) -> None:
     done = [rebuild.verify(service.url, projection, lambda *_: None) for projection in projections.ALL]
     columns = ("name", "events", "rows", "differences")
     show.table("", columns, [[one.name, one.events, one.rows, len(one.differences)] for one in done])
-    verdict = audit.verify(service.url)
+    verdict = audit.verify(service.url, read=service.signer.read)
     differing = [one.name for one in done if one.differences]
     show.found |= {"differences": differing, "chainHolds": verdict.ok, "links": verdict.events}
     if differing:

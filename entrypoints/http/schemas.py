@@ -21,6 +21,7 @@ TEXT: Schema = {"type": "string"}
 ID: Schema = {"type": "string", "format": "uuid"}
 TIME: Schema = {"type": "string", "format": "date-time"}
 WHOLE: Schema = {"type": "integer"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
 NUMBER: Schema = {"type": "number"}
 FLAG: Schema = {"type": "boolean"}
 URL: Schema = {"type": "string", "format": "uri-reference"}
@@ -317,6 +318,31 @@ CHUNKS = thing(
     }
 )
 EXPORT = many({"type": "object"})
+AUDIT = thing(
+    {
+        "format": TEXT,
+        "ticket": ID,
+        "key": TEXT,
+        "checkpoint": TEXT,
+        "statement": TEXT,
+        "events": many(
+            thing(
+                {
+                    "position": WHOLE,
+                    "stream": ID,
+                    "version": WHOLE,
+                    "topic": TEXT,
+                    "ticket": ID,
+                    "recordedAt": TIME,
+                    "state": TEXT,
+                    "previous": TEXT,
+                    "proof": many(TEXT),
+                }
+            )
+        ),
+    }
+)
+CONSISTENCY = thing({"key": TEXT, "checkpoint": TEXT, "proof": many(TEXT)})
 RECEIVED = thing({"received": FLAG, "type": TEXT}, {"idempotent": FLAG})
 LIVE = thing({"status": TEXT, "timestamp": TIME, "uptime": NUMBER, "version": TEXT})
 READY = thing(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from domain.values import Role
 from entrypoints.http import (
     admin,
@@ -12,12 +15,14 @@ from entrypoints.http import (
     gifts,
     histories,
     knowledge,
+    proofs,
     returning,
     support,
     tickets,
 )
 from entrypoints.http import schemas as s
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
+from entrypoints.http.problems import MEDIA_TYPE
 
 HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDITOR
 
@@ -47,6 +52,7 @@ AS_OF = Parameter("as_of", "As Stripe had it at this time.", s.TIME)
 KNOWN_AT = Parameter("known_at", "As we knew it at this time.", s.TIME)
 
 ONE = "/api/tickets/{ticket_id}"
+NOT_YET: Mapping[int, tuple[str, Mapping[str, Any]]] = {404: (MEDIA_TYPE, {})}
 JSON, PATCH = Takes.JSON, Takes.MERGE_PATCH
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -129,6 +135,22 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", f"{ONE}/history", "Every event, or the ticket as it stood", histories.history, HISTORY,
         gives=s.HISTORY, query=(LIMIT, CURSOR, Parameter("at", "A position or a time.")), tag="History",
+    ),
+    Operation(
+        "GET", f"{ONE}/audit", "Every event with its proof, as `storyledger audit export` writes them", proofs.export,
+        HISTORY, gives=s.AUDIT, tag="History",
+    ),
+    Operation("GET", "/checkpoint", "The newest signed checkpoint of the whole history", proofs.checkpoint, ALWAYS_OPEN,
+              gives_types=("text/plain",), also=NOT_YET, tag="History"),
+    Operation("GET", "/checkpoint/key", "The keys that sign checkpoints, the present one first", proofs.key,
+              ALWAYS_OPEN, gives_types=("text/plain",), tag="History"),
+    Operation("GET", "/checkpoint/checker", "The program that checks what we export, offline", proofs.check_program,
+              ALWAYS_OPEN, gives_types=("text/plain",), tag="History"),
+    Operation(
+        "GET", "/checkpoint/consistency", "What proves that the history continues an older checkpoint",
+        proofs.consistency, ALWAYS_OPEN, gives=s.CONSISTENCY,
+        query=(Parameter("from", "The size of the older checkpoint.", s.COUNT, required=True),), also=NOT_YET,
+        tag="History",
     ),
     Operation(
         "GET", "/api/exports/donations", "The ledger for accounting", exports.export, EXPORT,

@@ -10,6 +10,7 @@ from psycopg import Connection
 from adapters import audit
 from adapters.database import Database, connect
 from adapters.event_store.log import EventLog
+from adapters.proof.checker import EMPTY_ROOT
 from tests.fakes.entries import entries, entry
 
 EVENTS = 12
@@ -50,7 +51,7 @@ def test_a_history_nobody_touched_is_whole(history: Database):
 
 
 def test_an_empty_history_is_whole(migrated_url: str):
-    assert audit.verify(migrated_url) == audit.Verdict(0, None, audit.GENESIS)
+    assert audit.verify(migrated_url) == audit.Verdict(0, None, audit.GENESIS, EMPTY_ROOT)
 
 
 CHANGES = {

@@ -16,6 +16,7 @@ import httpx2
 
 from adapters.documents.printer import DocumentPrinter
 from adapters.documents.qr import QrPrinter
+from adapters.proof.checkpoints import Signer
 from domain.ports import CampaignSheet
 from domain.values import DocumentFormat, Draft, Money
 from tests.benchmarks.report import Figure, Report, typical
@@ -41,7 +42,8 @@ def _documents(report: Report) -> None:
         beneficiary="David Miller",
         location="Chicago",
     )
-    sheet = CampaignSheet(draft, "David Miller", "en", "https://example.com/d/abc", datetime.now(UTC))
+    checkpoint = Signer(("a key of the benchmark",), "example.com").checkpoint(1_000_000, bytes(32))
+    sheet = CampaignSheet(draft, "David Miller", "en", "https://example.com/d/abc", datetime.now(UTC), checkpoint)
     printer, codes = DocumentPrinter(), QrPrinter()
     for what, goal, work in (
         ("a Word file", 40, lambda: printer.render(sheet, DocumentFormat.DOCX)),

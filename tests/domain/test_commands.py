@@ -252,6 +252,16 @@ def test_a_receipt_needs_a_paid_gift():
     assert (sheet.donor, sheet.amount, sheet.test) == ("Hopper", FIFTY, True)
 
 
+def test_whatever_is_printed_carries_the_newest_checkpoint():
+    printer = FakePrinter()
+    asked = worked(processing(printer=printer, checkpoint=lambda: "a signed note"))
+    gift(asked)
+    paid(asked)
+    for type in DocumentType:
+        asked.generate_document(HOLDER, TICKET, DOCUMENT, type, DocumentFormat.PDF, DONATION)
+    assert [sheet.checkpoint for sheet in printer.printed] == ["a signed note"] * len(DocumentType)
+
+
 # Gifts.
 
 

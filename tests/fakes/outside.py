@@ -73,5 +73,6 @@ def commands(**parts: Any) -> Commands:
         "new_id": lambda: next(ids),
         "now": lambda: NOW,
         "sandbox": True,
+        "checkpoint": lambda: None,
     }
     return Commands(**(usual | parts))

@@ -74,3 +74,10 @@ def docx_part(document: bytes, name: str) -> str:
 
 def read_codes(picture: Image.Image) -> list[str]:
     return [found.data.decode("utf-8") for found in decode(picture)]
+
+
+def docx_codes(document: bytes) -> list[str]:
+    """What the pictures in a Word file say."""
+    with ZipFile(BytesIO(document)) as file:
+        pictures = sorted(name for name in file.namelist() if name.endswith(".png"))
+        return [code for name in pictures for code in read_codes(Image.open(BytesIO(file.read(name))))]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from adapters.documents.printer import DocumentPrinter
+from adapters.proof.checkpoints import LONGEST_ORIGIN, Signer
 from domain.errors import InvalidError
 from domain.values import DocumentFormat, Draft, Money, Segment
 from tests.adapters.documents.sheets import (
@@ -23,6 +24,7 @@ from tests.adapters.documents.sheets import (
     LINK,
     MARIA,
     campaign,
+    docx_codes,
     docx_part,
     docx_text,
     pdf_pictures,
@@ -253,6 +255,59 @@ def test_a_story_of_ten_thousand_characters_is_printed_whole(printer, format):
     assert all(f"Number {number}:" in text for number in range(180))
 
 
+NOTE = Signer(("s" * 40,), "stories.example.org").checkpoint(1_234_567, bytes(range(32)))
+SEALED = [
+    replace(sheet, checkpoint=NOTE) for sheet in (campaign(), receipt(), transcript(*SPOKEN), campaign(LAYLA, "ar"))
+]
+
+
+def codes_in(document: bytes, format: DocumentFormat) -> list[str]:
+    if format is DOCX:
+        return docx_codes(document)
+    return [code for page in pdf_pictures(document, 4) for code in read_codes(page)]
+
+
+@BOTH
+@pytest.mark.parametrize("sheet", SEALED)
+def test_whatever_is_printed_carries_the_checkpoint_as_it_was_signed(printer, format, sheet):
+    assert NOTE in codes_in(printer.render(sheet, format), format)
+
+
+@BOTH
+def test_a_person_can_compare_the_checkpoint_without_a_reader(printer, format):
+    for language, said in (("en", "1234567 events in the log"), ("es", "1234567 eventos en el registro")):
+        text = TEXT_OF[format](printer.render(replace(receipt(language=language), checkpoint=NOTE), format))
+        assert f"{said} stories.example.org" in text
+        assert NOTE.splitlines()[2][:16] in text
+
+
+@BOTH
+def test_both_codes_of_a_campaign_are_read_from_one_page(printer, format):
+    document = printer.render(SEALED[0], format)
+    assert sorted(codes_in(document, format)) == sorted([LINK, NOTE])
+
+
+@BOTH
+def test_a_checkpoint_of_the_longest_kind_is_still_read(printer, format):
+    note = Signer(("s" * 40,), "a" * LONGEST_ORIGIN).checkpoint(10**18, bytes(range(32)))
+    assert note in codes_in(printer.render(replace(receipt(), checkpoint=note), format), format)
+
+
+@pytest.mark.parametrize("lines", range(18, 40, 3))
+def test_the_checkpoints_code_is_never_cut_by_the_end_of_a_page(printer, lines):
+    sheet = replace(campaign(replace(MARIA, story="\n".join(["One more line."] * lines))), checkpoint=NOTE)
+    assert NOTE in codes_in(printer.render(sheet, PDF), PDF)
+
+
+@BOTH
+def test_the_same_checkpoint_gives_the_same_bytes_and_another_does_not(printer, format):
+    later = Signer(("s" * 40,), "stories.example.org").checkpoint(1_234_568, bytes(range(32)))
+    sheet = receipt()
+    printed = [printer.render(replace(sheet, checkpoint=note), format) for note in (NOTE, NOTE, later, None)]
+    assert printed[0] == printed[1]
+    assert len(set(printed)) == 3
+
+
 PEOPLE_TYPE = st.text(st.characters(), max_size=40) | st.text(
     st.sampled_from("aشא中あ한ह😀\u200d\u0301 .(\n\u202e<&#$"), max_size=60
 )
@@ -269,7 +324,7 @@ def test_whatever_people_type_can_be_printed_and_opened(printer, title, story, n
 
 def fingerprints() -> list[str]:
     printer = DocumentPrinter()
-    sheets = (campaign(), campaign(LAYLA, None), receipt(test=True), transcript(*SPOKEN))
+    sheets = (campaign(), campaign(LAYLA, None), receipt(test=True), transcript(*SPOKEN), SEALED[0])
     return [hashlib.sha256(printer.render(sheet, format)).hexdigest() for sheet in sheets for format in (DOCX, PDF)]
 
 

@@ -20,7 +20,7 @@ from domain.commands import digest
 from domain.values import SYSTEM, ContactType, Role
 from entrypoints.http.operations import Operation
 from entrypoints.http.table import OPERATIONS
-from tests.client import RECORDING, Client, LiveService, Ticket
+from tests.client import RECORDING, Client, LiveService, Ticket, eventually
 from tests.entrypoints.http.contract import problem
 from tests.fakes.databases import overheard
 from tests.fakes.mailbox import files
@@ -67,6 +67,7 @@ TICKET_RULES = {
     ("GET", f"{ONE}/donations"): Rule(200, scope="donations:read", readers=True),
     ("GET", f"{ONE}/donations/total"): Rule(200, scope="donations:read", readers=True, published=True),
     ("GET", f"{ONE}/history"): Rule(200, readers=True, client=False),
+    ("GET", f"{ONE}/audit"): Rule(200, readers=True, client=False),
     ("DELETE", ONE): Rule(202, **WRITE),
 }
 
@@ -112,6 +113,10 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/admin/knowledge/sources"): ((401, 403, 403, 403, 200, 403), {}, None),
     ("DELETE", "/admin/knowledge/sources/{source_id}"): ((401, 403, 403, 403, 404, 403), {}, None),
     ("GET", "/admin/knowledge/search"): ((401, 403, 403, 403, 200, 403), {"params": {"q": "gifts"}}, None),
+    ("GET", "/checkpoint"): ((200,) * 6, {}, None),
+    ("GET", "/checkpoint/key"): ((200,) * 6, {}, None),
+    ("GET", "/checkpoint/checker"): ((200,) * 6, {}, None),
+    ("GET", "/checkpoint/consistency"): ((200,) * 6, {"params": {"from": "1"}}, None),
     ("GET", "/d/{slug}"): ((404,) * 6, {}, None),
     ("POST", "/d/{slug}"): ((404, 404, 404, 403, 404, 403), {"data": {"amount": "5"}}, "payments:create"),
     ("POST", "/api/webhooks/stripe"): ((400,) * 6, {"json": {}}, None),
@@ -168,6 +173,8 @@ class People:
             connection.execute("UPDATE access_sessions SET expires_at = now() WHERE digest = %s", (digest(token),))
         self.erased.http.delete(self.erased.path)
         self._give_away(self.reset)
+        # Something has happened, so it is signed within a second or two.
+        eventually(lambda: self.visitor.get("/checkpoint").status_code == 200)
 
     def _in(self, client: Client) -> Client:
         return self._stack.enter_context(client)

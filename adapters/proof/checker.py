@@ -1,0 +1,436 @@
+#!/usr/bin/env python3
+"""Checks what a storyledger says about its history: offline, with Python 3.9 or newer and the library `cryptography`.
+
+    python checker.py FILE [--key KEY]                 a ticket's events, as `storyledger audit export` writes them
+    python checker.py --paper OLD FILE [--key KEY]     an older checkpoint (the text of a printed QR code) and the
+                                                       answer to GET /checkpoint/consistency?from=ITS_SIZE
+
+The first proves that these events stand in the log that KEY signs, at these positions, with these bytes; the second
+that the log of the older checkpoint is the beginning of the log of today. Without --key the key is the one that the
+file names, which proves nothing about whose log it is: ask the service for its key yourself (GET /checkpoint/key).
+
+How things are hashed and signed:
+
+- An event's link is SHA-256(the link before it, or 32 zero bytes | position, int64 | stream, 16 bytes | version, int32
+  | ticket, 16 bytes | microseconds since 2000-01-01 UTC, int64 | bytes of the topic, int32 | topic | state), integers
+  signed and big-endian.
+- Links are the data of the leaves of a Merkle tree (RFC 6962, section 2.1); leaf 0 is position 1.
+- A checkpoint is the tree's size and root in a signed note (C2SP tlog-checkpoint and signed-note, Ed25519).
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import re
+import struct
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+FORMAT = "storyledger audit 1"
+STATEMENT = "storyledger ticket history"
+EMPTY_ROOT = hashlib.sha256(b"").digest()
+ED25519 = b"\x01"
+SIGNATURE_LINE = "\u2014 "
+LONGEST_NOTE = 64 * 1024
+EPOCH = datetime(2000, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 (Python 3.9 has no other name for it)
+MICROSECOND = timedelta(microseconds=1)
+
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+class Refused(Exception):
+    """What was given does not prove what it should; the message says why."""
+
+
+# The tree.
+
+
+def leaf_hash(data: bytes) -> bytes:
+    return hashlib.sha256(b"\x00" + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def root_above(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
+    """The root of the tree of `size` leaves in which this path leads up from the leaf (RFC 9162, section 2.1.3.2)."""
+    if not 0 <= index < size:
+        raise Refused("a leaf outside the tree")
+    here, last, root = index, size - 1, leaf
+    for sibling in path:
+        if last == 0:
+            raise Refused("a path longer than the tree is high")
+        if here & 1 or here == last:
+            root = node_hash(sibling, root)
+            while not here & 1 and here:
+                here, last = here >> 1, last >> 1
+        else:
+            root = node_hash(root, sibling)
+        here, last = here >> 1, last >> 1
+    if last:
+        raise Refused("a path shorter than the tree is high")
+    return root
+
+
+def check_consistency(old_size: int, old_root: bytes, size: int, root: bytes, path: Sequence[bytes]) -> None:
+    """Refused unless the path proves the old tree to be the beginning of the new one (RFC 9162, section 2.1.4.2)."""
+    if not 0 <= old_size <= size:
+        raise Refused(f"the log has {size} events, fewer than the {old_size} it had")
+    if old_size in (0, size):
+        if path or old_root != (root if old_size else EMPTY_ROOT):
+            raise Refused("the log is not the one it was")
+        return
+    nodes = list(path) if old_size & (old_size - 1) else [old_root, *path]
+    if not nodes:
+        raise Refused("a proof without nodes")
+    here, last = old_size - 1, size - 1
+    while here & 1:
+        here, last = here >> 1, last >> 1
+    before = after = nodes[0]
+    for node in nodes[1:]:
+        if last == 0:
+            raise Refused("a proof longer than the tree is high")
+        if here & 1 or here == last:
+            before, after = node_hash(node, before), node_hash(node, after)
+            while not here & 1 and here:
+                here, last = here >> 1, last >> 1
+        else:
+            after = node_hash(after, node)
+        here, last = here >> 1, last >> 1
+    if last or before != old_root or after != root:
+        raise Refused("the log is not the one it was")
+
+
+# Notes, keys and checkpoints.
+
+
+def _decoded(text: str, what: str, size: int | None = None) -> bytes:
+    """Base64 in its one canonical form."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Refused(f"{what} is no base64") from None
+    if base64.b64encode(data).decode() != text or (size is not None and len(data) != size):
+        raise Refused(f"{what} is not as long as it should be, or written in another way")
+    return data
+
+
+def key_id(name: str, public: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+
+
+@dataclass(frozen=True)
+class Key:
+    """Who signs: a name and an Ed25519 public key; as text NAME+ID+KEY (C2SP signed-note, "vkey")."""
+
+    name: str
+    public: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> Key:
+        name, plus, rest = text.strip().partition("+")
+        id_, plus2, code = rest.partition("+")
+        if not plus or not plus2 or not _NAME.fullmatch(name):
+            raise Refused("a key is written NAME+ID+KEY")
+        data = _decoded(code, "the key", 33)
+        if data[:1] != ED25519 or key_id(name, data[1:]).hex() != id_:
+            raise Refused("the key is not the one it says it is")
+        return cls(name, data[1:])
+
+    @property
+    def id(self) -> bytes:
+        return key_id(self.name, self.public)
+
+    def __str__(self) -> str:
+        return f"{self.name}+{self.id.hex()}+{base64.b64encode(ED25519 + self.public).decode()}"
+
+
+def signatures(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """A note's text, with the newline it ends in, and who signed it: name, and key id with signature."""
+    text, blank, signed = note.rpartition("\n\n")
+    if not blank or not signed.endswith("\n") or len(note) > LONGEST_NOTE:
+        raise Refused("this is no signed note")
+    if any(ord(letter) < 32 and letter != "\n" for letter in note) or "\x7f" in note:
+        raise Refused("a note has no control characters")
+    found = []
+    for line in signed[:-1].split("\n"):
+        name, space, code = line.removeprefix(SIGNATURE_LINE).partition(" ")
+        if not line.startswith(SIGNATURE_LINE) or not space or not _NAME.fullmatch(name):
+            raise Refused("this is no signed note")
+        data = _decoded(code, "a signature")
+        if len(data) < 5:
+            raise Refused("a signature is too short")
+        found.append((name, data))
+    return text + "\n", found
+
+
+def signed_text(note: str, keys: Iterable[Key]) -> tuple[str, Key]:
+    """The note's text and the first of the keys that signed it; Refused if none did, or a signature is wrong."""
+    known = {(key.name, key.id): key for key in keys}
+    text, found = signatures(note)
+    signer = None
+    for name, data in found:
+        key = known.get((name, data[:4]))
+        if key is None:
+            continue
+        try:
+            Ed25519PublicKey.from_public_bytes(key.public).verify(data[4:], text.encode())
+        except InvalidSignature:
+            raise Refused(f"the signature of {name} is wrong") from None
+        signer = signer or key
+    if signer is None:
+        raise Refused("not signed by a key that is known here")
+    return text, signer
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """How long the log is, and the root of the tree over all of it."""
+
+    origin: str
+    size: int
+    root: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> Checkpoint:
+        """From a note's text; lines after the first three are allowed and mean nothing here."""
+        lines = text.split("\n")
+        if len(lines) < 4 or lines[-1] or not all(lines[:-1]) or not _NUMBER.fullmatch(lines[1]):
+            raise Refused("this is no checkpoint")
+        return cls(lines[0], int(lines[1]), _decoded(lines[2], "the root", 32))
+
+    @property
+    def text(self) -> str:
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+
+def tidied(note: str) -> str:
+    """A note as it was before a scanner or an editor took its last newline, or added to it."""
+    return note.replace("\r\n", "\n").strip() + "\n"
+
+
+def checkpoint_of(note: str, keys: Iterable[Key]) -> tuple[Checkpoint, Key]:
+    """The checkpoint in a signed note, and who signed it; it speaks of the log that its signer is named after."""
+    text, key = signed_text(note, keys)
+    checkpoint = Checkpoint.parse(text)
+    if checkpoint.origin != key.name:
+        raise Refused("a checkpoint of another log")
+    return checkpoint, key
+
+
+def under_any_name(note: str, keys: Iterable[Key]) -> list[Key]:
+    """The keys under the names that signed the note: a log that moved has another name and the same key."""
+    names = {name for name, _ in signatures(note)[1]}
+    return [Key(name, key.public) for key in keys for name in sorted(names)]
+
+
+def statement(origin: str, ticket: str, events: int, size: int) -> str:
+    """What the log's operator signs besides: so many events of the ticket are among the first `size`."""
+    return f"{STATEMENT}\n{origin}\n{ticket}\n{events}\n{size}\n"
+
+
+# Events.
+
+
+def covered(position: int, stream: UUID, version: int, ticket: UUID, micros: int, topic: bytes, state: bytes) -> bytes:
+    """Everything about an event, as its link covers it."""
+    return b"".join(
+        (
+            struct.pack(">q", position), stream.bytes, struct.pack(">i", version), ticket.bytes,
+            struct.pack(">q", micros), struct.pack(">i", len(topic)), topic, state,
+        )
+    )  # fmt: skip
+
+
+def dumped(value: Any) -> str:
+    """JSON in the one form that an export has."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _link(event: dict[str, Any]) -> bytes:
+    try:
+        moment = event["recordedAt"]
+        micros = (datetime.fromisoformat(moment.removesuffix("Z") + "+00:00") - EPOCH) // MICROSECOND
+        stream, ticket = UUID(event["stream"]), UUID(event["ticket"])
+        if (str(stream), str(ticket)) != (event["stream"], event["ticket"]) or not _MOMENT.fullmatch(moment):
+            raise ValueError
+        topic, state = event["topic"].encode(), event["state"].encode()
+        data = covered(event["position"], stream, event["version"], ticket, micros, topic, state)
+    except (KeyError, TypeError, ValueError, AttributeError, struct.error):
+        raise Refused("an event that cannot be read") from None
+    return hashlib.sha256(_decoded(event["previous"], "a link", 32) + data).digest()
+
+
+@dataclass
+class Finding:
+    """What a checked file proves: these events of the ticket are in the log that `key` signs, in this order."""
+
+    ticket: str
+    checkpoint: Checkpoint
+    key: Key
+    pinned: bool
+    events: int = 0
+    streams: dict[str, int] = field(default_factory=dict)
+    first: str | None = None
+    last: str | None = None
+
+
+# What the file's first line leaves open, and its last one closes.
+OPENED = "]}"
+SPACE = " \t\r\n"
+HEADER = ["format", "ticket", "key", "checkpoint", "statement", "events"]
+EVENT = ["position", "stream", "version", "topic", "ticket", "recordedAt", "state", "previous", "proof"]
+
+
+def _read(text: str) -> Any:
+    """JSON that must be written as `dumped` writes it, so that nothing in it can say two things."""
+    try:
+        value = json.loads(text)
+        if dumped(value) == text:
+            return value
+    except (ValueError, RecursionError):
+        pass
+    raise Refused("not as an export writes it")
+
+
+def check(lines: Iterable[str], keys: Sequence[Key] = ()) -> Finding:
+    """What an exported file proves, read a line at a time; Refused with the line that is wrong.
+
+    Without `keys` its signer is the key that the file names itself.
+    """
+    number = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal number
+        for number, line in enumerate(lines, 1):  # noqa: B007 (told to who refuses)
+            yield line
+
+    try:
+        return _checked(counted(), keys)
+    except Refused as refused:
+        raise Refused(f"line {number}: {refused}") from None
+
+
+def _checked(lines: Iterator[str], keys: Sequence[Key]) -> Finding:
+    header = _read(next(lines, "").strip(SPACE) + OPENED)
+    if not isinstance(header, dict) or list(header) != HEADER or header["format"] != FORMAT or header["events"]:
+        raise Refused("this is no export of a ticket's history")
+    if not all(isinstance(header[name], str) for name in HEADER[:-1]):
+        raise Refused("this is no export of a ticket's history")
+    named = Key.parse(header["key"])
+    if keys and named not in keys:
+        raise Refused("signed with another key than the one you trust")
+    checkpoint, key = checkpoint_of(header["checkpoint"], [named])
+    said, _ = signed_text(header["statement"], [named])
+    finding = Finding(header["ticket"], checkpoint, key, pinned=bool(keys))
+    position, comma = 0, ","
+    for line in lines:
+        text = line.strip(SPACE)
+        if text == OPENED:
+            break
+        if not comma:
+            raise Refused("not as an export writes it")
+        comma = "," if text.endswith(",") else ""
+        event = _read(text.removesuffix(","))
+        if not isinstance(event, dict) or list(event) != EVENT:
+            raise Refused("an event that cannot be read")
+        _check_event(event, finding, position)
+        position = event["position"]
+    else:
+        raise Refused("the file ends too early")
+    if comma or any(line.strip(SPACE) for line in lines):
+        raise Refused("not as an export writes it")
+    if said != statement(checkpoint.origin, finding.ticket, finding.events, checkpoint.size):
+        raise Refused(f"{finding.events} events, which is not what the log says of the ticket")
+    return finding
+
+
+def _check_event(event: dict[str, Any], finding: Finding, last: int) -> None:
+    position, version, proof = event["position"], event["version"], event["proof"]
+    if type(position) is not int or type(version) is not int or position <= last:
+        raise Refused("events out of order")
+    if not isinstance(proof, list) or not all(isinstance(node, str) for node in proof):
+        raise Refused("an event that cannot be read")
+    path = [_decoded(node, "a node", 32) for node in proof]
+    size = finding.checkpoint.size
+    if root_above(leaf_hash(_link(event)), position - 1, size, path) != finding.checkpoint.root:
+        raise Refused(f"event {position} is not in the log as it stands here")
+    if event["ticket"] != finding.ticket:
+        raise Refused(f"event {position} is of another ticket")
+    if version != finding.streams.get(event["stream"], 0) + 1:
+        raise Refused(f"before event {position} one of the same stream is missing")
+    finding.streams[event["stream"]] = version
+    finding.events += 1
+    finding.first = finding.first or event["recordedAt"]
+    finding.last = event["recordedAt"]
+
+
+def check_paper(paper: str, answer: str, keys: Sequence[Key] = ()) -> tuple[Checkpoint, Checkpoint, Key]:
+    """The old checkpoint and the new one of the same log; Refused if the old log is not the beginning of the new."""
+    try:
+        told = json.loads(answer)
+        key, note = Key.parse(told["key"]), str(told["checkpoint"])
+        path = [_decoded(node, "a node", 32) for node in told["proof"]]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Refused("this is no answer of /checkpoint/consistency") from None
+    if keys and key not in keys:
+        raise Refused("signed with another key than the one you trust")
+    new, _ = checkpoint_of(note, [key])
+    paper = tidied(paper)
+    old, _ = checkpoint_of(paper, under_any_name(paper, [key, *keys]))
+    check_consistency(old.size, old.root, new.size, new.root, path)
+    return old, new, key
+
+
+def described(finding: Finding) -> str:
+    """What was proved, and what was not, for a person."""
+    log = finding.checkpoint
+    told = ((finding.events, "event"), (len(finding.streams), "stream"))
+    counted = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in told]
+    return (
+        f"Ticket     {finding.ticket}\n"
+        f"Log        {log.origin}, at {log.size} events\n"
+        f"Signed by  {finding.key} ({'which you named' if finding.pinned else 'which the file names itself'})\n"
+        f"Proved     {' in '.join(counted)} from {finding.first} to {finding.last}:\n"
+        "           in the log, unaltered, in this order, no stream with a gap.\n"
+        "Stated     by the signer: the ticket had no others by then. What came later is not in this file.\n"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Checks what a storyledger says about its history, offline.")
+    parser.add_argument("file", help="the export of a ticket, or the answer of /checkpoint/consistency")
+    parser.add_argument("--key", action="append", default=[], help="the key you trust, NAME+ID+KEY")
+    parser.add_argument("--paper", help="a file with the text of a printed QR code")
+    asked = parser.parse_args()
+    try:
+        keys = [Key.parse(text) for text in asked.key]
+        with open(asked.file, encoding="utf-8", newline="\n") as file:  # noqa: PTH123
+            if asked.paper is None:
+                sys.stdout.write(described(check(file, keys)))
+                return 0
+            with open(asked.paper, encoding="utf-8") as paper:  # noqa: PTH123
+                old, new, key = check_paper(paper.read(LONGEST_NOTE), file.read(LONGEST_NOTE), keys)
+        sys.stdout.write(f"The log of {old.size} events is the beginning of that of {new.size}, signed by {key}.\n")
+    except (Refused, OSError, UnicodeDecodeError) as error:
+        sys.stderr.write(f"refused: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

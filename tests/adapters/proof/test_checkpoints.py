@@ -1,0 +1,118 @@
+"""Checkpoints are made now and then, kept, and served with what proves that one continues the other."""
+
+from __future__ import annotations
+
+import json
+import threading
+
+import pytest
+
+from adapters.database import Database, connect
+from adapters.proof import checkpoints
+from adapters.proof.checker import EMPTY_ROOT, Refused, check_paper, checkpoint_of
+from adapters.proof.checkpoints import Checkpoints, Signer
+from adapters.proof.follower import ProofFollower
+from tests.adapters.proof.growing import SIGNER, append, grow, sign
+from tests.client import eventually
+
+
+def made(url: str, every: float, signer: Signer = SIGNER) -> bool:
+    grow(url)
+    with connect(url) as connection:
+        return checkpoints.sign_tree(connection, signer, every)
+
+
+def test_nothing_is_signed_before_anything_happened(migrated_url: str):
+    assert not made(migrated_url, 0)
+
+
+def test_a_checkpoint_is_made_of_what_is_new_and_not_too_often(database: Database):
+    append(database, [3])
+    assert made(database.url, 60)
+    assert not made(database.url, 0)
+    append(database, [1])
+    assert not made(database.url, 60)
+    assert made(database.url, 0)
+    note = Checkpoints(database, SIGNER).latest()
+    assert note is not None
+    assert SIGNER.read(note).size == 4
+
+
+def test_a_new_key_signs_at_once(database: Database):
+    append(database, [3])
+    assert made(database.url, 60)
+    rotated = Signer(("n" * 40, "s" * 40), SIGNER.origin)
+    assert made(database.url, 60, rotated)
+    note = Checkpoints(database, rotated).latest()
+    assert note is not None
+    assert checkpoint_of(note, rotated.keys[:1])[0].size == 3
+
+
+def test_processes_that_sign_at_once_make_one_checkpoint(database: Database):
+    append(database, [30])
+    grow(database.url)
+    done: list[bool] = []
+    threads = [threading.Thread(target=lambda: done.append(made(database.url, 60))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == [False, False, False, True]
+
+
+def test_the_follower_keeps_the_tree_up_and_signs_it(database: Database):
+    follower = ProofFollower(database.url, SIGNER)
+    follower.start()
+    try:
+        append(database, [20])
+        known = Checkpoints(database, SIGNER)
+        assert SIGNER.read(eventually(known.latest, 10)).size == 20
+    finally:
+        follower.stop()
+
+
+def paper_and_answer(database: Database, *, signer: Signer = SIGNER) -> tuple[str, dict[str, object]]:
+    append(database, [100])
+    paper = sign(database.url)
+    append(database, [300])
+    sign(database.url, signer)
+    proved = Checkpoints(database, signer).continuing(100)
+    assert proved is not None
+    return paper, {"key": str(signer.keys[0]), "checkpoint": proved[0], "proof": proved[1]}
+
+
+def test_paper_and_todays_log_agree(database: Database):
+    paper, answer = paper_and_answer(database)
+    old, new, key = check_paper(paper, json.dumps(answer), SIGNER.keys)
+    assert (old.size, new.size, key) == (100, 400, SIGNER.keys[0])
+
+
+def test_paper_from_before_the_log_moved_is_still_good(database: Database):
+    paper, answer = paper_and_answer(database, signer=Signer(("s" * 40,), "new.example"))
+    old, new, _ = check_paper(paper, json.dumps(answer))
+    assert (old.origin, new.origin) == (SIGNER.origin, "new.example")
+
+
+def test_paper_contradicts_a_log_that_was_rewritten(database: Database):
+    paper, answer = paper_and_answer(database)
+    forged = SIGNER.checkpoint(400, EMPTY_ROOT)
+    with pytest.raises(Refused, match="not the one it was"):
+        check_paper(paper, json.dumps(answer | {"checkpoint": forged}))
+    shorter = SIGNER.checkpoint(99, EMPTY_ROOT)
+    with pytest.raises(Refused, match="fewer"):
+        check_paper(paper, json.dumps(answer | {"checkpoint": shorter}))
+    other = Signer(("o" * 40,), SIGNER.origin)
+    with pytest.raises(Refused, match="another key"):
+        check_paper(paper, json.dumps(answer), other.keys)
+    with pytest.raises(Refused):
+        check_paper(other.checkpoint(100, EMPTY_ROOT), json.dumps(answer))
+
+
+def test_there_is_no_continuing_what_was_never_signed(database: Database):
+    assert Checkpoints(database, SIGNER).continuing(0) is None
+    append(database, [3])
+    sign(database.url)
+    assert Checkpoints(database, SIGNER).continuing(4) is None
+    proved = Checkpoints(database, SIGNER).continuing(0)
+    assert proved is not None
+    assert proved[1] == []

@@ -1,0 +1,272 @@
+"""An exported file proves a ticket's history to a stranger, and whatever is done to it, it proves nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.database import Database, connect
+from adapters.event_store import log as event_log
+from adapters.proof import checker, export
+from adapters.proof.checker import Refused, check
+from adapters.proof.checkpoints import Signer
+from adapters.proof.export import Exporter
+from adapters.proof.tiles import BrokenProofError
+from domain.errors import NotFoundError
+from tests.adapters.proof.growing import SIGNER
+from tests.benchmarks.world import gift, opened, write_history
+from tests.postgres import fresh_database
+
+GOLDEN = Path(__file__).parent.parent.parent / "golden" / "proof"
+TICKET = uuid4()
+
+
+@pytest.fixture(scope="module")
+def database(server_url: str, migrated_template: str) -> Iterator[Database]:
+    """A ticket with three gifts among three hundred events of others."""
+    with fresh_database(server_url, migrated_template) as url, Database(url, size=4) as opened_:
+        write_history(url, 30, tickets=2)
+        with connect(url) as connection, connection.cursor() as cursor:
+            event_log.append(cursor, [[opened(TICKET)], gift(TICKET, 1)])
+        write_history(url, 30, tickets=2)
+        with connect(url) as connection, connection.cursor() as cursor:
+            event_log.append(cursor, [gift(TICKET, 10), gift(TICKET, 3)])
+        write_history(url, 10, tickets=1)
+        yield opened_
+
+
+@pytest.fixture(scope="module")
+def file(database: Database) -> str:
+    return exported(database)
+
+
+def exported(database: Database, ticket: UUID = TICKET, signer: Signer = SIGNER) -> str:
+    return b"".join(Exporter(database, signer).export(ticket)).decode()
+
+
+def checked(text: str, *keys: checker.Key) -> checker.Finding:
+    return check(StringIO(text, newline="\n"), keys)
+
+
+def refused(data: bytes) -> bool:
+    try:
+        checked(data.decode())
+    except (Refused, UnicodeDecodeError):
+        return True
+    return False
+
+
+def test_a_ticket_is_proved_with_all_its_gifts(file: str):
+    found = checked(file, *SIGNER.keys)
+    assert found.pinned
+    assert (found.ticket, found.events, len(found.streams)) == (str(TICKET), 14, 4)
+    assert sorted(found.streams.values()) == [1, 4, 4, 5]
+    assert found.checkpoint.size > 290
+    said = checker.described(found)
+    assert "14 events" in said
+    assert str(SIGNER.keys[0]) in said
+
+
+def test_the_file_is_one_json_document_of_the_stored_bytes(database: Database, file: str):
+    told = json.loads(file)
+    with database.connection() as connection:
+        rows = connection.execute(
+            "SELECT position, stream, version, topic, state FROM events WHERE ticket = %s ORDER BY position", (TICKET,)
+        ).fetchall()
+    assert [
+        (e["position"], UUID(e["stream"]), e["version"], e["topic"], e["state"].encode()) for e in told["events"]
+    ] == [(*row[:4], bytes(row[4])) for row in rows]
+
+
+def test_a_ticket_of_many_pages_is_written_a_page_at_a_time(database: Database, monkeypatch: pytest.MonkeyPatch):
+    whole = exported(database)
+    monkeypatch.setattr(export, "PAGE_EVENTS", 5)
+    parts = list(Exporter(database, SIGNER).export(TICKET))
+    assert len(parts) == 5
+    assert b"".join(parts).decode() == whole
+
+
+def test_the_first_and_the_last_event_of_all_are_proved(migrated_url: str):
+    with Database(migrated_url, size=2) as database:
+        ticket = uuid4()
+        with connect(migrated_url) as connection, connection.cursor() as cursor:
+            event_log.append(cursor, [[opened(ticket)]])
+        found = checked(exported(database, ticket), *SIGNER.keys)
+    assert (found.events, found.checkpoint.size) == (1, 1)
+
+
+def test_a_ticket_that_is_not_there_has_nothing_to_export(database: Database):
+    with pytest.raises(NotFoundError):
+        Exporter(database, SIGNER).export(uuid4())
+
+
+def test_a_file_signed_by_somebody_else_is_refused_by_who_names_the_key(database: Database):
+    forged = exported(database, signer=Signer(("forger" * 8,), SIGNER.origin))
+    assert not checked(forged).pinned
+    with pytest.raises(Refused, match="another key"):
+        checked(forged, *SIGNER.keys)
+
+
+def test_every_change_of_one_byte_is_refused_or_is_only_space(file: str):
+    """Of all bytes of a file with two events: the others are like them."""
+    data = smaller(file).encode()
+    assert not refused(data)
+    random, space = Random(7), b" \t\r\n"
+    for place, old in enumerate(data):
+        for new in {old ^ 1 << random.randrange(7), random.choice(b' \n"019aZ=')} - {old}:
+            changed = data[:place] + bytes([new]) + data[place + 1 :]
+            assert refused(changed) or (old in space and new in space), (place, bytes([old]), bytes([new]))
+        without = data[:place] + data[place + 1 :]
+        assert refused(without) or old in space, place
+        more = data[:place] + bytes([random.randrange(33, 127)]) + data[place:]
+        assert place % 3 or refused(more), place
+
+
+def smaller(file: str) -> str:
+    """The file with its first two events only, and a statement that says so."""
+    header, *rest = file.splitlines()
+    told = json.loads(header + checker.OPENED)
+    checkpoint = SIGNER.read(told["checkpoint"])
+    told["statement"] = SIGNER.sign(checker.statement(SIGNER.origin, told["ticket"], 2, checkpoint.size))
+    return "\n".join([checker.dumped(told).removesuffix(checker.OPENED), rest[0], rest[1].rstrip(","), "]}", ""])
+
+
+def altered(file: str, change: Callable[[dict[str, Any]], object]) -> str:
+    """The file as somebody else would write it after a change."""
+    told = json.loads(file)
+    change(told)
+    events = told.pop("events")
+    header = checker.dumped(told | {"events": []}).removesuffix(checker.OPENED)
+    return "\n".join([header, ",\n".join(map(checker.dumped, events)), "]}", ""])
+
+
+def _swap(told: dict[str, Any]) -> None:
+    events = told["events"]
+    events[2], events[3] = events[3], events[2]
+
+
+CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "an event left out": lambda told: told["events"].pop(3),
+    "the last event left out": lambda told: told["events"].pop(),
+    "the first event left out": lambda told: told["events"].pop(0),
+    "a whole gift left out": lambda told: told.update(events=told["events"][:1] + told["events"][5:]),
+    "all events left out": lambda told: told.update(events=[]),
+    "an event twice": lambda told: told["events"].insert(4, told["events"][3]),
+    "two events swapped": _swap,
+    "an amount changed": lambda told: told["events"][1].update(
+        state=told["events"][1]["state"].replace('"minor":', '"minor":1')
+    ),
+    "a time changed": lambda told: told["events"][1].update(recordedAt="2020-01-01T00:00:00.000000Z"),
+    "another position": lambda told: told["events"][1].update(position=told["events"][1]["position"] + 1),
+    "another ticket": lambda told: told.update(ticket=str(uuid4())),
+    "another ticket in all events": lambda told: [e.update(ticket=str(uuid4())) for e in told["events"]],
+    "a position that is no number": lambda told: told["events"][1].update(position="2"),
+    "a position that is true": lambda told: told["events"][0].update(position=True),
+    "a version that is a fraction": lambda told: told["events"][0].update(version=1.0),
+    "a position that is too large": lambda told: told["events"][-1].update(position=2**63),
+    "a path that is a text": lambda told: told["events"][1].update(proof="abc"),
+    "a path of something else": lambda told: told["events"][1].update(proof=[1, 2]),
+    "a path with one node too many": lambda told: told["events"][1]["proof"].append(told["events"][1]["proof"][0]),
+    "a field more": lambda told: told["events"][1].update(note="trust me"),
+    "a field less": lambda told: told["events"][1].pop("topic"),
+    "an event that is none": lambda told: told["events"].insert(1, []),
+    "another format": lambda told: told.update(format="storyledger audit 2"),
+    "a key that is none": lambda told: told.update(key="me"),
+    "a checkpoint that is none": lambda told: told.update(checkpoint=5),
+    "a checkpoint of another time": lambda told: told.update(checkpoint=SIGNER.checkpoint(300, bytes(32))),
+    "the statement in place of the checkpoint": lambda told: told.update(checkpoint=told["statement"]),
+    "the checkpoint in place of the statement": lambda told: told.update(statement=told["checkpoint"]),
+    "half a letter": lambda told: told["events"][1].update(topic="\ud800"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_is_changed_in_a_file_is_refused(file: str, change: str):
+    assert altered(file, lambda _: None) == file
+    with pytest.raises(Refused):
+        checked(altered(file, CHANGES[change]))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", "{}\n", "[" * 5000, '{"events":[\n]}\n', "\x00", "x" * 100_000, "\ufeff{}"]
+)
+def test_what_is_no_export_is_refused(text: str):
+    with pytest.raises(Refused):
+        checked(text)
+
+
+@pytest.mark.parametrize("lines", [1, 2, 5, 14, 15])
+def test_a_file_cut_short_is_refused(file: str, lines: int):
+    with pytest.raises(Refused):
+        checked("\n".join(file.split("\n")[:lines]))
+
+
+def test_a_file_that_goes_on_after_its_end_is_refused(file: str):
+    with pytest.raises(Refused):
+        checked(file + file)
+
+
+def test_a_file_that_was_mailed_with_other_line_ends_is_still_good(file: str):
+    assert checked(file.replace("\n", "\r\n")).events == 14
+
+
+def test_an_altered_history_exports_what_is_refused(server_url: str, migrated_template: str):
+    with fresh_database(server_url, migrated_template) as url, Database(url, size=2) as database:
+        ticket = uuid4()
+        with connect(url) as connection, connection.cursor() as cursor:
+            event_log.append(cursor, [[opened(ticket)], gift(ticket, 1)])
+            exported(database, ticket)
+            connection.execute("SET session_replication_role = replica")
+            connection.execute("UPDATE events SET version = 9 WHERE position = 3")
+            with pytest.raises(Refused, match="event 3 is not in the log"):
+                checked(exported(database, ticket))
+            connection.execute("UPDATE events SET state = '\\xff' WHERE position = 3")
+            with pytest.raises(BrokenProofError):
+                exported(database, ticket)
+
+
+def run_alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The checker as a stranger runs it: one file, in a folder with nothing of ours, no path of ours."""
+    program = folder / "checker.py"
+    shutil.copy(checker.__file__, program)
+    command = [sys.executable, "-I", str(program), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_a_stranger_checks_a_file_with_one_file(tmp_path: Path, file: str):
+    (tmp_path / "audit.json").write_text(file)
+    key = str(SIGNER.keys[0])
+    good = run_alone(tmp_path, "audit.json", "--key", key)
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "14 events in 4 streams" in good.stdout
+    (tmp_path / "audit.json").write_text(file.replace('\\"minor\\":', '\\"minor\\":1', 1))
+    bad = run_alone(tmp_path, "audit.json", "--key", key)
+    assert bad.returncode == 1
+    assert bad.stderr.startswith("refused: line ")
+
+
+def test_the_checker_needs_the_standard_library_and_one_package_only():
+    known = set(sys.stdlib_module_names) | {"cryptography"}
+    source = Path(checker.__file__).read_text()
+    imported = {
+        line.split()[1].partition(".")[0] for line in source.splitlines() if line.startswith(("import ", "from "))
+    }
+    assert imported <= known
+
+
+@pytest.mark.parametrize("name", ["audit-1.json"])
+def test_a_file_that_was_exported_long_ago_is_good_for_ever(name: str):
+    key = checker.Key.parse((GOLDEN / "key.txt").read_text())
+    found = checked((GOLDEN / name).read_text(), key)
+    assert found.events == len(json.loads((GOLDEN / name).read_text())["events"])
+    assert found.events > 5

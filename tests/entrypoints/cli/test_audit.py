@@ -1,0 +1,218 @@
+"""`storyledger audit …` as it is called: what it prints, what it writes, how it exits."""
+
+from __future__ import annotations
+
+import json
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.database import connect
+from adapters.proof.checker import Key, checkpoint_of
+from entrypoints.cli.app import main
+from entrypoints.settings import GENERATED, Generated, SettingsError, load
+from tests.adapters.proof.growing import grow
+from tests.benchmarks.world import write_history
+
+
+class Ended(Exception):
+    """How a command ended."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        super().__init__(code, err)
+        self.code, self.out, self.err = code, out, err
+
+
+Command = Callable[..., Any]
+
+
+@pytest.fixture
+def storyledger(
+    migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> Command:
+    """Calls a command on this test's database: its JSON, or Ended where it exits otherwise than with 0."""
+    write_history(migrated_url, 10, tickets=2)
+    monkeypatch.setenv("DATABASE_URL", migrated_url)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
+
+    def call(*words: str | Path) -> Any:
+        monkeypatch.setattr(sys, "argv", ["storyledger", *map(str, words)])
+        capfdbinary.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        read = capfdbinary.readouterr()
+        out, err = read.out.decode(), read.err.decode()
+        if ended.value.code:
+            raise Ended(int(ended.value.code), out, err)
+        return json.loads(out) if "--json" in words else out
+
+    return call
+
+
+def history(url: str, statement: str) -> Any:
+    with connect(url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        return connection.execute(statement.encode()).rowcount
+
+
+def test_a_history_nobody_touched_is_verified_and_signed(storyledger: Command, tmp_path: Path):
+    told = storyledger("audit", "verify", "--checkpoint", tmp_path / "now", "--json")
+    assert (told["ok"], told["firstBad"]) == (True, None)
+    assert told["events"] > 40
+    assert (tmp_path / "now").read_text() == told["checkpoint"]
+    keys = [Key.parse(one) for one in storyledger("audit", "key", "--json")["keys"]]
+    assert checkpoint_of(told["checkpoint"], keys)[0].size == told["events"]
+    assert "links hold" in storyledger("audit", "verify")
+    assert storyledger("audit", "key").strip() == str(keys[0])
+
+
+def test_a_bad_event_is_named_and_nothing_is_signed(storyledger: Command, migrated_url: str, tmp_path: Path):
+    history(migrated_url, "UPDATE events SET version = 77 WHERE position = 9")
+    with pytest.raises(Ended) as ended:
+        storyledger("audit", "verify", "--checkpoint", tmp_path / "now", "--json")
+    told = json.loads(ended.value.out)
+    assert (told["ok"], told["events"], told["checkpoint"]) == (False, 8, None)
+    assert told["firstBad"] == {"position": 9, "reason": "does not match its hash"}
+    assert (ended.value.code, "event 9" in ended.value.err) == (1, True)
+    assert not (tmp_path / "now").exists()
+
+
+def test_an_older_checkpoint_contradicts_a_cut_tail(storyledger: Command, migrated_url: str, tmp_path: Path):
+    told = storyledger("audit", "verify", "--checkpoint", tmp_path / "then", "--json")
+    assert "continue" in storyledger("audit", "verify", "--since", tmp_path / "then")
+    write_history(migrated_url, 2, tickets=1)
+    assert storyledger("audit", "verify", "--since", tmp_path / "then", "--json")["ok"]
+    last = told["events"]
+    history(migrated_url, f"DELETE FROM events WHERE position >= {last}")
+    history(migrated_url, "DELETE FROM proof_tiles")
+    assert storyledger("audit", "verify", "--json")["ok"]
+    with pytest.raises(Ended) as ended:
+        storyledger("audit", "verify", "--since", tmp_path / "then", "--json")
+    assert json.loads(ended.value.out)["firstBad"]["position"] == last
+    assert ended.value.code == 1
+
+
+def test_what_a_scanner_read_from_paper_is_taken_as_a_checkpoint(storyledger: Command, tmp_path: Path):
+    told = storyledger("audit", "verify", "--json")
+    (tmp_path / "scanned").write_text(told["checkpoint"].strip())
+    assert storyledger("audit", "verify", "--since", tmp_path / "scanned", "--json")["ok"]
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "said"),
+    [
+        (None, 2, "cannot be read"),
+        (b"\xff\xfe", 2, "no text"),
+        (b"hello", 1, "no signed note"),
+        (b"", 1, "no signed note"),
+    ],
+)
+def test_a_checkpoint_that_is_none_is_said_so(
+    storyledger: Command, tmp_path: Path, content: bytes | None, code: int, said: str
+):
+    if content is not None:
+        (tmp_path / "file").write_bytes(content)
+    with pytest.raises(Ended) as ended:
+        storyledger("audit", "verify", "--since", tmp_path / "file")
+    assert (ended.value.code, said in ended.value.err) == (code, True), ended.value.err
+
+
+def test_a_checkpoint_that_another_log_signed_is_refused(storyledger: Command, tmp_path: Path, monkeypatch: Any):
+    storyledger("audit", "verify", "--checkpoint", tmp_path / "then")
+    monkeypatch.setenv("CHECKPOINT_KEY", "another key, of thirty-two bytes and more")
+    with pytest.raises(Ended) as ended:
+        storyledger("audit", "verify", "--since", tmp_path / "then")
+    assert "not signed by a key that is known here" in ended.value.err
+
+
+def test_a_ticket_is_exported_and_checked(storyledger: Command, migrated_url: str, tmp_path: Path):
+    with connect(migrated_url) as connection:
+        [(ticket,)] = connection.execute("SELECT ticket FROM events WHERE position = 1").fetchall()
+    written = storyledger("audit", "export", str(ticket), tmp_path / "file.json", "--json")
+    key = storyledger("audit", "key").strip()
+    assert (written["ticketId"], written["keyTrusted"]) == (str(ticket), True)
+    told = storyledger("audit", "check", tmp_path / "file.json", "--json")
+    assert (told["ok"], told["events"], told["keyTrusted"]) == (True, written["events"], False)
+    assert "which you named" in storyledger("audit", "check", tmp_path / "file.json", "--key", key)
+    assert {file.name for file in tmp_path.iterdir()} == {"file.json", "var"}
+    text = (tmp_path / "file.json").read_text()
+    (tmp_path / "file.json").write_text(text.replace('"version":1', '"version":2', 1))
+    with pytest.raises(Ended) as ended:
+        storyledger("audit", "check", tmp_path / "file.json", "--json")
+    assert json.loads(ended.value.out)["ok"] is False
+    assert ended.value.code == 1
+
+
+def test_checking_needs_no_database(storyledger: Command, migrated_url: str, tmp_path: Path, monkeypatch: Any):
+    golden = Path(__file__).parent.parent.parent / "golden" / "proof"
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    key = (golden / "key.txt").read_text().strip()
+    assert storyledger("audit", "check", golden / "audit-1.json", "--key", key, "--json")["ok"]
+
+
+def test_a_ticket_whose_history_was_altered_is_not_exported(storyledger: Command, migrated_url: str, tmp_path: Path):
+    with connect(migrated_url) as connection:
+        [(ticket,)] = connection.execute("SELECT ticket FROM events WHERE position = 3").fetchall()
+    grow(migrated_url)
+    history(migrated_url, "UPDATE events SET version = 77 WHERE position = 3")
+    with pytest.raises(Ended) as ended:
+        storyledger("audit", "export", str(ticket), tmp_path / "file.json")
+    assert "audit verify" in ended.value.err
+    assert [file.name for file in tmp_path.iterdir()] == ["var"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("export", "no-id", "file.json"), 2),
+        (("export", "0190a5c2-7d1e-7b34-9a51-2f6c3d4e5f60", "file.json"), 1),
+        (("check", "there-is-no-such-file"), 2),
+        (("check", "/dev/null"), 1),
+        (("check", "/dev/null", "--key", "me"), 2),
+        (("export", "0190a5c2-7d1e-7b34-9a51-2f6c3d4e5f60", "/nowhere/file.json"), 1),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_line(storyledger: Command, tmp_path: Path, words: Any, code: int):
+    with pytest.raises(Ended) as ended:
+        storyledger("audit", *words)
+    assert ended.value.code == code
+    assert len(ended.value.err.strip().splitlines()) == 1
+
+
+# The key.
+
+
+def test_the_signing_key_is_made_once_and_is_its_owners_alone(tmp_path: Path):
+    first = Generated(tmp_path / "var")["checkpoint_key"]
+    assert Generated(tmp_path / "var")["checkpoint_key"] == first
+    assert stat.S_IMODE((tmp_path / "var" / GENERATED).stat().st_mode) == 0o600
+
+
+def test_a_data_folder_of_an_older_version_gets_what_it_lacks_and_keeps_what_it_has(tmp_path: Path):
+    values = dict(Generated(tmp_path)._values)
+    del values["checkpoint_key"]
+    (tmp_path / GENERATED).write_text(json.dumps(values))
+    assert Generated(tmp_path)["checkpoint_key"]
+    assert {name: Generated(tmp_path)[name] for name in values} == values
+
+
+PRODUCTION = {
+    "app_env": "production",
+    "database_url": "postgresql://x@y/z",
+    "stripe_secret_key": "sk_live_" + "q1w2e3r4" * 4,
+    "stripe_webhook_secret": "whsec_" + "q1w2e3r4" * 4,
+    "master_key": "q1w2e3r4" * 4,
+    "email_pepper": "q1w2e3r4" * 4,
+    "checkpoint_key": "q1w2e3r4" * 4,
+}
+
+
+@pytest.mark.parametrize("value", ["", "short", "changeme", "a" * 40])
+def test_production_needs_a_signing_key_that_is_a_secret(value: str):
+    assert load(**PRODUCTION).checkpoint_key
+    with pytest.raises(SettingsError, match="CHECKPOINT_KEY"):
+        load(**(PRODUCTION | {"checkpoint_key": value}))
