@@ -23,6 +23,10 @@ from domain.values import Step
 
 QUEUE = "steps"
 TASK = "work"
+FORGET = "forget"
+
+# Longer than whoever was in the middle of writing something takes to end it.
+FORGET_AFTER_SECONDS = 60
 
 # A fault that may pass is tried again after so many seconds; then the person is told.
 PAUSES_SECONDS = (2, 10, 60)
@@ -47,6 +51,13 @@ def enqueue(cursor: Cursor[TupleRow], ticket: UUID, step: Step, recording: UUID)
     _queue.configure_task(TASK, queue=QUEUE, connection=cursor.connection).defer(
         ticket=str(ticket), step=step.value, recording=str(recording)
     )
+
+
+def enqueue_forgetting(cursor: Cursor[TupleRow], ticket: UUID) -> None:
+    """Have what is kept of a person removed once more, some time after the cursor's transaction."""
+    _queue.configure_task(
+        FORGET, queue=QUEUE, schedule_in={"seconds": FORGET_AFTER_SECONDS}, connection=cursor.connection
+    ).defer(ticket=str(ticket))
 
 
 class _HandedBack(Exception):
@@ -134,7 +145,19 @@ class Worker:
             attempts = context.job.attempts
             await _in_thread(lambda: self._work(Step(step), UUID(ticket), UUID(recording), attempts))
 
+        @app.task(name=FORGET, queue=QUEUE, retry=_Retry())
+        async def forget(ticket: str) -> None:
+            await _in_thread(lambda: self._forget(UUID(ticket)))
+
         return app
+
+    def _forget(self, ticket: UUID) -> None:
+        """Until it is done: nobody else asks for it again."""
+        try:
+            self._commands.forgetting.forget(ticket)
+        except Exception as error:
+            logger.error("not forgotten yet", ticket=str(ticket), error=type(error).__name__, where=where(error))
+            raise _TryAgain(PAUSES_SECONDS[-1]) from None
 
     def _work(self, step: Step, ticket: UUID, recording: UUID, attempts: int) -> None:
         log = logger.bind(ticket=str(ticket), step=step.value, recording=str(recording), attempts=attempts)

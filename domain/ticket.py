@@ -156,6 +156,8 @@ class RecordingTicket(BaseAggregate[UUID]):
         self.recording: Recording | None = None
         # Every recording and document there ever was: a request taken up again after a crash brings the same one.
         self.noted: frozenset[UUID] = frozenset()
+        # Everything in storage that the history names.
+        self.kept: frozenset[Content] = frozenset()
         self.transcribed: UUID | None = None
         self.transcript: Content | None = None
         self.analysis: Analysis | None = None
@@ -322,13 +324,16 @@ class RecordingTicket(BaseAggregate[UUID]):
             case AudioUploaded(recording_id=recording_id, content=content):
                 self.recording = Recording(recording_id, content)
                 self.noted |= {recording_id}
+                self.kept |= {content}
                 self.failed_retryable = None
-            case DocumentGenerated(document_id=document_id):
+            case DocumentGenerated(document_id=document_id, content=content):
                 self.noted |= {document_id}
+                self.kept |= {content}
             case ProcessingRequested():
                 self.failed_retryable = None
             case Transcribed(transcription_id=transcription_id, content=content):
                 self.transcribed, self.transcript = transcription_id, content
+                self.kept |= {content}
             case Analysed():
                 self.analysis = Analysis(event.language, event.sentiment, event.urgency, event.key_points)
             case TranscriptionFailed(retryable=retryable) | DraftingFailed(retryable=retryable):

@@ -15,7 +15,7 @@ import psycopg
 import structlog
 
 import projections
-from adapters import migrations
+from adapters import forgetting, migrations
 from adapters.access import Credentials
 from adapters.contacts import ContactIndex
 from adapters.contents import JsonTranscripts, SealedContents
@@ -26,6 +26,7 @@ from adapters.drafting.local import LocalAnalyser, LocalDrafter
 from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.event_store.history import SealingMapper, StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
+from adapters.forgetting import Forgets, Forgetting, Memory
 from adapters.idempotency import IdempotencyKeys
 from adapters.ids import uuid7
 from adapters.jobs import Worker, enqueue
@@ -43,11 +44,12 @@ from adapters.read_models import rebuild
 from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
 from adapters.read_models.memory import ticket_row
-from adapters.sealing import Keyring, Seals, TicketKeys, keyed_hash
+from adapters.sealing import KeyedHashes, Keyring, Seals, TicketKeys
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
 from adapters.storage import FileStorage
 from domain.commands import Commands
+from domain.events import Erased
 from domain.ports import Analyser, Drafter, Transcriber
 from domain.refunding import Refunding, Repairs
 from domain.values import Role
@@ -165,7 +167,9 @@ class Service:
         self.waiter = Waiter(self.database, list(projections.BY_NAME), self.follower)
         self.history = TicketHistory(self.log, self.seals)
         # Who answers a client waits for the read models; a worker has nobody waiting.
-        streams = Streams(self.history, enqueue, self._seen if Parts.WEB in parts else self._recorded)
+        streams = Streams(
+            self.history, enqueue, self._seen if Parts.WEB in parts else self._recorded, {Erased: forgetting.destroy}
+        )
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
 
         # The outside.
@@ -177,7 +181,7 @@ class Service:
         self.qr_codes = QrPrinter()
         self.credentials = Credentials(self.database)
         self.contact_index = ContactIndex(self._peppers)
-        self.idempotency = IdempotencyKeys(self.database, Keyring(master, "idempotency keys"))
+        self.idempotency = IdempotencyKeys(self.database, Keyring(master, "service keys"), self.keys)
         self._wire_payments(generated, master)
 
         analyser, drafter = _drafting(settings)
@@ -185,6 +189,7 @@ class Service:
             tickets=self.tickets,
             donations=self.donations,
             contents=self.contents,
+            forgetting=Forgetting(self.inbox, self._memories()),
             transcripts=self.transcripts,
             inspector=self.inspector,
             transcriber=_transcriber(settings),
@@ -231,11 +236,10 @@ class Service:
         self.inbox = Inbox(self.database, Keyring(master, "stripe inbox"), self.keys)
         self.dead_letters = DeadLetters(self.database)
         mapper = SealingMapper(self.seals)
+        hashes = KeyedHashes(self._peppers, "donor e-mail")
         retriever = Retriever(self.gateway.retrieve, livemode=settings.livemode)
         self.fetcher = Fetcher(self.database, self.inbox, retriever)
-        self.applier = Applier(
-            self.database, self.inbox, mapper, self._hash_email, self._recorded, wanted=self.fetcher.wake
-        )
+        self.applier = Applier(self.database, self.inbox, mapper, hashes.of, self._recorded, wanted=self.fetcher.wake)
         self.fulfilment = Fulfilment(self.inbox, self.applier, self.fetcher, retriever)
         self.reconciler = Reconciler(
             self.database,
@@ -252,6 +256,13 @@ class Service:
         """Where this service reaches itself, whatever strangers call it."""
         host = self.settings.host if self.settings.host not in ("0.0.0.0", "::", "") else "127.0.0.1"  # noqa: S104
         return f"http://{host}:{self.settings.port}"
+
+    def _memories(self) -> list[Forgets]:
+        """Everything that keeps something of a person and has to be told to forget it."""
+        memories: list[Forgets] = [self.contents, Memory(lambda ticket: self.storage.delete(_qr_key(ticket)))]
+        if self.sandbox is not None:
+            memories.append(self.sandbox)
+        return memories
 
     # Life.
 
@@ -300,9 +311,6 @@ class Service:
     def page_url(self, slug: str) -> str:
         """The public page of a ticket: printed on paper, so it never changes."""
         return f"{self.public_url}/d/{slug}"
-
-    def _hash_email(self, email: str) -> str:
-        return keyed_hash(self._peppers[0], "donor e-mail", email)
 
     def recorded(self, ticket: UUID, until: int | None = None) -> Iterator[Recorded]:
         """A ticket's whole history as read models get it."""
@@ -357,7 +365,7 @@ class Service:
     def save_qr_image(self, ticket: UUID, url: str) -> None:
         """Keep the page's QR code as a picture too, where the operator wants that."""
         if self.settings.save_qr_images:
-            key = f"qr/{ticket}.png"
+            key = _qr_key(ticket)
             if not self.storage.exists(key):
                 self.storage.put(key, [self.qr_codes.png(url)])
 
@@ -384,6 +392,10 @@ class Service:
             ).fetchone()
         assert row is not None
         return {"waiting": row[0], "running": row[1], "failed": row[2]}
+
+
+def _qr_key(ticket: UUID) -> str:
+    return f"qr/{ticket}.png"
 
 
 def _transcriber(settings: Settings) -> Transcriber:

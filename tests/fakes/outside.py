@@ -74,4 +74,5 @@ def commands(**parts: Any) -> Commands:
         "now": lambda: NOW,
         "sandbox": True,
     }
-    return Commands(**(usual | parts))
+    made = usual | parts
+    return Commands(**({"forgetting": made["contents"]} | made))
