@@ -27,6 +27,10 @@ from adapters.database import Database
 from domain.errors import DomainError, NotFoundError
 
 NONCE_BYTES = 12
+
+# What the master key seals, each with a key of its own.
+TICKET_RING = "ticket keys"
+SERVICE_RING = "service keys"
 SEAL = "sealed:1"
 # How long another process may still read somebody who was erased here.
 CACHE_SECONDS = 2.0
@@ -127,7 +131,7 @@ class TicketKeys:
 
     def __init__(self, database: Database, master: tuple[str, ...]) -> None:
         self._database = database
-        self._ring = Keyring(master, "ticket keys")
+        self._ring = Keyring(master, TICKET_RING)
         self._cache: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Self
 from uuid import UUID
@@ -15,12 +16,14 @@ from domain.events import (
     Analysed,
     AudioUploaded,
     ContactChanged,
+    ContactReindexed,
     DisplayNameChanged,
     DocumentGenerated,
     DraftEdited,
     DraftingFailed,
     DraftProposed,
     Erased,
+    ErasureAnnounced,
     InfoRequested,
     ProcessingRequested,
     Published,
@@ -42,11 +45,15 @@ from domain.values import (
     Draft,
     Kind,
     Money,
+    Role,
     Step,
 )
 
 DEFAULT_CURRENCY = "USD"
 LARGEST_GOAL = 10_000_000
+
+# Whose acts are nobody's doing.
+MACHINES = frozenset({Role.STRIPE, Role.SYSTEM})
 
 
 @dataclass(frozen=True)
@@ -145,12 +152,20 @@ class RecordingTicket(BaseAggregate[UUID]):
     TOPIC = "recording_ticket"
 
     def __init__(
-        self, workspace: str, kind: Kind, slug: str, contact: Contact, display_name: str | None, token_digest: str
+        self,
+        workspace: str,
+        kind: Kind,
+        slug: str,
+        contact: Contact,
+        contact_index: str,
+        display_name: str | None,
+        token_digest: str,
     ) -> None:
         self.workspace = workspace
         self.kind = kind
         self.slug = slug
         self.contact = contact
+        self.contact_index = contact_index
         self.display_name = display_name
         self.token_digest = token_digest
         self.recording: Recording | None = None
@@ -166,6 +181,9 @@ class RecordingTicket(BaseAggregate[UUID]):
         self.lifecycle = Lifecycle()
         self.failed_retryable: bool | None = None
         self.erased = False
+        # When a person last did something, by the time it was recorded; and what was announced after that.
+        self.last_act: datetime | None = None
+        self.announced: ErasureAnnounced | None = None
 
     # Deciding.
 
@@ -204,6 +222,11 @@ class RecordingTicket(BaseAggregate[UUID]):
         if (contact, token_digest) != (self.contact, self.token_digest):
             told = {"contact": contact, "contact_index": contact_index, "token_digest": token_digest}
             self._trigger(ContactChanged, actor, **told)
+
+    def reindex(self, actor: Actor, contact_index: str) -> None:
+        """The same contact, to be found by another hash."""
+        if contact_index != self.contact_index:
+            self._trigger(ContactReindexed, actor, contact_index=contact_index)
 
     def upload(
         self, actor: Actor, recording_id: UUID, content: Content, facts: AudioFacts, file_name: str | None
@@ -308,6 +331,19 @@ class RecordingTicket(BaseAggregate[UUID]):
         if not self.erased:
             self._trigger(Erased, actor)
 
+    def announce_erasure(self, actor: Actor, erase_after: datetime, inactive_since: datetime) -> None:
+        """On record that the ticket will be erased unless somebody does something; once for each such silence."""
+        if self.erased or self.announced_since(inactive_since) is not None:
+            return
+        told = {"erase_after": int(erase_after.timestamp()), "inactive_since": int(inactive_since.timestamp())}
+        self._trigger(ErasureAnnounced, actor, **told)
+
+    def announced_since(self, inactive_since: datetime) -> datetime | None:
+        """When erasing this ticket may begin, as was announced since then; None if nothing was."""
+        if self.announced is None or self.announced.inactive_since < int(inactive_since.timestamp()):
+            return None
+        return datetime.fromtimestamp(self.announced.erase_after, UTC)
+
     def _trigger(self, fact: type[TicketEvent], actor: Actor, **told: Any) -> None:
         if self.erased:
             raise NotFoundError("This ticket was erased.")
@@ -316,11 +352,17 @@ class RecordingTicket(BaseAggregate[UUID]):
     # Evolving.
 
     def evolve(self, event: TicketEvent) -> None:
+        if event.actor.role not in MACHINES:
+            self.last_act = event.timestamp
         match event:
+            case ErasureAnnounced():
+                self.announced = event
+            case ContactReindexed(contact_index=contact_index):
+                self.contact_index = contact_index
             case DisplayNameChanged(display_name=display_name):
                 self.display_name = display_name
-            case ContactChanged(contact=contact, token_digest=token_digest):
-                self.contact, self.token_digest = contact, token_digest
+            case ContactChanged(contact=contact, contact_index=contact_index, token_digest=token_digest):
+                self.contact, self.contact_index, self.token_digest = contact, contact_index, token_digest
             case AudioUploaded(recording_id=recording_id, content=content):
                 self.recording = Recording(recording_id, content)
                 self.noted |= {recording_id}

@@ -13,6 +13,8 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 
 import projections
 from adapters import forgetting, migrations
@@ -34,7 +36,7 @@ from adapters.payments.applier import Applier
 from adapters.payments.door import WebhookDoor
 from adapters.payments.fetcher import Fetcher, Fulfilment, Retriever
 from adapters.payments.gateway import StripeGateway
-from adapters.payments.inbox import Inbox
+from adapters.payments.inbox import INBOX_RING, Inbox
 from adapters.payments.letters import DeadLetters
 from adapters.payments.reconcile import Reconciler
 from adapters.payments.refunds import StripeRefunds
@@ -44,12 +46,14 @@ from adapters.read_models import rebuild
 from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
 from adapters.read_models.memory import ticket_row
-from adapters.sealing import KeyedHashes, Keyring, Seals, TicketKeys
+from adapters.retention import Retention
+from adapters.rewrapping import Rewrapping
+from adapters.sealing import SERVICE_RING, KeyedHashes, Keyring, Seals, TicketKeys
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
 from adapters.storage import FileStorage
 from domain.commands import Commands
-from domain.events import Erased
+from domain.events import Erased, ErasureAnnounced
 from domain.ports import Analyser, Drafter, Transcriber
 from domain.refunding import Refunding, Repairs
 from domain.values import Role
@@ -158,6 +162,7 @@ class Service:
         self._peppers = settings.email_pepper or ((generated["email_pepper"],) if generated else ())
         self.database = Database(url, size=24)
         self.database.open()
+        self.master_keys = master
 
         # The history and what seals it.
         self.log = EventLog(self.database)
@@ -168,7 +173,7 @@ class Service:
         self.history = TicketHistory(self.log, self.seals)
         # Who answers a client waits for the read models; a worker has nobody waiting.
         streams = Streams(
-            self.history, enqueue, self._seen if Parts.WEB in parts else self._recorded, {Erased: forgetting.destroy}
+            self.history, enqueue, self._seen if Parts.WEB in parts else self._recorded, {Erased: forgetting.destroy, ErasureAnnounced: self._announce_erasure}
         )
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
 
@@ -181,7 +186,7 @@ class Service:
         self.qr_codes = QrPrinter()
         self.credentials = Credentials(self.database)
         self.contact_index = ContactIndex(self._peppers)
-        self.idempotency = IdempotencyKeys(self.database, Keyring(master, "service keys"), self.keys)
+        self.idempotency = IdempotencyKeys(self.database, Keyring(master, SERVICE_RING), self.keys)
         self._wire_payments(generated, master)
 
         analyser, drafter = _drafting(settings)
@@ -204,8 +209,10 @@ class Service:
         )
         self.refunding = Refunding(self.donations, StripeRefunds(self.gateway))
         self.repairer = Repairer(self.database, Repairs(self.commands, self.refunding))
+        self.rewrapping = Rewrapping(self.database, master, self.contact_index, self.tickets)
+        self.retention = Retention(self.database, self.commands)
         self.rebuilds = Rebuilds(url)
-        self.worker = Worker(url, self.database, self.commands) if Parts.WORKER in parts else None
+        self.worker = Worker(url, self.database, self.commands, chores=[self.retention.run]) if Parts.WORKER in parts else None
         self.admin_key = generated["admin_key"] if generated else None
         # The interface described: the web part fills it in.
         self.openapi: dict[str, Any] = {}
@@ -233,7 +240,7 @@ class Service:
         self.webhook_secret = secrets[0] if secrets else None
         self.gateway = StripeGateway(key, api_base)
         self.door = WebhookDoor(secrets, livemode=settings.livemode)
-        self.inbox = Inbox(self.database, Keyring(master, "stripe inbox"), self.keys)
+        self.inbox = Inbox(self.database, Keyring(master, INBOX_RING), self.keys)
         self.dead_letters = DeadLetters(self.database)
         mapper = SealingMapper(self.seals)
         hashes = KeyedHashes(self._peppers, "donor e-mail")
@@ -263,6 +270,9 @@ class Service:
         if self.sandbox is not None:
             memories.append(self.sandbox)
         return memories
+
+    def _announce_erasure(self, cursor: Cursor[TupleRow], event: ErasureAnnounced) -> None:
+        """The person hears of it by mail, where they left an address."""
 
     # Life.
 

@@ -30,6 +30,7 @@ from adapters.together import TogetherSoon
 from domain.errors import NotFoundError
 
 UNOWNED_PAGE = 200
+INBOX_RING = "stripe inbox"
 
 # What nobody could match for so long is listed for a person to look at.
 UNMATCHED_HOURS = 72
