@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow
 from adapters.jobs import enqueue_forgetting
 from adapters.payments.inbox import Inbox
 from adapters.sealing import TicketKeys
+from domain.events import TicketEvent
 
 
 class Forgets(Protocol):
@@ -41,7 +42,7 @@ class Forgetting:
             memory.forget(ticket_id)
 
 
-def destroy(cursor: Cursor[TupleRow], event: Any) -> None:
+def destroy(cursor: Cursor[TupleRow], _: Any, event: TicketEvent) -> None:
     """What goes with the fact that a ticket is erased, whoever recorded it."""
     TicketKeys.destroy_in(cursor, event.ticket)
     enqueue_forgetting(cursor, event.ticket)

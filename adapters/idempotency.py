@@ -30,6 +30,8 @@ RENEWAL_SECONDS = 1.5
 KEPT_HOURS = 24
 LONGEST_KEY = 255
 
+_PURGE = "DELETE FROM idempotency_keys WHERE started_at < now() - make_interval(hours => %s)"
+
 
 class StillRunning(DomainError):
     """The first request with this key has not been answered yet."""
@@ -94,9 +96,7 @@ class IdempotencyKeys:
         body = self._hash(asked + body_digest.encode())
         sealed = self._sealed(Seed.fresh().dump(), asked)
         with self._database.transaction() as cursor:
-            cursor.execute(
-                "DELETE FROM idempotency_keys WHERE started_at < now() - make_interval(hours => %s)", (KEPT_HOURS,)
-            )
+            cursor.execute(_PURGE, (KEPT_HOURS,))
             cursor.execute(
                 "INSERT INTO idempotency_keys (asked, body, seed, lease_until)"
                 " VALUES (%s, %s, %s, now() + make_interval(secs => %s)) ON CONFLICT DO NOTHING RETURNING seed",
@@ -163,6 +163,11 @@ class IdempotencyKeys:
             connection.execute(
                 "UPDATE idempotency_keys SET lease_until = now() WHERE asked = %s", (self._asked(caller, path, key),)
             )
+
+    def purge(self) -> None:
+        """Forget what is older than a day, whether anybody asks for something new or not."""
+        with self._database.connection() as connection:
+            connection.execute(_PURGE, (KEPT_HOURS,))
 
     def _asked(self, caller: str, path: str, key: str) -> bytes:
         return self._hash("\n".join((caller, path, key)).encode())

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import procrastinate
@@ -24,6 +24,9 @@ from domain.values import Step
 QUEUE = "steps"
 TASK = "work"
 FORGET = "forget"
+CHORES = "chores"
+# Once in ten minutes, on one worker of all.
+CHORES_AT = "*/10 * * * *"
 
 # Longer than whoever was in the middle of writing something takes to end it.
 FORGET_AFTER_SECONDS = 60
@@ -85,11 +88,22 @@ class _Retry(procrastinate.BaseRetryStrategy):
 class Worker:
     """Takes steps off the queue in a thread of its own between `start` and `stop`; run as many as wanted."""
 
-    def __init__(self, url: str, database: Database, commands: Commands, concurrency: int = 2) -> None:
+    def __init__(
+        self,
+        url: str,
+        database: Database,
+        commands: Commands,
+        concurrency: int = 2,
+        *,
+        chores: Sequence[Callable[[], None]] = (),
+        chores_at: str = CHORES_AT,
+    ) -> None:
         self._url = url
         self._database = database
         self._commands = commands
         self._concurrency = concurrency
+        self._chores = chores
+        self._chores_at = chores_at
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -149,7 +163,22 @@ class Worker:
         async def forget(ticket: str) -> None:
             await _in_thread(lambda: self._forget(UUID(ticket)))
 
+        if self._chores:
+            # Every worker says so at the time, and the queue takes it from one.
+            @app.periodic(cron=self._chores_at)
+            @app.task(name=CHORES, queue=QUEUE, queueing_lock=CHORES)
+            async def chores(timestamp: int) -> None:  # noqa: ARG001 - when it was due, which is nothing to us
+                await _in_thread(self._do_chores)
+
         return app
+
+    def _do_chores(self) -> None:
+        """One that fails holds up no other, and is due again the next time."""
+        for chore in self._chores:
+            try:
+                chore()
+            except Exception as error:
+                logger.error("chore failed", error=type(error).__name__, where=where(error))
 
     def _forget(self, ticket: UUID) -> None:
         """Until it is done: nobody else asks for it again."""

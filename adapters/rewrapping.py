@@ -12,6 +12,7 @@ from uuid import UUID
 
 from adapters.contacts import ContactIndex
 from adapters.database import Database
+from adapters.mail.outbox import OUTBOX_RING
 from adapters.payments.inbox import INBOX_RING
 from adapters.sealing import SERVICE_RING, TICKET_RING, BrokenSealError, Keyring
 from domain.commands import Tickets
@@ -38,7 +39,7 @@ class Sealed:
     names_key: bool = False
 
 
-def _ticket(key: object) -> bytes:
+def _id(key: object) -> bytes:
     assert isinstance(key, UUID)
     return key.bytes
 
@@ -49,9 +50,10 @@ def _text(key: object) -> bytes:
 
 # Everything that the master key seals itself; what a ticket's key seals follows that key.
 SEALED = (
-    Sealed("ticketKeys", "ticket_keys", "ticket", "wrapped", TICKET_RING, _ticket, "true", names_key=True),
+    Sealed("ticketKeys", "ticket_keys", "ticket", "wrapped", TICKET_RING, _id, "true", names_key=True),
     Sealed("serviceKeys", "service_keys", "name", "wrapped", SERVICE_RING, _text, "true", names_key=True),
     Sealed("inbox", "stripe_inbox", "event_id", "body", INBOX_RING, _text, "ticket IS NULL"),
+    Sealed("outbox", "outbox", "id", "sealed", OUTBOX_RING, _id, "ticket_id IS NULL"),
 )
 
 

@@ -220,10 +220,10 @@ class Commands:
     def unpublish(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         self.tickets.change(ticket_id, lambda ticket: ticket.unpublish(actor), if_match)
 
-    def erase(self, actor: Actor, ticket_id: UUID) -> None:
+    def erase(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         """Make a person unreadable: with the fact the key is destroyed, and what is left to remove is removed then."""
         self.forgetting.set_apart(ticket_id)
-        self.tickets.change(ticket_id, lambda ticket: ticket.erase(actor))
+        self.tickets.change(ticket_id, lambda ticket: ticket.erase(actor), if_match)
         self.forgetting.forget(ticket_id)
 
     # From a recording to a draft.

@@ -32,6 +32,9 @@ from adapters.forgetting import Forgets, Forgetting, Memory
 from adapters.idempotency import IdempotencyKeys
 from adapters.ids import uuid7
 from adapters.jobs import Worker, enqueue
+from adapters.mail.outbox import OUTBOX_RING, Outbox
+from adapters.mail.posts import FilePost, SmtpPost
+from adapters.mail.sender import Sender
 from adapters.payments.applier import Applier
 from adapters.payments.door import WebhookDoor
 from adapters.payments.fetcher import Fetcher, Fulfilment, Retriever
@@ -53,10 +56,12 @@ from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
 from adapters.storage import FileStorage
 from domain.commands import Commands
-from domain.events import Erased, ErasureAnnounced
+from domain.events import Erased, ErasureAnnounced, TicketEvent
 from domain.ports import Analyser, Drafter, Transcriber
 from domain.refunding import Refunding, Repairs
-from domain.values import Role
+from domain.retention import erasure_notice
+from domain.ticket import RecordingTicket
+from domain.values import ContactType, Role
 from entrypoints.settings import Generated, Settings
 from projections import donation_ledger, fee_ledger
 from projections.model import Recorded, Row
@@ -173,7 +178,10 @@ class Service:
         self.history = TicketHistory(self.log, self.seals)
         # Who answers a client waits for the read models; a worker has nobody waiting.
         streams = Streams(
-            self.history, enqueue, self._seen if Parts.WEB in parts else self._recorded, {Erased: forgetting.destroy, ErasureAnnounced: self._announce_erasure}
+            self.history,
+            enqueue,
+            self._seen if Parts.WEB in parts else self._recorded,
+            {Erased: forgetting.destroy, ErasureAnnounced: self._announce_erasure},
         )
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
 
@@ -187,6 +195,9 @@ class Service:
         self.credentials = Credentials(self.database)
         self.contact_index = ContactIndex(self._peppers)
         self.idempotency = IdempotencyKeys(self.database, Keyring(master, SERVICE_RING), self.keys)
+        post = SmtpPost(settings.smtp_url, settings.sender) if settings.smtp_url else FilePost(settings.outbox)
+        self.outbox = Outbox(Keyring(master, OUTBOX_RING), self.seals, post, settings.sender)
+        self.mail_sender = Sender(self.database, self.outbox, post)
         self._wire_payments(generated, master)
 
         analyser, drafter = _drafting(settings)
@@ -212,7 +223,9 @@ class Service:
         self.rewrapping = Rewrapping(self.database, master, self.contact_index, self.tickets)
         self.retention = Retention(self.database, self.commands)
         self.rebuilds = Rebuilds(url)
-        self.worker = Worker(url, self.database, self.commands, chores=[self.retention.run]) if Parts.WORKER in parts else None
+        chores = [self.retention.run, self.idempotency.purge]
+        self.worker = Worker(url, self.database, self.commands, chores=chores) if Parts.WORKER in parts else None
+        )
         self.admin_key = generated["admin_key"] if generated else None
         # The interface described: the web part fills it in.
         self.openapi: dict[str, Any] = {}
@@ -267,12 +280,20 @@ class Service:
     def _memories(self) -> list[Forgets]:
         """Everything that keeps something of a person and has to be told to forget it."""
         memories: list[Forgets] = [self.contents, Memory(lambda ticket: self.storage.delete(_qr_key(ticket)))]
+        memories.append(Memory(self._forget_mails))
         if self.sandbox is not None:
             memories.append(self.sandbox)
         return memories
 
-    def _announce_erasure(self, cursor: Cursor[TupleRow], event: ErasureAnnounced) -> None:
+    def _forget_mails(self, ticket: UUID) -> None:
+        with self.database.connection() as connection:
+            self.outbox.forget(connection, ticket)
+
+    def _announce_erasure(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
         """The person hears of it by mail, where they left an address."""
+        assert isinstance(event, ErasureAnnounced)
+        if ticket.contact.type is ContactType.EMAIL:
+            self.outbox.queue(cursor.connection, erasure_notice(ticket, event))
 
     # Life.
 
@@ -288,6 +309,7 @@ class Service:
             self.applier.start()
             self.fetcher.start()
             self.repairer.start()
+            self.mail_sender.start()
         if self.sandbox is not None and Parts.WEB in self.parts:
             self.sandbox.start()
 
@@ -301,6 +323,7 @@ class Service:
             self.applier.stop()
             self.fetcher.stop()
             self.repairer.stop()
+            self.mail_sender.stop()
         if self.follower is not None:
             self.follower.stop()
         self.database.close()
@@ -378,6 +401,14 @@ class Service:
             key = _qr_key(ticket)
             if not self.storage.exists(key):
                 self.storage.put(key, [self.qr_codes.png(url)])
+
+    def workspaces(self) -> list[str]:
+        """Every workspace that has a key or a ticket."""
+        with self.database.connection() as connection:
+            rows = connection.execute(
+                "SELECT workspace FROM api_keys UNION SELECT workspace FROM read.ticket_status ORDER BY 1"
+            ).fetchall()
+        return [name for (name,) in rows]
 
     def projections_standing(self) -> dict[str, dict[str, Any]]:
         """For each read model its position, the history's, and how long the first event it lacks has waited."""

@@ -29,7 +29,9 @@ TABLES = (CONTACTS,)
 
 
 def fold(page: Sequence[Recorded], rows: Rows) -> None:
-    mine = [entry for entry in page if isinstance(entry.event, TicketOpened | ContactChanged | ContactReindexed | Erased)]
+    mine = [
+        entry for entry in page if isinstance(entry.event, TicketOpened | ContactChanged | ContactReindexed | Erased)
+    ]
     rows.load(CONTACTS, {(entry.event.ticket,) for entry in mine})
     for entry in mine:
         match entry.event:

@@ -157,8 +157,8 @@ class TicketHistory(Application[UUID]):
 # Puts work on the queue, in the transaction of the events that ask for it.
 Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID], None]
 
-# What else must be done in the transaction of an event, by its kind.
-Consequences = Mapping[type[TicketEvent], Callable[[Cursor[TupleRow], Any], None]]
+# What else must be done in the transaction of an event, by its kind; told the aggregate that it happened to as well.
+Consequences = Mapping[type[TicketEvent], Callable[[Cursor[TupleRow], Any, TicketEvent], None]]
 
 
 class Streams:
@@ -200,7 +200,7 @@ class Streams:
             for ticket, step, recording in asked:
                 self._enqueue(cursor, ticket, step, recording)
             for act, event in follows:
-                act(cursor, event)
+                act(cursor, aggregate, event)
 
         # Straight into the library's event store: its `save()` asks of every object what it may be, which costs more
         # than the rest of it together.

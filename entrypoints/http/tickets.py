@@ -205,8 +205,7 @@ def unpublish(call: Call) -> Answer:
 
 
 def erase(call: Call) -> Answer:
-    if_match(call)
-    call.service.commands.erase(call.principal.actor, call.ticket_id)
+    call.service.commands.erase(call.principal.actor, call.ticket_id, if_match(call))
     return Answer({"ticketId": str(call.ticket_id), "status": "ERASED"}, 202)
 
 
