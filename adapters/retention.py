@@ -24,7 +24,8 @@ _SILENT = """
 SELECT ticket, last_act FROM (
     SELECT t.ticket, (
         SELECT e.recorded_at FROM events e
-         WHERE e.ticket = t.ticket AND convert_from(e.state, 'UTF8')::json #>> '{actor,role}' NOT IN ('system', 'stripe')
+         WHERE e.ticket = t.ticket AND convert_from(e.state, 'UTF8')::json #>> '{actor,role}'
+               NOT IN ('system', 'stripe')
          ORDER BY e.ticket DESC, e.position DESC LIMIT 1
     ) AS last_act FROM (
         SELECT ticket FROM read.ticket_status

@@ -225,7 +225,6 @@ class Service:
         self.rebuilds = Rebuilds(url)
         chores = [self.retention.run, self.idempotency.purge]
         self.worker = Worker(url, self.database, self.commands, chores=chores) if Parts.WORKER in parts else None
-        )
         self.admin_key = generated["admin_key"] if generated else None
         # The interface described: the web part fills it in.
         self.openapi: dict[str, Any] = {}

@@ -91,9 +91,9 @@ def serve(only: str | None) -> None:
         with DatabaseUrl(settings) as url:
             reach(url)
             service = Service(settings, url, parts)
-            check_master_key(service.database, service.master_keys)
-            address = bound(settings) if Parts.WEB in parts else None
             try:
+                check_master_key(service.database, service.master_keys)
+                address = bound(settings) if Parts.WEB in parts else None
                 service.start()
                 logger.info("started", parts=sorted(parts), version=service.version)
                 if address is not None:

@@ -23,14 +23,9 @@ letters = typer.Typer(help="Webhook events that could not be applied.", no_args_
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
 workspaces = typer.Typer(help="Workspaces, and how long they keep their tickets.", no_args_is_help=True)
 export = typer.Typer(help="Data for other programs.", no_args_is_help=True)
-for name, group in (
-    ("audit", audit),
-    ("dead-letters", letters),
-    ("keys", keys),
-    ("workspaces", workspaces),
-    ("export", export),
-):
+for name, group in (("audit", audit), ("dead-letters", letters), ("keys", keys), ("export", export)):
     app.add_typer(group, name=name)
+app.add_typer(workspaces, name="workspaces")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 At = Annotated[str | None, typer.Option(metavar="POSITION|TIME", help="As it stood then.")]
@@ -183,7 +178,7 @@ def keys_revoke(id: str, json: Json = False) -> None:
 
 @keys.command("rewrap")
 def keys_rewrap(json: Json = False) -> None:
-    """Bring what older secrets sealed or hashed to the newest MASTER_KEY and EMAIL_PEPPER, while everything carries on."""
+    """Bring all that older secrets sealed or hashed to the newest MASTER_KEY and EMAIL_PEPPER, in full service."""
     from entrypoints.cli import privacy
 
     privacy.keys_rewrap(json)
