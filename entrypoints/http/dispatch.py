@@ -22,7 +22,7 @@ from adapters.payments.door import Unreadable
 from domain.errors import DomainError
 from domain.values import Role
 from entrypoints.http import bodies, once, uploads
-from entrypoints.http.envelope import request_id_of
+from entrypoints.http.envelope import logged_id_of, request_id_of
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.operations import Answer, Call, Limit, Operation, Received, Takes
 from entrypoints.http.problems import Problem, of
@@ -76,7 +76,7 @@ class Endpoint:
             response = refusal(error, request)
         logger.info(
             "request",
-            request_id=request_id,
+            request_id=logged_id_of(request.scope),
             method=request.method,
             path=operation.path if operation else "?",
             status=response.status_code,
@@ -153,7 +153,9 @@ def refusal(error: Exception, request: Request) -> Response:
         problem = Problem("internal", "A fault of ours; it is on record under this request id.")
     request_id = request_id_of(request.scope)
     if problem.kind.status == 500:
-        logger.error("request failed", request_id=request_id, error=type(error).__name__, where=where(error))
+        logger.error(
+            "request failed", request_id=logged_id_of(request.scope), error=type(error).__name__, where=where(error)
+        )
     return problem.response(quote(request.scope["path"][:500], safe="/:@!$&'()*+,;=~"), request_id)
 
 
