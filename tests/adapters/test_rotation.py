@@ -1,4 +1,4 @@
-"""Rotation: with the new secret first everything opens, is brought to it, and then the old one is needed for nothing."""
+"""Rotation: with the new secret first all is opened and brought to it, and then the old one is needed for nothing."""
 
 from __future__ import annotations
 
@@ -103,9 +103,7 @@ def test_a_service_without_a_master_key_that_is_needed_does_not_start(make_servi
     assert (ticket_keys.done, ticket_keys.left) == (0, 1)
 
 
-def test_a_rotation_brings_nobody_back_who_is_erased_while_it_runs(
-    make_service: Made, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_rotation_brings_nobody_back_who_is_erased_while_it_runs(make_service: Made, monkeypatch: pytest.MonkeyPatch):
     service = serving(make_service, (OLD,))
     open_ticket(service, ADA)
     both = serving(make_service, (NEW, OLD))

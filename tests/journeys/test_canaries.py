@@ -163,7 +163,7 @@ class Planter:
 
     def process(self) -> None:
         assert self.main.post("/process", {"audioFilePath": f"/{self.canary('path')}"}).status_code == 202
-        assert self.main.when("DONE")
+        eventually(lambda: self.main.get("/status").json()["stage"] == "DONE", 240)
 
     def draft(self) -> None:
         texts = ("title", "story", "beneficiary", "location", "category")
