@@ -24,6 +24,7 @@ from tests.stripe_events import Payment, event
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
 ONE = "/api/tickets/{ticket_id}"
+PROBLEM = "application/problem+json"
 WEBHOOKS = ("/api/webhooks/stripe", "/webhooks/stripe", "/api/payments/stripe-webhook")
 
 
@@ -124,16 +125,13 @@ class Planter:
         request.url = request.url.copy_merge_params({"name": self.canary("query")})
 
     def _note(self, answer: httpx2.Response) -> None:
-        """What an error says besides what the caller named the request and its path."""
-        if answer.status_code < 400:
-            return
-        answer.read()
-        assert answer.status_code < 500, answer.text
-        text = answer.text
-        if "json" in answer.headers["content-type"]:
-            told = answer.json()
-            text = json.dumps({name: value for name, value in told.items() if name not in ("instance", "requestId")})
-        self.errors += found_in(text.encode())
+        """What an error says besides the caller's own names for the request, its path and its fields."""
+        assert answer.status_code < 500
+        if answer.headers.get("content-type") == PROBLEM:
+            answer.read()
+            told = {name: value for name, value in answer.json().items() if name not in ("instance", "requestId")}
+            told["errors"] = [fault["detail"] for fault in told.get("errors", [])]
+            self.errors += found_in(json.dumps(told).encode())
 
     def open(self, type: str, contact: str) -> Ticket:
         client = self._client()
