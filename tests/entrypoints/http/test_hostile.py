@@ -91,7 +91,6 @@ def test_no_address_that_anybody_writes_is_ever_called(live: LiveService, client
     links: dict[str, Any] = dict.fromkeys(
         ("url", "receipt_url", "success_url", "hosted_invoice_url", "return_url"), url
     )
-    related = {"id": "ch_1", "type": "charge", "url": url}
     for told in (
         event("checkout.session.completed", payment.session(**links)),
         event("charge.succeeded", payment.charge(**links, refunds={"url": url, "object": "list"})),
