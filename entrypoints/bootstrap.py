@@ -19,6 +19,7 @@ from psycopg.rows import TupleRow
 import projections
 from adapters import forgetting, migrations
 from adapters.access import Credentials
+from adapters.access_log import AccessLog
 from adapters.contacts import ContactIndex
 from adapters.contents import JsonTranscripts, SealedContents
 from adapters.database import AWAY, Database, connect
@@ -50,6 +51,7 @@ from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
 from adapters.read_models.memory import ticket_row
 from adapters.retention import Retention
+from adapters.returning import Returning
 from adapters.rewrapping import Rewrapping
 from adapters.sealing import SERVICE_RING, KeyedHashes, Keyring, Seals, TicketKeys
 from adapters.speech.inspector import ChildAudioInspector
@@ -193,11 +195,15 @@ class Service:
         self.printer = DocumentPrinter()
         self.qr_codes = QrPrinter()
         self.credentials = Credentials(self.database)
+        self.access_log = AccessLog(self.database)
         self.contact_index = ContactIndex(self._peppers)
         self.idempotency = IdempotencyKeys(self.database, Keyring(master, SERVICE_RING), self.keys)
         post = SmtpPost(settings.smtp_url, settings.sender) if settings.smtp_url else FilePost(settings.outbox)
         self.outbox = Outbox(Keyring(master, OUTBOX_RING), self.seals, post, settings.sender)
         self.mail_sender = Sender(self.database, self.outbox, post)
+        self.returning = Returning(
+            self.database, Keyring(master, "access requests"), self.contact_index, self.outbox, self._peppers
+        )
         self._wire_payments(generated, master)
 
         analyser, drafter = _drafting(settings)
@@ -308,6 +314,7 @@ class Service:
             self.applier.start()
             self.fetcher.start()
             self.repairer.start()
+            self.returning.start()
             self.mail_sender.start()
         if self.sandbox is not None and Parts.WEB in self.parts:
             self.sandbox.start()
@@ -322,6 +329,7 @@ class Service:
             self.applier.stop()
             self.fetcher.stop()
             self.repairer.stop()
+            self.returning.stop()
             self.mail_sender.stop()
         if self.follower is not None:
             self.follower.stop()

@@ -20,6 +20,7 @@ from entrypoints.cli.console import Found, Usage, say
 from entrypoints.cli.setting_up import clear_errors
 from entrypoints.http.app import application
 from entrypoints.logs import configure
+from entrypoints.memory import settle
 from entrypoints.sandbox import sandbox_routes
 from entrypoints.settings import Settings
 
@@ -99,6 +100,7 @@ def serve(only: str | None) -> None:
                 raise
             try:
                 service.start()
+                settle()
                 logger.info("started", parts=sorted(parts), version=service.version)
                 if address is not None:
                     _announce(service)

@@ -52,6 +52,7 @@ def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = Fa
 
 def create_indexes(cursor: Cursor[TupleRow], build: Build) -> None:
     """Make the tables ready for readers; costs far less once they are filled, and nothing the second time."""
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (build.schema,))
     for table in build.projection.TABLES:
         for number, index in enumerate(table.indexes, 1):
             cursor.execute(
@@ -71,6 +72,12 @@ def _create_table(cursor: Cursor[TupleRow], schema: str, table: Table) -> None:
             sql.Identifier(schema, table.name), columns, sql.SQL(", ").join(map(sql.Identifier, table.key)), checks
         )
     )
+
+
+def analyze(cursor: Cursor[TupleRow], build: Build) -> None:
+    """Tell the planner what the tables hold: the first readers should not wait for it to find out."""
+    for table in build.projection.TABLES:
+        cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(build.schema, table.name)))
 
 
 def find(cursor: Cursor[TupleRow], projection: Projection, *, live: bool) -> Build | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.values import Role
-from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, tickets
+from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, returning, tickets
 from entrypoints.http import schemas as s
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
 
@@ -11,6 +11,7 @@ HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDI
 
 OPEN = Access(EVERYBODY)
 CREATE = Access(EVERYBODY - {AUDITOR}, scope="tickets:write")
+RETURN = Access(EVERYBODY - {AUDITOR})
 ALWAYS_OPEN = Access(EVERYBODY, ignores_credentials=True)
 GIVE = Access(EVERYBODY - {AUDITOR}, scope="payments:create")
 READ = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:read", ticket=True)
@@ -22,6 +23,7 @@ LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:re
 TOTALS = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", ticket=True, published=True)
 HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), ticket=True)
 ADMINISTER = Access(frozenset({ADMIN}))
+OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
 
 LIMIT = Parameter("limit", "How many to a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
@@ -125,6 +127,14 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
         tag="Gifts",
     ),
+    Operation(
+        "POST", "/api/access/request", "Ask for a code at one's contact", returning.request, RETURN, JSON,
+        returning.CodeWanted, 202, s.CODE_ON_ITS_WAY, creates=True, limit=Limit.CODE, tag="Access",
+    ),
+    Operation(
+        "POST", "/api/access/verify", "The token of a session for the code", returning.verify, RETURN, JSON,
+        returning.CodeGiven, 200, s.SESSION, creates=True, tag="Access",
+    ),
     *(
         Operation(
             "POST", path, "Stripe's door", doors.webhook, ALWAYS_OPEN, Takes.SIGNED, None, 200, s.RECEIVED,
@@ -139,6 +149,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/admin/dead-letters/{id}/retry", "Take a dead letter up again", admin.retry_dead_letter, ADMINISTER,
         JSON, bodies.Empty, 202, s.RETRIED_LETTER, tag="Administration",
+    ),
+    Operation(
+        "GET", "/admin/access-log", "What administrators did and who was denied a write, newest first",
+        admin.list_access_log, OVERSEE, gives=s.ACCESS_LOG, query=(LIMIT, CURSOR), tag="Administration",
     ),
     Operation(
         "GET", "/admin/projections", "How far each read model is", admin.list_projections, ADMINISTER,

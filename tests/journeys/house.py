@@ -43,6 +43,10 @@ class House:
         eventually(self._ready, 60)
         self.secrets: dict[str, str] = json.loads((self.data / "secrets.json").read_text())
 
+    @property
+    def outbox(self) -> Path:
+        return self.data / "outbox"
+
     def _ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         try:
