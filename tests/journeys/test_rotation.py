@@ -49,7 +49,7 @@ def names(house: House) -> set[str]:
 
 def refused(house: House, master: str) -> str:
     env = house.env | {"MASTER_KEY": master, "PORT": "0"}
-    ran = subprocess.run([STORYLEDGER, "serve"], env=env, capture_output=True, text=True, timeout=30)
+    ran = subprocess.run([STORYLEDGER, "serve"], env=env, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 1
     [line] = ran.stderr.splitlines()
     return line
