@@ -26,7 +26,7 @@ DONE = "done"
 FAILED = "failed"
 LOOKED = "looked"
 
-_OBJECT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,99}")
+_OBJECT = re.compile(r"(?=.*[0-9_])[A-Za-z0-9][A-Za-z0-9_.:\-]{0,99}")
 
 # What one link covers, in the order of `append_access_log`; all of it as stored.
 _COVERED = """

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from adapters.sealing import keyed_hash
+from adapters.sealing import KeyedHashes
 from domain.errors import InvalidError
 from domain.values import Contact, ContactType
 
@@ -94,10 +94,15 @@ class ContactIndex:
     """Keyed hashes to find a contact by: the newest pepper makes them, and every pepper finds them."""
 
     def __init__(self, peppers: tuple[str, ...]) -> None:
-        self._peppers = peppers
+        self._hashes = KeyedHashes(peppers, "contact index")
 
     def of(self, contact: Contact) -> str:
-        return self.all_of(contact)[0]
+        return self._hashes.of(f"{contact.type}:{contact.value}")
 
     def all_of(self, contact: Contact) -> list[str]:
-        return [keyed_hash(pepper, "contact index", f"{contact.type}:{contact.value}") for pepper in self._peppers]
+        return self._hashes.all_of(f"{contact.type}:{contact.value}")
+
+    @property
+    def current(self) -> str:
+        """How every hash begins that the newest pepper made."""
+        return self._hashes.current

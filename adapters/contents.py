@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from adapters.sealed_content import seal, unsealed_file
-from adapters.sealing import TicketKeys
+from adapters.sealing import KeyDestroyed, TicketKeys
 from adapters.storage import Storage
 from domain.values import Content, Transcript
 
@@ -38,7 +38,17 @@ class SealedContents:
         if not self._storage.exists(key):
             source.seek(0)
             self._storage.put(key, seal(source, self._keys.get(ticket_id), key.encode()))
+            # Erasing destroys the key first and the files then: whoever still finds the key here wrote before that.
+            if not self._keys.known_still(ticket_id):
+                self._storage.delete(key)
+                raise KeyDestroyed("There is no key for this ticket.")
         return content
+
+    def has(self, ticket_id: UUID, content: Content) -> bool:
+        return self._storage.exists(_key(ticket_id, content))
+
+    def discard(self, ticket_id: UUID, content: Content) -> None:
+        self._storage.delete(_key(ticket_id, content))
 
     @contextmanager
     def open(self, ticket_id: UUID, content: Content) -> Iterator[BinaryIO]:

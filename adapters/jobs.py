@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import procrastinate
@@ -23,6 +23,13 @@ from domain.values import Step
 
 QUEUE = "steps"
 TASK = "work"
+FORGET = "forget"
+CHORES = "chores"
+# Once in ten minutes, on one worker of all.
+CHORES_AT = "*/10 * * * *"
+
+# Longer than whoever was in the middle of writing something takes to end it.
+FORGET_AFTER_SECONDS = 60
 
 # A fault that may pass is tried again after so many seconds; then the person is told.
 PAUSES_SECONDS = (2, 10, 60)
@@ -47,6 +54,13 @@ def enqueue(cursor: Cursor[TupleRow], ticket: UUID, step: Step, recording: UUID)
     _queue.configure_task(TASK, queue=QUEUE, connection=cursor.connection).defer(
         ticket=str(ticket), step=step.value, recording=str(recording)
     )
+
+
+def enqueue_forgetting(cursor: Cursor[TupleRow], ticket: UUID) -> None:
+    """Have what is kept of a person removed once more, some time after the cursor's transaction."""
+    _queue.configure_task(
+        FORGET, queue=QUEUE, schedule_in={"seconds": FORGET_AFTER_SECONDS}, connection=cursor.connection
+    ).defer(ticket=str(ticket))
 
 
 class _HandedBack(Exception):
@@ -74,11 +88,22 @@ class _Retry(procrastinate.BaseRetryStrategy):
 class Worker:
     """Takes steps off the queue in a thread of its own between `start` and `stop`; run as many as wanted."""
 
-    def __init__(self, url: str, database: Database, commands: Commands, concurrency: int = 2) -> None:
+    def __init__(
+        self,
+        url: str,
+        database: Database,
+        commands: Commands,
+        concurrency: int = 2,
+        *,
+        chores: Sequence[Callable[[], None]] = (),
+        chores_at: str = CHORES_AT,
+    ) -> None:
         self._url = url
         self._database = database
         self._commands = commands
         self._concurrency = concurrency
+        self._chores = chores
+        self._chores_at = chores_at
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -134,7 +159,34 @@ class Worker:
             attempts = context.job.attempts
             await _in_thread(lambda: self._work(Step(step), UUID(ticket), UUID(recording), attempts))
 
+        @app.task(name=FORGET, queue=QUEUE, retry=_Retry())
+        async def forget(ticket: str) -> None:
+            await _in_thread(lambda: self._forget(UUID(ticket)))
+
+        if self._chores:
+            # Every worker says so at the time, and the queue takes it from one.
+            @app.periodic(cron=self._chores_at)
+            @app.task(name=CHORES, queue=QUEUE, queueing_lock=CHORES)
+            async def chores(timestamp: int) -> None:  # noqa: ARG001 - when it was due, which is nothing to us
+                await _in_thread(self._do_chores)
+
         return app
+
+    def _do_chores(self) -> None:
+        """One that fails holds up no other, and is due again the next time."""
+        for chore in self._chores:
+            try:
+                chore()
+            except Exception as error:
+                logger.error("chore failed", error=type(error).__name__, where=where(error))
+
+    def _forget(self, ticket: UUID) -> None:
+        """Until it is done: nobody else asks for it again."""
+        try:
+            self._commands.forgetting.forget(ticket)
+        except Exception as error:
+            logger.error("not forgotten yet", ticket=str(ticket), error=type(error).__name__, where=where(error))
+            raise _TryAgain(PAUSES_SECONDS[-1]) from None
 
     def _work(self, step: Step, ticket: UUID, recording: UUID, attempts: int) -> None:
         log = logger.bind(ticket=str(ticket), step=step.value, recording=str(recording), attempts=attempts)

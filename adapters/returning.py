@@ -22,7 +22,7 @@ from adapters.contacts import ContactIndex
 from adapters.database import Database
 from adapters.loop import Loop
 from adapters.mail.outbox import Outbox
-from adapters.sealing import BrokenSealError, Keyring, keyed_hash
+from adapters.sealing import BrokenSealError, KeyedHashes, Keyring
 from domain.commands import digest
 from domain.ports import Mail
 from domain.values import Contact, ContactType
@@ -123,7 +123,8 @@ class Returning:
             return None
         if type != ContactType.EMAIL or not question.fresh:
             return None
-        if not contact_index.tickets_of(cursor, question.contact_indexes, None, 1):
+        newest = contact_index.tickets_of(cursor, question.contact_indexes, None, 1)
+        if not newest:
             return None
         cursor.execute(
             "SELECT count(*) FROM access_requests WHERE contact_indexes[1] = %s AND code_digest IS NOT NULL"
@@ -137,7 +138,9 @@ class Returning:
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
         until = question.created + timedelta(minutes=CODE_MINUTES)
         values = {"code": f"{code[:4]} {code[4:]}", "expires": f"{until:%H:%M} UTC"}
-        self._outbox.queue(cursor.connection, Mail("access_code", value, values, f"access-code:{question.id}", None))
+        # The mail is about the newest ticket, and goes when that one is erased.
+        mail = Mail("access_code", value, values, f"access-code:{question.id}", newest[0][0])
+        self._outbox.queue(cursor.connection, mail)
         return code
 
     def verify(self, request_id: UUID, code: str, session_id: UUID, secret: bytes) -> datetime | None:
@@ -175,7 +178,7 @@ class Returning:
 
     def _digests(self, request_id: UUID, code: str) -> list[str]:
         """Keyed, as a code is short enough to be guessed from a plain digest; the newest pepper's first."""
-        return [keyed_hash(pepper, "access code", f"{request_id}:{code}") for pepper in self._peppers]
+        return KeyedHashes(self._peppers, "access code").all_of(f"{request_id}:{code}")
 
 
 def _time(row: TupleRow) -> datetime:

@@ -20,18 +20,29 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 
 from adapters.database import Database
 from domain.errors import DomainError, NotFoundError
 
 NONCE_BYTES = 12
+
+# What the master key seals, each with a key of its own.
+TICKET_RING = "ticket keys"
+SERVICE_RING = "service keys"
 SEAL = "sealed:1"
-CACHE_SECONDS = 10.0
+# How long another process may still read somebody who was erased here.
+CACHE_SECONDS = 2.0
 CACHED_KEYS = 10_000
 
 
 class BrokenSealError(DomainError):
     """A sealed text that was changed, moved from its place, or made with another key."""
+
+
+class KeyDestroyed(NotFoundError):
+    """There was a key for this ticket, until its person was erased."""
 
 
 def derived_key(secret: str, purpose: str) -> bytes:
@@ -52,6 +63,15 @@ class Keyring:
     def _name(key: bytes) -> str:
         return hashlib.sha256(b"name of " + key).hexdigest()[:16]
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What the keys of this ring are called in the database; a name tells nothing of its key."""
+        return frozenset(self._keys)
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether the newest secret sealed it."""
+        return sealed[:8].hex() == self.current
+
     def seal(self, plain: bytes, context: bytes) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
         return bytes.fromhex(self.current) + nonce + self._keys[self.current].encrypt(nonce, plain, context)
@@ -67,9 +87,30 @@ class Keyring:
             raise BrokenSealError("the seal is broken") from None
 
 
-def keyed_hash(secret: str, purpose: str, text: str) -> str:
-    """HMAC-SHA-256 in hex: equal texts compare equal, and nobody without the secret can guess them."""
-    return hmac.new(derived_key(secret, purpose), text.encode(), hashlib.sha256).hexdigest()
+class KeyedHashes:
+    """HMAC-SHA-256 of texts for one purpose: equal texts compare equal, and nobody without the secret can guess them.
+
+    A hash is `NAME:HEX`, where NAME is that of the secret that made it: the newest. Of the secrets before it all hashes
+    are still found.
+    """
+
+    def __init__(self, secrets: tuple[str, ...], purpose: str) -> None:
+        keys = [derived_key(secret, purpose) for secret in secrets]
+        self._keys = {hashlib.sha256(b"name of " + key).hexdigest()[:8]: key for key in keys}
+
+    def of(self, text: str) -> str:
+        return self.all_of(text)[0]
+
+    def all_of(self, text: str) -> list[str]:
+        """Every hash that this text may have been given, the newest first."""
+        digests = {name: hmac.digest(key, text.encode(), hashlib.sha256).hex() for name, key in self._keys.items()}
+        # Those without a name are older than names are.
+        return [f"{name}:{digest}" for name, digest in digests.items()] + list(digests.values())
+
+    @property
+    def current(self) -> str:
+        """How every hash begins that the newest secret made."""
+        return f"{next(iter(self._keys))}:"
 
 
 @dataclass(frozen=True)
@@ -90,12 +131,12 @@ class TicketKeys:
 
     def __init__(self, database: Database, master: tuple[str, ...]) -> None:
         self._database = database
-        self._ring = Keyring(master, "ticket keys")
+        self._ring = Keyring(master, TICKET_RING)
         self._cache: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, ticket: UUID, *, create: bool = False) -> bytes:
-        """The ticket's 32-byte key; NotFoundError if it was destroyed or never was."""
+        """The ticket's 32-byte key; KeyDestroyed if its person was erased, NotFoundError if it never was."""
         with self._lock:
             if (known := self._cache.get(ticket)) and known[0] > time.monotonic():
                 return known[1]
@@ -112,7 +153,9 @@ class TicketKeys:
     def _load(self, ticket: UUID) -> bytes | None:
         with self._database.connection() as connection:
             row = connection.execute("SELECT wrapped FROM ticket_keys WHERE ticket = %s", (ticket,)).fetchone()
-        return self._ring.open(bytes(row[0]), ticket.bytes) if row and row[0] else None
+        if row is not None and not row[0]:
+            raise KeyDestroyed("There is no key for this ticket.")
+        return self._ring.open(bytes(row[0]), ticket.bytes) if row else None
 
     def _create(self, ticket: UUID) -> bytes | None:
         wrapped = self._ring.seal(os.urandom(32), ticket.bytes)
@@ -124,14 +167,51 @@ class TicketKeys:
         return self._load(ticket)
 
     def destroy(self, ticket: UUID) -> None:
-        """Make all that was sealed for the ticket unreadable: here at once, in other processes within seconds.
+        """Make all that was sealed for the ticket unreadable: here at once, in other processes within CACHE_SECONDS.
 
         Its row stays, emptied, so that no request taken up again after a crash gives an erased ticket a new key.
         """
-        with self._database.connection() as connection:
-            connection.execute("UPDATE ticket_keys SET wrapped = '' WHERE ticket = %s", (ticket,))
+        with self._database.reading() as cursor:
+            self.destroy_in(cursor, ticket)
         with self._lock:
             self._cache.pop(ticket, None)
+
+    @staticmethod
+    def destroy_in(cursor: Cursor[TupleRow], ticket: UUID) -> None:
+        """The same with the cursor's transaction; until `destroy` was called, this process may still know the key."""
+        cursor.execute("UPDATE ticket_keys SET wrapped = '' WHERE ticket = %s AND wrapped <> ''", (ticket,))
+
+    def known_still(self, ticket: UUID) -> bool:
+        """Whether the key is there at this very moment, whatever this process remembers."""
+        with self._database.connection() as connection:
+            row = connection.execute("SELECT wrapped <> '' FROM ticket_keys WHERE ticket = %s", (ticket,)).fetchone()
+        return row == (True,)
+
+
+class ServiceKey:
+    """A key of the service's own, made when it is first needed: kept wrapped in the database, so that it stays the same
+    when the master key is rotated.
+    """
+
+    def __init__(self, database: Database, ring: Keyring, name: str) -> None:
+        self._database = database
+        self._ring = ring
+        self._name = name
+        self._key: bytes | None = None
+
+    def get(self) -> bytes:
+        """The 32 bytes, the same in every process."""
+        if self._key is None:
+            wrapped = self._ring.seal(os.urandom(32), self._name.encode())
+            with self._database.connection() as connection:
+                connection.execute(
+                    "INSERT INTO service_keys (name, wrapped, wrapped_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                    (self._name, wrapped, self._ring.current),
+                )
+                row = connection.execute("SELECT wrapped FROM service_keys WHERE name = %s", (self._name,)).fetchone()
+            assert row is not None
+            self._key = self._ring.open(bytes(row[0]), self._name.encode())
+        return self._key
 
 
 class Seals:

@@ -12,7 +12,15 @@ from typing import Any, BinaryIO, Protocol, TypeVar
 from uuid import UUID
 
 from domain.donation import Donation
-from domain.errors import AmountError, InvalidError, NotFoundError, RefusedError, StepFailed, Superseded
+from domain.errors import (
+    AmountError,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    StaleVersionError,
+    StepFailed,
+    Superseded,
+)
 from domain.ports import (
     Analyser,
     AudioInspector,
@@ -90,15 +98,24 @@ class Contents(Protocol):
     def open(self, ticket_id: UUID, content: Content) -> AbstractContextManager[BinaryIO]:
         """The plain bytes as a seekable file, for as long as the context lasts; NotFoundError once erased."""
 
+    def has(self, ticket_id: UUID, content: Content) -> bool:
+        """Whether it is there to be opened."""
+
+    def discard(self, ticket_id: UUID, content: Content) -> None:
+        """Take back what was kept and nothing names; no error if it is gone already."""
+
     def forget(self, ticket_id: UUID) -> None:
         """Destroy everything kept for the ticket, and the key to all that was ever sealed for it."""
 
 
-class Traces(Protocol):
-    """What else is kept of a person, outside their ticket's own history and contents."""
+class Forgetting(Protocol):
+    """What erasing a person takes besides the fact; each may be done any number of times."""
+
+    def set_apart(self, ticket_id: UUID) -> None:
+        """Keep what money is still to come of, without the person."""
 
     def forget(self, ticket_id: UUID) -> None:
-        """Destroy it; doing so again is no error."""
+        """Destroy the ticket's key and whatever else is kept of the person, wherever it is."""
 
 
 class Transcripts(Protocol):
@@ -173,6 +190,7 @@ class Commands:
     tickets: Tickets
     donations: Donations
     contents: Contents
+    forgetting: Forgetting
     transcripts: Transcripts
     inspector: AudioInspector
     transcriber: Transcriber
@@ -186,7 +204,6 @@ class Commands:
     sandbox: bool
     # The newest signed checkpoint of the whole history, which is printed on what people are handed.
     checkpoint: Callable[[], str | None]
-    traces: tuple[Traces, ...] = ()
 
     # The person and their page.
 
@@ -213,23 +230,21 @@ class Commands:
     def unpublish(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         self.tickets.change(ticket_id, lambda ticket: ticket.unpublish(actor), if_match)
 
-    def erase(self, actor: Actor, ticket_id: UUID) -> None:
-        """Make a person unreadable: the fact first, so that a crash in between is finished by asking again."""
-        self.tickets.change(ticket_id, lambda ticket: ticket.erase(actor))
-        for traces in self.traces:
-            traces.forget(ticket_id)
-        self.contents.forget(ticket_id)
+    def erase(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
+        """Make a person unreadable: with the fact the key is destroyed, and what is left to remove is removed then."""
+        self.forgetting.set_apart(ticket_id)
+        self.tickets.change(ticket_id, lambda ticket: ticket.erase(actor), if_match)
+        self.forgetting.forget(ticket_id)
 
     # From a recording to a draft.
 
     def upload(self, actor: Actor, ticket_id: UUID, upload: Upload, if_match: int | None = None) -> Content:
-        content = self.contents.keep(ticket_id, upload.source)
-        self.tickets.change(
+        return self._keep(
             ticket_id,
-            lambda t: t.upload(actor, upload.recording_id, content, upload.facts, upload.file_name),
+            upload.source,
+            lambda t, content: t.upload(actor, upload.recording_id, content, upload.facts, upload.file_name),
             if_match,
         )
-        return content
 
     def process(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         self.tickets.change(ticket_id, lambda ticket: ticket.process(actor), if_match)
@@ -271,11 +286,14 @@ class Commands:
             transcript = self.transcriber.transcribe(recording, report)
         told = {
             "transcription_id": self.new_id(),
-            "content": self._keep(ticket.id, self.transcripts.dump(transcript)),
             "language": transcript.language,
             "engine": transcript.engine,
         }
-        self.tickets.change(ticket.id, lambda t: t.note_transcript(SYSTEM, recording_id, told))
+        self._keep(
+            ticket.id,
+            BytesIO(self.transcripts.dump(transcript)),
+            lambda t, content: t.note_transcript(SYSTEM, recording_id, told | {"content": content}),
+        )
 
     def _analyse(self, ticket: RecordingTicket, recording_id: UUID) -> None:
         analysis = self.analyser.analyse(self.transcript(ticket))
@@ -293,8 +311,42 @@ class Commands:
         with self.contents.open(ticket.id, ticket.transcript) as stored:
             return self.transcripts.load(stored.read())
 
-    def _keep(self, ticket_id: UUID, data: bytes) -> Content:
-        return self.contents.keep(ticket_id, BytesIO(data))
+    def _keep(
+        self,
+        ticket_id: UUID,
+        source: BinaryIO,
+        note: Callable[[RecordingTicket, Content], None],
+        if_match: int | None = None,
+    ) -> Content:
+        """Store all that `source` holds and note it in the ticket's history; of what is not noted nothing is kept.
+
+        Somebody else may keep the very same bytes meanwhile, so whoever takes them back looks again afterwards, and
+        whoever noted them sees that they are there.
+        """
+        if if_match is not None and self.tickets.get(ticket_id).version != if_match:
+            raise StaleVersionError("The ticket has changed since you read it.")
+        content = self.contents.keep(ticket_id, source)
+
+        def decide(ticket: RecordingTicket) -> bool:
+            note(ticket, content)
+            return content in ticket.kept
+
+        noted = False
+        try:
+            noted = self.tickets.change(ticket_id, decide, if_match)
+        finally:
+            if not noted:
+                self._take_back(ticket_id, source, content)
+        if not self.contents.has(ticket_id, content):
+            self.contents.keep(ticket_id, source)
+        return content
+
+    def _take_back(self, ticket_id: UUID, source: BinaryIO, content: Content) -> None:
+        if content in self.tickets.get(ticket_id).kept:
+            return
+        self.contents.discard(ticket_id, content)
+        if content in self.tickets.get(ticket_id).kept:
+            self.contents.keep(ticket_id, source)
 
     # Documents.
 
@@ -310,10 +362,10 @@ class Commands:
     ) -> GeneratedDocument:
         ticket = self.tickets.get(ticket_id)
         rendered = self.printer.render(self._sheet(ticket, type, donation_id), format)
-        content = self._keep(ticket_id, rendered)
-        self.tickets.change(
+        content = self._keep(
             ticket_id,
-            lambda t: t.note_document(actor, document_id, type, format, content, donation_id),
+            BytesIO(rendered),
+            lambda t, content: t.note_document(actor, document_id, type, format, content, donation_id),
             if_match,
         )
         return GeneratedDocument(document_id, type, format, content)

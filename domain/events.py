@@ -73,6 +73,13 @@ class ContactChanged(TicketEvent):
     token_digest: str
 
 
+class ContactReindexed(TicketEvent):
+    """The same contact is found by a hash of another secret from now on."""
+
+    TOPIC = "contact_reindexed"
+    contact_index: str
+
+
 class DisplayNameChanged(TicketEvent):
     TOPIC = "display_name_changed"
     display_name: Personal | None
@@ -86,6 +93,14 @@ class Published(TicketEvent):
 
 class Unpublished(TicketEvent):
     TOPIC = "unpublished"
+
+
+class ErasureAnnounced(TicketEvent):
+    """Nobody did anything for so long that the ticket will be erased, unless somebody does; times are Unix seconds."""
+
+    TOPIC = "erasure_announced"
+    inactive_since: int
+    erase_after: int
 
 
 class Erased(TicketEvent):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Self
 from uuid import UUID
@@ -15,12 +16,14 @@ from domain.events import (
     Analysed,
     AudioUploaded,
     ContactChanged,
+    ContactReindexed,
     DisplayNameChanged,
     DocumentGenerated,
     DraftEdited,
     DraftingFailed,
     DraftProposed,
     Erased,
+    ErasureAnnounced,
     InfoRequested,
     ProcessingRequested,
     Published,
@@ -42,11 +45,15 @@ from domain.values import (
     Draft,
     Kind,
     Money,
+    Role,
     Step,
 )
 
 DEFAULT_CURRENCY = "USD"
 LARGEST_GOAL = 10_000_000
+
+# Whose acts are nobody's doing.
+MACHINES = frozenset({Role.STRIPE, Role.SYSTEM})
 
 
 @dataclass(frozen=True)
@@ -158,6 +165,7 @@ class RecordingTicket(BaseAggregate[UUID]):
         self.kind = kind
         self.slug = slug
         self.contact = contact
+        self.contact_index = contact_index
         # Every contact there ever was: what was written from an old one is forgotten with the person too.
         self.contacts: tuple[Contact, ...] = (contact,)
         self.contact_indexes: frozenset[str] = frozenset((contact_index,))
@@ -166,6 +174,8 @@ class RecordingTicket(BaseAggregate[UUID]):
         self.recording: Recording | None = None
         # Every recording and document there ever was: a request taken up again after a crash brings the same one.
         self.noted: frozenset[UUID] = frozenset()
+        # Everything in storage that the history names.
+        self.kept: frozenset[Content] = frozenset()
         self.transcribed: UUID | None = None
         self.transcript: Content | None = None
         self.analysis: Analysis | None = None
@@ -174,6 +184,9 @@ class RecordingTicket(BaseAggregate[UUID]):
         self.lifecycle = Lifecycle()
         self.failed_retryable: bool | None = None
         self.erased = False
+        # When a person last did something, by the time it was recorded; and what was announced after that.
+        self.last_act: datetime | None = None
+        self.announced: ErasureAnnounced | None = None
 
     # Deciding.
 
@@ -212,6 +225,11 @@ class RecordingTicket(BaseAggregate[UUID]):
         if (contact, token_digest) != (self.contact, self.token_digest):
             told = {"contact": contact, "contact_index": contact_index, "token_digest": token_digest}
             self._trigger(ContactChanged, actor, **told)
+
+    def reindex(self, actor: Actor, contact_index: str) -> None:
+        """The same contact, to be found by another hash."""
+        if contact_index != self.contact_index:
+            self._trigger(ContactReindexed, actor, contact_index=contact_index)
 
     def upload(
         self, actor: Actor, recording_id: UUID, content: Content, facts: AudioFacts, file_name: str | None
@@ -316,6 +334,19 @@ class RecordingTicket(BaseAggregate[UUID]):
         if not self.erased:
             self._trigger(Erased, actor)
 
+    def announce_erasure(self, actor: Actor, erase_after: datetime, inactive_since: datetime) -> None:
+        """On record that the ticket will be erased unless somebody does something; once for each such silence."""
+        if self.erased or self.announced_since(inactive_since) is not None:
+            return
+        told = {"erase_after": int(erase_after.timestamp()), "inactive_since": int(inactive_since.timestamp())}
+        self._trigger(ErasureAnnounced, actor, **told)
+
+    def announced_since(self, inactive_since: datetime) -> datetime | None:
+        """When erasing this ticket may begin, as was announced since then; None if nothing was."""
+        if self.announced is None or self.announced.inactive_since < int(inactive_since.timestamp()):
+            return None
+        return datetime.fromtimestamp(self.announced.erase_after, UTC)
+
     def _trigger(self, fact: type[TicketEvent], actor: Actor, **told: Any) -> None:
         if self.erased:
             raise NotFoundError("This ticket was erased.")
@@ -324,22 +355,32 @@ class RecordingTicket(BaseAggregate[UUID]):
     # Evolving.
 
     def evolve(self, event: TicketEvent) -> None:
+        if event.actor.role not in MACHINES:
+            self.last_act = event.timestamp
         match event:
+            case ErasureAnnounced():
+                self.announced = event
+            case ContactReindexed(contact_index=contact_index):
+                self.contact_index = contact_index
+                self.contact_indexes |= {contact_index}
             case DisplayNameChanged(display_name=display_name):
                 self.display_name = display_name
             case ContactChanged(contact=contact, contact_index=contact_index, token_digest=token_digest):
-                self.contact, self.token_digest = contact, token_digest
+                self.contact, self.contact_index, self.token_digest = contact, contact_index, token_digest
                 self.contacts, self.contact_indexes = (*self.contacts, contact), self.contact_indexes | {contact_index}
             case AudioUploaded(recording_id=recording_id, content=content):
                 self.recording = Recording(recording_id, content)
                 self.noted |= {recording_id}
+                self.kept |= {content}
                 self.failed_retryable = None
-            case DocumentGenerated(document_id=document_id):
+            case DocumentGenerated(document_id=document_id, content=content):
                 self.noted |= {document_id}
+                self.kept |= {content}
             case ProcessingRequested():
                 self.failed_retryable = None
             case Transcribed(transcription_id=transcription_id, content=content):
                 self.transcribed, self.transcript = transcription_id, content
+                self.kept |= {content}
             case Analysed():
                 self.analysis = Analysis(event.language, event.sentiment, event.urgency, event.key_points)
             case TranscriptionFailed(retryable=retryable) | DraftingFailed(retryable=retryable):

@@ -13,9 +13,11 @@ from uuid import UUID
 
 import psycopg
 import structlog
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 
 import projections
-from adapters import migrations
+from adapters import forgetting, migrations
 from adapters.access import Credentials
 from adapters.access_log import AccessLog
 from adapters.contacts import ContactIndex
@@ -27,17 +29,18 @@ from adapters.drafting.local import LocalAnalyser, LocalDrafter
 from adapters.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.event_store.history import SealingMapper, StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
+from adapters.forgetting import Forgets, Forgetting, Memory
 from adapters.idempotency import IdempotencyKeys
 from adapters.ids import uuid7
 from adapters.jobs import Worker, enqueue
-from adapters.mail.outbox import Outbox
+from adapters.mail.outbox import OUTBOX_RING, Outbox
 from adapters.mail.posts import FilePost, SmtpPost
 from adapters.mail.sender import Sender
 from adapters.payments.applier import Applier
 from adapters.payments.door import WebhookDoor
 from adapters.payments.fetcher import Fetcher, Fulfilment, Retriever
 from adapters.payments.gateway import StripeGateway
-from adapters.payments.inbox import Inbox
+from adapters.payments.inbox import INBOX_RING, Inbox
 from adapters.payments.letters import DeadLetters
 from adapters.payments.reconcile import Reconciler
 from adapters.payments.refunds import StripeRefunds
@@ -50,17 +53,22 @@ from adapters.read_models import rebuild
 from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
 from adapters.read_models.memory import ticket_row
+from adapters.retention import Retention
 from adapters.returning import Returning
-from adapters.sealing import Keyring, Seals, TicketKeys, keyed_hash
+from adapters.rewrapping import Rewrapping
+from adapters.sealing import SERVICE_RING, KeyedHashes, Keyring, Seals, TicketKeys
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
 from adapters.storage import FileStorage
 from adapters.support import StoredSupportTickets
 from domain.commands import Commands
+from domain.events import Erased, ErasureAnnounced, TicketEvent
 from domain.helping import Helping
 from domain.ports import Analyser, Drafter, Transcriber
 from domain.refunding import Refunding, Repairs
-from domain.values import Role
+from domain.retention import erasure_notice
+from domain.ticket import RecordingTicket
+from domain.values import ContactType, Role
 from entrypoints.settings import Generated, Settings
 from projections import donation_ledger, fee_ledger
 from projections.model import Recorded, Row
@@ -174,6 +182,7 @@ class Service:
         self._peppers = settings.email_pepper or ((generated["email_pepper"],) if generated else ())
         self.database = Database(url, size=24)
         self.database.open()
+        self.master_keys = master
 
         # The history and what seals it.
         self.log = EventLog(self.database)
@@ -183,11 +192,12 @@ class Service:
         self.waiter = Waiter(self.database, list(projections.BY_NAME), self.follower)
         self.history = TicketHistory(self.log, self.seals)
         post = SmtpPost(settings.smtp_url, settings.sender) if settings.smtp_url else FilePost(settings.outbox)
-        self.outbox = Outbox(Keyring(master, "outbox"), self.seals, post, settings.sender)
+        self.outbox = Outbox(Keyring(master, OUTBOX_RING), self.seals, post, settings.sender)
         self.mail_sender = Sender(self.database, self.outbox, post)
         # Who answers a client waits for the read models; a worker has nobody waiting.
         recorded = self._seen if Parts.WEB in parts else self._recorded
-        streams = Streams(self.history, enqueue, recorded, queue=self.outbox.queue)
+        consequences = {Erased: forgetting.destroy, ErasureAnnounced: self._announce_erasure}
+        streams = Streams(self.history, enqueue, recorded, consequences, queue=self.outbox.queue)
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
         self.support = StoredSupportTickets(streams, self.database, self.log)
 
@@ -207,10 +217,10 @@ class Service:
         self.credentials = Credentials(self.database)
         self.access_log = AccessLog(self.database)
         self.contact_index = ContactIndex(self._peppers)
+        self.idempotency = IdempotencyKeys(self.database, Keyring(master, SERVICE_RING), self.keys)
         self.returning = Returning(
             self.database, Keyring(master, "access requests"), self.contact_index, self.outbox, self._peppers
         )
-        self.idempotency = IdempotencyKeys(self.database, Keyring(master, "idempotency keys"))
         self._wire_payments(generated, master)
 
         self.helping = Helping(
@@ -226,6 +236,7 @@ class Service:
             tickets=self.tickets,
             donations=self.donations,
             contents=self.contents,
+            forgetting=Forgetting(self.inbox, self._memories()),
             transcripts=self.transcripts,
             inspector=self.inspector,
             transcriber=_transcriber(settings),
@@ -237,13 +248,15 @@ class Service:
             new_id=uuid7,
             now=lambda: datetime.now(UTC),
             sandbox=settings.sandbox,
-            traces=(self.helping,),
             checkpoint=self.checkpoints.latest,
         )
         self.refunding = Refunding(self.donations, StripeRefunds(self.gateway))
         self.repairer = Repairer(self.database, Repairs(self.commands, self.refunding))
+        self.rewrapping = Rewrapping(self.database, master, self.contact_index, self.tickets)
+        self.retention = Retention(self.database, self.commands)
         self.rebuilds = Rebuilds(url)
-        self.worker = Worker(url, self.database, self.commands) if Parts.WORKER in parts else None
+        chores = [self.retention.run, self.idempotency.purge]
+        self.worker = Worker(url, self.database, self.commands, chores=chores) if Parts.WORKER in parts else None
         self.admin_key = generated["admin_key"] if generated else None
         # The interface described: the web part fills it in.
         self.openapi: dict[str, Any] = {}
@@ -271,14 +284,13 @@ class Service:
         self.webhook_secret = secrets[0] if secrets else None
         self.gateway = StripeGateway(key, api_base)
         self.door = WebhookDoor(secrets, livemode=settings.livemode)
-        self.inbox = Inbox(self.database, Keyring(master, "stripe inbox"), self.keys)
+        self.inbox = Inbox(self.database, Keyring(master, INBOX_RING), self.keys)
         self.dead_letters = DeadLetters(self.database)
         mapper = SealingMapper(self.seals)
+        hashes = KeyedHashes(self._peppers, "donor e-mail")
         retriever = Retriever(self.gateway.retrieve, livemode=settings.livemode)
         self.fetcher = Fetcher(self.database, self.inbox, retriever)
-        self.applier = Applier(
-            self.database, self.inbox, mapper, self._hash_email, self._recorded, wanted=self.fetcher.wake
-        )
+        self.applier = Applier(self.database, self.inbox, mapper, hashes.of, self._recorded, wanted=self.fetcher.wake)
         self.fulfilment = Fulfilment(self.inbox, self.applier, self.fetcher, retriever)
         self.reconciler = Reconciler(
             self.database,
@@ -295,6 +307,24 @@ class Service:
         """Where this service reaches itself, whatever strangers call it."""
         host = self.settings.host if self.settings.host not in ("0.0.0.0", "::", "") else "127.0.0.1"  # noqa: S104
         return f"http://{host}:{self.settings.port}"
+
+    def _memories(self) -> list[Forgets]:
+        """Everything that keeps something of a person and has to be told to forget it."""
+        memories: list[Forgets] = [self.contents, Memory(lambda ticket: self.storage.delete(_qr_key(ticket)))]
+        memories += [Memory(self._forget_mails), self.helping]
+        if self.sandbox is not None:
+            memories.append(self.sandbox)
+        return memories
+
+    def _forget_mails(self, ticket: UUID) -> None:
+        with self.database.connection() as connection:
+            self.outbox.forget(connection, ticket)
+
+    def _announce_erasure(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
+        """The person hears of it by mail, where they left an address."""
+        assert isinstance(event, ErasureAnnounced)
+        if ticket.contact.type is ContactType.EMAIL:
+            self.outbox.queue(cursor.connection, erasure_notice(ticket, event))
 
     # Life.
 
@@ -352,9 +382,6 @@ class Service:
         """The public page of a ticket: printed on paper, so it never changes."""
         return f"{self.public_url}/d/{slug}"
 
-    def _hash_email(self, email: str) -> str:
-        return keyed_hash(self._peppers[0], "donor e-mail", email)
-
     def recorded(self, ticket: UUID, until: int | None = None) -> Iterator[Recorded]:
         """A ticket's whole history as read models get it."""
         for entry in self.log.ticket_events(ticket, until):
@@ -408,9 +435,17 @@ class Service:
     def save_qr_image(self, ticket: UUID, url: str) -> None:
         """Keep the page's QR code as a picture too, where the operator wants that."""
         if self.settings.save_qr_images:
-            key = f"qr/{ticket}.png"
+            key = _qr_key(ticket)
             if not self.storage.exists(key):
                 self.storage.put(key, [self.qr_codes.png(url)])
+
+    def workspaces(self) -> list[str]:
+        """Every workspace that has a key or a ticket."""
+        with self.database.connection() as connection:
+            rows = connection.execute(
+                "SELECT workspace FROM api_keys UNION SELECT workspace FROM read.ticket_status ORDER BY 1"
+            ).fetchall()
+        return [name for (name,) in rows]
 
     def projections_standing(self) -> dict[str, dict[str, Any]]:
         """For each read model its position, the history's, and how long the first event it lacks has waited."""
@@ -435,6 +470,10 @@ class Service:
             ).fetchone()
         assert row is not None
         return {"waiting": row[0], "running": row[1], "failed": row[2]}
+
+
+def _qr_key(ticket: UUID) -> str:
+    return f"qr/{ticket}.png"
 
 
 def _transcriber(settings: Settings) -> Transcriber:

@@ -13,6 +13,7 @@ import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
+from adapters.rewrapping import check_master_key
 from entrypoints import settings as environment
 from entrypoints.bootstrap import DatabaseUrl, Parts, Service, reach
 from entrypoints.cli.console import Found, Usage, say
@@ -90,8 +91,13 @@ def serve(only: str | None) -> None:
         configure(settings.log_level)
         with DatabaseUrl(settings) as url:
             reach(url)
-            address = bound(settings) if Parts.WEB in parts else None
             service = Service(settings, url, parts)
+            try:
+                check_master_key(service.database, service.master_keys)
+                address = bound(settings) if Parts.WEB in parts else None
+            except BaseException:
+                service.stop()
+                raise
             try:
                 service.start()
                 settle()

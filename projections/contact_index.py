@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from domain.events import ContactChanged, Erased, TicketOpened
+from domain.events import ContactChanged, ContactReindexed, Erased, TicketOpened
 from projections.model import Cursor, Recorded, Rows, Table, topics
 
 NAME = "contact_index"
-VERSION = 1
-TOPICS = topics(TicketOpened, ContactChanged, Erased)
+VERSION = 2
+TOPICS = topics(TicketOpened, ContactChanged, ContactReindexed, Erased)
 
 CONTACTS = Table(
     "contact_index",
@@ -29,7 +29,9 @@ TABLES = (CONTACTS,)
 
 
 def fold(page: Sequence[Recorded], rows: Rows) -> None:
-    mine = [entry for entry in page if isinstance(entry.event, TicketOpened | ContactChanged | Erased)]
+    mine = [
+        entry for entry in page if isinstance(entry.event, TicketOpened | ContactChanged | ContactReindexed | Erased)
+    ]
     rows.load(CONTACTS, {(entry.event.ticket,) for entry in mine})
     for entry in mine:
         match entry.event:
@@ -44,7 +46,7 @@ def fold(page: Sequence[Recorded], rows: Rows) -> None:
                         "position": entry.position,
                     },
                 )
-            case ContactChanged() as event:
+            case ContactChanged() | ContactReindexed() as event:
                 if row := rows.get(CONTACTS, (event.ticket,)):
                     rows.put(CONTACTS, row | {"contact_index": event.contact_index, "position": entry.position})
             case Erased() as event:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast
 from uuid import UUID
@@ -162,6 +162,9 @@ Queue = Callable[[Connection[TupleRow], Mail], None]
 # Puts work on the queue, in the transaction of the events that ask for it.
 Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID], None]
 
+# What else must be done in the transaction of an event, by its kind; told the aggregate that it happened to as well.
+Consequences = Mapping[type[TicketEvent], Callable[[Cursor[TupleRow], Any, TicketEvent], None]]
+
 
 class Streams:
     """What tickets and donations share: load, decide, record, and decide anew when somebody else was quicker."""
@@ -171,11 +174,13 @@ class Streams:
         history: TicketHistory,
         enqueue: Enqueue,
         recorded: Callable[[int], None],
+        consequences: Consequences | None = None,
         queue: Queue | None = None,
     ) -> None:
         self._history = history
         self._enqueue = enqueue
         self._recorded = recorded
+        self._consequences = consequences or {}
         self._queue = queue
 
     def load(self, stream: UUID) -> Any:
@@ -192,17 +197,25 @@ class Streams:
             if isinstance(event, TicketEvent) and (work := work_asked_for(event))
         ]
 
+        follows = [
+            (act, event)
+            for event in aggregate.pending_events
+            if isinstance(event, TicketEvent) and (act := self._consequences.get(type(event)))
+        ]
+
         def alongside(cursor: Cursor[TupleRow]) -> None:
             for ticket, step, recording in asked:
                 self._enqueue(cursor, ticket, step, recording)
             for mail in mails:
                 assert self._queue is not None
                 self._queue(cursor.connection, mail)
+            for act, event in follows:
+                act(cursor, aggregate, event)
 
         # Straight into the library's event store: its `save()` asks of every object what it may be, which costs more
         # than the rest of it together.
         events = aggregate.collect_events()
-        told = asked or (events and mails)
+        told = asked or follows or (events and mails)
         recordings = self._history.events.put(events, **({"alongside": alongside} if told else {}))
         if recordings:
             self._recorded(recordings[-1].notification.id)

@@ -23,6 +23,8 @@ from domain.errors import InvalidError, NotFoundError
 from domain.ports import Mail
 
 LONGEST_KEY = 255
+# What the master key seals a mail with that is about no ticket.
+OUTBOX_RING = "outbox"
 
 
 @dataclass(frozen=True)

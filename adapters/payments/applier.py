@@ -194,7 +194,7 @@ class Applier:
 
     def _finish(self, cursor: Cursor[TupleRow], done: Sequence[_Row]) -> None:
         waiting = [row.reading.objects if row.reading and row.state == "held" else () for row in done]
-        tickets = [row.donation[0] if row.donation else row.ticket for row in done]
+        kept = [self._kept(row) for row in done]
         cursor.execute(
             "UPDATE stripe_inbox AS i SET state = d.state, error = d.error, attempts = i.attempts + 1,"
             " waits_for = coalesce(string_to_array(d.waits_for, ' '), '{}'), wants = d.wants,"
@@ -207,11 +207,8 @@ class Applier:
                 [row.error for row in done],
                 [" ".join(objects) or None for objects in waiting],
                 [row.wants for row in done],
-                tickets,
-                [
-                    self._inbox.resealed(row.event_id, row.body, ticket) if ticket and row.body else row.sealed
-                    for row, ticket in zip(done, tickets, strict=True)
-                ],
+                [ticket for ticket, _ in kept],
+                [body for _, body in kept],
             ),
         )
         wanted = {
@@ -219,6 +216,12 @@ class Applier:
         }
         if wanted:
             self._inbox.note_wanted(cursor, wanted)
+
+    def _kept(self, row: _Row) -> tuple[UUID | None, bytes]:
+        ticket = row.donation[0] if row.donation else row.ticket
+        if not row.body:
+            return ticket, b""
+        return self._inbox.kept(row.event_id, row.state, row.body, ticket)
 
     def _read(self, row: _Row) -> None:
         try:

@@ -11,6 +11,7 @@ import json
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,11 +22,15 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.database import Database
+from adapters.payments import redaction
 from adapters.payments.door import SignedEvent
 from adapters.payments.facts import RETRIEVED, WANTED
-from adapters.sealing import NONCE_BYTES, Keyring, TicketKeys
+from adapters.sealing import NONCE_BYTES, KeyDestroyed, Keyring, TicketKeys
 from adapters.together import TogetherSoon
 from domain.errors import NotFoundError
+
+UNOWNED_PAGE = 200
+INBOX_RING = "stripe inbox"
 
 # What nobody could match for so long is listed for a person to look at.
 UNMATCHED_HOURS = 72
@@ -127,14 +132,76 @@ class Inbox:
     def sealed(self, id: str, body: bytes) -> bytes:
         return self._ring.seal(body, id.encode())
 
-    def resealed(self, id: str, body: bytes, ticket: UUID) -> bytes:
-        """The body as only the ticket's key opens it; nothing, once that key is destroyed."""
+    def kept(self, id: str, state: str, body: bytes, ticket: UUID | None) -> tuple[UUID | None, bytes]:
+        """What is kept of a body that was looked at, and whose key opens it: the ticket's own, None for the inbox's.
+
+        Of what is not ours nothing. Of what is about an erased person nothing either, unless it is still to be applied:
+        then as much as the money needs.
+        """
+        if state == "ignored":
+            return None, b""
+        unfinished = state in ("held", "dead")
+        ticket = ticket or (redaction.named_ticket(body) if unfinished else None)
+        if ticket is None:
+            return None, self.sealed(id, body)
         try:
             key = self._keys.get(ticket)
+        except KeyDestroyed:
+            return (None, self.sealed(id, redaction.without_people(body))) if unfinished else (ticket, b"")
         except NotFoundError:
-            return b""
+            # Somebody else's, whose metadata is like ours.
+            return None, self.sealed(id, body)
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + AESGCM(key).encrypt(nonce, body, id.encode())
+        return ticket, nonce + AESGCM(key).encrypt(nonce, body, id.encode())
+
+    def set_apart(self, ticket: UUID) -> None:
+        """Before a person is erased: what is still to be applied of their ticket is kept, and without people.
+
+        It is what the ticket's key sealed, and dead letters that were put aside before anybody knew whose they are.
+        """
+        with self._database.connection() as connection:
+            mine = connection.execute(
+                "SELECT event_id, body, ticket FROM stripe_inbox"
+                " WHERE ticket = %s AND state IN ('received', 'held', 'dead')",
+                (ticket,),
+            ).fetchall()
+        for id, sealed, owner in mine:
+            self._set_apart(id, bytes(sealed), owner)
+        after: tuple[datetime, str] | None = None
+        while page := self._unowned(after):
+            for id, received_at, sealed in page:
+                if self._speaks_of(ticket, self.opened(id, bytes(sealed))):
+                    self._set_apart(id, bytes(sealed), None)
+                after = received_at, id
+
+    def _unowned(self, after: tuple[datetime, str] | None) -> list[tuple[str, datetime, bytes]]:
+        at, id = after or (None, None)
+        with self._database.connection() as connection:
+            return connection.execute(
+                "SELECT event_id, received_at, body FROM stripe_inbox WHERE state = 'dead' AND ticket IS NULL"
+                " AND body <> '' AND (%s::timestamptz IS NULL OR (received_at, event_id) > (%s, %s::text))"
+                " ORDER BY received_at, event_id LIMIT %s",
+                (at, at, id, UNOWNED_PAGE),
+            ).fetchall()
+
+    def _speaks_of(self, ticket: UUID, body: bytes) -> bool:
+        if redaction.named_ticket(body) == ticket:
+            return True
+        with self._database.connection() as connection:
+            row = connection.execute(
+                "SELECT EXISTS (SELECT FROM stripe_links WHERE object_id = ANY(%s) AND ticket_id = %s)",
+                (sorted(redaction.named_objects(body)), ticket),
+            ).fetchone()
+        return row == (True,)
+
+    def _set_apart(self, id: str, sealed: bytes, owner: UUID | None) -> None:
+        with suppress(NotFoundError), self._database.connection() as connection:
+            rest = self.sealed(id, redaction.without_people(self.opened(id, sealed, owner)))
+            # Unless the applier was quicker, which then did as is right.
+            connection.execute(
+                "UPDATE stripe_inbox SET body = %s, ticket = NULL WHERE event_id = %s AND body = %s",
+                (rest, id, sealed),
+            )
 
     def opened(self, id: str, body: bytes, ticket: UUID | None = None) -> bytes:
         """The body as it came; NotFoundError if the ticket that it was sealed for is erased."""

@@ -21,9 +21,11 @@ app = typer.Typer(
 audit = typer.Typer(help="Prove the history unaltered.", no_args_is_help=True)
 letters = typer.Typer(help="Webhook events that could not be applied.", no_args_is_help=True)
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
+workspaces = typer.Typer(help="Workspaces, and how long they keep their tickets.", no_args_is_help=True)
 export = typer.Typer(help="Data for other programs.", no_args_is_help=True)
 for name, group in (("audit", audit), ("dead-letters", letters), ("keys", keys), ("export", export)):
     app.add_typer(group, name=name)
+app.add_typer(workspaces, name="workspaces")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 At = Annotated[str | None, typer.Option(metavar="POSITION|TIME", help="As it stood then.")]
@@ -214,6 +216,34 @@ def keys_revoke(id: str, json: Json = False) -> None:
     from entrypoints.cli import keys
 
     keys.revoke(id, json)
+
+
+@keys.command("rewrap")
+def keys_rewrap(json: Json = False) -> None:
+    """Bring all that older secrets sealed or hashed to the newest MASTER_KEY and EMAIL_PEPPER, in full service."""
+    from entrypoints.cli import privacy
+
+    privacy.keys_rewrap(json)
+
+
+@workspaces.command("list")
+def workspaces_list(json: Json = False) -> None:
+    """All workspaces, with how long each keeps its tickets."""
+    from entrypoints.cli import privacy
+
+    privacy.workspaces(json)
+
+
+@workspaces.command("retention")
+def workspaces_retention(
+    workspace: str,
+    days: Annotated[str, typer.Argument(metavar="DAYS|none", help="After so many days that nobody used it.")],
+    json: Json = False,
+) -> None:
+    """Erase tickets by themselves that nobody uses any more, announced 14 days before; none keeps them."""
+    from entrypoints.cli import privacy
+
+    privacy.retention(workspace, days, json)
 
 
 @export.command("donations")

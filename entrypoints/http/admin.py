@@ -128,6 +128,7 @@ def _entry_view(entry: Entry) -> dict[str, Any]:
 def refund(call: Call) -> Answer:
     """On record at once; what Stripe answered later, or will, shows in the donation."""
     row = _donation(call)
+    call.speaks_of = row["ticket"]
     order = call.body
     amount = None if order.amount is None else gifts.money(order.amount, row["currency"])
     with call.service.database.reading() as cursor:

@@ -56,6 +56,7 @@ def _expect_payment(call: Call, row: Row) -> None:
 def give(call: Call) -> Answer:
     """Open a fresh checkout for this donor and send them there; a bad amount shows the form again."""
     row = _published(call)
+    call.speaks_of = row["ticket"]
     form = dict(parse_qsl(call.raw.decode("utf-8", "replace"), max_num_fields=10, keep_blank_values=True))
     currency = _currency(call, row)
     try:

@@ -22,7 +22,7 @@ from adapters.payments.door import Unreadable
 from domain.errors import DomainError
 from domain.values import Role
 from entrypoints.http import bodies, once, uploads
-from entrypoints.http.envelope import request_id_of
+from entrypoints.http.envelope import logged_id_of, request_id_of
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.operations import Answer, Call, Limit, Operation, Received, Takes
 from entrypoints.http.problems import Problem, of
@@ -63,7 +63,8 @@ class Endpoint:
 
     async def _respond(self, request: Request) -> Response:
         started = time.monotonic()
-        request_id = request_id_of(request.scope)
+        # For what we keep; the answer carries the client's own.
+        request_id = logged_id_of(request.scope)
         operation = self._operations.get("GET" if request.method == "HEAD" else request.method)
         try:
             if request.method == "OPTIONS":
@@ -164,7 +165,9 @@ def refusal(error: Exception, request: Request) -> Response:
         problem = Problem("internal", "A fault of ours; it is on record under this request id.")
     request_id = request_id_of(request.scope)
     if problem.kind.status == 500:
-        logger.error("request failed", request_id=request_id, error=type(error).__name__, where=where(error))
+        logger.error(
+            "request failed", request_id=logged_id_of(request.scope), error=type(error).__name__, where=where(error)
+        )
     return problem.response(quote(request.scope["path"][:500], safe="/:@!$&'()*+,;=~"), request_id)
 
 

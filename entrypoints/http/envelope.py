@@ -11,6 +11,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,127}")
+# Numbers and hexadecimals, like UUIDs and trace ids: a client's own id may be logged where it cannot be a name.
+_NAMELESS = re.compile(r"(?=.*[0-9])[0-9a-fA-F\-]{8,64}")
 
 SAFE = {
     "X-Content-Type-Options": "nosniff",
@@ -40,7 +42,8 @@ class Envelope:
         given = asked.get("x-request-id", "")
         # The client's own id if it is a sane token, otherwise one made here.
         request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
-        scope.setdefault("state", {})["request_id"] = request_id
+        logged_id = request_id if _NAMELESS.fullmatch(request_id) else secrets.token_hex(12)
+        scope.setdefault("state", {}).update(request_id=request_id, logged_id=logged_id)
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -67,6 +70,12 @@ class Envelope:
             headers["Access-Control-Max-Age"] = str(PREFLIGHT_SECONDS)
         else:
             headers["Access-Control-Expose-Headers"] = READ
+
+
+def logged_id_of(scope: Any) -> str:
+    """What the request is called in our logs: its id, or one of ours where that might name a person."""
+    logged_id: str = scope["state"]["logged_id"]
+    return logged_id
 
 
 def request_id_of(scope: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
@@ -44,6 +45,9 @@ COLUMNS = (
     "chargeId",
     "balanceTransactionIds",
 )
+
+# A spreadsheet may part cells at more than our commas.
+_FORMULA_WITHIN = re.compile(r"([;|\t\r\n]\s*)(?=[=+\-@＝＋－＠])")
 
 # Where each kind of movement in the donors' ledger is booked, against what is clearing at Stripe.
 _BOOKED = {
@@ -110,7 +114,7 @@ def _settled(settled: list[Row]) -> dict[str, Any]:
 
 
 def as_csv(lines: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """RFC 4180; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """RFC 4180; whatever a spreadsheet would take for a formula gets an apostrophe before it."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(COLUMNS)
@@ -124,9 +128,12 @@ def as_csv(lines: Iterable[dict[str, Any]]) -> Iterator[bytes]:
 
 
 def _cell(value: Any) -> Any:
-    if isinstance(value, str) and (value[:1] in "\t\r\n" or value.lstrip()[:1] in "=+-@＝＋－＠") and value.strip():
+    if not isinstance(value, str):
+        return "" if value is None else value
+    value = _FORMULA_WITHIN.sub(r"\1'", value)
+    if (value[:1] in "\t\r\n" or value.lstrip()[:1] in "=+-@＝＋－＠") and value.strip():
         return "'" + value
-    return "" if value is None else value
+    return value
 
 
 def as_json(lines: Iterable[dict[str, Any]]) -> Iterator[bytes]:

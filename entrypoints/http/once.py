@@ -36,7 +36,7 @@ def handled(call: Call, operation: Operation, digest: str) -> Answer:
         answer = operation.answer(call)
         if answer.status < 400:
             body = None if answer.body is None else encoded(answer.body).decode()
-            keys.finish(*place, encoded([answer.status, answer.headers, body]))
+            keys.finish(*place, encoded([answer.status, answer.headers, body]), call.about)
         else:
             keys.release(*place)
     return answer

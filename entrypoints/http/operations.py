@@ -92,6 +92,13 @@ class Call:
     upload: Received | None = None
     ticket: Row | None = None
     seed: Seed = field(default_factory=Seed.fresh)
+    # The ticket that the answer speaks of, for a handler to say where the path does not.
+    speaks_of: UUID | None = None
+
+    @property
+    def about(self) -> UUID | None:
+        """The ticket whose erasure takes the answer along."""
+        return self.speaks_of or (self.ticket["ticket"] if self.ticket is not None else None)
 
     @property
     def ticket_id(self) -> UUID:

@@ -65,7 +65,7 @@ def shown(call: Call, row: Row, status: int = 200, **more: Any) -> Answer:
 def create(call: Call) -> Answer:
     body = call.body
     contact = contacts.normalised(body.contact_type, body.contact_value)
-    ticket = call.seed.id("ticket")
+    ticket = call.speaks_of = call.seed.id("ticket")
     token = ticket_token(ticket, call.seed.secret("ticket token"))
     call.service.commands.open_ticket(
         call.principal.actor,
@@ -210,8 +210,7 @@ def unpublish(call: Call) -> Answer:
 
 
 def erase(call: Call) -> Answer:
-    if_match(call)
-    call.service.commands.erase(call.principal.actor, call.ticket_id)
+    call.service.commands.erase(call.principal.actor, call.ticket_id, if_match(call))
     return Answer({"ticketId": str(call.ticket_id), "status": "ERASED"}, 202)
 
 
@@ -363,7 +362,8 @@ def qr_code(call: Call) -> Answer:
     """JSON, or the picture itself, by what the caller would rather have."""
     row = row_read(call)
     url = call.service.page_url(row["slug"])
-    call.service.save_qr_image(row["ticket"], url)
+    if not row["erased"]:
+        call.service.save_qr_image(row["ticket"], url)
     headers = {"Vary": "Accept"}
     match preferred(call.headers.get("accept"), ("application/json", "image/png", "image/svg+xml")):
         case "image/png":

@@ -154,7 +154,8 @@ class Views:
             view |= {
                 "paymentIntentId": row["payment_intent_id"],
                 "chargeId": row["charge_id"],
-                "donorEmailHash": row["email_hash"],
+                # Which pepper made it is ours to know.
+                "donorEmailHash": row["email_hash"] and row["email_hash"].rpartition(":")[2],
             }
         return view
 

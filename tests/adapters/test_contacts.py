@@ -104,7 +104,7 @@ def test_a_bare_search_text_may_mean_several_contacts():
 def test_a_contact_is_found_by_every_pepper_and_made_with_the_newest():
     ada, grace = normalised(SOCIAL, "ada"), normalised(SOCIAL, "grace")
     old, both = ContactIndex(("old",)), ContactIndex(("new", "old"))
-    assert both.all_of(ada) == [both.of(ada), old.of(ada)]
+    assert both.all_of(ada)[:2] == [both.of(ada), old.of(ada)]
     assert len({both.of(ada), old.of(ada), both.of(grace), old.of(grace)}) == 4
     assert "ada" not in both.of(ada)
 

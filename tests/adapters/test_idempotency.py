@@ -13,16 +13,16 @@ from adapters import idempotency
 from adapters.database import Database
 from adapters.idempotency import Answered, Begun, IdempotencyKeys, Seed, StillRunning
 from adapters.ids import SLUG_ALPHABET, SLUG_LENGTH
-from adapters.sealing import Keyring
+from adapters.sealing import Keyring, TicketKeys
 from domain.errors import InvalidError
 
 PLACE = ("client:1", "POST /api/tickets/create", "key-1")
-RING = Keyring(("m" * 40,), "idempotency keys")
+RING = Keyring(("m" * 40,), "service keys")
 
 
 @pytest.fixture
 def keys(database: Database) -> IdempotencyKeys:
-    return IdempotencyKeys(database, RING)
+    return IdempotencyKeys(database, RING, TicketKeys(database, ("m" * 40,)))
 
 
 def begun(keys: IdempotencyKeys, place: tuple[str, str, str] = PLACE, body: str = "body") -> Seed:

@@ -15,7 +15,7 @@ from adapters import sealing
 from adapters.database import Database
 from adapters.event_store.history import ERASED, SealingMapper
 from adapters.event_store.log import Entry, StoredEntry
-from adapters.sealing import BrokenSealError, Keyring, Place, Seals, TicketKeys, derived_key, keyed_hash
+from adapters.sealing import BrokenSealError, KeyedHashes, Keyring, Place, Seals, TicketKeys, derived_key
 from domain.errors import NotFoundError
 from domain.events import TicketEvent
 from tests.fakes.events import CANARY, events, personal_texts
@@ -97,7 +97,22 @@ def test_the_same_text_is_sealed_otherwise_each_time():
 
 def test_a_secret_gives_one_key_for_each_purpose():
     assert derived_key("s", "x") == derived_key("s", "x") != derived_key("s", "y")
-    assert keyed_hash("s", "x", "a") == keyed_hash("s", "x", "a") != keyed_hash("t", "x", "a")
+
+
+def test_a_hash_is_the_same_for_the_same_text_secret_and_purpose_only():
+    first = KeyedHashes(("s",), "x").of("a")
+    assert first == KeyedHashes(("s",), "x").of("a")
+    others = [KeyedHashes(("t",), "x").of("a"), KeyedHashes(("s",), "y").of("a"), KeyedHashes(("s",), "x").of("b")]
+    assert first not in others
+
+
+def test_a_hash_says_which_secret_made_it_and_is_found_after_a_rotation():
+    old, both = KeyedHashes(("old",), "x"), KeyedHashes(("new", "old"), "x")
+    assert both.of("a").startswith(both.current)
+    assert not old.of("a").startswith(both.current)
+    assert old.of("a") in both.all_of("a")
+    # So were hashes written before they carried a name.
+    assert old.of("a").partition(":")[2] in both.all_of("a")
 
 
 # Tickets' keys.

@@ -75,4 +75,5 @@ def commands(**parts: Any) -> Commands:
         "sandbox": True,
         "checkpoint": lambda: None,
     }
-    return Commands(**(usual | parts))
+    made = usual | parts
+    return Commands(**({"forgetting": made["contents"]} | made))

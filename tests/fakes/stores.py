@@ -139,6 +139,15 @@ class MemoryContents:
             raise NotFoundError("no such object")
         yield BytesIO(self.kept[ticket_id, content.sha256])
 
+    def has(self, ticket_id: UUID, content: Content) -> bool:
+        return (ticket_id, content.sha256) in self.kept
+
+    def discard(self, ticket_id: UUID, content: Content) -> None:
+        self.kept.pop((ticket_id, content.sha256), None)
+
+    def set_apart(self, ticket_id: UUID) -> None:
+        """There is no money here."""
+
     def forget(self, ticket_id: UUID) -> None:
         self.forgotten.add(ticket_id)
         for key in [key for key in self.kept if key[0] == ticket_id]:

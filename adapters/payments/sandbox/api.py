@@ -80,7 +80,7 @@ class Api:
         with self._sandbox.transaction() as store:
             if call.method != "POST" or call.key is None:
                 return self._do(store, call), False
-            fingerprint = hashlib.sha256(f"{call.path}\n{call.form}".encode()).hexdigest()
+            fingerprint = hmac.digest(self._authorization, f"{call.path}\n{call.form}".encode(), hashlib.sha256).hex()
             before = store.reserve(call.key, fingerprint)
             if before is None:
                 found = self._do(store, call)

@@ -8,10 +8,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from urllib.parse import urlsplit
 
 from adapters.payments.door import sign
-from adapters.payments.sandbox.store import Connect, transaction
+from adapters.payments.sandbox.store import Store
 
 POST_SECONDS = 10.0
 # Longer than one post may take, so that a delivery comes back only if its process is gone.
@@ -27,7 +28,7 @@ class Postman(threading.Thread):
 
     def __init__(
         self,
-        connect: Connect,
+        transaction: Callable[[], AbstractContextManager[Store]],
         url: str,
         secret: str,
         clock: Callable[[], float],
@@ -35,7 +36,7 @@ class Postman(threading.Thread):
         first_pause_seconds: float,
     ) -> None:
         super().__init__(name="sandbox-postman", daemon=True)
-        self._connect = connect
+        self._transaction = transaction
         self._url = urlsplit(url)
         self._secret = secret
         self._clock = clock
@@ -72,14 +73,14 @@ class Postman(threading.Thread):
             self._news.wait(pause)
 
     def _deliver_one(self) -> bool:
-        with transaction(self._connect) as store:
+        with self._transaction() as store:
             claimed = store.claim(LEASE_SECONDS)
         if claimed is None:
             return False
         delivery, attempts, event = claimed
-        body = json.dumps(json.loads(event), indent=2, ensure_ascii=False).encode()
+        body = json.dumps(event, indent=2, ensure_ascii=False).encode()
         status = self._post(body)
-        with transaction(self._connect) as store:
+        with self._transaction() as store:
             if status is not None and 200 <= status < 300:
                 store.delivered(delivery, status)
             else:

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 from adapters.payments.sandbox import checkout, disputes, refunds
 from adapters.payments.sandbox.api import Answer, Api
 from adapters.payments.sandbox.checkout import Outcome
 from adapters.payments.sandbox.delivery import Postman
+from adapters.payments.sandbox.discretion import Discretion
 from adapters.payments.sandbox.disputes import DisputeOutcome
 from adapters.payments.sandbox.payment import Moment, Pace, Payment
 from adapters.payments.sandbox.refunds import RefundOutcome
@@ -44,12 +46,20 @@ class Sandbox:
         if not api_key.startswith("sk_test_"):
             raise ValueError("the sandbox takes only a test key (sk_test_…)")
         self._connect = connect
+        self._discretion = Discretion(api_key)
         self._clock = clock
         self._pace = pace or Pace()
         with connect() as connection:
             ensure_schema(connection)
         self._api = Api(self, api_key, f"{base_url.rstrip('/')}/sandbox/pay")
-        self._postman_settings = (connect, webhook_url, webhook_secret, clock, self.do_what_is_due, self._pace.retry)
+        self._postman_settings = (
+            self.transaction,
+            webhook_url,
+            webhook_secret,
+            clock,
+            self.do_what_is_due,
+            self._pace.retry,
+        )
         self._postman = Postman(*self._postman_settings)
 
     def start(self) -> None:
@@ -128,7 +138,7 @@ class Sandbox:
         """How events are delivered from now on: each that many times more, and in order or not."""
         if not 0 <= repeats <= MAX_REPEATS:
             raise StripeRefusal(f"An event is repeated at most {MAX_REPEATS} times.")
-        with transaction(self._connect) as store:
+        with transaction(self._connect, self._discretion) as store:
             store.set_habits(Habits(repeats, shuffled))
 
     def deliver_again(self, payment_id: str, shuffled: bool = False) -> None:
@@ -149,7 +159,7 @@ class Sandbox:
     def do_what_is_due(self) -> None:
         """Expire sessions and finish delayed payments and refunds whose time has come."""
         while True:
-            with transaction(self._connect) as store:
+            with transaction(self._connect, self._discretion) as store:
                 due = store.next_step(self._clock())
             if due is None:
                 return
@@ -160,20 +170,27 @@ class Sandbox:
                         self._do(payment, id, step)
             except StripeRefusal:
                 # It cannot happen any more, and must not hold up what can.
-                with transaction(self._connect) as store:
+                with transaction(self._connect, self._discretion) as store:
                     store.plan(id, None)
+
+    def forget(self, ticket_id: UUID) -> None:
+        """Name nobody any more in what was paid under this ticket, whoever asks; what is still open stays payable."""
+        with self.transaction() as store:
+            for session_id in store.sessions_of({"ticketId": str(ticket_id)}):
+                store.lock(session_id)
+                store.forget(session_id)
 
     # What the pages show.
 
     def session(self, session_id: str) -> Shape | None:
         """The session and, as `product`, what is paid for; None if there is none of that id."""
-        with transaction(self._connect) as store:
+        with transaction(self._connect, self._discretion) as store:
             session = store.find("checkout.session", session_id)
             return session and session | {"product": store.hidden(session_id)["product"]}
 
     def overview(self, limit: int = 20) -> dict[str, Any]:
         """The latest sessions with all that came of them, for the operator."""
-        with transaction(self._connect) as store:
+        with transaction(self._connect, self._discretion) as store:
             sessions, _ = store.page("checkout.session", limit=limit) or ([], False)
             return {
                 "habits": store.habits(),
@@ -197,7 +214,7 @@ class Sandbox:
     @contextmanager
     def transaction(self) -> Iterator[Store]:
         """One transaction on the sandbox's state."""
-        with transaction(self._connect) as store:
+        with transaction(self._connect, self._discretion) as store:
             yield store
 
     def payment(self, store: Store, id: str, idempotency_key: str | None = None) -> Payment:
@@ -212,12 +229,12 @@ class Sandbox:
 
     @contextmanager
     def _payment(self, id: str) -> Iterator[Payment]:
-        with transaction(self._connect) as store:
+        with transaction(self._connect, self._discretion) as store:
             yield self.payment(store, id)
         self._postman.wake()
 
     def _owed(self) -> int:
-        with transaction(self._connect) as store:
+        with transaction(self._connect, self._discretion) as store:
             return store.owed()
 
     def _do(self, payment: Payment, id: str, step: str) -> None:

@@ -11,9 +11,13 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
+from adapters.payments.sandbox.discretion import Discretion, without_people
 from adapters.payments.sandbox.shapes import Shape
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
+
+# Marks a session of which nobody may be named any more.
+FORGOTTEN = "forgotten"
 
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS sandbox;
@@ -85,8 +89,9 @@ class Habits:
 class Store:
     """One transaction on the sandbox's tables."""
 
-    def __init__(self, cursor: psycopg.Cursor[tuple[Any, ...]]) -> None:
+    def __init__(self, cursor: psycopg.Cursor[tuple[Any, ...]], discretion: Discretion) -> None:
         self._cursor = cursor
+        self._discretion = discretion
 
     # Objects. Every one belongs to a checkout session, whose row is the lock for all of them.
 
@@ -102,22 +107,22 @@ class Store:
         """The object or event of this kind and id."""
         if kind == "event":
             row = self._cursor.execute("SELECT body::text FROM sandbox.events WHERE id = %s", (id,)).fetchone()
-            return json.loads(row[0]) if row else None
+            return self._read(row[0]) if row else None
         found = self.find_any(id)
         return found if found and found["object"] == kind else None
 
     def find_any(self, id: str) -> Shape | None:
         """The object of this id, of whatever kind."""
         row = self._cursor.execute("SELECT body::text FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
-        return json.loads(row[0]) if row else None
+        return self._read(row[0]) if row else None
 
     def hidden(self, id: str) -> Shape:
         """What the sandbox remembers of an object and Stripe would not show."""
         row = self._cursor.execute("SELECT hidden::text FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
-        return json.loads(row[0]) if row else {}
+        return self._read(row[0]) if row else {}
 
     def hide(self, id: str, hidden: Shape) -> None:
-        self._cursor.execute("UPDATE sandbox.objects SET hidden = %s WHERE id = %s", (json.dumps(hidden), id))
+        self._cursor.execute("UPDATE sandbox.objects SET hidden = %s WHERE id = %s", (self._written(hidden), id))
 
     def of_session(self, session_id: str, kind: str) -> list[Shape]:
         """The session's objects of that kind, oldest first."""
@@ -125,14 +130,14 @@ class Store:
             "SELECT body::text FROM sandbox.objects WHERE session_id = %s AND kind = %s ORDER BY seq",
             (session_id, kind),
         )
-        return [json.loads(row[0]) for row in self._cursor]
+        return [self._read(row[0]) for row in self._cursor]
 
     def save(self, body: Shape, session_id: str) -> None:
         """Insert the object or overwrite it."""
         self._cursor.execute(
             "INSERT INTO sandbox.objects (id, kind, session_id, created, body) VALUES (%s, %s, %s, %s, %s)"
             " ON CONFLICT (id) DO UPDATE SET body = excluded.body",
-            (body["id"], body["object"], session_id, body["created"], json.dumps(body)),
+            (body["id"], body["object"], session_id, body["created"], self._written(body, session_id)),
         )
 
     def page(
@@ -168,7 +173,7 @@ class Store:
             f"SELECT body::text FROM {table} WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT %s",  # noqa: S608
             (*values, limit + 1),
         )
-        found = [json.loads(row[0]) for row in self._cursor]
+        found = [self._read(row[0]) for row in self._cursor]
         return found[:limit], len(found) > limit
 
     # What happens by itself, later.
@@ -195,7 +200,7 @@ class Store:
         """Put the event on record and owe its delivery, both with this transaction."""
         self._cursor.execute(
             "INSERT INTO sandbox.events (id, session_id, type, created, body) VALUES (%s, %s, %s, %s, %s)",
-            (event["id"], session_id, event["type"], event["created"], json.dumps(event)),
+            (event["id"], session_id, event["type"], event["created"], self._written(event, session_id)),
         )
         habits = self.habits()
         for _ in range(1 + habits.repeats):
@@ -219,11 +224,11 @@ class Store:
             (session_id,),
         )
         return [
-            {"event": json.loads(body), "owed": owed, "done": done, "attempts": attempts, "status": status}
+            {"event": self._read(body), "owed": owed, "done": done, "attempts": attempts, "status": status}
             for body, owed, done, attempts, status in self._cursor
         ]
 
-    def claim(self, lease_seconds: float) -> tuple[int, int, str] | None:
+    def claim(self, lease_seconds: float) -> tuple[int, int, Shape] | None:
         """The delivery due the longest, its attempts so far and its event; it comes back when the lease runs out."""
         row = self._cursor.execute(
             "UPDATE sandbox.deliveries d SET due = clock_timestamp() + make_interval(secs => %s),"
@@ -232,7 +237,7 @@ class Store:
             " ORDER BY due, seq LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING d.seq, d.attempts, e.body::text",
             (lease_seconds,),
         ).fetchone()
-        return (row[0], row[1], row[2]) if row else None
+        return (row[0], row[1], self._read(row[2])) if row else None
 
     def delivered(self, delivery: int, status: int) -> None:
         self._cursor.execute(
@@ -278,17 +283,54 @@ class Store:
     def remembered(self, key: str) -> Shape:
         """The answer that was given to this key."""
         row = self._cursor.execute("SELECT body::text FROM sandbox.answers WHERE key = %s", (key,)).fetchone()
-        return json.loads(row[0]) if row else {}
+        return self._read(row[0]) if row else {}
 
     def remember(self, key: str, body: Shape) -> None:
-        self._cursor.execute("UPDATE sandbox.answers SET body = %s WHERE key = %s", (json.dumps(body), key))
+        self._cursor.execute("UPDATE sandbox.answers SET body = %s WHERE key = %s", (self._written(body), key))
+
+    # People.
+
+    def forget(self, session_id: str) -> None:
+        """Drop whoever is named in the session and in all that came of it, and in whatever is still to come."""
+        self._cursor.execute(
+            "UPDATE sandbox.objects SET hidden = (hidden::jsonb || %s)::json WHERE id = %s",
+            (json.dumps({FORGOTTEN: True}), session_id),
+        )
+        for table in ("objects", "events"):
+            self._cursor.execute(
+                f"SELECT id, body::text FROM sandbox.{table} WHERE session_id = %s",  # noqa: S608
+                (session_id,),
+            )
+            for id, body in self._cursor.fetchall():
+                self._cursor.execute(
+                    f"UPDATE sandbox.{table} SET body = %s WHERE id = %s",  # noqa: S608
+                    (json.dumps(without_people(json.loads(body))), id),
+                )
+        hidden = self.hidden(session_id)
+        self.hide(session_id, without_people(hidden))
+        self._cursor.execute("DELETE FROM sandbox.answers WHERE body ->> 'id' = %s", (session_id,))
+
+    def sessions_of(self, metadata: dict[str, str]) -> list[str]:
+        """The checkout sessions whose metadata says this."""
+        self._cursor.execute(
+            "SELECT id FROM sandbox.objects WHERE kind = 'checkout.session' AND (body -> 'metadata')::jsonb @> %s",
+            (json.dumps(metadata),),
+        )
+        return [id for (id,) in self._cursor.fetchall()]
+
+    def _read(self, text: str) -> Shape:
+        return self._discretion.opened(json.loads(text))
+
+    def _written(self, body: Shape, session_id: str | None = None) -> str:
+        forgotten = session_id is not None and self.hidden(session_id).get(FORGOTTEN)
+        return json.dumps(without_people(body) if forgotten else self._discretion.sealed(body))
 
 
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
 @contextmanager
-def transaction(connect: Connect) -> Iterator[Store]:
+def transaction(connect: Connect, discretion: Discretion) -> Iterator[Store]:
     """A transaction of its own on a connection of its own, whatever that connection's settings are."""
     with connect() as connection, connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
-        yield Store(cursor)
+        yield Store(cursor, discretion)

@@ -44,7 +44,7 @@ def admin_key(live: LiveService) -> Iterator[tuple[str, Client]]:
 def test_an_admin_act_is_on_record_before_it_is_begun_and_with_what_came_of_it(admin_key: Any, noted: Any):
     actor, admin = admin_key
     place = "/admin/projections/contact_index/rebuild"
-    assert admin.post(place, json={}, headers={"X-Request-Id": "r-77"}).status_code == 202
+    assert admin.post(place, json={}, headers={"X-Request-Id": "7700-0077"}).status_code == 202
     operation = "POST /admin/projections/{name}/rebuild"
     assert noted() == [
         (actor, operation, "contact_index", "begun"),
@@ -187,10 +187,10 @@ def test_admins_and_auditors_read_it_a_page_at_a_time(
     live: LiveService, client: Client, admin: Client, auditor: Client
 ):
     for number in range(3):
-        client.post("/admin/projections/none/rebuild", json={}, headers={"X-Request-Id": f"page-{number}"})
+        client.post("/admin/projections/none/rebuild", json={}, headers={"X-Request-Id": f"9a9e-000{number}"})
     for reader in (admin, auditor):
         first = reader.get("/admin/access-log", params={"limit": 2}).json()
-        assert [entry["requestId"] for entry in first["accessLog"]] == ["page-2", "page-1"]
+        assert [entry["requestId"] for entry in first["accessLog"]] == ["9a9e-0002", "9a9e-0001"]
         assert first["accessLog"][0] | {"position": 0, "at": ""} == {
             "position": 0,
             "at": "",
@@ -198,9 +198,9 @@ def test_admins_and_auditors_read_it_a_page_at_a_time(
             "operation": "POST /admin/projections/{name}/rebuild",
             "object": "none",
             "outcome": "denied 401",
-            "requestId": "page-2",
+            "requestId": "9a9e-0002",
         }
         rest = reader.get("/admin/access-log", params={"limit": 1, "cursor": first["nextCursor"]}).json()
-        assert [entry["requestId"] for entry in rest["accessLog"]] == ["page-0"]
+        assert [entry["requestId"] for entry in rest["accessLog"]] == ["9a9e-0000"]
     with live.service.database.connection() as connection:
         assert verify_access_log(connection).ok

@@ -1,0 +1,109 @@
+"""A person whose every word is a canary, and the ways a canary may be hidden in bytes."""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+# In every canary, and by chance nowhere: long enough, of no word and no hexadecimal digits alone.
+STEM = "qzkanarix"
+PHONE = "+14155552671"
+# What the demonstration recording says of its person.
+SPOKEN = ("David Miller", "small apartment")
+
+
+class Canaries:
+    """Makes canaries that are all different, and remembers what for."""
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self.planted: dict[str, str] = {}
+
+    def __call__(self, what: str) -> str:
+        letters = "".join(chr(ord("a") + int(digit)) for digit in str(next(self._numbers)))
+        canary = f"{STEM}{letters}"
+        self.planted[canary] = what
+        return canary
+
+
+def _in_base64(text: bytes) -> Iterator[bytes]:
+    """The text as it stands in base64 at each of the three places that it can begin at."""
+    for before in range(3):
+        code = base64.b64encode(b"\0" * before + text)
+        yield code[-(-before * 8 // 6) : (before + len(text)) * 8 // 6]
+
+
+def _hidden(text: str) -> Iterator[bytes]:
+    plain = text.encode()
+    wide = [text.encode("utf-16-le"), text.encode("utf-16-be")]
+    coded = [plain, *wide, *_in_base64(plain), *(code for one in wide for code in _in_base64(one))]
+    yield from coded
+    yield from (code.hex().encode() for code in coded)
+    yield "".join(f"%{byte:02x}" for byte in plain).encode()
+    yield "".join(f"\\u{ord(letter):04x}" for letter in text).encode()
+    yield plain[::-1]
+
+
+NEEDLES = re.compile(
+    b"|".join(re.escape(code) for text in (STEM, PHONE.removeprefix("+"), *SPOKEN) for code in _hidden(text)),
+    re.IGNORECASE,
+)
+
+
+def found_in(data: bytes) -> list[str]:
+    """Where canaries are, with what stands around them."""
+    return [
+        repr(data[max(0, hit.start() - 160) : hit.end() + 60].decode(errors="replace"))
+        for hit in NEEDLES.finditer(data)
+    ]
+
+
+def found_under(folder: Path) -> list[str]:
+    """The same in the names and contents of all files below a folder."""
+    found = []
+    for path in folder.rglob("*"):
+        found += [f"{path}: name"] if NEEDLES.search(str(path.relative_to(folder)).encode()) else []
+        if path.is_file():
+            found += [f"{path.relative_to(folder)}: {hit}" for hit in found_in(path.read_bytes())]
+    return found
+
+
+class Watch:
+    """Reads the arguments of a process and of all that it starts, for as long as the block lasts."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self.seen: set[bytes] = set()
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.02):
+            for pid in [self._pid, *_children(self._pid)]:
+                try:
+                    self.seen.add(Path(f"/proc/{pid}/cmdline").read_bytes())
+                except OSError:
+                    continue
+
+
+def _children(pid: int) -> Iterator[int]:
+    try:
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        children = {int(child) for task in tasks for child in (task / "children").read_text().split()}
+    except OSError:
+        return
+    for child in children:
+        yield child
+        yield from _children(child)

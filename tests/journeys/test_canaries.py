@@ -1,0 +1,345 @@
+"""A person planted through every route is nowhere in clear while they are here, and nowhere at all once erased."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from adapters.payments.door import sign
+from entrypoints.http.table import OPERATIONS
+from tests.client import RECORDING, Client, Ticket, eventually
+from tests.journeys.canaries import PHONE, STEM, Canaries, Watch, found_in, found_under
+from tests.journeys.house import House
+from tests.postgres import fresh_database
+from tests.stripe_events import Payment, event
+
+ONE = "/api/tickets/{ticket_id}"
+PROBLEM = "application/problem+json"
+WEBHOOKS = ("/api/webhooks/stripe", "/webhooks/stripe", "/api/payments/stripe-webhook")
+
+
+class Planter:
+    """Requests with a canary in every place that takes one, for each route its own."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.canary = Canaries()
+        self.errors: list[str] = []
+        self.visitor = self._client()
+        self.admin = self._client(house.secrets["admin_key"])
+        self.main = self.open("EMAIL", f"{self.canary('contact')}@{self.canary('host')}.example")
+        self.others = [
+            self.open("PHONE", PHONE),
+            self.open("SOCIAL", f"https://{self.canary('social')}.example/{self.canary('page')}"),
+            self.open("SOCIAL", f"@{self.canary('handle')}"),
+        ]
+        self.donation = self.document = self.slug = ""
+
+    def _client(self, credential: str | None = None) -> Client:
+        headers = {
+            "User-Agent": self.canary("User-Agent"),
+            "X-Request-Id": self.canary("X-Request-Id"),
+            "Referer": f"https://{self.canary('Referer')}.example/",
+            "Cookie": f"name={self.canary('Cookie')}",
+            "X-Forwarded-For": self.canary("X-Forwarded-For"),
+            "Accept-Language": self.canary("Accept-Language"),
+        } | ({"Authorization": f"Bearer {credential}"} if credential else {})
+        return Client(
+            base_url=self.house.base_url,
+            headers=headers,
+            timeout=60,
+            event_hooks={"request": [self._mark], "response": [self._note]},
+        )
+
+    def _mark(self, request: httpx2.Request) -> None:
+        request.headers["Idempotency-Key"] = self.canary("Idempotency-Key")
+        request.url = request.url.copy_merge_params({"name": self.canary("query")})
+
+    def _note(self, answer: httpx2.Response) -> None:
+        """What an error says besides the caller's own names for the request, its path and its fields."""
+        assert answer.status_code < 500
+        if answer.headers.get("content-type") == PROBLEM:
+            answer.read()
+            told = {name: value for name, value in answer.json().items() if name not in ("instance", "requestId")}
+            told["errors"] = [fault["detail"] for fault in told.get("errors", [])]
+            self.errors += found_in(json.dumps(told).encode())
+
+    def open(self, type: str, contact: str) -> Ticket:
+        client = self._client()
+        ticket = client.open_ticket(contactType=type, contactValue=contact, displayName=self.canary("displayName"))
+        ticket.http.headers.update({name: value for name, value in client.headers.items() if name != "authorization"})
+        ticket.http.headers["Authorization"] = f"Bearer {ticket.token}"
+        return ticket
+
+    # One a route.
+
+    def create(self) -> None:
+        self.others.append(self.open("EMAIL", f"{self.canary('contact')}@example.com"))
+        self.visitor.post("/api/tickets/create", json={"contactType": "EMAIL", "contactValue": self.canary("bad")})
+        self.visitor.post("/api/tickets/create", content=f'{{"{self.canary("broken")}'.encode())
+
+    def upload(self) -> None:
+        ticket = self.main
+        name = f"../{self.canary('file name')}.webm"
+        answer = ticket.http.post(
+            f"{ticket.path}/upload-audio",
+            files={"audio": (name, RECORDING.read_bytes()), self.canary("field"): (self.canary("file"), b"x")},
+        )
+        assert answer.status_code == 200, answer.text
+        stale = {"If-Match": '"99"'}
+        assert ticket.upload(RECORDING.read_bytes(), self.canary("file"), headers=stale).status_code == 412
+        assert ticket.upload(self.canary("no sound").encode() * 100).status_code == 415
+
+    def process(self) -> None:
+        assert self.main.post("/process", {"audioFilePath": f"/{self.canary('path')}"}).status_code == 202
+        eventually(lambda: self.main.get("/status").json()["stage"] == "DONE", 240)
+
+    def draft(self) -> None:
+        texts = ("title", "story", "beneficiary", "location", "category")
+        self.main.write_draft(**{name: self.canary(name) for name in texts}, breakdown=[self.canary("breakdown")])
+
+    def info(self) -> None:
+        told = {"beneficiary": self.canary("beneficiary"), "location": self.canary("location")}
+        assert self.main.post("/provide-info", told).status_code == 409
+
+    def publish(self) -> None:
+        answer = self.main.post("/publish", {"consent": True})
+        assert answer.status_code == 200, answer.text
+        self.slug = answer.json()["publicUrl"].rpartition("/")[2]
+
+    def pay(self) -> None:
+        order = {"amount": 50, "currency": "USD", "description": self.canary("description")}
+        answer = self.main.post("/create-payment", order)
+        assert answer.status_code == 201, answer.text
+        self.donation = answer.json()["donationId"]
+        self.settle(answer.json()["checkoutUrl"])
+
+    def settle(self, checkout: str) -> None:
+        payer = {"name": f"{self.canary('donor')} {self.canary('last name')}", "country": "US", "outcome": "paid"}
+        paid = self.visitor.post(checkout, data=payer | {"email": f"{self.canary('donor')}@example.com"})
+        assert paid.status_code == 303, paid.text
+
+    def give(self) -> None:
+        form = {"amount": "20", "name": self.canary("form"), self.canary("form field"): "x"}
+        given = self.visitor.post(f"/d/{self.slug}", data=form)
+        assert given.status_code == 303, given.text
+        self.settle(given.headers["location"])
+        assert self.visitor.post(f"/d/{self.slug}", data={"amount": self.canary("amount")}).status_code == 422
+
+    def documents(self) -> None:
+        for order in ({"docType": "GOFUNDME_DRAFT"}, {"docType": "OTHER", "format": "pdf"}):
+            answer = self.main.post("/generate-doc", order)
+            assert answer.status_code == 201, answer.text
+            self.document = answer.json()["documentId"]
+
+    def come_back(self) -> None:
+        """A code to the person's contact, and one to nobody's."""
+        for contact in (self.main.get().json()["contactValue"], f"{self.canary('nobody')}@example.com"):
+            asked = {"contactType": "EMAIL", "contactValue": contact}
+            assert self.visitor.post("/api/access/request", json=asked).status_code == 202
+        eventually(lambda: any(self.house.outbox.glob("*.eml")), 30)
+
+    def guess(self) -> None:
+        guess = {"requestId": self.main.id, "code": self.canary("code")}
+        assert self.visitor.post("/api/access/verify", json=guess).status_code == 401
+
+    def told(self, path: str) -> Callable[[], None]:
+        """Signed words of Stripe's, of which some cannot be applied, some are not ours, and some name us wrongly."""
+
+        def tell() -> None:
+            self.tell(path)
+            unsigned = self.visitor.post(path, json={"name": self.canary("unsigned")})
+            assert unsigned.status_code == 400
+
+        return tell
+
+    def tell(self, path: str) -> None:
+        payment = Payment(self.uuid(self.main.id), donation_id=self.uuid(self.donation))
+        details = {"name": self.canary("donor"), "email": f"{self.canary('donor')}@example.com", "phone": PHONE}
+        whole = {"metadata": payment.metadata, "description": self.canary("description")}
+        customer = {"id": "cus_1", "object": "customer", **details, **whole}
+        evidence = {"customer_name": self.canary("evidence"), "customer_email_address": self.canary("evidence")}
+        dispute = {"id": f"dp_{payment.mark}", "object": "dispute", "evidence": evidence, "status": "needs_response"}
+        unreadable = payment.charge(billing_details=details, metadata=payment.metadata, amount_captured="much")
+        unknown = payment.charge(
+            billing_details=details, metadata=payment.metadata | {"donationId": payment.session_id}
+        )
+        for told in (
+            event("customer.created", customer),
+            event("charge.succeeded", unreadable),
+            event("charge.succeeded", unknown | {"id": f"ch_unknown{payment.mark}", "payment_intent": "pi_unknown"}),
+            event("charge.failed", payment.charge(billing_details=details, status="failed", **whole)),
+            event("charge.dispute.created", dispute | {"amount": 1, "currency": "usd", "charge": payment.charge_id}),
+        ):
+            body = json.dumps(told).encode()
+            signature = sign(body, self.house.secrets["webhook_secret"], time.time())
+            answer = self.visitor.post(path, content=body, headers={"Stripe-Signature": signature})
+            assert answer.status_code == 200, answer.text
+
+    def refund(self) -> None:
+        self.house.quiet()
+        path = f"/admin/donations/{self.donation}/refund"
+        answer = self.admin.post(path, json={"amount": 10, "reason": self.canary("reason")})
+        assert answer.status_code == 202, answer.text
+        receipt = {"docType": "RECEIPT", "donationId": self.donation}
+        assert self.main.post("/generate-doc", receipt).status_code == 201
+
+    def get(self, rest: str = "", **more: Any) -> Callable[[], None]:
+        def ask() -> None:
+            for client in (self.main.http, self.admin):
+                answer = client.get(self.main.path + rest.format(document=self.document), **more)
+                assert answer.status_code == 200, answer.text
+
+        return ask
+
+    def asked(self, method: str, path: str, *statuses: int, **more: Any) -> Callable[[], None]:
+        """A path with a canary for each of its parts, asked as an administrator."""
+
+        def ask() -> None:
+            made = path.format(slug=self.slug, canary=self.canary("path"))
+            answer = self.admin.request(method, made, **more)
+            assert answer.status_code in statuses, answer.text
+
+        return ask
+
+    def search(self, path: str) -> Callable[[], None]:
+        def ask() -> None:
+            for contact in (self.main.get().json()["contactValue"], self.canary("searched")):
+                assert self.admin.get(path, params={"contact": contact}).status_code == 200
+
+        return ask
+
+    @staticmethod
+    def uuid(text: str) -> Any:
+        from uuid import UUID
+
+        return UUID(text)
+
+
+def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
+    """How each route is planted through, in an order that makes sense."""
+    everything = "draft,documents,attributions,qr,transcriptions,support"
+    return {
+        ("POST", "/api/tickets/create"): planter.create,
+        ("PATCH", ONE): lambda: planter.main.patch("", {"displayName": planter.canary("displayName")}) and None,
+        ("POST", f"{ONE}/upload-audio"): planter.upload,
+        ("POST", f"{ONE}/process"): planter.process,
+        ("POST", f"{ONE}/retry"): lambda: planter.main.post("/retry", {planter.canary("field"): 1}) and None,
+        ("POST", f"{ONE}/provide-info"): planter.info,
+        ("PATCH", f"{ONE}/draft"): planter.draft,
+        ("POST", f"{ONE}/unpublish"): lambda: planter.main.post("/unpublish", {planter.canary("field"): 1}) and None,
+        ("POST", f"{ONE}/publish"): planter.publish,
+        ("POST", f"{ONE}/generate-doc"): planter.documents,
+        ("POST", f"{ONE}/create-payment"): planter.pay,
+        ("GET", "/d/{slug}"): planter.asked("GET", "/d/{slug}?thanks&session_id=cs_{canary}", 200),
+        ("POST", "/d/{slug}"): planter.give,
+        **{("POST", path): planter.told(path) for path in WEBHOOKS},
+        ("POST", "/admin/donations/{donation_id}/refund"): planter.refund,
+        ("GET", ONE): planter.get(f"?include={everything}"),
+        ("GET", f"{ONE}/status"): planter.get("/status"),
+        ("GET", f"{ONE}/documents"): planter.get("/documents"),
+        ("GET", f"{ONE}/documents/{{document_id}}/download"): planter.get("/documents/{document}/download"),
+        ("GET", f"{ONE}/qr-code"): planter.get("/qr-code"),
+        ("GET", f"{ONE}/donations"): planter.get("/donations"),
+        ("GET", f"{ONE}/donations/total"): planter.get("/donations/total?explain=true"),
+        ("GET", f"{ONE}/history"): planter.get("/history?limit=100"),
+        ("GET", "/api/tickets/search"): planter.search("/api/tickets/search"),
+        ("GET", "/api/profiles/search"): planter.search("/api/profiles/search"),
+        ("GET", "/api/exports/donations"): planter.asked("GET", "/api/exports/donations?format={canary}", 422),
+        ("GET", "/admin/dead-letters"): planter.asked("GET", "/admin/dead-letters?cursor={canary}", 422),
+        ("POST", "/admin/dead-letters/{id}/retry"): planter.asked("POST", "/admin/dead-letters/{canary}/retry", 404),
+        ("POST", "/api/access/request"): planter.come_back,
+        ("POST", "/api/access/verify"): planter.guess,
+        ("GET", "/admin/access-log"): planter.asked("GET", "/admin/access-log?cursor={canary}", 422),
+        ("GET", "/admin/projections"): planter.asked("GET", "/admin/projections", 200),
+        ("POST", "/admin/projections/{name}/rebuild"): planter.asked(
+            "POST", "/admin/projections/{canary}/rebuild", 404
+        ),
+        ("GET", "/health/live"): planter.asked("GET", "/health/live", 200),
+        ("GET", "/health/ready"): planter.asked("GET", "/health/ready", 200),
+        ("GET", "/problems/{name}"): planter.asked("GET", "/problems/{canary}", 404),
+        ("GET", "/openapi.json"): planter.asked("GET", "/openapi.json", 200),
+        ("GET", "/docs"): planter.asked("GET", "/docs", 200),
+        ("GET", "/static/{name}"): planter.asked("GET", "/static/{canary}", 404),
+        ("GET", "/favicon.ico"): planter.asked("GET", "/favicon.ico", 200),
+        ("DELETE", ONE): lambda: planter.visitor.delete(planter.main.path, headers={"If-Match": "x"}) and None,
+    }
+
+
+@pytest.fixture
+def house(server_url: str, migrated_template: str, tmp_path: Path) -> Iterator[House]:
+    with fresh_database(server_url, migrated_template) as url:
+        made = House(url, tmp_path)
+        try:
+            yield made
+        finally:
+            if made.process.poll() is None:
+                made.stop()
+
+
+def test_a_canary_is_found_however_it_is_hidden():
+    canary = f"{STEM}ab"
+    for before in ("", "x", "xy"):
+        text = f"{before}{canary}, {before}".encode()
+        wide = text.decode().encode("utf-16-le")
+        hidden = [text, text.upper(), text.hex().encode(), wide, base64.b64encode(text), base64.b64encode(wide)]
+        hidden += [base64.urlsafe_b64encode(text).hex().encode(), base64.b32encode(b"no canary")]
+        assert [bool(found_in(b"some " + data + b" more")) for data in hidden] == [True] * 7 + [False]
+
+
+def test_a_person_is_nowhere_in_clear_and_once_erased_nowhere_at_all(house: House):
+    with Watch(house.process.pid) as watch:
+        planter = Planter(house)
+        planted = plantings(planter)
+        missing = [f"{o.method} {o.path}" for o in OPERATIONS if (o.method, o.path) not in planted]
+        assert missing == [], "plant a person through these: add each to `plantings`"
+        for plant in planted.values():
+            plant()
+        house.quiet()
+    assert planter.errors == []
+    assert found_in(b"\n".join(watch.seen)) == []
+    assert found_in(house.dump()) == []
+    # Mails in the folder that stands for the post are as they go out, until the person is erased.
+    assert [hit for hit in found_under(house.data) if not hit.startswith("outbox/")] == []
+    assert found_under(house.temporary) == []
+    main = planter.main
+    totals = planter.admin.get(f"{main.path}/donations/total").json()
+    assert totals["breakdown"]["paid"] == 70
+
+    # Erased, by the person and by an operator; and Stripe goes on talking.
+    assert main.http.delete(main.path).status_code == 202
+    for other in planter.others:
+        house.run("erase", other.id)
+    planter.tell(WEBHOOKS[0])
+    house.quiet()
+
+    assert found_in(house.dump()) == []
+    for folder in (house.data, house.temporary):
+        assert found_under(folder) == []
+    assert list(house.outbox.iterdir()) == []
+    kept = [path for path in (house.data / "storage").rglob("*") if path.is_file()]
+    assert kept == []
+    after = planter.admin.get(f"{main.path}/donations/total").json()
+    assert {name: after[name] for name in ("breakdown", "counts", "byCurrency")} == {
+        name: totals[name] for name in ("breakdown", "counts", "byCurrency")
+    }
+    assert after["lastDonation"]["donor"] == "Anonymous"
+
+    # The proof holds, and history replays without anybody in it.
+    assert house.run("audit", "verify")["ok"]
+    rebuilt = house.run("rebuild-projections", "--verify")
+    assert all(one["differences"] == [] for one in rebuilt["projections"])
+    history = json.dumps(house.run("history", main.id))
+    assert "[erased]" in history
+    assert found_in(history.encode()) == []
+    shown = planter.admin.get(f"{main.path}?include=draft,documents,attributions,transcriptions")
+    assert found_in(shown.content) == []
+    house.stop()
+    assert found_in(house.log.read_bytes()) == []
