@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -87,6 +88,8 @@ class Endpoint:
     async def _answer(self, operation: Operation, request: Request, request_id: str) -> Response:
         if operation.takes is Takes.SIGNED:
             return _response(await self._signed(operation, request, request_id))
+        if operation.asks_nobody:
+            return _response(await operation.told(self._call(VISITOR, request, request_id)))
         if operation.takes is Takes.NOTHING:
             return _response(await run_in_threadpool(self._asked, operation, request, request_id))
         call = await run_in_threadpool(self._admitted, operation, request, request_id)
@@ -103,9 +106,7 @@ class Endpoint:
         call = self._call(VISITOR, request, request_id)
         call.raw = await _bounded(request.stream())
         try:
-            answer = operation.handler(call)
-            assert not isinstance(answer, Answer)
-            return await answer
+            return await operation.told(call)
         except Unreadable:
             # What is properly signed is never limited, what is not always.
             await run_in_threadpool(self._limits.count, Limit.DEFAULT, VISITOR, call.client)
@@ -166,10 +167,18 @@ def _principal(service: Service, operation: Operation, request: Request) -> Prin
     if header is None or operation.access.ignores_credentials:
         return VISITOR
     scheme, _, credential = header.partition(" ")
-    principal = service.credentials.principal(credential.strip()) if scheme.lower() == "bearer" else None
+    bearer = credential.strip() if scheme.lower() == "bearer" else ""
+    if operation.access.diagnostics and _is_diagnostics_token(service, bearer):
+        return Principal(Role.ADMIN)
+    principal = service.credentials.principal(bearer) if bearer else None
     if principal is None:
         raise _unauthenticated()
     return principal
+
+
+def _is_diagnostics_token(service: Service, credential: str) -> bool:
+    token = service.settings.admin_diagnostics_token
+    return token is not None and hmac.compare_digest(credential.encode(), token.encode())
 
 
 def _unauthenticated() -> Problem:

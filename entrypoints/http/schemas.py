@@ -262,6 +262,16 @@ REBUILDING = thing({"name": TEXT, "status": one_of(["REBUILDING"])})
 EXPORT = many({"type": "object"})
 RECEIVED = thing({"received": FLAG, "type": TEXT}, {"idempotent": FLAG})
 LIVE = thing({"status": TEXT, "timestamp": TIME, "uptime": NUMBER, "version": TEXT})
+DATABASE_HEALTH = thing(
+    {
+        "ready": FLAG,
+        "lastPingAt": maybe(TIME),
+        "lastError": maybe(TEXT),
+        "failureCount": WHOLE,
+        "databaseUrl": one_of(["configured"]),
+        "message": TEXT,
+    }
+)
 READY = thing(
     {
         "ready": FLAG,

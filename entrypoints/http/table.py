@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.values import Role
-from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, histories, tickets
+from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, health, histories, tickets
 from entrypoints.http import schemas as s
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
 
@@ -156,10 +156,15 @@ OPERATIONS: tuple[Operation, ...] = (
               tag="Public page"),
     Operation("POST", "/d/{slug}", "Open a checkout and go there", campaign.give, GIVE, Takes.FORM, None, 303,
               creates=True, limit=Limit.PAYMENT, also={422: ("text/html", {})}, tag="Public page"),
-    Operation("GET", "/health/live", "The process runs", doors.live, ALWAYS_OPEN, gives=s.LIVE, tag="Health",
-              limit=Limit.NONE),
-    Operation("GET", "/health/ready", "The service can serve", doors.ready, ALWAYS_OPEN, gives=s.READY, tag="Health",
-              limit=Limit.NONE, also={503: ("application/json", s.READY)}),
+    *(
+        Operation("GET", path, meaning, handler, ALWAYS_OPEN, gives=gives, tag="Health", limit=Limit.NONE,
+                  also={} if path == "/health/live" else {503: ("application/json", gives)}, asks_nobody=True)
+        for path, meaning, handler, gives in (
+            ("/health/live", "The process runs", health.live, s.LIVE),
+            ("/health/db", "The database answers", health.database, s.DATABASE_HEALTH),
+            ("/health/ready", "The service can serve", health.ready, s.READY),
+        )
+    ),
     Operation("GET", "/problems/{name}", "What a problem means", doors.problem, ALWAYS_OPEN, gives=s.PROBLEM_KIND,
               tag="About"),
     Operation("GET", "/openapi.json", "This interface, described", doors.openapi, ALWAYS_OPEN, gives={"type": "object"},
