@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -150,3 +151,42 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+class OwnServer:
+    """A server of a test's own, which may be stopped, frozen and brought back; its URL stays the same."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="storyledger-own-", dir=roomy_folder()))
+        self._folder.chmod(0o711)
+        self._server = EmbeddedPostgres(self._folder / "postgres", bin_dir=server_bin_dir())
+        self.url = self._server.start()
+
+    def start(self) -> None:
+        assert self._server.start() == self.url
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def freeze(self) -> None:
+        """It accepts connections and never answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        postmaster = int((self._folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
+        # The postmaster first: whom it starts meanwhile is not forgotten.
+        os.kill(postmaster, number)
+        for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), number)
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def close(self) -> None:
+        self._server.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
