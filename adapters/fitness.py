@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import cache
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -39,39 +41,48 @@ def server_fault(connection: Connection[TupleRow], *, production: bool) -> str |
 
 def schema_fault(connection: Connection[TupleRow]) -> str | None:
     """How the schema differs from this version's, in one line that says what to do; None if it does not."""
-    known, steps = migrations.applied(connection), migrations.steps()
-    wanted = [name for name, _ in steps]
-    if missing := [name for name in wanted if name not in known]:
+    known, expected = migrations.applied(connection), _expected()
+    if missing := [name for name in expected.steps if name not in known]:
         return f"schema is behind ({', '.join(missing)}): run `storyledger migrate`"
-    if unknown := [name for name in known if name not in wanted]:
+    if unknown := [name for name in known if name not in expected.steps]:
         return f"schema is ahead of this version ({', '.join(unknown)})"
-    return _parts_fault(connection, [sql() for _, sql in steps])
-
-
-def _parts_fault(connection: Connection[TupleRow], steps: list[str]) -> str | None:
-    """The steps were taken; whether what they made is still there, the append above all as we wrote it.
-
-    Only the function that we ship keeps positions free of gaps and in the order of commits.
-    """
-    tables: dict[str, None] = {}
-    triggers: dict[str, None] = {}
-    functions: dict[str, str] = {}
-    for step in steps:
-        tables |= dict.fromkeys(_TABLE.findall(step))
-        for dropped in _DROPPED.findall(step):
-            tables.pop(dropped, None)
-        triggers |= dict.fromkeys(_TRIGGER.findall(step))
-        functions |= {found["name"]: found["body"] for found in _FUNCTION.finditer(step)}
+    # The steps were taken; whether what they made is still there. The append must be as we wrote it: only so positions
+    # have no gaps and come in the order of commits.
     row = connection.execute(
         "SELECT array(SELECT 'no table ' || t FROM unnest(%s::text[]) AS t WHERE to_regclass(t) IS NULL)"
         " || array(SELECT 'no trigger ' || t FROM unnest(%s::text[]) AS t WHERE NOT EXISTS"
         "  (SELECT FROM pg_trigger WHERE tgname = t AND tgenabled IN ('O', 'A')))"
         " || array(SELECT 'not our function ' || f FROM unnest(%s::text[], %s::text[]) AS ours (f, body)"
         "  WHERE NOT EXISTS (SELECT FROM pg_proc WHERE proname = f AND prosrc = body))",
-        (list(tables), list(triggers), list(functions), list(functions.values())),
+        (expected.tables, expected.triggers, list(expected.functions), list(expected.functions.values())),
     ).fetchone()
     assert row is not None
     return f"schema is damaged: {', '.join(row[0])}" if row[0] else None
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What the steps make, read from themselves; of each function the last definition."""
+
+    steps: list[str]
+    tables: list[str]
+    triggers: list[str]
+    functions: dict[str, str]
+
+
+@cache
+def _expected() -> _Expected:
+    tables: dict[str, None] = {}
+    triggers: dict[str, None] = {}
+    functions: dict[str, str] = {}
+    steps = migrations.steps()
+    for step in (sql() for _, sql in steps):
+        tables |= dict.fromkeys(_TABLE.findall(step))
+        for dropped in _DROPPED.findall(step):
+            tables.pop(dropped, None)
+        triggers |= dict.fromkeys(_TRIGGER.findall(step))
+        functions |= {found["name"]: found["body"] for found in _FUNCTION.finditer(step)}
+    return _Expected([name for name, _ in steps], list(tables), list(triggers), functions)
 
 
 def _setting(connection: Connection[TupleRow], name: str) -> str:

@@ -53,6 +53,17 @@ CLOSED_DISPUTE = frozenset({"warning_closed", "prevented", "won", "lost"})
 OPEN_DISPUTE = frozenset({"", "needs_response", "under_review"})
 DISPUTED_STATES = OPEN_DISPUTE | {"lost"}
 
+# The facts that can change what was paid, refunded or disputed; no other does.
+MOVES_MONEY = (
+    PaymentReceived,
+    PaymentConfirmed,
+    Refunded,
+    RefundFailed,
+    RefundTotalReported,
+    DisputeFundsWithdrawn,
+    DisputeFundsReinstated,
+)
+
 # What was first said of each part of the donor, and when Stripe says it was said.
 Said = dict[str, tuple[int, str]]
 
@@ -101,6 +112,8 @@ class Gift:
     def note(self, event: DonationEvent) -> None:
         """Take in one fact; noting it again, or in another order, gives the same gift."""
         match event:
+            case PaymentReceived() | PaymentConfirmed():
+                self._note_capture(event)
             case CheckoutOpened(session_id=session_id):
                 self.opened_session = max(session_id, self.opened_session or "")
             case CheckoutRefused(reason=reason):
@@ -111,8 +124,6 @@ class Gift:
                 self.delayed = True
             case PaymentFailed(reason=reason, report=report):
                 self._note_failure(report.at, reason)
-            case PaymentReceived() | PaymentConfirmed():
-                self._note_capture(event)
             case RefundRequested(request_id=request_id, amount=amount, payment_intent_id=intent):
                 self.requests[request_id] = RefundRequest(amount.minor, intent)
             case RefundAccepted(request_id=request_id, refund_id=refund_id) if request_id in self.requests:
@@ -145,8 +156,8 @@ class Gift:
             self.charge_id = max(event.charge_id, self.charge_id or "")
         said = self.said_by_session if event.charge_id is None else self.said_by_charge
         for name, text in vars(event.donor).items():
-            if text is not None:
-                said[name] = min((at, text), said.get(name, (at, text)))
+            if text is not None and ((known := said.get(name)) is None or (at, text) < known):
+                said[name] = (at, text)
 
     def _note_movement(self, event: DisputeFundsWithdrawn | DisputeFundsReinstated) -> None:
         sign = 1 if isinstance(event, DisputeFundsWithdrawn) else -1
@@ -169,6 +180,8 @@ class Gift:
     @property
     def refunded(self) -> int:
         """Live refunds, and what each charge says was refunded of it beyond all refunds of it that we know of."""
+        if not self.refund_totals:
+            return self.refunded_live
         missing = sum(
             max(0, total - _sum(refund for refund in self.refunds.values() if refund.charge_id == charge))
             for charge, total in self.refund_totals.items()
@@ -243,7 +256,7 @@ class Gift:
     @property
     def awaits_answer(self) -> bool:
         """Something was asked of Stripe, and what came of it is not on record."""
-        return self.awaits_checkout or bool(self.open_requests)
+        return self.awaits_checkout or (bool(self.requests) and bool(self.open_requests))
 
     @property
     def donor(self) -> Donor:

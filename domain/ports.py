@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Protocol
 from uuid import UUID
@@ -157,3 +157,18 @@ class Refunds(Protocol):
 
     def find(self, order: RefundOrder, since: datetime) -> RefundTold | None:
         """The refund that was made of this order since then, if there is one."""
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail to one address: `kind` names its words, `values` fill them in.
+
+    There is one mail for each `key`, ever; keys name ids, never people. A mail about a ticket waits sealed with that
+    ticket's key, and goes when the ticket is erased.
+    """
+
+    kind: str
+    to: str = field(repr=False)
+    values: Mapping[str, str] = field(repr=False)
+    key: str
+    ticket_id: UUID | None

@@ -29,6 +29,9 @@ from adapters.event_store.log import EventLog
 from adapters.idempotency import IdempotencyKeys
 from adapters.ids import uuid7
 from adapters.jobs import Worker, enqueue
+from adapters.mail.outbox import Outbox
+from adapters.mail.posts import FilePost, SmtpPost
+from adapters.mail.sender import Sender
 from adapters.payments.applier import Applier
 from adapters.payments.door import WebhookDoor
 from adapters.payments.fetcher import Fetcher, Fulfilment, Retriever
@@ -180,6 +183,9 @@ class Service:
         self.qr_codes = QrPrinter()
         self.credentials = Credentials(self.database)
         self.contact_index = ContactIndex(self._peppers)
+        post = SmtpPost(settings.smtp_url, settings.sender) if settings.smtp_url else FilePost(settings.outbox)
+        self.outbox = Outbox(Keyring(master, "outbox"), self.seals, post, settings.sender)
+        self.mail_sender = Sender(self.database, self.outbox, post)
         self.idempotency = IdempotencyKeys(self.database, Keyring(master, "idempotency keys"))
         self._wire_payments(generated, master)
 
@@ -288,6 +294,7 @@ class Service:
             self.applier.start()
             self.fetcher.start()
             self.repairer.start()
+            self.mail_sender.start()
         if self.sandbox is not None and Parts.WEB in self.parts:
             self.sandbox.start()
 
@@ -317,6 +324,7 @@ class Service:
             self.applier.stop()
             self.fetcher.stop()
             self.repairer.stop()
+            self.mail_sender.stop()
         if self.follower is not None:
             self.follower.stop()
         self.watchdog.stop()

@@ -6,12 +6,14 @@ import json
 import os
 import re
 import secrets as random
+from email.utils import getaddresses
 from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from email_validator import EmailNotValidError, validate_email
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
@@ -70,6 +72,8 @@ class Settings(BaseSettings):
     openai_base_url: Optional = None
     transcriber: Literal["local", "openai"] | None = None
     drafter: Literal["local", "openai"] | None = None
+    smtp_url: Optional = None
+    mail_from: Optional = None
     save_qr_images: bool = False
     cors_origins: Listed = ()
     trusted_proxies: Listed = ()
@@ -110,6 +114,33 @@ class Settings(BaseSettings):
     def _storage(cls, value: str | None) -> str | None:
         if value is not None and urlsplit(value).scheme != "file":
             raise ValueError("must be a file:// URL")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                parts = urlsplit(value)
+                known = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+            except ValueError:
+                known = False
+            if not known or parts.path.strip("/") or parts.query or parts.fragment:
+                raise ValueError("must be an smtp:// or smtps:// URL")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str | None) -> str | None:
+        if value is not None:
+            addresses = [address for _, address in getaddresses([value])]
+            try:
+                validate_email(addresses[0], check_deliverability=False, test_environment=True)
+                known = len(addresses) == 1 and value.isprintable() and addresses[0].isascii()
+            except EmailNotValidError:
+                known = False
+            if not known:
+                raise ValueError("must be one address in ASCII, like Storyledger <hello@example.org>")
         return value
 
     @field_validator("cors_origins")
@@ -177,9 +208,19 @@ class Settings(BaseSettings):
         return Path(urlsplit(self.storage_url).path) if self.storage_url else self.data_dir / "storage"
 
     @property
+    def outbox(self) -> Path:
+        """Where mails go while there is no server for them."""
+        return self.data_dir / "outbox"
+
+    @property
     def public_url(self) -> str:
         """The address that strangers reach the service at."""
         return self.base_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def sender(self) -> str:
+        """Whom our mails are from."""
+        return self.mail_from or "Storyledger <storyledger@localhost>"
 
     @property
     def speech(self) -> str:
@@ -235,6 +276,8 @@ def load(**given: Any) -> Settings:
         raise SettingsError(faults) from None
     if settings.openai_api_key is None and "openai" in (settings.speech, settings.drafting):
         raise SettingsError("OPENAI_API_KEY: needed by TRANSCRIBER or DRAFTER openai")
+    if settings.smtp_url is not None and settings.mail_from is None:
+        raise SettingsError("MAIL_FROM: needed with SMTP_URL")
     if settings.production:
         _check_production(settings)
     return settings

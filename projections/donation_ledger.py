@@ -6,20 +6,20 @@ The three are folded together, so that entries, ledger and totals cannot disagre
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
-from pydantic import TypeAdapter
+import msgspec
 
 from domain.events import CheckoutRequested, DonationEvent
-from domain.gift import Gift
+from domain.gift import MOVES_MONEY, Gift
 from domain.values import DonationStatus
 from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "donation_ledger"
-VERSION = 2
+VERSION = 3
 TOPICS = topics(DonationEvent)
 
 DONATIONS = Table(
@@ -46,7 +46,7 @@ DONATIONS = Table(
         "charge_id": "text",
         "recorded_at": "timestamptz",
         "awaits_since": "timestamptz",
-        "gift": "jsonb",
+        "gift": "bytea",
         "position": "bigint",
     },
     key=("donation",),
@@ -91,33 +91,33 @@ TABLES = (DONATIONS, ENTRIES, TOTALS)
 MOVED = ("paid", "refunded", "disputed")
 
 
-@cache
-def _gifts() -> TypeAdapter[Gift]:
-    return TypeAdapter(Gift)
+# A gift as its row keeps it, for the facts of a later page: JSON that nobody queries.
+_read_gift = msgspec.json.Decoder(Gift).decode
+_FIELDS = tuple(field.name for field in fields(Gift))
+# What a field holds while nothing was told of it; a time of 0 would pass for False.
+_UNTOLD: tuple[object, ...] = (None, {})
 
 
 def fold(page: Sequence[Recorded], rows: Rows) -> None:
-    mine = [(entry, entry.event) for entry in page if isinstance(entry.event, DonationEvent)]
-    new = {event.donation_id for _, event in mine if isinstance(event, CheckoutRequested)}
-    rows.load(DONATIONS, {(event.donation_id,) for _, event in mine if event.donation_id not in new})
-    folded: dict[UUID, tuple[Row, Gift]] = {}
-    for entry, event in mine:
-        known = folded.get(event.donation_id) or _known(event, entry, rows)
-        if known is not None:
-            folded[event.donation_id] = known
-            _note(entry, event, *known, rows)
-    before = {donation: rows.get(DONATIONS, (donation,)) for donation in folded}
-    for row, gift in folded.values():
-        row |= _told(gift)
-        rows.put(DONATIONS, row)
-    _total(folded, before, rows)
-
-
-def _known(event: DonationEvent, entry: Recorded, rows: Rows) -> tuple[Row, Gift] | None:
-    if isinstance(event, CheckoutRequested):
-        return _opened(event, entry), Gift()
-    row = rows.get(DONATIONS, (event.donation_id,))
-    return (row, _gifts().validate_python(row["gift"])) if row else None
+    facts: dict[UUID, list[tuple[Recorded, DonationEvent]]] = {}
+    for entry in page:
+        if isinstance(event := entry.event, DonationEvent):
+            facts.setdefault(event.donation_id, []).append((entry, event))
+    rows.load(DONATIONS, [(one,) for one, noted in facts.items() if not isinstance(noted[0][1], CheckoutRequested)])
+    moved = []
+    for donation, noted in facts.items():
+        before = rows.get(DONATIONS, (donation,))
+        row, gift = (before.copy(), _read_gift(before["gift"])) if before else (None, Gift())
+        for entry, event in noted:
+            if row is not None:
+                _note(entry, event, row, gift, rows)
+            elif isinstance(event, CheckoutRequested):
+                row = _opened(event, entry)
+        if row is not None:
+            row |= _told(gift)
+            rows.put(DONATIONS, row)
+            moved.append((before, row))
+    _total(moved, rows)
 
 
 def _opened(event: CheckoutRequested, entry: Recorded) -> Row:
@@ -131,17 +131,25 @@ def _opened(event: CheckoutRequested, entry: Recorded) -> Row:
         "disputed": 0,
         "created_at": entry.recorded_at,
         "recorded_at": None,
-        "awaits_since": None,
+        "awaits_since": entry.recorded_at,
+        "position": entry.position,
     }
 
 
 def _note(entry: Recorded, event: DonationEvent, row: Row, gift: Gift, rows: Rows) -> None:
     """Fold one fact into its donation, and post an entry for each sum that it moved."""
     gift.note(event)
-    now = {"paid": gift.paid, "refunded": gift.refunded, "disputed": gift.disputed}
-    report = getattr(event, "report", None)
-    for kind in MOVED:
-        if moved := now[kind] - row[kind]:
+    if isinstance(event, MOVES_MONEY):
+        _post(entry, event.report.at, row, gift, rows)
+    row["position"] = entry.position
+    if row["recorded_at"] is None and gift.captured:
+        row["recorded_at"] = entry.recorded_at
+    row["awaits_since"] = (row["awaits_since"] or entry.recorded_at) if gift.awaits_answer else None
+
+
+def _post(entry: Recorded, at: int, row: Row, gift: Gift, rows: Rows) -> None:
+    for kind, now in (("paid", gift.paid), ("refunded", gift.refunded), ("disputed", gift.disputed)):
+        if moved := now - row[kind]:
             rows.put(
                 ENTRIES,
                 {
@@ -151,14 +159,11 @@ def _note(entry: Recorded, event: DonationEvent, row: Row, gift: Gift, rows: Row
                     "donation": row["donation"],
                     "currency": row["currency"],
                     "amount": moved,
-                    "at": _time(report.at) if report else entry.recorded_at,
+                    "at": _time(at),
                     "recorded_at": entry.recorded_at,
                 },
             )
-    row |= now
-    row["position"] = entry.position
-    row["recorded_at"] = row["recorded_at"] or (entry.recorded_at if gift.captured else None)
-    row["awaits_since"] = (row["awaits_since"] or entry.recorded_at) if gift.awaits_answer else None
+            row[kind] = now
 
 
 def _told(gift: Gift) -> Row:
@@ -176,30 +181,33 @@ def _told(gift: Gift) -> Row:
         "session_id": gift.session_id,
         "payment_intent_id": max(gift.captured, default=None),
         "charge_id": gift.charge_id,
-        "gift": _gifts().dump_python(gift, mode="json", exclude_defaults=True),
+        "gift": msgspec.json.encode({name: told for name in _FIELDS if (told := getattr(gift, name)) not in _UNTOLD}),
     }
 
 
-def _total(folded: dict[UUID, tuple[Row, Gift]], before: dict[UUID, Row | None], rows: Rows) -> None:
+def _total(moved: Sequence[tuple[Row | None, Row]], rows: Rows) -> None:
     """Move the totals by what each donation is now less what it was before this page."""
-    rows.load(TOTALS, {(row["ticket"], row["currency"]) for row, _ in folded.values()})
-    for donation, (row, _) in folded.items():
-        was = before[donation]
-        total = rows.get(TOTALS, (row["ticket"], row["currency"])) or {
-            "ticket": row["ticket"],
-            "currency": row["currency"],
+    concerned: dict[tuple[UUID, str], list[tuple[Row | None, Row]]] = {}
+    for was, row in moved:
+        concerned.setdefault((row["ticket"], row["currency"]), []).append((was, row))
+    rows.load(TOTALS, concerned)
+    for (ticket, currency), donations in concerned.items():
+        total = rows.get(TOTALS, (ticket, currency)) or {
+            "ticket": ticket,
+            "currency": currency,
             **dict.fromkeys((*MOVED, *COUNTED.values()), 0),
             "first_paid_at": None,
             "position": 0,
         }
-        for kind in MOVED:
-            total[kind] += row[kind] - (was[kind] if was else 0)
-        total[COUNTED[row["status"]]] += 1
-        if was:
-            total[COUNTED[was["status"]]] -= 1
-        if row["paid_at"] is not None:
-            total["first_paid_at"] = min(row["paid_at"], total["first_paid_at"] or row["paid_at"])
-        total["position"] = max(total["position"], row["position"])
+        for was, row in donations:
+            for kind in MOVED:
+                total[kind] += row[kind] - (was[kind] if was else 0)
+            total[COUNTED[row["status"]]] += 1
+            if was:
+                total[COUNTED[was["status"]]] -= 1
+            if row["paid_at"] is not None:
+                total["first_paid_at"] = min(row["paid_at"], total["first_paid_at"] or row["paid_at"])
+            total["position"] = max(total["position"], row["position"])
         rows.put(TOTALS, total)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol
 
 from domain.events import TicketEvent
 
@@ -28,9 +30,25 @@ class Table:
     indexes: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
 
+    @cached_property
+    def key_of(self) -> Callable[[Row], Key]:
+        """A row's key."""
+        return _picked(self.key)
 
-@dataclass(frozen=True)
-class Recorded:
+    @cached_property
+    def values_of(self) -> Callable[[Row], tuple[Any, ...]]:
+        """A row's values in the order of the columns."""
+        return _picked(tuple(self.columns))
+
+
+def _picked(names: tuple[str, ...]) -> Callable[[Row], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    (name,) = names
+    return lambda row: (row[name],)
+
+
+class Recorded(NamedTuple):
     """An event of the history as read models get it: its personal texts stay sealed."""
 
     position: int

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
-from adapters.event_store.log import StoredEntry
 from adapters.read_models.rows import PageRows
 from projections.model import Projection, Recorded, Table
 
@@ -32,7 +31,10 @@ class Build:
 
 
 def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = False) -> Build:
-    """A new empty build beside the others; its bookmark stands before the first event. A trial is never shown."""
+    """A new empty build beside the others, with no index but its keys; its bookmark stands before the first event.
+
+    A trial is never shown.
+    """
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (BUILDS_LOCK,))
     cursor.execute("SELECT coalesce(max(build), 0) + 1 FROM projections WHERE name = %s", (projection.NAME,))
     row = cursor.fetchone()
@@ -48,6 +50,17 @@ def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = Fa
     return build
 
 
+def create_indexes(cursor: Cursor[TupleRow], build: Build) -> None:
+    """Make the tables ready for readers; costs far less once they are filled, and nothing the second time."""
+    for table in build.projection.TABLES:
+        for number, index in enumerate(table.indexes, 1):
+            cursor.execute(
+                sql.SQL(f"CREATE INDEX IF NOT EXISTS {{}} ON {{}} {index}").format(
+                    sql.Identifier(f"{table.name}_{number}"), sql.Identifier(build.schema, table.name)
+                )
+            )
+
+
 def _create_table(cursor: Cursor[TupleRow], schema: str, table: Table) -> None:
     columns = sql.SQL(", ").join(
         sql.SQL(f"{{}} {kind}").format(sql.Identifier(name)) for name, kind in table.columns.items()
@@ -58,8 +71,6 @@ def _create_table(cursor: Cursor[TupleRow], schema: str, table: Table) -> None:
             sql.Identifier(schema, table.name), columns, sql.SQL(", ").join(map(sql.Identifier, table.key)), checks
         )
     )
-    for index in table.indexes:
-        cursor.execute(sql.SQL(f"CREATE INDEX ON {{}} {index}").format(sql.Identifier(schema, table.name)))
 
 
 def find(cursor: Cursor[TupleRow], projection: Projection, *, live: bool) -> Build | None:
@@ -116,14 +127,7 @@ def _found(row: TupleRow | None, build: Build) -> int:
     return int(row[0])
 
 
-def fold_page(cursor: Cursor[TupleRow], build: Build, page: Sequence[StoredEntry], upto: int) -> None:
-    """Fold a page into the build and move its bookmark to `upto`, in the cursor's transaction."""
-    recorded = [Recorded(entry.position, entry.recorded_at, entry.event()) for entry in page]
-    fold_recorded(cursor, build, recorded)
-    move_bookmarks(cursor, {build: upto})
-
-
-def fold_recorded(cursor: Cursor[TupleRow], build: Build, page: Sequence[Recorded]) -> None:
+def fold(cursor: Cursor[TupleRow], build: Build, page: Sequence[Recorded]) -> None:
     """Fold those events of a page that the projection cares for; the bookmark stays."""
     mine = [entry for entry in page if entry.event.TOPIC in build.projection.TOPICS]
     if mine:
@@ -144,6 +148,7 @@ def move_bookmarks(cursor: Cursor[TupleRow], reached: Mapping[Build, int]) -> No
 
 def show(cursor: Cursor[TupleRow], build: Build) -> None:
     """Make the build the live one: readers' next statement sees it, whole."""
+    create_indexes(cursor, build)
     cursor.execute(
         "UPDATE projections SET live = false WHERE name = %s AND live AND build <> %s",
         (build.projection.NAME, build.number),

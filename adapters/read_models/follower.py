@@ -13,8 +13,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from adapters.database import AWAY, Database, connect
-from adapters.event_store import log as event_log
-from adapters.read_models import builds
+from adapters.read_models import builds, pages
 from projections.model import Projection, Recorded
 
 PAGE_EVENTS = 2_000
@@ -147,24 +146,21 @@ class Follower:
         """Take the next page into each build; builds that stand at the same position share it."""
         reached: dict[str, int] = {}
         moved: dict[builds.Build, int] = {}
-        pages: dict[int, list[Recorded]] = {}
+        found: dict[int, list[Recorded]] = {}
         with connection.transaction(), connection.cursor() as cursor:
             for build, position in builds.standing(cursor, projections).items():
-                if position not in pages:
-                    page = event_log.select(
-                        connection, "position > %s ORDER BY position LIMIT %s", (position, PAGE_EVENTS)
-                    )
-                    pages[position] = [Recorded(entry.position, entry.recorded_at, entry.event()) for entry in page]
+                if position not in found:
+                    found[position] = pages.after(connection, position, PAGE_EVENTS)
                 reached[build.projection.NAME] = position
-                if recorded := pages[position]:
-                    reached[build.projection.NAME] = moved[build] = recorded[-1].position
-                    builds.fold_recorded(cursor, build, recorded)
+                if page := found[position]:
+                    reached[build.projection.NAME] = moved[build] = page[-1].position
+                    builds.fold(cursor, build, page)
             if moved:
                 builds.move_bookmarks(cursor, moved)
         for projection in projections:
             self._trouble[projection.NAME].failures = 0
         self._publish(reached)
-        return any(pages.values())
+        return any(found.values())
 
     def _publish(self, reached: dict[str, int]) -> None:
         """Tell who waits how far all of them have come, as far as this follower knows."""

@@ -11,8 +11,7 @@ from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.rows import TupleRow
 
 from adapters.database import connect
-from adapters.event_store import log as event_log
-from adapters.read_models import builds
+from adapters.read_models import builds, pages
 from projections.model import Projection
 
 PAGE_EVENTS = 5_000
@@ -59,7 +58,9 @@ def rebuild(url: str, projection: Projection, progress: Progress) -> Rebuilt:
     started = time.monotonic()
     with connect(url, statement_seconds=0, name="storyledger rebuild") as connection:
         build = _begun(connection, projection)
-        events, shown = 0, False
+        events, shown = _fill(connection, build, None, progress), False
+        with connection.transaction(), connection.cursor() as cursor:
+            builds.create_indexes(cursor, build)
         while not shown:
             events += _fill(connection, build, None, progress)
             caught_up, shown = _show(connection, build)
@@ -193,12 +194,8 @@ def _fold_span(cursor: Cursor[TupleRow], build: builds.Build, after: int, upto: 
     """
     if upto <= after:
         return after
-    page = event_log.select(
-        cursor.connection,
-        "position > %s AND position <= %s AND topic = ANY(%s) ORDER BY position",
-        (after, upto, list(build.projection.TOPICS)),
-    )
-    builds.fold_page(cursor, build, page, upto)
+    builds.fold(cursor, build, pages.between(cursor.connection, after, upto, list(build.projection.TOPICS)))
+    builds.move_bookmarks(cursor, {build: upto})
     return upto
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from psycopg import Cursor, sql
@@ -48,7 +48,7 @@ class PageRows:
             rows[key] = None
         for values in self._cursor.fetchall():
             row = dict(zip(table.columns, values, strict=True))
-            key = _key(table, row)
+            key = table.key_of(row)
             rows[key] = row
             self._stored[table.name].add(key)
 
@@ -57,7 +57,7 @@ class PageRows:
         return None if row is None else dict(row)
 
     def put(self, table: Table, row: Row) -> None:
-        key = _key(table, row)
+        key = table.key_of(row)
         self._tables[table.name] = table
         self._rows[table.name][key] = row
         self._changed[table.name][key] = None
@@ -96,14 +96,14 @@ class PageRows:
                 arrays=_arrays(table, table.columns),
                 conflict=_on_conflict(table),
             ),
-            [[_value(table, name, row[name]) for row in rows] for name in table.columns],
+            [list(column) for column in zip(*_values(table, rows), strict=True)],
         )
 
     def _copy(self, table: Table, rows: list[Row]) -> None:
         """COPY what is new straight into the table, and what replaces a row by way of a temporary one."""
         stored = self._stored[table.name]
-        old = [row for row in rows if _key(table, row) in stored]
-        new = [row for row in rows if _key(table, row) not in stored]
+        old = [row for row in rows if table.key_of(row) in stored] if stored else []
+        new = [row for row in rows if table.key_of(row) not in stored] if stored else rows
         if new:
             self._copy_into(sql.Identifier(self._schema, table.name), table, new)
         if old:
@@ -124,18 +124,25 @@ class PageRows:
             )
 
     def _copy_into(self, target: sql.Identifier, table: Table, rows: list[Row]) -> None:
-        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(target, _names(table.columns))
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, _names(table.columns))
         with self._cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row([_value(table, name, row[name]) for name in table.columns])
+            copy.set_types(list(table.columns.values()))
+            for values in _values(table, rows):
+                copy.write_row(values)
 
 
-def _key(table: Table, row: Row) -> Key:
-    return tuple(row[name] for name in table.key)
-
-
-def _value(table: Table, name: str, value: Any) -> Any:
-    return Jsonb(value) if table.columns[name] == "jsonb" and value is not None else value
+def _values(table: Table, rows: Iterable[Row]) -> Iterator[Sequence[Any]]:
+    """Each row's values as the driver takes them, in the order of the columns."""
+    documents = [place for place, kind in enumerate(table.columns.values()) if kind == "jsonb"]
+    if not documents:
+        yield from map(table.values_of, rows)
+        return
+    for row in rows:
+        values = list(table.values_of(row))
+        for place in documents:
+            if values[place] is not None:
+                values[place] = Jsonb(values[place])
+        yield values
 
 
 def _names(names: Iterable[str]) -> sql.Composed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -18,7 +17,7 @@ import pytest
 
 from adapters import migrations
 from adapters.database import connect
-from tests.client import RECORDING, Client, eventually, free_port
+from tests.client import Client, eventually, free_port
 from tests.postgres import OwnServer
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
@@ -160,10 +159,6 @@ def outage(
     refused = [one for one in load.answers() if one.status == 503]
     first_503 = min(one.at for one in refused) - gone
     first_success = min(one.at for one in load.answers(returned) if one.status < 300) - returned_fully
-    slowest = max(one.seconds for one in load.answers(gone + noticed_within, returned))
-    print(
-        f"away {seconds} s: first 503 {first_503:.2f} s, slowest {slowest:.2f} s, first success {first_success:.2f} s"
-    )
     assert {one.status for one in load.seen} <= {200, 201, 503}, {one.status for one in load.seen}
     assert {one.status for one in load.seen if one.what == "live"} == {200}
     assert all(one.retry_after for one in refused)

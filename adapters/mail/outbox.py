@@ -1,0 +1,97 @@
+"""The outbox: a mail is queued in the transaction of what it tells, and sent some time after it.
+
+States: waiting → sent | dead. Address and values are sealed while they wait, and gone from either end on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from adapters.ids import uuid7
+from adapters.mail import messages
+from adapters.mail.posts import Post
+from adapters.sealing import Keyring, Place, Seals
+from domain.errors import InvalidError, NotFoundError
+from domain.ports import Mail
+
+LONGEST_KEY = 255
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A mail as it waits: sealed."""
+
+    id: UUID
+    key: str
+    kind: str
+    ticket_id: UUID | None
+    sealed: bytes
+    attempts: int
+    created: datetime
+
+
+class Outbox:
+    """Takes mails in; the sender takes them out."""
+
+    def __init__(self, ring: Keyring, seals: Seals, post: Post, sender: str) -> None:
+        self._ring = ring
+        self._seals = seals
+        self._post = post
+        self.sender = sender
+
+    def queue(self, connection: Connection[TupleRow], mail: Mail) -> None:
+        """Have the mail sent once the connection's transaction is committed, and only then; once for each key.
+
+        InvalidError if it could never be sent. To somebody who was erased nothing is sent.
+        """
+        if not 1 <= len(mail.key) <= LONGEST_KEY:
+            raise InvalidError(f"the key of a mail has 1 to {LONGEST_KEY} characters")
+        mail, id = messages.checked(mail), uuid7()
+        try:
+            sealed = self._sealed(id, mail)
+        except NotFoundError:
+            return
+        connection.execute(
+            "INSERT INTO outbox (id, key, kind, ticket_id, sealed) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT (key) DO NOTHING",
+            (id, mail.key, mail.kind, mail.ticket_id, sealed),
+        )
+
+    def forget(self, connection: Connection[TupleRow], ticket_id: UUID) -> None:
+        """Drop every mail of the ticket, and what lies in our own folder of those that were sent."""
+        for (key,) in connection.execute("DELETE FROM outbox WHERE ticket_id = %s RETURNING key", (ticket_id,)):
+            self.recall(key)
+
+    def recall(self, key: str) -> None:
+        """Take back what is still in our own hands of a mail that was sent."""
+        self._post.recall(messages.message_id(key, self.sender))
+
+    def opened(self, waiting: Waiting) -> Mail:
+        """The mail as it was queued; NotFoundError if its ticket was erased meanwhile."""
+        told = self._unsealed(waiting)
+        return Mail(waiting.kind, told["to"], told["values"], waiting.key, waiting.ticket_id)
+
+    def _sealed(self, id: UUID, mail: Mail) -> bytes:
+        told = json.dumps({"to": mail.to, "values": dict(mail.values)})
+        if mail.ticket_id is None:
+            return self._ring.seal(told.encode(), id.bytes)
+        return self._seals.seal(mail.ticket_id, _place(id), told).encode()
+
+    def _unsealed(self, waiting: Waiting) -> Mapping[str, Any]:
+        if waiting.ticket_id is None:
+            told: dict[str, Any] = json.loads(self._ring.open(waiting.sealed, waiting.id.bytes))
+        else:
+            told = json.loads(self._seals.open(waiting.ticket_id, waiting.sealed.decode(), _place(waiting.id)))
+        return told
+
+
+def _place(id: UUID) -> Place:
+    return Place(id, 1, "outbox", "mail")

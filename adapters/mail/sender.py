@@ -1,0 +1,123 @@
+"""The sender takes mails out of the outbox to the post, each until it is out or nothing helps."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+
+from adapters.database import AWAY, Database
+from adapters.mail.messages import composed
+from adapters.mail.outbox import Outbox, Waiting
+from adapters.mail.posts import Post
+from domain.errors import DomainError, NotFoundError, RefusedError, UnavailableError
+
+POLL_SECONDS = 0.5
+# Longer than the post takes over one mail, so that nobody else sends it meanwhile.
+LEASE_SECONDS = 120
+# Pauses that double up to an hour: nobody is served by a mail that comes after more than two days.
+FIRST_PAUSE_SECONDS = 2
+LONGEST_PAUSE_SECONDS = 3600
+MOST_ATTEMPTS = 60
+
+logger = structlog.get_logger()
+
+_CLAIM = (
+    "UPDATE outbox SET next_attempt = now() + make_interval(secs => %s), attempts = attempts + 1"
+    " WHERE id = (SELECT id FROM outbox WHERE state = 'waiting' AND next_attempt <= now()"
+    "  ORDER BY next_attempt LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    " RETURNING id, key, kind, ticket_id, sealed, attempts, created"
+)
+_SENT = "UPDATE outbox SET state = 'sent', sealed = '', error = NULL WHERE id = %s"
+_DEAD = "UPDATE outbox SET state = 'dead', sealed = '', error = %s WHERE id = %s AND state = 'waiting'"
+_PUT_OFF = (
+    "UPDATE outbox SET next_attempt = now() + make_interval(secs => %s), error = %s WHERE id = %s AND state = 'waiting'"
+)
+
+
+class Sender:
+    """Sends by hand, or in a thread of its own between `start` and `stop`; any number may, on any machine."""
+
+    def __init__(self, database: Database, outbox: Outbox, post: Post) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._post = post
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="mail sender", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout=1)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                while not self._stopping.is_set() and self.send_one():
+                    pass
+                self._stopping.wait(POLL_SECONDS)
+            except (UnavailableError, *AWAY):
+                self._stopping.wait(1.0)
+            except Exception as error:
+                logger.error("mail sender failed", error=type(error).__name__)
+                self._stopping.wait(1.0)
+
+    def send_all(self) -> None:
+        """Send until nothing that is due is left."""
+        while self.send_one():
+            pass
+
+    def send_one(self) -> bool:
+        """Send the mail that is due the longest; False if none is."""
+        waiting = self._claim()
+        if waiting is None:
+            return False
+        log = logger.bind(mail=str(waiting.id), kind=waiting.kind, attempts=waiting.attempts)
+        if waiting.attempts > MOST_ATTEMPTS:
+            self._bury(waiting, "every attempt broke off")
+            return True
+        try:
+            self._post.deliver(composed(self._outbox.opened(waiting), self._outbox.sender, waiting.created))
+        except NotFoundError:
+            self._drop(waiting)
+        except DomainError as error:
+            # Only the post's own words are free of people.
+            reason = str(error) if isinstance(error, UnavailableError | RefusedError) else type(error).__name__
+            if isinstance(error, RefusedError) or waiting.attempts == MOST_ATTEMPTS:
+                self._bury(waiting, reason)
+            else:
+                self._put_off(waiting, reason)
+                log.warning("mail not sent yet", reason=reason)
+        else:
+            self._note_sent(waiting)
+            log.info("mail sent")
+        return True
+
+    def _claim(self) -> Waiting | None:
+        with self._database.connection() as connection:
+            row = connection.execute(_CLAIM, (LEASE_SECONDS,)).fetchone()
+        return Waiting(*row) if row else None
+
+    def _note_sent(self, waiting: Waiting) -> None:
+        with self._database.connection() as connection:
+            forgotten = connection.execute(_SENT, (waiting.id,)).rowcount == 0
+        if forgotten:
+            self._outbox.recall(waiting.key)
+
+    def _bury(self, waiting: Waiting, reason: str) -> None:
+        with self._database.connection() as connection:
+            connection.execute(_DEAD, (reason, waiting.id))
+        logger.error("mail is dead", mail=str(waiting.id), kind=waiting.kind, reason=reason)
+
+    def _put_off(self, waiting: Waiting, error: str) -> None:
+        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(waiting.attempts - 1, 20))
+        with self._database.connection() as connection:
+            connection.execute(_PUT_OFF, (pause, error, waiting.id))
+
+    def _drop(self, waiting: Waiting) -> None:
+        with self._database.connection() as connection:
+            connection.execute("DELETE FROM outbox WHERE id = %s", (waiting.id,))

@@ -1,0 +1,290 @@
+"""A mail is sent if and only if what it tells has happened, once, and nothing of it stays behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.database import Database
+from adapters.mail import sender as sending
+from adapters.mail.outbox import Outbox
+from adapters.mail.posts import FilePost, SmtpPost
+from adapters.mail.sender import Sender
+from adapters.sealing import Keyring, Seals, TicketKeys
+from domain.errors import InvalidError, RefusedError, UnavailableError
+from domain.ports import Mail
+from tests.client import eventually
+from tests.fakes.mailbox import files, smtp_server
+
+MASTER = ("m" * 40,)
+FROM = "Storyledger <hello@storyledger.example>"
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+class FlakyPost:
+    """Keeps what it is given in memory, unless it is told to fail; `killed` ends the process after a delivery."""
+
+    def __init__(self) -> None:
+        self.delivered: list[EmailMessage] = []
+        self.recalled: list[str] = []
+        self.fault: Exception | None = None
+        self.killed = False
+
+    def deliver(self, message: EmailMessage) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.delivered.append(message)
+        if self.killed:
+            raise Killed
+
+    def recall(self, message_id: str) -> None:
+        self.recalled.append(message_id)
+
+
+class Office:
+    """An outbox with its sender, and the tables behind them."""
+
+    def __init__(self, database: Database, post: Any) -> None:
+        self.database, self.post = database, post
+        self.keys = TicketKeys(database, MASTER)
+        self.outbox = Outbox(Keyring(MASTER, "outbox"), Seals(self.keys), post, FROM)
+        self.sender = Sender(database, self.outbox, post)
+
+    def queue(self, key: str = "k-1", ticket: UUID | None = None, to: str = "ada@example.com", **values: str) -> None:
+        if ticket is not None:
+            self.keys.get(ticket, create=True)
+        with self.database.transaction() as cursor:
+            self.outbox.queue(cursor.connection, mail(key, ticket, to, **values))
+
+    def rows(self, what: str = "state, attempts, sealed = '', error") -> list[tuple[Any, ...]]:
+        with self.database.connection() as connection:
+            return connection.execute(f"SELECT {what} FROM outbox ORDER BY created".encode()).fetchall()
+
+    def all_due(self) -> None:
+        with self.database.connection() as connection:
+            connection.execute("UPDATE outbox SET next_attempt = now()")
+
+
+def mail(key: str = "k-1", ticket: UUID | None = None, to: str = "ada@example.com", **values: str) -> Mail:
+    return Mail("access_code", to, {"code": "123456", "expires": "soon"} | values, key, ticket)
+
+
+@pytest.fixture
+def office(database: Database) -> Office:
+    return Office(database, FlakyPost())
+
+
+# Queueing.
+
+
+def test_a_mail_is_sent_once_what_it_tells_is_committed(office: Office):
+    with office.database.connection() as connection, connection.transaction():
+        office.outbox.queue(connection, mail())
+        assert not office.sender.send_one()
+    office.sender.send_all()
+    assert [one["To"] for one in office.post.delivered] == ["ada@example.com"]
+
+
+def test_a_mail_about_what_did_not_happen_is_never_sent(office: Office):
+    def fail_after_queueing() -> None:
+        with office.database.transaction() as cursor:
+            office.outbox.queue(cursor.connection, mail())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_after_queueing()
+    office.sender.send_all()
+    assert office.post.delivered == []
+    assert office.rows() == []
+
+
+@pytest.mark.parametrize("sent", [False, True])
+def test_one_key_is_one_mail_ever(office: Office, sent: bool):
+    office.queue("k-1", code="first")
+    if sent:
+        office.sender.send_all()
+    office.queue("k-1", code="second")
+    office.queue("k-2", code="third")
+    office.sender.send_all()
+    assert [one["Subject"].split()[0] for one in office.post.delivered] == ["first", "third"]
+
+
+def test_a_mail_that_could_never_be_sent_is_refused_at_once(office: Office):
+    for bad in (mail(to="nobody"), mail(""), mail("k" * 300), mail(code="x" * 3_000)):
+        with pytest.raises(InvalidError), office.database.transaction() as cursor:
+            office.outbox.queue(cursor.connection, bad)
+    assert office.rows() == []
+
+
+# Sealing and forgetting.
+
+
+@pytest.mark.parametrize("ticket", [None, uuid4()])
+def test_address_and_words_wait_sealed_and_are_gone_once_the_mail_is_out(office: Office, ticket: UUID | None):
+    office.queue(ticket=ticket, to="canary@example.com", code="canary-code")
+    [(row,)] = office.rows("outbox::text || convert_from(sealed, 'LATIN1')")
+    assert "canary" not in row
+    assert b"canary".hex() not in row
+    office.sender.send_all()
+    assert office.rows() == [("sent", 1, True, None)]
+    assert office.post.delivered[0]["Subject"].startswith("canary-code")
+
+
+def test_to_somebody_who_was_erased_nothing_is_sent(office: Office):
+    ticket = uuid4()
+    office.queue("k-1", ticket)
+    office.keys.destroy(ticket)
+    with office.database.transaction() as cursor:
+        office.outbox.queue(cursor.connection, mail("k-2", ticket))
+    office.sender.send_all()
+    assert office.post.delivered == []
+    assert office.rows() == []
+
+
+def test_a_ticket_can_be_forgotten_with_what_lies_in_our_own_folder(database: Database, tmp_path: Path):
+    office = Office(database, FilePost(tmp_path))
+    mine, other = uuid4(), uuid4()
+    office.queue("sent", mine)
+    office.queue("of another", other)
+    office.sender.send_all()
+    office.queue("waiting", mine)
+    assert len(files(tmp_path)) == 2
+    with database.transaction() as cursor:
+        office.outbox.forget(cursor.connection, mine)
+    office.sender.send_all()
+    assert len(files(tmp_path)) == 1
+    assert office.rows("key") == [("of another",)]
+
+
+def test_a_mail_forgotten_while_it_is_on_its_way_is_recalled(database: Database):
+    ticket = uuid4()
+
+    class Slow(FlakyPost):
+        def deliver(self, message: EmailMessage) -> None:
+            with database.transaction() as cursor:
+                office.outbox.forget(cursor.connection, ticket)
+            super().deliver(message)
+
+    office = Office(database, Slow())
+    office.queue(ticket=ticket)
+    office.sender.send_all()
+    assert office.post.recalled[-1] == office.post.delivered[0]["Message-ID"]
+
+
+# Crashes, retries, dead letters.
+
+
+def test_a_mail_sent_just_before_a_crash_comes_again_under_the_same_message_id(office: Office):
+    office.queue()
+    office.post.killed = True
+    with pytest.raises(Killed):
+        office.sender.send_one()
+    office.post.killed = False
+    assert not office.sender.send_one(), "the lease keeps others from it"
+    office.all_due()
+    office.sender.send_all()
+    first, again = office.post.delivered
+    assert first["Message-ID"] == again["Message-ID"]
+    assert first.as_bytes() == again.as_bytes()
+    assert office.rows() == [("sent", 2, True, None)]
+
+
+def test_what_fails_is_tried_again_with_growing_pauses(office: Office):
+    office.queue()
+    office.post.fault = UnavailableError("SMTP connection: TimeoutError")
+    pauses = []
+    for _ in range(6):
+        office.sender.send_all()
+        [(pause,)] = office.rows("extract(epoch FROM next_attempt - now())::float")
+        pauses.append(round(pause))
+        office.all_due()
+    assert pauses == [2, 4, 8, 16, 32, 64]
+    assert office.rows() == [("waiting", 6, False, "SMTP connection: TimeoutError")]
+    office.post.fault = None
+    office.sender.send_all()
+    assert len(office.post.delivered) == 1
+
+
+def test_a_mail_that_fails_for_days_is_dead_and_holds_nobody_any_more(office: Office):
+    office.queue()
+    office.post.fault = UnavailableError("away")
+    with office.database.connection() as connection:
+        connection.execute("UPDATE outbox SET attempts = %s", (sending.MOST_ATTEMPTS - 1,))
+    office.sender.send_all()
+    assert office.rows() == [("dead", sending.MOST_ATTEMPTS, True, "away")]
+    office.all_due()
+    office.post.fault = None
+    office.sender.send_all()
+    assert office.post.delivered == []
+    hours = sum(min(3600, 2 * 2**n) for n in range(sending.MOST_ATTEMPTS - 1)) / 3600
+    assert 40 < hours < 60
+
+
+def test_a_mail_that_nothing_helps_is_dead_at_once_and_holds_up_no_other(office: Office):
+    office.queue("k-1")
+    office.post.fault = RefusedError("SMTP recipient: 550")
+    office.sender.send_all()
+    office.post.fault = None
+    office.queue("k-2")
+    office.sender.send_all()
+    assert office.rows() == [("dead", 1, True, "SMTP recipient: 550"), ("sent", 1, True, None)]
+
+
+def test_a_mail_that_takes_its_sender_down_each_time_is_given_up(office: Office):
+    office.queue()
+    with office.database.connection() as connection:
+        connection.execute("UPDATE outbox SET attempts = %s", (sending.MOST_ATTEMPTS,))
+    office.sender.send_all()
+    assert office.post.delivered == []
+    assert office.rows("state, sealed = ''") == [("dead", True)]
+
+
+def test_a_seal_that_does_not_open_is_reported_without_a_word_of_it(office: Office):
+    office.queue()
+    with office.database.connection() as connection:
+        connection.execute("UPDATE outbox SET sealed = sealed || '\\x00'::bytea")
+    office.sender.send_all()
+    assert office.rows() == [("waiting", 1, False, "BrokenSealError")]
+
+
+# Many at once, and as a part of a process.
+
+
+def test_many_senders_send_each_mail_once(office: Office):
+    for number in range(40):
+        office.queue(f"k-{number}")
+    senders = [threading.Thread(target=office.sender.send_all) for _ in range(4)]
+    for one in senders:
+        one.start()
+    for one in senders:
+        one.join()
+    assert len({one["Message-ID"] for one in office.post.delivered}) == len(office.post.delivered) == 40
+
+
+@pytest.fixture
+def started(database: Database) -> Iterator[Office]:
+    with smtp_server() as mailbox:
+        office = Office(database, SmtpPost(mailbox.url, FROM))
+        office.mailbox = mailbox  # type: ignore[attr-defined]
+        office.sender.start()
+        yield office
+        office.sender.stop()
+
+
+def test_a_started_sender_sends_what_comes_and_survives_what_fails(started: Any):
+    started.mailbox.data = "451 later"
+    started.queue("k-1")
+    eventually(lambda: started.rows("attempts") == [(1,)], 10)
+    started.mailbox.data = "250 OK"
+    started.queue("k-2")
+    eventually(lambda: len(started.mailbox.messages) == 2, 20)
+    eventually(lambda: started.rows("state") == [("sent",), ("sent",)], 10)

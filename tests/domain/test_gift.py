@@ -1,0 +1,33 @@
+"""What `Gift` says of its facts as a whole."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.events import DonationEvent, Refunded, RefundFailed
+from domain.gift import DISPUTE_RANK, MOVES_MONEY, REFUND_RANK, Gift
+from tests.fakes.events import events
+
+
+@st.composite
+def facts(draw: Any) -> DonationEvent:
+    """Any fact about a donation, in a state that Stripe knows."""
+    fact = draw(events.filter(lambda event: isinstance(event, DonationEvent)))
+    if not hasattr(fact, "state"):
+        return fact
+    ranks = REFUND_RANK if isinstance(fact, Refunded | RefundFailed) else DISPUTE_RANK
+    return dataclasses.replace(fact, state=draw(st.sampled_from(sorted(ranks))))
+
+
+@given(st.lists(facts(), max_size=8))
+def test_only_the_facts_named_so_move_money(facts: list[DonationEvent]):
+    gift = Gift()
+    for fact in facts:
+        before = gift.paid, gift.refunded, gift.disputed
+        gift.note(fact)
+        if not isinstance(fact, MOVES_MONEY):
+            assert (gift.paid, gift.refunded, gift.disputed) == before

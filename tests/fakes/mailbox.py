@@ -1,0 +1,118 @@
+"""A real SMTP server that keeps what it is handed, and reads of the folder that stands in for one."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from email import message_from_string
+from email.message import EmailMessage
+from email.policy import default
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.adapters.payments.serving import free_port
+
+PASSWORD = "a p@ss:word/of these tests"
+
+
+class Mailbox:
+    """What an SMTP server got; `rcpt` and `data` are what it answers next to a recipient and to a message."""
+
+    def __init__(self) -> None:
+        self.messages: list[EmailMessage] = []
+        self.recipients: list[str] = []
+        self.rcpt = "250 OK"
+        self.data = "250 OK"
+        self.encrypted: list[bool] = []
+        self.users: list[str] = []
+        self.url = ""
+
+    async def handle_RCPT(self, server, session, envelope, address, options) -> str:  # noqa: N802
+        if self.rcpt.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.rcpt
+
+    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802
+        if self.data.startswith("250"):
+            self.messages.append(read(envelope.content))
+            self.recipients += envelope.rcpt_tos
+            self.encrypted.append(session.ssl is not None)
+        return self.data
+
+    def authenticate(self, server, session, envelope, mechanism, credentials) -> AuthResult:
+        self.users.append(credentials.login.decode())
+        return AuthResult(success=credentials.password == PASSWORD.encode(), handled=False)
+
+
+@contextmanager
+def smtp_server(tls: ssl.SSLContext | None = None, *, smtps: bool = False, auth: bool = False) -> Iterator[Mailbox]:
+    """A server on a free port of this machine."""
+    mailbox = Mailbox()
+    more: dict[str, Any] = {"ssl_context": tls} if smtps else {"tls_context": tls}
+    if auth:
+        more |= {"authenticator": mailbox.authenticate, "auth_required": True}
+        more |= {"auth_require_tls": tls is not None and not smtps}
+    port = free_port()
+    server = Controller(mailbox, hostname="127.0.0.1", port=port, enable_SMTPUTF8=True, **more)
+    mailbox.url = f"{'smtps' if smtps else 'smtp'}://127.0.0.1:{port}"
+    server.start()
+    try:
+        yield mailbox
+    finally:
+        server.stop()
+
+
+def read(data: bytes) -> EmailMessage:
+    # Headers may be UTF-8 (RFC 6532); bodies of ours are ASCII.
+    message = message_from_string(data.decode(), policy=default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def files(folder: Path) -> list[EmailMessage]:
+    """The messages of a folder, oldest first."""
+    return [read(file.read_bytes()) for file in sorted(folder.glob("*.eml"))]
+
+
+def text_of(message: EmailMessage) -> str:
+    part = message.get_body(("plain",))
+    assert part is not None
+    told: str = part.get_content()
+    return told
+
+
+def certified(folder: Path) -> tuple[ssl.SSLContext, Path]:
+    """A server's side of TLS for 127.0.0.1, and the certificate that whoever trusts it must know."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail of these tests")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    known, secret = folder / "certificate.pem", folder / "key.pem"
+    known.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    secret.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(known, secret)
+    return context, known
