@@ -47,6 +47,7 @@ from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
 from adapters.read_models.memory import ticket_row
 from adapters.sealing import Keyring, Seals, TicketKeys, keyed_hash
+from adapters.self_test import SelfTest
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
 from adapters.standing import Lookout
@@ -211,6 +212,7 @@ class Service:
         self.rebuilds = Rebuilds(url)
         self.worker = Worker(url, self.database, self.commands) if Parts.WORKER in parts else None
         self.admin_key = generated["admin_key"] if generated else None
+        self.self_test = SelfTest(url, master)
         self._wire_health()
         # The interface described: the web part fills it in.
         self.openapi: dict[str, Any] = {}
@@ -338,7 +340,7 @@ class Service:
 
     def _seen(self, position: int) -> None:
         """Let the read models see a write before it is answered; a fault of theirs only makes the answer later."""
-        with suppress(*AWAY):
+        with suppress(UnavailableError, *AWAY):
             if not self.waiter.wait_for(position):
                 logger.warning("read models lag behind", position=position)
 

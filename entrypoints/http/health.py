@@ -59,6 +59,22 @@ async def ready(call: Call) -> Answer:
     return Answer(body) if is_ready else _unready(body)
 
 
+def self_test(call: Call) -> Answer:
+    """Each group really writes and reads, in a transaction that is rolled back."""
+    tests = call.service.self_test.run()
+    passed = all(tests.values())
+    body = {
+        "overall": _verdict(passed),
+        "tests": {name: _verdict(kept) for name, kept in tests.items()},
+        "timestamp": rfc3339(datetime.now(UTC)),
+    }
+    return Answer(body, 200 if passed else 500)
+
+
+def _verdict(kept: bool) -> str:
+    return "PASS" if kept else "FAIL"
+
+
 def _told(standing: Standing | None) -> dict[str, Any]:
     if standing is None:
         return {"projections": {}, "inbox": None, "jobs": None}

@@ -272,6 +272,10 @@ DATABASE_HEALTH = thing(
         "message": TEXT,
     }
 )
+VERDICT = one_of(["PASS", "FAIL"])
+SELF_TEST = thing(
+    {"overall": VERDICT, "tests": {"type": "object", "additionalProperties": VERDICT}, "timestamp": TIME},
+)
 READY = thing(
     {
         "ready": FLAG,

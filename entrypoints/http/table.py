@@ -22,6 +22,7 @@ LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:re
 TOTALS = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", ticket=True, published=True)
 HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), ticket=True)
 ADMINISTER = Access(frozenset({ADMIN}))
+DIAGNOSE = Access(frozenset({ADMIN}), diagnostics=True)
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
 
 LIMIT = Parameter("limit", "How many to a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
@@ -151,6 +152,11 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/admin/donations/{donation_id}/refund", "Give money back", admin.refund, ADMINISTER, JSON,
         admin.RefundAsked, 202, s.ATTRIBUTION, creates=True, tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/db/self-test", "Write and read everything once, and leave nothing behind", health.self_test,
+        DIAGNOSE, JSON, bodies.Empty, 200, s.SELF_TEST, tag="Administration",
+        also={500: ("application/json", s.SELF_TEST)},
     ),
     Operation("GET", "/d/{slug}", "The public page of a campaign", campaign.show, OPEN, gives_types=("text/html",),
               tag="Public page"),

@@ -95,6 +95,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/favicon.ico"): ((200,) * 6, {}, None),
     ("GET", "/admin/dead-letters"): ((401, 403, 403, 403, 200, 403), {}, None),
     ("POST", "/admin/dead-letters/{id}/retry"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
+    ("POST", "/admin/db/self-test"): ((401, 403, 403, 403, 200, 403), {"json": {}}, None),
     ("GET", "/admin/projections"): ((401, 403, 403, 403, 200, 403), {}, None),
     ("POST", "/admin/projections/{name}/rebuild"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
     ("POST", "/admin/donations/{donation_id}/refund"): (
