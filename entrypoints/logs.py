@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+import msgspec
 import structlog
 
 
@@ -17,7 +18,7 @@ def configure(level: str, *, quiet: bool = False) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _without_traceback,
-            structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
+            structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
@@ -27,6 +28,11 @@ def configure(level: str, *, quiet: bool = False) -> None:
     # The queue and the pools repeat at length what the health page says in a word.
     for name in ("procrastinate", "psycopg.pool", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _line(event: structlog.typing.EventDict, **_: object) -> str:
+    """What is no JSON by itself is told as it would be printed."""
+    return msgspec.json.encode(event, enc_hook=str).decode()
 
 
 def _without_traceback(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from typing import NoReturn
 
 import structlog
 from starlette.types import ASGIApp
@@ -19,6 +20,7 @@ from entrypoints.cli.setting_up import clear_errors
 from entrypoints.http.app import application
 from entrypoints.http.server import BACKLOG, Server
 from entrypoints.logs import configure
+from entrypoints.memory import settle
 from entrypoints.sandbox import sandbox_routes
 from entrypoints.settings import Settings
 
@@ -70,12 +72,15 @@ def serve(only: str | None) -> None:
         settings = environment.load()
         configure(settings.log_level)
         with DatabaseUrl(settings) as url:
+            # Until the server listens for it itself, a signal to stop is a clean end too.
+            signal.signal(signal.SIGTERM, _leave)
             reach(url, production=settings.production)
             service = Service(settings, url, parts)
             try:
                 service.check_storage()
                 address = bound(settings) if Parts.WEB in parts else None
                 service.start()
+                settle()
                 logger.info("started", parts=sorted(parts), version=service.version)
                 if address is not None:
                     _listen(address, settings)
@@ -84,6 +89,8 @@ def serve(only: str | None) -> None:
                 else:
                     _wait_for_the_end(service)
             finally:
+                # It ends already, and within LAST_SECONDS.
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 service.stop()
             if service.gave_up.is_set():
                 raise Found(f"database: away for more than {settings.db_outage_exit_seconds:g} s")
@@ -108,6 +115,10 @@ def _wait_for_the_end(service: Service) -> None:
     while not stop.wait(0.2) and not service.gave_up.is_set():
         pass
     _finish(service)
+
+
+def _leave(*_: object) -> NoReturn:
+    sys.exit(0)
 
 
 def _finish(service: Service) -> None:

@@ -15,7 +15,7 @@ Key = tuple[Any, ...]
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """One table: columns with their SQL types in order, the first of them the key.
 

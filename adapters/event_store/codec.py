@@ -106,7 +106,7 @@ def decode(
 ) -> TicketEvent:
     """The event that `encode` wrote; without `unseal` its personal texts stay sealed."""
     shape = _shape(resolve_topic(topic))
-    if unseal is None:
+    if unseal is None or not shape.personal:
         told = shape.read_body(state).__dict__
     else:
         data = msgspec.json.decode(state)

@@ -34,7 +34,7 @@ from domain.values import Actor, Role
 BATCH_EVENTS = 200
 POLL_SECONDS = 0.25
 # A batch costs hardly more than one event: so long the first of a storm waits for the others.
-GATHER_SECONDS = 0.04
+GATHER_SECONDS = 0.1
 APPLIER_LOCK = 7305808869229541
 # After so many failures a person must look; the pauses before grow from one second to ten minutes.
 MOST_ATTEMPTS = 8
@@ -248,7 +248,7 @@ class Applier:
         """
         readings = [(row, row.reading) for row in rows if row.reading is not None]
         names = sorted({name for _, reading in readings for name in reading.objects})
-        cursor.execute("SELECT object_id, ticket_id, donation_id FROM stripe_links WHERE object_id = ANY(%s)", (names,))
+        cursor.execute("SELECT object_id, ticket_id, donation_id FROM stripe_links WHERE object_id = ANY(%b)", (names,))
         links: dict[str, Name] = {name: (ticket, donation) for name, ticket, donation in cursor.fetchall()}
         donations = self._load(cursor, {*links.values(), *(r.named for _, r in readings if r.named)})
         learned: dict[str, Name] = {}
@@ -274,7 +274,7 @@ class Applier:
             )
             cursor.execute(
                 "UPDATE stripe_inbox SET state = 'received', waits_for = '{}', next_at = now()"
-                " WHERE state = 'held' AND waits_for && %s",
+                " WHERE state = 'held' AND waits_for && %b",
                 (list(learned),),
             )
         for row, _ in readings:
@@ -312,7 +312,7 @@ class Applier:
         streams = {donation_stream(*name): name for name in names}
         if not streams:
             return {}
-        entries = event_log.select(cursor.connection, "stream = ANY(%s) ORDER BY stream, version", (list(streams),))
+        entries = event_log.select(cursor.connection, "stream = ANY(%b) ORDER BY stream, version", (list(streams),))
         donations: dict[Name, Donation] = {}
         for entry in entries:
             name = streams[entry.originator_id]

@@ -52,6 +52,7 @@ def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = Fa
 
 def create_indexes(cursor: Cursor[TupleRow], build: Build) -> None:
     """Make the tables ready for readers; costs far less once they are filled, and nothing the second time."""
+    cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (build.schema,))
     for table in build.projection.TABLES:
         for number, index in enumerate(table.indexes, 1):
             cursor.execute(

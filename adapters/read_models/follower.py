@@ -20,7 +20,7 @@ PAGE_EVENTS = 2_000
 # A wake-up can be lost; a look at the history now and then cannot.
 POLL_SECONDS = 0.25
 # Events that come one by one are taken together: so long the first waits for the others, which nobody notices.
-GATHER_SECONDS = 0.05
+GATHER_SECONDS = 0.1
 # How long a projection that failed is left alone, at first and at most.
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0

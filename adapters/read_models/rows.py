@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, LiteralString
 
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
@@ -36,13 +38,7 @@ class PageRows:
         if not wanted:
             return
         self._cursor.execute(
-            sql.SQL("SELECT {columns} FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({arrays}))").format(
-                columns=_names(table.columns),
-                table=sql.Identifier(self._schema, table.name),
-                key=_names(table.key),
-                arrays=_arrays(table, table.key),
-            ),
-            [list(values) for values in zip(*wanted, strict=True)],
+            _statements(self._schema, table).load, [list(values) for values in zip(*wanted, strict=True)]
         )
         for key in wanted:
             rows[key] = None
@@ -82,20 +78,12 @@ class PageRows:
 
     def _delete(self, table: Table, keys: list[Key]) -> None:
         self._cursor.execute(
-            sql.SQL("DELETE FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({arrays}))").format(
-                table=sql.Identifier(self._schema, table.name), key=_names(table.key), arrays=_arrays(table, table.key)
-            ),
-            [list(values) for values in zip(*keys, strict=True)],
+            _statements(self._schema, table).delete, [list(values) for values in zip(*keys, strict=True)]
         )
 
     def _upsert(self, table: Table, rows: list[Row]) -> None:
         self._cursor.execute(
-            sql.SQL("INSERT INTO {table} ({columns}) SELECT * FROM unnest({arrays}) {conflict}").format(
-                table=sql.Identifier(self._schema, table.name),
-                columns=_names(table.columns),
-                arrays=_arrays(table, table.columns),
-                conflict=_on_conflict(table),
-            ),
+            _statements(self._schema, table).upsert,
             [list(column) for column in zip(*_values(table, rows), strict=True)],
         )
 
@@ -129,6 +117,36 @@ class PageRows:
             copy.set_types(list(table.columns.values()))
             for values in _values(table, rows):
                 copy.write_row(values)
+
+
+@dataclass(frozen=True)
+class _Statements:
+    """What is asked of one table again and again, written out once."""
+
+    load: bytes
+    delete: bytes
+    upsert: bytes
+
+
+@lru_cache(maxsize=256)
+def _statements(schema: str, table: Table) -> _Statements:
+    parts = {
+        "table": sql.Identifier(schema, table.name),
+        "columns": _names(table.columns),
+        "key": _names(table.key),
+        "keys": _arrays(table, table.key),
+        "rows": _arrays(table, table.columns),
+        "conflict": _on_conflict(table),
+    }
+
+    def written(statement: LiteralString) -> bytes:
+        return sql.SQL(statement).format(**parts).as_bytes()
+
+    return _Statements(
+        load=written("SELECT {columns} FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"),
+        delete=written("DELETE FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"),
+        upsert=written("INSERT INTO {table} ({columns}) SELECT * FROM unnest({rows}) {conflict}"),
+    )
 
 
 def _values(table: Table, rows: Iterable[Row]) -> Iterator[Sequence[Any]]:

@@ -18,6 +18,7 @@ SAFE = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+_SAFE = {name.lower().encode(): value.encode() for name, value in SAFE.items()}
 # What a page of another origin may send, and what it may read, beside what browsers allow anyway.
 SENT = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id"
 READ = "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-Id"
@@ -47,21 +48,20 @@ class Envelope:
 
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                for name, value in SAFE.items():
-                    headers.setdefault(name, value)
+                raw = message["headers"] = list(message["headers"])
+                said = {name for name, _ in raw}
+                raw.append((b"x-request-id", request_id.encode()))
+                raw += [header for header in _SAFE.items() if header[0] not in said]
                 if self._finishing():
-                    headers["Connection"] = "close"
-                self._let_in(scope, asked, headers)
+                    raw.append((b"connection", b"close"))
+                if self._origins:
+                    self._let_in(scope, asked, MutableHeaders(scope=message))
             await send(message)
 
         await self._app(scope, receive, sealed)
 
     def _let_in(self, scope: Scope, asked: Headers, headers: MutableHeaders) -> None:
         """Cross-origin rules; credentials are bearer tokens, so that cookies need no permission."""
-        if not self._origins:
-            return
         headers.add_vary_header("Origin")
         origin = asked.get("origin")
         if origin not in self._origins:

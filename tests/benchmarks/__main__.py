@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from adapters.embedded_postgres import EmbeddedPostgres
+from entrypoints.memory import settle
 from tests.benchmarks import edges, history_speed, web_speed
 from tests.benchmarks.report import Report
 
@@ -24,6 +25,7 @@ def main() -> None:
     asked = parser.parse_args()
     chosen = [name for name in asked.only.split(",") if name] or list(NAMES)
     logging.disable(logging.CRITICAL)
+    settle()
     report = Report()
     # On a disk, unlike the tests' server: what a commit costs is what is measured.
     with TemporaryDirectory(prefix="storyledger-bench-") as folder, EmbeddedPostgres(Path(folder) / "pg") as postgres:

@@ -22,6 +22,7 @@ from starlette.routing import Route
 from adapters.payments.door import WebhookDoor
 from entrypoints.bootstrap import Parts, Service
 from entrypoints.logs import configure
+from entrypoints.memory import settle
 from entrypoints.serving import web_application
 from entrypoints.settings import Settings
 
@@ -92,6 +93,7 @@ def main() -> None:
             application = _query(url, more[0], Path(more[1]))
         case _:
             sys.exit(f"no such server: {kind}")
+    settle()  # the baselines gain by it too
     config = uvicorn.Config(
         application, host="127.0.0.1", port=int(port), log_config=None, access_log=False, lifespan="off", backlog=512
     )
