@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,16 +12,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 
 from adapters import migrations
 from adapters.database import connect
-from tests.client import Client, eventually, free_port
+from tests.client import RECORDING, Client, eventually, free_port
 from tests.postgres import OwnServer
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
+# For what was no answer: nobody listened, or the connection ended in the middle.
+TURNED_AWAY, CUT = -1, -2
 # What a client can measure is ours and the machine's together.
 SLACK_SECONDS = 0.5
 
@@ -123,8 +127,10 @@ class Load:
                 try:
                     answer = ask(client, number)
                     status, retry_after = answer.status_code, answer.headers.get("retry-after")
+                except httpx2.ConnectError:
+                    status, retry_after = TURNED_AWAY, None
                 except httpx2.TransportError:
-                    status, retry_after = 0, None
+                    status, retry_after = CUT, None
                 ended = time.monotonic()
                 self.seen.append(Seen(what, ended, ended - started, status, retry_after))
 
@@ -175,12 +181,79 @@ def outage(
     assert {one.status for one in settled} <= {200, 201}
 
 
+def rows(server: OwnServer, query: str) -> list[tuple[Any, ...]]:
+    with connect(server.url) as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
 def test_a_database_that_is_stopped_for_some_seconds_costs_nothing_but_these(lasting: Serving, postgres: OwnServer):
     outage(lasting, postgres.stop, postgres.start, 3, noticed_within=2)
 
 
 def test_a_database_that_hangs_is_away_within_five_seconds(lasting: Serving, postgres: OwnServer):
     outage(lasting, postgres.freeze, postgres.thaw, 8, noticed_within=5)
+
+
+def test_work_that_was_begun_goes_on_by_itself_after_an_outage(lasting: Serving, postgres: OwnServer):
+    with lasting.client() as visitor:
+        ticket = visitor.open_ticket()
+        assert ticket.upload(RECORDING.read_bytes()).status_code == 200
+        assert ticket.post("/process").status_code == 202
+        checkout = ticket.pay(50)
+        postgres.stop()
+        assert lasting.status("/health/live") == 200
+        # Whatever was due meanwhile finds nothing there.
+        time.sleep(2)
+        postgres.start()
+        eventually(lambda: lasting.status("/health/ready") == 200, 10)
+        paid = {"outcome": "paid", "email": "grace@example.com", "name": "Grace Hopper", "country": "US"}
+        assert visitor.post(checkout["checkoutUrl"], data=paid).status_code == 303
+        eventually(lambda: ticket.get("/donations/total").json()["counts"]["paid"] == 1, 30)
+        assert ticket.when("DONE")["contentStatus"] == "READY"
+
+
+def test_each_outage_is_on_record(lasting: Serving, postgres: OwnServer):
+    before = len(rows(postgres, "SELECT FROM health_checks WHERE outcome = 'back'"))
+    postgres.stop()
+    eventually(lambda: lasting.status("/health/db") == 503, 5)
+    with lasting.client() as visitor:
+        told = visitor.get("/health/db").json()
+        assert (told["ready"], told["lastError"]) == (False, "refuses connections")
+        assert told["failureCount"] > 0
+        assert visitor.get("/health/ready").json()["database"] is False
+    postgres.start()
+    eventually(lambda: lasting.status("/health/db") == 200, 10)
+    recorded = "SELECT error, away_seconds > 0, failures > 0 FROM health_checks WHERE outcome = 'back' ORDER BY id"
+    found = eventually(lambda: rows(postgres, recorded)[before:])
+    assert found == [("refuses connections", True, True)]
+
+
+def test_a_service_that_is_told_to_stop_answers_whom_it_let_in(postgres: OwnServer, tmp_path: Path):
+    with serving(postgres.url, tmp_path) as running:
+        with running.client() as visitor:
+            ticket = visitor.open_ticket()
+            assert ticket.upload(RECORDING.read_bytes()).status_code == 200
+            assert ticket.post("/process").status_code == 202
+            eventually(lambda: ticket.get("/status").json()["progress"] > 5, 60)
+        with Load(running) as load:
+            eventually(lambda: len(load.answers()) > 30, 60)
+            running.process.send_signal(signal.SIGTERM)
+            told = time.monotonic()
+            assert running.process.wait(20) == 0
+            assert time.monotonic() - told < 10
+        assert {one.status for one in load.seen} <= {200, 201, TURNED_AWAY}
+    # Its job waits for the next worker, at once and not only when somebody misses the old one.
+    query = f"SELECT status::text FROM procrastinate_jobs WHERE args->>'ticket' = '{ticket.id}'"
+    assert rows(postgres, query) == [("todo",)]
+
+
+def test_a_service_without_its_database_for_too_long_ends_for_a_supervisor_to_see(postgres: OwnServer, tmp_path: Path):
+    with serving(postgres.url, tmp_path, DB_OUTAGE_EXIT_SECONDS="1.5") as running:
+        postgres.stop()
+        try:
+            assert running.process.wait(20) == 1
+        finally:
+            postgres.start()
 
 
 @pytest.mark.soak
