@@ -162,9 +162,9 @@ class OwnServer:
     """
 
     def __init__(self, settings: Mapping[str, str] | None = None, access: str = "") -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="storyledger-own-", dir=roomy_folder()))
-        self._folder.chmod(0o711)
-        self._server = EmbeddedPostgres(self._folder / "postgres", bin_dir=server_bin_dir())
+        self.folder = Path(tempfile.mkdtemp(prefix="storyledger-own-", dir=roomy_folder()))
+        self.folder.chmod(0o711)
+        self._server = EmbeddedPostgres(self.folder / "postgres", bin_dir=server_bin_dir())
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(server, "server_settings", lambda folder: server_settings(folder) | dict(settings or {}))
             patch.setattr(server, "access_files", lambda accounts: _before(access, access_files(accounts)))
@@ -184,12 +184,16 @@ class OwnServer:
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: int) -> None:
-        postmaster = int((self._folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
+        postmaster = int((self.folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
         # The postmaster first: whom it starts meanwhile is not forgotten.
         os.kill(postmaster, number)
         for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
             with suppress(ProcessLookupError):
                 os.kill(int(child), number)
+
+    def at(self, database: str) -> str:
+        """The URL of another of its databases."""
+        return self._server.url(database)
 
     def execute(self, statement: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -197,7 +201,7 @@ class OwnServer:
 
     def close(self) -> None:
         self._server.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _before(access: str, files: dict[str, str]) -> dict[str, str]:

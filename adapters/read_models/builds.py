@@ -74,6 +74,12 @@ def _create_table(cursor: Cursor[TupleRow], schema: str, table: Table) -> None:
     )
 
 
+def analyze(cursor: Cursor[TupleRow], build: Build) -> None:
+    """Tell the planner what the tables hold: the first readers should not wait for it to find out."""
+    for table in build.projection.TABLES:
+        cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(build.schema, table.name)))
+
+
 def find(cursor: Cursor[TupleRow], projection: Projection, *, live: bool) -> Build | None:
     """The projection's live build, or the newest of its present version that is not live."""
     cursor.execute(

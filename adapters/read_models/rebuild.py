@@ -61,6 +61,7 @@ def rebuild(url: str, projection: Projection, progress: Progress) -> Rebuilt:
         events, shown = _fill(connection, build, None, progress), False
         with connection.transaction(), connection.cursor() as cursor:
             builds.create_indexes(cursor, build)
+            builds.analyze(cursor, build)
         while not shown:
             events += _fill(connection, build, None, progress)
             caught_up, shown = _show(connection, build)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from domain.errors import UnavailableError
 from entrypoints.http.dispatch import Endpoint, refusal
 from entrypoints.http.envelope import Envelope
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.openapi import document
+from entrypoints.http.paths import Paths
 from entrypoints.http.problems import Problem
 from entrypoints.http.table import OPERATIONS
 
@@ -32,15 +32,12 @@ def application(service: Service, more: list[BaseRoute]) -> ASGIApp:
     paths: dict[str, list[Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, []).append(operation)
-    # A literal path before one with a parameter in the same place.
-    ordered = sorted(paths, key=lambda path: [part.startswith("{") for part in path.split("/")])
-    endpoints = {path: Endpoint(service, paths[path], limits, proxies) for path in ordered}
-    routes: list[BaseRoute] = [Route(path, endpoint) for path, endpoint in endpoints.items()]
-    literal = {path: endpoint for path, endpoint in endpoints.items() if "{" not in path}
-    inside = Starlette(routes=[*routes, *more], exception_handlers={HTTPException: _http_error, Exception: _any_error})
+    endpoints = {path: Endpoint(service, operations, limits, proxies) for path, operations in paths.items()}
+    others = Starlette(routes=more, exception_handlers={HTTPException: _http_error, Exception: _any_error})
     # A path with a slash too many is another path, and a redirect would believe the Host header.
-    inside.router.redirect_slashes = False
-    return Envelope(_Gate(service, _Paths(literal, inside)), settings.cors_origins, lambda: service.finishing)
+    others.router.redirect_slashes = False
+    gate = _Gate(service, Paths(endpoints, others))
+    return Envelope(gate, settings.cors_origins, lambda: service.finishing)
 
 
 class _Gate:
@@ -56,21 +53,6 @@ class _Gate:
         else:
             error = UnavailableError("The database is not available.")
             await refusal(error, Request(scope))(scope, receive, send)
-
-
-class _Paths:
-    """Literal paths are found at once: the router tries one pattern after the other, and a storm has no time for it."""
-
-    def __init__(self, literal: Mapping[str, Endpoint], others: ASGIApp) -> None:
-        self._literal = literal
-        self._others = others
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._literal.get(scope.get("path", ""))
-        if endpoint is not None and scope["type"] == "http":
-            await endpoint({**scope, "path_params": {}}, receive, send)
-        else:
-            await self._others(scope, receive, send)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

@@ -30,7 +30,7 @@ from adapters.read_models.follower import Follower
 from domain.donation import Donation
 from domain.values import Money
 from projections import donation_ledger
-from tests.benchmarks.report import Figure, Report, rate, seconds, typical
+from tests.benchmarks.report import Figure, Report, rate, seconds, typical_pair
 from tests.benchmarks.world import HOLDER, gift, in_threads, migrated, opened, service_on, write_history
 from tests.postgres import fresh_database
 
@@ -128,7 +128,7 @@ def hot_ticket(report: Report, server_url: str, gifts: int) -> None:
             return seconds(lambda: in_threads(16, lambda _: [give(ticket) for _ in range(20)]))
 
         name = f"a ticket with {gifts:,} donations"
-        alone = typical(lambda: give(hot), 200) * 1e3, typical(lambda: give(new), 200) * 1e3
+        alone = [took * 1e3 for took in typical_pair(lambda: give(hot), lambda: give(new), 200)]
         report.add(Figure(f"{name}: the next gift", alone[0], "ms", 1.2, alone[1], "a new ticket's", at_most=True))
         pairs = [(sixteen(hot), sixteen(new)) for _ in range(5)]
         crowd = [median(pair[side] for pair in pairs) * 1e3 / 320 for side in (0, 1)]
@@ -146,7 +146,7 @@ def hot_ticket(report: Report, server_url: str, gifts: int) -> None:
             ("a history page of 100", lambda ticket: lambda: service.log.ticket_page(ticket, 0, 100)),
         )
         for label, make in reads:
-            values = typical(make(hot), 300) * 1e3, typical(make(new), 300) * 1e3
+            values = [took * 1e3 for took in typical_pair(make(hot), make(new), 300)]
             report.add(Figure(f"{name}: {label}", values[0], "ms", 1.2, values[1], "a new ticket's", at_most=True))
 
 

@@ -101,3 +101,11 @@ def typical(work: Callable[[], Any], times: int = 30, warm: int = 3) -> float:
     for _ in range(warm):
         work()
     return median(seconds(work) for _ in range(times))
+
+
+def typical_pair(ours: Callable[[], Any], other: Callable[[], Any], times: int, warm: int = 3) -> tuple[float, float]:
+    """The median seconds of each, measured in turns: a machine that slows down slows both."""
+    for _ in range(warm):
+        ours(), other()
+    pairs = [(seconds(ours), seconds(other)) for _ in range(times)]
+    return median(one for one, _ in pairs), median(two for _, two in pairs)
