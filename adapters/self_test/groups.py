@@ -119,14 +119,14 @@ def recording_ticket(stage: Stage) -> None:
 def donation_pipeline(stage: Stage) -> None:
     """An event of Stripe's is stored once, and a gift with a refund adds up in the ledger."""
     ticket, donation, name = stage.open_ticket(), uuid7(), f"selftest_{uuid7().hex}"
-    event = {"id": f"evt_{name}", "object": "event", "type": "charge.succeeded", "created": int(time.time())}
+    report = StripeReport(f"evt_{name}", int(time.time()))
+    event = {"id": report.event_id, "object": "event", "type": "charge.succeeded", "created": report.at}
     expect([stage.inbox.accept_listed(event) for _ in range(2)] == [True, False], "an event that is stored once")
     amount = Money(5_000, "USD")
     stage.donations.add(Donation.request_checkout(SYSTEM, ticket.id, donation, amount, WORDS))
 
     def paid(d: Donation) -> None:
-        d.open_checkout(SYSTEM, f"cs_{name}", int(time.time()) + 3_600, livemode=False)
-        report = StripeReport(event["id"], event["created"])
+        d.open_checkout(SYSTEM, f"cs_{name}", report.at + 3_600, livemode=False)
         donor = Donor("Nobody", "US", "0" * 64)
         d.take(SYSTEM, PaymentReceived, payment_intent_id=f"pi_{name}", amount=amount, report=report, donor=donor)
         back = {"refund_id": f"re_{name}", "amount": Money(2_000, "USD"), "state": "succeeded"}
