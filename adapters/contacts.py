@@ -14,6 +14,7 @@ from domain.values import Contact, ContactType
 
 POINTER = "/contactValue"
 LONGEST = 320
+_NUMBER = re.compile(r"[+\d\s().\-/]+")
 _HANDLE = re.compile(r"@?[\w](?:[\w.\-]{0,62}[\w])?", re.UNICODE)
 
 
@@ -40,6 +41,17 @@ def guessed(value: str) -> list[Contact]:
         except InvalidError:
             continue
     return found
+
+
+def meant(value: str) -> Contact:
+    """The contact that a bare text is taken for by the way it is written; InvalidError if it can be none."""
+    found = guessed(value)
+    if not found:
+        raise InvalidError("is neither an e-mail address nor a phone number, a handle or a web address", POINTER)
+    # A handle may end in a number that could be somebody's phone.
+    number = _NUMBER.fullmatch(value) is not None
+    likely = [contact for contact in found if (contact.type is ContactType.PHONE) == number]
+    return (likely or found)[0]
 
 
 def _email(value: str) -> str:

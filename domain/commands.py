@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from domain.ports import (
     CheckoutRequest,
     Checkouts,
     Drafter,
+    Mail,
     Printer,
     ReceiptSheet,
     Report,
@@ -54,11 +55,18 @@ class Tickets(Protocol):
     def get(self, ticket_id: UUID) -> RecordingTicket:
         """The ticket as it stands; NotFoundError if there is none."""
 
-    def change(self, ticket_id: UUID, decide: Callable[[RecordingTicket], T], if_match: int | None = None) -> T:
+    def change(
+        self,
+        ticket_id: UUID,
+        decide: Callable[[RecordingTicket], T],
+        if_match: int | None = None,
+        mails: Callable[[T], Sequence[Mail]] | None = None,
+    ) -> T:
         """Load, decide, record, and give back what `decide` gave.
 
         Decided again on the newer ticket when somebody else was quicker; StaleVersionError if `if_match` is
-        given and is not the ticket's version.
+        given and is not the ticket's version. `mails` is told what `decide` gave: they go out if something was
+        recorded, and not otherwise.
         """
 
 
@@ -84,6 +92,13 @@ class Contents(Protocol):
 
     def forget(self, ticket_id: UUID) -> None:
         """Destroy everything kept for the ticket, and the key to all that was ever sealed for it."""
+
+
+class Traces(Protocol):
+    """What else is kept of a person, outside their ticket's own history and contents."""
+
+    def forget(self, ticket_id: UUID) -> None:
+        """Destroy it; doing so again is no error."""
 
 
 class Transcripts(Protocol):
@@ -169,6 +184,7 @@ class Commands:
     new_id: Callable[[], UUID]
     now: Callable[[], datetime]
     sandbox: bool
+    traces: tuple[Traces, ...] = ()
 
     # The person and their page.
 
@@ -198,6 +214,8 @@ class Commands:
     def erase(self, actor: Actor, ticket_id: UUID) -> None:
         """Make a person unreadable: the fact first, so that a crash in between is finished by asking again."""
         self.tickets.change(ticket_id, lambda ticket: ticket.erase(actor))
+        for traces in self.traces:
+            traces.forget(ticket_id)
         self.contents.forget(ticket_id)
 
     # From a recording to a draft.

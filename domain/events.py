@@ -27,6 +27,7 @@ from domain.values import (
     Sentiment,
     Step,
     StripeReport,
+    SupportCategory,
     Urgency,
 )
 
@@ -386,3 +387,41 @@ class FeeCharged(DonationEvent):
     gross: Money
     fee: Money
     report: StripeReport
+
+
+# Asking for help: each support ticket has a stream of its own.
+
+
+class SupportEvent(TicketEvent):
+    """One fact about one support ticket.
+
+    It belongs to the ticket `ticket_id`, whose key seals its words: the one that it is about, if whoever wrote it was
+    known to belong to that; else the support ticket is a ticket of its own, and `ticket_id` its own id.
+    """
+
+    ticket_id: UUID
+
+    @property
+    def ticket(self) -> UUID:
+        return self.ticket_id
+
+
+class SupportTicketOpened(SupportEvent, AggregateCreated):
+    """Somebody asks for help, `about` a ticket they name, which there may not be or which may not be theirs."""
+
+    TOPIC = "support_ticket_opened"
+    category: SupportCategory
+    message: Personal
+    about: UUID | None = None
+    contact: Contact | None = None
+    contact_index: str | None = None
+
+
+class SupportTicketResolved(SupportEvent):
+    TOPIC = "support_ticket_resolved"
+
+
+class SupportTicketErased(SupportEvent):
+    """Whoever wrote it was erased: the key to its words is destroyed."""
+
+    TOPIC = "support_ticket_erased"

@@ -145,12 +145,22 @@ class RecordingTicket(BaseAggregate[UUID]):
     TOPIC = "recording_ticket"
 
     def __init__(
-        self, workspace: str, kind: Kind, slug: str, contact: Contact, display_name: str | None, token_digest: str
+        self,
+        workspace: str,
+        kind: Kind,
+        slug: str,
+        contact: Contact,
+        contact_index: str,
+        display_name: str | None,
+        token_digest: str,
     ) -> None:
         self.workspace = workspace
         self.kind = kind
         self.slug = slug
         self.contact = contact
+        # Every contact there ever was: what was written from an old one is forgotten with the person too.
+        self.contacts: tuple[Contact, ...] = (contact,)
+        self.contact_indexes: frozenset[str] = frozenset((contact_index,))
         self.display_name = display_name
         self.token_digest = token_digest
         self.recording: Recording | None = None
@@ -317,8 +327,9 @@ class RecordingTicket(BaseAggregate[UUID]):
         match event:
             case DisplayNameChanged(display_name=display_name):
                 self.display_name = display_name
-            case ContactChanged(contact=contact, token_digest=token_digest):
+            case ContactChanged(contact=contact, contact_index=contact_index, token_digest=token_digest):
                 self.contact, self.token_digest = contact, token_digest
+                self.contacts, self.contact_indexes = (*self.contacts, contact), self.contact_indexes | {contact_index}
             case AudioUploaded(recording_id=recording_id, content=content):
                 self.recording = Recording(recording_id, content)
                 self.noted |= {recording_id}

@@ -251,6 +251,21 @@ class Draft:
         return tuple(field.name for field in fields(cls))
 
 
+class SupportCategory(StrEnum):
+    """What somebody asks for help with."""
+
+    PROFILE_RESET = "PROFILE_RESET"
+    TRANSCRIPTION = "TRANSCRIPTION"
+    DOCUMENT = "DOCUMENT"
+    PAYMENT = "PAYMENT"
+    OTHER = "OTHER"
+
+
+class SupportStatus(StrEnum):
+    OPEN = "OPEN"
+    RESOLVED = "RESOLVED"
+
+
 class DonationStatus(StrEnum):
     CREATED = "CREATED"
     PAID = "PAID"

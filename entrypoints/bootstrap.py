@@ -52,9 +52,11 @@ from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
 from adapters.standing import Lookout
 from adapters.storage import FileStorage
+from adapters.support import StoredSupportTickets
 from adapters.watchdog import Watchdog
 from domain.commands import Commands
 from domain.errors import UnavailableError
+from domain.helping import Helping
 from domain.ports import Analyser, Drafter, Transcriber
 from domain.refunding import Refunding, Repairs
 from domain.values import Role
@@ -171,9 +173,14 @@ class Service:
         self.follower = Follower(url, projections.ALL) if Parts.PROJECTIONS in parts else None
         self.waiter = Waiter(self.database, list(projections.BY_NAME), self.follower)
         self.history = TicketHistory(self.log, self.seals)
+        post = SmtpPost(settings.smtp_url, settings.sender) if settings.smtp_url else FilePost(settings.outbox)
+        self.outbox = Outbox(Keyring(master, "outbox"), self.seals, post, settings.sender)
+        self.mail_sender = Sender(self.database, self.outbox, post)
         # Who answers a client waits for the read models; a worker has nobody waiting.
-        streams = Streams(self.history, enqueue, self._seen if Parts.WEB in parts else self._recorded)
+        recorded = self._seen if Parts.WEB in parts else self._recorded
+        streams = Streams(self.history, enqueue, recorded, queue=self.outbox.queue)
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
+        self.support = StoredSupportTickets(streams, self.database, self.log)
 
         # The outside.
         self.storage = FileStorage(settings.storage_root)
@@ -184,12 +191,17 @@ class Service:
         self.qr_codes = QrPrinter()
         self.credentials = Credentials(self.database)
         self.contact_index = ContactIndex(self._peppers)
-        post = SmtpPost(settings.smtp_url, settings.sender) if settings.smtp_url else FilePost(settings.outbox)
-        self.outbox = Outbox(Keyring(master, "outbox"), self.seals, post, settings.sender)
-        self.mail_sender = Sender(self.database, self.outbox, post)
         self.idempotency = IdempotencyKeys(self.database, Keyring(master, "idempotency keys"))
         self._wire_payments(generated, master)
 
+        self.helping = Helping(
+            tickets=self.tickets,
+            support=self.support,
+            contents=self.contents,
+            indexes=self.contact_index.all_of,
+            home=self.public_url,
+            now=lambda: datetime.now(UTC),
+        )
         analyser, drafter = _drafting(settings)
         self.commands = Commands(
             tickets=self.tickets,
@@ -206,6 +218,7 @@ class Service:
             new_id=uuid7,
             now=lambda: datetime.now(UTC),
             sandbox=settings.sandbox,
+            traces=(self.helping,),
         )
         self.refunding = Refunding(self.donations, StripeRefunds(self.gateway))
         self.repairer = Repairer(self.database, Repairs(self.commands, self.refunding))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from projections import contact_index, documents, donation_ledger, fee_ledger, ticket_status
+from projections import contact_index, documents, donation_ledger, fee_ledger, support, ticket_status
 from projections.model import Projection
 
-ALL: tuple[Projection, ...] = (ticket_status, donation_ledger, fee_ledger, documents, contact_index)
+ALL: tuple[Projection, ...] = (ticket_status, donation_ledger, fee_ledger, documents, contact_index, support)
 BY_NAME = {projection.NAME: projection for projection in ALL}

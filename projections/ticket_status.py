@@ -20,6 +20,7 @@ from domain.events import (
     Erased,
     PaymentReceived,
     ProcessingRequested,
+    SupportEvent,
     TicketEvent,
     TicketOpened,
     Transcribed,
@@ -31,7 +32,9 @@ from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "ticket_status"
 VERSION = 1
-TOPICS = topics(TicketEvent) - topics(DonationEvent) | topics(PaymentReceived)
+# What is kept in streams of its own and changes nothing of the ticket itself.
+ELSEWHERE = DonationEvent | SupportEvent
+TOPICS = topics(TicketEvent) - topics(DonationEvent, SupportEvent) | topics(PaymentReceived)
 
 TICKETS = Table(
     "ticket_status",
@@ -68,7 +71,7 @@ TABLES = (TICKETS, FUNDED)
 
 
 def fold(page: Sequence[Recorded], rows: Rows) -> None:
-    mine = [entry for entry in page if not isinstance(entry.event, DonationEvent)]
+    mine = [entry for entry in page if not isinstance(entry.event, ELSEWHERE)]
     paid = [entry for entry in page if isinstance(entry.event, PaymentReceived)]
     opened = {entry.event.ticket for entry in mine if isinstance(entry.event, TicketOpened)}
     rows.load(TICKETS, {(entry.event.ticket,) for entry in mine} - {(ticket,) for ticket in opened})

@@ -15,7 +15,7 @@ from eventsourcing.utils import resolve_topic
 from pydantic import TypeAdapter
 from pydantic_core import to_json
 
-from domain.events import TicketEvent
+from domain.events import DonationEvent, SupportEvent, TicketEvent
 from domain.values import PERSONAL
 
 # What the store keeps in columns of its own, or knows from the topic.
@@ -58,6 +58,13 @@ def _personal_paths(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[tup
             yield from _personal_paths(hints[field.name], (*path, field.name))
 
 
+def _aggregate(event: type[TicketEvent]) -> str:
+    """The topic of the aggregate that an event creates."""
+    if issubclass(event, SupportEvent):
+        return "support_ticket"
+    return "donation" if issubclass(event, DonationEvent) else "recording_ticket"
+
+
 @cache
 def _shape(event: type[TicketEvent]) -> _Shape:
     fields = {field.name for field in dataclasses.fields(event)}
@@ -69,7 +76,7 @@ def _shape(event: type[TicketEvent]) -> _Shape:
         body=body,
         read_body=msgspec.json.Decoder(body).decode,
         personal=tuple(_personal_paths(event)),
-        originator_topic=("donation" if "donation_id" in fields else "recording_ticket") if created else None,
+        originator_topic=_aggregate(event) if created else None,
     )
 
 

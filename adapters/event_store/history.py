@@ -20,7 +20,7 @@ from eventsourcing.persistence import (
     Subscription,
 )
 from eventsourcing.utils import Environment, EnvType
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
 from adapters.event_store import codec
@@ -28,7 +28,8 @@ from adapters.event_store.log import Entry, EventLog, StoredEntry
 from adapters.sealing import Place, Seals
 from domain.donation import Donation, donation_stream
 from domain.errors import NotFoundError, RefusedError, StaleVersionError
-from domain.events import TicketEvent, TicketOpened
+from domain.events import TicketEvent
+from domain.ports import Mail
 from domain.ticket import RecordingTicket, work_asked_for
 from domain.values import Step
 
@@ -55,7 +56,9 @@ class SealingMapper(Mapper[UUID]):
 
         def seal(field: str, text: str) -> str:
             place = Place(event.originator_id, event.originator_version, event.TOPIC, field)
-            return self._seals.seal(event.ticket, place, text, new_ticket=isinstance(event, TicketOpened))
+            # Whoever opens a ticket brings its key into being, and a support ticket about none is one of its own.
+            new_ticket = event.ticket == event.originator_id and event.originator_version == 1
+            return self._seals.seal(event.ticket, place, text, new_ticket=new_ticket)
 
         return Entry(
             originator_id=event.originator_id,
@@ -154,6 +157,8 @@ class TicketHistory(Application[UUID]):
         return EventStore(self.mapper, self.recorder)
 
 
+# Has a mail sent once the transaction of what it tells is committed.
+Queue = Callable[[Connection[TupleRow], Mail], None]
 # Puts work on the queue, in the transaction of the events that ask for it.
 Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID], None]
 
@@ -161,10 +166,17 @@ Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID], None]
 class Streams:
     """What tickets and donations share: load, decide, record, and decide anew when somebody else was quicker."""
 
-    def __init__(self, history: TicketHistory, enqueue: Enqueue, recorded: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        history: TicketHistory,
+        enqueue: Enqueue,
+        recorded: Callable[[int], None],
+        queue: Queue | None = None,
+    ) -> None:
         self._history = history
         self._enqueue = enqueue
         self._recorded = recorded
+        self._queue = queue
 
     def load(self, stream: UUID) -> Any:
         try:
@@ -172,7 +184,7 @@ class Streams:
         except AggregateNotFoundError:
             raise NotFoundError("There is no such thing.") from None
 
-    def save(self, aggregate: BaseAggregate[UUID]) -> None:
+    def save(self, aggregate: BaseAggregate[UUID], mails: Sequence[Mail] = ()) -> None:
         """Record what happened and tell `recorded` the last position; IntegrityError if a version was taken."""
         asked = [
             (event.ticket, *work)
@@ -183,11 +195,15 @@ class Streams:
         def alongside(cursor: Cursor[TupleRow]) -> None:
             for ticket, step, recording in asked:
                 self._enqueue(cursor, ticket, step, recording)
+            for mail in mails:
+                assert self._queue is not None
+                self._queue(cursor.connection, mail)
 
         # Straight into the library's event store: its `save()` asks of every object what it may be, which costs more
         # than the rest of it together.
         events = aggregate.collect_events()
-        recordings = self._history.events.put(events, **({"alongside": alongside} if asked else {}))
+        told = asked or (events and mails)
+        recordings = self._history.events.put(events, **({"alongside": alongside} if told else {}))
         if recordings:
             self._recorded(recordings[-1].notification.id)
 
@@ -196,14 +212,20 @@ class Streams:
         with suppress(IntegrityError):
             self.save(aggregate)
 
-    def change(self, stream: UUID, decide: Callable[[Any], T], if_match: int | None = None) -> T:
+    def change(
+        self,
+        stream: UUID,
+        decide: Callable[[Any], T],
+        if_match: int | None = None,
+        mails: Callable[[T], Sequence[Mail]] | None = None,
+    ) -> T:
         for _ in range(MOST_DECISIONS):
             aggregate = self.load(stream)
             if if_match is not None and aggregate.version != if_match:
                 raise StaleVersionError("The ticket has changed since you read it.")
             decision = decide(aggregate)
             try:
-                self.save(aggregate)
+                self.save(aggregate, mails(decision) if mails else ())
             except IntegrityError:
                 continue
             return decision
@@ -223,8 +245,14 @@ class StoredTickets:
         ticket: RecordingTicket = self._streams.load(ticket_id)
         return ticket
 
-    def change(self, ticket_id: UUID, decide: Callable[[RecordingTicket], T], if_match: int | None = None) -> T:
-        return self._streams.change(ticket_id, decide, if_match)
+    def change(
+        self,
+        ticket_id: UUID,
+        decide: Callable[[RecordingTicket], T],
+        if_match: int | None = None,
+        mails: Callable[[T], Sequence[Mail]] | None = None,
+    ) -> T:
+        return self._streams.change(ticket_id, decide, if_match, mails)
 
 
 class StoredDonations:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from adapters.ids import uuid7
+from adapters.self_test.helping import knowledge_base, support_ticket
 from adapters.self_test.stage import Stage, expect
 from domain.donation import Donation
 from domain.events import PaymentReceived, Refunded
@@ -144,8 +145,10 @@ def donation_pipeline(stage: Stage) -> None:
 
 GROUPS: Mapping[str, Group] = {
     "HealthCheckRun": health_check_run,
+    "SupportTicket": support_ticket,
     "ProfileTicket": profile_ticket,
     "SpeechIntelligence": speech_intelligence,
     "RecordingTicket": recording_ticket,
     "DonationPipeline": donation_pipeline,
+    "KnowledgeBase": knowledge_base,
 }

@@ -17,6 +17,7 @@ from adapters.ids import uuid7
 from adapters.payments.inbox import Inbox
 from adapters.read_models import builds
 from adapters.sealing import Keyring, Seals, TicketKeys
+from adapters.support import StoredSupportTickets
 from domain.ticket import RecordingTicket
 from domain.values import SYSTEM, Contact, ContactType, Kind
 from projections.model import Recorded
@@ -56,6 +57,7 @@ class Stage:
         # The queue numbers its jobs from a sequence, which no rollback takes back: nothing is asked of it here.
         streams = Streams(history, enqueue=lambda *_: None, recorded=lambda _: None)
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
+        self.support = StoredSupportTickets(streams, self.database, self.log)
         self.inbox = Inbox(self.database, Keyring(master, "stripe inbox"), keys)
 
     def open_ticket(self) -> RecordingTicket:

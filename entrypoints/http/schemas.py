@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.values import ContactType, ContentStatus, DocumentFormat, DocumentType, DonationStatus, FundingStatus
+from domain.values import (
+    ContactType,
+    ContentStatus,
+    DocumentFormat,
+    DocumentType,
+    DonationStatus,
+    FundingStatus,
+    SupportCategory,
+    SupportStatus,
+)
 
 Schema = dict[str, Any]
 
@@ -106,7 +115,19 @@ _TRANSCRIPTION = thing(
     {"segments": many(_SEGMENT), "words": many(_WORD)},
 )
 QR_CODE = thing({"qrCodeData": TEXT, "targetUrl": URL, "createdAt": TIME})
-_SUPPORT_TICKET = thing({"id": ID, "category": TEXT, "status": TEXT, "createdAt": TIME})
+_ASKED_FOR: dict[str, Schema] = {
+    "id": ID,
+    "category": one_of(SupportCategory),
+    "status": one_of(SupportStatus),
+    "createdAt": TIME,
+}
+_SUPPORT_TICKET = thing(_ASKED_FOR)
+SUPPORT_OPENED = thing({"id": ID, "status": one_of([SupportStatus.OPEN]), "createdAt": TIME})
+SUPPORT_TICKET = thing(
+    _ASKED_FOR
+    | {"ticketId": maybe(ID), "message": maybe(TEXT), "contact": maybe(TEXT), "resolvedAt": maybe(TIME), "erased": FLAG}
+)
+SUPPORT_TICKETS = thing({"supportTickets": many(SUPPORT_TICKET), "nextCursor": maybe(TEXT)})
 
 _TICKET: dict[str, Schema] = {
     "id": ID,
@@ -259,6 +280,22 @@ PROJECTIONS = thing(
     }
 )
 REBUILDING = thing({"name": TEXT, "status": one_of(["REBUILDING"])})
+_SOURCE: dict[str, Schema] = {
+    "id": ID,
+    "type": one_of(["DOC", "URL", "NOTE", "IMPORT"]),
+    "title": TEXT,
+    "createdAt": TIME,
+}
+SOURCE_ADDED = thing({"id": ID, "chunkCount": WHOLE})
+SOURCES = thing({"sources": many(thing(_SOURCE | {"chunkCount": WHOLE})), "nextCursor": maybe(TEXT)})
+CHUNKS = thing(
+    {
+        "chunks": many(
+            thing({"source": thing(_SOURCE), "number": WHOLE, "text": TEXT, "snippet": TEXT, "rank": NUMBER})
+        ),
+        "nextCursor": maybe(TEXT),
+    }
+)
 EXPORT = many({"type": "object"})
 RECEIVED = thing({"received": FLAG, "type": TEXT}, {"idempotent": FLAG})
 LIVE = thing({"status": TEXT, "timestamp": TIME, "uptime": NUMBER, "version": TEXT})

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from domain.values import Role
-from entrypoints.http import admin, bodies, campaign, doors, exports, gifts, health, histories, tickets
+from entrypoints.http import (
+    admin,
+    bodies,
+    campaign,
+    doors,
+    exports,
+    gifts,
+    health,
+    histories,
+    knowledge,
+    support,
+    tickets,
+)
 from entrypoints.http import schemas as s
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
 
@@ -23,11 +35,14 @@ TOTALS = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:re
 HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), ticket=True)
 ADMINISTER = Access(frozenset({ADMIN}))
 DIAGNOSE = Access(frozenset({ADMIN}), diagnostics=True)
+OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
+RESET = Access(frozenset({ADMIN}), ticket=True)
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
 
 LIMIT = Parameter("limit", "How many to a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
 CURSOR = Parameter("cursor", "Where the last page ended: its `nextCursor`.")
 CONTACT = Parameter("contact", "An e-mail address, a phone number, a handle or a web address.", required=True)
+WORDS = Parameter("q", 'Words; `"a phrase"`, `or` and `-not` as people write them.', required=True)
 AS_OF = Parameter("as_of", "As Stripe had it at this time.", s.TIME)
 KNOWN_AT = Parameter("known_at", "As we knew it at this time.", s.TIME)
 
@@ -126,6 +141,22 @@ OPERATIONS: tuple[Operation, ...] = (
         ),
         tag="Gifts",
     ),
+    Operation(
+        "POST", "/api/support/ticket", "Ask for help", support.ask, CREATE, JSON, support.HelpAsked, 201,
+        s.SUPPORT_OPENED, creates=True, limit=Limit.CREATE, tag="Support",
+    ),
+    Operation(
+        "GET", "/api/support/recent", "Who asked for help, newest first, contacts masked", support.list_recent,
+        OVERSEE, gives=s.SUPPORT_TICKETS, query=(LIMIT, CURSOR), tag="Support",
+    ),
+    Operation(
+        "GET", "/admin/support/{id}", "A support ticket, with how to reach whoever wrote it", support.get, ADMINISTER,
+        gives=s.SUPPORT_TICKET, tag="Support",
+    ),
+    Operation(
+        "POST", "/admin/support/{id}/resolve", "Somebody has seen to it", support.resolve, ADMINISTER, JSON,
+        bodies.Empty, 200, s.SUPPORT_TICKET, tag="Support",
+    ),
     *(
         Operation(
             "POST", path, "Stripe's door", doors.webhook, ALWAYS_OPEN, Takes.SIGNED, None, 200, s.RECEIVED,
@@ -157,6 +188,26 @@ OPERATIONS: tuple[Operation, ...] = (
         "POST", "/admin/db/self-test", "Write and read everything once, and leave nothing behind", health.self_test,
         DIAGNOSE, JSON, bodies.Empty, 200, s.SELF_TEST, tag="Administration",
         also={500: ("application/json", s.SELF_TEST)},
+    ),
+    Operation(
+        "POST", "/admin/profiles/{ticket_id}/approve-reset", "Give a ticket to whoever has the person's new address",
+        support.approve_reset, RESET, JSON, support.ProfileReset, 200, s.TICKET, creates=True, tag="Support",
+    ),
+    Operation(
+        "POST", "/admin/knowledge/sources", "Add a text to the knowledge base; one that holds a secret is refused",
+        knowledge.add, ADMINISTER, JSON, knowledge.SourceAdded, 201, s.SOURCE_ADDED, creates=True, tag="Knowledge",
+    ),
+    Operation(
+        "GET", "/admin/knowledge/sources", "The texts of the knowledge base, newest first", knowledge.list_sources,
+        ADMINISTER, gives=s.SOURCES, query=(LIMIT, CURSOR), tag="Knowledge",
+    ),
+    Operation(
+        "DELETE", "/admin/knowledge/sources/{source_id}", "Take a text out of the knowledge base", knowledge.remove,
+        ADMINISTER, status=204, tag="Knowledge",
+    ),
+    Operation(
+        "GET", "/admin/knowledge/search", "What the knowledge base says of something, best first", knowledge.search,
+        ADMINISTER, gives=s.CHUNKS, query=(WORDS, LIMIT, CURSOR), tag="Knowledge",
     ),
     Operation("GET", "/d/{slug}", "The public page of a campaign", campaign.show, OPEN, gives_types=("text/html",),
               tag="Public page"),

@@ -17,7 +17,7 @@ from entrypoints.http import paging, views
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem, invalid
 from entrypoints.http.views import Views
-from projections import contact_index, documents, donation_ledger, ticket_status
+from projections import contact_index, documents, donation_ledger, support, ticket_status
 from projections.model import Row
 
 INCLUDES = ("draft", "documents", "attributions", "qr", "transcriptions", "support")
@@ -110,7 +110,9 @@ def get(call: Call) -> Answer:
     if "transcriptions" in wanted:
         more["transcriptions"] = [_transcription(call, told) for told in row["transcriptions"]]
     if "support" in wanted:
-        more["supportTickets"] = []
+        with call.service.database.reading() as cursor:
+            asked = support.about(cursor, call.ticket_id)
+        more["supportTickets"] = [views.support_summary(row) for row in asked]
     return shown(call, row, **more)
 
 

@@ -162,6 +162,19 @@ class Views:
         name = self.opened(row["ticket"], row["donor"])
         return ANONYMOUS if name is None or name == ERASED else name
 
+    def support(self, row: Row, *, contact: bool = False) -> dict[str, Any]:
+        """A support ticket; how to reach whoever wrote it in full only with `contact`, and never for an auditor."""
+        reached = Views(self._seals).opened(row["ticket"], row["contact"])
+        if reached is not None and (self._masked or not contact):
+            reached = masked_contact(row["contact_type"], reached)
+        return support_summary(row) | {
+            "ticketId": row["about"] and str(row["about"]),
+            "message": self.opened(row["ticket"], row["message"]),
+            "contact": reached,
+            "resolvedAt": time(row["resolved_at"]),
+            "erased": row["erased"],
+        }
+
     def totals(
         self, row: Row, totals: Sequence[Row], last: Row | None, entries: Sequence[Row] | None
     ) -> dict[str, Any]:
@@ -278,6 +291,15 @@ def status(row: Row, done: float) -> dict[str, Any]:
         "needsInfo": needs_info(row),
         "error": row["error"],
         "updatedAt": time(row["updated_at"]),
+    }
+
+
+def support_summary(row: Row) -> dict[str, Any]:
+    return {
+        "id": str(row["support"]),
+        "category": row["category"],
+        "status": row["status"],
+        "createdAt": time(row["created_at"]),
     }
 
 

@@ -13,7 +13,7 @@ from eventsourcing.domain import AggregateCreated
 from hypothesis import strategies as st
 
 from domain import events as all_events
-from domain.events import DonationEvent, TicketEvent
+from domain.events import DonationEvent, SupportEvent, TicketEvent
 from domain.values import PERSONAL
 
 CANARY = "canary-"
@@ -62,11 +62,15 @@ def told(kind: type[TicketEvent]) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+# The aggregate that the first event of each kind of stream creates.
+_AGGREGATES = {DonationEvent: "donation", SupportEvent: "support_ticket", TicketEvent: "recording_ticket"}
+
+
 def made(kind: type[TicketEvent], stream: UUID, version: int, /, **told: Any) -> TicketEvent:
     """The event at its place."""
     place: dict[str, Any] = {"originator_id": stream, "originator_version": version, "timestamp": datetime.now(UTC)}
     if issubclass(kind, AggregateCreated):
-        place["originator_topic"] = "donation" if issubclass(kind, DonationEvent) else "recording_ticket"
+        place["originator_topic"] = next(topic for base, topic in _AGGREGATES.items() if issubclass(kind, base))
     return kind(**place, **told)
 
 

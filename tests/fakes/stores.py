@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -14,6 +14,9 @@ from eventsourcing.domain import BaseAggregate
 
 from domain.donation import Donation, donation_stream
 from domain.errors import NotFoundError, StaleVersionError
+from domain.events import SupportTicketOpened
+from domain.ports import Mail
+from domain.support import SupportTicket
 from domain.ticket import RecordingTicket
 from domain.values import Content
 
@@ -50,6 +53,7 @@ class MemoryStreams:
 @dataclass
 class MemoryTickets:
     streams: MemoryStreams = field(default_factory=MemoryStreams)
+    mails: list[Mail] = field(default_factory=list)
 
     def add(self, ticket: RecordingTicket) -> None:
         self.streams.add(ticket)
@@ -58,8 +62,18 @@ class MemoryTickets:
         ticket: RecordingTicket = self.streams.load(ticket_id)
         return ticket
 
-    def change(self, ticket_id: UUID, decide: Callable[[RecordingTicket], T], if_match: int | None = None) -> T:
-        return self.streams.change(ticket_id, decide, if_match)
+    def change(
+        self,
+        ticket_id: UUID,
+        decide: Callable[[RecordingTicket], T],
+        if_match: int | None = None,
+        mails: Callable[[T], Sequence[Mail]] | None = None,
+    ) -> T:
+        before = len(self.streams.events.get(ticket_id, ()))
+        decision = self.streams.change(ticket_id, decide, if_match)
+        if mails is not None and len(self.streams.events[ticket_id]) > before:
+            self.mails += mails(decision)
+        return decision
 
 
 @dataclass
@@ -75,6 +89,34 @@ class MemoryDonations:
 
     def change(self, ticket_id: UUID, donation_id: UUID, decide: Callable[[Donation], T]) -> T:
         return self.streams.change(donation_stream(ticket_id, donation_id), decide)
+
+
+@dataclass
+class MemorySupportTickets:
+    streams: MemoryStreams = field(default_factory=MemoryStreams)
+
+    def add(self, support: SupportTicket) -> None:
+        self.streams.add(support)
+
+    def get(self, support_id: UUID) -> SupportTicket:
+        loaded = self.streams.load(support_id)
+        if not isinstance(loaded, SupportTicket):
+            raise NotFoundError("There is no such support ticket.")
+        return loaded
+
+    def change(self, support_id: UUID, decide: Callable[[SupportTicket], None]) -> None:
+        self.get(support_id)
+        self.streams.change(support_id, decide)
+
+    def concerning(self, ticket_id: UUID, contact_indexes: Iterable[str]) -> list[UUID]:
+        opened = [events[0] for events in self.streams.events.values() if isinstance(events[0], SupportTicketOpened)]
+        return [
+            event.originator_id
+            for event in opened
+            if event.about == ticket_id
+            or (event.ticket_id == event.originator_id and event.contact_index in set(contact_indexes))
+            if not self.get(event.originator_id).erased
+        ]
 
 
 @dataclass

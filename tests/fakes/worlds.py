@@ -12,8 +12,9 @@ from adapters.event_store import codec
 from adapters.event_store.log import Entry, EventLog
 from domain.donation import Donation
 from domain.events import PaymentReceived, Refunded, TicketEvent
+from domain.support import SupportTicket
 from domain.ticket import RecordingTicket
-from domain.values import Actor, Donor, Kind, Money, Role, StripeReport
+from domain.values import Actor, Donor, Kind, Money, Role, StripeReport, SupportCategory
 from tests.domain.facts import CONTACT, HOLDER
 from tests.fakes.requests import histories
 
@@ -53,6 +54,27 @@ def gift(ticket_id: UUID, minor: int, refunds: Sequence[int]) -> list[TicketEven
     return [event for event in donation.collect_events() if isinstance(event, TicketEvent)]
 
 
+def asked_for_help(ticket_id: UUID, known: bool, asked: Sequence[Callable[[SupportTicket], Any]]) -> list[TicketEvent]:
+    """What happened to a support ticket about a ticket, by its holder or by somebody who only names it."""
+    support_id = uuid4()
+    support = SupportTicket.open(
+        HOLDER,
+        support_id,
+        ticket_id=ticket_id if known else support_id,
+        category=SupportCategory.OTHER,
+        message="Help",
+        about=ticket_id,
+        contact=CONTACT,
+        contact_index="index",
+    )
+    for request in asked:
+        request(support)
+    return [event for event in support.collect_events() if isinstance(event, TicketEvent)]
+
+
+_SEEN_TO = st.lists(st.sampled_from([lambda s: s.resolve(HOLDER), lambda s: s.erase(HOLDER)]), max_size=2)
+
+
 def lived(ticket_id: UUID, asked: Sequence[Callable[[RecordingTicket], Any]]) -> list[TicketEvent]:
     """What happened to a ticket of which this was asked."""
     ticket = opened(ticket_id)
@@ -63,13 +85,15 @@ def lived(ticket_id: UUID, asked: Sequence[Callable[[RecordingTicket], Any]]) ->
 
 @st.composite
 def worlds(draw: st.DrawFn) -> list[TicketEvent]:
-    """The events of up to three tickets and their gifts; each stream in its order, the streams mixed."""
+    """The events of up to three tickets, their gifts and calls for help: each stream in order, the streams mixed."""
     streams: list[list[TicketEvent]] = []
     for asked in draw(st.lists(histories, min_size=1, max_size=3)):
         ticket_id = uuid4()
         streams.append(lived(ticket_id, asked))
         for refunds in draw(st.lists(st.lists(st.integers(1, 50), max_size=2), max_size=2)):
             streams.append(gift(ticket_id, 100, refunds))
+        for seen_to in draw(st.lists(_SEEN_TO, max_size=1)):
+            streams.append(asked_for_help(ticket_id, draw(st.booleans()), seen_to))
     order = draw(st.permutations([number for number, stream in enumerate(streams) for _ in stream]))
     left = [iter(stream) for stream in streams]
     return [next(left[number]) for number in order]

@@ -1,0 +1,147 @@
+"""The knowledge base in PostgreSQL: sources cut into chunks, found by full-text search.
+
+Every function works in its caller's transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from adapters.knowledge import secrets
+from adapters.knowledge.chunks import chunks
+from domain.errors import InvalidError
+
+# Around each word in a snippet that was searched for.
+MARK = "**"
+
+# Where a page of found chunks ended: rank, source and number of its last.
+Place = tuple[float, UUID, int]
+
+
+class SourceType(StrEnum):
+    """Where a text comes from; a URL is kept as it is written and never fetched."""
+
+    DOC = "DOC"
+    URL = "URL"
+    NOTE = "NOTE"
+    IMPORT = "IMPORT"
+
+
+@dataclass(frozen=True)
+class Source:
+    id: UUID
+    type: SourceType
+    title: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Found:
+    """A chunk that was found: `rank` compares it with others of the same search, `number` counts from 1."""
+
+    source: Source
+    number: int
+    text: str
+    snippet: str
+    rank: float
+
+
+def check(title: str, content: str) -> None:
+    """InvalidError if either holds a secret, saying where and never which."""
+    for pointer, text in (("/title", title), ("/content", content)):
+        if found := secrets.findings(text):
+            raise InvalidError("; ".join(map(str, found)), pointer)
+
+
+def add(cursor: Cursor[TupleRow], id: UUID, type: SourceType, title: str, content: str) -> int:
+    """Keep a text that was checked; the number of its chunks. Adding the same id again changes nothing."""
+    parts = chunks(content)
+    cursor.execute(
+        "INSERT INTO knowledge_sources (id, type, title) VALUES (%s, %s, %s) ON CONFLICT (id) DO NOTHING",
+        (id, type.value, title),
+    )
+    if cursor.rowcount:
+        # The title counts for every chunk, but less than what the chunk itself says.
+        cursor.execute(
+            "INSERT INTO knowledge_chunks (source, number, content, english, simple)"
+            " SELECT %(id)s, number, content,"
+            "  setweight(to_tsvector('english', %(title)s), 'C') || setweight(to_tsvector('english', content), 'A'),"
+            "  setweight(to_tsvector('simple', %(title)s), 'C') || setweight(to_tsvector('simple', content), 'A')"
+            " FROM unnest(%(parts)s::text[]) WITH ORDINALITY AS part (content, number)",
+            {"id": id, "title": title, "parts": parts},
+        )
+    return len(parts)
+
+
+def remove(cursor: Cursor[TupleRow], id: UUID) -> bool:
+    """Take a source away with its chunks; False if there is none."""
+    cursor.execute("DELETE FROM knowledge_sources WHERE id = %s", (id,))
+    return bool(cursor.rowcount)
+
+
+def sources(
+    cursor: Cursor[TupleRow], limit: int, before: tuple[datetime, UUID] | None = None
+) -> list[tuple[Source, int]]:
+    """The sources, newest first, each with the number of its chunks; `before` is where the last page ended."""
+    at, id = before or (None, None)
+    cursor.execute(
+        "SELECT s.id, s.type, s.title, s.created_at,"
+        "  (SELECT count(*) FROM knowledge_chunks c WHERE c.source = s.id)"
+        " FROM knowledge_sources s"
+        " WHERE %(at)s::timestamptz IS NULL OR (s.created_at, s.id) < (%(at)s, %(id)s::uuid)"
+        " ORDER BY s.created_at DESC, s.id DESC LIMIT %(limit)s",
+        {"at": at, "id": id, "limit": limit},
+    )
+    return [(_source(row), row[4]) for row in cursor.fetchall()]
+
+
+# The stems find more than the words as they stand, but for what is excluded: who says `-cats` means `cat` too.
+_SEARCH = """
+WITH asked AS (
+    SELECT websearch_to_tsquery('english', %(q)s) AS stems, websearch_to_tsquery('simple', %(q)s) AS words
+), found AS (
+    SELECT c.source, c.number, c.content, stems, words, c.english @@ stems AS by_stem,
+           (ts_rank(c.english, stems, 1) + ts_rank(c.simple, words, 1))::float8 AS rank
+      FROM knowledge_chunks c, asked
+     WHERE c.english @@ stems OR (c.simple @@ words AND (numnode(stems) = 0 OR strpos(stems::text, '!') = 0))
+), page AS (
+    SELECT * FROM found
+     WHERE %(rank)s::float8 IS NULL OR rank < %(rank)s
+        OR (rank = %(rank)s AND (source, number) > (%(source)s::uuid, %(number)s::integer))
+     ORDER BY rank DESC, source, number LIMIT %(limit)s
+)
+SELECT s.id, s.type, s.title, s.created_at, p.number, p.content,
+       CASE WHEN p.by_stem THEN ts_headline('english', p.content, p.stems, %(look)s)
+            ELSE ts_headline('simple', p.content, p.words, %(look)s) END,
+       p.rank
+  FROM page p JOIN knowledge_sources s ON s.id = p.source
+ ORDER BY p.rank DESC, p.source, p.number
+"""
+_LOOK = f'StartSel="{MARK}", StopSel="{MARK}", MaxWords=40, MinWords=20'
+
+
+def search(cursor: Cursor[TupleRow], text: str, limit: int, after: Place | None = None) -> list[Found]:
+    """The chunks that speak of it, best first: words, "a phrase", `or` and `-not` as people write them.
+
+    InvalidError for what nobody can mean.
+    """
+    rank, source, number = after or (None, None, None)
+    told: dict[str, Any] = {"q": text, "rank": rank, "source": source, "number": number, "limit": limit, "look": _LOOK}
+    try:
+        cursor.execute(_SEARCH, told)
+    except psycopg.errors.InternalError_:
+        # `websearch_to_tsquery` takes any text but some dozens of minuses with no word between them.
+        raise InvalidError("excludes the exclusion of an exclusion", "/q") from None
+    return [Found(_source(row), *row[4:]) for row in cursor.fetchall()]
+
+
+def _source(row: TupleRow) -> Source:
+    return Source(row[0], SourceType(row[1]), row[2], row[3])

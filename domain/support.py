@@ -1,0 +1,81 @@
+"""A support ticket: somebody's words for help, until somebody has seen to it or they were erased."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+from uuid import UUID
+
+from eventsourcing.domain import BaseAggregate
+
+from domain.events import SupportEvent, SupportTicketErased, SupportTicketOpened, SupportTicketResolved
+from domain.values import Actor, Contact, SupportCategory
+
+
+class SupportTicket(BaseAggregate[UUID]):
+    TOPIC = "support_ticket"
+
+    def __init__(self, ticket_id: UUID, category: SupportCategory, about: UUID | None = None) -> None:
+        self.ticket_id = ticket_id
+        self.about = about
+        self.category = category
+        self.resolved = False
+        self.erased = False
+
+    # Deciding.
+
+    @classmethod
+    def open(
+        cls,
+        actor: Actor,
+        support_id: UUID,
+        *,
+        ticket_id: UUID,
+        category: SupportCategory,
+        message: str,
+        about: UUID | None,
+        contact: Contact | None,
+        contact_index: str | None,
+    ) -> Self:
+        return cls._create(
+            SupportTicketOpened,
+            id=support_id,
+            actor=actor,
+            ticket_id=ticket_id,
+            category=category,
+            message=message,
+            about=about,
+            contact=contact,
+            contact_index=contact_index,
+        )
+
+    @property
+    def own_key(self) -> bool:
+        """Whether its words are sealed with a key of their own, not with that of a ticket."""
+        return self.ticket_id == self.id
+
+    def asks_to_reset(self, ticket_id: UUID) -> bool:
+        """Whether it waits for this ticket's contact to be changed, or says not which ticket's."""
+        is_reset = self.category is SupportCategory.PROFILE_RESET
+        return is_reset and not self.resolved and self.about in (None, ticket_id)
+
+    def resolve(self, actor: Actor) -> None:
+        if not self.resolved:
+            self._trigger(SupportTicketResolved, actor)
+
+    def erase(self, actor: Actor) -> None:
+        if not self.erased:
+            self._trigger(SupportTicketErased, actor)
+
+    def _trigger(self, fact: type[SupportEvent], actor: Actor, **told: Any) -> None:
+        self.trigger_event(fact, actor=actor, ticket_id=self.ticket_id, **told)
+
+    # Evolving.
+
+    def evolve(self, event: SupportEvent) -> None:
+        match event:
+            case SupportTicketResolved():
+                self.resolved = True
+            case SupportTicketErased():
+                self.erased = True
+            case _:
+                pass

@@ -1,0 +1,160 @@
+"""A reset: the admin gives a ticket to a new address, and neither the old token nor the answer opens it."""
+
+from __future__ import annotations
+
+import re
+from email.message import EmailMessage
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from domain.values import Role
+from entrypoints.bootstrap import Parts
+from tests.client import Client, LiveService, Ticket, eventually
+from tests.entrypoints.http.contract import pointers, problem
+from tests.fakes.mailbox import files, text_of
+
+
+def address(name: str = "grace") -> str:
+    return f"{name}-{uuid4().hex[:12]}@example.com"
+
+
+def approve(admin: Client, ticket: Ticket, value: str, /, headers: dict[str, str] | None = None, **more: Any) -> Any:
+    body = {"newContactValue": value} | more
+    return admin.post(f"/admin/profiles/{ticket.id}/approve-reset", json=body, headers=headers or {})
+
+
+def mail_to(live: LiveService, to: str) -> EmailMessage:
+    """The only mail that went there."""
+    live.service.mail_sender.send_all()
+    [message] = [one for one in files(live.settings.outbox) if one["To"] == to]
+    return message
+
+
+def token_in(message: EmailMessage) -> str:
+    [token] = re.findall(r"tkt_[\w-]+", text_of(message))
+    return str(token)
+
+
+def test_the_ticket_is_shown_with_its_new_contact_and_without_a_token(admin: Client, ticket: Ticket):
+    new = address()
+    answer = approve(admin, ticket, new.upper())
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["id"], told["contactType"], told["contactValue"]) == (ticket.id, "EMAIL", new)
+    assert "tkt_" not in answer.text
+    assert answer.headers["etag"] == f'"{told["version"]}"'
+
+
+def test_the_old_token_opens_nothing_and_the_new_one_in_the_mail_opens_the_same(
+    live: LiveService, admin: Client, ticket: Ticket
+):
+    ticket.write_draft()
+    before = ticket.get(params={"include": "draft"}).json()
+    new = address()
+    approve(admin, ticket, new)
+    problem(ticket.get(), 401, "unauthenticated")
+    with live.client(token_in(mail_to(live, new))) as again:
+        after = again.get(ticket.path, params={"include": "draft"}).json()
+    assert after["donationDraft"] == before["donationDraft"]
+    assert {name for name in after if after[name] != before[name]} == {"contactValue", "updatedAt", "version"}
+
+
+def test_the_old_address_is_told_without_the_token_and_without_the_new_address(
+    live: LiveService, client: Client, admin: Client
+):
+    old, new = address("ada"), address()
+    ticket = client.open_ticket(contactValue=old)
+    approve(admin, ticket, new)
+    notice = mail_to(live, old)
+    assert "was changed" in notice["Subject"]
+    assert "tkt_" not in notice.as_string()
+    assert new not in notice.as_string()
+
+
+def test_the_old_token_dies_in_other_processes_too(migrated_url: str, tmp_path: Any):
+    folder = tmp_path / "var"
+    with (
+        LiveService(migrated_url, folder, Parts.ALL) as one,
+        LiveService(migrated_url, folder, frozenset({Parts.WEB})) as two,
+        one.client() as visitor,
+        one.client_with_key(Role.ADMIN) as admin,
+    ):
+        ticket = visitor.open_ticket()
+        with two.client(ticket.token) as elsewhere:
+            assert elsewhere.get(ticket.path).status_code == 200
+            approve(admin, ticket, address())
+            eventually(lambda: elsewhere.get(ticket.path).status_code == 401, 5)
+
+
+def test_the_ticket_is_found_by_its_new_contact_and_no_more_by_the_old(client: Client, admin: Client):
+    old, new = address("ada"), address()
+    ticket = client.open_ticket(contactValue=old)
+    approve(admin, ticket, new)
+    found = [admin.get("/api/tickets/search", params={"contact": who}).json()["tickets"] for who in (old, new)]
+    assert [[one["id"] for one in tickets] for tickets in found] == [[], [ticket.id]]
+
+
+def test_the_same_key_resets_once(live: LiveService, admin: Client, ticket: Ticket):
+    new, headers = address(), {"Idempotency-Key": str(uuid4())}
+    first, again = (approve(admin, ticket, new, headers) for _ in range(2))
+    assert first.json() == again.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    token_in(mail_to(live, new))
+
+
+def test_a_stale_version_changes_nothing_and_sends_nothing(live: LiveService, admin: Client, ticket: Ticket):
+    ticket.write_draft()
+    before = live.row_count("outbox")
+    problem(approve(admin, ticket, address(), {"If-Match": '"1"'}), 412, "stale-version")
+    assert live.row_count("outbox") == before
+    assert ticket.get().status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/newContactValue"),
+        ({"newContactValue": "no address"}, "/newContactValue"),
+        ({"newContactValue": "a@b.co\r\nBcc: c@d.co"}, "/newContactValue"),
+        ({"newContactValue": "x" * 321}, "/newContactValue"),
+        ({"newContactValue": "+12125550123", "newContactType": "PHONE"}, "/newContactType"),
+        ({"newContactValue": "@grace", "newContactType": "SOCIAL"}, "/newContactType"),
+        ({"newContactValue": "a@b.co", "newContactType": "PIGEON"}, "/newContactType"),
+        ({"newContactValue": "a@b.co", "contactValue": "a@b.co"}, "/contactValue"),
+    ],
+)
+def test_what_no_mail_can_reach_is_refused_and_the_old_token_lives(
+    admin: Client, ticket: Ticket, body: dict[str, Any], pointer: str
+):
+    assert pointers(admin.post(f"/admin/profiles/{ticket.id}/approve-reset", json=body)) == [pointer]
+    assert ticket.get().status_code == 200
+
+
+def test_an_erased_ticket_is_given_to_nobody(live: LiveService, admin: Client, ticket: Ticket):
+    ticket.http.delete(ticket.path)
+    before = live.row_count("outbox")
+    problem(approve(admin, ticket, address()), 404, "not-found")
+    assert live.row_count("outbox") == before
+
+
+def test_two_resets_one_after_the_other_leave_the_last_token_alone_alive(
+    live: LiveService, admin: Client, ticket: Ticket
+):
+    first, second = address(), address("hopper")
+    approve(admin, ticket, first)
+    approve(admin, ticket, second)
+    live.service.mail_sender.send_all()
+    mails = [one for one in files(live.settings.outbox) if one["To"] in (first, second) and "tkt_" in text_of(one)]
+    tokens = {one["To"]: token_in(one) for one in mails}
+    with live.client(tokens[first]) as early, live.client(tokens[second]) as late:
+        assert [one.get(ticket.path).status_code for one in (early, late)] == [401, 200]
+
+
+def test_the_history_tells_who_changed_the_contact(admin: Client, ticket: Ticket):
+    approve(admin, ticket, address())
+    events = admin.get(ticket.path + "/history").json()["events"]
+    assert [event["type"] for event in events] == ["TicketOpened", "ContactChanged"]
+    assert events[1]["actor"].startswith("admin:")
+    assert "digest" not in str(events[1]["data"]).lower()

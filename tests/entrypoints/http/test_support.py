@@ -1,0 +1,294 @@
+"""Support tickets: anybody may ask, nobody learns by it which tickets there are, and erasing forgets the words."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx2
+import pytest
+
+from adapters.event_store.history import ERASED
+from domain.values import SupportCategory
+from tests.client import Client, LiveService, Ticket
+from tests.entrypoints.http.contract import pointers, problem
+
+ASK = "/api/support/ticket"
+RECENT = "/api/support/recent"
+
+
+def asked(client: Client, **more: Any) -> dict[str, Any]:
+    """A support ticket opened, and what the answer said of it."""
+    answer = client.post(ASK, json={"category": "OTHER", "message": "I cannot hear myself."} | more)
+    assert answer.status_code == 201, answer.text
+    opened: dict[str, Any] = answer.json()
+    return opened
+
+
+def shown(admin: Client, opened: dict[str, Any]) -> dict[str, Any]:
+    """The support ticket as an admin sees it."""
+    answer = admin.get(f"/admin/support/{opened['id']}")
+    assert answer.status_code == 200, answer.text
+    whole: dict[str, Any] = answer.json()
+    return whole
+
+
+def listed(reader: Client, opened: dict[str, Any]) -> dict[str, Any]:
+    """The support ticket as it stands in the list."""
+    [one] = [one for one in reader.get(RECENT).json()["supportTickets"] if one["id"] == opened["id"]]
+    found: dict[str, Any] = one
+    return found
+
+
+# Asking.
+
+
+@pytest.mark.parametrize("category", SupportCategory)
+def test_anybody_may_ask_for_help_of_every_category(client: Client, admin: Client, category: str):
+    opened = asked(client, category=category, contact="ada@example.com")
+    assert set(opened) == {"id", "status", "createdAt"}
+    assert opened["status"] == "OPEN"
+    whole = shown(admin, opened)
+    assert (whole["category"], whole["message"], whole["contact"]) == (
+        category,
+        "I cannot hear myself.",
+        "ada@example.com",
+    )
+    assert (whole["status"], whole["createdAt"], whole["ticketId"]) == ("OPEN", opened["createdAt"], None)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"message": "Help"}, "/category"),
+        ({"category": "OTHER"}, "/message"),
+        ({"category": "SPAM", "message": "Help"}, "/category"),
+        ({"category": "OTHER", "message": " \n "}, "/message"),
+        ({"category": "OTHER", "message": "x" * 5_001}, "/message"),
+        ({"category": "OTHER", "message": "nul \x00"}, "/message"),
+        ({"category": "OTHER", "message": 1}, "/message"),
+        ({"category": "OTHER", "message": "Help", "ticketId": "not an id"}, "/ticketId"),
+        ({"category": "OTHER", "message": "Help", "contact": "two words here"}, "/contact"),
+        ({"category": "OTHER", "message": "Help", "contact": "x" * 321}, "/contact"),
+        ({"category": "OTHER", "message": "Help", "contact": ""}, "/contact"),
+        ({"category": "OTHER", "message": "Help", "status": "RESOLVED"}, "/status"),
+    ],
+)
+def test_what_breaks_the_contract_is_refused_where_it_does(client: Client, body: dict[str, Any], pointer: str):
+    assert pointers(client.post(ASK, json=body)) == [pointer]
+
+
+def test_the_longest_message_of_the_widest_letters_is_kept_whole(client: Client, admin: Client):
+    message = "😀" * 5_000
+    assert shown(admin, asked(client, message=message))["message"] == message
+
+
+def test_the_same_key_opens_one_support_ticket(client: Client, admin: Client):
+    body = {"category": "PAYMENT", "message": f"Twice: {uuid4()}"}
+    answers = [client.post(ASK, json=body, headers={"Idempotency-Key": body["message"]}) for _ in range(2)]
+    assert [one.status_code for one in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    assert answers[1].headers["idempotency-replayed"] == "true"
+    messages = [one["message"] for one in admin.get(RECENT).json()["supportTickets"]]
+    assert messages.count(body["message"]) == 1
+
+
+def test_opening_many_is_limited_for_each_client(make_limited: LiveService):
+    with make_limited.client() as client:
+        statuses = [client.post(ASK, json={"category": "OTHER", "message": "Help"}).status_code for _ in range(4)]
+        assert statuses == [201, 201, 429, 429]
+        refused = client.post(ASK, json={"category": "OTHER", "message": "Help"})
+        assert int(refused.headers["retry-after"]) > 0
+
+
+@pytest.fixture
+def make_limited(migrated_url: str, tmp_path: Any) -> Any:
+    """A service where a client may create two things an hour."""
+    with LiveService(
+        migrated_url, tmp_path / "var", frozenset({"web", "projections"}), rate_limit_create="2/hour"
+    ) as live:
+        yield live
+
+
+# About a ticket.
+
+
+def test_nobody_learns_by_asking_whether_a_ticket_exists(live: LiveService, client: Client, ticket: Ticket):
+    erased = client.open_ticket()
+    erased.http.delete(erased.path)
+    another = client.open_ticket()
+    for asker in (client, another.http):
+        said = []
+        for about in (ticket.id, erased.id, str(uuid4())):
+            answer = asker.post(ASK, json={"ticketId": about, "category": "OTHER", "message": "Help"})
+            id = answer.json()["id"]
+            headers = {k for k in answer.headers if k != "x-request-id"}
+            said.append((answer.status_code, set(answer.json()), id != about, headers))
+        assert said[0] == said[1] == said[2]
+
+
+def test_a_ticket_shows_the_support_tickets_that_name_it_without_their_words(client: Client, ticket: Ticket):
+    mine = asked(ticket.http, ticketId=ticket.id, category="DOCUMENT")
+    others = asked(client, ticketId=ticket.id, category="PROFILE_RESET")
+    asked(client, category="PAYMENT")
+    found = ticket.get(params={"include": "support"}).json()["supportTickets"]
+    assert [(one["id"], one["category"], one["status"]) for one in found] == [
+        (others["id"], "PROFILE_RESET", "OPEN"),
+        (mine["id"], "DOCUMENT", "OPEN"),
+    ]
+    assert set(found[0]) == {"id", "category", "status", "createdAt"}
+
+
+def test_a_holder_who_names_no_ticket_means_their_own(admin: Client, ticket: Ticket):
+    assert shown(admin, asked(ticket.http))["ticketId"] == ticket.id
+
+
+def test_what_the_holder_asked_is_part_of_the_tickets_history_and_a_strangers_words_are_not(
+    client: Client, ticket: Ticket, auditor: Client
+):
+    asked(client, ticketId=ticket.id, message="I am not the holder.")
+    asked(ticket.http, message="I am the holder.", contact="ada@example.com")
+    events = ticket.get("/history").json()["events"]
+    assert [event["type"] for event in events] == ["TicketOpened", "SupportTicketOpened"]
+    assert events[1]["data"]["message"] == "I am the holder."
+    masked = auditor.get(ticket.path + "/history").text
+    assert "I am the holder." not in masked
+
+
+def test_asking_for_help_does_not_change_the_tickets_version(ticket: Ticket):
+    before = ticket.get().headers["etag"]
+    asked(ticket.http)
+    assert ticket.get().headers["etag"] == before
+    assert ticket.patch("", {"displayName": "Grace"}, headers={"If-Match": before}).status_code == 200
+
+
+# Seeing to it.
+
+
+@pytest.mark.parametrize(
+    ("contact", "masked"),
+    [
+        ("tilda@example.com", "t***@example.com"),
+        ("Tilda@Example.com", "t***@example.com"),
+        ("+1 (212) 555-0123", "+1***23"),
+        ("@tilda_writes", "@t***"),
+        ("tilda2125550123", "@t***"),
+        ("https://social.example/tilda", "ht***"),
+        (None, None),
+    ],
+)
+def test_the_list_masks_contacts_for_everybody(
+    client: Client, admin: Client, auditor: Client, contact: str | None, masked: str | None
+):
+    opened = asked(client, contact=contact)
+    assert [listed(reader, opened)["contact"] for reader in (admin, auditor)] == [masked, masked]
+    answer = admin.get(RECENT)
+    assert contact is None or contact not in answer.text
+
+
+def test_an_auditor_sees_that_somebody_asked_and_not_what(client: Client, admin: Client, auditor: Client):
+    opened = asked(client, message="My name is Ada Lovelace.")
+    assert listed(admin, opened)["message"] == "My name is Ada Lovelace."
+    assert listed(auditor, opened)["message"] == "[masked]"
+    assert "Lovelace" not in auditor.get(RECENT).text
+
+
+def test_the_list_is_newest_first_and_pages_stay_while_more_are_opened(client: Client, admin: Client):
+    opened = [asked(client)["id"] for _ in range(5)]
+    first = admin.get(RECENT, params={"limit": 2}).json()
+    assert [one["id"] for one in first["supportTickets"]] == opened[:2:-1]
+    asked(client)
+    second = admin.get(RECENT, params={"limit": 2, "cursor": first["nextCursor"]})
+    assert [one["id"] for one in second.json()["supportTickets"]] == opened[2:0:-1]
+    assert 'rel="next"' in second.headers["link"]
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "-1", "ten", ""])
+def test_a_limit_that_is_none_is_refused(admin: Client, limit: str):
+    assert pointers(admin.get(RECENT, params={"limit": limit})) == ["/limit"]
+
+
+def test_resolving_is_on_record_once_and_shown_everywhere(live: LiveService, client: Client, admin: Client):
+    opened = asked(client)
+    path = f"/admin/support/{opened['id']}/resolve"
+    first, again = admin.post(path, json={}), admin.post(path, json={})
+    assert (first.status_code, first.json()["status"]) == (200, "RESOLVED")
+    assert first.json()["resolvedAt"] is not None
+    assert again.json() == first.json()
+    assert listed(admin, opened)["status"] == "RESOLVED"
+    assert len(live.service.log.stream(UUID(opened["id"]))) == 2
+
+
+@pytest.mark.parametrize("id", ["none", str(uuid4()), "TICKET"])
+def test_what_is_no_support_ticket_cannot_be_resolved(admin: Client, ticket: Ticket, id: str):
+    path = f"/admin/support/{ticket.id if id == 'TICKET' else id}"
+    problem(admin.get(path), 404, "not-found")
+    problem(admin.post(f"{path}/resolve", json={}), 404, "not-found")
+
+
+# Erasing.
+
+
+def unreadable(live: LiveService, admin: Client, opened: dict[str, Any]) -> bool:
+    """Whether the words are gone: from what is shown, and from the history for whoever has all our keys."""
+    whole = shown(admin, opened)
+    gone = (whole["message"], whole["contact"], whole["erased"]) == (None, None, True)
+    event = live.service.history.mapper.to_domain_event(live.service.log.stream(UUID(opened["id"]))[0])
+    return gone and event.message == ERASED  # type: ignore[attr-defined]
+
+
+def test_erasing_a_ticket_makes_unreadable_what_was_asked_about_it(
+    live: LiveService, client: Client, admin: Client, ticket: Ticket
+):
+    mine = asked(ticket.http, contact="somebody@example.com")
+    named = asked(client, ticketId=ticket.id, contact="other@example.com")
+    stays = asked(client, contact="nobody@example.com")
+    assert ticket.http.delete(ticket.path).status_code == 202
+    assert [unreadable(live, admin, one) for one in (mine, named, stays)] == [True, True, False]
+
+
+def test_erasing_a_ticket_forgets_what_was_asked_from_its_contact_however_it_was_written(
+    live: LiveService, client: Client, admin: Client
+):
+    address = f"erika-{uuid4().hex[:8]}@example.com"
+    ticket = client.open_ticket(contactValue=address)
+    loose, other = asked(client, contact=address.upper()), asked(client, contact=f"x{address}")
+    about_none, another = asked(client, contact=address, ticketId=str(uuid4())), client.open_ticket()
+    about_another = asked(another.http, contact=address)
+    ticket.http.delete(ticket.path)
+    gone = [unreadable(live, admin, one) for one in (loose, about_none, other, about_another)]
+    assert gone == [True, True, False, False], "what belongs to another ticket goes with that"
+
+
+def test_what_is_erased_stays_countable_and_can_still_be_resolved(client: Client, admin: Client, ticket: Ticket):
+    opened = asked(ticket.http, category="PAYMENT")
+    ticket.http.delete(ticket.path)
+    assert admin.post(f"/admin/support/{opened['id']}/resolve", json={}).json()["status"] == "RESOLVED"
+    assert shown(admin, opened)["category"] == "PAYMENT"
+
+
+def test_no_table_holds_the_words_in_clear(live: LiveService, client: Client, ticket: Ticket):
+    canary = f"canary{uuid4().hex}"
+    asked(client, message=f"I am {canary}.", contact=f"{canary}@example.com")
+    asked(ticket.http, message=f"I am {canary}.", contact=f"@{canary}")
+    with live.service.database.connection() as connection:
+        tables = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        assert ("public.events",) in tables
+        for (table,) in tables:
+            # Bytes are shown in hex there.
+            found = connection.execute(
+                f"SELECT count(*) FROM {table} t WHERE t::text ~* %s OR t::text ~* %s".encode(),
+                (canary, canary.encode().hex()),
+            ).fetchone()
+            assert found == (0,), table
+
+
+def test_an_answer_repeats_nothing_of_what_was_sent(client: Client):
+    answer: httpx2.Response = client.post(
+        ASK, json={"category": "OTHER", "message": "secret words", "contact": "a b c"}
+    )
+    assert "secret words" not in answer.text
+    assert "a b c" not in answer.text

@@ -1,0 +1,87 @@
+"""A person loses their address: they ask, an admin approves, and everything they had opens with a new token only."""
+
+from __future__ import annotations
+
+import re
+
+from domain.values import Role
+from tests.client import RECORDING, Client, LiveService, Ticket, eventually
+from tests.fakes.mailbox import files, text_of
+
+OLD, NEW = "ada@lost.example.com", "ada@found.example.com"
+
+
+def paid(live: LiveService, ticket: Ticket) -> None:
+    """A gift of 50 dollars, in the ledger."""
+    with live.client() as donor:
+        form = {"outcome": "paid", "email": "grace@example.com", "name": "Grace Hopper", "country": "US"}
+        assert donor.post(ticket.pay(50)["checkoutUrl"], data=form).status_code == 303
+    eventually(lambda: ticket.get("/donations/total").json()["totalMinor"] == 5_000)
+    live.applied()
+
+
+def everything(holder: Client, path: str) -> dict[str, object]:
+    """What the ticket holds, whoever it belongs to."""
+    told = holder.get(path, params={"include": "draft,documents,attributions,transcriptions,qr"}).json()
+    kept = {name: told[name] for name in ("donationDraft", "documents", "attributions", "transcriptions", "qrCode")}
+    totals = holder.get(f"{path}/donations/total", params={"explain": "true"}).json()
+    return kept | {"donations": holder.get(f"{path}/donations").json()["donations"], "totals": totals}
+
+
+def test_a_lost_address_costs_nothing_but_the_old_token(live: LiveService):
+    with live.client() as visitor, live.client_with_key(Role.ADMIN) as admin:
+        ticket = visitor.open_ticket(contactValue=OLD)
+        assert ticket.upload(RECORDING.read_bytes()).status_code == 200
+        ticket.publish()
+        assert ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT", "format": "pdf"}).status_code == 201
+        paid(live, ticket)
+        before = everything(ticket.http, ticket.path)
+        recording = live.service.commands.tickets.get(live.service.log.page(0, 1)[0].ticket).recording
+
+        # They have no token and no mail any more, only a new address and the link of their page.
+        asked = visitor.post(
+            "/api/support/ticket",
+            json={
+                "ticketId": ticket.id,
+                "category": "PROFILE_RESET",
+                "message": f"My old provider closed. I am at {NEW} now.",
+                "contact": NEW,
+            },
+        )
+        assert asked.status_code == 201
+        support_id = asked.json()["id"]
+
+        # An admin sees it, reads how to reach them, makes sure, and approves.
+        [listed] = admin.get("/api/support/recent", params={"limit": 10}).json()["supportTickets"]
+        assert (listed["id"], listed["ticketId"], listed["contact"]) == (
+            support_id,
+            ticket.id,
+            "a***@found.example.com",
+        )
+        contact = admin.get(f"/admin/support/{support_id}").json()["contact"]
+        approved = admin.post(f"/admin/profiles/{ticket.id}/approve-reset", json={"newContactValue": contact})
+        assert approved.status_code == 200, approved.text
+        assert approved.json()["contactValue"] == NEW
+        assert admin.get(f"/admin/support/{support_id}").json()["status"] == "RESOLVED"
+
+        # The old token is dead, for reading as for writing.
+        assert ticket.get().status_code == ticket.patch("/draft", {"title": "Mine"}).status_code == 401
+
+        # The mails are out: the token to the new address, a notice to the old.
+        mails = eventually(lambda: found if len(found := files(live.settings.outbox)) == 2 else None)
+        told = {mail["To"]: text_of(mail) for mail in mails}
+        assert set(told) == {OLD, NEW}
+        assert "tkt_" not in told[OLD]
+        [token] = re.findall(r"tkt_[\w-]+", told[NEW])
+
+        with live.client(token) as holder:
+            assert everything(holder, ticket.path) == before
+            assert live.service.commands.tickets.get(live.service.log.page(0, 1)[0].ticket).recording == recording
+            shown = holder.get(ticket.path, params={"include": "support"}).json()
+            assert [(one["id"], one["status"]) for one in shown["supportTickets"]] == [(support_id, "RESOLVED")]
+            assert holder.patch(f"{ticket.path}/draft", json={"title": "Still here"}).status_code == 200
+
+            # And when they leave for good, their call for help goes with them.
+            assert holder.delete(ticket.path).status_code == 202
+        erased = admin.get(f"/admin/support/{support_id}").json()
+        assert (erased["erased"], erased["message"], erased["contact"]) == (True, None, None)
