@@ -7,13 +7,14 @@ import hmac
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from adapters.database import Database
 from adapters.ids import uuid7
+from adapters.returning import SESSION_TOKEN
 from domain.commands import digest
-from domain.errors import InvalidError, NotFoundError
+from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.values import Actor, Role
 from projections import ticket_status
 from projections.model import Row
@@ -34,13 +35,15 @@ SCOPES = (
     "exports:read",
 )
 PUBLIC_WORKSPACE = "public"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class Principal:
     """Somebody who may do something: what is None or empty does not apply to the role.
 
-    `ticket_row` is the holder's ticket as it was when the credential was checked.
+    A holder has one `ticket`, or came back in a `session` and has those of the verified contact, which has these
+    `contact_indexes`. `ticket_row` is the holder's ticket as it was when the credential was checked.
     """
 
     role: Role
@@ -48,6 +51,8 @@ class Principal:
     workspace: str | None = None
     scopes: frozenset[str] = frozenset()
     ticket: UUID | None = None
+    session: UUID | None = None
+    contact_indexes: frozenset[str] = frozenset()
     ticket_row: Row | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -57,7 +62,8 @@ class Principal:
     @property
     def name(self) -> str:
         """Stable and without secrets: for idempotency keys, rate limits and logs."""
-        return f"{self.role}:{self.key_id or self.ticket or ''}"
+        id = self.key_id or self.session or self.ticket
+        return self.role.value if id is None else f"{self.role}:{id}"
 
 
 VISITOR = Principal(Role.VISITOR)
@@ -80,10 +86,15 @@ class ApiKey:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    replaced_by: UUID | None
 
 
 class Credentials:
-    """Knows every credential that was ever given out, by its digest."""
+    """Knows every credential that was ever given out, by its digest.
+
+    Every call is decided by what the database says at that moment, so that what was revoked opens nothing anywhere.
+    Keys and sessions are looked up by digest: what time such a search takes tells of digests, which nobody can choose.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -94,6 +105,8 @@ class Credentials:
             return None
         if credential.startswith(TICKET_TOKEN):
             return self._holder(credential)
+        if credential.startswith(SESSION_TOKEN):
+            return self._returned(credential)
         if credential.startswith(API_KEY):
             return self._client(credential)
         return None
@@ -111,6 +124,14 @@ class Credentials:
         matches = hmac.compare_digest(known or digest(""), digest(token))
         return Principal(Role.HOLDER, ticket=ticket, ticket_row=row) if known and matches else None
 
+    def _returned(self, token: str) -> Principal | None:
+        with self._database.connection() as connection:
+            row = connection.execute(
+                "SELECT id, contact_indexes FROM access_sessions WHERE digest = %s AND expires_at > now()",
+                (digest(token),),
+            ).fetchone()
+        return Principal(Role.HOLDER, session=row[0], contact_indexes=frozenset(row[1])) if row else None
+
     def _client(self, key: str) -> Principal | None:
         with self._database.connection() as connection:
             row = connection.execute(
@@ -124,6 +145,16 @@ class Credentials:
             if row[4]:
                 connection.execute("UPDATE api_keys SET last_used_at = now() WHERE id = %s", (row[0],))
         return Principal(Role(row[1]), row[0], row[2], frozenset(row[3]))
+
+    def whose(self, credential: str) -> str:
+        """For the access log: the key that a credential is or once was, by its id; `unknown` if it never was one."""
+        if len(credential) > LONGEST_CREDENTIAL or not credential.isascii():
+            return UNKNOWN
+        with self._database.connection() as connection:
+            row = connection.execute(
+                "SELECT role, id FROM api_keys WHERE digest = %s", (digest(credential),)
+            ).fetchone()
+        return f"{row[0]}:{row[1]}" if row else UNKNOWN
 
     def create(
         self,
@@ -149,6 +180,40 @@ class Credentials:
         assert row is not None
         return _api_key(row), key
 
+    def replace(self, key_id: UUID, overlap: timedelta, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
+        """A successor with the key's role, workspace and scopes, and its secret; the key runs out after `overlap`.
+
+        Unless it is said when the successor expires, it is given as long as the key was given when it was made.
+        NotFoundError if there is no such key, RefusedError if it is worthless or has a successor already.
+        """
+        new_id, secret = uuid7(), API_KEY + secrets.token_urlsafe(SECRET_BYTES)
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "SELECT revoked_at IS NOT NULL OR coalesce(expires_at <= now(), false), replaced_by FROM api_keys"
+                " WHERE id = %s FOR UPDATE",
+                (key_id,),
+            )
+            row = cursor.fetchone()
+            if row is None:
+                raise NotFoundError("There is no such key.")
+            worthless, successor = row
+            if worthless or successor is not None:
+                raise RefusedError("This key is worthless." if worthless else "This key has a successor.")
+            cursor.execute(
+                "INSERT INTO api_keys (id, role, workspace, scopes, digest, expires_at)"
+                " SELECT %s, role, workspace, scopes, %s, coalesce(%s, now() + (expires_at - created_at))"
+                " FROM api_keys WHERE id = %s",
+                (new_id, digest(secret), expires_at, key_id),
+            )
+            cursor.execute(
+                "UPDATE api_keys SET replaced_by = %s, expires_at = least(expires_at, now() + %s) WHERE id = %s",
+                (new_id, overlap, key_id),
+            )
+            cursor.execute(_KEYS + " WHERE id = %s", (new_id,))
+            made = cursor.fetchone()
+        assert made is not None
+        return _api_key(made), secret
+
     def list(self) -> list[ApiKey]:
         """Oldest first."""
         with self._database.connection() as connection:
@@ -164,7 +229,9 @@ class Credentials:
             raise NotFoundError("There is no such key.")
 
 
-_KEYS = "SELECT id, role, workspace, scopes, created_at, expires_at, revoked_at, last_used_at FROM api_keys"
+_KEYS = (
+    "SELECT id, role, workspace, scopes, created_at, expires_at, revoked_at, last_used_at, replaced_by FROM api_keys"
+)
 
 
 def _api_key(row: Sequence[object]) -> ApiKey:

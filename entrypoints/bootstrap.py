@@ -17,6 +17,7 @@ import structlog
 import projections
 from adapters import fitness, migrations, standing
 from adapters.access import Credentials
+from adapters.access_log import AccessLog
 from adapters.contacts import ContactIndex
 from adapters.contents import JsonTranscripts, SealedContents
 from adapters.database import AWAY, Database, category, connect
@@ -46,6 +47,7 @@ from adapters.read_models import rebuild
 from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
 from adapters.read_models.memory import ticket_row
+from adapters.returning import Returning
 from adapters.sealing import Keyring, Seals, TicketKeys, keyed_hash
 from adapters.self_test import SelfTest
 from adapters.speech.inspector import ChildAudioInspector
@@ -190,7 +192,11 @@ class Service:
         self.printer = DocumentPrinter()
         self.qr_codes = QrPrinter()
         self.credentials = Credentials(self.database)
+        self.access_log = AccessLog(self.database)
         self.contact_index = ContactIndex(self._peppers)
+        self.returning = Returning(
+            self.database, Keyring(master, "access requests"), self.contact_index, self.outbox, self._peppers
+        )
         self.idempotency = IdempotencyKeys(self.database, Keyring(master, "idempotency keys"))
         self._wire_payments(generated, master)
 
@@ -309,6 +315,7 @@ class Service:
             self.applier.start()
             self.fetcher.start()
             self.repairer.start()
+            self.returning.start()
             self.mail_sender.start()
         if self.sandbox is not None and Parts.WEB in self.parts:
             self.sandbox.start()
@@ -339,6 +346,7 @@ class Service:
             self.applier.stop()
             self.fetcher.stop()
             self.repairer.stop()
+            self.returning.stop()
             self.mail_sender.stop()
         if self.follower is not None:
             self.follower.stop()

@@ -84,3 +84,12 @@ def tickets_of(
         },
     )
     return [(ticket, created_at) for ticket, created_at in cursor.fetchall()]
+
+
+def is_of(cursor: Cursor, ticket: UUID | None, contact_indexes: Sequence[str]) -> bool:
+    """Whether the ticket, if there is one, is of this contact now."""
+    cursor.execute(
+        "SELECT 1 FROM read.contact_index WHERE ticket = %(ticket)s AND contact_index = ANY(%(indexes)s)",
+        {"ticket": ticket, "indexes": list(contact_indexes)},
+    )
+    return cursor.fetchone() is not None

@@ -42,7 +42,7 @@ class FilePost:
         self._folder = folder
 
     def deliver(self, message: EmailMessage) -> None:
-        name = f"{message['Date'].datetime:%Y%m%dT%H%M%SZ}-{_name(message['Message-ID'])}.eml"
+        name = f"{message['Date'].datetime:%Y%m%dT%H%M%S.%fZ}-{_name(message['Message-ID'])}.eml"
         draft = self._folder / f".{secrets.token_hex(8)}"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-
 import structlog
 
-from adapters.database import AWAY, Database
+from adapters.database import Database
+from adapters.loop import Loop
 from adapters.mail.messages import composed
 from adapters.mail.outbox import Outbox, Waiting
 from adapters.mail.posts import Post
@@ -42,29 +41,13 @@ class Sender:
         self._database = database
         self._outbox = outbox
         self._post = post
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._loop = Loop("mail sender", self.send_one, POLL_SECONDS)
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="mail sender", daemon=True)
-        self._thread.start()
+        self._loop.start()
 
     def stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=1)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                while not self._stopping.is_set() and self.send_one():
-                    pass
-                self._stopping.wait(POLL_SECONDS)
-            except (UnavailableError, *AWAY):
-                self._stopping.wait(1.0)
-            except Exception as error:
-                logger.error("mail sender failed", error=type(error).__name__)
-                self._stopping.wait(1.0)
+        self._loop.stop()
 
     def send_all(self) -> None:
         """Send until nothing that is due is left."""

@@ -146,32 +146,38 @@ def simulate(
 
 @keys.command("create")
 def keys_create(
-    role: Annotated[str, typer.Option(help="client, admin or auditor.")],
-    workspace: Annotated[str, typer.Option(help="Naming a workspace makes it.")] = "public",
+    role: Annotated[str | None, typer.Option(help="client, admin or auditor.")] = None,
+    workspace: Annotated[str | None, typer.Option(help="Naming a workspace makes it; public without.")] = None,
     scope: Annotated[list[str] | None, typer.Option(help="May be given many times.")] = None,
     expires: Annotated[str | None, typer.Option(metavar="DATE|TIME", help="When it stops working.")] = None,
+    replaces: Annotated[
+        str | None, typer.Option(metavar="ID", help="Take over role, workspace and scopes of this key.")
+    ] = None,
+    overlap: Annotated[
+        float, typer.Option(metavar="DAYS", min=0, max=365, help="How long the replaced key still works.")
+    ] = 7,
     json: Json = False,
 ) -> None:
-    """Make a key; its secret is shown this once."""
-    from entrypoints.cli import tickets
+    """Make a key, or the successor of one; its secret is shown this once."""
+    from entrypoints.cli import keys
 
-    tickets.keys_create(role, workspace, scope or [], expires, json)
+    keys.create(role, workspace, scope or [], expires, replaces, overlap, json)
 
 
 @keys.command("list")
 def keys_list(json: Json = False) -> None:
     """All keys there ever were, without their secrets."""
-    from entrypoints.cli import tickets
+    from entrypoints.cli import keys
 
-    tickets.keys_list(json)
+    keys.list_all(json)
 
 
 @keys.command("revoke")
 def keys_revoke(id: str, json: Json = False) -> None:
     """Make a key worthless at once."""
-    from entrypoints.cli import tickets
+    from entrypoints.cli import keys
 
-    tickets.keys_revoke(id, json)
+    keys.revoke(id, json)
 
 
 @export.command("donations")

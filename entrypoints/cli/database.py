@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 
 import projections
 from adapters import audit, migrations
-from adapters.database import connect
+from adapters.access_log import AccessLog
+from adapters.database import Database, connect
 from adapters.read_models import rebuild
 from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Bar, Found, Usage, print_json, say, table
+from entrypoints.cli.record import on_record
 from entrypoints.cli.setting_up import as_position, database
+from projections.model import Projection
 
 
 def migrate(json: bool) -> None:
@@ -34,11 +39,10 @@ def rebuild_projections(names: list[str], verify: bool, until: str | None, json:
             service = Service(settings, url, frozenset())
             position = as_position(service, until)
             service.stop()
-        with Bar(shown=not json) as bar:
+        compares = verify or position is not None
+        with _on_record(url, chosen) if not compares else nullcontext(), Bar(shown=not json) as bar:
             done = [
-                rebuild.verify(url, projection, bar, position)
-                if verify or position is not None
-                else rebuild.rebuild(url, projection, bar)
+                rebuild.verify(url, projection, bar, position) if compares else rebuild.rebuild(url, projection, bar)
                 for projection in chosen
             ]
     told = [
@@ -62,6 +66,14 @@ def rebuild_projections(names: list[str], verify: bool, until: str | None, json:
             raise Found(f"{one.name} differs from event {difference.position} on, in {difference.table}")
     if (verify or until) and not json:
         say("Nothing differs.")
+
+
+@contextmanager
+def _on_record(url: str, chosen: Sequence[Projection]) -> Iterator[None]:
+    with Database(url, size=1) as opened:
+        object = "/".join(projection.NAME for projection in chosen)
+        with on_record(AccessLog(opened), "rebuild-projections", object):
+            yield
 
 
 def audit_verify(json: bool) -> None:

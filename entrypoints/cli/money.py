@@ -16,6 +16,7 @@ from adapters.payments.simulation import world
 from adapters.read_models import rebuild
 from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Found, print_json, say, table
+from entrypoints.cli.record import on_record
 from entrypoints.cli.setting_up import as_moment, clear_errors, service
 from entrypoints.logs import configure
 from entrypoints.rehearsal import Rehearsal
@@ -27,7 +28,7 @@ EVENTS_KEPT = timedelta(days=30)
 
 def reconcile(since: str | None, json: bool) -> None:
     moment = as_moment(since, "--since") or datetime.now(UTC) - EVENTS_KEPT
-    with service() as built:
+    with service() as built, on_record(built.access_log, "reconcile"):
         outcome = built.reconciler.reconcile(moment)
     if json:
         print_json(vars(outcome))

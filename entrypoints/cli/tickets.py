@@ -1,4 +1,4 @@
-"""Commands about tickets, donations, and who may ask for them."""
+"""Commands about tickets and donations."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from adapters.access import ApiKey
-from domain.errors import InvalidError, NotFoundError
-from domain.values import Actor, Role
+from adapters.access_log import object_named
 from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Found, Usage, print_json, say, table
+from entrypoints.cli.record import OPERATOR, on_record
 from entrypoints.cli.setting_up import as_moment, as_position, as_uuid, service
 from entrypoints.http import exports, histories
 from entrypoints.http.views import Views, time
-
-OPERATOR = Actor(Role.ADMIN, "command line")
 
 
 def history(ticket: str, at: str | None, json: bool) -> None:
@@ -59,7 +56,7 @@ def _print_state(state: dict[str, Any], json: bool) -> None:
 
 def erase(ticket: str, json: bool) -> None:
     id = as_uuid(ticket, "TICKET")
-    with service() as built:
+    with service() as built, on_record(built.access_log, "erase", str(id)):
         built.commands.erase(OPERATOR, id)
     if json:
         print_json({"ticketId": str(id), "status": "ERASED"})
@@ -88,7 +85,8 @@ def letters_list(json: bool) -> None:
 
 def letters_retry(ids: list[str] | None, json: bool) -> None:
     with service() as built:
-        count = built.dead_letters.retry(ids or None)
+        with on_record(built.access_log, "dead-letters retry", object_named(ids or [])):
+            count = built.dead_letters.retry(ids or None)
         built.applier.apply_all()
         built.fetcher.fetch_all()
         built.applier.apply_all()
@@ -99,67 +97,6 @@ def letters_retry(ids: list[str] | None, json: bool) -> None:
         say(f"{count} taken up again, {len(left)} of them still there.")
     if left or (ids and count < len(ids)):
         raise Found(f"could not be applied: {', '.join(left) or 'no such dead letter'}")
-
-
-def _key_view(key: ApiKey) -> dict[str, Any]:
-    return {
-        "id": str(key.id),
-        "role": key.role,
-        "workspace": key.workspace,
-        "scopes": list(key.scopes),
-        "expiresAt": time(key.expires_at),
-    }
-
-
-def keys_create(role: str, workspace: str, scopes: list[str], expires: str | None, json: bool) -> None:
-    listed = [scope for given in scopes for scope in given.replace(",", " ").split()]
-    moment = as_moment(expires, "--expires")
-    try:
-        wanted = Role(role)
-    except ValueError:
-        raise Usage("--role must be client, admin or auditor") from None
-    with service() as built:
-        try:
-            made, secret = built.credentials.create(wanted, workspace, listed, moment)
-        except InvalidError as fault:
-            raise Usage(fault.detail) from None
-    view = _key_view(made)
-    if json:
-        print_json({"id": view.pop("id"), "key": secret, **view})
-    else:
-        say(f"{secret}\n\nKey {made.id} for {made.role} in {made.workspace}. The secret is not shown again.")
-
-
-def keys_list(json: bool) -> None:
-    with service() as built:
-        found = built.credentials.list()
-    told = [
-        _key_view(key)
-        | {
-            "createdAt": time(key.created_at),
-            "revokedAt": time(key.revoked_at),
-            "lastUsedAt": time(key.last_used_at),
-        }
-        for key in found
-    ]
-    if json:
-        print_json(told)
-    else:
-        columns = ("id", "role", "workspace", "scopes", "expiresAt", "revokedAt", "lastUsedAt")
-        table("API keys", columns, [[" ".join(k[c]) if c == "scopes" else k[c] for c in columns] for k in told])
-
-
-def keys_revoke(id: str, json: bool) -> None:
-    key = as_uuid(id, "ID")
-    with service() as built:
-        try:
-            built.credentials.revoke(key)
-        except NotFoundError:
-            raise Found("there is no such key") from None
-    if json:
-        print_json({"id": str(key), "revoked": True})
-    else:
-        say(f"{key} is worthless now.")
 
 
 def export_donations(ticket: str | None, since: str | None, until: str | None, format: str) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 import projections
+from adapters.access_log import Entry
 from adapters.payments.letters import DeadLetter
 from domain.errors import NotFoundError
 from entrypoints.http import gifts, paging, views
@@ -96,6 +97,29 @@ def rebuild_projection(call: Call) -> Answer:
         raise Problem("conflict", "This projection is being rebuilt already.")
     headers = {"Location": "/admin/projections", "Retry-After": "1"}
     return Answer({"name": projection.NAME, "status": "REBUILDING"}, 202, headers)
+
+
+# Who did what, and who was not let do it.
+
+
+def list_access_log(call: Call) -> Answer:
+    page = paging.asked(call)
+    found = call.service.access_log.page(page.limit + 1, page.after_position() or None)
+    if len(found) > page.limit:
+        page.more_after(found[page.limit - 1].position)
+    return page.answer({"accessLog": [_entry_view(entry) for entry in found[: page.limit]]})
+
+
+def _entry_view(entry: Entry) -> dict[str, Any]:
+    return {
+        "position": entry.position,
+        "at": views.time(entry.at),
+        "actor": entry.actor,
+        "operation": entry.operation,
+        "object": entry.object or None,
+        "outcome": entry.outcome,
+        "requestId": entry.request_id,
+    }
 
 
 # Money.

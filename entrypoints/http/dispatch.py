@@ -27,7 +27,8 @@ from entrypoints.http.envelope import request_id_of
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.operations import Answer, Call, Limit, Operation, Received, Takes
 from entrypoints.http.problems import Problem, of
-from projections import ticket_status
+from entrypoints.http.witness import Witness
+from projections import contact_index, ticket_status
 from projections.model import Row
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Endpoint:
         self._service = service
         self._limits = limits
         self._proxies = proxies
+        self._witness = Witness(service)
         self._operations = {operation.method: operation for operation in operations}
 
     @property
@@ -95,7 +97,7 @@ class Endpoint:
         call = await run_in_threadpool(self._admitted, operation, request, request_id)
         try:
             digest = await _take_body(call, operation, request)
-            answer = await run_in_threadpool(once.handled, call, operation, digest)
+            answer = await run_in_threadpool(self._handled, call, operation, digest)
         finally:
             if call.upload is not None:
                 call.upload.file.close()
@@ -129,18 +131,27 @@ class Endpoint:
 
     def _asked(self, operation: Operation, request: Request, request_id: str) -> Answer:
         """A request without a body, from credential to answer in one go."""
-        return once.handled(self._admitted(operation, request, request_id), operation, _NO_BODY)
+        return self._handled(self._admitted(operation, request, request_id), operation, _NO_BODY)
+
+    def _handled(self, call: Call, operation: Operation, digest: str) -> Answer:
+        return self._witness.seen(call, operation, lambda: once.handled(call, operation, digest))
 
     def _admitted(self, operation: Operation, request: Request, request_id: str) -> Call:
         call = self._call(VISITOR, request, request_id)
+        credential = _credential(operation, request)
         try:
-            call.principal = _principal(self._service, operation, request)
-        except Problem:
-            # Guessing credentials is limited by where it comes from.
+            call.principal = _principal(self._service, operation, credential)
+        except Problem as denial:
+            # Guessing credentials is limited by where it comes from, and so is what it leaves on record.
             self._limits.count(Limit.DEFAULT, VISITOR, call.client)
+            self._witness.denied(call, operation, denial, credential)
             raise
         self._limits.count(operation.limit, call.principal, call.client)
-        _admit(call, operation)
+        try:
+            _admit(call, operation)
+        except Problem as denial:
+            self._witness.denied(call, operation, denial)
+            raise
         return call
 
 
@@ -161,16 +172,22 @@ def refusal(error: Exception, request: Request) -> Response:
 # Who calls, and may they.
 
 
-def _principal(service: Service, operation: Operation, request: Request) -> Principal:
-    """Who the credential says it is; a credential that is sent counts on open calls too."""
+def _credential(operation: Operation, request: Request) -> str | None:
+    """What was sent to say who calls, empty if it is no bearer token; None where nothing was, or nothing counts."""
     header = request.headers.get("authorization")
     if header is None or operation.access.ignores_credentials:
-        return VISITOR
+        return None
     scheme, _, credential = header.partition(" ")
-    bearer = credential.strip() if scheme.lower() == "bearer" else ""
-    if operation.access.diagnostics and _is_diagnostics_token(service, bearer):
+    return credential.strip() if scheme.lower() == "bearer" else ""
+
+
+def _principal(service: Service, operation: Operation, credential: str | None) -> Principal:
+    """Who the credential says it is; a credential that is sent counts on open calls too."""
+    if credential is None:
+        return VISITOR
+    if operation.access.diagnostics and _is_diagnostics_token(service, credential):
         return Principal(Role.ADMIN)
-    principal = service.credentials.principal(bearer) if bearer else None
+    principal = service.credentials.principal(credential)
     if principal is None:
         raise _unauthenticated()
     return principal
@@ -199,7 +216,9 @@ def _admit(call: Call, operation: Operation) -> None:
         raise Problem("forbidden", f"This key lacks the scope {access.scope}.")
     if access.ticket:
         row = _ticket_row(call)
-        if row is None or not (_may_know(principal, row) or (access.published and row["published"])):
+        # Asked of the absent too, so that time tells nobody which it is.
+        may_know = _may_know(call, row)
+        if row is None or not (may_know or (access.published and row["published"])):
             raise Problem("not-found", "There is no such ticket.")
         call.ticket = row
 
@@ -214,14 +233,19 @@ def _ticket_row(call: Call) -> Row | None:
         return ticket_status.ticket(cursor, ticket)
 
 
-def _may_know(principal: Principal, row: Row) -> bool:
+def _may_know(call: Call, row: Row | None) -> bool:
+    principal = call.principal
     match principal.role:
         case Role.ADMIN | Role.AUDITOR:
             return True
+        case Role.HOLDER if principal.session is not None:
+            with call.service.database.reading() as cursor:
+                own = contact_index.is_of(cursor, ids.read(call.path["ticket_id"]), list(principal.contact_indexes))
+            return own and row is not None and not row["erased"]
         case Role.HOLDER:
-            return principal.ticket == row["ticket"] and not row["erased"]
+            return row is not None and principal.ticket == row["ticket"] and not row["erased"]
         case Role.CLIENT:
-            return principal.workspace == row["workspace"] and not row["erased"]
+            return row is not None and principal.workspace == row["workspace"] and not row["erased"]
         case _:
             return False
 

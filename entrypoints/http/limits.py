@@ -31,6 +31,8 @@ class RateLimits:
             Limit.DEFAULT: parse(settings.rate_limit_default),
             Limit.PAYMENT: parse(settings.rate_limit_payment),
             Limit.CREATE: parse(settings.rate_limit_create),
+            # As many as tickets can be made, counted apart.
+            Limit.CODE: parse(settings.rate_limit_create),
         }
         storage = storage_from_string(settings.rate_limit_storage)
         assert isinstance(storage, Storage)

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from domain.values import Role
 from entrypoints.http import schemas
-from entrypoints.http.operations import Limit, Operation, Takes
+from entrypoints.http.operations import Access, Limit, Operation, Takes
 from entrypoints.http.problems import KINDS, MEDIA_TYPE
 
 _BODY_TYPES = {
@@ -16,6 +17,11 @@ _BODY_TYPES = {
     Takes.SIGNED: "application/json",
     Takes.FORM: "application/x-www-form-urlencoded",
     Takes.AUDIO: "multipart/form-data",
+}
+CREDENTIALS = {
+    "ticketToken": "A ticket's token (`tkt_…`), given once when the ticket is opened: everything of that one ticket.",
+    "session": "A session (`ses_…`) for a code sent to a contact: the tickets of that contact, for some hours.",
+    "apiKey": "An API key (`slk_…`), bound to a workspace and scopes, or with the role admin or auditor.",
 }
 _AUDIO = {"type": "object", "properties": {"audio": {"type": "string", "format": "binary"}}, "required": ["audio"]}
 _FORM = {
@@ -44,11 +50,8 @@ def document(operations: Iterable[Operation], version: str, base_url: str) -> di
         "components": {
             "schemas": {"Problem": schemas.PROBLEM, **models},
             "securitySchemes": {
-                "bearer": {
-                    "type": "http",
-                    "scheme": "bearer",
-                    "description": "A ticket token (`tkt_…`) or an API key (`slk_…`).",
-                }
+                name: {"type": "http", "scheme": "bearer", "description": meaning}
+                for name, meaning in CREDENTIALS.items()
             },
             "responses": {
                 name: {
@@ -69,16 +72,23 @@ def _described(operation: Operation, models: dict[str, Any]) -> dict[str, Any]:
         "tags": [operation.tag],
         "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_headers(operation)],
         "responses": _responses(operation),
+        "security": _security(operation.access),
     }
-    if not operation.access.ignores_credentials:
-        described["security"] = [{"bearer": []}] if not operation.access.open else [{}, {"bearer": []}]
-        if operation.access.published:
-            described["security"] = [{}, {"bearer": []}]
-    else:
-        described["security"] = []
     if operation.takes is not Takes.NOTHING:
         described["requestBody"] = _request_body(operation, models)
     return described
+
+
+def _security(access: Access) -> list[dict[str, list[str]]]:
+    """Each of the ways to be let in: nothing at all, or a credential, and what it must be good for."""
+    if access.ignores_credentials:
+        return []
+    ways: list[dict[str, list[str]]] = [{}] if access.open or access.published else []
+    if Role.HOLDER in access.roles:
+        ways += [{"ticketToken": []}, {"session": []}]
+    if Role.CLIENT in access.roles:
+        ways.append({"apiKey": [Role.CLIENT.value, *([access.scope] if access.scope else [])]})
+    return ways + [{"apiKey": [role.value]} for role in (Role.ADMIN, Role.AUDITOR) if role in access.roles]
 
 
 def _operation_id(operation: Operation) -> str:

@@ -39,6 +39,7 @@ class Limit(Enum):
     DEFAULT = "default"
     PAYMENT = "payment"
     CREATE = "create"
+    CODE = "code"
     NONE = "none"
 
 

@@ -54,6 +54,8 @@ _STATUSES: dict[str, Schema] = {
     "fundingStatus": one_of(FundingStatus),
 }
 
+CODE_ON_ITS_WAY = thing({"requestId": ID})
+SESSION = thing({"accessToken": TEXT, "expiresAt": TIME})
 DRAFT = thing(
     {
         "title": maybe(TEXT),
@@ -258,6 +260,24 @@ DEAD_LETTERS = thing(
     {
         "deadLetters": many(
             thing({"id": TEXT, "type": TEXT, "attempts": WHOLE, "error": maybe(TEXT), "receivedAt": TIME})
+        ),
+        "nextCursor": maybe(TEXT),
+    }
+)
+ACCESS_LOG = thing(
+    {
+        "accessLog": many(
+            thing(
+                {
+                    "position": WHOLE,
+                    "at": TIME,
+                    "actor": TEXT,
+                    "operation": TEXT,
+                    "object": maybe(TEXT),
+                    "outcome": TEXT,
+                    "requestId": TEXT,
+                }
+            )
         ),
         "nextCursor": maybe(TEXT),
     }

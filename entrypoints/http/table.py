@@ -13,6 +13,7 @@ from entrypoints.http import (
     health,
     histories,
     knowledge,
+    returning,
     support,
     tickets,
 )
@@ -23,6 +24,7 @@ HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDI
 
 OPEN = Access(EVERYBODY)
 CREATE = Access(EVERYBODY - {AUDITOR}, scope="tickets:write")
+RETURN = Access(EVERYBODY - {AUDITOR})
 ALWAYS_OPEN = Access(EVERYBODY, ignores_credentials=True)
 GIVE = Access(EVERYBODY - {AUDITOR}, scope="payments:create")
 READ = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:read", ticket=True)
@@ -142,6 +144,14 @@ OPERATIONS: tuple[Operation, ...] = (
         tag="Gifts",
     ),
     Operation(
+        "POST", "/api/access/request", "Ask for a code at one's contact", returning.request, RETURN, JSON,
+        returning.CodeWanted, 202, s.CODE_ON_ITS_WAY, creates=True, limit=Limit.CODE, tag="Access",
+    ),
+    Operation(
+        "POST", "/api/access/verify", "The token of a session for the code", returning.verify, RETURN, JSON,
+        returning.CodeGiven, 200, s.SESSION, creates=True, tag="Access",
+    ),
+    Operation(
         "POST", "/api/support/ticket", "Ask for help", support.ask, CREATE, JSON, support.HelpAsked, 201,
         s.SUPPORT_OPENED, creates=True, limit=Limit.CREATE, tag="Support",
     ),
@@ -171,6 +181,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/admin/dead-letters/{id}/retry", "Take a dead letter up again", admin.retry_dead_letter, ADMINISTER,
         JSON, bodies.Empty, 202, s.RETRIED_LETTER, tag="Administration",
+    ),
+    Operation(
+        "GET", "/admin/access-log", "What administrators did and who was denied a write, newest first",
+        admin.list_access_log, OVERSEE, gives=s.ACCESS_LOG, query=(LIMIT, CURSOR), tag="Administration",
     ),
     Operation(
         "GET", "/admin/projections", "How far each read model is", admin.list_projections, ADMINISTER,

@@ -174,6 +174,9 @@ def _found(call: Call) -> tuple[list[Row], paging.Page]:
     except InvalidError:
         searched = []
     indexes = [index for contact in searched for index in call.service.contact_index.all_of(contact)]
+    if call.principal.session is not None:
+        # Somebody who came back finds by their own contact only, and by any other nothing.
+        indexes = [index for index in indexes if index in call.principal.contact_indexes]
     page = paging.asked(call)
     workspace = call.principal.workspace if call.principal.role is Role.CLIENT else None
     with call.service.database.reading() as cursor:

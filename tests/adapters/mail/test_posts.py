@@ -21,6 +21,9 @@ from domain.errors import RefusedError, UnavailableError
 from domain.ports import Mail
 from tests.fakes.mailbox import PASSWORD, certified, files, smtp_server, text_of
 
+# That is what these tests show: no credential goes to such a server.
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+
 SENDER = "Storyledger <hello@storyledger.example>"
 
 

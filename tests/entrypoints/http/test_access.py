@@ -8,17 +8,22 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
 
 from adapters.access import SCOPES
+from adapters.contacts import normalised
 from adapters.ids import uuid7
-from domain.values import Role
+from domain.commands import digest
+from domain.values import SYSTEM, ContactType, Role
 from entrypoints.http.operations import Operation
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.http.contract import problem
+from tests.fakes.databases import overheard
+from tests.fakes.mailbox import files
 
 ONE = "/api/tickets/{ticket_id}"
 CONTACT = {"contactType": "EMAIL", "contactValue": "matrix@example.com"}
@@ -79,6 +84,12 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
         {"params": {"contact": "a@b.co"}},
         "tickets:search",
     ),
+    ("POST", "/api/access/request"): ((202, 202, 202, 202, 202, 403), {"json": CONTACT}, None),
+    ("POST", "/api/access/verify"): (
+        (401, 401, 401, 401, 401, 403),
+        {"json": {"requestId": str(uuid7()), "code": "1234 5678"}},
+        None,
+    ),
     ("GET", "/api/exports/donations"): ((401, 403, 200, 403, 200, 200), {}, "exports:read"),
     ("POST", "/api/support/ticket"): (
         (201, 201, 201, 403, 201, 403),
@@ -115,6 +126,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/static/{name}"): ((404,) * 6, {}, None),
     ("GET", "/favicon.ico"): ((200,) * 6, {}, None),
     ("GET", "/admin/dead-letters"): ((401, 403, 403, 403, 200, 403), {}, None),
+    ("GET", "/admin/access-log"): ((401, 403, 403, 403, 200, 200), {}, None),
     ("POST", "/admin/dead-letters/{id}/retry"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
     ("POST", "/admin/db/self-test"): ((401, 403, 403, 403, 200, 403), {"json": {}}, None),
     ("GET", "/admin/projections"): ((401, 403, 403, 403, 200, 403), {}, None),
@@ -147,10 +159,17 @@ class People:
         self.admin = self._in(live.client_with_key(Role.ADMIN))
         self.auditor = self._in(live.client_with_key(Role.AUDITOR))
         self.opener = self.client("tickets:write")
-        self.stranger = self.opener.open_ticket()
-        erased = self.opener.open_ticket()
-        erased.http.delete(erased.path)
-        self.erased = erased
+        self.contact, self.strangers_contact = (f"{uuid7().hex[-12:]}@example.com" for _ in range(2))
+        self.stranger = self.open_ticket(self.strangers_contact)
+        self.erased, self.reset, first = (self.open_ticket() for _ in range(3))
+        self.returned, self.expired = self._came_back(self.contact), self._came_back(self.contact)
+        self.returned_stranger = self._came_back(self.strangers_contact)
+        assert self.returned.get(first.path).status_code == 200
+        with live.service.database.connection() as connection:
+            token = self.expired.headers["authorization"].removeprefix("Bearer ")
+            connection.execute("UPDATE access_sessions SET expires_at = now() WHERE digest = %s", (digest(token),))
+        self.erased.http.delete(self.erased.path)
+        self._give_away(self.reset)
 
     def _in(self, client: Client) -> Client:
         return self._stack.enter_context(client)
@@ -158,9 +177,31 @@ class People:
     def client(self, *scopes: str, workspace: str | None = None) -> Client:
         return self._in(self._live.client_with_key(Role.CLIENT, *scopes, workspace=workspace or self.workspace))
 
+    def open_ticket(self, contact: str | None = None) -> Ticket:
+        return self.opener.open_ticket(contactValue=contact or self.contact)
+
+    def _came_back(self, contact: str) -> Client:
+        """Whoever has this contact, by a code from their mail."""
+        request = self.visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": contact})
+        self._live.service.returning.answer_all()
+        self._live.service.mail_sender.send_all()
+        sent = next(one for one in reversed(files(self._live.settings.outbox)) if one["To"] == contact)
+        given = {"requestId": request.json()["requestId"], "code": sent["Subject"].partition(" is ")[0]}
+        verified = self.visitor.post("/api/access/verify", json=given)
+        return self._in(self._live.client(verified.json()["accessToken"]))
+
+    def _give_away(self, ticket: Ticket) -> None:
+        """The ticket gets another contact, and its holder another token."""
+        contact = normalised(ContactType.EMAIL, "somebody.else@example.com")
+        service = self._live.service
+        service.tickets.change(
+            UUID(ticket.id),
+            lambda t: t.change_contact(SYSTEM, contact, service.contact_index.of(contact), digest("tkt_another")),
+        )
+
     def ticket(self, *, published: bool = False) -> Ticket:
         """One that any write may be made to."""
-        ticket = self.opener.open_ticket()
+        ticket = self.open_ticket()
         ticket.write_draft()
         ticket.upload(RECORDING.read_bytes())
         if published:
@@ -181,47 +222,50 @@ def ask(client: Client, method: str, path: str, ticket: str, send: dict[str, Any
 @pytest.mark.parametrize(("method", "path"), TICKET_RULES)
 def test_a_ticket_is_for_its_holder_its_workspace_and_who_may_read_any(people: People, method: str, path: str):
     rule = TICKET_RULES[method, path]
-    own, absent = people.ticket(), str(uuid7())
+    own, absent, erased, reset = people.ticket(), str(uuid7()), people.erased.id, people.reset.id
     others = {scope for scope in SCOPES if scope != rule.scope}
     every, lacking = people.client(*SCOPES), people.client(*others)
+    exactly = people.client(*([rule.scope] if rule.scope else []))
     foreign = people.client(*SCOPES, workspace=people.foreign)
-    reads = 200 if rule.readers and rule.done != 404 else rule.done
-    reader = reads if rule.readers else 403
-    client = rule.done if rule.client else 403
-    # Who asks, about which ticket, and what they get.
-    expected = [
-        ("visitor", people.visitor, own.id, 401),
-        ("visitor", people.visitor, absent, 401),
-        ("visitor", people.visitor, people.erased.id, 401),
-        ("visitor", people.visitor, "no-id", 401),
-        ("another holder", people.stranger.http, own.id, 404),
-        ("holder", own.http, absent, 404),
-        ("holder", own.http, people.erased.id, 404),
-        ("holder", own.http, "no-id", 404),
-        ("erased holder", people.erased.http, people.erased.id, 401),
-        ("client without the scope", lacking, own.id, 403 if rule.scope else client),
-        ("client without the scope", lacking, absent, 403 if rule.scope else client),
-        ("client without any scope", people.client(), own.id, 403),
-        ("client of another workspace", foreign, own.id, 404 if rule.client else 403),
-        ("client", every, absent, 404 if rule.client else 403),
-        ("client", every, people.erased.id, 404 if rule.client else 403),
-        ("admin", people.admin, own.id, reader),
-        ("admin", people.admin, people.erased.id, reader),
-        ("admin", people.admin, absent, 404 if rule.readers else 403),
-        ("auditor", people.auditor, own.id, reader if rule.auditor else 403),
-        ("auditor", people.auditor, people.erased.id, reader if rule.auditor else 403),
-        ("auditor", people.auditor, absent, 404 if rule.readers and rule.auditor else 403),
-        ("client", every, own.id, client),
-        ("holder", own.http if method != "DELETE" else people.ticket().http, own.id, rule.done),
+    reader, auditor = rule.done if rule.readers else 403, rule.done if rule.readers and rule.auditor else 403
+    client, hidden = (rule.done, 404) if rule.client else (403, 403)
+    unread = 404 if rule.readers else 403
+    unaudited = 404 if rule.readers and rule.auditor else 403
+    # Who asks, and what they get for each of these tickets; None is what may be done, further below.
+    places = (own.id, absent, "no-id", erased, reset)
+    asked: list[tuple[str, Client, tuple[int | None, ...]]] = [
+        ("visitor", people.visitor, (401,) * 5),
+        ("expired session", people.expired, (401,) * 5),
+        ("erased holder", people.erased.http, (401,) * 5),
+        ("holder before the contact was reset", people.reset.http, (401,) * 5),
+        ("another holder", people.stranger.http, (404,) * 5),
+        ("another returning holder", people.returned_stranger, (404,) * 5),
+        ("client without any scope", people.client(), (403,) * 5),
+        ("client with every scope but this", lacking, (403,) * 5),
+        ("client of another workspace", foreign, (hidden,) * 5),
+        ("holder", own.http, (None, 404, 404, 404, 404)),
+        ("returning holder", people.returned, (None, 404, 404, 404, 404)),
+        ("client", every, (None, hidden, hidden, hidden, None)),
+        ("admin", people.admin, (reader, unread, unread, reader, reader)),
+        ("auditor", people.auditor, (auditor, unaudited, unaudited, auditor, auditor)),
     ]
-    if method == "DELETE":
-        another = people.ticket()
-        expected[-1] = ("holder", another.http, another.id, rule.done)
-    if path.endswith("/process"):
-        # The client has started it.
-        expected[-1] = ("holder", own.http, own.id, 409)
+    expected = [
+        (who, asker, place, status)
+        for who, asker, statuses in asked
+        for place, status in zip(places, statuses, strict=True)
+        if status is not None
+    ]
     got = [(who, about, ask(asker, method, path, about, rule.send).status_code) for who, asker, about, _ in expected]
     assert got == [(who, about, status) for who, _, about, status in expected]
+    for who, one, status in (
+        ("client", every, client),
+        ("client with this scope alone", exactly, client),
+        ("returning holder", people.returned, rule.done),
+        ("holder", None, rule.done),
+    ):
+        ticket = people.ticket()
+        answer = ask(one or ticket.http, method, path, ticket.id, rule.send)
+        assert (who, answer.status_code) == (who, status)
 
 
 @pytest.mark.parametrize(("method", "path"), TICKET_RULES)
@@ -233,19 +277,60 @@ def test_publishing_opens_the_totals_and_nothing_else(people: People, method: st
     hidden = 404 if rule.client else 403
     got = [ask(one, method, path, ticket.id, rule.send).status_code for one in (people.visitor, foreign, lacking)]
     assert got == ([200, 200, 403] if rule.published else [401, hidden, 403 if rule.scope else hidden])
-    another = ask(people.stranger.http, method, path, ticket.id, rule.send).status_code
-    assert another == (200 if rule.published else 404)
+    for another in (people.stranger.http, people.returned_stranger):
+        assert ask(another, method, path, ticket.id, rule.send).status_code == (200 if rule.published else 404)
+    assert ask(people.expired, method, path, ticket.id, rule.send).status_code == 401
 
 
 @pytest.mark.parametrize(("method", "path"), OPEN_RULES)
 def test_what_is_about_no_ticket_is_for_whom_the_table_says(people: People, method: str, path: str):
     statuses, send, scope = OPEN_RULES[method, path]
+    visitor, holder, client, lacks, admin, auditor = statuses
     lacking = people.client(*(one for one in SCOPES if one != scope))
-    askers = [
-        people.visitor, people.stranger.http, people.client(*SCOPES), lacking, people.admin, people.auditor,
-    ]  # fmt: skip
+    ignores = next(o for o in OPERATIONS if (o.method, o.path) == (method, path)).access.ignores_credentials
+    asked = [
+        ("visitor", people.visitor, visitor),
+        ("holder", people.stranger.http, holder),
+        ("returning holder", people.returned, holder),
+        ("client", people.client(*SCOPES), client),
+        ("client with this scope alone", people.client(*([scope] if scope else [])), client),
+        ("client of another workspace", people.client(*SCOPES, workspace=people.foreign), client),
+        ("client without the scope", lacking, lacks),
+        ("client without any scope", people.client(), lacks),
+        ("admin", people.admin, admin),
+        ("auditor", people.auditor, auditor),
+        ("expired session", people.expired, visitor if ignores else 401),
+    ]
     place = re.sub(r"{(\w+)}", lambda part: str(uuid7()) if part[1].endswith("_id") else "none", path)
-    assert tuple(asker.request(method, place, **send).status_code for asker in askers) == statuses
+    got = [(who, asker.request(method, place, **send).status_code) for who, asker, _ in asked]
+    assert got == [(who, status) for who, _, status in asked]
+
+
+def test_an_admin_act_is_an_admins_alone_whatever_it_is_about(people: People, live: LiveService):
+    """Nobody else learns, by another answer, whether there is such a thing."""
+    ticket = people.ticket()
+    donation = ticket.pay(5)["donationId"]
+    there = {"donation_id": donation, "name": "ticket_status", "id": "evt_none"}
+    acts = [(o.method, o.path) for o in OPERATIONS if o.path.startswith("/admin/")]
+    assert len(acts) >= 5
+    for method, path in acts:
+        readers = (people.auditor,) if OPEN_RULES[method, path][0][5] == 200 else ()
+        others = {
+            401: (people.visitor, people.expired),
+            403: (
+                ticket.http, people.stranger.http, people.returned, people.client(*SCOPES),
+                people.client(*SCOPES, workspace=people.foreign), *({people.auditor} - {*readers}),
+            ),
+        }  # fmt: skip
+        for status, askers in others.items():
+            for asker in askers:
+                told = []
+                for values in (there, {"donation_id": str(uuid7()), "name": "none", "id": "none"}):
+                    place = re.sub(r"{(\w+)}", lambda part, values=values: values[part[1]], path)
+                    answer = asker.request(method, place, **OPEN_RULES[method, path][1])
+                    assert answer.status_code == status, (method, path)
+                    told.append(answer.json() | {"requestId": "", "instance": ""})
+                assert told[0] == told[1]
 
 
 BAD = {
@@ -253,6 +338,8 @@ BAD = {
     "a key nobody has": "slk_" + "x" * 43,
     "a token nobody has": "tkt_" + "x" * 64,
     "a token that is no base64": "tkt_!",
+    "a session nobody has": "ses_" + "x" * 43,
+    "a session of nothing": "ses_",
     "very long": "slk_" + "x" * 10_000,
 }
 
@@ -289,17 +376,25 @@ def test_the_scheme_may_be_written_in_any_case(live: LiveService, ticket: Ticket
         assert client.get(ticket.path, headers={"Authorization": f"bEARER {ticket.token}"}).status_code == 200
 
 
-def test_a_strangers_ticket_is_answered_for_exactly_as_one_that_never_was(people: People):
+def test_a_strangers_ticket_is_answered_for_exactly_as_one_that_never_was(people: People, live: LiveService):
     own = people.ticket()
     for (method, path), rule in TICKET_RULES.items():
-        for asker in (people.stranger.http, people.client(*SCOPES, workspace=people.foreign)):
-            said = []
-            for id in (own.id, people.erased.id, str(uuid7())):
-                answer = ask(asker, method, path, id, rule.send)
+        foreign = people.client(*SCOPES, workspace=people.foreign)
+        # The first call of a key writes down when it was.
+        foreign.get("/api/tickets/search", params={"contact": "a@b.co"})
+        for asker in (people.stranger.http, people.returned_stranger, foreign):
+            said, done = [], []
+            for id in (own.id, people.erased.id, people.reset.id, str(uuid7())):
+                with overheard(live.service.database) as statements:
+                    answer = ask(asker, method, path, id, rule.send)
+                done.append(list(statements))
                 text = answer.text.replace(id, "ID").replace(answer.headers["x-request-id"], "REQUEST")
                 headers = {k: v for k, v in answer.headers.items() if k not in ("x-request-id", "date")}
                 said.append((answer.status_code, text.partition("/documents/")[0], headers))
-            assert said[0] == said[1] == said[2], (method, path)
+            assert all(one == said[0] for one in said), (method, path)
+            # The same is asked of the database: time does not tell either.
+            assert [one for one in done if one != done[0]] == [], (method, path)
+            assert done[0]
 
 
 def test_the_ids_of_tickets_are_read_in_their_one_form_only(ticket: Ticket):
@@ -314,3 +409,41 @@ def test_donations_are_not_to_be_had_without_their_scope(people: People, ticket:
     problem(reader.get(own.path, params={"include": "attributions"}), 403, "forbidden")
     both = people.client("tickets:read", "donations:read")
     assert both.get(own.path, params={"include": "attributions"}).status_code == 200
+
+
+# The description, the table and the checks are one.
+
+SCHEMES = {"ticketToken", "session", "apiKey"}
+
+
+def ways(people: People, live: LiveService, operation: Operation) -> list[tuple[dict[str, list[str]], Client]]:
+    """Every way to be let in that there is at all, and somebody who comes by it."""
+    scope = operation.access.scope
+    return [
+        ({}, people.visitor),
+        ({"ticketToken": []}, people.stranger.http),
+        ({"session": []}, people.returned),
+        ({"apiKey": ["client", *([scope] if scope else [])]}, people.client(*([scope] if scope else []))),
+        ({"apiKey": ["admin"]}, people.admin),
+        ({"apiKey": ["auditor"]}, people.auditor),
+    ]
+
+
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if not o.hidden], ids=named)
+def test_the_description_says_who_is_let_in(people: People, live: LiveService, operation: Operation):
+    described = live.service.openapi["paths"][operation.path][operation.method.lower()]["security"]
+    if operation.access.ignores_credentials:
+        assert described == []
+        return
+    assert (
+        {name for way in described for name in way}
+        <= SCHEMES
+        == set(live.service.openapi["components"]["securitySchemes"])
+    )
+    published = people.ticket(published=True).id if operation.access.published else str(uuid7())
+    place = re.sub(r"{(\w+)}", lambda part: published if part[1] == "ticket_id" else str(uuid7()), operation.path)
+    for way, asker in ways(people, live, operation):
+        # Whoever is let in hears what is wrong with what they ask; here something always is.
+        status = asker.request(operation.method, place, params={"limit": "0"}).status_code
+        let_in = status not in (401, 403) or (operation.path == "/api/access/verify" and status == 401)
+        assert (way, let_in) == (way, way in described)

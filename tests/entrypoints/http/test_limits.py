@@ -58,6 +58,14 @@ def test_each_kind_of_call_has_a_limit_of_its_own(limited: Callable[..., LiveSer
         assert admin.get(ticket.path).status_code == 200
 
 
+def test_codes_are_asked_for_as_often_as_tickets_are_made_and_counted_apart(limited: Callable[..., LiveService]):
+    with limited().client() as client:
+        assert statuses(4, lambda: client.post("/api/access/request", json=BODY)) == [202, 202, 202, 429]
+        assert statuses(4, lambda: client.post(CREATE, json=BODY)) == [201, 201, 201, 429]
+        given = {"requestId": "0198c0de-0000-7000-8000-000000000000", "code": "1234 5678"}
+        assert statuses(6, lambda: client.post("/api/access/verify", json=given)) == [401] * 5 + [429]
+
+
 def test_who_is_limited_is_told_how_long_to_wait_and_nothing_is_done(limited: Callable[..., LiveService]):
     live = limited(rate_limit_create="1/hour")
     with live.client() as client:

@@ -1,0 +1,98 @@
+"""Keys from the command line, as an operator rotates them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.access import Credentials
+from adapters.access_log import AccessLog
+from adapters.database import Database
+from entrypoints.cli import main
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a command on this test's database; its exit code and what it printed."""
+    monkeypatch.setenv("DATABASE_URL", migrated_url)
+    monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
+
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["storyledger", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr().out
+
+    return run
+
+
+def made(run: Run, *words: str) -> dict[str, Any]:
+    code, printed = run("keys", "create", *words, "--json")
+    assert code == 0
+    key: dict[str, Any] = json.loads(printed)
+    assert list(key) == ["id", "key", "role", "workspace", "scopes", "expiresAt"]
+    return key
+
+
+def test_a_key_is_rotated_without_its_client_being_shut_out(run: Run, database: Database):
+    old = made(run, "--role", "client", "--workspace", "ngo", "--scope", "tickets:read", "--expires", "2040-01-01")
+    new = made(run, "--replaces", old["id"], "--overlap", "1.5")
+    assert (new["role"], new["workspace"], new["scopes"]) == ("client", "ngo", ["tickets:read"])
+    credentials = Credentials(database)
+    assert credentials.principal(old["key"])
+    assert credentials.principal(new["key"])
+    code, printed = run("keys", "list", "--json")
+    listed = {key["id"]: key for key in json.loads(printed)}
+    assert code == 0
+    assert listed[old["id"]]["replacedBy"] == new["id"]
+    assert listed[new["id"]]["replacedBy"] is None
+    assert listed[old["id"]]["expiresAt"] < new["expiresAt"]
+    assert run("keys", "revoke", old["id"])[0] == 0
+    assert credentials.principal(old["key"]) is None
+
+
+def test_what_makes_no_sense_is_refused(run: Run):
+    old = made(run, "--role", "admin")
+    assert run("keys", "create")[0] == 2
+    assert run("keys", "create", "--role", "king")[0] == 2
+    assert run("keys", "create", "--role", "client", "--scope", "tickets:burn")[0] == 2
+    assert run("keys", "create", "--replaces", "no-id")[0] == 2
+    assert run("keys", "create", "--replaces", old["id"], "--role", "admin")[0] == 2
+    assert run("keys", "create", "--replaces", old["id"], "--overlap", "-1")[0] == 2
+    assert run("keys", "create", "--replaces", "00000000-0000-4000-8000-000000000000")[0] == 1
+    made(run, "--replaces", old["id"])
+    assert run("keys", "create", "--replaces", old["id"])[0] == 1
+
+
+def test_people_are_shown_the_same_in_a_table(run: Run):
+    old = made(run, "--role", "auditor")
+    code, printed = run("keys", "create", "--replaces", old["id"])
+    assert code == 0
+    assert "slk_" in printed
+    assert "slk_" not in run("keys", "list")[1]
+
+
+def test_what_an_operator_does_is_in_the_access_log(run: Run, database: Database):
+    old = made(run, "--role", "admin")
+    new = made(run, "--replaces", old["id"])
+    run("keys", "revoke", old["id"])
+    run("keys", "revoke", "00000000-0000-4000-8000-000000000000")
+    run("keys", "list")
+    entries = list(reversed(AccessLog(database).page(20)))
+    assert {entry.actor for entry in entries} == {"admin:command line"}
+    assert [(entry.operation, entry.object, entry.outcome) for entry in entries] == [
+        ("keys create", "", "begun"),
+        ("keys create", old["id"], "done"),
+        ("keys create --replaces", old["id"], "begun"),
+        ("keys create --replaces", f"{old['id']}/{new['id']}", "done"),
+        ("keys revoke", old["id"], "begun"),
+        ("keys revoke", old["id"], "done"),
+        ("keys revoke", "00000000-0000-4000-8000-000000000000", "begun"),
+        ("keys revoke", "00000000-0000-4000-8000-000000000000", "failed"),
+    ]
