@@ -2,34 +2,69 @@
 
 from __future__ import annotations
 
+import os
+import select
+import socket
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
-from psycopg import Connection, Cursor
+from psycopg import BaseConnection, Connection, Cursor
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from domain.errors import UnavailableError
 
 CONNECT_SECONDS = 3
-WAIT_FOR_CONNECTION_SECONDS = 2.0
+WAIT_FOR_CONNECTION_SECONDS = 1.5
 STATEMENT_SECONDS = 30
 LOCK_SECONDS = 10
 
-# What psycopg raises when the server is away or going: the caller may try again later.
-AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed)
+# What psycopg raises when the server is away, going, full, or a copy that takes no writes: the caller may try later.
+AWAY = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    PoolTimeout,
+    PoolClosed,
+)
+
+# What is the matter, by what the server or libpq says. Their own words stay here: they name hosts and users.
+_SIGNS = (
+    ("password", "wrong user or password"),
+    ("authentication", "wrong user or password"),
+    ("does not exist", "no such database or role"),
+    ("starting up", "is starting"),
+    ("recovery", "is starting"),
+    ("shutting down", "is stopping"),
+    ("too many c", "takes no more connections"),
+    ("no space left", "disk is full"),
+    ("could not extend", "disk is full"),
+    ("timeout", "does not answer"),
+    ("refused", "refuses connections"),
+    ("no such file", "refuses connections"),
+)
+
+
+def category(error: BaseException) -> str:
+    """What is the matter with the database, in a few words that may be shown to anybody."""
+    text = str(error).lower()
+    return next((told for sign, told in _SIGNS if sign in text), "not reachable")
 
 
 def connect(url: str, *, statement_seconds: int = STATEMENT_SECONDS, name: str = "storyledger") -> Connection[TupleRow]:
     """A connection of one's own in autocommit mode, for work that would hold a pooled one too long."""
-    return psycopg.connect(url, autocommit=True, **_settings(statement_seconds, name))
+    return psycopg.connect(url, autocommit=True, **settings(statement_seconds, name))
 
 
-def _settings(statement_seconds: int, name: str) -> dict[str, Any]:
+def settings(statement_seconds: int, name: str, connect_seconds: int = CONNECT_SECONDS) -> dict[str, Any]:
+    """What every connection of ours is told beside its URL."""
     return {
-        "connect_timeout": CONNECT_SECONDS,
+        "connect_timeout": connect_seconds,
         "application_name": name,
         "keepalives_idle": 5,
         "keepalives_interval": 2,
@@ -39,19 +74,56 @@ def _settings(statement_seconds: int, name: str) -> dict[str, Any]:
     }
 
 
+class Opened:
+    """The connections that somebody may be waiting on just now, to be cut when nobody will answer any more."""
+
+    def __init__(self) -> None:
+        self._connections: WeakSet[BaseConnection[Any]] = WeakSet()
+        self._lock = threading.Lock()
+
+    def add(self, connection: BaseConnection[Any]) -> None:
+        with self._lock:
+            self._connections.add(connection)
+
+    def cut(self) -> None:
+        """Hang up on all of them: whoever waits for an answer gets psycopg's error at once, in whatever thread."""
+        with self._lock:
+            connections = list(self._connections)
+            self._connections.clear()
+        for connection in connections:
+            with suppress(OSError, psycopg.Error):
+                descriptor = os.dup(connection.fileno())
+                # Still open after it was copied, so the copy is of its own socket and not of a successor's.
+                with socket.socket(fileno=descriptor) as line:
+                    if not connection.closed:
+                        line.shutdown(socket.SHUT_RDWR)
+
+
 class Database:
-    """A pool of connections in autocommit mode; open it with `with`, or `open()` and `close()`."""
+    """A pool of connections in autocommit mode; open it with `with`, or `open()` and `close()`.
+
+    While it is `shut` every caller is turned away at once. `reopen` begins with new connections: the pool's own way
+    back to a server that was away is to try in ever longer pauses.
+    """
 
     def __init__(self, url: str, *, size: int = 16, name: str = "storyledger") -> None:
         self.url = url
-        self._pool: ConnectionPool[Connection[TupleRow]] = ConnectionPool(
-            url,
-            min_size=min(2, size),
-            max_size=size,
+        self._size = size
+        self._name = name
+        self._opened = Opened()
+        self._available = True
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ConnectionPool[Connection[TupleRow]]:
+        return ConnectionPool(
+            self.url,
+            min_size=min(2, self._size),
+            max_size=self._size,
             open=False,
+            configure=self._opened.add,
             timeout=WAIT_FOR_CONNECTION_SECONDS,
-            name=name,
-            kwargs={"autocommit": True, **_settings(STATEMENT_SECONDS, name)},
+            name=self._name,
+            kwargs={"autocommit": True, **settings(STATEMENT_SECONDS, self._name)},
         )
 
     def open(self) -> None:
@@ -67,14 +139,53 @@ class Database:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def available(self) -> bool:
+        """Whether callers are let in."""
+        return self._available
+
+    def shut(self) -> None:
+        """Turn everybody away, at once also those who wait for a connection or an answer, until `reopen`."""
+        self._available = False
+        self._pool.close(timeout=0)
+        self._opened.cut()
+
+    def reopen(self) -> None:
+        """Let callers in, with new connections; whoever is at work on an old one may finish."""
+        old, self._pool = self._pool, self._new_pool()
+        self._pool.open()
+        self._available = True
+        old.close(timeout=0)
+
     @contextmanager
     def connection(self) -> Iterator[Connection[TupleRow]]:
         """A pooled connection; UnavailableError when the database is away."""
         try:
-            with self._pool.connection() as connection:
-                yield connection
+            pool, connection = self._take()
+            try:
+                with connection:
+                    yield connection
+            finally:
+                pool.putconn(connection)
         except AWAY as error:
             raise UnavailableError("The database is not available.") from error
+
+    def _take(self) -> tuple[ConnectionPool[Connection[TupleRow]], Connection[TupleRow]]:
+        """A connection whose other end has not hung up, and the pool that it goes back to."""
+        deadline = time.monotonic() + WAIT_FOR_CONNECTION_SECONDS
+        while self._available:
+            pool = self._pool
+            try:
+                connection = pool.getconn(deadline - time.monotonic())
+            except PoolClosed:
+                if pool is self._pool:
+                    raise
+                continue  # replaced meanwhile
+            if not _hung_up(connection):
+                return pool, connection
+            connection.close()
+            pool.putconn(connection)
+        raise UnavailableError("The database is not available.")
 
     @contextmanager
     def reading(self) -> Iterator[Cursor[TupleRow]]:
@@ -87,3 +198,10 @@ class Database:
         """A cursor in a transaction of its own, committed when the block ends well."""
         with self.connection() as connection, connection.transaction(), connection.cursor() as cursor:
             yield cursor
+
+
+def _hung_up(connection: Connection[TupleRow]) -> bool:
+    """Whether the other end of an idle connection has something to say, which is always good-bye. No round trip."""
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    return bool(poll.poll(0))

@@ -43,6 +43,8 @@ RESCUE_SECONDS = 2.0
 # How long a worker that stops lets its steps notice; then their jobs go to another all the same.
 GRACE_SECONDS = 5.0
 POLL_SECONDS = 0.5
+# How soon a worker whose database is away looks again.
+AWAY_SECONDS = 0.2
 
 logger = structlog.get_logger()
 
@@ -111,16 +113,25 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
         self._thread.start()
 
+    def finish(self) -> None:
+        """Take up no more jobs and hand the running ones back, in the background."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """Hand running jobs back and end, within some seconds."""
-        self._stopping.set()
+        self.finish()
         if self._thread is not None:
             self._thread.join(timeout=8)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            if not self._database.available:
+                self._stopping.wait(AWAY_SECONDS)
+                continue
             try:
                 asyncio.run(self._serve())
+            except procrastinate.exceptions.ConnectorException:
+                self._stopping.wait(AWAY_SECONDS)
             except Exception:
                 logger.exception("worker failed")
                 self._stopping.wait(1.0)
@@ -141,7 +152,8 @@ class Worker:
                 )
             )
             rescue = asyncio.create_task(_rescue(app))
-            while not self._stopping.is_set() and not work.done():
+            # Its own pool would come back to a database that was away in ever longer pauses: we begin anew instead.
+            while not self._stopping.is_set() and not work.done() and self._database.available:
                 await asyncio.sleep(0.1)
             for task in (rescue, work):
                 task.cancel()

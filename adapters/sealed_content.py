@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 from cryptography.exceptions import InvalidTag
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from adapters.disk import translated
 from domain.errors import DomainError
 
 MAGIC = b"SLSEAL\x00\x01"  # the last byte is the version of the format
@@ -71,13 +73,18 @@ def unseal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
 
 def unsealed_file(source: BinaryIO, key: bytes, context: bytes) -> BinaryIO:
     """The whole content, known to be genuine, as a seekable file that has no name and vanishes when it is closed."""
-    file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    with translated("temporary files"):
+        file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
     try:
         for plain in unseal(source, key, context):
-            file.write(plain)
-        file.seek(0)
+            with translated("temporary files"):
+                file.write(plain)
+        with translated("temporary files"):
+            file.seek(0)
     except BaseException:
-        file.close()
+        # What could not be written cannot be written now either.
+        with suppress(OSError):
+            file.close()
         raise
     return file
 

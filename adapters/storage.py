@@ -8,11 +8,12 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from domain.errors import NotFoundError, UnavailableError
+from adapters.disk import translated
+from domain.errors import NotFoundError
 
 # Names below names, of characters that mean the same to every file system and store, and never `.` or `..`.
 KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}){0,7}")
@@ -23,7 +24,7 @@ PLACING_TRIES = 100
 
 
 class Storage(Protocol):
-    """Objects that are there whole or not at all; UnavailableError when the store is away or full.
+    """Objects that are there whole or not at all; UnavailableError when the store is away, FullError when it is full.
 
     A key is made by us, never by a caller from outside, and is refused with ValueError if it is not of the form
     `KEY`; no object lies below another's key. A prefix is a key that stands for itself and everything below it, or
@@ -169,13 +170,8 @@ class FileStorage:
                         _remove(path)
 
 
-@contextmanager
-def _translated() -> Iterator[None]:
-    """The operating system's complaints in our words; without the path, which names a ticket."""
-    try:
-        yield
-    except OSError as error:
-        raise UnavailableError(f"storage: {error.strerror or 'failed'}") from None
+def _translated() -> AbstractContextManager[None]:
+    return translated("storage")
 
 
 def _unless_gone(error: OSError) -> None:

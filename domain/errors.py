@@ -44,6 +44,10 @@ class UnavailableError(DomainError):
     """Something we depend on is away; trying again later helps."""
 
 
+class FullError(UnavailableError):
+    """There is no room left to keep it in; somebody must make some."""
+
+
 class StepFailed(DomainError):
     """A step of the work on a recording failed.
 

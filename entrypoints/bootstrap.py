@@ -17,12 +17,12 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 import projections
-from adapters import forgetting, migrations
+from adapters import fitness, forgetting, migrations, standing
 from adapters.access import Credentials
 from adapters.access_log import AccessLog
 from adapters.contacts import ContactIndex
 from adapters.contents import JsonTranscripts, SealedContents
-from adapters.database import AWAY, Database, connect
+from adapters.database import AWAY, Database, category, connect
 from adapters.documents.printer import DocumentPrinter
 from adapters.documents.qr import QrPrinter
 from adapters.drafting.local import LocalAnalyser, LocalDrafter
@@ -57,11 +57,15 @@ from adapters.retention import Retention
 from adapters.returning import Returning
 from adapters.rewrapping import Rewrapping
 from adapters.sealing import SERVICE_RING, KeyedHashes, Keyring, Seals, TicketKeys
+from adapters.self_test import SelfTest
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
+from adapters.standing import Lookout
 from adapters.storage import FileStorage
 from adapters.support import StoredSupportTickets
+from adapters.watchdog import Watchdog
 from domain.commands import Commands
+from domain.errors import UnavailableError
 from domain.events import Erased, ErasureAnnounced, TicketEvent
 from domain.helping import Helping
 from domain.ports import Analyser, Drafter, Transcriber
@@ -75,8 +79,10 @@ from projections.model import Recorded, Row
 
 VERSION = version("storyledger")
 REACHING_TRIES = 3
+REACHING_PAUSE_SECONDS = 0.5
+REACHING_SECONDS = 8.0
 EXPORT_PAGE = 1_000
-WATCH_SECONDS = 1.0
+WATCH_SECONDS = 0.5
 
 logger = structlog.get_logger()
 
@@ -128,35 +134,32 @@ class DatabaseUrl:
                 logger.error("embedded PostgreSQL is away", reason=str(error))
 
 
-def reach(url: str) -> None:
-    """Gate: the database answers and its schema is exactly this version's; NotReadyError otherwise."""
+def reach(url: str, *, production: bool = False) -> None:
+    """Gate: the database answers, loses nothing, and its schema is exactly this version's; NotReadyError otherwise.
+
+    Whatever hangs, be it the name service, there is an answer within REACHING_SECONDS.
+    """
+    found: list[str | None] = []
+    asking = threading.Thread(target=lambda: found.append(_fault(url, production)), daemon=True)
+    asking.start()
+    asking.join(REACHING_SECONDS)
+    fault = found[0] if found else "does not answer"
+    if fault is not None:
+        raise NotReadyError(f"database: {fault}")
+
+
+def _fault(url: str, production: bool) -> str | None:
     for attempt in range(REACHING_TRIES):
         try:
             with connect(url) as connection:
-                known, wanted = migrations.applied(connection), [name for name, _ in migrations.steps()]
-            break
+                return fitness.server_fault(connection, production=production) or fitness.schema_fault(connection)
         except psycopg.OperationalError as error:
-            if attempt == REACHING_TRIES - 1:
-                raise NotReadyError(f"database: {_category(error)}") from None
-            time.sleep(0.5)
-    if missing := [name for name in wanted if name not in known]:
-        raise NotReadyError(f"database: schema is behind ({', '.join(missing)}): run `storyledger migrate`")
-    if unknown := [name for name in known if name not in wanted]:
-        raise NotReadyError(f"database: schema is ahead of this version ({', '.join(unknown)})")
-
-
-def _category(error: psycopg.OperationalError) -> str:
-    """What is the matter, without the driver's words: they may name hosts and users."""
-    text = str(error)
-    for sign, category in (
-        ("password", "wrong user or password"),
-        ("does not exist", "no such database or role"),
-        ("timeout", "does not answer"),
-        ("refused", "refuses connections"),
-    ):
-        if sign in text:
-            return category
-    return "not reachable"
+            fault = category(error)
+        except psycopg.Error as error:
+            return f"refuses our questions ({type(error).__name__})"
+        if attempt < REACHING_TRIES - 1:
+            time.sleep(REACHING_PAUSE_SECONDS)
+    return fault
 
 
 def signer(settings: Settings) -> Signer:
@@ -183,6 +186,7 @@ class Service:
         self.database = Database(url, size=24)
         self.database.open()
         self.master_keys = master
+        self._guarded = [self.database]
 
         # The history and what seals it.
         self.log = EventLog(self.database)
@@ -258,6 +262,8 @@ class Service:
         chores = [self.retention.run, self.idempotency.purge]
         self.worker = Worker(url, self.database, self.commands, chores=chores) if Parts.WORKER in parts else None
         self.admin_key = generated["admin_key"] if generated else None
+        self.self_test = SelfTest(url, master)
+        self._wire_health()
         # The interface described: the web part fills it in.
         self.openapi: dict[str, Any] = {}
 
@@ -273,6 +279,7 @@ class Service:
             # A small pool of its own: requests that hold our connections call the sandbox.
             self._sandbox_database = Database(self.url, size=6, name="storyledger sandbox")
             self._sandbox_database.open()
+            self._guarded.append(self._sandbox_database)
             self.sandbox = Sandbox(
                 self._sandbox_database.connection,
                 base_url=self.public_url,
@@ -303,6 +310,21 @@ class Service:
             livemode=settings.livemode,
         )
 
+    def _wire_health(self) -> None:
+        """The watchdog's word counts for every pool; health has one of its own, since requests may exhaust theirs."""
+        self._health_database = Database(self.url, size=1, name="storyledger health")
+        self._health_database.open()
+        self._guarded.append(self._health_database)
+        self.lookout = Lookout(self._health_database)
+        self.gave_up = threading.Event()
+        self.watchdog = Watchdog(
+            self.url,
+            self._guarded,
+            patience_seconds=self.settings.db_outage_exit_seconds,
+            give_up=self.gave_up.set,
+        )
+        self.finishing = False
+
     def _inside_url(self) -> str:
         """Where this service reaches itself, whatever strangers call it."""
         host = self.settings.host if self.settings.host not in ("0.0.0.0", "::", "") else "127.0.0.1"  # noqa: S104
@@ -330,6 +352,7 @@ class Service:
 
     def start(self) -> None:
         """Begin to work; the web part begins when its server does."""
+        self.watchdog.start()
         rebuild.ensure_live(self.url, projections.ALL, lambda *_: None)
         if self.admin_key is not None:
             self.credentials.create(Role.ADMIN, key=self.admin_key)
@@ -347,8 +370,24 @@ class Service:
         if self.sandbox is not None and Parts.WEB in self.parts:
             self.sandbox.start()
 
+    def check_storage(self) -> None:
+        """Gate: something can be kept, read and taken away again; NotReadyError otherwise."""
+        key = f"checks/{uuid7()}"
+        try:
+            self.storage.put(key, [b"kept"])
+            self.storage.delete(key)
+        except UnavailableError as error:
+            raise NotReadyError(str(error)) from None
+
+    def finish(self) -> None:
+        """Take up no new work: what is begun ends meanwhile, in the background."""
+        self.finishing = True
+        if self.worker is not None:
+            self.worker.finish()
+
     def stop(self) -> None:
         """Finish what was begun, hand back what cannot be, and let go of everything."""
+        self.finish()
         if self.sandbox is not None:
             self.sandbox.close()
             self._sandbox_database.close()
@@ -363,6 +402,8 @@ class Service:
             self.follower.stop()
         if self.prover is not None:
             self.prover.stop()
+        self.watchdog.stop()
+        self._health_database.close()
         self.database.close()
 
     def _recorded(self, position: int) -> None:
@@ -372,7 +413,7 @@ class Service:
 
     def _seen(self, position: int) -> None:
         """Let the read models see a write before it is answered; a fault of theirs only makes the answer later."""
-        with suppress(*AWAY):
+        with suppress(UnavailableError, *AWAY):
             if not self.waiter.wait_for(position):
                 logger.warning("read models lag behind", position=position)
 
@@ -449,27 +490,10 @@ class Service:
 
     def projections_standing(self) -> dict[str, dict[str, Any]]:
         """For each read model its position, the history's, and how long the first event it lacks has waited."""
-        with self.database.connection() as connection:
-            rows = connection.execute(
-                "SELECT p.name, p.position, h.head,"
-                " coalesce(extract(epoch FROM now() - (SELECT recorded_at FROM events e"
-                "  WHERE e.position = p.position + 1)), 0)::float"
-                " FROM projections p, (SELECT coalesce(max(position), 0) AS head FROM events) h"
-                " WHERE p.live ORDER BY p.name"
-            ).fetchall()
-        return {
-            name: {"position": position, "head": head, "lagSeconds": round(max(0.0, lag), 3)}
-            for name, position, head, lag in rows
-        }
+        return standing.projections(self.database)
 
     def jobs_standing(self) -> dict[str, int]:
-        with self.database.connection() as connection:
-            row = connection.execute(
-                "SELECT count(*) FILTER (WHERE status = 'todo'), count(*) FILTER (WHERE status = 'doing'),"
-                " count(*) FILTER (WHERE status = 'failed') FROM procrastinate_jobs"
-            ).fetchone()
-        assert row is not None
-        return {"waiting": row[0], "running": row[1], "failed": row[2]}
+        return standing.jobs(self.database)
 
 
 def _qr_key(ticket: UUID) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import NoReturn
 
 import structlog
-import uvicorn
 from starlette.types import ASGIApp
 
 from adapters.rewrapping import check_master_key
@@ -19,54 +19,25 @@ from entrypoints.bootstrap import DatabaseUrl, Parts, Service, reach
 from entrypoints.cli.console import Found, Usage, say
 from entrypoints.cli.setting_up import clear_errors
 from entrypoints.http.app import application
+from entrypoints.http.server import BACKLOG, Server
 from entrypoints.logs import configure
 from entrypoints.memory import settle
 from entrypoints.sandbox import sandbox_routes
 from entrypoints.settings import Settings
 
-FINISH_SECONDS = 5
-BACKLOG = 512
+# Whoever stops us waits no longer than ten seconds; what is not done by then is taken up after the next start.
+LAST_SECONDS = 9.5
 
 logger = structlog.get_logger()
-
-
-class Server(uvicorn.Server):
-    """uvicorn, but a clean stop is a clean exit and not a death by the signal."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def web_application(service: Service) -> ASGIApp:
     return application(service, sandbox_routes(service.sandbox) if service.sandbox else [])
 
 
-def server(service: Service) -> Server:
+def server(service: Service, finish: Callable[[], None] | None = None) -> Server:
     """The web part, ready to run on a socket."""
-    return Server(
-        uvicorn.Config(
-            web_application(service),
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,
-            lifespan="off",
-            backlog=BACKLOG,
-            timeout_graceful_shutdown=FINISH_SECONDS,
-            timeout_keep_alive=15,
-            h11_max_incomplete_event_size=32 * 1024,
-        )
-    )
+    return Server(web_application(service), finish or service.finish, service.gave_up.is_set)
 
 
 def bound(settings: Settings) -> socket.socket:
@@ -79,7 +50,19 @@ def bound(settings: Settings) -> socket.socket:
         made.bind(address)
         return made
     except OSError as error:
-        raise Found(f"HOST, PORT: {settings.host}:{settings.port}: {error.strerror}") from None
+        raise _taken(settings, error) from None
+
+
+def _listen(address: socket.socket, settings: Settings) -> None:
+    """Only now: whoever comes while we start is turned away instead of left waiting."""
+    try:
+        address.listen(BACKLOG)
+    except OSError as error:
+        raise _taken(settings, error) from None
+
+
+def _taken(settings: Settings, error: OSError) -> Found:
+    return Found(f"HOST, PORT: {settings.host}:{settings.port}: {error.strerror}")
 
 
 def serve(only: str | None) -> None:
@@ -90,26 +73,29 @@ def serve(only: str | None) -> None:
         settings = environment.load()
         configure(settings.log_level)
         with DatabaseUrl(settings) as url:
-            reach(url)
+            # Until the server listens for it itself, a signal to stop is a clean end too.
+            signal.signal(signal.SIGTERM, _leave)
+            reach(url, production=settings.production)
             service = Service(settings, url, parts)
             try:
                 check_master_key(service.database, service.master_keys)
+                service.check_storage()
                 address = bound(settings) if Parts.WEB in parts else None
-            except BaseException:
-                service.stop()
-                raise
-            try:
                 service.start()
                 settle()
                 logger.info("started", parts=sorted(parts), version=service.version)
                 if address is not None:
+                    _listen(address, settings)
                     _announce(service)
-                    server(service).run(sockets=[address])
+                    server(service, lambda: _finish(service)).run(sockets=[address])
                 else:
-                    _wait_for_signal()
+                    _wait_for_the_end(service)
             finally:
-                logger.info("stopping")
+                # It ends already, and within LAST_SECONDS.
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 service.stop()
+            if service.gave_up.is_set():
+                raise Found(f"database: away for more than {settings.db_outage_exit_seconds:g} s")
     logger.info("stopped")
 
 
@@ -124,9 +110,26 @@ def _announce(service: Service) -> None:
         say("  stop            Ctrl+C\n")
 
 
-def _wait_for_signal() -> None:
+def _wait_for_the_end(service: Service) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(1.0):
+    while not stop.wait(0.2) and not service.gave_up.is_set():
         pass
+    _finish(service)
+
+
+def _leave(*_: object) -> NoReturn:
+    sys.exit(0)
+
+
+def _finish(service: Service) -> None:
+    service.finish()
+    last = threading.Timer(LAST_SECONDS, _end)
+    last.daemon = True
+    last.start()
+
+
+def _end() -> None:
+    logger.error("did not end in time")
+    os._exit(1)

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from email_validator import EmailNotValidError, validate_email
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -37,6 +39,15 @@ def _listed(value: Any) -> Any:
 
 def _blank_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
+
+
+def _is_conninfo(url: str) -> bool:
+    """Whether PostgreSQL's own library can read it; several hosts have a comma list of ports."""
+    try:
+        ports = str(conninfo_to_dict(url).get("port") or "").split(",")
+    except ProgrammingError:
+        return False
+    return all(port == "" or (port.isdecimal() and 0 < int(port) < 2**16) for port in ports)
 
 
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
@@ -75,6 +86,8 @@ class Settings(BaseSettings):
     rate_limit_payment: str = "10/minute"
     rate_limit_create: str = "30/hour"
     rate_limit_storage: str = "memory://"
+    admin_diagnostics_token: Optional = None
+    db_outage_exit_seconds: float = Field(300, ge=0, le=86_400)
     log_level: Annotated[str, Field(validation_alias=AliasChoices("LOG_LEVEL"))] = "INFO"
 
     @field_validator("transcriber", "drafter", mode="before")
@@ -87,6 +100,8 @@ class Settings(BaseSettings):
     def _postgresql(cls, value: str | None) -> str | None:
         if value is not None and urlsplit(value).scheme not in ("postgresql", "postgres"):
             raise ValueError("must be a postgresql:// URL")
+        if value is not None and not _is_conninfo(value):
+            raise ValueError("is not a well-formed postgresql:// URL")
         return value
 
     @field_validator("base_url")
@@ -172,6 +187,18 @@ class Settings(BaseSettings):
     @property
     def production(self) -> bool:
         return self.app_env == "production"
+
+    @property
+    def secrets(self) -> dict[str, tuple[str, ...]]:
+        """What must not be guessed, where it is set; what Stripe and others made is theirs to make well."""
+        token = (self.admin_diagnostics_token,) if self.admin_diagnostics_token else ()
+        return {
+            "master_key": self.master_key,
+            "email_pepper": self.email_pepper,
+            "checkpoint_key": self.checkpoint_key,
+            "stripe_webhook_secret": self.stripe_webhook_secret,
+            "admin_diagnostics_token": token,
+        }
 
     @property
     def sandbox(self) -> bool:
@@ -274,6 +301,12 @@ def load(**given: Any) -> Settings:
     return settings
 
 
+def _is_default(secret: str) -> bool:
+    """A word that everybody writes there, however often and with whatever in between, or hardly any letters at all."""
+    rest = re.sub("|".join(_DEFAULTS), "", secret.casefold())
+    return len(set(secret)) < 8 or (rest != secret.casefold() and len(rest) < SHORTEST_SECRET_BYTES / 2)
+
+
 def _check_production(settings: Settings) -> None:
     """Fail closed: nothing generated, nothing default, nothing short."""
     faults = []
@@ -282,11 +315,11 @@ def _check_production(settings: Settings) -> None:
     if settings.stripe_secret_key is None:
         faults.append("STRIPE_SECRET_KEY: missing (sandbox payments are for development only)")
     for name in ("master_key", "email_pepper", "checkpoint_key", "stripe_webhook_secret"):
-        values: tuple[str, ...] = getattr(settings, name)
-        if not values:
+        if not getattr(settings, name):
             faults.append(f"{name.upper()}: missing")
+    for name, values in settings.secrets.items():
         for value in values:
-            if value.casefold() in _DEFAULTS or len(set(value)) < 8:
+            if _is_default(value):
                 faults.append(f"{name.upper()}: a default is no secret")
             elif len(value.encode()) < SHORTEST_SECRET_BYTES:
                 faults.append(f"{name.upper()}: shorter than {SHORTEST_SECRET_BYTES} bytes")

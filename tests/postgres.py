@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import pytest
 from psycopg import sql
 
-from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.embedded_postgres import EmbeddedPostgres, server
 from adapters.embedded_postgres.locks import EXCLUSIVE, FileLock
+from adapters.embedded_postgres.settings import access_files, server_settings
 
 ROOM_BYTES = 3 * 2**30
 
@@ -46,16 +49,16 @@ def test_server() -> Iterator[str]:
     private = roomy_folder() / f"storyledger-tests-{os.geteuid()}"
     private.mkdir(mode=0o700, exist_ok=True)
     folder = private / version
-    server = EmbeddedPostgres(folder, bin_dir=bin_dir)
+    shared = EmbeddedPostgres(folder, bin_dir=bin_dir)
     with _alone(private / f"{version}.lock"):
-        url = server.start()
+        url = shared.start()
         _drop(url, _abandoned(url))
     try:
         yield url
     finally:
         with _alone(private / f"{version}.lock"):
             _drop(url, _used)
-            server.stop()
+            shared.stop()
             if not _runs(folder):
                 shutil.rmtree(folder)
 
@@ -150,3 +153,56 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+class OwnServer:
+    """A server of a test's own, which may be stopped, frozen and brought back; its URL stays the same.
+
+    `settings` take the place of ours, and `access` are lines of `pg_hba.conf` before ours.
+    """
+
+    def __init__(self, settings: Mapping[str, str] | None = None, access: str = "") -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="storyledger-own-", dir=roomy_folder()))
+        self.folder.chmod(0o711)
+        self._server = EmbeddedPostgres(self.folder / "postgres", bin_dir=server_bin_dir())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(server, "server_settings", lambda folder: server_settings(folder) | dict(settings or {}))
+            patch.setattr(server, "access_files", lambda accounts: _before(access, access_files(accounts)))
+            self.url = self._server.start()
+
+    def start(self) -> None:
+        assert self._server.start() == self.url
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def freeze(self) -> None:
+        """It accepts connections and never answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        postmaster = int((self.folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
+        # The postmaster first: whom it starts meanwhile is not forgotten.
+        os.kill(postmaster, number)
+        for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+            with suppress(ProcessLookupError):
+                os.kill(int(child), number)
+
+    def at(self, database: str) -> str:
+        """The URL of another of its databases."""
+        return self._server.url(database)
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def close(self) -> None:
+        self._server.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _before(access: str, files: dict[str, str]) -> dict[str, str]:
+    return files | {"pg_hba.conf": access + files["pg_hba.conf"]}

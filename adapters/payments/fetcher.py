@@ -7,7 +7,6 @@ the same harmless question is asked again.
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -17,12 +16,13 @@ from uuid import UUID
 
 import structlog
 
-from adapters.database import AWAY, Database
+from adapters.background import Background
+from adapters.database import Database
 from adapters.payments.applier import Applier
 from adapters.payments.facts import FETCHED, THIN
 from adapters.payments.inbox import Inbox, dumped, observation
 from adapters.payments.objects import INTENT, SESSION
-from domain.errors import DomainError, NotFoundError, UnavailableError
+from domain.errors import DomainError, NotFoundError
 
 POLL_SECONDS = 2.0
 # Stripe takes only so many questions a second, and nobody waits for these.
@@ -71,43 +71,19 @@ class _Wanted:
     attempts: int
 
 
-class Fetcher:
+class Fetcher(Background):
     """Fetches what the inbox wants, by hand or in a thread of its own between `start` and `stop`."""
 
     def __init__(self, database: Database, inbox: Inbox, retriever: Retriever) -> None:
+        super().__init__("fetcher", self._fetch_due)
         self._database = database
         self._inbox = inbox
         self._retriever = retriever
-        self._wake = threading.Event()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="fetcher", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout=1)
-
-    def wake(self) -> None:
-        """There may be something to fetch."""
-        self._wake.set()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            try:
-                while self.fetch_one() and not self._stopping.wait(PACE_SECONDS):
-                    pass
-                self._wake.wait(POLL_SECONDS)
-            except (UnavailableError, *AWAY):
-                self._stopping.wait(1.0)
-            except Exception as error:
-                logger.error("fetcher failed", error=type(error).__name__)
-                self._stopping.wait(1.0)
+    def _fetch_due(self) -> float:
+        while self.fetch_one() and not self.pause(PACE_SECONDS):
+            pass
+        return POLL_SECONDS
 
     def fetch_all(self) -> None:
         """Fetch until nothing that is due is left."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
 
-from adapters.database import AWAY, Database
-from domain.errors import DomainError, UnavailableError
+from adapters.background import Background
+from adapters.database import Database
+from domain.errors import DomainError
 from domain.refunding import Repairs
 from projections import donation_ledger
 
@@ -23,34 +23,19 @@ MOST_AT_ONCE = 500
 logger = structlog.get_logger()
 
 
-class Repairer:
+class Repairer(Background):
     """Repairs by hand, or in a thread of its own between `start` and `stop`; any number may, to the same effect."""
 
     def __init__(self, database: Database, repairs: Repairs, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        super().__init__("repairer", self._repair_due, first=POLL_SECONDS)
         self._database = database
         self._repairs = repairs
         self._patience = timedelta(seconds=patience_seconds)
         self._again: dict[UUID, tuple[float, float]] = {}
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="repairer", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout=1)
-
-    def _run(self) -> None:
-        while not self._stopping.wait(POLL_SECONDS):
-            try:
-                self.repair_all()
-            except (UnavailableError, *AWAY):
-                continue
-            except Exception as error:
-                logger.error("repairer failed", error=type(error).__name__)
+    def _repair_due(self) -> float:
+        self.repair_all()
+        return POLL_SECONDS
 
     def repair_all(self) -> int:
         """Take up every donation that waits for an answer; how many were."""
@@ -60,7 +45,7 @@ class Repairer:
         taken = 0
         for row in rows:
             due, pause = self._again[row["donation"]]
-            if due > time.monotonic() or self._stopping.is_set():
+            if due > time.monotonic() or self.stopping:
                 continue
             self._again[row["donation"]] = (time.monotonic() + pause, min(LONGEST_PAUSE_SECONDS, pause * 2))
             taken += 1

@@ -9,8 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from domain.errors import UnavailableError
 from entrypoints.http.dispatch import Endpoint, refusal
 from entrypoints.http.envelope import Envelope
 from entrypoints.http.limits import Proxies, RateLimits
@@ -35,7 +36,23 @@ def application(service: Service, more: list[BaseRoute]) -> ASGIApp:
     others = Starlette(routes=more, exception_handlers={HTTPException: _http_error, Exception: _any_error})
     # A path with a slash too many is another path, and a redirect would believe the Host header.
     others.router.redirect_slashes = False
-    return Envelope(Paths(endpoints, others), settings.cors_origins)
+    gate = _Gate(service, Paths(endpoints, others))
+    return Envelope(gate, settings.cors_origins, lambda: service.finishing)
+
+
+class _Gate:
+    """While the database is away nobody waits for it: only health is answered, all else is told to come back."""
+
+    def __init__(self, service: Service, app: ASGIApp) -> None:
+        self._database = service.database
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._database.available or scope["type"] != "http" or scope["path"].startswith("/health/"):
+            await self._app(scope, receive, send)
+        else:
+            error = UnavailableError("The database is not available.")
+            await refusal(error, Request(scope))(scope, receive, send)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

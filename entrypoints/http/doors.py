@@ -1,17 +1,12 @@
-"""Stripe's door, and what tells an operator how the service is."""
+"""Stripe's door, and what the service says about itself."""
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.payments import inbox
-from domain.errors import UnavailableError
 from entrypoints.http import problems, reference
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
-from entrypoints.http.views import time as rfc3339
 
 STATIC = Path(__file__).parent.parent / "pages" / "static"
 STATIC_TYPES = {
@@ -23,8 +18,6 @@ PAGE_CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-_STARTED = time.monotonic()
-
 
 async def webhook(call: Call) -> Answer:
     """Answered once the event is durable, and never because of what it says."""
@@ -33,42 +26,6 @@ async def webhook(call: Call) -> Answer:
     if not await call.service.inbox.accept_soon(event):
         answer["idempotent"] = True
     return Answer(answer)
-
-
-def live(call: Call) -> Answer:
-    return Answer(
-        {
-            "status": "alive",
-            "timestamp": rfc3339(datetime.now(UTC)),
-            "uptime": round(time.monotonic() - _STARTED, 3),
-            "version": call.service.version,
-        }
-    )
-
-
-def ready(call: Call) -> Answer:
-    """503 only while the database or its schema is not as needed; lag and dead letters are told, not punished."""
-    service = call.service
-    try:
-        standing = service.projections_standing()
-        letters = inbox.health(service.database)
-        jobs = service.jobs_standing()
-    except UnavailableError:
-        body = {"ready": False, "database": False, "projections": {}, "inbox": None, "jobs": None}
-        return Answer(body, 503, {"Retry-After": str(problems.RETRY_AFTER_SECONDS)})
-    return Answer(
-        {
-            "ready": True,
-            "database": True,
-            "projections": standing,
-            "inbox": {
-                "waiting": letters.waiting,
-                "deadLetters": letters.dead_letters,
-                "oldestSeconds": round(letters.oldest_seconds, 3),
-            },
-            "jobs": jobs,
-        }
-    )
 
 
 def problem(call: Call) -> Answer:

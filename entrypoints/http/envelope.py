@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -28,11 +28,15 @@ PREFLIGHT_SECONDS = 600
 
 
 class Envelope:
-    """Gives every answer its request id, what keeps it safe in a browser, and what pages of other origins may do."""
+    """Gives every answer its request id, what keeps it safe in a browser, and what pages of other origins may do.
 
-    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+    While the service is `finishing` every answer is the last of its connection.
+    """
+
+    def __init__(self, app: ASGIApp, origins: Collection[str], finishing: Callable[[], bool]) -> None:
         self._app = app
         self._origins = frozenset(origins)
+        self._finishing = finishing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,6 +55,8 @@ class Envelope:
                 said = {name for name, _ in raw}
                 raw.append((b"x-request-id", request_id.encode()))
                 raw += [header for header in _SAFE.items() if header[0] not in said]
+                if self._finishing():
+                    raw.append((b"connection", b"close"))
                 if self._origins:
                     self._let_in(scope, asked, MutableHeaders(scope=message))
             await send(message)

@@ -181,6 +181,8 @@ def _problems(operation: Operation) -> list[str]:
         names += ["unauthenticated", "forbidden"]
     if operation.limit is not Limit.NONE or operation.takes is Takes.SIGNED:
         names.append("too-many-requests")
+    if operation.takes is Takes.AUDIO or operation.tag == "Documents":
+        names.append("insufficient-storage")
     if "{" in operation.path:
         names.append("not-found")
     if operation.takes is not Takes.NOTHING:

@@ -51,7 +51,7 @@ class Access:
     """Who may call: the roles, and the scope that an API client needs besides.
 
     `ticket` says that the path names a ticket, which the caller must be allowed to know of. `published` opens a
-    published ticket to everybody.
+    published ticket to everybody. `diagnostics` lets in who has the operator's token for it besides.
     """
 
     roles: frozenset[Role]
@@ -59,6 +59,7 @@ class Access:
     ticket: bool = False
     published: bool = False
     ignores_credentials: bool = False
+    diagnostics: bool = False
 
     @property
     def open(self) -> bool:
@@ -124,7 +125,8 @@ class Answer:
 
 
 Stream = Iterable[bytes]
-# Handlers run in a thread; the one at Stripe's door on the event loop, since a storm comes through it.
+# Handlers run in a thread; on the event loop do the one at Stripe's door, since a storm comes through it, and those of
+# health, which must answer when no thread is free.
 Handler = Callable[[Call], Answer]
 DoorHandler = Callable[[Call], Awaitable[Answer]]
 
@@ -143,7 +145,8 @@ class Parameter:
 class Operation:
     """One row of the interface; `hidden` is no part of what is described.
 
-    `also` are answers of its own besides: for a status, the media type and the schema.
+    `also` are answers of its own besides: for a status, the media type and the schema. What `asks_nobody` is answered
+    on the event loop, without a look at who calls or how often.
     """
 
     method: str
@@ -162,10 +165,17 @@ class Operation:
     limit: Limit = Limit.DEFAULT
     hidden: bool = False
 
+    also: Mapping[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    asks_nobody: bool = False
+
     def answer(self, call: Call) -> Answer:
         """What the handler says, in the caller's thread."""
         answer = self.handler(call)
         assert isinstance(answer, Answer)
         return answer
 
-    also: Mapping[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    async def told(self, call: Call) -> Answer:
+        """What the handler says, on the event loop."""
+        answer = self.handler(call)
+        assert not isinstance(answer, Answer)
+        return await answer

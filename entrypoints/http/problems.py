@@ -15,6 +15,7 @@ from domain.errors import (
     AmountError,
     AudioTooLongError,
     DomainError,
+    FullError,
     InvalidError,
     NotAudioError,
     NotFoundError,
@@ -53,6 +54,7 @@ KINDS = {
         Kind("invalid", 422, "Invalid request", "Well-formed, but it breaks the contract: `errors` says where."),
         Kind("too-many-requests", 429, "Too many requests", "Wait as long as `Retry-After` says."),
         Kind("internal", 500, "Internal error", "A fault of ours. Nothing of your request is lost that was answered."),
+        Kind("insufficient-storage", 507, "No room left", "There is no room to keep this; nothing of it was kept."),
         Kind("unavailable", 503, "Unavailable", "Something we depend on is away; try again after `Retry-After`."),
     )
 }
@@ -110,6 +112,8 @@ def of(error: DomainError) -> Problem:
     """The problem that one of our errors is."""
     if isinstance(error, InvalidError):
         return invalid(error.pointer, error.detail)
+    if isinstance(error, FullError):
+        return Problem("insufficient-storage", KINDS["insufficient-storage"].meaning)
     if isinstance(error, UnavailableError):
         detail = "Something we depend on is not available."
         return Problem("unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})

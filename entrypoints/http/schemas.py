@@ -345,6 +345,20 @@ AUDIT = thing(
 CONSISTENCY = thing({"key": TEXT, "checkpoint": TEXT, "proof": many(TEXT)})
 RECEIVED = thing({"received": FLAG, "type": TEXT}, {"idempotent": FLAG})
 LIVE = thing({"status": TEXT, "timestamp": TIME, "uptime": NUMBER, "version": TEXT})
+DATABASE_HEALTH = thing(
+    {
+        "ready": FLAG,
+        "lastPingAt": maybe(TIME),
+        "lastError": maybe(TEXT),
+        "failureCount": WHOLE,
+        "databaseUrl": one_of(["configured"]),
+        "message": TEXT,
+    }
+)
+VERDICT = one_of(["PASS", "FAIL"])
+SELF_TEST = thing(
+    {"overall": VERDICT, "tests": {"type": "object", "additionalProperties": VERDICT}, "timestamp": TIME},
+)
 READY = thing(
     {
         "ready": FLAG,

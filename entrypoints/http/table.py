@@ -13,6 +13,7 @@ from entrypoints.http import (
     doors,
     exports,
     gifts,
+    health,
     histories,
     knowledge,
     proofs,
@@ -40,6 +41,7 @@ LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:re
 TOTALS = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", ticket=True, published=True)
 HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), ticket=True)
 ADMINISTER = Access(frozenset({ADMIN}))
+DIAGNOSE = Access(frozenset({ADMIN}), diagnostics=True)
 OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
 RESET = Access(frozenset({ADMIN}), ticket=True)
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
@@ -219,6 +221,11 @@ OPERATIONS: tuple[Operation, ...] = (
         admin.RefundAsked, 202, s.ATTRIBUTION, creates=True, tag="Administration",
     ),
     Operation(
+        "POST", "/admin/db/self-test", "Write and read everything once, and leave nothing behind", health.self_test,
+        DIAGNOSE, JSON, bodies.Empty, 200, s.SELF_TEST, tag="Administration",
+        also={500: ("application/json", s.SELF_TEST)},
+    ),
+    Operation(
         "POST", "/admin/profiles/{ticket_id}/approve-reset", "Give a ticket to whoever has the person's new address",
         support.approve_reset, RESET, JSON, support.ProfileReset, 200, s.TICKET, creates=True, tag="Support",
     ),
@@ -242,10 +249,15 @@ OPERATIONS: tuple[Operation, ...] = (
               tag="Public page"),
     Operation("POST", "/d/{slug}", "Open a checkout and go there", campaign.give, GIVE, Takes.FORM, None, 303,
               creates=True, limit=Limit.PAYMENT, also={422: ("text/html", {})}, tag="Public page"),
-    Operation("GET", "/health/live", "The process runs", doors.live, ALWAYS_OPEN, gives=s.LIVE, tag="Health",
-              limit=Limit.NONE),
-    Operation("GET", "/health/ready", "The service can serve", doors.ready, ALWAYS_OPEN, gives=s.READY, tag="Health",
-              limit=Limit.NONE, also={503: ("application/json", s.READY)}),
+    *(
+        Operation("GET", path, meaning, handler, ALWAYS_OPEN, gives=gives, tag="Health", limit=Limit.NONE,
+                  also={} if path == "/health/live" else {503: ("application/json", gives)}, asks_nobody=True)
+        for path, meaning, handler, gives in (
+            ("/health/live", "The process runs", health.live, s.LIVE),
+            ("/health/db", "The database answers", health.database, s.DATABASE_HEALTH),
+            ("/health/ready", "The service can serve", health.ready, s.READY),
+        )
+    ),
     Operation("GET", "/problems/{name}", "What a problem means", doors.problem, ALWAYS_OPEN, gives=s.PROBLEM_KIND,
               tag="About"),
     Operation("GET", "/openapi.json", "This interface, described", doors.openapi, ALWAYS_OPEN, gives={"type": "object"},

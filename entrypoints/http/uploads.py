@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from adapters.disk import translated
+from domain.errors import FullError
 from entrypoints.http.operations import Received
 from entrypoints.http.problems import Problem, invalid
 
@@ -93,15 +96,23 @@ async def receive(content_type: str | None, declared_size: str | None, chunks: A
     most = MOST_AUDIO_BYTES + MOST_WRAPPING_BYTES
     if declared_size is not None and declared_size.isdigit() and int(declared_size) > most:
         raise await too_large(chunks, TOO_BIG, MOST_AUDIO_BYTES)
-    file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
+    with translated("temporary files"):
+        file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         recording = _Recording(file)
-        await _parse(recording, boundary, chunks, most)
-        file.flush()
+        try:
+            with translated("temporary files"):
+                await _parse(recording, boundary, chunks, most)
+                file.flush()
+        except FullError:
+            await _drain(chunks, MOST_AUDIO_BYTES)
+            raise
         file.seek(0)
         return Received(file, recording.digest.hexdigest(), recording.size, recording.file_name)
     except BaseException:
-        file.close()
+        # What could not be written cannot be written now either.
+        with suppress(OSError):
+            file.close()
         raise
 
 

@@ -123,6 +123,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("POST", "/webhooks/stripe"): ((400,) * 6, {"json": {}}, None),
     ("POST", "/api/payments/stripe-webhook"): ((400,) * 6, {"json": {}}, None),
     ("GET", "/health/live"): ((200,) * 6, {}, None),
+    ("GET", "/health/db"): ((200,) * 6, {}, None),
     ("GET", "/health/ready"): ((200,) * 6, {}, None),
     ("GET", "/problems/{name}"): ((404,) * 6, {}, None),
     ("GET", "/openapi.json"): ((200,) * 6, {}, None),
@@ -132,6 +133,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/admin/dead-letters"): ((401, 403, 403, 403, 200, 403), {}, None),
     ("GET", "/admin/access-log"): ((401, 403, 403, 403, 200, 200), {}, None),
     ("POST", "/admin/dead-letters/{id}/retry"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
+    ("POST", "/admin/db/self-test"): ((401, 403, 403, 403, 200, 403), {"json": {}}, None),
     ("GET", "/admin/projections"): ((401, 403, 403, 403, 200, 403), {}, None),
     ("POST", "/admin/projections/{name}/rebuild"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
     ("POST", "/admin/donations/{donation_id}/refund"): (

@@ -1,0 +1,50 @@
+"""Runs the groups, each in a transaction of its own that is rolled back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+
+from adapters.database import AWAY, connect
+from adapters.self_test.groups import GROUPS, Group
+from adapters.self_test.stage import Failed, Stage
+from domain.errors import UnavailableError
+
+# A group holds the lock of the append while it lasts, so it may not last.
+STATEMENT_SECONDS = 5
+
+logger = structlog.get_logger()
+
+
+class SelfTest:
+    """Rehearses what is kept in the database, without a trace: no row, no position, no number of a sequence."""
+
+    def __init__(self, url: str, master: tuple[str, ...], groups: Mapping[str, Group] = GROUPS) -> None:
+        self._url = url
+        self._master = master
+        self._groups = groups
+
+    def run(self) -> dict[str, bool]:
+        """For each group whether it did what it should; UnavailableError when the database is away."""
+        return {name: self._passes(name, group) for name, group in self._groups.items()}
+
+    def _passes(self, name: str, group: Group) -> bool:
+        try:
+            connection = connect(self._url, statement_seconds=STATEMENT_SECONDS, name="storyledger self-test")
+        except AWAY as error:
+            raise UnavailableError("The database is not available.") from error
+        with connection:
+            try:
+                with connection.transaction(force_rollback=True):
+                    group(Stage(connection, self._master))
+            except Failed as missing:
+                logger.error("self-test failed", group=name, expected=str(missing))
+                return False
+            except Exception as error:
+                if connection.closed:
+                    raise UnavailableError("The database is not available.") from error
+                # Its text may quote a row.
+                logger.error("self-test failed", group=name, error=type(error).__name__)
+                return False
+        return True

@@ -1,0 +1,199 @@
+"""What the service says about itself: health, readiness, and the self-test that leaves nothing behind."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.database import connect
+from adapters.self_test import SelfTest
+from adapters.self_test.stage import Stage, expect
+from entrypoints.bootstrap import Parts
+from tests.client import Client, LiveService, eventually
+from tests.entrypoints.http.conftest import given
+from tests.entrypoints.http.contract import Contract, problem
+
+TOKEN = "diagnostics-" + "0123456789abcdef" * 2
+GROUPS = {
+    "HealthCheckRun",
+    "SupportTicket",
+    "ProfileTicket",
+    "SpeechIntelligence",
+    "RecordingTicket",
+    "DonationPipeline",
+    "KnowledgeBase",
+}
+
+
+@pytest.fixture
+def diagnosed(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
+    """A service of the test's own with a token for diagnostics, whose health a test may ruin."""
+    with LiveService(migrated_url, tmp_path / "var", Parts.ALL, admin_diagnostics_token=TOKEN) as running:
+        running.watchers.append(
+            lambda answer: Contract(running.service.openapi).check(answer) if answer.status_code != 500 else None
+        )
+        yield running
+
+
+def test_the_health_of_the_database_is_told_without_its_address(client: Client):
+    told = client.get("/health/db").json()
+    assert told.pop("lastPingAt") > (datetime.now(UTC) - timedelta(seconds=30)).isoformat()
+    assert told == {
+        "ready": True,
+        "lastError": None,
+        "failureCount": 0,
+        "databaseUrl": "configured",
+        "message": "The database answers.",
+    }
+
+
+def test_readiness_says_how_far_everything_is(live: LiveService, client: Client):
+    ticket = client.open_ticket()
+    assert ticket.get().status_code == 200
+    told = client.get("/health/ready").json()
+    assert (told["ready"], told["database"]) == (True, True)
+    assert set(told["projections"]) == set(live.service.projections_standing())
+    head = live.service.log.head()
+    assert {one["head"] for one in told["projections"].values()} == {head}
+    # Also those that do not care for what happened last.
+    assert eventually(
+        lambda: {one["position"] for one in client.get("/health/ready").json()["projections"].values()} == {head}
+    )
+    assert set(told["inbox"]) == {"waiting", "deadLetters", "oldestSeconds"}
+    assert set(told["jobs"]) == {"waiting", "running", "failed"}
+
+
+def test_lag_is_told_in_seconds_and_is_no_reason_to_be_unready(diagnosed: LiveService):
+    assert diagnosed.service.follower is not None
+    diagnosed.service.follower.stop()
+    with diagnosed.client() as client:
+        client.open_ticket()
+
+        def lags() -> bool:
+            answer = client.get("/health/ready")
+            assert answer.status_code == 200
+            told: dict[str, Any] = answer.json()["projections"]["ticket_status"]
+            return bool(told["lagSeconds"] > 0.5 and told["position"] < told["head"])
+
+        eventually(lags)
+
+
+def test_health_is_answered_when_every_connection_and_every_thread_is_taken(diagnosed: LiveService):
+    release = threading.Event()
+    service = diagnosed.service
+
+    def hold() -> None:
+        with service.database.connection():
+            release.wait(30)
+
+    with ThreadPoolExecutor(24) as holders, ThreadPoolExecutor(60) as askers, ExitStack() as stack:
+        stack.callback(release.set)
+        for _ in range(24):
+            holders.submit(hold)
+        stuck = [diagnosed.client() for _ in range(60)]
+        for one in stuck:
+            stack.enter_context(one)
+            askers.submit(one.get, "/api/tickets/search", headers={"Authorization": "Bearer slk_" + "x" * 43})
+        with diagnosed.client() as client:
+            for path in ("/health/live", "/health/db", "/health/ready"):
+                answer = client.get(path)
+                assert answer.status_code == 200
+                assert answer.elapsed < timedelta(seconds=1)
+
+
+def test_a_schema_that_is_not_ours_any_more_makes_the_service_unready(diagnosed: LiveService, migrated_url: str):
+    with connect(migrated_url) as connection:
+        connection.execute("ALTER TABLE step_progress RENAME TO progress")
+    with diagnosed.client() as client:
+        eventually(lambda: client.get("/health/ready").status_code == 503, 20)
+        told = client.get("/health/ready").json()
+        assert (told["ready"], told["database"]) == (False, True)
+        assert client.get("/health/db").status_code == 200
+        with connect(migrated_url) as connection:
+            connection.execute("ALTER TABLE progress RENAME TO step_progress")
+        eventually(lambda: client.get("/health/ready").status_code == 200, 20)
+
+
+def test_a_service_that_is_about_to_end_is_not_ready_and_closes_its_connections(diagnosed: LiveService):
+    with diagnosed.client() as client:
+        assert "connection" not in client.get("/health/live").headers
+        diagnosed.service.finish()
+        for path, status in (("/health/ready", 503), ("/health/live", 200), ("/health/db", 200)):
+            answer = client.get(path)
+            assert (answer.status_code, answer.headers["connection"]) == (status, "close")
+
+
+# The self-test.
+
+
+def everything(url: str) -> dict[str, Any]:
+    """How many rows each table has, and where each sequence stands; but for who called and which workers live."""
+    with connect(url) as connection:
+        tables = connection.execute(
+            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            " AND tablename NOT IN ('access_log', 'procrastinate_workers') ORDER BY 1"
+        ).fetchall()
+        counts = {
+            name: connection.execute(
+                f"SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM {name} t".encode()
+            ).fetchone()
+            for (name,) in tables
+        }
+        sequences = connection.execute(
+            "SELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2"
+        ).fetchall()
+    return counts | {"sequences": sequences}
+
+
+def test_the_self_test_writes_and_reads_everything_and_leaves_nothing_behind(
+    live: LiveService, admin: Client, client: Client
+):
+    given(live, client.open_ticket())
+    assert admin.get("/admin/projections").status_code == 200
+    before = everything(live.service.url)
+    told = admin.post("/admin/db/self-test", json={}).json()
+    assert (told["overall"], set(told["tests"]), set(told["tests"].values())) == ("PASS", GROUPS, {"PASS"})
+    # No row anywhere and no bookmark of a follower: nobody has seen anything.
+    assert everything(live.service.url) == before
+    head = live.service.log.head()
+    client.open_ticket()
+    assert live.service.log.head() == head + 1
+
+
+def test_the_operators_token_opens_the_self_test_and_nothing_else(diagnosed: LiveService):
+    with diagnosed.client(TOKEN) as operator:
+        assert operator.post("/admin/db/self-test").json()["overall"] == "PASS"
+        for method, path in (("GET", "/admin/projections"), ("GET", "/admin/dead-letters")):
+            problem(operator.request(method, path), 401, "unauthenticated")
+    with diagnosed.client(TOKEN[:-1]) as almost:
+        problem(almost.post("/admin/db/self-test"), 401, "unauthenticated")
+
+
+def test_a_group_that_fails_is_named_and_the_others_go_on(diagnosed: LiveService, migrated_url: str):
+    with connect(migrated_url) as connection:
+        connection.execute("ALTER TABLE stripe_links RENAME TO links")
+    with diagnosed.client(TOKEN) as operator:
+        answer = operator.post("/admin/db/self-test")
+    assert answer.status_code == 500
+    failed = [name for name, verdict in answer.json()["tests"].items() if verdict == "FAIL"]
+    assert (answer.json()["overall"], failed) == ("FAIL", ["DonationPipeline"])
+    assert "links" not in answer.text
+
+
+def test_a_group_that_is_not_as_expected_fails(migrated_url: str):
+    def disappointed(_: Stage) -> None:
+        expect(False, "something else")
+
+    def pleased(_: Stage) -> None:
+        expect(True, "just this")
+
+    tested = SelfTest(migrated_url, ("m" * 32,), {"Disappointed": disappointed, "Pleased": pleased})
+    assert tested.run() == {"Disappointed": False, "Pleased": True}

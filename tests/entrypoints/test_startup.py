@@ -1,0 +1,228 @@
+"""The gate at the start: whatever is wrong is said in one line, exit 1, and the port is never bound."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+from entrypoints.cli import main
+from tests.client import free_port
+from tests.postgres import OwnServer
+
+STORYLEDGER = Path(sys.executable).parent / "storyledger"
+MOST_SECONDS = 10
+
+SECRET = "x7Jq2vLm9Rt4Wz8Kp3Nd6Yb1Hc5Gf0Sa"
+PRODUCTION = {
+    "APP_ENV": "production",
+    "MASTER_KEY": SECRET + "a",
+    "EMAIL_PEPPER": SECRET + "b",
+    "STRIPE_SECRET_KEY": "sk_live_" + SECRET,
+    "STRIPE_WEBHOOK_SECRET": "whsec_" + SECRET,
+    "DATABASE_URL": "postgresql://127.0.0.1:1/x",
+}
+
+
+# Settings: nothing was asked of anybody yet.
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"DATABASE_URL": ""}, "DATABASE_URL: missing"),
+        ({"DATABASE_URL": "  "}, "DATABASE_URL: missing"),
+        ({"DATABASE_URL": "somewhere"}, "DATABASE_URL: "),
+        ({"DATABASE_URL": "postgresql://[::1/x"}, "DATABASE_URL: "),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:five/x"}, "DATABASE_URL: "),
+        ({"DATABASE_URL": "postgresql://127.0.0.1:70000/x"}, "DATABASE_URL: "),
+        ({"DATABASE_URL": "postgresql://127.0.0.1/x?no_such_option=1"}, "DATABASE_URL: "),
+        ({"DATABASE_URL": "sqlite:///x.db"}, "DATABASE_URL: "),
+        ({"DATABASE_URL": "mysql://root@127.0.0.1/x"}, "DATABASE_URL: "),
+        ({"STRIPE_SECRET_KEY": ""}, "STRIPE_SECRET_KEY: missing"),
+        *(
+            ({name: value}, f"{name}: {said}")
+            for name in ("MASTER_KEY", "EMAIL_PEPPER", "STRIPE_WEBHOOK_SECRET")
+            for value, said in (
+                ("", "missing"),
+                ("   ", "missing"),
+                ("changeme", "a default"),
+                ("ChangeMe-changeme-changeme-changeme", "a default"),
+                ("a" * 40, "a default"),
+                ("x7Jq2vLm9Rt4Wz8", "shorter than 32 bytes"),
+                (f"{SECRET},short-one", "shorter than 32 bytes"),
+            )
+        ),
+        ({"ADMIN_DIAGNOSTICS_TOKEN": "changeme"}, "ADMIN_DIAGNOSTICS_TOKEN: a default"),
+        ({"ADMIN_DIAGNOSTICS_TOKEN": "x7Jq2vLm9Rt4Wz8"}, "ADMIN_DIAGNOSTICS_TOKEN: shorter than 32 bytes"),
+        ({"DB_OUTAGE_EXIT_SECONDS": "-1"}, "DB_OUTAGE_EXIT_SECONDS: "),
+        ({"DB_OUTAGE_EXIT_SECONDS": "soon"}, "DB_OUTAGE_EXIT_SECONDS: "),
+        ({"PORT": "http"}, "PORT: "),
+    ],
+    ids=str,
+)
+def test_settings_that_production_cannot_run_with_are_named_but_never_shown(
+    wrong: dict[str, str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    for name, value in (PRODUCTION | {"DATA_DIR": str(tmp_path)} | wrong).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["storyledger", "serve"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert said in line
+    assert not [value for value in wrong.values() if len(value.strip()) > 5 and value in line]
+    assert SECRET not in line
+
+
+# What is outside: really started, as a process.
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that the service would stumble over, if it came so far."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def imports_seconds() -> float:
+    """How long a busy machine takes to load what then takes no time."""
+    started = time.monotonic()
+    subprocess.run([STORYLEDGER, "serve"], env=os.environ | {"PORT": "none"}, capture_output=True, timeout=60)
+    return time.monotonic() - started
+
+
+def refusal(environment: dict[str, str], imports_seconds: float) -> str:
+    """The one line that the service says when it refuses to start."""
+    started = time.monotonic()
+    ran = subprocess.run(
+        [STORYLEDGER, "serve"], env=os.environ | environment, capture_output=True, text=True, timeout=60
+    )
+    assert time.monotonic() - started < MOST_SECONDS + 2 * imports_seconds
+    assert (ran.returncode, ran.stdout) == (1, "")
+    [line] = ran.stderr.splitlines()
+    return line
+
+
+@pytest.fixture
+def refused(tmp_path: Path, taken_port: int, imports_seconds: float) -> Callable[..., str]:
+    def run(database_url: str, **more: str) -> str:
+        place = {"DATA_DIR": str(tmp_path / "var"), "PORT": str(taken_port), "DATABASE_URL": database_url}
+        line = refusal(place | more, imports_seconds)
+        assert "PORT" not in line
+        return line
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("DROP TABLE schema_steps", "schema is behind (0001_history, "),
+        (
+            "DELETE FROM schema_steps WHERE name = '0008_health'",
+            "schema is behind (0008_health): run `storyledger migrate`",
+        ),
+        ("INSERT INTO schema_steps (name) VALUES ('9999_future')", "schema is ahead of this version (9999_future)"),
+        ("ALTER TABLE stripe_inbox RENAME TO inbox", "schema is damaged: no table stripe_inbox"),
+        ("ALTER TABLE events DISABLE TRIGGER USER", "schema is damaged: no trigger events_are_append_only"),
+        (
+            "CREATE OR REPLACE FUNCTION append_events(groups integer[], streams uuid[], versions integer[], topics"
+            " text[], tickets uuid[], states bytea[]) RETURNS bigint[] LANGUAGE sql AS 'SELECT NULL::bigint[]'",
+            "schema is damaged: not our function append_events",
+        ),
+    ],
+    ids=lambda value: value[:40],
+)
+def test_a_schema_that_is_not_exactly_ours_is_refused(
+    refused: Callable[..., str], migrated_url: str, harm: str, said: str
+):
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute(harm.encode())
+    assert said in refused(migrated_url)
+
+
+def test_an_empty_database_is_told_to_be_migrated(refused: Callable[..., str], database_url: str):
+    assert "run `storyledger migrate`" in refused(database_url)
+
+
+def test_a_database_that_takes_no_writes_is_refused(refused: Callable[..., str], migrated_url: str):
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',"
+                           " current_database()); END $$")  # fmt: skip
+    assert "database: it is read-only" in refused(migrated_url)
+
+
+def test_a_database_that_is_not_there_is_said_so(refused: Callable[..., str], migrated_url: str):
+    assert "database: refuses connections" in refused("postgresql://127.0.0.1:1/x")
+    missing = migrated_url.replace(psycopg.conninfo.conninfo_to_dict(migrated_url)["dbname"], "nowhere")
+    assert "database: no such database" in refused(missing)
+
+
+def test_a_database_that_hangs_is_given_up_in_time(refused: Callable[..., str]):
+    with socket.create_server(("127.0.0.1", 0)) as hanging:
+        assert "database: does not answer" in refused(f"postgresql://127.0.0.1:{hanging.getsockname()[1]}/x")
+
+
+@pytest.fixture(scope="module")
+def careless() -> Iterator[OwnServer]:
+    """A server that may lose what it acknowledged, and asks one of its users for a password."""
+    server = OwnServer({"fsync": "off", "full_page_writes": "off"}, access="local all guest scram-sha-256\n")
+    server.execute("CREATE ROLE guest LOGIN PASSWORD 'right'")
+    yield server
+    server.close()
+
+
+def test_a_wrong_password_is_said_so_and_not_shown(refused: Callable[..., str], careless: OwnServer):
+    line = refused(careless.url.replace("storyledger@", "guest:" + quote("wr:ng") + "@", 1))
+    assert "database: wrong user or password" in line
+    assert not {"guest", "wr:ng"} & set(line.split())
+
+
+def test_production_refuses_a_database_that_may_lose_what_it_acknowledged(
+    refused: Callable[..., str], careless: OwnServer, migrated_url: str
+):
+    assert "fsync, full_page_writes off" in refused(careless.url, **PRODUCTION | {"DATABASE_URL": careless.url})
+    with psycopg.connect(migrated_url, autocommit=True) as connection:
+        connection.execute("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = off',"
+                           " current_database()); END $$")  # fmt: skip
+    assert "synchronous_commit off" in refused(migrated_url, **PRODUCTION | {"DATABASE_URL": migrated_url})
+
+
+def test_a_storage_that_cannot_be_written_is_refused(refused: Callable[..., str], migrated_url: str, tmp_path: Path):
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    line = refused(migrated_url, STORAGE_URL=f"file://{file}/storage")
+    assert "storage: " in line
+    assert str(file) not in line
+
+
+def test_a_port_that_is_taken_is_said_so(migrated_url: str, taken_port: int, tmp_path: Path, imports_seconds: float):
+    place = {"DATA_DIR": str(tmp_path), "PORT": str(taken_port), "DATABASE_URL": migrated_url}
+    line = refusal(place, imports_seconds)
+    assert f"PORT: 127.0.0.1:{taken_port}: " in line
+
+
+def test_the_same_database_is_served_where_nothing_is_wrong(migrated_url: str, tmp_path: Path):
+    environment = {"DATA_DIR": str(tmp_path), "PORT": str(free_port()), "DATABASE_URL": migrated_url}
+    process = subprocess.Popen(
+        [STORYLEDGER, "serve"], env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdout is not None
+    assert b"Storyledger serves on" in process.stdout.readline() + process.stdout.readline()
+    process.terminate()
+    assert process.wait(15) == 0

@@ -1,0 +1,133 @@
+"""A disk that is full, under the storage and under the database: said so, and nothing is left dangling."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters import migrations
+from adapters.audit import verify
+from adapters.database import Database, connect
+from domain.errors import UnavailableError
+from entrypoints.bootstrap import Parts
+from tests.client import RECORDING, LiveService
+from tests.entrypoints.http.contract import Contract, problem
+from tests.postgres import OwnServer
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a disk that is small enough to fill")
+
+
+@contextmanager
+def disk(folder: Path, size: str, owner: Path | None = None) -> Iterator[Path]:
+    folder.mkdir(parents=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("nothing can be mounted here")
+    try:
+        if owner is not None:
+            shutil.chown(folder, owner.stat().st_uid, owner.stat().st_gid)
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_an_upload_that_finds_no_room_is_answered_with_507_and_leaves_nothing(migrated_url: str, tmp_path: Path):
+    with (
+        disk(tmp_path / "small", "300k") as small,
+        LiveService(migrated_url, tmp_path / "var", Parts.ALL, storage_url=f"file://{small}/storage") as live,
+    ):
+        live.watchers.append(Contract(live.service.openapi).check)
+        ticket = live.client().open_ticket()
+        (small / "filler").write_bytes(bytes(250_000))
+        problem(ticket.upload(RECORDING.read_bytes()), 507, "insufficient-storage")
+        assert list(live.service.storage.keys()) == []
+        assert [path for path in (small / "storage").rglob("*") if path.is_file()] == []
+        assert ticket.get().json()["status"] == "DRAFT"
+        assert [event["type"] for event in ticket.get("/history").json()["events"]] == ["TicketOpened"]
+        # Everything that needs no room goes on, and with room so does the rest.
+        ticket.write_draft()
+        (small / "filler").unlink()
+        assert ticket.upload(RECORDING.read_bytes()).status_code == 200
+
+
+def test_an_upload_that_finds_no_room_for_its_temporary_file_is_answered_with_507(
+    live: LiveService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    ticket = live.client().open_ticket()
+    with disk(tmp_path / "small", "40k") as small:
+        monkeypatch.setattr("tempfile.tempdir", str(small))
+        problem(ticket.upload(RECORDING.read_bytes()), 507, "insufficient-storage")
+    assert list(live.service.storage.keys()) == []
+
+
+@pytest.fixture
+def crammed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[OwnServer, Path]]:
+    """A server with a database whose tables are on a small disk."""
+    server = OwnServer()
+    try:
+        with disk(server.folder / "small", "32m", server.folder / "postgres" / "cluster") as small:
+            server.execute(f"CREATE TABLESPACE small LOCATION '{small}'")
+            server.execute("CREATE DATABASE crammed TABLESPACE small")
+            yield server, small
+            server.execute("DROP DATABASE crammed WITH (FORCE)")
+            server.execute("DROP TABLESPACE small")
+    finally:
+        server.close()
+
+
+def test_a_database_without_room_refuses_writes_with_503_and_leaves_nothing(
+    crammed: tuple[OwnServer, Path], tmp_path: Path
+):
+    server, small = crammed
+    url = server.at("crammed")
+    with connect(url) as connection:
+        migrations.migrate(connection)
+        connection.execute("CREATE TABLE filler (bytes bytea)")
+    with LiveService(url, tmp_path / "var", Parts.ALL) as live:
+        live.watchers.append(Contract(live.service.openapi).check)
+        ticket = live.client().open_ticket()
+        fill(small / "filler")
+        known = events(live)
+        refused = 0
+        for number in range(400):
+            answer = ticket.patch("/draft", {"story": f"{number} " + os.urandom(4_500).hex()})
+            assert answer.status_code in (200, 503), answer.text
+            refused += answer.status_code == 503
+            if refused == 5:
+                break
+        assert refused == 5
+        assert live.client().get("/health/ready").status_code == 200
+        # What was answered is there, what was refused is not, and nothing is in between.
+        drafts = [event for event in events(live) if event not in known]
+        assert len(drafts) == number + 1 - refused
+        assert [event[0] for event in events(live)] == list(range(1, len(events(live)) + 1))
+        (small / "filler").unlink()
+        assert ticket.write_draft()["title"] == "Help Ada"
+        assert verify(url).ok
+
+
+def fill(file: Path) -> None:
+    """Leave no room beside the file."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT)
+    with suppress(OSError):
+        while os.write(descriptor, bytes(65_536)):
+            pass
+    os.close(descriptor)
+
+
+def events(live: LiveService) -> list[tuple[Any, ...]]:
+    with live.service.database.reading() as cursor:
+        cursor.execute("SELECT position, topic FROM events ORDER BY position")
+        return cursor.fetchall()
+
+
+def test_a_full_disk_is_told_apart_from_nothing_else(database: Database):
+    with pytest.raises(UnavailableError), database.transaction() as cursor:
+        cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$")
