@@ -34,7 +34,7 @@ class SealedContents:
             digest.update(chunk)
             size += len(chunk)
         content = Content(digest.hexdigest(), size)
-        key = _key(ticket_id, content)
+        key = storage_key(ticket_id, content.sha256)
         if not self._storage.exists(key):
             source.seek(0)
             self._storage.put(key, seal(source, self._keys.get(ticket_id), key.encode()))
@@ -42,7 +42,7 @@ class SealedContents:
 
     @contextmanager
     def open(self, ticket_id: UUID, content: Content) -> Iterator[BinaryIO]:
-        key = _key(ticket_id, content)
+        key = storage_key(ticket_id, content.sha256)
         with self._storage.open(key) as sealed:
             plain = unsealed_file(sealed, self._keys.get(ticket_id), key.encode())
         with plain:
@@ -53,8 +53,9 @@ class SealedContents:
         self._storage.delete_prefix(f"tickets/{ticket_id}")
 
 
-def _key(ticket_id: UUID, content: Content) -> str:
-    return f"tickets/{ticket_id}/{content.sha256}"
+def storage_key(ticket_id: UUID, sha256: str) -> str:
+    """Where a ticket's content is in storage."""
+    return f"tickets/{ticket_id}/{sha256}"
 
 
 class JsonTranscripts:

@@ -28,6 +28,8 @@ NONCE_BYTES = 12
 SEAL = "sealed:1"
 CACHE_SECONDS = 10.0
 CACHED_KEYS = 10_000
+# What the master key is used for here.
+TICKET_KEYS = "ticket keys"
 
 
 class BrokenSealError(DomainError):
@@ -47,6 +49,11 @@ class Keyring:
     def __init__(self, secrets: tuple[str, ...], purpose: str) -> None:
         self._keys = {self._name(key): AESGCM(key) for key in (derived_key(s, purpose) for s in secrets)}
         self.current = next(iter(self._keys))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the keys are called in sealed bytes; nobody learns a key from its name."""
+        return frozenset(self._keys)
 
     @staticmethod
     def _name(key: bytes) -> str:
@@ -90,7 +97,7 @@ class TicketKeys:
 
     def __init__(self, database: Database, master: tuple[str, ...]) -> None:
         self._database = database
-        self._ring = Keyring(master, "ticket keys")
+        self._ring = Keyring(master, TICKET_KEYS)
         self._cache: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 

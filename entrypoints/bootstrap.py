@@ -46,7 +46,7 @@ from adapters.read_models.memory import ticket_row
 from adapters.sealing import Keyring, Seals, TicketKeys, keyed_hash
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
-from adapters.storage import FileStorage
+from adapters.storage import open_storage
 from domain.commands import Commands
 from domain.ports import Analyser, Drafter, Transcriber
 from domain.refunding import Refunding, Repairs
@@ -79,8 +79,9 @@ class Parts:
 class DatabaseUrl:
     """Where the database is: outside, or embedded in the data folder and then ours to start, migrate and stop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, migrate: bool = True) -> None:
         self._settings = settings
+        self._migrate = migrate
         self.embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres")
         self._left = threading.Event()
 
@@ -89,8 +90,9 @@ class DatabaseUrl:
             assert self._settings.database_url is not None
             return self._settings.database_url
         url = self.embedded.start()
-        with connect(url) as connection:
-            migrations.migrate(connection)
+        if self._migrate:
+            with connect(url) as connection:
+                migrations.migrate(connection)
         self._watch = threading.Thread(target=self._bring_back, args=(self.embedded,), daemon=True)
         self._watch.start()
         return url
@@ -121,6 +123,8 @@ def reach(url: str) -> None:
             if attempt == REACHING_TRIES - 1:
                 raise NotReadyError(f"database: {_category(error)}") from None
             time.sleep(0.5)
+    if any(name.startswith(migrations.UNFINISHED_RESTORE) for name in known):
+        raise NotReadyError("database: a restore into it did not end: run `storyledger restore` again with its backup")
     if missing := [name for name in wanted if name not in known]:
         raise NotReadyError(f"database: schema is behind ({', '.join(missing)}): run `storyledger migrate`")
     if unknown := [name for name in known if name not in wanted]:
@@ -141,6 +145,13 @@ def _category(error: psycopg.OperationalError) -> str:
     return "not reachable"
 
 
+def master_keys(settings: Settings) -> tuple[str, ...]:
+    """What wraps the tickets' keys, the present secret first: given, or that of a data folder in development."""
+    if settings.master_key or settings.production:
+        return settings.master_key
+    return (Generated(settings.data_dir)["master_key"],)
+
+
 class Service:
     """Everything one process of the service consists of."""
 
@@ -152,7 +163,7 @@ class Service:
         self.parts = parts
         self.public_url = settings.public_url
         generated = None if settings.production else Generated(settings.data_dir)
-        master = settings.master_key or ((generated["master_key"],) if generated else ())
+        master = master_keys(settings)
         self._peppers = settings.email_pepper or ((generated["email_pepper"],) if generated else ())
         self.database = Database(url, size=24)
         self.database.open()
@@ -169,7 +180,7 @@ class Service:
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
 
         # The outside.
-        self.storage = FileStorage(settings.storage_root)
+        self.storage = open_storage(settings.storage)
         self.contents = SealedContents(self.storage, self.keys)
         self.transcripts = JsonTranscripts()
         self.inspector = ChildAudioInspector()
