@@ -23,7 +23,6 @@ def test_a_service_is_lost_and_brought_back_from_its_backup(tmp_path: Path):
         ticket.write_draft(title="After")
     told = json.loads(taken.stdout)
     assert (told["objects"], told["missing"], told["firstBad"]) == (2, [], None)
-    assert "MASTER_KEY" in run("backup", tmp_path / "second.backup", data_dir=old).stdout
 
     # Secrets are not in the file; without them it is refused, and the new place stays as it was.
     refused = run("restore", file, data_dir=new)
@@ -32,8 +31,6 @@ def test_a_service_is_lost_and_brought_back_from_its_backup(tmp_path: Path):
     restored = run("restore", file, "--json", data_dir=new)
     assert (restored.returncode, restored.stderr) == (0, "")
     assert json.loads(restored.stdout)["events"] == told["events"]
-    again = run("restore", file, data_dir=new)
-    assert (again.returncode, "not empty" in again.stderr) == (1, True)
 
     with Serving(data_dir=new, port=running.env["port"]):
         assert ticket.get(params={"include": "draft"}).json()["donationDraft"]["title"] == "Before"
