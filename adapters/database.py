@@ -1,10 +1,16 @@
-"""Connections to PostgreSQL: bounded waits, and one error for "it is away"."""
+"""Connections to PostgreSQL: bounded waits, and one error for "it is away".
+
+A URL with `?pgbouncer=true` leads to a PgBouncer that lends a server for one transaction at a time. Nothing may be left
+on a session then: no prepared statements, no LISTEN, no settings but those that PgBouncer keeps for its clients (the
+time zone). Time limits are the role's there: `ALTER ROLE … SET statement_timeout = '30s', lock_timeout = '10s'`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import psycopg
 from psycopg import Connection, Cursor
@@ -24,10 +30,43 @@ AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClose
 
 def connect(url: str, *, statement_seconds: int = STATEMENT_SECONDS, name: str = "storyledger") -> Connection[TupleRow]:
     """A connection of one's own in autocommit mode, for work that would hold a pooled one too long."""
-    return psycopg.connect(url, autocommit=True, **_settings(statement_seconds, name))
+    connection = psycopg.connect(conninfo(url), autocommit=True, **_settings(url, statement_seconds, name))
+    if is_pooled(url):
+        _settle(connection)
+    return connection
 
 
-def _settings(statement_seconds: int, name: str) -> dict[str, Any]:
+def is_pooled(url: str) -> bool:
+    """Whether the URL says that a pooler lends servers for one transaction at a time."""
+    return ("pgbouncer", "true") in parse_qsl(urlsplit(url).query)
+
+
+def conninfo(url: str) -> str:
+    """The URL without what only we understand."""
+    if not is_pooled(url):
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query=urlencode([p for p in parse_qsl(parts.query) if p[0] != "pgbouncer"])))
+
+
+def goes_through_unsaid_pooler(connection: Connection[TupleRow], url: str) -> bool:
+    """Whether the server that answers is not the one that we were connected to, and the URL does not say so."""
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return not is_pooled(url) and row is not None and row[0] != connection.info.backend_pid
+
+
+def _settle(connection: Connection[TupleRow]) -> None:
+    connection.execute("SET timezone TO 'UTC'")
+
+
+def _settings(url: str, statement_seconds: int, name: str) -> dict[str, Any]:
+    if is_pooled(url):
+        return {
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": name,
+            "prepare_threshold": None,
+            "tcp_user_timeout": 5000,
+        }
     return {
         "connect_timeout": CONNECT_SECONDS,
         "application_name": name,
@@ -45,13 +84,14 @@ class Database:
     def __init__(self, url: str, *, size: int = 16, name: str = "storyledger") -> None:
         self.url = url
         self._pool: ConnectionPool[Connection[TupleRow]] = ConnectionPool(
-            url,
+            conninfo(url),
             min_size=min(2, size),
             max_size=size,
             open=False,
             timeout=WAIT_FOR_CONNECTION_SECONDS,
             name=name,
-            kwargs={"autocommit": True, **_settings(STATEMENT_SECONDS, name)},
+            kwargs={"autocommit": True, **_settings(url, STATEMENT_SECONDS, name)},
+            configure=_settle if is_pooled(url) else None,
         )
 
     def open(self) -> None:

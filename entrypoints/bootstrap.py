@@ -19,7 +19,7 @@ from adapters import migrations
 from adapters.access import Credentials
 from adapters.contacts import ContactIndex
 from adapters.contents import JsonTranscripts, SealedContents
-from adapters.database import AWAY, Database, connect
+from adapters.database import AWAY, Database, connect, goes_through_unsaid_pooler
 from adapters.documents.printer import DocumentPrinter
 from adapters.documents.qr import QrPrinter
 from adapters.drafting.local import LocalAnalyser, LocalDrafter
@@ -57,6 +57,7 @@ from projections.model import Recorded, Row
 
 VERSION = version("storyledger")
 REACHING_TRIES = 3
+UNSAID_POOLER = "database: reached through a pooler: add ?pgbouncer=true to DATABASE_URL"
 EXPORT_PAGE = 1_000
 WATCH_SECONDS = 1.0
 
@@ -117,9 +118,14 @@ def reach(url: str) -> None:
     for attempt in range(REACHING_TRIES):
         try:
             with connect(url) as connection:
+                if goes_through_unsaid_pooler(connection, url):
+                    raise NotReadyError(UNSAID_POOLER)
                 known, wanted = migrations.applied(connection), [name for name, _ in migrations.steps()]
             break
         except psycopg.OperationalError as error:
+            # PgBouncer takes no settings at the start of a session.
+            if "unsupported startup parameter" in str(error):
+                raise NotReadyError(UNSAID_POOLER) from None
             if attempt == REACHING_TRIES - 1:
                 raise NotReadyError(f"database: {_category(error)}") from None
             time.sleep(0.5)
