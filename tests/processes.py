@@ -16,7 +16,7 @@ import httpx2
 from tests.client import UNLIMITED, Client, eventually, free_port
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
-READY_SECONDS = 30
+READY_SECONDS = 90
 
 
 def run(*arguments: str | Path, **env: Any) -> subprocess.CompletedProcess[str]:
