@@ -23,6 +23,8 @@ CONNECT_SECONDS = 3
 WAIT_FOR_CONNECTION_SECONDS = 2.0
 STATEMENT_SECONDS = 30
 LOCK_SECONDS = 10
+# A machine that vanished gives back its locks within some seconds: its bookmark and its turn go to another.
+DEAD = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 
 # What psycopg raises when the server is away or going: the caller may try again later.
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout, PoolClosed)
@@ -74,7 +76,7 @@ def _settings(url: str, statement_seconds: int, name: str) -> dict[str, Any]:
         "keepalives_interval": 2,
         "keepalives_count": 2,
         "tcp_user_timeout": 5000,
-        "options": f"-c timezone=UTC -c statement_timeout={statement_seconds}s -c lock_timeout={LOCK_SECONDS}s",
+        "options": f"-c timezone=UTC -c statement_timeout={statement_seconds}s -c lock_timeout={LOCK_SECONDS}s {DEAD}",
     }
 
 

@@ -22,7 +22,7 @@ from adapters.storage import checked_key, chunks_of, try_out
 from domain.errors import NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
+    from obstore.store import ClientConfig, RetryConfig, S3Config
 
 # Two parts of an upload in memory at a time; the store takes none but the last that is smaller.
 PART_BYTES = 5 * 2**20
@@ -53,8 +53,9 @@ class S3Storage:
         with _translated():
             # Without TLS only to whom the operator named so.
             client: ClientConfig = CLIENT | {"allow_http": (endpoint or "").startswith("http://")}
+            config: S3Config = {"endpoint": endpoint} if endpoint else {}
             self._store = S3Store(
-                bucket, prefix=prefix or None, client_options=client, retry_config=RETRIES, **_at(endpoint)
+                bucket, prefix=prefix or None, config=config, client_options=client, retry_config=RETRIES
             )
 
     def put(self, key: str, source: BinaryIO | Iterable[bytes]) -> None:
@@ -115,10 +116,6 @@ class S3Storage:
 
     def check(self) -> None:
         try_out(self)
-
-
-def _at(endpoint: str | None) -> dict[str, str]:
-    return {"endpoint": endpoint} if endpoint else {}
 
 
 @contextmanager

@@ -47,8 +47,10 @@ class Writer:
     def add_file(self, name: str, source: BinaryIO) -> None:
         """Add a seekable file from its beginning."""
         source.seek(0)
-        digest = hashlib.file_digest(source, "sha256")
-        size = source.tell()
+        digest, size = hashlib.sha256(), 0
+        while chunk := source.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
         source.seek(0)
         self._add(name, size, source, digest)
 

@@ -43,7 +43,7 @@ SELECT n.nspname || '.' || c.relname, m.nspname || '.' || d.relname
 
 def kept(cursor: Cursor[TupleRow]) -> Tables:
     """The tables of a backup, each after those that its rows point to."""
-    columns: Tables = dict(cursor.execute(_COLUMNS).fetchall())  # type: ignore[arg-type]
+    columns: Tables = dict(cursor.execute(_COLUMNS).fetchall())
     order: TopologicalSorter[str] = TopologicalSorter({name: set() for name in columns})
     for table, needed in cursor.execute(_REFERENCES).fetchall():
         if table in columns and needed in columns:
@@ -148,7 +148,7 @@ def sequences(cursor: Cursor[TupleRow]) -> dict[str, int]:
         "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences"
         " WHERE last_value IS NOT NULL AND schemaname NOT LIKE 'read%' AND schemaname <> 'sandbox'"
     )
-    return dict(cursor.fetchall())  # type: ignore[arg-type]
+    return dict(cursor.fetchall())
 
 
 def set_sequences(cursor: Cursor[TupleRow], values: dict[str, int]) -> None:
