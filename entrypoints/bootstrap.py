@@ -38,7 +38,7 @@ from adapters.mail.posts import FilePost, SmtpPost
 from adapters.mail.sender import Sender
 from adapters.payments.applier import Applier
 from adapters.payments.door import WebhookDoor
-from adapters.payments.fetcher import Fetcher, Fulfilment, Retriever
+from adapters.payments.fetcher import Fetcher, Retriever
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.inbox import INBOX_RING, Inbox
 from adapters.payments.letters import DeadLetters
@@ -313,7 +313,6 @@ class Service:
         retriever = Retriever(self.gateway.retrieve, livemode=settings.livemode)
         self.fetcher = Fetcher(self.database, self.inbox, retriever)
         self.applier = Applier(self.database, self.inbox, mapper, hashes.of, self._recorded, wanted=self.fetcher.wake)
-        self.fulfilment = Fulfilment(self.inbox, self.applier, self.fetcher, retriever)
         self.reconciler = Reconciler(
             self.database,
             self.gateway,
