@@ -18,6 +18,7 @@ from entrypoints.bootstrap import DatabaseUrl, Parts, Service, reach
 from entrypoints.cli.console import Found, Usage, say
 from entrypoints.cli.setting_up import clear_errors
 from entrypoints.http.app import application
+from entrypoints.http.wire import Wire
 from entrypoints.logs import configure
 from entrypoints.memory import settle
 from entrypoints.sandbox import sandbox_routes
@@ -54,6 +55,8 @@ def server(service: Service) -> Server:
     return Server(
         uvicorn.Config(
             web_application(service),
+            http=Wire,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,
@@ -63,7 +66,6 @@ def server(service: Service) -> Server:
             backlog=BACKLOG,
             timeout_graceful_shutdown=FINISH_SECONDS,
             timeout_keep_alive=15,
-            h11_max_incomplete_event_size=32 * 1024,
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -94,9 +95,7 @@ def cases(operation: APIOperation[Any, Any, Any, Any]) -> st.SearchStrategy[Case
     # Without `feedback` it would read the whole program for constants first.
     fitting = operation.as_strategy(generation_mode=GenerationMode.POSITIVE, feedback=NO_FEEDBACK)
     if operation.definition.raw.get("requestBody") or any(p.location != "path" for p in operation.iter_parameters()):
-        return fitting | operation.as_strategy(
-            generation_mode=GenerationMode.NEGATIVE, feedback=NO_FEEDBACK
-        )
+        return fitting | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE, feedback=NO_FEEDBACK)
     return fitting
 
 
@@ -176,7 +175,9 @@ def test_no_request_made_from_the_description_is_a_fault_of_ours(
 
 @pytest.mark.soak
 @pytest.mark.parametrize("who", PRINCIPALS)
-def test_nor_is_any_of_some_thousands(shared_live: LiveService, callers: dict[str, Caller], strategies: list[st.SearchStrategy[Case]], who: str):
+def test_nor_is_any_of_some_thousands(
+    shared_live: LiveService, callers: dict[str, Caller], strategies: list[st.SearchStrategy[Case]], who: str
+):
     statuses = fuzz(shared_live, callers[who], strategies, IN_A_SOAK)
-    print(f"{who}: {statuses.total()} requests, {dict(sorted(statuses.items()))}")
+    sys.stdout.write(f"{who}: {statuses.total()} requests, {dict(sorted(statuses.items()))}\n")
     assert statuses.total() > 1_000
