@@ -60,6 +60,14 @@ class Wire(HttpToolsProtocol):
         if self._fruitless > self.MOST_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(Problem("headers-too-large", "The headers are too large."))
 
+    def eof_received(self) -> bool:
+        """Who has said all they want to say, and closed that half, still gets the answer."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return False
+        cycle.keep_alive = False
+        return True
+
     # What the parser finds.
 
     def on_message_begin(self) -> None:

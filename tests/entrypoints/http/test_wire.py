@@ -235,6 +235,11 @@ def test_requests_sent_all_at_once_are_answered_in_their_order(live: LiveService
         assert statuses(answered(connection)) == [200, 404, 200, 404] * 5 + [200]
 
 
+@pytest.mark.parametrize("path", [b"/nothing", b"/docs", b"/api/tickets/search", b"/checkpoint/key"])
+def test_who_says_no_more_is_answered_all_the_same(live: LiveService, path: bytes):
+    assert len(statuses(told(live, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n"))) == 1
+
+
 @pytest.mark.parametrize("protocol", [b"websocket", b"h2c", b"TLS/1.0"])
 def test_no_other_protocol_is_spoken(live: LiveService, protocol: bytes):
     upgrade = b"Upgrade: " + protocol + b"\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
