@@ -60,7 +60,7 @@ class Wire(HttpToolsProtocol):
         if self._fruitless > self.MOST_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(Problem("headers-too-large", "The headers are too large."))
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # type: ignore[override]
         """Who has said all they want to say, and closed that half, still gets the answer."""
         cycle = self.cycle
         if cycle is None or cycle.response_complete or cycle.more_body:
