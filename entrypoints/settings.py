@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from email_validator import EmailNotValidError, validate_email
 from psycopg import ProgrammingError
@@ -50,8 +50,19 @@ def _is_conninfo(url: str) -> bool:
     return all(port == "" or (port.isdecimal() and 0 < int(port) < 2**16) for port in ports)
 
 
+def _parts(url: str) -> SplitResult:
+    """The parts of a URL; a ValueError of ours where it has none: the library's quotes it, and its password with it."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise ValueError("must be a URL") from None
+
+
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Optional = Annotated[str | None, BeforeValidator(_blank_is_none)]
+# What is a secret or holds one is no part of how settings are printed.
+Secret = Annotated[Optional, Field(repr=False)]
+Secrets = Annotated[Listed, Field(repr=False)]
 
 
 class Settings(BaseSettings):
@@ -60,24 +71,24 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     app_env: Literal["development", "production", "test"] = "development"
-    database_url: Optional = None
-    migrate_database_url: Optional = None
+    database_url: Secret = None
+    migrate_database_url: Secret = None
     data_dir: Path = Path("var")
-    storage_url: Optional = None
+    storage_url: Secret = None
     host: str = "127.0.0.1"
     port: int = Field(3003, ge=0, le=65535)
     base_url: Optional = None
-    master_key: Listed = ()
-    email_pepper: Listed = ()
-    checkpoint_key: Listed = ()
-    stripe_secret_key: Optional = None
-    stripe_webhook_secret: Listed = ()
-    stripe_api_base: Optional = None
-    openai_api_key: Optional = None
-    openai_base_url: Optional = None
+    master_key: Secrets = ()
+    email_pepper: Secrets = ()
+    checkpoint_key: Secrets = ()
+    stripe_secret_key: Secret = None
+    stripe_webhook_secret: Secrets = ()
+    stripe_api_base: Secret = None
+    openai_api_key: Secret = None
+    openai_base_url: Secret = None
     transcriber: Literal["local", "openai"] | None = None
     drafter: Literal["local", "openai"] | None = None
-    smtp_url: Optional = None
+    smtp_url: Secret = None
     mail_from: Optional = None
     save_qr_images: bool = False
     cors_origins: Listed = ()
@@ -85,8 +96,8 @@ class Settings(BaseSettings):
     rate_limit_default: str = "100/minute"
     rate_limit_payment: str = "10/minute"
     rate_limit_create: str = "30/hour"
-    rate_limit_storage: str = "memory://"
-    admin_diagnostics_token: Optional = None
+    rate_limit_storage: str = Field("memory://", repr=False)
+    admin_diagnostics_token: Secret = None
     db_outage_exit_seconds: float = Field(300, ge=0, le=86_400)
     log_level: Annotated[str, Field(validation_alias=AliasChoices("LOG_LEVEL"))] = "INFO"
 
@@ -98,7 +109,7 @@ class Settings(BaseSettings):
     @field_validator("database_url", "migrate_database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in ("postgresql", "postgres"):
+        if value is not None and _parts(value).scheme not in ("postgresql", "postgres"):
             raise ValueError("must be a postgresql:// URL")
         if value is not None and not _is_conninfo(value):
             raise ValueError("is not a well-formed postgresql:// URL")
@@ -108,7 +119,7 @@ class Settings(BaseSettings):
     @classmethod
     def _web(cls, value: str | None) -> str | None:
         if value is not None:
-            parts = urlsplit(value)
+            parts = _parts(value)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
                 raise ValueError("must be an http:// or https:// URL")
             return value.rstrip("/")
@@ -118,7 +129,7 @@ class Settings(BaseSettings):
     @classmethod
     def _storage(cls, value: str | None) -> str | None:
         if value is not None:
-            parts = urlsplit(value)
+            parts = _parts(value)
             if parts.scheme not in ("file", "s3") or (parts.scheme == "s3" and not parts.netloc):
                 raise ValueError("must be a file:// URL or s3://bucket/prefix")
         return value
@@ -154,7 +165,7 @@ class Settings(BaseSettings):
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
-            parts = urlsplit(origin)
+            parts = _parts(origin)
             if f"{parts.scheme}://{parts.netloc}" != origin or parts.scheme not in ("http", "https"):
                 raise ValueError("must be origins like https://app.example, without a path")
         return value
@@ -179,7 +190,7 @@ class Settings(BaseSettings):
     @field_validator("rate_limit_storage")
     @classmethod
     def _counter(cls, value: str) -> str:
-        scheme = urlsplit(value).scheme
+        scheme = _parts(value).scheme
         if scheme not in ("memory", "redis", "rediss"):
             raise ValueError("must be memory:// or a redis:// URL")
         if scheme != "memory" and find_spec("redis") is None:
@@ -192,13 +203,14 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> dict[str, tuple[str, ...]]:
-        """What must not be guessed, where it is set; what Stripe and others made is theirs to make well."""
+        """What must not be guessed, where it is set."""
         token = (self.admin_diagnostics_token,) if self.admin_diagnostics_token else ()
         return {
             "master_key": self.master_key,
             "email_pepper": self.email_pepper,
             "checkpoint_key": self.checkpoint_key,
             "stripe_webhook_secret": self.stripe_webhook_secret,
+            "stripe_secret_key": (self.stripe_secret_key,) if self.stripe_secret_key else (),
             "admin_diagnostics_token": token,
         }
 

@@ -43,7 +43,7 @@ def major_version(bin_dir: Path) -> int:
     """The major version of the server in this folder."""
     try:
         answer = subprocess.run(  # noqa: S603 (our own program)
-            [bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True
+            [bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True, env={"LC_ALL": "C"}
         )
         return int(answer.stdout.split()[2].split(".")[0])  # postgres (PostgreSQL) 18.4
     except (OSError, subprocess.CalledProcessError, ValueError, IndexError) as error:

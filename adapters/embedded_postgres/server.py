@@ -31,6 +31,8 @@ READY_SECONDS = 120  # a long crash recovery included
 STOPPED_SECONDS = keeper.FAST_SHUTDOWN_SECONDS + keeper.IMMEDIATE_SHUTDOWN_SECONDS + 5
 POLL_SECONDS = 0.01
 LOG_BYTES = 10_000_000
+# What the keeper's interpreter needs of our environment to find its libraries.
+KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
 # A line of the server's log that says why it ended, unlike those that turn away an early client.
 COMPLAINT = re.compile(r"(?:FATAL|PANIC): +(?! |the database system is)(.+)")
@@ -249,6 +251,8 @@ def _spawn_keeper(plan: dict[str, Any], server_lock: int, report: int) -> None:
     try:
         subprocess.run(  # noqa: S603 (our own program)
             [sys.executable, "-I", "-S", keeper.__file__, json.dumps(plan)],
+            # It outlives us, and has no business with our keys and passwords.
+            env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

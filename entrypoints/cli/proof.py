@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
-    from adapters import audit
+    """The history decides what is signed; the access log has nothing to do with it, and is verified besides."""
+    from adapters import access_log, audit
+    from adapters.database import connect
     from entrypoints import bootstrap
     from entrypoints.cli.setting_up import database
 
@@ -23,25 +25,35 @@ def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
         signer = bootstrap.signer(settings)
         older = _older(since, signer)
         verdict = audit.verify(url, lambda position: bar("links", position, position), signer.read, older)
-    bad = verdict.first_bad
+        with connect(url, statement_seconds=0, name="storyledger audit") as connection:
+            connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            acts = access_log.verify_access_log(connection)
+    bad, bad_act = verdict.first_bad, acts.first_bad
     note = signer.checkpoint(verdict.events, verdict.root) if verdict.root is not None else None
     if checkpoint is not None and note is not None:
         _write(checkpoint, note)
     if json:
         print_json(
             {
-                "ok": verdict.ok,
+                "ok": verdict.ok and acts.ok,
                 "events": verdict.events,
-                "firstBad": bad and {"position": bad[0], "reason": bad[1]},
+                "firstBad": _bad(bad),
                 "checkpoint": note,
+                "accessLog": {"entries": acts.entries, "firstBad": _bad(bad_act)},
             }
         )
-    if bad is not None:
-        raise Found(f"event {bad[0]} {bad[1]}")
+    faults = [f"{what} {at[0]} {at[1]}" for what, at in (("event", bad), ("access log entry", bad_act)) if at]
+    if faults:
+        raise Found("; ".join(faults))
     if not json:
         say(f"All {verdict.events} links hold, and the tree over them is the one that was signed.")
+        say(f"All {acts.entries} entries of the access log are as they were written.")
         if older is not None:
             say(f"They continue the {older.size} events of {since}.")
+
+
+def _bad(found: tuple[int, str] | None) -> dict[str, Any] | None:
+    return found and {"position": found[0], "reason": found[1]}
 
 
 def _older(file: Path | None, signer: Signer) -> Checkpoint | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.errors import UnavailableError
 from entrypoints.http.dispatch import Endpoint, refusal
-from entrypoints.http.envelope import Envelope
+from entrypoints.http.envelope import Envelope, request_id_of
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.openapi import document
 from entrypoints.http.paths import Paths
@@ -22,6 +23,8 @@ from entrypoints.http.table import OPERATIONS
 
 if TYPE_CHECKING:
     from entrypoints.bootstrap import Service
+
+logger = structlog.get_logger()
 
 
 def application(service: Service, more: list[BaseRoute]) -> ASGIApp:
@@ -33,11 +36,13 @@ def application(service: Service, more: list[BaseRoute]) -> ASGIApp:
     for operation in OPERATIONS:
         paths.setdefault(operation.path, []).append(operation)
     endpoints = {path: Endpoint(service, operations, limits, proxies) for path, operations in paths.items()}
-    others = Starlette(routes=more, exception_handlers={HTTPException: _http_error, Exception: _any_error})
+    elsewhere = _Elsewhere(limits, proxies)
+    others = Starlette(routes=more, exception_handlers={HTTPException: elsewhere.refused, Exception: _any_error})
     # A path with a slash too many is another path, and a redirect would believe the Host header.
     others.router.redirect_slashes = False
     gate = _Gate(service, Paths(endpoints, others))
-    return Envelope(gate, settings.cors_origins, lambda: service.finishing)
+    https = service.public_url.startswith("https:")
+    return Envelope(gate, settings.cors_origins, lambda: service.finishing, https=https)
 
 
 class _Gate:
@@ -55,17 +60,37 @@ class _Gate:
             await refusal(error, Request(scope))(scope, receive, send)
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
-    """What Starlette itself refuses: unknown paths, and methods of routes beside the table."""
+class _Elsewhere:
+    """What Starlette itself refuses: unknown paths, and methods of routes beside the table.
+
+    It counts like any other call, so that nobody looks for doors faster than others go through them.
+    """
+
+    def __init__(self, limits: RateLimits, proxies: Proxies) -> None:
+        self._limits = limits
+        self._proxies = proxies
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        problem = _problem(error)
+        try:
+            await self._limits.count_refused(self._proxies.client(request))
+        except Problem as too_many:
+            problem = too_many
+        request_id = request_id_of(request.scope)
+        logger.info("request", request_id=request_id, method=request.method, path="?", status=problem.kind.status)
+        return refusal(problem, request)
+
+
+def _problem(error: Exception) -> Problem:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = dict(getattr(error, "headers", None) or {})
     if status == 405:
-        return refusal(Problem("method-not-allowed", "The path has no such method.", headers=headers), request)
+        headers = dict(getattr(error, "headers", None) or {})
+        return Problem("method-not-allowed", "The path has no such method.", headers=headers)
     if status == 413:
-        return refusal(Problem("too-large", "The body is too large."), request)
+        return Problem("too-large", "The body is too large.")
     if status == 400:
-        return refusal(Problem("malformed", "The request cannot be read."), request)
-    return refusal(Problem("not-found", "There is nothing at this path."), request)
+        return Problem("malformed", "The request cannot be read.")
+    return Problem("not-found", "There is nothing at this path.")
 
 
 async def _any_error(request: Request, error: Exception) -> Response:

@@ -71,6 +71,7 @@ class Endpoint:
             if request.method == "OPTIONS":
                 response = Response(status_code=204, headers={"Allow": self.allow})
             elif operation is None:
+                await self._limits.count_refused(self._proxies.client(request))
                 raise Problem("method-not-allowed", "The path has no such method.", headers={"Allow": self.allow})
             else:
                 response = await self._answer(operation, request, request_id)
@@ -116,12 +117,11 @@ class Endpoint:
             raise
 
     def _call(self, principal: Principal, request: Request, request_id: str) -> Call:
-        peer = request.client.host if request.client else ""
         return Call(
             self._service,
             principal,
             request_id,
-            self._proxies.client_of(peer, request.headers.get("x-forwarded-for")),
+            self._proxies.client(request),
             request.scope["path"],
             request.path_params,
             request.query_params,

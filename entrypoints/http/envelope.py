@@ -18,9 +18,14 @@ SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
-_SAFE = {name.lower().encode(): value.encode() for name, value in SAFE.items()}
+# Where strangers reach us by https, they shall not try otherwise for a year.
+HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 # What a page of another origin may send, and what it may read, beside what browsers allow anyway.
 SENT = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id"
 READ = "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-Id"
@@ -33,10 +38,12 @@ class Envelope:
     While the service is `finishing` every answer is the last of its connection.
     """
 
-    def __init__(self, app: ASGIApp, origins: Collection[str], finishing: Callable[[], bool]) -> None:
+    def __init__(self, app: ASGIApp, origins: Collection[str], finishing: Callable[[], bool], *, https: bool) -> None:
         self._app = app
         self._origins = frozenset(origins)
         self._finishing = finishing
+        headers = SAFE | (HTTPS_ONLY if https else {})
+        self._safe = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,7 +61,7 @@ class Envelope:
                 raw = message["headers"] = list(message["headers"])
                 said = {name for name, _ in raw}
                 raw.append((b"x-request-id", request_id.encode()))
-                raw += [header for header in _SAFE.items() if header[0] not in said]
+                raw += [header for header in self._safe if header[0] not in said]
                 if self._finishing():
                     raw.append((b"connection", b"close"))
                 if self._origins:

@@ -9,8 +9,10 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 
 import structlog
 from limits import RateLimitItem, parse
-from limits.storage import Storage, storage_from_string
+from limits.storage import MemoryStorage, Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from adapters.access import VISITOR, Principal
 from entrypoints.http.operations import Limit
@@ -37,6 +39,14 @@ class RateLimits:
         storage = storage_from_string(settings.rate_limit_storage)
         assert isinstance(storage, Storage)
         self._limiter = FixedWindowRateLimiter(storage)
+        self._here = isinstance(storage, MemoryStorage)
+
+    async def count_refused(self, address: str) -> None:
+        """The same for what leads nowhere: on the event loop, unless the count is kept elsewhere."""
+        if self._here:
+            self.count(Limit.DEFAULT, VISITOR, address)
+        else:
+            await run_in_threadpool(self.count, Limit.DEFAULT, VISITOR, address)
 
     def count(self, limit: Limit, principal: Principal, address: str) -> None:
         """One more call; Problem 429 if it is one too many."""
@@ -74,6 +84,12 @@ class Proxies:
     def __init__(self, trusted: Sequence[str]) -> None:
         self._trusted: list[IPv4Network | IPv6Network] = [ip_network(one, strict=False) for one in trusted]
 
+    def client(self, request: Request) -> str:
+        """The address that a request came from. Some proxies add to the header that is there, some add another."""
+        peer = request.client.host if request.client else ""
+        told = request.headers.getlist("x-forwarded-for") if self._trusted else []
+        return self.client_of(peer, ",".join(told) or None)
+
     def client_of(self, peer: str, forwarded_for: str | None) -> str:
         """The address that the call came from: the nearest one that no trusted proxy has."""
         if forwarded_for is None or not self._trusted:
@@ -93,4 +109,6 @@ class Proxies:
             known = ip_address(address)
         except ValueError:
             return False
+        if isinstance(known, IPv6Address) and known.ipv4_mapped is not None:
+            known = known.ipv4_mapped
         return any(known in network for network in self._trusted)

@@ -53,6 +53,7 @@ KINDS = {
         Kind("unsupported-media-type", 415, "Unsupported media type", "We do not take content of this kind here."),
         Kind("invalid", 422, "Invalid request", "Well-formed, but it breaks the contract: `errors` says where."),
         Kind("too-many-requests", 429, "Too many requests", "Wait as long as `Retry-After` says."),
+        Kind("headers-too-large", 431, "Headers too large", "The headers are too many, or too large together."),
         Kind("internal", 500, "Internal error", "A fault of ours. Nothing of your request is lost that was answered."),
         Kind("insufficient-storage", 507, "No room left", "There is no room to keep this; nothing of it was kept."),
         Kind("unavailable", 503, "Unavailable", "Something we depend on is away; try again after `Retry-After`."),

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 import uvicorn
 from starlette.types import ASGIApp
 
+from entrypoints.http.wire import Wire
+
 # So long clients with a connection may come once more, to be told with their answer that it was the last.
 LAST_CALL_SECONDS = 0.3
 FINISH_SECONDS = 5
@@ -28,6 +30,8 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Wire,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -37,7 +41,6 @@ class Server(uvicorn.Server):
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=FINISH_SECONDS,
                 timeout_keep_alive=15,
-                h11_max_incomplete_event_size=32 * 1024,
             )
         )
         self._finish = finish

@@ -104,6 +104,7 @@ def test_a_reset_changes_contact_and_token_and_nothing_else(helping: Helping):
         "contact_indexes",
         "_version",
         "_modified_on",
+        "last_act",
     }
     assert (after["contact"], after["token_digest"]) == (GRACE, digest("tkt_new"))
 

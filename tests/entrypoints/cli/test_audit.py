@@ -81,6 +81,30 @@ def test_a_bad_event_is_named_and_nothing_is_signed(storyledger: Command, migrat
     assert not (tmp_path / "now").exists()
 
 
+@pytest.mark.parametrize(
+    ("statement", "position", "reason"),
+    [
+        ("UPDATE access_log SET actor = 'nobody' WHERE position = 2", 2, "does not match its hash"),
+        ("DELETE FROM access_log WHERE position = 1", 1, "missing"),
+        ("UPDATE access_log SET position = 0 WHERE position = 1", 0, "added"),
+    ],
+)
+def test_a_touched_access_log_is_told_though_the_history_holds(
+    storyledger: Command, migrated_url: str, statement: str, position: int, reason: str
+):
+    storyledger("keys", "create", "--role", "auditor", "--json")
+    told = storyledger("audit", "verify", "--json")
+    assert (told["ok"], told["accessLog"]) == (True, {"entries": 2, "firstBad": None})
+    assert "2 entries of the access log" in storyledger("audit", "verify")
+    history(migrated_url, statement)
+    with pytest.raises(Ended) as ended:
+        storyledger("audit", "verify", "--json")
+    found = json.loads(ended.value.out)
+    assert (found["ok"], found["firstBad"], found["events"]) == (False, None, told["events"])
+    assert found["accessLog"]["firstBad"] == {"position": position, "reason": reason}
+    assert (ended.value.code, f"access log entry {position} {reason}" in ended.value.err) == (1, True)
+
+
 def test_an_older_checkpoint_contradicts_a_cut_tail(storyledger: Command, migrated_url: str, tmp_path: Path):
     told = storyledger("audit", "verify", "--checkpoint", tmp_path / "then", "--json")
     assert "continue" in storyledger("audit", "verify", "--since", tmp_path / "then")

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import socket
+from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from entrypoints.bootstrap import Parts
 from entrypoints.http.problems import KINDS
 from entrypoints.http.table import OPERATIONS
 from tests.client import Client, LiveService, Ticket
@@ -245,12 +248,64 @@ EVERYWHERE = [
 def test_every_answer_has_a_request_id_and_is_safe_in_a_browser(client: Client, path: str):
     headers = client.get(path).headers
     assert headers["x-request-id"]
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["referrer-policy"] == "no-referrer"
-    assert "default-src 'none'" in headers["content-security-policy"]
-    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert_is_safe(headers)
     assert headers["cache-control"]
     assert "server" not in headers
+
+
+def assert_is_safe(headers: Mapping[str, str]) -> None:
+    """What keeps an answer from being framed, sniffed, opened from elsewhere, or loading from elsewhere."""
+    policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].rstrip("; ").split(";"))
+    assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
+    assert "form-action" in policy
+    assert set(policy) <= {"default-src", "base-uri", "frame-ancestors", "form-action", "style-src", "img-src"}
+    assert {policy.get(name, "'self'") for name in ("style-src", "img-src")} == {"'self'"}
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
+    assert "microphone=()" in headers["permissions-policy"]
+    assert "strict-transport-security" not in headers
+
+
+def test_refusals_of_every_kind_are_as_safe_as_other_answers(client: Client, ticket: Ticket):
+    url = ticket.publish()
+    checkout = ticket.pay()["checkoutUrl"]
+    answers = [
+        (200, client.get(checkout)), (200, client.get(url)),
+        (422, client.post(url, data={"amount": "x"})), (401, client.get(ticket.path)), (405, client.put("/sandbox")),
+        (400, client.post(CREATE, content=b"{", headers={"Content-Type": "application/json"})),
+        (413, client.post(CREATE, content=b"x" * 300_000, headers={"Content-Type": "application/json"})),
+        (415, client.post(CREATE, content=b"x", headers={"Content-Type": "text/plain"})),
+        (413, client.post("/sandbox/habits", content=b"x" * 300_000)), (204, client.options(CREATE)),
+        (404, client.get("/static/..%2fsettings.py")), (404, client.get("/static/sandbox.css")),
+        (405, client.delete("/docs")), (303, client.post(url, data={"amount": "5"})),
+    ]  # fmt: skip
+    for status, answer in answers:
+        assert answer.status_code == status, answer.text
+        assert_is_safe(answer.headers)
+
+
+def test_pages_name_no_other_host(client: Client, ticket: Ticket):
+    url = ticket.publish()
+    pages = [url, ticket.pay()["checkoutUrl"], "/sandbox", "/docs"]
+    for page in pages + re.findall(r'href="(/[^"#]+\.(?:css|svg))"', "".join(client.get(one).text for one in pages)):
+        text = client.get(page).text.replace(str(client.base_url).rstrip("/"), "")
+        assert text
+        found = set(re.findall(r"(?:https?:)?//[a-z0-9.\-]+\.[a-z]+", text)) - {"http://www.w3.org"}
+        assert not found, (page, found)
+        assert "<script" not in text
+        assert not re.search(r"\son\w+=|style=|@import|javascript:", text), page
+
+
+def test_what_is_reached_by_https_is_never_asked_for_otherwise(migrated_url: str, tmp_path: Path):
+    with (
+        LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB}), base_url="https://story.example") as secure,
+        secure.client() as client,
+    ):
+        address = f"http://127.0.0.1:{secure.settings.port}"
+        for path in ("/nothing", "/docs", "/health/live"):
+            assert client.get(address + path).headers["strict-transport-security"].startswith("max-age=")
 
 
 def test_answers_of_the_api_are_kept_by_no_cache(ticket: Ticket):

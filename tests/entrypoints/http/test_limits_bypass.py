@@ -1,0 +1,117 @@
+"""No way around the limits on one client's calls, and no proxy believed that is not trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from entrypoints.bootstrap import Parts
+from entrypoints.http.limits import Proxies
+from tests.client import LiveService
+from tests.entrypoints.http.contract import Contract, problem
+from tests.entrypoints.http.test_wire import connected, statuses
+
+MANY = 12
+
+
+@pytest.fixture
+def limited(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., LiveService]]:
+    """A service that takes three calls a minute of one client."""
+    with ExitStack() as stack:
+
+        def make(**given: Any) -> LiveService:
+            parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
+            small = {"rate_limit_default": "3/minute", "rate_limit_create": "3/minute"}
+            running = stack.enter_context(LiveService(migrated_url, tmp_path / "var", parts, **(small | given)))
+            running.watchers.append(Contract(running.service.openapi).check)
+            return running
+
+        yield make
+
+
+def let_through(live: LiveService, asked: Callable[[Any, int], Any]) -> int:
+    with live.client() as client:
+        return sum(asked(client, number).status_code != 429 for number in range(MANY))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP", "Via",
+        "X-Forwarded-Host", "Host", "X-Request-Id", "User-Agent", "Origin", "Referer", "Cookie", "Accept",
+        "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "Idempotency-Key", "Connection",
+    ],
+)  # fmt: skip
+def test_no_header_makes_another_client_of_one(limited: Callable[..., LiveService], header: str):
+    live = limited()
+
+    def ask(client: Any, number: int) -> Any:
+        value = f"for=198.51.100.{number}" if header == "Forwarded" else f"198.51.100.{number}"
+        return client.get("/openapi.json", headers={header: value})
+
+    assert let_through(live, ask) == 3
+
+
+def test_no_spelling_of_a_path_is_counted_apart(limited: Callable[..., LiveService]):
+    spellings = [
+        "/docs", "//docs", "/docs/", "/DOCS", "/%64ocs", "/./docs", "/docs?a=1", "/docs;x", "/docs%00", "/docs%2f",
+        "/static/%2e%2e/docs", "/docs#a",
+    ]  # fmt: skip
+    assert let_through(limited(), lambda client, number: client.get(spellings[number % len(spellings)])) == 3
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE"])
+def test_a_wrong_method_counts(limited: Callable[..., LiveService], method: str):
+    assert let_through(limited(), lambda client, _: client.request(method, "/docs")) == 3
+
+
+def test_who_looks_for_doors_is_limited_and_told_how_long(limited: Callable[..., LiveService]):
+    live = limited()
+    assert let_through(live, lambda client, number: client.get(f"/wp-admin/{number}.php")) == 3
+    with live.client() as client:
+        answer = client.get("/.env")
+        problem(answer, 429, "too-many-requests")
+        assert 0 < int(answer.headers["retry-after"]) <= 60
+
+
+@pytest.mark.parametrize(
+    "override", ["X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method", "X-Original-Method"]
+)
+def test_no_header_makes_another_method_of_one(limited: Callable[..., LiveService], override: str):
+    with limited().client() as client:
+        assert client.post("/docs?_method=GET", headers={override: "GET"}).status_code == 405
+        assert client.get("/docs", headers={override: "DELETE"}).status_code == 200
+
+
+def test_many_credentials_that_are_none_are_one_guesser(limited: Callable[..., LiveService]):
+    def ask(client: Any, number: int) -> Any:
+        return client.get("/api/tickets/search", headers={"Authorization": f"Bearer slk_{number:043}"})
+
+    assert let_through(limited(), ask) == 3
+
+
+def test_of_two_headers_that_tell_an_address_the_one_of_the_proxy_counts(limited: Callable[..., LiveService]):
+    """Some proxies add a line of their own after the one that a stranger wrote."""
+    live = limited(trusted_proxies=("127.0.0.0/8",))
+    assert urlsplit(live.base_url).hostname == "127.0.0.1"
+    answers = b""
+    for number in range(MANY):
+        with connected(live) as connection:
+            connection.sendall(
+                b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                b"X-Forwarded-For: 203.0.113.%d\r\nX-Forwarded-For: 198.51.100.1\r\n\r\n" % number
+            )
+            while block := connection.recv(65_536):
+                answers += block
+    assert statuses(answers) == [200] * 3 + [429] * (MANY - 3)
+
+
+def test_a_trusted_proxy_is_known_when_it_comes_by_ipv6_too():
+    proxies = Proxies(("10.0.0.0/8",))
+    assert proxies.client_of("::ffff:10.0.0.1", "198.51.100.1") == "198.51.100.1"
+    assert proxies.client_of("::ffff:11.0.0.1", "198.51.100.1") == "::ffff:11.0.0.1"
