@@ -87,7 +87,11 @@ class Settings(BaseSettings):
     rate_limit_create: str = "30/hour"
     rate_limit_storage: str = "memory://"
     admin_diagnostics_token: Optional = None
+    metrics_token: Optional = None
     db_outage_exit_seconds: float = Field(300, ge=0, le=86_400)
+    # Read by OpenTelemetry itself, as everything of its standard environment.
+    otel_exporter_otlp_endpoint: Optional = None
+    otel_exporter_otlp_traces_endpoint: Optional = None
     log_level: Annotated[str, Field(validation_alias=AliasChoices("LOG_LEVEL"))] = "INFO"
 
     @field_validator("transcriber", "drafter", mode="before")
@@ -191,14 +195,19 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> dict[str, tuple[str, ...]]:
         """What must not be guessed, where it is set; what Stripe and others made is theirs to make well."""
-        token = (self.admin_diagnostics_token,) if self.admin_diagnostics_token else ()
+        tokens = {name: getattr(self, name) for name in ("admin_diagnostics_token", "metrics_token")}
         return {
             "master_key": self.master_key,
             "email_pepper": self.email_pepper,
             "checkpoint_key": self.checkpoint_key,
             "stripe_webhook_secret": self.stripe_webhook_secret,
-            "admin_diagnostics_token": token,
+            **{name: (token,) if token else () for name, token in tokens.items()},
         }
+
+    @property
+    def traced(self) -> bool:
+        """Whether somebody collects traces."""
+        return bool(self.otel_exporter_otlp_endpoint or self.otel_exporter_otlp_traces_endpoint)
 
     @property
     def sandbox(self) -> bool:
