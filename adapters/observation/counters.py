@@ -13,12 +13,13 @@ from time import perf_counter
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
 )
+
+from adapters.observation.requests import Requests
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -26,26 +27,9 @@ REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 
-_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SLOW = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# What is answered by no operation: unknown paths, and what stands beside the interface.
-NO_OPERATION = "none"
 
-_requests = Counter(
-    "storyledger_http_requests",
-    "Requests answered, by path template, method and status.",
-    ["operation", "method", "status"],
-    registry=REGISTRY,
-)
-_durations = Histogram(
-    "storyledger_http_request_duration_seconds",
-    "From the first word of a request to the last of its answer.",
-    ["operation", "method"],
-    buckets=_FAST,
-    registry=REGISTRY,
-)
-in_progress = Gauge("storyledger_http_requests_in_progress", "Requests that are not answered yet.", registry=REGISTRY)
+requests = Requests(REGISTRY)
 webhooks_received = Counter(
     "storyledger_webhooks_received",
     "Webhook deliveries: new ones, repetitions, and those that were refused.",
@@ -73,26 +57,6 @@ mails = Counter(
     ["kind", "outcome"],
     registry=REGISTRY,
 )
-
-# To look a child up by its labels costs more than to count.
-_counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-
-
-def method_of(method: str) -> str:
-    """The method, if it is one of the few that there are."""
-    return method if method in _METHODS else "other"
-
-
-def answered(operation: str | None, method: str, status: int, seconds: float) -> None:
-    """A request was answered; `operation` is the template of its path, `method` what `method_of` made of it."""
-    key = (operation or NO_OPERATION, method, status)
-    counted = _counted.get(key)
-    if counted is None:
-        template, method, status = key
-        counted = _requests.labels(template, method, str(status)), _durations.labels(template, method)
-        _counted[key] = counted
-    counted[0].inc()
-    counted[1].observe(seconds)
 
 
 class Run:

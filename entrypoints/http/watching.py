@@ -6,11 +6,15 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.observation import about, counters, tracing
+from adapters.observation import about, tracing
+from adapters.observation.counters import requests
+from adapters.observation.requests import NO_OPERATION, method_of
 from entrypoints.http.envelope import logged_id_of
 
 # Where an endpoint says which path template it is of.
 OPERATION = "operation"
+# What the server answers for an application that raises.
+FAILED = 500
 
 
 class Watched:
@@ -22,10 +26,15 @@ class Watched:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-            return
+        elif tracing.on():
+            await self._traced(scope, receive, send)
+        else:
+            await self._counted(scope, receive, send)
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """The status that was answered."""
         started = perf_counter()
-        # What an application that raises makes the server answer.
-        status = 500
+        status = FAILED
 
         async def seen(message: Message) -> None:
             nonlocal status
@@ -34,18 +43,21 @@ class Watched:
             await send(message)
 
         about.begin(request_id=logged_id_of(scope))
-        counters.in_progress.inc()
+        requests.in_progress += 1
+        try:
+            await self._app(scope, receive, seen)
+        finally:
+            requests.in_progress -= 1
+            operation, method = scope["state"].get(OPERATION), method_of(scope["method"])
+            requests.answered(operation, method, status, perf_counter() - started)
+        return status
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status = FAILED
         with tracing.span("request") as span:
             try:
-                await self._app(scope, receive, seen)
+                status = await self._counted(scope, receive, send)
             finally:
-                counters.in_progress.dec()
-                operation, method = scope["state"].get(OPERATION), counters.method_of(scope["method"])
-                counters.answered(operation, method, status, perf_counter() - started)
-                if tracing.on():
-                    span.tell(
-                        f"{method} {operation or counters.NO_OPERATION}",
-                        **{"http.request.method": method, "http.response.status_code": status},
-                        **{"http.route": operation},
-                        **about.noted(),
-                    )
+                operation, method = scope["state"].get(OPERATION), method_of(scope["method"])
+                told = {"http.route": operation, "http.request.method": method, "http.response.status_code": status}
+                span.tell(f"{method} {operation or NO_OPERATION}", **told, **about.noted())
