@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.database import connect
 from entrypoints.bootstrap import Parts
-from tests.client import Client, LiveService, eventually
+from tests.client import LiveService, eventually
 from tests.entrypoints.http.contract import Contract, problem
 from tests.stripe_events import Payment, event
 
@@ -67,9 +67,12 @@ def test_metrics_are_for_whoever_has_the_token_and_nobody_else(measured: LiveSer
         problem(prometheus.get("/admin/projections"), 401, "unauthenticated")
 
 
-def test_without_a_token_in_the_settings_there_are_no_metrics(client: Client, admin: Client):
-    for one in (client, admin):
-        problem(one.get("/metrics"), 404, "not-found")
+def test_without_a_token_in_the_settings_there_are_no_metrics(migrated_url: str, tmp_path: Path):
+    for given in ({}, {"metrics_token": " "}):
+        with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB}), **given) as live:
+            for credential in (None, TOKEN, live.service.admin_key):
+                with live.client(credential) as client:
+                    problem(client.get("/metrics"), 404, "not-found")
 
 
 def test_requests_are_counted_under_the_template_of_their_path(measured: LiveService):
