@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from prometheus_client.utils import floatToGoString
 
 # Seconds, inclusive; what takes longer than the last is beyond.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -73,7 +72,7 @@ class Requests(Collector):
 def _cumulated(buckets: list[int]) -> list[tuple[str, float]]:
     """As Prometheus has them: each with all that took less."""
     told, sum = [], 0
-    for bound, count in zip((*BOUNDS, float("inf")), list(buckets), strict=True):
+    for bound, count in zip((*map(str, BOUNDS), "+Inf"), list(buckets), strict=True):
         sum += count
-        told.append((floatToGoString(bound), float(sum)))
+        told.append((bound, float(sum)))
     return told
