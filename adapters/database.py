@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from weakref import WeakSet
@@ -140,6 +141,16 @@ class Opened:
                         line.shutdown(socket.SHUT_RDWR)
 
 
+@dataclass(frozen=True)
+class Occupancy:
+    """How many connections a pool has lent out and has left, how many it may have, and who waits for one."""
+
+    in_use: int
+    idle: int
+    most: int
+    waiting: int
+
+
 class Database:
     """A pool of connections in autocommit mode; open it with `with`, or `open()` and `close()`.
 
@@ -189,6 +200,12 @@ class Database:
     def available(self) -> bool:
         """Whether callers are let in."""
         return self._available
+
+    def occupancy(self) -> Occupancy:
+        """How full the pool is; asks nobody."""
+        pool = self._pool.get_stats()
+        size, idle = pool.get("pool_size", 0), pool.get("pool_available", 0)
+        return Occupancy(max(0, size - idle), idle, self._size, pool.get("requests_waiting", 0))
 
     def shut(self) -> None:
         """Turn everybody away, at once also those who wait for a connection or an answer, until `reopen`."""

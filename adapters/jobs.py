@@ -18,6 +18,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.database import Database, conninfo, is_pooled
+from adapters.observation import about, counters, tracing
 from domain.commands import Commands
 from domain.errors import DomainError, StepFailed, UnavailableError
 from domain.values import Step
@@ -54,8 +55,10 @@ _queue = App(connector=SyncPsycopgConnector())
 
 def enqueue(cursor: Cursor[TupleRow], ticket: UUID, step: Step, recording: UUID) -> None:
     """Put a step on the queue, in the cursor's transaction."""
+    # Named only where somebody traces: a worker of an older version knows no such argument.
+    trace = {"trace": carried} if (carried := tracing.carried()) else {}
     _queue.configure_task(TASK, queue=QUEUE, connection=cursor.connection).defer(
-        ticket=str(ticket), step=step.value, recording=str(recording)
+        ticket=str(ticket), step=step.value, recording=str(recording), **trace
     )
 
 
@@ -170,10 +173,10 @@ class Worker:
         app = App(connector=PsycopgConnector(conninfo=conninfo(self._url), min_size=1, max_size=most, **pooled))
 
         @app.task(name=TASK, queue=QUEUE, pass_context=True, retry=_Retry())
-        async def work(context: JobContext, ticket: str, step: str, recording: str) -> None:
+        async def work(context: JobContext, ticket: str, step: str, recording: str, trace: str | None = None) -> None:
             assert context.job is not None
-            attempts = context.job.attempts
-            await _in_thread(lambda: self._work(Step(step), UUID(ticket), UUID(recording), attempts))
+            job, attempts = context.job.id, context.job.attempts
+            await _in_thread(lambda: self._seen(job, trace, Step(step), UUID(ticket), UUID(recording), attempts))
 
         @app.task(name=FORGET, queue=QUEUE, retry=_Retry())
         async def forget(ticket: str) -> None:
@@ -204,7 +207,26 @@ class Worker:
             logger.error("not forgotten yet", ticket=str(ticket), error=type(error).__name__, where=where(error))
             raise _TryAgain(PAUSES_SECONDS[-1]) from None
 
-    def _work(self, step: Step, ticket: UUID, recording: UUID, attempts: int) -> None:
+    def _seen(
+        self, job: int | None, trace: str | None, step: Step, ticket: UUID, recording: UUID, attempts: int
+    ) -> None:
+        """Work, for everybody to see: counted, traced and logged under its ids."""
+        about.begin(job=job, ticket=str(ticket))
+        with (
+            counters.job_run(step.value) as run,
+            tracing.span("job", parent=trace, job=job, step=step.value, ticket=str(ticket), attempts=attempts),
+        ):
+            try:
+                run.outcome = "done" if self._work(step, ticket, recording, attempts) else "failed"
+            except _HandedBack:
+                run.outcome = "handed_back"
+                raise
+            except _TryAgain:
+                run.outcome = "again"
+                raise
+
+    def _work(self, step: Step, ticket: UUID, recording: UUID, attempts: int) -> bool:
+        """Whether it is done; if not, the person has been told."""
         log = logger.bind(ticket=str(ticket), step=step.value, recording=str(recording), attempts=attempts)
         started = time.monotonic()
         try:
@@ -212,7 +234,7 @@ class Worker:
                 raise StepFailed("abandoned", "Working on this recording kept failing on our side.", retryable=True)
             self._commands.work(step, ticket, recording, self._reporter(ticket, recording, step))
             log.info("step done", seconds=round(time.monotonic() - started, 3))
-            return
+            return True
         except _HandedBack:
             log.info("step handed back")
             raise
@@ -229,6 +251,7 @@ class Worker:
             raise _TryAgain(PAUSES_SECONDS[attempts])
         log.warning("step failed", code=fault.code)
         self._tell(step, ticket, recording, fault)
+        return False
 
     def _tell(self, step: Step, ticket: UUID, recording: UUID, fault: StepFailed) -> None:
         """Give up, in a way that is sure to be heard: a job that ended without it would leave the person waiting."""
@@ -283,7 +306,7 @@ async def _rescue(app: App) -> None:
         try:
             for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
                 await app.job_manager.retry_job(job)
-                logger.warning("job rescued", job=job.id)
+                logger.warning("job rescued", job=job.id, ticket=job.task_kwargs.get("ticket"))
         except procrastinate.exceptions.ProcrastinateException:
             logger.warning("rescue failed")
         await asyncio.sleep(RESCUE_SECONDS)

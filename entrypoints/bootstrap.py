@@ -36,6 +36,7 @@ from adapters.jobs import Worker, enqueue
 from adapters.mail.outbox import OUTBOX_RING, Outbox
 from adapters.mail.posts import FilePost, SmtpPost
 from adapters.mail.sender import Sender
+from adapters.observation.gauges import Gauges
 from adapters.payments.applier import Applier
 from adapters.payments.door import WebhookDoor
 from adapters.payments.fetcher import Fetcher, Retriever
@@ -330,6 +331,7 @@ class Service:
         self._health_database.open()
         self._guarded.append(self._health_database)
         self.lookout = Lookout(self._health_database)
+        self.gauges = Gauges(self._health_database)
         self.gave_up = threading.Event()
         self.watchdog = Watchdog(
             self.url,
@@ -338,6 +340,14 @@ class Service:
             give_up=self.gave_up.set,
         )
         self.finishing = False
+
+    @property
+    def pools(self) -> Iterator[tuple[str, Database]]:
+        """The pools of connections by name."""
+        yield "service", self.database
+        yield "health", self._health_database
+        if self.sandbox is not None:
+            yield "sandbox", self._sandbox_database
 
     def _inside_url(self) -> str:
         """Where this service reaches itself, whatever strangers call it."""

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 
 import msgspec
 import structlog
+
+from adapters.observation import about
+
+# Our own loggers, whose words we know; what others say may quote anybody.
+OURS = ("adapters", "domain", "entrypoints", "projections")
+
+logger = structlog.get_logger()
 
 
 def configure(level: str, *, quiet: bool = False) -> None:
@@ -15,6 +23,7 @@ def configure(level: str, *, quiet: bool = False) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            _with_ids,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _without_traceback,
@@ -24,15 +33,25 @@ def configure(level: str, *, quiet: bool = False) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     # The queue and the pools repeat at length what the health page says in a word.
     for name in ("procrastinate", "psycopg.pool", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    threading.excepthook = _tell_of_thread
 
 
 def _line(event: structlog.typing.EventDict, **_: object) -> str:
     """What is no JSON by itself is told as it would be printed."""
     return msgspec.json.encode(event, enc_hook=str).decode()
+
+
+def _with_ids(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """What it is about; what the line says itself counts."""
+    for name, id in about.noted().items():
+        event.setdefault(name, id)
+    return event
 
 
 def _without_traceback(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -41,10 +60,38 @@ def _without_traceback(_: object, __: str, event: structlog.typing.EventDict) ->
     if error:
         found = sys.exc_info()[1] if error is True else error
         if isinstance(found, BaseException):
-            trace = found.__traceback__
-            while trace is not None and trace.tb_next is not None:
-                trace = trace.tb_next
-            event["error"] = type(found).__name__
-            if trace is not None:
-                event["where"] = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+            event.update(_of(found))
     return event
+
+
+def _of(error: BaseException) -> dict[str, str]:
+    told = {"error": type(error).__name__}
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is not None:
+        told["where"] = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+    return told
+
+
+class _Formatter(logging.Formatter):
+    """The same lines for who logs through the standard library; of what is not ours the words without the values."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        is_ours = record.name.partition(".")[0] in OURS
+        event: structlog.typing.EventDict = {
+            "event": record.getMessage() if is_ours else str(record.msg),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+            "timestamp": structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", {})["timestamp"],
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            event.update(_of(record.exc_info[1]))
+        return _line(_with_ids(None, "", event))
+
+
+def _tell_of_thread(died: threading.ExceptHookArgs) -> None:
+    """Python itself would print the message of the exception."""
+    if died.exc_value is not None:
+        name = died.thread.name if died.thread else None
+        logger.error("thread died", thread=name, **_of(died.exc_value))

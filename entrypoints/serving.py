@@ -13,9 +13,10 @@ from typing import NoReturn
 import structlog
 from starlette.types import ASGIApp
 
+from adapters.observation import tracing
 from adapters.rewrapping import check_master_key
 from entrypoints import settings as environment
-from entrypoints.bootstrap import DatabaseUrl, Parts, Service, reach
+from entrypoints.bootstrap import VERSION, DatabaseUrl, Parts, Service, reach
 from entrypoints.cli.console import Found, Usage, say
 from entrypoints.cli.setting_up import clear_errors
 from entrypoints.http.app import application
@@ -80,6 +81,8 @@ def serve(only: str | None) -> None:
     with clear_errors():
         settings = environment.load()
         configure(settings.log_level)
+        if settings.traced and not tracing.start(VERSION):
+            logger.warning("traces are off: install storyledger[telemetry]")
         with DatabaseUrl(settings) as url:
             # Until the server listens for it itself, a signal to stop is a clean end too.
             signal.signal(signal.SIGTERM, _leave)
@@ -102,6 +105,7 @@ def serve(only: str | None) -> None:
                 # It ends already, and within LAST_SECONDS.
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 service.stop()
+                tracing.stop()
             if service.gave_up.is_set():
                 raise Found(f"database: away for more than {settings.db_outage_exit_seconds:g} s")
     logger.info("stopped")

@@ -98,7 +98,11 @@ class Settings(BaseSettings):
     rate_limit_create: str = "30/hour"
     rate_limit_storage: str = Field("memory://", repr=False)
     admin_diagnostics_token: Secret = None
+    metrics_token: Secret = None
     db_outage_exit_seconds: float = Field(300, ge=0, le=86_400)
+    # Read by OpenTelemetry itself, as everything of its standard environment.
+    otel_exporter_otlp_endpoint: Optional = None
+    otel_exporter_otlp_traces_endpoint: Optional = None
     log_level: Annotated[str, Field(validation_alias=AliasChoices("LOG_LEVEL"))] = "INFO"
 
     @field_validator("transcriber", "drafter", mode="before")
@@ -204,15 +208,20 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> dict[str, tuple[str, ...]]:
         """What must not be guessed, where it is set."""
-        token = (self.admin_diagnostics_token,) if self.admin_diagnostics_token else ()
+        alone = ("stripe_secret_key", "admin_diagnostics_token", "metrics_token")
+        tokens = {name: getattr(self, name) for name in alone}
         return {
             "master_key": self.master_key,
             "email_pepper": self.email_pepper,
             "checkpoint_key": self.checkpoint_key,
             "stripe_webhook_secret": self.stripe_webhook_secret,
-            "stripe_secret_key": (self.stripe_secret_key,) if self.stripe_secret_key else (),
-            "admin_diagnostics_token": token,
+            **{name: (token,) if token else () for name, token in tokens.items()},
         }
+
+    @property
+    def traced(self) -> bool:
+        """Whether somebody collects traces."""
+        return bool(self.otel_exporter_otlp_endpoint or self.otel_exporter_otlp_traces_endpoint)
 
     @property
     def sandbox(self) -> bool:

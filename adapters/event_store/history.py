@@ -25,6 +25,7 @@ from psycopg.rows import TupleRow
 
 from adapters.event_store import codec
 from adapters.event_store.log import Entry, EventLog, StoredEntry
+from adapters.observation import about, tracing
 from adapters.sealing import Place, Seals
 from domain.donation import Donation, donation_stream
 from domain.errors import NotFoundError, RefusedError, StaleVersionError
@@ -216,9 +217,13 @@ class Streams:
         # than the rest of it together.
         events = aggregate.collect_events()
         told = asked or follows or (events and mails)
-        recordings = self._history.events.put(events, **({"alongside": alongside} if told else {}))
-        if recordings:
-            self._recorded(recordings[-1].notification.id)
+        with tracing.span("append") as span:
+            recordings = self._history.events.put(events, **({"alongside": alongside} if told else {}))
+            positions = [recording.notification.id for recording in recordings]
+            if positions:
+                _tell(span, events, positions)
+        if positions:
+            self._recorded(positions[-1])
 
     def add(self, aggregate: BaseAggregate[UUID]) -> None:
         """Record a new aggregate; one that is there already was added by the same request before a crash."""
@@ -243,6 +248,14 @@ class Streams:
                 continue
             return decision
         raise RefusedError("Too many changes at once: please try again.")
+
+
+def _tell(span: tracing.Spanning, events: Sequence[Any], positions: Sequence[int]) -> None:
+    about.note_recorded(events[-1].ticket, positions[-1])
+    if tracing.on():
+        tracing.remember(*positions)
+        topics = [event.TOPIC for event in events]
+        span.tell(ticket=str(events[-1].ticket), position=positions[-1], topics=topics)
 
 
 class StoredTickets:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from psycopg.rows import TupleRow
 from adapters.ids import uuid7
 from adapters.mail import messages
 from adapters.mail.posts import Post
+from adapters.observation import tracing
 from adapters.sealing import Keyring, Place, Seals
 from domain.errors import InvalidError, NotFoundError
 from domain.ports import Mail
@@ -81,8 +83,15 @@ class Outbox:
         told = self._unsealed(waiting)
         return Mail(waiting.kind, told["to"], told["values"], waiting.key, waiting.ticket_id)
 
+    def trace(self, waiting: Waiting) -> str | None:
+        """What queued the mail, if somebody traced it."""
+        with suppress(NotFoundError):
+            return self._unsealed(waiting).get("trace")
+        return None
+
     def _sealed(self, id: UUID, mail: Mail) -> bytes:
-        told = json.dumps({"to": mail.to, "values": dict(mail.values)})
+        trace = {"trace": carried} if (carried := tracing.carried()) else {}
+        told = json.dumps({"to": mail.to, "values": dict(mail.values), **trace})
         if mail.ticket_id is None:
             return self._ring.seal(told.encode(), id.bytes)
         return self._seals.seal(mail.ticket_id, _place(id), told).encode()

@@ -9,6 +9,7 @@ from adapters.database import Database
 from adapters.mail.messages import composed
 from adapters.mail.outbox import Outbox, Waiting
 from adapters.mail.posts import Post
+from adapters.observation import counters, tracing
 from domain.errors import DomainError, NotFoundError, RefusedError, UnavailableError
 
 POLL_SECONDS = 0.5
@@ -59,26 +60,38 @@ class Sender:
         waiting = self._claim()
         if waiting is None:
             return False
-        log = logger.bind(mail=str(waiting.id), kind=waiting.kind, attempts=waiting.attempts)
+        trace = self._outbox.trace(waiting) if tracing.on() else None
+        with tracing.span(
+            "mail", parent=trace, mail=str(waiting.id), kind=waiting.kind, ticket=_ticket(waiting)
+        ) as span:
+            outcome = self._send(waiting)
+            span.tell(outcome=outcome)
+        counters.mails.labels(waiting.kind, outcome).inc()
+        return True
+
+    def _send(self, waiting: Waiting) -> str:
+        """What became of it: sent, dead, again (later), or dropped, since whom it is about was erased."""
+        log = logger.bind(mail=str(waiting.id), kind=waiting.kind, ticket=_ticket(waiting), attempts=waiting.attempts)
         if waiting.attempts > MOST_ATTEMPTS:
             self._bury(waiting, "every attempt broke off")
-            return True
+            return "dead"
         try:
             self._post.deliver(composed(self._outbox.opened(waiting), self._outbox.sender, waiting.created))
         except NotFoundError:
             self._drop(waiting)
+            return "dropped"
         except DomainError as error:
             # Only the post's own words are free of people.
             reason = str(error) if isinstance(error, UnavailableError | RefusedError) else type(error).__name__
             if isinstance(error, RefusedError) or waiting.attempts == MOST_ATTEMPTS:
                 self._bury(waiting, reason)
-            else:
-                self._put_off(waiting, reason)
-                log.warning("mail not sent yet", reason=reason)
-        else:
-            self._note_sent(waiting)
-            log.info("mail sent")
-        return True
+                return "dead"
+            self._put_off(waiting, reason)
+            log.warning("mail not sent yet", reason=reason)
+            return "again"
+        self._note_sent(waiting)
+        log.info("mail sent")
+        return "sent"
 
     def _claim(self) -> Waiting | None:
         with self._database.connection() as connection:
@@ -94,7 +107,7 @@ class Sender:
     def _bury(self, waiting: Waiting, reason: str) -> None:
         with self._database.connection() as connection:
             connection.execute(_DEAD, (reason, waiting.id))
-        logger.error("mail is dead", mail=str(waiting.id), kind=waiting.kind, reason=reason)
+        logger.error("mail is dead", mail=str(waiting.id), kind=waiting.kind, ticket=_ticket(waiting), reason=reason)
 
     def _put_off(self, waiting: Waiting, error: str) -> None:
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(waiting.attempts - 1, 20))
@@ -104,3 +117,7 @@ class Sender:
     def _drop(self, waiting: Waiting) -> None:
         with self._database.connection() as connection:
             connection.execute("DELETE FROM outbox WHERE id = %s", (waiting.id,))
+
+
+def _ticket(waiting: Waiting) -> str | None:
+    return str(waiting.ticket_id) if waiting.ticket_id else None

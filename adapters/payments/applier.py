@@ -22,6 +22,7 @@ from adapters.database import AWAY, Database
 from adapters.event_store import log as event_log
 from adapters.event_store.history import SealingMapper
 from adapters.event_store.log import Entry
+from adapters.observation import counters, tracing
 from adapters.payments.facts import Reading, read, to_fetch
 from adapters.payments.inbox import Inbox
 from adapters.payments.objects import MalformedFact
@@ -135,7 +136,8 @@ class Applier:
     def _apply_due(self, most: int, only: str | None) -> int:
         with self._database.transaction() as cursor:
             rows = self._due(cursor, most, only)
-            position = self._apply(cursor, rows)
+            position, done = self._apply(cursor, rows)
+        _tell(position, done)
         if position is not None:
             self._recorded(position)
         if any(row.wants or (row.reading and row.reading.wants) for row in rows):
@@ -165,6 +167,7 @@ class Applier:
     def _set_back(self, event_id: str, error: Exception) -> None:
         """The event failed for a reason of ours: it is due later, and after many times a person's."""
         logger.error("event could not be applied", event_id=event_id, error=type(error).__name__)
+        counters.webhooks_applied.labels("failed").inc()
         with self._database.connection() as connection:
             connection.execute(
                 "UPDATE stripe_inbox SET attempts = attempts + 1, error = %s,"
@@ -174,10 +177,18 @@ class Applier:
                 (type(error).__name__, MOST_ATTEMPTS, event_id),
             )
 
-    def _apply(self, cursor: Cursor[TupleRow], rows: Sequence[_Row]) -> int | None:
-        """Apply the rows in the cursor's transaction; the last position that was recorded, if any."""
+    def _apply(self, cursor: Cursor[TupleRow], rows: Sequence[_Row]) -> tuple[int | None, list[_Row]]:
+        """Apply the rows in the cursor's transaction; the last position that was recorded, if any, and what is done."""
         if not rows:
-            return None
+            return None, []
+        with tracing.span("apply webhooks", links=(row.event_id for row in rows), events=len(rows)) as span:
+            positions, done = self._apply_all(cursor, rows)
+            tracing.remember(*positions)
+            last = max(positions, default=None)
+            span.tell(position=last)
+        return last, done
+
+    def _apply_all(self, cursor: Cursor[TupleRow], rows: Sequence[_Row]) -> tuple[list[int], list[_Row]]:
         for row in rows:
             self._read(row)
         donations = self._link(cursor, rows)
@@ -190,7 +201,7 @@ class Applier:
         # Somebody else wrote to these donations meanwhile: their rows stay as they are and are due again at once.
         done = [row for row in rows if row.donation not in contended]
         self._finish(cursor, done)
-        return max((positions[-1] for positions in results if positions), default=None)
+        return [position for positions in results if positions for position in positions], done
 
     def _finish(self, cursor: Cursor[TupleRow], done: Sequence[_Row]) -> None:
         waiting = [row.reading.objects if row.reading and row.state == "held" else () for row in done]
@@ -322,3 +333,15 @@ class Applier:
             event: Any = self._mapper.to_domain_event(entry)
             donations[name] = event.mutate(donations.get(name))
         return donations
+
+
+def _tell(position: int | None, done: Sequence[_Row]) -> None:
+    """One line in the log for a batch, with each event under what became of it."""
+    if not done:
+        return
+    told: dict[str, list[str]] = {}
+    for row in done:
+        told.setdefault(row.state, []).append(row.event_id)
+    for state, ids in told.items():
+        counters.webhooks_applied.labels(state).inc(len(ids))
+    logger.info("webhooks applied", stripe_events=told, position=position)

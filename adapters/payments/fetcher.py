@@ -116,6 +116,7 @@ class Fetcher(Background):
                 (self._inbox.sealed(wanted.event_id, body), wanted.event_id),
             )
         self._inbox.arrived.set()
+        logger.info("fetched", event_id=wanted.event_id, object=wanted.object_id, attempts=wanted.attempts)
         return True
 
     def _claim(self) -> _Wanted | None:
@@ -138,7 +139,8 @@ class Fetcher(Background):
         return dumped(observation(wanted.event_id, thing, self._retriever.time_of(thing)))
 
     def _put_off(self, wanted: _Wanted, error: DomainError) -> None:
-        logger.info("not fetched yet", object=wanted.object_id, error=type(error).__name__, attempts=wanted.attempts)
+        told = {"event_id": wanted.event_id, "object": wanted.object_id, "attempts": wanted.attempts}
+        logger.info("not fetched yet", error=type(error).__name__, **told)
         pause = min(LONGEST_PAUSE_SECONDS, 2 ** min(wanted.attempts, 20))
         with self._database.connection() as connection:
             connection.execute(

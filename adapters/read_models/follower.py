@@ -13,6 +13,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from adapters.database import AWAY, Database, connect, is_pooled
+from adapters.observation import tracing
 from adapters.read_models import builds, pages
 from projections.model import Projection, Recorded
 
@@ -152,6 +153,7 @@ class Follower:
         reached: dict[str, int] = {}
         moved: dict[builds.Build, int] = {}
         found: dict[int, list[Recorded]] = {}
+        since = tracing.now()
         with connection.transaction(), connection.cursor() as cursor:
             for build, position in builds.standing(cursor, projections).items():
                 if position not in found:
@@ -162,6 +164,8 @@ class Follower:
                     builds.fold(cursor, build, page)
             if moved:
                 builds.move_bookmarks(cursor, moved)
+        if moved and tracing.on():
+            _trace(since, found)
         for projection in projections:
             self._trouble[projection.NAME].failures = 0
         self._publish(reached)
@@ -173,6 +177,14 @@ class Follower:
             self._reached |= reached
             self._position = min(self._reached.values())
             self._moved.notify_all()
+
+
+def _trace(since: int, found: dict[int, list[Recorded]]) -> None:
+    """A span for each page, linked to what recorded its events, as far as that was this process."""
+    for page in found.values():
+        if page:
+            positions = [recorded.position for recorded in page]
+            tracing.done("projection page", since, links=positions, events=len(page), position=positions[-1])
 
 
 class Waiter:

@@ -20,6 +20,7 @@ from entrypoints.http.openapi import document
 from entrypoints.http.paths import Paths
 from entrypoints.http.problems import Problem
 from entrypoints.http.table import OPERATIONS
+from entrypoints.http.watching import Watched
 
 if TYPE_CHECKING:
     from entrypoints.bootstrap import Service
@@ -42,18 +43,20 @@ def application(service: Service, more: list[BaseRoute]) -> ASGIApp:
     others.router.redirect_slashes = False
     gate = _Gate(service, Paths(endpoints, others))
     https = service.public_url.startswith("https:")
-    return Envelope(gate, settings.cors_origins, lambda: service.finishing, https=https)
+    return Envelope(Watched(gate), settings.cors_origins, lambda: service.finishing, https=https)
 
 
 class _Gate:
-    """While the database is away nobody waits for it: only health is answered, all else is told to come back."""
+    """While the database is away nobody waits for it: but for health and metrics all are told to come back."""
+
+    _ANSWERED = ("/health/", "/metrics")
 
     def __init__(self, service: Service, app: ASGIApp) -> None:
         self._database = service.database
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._database.available or scope["type"] != "http" or scope["path"].startswith("/health/"):
+        if self._database.available or scope["type"] != "http" or scope["path"].startswith(self._ANSWERED):
             await self._app(scope, receive, send)
         else:
             error = UnavailableError("The database is not available.")

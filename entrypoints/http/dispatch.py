@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from adapters import ids
 from adapters.access import VISITOR, Principal
 from adapters.jobs import where
+from adapters.observation import about
 from adapters.payments.door import Unreadable
 from domain.errors import DomainError
 from domain.values import Role
@@ -27,6 +28,7 @@ from entrypoints.http.envelope import logged_id_of, request_id_of
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.operations import Answer, Call, Limit, Operation, Received, Takes
 from entrypoints.http.problems import Problem, of
+from entrypoints.http.watching import OPERATION
 from entrypoints.http.witness import Witness
 from projections import contact_index, ticket_status
 from projections.model import Row
@@ -52,6 +54,7 @@ class Endpoint:
         self._proxies = proxies
         self._witness = Witness(service)
         self._operations = {operation.method: operation for operation in operations}
+        self._path = operations[0].path
 
     @property
     def allow(self) -> str:
@@ -66,6 +69,7 @@ class Endpoint:
         started = time.monotonic()
         # For what we keep; the answer carries the client's own.
         request_id = logged_id_of(request.scope)
+        request.scope["state"][OPERATION] = self._path
         operation = self._operations.get("GET" if request.method == "HEAD" else request.method)
         try:
             if request.method == "OPTIONS":
@@ -153,6 +157,8 @@ class Endpoint:
         except Problem as denial:
             self._witness.denied(call, operation, denial)
             raise
+        if call.ticket is not None:
+            about.note(ticket=str(call.ticket["ticket"]))
         return call
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from adapters.observation import about, counters, tracing
+from adapters.payments.door import Unreadable
 from entrypoints.http import problems, reference
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
@@ -18,13 +20,24 @@ PAGE_CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+_NEW, _REPEATED, _REFUSED = (counters.webhooks_received.labels(told) for told in ("new", "repeated", "refused"))
+
 
 async def webhook(call: Call) -> Answer:
     """Answered once the event is durable, and never because of what it says."""
-    event = call.service.door.open(call.raw, call.headers.get("stripe-signature"))
+    try:
+        event = call.service.door.open(call.raw, call.headers.get("stripe-signature"))
+    except Unreadable:
+        _REFUSED.inc()
+        raise
+    about.note(stripe_event=event.id)
+    tracing.remember(event.id)
     answer: dict[str, object] = {"received": True, "type": event.type}
-    if not await call.service.inbox.accept_soon(event):
+    if await call.service.inbox.accept_soon(event):
+        _NEW.inc()
+    else:
         answer["idempotent"] = True
+        _REPEATED.inc()
     return Answer(answer)
 
 

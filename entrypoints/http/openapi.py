@@ -21,6 +21,7 @@ _BODY_TYPES = {
 CREDENTIALS = {
     "ticketToken": "A ticket's token (`tkt_…`), given once when the ticket is opened: everything of that one ticket.",
     "session": "A session (`ses_…`) for a code sent to a contact: the tickets of that contact, for some hours.",
+    "metricsToken": "The METRICS_TOKEN that the service was started with: its metrics and nothing else.",
     "apiKey": "An API key (`slk_…`), bound to a workspace and scopes, or with the role admin or auditor.",
 }
 _AUDIO = {"type": "object", "properties": {"audio": {"type": "string", "format": "binary"}}, "required": ["audio"]}
@@ -83,6 +84,8 @@ def _security(access: Access) -> list[dict[str, list[str]]]:
     """Each of the ways to be let in: nothing at all, or a credential, and what it must be good for."""
     if access.ignores_credentials:
         return []
+    if access.metrics:
+        return [{"metricsToken": []}]
     ways: list[dict[str, list[str]]] = [{}] if access.open or access.published else []
     if Role.HOLDER in access.roles:
         ways += [{"ticketToken": []}, {"session": []}]
@@ -97,6 +100,8 @@ def _operation_id(operation: Operation) -> str:
 
 
 def _who(operation: Operation) -> str:
+    if operation.access.metrics:
+        return "For whoever has the METRICS_TOKEN of this service; without one there is nothing here."
     roles = ", ".join(sorted(role.value for role in operation.access.roles))
     scope = f" An API client needs the scope `{operation.access.scope}`." if operation.access.scope else ""
     everybody = " Everybody once the ticket is published." if operation.access.published else ""

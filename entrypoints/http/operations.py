@@ -51,7 +51,8 @@ class Access:
     """Who may call: the roles, and the scope that an API client needs besides.
 
     `ticket` says that the path names a ticket, which the caller must be allowed to know of. `published` opens a
-    published ticket to everybody. `diagnostics` lets in who has the operator's token for it besides.
+    published ticket to everybody. `diagnostics` lets in who has the operator's token for it besides;
+    `metrics` whoever has the token for the metrics, and nobody else.
     """
 
     roles: frozenset[Role]
@@ -60,6 +61,7 @@ class Access:
     published: bool = False
     ignores_credentials: bool = False
     diagnostics: bool = False
+    metrics: bool = False
 
     @property
     def open(self) -> bool:

@@ -16,6 +16,7 @@ from entrypoints.http import (
     health,
     histories,
     knowledge,
+    metrics,
     proofs,
     returning,
     support,
@@ -44,6 +45,7 @@ ADMINISTER = Access(frozenset({ADMIN}))
 DIAGNOSE = Access(frozenset({ADMIN}), diagnostics=True)
 OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
 RESET = Access(frozenset({ADMIN}), ticket=True)
+MEASURE = Access(frozenset(), metrics=True)
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
 
 LIMIT = Parameter("limit", "How many to a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20})
@@ -258,6 +260,8 @@ OPERATIONS: tuple[Operation, ...] = (
             ("/health/ready", "The service can serve", health.ready, s.READY),
         )
     ),
+    Operation("GET", "/metrics", "What this process counts and all processes share, for Prometheus", metrics.metrics,
+              MEASURE, gives_types=("text/plain",), tag="Health", limit=Limit.NONE, also=NOT_YET, asks_nobody=True),
     Operation("GET", "/problems/{name}", "What a problem means", doors.problem, ALWAYS_OPEN, gives=s.PROBLEM_KIND,
               tag="About"),
     Operation("GET", "/openapi.json", "This interface, described", doors.openapi, ALWAYS_OPEN, gives={"type": "object"},

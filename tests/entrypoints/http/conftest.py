@@ -30,7 +30,7 @@ def shared_live(
     with fresh_database(server_url, migrated_template) as url:
         folder = tmp_path_factory.mktemp("http") / "var"
         parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
-        with LiveService(url, folder, parts, cors_origins=(ORIGIN,)) as running:
+        with LiveService(url, folder, parts, cors_origins=(ORIGIN,), metrics_token="m" * 32) as running:
             running.watchers.append(Contract(running.service.openapi).check)
             running.service.applier.start()
             yield running

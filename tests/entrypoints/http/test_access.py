@@ -122,6 +122,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("POST", "/api/webhooks/stripe"): ((400,) * 6, {"json": {}}, None),
     ("POST", "/webhooks/stripe"): ((400,) * 6, {"json": {}}, None),
     ("POST", "/api/payments/stripe-webhook"): ((400,) * 6, {"json": {}}, None),
+    ("GET", "/metrics"): ((401,) * 6, {}, None),
     ("GET", "/health/live"): ((200,) * 6, {}, None),
     ("GET", "/health/db"): ((200,) * 6, {}, None),
     ("GET", "/health/ready"): ((200,) * 6, {}, None),
@@ -422,7 +423,7 @@ def test_donations_are_not_to_be_had_without_their_scope(people: People, ticket:
 
 # The description, the table and the checks are one.
 
-SCHEMES = {"ticketToken", "session", "apiKey"}
+SCHEMES = {"metricsToken", "ticketToken", "session", "apiKey"}
 
 
 def ways(people: People, live: LiveService, operation: Operation) -> list[tuple[dict[str, list[str]], Client]]:
@@ -443,6 +444,10 @@ def test_the_description_says_who_is_let_in(people: People, live: LiveService, o
     described = live.service.openapi["paths"][operation.path][operation.method.lower()]["security"]
     if operation.access.ignores_credentials:
         assert described == []
+        return
+    if operation.access.metrics:
+        # Its token is nobody's credential: see test_metrics.
+        assert described == [{"metricsToken": []}]
         return
     assert (
         {name for way in described for name in way}

@@ -54,7 +54,9 @@ def test_every_operation_says_who_may_call_it_what_it_takes_and_how_it_may_be_re
         names = {parameter["name"] for parameter in one["parameters"]}
         assert set(re.findall(r"{(\w+)}", operation.path)) <= names
         assert ("Idempotency-Key" in names) is operation.creates
-        if not operation.access.ignores_credentials:
+        if operation.access.metrics:
+            assert {"401", "404"} <= set(one["responses"])
+        elif not operation.access.ignores_credentials:
             assert {"401", "403", "429"} <= set(one["responses"])
 
 

@@ -1,0 +1,63 @@
+"""Around the application: every request counted, timed, traced, and its ids known to every log line about it."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adapters.observation import about, tracing
+from adapters.observation.counters import requests
+from adapters.observation.requests import NO_OPERATION, method_of
+from entrypoints.http.envelope import logged_id_of
+
+# Where an endpoint says which path template it is of.
+OPERATION = "operation"
+# What the server answers for an application that raises.
+FAILED = 500
+
+
+class Watched:
+    """Sees how every request ends, also those that no operation answers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif tracing.on():
+            await self._traced(scope, receive, send)
+        else:
+            await self._counted(scope, receive, send)
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """The status that was answered."""
+        started = perf_counter()
+        status = FAILED
+
+        async def seen(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        about.begin(request_id=logged_id_of(scope))
+        requests.in_progress += 1
+        try:
+            await self._app(scope, receive, seen)
+        finally:
+            requests.in_progress -= 1
+            operation, method = scope["state"].get(OPERATION), method_of(scope["method"])
+            requests.answered(operation, method, status, perf_counter() - started)
+        return status
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status = FAILED
+        with tracing.span("request") as span:
+            try:
+                status = await self._counted(scope, receive, send)
+            finally:
+                operation, method = scope["state"].get(OPERATION), method_of(scope["method"])
+                told = {"http.route": operation, "http.request.method": method, "http.response.status_code": status}
+                span.tell(f"{method} {operation or NO_OPERATION}", **told, **about.noted())

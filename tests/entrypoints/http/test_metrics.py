@@ -1,0 +1,253 @@
+"""The metrics: whoever has the token sees numbers, whatever is broken, and never a person."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import httpx2
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from adapters.database import connect
+from entrypoints.bootstrap import Parts
+from tests.client import LiveService, eventually
+from tests.entrypoints.http.contract import Contract, problem
+from tests.stripe_events import Payment, event
+
+TOKEN = "metrics-" + "0123456789abcdef" * 2
+DATA = Path(__file__).parents[3] / "entrypoints" / "observation"
+
+
+@pytest.fixture
+def measured(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
+    """A service of the test's own with a token for its metrics."""
+    with LiveService(migrated_url, tmp_path / "var", Parts.ALL, metrics_token=TOKEN) as running:
+        running.watchers.append(Contract(running.service.openapi).check)
+        yield running
+
+
+class Metrics:
+    """One look at the metrics."""
+
+    def __init__(self, live: LiveService) -> None:
+        with live.client(TOKEN) as prometheus:
+            self.answer = prometheus.get("/metrics")
+        assert self.answer.status_code == 200
+        families = list(text_string_to_metric_families(self.answer.text))
+        self.samples = {(s.name, frozenset(s.labels.items())): s.value for f in families for s in f.samples}
+
+    def __call__(self, name: str, **labels: str) -> float:
+        """The sum of what has these labels."""
+        wanted = set(labels.items())
+        return sum(value for (known, has), value in self.samples.items() if known == name and wanted <= has)
+
+    @property
+    def names(self) -> set[str]:
+        return {name for name, _ in self.samples}
+
+
+def test_metrics_are_for_whoever_has_the_token_and_nobody_else(measured: LiveService):
+    with measured.client() as visitor:
+        problem(visitor.get("/metrics"), 401, "unauthenticated")
+        for header in (f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", "Bearer", "Bearer é"):
+            sent = {"Authorization": header.encode()}
+            problem(visitor.get("/metrics", headers=sent), 401, "unauthenticated")
+        problem(visitor.get("/metrics", params={"token": TOKEN}), 401, "unauthenticated")
+        problem(visitor.post("/metrics"), 405, "method-not-allowed")
+    with measured.client(measured.service.admin_key) as admin:
+        problem(admin.get("/metrics"), 401, "unauthenticated")
+    with measured.client(TOKEN) as prometheus:
+        answer = prometheus.get("/metrics")
+        assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        problem(prometheus.get("/admin/projections"), 401, "unauthenticated")
+
+
+def test_without_a_token_in_the_settings_there_are_no_metrics(migrated_url: str, tmp_path: Path):
+    for given in ({}, {"metrics_token": " "}):
+        with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB}), **given) as live:
+            for credential in (None, TOKEN, live.service.admin_key):
+                with live.client(credential) as client:
+                    problem(client.get("/metrics"), 404, "not-found")
+
+
+def test_requests_are_counted_under_the_template_of_their_path(measured: LiveService):
+    path = "/api/tickets/{ticket_id}"
+    before = Metrics(measured)
+    with measured.client() as client:
+        ticket = client.open_ticket()
+        for _ in range(3):
+            assert ticket.get().status_code == 200
+        assert client.get(f"/api/tickets/{ticket.id}").status_code == 401
+        assert client.get("/no/such/place").status_code == 404
+        assert client.request("REPORT", "/no/such/place").status_code == 404
+    after = Metrics(measured)
+
+    def grown(name: str, **labels: str) -> float:
+        return after(name, **labels) - before(name, **labels)
+
+    requests, durations = "storyledger_http_requests_total", "storyledger_http_request_duration_seconds_count"
+    assert grown(requests, operation=path, method="GET", status="200") == 3
+    assert grown(requests, operation=path, method="GET", status="401") == 1
+    assert grown(requests, operation="/api/tickets/create", method="POST", status="201") == 1
+    assert grown(requests, operation="none", method="GET", status="404") == 1
+    assert grown(requests, operation="none", method="other", status="404") == 1
+    assert grown(durations, operation=path, method="GET") == 4
+    # The question itself is one that is not answered yet.
+    assert after("storyledger_http_requests_in_progress") == 1
+
+
+def test_what_goes_on_by_itself_is_measured(measured: LiveService):
+    before = Metrics(measured)
+    with measured.client() as client:
+        ticket = client.open_ticket()
+        asked = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
+        eventually(lambda: Metrics(measured)("storyledger_projection_lag_events") == 0)
+        assert client.post("/api/access/request", json=asked).status_code == 202
+        assert client.post("/api/webhooks/stripe", content=b"{}").status_code == 400
+    stranger = Payment(UUID(ticket.id))
+    held, other = stranger.charged(), event("customer.created", {"id": "cus_1", "object": "customer"})
+    for told in (held, held, other):
+        assert measured.webhook(told).status_code == 200
+    measured.applied()
+    eventually(lambda: Metrics(measured)("storyledger_mails_total", outcome="sent") > 0)
+    after = Metrics(measured)
+
+    def grown(name: str, **labels: str) -> float:
+        return after(name, **labels) - before(name, **labels)
+
+    received, applied = "storyledger_webhooks_received_total", "storyledger_webhooks_applied_total"
+    assert [grown(received, outcome=outcome) for outcome in ("new", "repeated", "refused")] == [2, 1, 1]
+    assert [grown(applied, outcome=outcome) for outcome in ("held", "ignored", "applied")] == [1, 1, 0]
+    assert after("storyledger_inbox_events", state="held") == 1
+    assert after("storyledger_inbox_events", state="waiting") == 0
+    assert grown("storyledger_mails_total", outcome="sent") == 1
+    assert after("storyledger_outbox_mails") == 0
+    assert grown("storyledger_events_appended_total") == 1
+    assert after("storyledger_database_up") == 1
+    assert after("storyledger_info", version=measured.service.version, parts="projections,web,worker") == 1
+    assert after("storyledger_pool_size_max", pool="service") == 24
+    assert after("process_resident_memory_bytes") > 1e6
+    positions = {value for (name, _), value in after.samples.items() if name == "storyledger_projection_position"}
+    assert positions == {1}
+
+
+def test_what_is_stuck_is_seen(measured: LiveService, migrated_url: str):
+    assert measured.service.follower is not None
+    assert measured.service.prover is not None
+    for part in (measured.service.follower, measured.service.prover, measured.service.applier):
+        part.stop()
+    assert measured.service.worker is not None
+    measured.service.worker.stop()
+    with measured.client() as client:
+        client.open_ticket()
+    with connect(migrated_url) as connection:
+        connection.execute(
+            "INSERT INTO outbox (id, key, kind, sealed, state, created)"
+            " SELECT gen_random_uuid(), state, 'access_code', '', state, now() - interval '1 hour'"
+            " FROM unnest(array['waiting', 'dead', 'sent']) AS s (state)"
+        )
+        connection.execute("UPDATE outbox SET next_attempt = 'infinity'")
+        connection.execute(
+            "INSERT INTO stripe_inbox (event_id, type, at, body, state, received_at, next_at)"
+            " SELECT state, 'x', 0, '', state, now() - interval '2 hours', 'infinity'"
+            " FROM unnest(array['received', 'dead', 'applied']) AS s (state)"
+        )
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status) VALUES"
+            " ('steps', 'work', '{\"step\": \"draft\"}', 'failed'), ('steps', 'forget', '{}', 'todo')"
+        )
+    told = Metrics(measured)
+    assert told("storyledger_projection_lag_events", projection="ticket_status") == 1
+    assert told("storyledger_projection_lag_seconds", projection="ticket_status") > 0
+    assert told("storyledger_proof_lag_events") == 1
+    assert told("storyledger_checkpoint_lag_events") == 1
+    assert [told("storyledger_outbox_mails", state=state) for state in ("waiting", "dead")] == [1, 1]
+    assert told("storyledger_outbox_oldest_seconds") == pytest.approx(3600, abs=60)
+    assert [told("storyledger_inbox_events", state=state) for state in ("waiting", "held", "dead")] == [1, 0, 1]
+    assert told("storyledger_inbox_oldest_seconds") == pytest.approx(7200, abs=60)
+    assert told("storyledger_jobs", kind="draft", state="failed") == 1
+    assert told("storyledger_jobs", kind="forget", state="waiting") == 1
+    assert told("storyledger_jobs", kind="transcribe", state="waiting") == 0
+
+
+def test_without_its_database_the_service_still_says_what_it_counted(measured: LiveService):
+    measured.service.watchdog.stop()
+    for _, pool in measured.service.pools:
+        pool.shut()
+    told = Metrics(measured)
+    assert told.answer.elapsed < timedelta(seconds=1)
+    assert told("storyledger_database_up") == 0
+    assert told("storyledger_http_requests_total") > 0
+    assert not {name for name in told.names if re.match("storyledger_(projection|inbox|jobs|outbox|events)", name)}
+
+
+def test_a_database_that_hangs_delays_the_metrics_by_little(measured: LiveService, migrated_url: str):
+    with connect(migrated_url) as connection, connection.transaction():
+        connection.execute("LOCK TABLE stripe_inbox IN ACCESS EXCLUSIVE MODE")
+        told = Metrics(measured)
+    assert told.answer.elapsed < timedelta(seconds=3)
+    assert told("storyledger_database_up") == 0
+    eventually(lambda: Metrics(measured)("storyledger_database_up") == 1)
+
+
+def test_no_label_can_hold_what_somebody_sent(measured: LiveService):
+    with measured.client() as client:
+        ticket = client.open_ticket(contactValue="qzkanarix@example.com", displayName="Qzkanarix")
+        client.get("/qzkanarix/qzkanarix")
+        client.request("DELETE", f"/api/tickets/{ticket.id}", headers={"X-Request-Id": "qzkanarix"})
+        client.get("/d/qzkanarix", headers={"User-Agent": "qzkanarix"})
+        client.get("/problems/qzkanarix")
+    told = Metrics(measured)
+    values = " ".join(value for _, labels in told.samples for _, value in labels)
+    assert "qzkanarix" not in told.answer.text.lower()
+    assert ticket.id not in values
+    assert not re.search(r"[0-9a-f]{8}-|tkt_|@", values)
+
+
+# What is made of them.
+
+
+def named(text: str) -> set[str]:
+    return set(re.findall(r"\b(?:(?:storyledger|process|python)_[a-z_]+|up\b)", text))
+
+
+def expressions(folder: Path) -> Iterator[tuple[str, str]]:
+    dashboard = json.loads((folder / "dashboard.json").read_text())
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            yield f"panel {panel['title']}", target["expr"]
+    for line in (folder / "alerts.yml").read_text().splitlines():
+        if found := re.match(r"\s+expr: (.*)", line):
+            yield "alert", found[1]
+
+
+def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(measured: LiveService):
+    told = Metrics(measured)
+    # What Prometheus itself says of whom it asks.
+    names = told.names | kinds(told.answer) | {"up"}
+    asked = list(expressions(DATA))
+    assert len(asked) > 30
+    for place, expression in asked:
+        assert named(expression), place
+        assert named(expression) <= names, f"{place}: {named(expression) - names}"
+
+
+def kinds(answer: httpx2.Response) -> set[str]:
+    """Names of samples that come with the first of their kind, by the families that are described."""
+    found = set()
+    for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", answer.text, re.MULTILINE):
+        suffixes = ("_bucket", "_count", "_sum") if kind == "histogram" else ("",)
+        found |= {name + suffix for suffix in suffixes}
+    return found
+
+
+def test_the_dashboard_shows_every_metric_of_ours(measured: LiveService):
+    shown = {name for place, expression in expressions(DATA) if place != "alert" for name in named(expression)}
+    ours = {name for name in kinds(Metrics(measured).answer) if name.startswith("storyledger_")}
+    left_out = {name for name in ours - shown if not name.endswith(("_count", "_sum"))}
+    assert left_out == set()
