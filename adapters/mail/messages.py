@@ -78,6 +78,10 @@ def composed(mail: Mail, sender: str, dated: datetime) -> EmailMessage:
     message["Message-ID"] = message_id(mail.key, sender)
     # No machine answers a machine (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
+    if link := mail.values.get("unsubscribe"):
+        # One click in whatever program the mail is read with (RFC 8058).
+        message["List-Unsubscribe"] = f"<{link}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     # The parts are told apart by a line that is the same each time, and that nothing quoted-printable can hold.

@@ -10,6 +10,7 @@ from adapters.mail.messages import composed
 from adapters.mail.outbox import Outbox, Waiting
 from adapters.mail.posts import Post
 from domain.errors import DomainError, NotFoundError, RefusedError, UnavailableError
+from domain.ports import Mail
 
 POLL_SECONDS = 0.5
 # Longer than the post takes over one mail, so that nobody else sends it meanwhile.
@@ -64,7 +65,11 @@ class Sender:
             self._bury(waiting, "every attempt broke off")
             return True
         try:
-            self._post.deliver(composed(self._outbox.opened(waiting), self._outbox.sender, waiting.created))
+            mail = self._outbox.opened(waiting)
+            if self._is_unwanted(mail):
+                self._drop(waiting)
+                return True
+            self._post.deliver(composed(mail, self._outbox.sender, waiting.created))
         except NotFoundError:
             self._drop(waiting)
         except DomainError as error:
@@ -84,6 +89,10 @@ class Sender:
         with self._database.connection() as connection:
             row = connection.execute(_CLAIM, (LEASE_SECONDS,)).fetchone()
         return Waiting(*row) if row else None
+
+    def _is_unwanted(self, mail: Mail) -> bool:
+        with self._database.connection() as connection:
+            return self._outbox.is_unwanted(connection, mail)
 
     def _note_sent(self, waiting: Waiting) -> None:
         with self._database.connection() as connection:

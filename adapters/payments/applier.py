@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +24,7 @@ from adapters.event_store.history import SealingMapper
 from adapters.event_store.log import Entry
 from adapters.payments.facts import Reading, read, to_fetch
 from adapters.payments.inbox import Inbox
+from adapters.payments.notices import Told, note
 from adapters.payments.objects import MalformedFact
 from adapters.payments.readers import HashEmail
 from domain.donation import Donation, donation_stream
@@ -190,6 +191,7 @@ class Applier:
         # Somebody else wrote to these donations meanwhile: their rows stay as they are and are due again at once.
         done = [row for row in rows if row.donation not in contended]
         self._finish(cursor, done)
+        note(cursor, _told(done, donations))
         return max((positions[-1] for positions in results if positions), default=None)
 
     def _finish(self, cursor: Cursor[TupleRow], done: Sequence[_Row]) -> None:
@@ -322,3 +324,10 @@ class Applier:
             event: Any = self._mapper.to_domain_event(entry)
             donations[name] = event.mutate(donations.get(name))
         return donations
+
+
+def _told(rows: Iterable[_Row], donations: dict[Name, Donation]) -> Iterator[Told]:
+    """What these rows' events said of their donations, for whom it may concern."""
+    for row in rows:
+        if row.state == "applied" and row.reading is not None and row.donation is not None:
+            yield Told(row.donation, row.event_id, row.reading.facts, donations[row.donation].gift)
