@@ -22,6 +22,8 @@ from domain.values import ContactType
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_VALUE = 2_000
+# RFC 5322, 2.1.1
+LONGEST_HEADER = 998
 SUBJECT = "Subject: "
 
 _KIND = re.compile(r"[a-z][a-z_]{0,63}")
@@ -86,6 +88,8 @@ def composed(mail: Mail, sender: str, dated: datetime) -> EmailMessage:
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     # The parts are told apart by a line that is the same each time, and that nothing quoted-printable can hold.
     message.set_boundary(f"=_{hashlib.sha256(mail.key.encode()).hexdigest()[:32]}")
+    # A link that is longer than a line would be written as an encoded word, which no program takes for one.
+    message.policy = message.policy.clone(max_line_length=LONGEST_HEADER)
     return message
 
 

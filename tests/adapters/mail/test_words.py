@@ -67,7 +67,7 @@ def test_text_that_runs_from_right_to_left_does_so_in_its_own_place():
     title = "سقف لبيت آدا"
     html = html_of(sent("receipt", title=title))
     assert re.search(rf'<td [^>]*dir="auto">{title}</td>', html)
-    assert f"Campaign: {title}\n" in text_of(sent("receipt", title=title))
+    assert f"Campaign: {title}\r\n" in text_of(sent("receipt", title=title))
 
 
 def test_a_long_title_is_there_whole_and_may_break_anywhere():

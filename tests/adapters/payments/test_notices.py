@@ -81,7 +81,7 @@ def test_a_donor_who_left_an_address_gets_a_receipt_with_thanks(donor: Donor):
     donor.service.commands.edit_draft(SYSTEM, ticket, draft)
     donor.take(donor.completed)
     [mail] = donor.mails
-    assert mail["To"] == "Grace@example.com"
+    assert mail["To"] == "grace@example.com"
     assert mail["Subject"] == RECEIPT
     told = text_of(mail)
     for words in ("no money was paid", "$50.00\xa0USD", "Hopper", "A roof for Ada", str(donor.payment.donation_id)):
@@ -126,7 +126,7 @@ def test_what_is_no_address_gets_no_mail_and_holds_up_nobody(service: Service, a
     lost, found = Donor(service, email=address), Donor(service)
     lost.ledger.deliver(lost.completed)
     found.take(found.completed)
-    assert [mail["To"] for mail in found.mails] == ["Grace@example.com"]
+    assert [mail["To"] for mail in found.mails] == ["grace@example.com"]
     assert sorted(found.ledger.inbox().values()) == ["applied", "applied"]
 
 
