@@ -68,13 +68,13 @@ class Returning:
         self._index = index
         self._outbox = outbox
         self._peppers = peppers
-        self._loop = Background.steps("access requests", self.answer_one, POLL_SECONDS)
+        self._background = Background.steps("access requests", self.answer_one, POLL_SECONDS)
 
     def start(self) -> None:
-        self._loop.start()
+        self._background.start()
 
     def stop(self) -> None:
-        self._loop.stop()
+        self._background.stop()
 
     def request(self, request_id: UUID, contact: Contact) -> None:
         """Note that somebody asks for a code at this contact; noting the same request again changes nothing."""

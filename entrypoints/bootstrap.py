@@ -36,6 +36,7 @@ from adapters.jobs import Worker, enqueue
 from adapters.mail.outbox import OUTBOX_RING, Outbox
 from adapters.mail.posts import FilePost, SmtpPost
 from adapters.mail.sender import Sender
+from adapters.mail.subscriptions import Subscriptions
 from adapters.observation.gauges import Gauges
 from adapters.payments.applier import Applier
 from adapters.payments.door import WebhookDoor
@@ -43,6 +44,7 @@ from adapters.payments.fetcher import Fetcher, Retriever
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.inbox import INBOX_RING, Inbox
 from adapters.payments.letters import DeadLetters
+from adapters.payments.notices import DonorNotices
 from adapters.payments.reconcile import Reconciler
 from adapters.payments.refunds import StripeRefunds
 from adapters.payments.repairer import Repairer
@@ -66,10 +68,10 @@ from adapters.storage import open_storage
 from adapters.support import StoredSupportTickets
 from adapters.watchdog import Watchdog
 from domain.commands import Commands
-from domain.errors import UnavailableError
-from domain.events import Erased, ErasureAnnounced, TicketEvent
+from domain.errors import InvalidError, UnavailableError
+from domain.events import Erased, ErasureAnnounced, Published, TicketEvent
 from domain.helping import Helping
-from domain.ports import Analyser, Drafter, Transcriber
+from domain.ports import Analyser, Drafter, Mail, Transcriber
 from domain.refunding import Refunding, Repairs
 from domain.retention import erasure_notice
 from domain.ticket import RecordingTicket
@@ -212,11 +214,16 @@ class Service:
         self.waiter = Waiter(self.database, list(projections.BY_NAME), self.follower)
         self.history = TicketHistory(self.log, self.seals)
         post = SmtpPost(settings.smtp_url, settings.sender) if settings.smtp_url else FilePost(settings.outbox)
-        self.outbox = Outbox(Keyring(master, OUTBOX_RING), self.seals, post, settings.sender)
+        self.subscriptions = Subscriptions(self.database, self._peppers, self.public_url)
+        self.outbox = Outbox(Keyring(master, OUTBOX_RING), self.seals, post, settings.sender, self.subscriptions)
         self.mail_sender = Sender(self.database, self.outbox, post)
         # Who answers a client waits for the read models; a worker has nobody waiting.
         recorded = self._seen if Parts.WEB in parts else self._recorded
-        consequences = {Erased: forgetting.destroy, ErasureAnnounced: self._announce_erasure}
+        consequences = {
+            Erased: forgetting.destroy,
+            ErasureAnnounced: self._announce_erasure,
+            Published: self._tell_published,
+        }
         streams = Streams(self.history, enqueue, recorded, consequences, queue=self.outbox.queue)
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
         self.support = StoredSupportTickets(streams, self.database, self.log)
@@ -314,6 +321,15 @@ class Service:
         retriever = Retriever(self.gateway.retrieve, livemode=settings.livemode)
         self.fetcher = Fetcher(self.database, self.inbox, retriever)
         self.applier = Applier(self.database, self.inbox, mapper, hashes.of, self._recorded, wanted=self.fetcher.wake)
+        self.donor_notices = DonorNotices(
+            self.database,
+            self.inbox,
+            self.tickets,
+            self.donations,
+            self.outbox,
+            self.page_url,
+            test=not settings.livemode,
+        )
         self.reconciler = Reconciler(
             self.database,
             self.gateway,
@@ -372,6 +388,18 @@ class Service:
         if ticket.contact.type is ContactType.EMAIL:
             self.outbox.queue(cursor.connection, erasure_notice(ticket, event))
 
+    def _tell_published(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
+        """The person hears of it by mail, where they left an address: the first time, however often it happens.
+
+        It has no words of theirs, since nobody has yet shown that the address is their own.
+        """
+        del event
+        if ticket.contact.type is ContactType.EMAIL:
+            values = {"page": self.page_url(ticket.slug)}
+            mail = Mail("published", ticket.contact.value, values, f"published:{ticket.id}", ticket.id)
+            with suppress(InvalidError):
+                self.outbox.queue(cursor.connection, mail)
+
     # Life.
 
     def start(self) -> None:
@@ -390,6 +418,7 @@ class Service:
             self.fetcher.start()
             self.repairer.start()
             self.returning.start()
+            self.donor_notices.start()
             self.mail_sender.start()
         if self.sandbox is not None and Parts.WEB in self.parts:
             self.sandbox.start()
@@ -419,6 +448,7 @@ class Service:
             self.fetcher.stop()
             self.repairer.stop()
             self.returning.stop()
+            self.donor_notices.stop()
             self.mail_sender.stop()
         if self.follower is not None:
             self.follower.stop()

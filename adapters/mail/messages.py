@@ -22,6 +22,8 @@ from domain.values import ContactType
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_VALUE = 2_000
+# RFC 5322, 2.1.1
+LONGEST_HEADER = 998
 SUBJECT = "Subject: "
 
 _KIND = re.compile(r"[a-z][a-z_]{0,63}")
@@ -78,10 +80,16 @@ def composed(mail: Mail, sender: str, dated: datetime) -> EmailMessage:
     message["Message-ID"] = message_id(mail.key, sender)
     # No machine answers a machine (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
+    if link := mail.values.get("unsubscribe"):
+        # One click in whatever program the mail is read with (RFC 8058).
+        message["List-Unsubscribe"] = f"<{link}>"
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(text, cte="quoted-printable")
     message.add_alternative(html, subtype="html", cte="quoted-printable")
     # The parts are told apart by a line that is the same each time, and that nothing quoted-printable can hold.
     message.set_boundary(f"=_{hashlib.sha256(mail.key.encode()).hexdigest()[:32]}")
+    # A link that is longer than a line would be written as an encoded word, which no program takes for one.
+    message.policy = message.policy.clone(max_line_length=LONGEST_HEADER)
     return message
 
 

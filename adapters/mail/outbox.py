@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,7 @@ from psycopg.rows import TupleRow
 from adapters.ids import uuid7
 from adapters.mail import messages
 from adapters.mail.posts import Post
+from adapters.mail.subscriptions import LEAVABLE, Subscriptions
 from adapters.observation import tracing
 from adapters.sealing import Keyring, Place, Seals
 from domain.errors import InvalidError, NotFoundError
@@ -45,8 +46,9 @@ class Waiting:
 class Outbox:
     """Takes mails in; the sender takes them out."""
 
-    def __init__(self, ring: Keyring, seals: Seals, post: Post, sender: str) -> None:
+    def __init__(self, ring: Keyring, seals: Seals, post: Post, sender: str, subscriptions: Subscriptions) -> None:
         self._ring = ring
+        self._subscriptions = subscriptions
         self._seals = seals
         self._post = post
         self.sender = sender
@@ -54,11 +56,16 @@ class Outbox:
     def queue(self, connection: Connection[TupleRow], mail: Mail) -> None:
         """Have the mail sent once the connection's transaction is committed, and only then; once for each key.
 
-        InvalidError if it could never be sent. To somebody who was erased nothing is sent.
+        InvalidError if it could never be sent. To somebody who was erased nothing is sent, and to somebody who left
+        only what they must get.
         """
         if not 1 <= len(mail.key) <= LONGEST_KEY:
             raise InvalidError(f"the key of a mail has 1 to {LONGEST_KEY} characters")
+        if mail.kind in LEAVABLE:
+            mail = replace(mail, values={**mail.values, "unsubscribe": self._subscriptions.link(mail.to)})
         mail, id = messages.checked(mail), uuid7()
+        if self.is_unwanted(connection, mail):
+            return
         try:
             sealed = self._sealed(id, mail)
         except NotFoundError:
@@ -77,6 +84,10 @@ class Outbox:
     def recall(self, key: str) -> None:
         """Take back what is still in our own hands of a mail that was sent."""
         self._post.recall(messages.message_id(key, self.sender))
+
+    def is_unwanted(self, connection: Connection[TupleRow], mail: Mail) -> bool:
+        """Whoever would get it has said that they want no such mail."""
+        return mail.kind in LEAVABLE and self._subscriptions.has_left(connection, mail.to)
 
     def opened(self, waiting: Waiting) -> Mail:
         """The mail as it was queued; NotFoundError if its ticket was erased meanwhile."""

@@ -11,6 +11,7 @@ from adapters.mail.outbox import Outbox, Waiting
 from adapters.mail.posts import Post
 from adapters.observation import counters, tracing
 from domain.errors import DomainError, NotFoundError, RefusedError, UnavailableError
+from domain.ports import Mail
 
 POLL_SECONDS = 0.5
 # Longer than the post takes over one mail, so that nobody else sends it meanwhile.
@@ -42,13 +43,13 @@ class Sender:
         self._database = database
         self._outbox = outbox
         self._post = post
-        self._loop = Background.steps("mail sender", self.send_one, POLL_SECONDS)
+        self._background = Background.steps("mail sender", self.send_one, POLL_SECONDS)
 
     def start(self) -> None:
-        self._loop.start()
+        self._background.start()
 
     def stop(self) -> None:
-        self._loop.stop()
+        self._background.stop()
 
     def send_all(self) -> None:
         """Send until nothing that is due is left."""
@@ -70,13 +71,18 @@ class Sender:
         return True
 
     def _send(self, waiting: Waiting) -> str:
-        """What became of it: sent, dead, again (later), or dropped, since whom it is about was erased."""
+        """What became of it: sent, dead, again (later), dropped, since whom it is about was
+        erased, or unwanted."""
         log = logger.bind(mail=str(waiting.id), kind=waiting.kind, ticket=_ticket(waiting), attempts=waiting.attempts)
         if waiting.attempts > MOST_ATTEMPTS:
             self._bury(waiting, "every attempt broke off")
             return "dead"
         try:
-            self._post.deliver(composed(self._outbox.opened(waiting), self._outbox.sender, waiting.created))
+            mail = self._outbox.opened(waiting)
+            if self._is_unwanted(mail):
+                self._drop(waiting)
+                return "unwanted"
+            self._post.deliver(composed(mail, self._outbox.sender, waiting.created))
         except NotFoundError:
             self._drop(waiting)
             return "dropped"
@@ -97,6 +103,10 @@ class Sender:
         with self._database.connection() as connection:
             row = connection.execute(_CLAIM, (LEASE_SECONDS,)).fetchone()
         return Waiting(*row) if row else None
+
+    def _is_unwanted(self, mail: Mail) -> bool:
+        with self._database.connection() as connection:
+            return self._outbox.is_unwanted(connection, mail)
 
     def _note_sent(self, waiting: Waiting) -> None:
         with self._database.connection() as connection:

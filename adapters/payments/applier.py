@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +25,7 @@ from adapters.event_store.log import Entry
 from adapters.observation import counters, tracing
 from adapters.payments.facts import Reading, read, to_fetch
 from adapters.payments.inbox import Inbox
+from adapters.payments.notices import Told, note
 from adapters.payments.objects import MalformedFact
 from adapters.payments.readers import HashEmail
 from domain.donation import Donation, donation_stream
@@ -201,6 +202,7 @@ class Applier:
         # Somebody else wrote to these donations meanwhile: their rows stay as they are and are due again at once.
         done = [row for row in rows if row.donation not in contended]
         self._finish(cursor, done)
+        note(cursor, _told(done, donations))
         return [position for positions in results if positions for position in positions], done
 
     def _finish(self, cursor: Cursor[TupleRow], done: Sequence[_Row]) -> None:
@@ -345,3 +347,10 @@ def _tell(position: int | None, done: Sequence[_Row]) -> None:
     for state, ids in told.items():
         counters.webhooks_applied.labels(state).inc(len(ids))
     logger.info("webhooks applied", stripe_events=told, position=position)
+
+
+def _told(rows: Iterable[_Row], donations: dict[Name, Donation]) -> Iterator[Told]:
+    """What these rows' events said of their donations, for whom it may concern."""
+    for row in rows:
+        if row.state == "applied" and row.reading is not None and row.donation is not None:
+            yield Told(row.donation, row.event_id, row.reading.facts, donations[row.donation].gift)

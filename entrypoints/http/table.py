@@ -21,6 +21,7 @@ from entrypoints.http import (
     returning,
     support,
     tickets,
+    unsubscribing,
 )
 from entrypoints.http import schemas as s
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
@@ -251,6 +252,10 @@ OPERATIONS: tuple[Operation, ...] = (
               tag="Public page"),
     Operation("POST", "/d/{slug}", "Open a checkout and go there", campaign.give, GIVE, Takes.FORM, None, 303,
               creates=True, limit=Limit.PAYMENT, also={422: ("text/html", {})}, tag="Public page"),
+    Operation("GET", "/unsubscribe/{token}", "Ask whether no more mails are wanted", unsubscribing.show, ALWAYS_OPEN,
+              gives_types=("text/html",), tag="Access"),
+    Operation("POST", "/unsubscribe/{token}", "Want no more mails than must be", unsubscribing.leave, ALWAYS_OPEN,
+              gives_types=("text/html",), tag="Access"),
     *(
         Operation("GET", path, meaning, handler, ALWAYS_OPEN, gives=gives, tag="Health", limit=Limit.NONE,
                   also={} if path == "/health/live" else {503: ("application/json", gives)}, asks_nobody=True)

@@ -16,6 +16,7 @@ from adapters.mail import sender as sending
 from adapters.mail.outbox import Outbox
 from adapters.mail.posts import FilePost, SmtpPost
 from adapters.mail.sender import Sender
+from adapters.mail.subscriptions import Subscriptions
 from adapters.sealing import Keyring, Seals, TicketKeys
 from domain.errors import InvalidError, RefusedError, UnavailableError
 from domain.ports import Mail
@@ -56,7 +57,8 @@ class Office:
     def __init__(self, database: Database, post: Any) -> None:
         self.database, self.post = database, post
         self.keys = TicketKeys(database, MASTER)
-        self.outbox = Outbox(Keyring(MASTER, "outbox"), Seals(self.keys), post, FROM)
+        subscriptions = Subscriptions(database, ("p" * 40,), "https://storyledger.example")
+        self.outbox = Outbox(Keyring(MASTER, "outbox"), Seals(self.keys), post, FROM, subscriptions)
         self.sender = Sender(database, self.outbox, post)
 
     def queue(self, key: str = "k-1", ticket: UUID | None = None, to: str = "ada@example.com", **values: str) -> None:

@@ -118,6 +118,8 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/checkpoint/checker"): ((200,) * 6, {}, None),
     ("GET", "/checkpoint/consistency"): ((200,) * 6, {"params": {"from": "1"}}, None),
     ("GET", "/d/{slug}"): ((404,) * 6, {}, None),
+    ("GET", "/unsubscribe/{token}"): ((404,) * 6, {}, None),
+    ("POST", "/unsubscribe/{token}"): ((404,) * 6, {}, None),
     ("POST", "/d/{slug}"): ((404, 404, 404, 403, 404, 403), {"data": {"amount": "5"}}, "payments:create"),
     ("POST", "/api/webhooks/stripe"): ((400,) * 6, {"json": {}}, None),
     ("POST", "/webhooks/stripe"): ((400,) * 6, {"json": {}}, None),

@@ -1,0 +1,30 @@
+"""No more mails: a page with one button, since whoever looks at links in mails (a filter, say) must change nothing.
+
+A mail program may press the button by itself (RFC 8058): it posts a form of either kind, of which nothing is read.
+"""
+
+from __future__ import annotations
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from entrypoints.http.campaign import CSP, HTML, PAGES
+from entrypoints.http.operations import Answer, Call
+
+_page = Environment(
+    loader=FileSystemLoader(PAGES), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True
+).get_template("unsubscribe.html")
+
+
+def show(call: Call) -> Answer:
+    call.service.subscriptions.check(call.path["token"])
+    return _answer(left=False)
+
+
+def leave(call: Call) -> Answer:
+    call.service.subscriptions.leave(call.path["token"])
+    return _answer(left=True)
+
+
+def _answer(*, left: bool) -> Answer:
+    headers = {"Content-Security-Policy": CSP.format(form="'self'"), "Referrer-Policy": "no-referrer"}
+    return Answer(_page.render(left=left).encode(), 200, headers, HTML)

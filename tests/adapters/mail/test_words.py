@@ -1,0 +1,99 @@
+"""What the mails to donors and holders say, whatever people wrote: readable, and never more than a value."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.mail import messages
+from domain.ports import Mail
+from tests.fakes.mailbox import read, text_of
+
+SENDER = "Storyledger <hello@storyledger.example>"
+LINK = "https://storyledger.example/unsubscribe/" + "0123456789abcdef" * 7
+COMMON = {"test": "", "paid": "$50.00\xa0USD", "title": "A roof", "donation": "d-1", "page": "", "day": "1 May 2026"}
+VALUES = {
+    "receipt": COMMON | {"donor": "Hopper", "beneficiary": "Ada"},
+    "refund": COMMON | {"refunded": "$20.00\xa0USD", "refund": "re_1"},
+    "published": {"page": "https://storyledger.example/d/roof", "unsubscribe": LINK},
+}
+HOSTILE = "</td><b>bold</b>\r\nBcc: all@example.com\r\n\r\n{{ paid }}"
+
+
+def sent(kind: str, **values: str):
+    mail = messages.checked(Mail(kind, "grace@example.com", VALUES[kind] | values, f"{kind}:1", None))
+    return read(messages.composed(mail, SENDER, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes())
+
+
+def html_of(message) -> str:
+    part = message.get_body(("html",))
+    assert part is not None
+    told: str = part.get_content()
+    return told
+
+
+class Tags(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.found.append(tag)
+
+
+@pytest.mark.parametrize(("kind", "name"), [("receipt", "donor"), ("receipt", "title"), ("refund", "title")])
+def test_what_people_wrote_is_no_markup_and_no_header(kind: str, name: str):
+    plain, hostile = sent(kind), sent(kind, **{name: HOSTILE})
+    assert hostile.keys() == plain.keys()
+    assert Tags(html_of(hostile)).found == Tags(html_of(plain)).found
+    assert text_of(hostile).count("\n") == text_of(plain).count("\n")
+    assert "{{ paid }}" in text_of(hostile)
+
+
+@given(st.text(max_size=400))
+def test_whatever_the_title_is_the_mail_keeps_its_shape(title: str):
+    message = sent("receipt", title="x" + title)
+    assert Tags(html_of(message)).found == Tags(html_of(sent("receipt"))).found
+    assert text_of(message).count("\n") == text_of(sent("receipt")).count("\n")
+
+
+def test_text_that_runs_from_right_to_left_does_so_in_its_own_place():
+    title = "سقف لبيت آدا"
+    html = html_of(sent("receipt", title=title))
+    assert re.search(rf'<td [^>]*dir="auto">{title}</td>', html)
+    assert f"Campaign: {title}\r\n" in text_of(sent("receipt", title=title))
+
+
+def test_a_long_title_is_there_whole_and_may_break_anywhere():
+    title = "W" * 200
+    message = sent("receipt", title=title)
+    assert title in text_of(message)
+    assert "overflow-wrap:anywhere" in html_of(message)
+
+
+@pytest.mark.parametrize("kind", ["receipt", "refund"])
+def test_a_test_says_so_first_and_a_real_one_never(kind: str):
+    assert sent(kind, test="TEST")["Subject"].startswith("TEST: ")
+    assert text_of(sent(kind, test="TEST")).startswith("TEST: no money was paid")
+    assert "TEST: no money" in html_of(sent(kind, test="TEST"))
+    assert "TEST" not in text_of(sent(kind)) + html_of(sent(kind)) + sent(kind)["Subject"]
+
+
+def test_what_can_be_left_says_how_to_people_and_to_programs():
+    message = sent("published")
+    assert message["List-Unsubscribe"] == f"<{LINK}>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert LINK in text_of(message)
+    assert LINK in html_of(message)
+
+
+def test_the_link_is_in_the_header_as_it_is_on_the_wire():
+    mail = messages.checked(Mail("published", "grace@example.com", VALUES["published"], "p", None))
+    raw = messages.composed(mail, SENDER, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes()
+    assert re.search(rb"List-Unsubscribe:(\r\n)? <" + LINK.encode() + rb">\r\n", raw)

@@ -1,0 +1,51 @@
+"""Kills the service and its database while the load goes on: at random, and at instants that hurt."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections import Counter
+from random import Random
+
+from tests.journeys.harness.load import Moments
+from tests.journeys.harness.standing import STORYLEDGER, Standing
+
+SERVICE, DATABASE = "service", "database"
+
+
+class Killer:
+    """So many kills of each, in an order and at instants that the seed decides."""
+
+    def __init__(self, standing: Standing, moments: Moments, seed: int, kills: dict[str, int]) -> None:
+        self._standing, self._moments, self._random = standing, moments, Random(seed)
+        self._plan = [victim for victim, count in kills.items() for _ in range(count)]
+        self._random.shuffle(self._plan)
+        self.done = Counter[str]()
+
+    def work(self) -> None:
+        instants = list(Moments.NAMES)
+        self._random.shuffle(instants)
+        for number, victim in enumerate(self._plan):
+            # Each instant in turn, and in between any.
+            name = instants[number // 2 % len(instants)] if number % 2 else "any"
+            rebuilding = self._come_to(name)
+            self._standing.kill() if victim == SERVICE else self._standing.kill_database()
+            if rebuilding is not None:
+                rebuilding.kill()
+                rebuilding.wait()
+            self.done[f"{victim} at {name}"] += 1
+
+    def _come_to(self, name: str) -> subprocess.Popen[bytes] | None:
+        if name == "rebuild":
+            quiet = subprocess.DEVNULL
+            rebuilding = subprocess.Popen(
+                [STORYLEDGER, "rebuild-projections"], env=self._standing.env, stdout=quiet, stderr=quiet
+            )
+            time.sleep(self._random.uniform(0.5, 2.0))
+            return rebuilding
+        if name == "any":
+            time.sleep(self._random.uniform(0.2, 2.5))
+        else:
+            self._moments.wait(name, 5)
+            time.sleep(self._random.uniform(0.0, 2.0 if name == "process" else 0.05))
+        return None

@@ -1,0 +1,175 @@
+"""After it all: what was promised is there once, nothing is stuck, and what can be recomputed is the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import httpx2
+import psycopg
+
+from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.payments.simulation import oracle
+from tests.client import eventually
+from tests.fakes.mailbox import files
+from tests.journeys.harness.load import Client, Promised
+from tests.journeys.harness.standing import Standing
+
+SETTLING_SECONDS = 240
+_UNSETTLED = """
+SELECT (SELECT count(*) FROM stripe_inbox WHERE state = 'received'),
+       (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')
+          AND NOT task_name LIKE ANY (ARRAY['builtin:%%', '%%chores%%']) AND scheduled_at IS NULL),
+       (SELECT count(*) FROM outbox WHERE state = 'waiting'),
+       (SELECT count(*) FROM donor_notices WHERE state = 'waiting'),
+       (SELECT count(*) FROM projections p WHERE p.live AND p.position < (SELECT max(position) FROM events))
+"""
+
+
+class Reckoning:
+    """Looks at the service from outside and at its database from inside."""
+
+    def __init__(self, standing: Standing, clients: Sequence[Client]) -> None:
+        self._standing = standing
+        self._tickets = [ticket for client in clients for ticket in client.tickets]
+        self._supports = sum(client.supports for client in clients)
+        self._postgres = EmbeddedPostgres(standing.data / "postgres")
+
+    def __enter__(self) -> Reckoning:
+        self._connection = psycopg.connect(self._postgres.start(), autocommit=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self._postgres.stop()
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        return self._connection.execute(query.encode()).fetchall()
+
+    def settled(self) -> None:
+        """Wait until there is nothing left to do."""
+        told: list[Any] = []
+
+        def quiet() -> bool:
+            told[:] = self._rows(_UNSETTLED)
+            return told == [(0, 0, 0, 0, 0)]
+
+        try:
+            eventually(quiet, SETTLING_SECONDS)
+        except AssertionError:
+            stuck = self._rows("SELECT task_name, status, attempts, scheduled_at FROM procrastinate_jobs")
+            raise AssertionError(f"unsettled: {told}, {Counter(stuck)}") from None
+
+    def faults(self) -> list[str]:
+        """What is not as it was promised; nothing, if all is well."""
+        return [*self._lost_or_doubled(), *self._wrong_money(), *self._wrong_mails(), *self._stuck()]
+
+    def _lost_or_doubled(self) -> list[str]:
+        found = Counter(self._rows("SELECT ticket::text, topic FROM events"))
+        wrong = []
+        for ticket in self._tickets:
+            promised = {
+                "ticket_opened": 1,
+                "audio_uploaded": ticket.uploads,
+                "document_generated": len(ticket.documents),
+                "checkout_requested": len(ticket.payments),
+                "checkout_opened": len(ticket.payments),
+                "payment_received": len(ticket.payments),
+                "refunded": len({e["data"]["object"]["id"] for e in ticket.events if e["type"] == "refund.created"}),
+                "published": int(ticket.published),
+                "erased": int(ticket.erased),
+            }
+            wrong += [
+                f"{ticket.id}: {found[ticket.id, topic]} {topic} instead of {count}"
+                for topic, count in promised.items()
+                if found[ticket.id, topic] != count
+            ]
+            wrong += self._wrong_to_see(ticket)
+        totals = Counter(topic for (_, topic), count in found.items() for _ in range(count))
+        for topic, count in (("ticket_opened", len(self._tickets)), ("support_ticket_opened", self._supports)):
+            if totals[topic] != count:
+                wrong.append(f"{totals[topic]} {topic} instead of {count}")
+        return wrong
+
+    def _wrong_to_see(self, ticket: Promised) -> list[str]:
+        headers = {"Authorization": f"Bearer {ticket.token}"}
+        path = f"{self._standing.url}/api/tickets/{ticket.id}"
+        with httpx2.Client(headers=headers, verify=False, timeout=30) as http:
+            answer = http.get(path, params={"include": "draft"})
+            if ticket.erased:
+                return [] if answer.status_code in (401, 404) else [f"{ticket.id}: erased, and answers"]
+            if answer.status_code != 200:
+                return [f"{ticket.id}: {answer.status_code}"]
+            wrong = []
+            title = (answer.json().get("donationDraft") or {}).get("title")
+            if ticket.title is not None and title != ticket.title:
+                wrong.append(f"{ticket.id}: the title is {title} instead of {ticket.title}")
+            if ticket.processed and http.get(f"{path}/status").json()["stage"] != "DONE":
+                wrong.append(f"{ticket.id}: not processed")
+            for document in ticket.documents:
+                if http.get(f"{path}/documents/{document}/download").status_code != 200:
+                    wrong.append(f"{ticket.id}: no document {document}")
+        return wrong
+
+    def _wrong_money(self) -> list[str]:
+        told = [oracle.told(event, lambda id: {}) for ticket in self._tickets for event in ticket.events]
+        grouped = oracle.by_donation(told)
+        found = {
+            str(id): (status, paid, refunded)
+            for id, status, paid, refunded in self._rows(
+                "SELECT donation, status, paid, refunded FROM read.donation_ledger"
+            )
+        }
+        expected = {
+            str(payment.donation_id): (line.status, line.paid, line.refunded)
+            for ticket in self._tickets
+            for payment in ticket.payments
+            for line in [oracle.line(grouped[payment.donation_id])]
+        }
+        return [
+            f"donation {id}: {found.get(id)} instead of {expected.get(id)}"
+            for id in expected.keys() | found.keys()
+            if found.get(id) != expected.get(id)
+        ]
+
+    def _wrong_mails(self) -> list[str]:
+        mails = files(self._standing.data / "outbox")
+        ids = Counter(mail["Message-ID"] for mail in mails)
+        wrong = [f"{id}: {count} mails" for id, count in ids.items() if count != 1]
+        got = Counter((mail["To"], mail["Subject"].removeprefix("TEST: ").split(" ")[0]) for mail in mails)
+        promised: Counter[tuple[str, str]] = Counter()
+        for ticket in self._tickets:
+            if ticket.erased:
+                continue
+            promised[ticket.email, "Your"] += ticket.published
+            for payment in ticket.payments:
+                address = payment.details["email"]
+                refunds = {
+                    e["data"]["object"]["id"]
+                    for e in ticket.events
+                    if e["type"] == "refund.created" and e["data"]["object"]["charge"] == payment.charge_id
+                }
+                promised[address, "Thank"] += 1
+                promised[address, "Your"] += len(refunds)
+        erased = {ticket.email for ticket in self._tickets if ticket.erased}
+        erased |= {p.details["email"] for ticket in self._tickets if ticket.erased for p in ticket.payments}
+        wrong += [f"a mail to {to}, who was erased" for to, _ in got if to in erased]
+        return wrong + [
+            f"{got[one]} mails {one} instead of {promised[one]}"
+            for one in promised.keys() | got.keys()
+            if one[0] not in erased and got[one] != promised[one]
+        ]
+
+    def _stuck(self) -> list[str]:
+        wrong = [f"job {row}" for row in self._rows("SELECT task_name FROM procrastinate_jobs WHERE status = 'failed'")]
+        wrong += [f"inbox {row}" for row in self._rows("SELECT type, state, error FROM stripe_inbox"
+                  " WHERE state NOT IN ('applied', 'ignored')")]  # fmt: skip
+        wrong += [f"mail {row}" for row in self._rows("SELECT kind, error FROM outbox WHERE state = 'dead'")]
+        wrong += [f"build {row}" for row in self._rows("SELECT name FROM projections WHERE NOT live")]
+        return wrong
+
+    def recomputed(self) -> None:
+        """Read models equal a rebuild, and the chain is whole; the commands fail otherwise."""
+        self._standing.run("rebuild-projections", "--verify")
+        self._standing.run("audit", "verify")

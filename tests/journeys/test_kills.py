@@ -1,0 +1,51 @@
+"""Whatever is killed whenever: what was acknowledged is there once, nothing is stuck, and all of it can be proved."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.harness.killing import DATABASE, SERVICE, Killer
+from tests.journeys.harness.load import Client, Moments
+from tests.journeys.harness.reckoning import Reckoning
+from tests.journeys.harness.standing import Standing
+
+logger = logging.getLogger(__name__)
+
+
+def play(folder: Path, seed: int, clients: int, transcriptions: int, kills: dict[str, int]) -> list[str]:
+    """What is wrong after so many kills under load."""
+    standing, moments = Standing(folder), Moments()
+    try:
+        load = [Client(standing, moments, seed * 100 + number, transcriptions) for number in range(clients)]
+        killer = Killer(standing, moments, seed, kills)
+        for client in load:
+            client.start()
+        killer.work()
+        for client in load:
+            client.end()
+        for client in load:
+            client.join(180)
+        assert [client.fault for client in load if client.fault or client.is_alive()] == []
+        asked = sum((client.asked for client in load), Counter[str]())
+        again = sum(client.again for client in load)
+        logger.info("kills %s, asked %s, again %s", dict(killer.done), dict(asked), again)
+        with Reckoning(standing, load) as reckoning:
+            reckoning.settled()
+            faults = reckoning.faults()
+            reckoning.recomputed()
+        return faults
+    finally:
+        standing.stop()
+
+
+def test_a_few_kills_lose_and_double_nothing(tmp_path: Path):
+    assert play(tmp_path, seed=7, clients=3, transcriptions=1, kills={SERVICE: 3, DATABASE: 1}) == []
+
+
+@pytest.mark.soak
+def test_thirty_kills_of_the_service_and_ten_of_its_database_lose_and_double_nothing(tmp_path: Path):
+    assert play(tmp_path, seed=11, clients=6, transcriptions=3, kills={SERVICE: 30, DATABASE: 10}) == []
