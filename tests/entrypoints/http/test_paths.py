@@ -47,3 +47,7 @@ def test_a_path_is_found_where_the_frameworks_own_router_finds_it(path: str):
     found = TABLE.find(path)
     assert (found is not None) == bool(matching)
     assert found is None or found[0] in [Led(one) for one in matching]
+
+
+def test_no_path_with_a_nul_in_it_is_found():
+    assert TABLE.find("/admin/dead-letters/evt_1\0/retry") is None
