@@ -52,6 +52,11 @@ class Background:
         """Wait in the middle of the work; True if it is to end."""
         return self._stopping.wait(seconds)
 
+    @classmethod
+    def steps(cls, name: str, step: Callable[[], bool], pause_seconds: float) -> Background:
+        """Calls `step` while it says that there was something to do, and again after a pause."""
+        return cls(name, lambda: 0.0 if step() else pause_seconds)
+
     def _run(self) -> None:
         seconds = self._first
         while True:

@@ -34,7 +34,7 @@ class SealedContents:
             digest.update(chunk)
             size += len(chunk)
         content = Content(digest.hexdigest(), size)
-        key = _key(ticket_id, content)
+        key = storage_key(ticket_id, content.sha256)
         if not self._storage.exists(key):
             source.seek(0)
             self._storage.put(key, seal(source, self._keys.get(ticket_id), key.encode()))
@@ -45,14 +45,14 @@ class SealedContents:
         return content
 
     def has(self, ticket_id: UUID, content: Content) -> bool:
-        return self._storage.exists(_key(ticket_id, content))
+        return self._storage.exists(storage_key(ticket_id, content.sha256))
 
     def discard(self, ticket_id: UUID, content: Content) -> None:
-        self._storage.delete(_key(ticket_id, content))
+        self._storage.delete(storage_key(ticket_id, content.sha256))
 
     @contextmanager
     def open(self, ticket_id: UUID, content: Content) -> Iterator[BinaryIO]:
-        key = _key(ticket_id, content)
+        key = storage_key(ticket_id, content.sha256)
         with self._storage.open(key) as sealed:
             plain = unsealed_file(sealed, self._keys.get(ticket_id), key.encode())
         with plain:
@@ -63,8 +63,9 @@ class SealedContents:
         self._storage.delete_prefix(f"tickets/{ticket_id}")
 
 
-def _key(ticket_id: UUID, content: Content) -> str:
-    return f"tickets/{ticket_id}/{content.sha256}"
+def storage_key(ticket_id: UUID, sha256: str) -> str:
+    """Where a ticket's content is in storage."""
+    return f"tickets/{ticket_id}/{sha256}"
 
 
 class JsonTranscripts:

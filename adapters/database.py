@@ -1,4 +1,9 @@
-"""Connections to PostgreSQL: bounded waits, and one error for "it is away"."""
+"""Connections to PostgreSQL: bounded waits, and one error for "it is away".
+
+A URL with `?pgbouncer=true` leads to a PgBouncer that lends a server for one transaction at a time. Nothing may be left
+on a session then: no prepared statements, no LISTEN, no settings but those that PgBouncer keeps for its clients (the
+time zone). Time limits are the role's there: `ALTER ROLE … SET statement_timeout = '30s', lock_timeout = '10s'`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from weakref import WeakSet
 
 import psycopg
@@ -23,6 +29,8 @@ CONNECT_SECONDS = 3
 WAIT_FOR_CONNECTION_SECONDS = 1.5
 STATEMENT_SECONDS = 30
 LOCK_SECONDS = 10
+# A machine that vanished gives back its locks within some seconds: its bookmark and its turn go to another.
+DEAD = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 
 # What psycopg raises when the server is away, going, full, or a copy that takes no writes: the caller may try later.
 AWAY = (
@@ -58,11 +66,44 @@ def category(error: BaseException) -> str:
 
 def connect(url: str, *, statement_seconds: int = STATEMENT_SECONDS, name: str = "storyledger") -> Connection[TupleRow]:
     """A connection of one's own in autocommit mode, for work that would hold a pooled one too long."""
-    return psycopg.connect(url, autocommit=True, **settings(statement_seconds, name))
+    connection = psycopg.connect(conninfo(url), autocommit=True, **settings(url, statement_seconds, name))
+    if is_pooled(url):
+        _settle(connection)
+    return connection
 
 
-def settings(statement_seconds: int, name: str, connect_seconds: int = CONNECT_SECONDS) -> dict[str, Any]:
+def is_pooled(url: str) -> bool:
+    """Whether the URL says that a pooler lends servers for one transaction at a time."""
+    return ("pgbouncer", "true") in parse_qsl(urlsplit(url).query)
+
+
+def conninfo(url: str) -> str:
+    """The URL without what only we understand."""
+    if not is_pooled(url):
+        return url
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query=urlencode([p for p in parse_qsl(parts.query) if p[0] != "pgbouncer"])))
+
+
+def goes_through_unsaid_pooler(connection: Connection[TupleRow], url: str) -> bool:
+    """Whether the server that answers is not the one that we were connected to, and the URL does not say so."""
+    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return not is_pooled(url) and row is not None and row[0] != connection.info.backend_pid
+
+
+def _settle(connection: Connection[TupleRow]) -> None:
+    connection.execute("SET timezone TO 'UTC'")
+
+
+def settings(url: str, statement_seconds: int, name: str, connect_seconds: int = CONNECT_SECONDS) -> dict[str, Any]:
     """What every connection of ours is told beside its URL."""
+    if is_pooled(url):
+        return {
+            "connect_timeout": connect_seconds,
+            "application_name": name,
+            "prepare_threshold": None,
+            "tcp_user_timeout": 5000,
+        }
     return {
         "connect_timeout": connect_seconds,
         "application_name": name,
@@ -70,7 +111,7 @@ def settings(statement_seconds: int, name: str, connect_seconds: int = CONNECT_S
         "keepalives_interval": 2,
         "keepalives_count": 2,
         "tcp_user_timeout": 5000,
-        "options": f"-c timezone=UTC -c statement_timeout={statement_seconds}s -c lock_timeout={LOCK_SECONDS}s",
+        "options": f"-c timezone=UTC -c statement_timeout={statement_seconds}s -c lock_timeout={LOCK_SECONDS}s {DEAD}",
     }
 
 
@@ -116,15 +157,20 @@ class Database:
 
     def _new_pool(self) -> ConnectionPool[Connection[TupleRow]]:
         return ConnectionPool(
-            self.url,
+            conninfo(self.url),
             min_size=min(2, self._size),
             max_size=self._size,
             open=False,
-            configure=self._opened.add,
+            configure=self._prepare,
             timeout=WAIT_FOR_CONNECTION_SECONDS,
             name=self._name,
-            kwargs={"autocommit": True, **settings(STATEMENT_SECONDS, self._name)},
+            kwargs={"autocommit": True, **settings(self.url, STATEMENT_SECONDS, self._name)},
         )
+
+    def _prepare(self, connection: Connection[TupleRow]) -> None:
+        self._opened.add(connection)
+        if is_pooled(self.url):
+            _settle(connection)
 
     def open(self) -> None:
         self._pool.open()

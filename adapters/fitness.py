@@ -42,6 +42,8 @@ def server_fault(connection: Connection[TupleRow], *, production: bool) -> str |
 def schema_fault(connection: Connection[TupleRow]) -> str | None:
     """How the schema differs from this version's, in one line that says what to do; None if it does not."""
     known, expected = migrations.applied(connection), _expected()
+    if any(name.startswith(migrations.UNFINISHED_RESTORE) for name in known):
+        return "a restore into it did not end: run `storyledger restore` again with its backup"
     if missing := [name for name in expected.steps if name not in known]:
         return f"schema is behind ({', '.join(missing)}): run `storyledger migrate`"
     if unknown := [name for name in known if name not in expected.steps]:

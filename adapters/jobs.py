@@ -7,6 +7,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 import procrastinate
@@ -16,7 +17,7 @@ from procrastinate.jobs import Job
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.database import Database
+from adapters.database import Database, conninfo, is_pooled
 from domain.commands import Commands
 from domain.errors import DomainError, StepFailed, UnavailableError
 from domain.values import Step
@@ -149,6 +150,7 @@ class Worker:
                     shutdown_graceful_timeout=GRACE_SECONDS,
                     delete_jobs="successful",
                     install_signal_handlers=False,
+                    listen_notify=not is_pooled(self._url),
                 )
             )
             rescue = asyncio.create_task(_rescue(app))
@@ -163,7 +165,9 @@ class Worker:
                 await work
 
     def _app(self) -> App:
-        app = App(connector=PsycopgConnector(conninfo=self._url, min_size=1, max_size=self._concurrency + 3))
+        pooled: dict[str, Any] = {"kwargs": {"prepare_threshold": None}} if is_pooled(self._url) else {}
+        most = self._concurrency + 3
+        app = App(connector=PsycopgConnector(conninfo=conninfo(self._url), min_size=1, max_size=most, **pooled))
 
         @app.task(name=TASK, queue=QUEUE, pass_context=True, retry=_Retry())
         async def work(context: JobContext, ticket: str, step: str, recording: str) -> None:

@@ -18,9 +18,9 @@ import structlog
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from adapters.background import Background
 from adapters.contacts import ContactIndex
 from adapters.database import Database
-from adapters.loop import Loop
 from adapters.mail.outbox import Outbox
 from adapters.sealing import BrokenSealError, KeyedHashes, Keyring
 from domain.commands import digest
@@ -68,7 +68,7 @@ class Returning:
         self._index = index
         self._outbox = outbox
         self._peppers = peppers
-        self._loop = Loop("access requests", self.answer_one, POLL_SECONDS)
+        self._loop = Background.steps("access requests", self.answer_one, POLL_SECONDS)
 
     def start(self) -> None:
         self._loop.start()

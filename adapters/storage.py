@@ -1,4 +1,4 @@
-"""Where big things are kept: objects under a key, in a folder of ours."""
+"""Where big things are kept: objects under a key, in a folder of ours or a store elsewhere."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
+from urllib.parse import unquote, urlsplit
 
 from adapters.disk import translated
-from domain.errors import NotFoundError
+from domain.errors import NotFoundError, UnavailableError
 
 # Names below names, of characters that mean the same to every file system and store, and never `.` or `..`.
 KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}){0,7}")
@@ -49,6 +50,40 @@ class Storage(Protocol):
     def keys(self, prefix: str = "") -> Iterator[str]:
         """The keys of all objects below the prefix, in no order."""
 
+    def check(self) -> None:
+        """See that objects can be kept, read and deleted; UnavailableError if not."""
+
+
+def open_storage(url: str) -> Storage:
+    """The storage at a `file://` or `s3://` URL; UnavailableError if a folder cannot be made."""
+    parts = urlsplit(url)
+    if parts.scheme == "s3":
+        from adapters.s3_storage import S3Storage
+
+        return S3Storage(parts.netloc, parts.path.strip("/"))
+    return FileStorage(Path(unquote(parts.path)))
+
+
+def checked_key(key: str) -> str:
+    """The key; ValueError if it is none."""
+    if not KEY.fullmatch(key):
+        raise ValueError("not a storage key")
+    return key
+
+
+def try_out(storage: Storage) -> None:
+    """`Storage.check` by doing it, under a key that nobody else has."""
+    key, said = f"checks/{secrets.token_hex(16)}", secrets.token_bytes(16)
+    storage.put(key, [said])
+    try:
+        with storage.open(key) as file:
+            if file.read() != said:
+                raise UnavailableError("storage: gives back other bytes than it was given")
+    except NotFoundError:
+        raise UnavailableError("storage: does not keep what it was given") from None
+    finally:
+        storage.delete(key)
+
 
 class FileStorage:
     """A `Storage` in a folder, for our account alone."""
@@ -70,7 +105,7 @@ class FileStorage:
             with _translated():
                 descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "wb", buffering=0) as file:
-                for chunk in _chunks(source):
+                for chunk in chunks_of(source):
                     with _translated():
                         _write_all(file.fileno(), chunk)
                 with _translated():
@@ -125,10 +160,11 @@ class FileStorage:
                 for name in names:
                     yield (Path(folder) / name).relative_to(self._objects).as_posix()
 
+    def check(self) -> None:
+        try_out(self)
+
     def _path(self, key: str) -> Path:
-        if not KEY.fullmatch(key):
-            raise ValueError("not a storage key")
-        return self._objects / key
+        return self._objects / checked_key(key)
 
     def _place(self, temporary: Path, target: Path) -> None:
         """Give the finished file its name; a deletion nearby may prune the empty folder under us, so try again."""
@@ -179,7 +215,8 @@ def _unless_gone(error: OSError) -> None:
         raise error
 
 
-def _chunks(source: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
+def chunks_of(source: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
+    """The source in pieces, whichever of the two it is."""
     read = getattr(source, "read", None)
     if read is None:
         yield from source

@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from adapters import fitness
 from adapters.background import Background
-from adapters.database import STATEMENT_SECONDS, Database, category, settings
+from adapters.database import STATEMENT_SECONDS, Database, category, conninfo, settings
 from adapters.ids import uuid7
 
 LOOK_SECONDS = 0.5
@@ -102,9 +102,9 @@ class Watchdog(Background):
                 self._let_go()
         if self._connection is None:
             self._connection = _Impatient.connect(
-                self._url,
+                conninfo(self._url),
                 autocommit=True,
-                **settings(STATEMENT_SECONDS, "storyledger watchdog", connect_seconds=ANSWER_SECONDS),
+                **settings(self._url, STATEMENT_SECONDS, "storyledger watchdog", connect_seconds=ANSWER_SECONDS),
             )
             self._connection.execute("SELECT 1")
             self._schema_due = 0.0

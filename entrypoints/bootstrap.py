@@ -22,7 +22,7 @@ from adapters.access import Credentials
 from adapters.access_log import AccessLog
 from adapters.contacts import ContactIndex
 from adapters.contents import JsonTranscripts, SealedContents
-from adapters.database import AWAY, Database, category, connect
+from adapters.database import AWAY, Database, category, connect, goes_through_unsaid_pooler
 from adapters.documents.printer import DocumentPrinter
 from adapters.documents.qr import QrPrinter
 from adapters.drafting.local import LocalAnalyser, LocalDrafter
@@ -39,7 +39,7 @@ from adapters.mail.sender import Sender
 from adapters.mail.subscriptions import Subscriptions
 from adapters.payments.applier import Applier
 from adapters.payments.door import WebhookDoor
-from adapters.payments.fetcher import Fetcher, Fulfilment, Retriever
+from adapters.payments.fetcher import Fetcher, Retriever
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.inbox import INBOX_RING, Inbox
 from adapters.payments.letters import DeadLetters
@@ -63,7 +63,7 @@ from adapters.self_test import SelfTest
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.local import LocalTranscriber
 from adapters.standing import Lookout
-from adapters.storage import FileStorage
+from adapters.storage import open_storage
 from adapters.support import StoredSupportTickets
 from adapters.watchdog import Watchdog
 from domain.commands import Commands
@@ -83,6 +83,7 @@ VERSION = version("storyledger")
 REACHING_TRIES = 3
 REACHING_PAUSE_SECONDS = 0.5
 REACHING_SECONDS = 8.0
+UNSAID_POOLER = "reached through a pooler: add ?pgbouncer=true to DATABASE_URL"
 EXPORT_PAGE = 1_000
 WATCH_SECONDS = 0.5
 
@@ -105,8 +106,9 @@ class Parts:
 class DatabaseUrl:
     """Where the database is: outside, or embedded in the data folder and then ours to start, migrate and stop."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, migrate: bool = True) -> None:
         self._settings = settings
+        self._migrate = migrate
         self.embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres")
         self._left = threading.Event()
 
@@ -115,8 +117,9 @@ class DatabaseUrl:
             assert self._settings.database_url is not None
             return self._settings.database_url
         url = self.embedded.start()
-        with connect(url) as connection:
-            migrations.migrate(connection)
+        if self._migrate:
+            with connect(url) as connection:
+                migrations.migrate(connection)
         self._watch = threading.Thread(target=self._bring_back, args=(self.embedded,), daemon=True)
         self._watch.start()
         return url
@@ -154,8 +157,13 @@ def _fault(url: str, production: bool) -> str | None:
     for attempt in range(REACHING_TRIES):
         try:
             with connect(url) as connection:
+                if goes_through_unsaid_pooler(connection, url):
+                    return UNSAID_POOLER
                 return fitness.server_fault(connection, production=production) or fitness.schema_fault(connection)
         except psycopg.OperationalError as error:
+            # PgBouncer takes no settings at the start of a session.
+            if "unsupported startup parameter" in str(error):
+                return UNSAID_POOLER
             fault = category(error)
         except psycopg.Error as error:
             return f"refuses our questions ({type(error).__name__})"
@@ -172,6 +180,13 @@ def signer(settings: Settings) -> Signer:
     return Signer(secrets, origin_of(settings.public_url))
 
 
+def master_keys(settings: Settings) -> tuple[str, ...]:
+    """What wraps the tickets' keys, the present secret first: given, or that of a data folder in development."""
+    if settings.master_key or settings.production:
+        return settings.master_key
+    return (Generated(settings.data_dir)["master_key"],)
+
+
 class Service:
     """Everything one process of the service consists of."""
 
@@ -183,7 +198,7 @@ class Service:
         self.parts = parts
         self.public_url = settings.public_url
         generated = None if settings.production else Generated(settings.data_dir)
-        master = settings.master_key or ((generated["master_key"],) if generated else ())
+        master = master_keys(settings)
         self._peppers = settings.email_pepper or ((generated["email_pepper"],) if generated else ())
         self.database = Database(url, size=24)
         self.database.open()
@@ -219,7 +234,7 @@ class Service:
         self.prover = ProofFollower(url, self.signer) if Parts.PROJECTIONS in parts else None
 
         # The outside.
-        self.storage = FileStorage(settings.storage_root)
+        self.storage = open_storage(settings.storage)
         self.contents = SealedContents(self.storage, self.keys)
         self.transcripts = JsonTranscripts()
         self.inspector = ChildAudioInspector()
@@ -314,7 +329,6 @@ class Service:
             self.page_url,
             test=not settings.livemode,
         )
-        self.fulfilment = Fulfilment(self.inbox, self.applier, self.fetcher, retriever)
         self.reconciler = Reconciler(
             self.database,
             self.gateway,
@@ -401,10 +415,8 @@ class Service:
 
     def check_storage(self) -> None:
         """Gate: something can be kept, read and taken away again; NotReadyError otherwise."""
-        key = f"checks/{uuid7()}"
         try:
-            self.storage.put(key, [b"kept"])
-            self.storage.delete(key)
+            self.storage.check()
         except UnavailableError as error:
             raise NotReadyError(str(error)) from None
 

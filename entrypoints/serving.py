@@ -27,6 +27,8 @@ from entrypoints.settings import Settings
 
 # Whoever stops us waits no longer than ten seconds; what is not done by then is taken up after the next start.
 LAST_SECONDS = 9.5
+# Where systemd, or whoever speaks its protocol, puts the first socket that it hands down (sd_listen_fds(3)).
+FIRST_HANDED_DOWN = 3
 
 logger = structlog.get_logger()
 
@@ -41,7 +43,13 @@ def server(service: Service, finish: Callable[[], None] | None = None) -> Server
 
 
 def bound(settings: Settings) -> socket.socket:
-    """The service's address, bound; Found if it is taken."""
+    """The service's address, bound, or the socket that was handed down to us; Found if the address is taken.
+
+    Processes that are handed the same socket share one queue of connections: while one of them ends and starts again
+    the others take what comes, and nobody is turned away.
+    """
+    if os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1":
+        return socket.socket(fileno=FIRST_HANDED_DOWN)
     try:
         infos = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = infos[0]

@@ -117,8 +117,10 @@ class Settings(BaseSettings):
     @field_validator("storage_url")
     @classmethod
     def _storage(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme != "file":
-            raise ValueError("must be a file:// URL")
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in ("file", "s3") or (parts.scheme == "s3" and not parts.netloc):
+                raise ValueError("must be a file:// URL or s3://bucket/prefix")
         return value
 
     @field_validator("smtp_url")
@@ -210,8 +212,9 @@ class Settings(BaseSettings):
         return self.stripe_secret_key is not None and "_live_" in self.stripe_secret_key
 
     @property
-    def storage_root(self) -> Path:
-        return Path(urlsplit(self.storage_url).path) if self.storage_url else self.data_dir / "storage"
+    def storage(self) -> str:
+        """Where big things are kept, as a URL."""
+        return self.storage_url or (self.data_dir / "storage").absolute().as_uri()
 
     @property
     def outbox(self) -> Path:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import structlog
 
+from adapters.background import Background
 from adapters.database import Database
-from adapters.loop import Loop
 from adapters.mail.messages import composed
 from adapters.mail.outbox import Outbox, Waiting
 from adapters.mail.posts import Post
@@ -42,7 +42,7 @@ class Sender:
         self._database = database
         self._outbox = outbox
         self._post = post
-        self._loop = Loop("mail sender", self.send_one, POLL_SECONDS)
+        self._loop = Background.steps("mail sender", self.send_one, POLL_SECONDS)
 
     def start(self) -> None:
         self._loop.start()

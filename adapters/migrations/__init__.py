@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.resources import files
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 MIGRATION_LOCK = 7305808869229539
+# Stands among the steps, with the backup's id, from the first row of a restore until it is verified.
+UNFINISHED_RESTORE = "unfinished_restore"
 
 
 def _procrastinate_schema() -> str:
@@ -32,10 +34,10 @@ def applied(connection: Connection[TupleRow]) -> list[str]:
     return [name for (name,) in connection.execute("SELECT name FROM schema_steps ORDER BY taken_at, name").fetchall()]
 
 
-def migrate(connection: Connection[TupleRow]) -> list[str]:
+def migrate(connection: Connection[TupleRow], only: Collection[str] | None = None) -> list[str]:
     """Take the steps that are missing, all or none; safe to call twice and from two places at once.
 
-    Returns the names of the steps it took.
+    With `only` others than these are left. Returns the names of the steps it took.
     """
     taken: list[str] = []
     with connection.transaction():
@@ -48,7 +50,7 @@ def migrate(connection: Connection[TupleRow]) -> list[str]:
         )
         known = set(applied(connection))
         for name, sql in steps():
-            if name not in known:
+            if name not in known and (only is None or name in only):
                 connection.execute(sql().encode())
                 connection.execute("INSERT INTO schema_steps (name) VALUES (%s)", (name,))
                 taken.append(name)

@@ -18,7 +18,6 @@ import structlog
 
 from adapters.background import Background
 from adapters.database import Database
-from adapters.payments.applier import Applier
 from adapters.payments.facts import FETCHED, THIN
 from adapters.payments.inbox import Inbox, dumped, observation
 from adapters.payments.objects import INTENT, SESSION
@@ -85,6 +84,15 @@ class Fetcher(Background):
             pass
         return POLL_SECONDS
 
+    def fulfil(self, object_id: str) -> None:
+        """Have Stripe asked for a session or a payment, and what it says applied, soon and in the background.
+
+        What webhooks tell and what reconciling finds goes the same way, through the inbox and its applier: so any
+        number of calls, by whomever, has one effect.
+        """
+        self._inbox.want(object_id, int(time.time()))
+        self.wake()
+
     def fetch_all(self) -> None:
         """Fetch until nothing that is due is left."""
         while self.fetch_one():
@@ -138,33 +146,3 @@ class Fetcher(Background):
                 " WHERE event_id = %s AND state = 'held'",
                 (pause, wanted.event_id),
             )
-
-
-class Fulfilment:
-    """One way to note that a checkout was paid: for the webhook's stead, the return page and the reconciler."""
-
-    def __init__(self, inbox: Inbox, applier: Applier, fetcher: Fetcher, retriever: Retriever) -> None:
-        self._inbox = inbox
-        self._applier = applier
-        self._fetcher = fetcher
-        self._retriever = retriever
-
-    def ask_for(self, session_id: str) -> None:
-        """Have it fulfilled soon, in the background; asking again is no harm."""
-        self._inbox.want(session_id, int(time.time()))
-        self._fetcher.wake()
-
-    def fulfil(self, object_id: str) -> None:
-        """Ask Stripe for a session, an intent or a charge, and note what it says; any number of times, one effect."""
-        thing = self._take(object_id)
-        if thing["object"] == SESSION and thing.get("payment_status") == "paid":
-            # A paid session leads to its charge, which knows the donor and the fee.
-            intent = self._take(thing["payment_intent"])
-            if isinstance(charge_id := intent.get("latest_charge"), str):
-                self._take(charge_id)
-        self._applier.apply_all()
-
-    def _take(self, object_id: str) -> StripeDict:
-        thing = self._retriever.look(object_id)
-        self._inbox.accept_retrieved(thing, self._retriever.time_of(thing))
-        return thing

@@ -18,9 +18,9 @@ import structlog
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from adapters.background import Background
 from adapters.database import AWAY, Database
 from adapters.documents.wording import Wording
-from adapters.loop import Loop
 from adapters.mail.outbox import Outbox
 from adapters.payments.facts import FETCHED
 from adapters.payments.inbox import Inbox
@@ -134,7 +134,7 @@ class DonorNotices:
         self._outbox = outbox
         self._page_url = page_url
         self._test = test
-        self._loop = Loop("donor notices", self.write_one, POLL_SECONDS)
+        self._loop = Background.steps("donor notices", self.write_one, POLL_SECONDS)
 
     def start(self) -> None:
         self._loop.start()

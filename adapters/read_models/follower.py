@@ -12,13 +12,15 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from adapters.database import AWAY, Database, connect
+from adapters.database import AWAY, Database, connect, is_pooled
 from adapters.read_models import builds, pages
 from projections.model import Projection, Recorded
 
 PAGE_EVENTS = 2_000
 # A wake-up can be lost; a look at the history now and then cannot.
 POLL_SECONDS = 0.25
+# Through a pooler nobody is woken: who writes elsewhere waits for the next look.
+POOLED_POLL_SECONDS = 0.04
 # Events that come one by one are taken together: so long the first waits for the others, which nobody notices.
 GATHER_SECONDS = 0.1
 # How long a projection that failed is left alone, at first and at most.
@@ -41,6 +43,7 @@ class Follower:
 
     def __init__(self, url: str, projections: Sequence[Projection]) -> None:
         self._url = url
+        self._poll = POOLED_POLL_SECONDS if is_pooled(url) else POLL_SECONDS
         self._projections = projections
         self._wake = threading.Event()
         self._awaited = threading.Event()
@@ -55,7 +58,8 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._thread.start()
         self._listener = threading.Thread(target=self._listen, name="follower-wake-up", daemon=True)
-        self._listener.start()
+        if not is_pooled(self._url):
+            self._listener.start()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -63,7 +67,8 @@ class Follower:
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
-            self._listener.join(timeout=5)
+            if self._listener.ident is not None:
+                self._listener.join(timeout=5)
 
     def wake(self) -> None:
         """Say that there is something new; costs nothing."""
@@ -96,7 +101,7 @@ class Follower:
                 self._awaited.wait(GATHER_SECONDS)
                 self._awaited.clear()
             else:
-                self._wake.wait(POLL_SECONDS)
+                self._wake.wait(self._poll)
 
     def _listen(self) -> None:
         while not self._stopping.is_set():

@@ -97,14 +97,20 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
     somewhere else.
     """
     started = time.monotonic()
-    with connect(url, statement_seconds=0, name="storyledger verify") as connection:
+    with (
+        connect(url, statement_seconds=0, name="storyledger verify") as connection,
+        connect(url, statement_seconds=0, name="storyledger verify") as holder,
+        holder.transaction(),
+    ):
+        # By itself: a new trial may get the name, and with it the lock, of one that is cleared away here.
         with connection.transaction(), connection.cursor() as cursor:
             _drop_orphans(cursor, projection)
+        with connection.transaction(), connection.cursor() as cursor:
             current = builds.live_version(cursor, projection) == projection.VERSION
             live = builds.find(cursor, projection, live=True) if current else None
-            made = [_trial(cursor, projection)]
+            made = [_trial(cursor, projection, holder)]
             if live is None or until is not None:
-                made.append(_trial(cursor, projection))
+                made.append(_trial(cursor, projection, holder))
         rebuilt, other = made[0], live if until is None and live is not None else made[1]
         try:
             if other is live:
@@ -129,10 +135,10 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
     return Rebuilt(projection.NAME, events, rows, time.monotonic() - started, found)
 
 
-def _trial(cursor: Cursor[TupleRow], projection: Projection) -> builds.Build:
-    """A build for comparison; the session's lock on it shows that somebody is still at it."""
+def _trial(cursor: Cursor[TupleRow], projection: Projection, holder: Connection[TupleRow]) -> builds.Build:
+    """A build for comparison; the lock on it, held by a transaction of its own, shows that somebody is still at it."""
     build = builds.create(cursor, projection, trial=True)
-    cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", (build.schema,))
+    holder.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (build.schema,))
     return build
 
 

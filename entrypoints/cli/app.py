@@ -138,6 +138,34 @@ def audit_key(json: Json = False) -> None:
     proof.key(json)
 
 
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file; it is for its owner alone.")],
+    json: Json = False,
+) -> None:
+    """Copy database and storage, as one moment saw them, into one file; everybody works on meanwhile.
+
+    The file holds the tickets' keys, wrapped by MASTER_KEY, which it does not hold: keep that elsewhere.
+    """
+    from entrypoints.cli import backups
+
+    backups.backup(file, json)
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What `backup` wrote.")],
+    any_key: Annotated[
+        bool, typer.Option("--any-key", help="Even if MASTER_KEY opens none of the people in it.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Bring a backup back into an empty database and an empty storage, and verify it; go on if it was cut off."""
+    from entrypoints.cli import backups
+
+    backups.restore(file, any_key, json)
+
+
 @letters.command("list")
 def letters_list(json: Json = False) -> None:
     """What a person must look at, oldest first."""

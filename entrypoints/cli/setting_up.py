@@ -9,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 
+from adapters.backup import BackupError
 from adapters.embedded_postgres import EmbeddedPostgresError
 from domain.errors import DomainError
 from entrypoints import settings as environment
@@ -23,19 +24,22 @@ def clear_errors() -> Iterator[None]:
     """Whatever goes wrong, one line that says what, and exit 1."""
     try:
         yield
-    except (SettingsError, NotReadyError, EmbeddedPostgresError, DomainError) as error:
+    except (SettingsError, NotReadyError, EmbeddedPostgresError, BackupError, DomainError) as error:
         raise Found(str(error)) from None
     except psycopg.OperationalError:
         raise Found("the database is not reachable") from None
 
 
 @contextmanager
-def database(*, check: bool = True) -> Iterator[tuple[Settings, str]]:
-    """The settings, and the URL of a database that is reachable and, if `check`, of this version."""
+def database(*, check: bool = True, migrate: bool = True) -> Iterator[tuple[Settings, str]]:
+    """The settings, and the URL of a database that is reachable and, if `check`, of this version.
+
+    Without `migrate` an embedded database is left as it is.
+    """
     with clear_errors():
         settings = environment.load()
         configure(settings.log_level, quiet=True)
-        with DatabaseUrl(settings) as url:
+        with DatabaseUrl(settings, migrate=migrate) as url:
             if check:
                 reach(url)
             yield settings, url

@@ -50,7 +50,7 @@ def _expect_payment(call: Call, row: Row) -> None:
     with call.service.database.reading() as cursor:
         expected = donation_ledger.unpaid_session(cursor, row["ticket"], session_id)
     if expected is not None:
-        call.service.fulfilment.ask_for(session_id)
+        call.service.fetcher.fulfil(session_id)
 
 
 def give(call: Call) -> Answer:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
-from adapters.background import Background
 from adapters.database import Database, category, connect
 from adapters.watchdog import KEPT_CHECKS, KEPT_DAYS, Watchdog
 from domain.errors import UnavailableError
@@ -158,46 +156,3 @@ def test_the_record_of_health_is_kept_for_a_while_and_no_longer(database: Databa
     with database.reading() as cursor:
         cursor.execute("SELECT outcome, count(*) FROM health_checks GROUP BY outcome ORDER BY outcome")
         assert cursor.fetchall() == [("back", KEPT_CHECKS - 1), ("started", 1)]
-
-
-# What goes on by itself.
-
-
-def running(work: Callable[[], float]) -> Background:
-    started = Background("test", work)
-    started.start()
-    return started
-
-
-def test_what_goes_on_by_itself_survives_every_fault(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("adapters.background.PAUSE_SECONDS", 0.01)
-    outcomes: list[Exception | None] = [UnavailableError(), psycopg.OperationalError(), ValueError("ours"), None]
-    done = threading.Event()
-
-    def work() -> float:
-        outcome = outcomes.pop(0)
-        if outcome is not None:
-            raise outcome
-        done.set()
-        return 60
-
-    going = running(work)
-    assert done.wait(5)
-    going.stop()
-
-
-def test_what_pauses_is_woken_and_ends_at_once():
-    calls = threading.Semaphore(0)
-
-    def work() -> float:
-        calls.release()
-        return 60
-
-    going = running(work)
-    assert calls.acquire(timeout=5)
-    going.wake()
-    assert calls.acquire(timeout=5)
-    started = time.monotonic()
-    going.stop()
-    assert time.monotonic() - started < 1
-    assert going.stopping

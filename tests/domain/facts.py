@@ -101,6 +101,7 @@ _TOLD: dict[type[TicketEvent], dict[str, Any]] = {
         "content": WORDS,
     },
 }
+THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 _BESIDE = {"originator_id", "originator_version", "timestamp", "originator_topic"}
 
 
@@ -126,7 +127,7 @@ def given(*facts: Fact) -> RecordingTicket:
     """An opened ticket to which these facts happened."""
     ticket: Any = None
     for version, happened in enumerate((fact(TicketOpened), *facts), start=1):
-        place = {"originator_id": TICKET, "originator_version": version, "timestamp": datetime.now(UTC)}
+        place = {"originator_id": TICKET, "originator_version": version, "timestamp": THEN}
         if happened.kind is TicketOpened:
             place["originator_topic"] = RecordingTicket.TOPIC
         event: Any = happened.kind(**place, **happened.told)

@@ -25,6 +25,7 @@ SECRET = "x7Jq2vLm9Rt4Wz8Kp3Nd6Yb1Hc5Gf0Sa"
 PRODUCTION = {
     "APP_ENV": "production",
     "MASTER_KEY": SECRET + "a",
+    "CHECKPOINT_KEY": SECRET + "c",
     "EMAIL_PEPPER": SECRET + "b",
     "STRIPE_SECRET_KEY": "sk_live_" + SECRET,
     "STRIPE_WEBHOOK_SECRET": "whsec_" + SECRET,
@@ -50,7 +51,7 @@ PRODUCTION = {
         ({"STRIPE_SECRET_KEY": ""}, "STRIPE_SECRET_KEY: missing"),
         *(
             ({name: value}, f"{name}: {said}")
-            for name in ("MASTER_KEY", "EMAIL_PEPPER", "STRIPE_WEBHOOK_SECRET")
+            for name in ("MASTER_KEY", "EMAIL_PEPPER", "CHECKPOINT_KEY", "STRIPE_WEBHOOK_SECRET")
             for value, said in (
                 ("", "missing"),
                 ("   ", "missing"),

@@ -150,6 +150,23 @@ class Planter:
         guess = {"requestId": self.main.id, "code": self.canary("code")}
         assert self.visitor.post("/api/access/verify", json=guess).status_code == 401
 
+    def ask_for_help(self) -> None:
+        """As the person whose ticket it is, as somebody with their contact, and as nobody."""
+        contact = self.main.get().json()["contactValue"]
+        for client, more in ((self.main.http, {"ticketId": self.main.id}), (self.visitor, {"contact": contact})):
+            asked = {"category": "OTHER", "message": f"Please help {self.canary('message')}", **more}
+            assert client.post("/api/support/ticket", json=asked).status_code == 201
+        bad = {"category": self.canary("category"), "message": self.canary("message"), "contact": self.canary("bad")}
+        assert self.visitor.post("/api/support/ticket", json=bad).status_code == 422
+
+    def reset(self) -> None:
+        """Somebody else's ticket: its token is dead from now on."""
+        other = self.open("EMAIL", f"{self.canary('old')}@example.com")
+        self.others.append(other)
+        new = {"newContactValue": f"{self.canary('new')}@example.com"}
+        answer = self.admin.post(f"/admin/profiles/{other.id}/approve-reset", json=new)
+        assert answer.status_code == 200, answer.text
+
     def told(self, path: str) -> Callable[[], None]:
         """Signed words of Stripe's, of which some cannot be applied, some are not ours, and some name us wrongly."""
 
@@ -257,6 +274,26 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/admin/dead-letters/{id}/retry"): planter.asked("POST", "/admin/dead-letters/{canary}/retry", 404),
         ("POST", "/api/access/request"): planter.come_back,
         ("POST", "/api/access/verify"): planter.guess,
+        ("POST", "/api/support/ticket"): planter.ask_for_help,
+        ("GET", "/api/support/recent"): planter.asked("GET", "/api/support/recent?cursor={canary}", 422),
+        ("GET", "/admin/support/{id}"): planter.asked("GET", "/admin/support/{canary}", 404),
+        ("POST", "/admin/support/{id}/resolve"): planter.asked("POST", "/admin/support/{canary}/resolve", 404, json={}),
+        ("POST", "/admin/profiles/{ticket_id}/approve-reset"): planter.reset,
+        ("POST", "/admin/knowledge/sources"): planter.asked(
+            "POST", "/admin/knowledge/sources", 422, json={"type": "NOTE", "title": planter.canary("title")}
+        ),
+        ("GET", "/admin/knowledge/sources"): planter.asked("GET", "/admin/knowledge/sources?cursor={canary}", 422),
+        ("GET", "/admin/knowledge/search"): planter.asked("GET", "/admin/knowledge/search?q={canary}", 200),
+        ("DELETE", "/admin/knowledge/sources/{source_id}"): planter.asked(
+            "DELETE", "/admin/knowledge/sources/{canary}", 404
+        ),
+        ("GET", "/checkpoint"): planter.asked("GET", "/checkpoint", 200),
+        ("GET", "/checkpoint/key"): planter.asked("GET", "/checkpoint/key", 200),
+        ("GET", "/checkpoint/checker"): planter.asked("GET", "/checkpoint/checker", 200),
+        ("GET", "/checkpoint/consistency"): planter.asked("GET", "/checkpoint/consistency?from={canary}", 422),
+        ("GET", f"{ONE}/audit"): planter.get("/audit"),
+        ("GET", "/health/db"): planter.asked("GET", "/health/db", 200),
+        ("POST", "/admin/db/self-test"): planter.asked("POST", "/admin/db/self-test", 200, json={}),
         ("GET", "/admin/access-log"): planter.asked("GET", "/admin/access-log?cursor={canary}", 422),
         ("GET", "/admin/projections"): planter.asked("GET", "/admin/projections", 200),
         ("POST", "/admin/projections/{name}/rebuild"): planter.asked(

@@ -46,7 +46,8 @@ def ticket(ticket_id: UUID, name: str | None = "Ada") -> RecordingTicket:
 
 
 def state(found: Any) -> dict[str, Any]:
-    times = ("_created_on", "_modified_on", "_pending_events")
+    # What is loaded was recorded a moment after it was decided.
+    times = ("_created_on", "_modified_on", "_pending_events", "last_act")
     return {name: value for name, value in vars(found).items() if name not in times}
 
 

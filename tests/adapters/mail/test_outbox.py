@@ -130,7 +130,7 @@ def test_a_mail_that_could_never_be_sent_is_refused_at_once(office: Office):
 # Sealing and forgetting.
 
 
-@pytest.mark.parametrize("ticket", [None, uuid4()])
+@pytest.mark.parametrize("ticket", [None, uuid4()], ids=["of nobody", "of a ticket"])
 def test_address_and_words_wait_sealed_and_are_gone_once_the_mail_is_out(office: Office, ticket: UUID | None):
     office.queue(ticket=ticket, to="canary@example.com", code="canary-code")
     [(row, sealed)] = office.rows("outbox::text, sealed")

@@ -196,7 +196,7 @@ def test_admins_and_auditors_read_it_a_page_at_a_time(
             "at": "",
             "actor": "visitor",
             "operation": "POST /admin/projections/{name}/rebuild",
-            "object": "none",
+            "object": "?",
             "outcome": "denied 401",
             "requestId": "9a9e-0002",
         }

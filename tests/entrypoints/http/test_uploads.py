@@ -57,7 +57,7 @@ class Kept:
         self._before = self._now()
 
     def _now(self) -> tuple[Any, ...]:
-        files = sorted(str(path) for path in self._live.settings.storage_root.rglob("*"))
+        files = sorted(str(path) for path in (self._live.settings.data_dir / "storage").rglob("*"))
         rows = [self._live.row_count(table) for table in ("events", "idempotency_keys", "procrastinate_jobs")]
         return files, rows, sorted(self._temporary.iterdir())
 

@@ -1,0 +1,156 @@
+"""Which tables a backup holds, and how their rows leave and enter."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from graphlib import TopologicalSorter
+
+from psycopg import Cursor, sql
+from psycopg.rows import TupleRow
+
+from adapters.backup.parts import BackupError, Readable
+
+PIECE_BYTES = 4 * 2**20
+CHUNK_BYTES = 256 * 1024
+# More than any piece of ours has: what would grow without end is no piece of a backup.
+MOST_PIECE_BYTES = PIECE_BYTES + 2**30
+
+# Schema and name of a table, and its columns in their order.
+Tables = dict[str, list[str]]
+
+# All that is ours and no other table could give again: read models are folded from the history, the stand-in for
+# Stripe is no part of the service's own data, and the steps are taken by `migrate`.
+_COLUMNS = """
+SELECT n.nspname || '.' || c.relname, array_agg(a.attname::text ORDER BY a.attnum)
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
+ WHERE c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+   AND n.nspname !~ '^(pg_|read$|read_|sandbox$|information_schema$)'
+   AND (n.nspname, c.relname) NOT IN (('public', 'projections'), ('public', 'schema_steps'))
+ GROUP BY 1 ORDER BY 1
+"""
+
+_REFERENCES = """
+SELECT n.nspname || '.' || c.relname, m.nspname || '.' || d.relname
+  FROM pg_constraint r
+  JOIN pg_class c ON c.oid = r.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_class d ON d.oid = r.confrelid JOIN pg_namespace m ON m.oid = d.relnamespace
+ WHERE r.contype = 'f' AND c.oid <> d.oid
+"""
+
+
+def kept(cursor: Cursor[TupleRow]) -> Tables:
+    """The tables of a backup, each after those that its rows point to."""
+    columns: Tables = dict(cursor.execute(_COLUMNS).fetchall())
+    order: TopologicalSorter[str] = TopologicalSorter({name: set() for name in columns})
+    for table, needed in cursor.execute(_REFERENCES).fetchall():
+        if table in columns and needed in columns:
+            order.add(table, needed)
+    return {name: columns[name] for name in order.static_order()}
+
+
+def _named(name: str, columns: list[str]) -> sql.Composed:
+    return sql.SQL("{} ({})").format(
+        sql.Identifier(*name.split(".", 1)), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+
+
+def estimate(cursor: Cursor[TupleRow], name: str) -> int:
+    """About how many rows there are, as the planner thinks; for progress only."""
+    row = cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(%s)", (name,)).fetchone()
+    return max(0, int(row[0])) if row else 0
+
+
+def pieces(cursor: Cursor[TupleRow], name: str, columns: list[str]) -> Iterator[tuple[bytes, int]]:
+    """A table's rows as COPY text, compressed in pieces of whole rows, each with the number of them."""
+    with cursor.copy(sql.SQL("COPY {} TO STDOUT").format(_named(name, columns))) as copy:
+        piece = bytearray()
+        for block in copy:
+            piece += block
+            if len(piece) >= PIECE_BYTES and piece.endswith(b"\n"):
+                yield _compressed(piece), piece.count(b"\n")
+                piece.clear()
+    if piece:
+        yield _compressed(piece), piece.count(b"\n")
+
+
+def _compressed(piece: bytearray) -> bytes:
+    return gzip.compress(piece, compresslevel=1, mtime=0)
+
+
+class Filling:
+    """Puts pieces into tables, in the caller's transaction."""
+
+    def __init__(self, cursor: Cursor[TupleRow], tables: Tables) -> None:
+        self._cursor = cursor
+        self._tables = tables
+        self.rows = 0
+
+    def fill(self, name: str, piece: Readable) -> None:
+        with self._cursor.copy(sql.SQL("COPY {} FROM STDIN").format(_named(name, self._tables[name]))) as copy:
+            for chunk in _decompressed(piece):
+                copy.write(chunk)
+        self.rows += self._cursor.rowcount
+
+
+def _decompressed(piece: Readable) -> Iterator[bytes]:
+    inside = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    size = 0
+    try:
+        while chunk := piece.read(CHUNK_BYTES):
+            plain = inside.decompress(chunk, CHUNK_BYTES)
+            while plain:
+                size += len(plain)
+                if size > MOST_PIECE_BYTES:
+                    raise BackupError("the backup is damaged: a piece has no end")
+                yield plain
+                plain = inside.decompress(inside.unconsumed_tail, CHUNK_BYTES)
+    except zlib.error:
+        raise BackupError("the backup is damaged: a piece cannot be unpacked") from None
+
+
+def clear(cursor: Cursor[TupleRow], tables: Tables) -> None:
+    """Take out what the steps themselves put into their tables; who points to others goes first."""
+    for name in reversed(tables):
+        table = sql.Identifier(*name.split(".", 1))
+        if cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone() == (True,):
+            cursor.execute(sql.SQL("DELETE FROM {}").format(table))
+
+
+_ON_INSERT = """
+SELECT n.nspname, c.relname, t.tgname FROM pg_trigger t
+  JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+ WHERE NOT t.tgisinternal AND t.tgtype & 4 <> 0 AND t.tgenabled = 'O'
+   AND n.nspname || '.' || c.relname = ANY(%s)
+"""
+
+
+@contextmanager
+def without_triggers(cursor: Cursor[TupleRow], tables: Tables) -> Iterator[None]:
+    """While the block runs, a row that enters does nothing but enter: what it caused is in the backup too."""
+    triggers = cursor.execute(_ON_INSERT, (list(tables),)).fetchall()
+    for verb in ("DISABLE", "ENABLE"):
+        for schema, table, trigger in triggers:
+            cursor.execute(
+                sql.SQL(f"ALTER TABLE {{}} {verb} TRIGGER {{}}").format(
+                    sql.Identifier(schema, table), sql.Identifier(trigger)
+                )
+            )
+        if verb == "DISABLE":
+            yield
+
+
+def sequences(cursor: Cursor[TupleRow]) -> dict[str, int]:
+    """The last value that each sequence has given out; one that gave none is left out."""
+    cursor.execute(
+        "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences"
+        " WHERE last_value IS NOT NULL AND schemaname NOT LIKE 'read%' AND schemaname <> 'sandbox'"
+    )
+    return dict(cursor.fetchall())
+
+
+def set_sequences(cursor: Cursor[TupleRow], values: dict[str, int]) -> None:
+    for name, value in values.items():
+        cursor.execute("SELECT setval(to_regclass(%s), %s)", (name, value))

@@ -1,0 +1,183 @@
+"""Taking a backup while everybody works on: one snapshot of the database, and the stored objects it names."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import msgspec
+from psycopg import Connection, Cursor
+from psycopg.rows import TupleRow
+
+from adapters import audit, migrations
+from adapters.backup import tables
+from adapters.backup.parts import Writer, new_file
+from adapters.contents import storage_key
+from adapters.database import connect
+from adapters.storage import Storage
+from domain import events
+from domain.errors import NotFoundError
+
+HEADER = "backup.json"
+FORMAT = "storyledger backup 1"
+ROWS, OBJECTS = "tables/", "objects/"
+
+CHUNK_BYTES = 256 * 1024
+# Objects up to this size are handled in memory, larger ones in a nameless file.
+IN_MEMORY_BYTES = 2**20
+PAGE_NAMES = 500
+
+# The events that name content in storage.
+CARRIERS = [
+    event.TOPIC
+    for event in vars(events).values()
+    if isinstance(event, type) and "content" in getattr(event, "__annotations__", {}) and hasattr(event, "TOPIC")
+]
+
+_NAMED = """
+SELECT DISTINCT e.ticket, convert_from(e.state, 'UTF8')::json -> 'content' ->> 'sha256'
+  FROM events e JOIN ticket_keys k USING (ticket) WHERE e.topic = ANY(%s) AND k.wrapped <> ''
+"""
+
+# Told what is copied, how much of it is done, and of how much.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a backup says of itself, before everything else in it."""
+
+    format: str
+    id: str
+    taken_at: datetime
+    version: str
+    steps: list[str]
+    events: int
+    head: str
+    master_keys: list[str]
+    sequences: dict[str, int]
+    tables: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What is in a backup. `missing` names contents that the history speaks of and storage has lost."""
+
+    events: int
+    rows: int
+    objects: int
+    erased_meanwhile: int
+    missing: list[str]
+    first_bad: tuple[int, str] | None
+    size_bytes: int
+
+
+def take(url: str, storage: Storage, file: Path, version: str, progress: Progress = lambda *_: None) -> Taken:
+    """Write a backup to a file that is not there yet; BackupError if that cannot be done.
+
+    Content is stored before the event that names it and never changed, so that all that the snapshot names is there,
+    but for what was erased since: that is gone from storage, and not in the backup.
+    """
+    with (
+        connect(url, statement_seconds=0, name="storyledger backup") as connection,
+        connect(url, name="storyledger backup") as now,
+        new_file(file) as opened,
+    ):
+        writer = Writer(opened)
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        # A lock that a migration holds is waited for; a long copy is no statement that hangs.
+        connection.execute("SET LOCAL statement_timeout = 0")
+        with connection.cursor() as cursor:
+            header = _header(cursor, version)
+            writer.add(HEADER, msgspec.json.format(msgspec.json.encode(asdict(header))))
+            rows = sum(_copy_table(cursor, writer, name, progress) for name in header.tables.items())
+            objects = _Objects(storage, writer, now)
+            objects.copy(connection, progress)
+            objects.copy_others(progress)
+        connection.execute("COMMIT")
+        writer.finish()
+        size = opened.tell()
+        # Later events too: what the backup holds is a beginning of what is verified here.
+        verdict = audit.verify(url, lambda position: progress("links", position, header.events))
+    return Taken(header.events, rows, objects.count, objects.erased, objects.missing, verdict.first_bad, size)
+
+
+def _header(cursor: Cursor[TupleRow], version: str) -> Header:
+    row = cursor.execute("SELECT position, hash FROM events ORDER BY position DESC LIMIT 1").fetchone()
+    names = cursor.execute("SELECT DISTINCT wrapped_by FROM ticket_keys WHERE wrapped <> '' ORDER BY 1").fetchall()
+    return Header(
+        format=FORMAT,
+        id=str(uuid4()),
+        taken_at=datetime.now(UTC),
+        version=version,
+        steps=migrations.applied(cursor.connection),
+        events=row[0] if row else 0,
+        head=bytes(row[1]).hex() if row else "",
+        master_keys=[name for (name,) in names],
+        sequences=tables.sequences(cursor),
+        tables=tables.kept(cursor),
+    )
+
+
+def _copy_table(cursor: Cursor[TupleRow], writer: Writer, table: tuple[str, list[str]], progress: Progress) -> int:
+    name, columns = table
+    total, copied = tables.estimate(cursor, name), 0
+    for number, (piece, rows) in enumerate(tables.pieces(cursor, name, columns), 1):
+        writer.add(f"{ROWS}{name}/{number:08}", piece)
+        copied += rows
+        progress("rows", copied, max(total, copied))
+    return copied
+
+
+class _Objects:
+    """Copies stored objects, and counts what became of them."""
+
+    def __init__(self, storage: Storage, writer: Writer, now: Connection[TupleRow]) -> None:
+        self._storage = storage
+        self._writer = writer
+        self._now = now
+        self.count = 0
+        self.erased = 0
+        self.missing: list[str] = []
+
+    def copy(self, snapshot: Connection[TupleRow], progress: Progress) -> None:
+        """All content that the snapshot's history names, of everybody who can still be read."""
+        with snapshot.cursor("contents") as cursor:
+            cursor.itersize = PAGE_NAMES
+            cursor.execute(_NAMED, (CARRIERS,))
+            for ticket, digest in cursor:
+                key = storage_key(ticket, digest)
+                if not self._copied(key):
+                    if self._erased(ticket):
+                        self.erased += 1
+                    else:
+                        self.missing.append(key)
+                progress("objects", self.count, self.count)
+
+    def copy_others(self, progress: Progress) -> None:
+        """What is kept beside the tickets' content."""
+        for key in self._storage.keys(""):
+            if not key.startswith("tickets/"):
+                self._copied(key)
+                progress("objects", self.count, self.count)
+
+    def _copied(self, key: str) -> bool:
+        try:
+            source = self._storage.open(key)
+        except NotFoundError:
+            return False
+        with source, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as whole:
+            while chunk := source.read(CHUNK_BYTES):
+                whole.write(chunk)
+            self._writer.add_file(OBJECTS + key, whole)  # type: ignore[arg-type]
+        self.count += 1
+        return True
+
+    def _erased(self, ticket: UUID) -> bool:
+        """Whether the person was erased since the snapshot was taken."""
+        row = self._now.execute("SELECT wrapped FROM ticket_keys WHERE ticket = %s", (ticket,)).fetchone()
+        return row is None or not row[0]

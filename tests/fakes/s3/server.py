@@ -1,0 +1,91 @@
+"""A store that speaks S3, for the tests: moto's server in an environment of its own, made once from its lock file.
+
+It cannot share ours: the versions that it needs are not those that we do.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+
+from adapters.embedded_postgres.locks import EXCLUSIVE, FileLock
+from tests.client import eventually, free_port
+
+LOCK = Path(__file__).parent / "requirements.lock"
+HOME = Path(__file__).parents[3] / ".venv" / "s3"
+# A store that is there asks who calls; the tests' one believes everybody.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests", "AWS_REGION": "us-east-1"}
+
+
+def program() -> Path:
+    """The server's program; its environment is made or renewed where the lock file is newer."""
+    wanted, made = hashlib.sha256(LOCK.read_bytes()).hexdigest(), HOME / ".made"
+    HOME.parent.mkdir(exist_ok=True)
+    lock = FileLock(HOME.with_suffix(".lock"))
+    if not lock.acquire(EXCLUSIVE, 300):
+        raise TimeoutError(f"{HOME} is being made by another run")
+    try:
+        if not made.exists() or made.read_text() != wanted:
+            shutil.rmtree(HOME, ignore_errors=True)
+            subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
+            install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+            subprocess.run([HOME / "bin" / "python", *install, "-r", LOCK], check=True)
+            made.write_text(wanted)
+    finally:
+        lock.release()
+    return HOME / "bin" / "moto_server"
+
+
+class S3Server:
+    """A running store; it can be stopped and started again, and forgets everything then."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [program(), "-H", "127.0.0.1", "-p", str(self.port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=tempfile.gettempdir(),
+            env={"PATH": os.environ["PATH"], "MOTO_S3_CUSTOM_ENDPOINTS": self.url},
+        )
+        eventually(self._answers, 60)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, "moto_server ended"
+        try:
+            return httpx2.get(self.url + "/moto-api/").status_code == 200
+        except httpx2.TransportError:
+            return False
+
+    def make_bucket(self, name: str) -> None:
+        assert httpx2.put(f"{self.url}/{name}").status_code == 200
+
+    def uploads(self, bucket: str) -> str:
+        """What the store says of uploads that were begun and not ended."""
+        return httpx2.get(f"{self.url}/{bucket}?uploads").text
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def s3_server() -> Iterator[S3Server]:
+    server = S3Server()
+    try:
+        yield server
+    finally:
+        server.stop()
