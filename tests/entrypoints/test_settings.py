@@ -18,6 +18,8 @@ HOLDING: dict[str, Any] = {
     "checkpoint_key": (SECRET,),
     "stripe_secret_key": f"sk_live_{SECRET}",
     "stripe_webhook_secret": (f"whsec_{SECRET}",),
+    "admin_diagnostics_token": SECRET,
+    "metrics_token": SECRET,
     "stripe_api_base": f"https://ada:{SECRET}@stripe.example",
     "openai_api_key": f"sk-{SECRET}",
     "openai_base_url": f"https://ada:{SECRET}@openai.example",
