@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.errors import UnavailableError
 from entrypoints.http.dispatch import Endpoint, refusal
-from entrypoints.http.envelope import Envelope, request_id_of
+from entrypoints.http.envelope import Envelope
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.openapi import document
 from entrypoints.http.paths import Paths
@@ -24,8 +23,6 @@ from entrypoints.http.watching import Watched
 
 if TYPE_CHECKING:
     from entrypoints.bootstrap import Service
-
-logger = structlog.get_logger()
 
 
 def application(service: Service, more: list[BaseRoute]) -> ASGIApp:
@@ -79,8 +76,6 @@ class _Elsewhere:
             await self._limits.count_refused(self._proxies.client(request))
         except Problem as too_many:
             problem = too_many
-        request_id = request_id_of(request.scope)
-        logger.info("request", request_id=request_id, method=request.method, path="?", status=problem.kind.status)
         return refusal(problem, request)
 
 

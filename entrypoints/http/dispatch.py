@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -66,7 +65,6 @@ class Endpoint:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> Response:
-        started = time.monotonic()
         # For what we keep; the answer carries the client's own.
         request_id = logged_id_of(request.scope)
         request.scope["state"][OPERATION] = self._path
@@ -83,14 +81,6 @@ class Endpoint:
             response = Response(status_code=400)
         except Exception as error:
             response = refusal(error, request)
-        logger.info(
-            "request",
-            request_id=request_id,
-            method=request.method,
-            path=operation.path if operation else "?",
-            status=response.status_code,
-            milliseconds=round((time.monotonic() - started) * 1000, 1),
-        )
         return response
 
     async def _answer(self, operation: Operation, request: Request, request_id: str) -> Response:

@@ -1,15 +1,18 @@
-"""Around the application: every request counted, timed, traced, and its ids known to every log line about it."""
+"""Around the application: every request counted, timed, traced and logged, its ids known to every line about it."""
 
 from __future__ import annotations
 
 from time import perf_counter
 
+import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.observation import about, tracing
 from adapters.observation.counters import requests
 from adapters.observation.requests import NO_OPERATION, method_of
 from entrypoints.http.envelope import logged_id_of
+
+logger = structlog.get_logger()
 
 # Where an endpoint says which path template it is of.
 OPERATION = "operation"
@@ -49,7 +52,11 @@ class Watched:
         finally:
             requests.in_progress -= 1
             operation, method = scope["state"].get(OPERATION), method_of(scope["method"])
-            requests.answered(operation, method, status, perf_counter() - started)
+            seconds = perf_counter() - started
+            requests.answered(operation, method, status, seconds)
+            # The path's template: what stood in its place may name a person.
+            path, milliseconds = operation or NO_OPERATION, round(seconds * 1000, 1)
+            logger.info("request", method=method, path=path, status=status, milliseconds=milliseconds)
         return status
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
