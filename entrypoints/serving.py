@@ -16,15 +16,18 @@ from starlette.types import ASGIApp
 from adapters.observation import tracing
 from adapters.rewrapping import check_master_key
 from entrypoints import settings as environment
-from entrypoints.bootstrap import VERSION, DatabaseUrl, Parts, Service, reach
+from entrypoints.bootstrap import VERSION, Service
 from entrypoints.cli.console import Found, Usage, say
 from entrypoints.cli.setting_up import clear_errors
+from entrypoints.database_url import DatabaseUrl
+from entrypoints.gate import check_storage, reach
 from entrypoints.http.app import application
 from entrypoints.http.server import BACKLOG, Server
 from entrypoints.logs import configure
 from entrypoints.memory import settle
 from entrypoints.sandbox import sandbox_routes
 from entrypoints.settings import Settings
+from entrypoints.wiring.ground import Parts
 
 # Whoever stops us waits no longer than ten seconds; what is not done by then is taken up after the next start.
 LAST_SECONDS = 9.5
@@ -90,7 +93,7 @@ def serve(only: str | None) -> None:
             service = Service(settings, url, parts)
             try:
                 check_master_key(service.database, service.master_keys)
-                service.check_storage()
+                check_storage(service.storage)
                 address = bound(settings) if Parts.WEB in parts else None
                 service.start()
                 settle()
