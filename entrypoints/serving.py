@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -24,7 +25,7 @@ from entrypoints.gate import check_storage, reach
 from entrypoints.http.app import application
 from entrypoints.http.server import BACKLOG, Server
 from entrypoints.logs import configure
-from entrypoints.memory import settle
+from entrypoints.memory import hold, settle
 from entrypoints.sandbox import sandbox_routes
 from entrypoints.settings import Settings
 from entrypoints.wiring.ground import Parts
@@ -33,6 +34,8 @@ from entrypoints.wiring.ground import Parts
 LAST_SECONDS = 9.5
 # Where systemd, or whoever speaks its protocol, puts the first socket that it hands down (sd_listen_fds(3)).
 FIRST_HANDED_DOWN = 3
+# So long after the start nothing is loaded that nobody asks for.
+CALM_SECONDS = 0.3
 
 logger = structlog.get_logger()
 
@@ -81,6 +84,7 @@ def serve(only: str | None) -> None:
     parts = frozenset(part.strip() for part in only.split(",")) if only else Parts.ALL
     if unknown := parts - Parts.ALL:
         raise Usage(f"--only: no such part: {', '.join(sorted(unknown))}")
+    hold()
     with clear_errors():
         settings = environment.load()
         configure(settings.log_level)
@@ -96,13 +100,15 @@ def serve(only: str | None) -> None:
                 check_storage(service.storage)
                 address = bound(settings) if Parts.WEB in parts else None
                 service.start()
-                settle()
                 logger.info("started", parts=sorted(parts), version=service.version)
                 if address is not None:
+                    web = server(service, lambda: _finish(service))
                     _listen(address, settings)
                     _announce(service)
-                    server(service, lambda: _finish(service)).run(sockets=[address])
+                    _load_soon(service)
+                    web.run(sockets=[address])
                 else:
+                    _load_soon(service)
                     _wait_for_the_end(service)
             finally:
                 # It ends already, and within LAST_SECONDS.
@@ -112,6 +118,22 @@ def serve(only: str | None) -> None:
             if service.gave_up.is_set():
                 raise Found(f"database: away for more than {settings.db_outage_exit_seconds:g} s")
     logger.info("stopped")
+
+
+def _load_soon(service: Service) -> None:
+    threading.Thread(target=_load_the_rest, args=(service,), name="loading", daemon=True).start()
+
+
+def _load_the_rest(service: Service) -> None:
+    """What the start had no need of, so that nobody waits for it later; who asks first is answered first."""
+    time.sleep(CALM_SECONDS)
+    for load in service.loads:
+        try:
+            load()
+        except Exception as error:
+            # Whoever needs it meets the same fault, and is told of it.
+            logger.error("not loaded", error=type(error).__name__)
+    settle()
 
 
 def _announce(service: Service) -> None:

@@ -11,7 +11,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from adapters.later import Later
 from domain.errors import UnavailableError
+from entrypoints.http.campaign import PAGES
 from entrypoints.http.dispatch import Endpoint, refusal
 from entrypoints.http.envelope import Envelope
 from entrypoints.http.limits import Proxies, RateLimits
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
 def application(service: Service, more: list[BaseRoute]) -> ASGIApp:
     """The whole service over HTTP; `more` are routes that stand beside the table, like the sandbox's."""
     settings = service.settings
-    service.openapi = document(OPERATIONS, service.version, service.public_url)
+    service.describe = Later(lambda: document(OPERATIONS, service.version, service.public_url))
     limits, proxies = RateLimits(settings), Proxies(settings.trusted_proxies)
+    service.loads[:0] = [limits.load]
+    service.loads += [PAGES.load, service.describe]
     paths: dict[str, list[Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, []).append(operation)
