@@ -24,6 +24,7 @@ from entrypoints.database_url import DatabaseUrl
 from entrypoints.gate import check_storage, reach
 from entrypoints.http.app import application
 from entrypoints.http.server import BACKLOG, Server
+from entrypoints.http.table import HOW_IT_IS
 from entrypoints.logs import configure
 from entrypoints.memory import hold, settle
 from entrypoints.sandbox import sandbox_routes
@@ -41,11 +42,14 @@ logger = structlog.get_logger()
 
 
 def web_application(service: Service) -> ASGIApp:
+    """All that the web part answers; any other part answers how it is, and nothing else."""
+    if Parts.WEB not in service.parts:
+        return application(service, [], HOW_IT_IS)
     return application(service, sandbox_routes(service.sandbox) if service.sandbox else [])
 
 
 def server(service: Service, finish: Callable[[], None] | None = None) -> Server:
-    """The web part, ready to run on a socket."""
+    """What this process answers, ready to run on a socket."""
     return Server(web_application(service), finish or service.finish, service.gave_up.is_set)
 
 
@@ -98,13 +102,15 @@ def serve(only: str | None) -> None:
             try:
                 check_master_key(service.database, service.master_keys)
                 check_storage(service.storage)
-                address = bound(settings) if Parts.WEB in parts else None
+                # Parts on one machine would meet at the same port, so those without the web wait to be told one.
+                address = bound(settings) if Parts.WEB in parts or settings.port_is_given else None
                 service.start()
                 logger.info("started", parts=sorted(parts), version=service.version)
                 if address is not None:
                     web = server(service, lambda: _finish(service))
                     _listen(address, settings)
-                    _announce(service)
+                    if Parts.WEB in parts:
+                        _announce(service)
                     _load_soon(service)
                     web.run(sockets=[address])
                 else:

@@ -203,6 +203,11 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def port_is_given(self) -> bool:
+        """Whether somebody chose the port."""
+        return "port" in self.model_fields_set
+
+    @property
     def production(self) -> bool:
         return self.app_env == "production"
 
