@@ -22,7 +22,7 @@ from adapters.access import Credentials
 from adapters.access_log import AccessLog
 from adapters.contacts import ContactIndex
 from adapters.contents import JsonTranscripts, SealedContents
-from adapters.database import AWAY, Database, category, connect, goes_through_unsaid_pooler
+from adapters.database import AWAY, Database, Opened, category, connect, goes_through_unsaid_pooler
 from adapters.documents.printer import DocumentPrinter
 from adapters.documents.qr import QrPrinter
 from adapters.drafting.local import LocalAnalyser, LocalDrafter
@@ -205,12 +205,14 @@ class Service:
         self.database.open()
         self.master_keys = master
         self._guarded = [self.database]
+        # Those outside the pools, whose owners go on by themselves.
+        opened = self._opened = Opened()
 
         # The history and what seals it.
         self.log = EventLog(self.database)
         self.keys = TicketKeys(self.database, master)
         self.seals = Seals(self.keys)
-        self.follower = Follower(url, projections.ALL) if Parts.PROJECTIONS in parts else None
+        self.follower = Follower(url, projections.ALL, opened) if Parts.PROJECTIONS in parts else None
         self.waiter = Waiter(self.database, list(projections.BY_NAME), self.follower)
         self.history = TicketHistory(self.log, self.seals)
         post = SmtpPost(settings.smtp_url, settings.sender) if settings.smtp_url else FilePost(settings.outbox)
@@ -232,7 +234,7 @@ class Service:
         self.signer = signer(settings)
         self.checkpoints = Checkpoints(self.database, self.signer)
         self.exporter = Exporter(self.database, self.signer)
-        self.prover = ProofFollower(url, self.signer) if Parts.PROJECTIONS in parts else None
+        self.prover = ProofFollower(url, self.signer, opened) if Parts.PROJECTIONS in parts else None
 
         # The outside.
         self.storage = open_storage(settings.storage)
@@ -281,11 +283,13 @@ class Service:
         self.repairer = Repairer(self.database, Repairs(self.commands, self.refunding))
         self.rewrapping = Rewrapping(self.database, master, self.contact_index, self.tickets)
         self.retention = Retention(self.database, self.commands)
-        self.rebuilds = Rebuilds(url)
+        self.rebuilds = Rebuilds(url, opened)
         chores = [self.retention.run, self.idempotency.purge]
-        self.worker = Worker(url, self.database, self.commands, chores=chores) if Parts.WORKER in parts else None
+        self.worker: Worker | None = None
+        if Parts.WORKER in parts:
+            self.worker = Worker(url, self.database, self.commands, chores=chores, opened=opened)
         self.admin_key = generated["admin_key"] if generated else None
-        self.self_test = SelfTest(url, master)
+        self.self_test = SelfTest(url, master, opened=opened)
         self._wire_health()
         # The interface described: the web part fills it in.
         self.openapi: dict[str, Any] = {}
@@ -352,6 +356,7 @@ class Service:
         self.watchdog = Watchdog(
             self.url,
             self._guarded,
+            self._opened,
             patience_seconds=self.settings.db_outage_exit_seconds,
             give_up=self.gave_up.set,
         )
@@ -405,7 +410,7 @@ class Service:
     def start(self) -> None:
         """Begin to work; the web part begins when its server does."""
         self.watchdog.start()
-        rebuild.ensure_live(self.url, projections.ALL, lambda *_: None)
+        rebuild.ensure_live(self.url, projections.ALL, lambda *_: None, self._opened)
         if self.admin_key is not None:
             self.credentials.create(Role.ADMIN, key=self.admin_key)
         if self.follower is not None:
