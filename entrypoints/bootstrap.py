@@ -75,8 +75,9 @@ class Service(Queries):
         self.repairer, self.rewrapping, self.retention = work.repairer, work.rewrapping, work.retention
         self.watchdog, self.gave_up, self.self_test = health.watchdog, health.gave_up, health.self_test
         self.lookout, self.gauges = health.lookout, health.gauges
-        self.pools, self.rebuilds = list(ground.pools.items()), Rebuilds(url)
+        self.pools, self.rebuilds = list(ground.pools.items()), Rebuilds(url, ground.opened)
 
+        self._opened = ground.opened
         self.finishing = False
         # The interface described: the web part fills it in.
         self.openapi: dict[str, Any] = {}
@@ -99,7 +100,7 @@ class Service(Queries):
     def start(self) -> None:
         """Begin to work; the web part begins when its server does."""
         self.watchdog.start()
-        rebuild.ensure_live(self.url, projections.ALL, lambda *_: None)
+        rebuild.ensure_live(self.url, projections.ALL, lambda *_: None, self._opened)
         self._admit()
         for one in self._running():
             one.start()

@@ -6,6 +6,7 @@ import threading
 
 import structlog
 
+from adapters.database import Opened
 from adapters.read_models import rebuild
 from projections.model import Projection
 
@@ -15,8 +16,9 @@ logger = structlog.get_logger()
 class Rebuilds:
     """One rebuild of each projection at a time; one that is cut off goes on when it is asked for again."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, opened: Opened | None = None) -> None:
         self._url = url
+        self._opened = opened
         self._lock = threading.Lock()
         self._running: set[str] = set()
 
@@ -35,7 +37,7 @@ class Rebuilds:
 
     def _run(self, projection: Projection) -> None:
         try:
-            done = rebuild.rebuild(self._url, projection, lambda *_: None)
+            done = rebuild.rebuild(self._url, projection, lambda *_: None, self._opened)
             logger.info("rebuilt", projection=done.name, events=done.events, seconds=round(done.seconds, 3))
         except Exception as error:
             logger.error("rebuild failed", projection=projection.NAME, error=type(error).__name__)

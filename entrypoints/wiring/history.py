@@ -26,7 +26,9 @@ class History:
         self.keys = TicketKeys(ground.database, ground.secrets.master)
         self.seals = Seals(self.keys)
         self.application = TicketHistory(self.log, self.seals)
-        self.follower = Follower(ground.url, projections.ALL) if Parts.PROJECTIONS in ground.parts else None
+        self.follower: Follower | None = None
+        if Parts.PROJECTIONS in ground.parts:
+            self.follower = Follower(ground.url, projections.ALL, ground.opened)
         self.waiter = Waiter(ground.database, list(projections.BY_NAME), self.follower)
 
     def recorded(self, position: int) -> None:
