@@ -56,6 +56,8 @@ from adapters.read_models import rebuild
 from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
 from adapters.read_models.memory import ticket_row
+from adapters.reads import Reads
+from adapters.replica import Replica
 from adapters.retention import Retention
 from adapters.returning import Returning
 from adapters.rewrapping import Rewrapping
@@ -208,6 +210,9 @@ class Service:
 
         # The history and what seals it.
         self.log = EventLog(self.database)
+        self.replica: Replica | None = None
+        if settings.read_database_url is not None and Parts.WEB in parts:
+            self.replica = Replica(settings.read_database_url, url)
         self.keys = TicketKeys(self.database, master)
         self.seals = Seals(self.keys)
         self.follower = Follower(url, projections.ALL) if Parts.PROJECTIONS in parts else None
@@ -362,6 +367,8 @@ class Service:
         """The pools of connections by name."""
         yield "service", self.database
         yield "health", self._health_database
+        if self.replica is not None:
+            yield "reads", self.replica.database
         if self.sandbox is not None:
             yield "sandbox", self._sandbox_database
 
@@ -405,6 +412,8 @@ class Service:
     def start(self) -> None:
         """Begin to work; the web part begins when its server does."""
         self.watchdog.start()
+        if self.replica is not None:
+            self.replica.start()
         rebuild.ensure_live(self.url, projections.ALL, lambda *_: None)
         if self.admin_key is not None:
             self.credentials.create(Role.ADMIN, key=self.admin_key)
@@ -454,6 +463,8 @@ class Service:
             self.follower.stop()
         if self.prover is not None:
             self.prover.stop()
+        if self.replica is not None:
+            self.replica.stop()
         self.watchdog.stop()
         self._health_database.close()
         self.database.close()
@@ -471,6 +482,10 @@ class Service:
 
     # What the edges ask besides commands.
 
+    def reads(self, *, writes: bool = False) -> Reads:
+        """For one request: what it shows may come from the read replica, unless it `writes`."""
+        return Reads(self.database, self.log, None if writes else self.replica)
+
     def page_url(self, slug: str) -> str:
         """The public page of a ticket: printed on paper, so it never changes."""
         return f"{self.public_url}/d/{slug}"
@@ -485,16 +500,27 @@ class Service:
         return ticket_row(self.recorded(ticket))
 
     def exported(
-        self, ticket: UUID | None, workspace: str | None, since: datetime | None, until: datetime | None
+        self,
+        ticket: UUID | None,
+        workspace: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        reads: Reads | None = None,
     ) -> Iterator[tuple[Row, list[Row]]]:
         """Donations for accounting with what was settled of each, a page of them in memory at a time."""
         after: UUID | None = None
-        while True:
-            with self.database.transaction() as cursor:
+        reads = reads or self.reads()
+
+        def asked(cursor: Cursor[TupleRow]) -> tuple[list[Row], dict[UUID, list[Row]]]:
+            with cursor.connection.transaction():
                 page = donation_ledger.exported(cursor, after, EXPORT_PAGE, ticket, workspace, since, until)
                 settled: dict[UUID, list[Row]] = {row["donation"]: [] for row in page}
                 for entry in fee_ledger.entries(cursor, list(settled)):
                     settled[entry["donation"]].append(entry)
+            return page, settled
+
+        while True:
+            page, settled = reads.ask(asked)
             yield from ((row, settled[row["donation"]]) for row in page)
             if len(page) < EXPORT_PAGE:
                 return

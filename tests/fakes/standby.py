@@ -1,4 +1,4 @@
-"""A streaming standby of a test's own server: a copy of its cluster that follows it, to be delayed, frozen and stopped."""
+"""A hot standby of a test's own server: a copy of its cluster that follows it, to be delayed, frozen and stopped."""
 
 from __future__ import annotations
 
@@ -32,14 +32,10 @@ class Standby(OwnServer):
         place = parse_qs(urlsplit(self._leader.url).query)
         cluster = self.folder / "postgres" / "cluster"
         cluster.parent.mkdir(mode=0o711)
-        subprocess.run(
-            [
-                self._server.binary("pg_basebackup"), "--pgdata", cluster, "--write-recovery-conf", "--no-sync",
-                "--checkpoint=fast", "--host", place["host"][0], "--port", place["port"][0], "--username", "storyledger",
-            ],
-            check=True,
-            capture_output=True,
-        )  # fmt: skip
+        where = ["--host", place["host"][0], "--port", place["port"][0], "--username", "storyledger"]
+        how = ["--write-recovery-conf", "--no-sync", "--checkpoint=fast"]
+        program = self._server.binary("pg_basebackup")
+        subprocess.run([program, "--pgdata", cluster, *where, *how], check=True, capture_output=True)
         if os.geteuid() == 0:
             owner = (self._leader.folder / "postgres" / "cluster").stat()
             for path in (cluster, *cluster.rglob("*")):
@@ -64,9 +60,11 @@ class Standby(OwnServer):
         """It follows nobody any more, and takes writes of its own."""
         self.execute("SELECT pg_promote()")
 
-    def scans(self) -> int:
-        """How many rows its clients were given so far."""
-        return int(self._asked("SELECT sum(tup_returned + tup_fetched) FROM pg_stat_database WHERE datname IS NOT NULL"))
+    def looked_up(self) -> int:
+        """How often its clients have looked into a table of read models so far; told with a delay."""
+        return self._asked(
+            "SELECT coalesce(sum(idx_scan + seq_scan), 0) FROM pg_stat_user_tables WHERE schemaname LIKE 'read%'"
+        )
 
     def _asked(self, question: str) -> int:
         with psycopg.connect(self.url, autocommit=True) as connection:
