@@ -52,7 +52,7 @@ class Service(Queries):
         money = Money(ground, history, mails, aggregates)
         work = Work(ground, mails, aggregates, content, money, access, proof)
         health = Health(ground)
-        super().__init__(ground.database, history.log)
+        super().__init__(ground.database, history.log, history.replica)
         self.settings, self.url, self.parts = settings, url, parts
         self.public_url, self.page_url = settings.public_url, ground.page_url
         self.master_keys, self.admin_key = ground.secrets.master, ground.secrets.admin_key
@@ -76,6 +76,8 @@ class Service(Queries):
         self.watchdog, self.gave_up, self.self_test = health.watchdog, health.gave_up, health.self_test
         self.lookout, self.gauges = health.lookout, health.gauges
         self.pools, self.rebuilds = list(ground.pools.items()), Rebuilds(url, ground.opened)
+        if self.replica is not None:
+            self.pools.append(("reads", self.replica.database))
 
         self._opened = ground.opened
         self.finishing = False
@@ -84,6 +86,8 @@ class Service(Queries):
 
     def _running(self) -> Iterator[Running]:
         """What goes on by itself in this process, in the order of starting."""
+        if self.replica is not None:
+            yield self.replica
         if self.follower is not None:
             yield self.follower
         if self.prover is not None:

@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     app_env: Literal["development", "production", "test"] = "development"
     database_url: Secret = None
     migrate_database_url: Secret = None
+    read_database_url: Secret = None
     data_dir: Path = Path("var")
     storage_url: Secret = None
     host: str = "127.0.0.1"
@@ -110,7 +111,7 @@ class Settings(BaseSettings):
     def _blank(cls, value: Any) -> Any:
         return _blank_is_none(value)
 
-    @field_validator("database_url", "migrate_database_url")
+    @field_validator("database_url", "migrate_database_url", "read_database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:
         if value is not None and _parts(value).scheme not in ("postgresql", "postgres"):

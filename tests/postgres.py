@@ -165,10 +165,14 @@ class OwnServer:
         self.folder = Path(tempfile.mkdtemp(prefix="storyledger-own-", dir=roomy_folder()))
         self.folder.chmod(0o711)
         self._server = EmbeddedPostgres(self.folder / "postgres", bin_dir=server_bin_dir())
+        self._prepare()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(server, "server_settings", lambda folder: server_settings(folder) | dict(settings or {}))
             patch.setattr(server, "access_files", lambda accounts: _before(access, access_files(accounts)))
             self.url = self._server.start()
+
+    def _prepare(self) -> None:
+        """For a kind of server whose cluster does not begin empty."""
 
     def start(self) -> None:
         assert self._server.start() == self.url

@@ -98,14 +98,12 @@ def _published(call: Call) -> Row:
 
 
 def _currency(call: Call, row: Row) -> str:
-    with call.service.database.reading() as cursor:
-        return views.main_currency(row, donation_ledger.totals(cursor, row["ticket"]))
+    return views.main_currency(row, call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket"])))
 
 
 def _page(call: Call, row: Row, complaint: str | None = None, typed: str = "", status: int = 200) -> Answer:
     service = call.service
-    with service.database.reading() as cursor:
-        totals = donation_ledger.totals(cursor, row["ticket"])
+    totals = call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket"]))
     view = Views(service.seals)
     draft = view.draft(row)
     total = view.totals(row, totals, None, None)

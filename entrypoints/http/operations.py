@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from adapters.access import Principal
 from adapters.idempotency import Seed
+from adapters.reads import Reads
 from domain.values import Role
 from projections.model import Row
 
@@ -90,6 +91,8 @@ class Call:
     path: Mapping[str, str]
     query: Mapping[str, str]
     headers: Mapping[str, str]
+    # For what is shown. Who may see it is asked of `service.database`.
+    reads: Reads
     body: Any = None
     raw: bytes = b""
     upload: Received | None = None

@@ -11,6 +11,7 @@ from adapters.database import AWAY
 from adapters.event_store.history import TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.read_models.follower import Follower, Waiter
+from adapters.replica import Replica
 from adapters.sealing import Seals, TicketKeys
 from domain.errors import UnavailableError
 from entrypoints.wiring.ground import Ground, Parts
@@ -19,10 +20,13 @@ logger = structlog.get_logger()
 
 
 class History:
-    """The event store; `follower` only where this process runs the projections."""
+    """The event store; `follower` only where this process runs the projections, `replica` where it answers people."""
 
     def __init__(self, ground: Ground) -> None:
         self.log = EventLog(ground.database)
+        self.replica: Replica | None = None
+        if ground.settings.read_database_url is not None and Parts.WEB in ground.parts:
+            self.replica = Replica(ground.settings.read_database_url, ground.url)
         self.keys = TicketKeys(ground.database, ground.secrets.master)
         self.seals = Seals(self.keys)
         self.application = TicketHistory(self.log, self.seals)
