@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any, Protocol
 
 import projections
+from adapters import contacts
 from adapters.read_models import rebuild
 from adapters.read_models.background import Rebuilds
 from entrypoints.queries import Queries
@@ -80,9 +81,18 @@ class Service(Queries):
             self.pools.append(("reads", self.replica.database))
 
         self._opened = ground.opened
+        # What takes long to load and is not needed at the start, the soonest needed first.
+        self.loads: list[Callable[[], object]] = []
+        if parts & {Parts.WEB, Parts.WORKER}:
+            self.loads += [contacts.load, *mails.loads, *money.loads, *content.loads]
         self.finishing = False
-        # The interface described: the web part fills it in.
-        self.openapi: dict[str, Any] = {}
+        # The interface described: the web part says how.
+        self.describe: Callable[[], dict[str, Any]] = dict
+
+    @property
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document of the web part."""
+        return self.describe()
 
     def _running(self) -> Iterator[Running]:
         """What goes on by itself in this process, in the order of starting."""

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from email_validator import EmailNotValidError, validate_email
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
@@ -156,6 +155,8 @@ class Settings(BaseSettings):
     @classmethod
     def _sender(cls, value: str | None) -> str | None:
         if value is not None:
+            from email_validator import EmailNotValidError, validate_email
+
             addresses = [address for _, address in getaddresses([value])]
             try:
                 validate_email(addresses[0], check_deliverability=False, test_environment=True)
@@ -201,6 +202,11 @@ class Settings(BaseSettings):
         if scheme != "memory" and find_spec("redis") is None:
             raise ValueError("needs the library redis, which is not installed")
         return value
+
+    @property
+    def port_is_given(self) -> bool:
+        """Whether somebody chose the port."""
+        return "port" in self.model_fields_set
 
     @property
     def production(self) -> bool:

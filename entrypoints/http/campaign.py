@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
+from adapters.templates import Templates
 from domain.commands import checked_gift, largest_gift, smallest_gift
 from domain.errors import DomainError, InvalidError, NotFoundError
 from domain.values import CURRENCIES, Money
@@ -19,7 +18,7 @@ from entrypoints.http.views import Views
 from projections import donation_ledger, ticket_status
 from projections.model import Row
 
-PAGES = Path(__file__).parent.parent / "pages"
+PAGES = Templates(Path(__file__).parent.parent / "pages")
 CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action {form}; frame-ancestors 'none'"
 )
@@ -29,10 +28,6 @@ SUGGESTED_MAJOR = (10, 25, 50, 100)
 SUGGESTED_MAJOR_ZERO_DECIMAL = (1_000, 2_500, 5_000, 10_000)
 
 _SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
-
-_templates = Environment(
-    loader=FileSystemLoader(PAGES), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True
-)
 
 
 def show(call: Call) -> Answer:
@@ -110,7 +105,8 @@ def _page(call: Call, row: Row, complaint: str | None = None, typed: str = "", s
     currency = total["currency"]
     goal = draft["goalAmountMinor"] if draft["currency"] == currency else None
     raised = max(0, total["totalMinor"])
-    page = _templates.get_template("campaign.html").render(
+    page = PAGES.render(
+        "campaign.html",
         draft=draft,
         paragraphs=[p for p in (draft["story"] or "").splitlines() if p.strip()],
         currency=currency,

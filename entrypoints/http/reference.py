@@ -3,17 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent.parent / "pages"),
-    autoescape=select_autoescape(),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-)
+from entrypoints.http.campaign import PAGES
 
 
 def page(document: dict[str, Any]) -> str:
@@ -23,7 +15,7 @@ def page(document: dict[str, Any]) -> str:
             tags.setdefault(operation["tags"][0], []).append(
                 {"path": path, "method": method.upper(), **_for_people(operation, document)}
             )
-    return _templates.get_template("reference.html").render(document=document, tags=tags)
+    return PAGES.render("reference.html", document=document, tags=tags)
 
 
 def _for_people(operation: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:

@@ -5,14 +5,8 @@ A mail program may press the button by itself (RFC 8058): it posts a form of eit
 
 from __future__ import annotations
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
 from entrypoints.http.campaign import CSP, HTML, PAGES
 from entrypoints.http.operations import Answer, Call
-
-_page = Environment(
-    loader=FileSystemLoader(PAGES), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True
-).get_template("unsubscribe.html")
 
 
 def show(call: Call) -> Answer:
@@ -27,4 +21,4 @@ def leave(call: Call) -> Answer:
 
 def _answer(*, left: bool) -> Answer:
     headers = {"Content-Security-Policy": CSP.format(form="'self'"), "Referrer-Policy": "no-referrer"}
-    return Answer(_page.render(left=left).encode(), 200, headers, HTML)
+    return Answer(PAGES.render("unsubscribe.html", left=left).encode(), 200, headers, HTML)

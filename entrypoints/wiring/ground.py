@@ -45,7 +45,12 @@ class Ground:
 
     @property
     def inside_url(self) -> str:
-        """Where this service reaches itself, whatever strangers call it."""
+        """Where this service reaches its own web part, whatever strangers call it.
+
+        A process without that part has an address of its own, so it goes where everybody does, if it is told where.
+        """
         settings = self.settings
+        if Parts.WEB not in self.parts and settings.base_url is not None:
+            return settings.public_url
         host = settings.host if settings.host not in ("0.0.0.0", "::", "") else "127.0.0.1"  # noqa: S104
         return f"http://{host}:{settings.port}"

@@ -8,6 +8,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from adapters.mail import messages
 from adapters.mail.outbox import OUTBOX_RING, Outbox
 from adapters.mail.posts import FilePost, SmtpPost
 from adapters.mail.sender import Sender
@@ -34,6 +35,7 @@ class Mails:
         self.subscriptions = Subscriptions(ground.database, ground.secrets.peppers, settings.public_url)
         ring = Keyring(ground.secrets.master, OUTBOX_RING)
         self.outbox = Outbox(ring, history.seals, post, settings.sender, self.subscriptions)
+        self.loads = [messages.load]
         self.sender = Sender(ground.database, self.outbox, post)
 
     def forget(self, ticket: UUID) -> None:

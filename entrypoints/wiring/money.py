@@ -37,6 +37,9 @@ class Money:
         assert key is not None
         self.webhook_secret = secrets.webhooks[0] if secrets.webhooks else None
         self.gateway = StripeGateway(key, api_base)
+        self.loads = [self.gateway.load]
+        if self.sandbox is not None:
+            self.loads.append(self.sandbox.load)
         self.door = WebhookDoor(secrets.webhooks, livemode=livemode)
         self.inbox = Inbox(database, Keyring(secrets.master, INBOX_RING), history.keys)
         self.dead_letters = DeadLetters(database)
