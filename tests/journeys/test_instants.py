@@ -18,17 +18,16 @@ from tests.journeys.harness.journey import tell
 from tests.journeys.harness.load import Client, Moments
 from tests.journeys.harness.reckoning import Reckoning
 from tests.journeys.harness.standing import APART, WHOLE, Standing
-from tests.postgres import fresh_database
+from tests.postgres import OwnServer
 
 logger = logging.getLogger(__name__)
 
-# An upload that is on record; a transcription that has just begun, and one that has just ended; a page of the read
-# models; a document that was rendered; a gift in the ledger; a person forgotten.
+# An upload that is on record; a transcription that has just ended; a page of the read models; a document that was
+# rendered; a gift in the ledger; a person forgotten.
 AT = (
     ("audio_uploaded", When.UNHEARD),
-    ("procrastinate_fetch_job_v2", When.HEARD),
     ("transcribed", When.UNHEARD),
-    ("projections", When.UNHEARD),
+    ("projections", When.HEARD),
     ("document_generated", When.UNHEARD),
     ("payment_received", When.UNHEARD),
     ("erased", When.UNHEARD),
@@ -37,11 +36,14 @@ LONGEST_SECONDS = 45 * 60
 
 
 @pytest.fixture
-def url(server_url: str) -> Iterator[str]:
-    with fresh_database(server_url) as made:
-        with connect(made) as connection:
+def url() -> Iterator[str]:
+    server = OwnServer()
+    try:
+        with connect(server.url) as connection:
             migrations.migrate(connection)
-        yield made
+        yield server.url
+    finally:
+        server.close()
 
 
 class Run:
