@@ -193,13 +193,24 @@ class OwnServer:
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
+    def kill(self) -> None:
+        """-9 to all of it, frozen or not."""
+        self.freeze()
+        for pid in self._processes():
+            os.kill(pid, signal.SIGKILL)
+
     def _signal(self, number: int) -> None:
-        postmaster = int((self.folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
         # The postmaster first: whom it starts meanwhile is not forgotten.
-        os.kill(postmaster, number)
-        for child in Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split():
+        os.kill(self._processes()[0], number)
+        for child in self._processes()[1:]:
             with suppress(ProcessLookupError):
-                os.kill(int(child), number)
+                os.kill(child, number)
+
+    def _processes(self) -> list[int]:
+        """The postmaster and whom it started."""
+        postmaster = int((self.folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        return [postmaster, *map(int, children)]
 
     def at(self, database: str) -> str:
         """The URL of another of its databases."""

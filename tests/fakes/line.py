@@ -92,6 +92,8 @@ class _Conversation:
         if tag == b"ROLLBACK":
             self.wrote.clear()
             return
+        if tag.startswith((b"CREATE ", b"DROP ", b"ALTER ")):
+            self.wrote.add(tag.decode().lower())
         verb, _, count = tag.rpartition(b" ")
         if count == b"0" or (verb == b"SELECT" and not self.any_value) or (verb == b"COPY" and b"STDOUT" in text):
             return

@@ -48,7 +48,7 @@ def test_what_changed_nothing_is_no_commit(line: Line, heard: list[Commit]):
         connection.execute("WITH gone AS (DELETE FROM told RETURNING n) SELECT n FROM gone")
         with connection.transaction(force_rollback=True):
             connection.execute("INSERT INTO told VALUES (1)")
-        with pytest.raises(psycopg.errors.DivisionByZero), connection.transaction():
+        with suppress(psycopg.errors.DivisionByZero), connection.transaction():
             connection.execute("INSERT INTO told VALUES (1)")
             connection.execute("SELECT 1 / 0")
         assert connection.execute("SELECT count(*) FROM told").fetchone() == (0,)
