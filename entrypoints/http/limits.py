@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 
 import structlog
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage, Storage, storage_from_string
+from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,6 +17,7 @@ from starlette.requests import Request
 from adapters.access import VISITOR, Principal
 from entrypoints.http.operations import Limit
 from entrypoints.http.problems import Problem
+from entrypoints.http.windows import Windows
 from entrypoints.settings import Settings
 
 # A household or a company has a network of this size in IPv6, and all its addresses at will.
@@ -36,10 +37,8 @@ class RateLimits:
             # As many as tickets can be made, counted apart.
             Limit.CODE: parse(settings.rate_limit_create),
         }
-        storage = storage_from_string(settings.rate_limit_storage)
-        assert isinstance(storage, Storage)
-        self._limiter = FixedWindowRateLimiter(storage)
-        self._here = isinstance(storage, MemoryStorage)
+        self._here = settings.rate_limit_storage.startswith("memory:")
+        self._limiter = Windows() if self._here else _shared(settings.rate_limit_storage)
 
     async def count_refused(self, address: str) -> None:
         """The same for what leads nowhere: on the event loop, unless the count is kept elsewhere."""
@@ -64,6 +63,12 @@ class RateLimits:
             return
         seconds = max(1, math.ceil(wait))
         raise Problem("too-many-requests", f"At most {item} for one client.", headers={"Retry-After": str(seconds)})
+
+
+def _shared(url: str) -> FixedWindowRateLimiter:
+    storage = storage_from_string(url)
+    assert isinstance(storage, Storage)
+    return FixedWindowRateLimiter(storage)
 
 
 def _network(address: str) -> str:
