@@ -20,6 +20,7 @@ from entrypoints.settings import Settings
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
+    from limits.strategies import FixedWindowRateLimiter
 
 # A household or a company has a network of this size in IPv6, and all its addresses at will.
 IPV6_CLIENT_BITS = 64
@@ -34,8 +35,8 @@ class _Counting:
 
     def __init__(self, settings: Settings) -> None:
         from limits import parse
-        from limits.storage import Storage, storage_from_string
-        from limits.strategies import FixedWindowRateLimiter
+
+        from entrypoints.http.windows import Windows
 
         self.items: dict[Limit, RateLimitItem] = {
             Limit.DEFAULT: parse(settings.rate_limit_default),
@@ -44,9 +45,17 @@ class _Counting:
             # As many as tickets can be made, counted apart.
             Limit.CODE: parse(settings.rate_limit_create),
         }
-        storage = storage_from_string(settings.rate_limit_storage)
-        assert isinstance(storage, Storage)
-        self.limiter = FixedWindowRateLimiter(storage)
+        url = settings.rate_limit_storage
+        self.limiter = Windows() if url.startswith(IN_MEMORY) else _shared(url)
+
+
+def _shared(url: str) -> FixedWindowRateLimiter:
+    from limits.storage import Storage, storage_from_string
+    from limits.strategies import FixedWindowRateLimiter
+
+    storage = storage_from_string(url)
+    assert isinstance(storage, Storage)
+    return FixedWindowRateLimiter(storage)
 
 
 class RateLimits:
