@@ -14,6 +14,7 @@ from domain.errors import InvalidError, NotFoundError, StaleVersionError
 from domain.ticket import AlreadyProcessing
 from domain.values import Contact, Content, DocumentFormat, Role
 from entrypoints.http import paging, views
+from entrypoints.http.negotiation import preferred
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem, invalid
 from entrypoints.http.views import Views
@@ -372,24 +373,3 @@ def qr_code(call: Call) -> Answer:
             return Answer(call.service.qr_codes.svg(url), 200, headers, "image/svg+xml")
         case _:
             return Answer(qr_view(call, row), 200, headers)
-
-
-def preferred(accept: str | None, offered: tuple[str, ...]) -> str:
-    """The media type that the `Accept` header likes best, the first offered where it does not care."""
-    best, liking = offered[0], -1.0
-    for entry in (accept or "*/*").split(",")[:20]:
-        name, *parameters = (part.strip().lower() for part in entry.split(";"))
-        quality = next((_quality(p) for p in parameters if p.startswith("q=")), 1.0)
-        for number, media_type in enumerate(offered):
-            kind = media_type.partition("/")[0]
-            exact = 0.001 * (name == media_type) + 0.0005 * (name == f"{kind}/*")
-            if name in (media_type, f"{kind}/*", "*/*") and quality + exact - number * 1e-6 > liking and quality > 0:
-                best, liking = media_type, quality + exact - number * 1e-6
-    return best
-
-
-def _quality(parameter: str) -> float:
-    try:
-        return min(1.0, max(0.0, float(parameter[2:])))
-    except ValueError:
-        return 0.0

@@ -306,6 +306,7 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", "/health/ready"): planter.asked("GET", "/health/ready", 200),
         ("GET", "/problems/{name}"): planter.asked("GET", "/problems/{canary}", 404),
         ("GET", "/openapi.json"): planter.asked("GET", "/openapi.json", 200),
+        ("GET", "/"): planter.asked("GET", "/?{canary}", 200),
         ("GET", "/docs"): planter.asked("GET", "/docs", 200),
         ("GET", "/static/{name}"): planter.asked("GET", "/static/{canary}", 404),
         ("GET", "/favicon.ico"): planter.asked("GET", "/favicon.ico", 200),

@@ -130,6 +130,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/health/ready"): ((200,) * 6, {}, None),
     ("GET", "/problems/{name}"): ((404,) * 6, {}, None),
     ("GET", "/openapi.json"): ((200,) * 6, {}, None),
+    ("GET", "/"): ((200,) * 6, {}, None),
     ("GET", "/docs"): ((200,) * 6, {}, None),
     ("GET", "/static/{name}"): ((404,) * 6, {}, None),
     ("GET", "/favicon.ico"): ((200,) * 6, {}, None),
