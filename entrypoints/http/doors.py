@@ -59,7 +59,7 @@ def home(call: Call) -> Answer:
 
 def docs(call: Call) -> Answer:
     page = reference.page(call.service.openapi)
-    return Answer(page.encode(), 200, {"Content-Security-Policy": PAGE_CSP}, pages.HTML)
+    return Answer(page, 200, {"Content-Security-Policy": PAGE_CSP}, pages.HTML)
 
 
 def static(call: Call) -> Answer:

@@ -1,4 +1,4 @@
-"""Which of several forms of an answer a client would rather have."""
+"""Which form of an answer a client would rather have, and whether it has it already."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ def _quality(parameter: str) -> float:
         return min(1.0, max(0.0, float(parameter[2:])))
     except ValueError:
         return 0.0
+
+
+def is_known(if_none_match: str | None, etag: str) -> bool:
+    """Whether the `If-None-Match` header says that the client has this very thing (compared weakly, RFC 9110)."""
+    tags = [tag.strip() for tag in (if_none_match or "").split(",")]
+    return "*" in tags or etag in [tag.removeprefix("W/") for tag in tags]

@@ -16,7 +16,19 @@ _templates = Environment(
 )
 
 
-def page(document: dict[str, Any]) -> str:
+# The last document and its page: there is one document for as long as a service runs, and its page takes a while.
+_made: tuple[dict[str, Any], bytes] | None = None
+
+
+def page(document: dict[str, Any]) -> bytes:
+    """The document for people, rendered once."""
+    global _made
+    if _made is None or _made[0] is not document:
+        _made = document, _rendered(document).encode()
+    return _made[1]
+
+
+def _rendered(document: dict[str, Any]) -> str:
     tags: dict[str, list[dict[str, Any]]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

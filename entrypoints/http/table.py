@@ -119,7 +119,7 @@ OPERATIONS: tuple[Operation, ...] = (
               gives=s.DOCUMENTS, tag="Documents"),
     Operation(
         "GET", f"{ONE}/documents/{{document_id}}/download", "The document itself", tickets.download, READ_UNMASKED,
-        gives_types=s.DOCUMENT_TYPES, tag="Documents",
+        gives_types=s.DOCUMENT_TYPES, tag="Documents", revalidates=True,
     ),
     Operation(
         "POST", f"{ONE}/create-payment", "A checkout for one gift", gifts.create_payment, PAY, JSON,

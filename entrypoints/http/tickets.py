@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -14,13 +15,15 @@ from domain.errors import InvalidError, NotFoundError, StaleVersionError
 from domain.ticket import AlreadyProcessing
 from domain.values import Contact, Content, DocumentFormat, Role
 from entrypoints.http import paging, views
-from entrypoints.http.negotiation import preferred
+from entrypoints.http.negotiation import is_known, preferred
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem, invalid
 from entrypoints.http.views import Views
 from projections import contact_index, documents, donation_ledger, support, ticket_status
 from projections.model import Row
 
+# The plus sign of a number, not escaped, arrives as a space.
+_UNESCAPED_PLUS = re.compile(r" [1-9]")
 INCLUDES = ("draft", "documents", "attributions", "qr", "transcriptions", "support")
 
 
@@ -118,7 +121,7 @@ def get(call: Call) -> Answer:
 
 
 def _included(call: Call) -> set[str]:
-    wanted = {name for name in call.query.get("include", "").split(",") if name}
+    wanted = {name.strip() for listed in call.query_all("include") for name in listed.split(",") if name.strip()}
     if wanted - set(INCLUDES):
         raise invalid("/include", f"must be some of {', '.join(INCLUDES)}")
     return wanted
@@ -170,6 +173,8 @@ def _found(call: Call) -> tuple[list[Row], paging.Page]:
     text = call.query.get("contact", "")
     if not text.strip():
         raise invalid("/contact", "say whose tickets to find")
+    if _UNESCAPED_PLUS.match(text):
+        text = "+" + text[1:]
     try:
         searched: list[Contact] = contacts.guessed(text)
     except InvalidError:
@@ -330,16 +335,15 @@ def download(call: Call) -> Answer:
     if document_id is None:
         raise NotFoundError("There is no such document.")
     row = _document(call, document_id)
+    headers = {"ETag": f'"{row["sha256"]}"'}
+    if is_known(call.headers.get("if-none-match"), headers["ETag"]):
+        return Answer(None, 304, headers)
     with call.service.contents.open(call.ticket_id, Content(row["sha256"], row["size_bytes"])) as stored:
         data = stored.read()
     format = DocumentFormat(row["format"])
     name = quote(f"{row['type'].lower().replace('_', '-')}-{row['document']}.{format}")
-    return Answer(
-        data,
-        200,
-        {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "ETag": f'"{row["sha256"]}"'},
-        format.media_type,
-    )
+    headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    return Answer(data, 200, headers, format.media_type)
 
 
 def _document(call: Call, document_id: UUID) -> Row:
