@@ -33,6 +33,7 @@ from adapters.forgetting import Forgets, Forgetting, Memory
 from adapters.idempotency import IdempotencyKeys
 from adapters.ids import uuid7
 from adapters.jobs import Worker, enqueue
+from adapters.mail.dead import DeadMails
 from adapters.mail.outbox import OUTBOX_RING, Outbox
 from adapters.mail.posts import FilePost, SmtpPost
 from adapters.mail.sender import Sender
@@ -217,6 +218,7 @@ class Service:
         self.subscriptions = Subscriptions(self.database, self._peppers, self.public_url)
         self.outbox = Outbox(Keyring(master, OUTBOX_RING), self.seals, post, settings.sender, self.subscriptions)
         self.mail_sender = Sender(self.database, self.outbox, post)
+        self.dead_mails = DeadMails(self.database)
         # Who answers a client waits for the read models; a worker has nobody waiting.
         recorded = self._seen if Parts.WEB in parts else self._recorded
         consequences = {
@@ -282,7 +284,7 @@ class Service:
         self.rewrapping = Rewrapping(self.database, master, self.contact_index, self.tickets)
         self.retention = Retention(self.database, self.commands)
         self.rebuilds = Rebuilds(url)
-        chores = [self.retention.run, self.idempotency.purge]
+        chores = [self.retention.run, self.idempotency.purge, self.dead_mails.forget]
         self.worker = Worker(url, self.database, self.commands, chores=chores) if Parts.WORKER in parts else None
         self.admin_key = generated["admin_key"] if generated else None
         self.self_test = SelfTest(url, master)

@@ -209,6 +209,14 @@ OPERATIONS: tuple[Operation, ...] = (
         JSON, bodies.Empty, 202, s.RETRIED_LETTER, tag="Administration",
     ),
     Operation(
+        "GET", "/admin/dead-mails", "Mails that could not be sent, oldest first", admin.list_dead_mails, ADMINISTER,
+        gives=s.DEAD_MAILS, query=(LIMIT, CURSOR), tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/dead-mails/{id}/retry", "Try a dead mail again", admin.retry_dead_mail, ADMINISTER,
+        JSON, bodies.Empty, 202, s.RETRIED_MAIL, tag="Administration",
+    ),
+    Operation(
         "GET", "/admin/access-log", "What administrators did and who was denied a write, newest first",
         admin.list_access_log, OVERSEE, gives=s.ACCESS_LOG, query=(LIMIT, CURSOR), tag="Administration",
     ),

@@ -270,6 +270,8 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", "/api/tickets/search"): planter.search("/api/tickets/search"),
         ("GET", "/api/profiles/search"): planter.search("/api/profiles/search"),
         ("GET", "/api/exports/donations"): planter.asked("GET", "/api/exports/donations?format={canary}", 422),
+        ("GET", "/admin/dead-mails"): planter.asked("GET", "/admin/dead-mails?cursor={canary}", 422),
+        ("POST", "/admin/dead-mails/{id}/retry"): planter.asked("POST", "/admin/dead-mails/{canary}/retry", 404),
         ("GET", "/admin/dead-letters"): planter.asked("GET", "/admin/dead-letters?cursor={canary}", 422),
         ("POST", "/admin/dead-letters/{id}/retry"): planter.asked("POST", "/admin/dead-letters/{canary}/retry", 404),
         ("POST", "/api/access/request"): planter.come_back,

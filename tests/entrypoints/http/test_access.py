@@ -135,6 +135,8 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/static/{name}"): ((404,) * 6, {}, None),
     ("GET", "/favicon.ico"): ((200,) * 6, {}, None),
     ("GET", "/admin/dead-letters"): ((401, 403, 403, 403, 200, 403), {}, None),
+    ("GET", "/admin/dead-mails"): ((401, 403, 403, 403, 200, 403), {}, None),
+    ("POST", "/admin/dead-mails/{id}/retry"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
     ("GET", "/admin/access-log"): ((401, 403, 403, 403, 200, 200), {}, None),
     ("POST", "/admin/dead-letters/{id}/retry"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
     ("POST", "/admin/db/self-test"): ((401, 403, 403, 403, 200, 403), {"json": {}}, None),
