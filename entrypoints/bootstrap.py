@@ -61,6 +61,7 @@ class Service(Queries):
         self.follower, self.waiter = history.follower, history.waiter
         self.tickets, self.donations, self.support = aggregates.tickets, aggregates.donations, aggregates.support
         self.subscriptions, self.outbox, self.mail_sender = mails.subscriptions, mails.outbox, mails.sender
+        self.dead_mails = mails.dead
         self.signer, self.checkpoints, self.exporter = proof.signer, proof.checkpoints, proof.exporter
         self.prover = proof.follower
         self.storage, self.contents, self.transcripts = content.storage, content.contents, content.transcripts

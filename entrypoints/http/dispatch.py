@@ -41,7 +41,11 @@ logger = structlog.get_logger()
 DRAINED = 8
 
 _NO_BODY = hashlib.sha256(b"").hexdigest()
-_JSON = re.compile(r"application/(?:[\w.+\-]+\+)?json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
+# No charset but UTF-8; other parameters mean nothing here.
+_JSON = re.compile(
+    r"application/(?:[\w.+\-]+\+)?json(?:\s*;\s*(?:charset=\"?utf-?8\"?|(?!charset)[\w\-]+=[^;]*))*\s*;?\s*",
+    re.IGNORECASE,
+)
 
 
 class Endpoint:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from math import inf
 from typing import Any
@@ -103,13 +103,19 @@ def totals(call: Call) -> Answer:
 
 def totals_in(view: views.Views, ticket: Row, rows: MemoryRows, *, explain: bool) -> dict[str, Any]:
     """The totals of a ledger that was folded for another time than now."""
-    sums = sorted(
-        rows.all(donation_ledger.TOTALS),
-        key=lambda t: (t["first_paid_at"].timestamp() if t["first_paid_at"] else inf, t["currency"]),
-    )
     paid = [row for row in ordered(rows.all(donation_ledger.DONATIONS)) if row["paid_at"]]
+    opened = {(row["currency"], row["paid_at"]): row["created_at"] for row in paid}
+    sums = sorted(rows.all(donation_ledger.TOTALS), key=lambda total: _first_captured(total, opened))
     entries = sorted(rows.all(donation_ledger.ENTRIES), key=lambda e: (e["position"], e["kind"])) if explain else None
     return view.totals(ticket, sums, paid[0] if paid else None, entries)
+
+
+def _first_captured(total: Row, opened: Mapping[tuple[str, datetime], datetime]) -> tuple[float, datetime, str]:
+    """When something was captured in the currency first, and when that gift was opened: Stripe tells whole seconds."""
+    at = total["first_paid_at"]
+    if at is None:
+        return inf, donation_ledger.NEVER, total["currency"]
+    return at.timestamp(), opened.get((total["currency"], at), donation_ledger.NEVER), total["currency"]
 
 
 def _order(row: Row) -> tuple[bool, float, datetime, UUID]:

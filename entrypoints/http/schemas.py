@@ -284,6 +284,25 @@ ACCESS_LOG = thing(
         "nextCursor": maybe(TEXT),
     }
 )
+DEAD_MAILS = thing(
+    {
+        "deadMails": many(
+            thing(
+                {
+                    "id": ID,
+                    "kind": TEXT,
+                    "ticketId": maybe(ID),
+                    "attempts": WHOLE,
+                    "error": maybe(TEXT),
+                    "createdAt": TIME,
+                    "retryable": FLAG,
+                }
+            )
+        ),
+        "nextCursor": maybe(TEXT),
+    }
+)
+RETRIED_MAIL = thing({"id": ID, "state": one_of(["waiting"])})
 RETRIED_LETTER = thing({"id": TEXT, "state": one_of(["received"])})
 PROJECTIONS = thing(
     {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -18,12 +19,15 @@ from domain.errors import InvalidError, NotFoundError, StaleVersionError
 from domain.ticket import AlreadyProcessing
 from domain.values import Contact, Content, DocumentFormat, Role
 from entrypoints.http import paging, views
+from entrypoints.http.negotiation import is_known, preferred
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem, invalid
 from entrypoints.http.views import Views
 from projections import contact_index, documents, donation_ledger, support, ticket_status
 from projections.model import Row
 
+# The plus sign of a number, not escaped, arrives as a space.
+_UNESCAPED_PLUS = re.compile(r" [1-9]")
 INCLUDES = ("draft", "documents", "attributions", "qr", "transcriptions", "support")
 
 
@@ -118,7 +122,7 @@ def get(call: Call) -> Answer:
 
 
 def _included(call: Call) -> set[str]:
-    wanted = {name for name in call.query.get("include", "").split(",") if name}
+    wanted = {name.strip() for listed in call.query_all("include") for name in listed.split(",") if name.strip()}
     if wanted - set(INCLUDES):
         raise invalid("/include", f"must be some of {', '.join(INCLUDES)}")
     return wanted
@@ -170,6 +174,8 @@ def _found(call: Call) -> tuple[list[Row], paging.Page]:
     text = call.query.get("contact", "")
     if not text.strip():
         raise invalid("/contact", "say whose tickets to find")
+    if _UNESCAPED_PLUS.match(text):
+        text = "+" + text[1:]
     try:
         searched: list[Contact] = contacts.guessed(text)
     except InvalidError:
@@ -331,16 +337,15 @@ def download(call: Call) -> Answer:
     if document_id is None:
         raise NotFoundError("There is no such document.")
     row = _document(call, document_id)
+    headers = {"ETag": f'"{row["sha256"]}"'}
+    if is_known(call.headers.get("if-none-match"), headers["ETag"]):
+        return Answer(None, 304, headers)
     with call.service.contents.open(call.ticket_id, Content(row["sha256"], row["size_bytes"])) as stored:
         data = stored.read()
     format = DocumentFormat(row["format"])
     name = quote(f"{row['type'].lower().replace('_', '-')}-{row['document']}.{format}")
-    return Answer(
-        data,
-        200,
-        {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "ETag": f'"{row["sha256"]}"'},
-        format.media_type,
-    )
+    headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    return Answer(data, 200, headers, format.media_type)
 
 
 def _document(call: Call, document_id: UUID) -> Row:
@@ -373,24 +378,3 @@ def qr_code(call: Call) -> Answer:
             return Answer(call.service.qr_codes.svg(url), 200, headers, "image/svg+xml")
         case _:
             return Answer(qr_view(call, row), 200, headers)
-
-
-def preferred(accept: str | None, offered: tuple[str, ...]) -> str:
-    """The media type that the `Accept` header likes best, the first offered where it does not care."""
-    best, liking = offered[0], -1.0
-    for entry in (accept or "*/*").split(",")[:20]:
-        name, *parameters = (part.strip().lower() for part in entry.split(";"))
-        quality = next((_quality(p) for p in parameters if p.startswith("q=")), 1.0)
-        for number, media_type in enumerate(offered):
-            kind = media_type.partition("/")[0]
-            exact = 0.001 * (name == media_type) + 0.0005 * (name == f"{kind}/*")
-            if name in (media_type, f"{kind}/*", "*/*") and quality + exact - number * 1e-6 > liking and quality > 0:
-                best, liking = media_type, quality + exact - number * 1e-6
-    return best
-
-
-def _quality(parameter: str) -> float:
-    try:
-        return min(1.0, max(0.0, float(parameter[2:])))
-    except ValueError:
-        return 0.0
