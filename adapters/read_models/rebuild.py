@@ -118,7 +118,8 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
                     target = builds.position(cursor, other)
                 events = _fill(connection, rebuilt, target, progress)
             else:
-                target = _head(connection) if until is None else until
+                head = _head(connection)
+                target = head if until is None else min(until, head)
                 events = _fill(connection, rebuilt, target, progress)
                 _fill(connection, other, target, progress, page_events=PAGE_EVENTS // 7)
             # One snapshot of the live tables and their position: the follower need not wait for the comparison.

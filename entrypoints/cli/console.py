@@ -34,13 +34,20 @@ def print_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+def minute(time: str | None) -> str | None:
+    """A time as people read it in a table; the JSON has all of it."""
+    return time and time[:16].replace("T", " ")
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """The first column is never broken: it is what somebody copies into the next command."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(title=title, title_justify="left")
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
+    drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for number, column in enumerate(columns):
+        drawn.add_column(column, overflow="fold", no_wrap=number == 0)
     for row in rows:
         drawn.add_row(*("" if value is None else str(value) for value in row))
     Console().print(drawn)

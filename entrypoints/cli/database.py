@@ -32,12 +32,12 @@ def migrate(json: bool) -> None:
 def rebuild_projections(names: list[str], verify: bool, until: str | None, json: bool) -> None:
     if unknown := [name for name in names if name not in projections.BY_NAME]:
         raise Usage(f"no such projection: {', '.join(unknown)}; there are {', '.join(projections.BY_NAME)}")
-    chosen = [projections.BY_NAME[name] for name in names] or list(projections.ALL)
+    chosen = [projections.BY_NAME[name] for name in dict.fromkeys(names)] or list(projections.ALL)
     with database() as (settings, url):
         position = None
         if until is not None:
             service = Service(settings, url, frozenset())
-            position = as_position(service, until)
+            position = as_position(service, until, "--until")
             service.stop()
         compares = verify or position is not None
         with _on_record(url, chosen) if not compares else nullcontext(), Bar(shown=not json) as bar:
