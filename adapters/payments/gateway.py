@@ -25,6 +25,7 @@ StripeDict = dict[str, Any]
 
 _OBJECT_ID = re.compile(r"([a-z]{2,4})_[A-Za-z0-9_]{1,250}")
 _PAGE = 100
+_TOO_MANY_REQUESTS = 429
 _NAME_LENGTH = 250
 _AWAY = "The payment service cannot be reached at the moment; please try again in a minute."
 
@@ -54,7 +55,7 @@ class StripeGateway:
             secret_key,
             base_addresses={"api": api_base.rstrip("/")} if api_base else {},
             max_network_retries=retries,
-            http_client=stripe.RequestsClient(timeout=(connect_seconds, read_seconds), session=_session(), proxy=proxy),
+            http_client=_Patient(timeout=(connect_seconds, read_seconds), session=_session(), proxy=proxy),
         )
         v1 = self._client.v1
         self._services: dict[str, Any] = {
@@ -123,7 +124,7 @@ class StripeGateway:
         except InvalidError as error:
             if error.pointer == "/amount":
                 raise RefusedError("No more can be given back than is left of the payment.") from None
-            raise
+            raise RefusedError("The payment service does not take this refund.") from None
         return refund.to_dict(for_json=True)
 
     def retrieve(self, object_id: str) -> StripeDict:
@@ -146,6 +147,17 @@ class StripeGateway:
             page = self._services[prefix].list({"created": {"gte": int(since.timestamp())}, "limit": _PAGE})
             for found in page.auto_paging_iter():
                 yield found.to_dict(for_json=True)
+
+
+class _Patient(stripe.RequestsClient):
+    """Asks again, a little later, what it asked too often, which the library takes for an answer."""
+
+    def _should_retry(
+        self, response: Any, api_connection_error: Any, num_retries: int, max_network_retries: int | None
+    ) -> bool:
+        if response is not None and response[1] == _TOO_MANY_REQUESTS:
+            return num_retries < (max_network_retries or 0)
+        return bool(super()._should_retry(response, api_connection_error, num_retries, max_network_retries))
 
 
 def _session() -> requests.Session:
