@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
+
+# How the name of a column of times ends.
+UTC = "(UTC)"
+PIPED_WIDTH = 100
 
 
 class Usage(Exception):
@@ -40,17 +45,20 @@ def minute(time: str | None) -> str | None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """The first column is never broken: it is what somebody copies into the next command."""
+    """Neither the first column, which somebody copies into the next command, nor a time is ever broken."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
-    drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for number, column in enumerate(columns):
-        drawn.add_column(column, overflow="fold", no_wrap=number == 0)
+        whole = number == 0 or column.endswith(UTC)
+        drawn.add_column(column, overflow="fold", no_wrap=whole, min_width=max(map(len, column.split()), default=0))
     for row in rows:
         drawn.add_row(*("" if value is None else str(value) for value in row))
-    Console().print(drawn)
+    # Where nobody says how wide the other end is.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+    Console(width=width).print(drawn)
 
 
 class Bar:

@@ -9,7 +9,7 @@ from adapters.access import PUBLIC_WORKSPACE, ApiKey
 from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.values import Role
 from entrypoints.bootstrap import Service
-from entrypoints.cli.console import Found, Usage, minute, print_json, say, table
+from entrypoints.cli.console import Found, Usage, print_json, say, table
 from entrypoints.cli.record import on_record
 from entrypoints.cli.setting_up import as_moment, as_uuid, service
 from entrypoints.http.views import time
@@ -105,9 +105,16 @@ def list_all(json: bool) -> None:
     if json:
         print_json(told)
     else:
-        columns = ("id", "role", "workspace", "scopes", "used (UTC)", "works")
+        columns = ("id", "role", "workspace", "scopes", "used", "works")
         rows = [
-            [str(key.id), key.role, key.workspace, " ".join(key.scopes), minute(time(key.last_used_at)), _works(key)]
+            [
+                str(key.id),
+                key.role,
+                key.workspace,
+                " ".join(key.scopes),
+                (time(key.last_used_at) or "")[:10],
+                _works(key),
+            ]
             for key in found
         ]
         table("API keys", columns, rows)
@@ -118,7 +125,7 @@ def _works(key: ApiKey) -> str:
         return "revoked"
     if key.expires_at is None:
         return "yes"
-    return f"until {minute(time(key.expires_at))}" if key.expires_at > datetime.now(UTC) else "expired"
+    return f"until {str(time(key.expires_at))[:10]}" if key.expires_at > datetime.now(UTC) else "expired"
 
 
 def revoke(id: str, json: bool) -> None:

@@ -91,6 +91,26 @@ def test_a_day_is_a_day_however_it_is_written(run_here: Run, service, database: 
         assert str(payment.donation_id) in out
 
 
+def test_a_comparison_reports_every_difference_to_programs_and_how_many_there_are_to_people(
+    run_here: Run, service, database: Database
+):
+    ledger = Ledger(service)
+    payment = ledger.payment()
+    ledger.take(payment.completed())
+    with database.connection() as connection:
+        connection.execute(
+            "INSERT INTO read.ledger_entries SELECT position + n, kind, ticket, donation, currency, amount, at,"
+            " recorded_at FROM read.ledger_entries, generate_series(1, 30) AS n"
+        )
+    code, out, err = run_here("rebuild-projections", "--verify", "donation_ledger", "--json")
+    [told] = json.loads(out)["projections"]
+    assert (code, len(told["differences"])) == (1, 30)
+    code, out, _ = run_here("rebuild-projections", "--verify", "donation_ledger")
+    assert (code, _) == (1, err)
+    assert "(30 rows)" in err
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_what_is_copied_into_the_next_command_is_never_broken_over_lines(run_here: Run):
     key = json.loads(run_here("keys", "create", "--role", "client", "--scope", "tickets:read", "--json")[1])
     assert key["id"] in run_here("keys", "list")[1]
