@@ -11,6 +11,7 @@ import pytest
 from adapters.access_log import AccessLog
 from adapters.database import Database, connect
 from entrypoints.cli import main
+from entrypoints.cli.console import table
 from tests.money import Ledger
 
 Run = Callable[..., tuple[int, str, str]]
@@ -109,6 +110,14 @@ def test_a_comparison_reports_every_difference_to_programs_and_how_many_there_ar
     assert (code, _) == (1, err)
     assert "(30 rows)" in err
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_what_people_wrote_is_shown_as_they_wrote_it_and_steers_no_terminal(capfd: pytest.CaptureFixture[str]):
+    table("Names", ("name",), [["[erased]"], ["[/b][link=x]y"], ["\x1b[31mred\x9b2J"]])
+    shown = capfd.readouterr().out
+    assert "[erased]" in shown
+    assert "[/b][link=x]y" in shown
+    assert shown.replace("\n", "").isprintable()
 
 
 def test_what_is_copied_into_the_next_command_is_never_broken_over_lines(run_here: Run):
