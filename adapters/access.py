@@ -23,6 +23,7 @@ TICKET_TOKEN = "tkt_"  # noqa: S105 - a prefix
 API_KEY = "slk_"
 SECRET_BYTES = 32
 LONGEST_CREDENTIAL = 200
+LONGEST_WORKSPACE = 100
 # How exactly a key remembers when it was used last: not every request is worth a write.
 LAST_USE_SECONDS = 60
 
@@ -169,6 +170,8 @@ class Credentials:
             raise InvalidError("is no role of an API key", "/role")
         if unknown := set(scopes) - set(SCOPES):
             raise InvalidError(f"unknown scope: {', '.join(sorted(unknown))}", "/scopes")
+        if not (workspace.isprintable() and workspace == workspace.strip() and 0 < len(workspace) <= LONGEST_WORKSPACE):
+            raise InvalidError(f"a workspace's name has 1 to {LONGEST_WORKSPACE} printable characters", "/workspace")
         key = key or API_KEY + secrets.token_urlsafe(SECRET_BYTES)
         with self._database.connection() as connection:
             connection.execute(

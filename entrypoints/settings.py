@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import secrets as random
@@ -109,6 +110,19 @@ class Settings(BaseSettings):
     @classmethod
     def _blank(cls, value: Any) -> Any:
         return _blank_is_none(value)
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _folder(cls, value: Any) -> Any:
+        # A blank path would be the folder that somebody happens to be in.
+        return _blank_is_none(value) or "var"
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.strip() and value.strip().upper() not in logging.getLevelNamesMapping():
+            raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        return value.strip()
 
     @field_validator("database_url", "migrate_database_url", "read_database_url")
     @classmethod
@@ -283,13 +297,24 @@ class Generated:
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / GENERATED
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self._values = self._read()
-        if not _SECRETS.keys() <= self._values.keys():
-            self._make()
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self._values = self._read()
+            if not _SECRETS.keys() <= self._values.keys():
+                self._make()
+        except OSError as error:
+            raise SettingsError(f"DATA_DIR: {error.filename or data_dir}: {error.strerror or 'failed'}") from None
 
     def _read(self) -> dict[str, str]:
-        values: dict[str, str] = json.loads(self._path.read_text()) if self._path.exists() else {}
+        if not self._path.exists():
+            return {}
+        try:
+            values = json.loads(self._path.read_bytes())
+        except ValueError:
+            values = None
+        if not isinstance(values, dict) or not all(isinstance(value, str) and value for value in values.values()):
+            # Made anew they would open nothing of what lies beside them.
+            raise SettingsError(f"DATA_DIR: {self._path} is damaged: bring it back from a copy")
         return values
 
     def _make(self) -> None:
@@ -321,7 +346,10 @@ def load(**given: Any) -> Settings:
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        faults = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        faults = "; ".join(
+            f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_input=False)
+        )
         raise SettingsError(faults) from None
     if settings.openai_api_key is None and "openai" in (settings.speech, settings.drafting):
         raise SettingsError("OPENAI_API_KEY: needed by TRANSCRIBER or DRAFTER openai")

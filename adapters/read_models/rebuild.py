@@ -118,7 +118,8 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
                 with connection.cursor() as cursor:
                     target = builds.position(cursor, other)
             else:
-                target = _head(connection) if until is None else until
+                head = _head(connection)
+                target = head if until is None else min(until, head)
             events = _fill_in_shares(url, connection, rebuilt, target, progress)
             events += _fill(connection, rebuilt, target, progress)
             if other is not live:
