@@ -55,6 +55,7 @@ from adapters.proof.follower import ProofFollower
 from adapters.read_models import rebuild
 from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower, Waiter
+from adapters.read_models.fresh import FreshRows
 from adapters.read_models.memory import ticket_row
 from adapters.reads import Reads
 from adapters.replica import Replica
@@ -217,6 +218,7 @@ class Service:
         self.seals = Seals(self.keys)
         self.follower = Follower(url, projections.ALL) if Parts.PROJECTIONS in parts else None
         self.waiter = Waiter(self.database, list(projections.BY_NAME), self.follower)
+        self.fresh = FreshRows(self.database, self.log, self.waiter)
         self.history = TicketHistory(self.log, self.seals)
         post = SmtpPost(settings.smtp_url, settings.sender) if settings.smtp_url else FilePost(settings.outbox)
         self.subscriptions = Subscriptions(self.database, self._peppers, self.public_url)
@@ -246,7 +248,7 @@ class Service:
         self.inspector = ChildAudioInspector()
         self.printer = DocumentPrinter()
         self.qr_codes = QrPrinter()
-        self.credentials = Credentials(self.database)
+        self.credentials = Credentials(self.database, self.fresh)
         self.access_log = AccessLog(self.database)
         self.contact_index = ContactIndex(self._peppers)
         self.idempotency = IdempotencyKeys(self.database, Keyring(master, SERVICE_RING), self.keys)
@@ -478,6 +480,7 @@ class Service:
         """Let the read models see a write before it is answered; a fault of theirs only makes the answer later."""
         with suppress(UnavailableError, *AWAY):
             if not self.waiter.wait_for(position):
+                self.fresh.answered_unseen(position)
                 logger.warning("read models lag behind", position=position)
 
     # What the edges ask besides commands.

@@ -13,6 +13,7 @@ SECRET = "Kq9-canary-7Zw3vXbT5pRmLs8YdHf2Gn4"
 HOLDING: dict[str, Any] = {
     "database_url": f"postgresql://ada:{SECRET}@db.example/story",
     "migrate_database_url": f"postgresql://owner:{SECRET}@db.example/story",
+    "read_database_url": f"postgresql://reader:{SECRET}@standby.example/story",
     "master_key": (SECRET,),
     "email_pepper": (SECRET,),
     "checkpoint_key": (SECRET,),
@@ -53,6 +54,8 @@ def test_every_setting_is_known_to_be_printed_or_not():
         ("database_url", f"postgresql://ada:{SECRET}@db\u2100.example/story"),
         ("database_url", f"postgresql://ada:{SECRET}@[db.example/story"),
         ("migrate_database_url", f"postgresql://ada:{SECRET}@db\uff0f.example"),
+        ("read_database_url", f"mysql://ada:{SECRET}@db.example/story"),
+        ("read_database_url", f"postgresql://ada:{SECRET}@[db.example/story"),
         ("base_url", f"https://ada:{SECRET}@web\u2100.example"),
         ("storage_url", f"s3://ada:{SECRET}@bucket\u2100"),
         ("rate_limit_storage", f"redis://:{SECRET}@cache\u2100.example"),
