@@ -216,11 +216,10 @@ def _admit(call: Call, operation: Operation) -> None:
         raise Problem("forbidden", f"This key lacks the scope {access.scope}.")
     if access.ticket:
         row = _ticket_row(call)
-        if not _lets_in(call, access, row) and (ticket := ids.read(call.path["ticket_id"])) is not None:
-            # What was answered and is not yet in the read model is there all the same.
-            row = call.service.fresh.ticket(ticket, row)
-        if row is None or not _lets_in(call, access, row):
-            raise Problem("not-found", "There is no such ticket.")
+        if not _lets_in(call, access, row):
+            row = _newer(call, row)
+            if row is None or not _lets_in(call, access, row):
+                raise Problem("not-found", "There is no such ticket.")
         call.ticket = row
 
 
@@ -239,6 +238,13 @@ def _ticket_row(call: Call) -> Row | None:
     with call.service.database.reading() as cursor:
         row = ticket_status.ticket(cursor, ticket)
     return call.service.fresh.ticket_as_answered(ticket, row)
+
+
+def _newer(call: Call, row: Row | None) -> Row | None:
+    """The ticket where it has changed since the read model saw it: what was answered is so all the same."""
+    ticket = ids.read(call.path["ticket_id"])
+    newer = None if ticket is None else call.service.fresh.ticket(ticket, row)
+    return None if newer is row else newer
 
 
 def _may_know(call: Call, row: Row | None) -> bool:
