@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-import structlog
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage, Storage, storage_from_string
-from limits.strategies import FixedWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from adapters.access import VISITOR, Principal
+from entrypoints.http.counts import Counts
 from entrypoints.http.operations import Limit
 from entrypoints.http.problems import Problem
 from entrypoints.settings import Settings
 
 # A household or a company has a network of this size in IPv6, and all its addresses at will.
 IPV6_CLIENT_BITS = 64
-
-logger = structlog.get_logger()
 
 
 class RateLimits:
@@ -36,14 +31,11 @@ class RateLimits:
             # As many as tickets can be made, counted apart.
             Limit.CODE: parse(settings.rate_limit_create),
         }
-        storage = storage_from_string(settings.rate_limit_storage)
-        assert isinstance(storage, Storage)
-        self._limiter = FixedWindowRateLimiter(storage)
-        self._here = isinstance(storage, MemoryStorage)
+        self._counts = Counts(settings.rate_limit_storage)
 
     async def count_refused(self, address: str) -> None:
         """The same for what leads nowhere: on the event loop, unless the count is kept elsewhere."""
-        if self._here:
+        if self._counts.here:
             self.count(Limit.DEFAULT, VISITOR, address)
         else:
             await run_in_threadpool(self.count, Limit.DEFAULT, VISITOR, address)
@@ -54,13 +46,8 @@ class RateLimits:
         if item is None:
             return
         client = f"address:{_network(address)}" if principal is VISITOR else principal.name
-        try:
-            if self._limiter.hit(item, limit.value, client):
-                return
-            wait = self._limiter.get_window_stats(item, limit.value, client).reset_time - time.time()
-        except Exception as error:
-            # Better some calls too many than none at all while the shared store is away.
-            logger.warning("rate limits cannot be counted", error=type(error).__name__)
+        wait = self._counts.hit(item, limit.value, client)
+        if wait is None:
             return
         seconds = max(1, math.ceil(wait))
         raise Problem("too-many-requests", f"At most {item} for one client.", headers={"Retry-After": str(seconds)})

@@ -60,6 +60,7 @@ def test_every_setting_is_known_to_be_printed_or_not():
         ("storage_url", f"s3://ada:{SECRET}@bucket\u2100"),
         ("rate_limit_storage", f"redis://:{SECRET}@cache\u2100.example"),
         ("rate_limit_storage", f"memcached://:{SECRET}@cache.example"),
+        ("rate_limit_storage", f"redis://:{SECRET}@cache.example:six"),
         ("cors_origins", f"https://ada:{SECRET}@app\u2100.example"),
         ("trusted_proxies", SECRET),
         ("transcriber", SECRET),
