@@ -50,6 +50,20 @@ def _is_conninfo(url: str) -> bool:
     return all(port == "" or (port.isdecimal() and 0 < int(port) < 2**16) for port in ports)
 
 
+def _is_redis_url(url: str) -> bool:
+    """Whether Redis' own library can read it, with every option in it; a part that it would pass over is a slip."""
+    from redis import ConnectionPool
+
+    try:
+        parts, port = urlsplit(url), urlsplit(url).port
+        # Made, and not yet connected.
+        ConnectionPool.from_url(url).make_connection()
+    except (ValueError, TypeError):
+        return False
+    database = parts.path.strip("/")
+    return bool(parts.hostname) and port != 0 and (not database or database.isdecimal())
+
+
 def _parts(url: str) -> SplitResult:
     """The parts of a URL; a ValueError of ours where it has none: the library's quotes it, and its password with it."""
     try:
@@ -215,7 +229,14 @@ class Settings(BaseSettings):
             raise ValueError("must be memory:// or a redis:// URL")
         if scheme != "memory" and find_spec("redis") is None:
             raise ValueError("needs the library redis, which is not installed")
+        if scheme != "memory" and not _is_redis_url(value):
+            raise ValueError("is not a well-formed redis:// URL")
         return value
+
+    @property
+    def shared_rate_limits(self) -> str | None:
+        """The store that processes count calls in together; None where each counts for itself."""
+        return None if self.rate_limit_storage.startswith("memory:") else self.rate_limit_storage
 
     @property
     def port_is_given(self) -> bool:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -20,14 +18,9 @@ from entrypoints.settings import Settings
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
-    from limits.strategies import FixedWindowRateLimiter
 
 # A household or a company has a network of this size in IPv6, and all its addresses at will.
 IPV6_CLIENT_BITS = 64
-
-IN_MEMORY = "memory:"
-
-logger = structlog.get_logger()
 
 
 class _Counting:
@@ -36,7 +29,7 @@ class _Counting:
     def __init__(self, settings: Settings) -> None:
         from limits import parse
 
-        from entrypoints.http.windows import Windows
+        from entrypoints.http.counts import Counts
 
         self.items: dict[Limit, RateLimitItem] = {
             Limit.DEFAULT: parse(settings.rate_limit_default),
@@ -45,17 +38,7 @@ class _Counting:
             # As many as tickets can be made, counted apart.
             Limit.CODE: parse(settings.rate_limit_create),
         }
-        url = settings.rate_limit_storage
-        self.limiter = Windows() if url.startswith(IN_MEMORY) else _shared(url)
-
-
-def _shared(url: str) -> FixedWindowRateLimiter:
-    from limits.storage import Storage, storage_from_string
-    from limits.strategies import FixedWindowRateLimiter
-
-    storage = storage_from_string(url)
-    assert isinstance(storage, Storage)
-    return FixedWindowRateLimiter(storage)
+        self.counts = Counts(settings.shared_rate_limits)
 
 
 class RateLimits:
@@ -63,7 +46,7 @@ class RateLimits:
 
     def __init__(self, settings: Settings) -> None:
         self._counting = Later(lambda: _Counting(settings))
-        self._here = settings.rate_limit_storage.startswith(IN_MEMORY)
+        self._here = settings.shared_rate_limits is None
         if not self._here:
             # What is wrong with the address of a store is said at the start.
             self.load()
@@ -86,13 +69,8 @@ class RateLimits:
         if item is None:
             return
         client = f"address:{_network(address)}" if principal is VISITOR else principal.name
-        try:
-            if counting.limiter.hit(item, limit.value, client):
-                return
-            wait = counting.limiter.get_window_stats(item, limit.value, client).reset_time - time.time()
-        except Exception as error:
-            # Better some calls too many than none at all while the shared store is away.
-            logger.warning("rate limits cannot be counted", error=type(error).__name__)
+        wait = counting.counts.hit(item, limit.value, client)
+        if wait is None:
             return
         seconds = max(1, math.ceil(wait))
         raise Problem("too-many-requests", f"At most {item} for one client.", headers={"Retry-After": str(seconds)})

@@ -11,6 +11,7 @@ from adapters.database import AWAY
 from adapters.event_store.history import TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.read_models.follower import Follower, Waiter
+from adapters.read_models.fresh import FreshRows
 from adapters.replica import Replica
 from adapters.sealing import Seals, TicketKeys
 from domain.errors import UnavailableError
@@ -34,6 +35,7 @@ class History:
         if Parts.PROJECTIONS in ground.parts:
             self.follower = Follower(ground.url, projections.ALL, ground.opened)
         self.waiter = Waiter(ground.database, list(projections.BY_NAME), self.follower)
+        self.fresh = FreshRows(ground.database, self.log, self.waiter)
 
     def recorded(self, position: int) -> None:
         """There is something new, and nobody waits for it to be seen."""
@@ -45,4 +47,5 @@ class History:
         """Let the read models see a write before it is answered; a fault of theirs only makes the answer later."""
         with suppress(UnavailableError, *AWAY):
             if not self.waiter.wait_for(position):
+                self.fresh.answered_unseen(position)
                 logger.warning("read models lag behind", position=position)

