@@ -53,7 +53,7 @@ class Service(Queries):
         money = Money(ground, history, mails, aggregates)
         work = Work(ground, mails, aggregates, content, money, access, proof)
         health = Health(ground)
-        super().__init__(ground.database, history.log)
+        super().__init__(ground.database, history.log, history.replica)
         self.settings, self.url, self.parts = settings, url, parts
         self.public_url, self.page_url = settings.public_url, ground.page_url
         self.master_keys, self.admin_key = ground.secrets.master, ground.secrets.admin_key
@@ -61,6 +61,7 @@ class Service(Queries):
         self.follower, self.waiter = history.follower, history.waiter
         self.tickets, self.donations, self.support = aggregates.tickets, aggregates.donations, aggregates.support
         self.subscriptions, self.outbox, self.mail_sender = mails.subscriptions, mails.outbox, mails.sender
+        self.dead_mails = mails.dead
         self.signer, self.checkpoints, self.exporter = proof.signer, proof.checkpoints, proof.exporter
         self.prover = proof.follower
         self.storage, self.contents, self.transcripts = content.storage, content.contents, content.transcripts
@@ -76,8 +77,11 @@ class Service(Queries):
         self.repairer, self.rewrapping, self.retention = work.repairer, work.rewrapping, work.retention
         self.watchdog, self.gave_up, self.self_test = health.watchdog, health.gave_up, health.self_test
         self.lookout, self.gauges = health.lookout, health.gauges
-        self.pools, self.rebuilds = list(ground.pools.items()), Rebuilds(url)
+        self.pools, self.rebuilds = list(ground.pools.items()), Rebuilds(url, ground.opened)
+        if self.replica is not None:
+            self.pools.append(("reads", self.replica.database))
 
+        self._opened = ground.opened
         # What takes long to load and is not needed at the start, the soonest needed first.
         self.loads: list[Callable[[], object]] = []
         if parts & {Parts.WEB, Parts.WORKER}:
@@ -93,6 +97,8 @@ class Service(Queries):
 
     def _running(self) -> Iterator[Running]:
         """What goes on by itself in this process, in the order of starting."""
+        if self.replica is not None:
+            yield self.replica
         if self.follower is not None:
             yield self.follower
         if self.prover is not None:
@@ -109,7 +115,7 @@ class Service(Queries):
     def start(self) -> None:
         """Begin to work; the web part begins when its server does."""
         self.watchdog.start()
-        rebuild.ensure_live(self.url, projections.ALL, lambda *_: None)
+        rebuild.ensure_live(self.url, projections.ALL, lambda *_: None, self._opened)
         self._admit()
         for one in self._running():
             one.start()

@@ -7,10 +7,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
 from adapters import standing
 from adapters.database import Database
 from adapters.event_store.log import EventLog
 from adapters.read_models.memory import ticket_row
+from adapters.reads import Reads
+from adapters.replica import Replica
 from projections import donation_ledger, fee_ledger
 from projections.model import Recorded, Row
 
@@ -20,9 +25,14 @@ EXPORT_PAGE = 1_000
 class Queries:
     """Over the log and the read models; what may be long comes a page at a time."""
 
-    def __init__(self, database: Database, log: EventLog) -> None:
+    def __init__(self, database: Database, log: EventLog, replica: Replica | None = None) -> None:
         self.database = database
         self.log = log
+        self.replica = replica
+
+    def reads(self, *, writes: bool = False) -> Reads:
+        """For one request: what it shows may come from the read replica, unless it `writes`."""
+        return Reads(self.database, self.log, None if writes else self.replica)
 
     def recorded(self, ticket: UUID, until: int | None = None) -> Iterator[Recorded]:
         """A ticket's whole history as read models get it."""
@@ -34,16 +44,27 @@ class Queries:
         return ticket_row(self.recorded(ticket))
 
     def exported(
-        self, ticket: UUID | None, workspace: str | None, since: datetime | None, until: datetime | None
+        self,
+        ticket: UUID | None,
+        workspace: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        reads: Reads | None = None,
     ) -> Iterator[tuple[Row, list[Row]]]:
         """Donations for accounting with what was settled of each, a page of them in memory at a time."""
         after: UUID | None = None
-        while True:
-            with self.database.transaction() as cursor:
+        reads = reads or self.reads()
+
+        def asked(cursor: Cursor[TupleRow]) -> tuple[list[Row], dict[UUID, list[Row]]]:
+            with cursor.connection.transaction():
                 page = donation_ledger.exported(cursor, after, EXPORT_PAGE, ticket, workspace, since, until)
                 settled: dict[UUID, list[Row]] = {row["donation"]: [] for row in page}
                 for entry in fee_ledger.entries(cursor, list(settled)):
                     settled[entry["donation"]].append(entry)
+            return page, settled
+
+        while True:
+            page, settled = reads.ask(asked)
             yield from ((row, settled[row["donation"]]) for row in page)
             if len(page) < EXPORT_PAGE:
                 return

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 from adapters.later import Later
@@ -16,9 +15,7 @@ from domain.ports import CheckoutRequest, OpenCheckout
 from domain.values import Money
 
 if TYPE_CHECKING:
-    import requests
     import stripe
-    from stripe._base_address import BaseAddresses
     from stripe.params import RefundCreateParams
 
 StripeDict = dict[str, Any]
@@ -47,9 +44,14 @@ class StripeGateway:
         read_seconds: float = 20,
         retries: int = 2,
     ) -> None:
-        base: BaseAddresses = {"api": api_base.rstrip("/")} if api_base else {}
         timeout = (connect_seconds, read_seconds)
-        self._late_client = Later(lambda: _client(secret_key, base, timeout, proxy, retries))
+
+        def made() -> stripe.StripeClient:
+            from adapters.payments.stripe_client import client
+
+            return client(secret_key, api_base, timeout=timeout, proxy=proxy, retries=retries)
+
+        self._late_client = Later(made)
 
     def load(self) -> None:
         """So that the first who gives need not wait for the library."""
@@ -133,7 +135,7 @@ class StripeGateway:
         except InvalidError as error:
             if error.pointer == "/amount":
                 raise RefusedError("No more can be given back than is left of the payment.") from None
-            raise
+            raise RefusedError("The payment service does not take this refund.") from None
         return refund.to_dict(for_json=True)
 
     def retrieve(self, object_id: str) -> StripeDict:
@@ -156,35 +158,6 @@ class StripeGateway:
             page = self._service(prefix).list({"created": {"gte": int(since.timestamp())}, "limit": _PAGE})
             for found in page.auto_paging_iter():
                 yield found.to_dict(for_json=True)
-
-
-def _client(
-    secret_key: str, base: BaseAddresses, timeout: tuple[float, float], proxy: str | None, retries: int
-) -> stripe.StripeClient:
-    import stripe
-
-    stripe.enable_telemetry = False  # or the library writes an id into the home folder
-    # At lower levels the library logs whole request and response bodies, people's names included.
-    logging.getLogger("stripe").setLevel(logging.WARNING)
-    return stripe.StripeClient(
-        secret_key,
-        base_addresses=base,
-        max_network_retries=retries,
-        http_client=stripe.RequestsClient(timeout=timeout, session=_session(), proxy=proxy),
-    )
-
-
-def _session() -> requests.Session:
-    import requests
-    from requests.adapters import HTTPAdapter
-
-    session = requests.Session()
-    session.trust_env = False  # neither a proxy nor a .netrc of the environment gets to see the key
-    session.max_redirects = 0
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=32))
-    return session
 
 
 def _product_name(description: str) -> str:

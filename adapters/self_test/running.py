@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from adapters.database import AWAY, connect
+from adapters.database import AWAY, Opened, connect
 from adapters.self_test.stage import Failed, Stage
 from domain.errors import UnavailableError
 
@@ -23,8 +23,16 @@ logger = structlog.get_logger()
 class SelfTest:
     """Rehearses what is kept in the database, without a trace: no row, no position, no number of a sequence."""
 
-    def __init__(self, url: str, master: tuple[str, ...], groups: Mapping[str, Group] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        master: tuple[str, ...],
+        groups: Mapping[str, Group] | None = None,
+        *,
+        opened: Opened | None = None,
+    ) -> None:
         self._url = url
+        self._opened = opened
         self._master = master
         self._groups = groups
 
@@ -37,7 +45,9 @@ class SelfTest:
 
     def _passes(self, name: str, group: Group) -> bool:
         try:
-            connection = connect(self._url, statement_seconds=STATEMENT_SECONDS, name="storyledger self-test")
+            connection = connect(
+                self._url, statement_seconds=STATEMENT_SECONDS, name="storyledger self-test", opened=self._opened
+            )
         except AWAY as error:
             raise UnavailableError("The database is not available.") from error
         with connection:

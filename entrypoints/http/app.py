@@ -14,12 +14,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.later import Later
 from domain.errors import UnavailableError
-from entrypoints.http.campaign import PAGES
 from entrypoints.http.dispatch import Endpoint, refusal
 from entrypoints.http.envelope import Envelope
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.openapi import document
 from entrypoints.http.operations import Operation
+from entrypoints.http.pages import PAGES
 from entrypoints.http.paths import Paths
 from entrypoints.http.problems import Problem
 from entrypoints.http.table import OPERATIONS

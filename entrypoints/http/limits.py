@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
@@ -24,18 +22,14 @@ if TYPE_CHECKING:
 # A household or a company has a network of this size in IPv6, and all its addresses at will.
 IPV6_CLIENT_BITS = 64
 
-IN_MEMORY = "memory:"
-
-logger = structlog.get_logger()
-
 
 class _Counting:
     """The limits, and what counts."""
 
     def __init__(self, settings: Settings) -> None:
         from limits import parse
-        from limits.storage import Storage, storage_from_string
-        from limits.strategies import FixedWindowRateLimiter
+
+        from entrypoints.http.counts import Counts
 
         self.items: dict[Limit, RateLimitItem] = {
             Limit.DEFAULT: parse(settings.rate_limit_default),
@@ -44,9 +38,7 @@ class _Counting:
             # As many as tickets can be made, counted apart.
             Limit.CODE: parse(settings.rate_limit_create),
         }
-        storage = storage_from_string(settings.rate_limit_storage)
-        assert isinstance(storage, Storage)
-        self.limiter = FixedWindowRateLimiter(storage)
+        self.counts = Counts(settings.shared_rate_limits)
 
 
 class RateLimits:
@@ -54,7 +46,7 @@ class RateLimits:
 
     def __init__(self, settings: Settings) -> None:
         self._counting = Later(lambda: _Counting(settings))
-        self._here = settings.rate_limit_storage.startswith(IN_MEMORY)
+        self._here = settings.shared_rate_limits is None
         if not self._here:
             # What is wrong with the address of a store is said at the start.
             self.load()
@@ -77,13 +69,8 @@ class RateLimits:
         if item is None:
             return
         client = f"address:{_network(address)}" if principal is VISITOR else principal.name
-        try:
-            if counting.limiter.hit(item, limit.value, client):
-                return
-            wait = counting.limiter.get_window_stats(item, limit.value, client).reset_time - time.time()
-        except Exception as error:
-            # Better some calls too many than none at all while the shared store is away.
-            logger.warning("rate limits cannot be counted", error=type(error).__name__)
+        wait = counting.counts.hit(item, limit.value, client)
+        if wait is None:
             return
         seconds = max(1, math.ceil(wait))
         raise Problem("too-many-requests", f"At most {item} for one client.", headers={"Retry-After": str(seconds)})

@@ -5,10 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from entrypoints.http.campaign import PAGES
+from entrypoints.http.pages import PAGES
+
+# The last document and its page: there is one document for as long as a service runs, and its page takes a while.
+_made: tuple[dict[str, Any], bytes] | None = None
 
 
-def page(document: dict[str, Any]) -> str:
+def page(document: dict[str, Any]) -> bytes:
+    """The document for people, rendered once."""
+    global _made
+    if _made is None or _made[0] is not document:
+        _made = document, _rendered(document).encode()
+    return _made[1]
+
+
+def _rendered(document: dict[str, Any]) -> str:
     tags: dict[str, list[dict[str, Any]]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

@@ -5,17 +5,24 @@ A mail program may press the button by itself (RFC 8058): it posts a form of eit
 
 from __future__ import annotations
 
-from entrypoints.http.campaign import CSP, HTML, PAGES
+from domain.errors import NotFoundError
 from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import CSP, HTML, PAGES, absent
 
 
 def show(call: Call) -> Answer:
-    call.service.subscriptions.check(call.path["token"])
+    try:
+        call.service.subscriptions.check(call.path["token"])
+    except NotFoundError as none:
+        return absent(call, str(none))
     return _answer(left=False)
 
 
 def leave(call: Call) -> Answer:
-    call.service.subscriptions.leave(call.path["token"])
+    try:
+        call.service.subscriptions.leave(call.path["token"])
+    except NotFoundError as none:
+        return absent(call, str(none))
     return _answer(left=True)
 
 

@@ -22,7 +22,7 @@ class Access:
     def __init__(self, ground: Ground, history: History, mails: Mails) -> None:
         database, master, peppers = ground.database, ground.secrets.master, ground.secrets.peppers
         self._admin_key = ground.secrets.admin_key
-        self.credentials = Credentials(database)
+        self.credentials = Credentials(database, history.fresh)
         self.log = AccessLog(database)
         self.contact_index = ContactIndex(peppers)
         self.idempotency = IdempotencyKeys(database, Keyring(master, SERVICE_RING), history.keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.database import Database
+from adapters.database import Database, Opened
 from entrypoints.settings import Settings
 from entrypoints.wiring.secrets import Secrets
 
@@ -19,7 +19,9 @@ class Parts:
 
 
 class Ground:
-    """`url` is the database's; `pools` are all that lend connections to it, by name, the main one first."""
+    """`url` is the database's; `pools` are all that lend connections to it, by name, the main one first; `opened`
+    are the connections outside of them, whose owners go on by themselves.
+    """
 
     def __init__(self, settings: Settings, url: str, parts: frozenset[str]) -> None:
         self.settings = settings
@@ -27,6 +29,7 @@ class Ground:
         self.parts = parts
         self.secrets = Secrets(settings)
         self.pools: dict[str, Database] = {}
+        self.opened = Opened()
         self.database = self.pool("service", POOL_CONNECTIONS, "storyledger")
 
     def pool(self, name: str, connections: int, application: str | None = None) -> Database:

@@ -9,6 +9,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.mail import messages
+from adapters.mail.dead import DeadMails
 from adapters.mail.outbox import OUTBOX_RING, Outbox
 from adapters.mail.posts import FilePost, SmtpPost
 from adapters.mail.sender import Sender
@@ -37,6 +38,7 @@ class Mails:
         self.outbox = Outbox(ring, history.seals, post, settings.sender, self.subscriptions)
         self.loads = [messages.load]
         self.sender = Sender(ground.database, self.outbox, post)
+        self.dead = DeadMails(ground.database)
 
     def forget(self, ticket: UUID) -> None:
         with self._database.connection() as connection:

@@ -16,4 +16,6 @@ class Proof:
         self.signer = signer(ground.settings)
         self.checkpoints = Checkpoints(ground.database, self.signer)
         self.exporter = Exporter(ground.database, self.signer)
-        self.follower = ProofFollower(ground.url, self.signer) if Parts.PROJECTIONS in ground.parts else None
+        self.follower: ProofFollower | None = None
+        if Parts.PROJECTIONS in ground.parts:
+            self.follower = ProofFollower(ground.url, self.signer, ground.opened)

@@ -73,6 +73,7 @@ class Work:
         self.repairer = Repairer(database, Repairs(self.commands, money.refunding))
         self.rewrapping = Rewrapping(database, ground.secrets.master, access.contact_index, aggregates.tickets)
         self.retention = Retention(database, self.commands)
-        chores = [self.retention.run, access.idempotency.purge]
-        runs = Parts.WORKER in ground.parts
-        self.worker = Worker(ground.url, database, self.commands, chores=chores) if runs else None
+        chores = [self.retention.run, access.idempotency.purge, mails.dead.forget]
+        self.worker: Worker | None = None
+        if Parts.WORKER in ground.parts:
+            self.worker = Worker(ground.url, database, self.commands, chores=chores, opened=ground.opened)
