@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: setup run test demo bench soak check lock clean
+.PHONY: setup compiled run test demo bench soak check lock clean
 
 setup: $(VENV)/.ready
 
@@ -16,10 +16,14 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-run: setup
+# As pip does with what it installs; an editable installation is compiled at each start where Python may not write.
+compiled: setup
+	@$(BIN)/python -m compileall -q domain projections adapters entrypoints
+
+run: compiled
 	$(BIN)/storyledger serve
 
-demo: setup
+demo: compiled
 	$(BIN)/storyledger demo
 
 test: setup
@@ -29,7 +33,7 @@ test: setup
 	$(BIN)/mypy
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
-bench: setup
+bench: compiled
 	$(BIN)/python -m tests.benchmarks
 
 soak: setup

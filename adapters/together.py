@@ -16,6 +16,27 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True)
+class _Failed:
+    """Why an item has no result."""
+
+    error: BaseException
+
+
+def _outcomes(work: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]) -> Sequence[Result | _Failed]:
+    """What came of each item, in the same places.
+
+    When `work` fails for several, each is tried alone, so that one that cannot be done harms no other; when what we
+    depend on is away, all of them hear so at once.
+    """
+    try:
+        return work(items)
+    except BaseException as error:
+        if len(items) == 1 or isinstance(error, UnavailableError) or not isinstance(error, Exception):
+            return [_Failed(error)] * len(items)
+        return [outcome for item in items for outcome in _outcomes(work, [item])]
+
+
 @dataclass
 class _Waiting(Generic[Item, Result]):
     item: Item
@@ -29,9 +50,8 @@ class _Waiting(Generic[Item, Result]):
 class Together(Generic[Item, Result]):
     """Calls `work` with what waits, in the order it came; results belong to the items in the same places.
 
-    When `work` fails for several, each is tried alone, so that one that cannot be done harms no other; when what we
-    depend on is away, all of them hear so at once. `most` bounds the weight of what is done in one call, by which the
-    first of a batch waits for the others.
+    Who asks for what cannot be done harms no other. `most` bounds the weight of what is done in one call, by which
+    the first of a batch waits for the others.
     """
 
     def __init__(
@@ -86,18 +106,12 @@ class Together(Generic[Item, Result]):
         return batch
 
     def _do_all(self, batch: Sequence[_Waiting[Item, Result]]) -> None:
-        try:
-            results = self._work([waiting.item for waiting in batch])
-        except BaseException as error:
-            if len(batch) == 1 or isinstance(error, UnavailableError) or not isinstance(error, Exception):
-                for waiting in batch:
-                    waiting.error = error
+        outcomes = _outcomes(self._work, [waiting.item for waiting in batch])
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, _Failed):
+                waiting.error = outcome.error
             else:
-                for waiting in batch:
-                    self._do_all([waiting])
-            return
-        for waiting, result in zip(batch, results, strict=True):
-            waiting.result = result
+                waiting.result = outcome
 
 
 class TogetherSoon(Generic[Item, Result]):
@@ -125,17 +139,12 @@ class TogetherSoon(Generic[Item, Result]):
 
     async def _do_all(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         loop = asyncio.get_running_loop()
-        try:
-            results = await loop.run_in_executor(self._thread, self._work, [item for item, _ in batch])
-        except Exception as error:
-            if len(batch) == 1 or isinstance(error, UnavailableError):
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(error)
+        items = [item for item, _ in batch]
+        outcomes = await loop.run_in_executor(self._thread, _outcomes, self._work, items)
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if future.done():  # its caller went away; what it asked for is done all the same
+                continue
+            if isinstance(outcome, _Failed):
+                future.set_exception(outcome.error)
             else:
-                for waiting in batch:
-                    await self._do_all([waiting])
-            return
-        for (_, future), result in zip(batch, results, strict=True):
-            if not future.done():  # its caller went away; what it asked for is done all the same
-                future.set_result(result)
+                future.set_result(outcome)

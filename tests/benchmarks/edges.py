@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import subprocess
 import sys
@@ -14,6 +15,10 @@ from tempfile import TemporaryDirectory
 
 import httpx2
 
+import adapters
+import domain
+import entrypoints
+import projections
 from adapters.documents.printer import DocumentPrinter
 from adapters.documents.qr import QrPrinter
 from adapters.proof.checkpoints import Signer
@@ -60,6 +65,9 @@ def _help(report: Report) -> None:
 
 
 def _start(report: Report, server_url: str) -> None:
+    """Compiled, as an installed service is, also where Python is told to write nothing by itself."""
+    for package in (domain, projections, adapters, entrypoints):
+        compileall.compile_dir(Path(package.__file__).parent, quiet=1)
     with migrated(server_url) as url, TemporaryDirectory() as folder:
         write_history(url, 2_000)
         took = []
