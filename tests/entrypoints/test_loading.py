@@ -9,17 +9,6 @@ from pathlib import Path
 
 # What people ask of the web part now and then, each of it slow to load.
 ASKED_FOR = {"docx", "typst", "qrcode", "PIL", "stripe", "phonenumbers", "email_validator", "jinja2", "limits"}
-    "docx",
-    "typst",
-    "qrcode",
-    "PIL",
-    "stripe",
-    "requests",
-    "phonenumbers",
-    "email_validator",
-    "jinja2",
-    "limits",
-}
 # What works in a process of its own, or not at all unless it is chosen.
 ELSEWHERE = {"av", "numpy", "pocketsphinx", "openai", "obstore", "redis", "opentelemetry"}
 # What only the terminal shows.
