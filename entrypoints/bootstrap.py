@@ -58,7 +58,7 @@ class Service(Queries):
         self.public_url, self.page_url = settings.public_url, ground.page_url
         self.master_keys, self.admin_key = ground.secrets.master, ground.secrets.admin_key
         self.keys, self.seals, self.history = history.keys, history.seals, history.application
-        self.follower, self.waiter = history.follower, history.waiter
+        self.follower, self.waiter, self.fresh = history.follower, history.waiter, history.fresh
         self.tickets, self.donations, self.support = aggregates.tickets, aggregates.donations, aggregates.support
         self.subscriptions, self.outbox, self.mail_sender = mails.subscriptions, mails.outbox, mails.sender
         self.dead_mails = mails.dead

@@ -23,9 +23,10 @@ logger = structlog.get_logger()
 
 
 class Counts:
-    """Counts calls, in the `shared` store if there is one; while the shared store is away or hangs, in this process alone, so that a limit still is one.
+    """Counts calls, in the `shared` store if there is one.
 
-    A store that comes back is used again by itself, found out by one call and waited for by no other.
+    While that is away or hangs, in this process alone, so that a limit still is one. A store that comes back is used
+    again by itself, found out by one call and waited for by no other.
     """
 
     def __init__(self, shared: str | None) -> None:
