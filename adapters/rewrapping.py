@@ -15,8 +15,8 @@ from adapters.database import Database
 from adapters.mail.outbox import OUTBOX_RING
 from adapters.payments.inbox import INBOX_RING
 from adapters.sealing import SERVICE_RING, TICKET_RING, BrokenSealError, Keyring
-from domain.commands import Tickets
 from domain.errors import DomainError, NotFoundError
+from domain.stores import Tickets
 from domain.values import SYSTEM
 
 PAGE = 500

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from domain.commands import Contents, Tickets, digest
+from domain.commands import digest
 from domain.errors import InvalidError
 from domain.ports import Mail
+from domain.stores import Contents, Tickets
 from domain.support import SupportTicket
 from domain.ticket import RecordingTicket
 from domain.values import SYSTEM, Actor, Contact, ContactType, SupportCategory

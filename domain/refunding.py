@@ -16,7 +16,8 @@ from domain.ports import RefundOrder, Refunds, RefundTold
 from domain.values import SYSTEM, Actor, Money, Role, StripeReport
 
 if TYPE_CHECKING:
-    from domain.commands import Commands, Donations
+    from domain.commands import Commands
+    from domain.stores import Donations
 
 # Stripe keeps idempotency keys for a day: for so long the same question surely has the same effect.
 KEYS_LIVE = timedelta(hours=23)

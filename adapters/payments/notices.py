@@ -25,12 +25,12 @@ from adapters.mail.outbox import Outbox
 from adapters.payments.facts import FETCHED
 from adapters.payments.inbox import Inbox
 from adapters.payments.readers import Fact
-from domain.commands import Donations, Tickets
 from domain.donation import Donation
 from domain.errors import InvalidError, NotFoundError, UnavailableError
 from domain.events import PaymentReceived, Refunded
 from domain.gift import Gift
 from domain.ports import Mail
+from domain.stores import Donations, Tickets
 from domain.ticket import RecordingTicket
 from domain.values import Donor, Money
 

@@ -21,8 +21,8 @@ from adapters.payments.fetcher import Fetcher, Retriever
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.inbox import Inbox
 from adapters.payments.objects import KINDS, MalformedFact, StripeObject
-from domain.commands import Donations
 from domain.errors import NotFoundError
+from domain.stores import Donations
 
 Name = tuple[UUID, UUID]
 StripeDict = Mapping[str, Any]

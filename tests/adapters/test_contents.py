@@ -17,8 +17,8 @@ from adapters.contents import JsonTranscripts, SealedContents
 from adapters.database import Database
 from adapters.sealing import TicketKeys
 from adapters.storage import FileStorage
-from domain.commands import Contents
 from domain.errors import DomainError, NotFoundError
+from domain.stores import Contents
 from domain.values import Content, Segment, Transcript, Word
 from tests.fakes.stores import MemoryContents
 

@@ -12,10 +12,10 @@ from hypothesis import Phase, given, settings
 
 from adapters.database import Database
 from adapters.event_store.history import ERASED, MOST_DECISIONS, LogRecorder, StoredTickets, Streams
-from domain.commands import Donations, Tickets
 from domain.donation import Donation
 from domain.errors import NotFoundError, RefusedError, StaleVersionError, UnavailableError
 from domain.events import PaymentReceived
+from domain.stores import Donations, Tickets
 from domain.ticket import AlreadyProcessing, RecordingTicket
 from domain.values import Actor, Kind, Money, Role, StripeReport
 from tests.domain.facts import AUDIO, CONTACT, HOLDER, RECORDING, SOUND
