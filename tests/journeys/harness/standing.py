@@ -32,7 +32,7 @@ class Standing:
     """
 
     def __init__(self, folder: Path, parts: tuple[str, ...] = (WHOLE,), urls: Mapping[str, str] | None = None) -> None:
-        self.data, self.log, self.parts = folder / "var", folder / "log", parts
+        self.folder, self.data, self.parts = folder, folder / "var", parts
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         unlimited = {name.upper(): value for name, value in UNLIMITED.items()}
@@ -40,23 +40,40 @@ class Standing:
         self._urls = urls or {}
         self.env.pop("DATABASE_URL", None)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        for part in parts:
-            self.start(part)
+        self.start(*parts)
         self.secrets: dict[str, str] = json.loads((self.data / "secrets.json").read_text())
 
     def _env(self, part: str) -> dict[str, str]:
         return self.env | ({"DATABASE_URL": self._urls[part]} if self._urls else {})
 
-    def start(self, part: str) -> None:
-        """Start one of the processes; if it has the web part it is ready when this returns."""
-        command = [STORYLEDGER, "serve", "--only", part]
-        with self.log.open("ab") as log:
-            self.processes[part] = subprocess.Popen(command, env=self._env(part), stdout=log, stderr=log)
-        if WEB in part:
+    def start(self, *parts: str) -> None:
+        """Start these processes; they are at work when this returns."""
+        before = {part: self._starts(part) for part in parts}
+        for part in parts:
+            command = [STORYLEDGER, "serve", "--only", part]
+            with self._log(part).open("ab") as log:
+                self.processes[part] = subprocess.Popen(command, env=self._env(part), stdout=log, stderr=log)
+        for part in parts:
+            eventually(lambda part=part: self.alive(part) and self._starts(part) > before[part], READY_SECONDS)
+        if any(WEB in part for part in parts):
             eventually(self.ready, READY_SECONDS)
 
+    def _log(self, part: str) -> Path:
+        return self.folder / f"{part}.log"
+
+    def _starts(self, part: str) -> int:
+        log = self._log(part)
+        return log.read_bytes().count(b'"event":"started"') if log.exists() else 0
+
+    def alive(self, part: str) -> bool:
+        """True; it must not have ended by itself."""
+        assert self.processes[part].poll() is None, self._log(part).read_text()[-2_000:]
+        return True
+
     def ready(self) -> bool:
-        assert all(one.poll() is None for one in self.processes.values()), self.log.read_text()[-2_000:]
+        for part in self.parts:
+            if WEB in part:
+                self.alive(part)
         with suppress(httpx2.TransportError):
             return httpx2.get(f"{self.url}/health/ready", timeout=5, verify=False).status_code == 200
         return False
@@ -67,8 +84,7 @@ class Standing:
             self.processes[part].kill()
         for part in parts:
             self.processes[part].wait()
-        for part in parts:
-            self.start(part)
+        self.start(*parts)
 
     def kill_database(self) -> None:
         """-9 to PostgreSQL; the service brings it back by itself."""
