@@ -114,7 +114,7 @@ class Watchdog(Background):
             try:
                 self._connection.execute("SELECT 1")
             except psycopg.Error:
-                if time.monotonic() - asked >= ANSWER_SECONDS:
+                if self._silent is None and time.monotonic() - asked >= ANSWER_SECONDS:
                     self._silent, self._silent_since, self._connection = self._connection, asked, None
                 else:
                     self._let_go()

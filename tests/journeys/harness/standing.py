@@ -18,7 +18,7 @@ from adapters.embedded_postgres import EmbeddedPostgres
 from tests.client import UNLIMITED, eventually, free_port
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
-READY_SECONDS = 120
+READY_SECONDS = 300
 
 WEB, WORKER, PROJECTIONS = APART = ("web", "worker", "projections")
 # All parts in one process.
