@@ -191,13 +191,20 @@ def _trace(since: int, found: dict[int, list[Recorded]]) -> None:
 class Waiter:
     """Lets a write wait until the read models have seen it, wherever they are followed."""
 
+    patience_seconds = 2.0
+
     def __init__(self, database: Database, names: Sequence[str], follower: Follower | None = None) -> None:
         self._database = database
         self._names = list(names)
         self._follower = follower
 
-    def wait_for(self, position: int, seconds: float = 2.0) -> bool:
-        """True once every live read model has reached `position`, False when that takes longer than `seconds`."""
+    def has_seen(self, position: int) -> bool:
+        """Whether every live read model has reached `position`."""
+        return self._reached() >= position
+
+    def wait_for(self, position: int, seconds: float | None = None) -> bool:
+        """The same once it is so, False when that takes longer than `seconds`, or else than our patience."""
+        seconds = self.patience_seconds if seconds is None else seconds
         deadline = time.monotonic() + seconds
         pause = 0.005
         if self._follower is not None:

@@ -11,7 +11,7 @@ from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.rows import TupleRow
 
 from adapters.database import Opened, connect
-from adapters.read_models import builds, pages
+from adapters.read_models import builds, pages, shares
 from projections.model import Projection
 
 PAGE_EVENTS = 5_000
@@ -58,7 +58,8 @@ def rebuild(url: str, projection: Projection, progress: Progress, opened: Opened
     started = time.monotonic()
     with connect(url, statement_seconds=0, name="storyledger rebuild", opened=opened) as connection:
         build = _begun(connection, projection)
-        events, shown = _fill(connection, build, None, progress), False
+        events = _fill_in_shares(url, connection, build, _head(connection), progress)
+        events, shown = events + _fill(connection, build, None, progress), False
         with connection.transaction(), connection.cursor() as cursor:
             builds.create_indexes(cursor, build)
             builds.analyze(cursor, build)
@@ -116,10 +117,12 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
             if other is live:
                 with connection.cursor() as cursor:
                     target = builds.position(cursor, other)
-                events = _fill(connection, rebuilt, target, progress)
             else:
-                target = _head(connection) if until is None else until
-                events = _fill(connection, rebuilt, target, progress)
+                head = _head(connection)
+                target = head if until is None else min(until, head)
+            events = _fill_in_shares(url, connection, rebuilt, target, progress)
+            events += _fill(connection, rebuilt, target, progress)
+            if other is not live:
                 _fill(connection, other, target, progress, page_events=PAGE_EVENTS // 7)
             # One snapshot of the live tables and their position: the follower need not wait for the comparison.
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
@@ -162,6 +165,15 @@ def _head(connection: Connection[TupleRow]) -> int:
     return int(row[0])
 
 
+def _fill_in_shares(
+    url: str, connection: Connection[TupleRow], build: builds.Build, until: int, progress: Progress
+) -> int:
+    def reached(position: int) -> None:
+        progress(build.projection.NAME, position, until)
+
+    return shares.fill(url, connection, build, until, PAGE_EVENTS, reached)
+
+
 def _fill(
     connection: Connection[TupleRow],
     build: builds.Build,
@@ -175,6 +187,7 @@ def _fill(
     while True:
         target = _head(connection) if until is None else until
         with connection.transaction(), connection.cursor() as cursor:
+            builds.commit_soon(cursor)
             position = builds.lock_bookmark(cursor, build)
             progress(build.projection.NAME, position, target)
             upto = _fold_span(cursor, build, position, min(position + size, target))

@@ -25,7 +25,7 @@ from domain.values import Role
 from entrypoints.http import bodies, once, uploads
 from entrypoints.http.envelope import logged_id_of, request_id_of
 from entrypoints.http.limits import Proxies, RateLimits
-from entrypoints.http.operations import Answer, Call, Limit, Operation, Received, Takes
+from entrypoints.http.operations import Access, Answer, Call, Limit, Operation, Received, Takes
 from entrypoints.http.problems import Problem, of
 from entrypoints.http.watching import OPERATION
 from entrypoints.http.witness import Witness
@@ -41,7 +41,11 @@ logger = structlog.get_logger()
 DRAINED = 8
 
 _NO_BODY = hashlib.sha256(b"").hexdigest()
-_JSON = re.compile(r"application/(?:[\w.+\-]+\+)?json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
+# No charset but UTF-8; other parameters mean nothing here.
+_JSON = re.compile(
+    r"application/(?:[\w.+\-]+\+)?json(?:\s*;\s*(?:charset=\"?utf-?8\"?|(?!charset)[\w\-]+=[^;]*))*\s*;?\s*",
+    re.IGNORECASE,
+)
 
 
 class Endpoint:
@@ -120,6 +124,7 @@ class Endpoint:
             request.path_params,
             request.query_params,
             request.headers,
+            self._service.reads(writes=request.method not in ("GET", "HEAD")),
         )
 
     # In a thread.
@@ -215,11 +220,17 @@ def _admit(call: Call, operation: Operation) -> None:
         raise Problem("forbidden", f"This key lacks the scope {access.scope}.")
     if access.ticket:
         row = _ticket_row(call)
-        # Asked of the absent too, so that time tells nobody which it is.
-        may_know = _may_know(call, row)
-        if row is None or not (may_know or (access.published and row["published"])):
-            raise Problem("not-found", "There is no such ticket.")
+        if not _lets_in(call, access, row):
+            row = _newer(call, row)
+            if row is None or not _lets_in(call, access, row):
+                raise Problem("not-found", "There is no such ticket.")
         call.ticket = row
+
+
+def _lets_in(call: Call, access: Access, row: Row | None) -> bool:
+    # Asked of the absent too, so that time tells nobody which it is.
+    may_know = _may_know(call, row)
+    return row is not None and (may_know or (access.published and bool(row["published"])))
 
 
 def _ticket_row(call: Call) -> Row | None:
@@ -229,7 +240,15 @@ def _ticket_row(call: Call) -> Row | None:
     if call.principal.ticket == ticket:
         return call.principal.ticket_row
     with call.service.database.reading() as cursor:
-        return ticket_status.ticket(cursor, ticket)
+        row = ticket_status.ticket(cursor, ticket)
+    return call.service.fresh.ticket_as_answered(ticket, row)
+
+
+def _newer(call: Call, row: Row | None) -> Row | None:
+    """The ticket where it has changed since the read model saw it: what was answered is so all the same."""
+    ticket = ids.read(call.path["ticket_id"])
+    newer = None if ticket is None else call.service.fresh.ticket(ticket, row)
+    return None if newer is row else newer
 
 
 def _may_know(call: Call, row: Row | None) -> bool:

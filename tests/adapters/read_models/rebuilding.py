@@ -1,16 +1,20 @@
-"""A process that rebuilds the ticket status and stands still halfway, to be killed: `python -m … URL POSITION`."""
+"""A process that rebuilds and stands still halfway, to be killed: `python -m … URL POSITION [shared]`.
+
+It rebuilds the ticket status, or in two shares the donation ledger.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
 
-from adapters.read_models import rebuild
-from projections import ticket_status
+from adapters.read_models import rebuild, shares
+from projections import donation_ledger, ticket_status
 
 
-def main(url: str, until: int) -> None:
-    rebuild.PAGE_EVENTS = 10
+def main(url: str, until: int, *, shared: bool) -> None:
+    rebuild.PAGE_EVENTS = 7 if shared else 10
+    shares.WORTH_SHARING, shares.MOST_PROCESSES = {donation_ledger.NAME: 50}, 2
 
     def progress(name: str, position: int, target: int) -> None:
         if position >= until:
@@ -18,8 +22,8 @@ def main(url: str, until: int) -> None:
             sys.stdout.flush()
             time.sleep(60)
 
-    rebuild.rebuild(url, ticket_status, progress)
+    rebuild.rebuild(url, donation_ledger if shared else ticket_status, progress)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), shared="shared" in sys.argv)
