@@ -15,7 +15,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -288,9 +287,9 @@ def test_a_long_outage_is_over_as_fast_as_a_short_one(lasting: Serving, postgres
 @pytest.mark.parametrize("seconds", [33, 65])
 def test_parts_by_themselves_are_at_work_again_after_a_long_outage(postgres: OwnServer, tmp_path: Path, seconds: float):
     with serving(postgres.url, tmp_path, "web") as web, ExitStack() as stack:
-        shared = {"database_url": postgres.url, "data_dir": tmp_path, "master_key": MASTER_KEY}
+        shared = {"database_url": postgres.url, "data_dir": tmp_path, "master_key": MASTER_KEY, "base_url": web.url}
         for part in ("worker", "projections"):
-            stack.enter_context(processes.Serving(part, port=urlsplit(web.url).port, **shared))
+            stack.enter_context(processes.Serving(part, **shared))
         for away, back, noticed_within in (
             (postgres.stop, postgres.start, 2),
             (postgres.freeze, postgres.thaw, 5),

@@ -33,10 +33,11 @@ class Standing:
 
     def __init__(self, folder: Path, parts: tuple[str, ...] = (WHOLE,), urls: Mapping[str, str] | None = None) -> None:
         self.folder, self.data, self.parts = folder, folder / "var", parts
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        # Each says at a port of its own how it is, and finds the others at the web's.
+        self._ports = {part: free_port() for part in parts}
+        [self.url] = [f"http://127.0.0.1:{port}" for part, port in self._ports.items() if WEB in part]
         unlimited = {name.upper(): value for name, value in UNLIMITED.items()}
-        self.env = os.environ | {"DATA_DIR": str(self.data), "PORT": str(port)} | unlimited
+        self.env = os.environ | {"DATA_DIR": str(self.data), "BASE_URL": self.url} | unlimited
         self._urls = urls or {}
         self.env.pop("DATABASE_URL", None)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -44,39 +45,31 @@ class Standing:
         self.secrets: dict[str, str] = json.loads((self.data / "secrets.json").read_text())
 
     def _env(self, part: str) -> dict[str, str]:
-        return self.env | ({"DATABASE_URL": self._urls[part]} if self._urls else {})
+        database = {"DATABASE_URL": self._urls[part]} if self._urls else {}
+        return self.env | {"PORT": str(self._ports[part])} | database
 
     def start(self, *parts: str) -> None:
         """Start these processes; they are at work when this returns."""
-        before = {part: self._starts(part) for part in parts}
         for part in parts:
             command = [STORYLEDGER, "serve", "--only", part]
             with self._log(part).open("ab") as log:
                 self.processes[part] = subprocess.Popen(command, env=self._env(part), stdout=log, stderr=log)
-        for part in parts:
-            eventually(lambda part=part: self.alive(part) and self._starts(part) > before[part], READY_SECONDS)
-        if any(WEB in part for part in parts):
-            eventually(self.ready, READY_SECONDS)
+        eventually(lambda: self.ready(*parts), READY_SECONDS)
 
     def _log(self, part: str) -> Path:
         return self.folder / f"{part}.log"
 
-    def _starts(self, part: str) -> int:
-        log = self._log(part)
-        return log.read_bytes().count(b'"event":"started"') if log.exists() else 0
+    def ready(self, *parts: str) -> bool:
+        """Whether these processes are at work; none of them must have ended by itself."""
+        for part in parts:
+            assert self.processes[part].poll() is None, self._log(part).read_text()[-2_000:]
+        return all(self._health(part) == 200 for part in parts)
 
-    def alive(self, part: str) -> bool:
-        """True; it must not have ended by itself."""
-        assert self.processes[part].poll() is None, self._log(part).read_text()[-2_000:]
-        return True
-
-    def ready(self) -> bool:
-        for part in self.parts:
-            if WEB in part:
-                self.alive(part)
+    def _health(self, part: str) -> int:
         with suppress(httpx2.TransportError):
-            return httpx2.get(f"{self.url}/health/ready", timeout=5, verify=False).status_code == 200
-        return False
+            url = f"http://127.0.0.1:{self._ports[part]}/health/ready"
+            return httpx2.get(url, timeout=5, verify=False).status_code
+        return 0
 
     def kill(self, *parts: str) -> None:
         """-9 to these at once, and up again."""
@@ -89,7 +82,7 @@ class Standing:
     def kill_database(self) -> None:
         """-9 to PostgreSQL; the service brings it back by itself."""
         self.strike_database()
-        eventually(self.ready, READY_SECONDS)
+        eventually(lambda: self.ready(*self.parts), READY_SECONDS)
 
     def strike_database(self) -> None:
         [pid_file] = self.data.rglob("postmaster.pid")
