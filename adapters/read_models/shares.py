@@ -34,6 +34,8 @@ KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD
 # thousands of gifts' events, and the tickets' own are few among them.
 WORTH_SHARING = {donation_ledger.NAME: 100_000, ticket_status.NAME: 500_000}
 MOST_PROCESSES = 4
+# How often who waits for the others sees whether the database is there still.
+LOOK_SECONDS = 1.0
 
 _TABLE = "filling"
 
@@ -85,7 +87,10 @@ def fill(
         for position in _work_off(connection, filling, 0, page_events):
             reached(position)
         for helper in helped:
-            if helper.wait() != 0:
+            while not _ended(helper):
+                # Where we are cut off, so is the helper, and nobody else tells it.
+                connection.execute("SELECT")
+            if helper.returncode != 0:
                 raise HelpEnded
     with connection.transaction(), connection.cursor() as cursor:
         _end(cursor, filling)
@@ -199,6 +204,14 @@ def _helper(url: str, filling: Filling, share: int, page_events: int) -> Iterato
         process.kill()
         process.wait()
         process.stdin.close()
+
+
+def _ended(helper: subprocess.Popen[bytes]) -> bool:
+    try:
+        helper.wait(LOOK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def help_out() -> None:
