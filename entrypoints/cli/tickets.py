@@ -83,7 +83,11 @@ def letters_list(json: bool) -> None:
         print_json(told)
     else:
         columns = ("id", "type", "attempts", "error", "received (UTC)")
-        table("Dead letters", columns, [[*list(one.values())[:-1], minute(one["receivedAt"])] for one in told])
+        table(
+            "Dead letters",
+            columns,
+            [[one.id, one.type, one.attempts, one.error, minute(time(one.received_at))] for one in found],
+        )
 
 
 def letters_retry(ids: list[str] | None, json: bool) -> None:

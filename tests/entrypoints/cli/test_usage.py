@@ -176,6 +176,19 @@ def test_a_database_that_takes_no_writes_is_said_in_a_line(
             " current_database()); END$$"
         )
     monkeypatch.setenv("DATABASE_URL", database_url)
-    code, out, err = run("migrate")
-    assert (code, out, len(err.splitlines())) == (1, "", 1)
-    assert err.startswith("storyledger: database: ")
+    assert run("migrate") == (1, "", "storyledger: database: it is read-only\n")
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("INSERT INTO schema_steps (name) VALUES ('9999_future')", "schema is ahead of this version (9999_future)"),
+        ("ALTER TABLE stripe_inbox RENAME TO inbox", "schema is damaged: no table stripe_inbox"),
+    ],
+)
+def test_a_database_that_migrating_cannot_bring_to_this_version_is_said_to_be_so(
+    run_here: Run, database: Database, harm: str, said: str
+):
+    with database.connection() as connection:
+        connection.execute(harm.encode())
+    assert run_here("migrate") == (1, "", f"storyledger: database: {said}\n")
