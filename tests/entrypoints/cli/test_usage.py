@@ -125,6 +125,10 @@ def test_what_is_copied_into_the_next_command_is_never_broken_over_lines(run_her
     assert key["id"] in run_here("keys", "list")[1]
 
 
+def test_who_is_to_be_erased_and_is_not_there_is_said_so(run_here: Run):
+    assert run_here("erase", TICKET) == (1, "", "storyledger: there is no such ticket\n")
+
+
 # What is wrong outside.
 
 
@@ -156,7 +160,12 @@ def test_a_blank_data_folder_is_the_usual_one_and_not_where_somebody_stands(
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
-    [("LOG_LEVEL", "loud", "LOG_LEVEL: must be DEBUG, "), ("DATABASE_URL", "mysql://x", "DATABASE_URL: must be a ")],
+    [
+        ("LOG_LEVEL", "loud", "LOG_LEVEL: must be DEBUG, "),
+        ("DATABASE_URL", "mysql://x", "DATABASE_URL: must be a "),
+        ("STRIPE_API_BASE", "api.stripe.com", "STRIPE_API_BASE: must be an http"),
+        ("OPENAI_BASE_URL", "localhost:8080", "OPENAI_BASE_URL: must be an http"),
+    ],
 )
 def test_a_setting_at_fault_is_named_without_the_words_of_a_library(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
