@@ -46,6 +46,7 @@ AWAY = (
 _SIGNS = (
     ("password", "wrong user or password"),
     ("authentication", "wrong user or password"),
+    ("pg_hba.conf", "does not let this user in from here"),
     ("does not exist", "no such database or role"),
     ("starting up", "is starting"),
     ("recovery", "is starting"),

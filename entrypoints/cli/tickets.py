@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from adapters.access_log import object_named
+from domain.errors import NotFoundError
 from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Found, Usage, minute, print_json, say, table
 from entrypoints.cli.record import OPERATOR, on_record
@@ -59,7 +60,10 @@ def _print_state(state: dict[str, Any], json: bool) -> None:
 def erase(ticket: str, json: bool) -> None:
     id = as_uuid(ticket, "TICKET")
     with service() as built, on_record(built.access_log, "erase", str(id)):
-        built.commands.erase(OPERATOR, id)
+        try:
+            built.commands.erase(OPERATOR, id)
+        except NotFoundError:
+            raise Found("there is no such ticket") from None
     if json:
         print_json({"ticketId": str(id), "status": "ERASED"})
     else:

@@ -110,6 +110,7 @@ def test_whoever_is_at_work_or_waits_while_it_is_opened_anew_notices_nothing(mig
         ("FATAL:  sorry, too many clients already", "takes no more connections"),
         ("connection timeout expired", "does not answer"),
         ("connection to server at 10.0.0.1, port 5432 failed: Connection refused", "refuses connections"),
+        ('FATAL: no pg_hba.conf entry for host "::1", user "ada"', "does not let this user in from here"),
         ("something about ada@example.com", "not reachable"),
     ],
 )

@@ -125,6 +125,10 @@ def test_what_is_copied_into_the_next_command_is_never_broken_over_lines(run_her
     assert key["id"] in run_here("keys", "list")[1]
 
 
+def test_who_is_to_be_erased_and_is_not_there_is_said_so(run_here: Run):
+    assert run_here("erase", TICKET) == (1, "", "storyledger: there is no such ticket\n")
+
+
 # What is wrong outside.
 
 
@@ -156,7 +160,12 @@ def test_a_blank_data_folder_is_the_usual_one_and_not_where_somebody_stands(
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
-    [("LOG_LEVEL", "loud", "LOG_LEVEL: must be DEBUG, "), ("DATABASE_URL", "mysql://x", "DATABASE_URL: must be a ")],
+    [
+        ("LOG_LEVEL", "loud", "LOG_LEVEL: must be DEBUG, "),
+        ("DATABASE_URL", "mysql://x", "DATABASE_URL: must be a "),
+        ("STRIPE_API_BASE", "api.stripe.com", "STRIPE_API_BASE: must be an http"),
+        ("OPENAI_BASE_URL", "localhost:8080", "OPENAI_BASE_URL: must be an http"),
+    ],
 )
 def test_a_setting_at_fault_is_named_without_the_words_of_a_library(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
@@ -176,6 +185,19 @@ def test_a_database_that_takes_no_writes_is_said_in_a_line(
             " current_database()); END$$"
         )
     monkeypatch.setenv("DATABASE_URL", database_url)
-    code, out, err = run("migrate")
-    assert (code, out, len(err.splitlines())) == (1, "", 1)
-    assert err.startswith("storyledger: database: ")
+    assert run("migrate") == (1, "", "storyledger: database: it is read-only\n")
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("INSERT INTO schema_steps (name) VALUES ('9999_future')", "schema is ahead of this version (9999_future)"),
+        ("ALTER TABLE stripe_inbox RENAME TO inbox", "schema is damaged: no table stripe_inbox"),
+    ],
+)
+def test_a_database_that_migrating_cannot_bring_to_this_version_is_said_to_be_so(
+    run_here: Run, database: Database, harm: str, said: str
+):
+    with database.connection() as connection:
+        connection.execute(harm.encode())
+    assert run_here("migrate") == (1, "", f"storyledger: database: {said}\n")
