@@ -7,13 +7,14 @@ depend on what such a text says.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from uuid import UUID
 
 from domain.events import (
     CheckoutExpired,
     CheckoutOpened,
     CheckoutRefused,
+    CheckoutRequested,
     DisputeClosed,
     DisputeFundsReinstated,
     DisputeFundsWithdrawn,
@@ -66,6 +67,7 @@ MOVES_MONEY = (
 
 # What was first said of each part of the donor, and when Stripe says it was said.
 Said = dict[str, tuple[int, str]]
+DONOR_PARTS = tuple(field.name for field in fields(Donor))
 
 
 @dataclass
@@ -89,7 +91,7 @@ class RefundRequest:
     refused: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Gift:
     """All that is known of one donation's money, in the minor unit of its one currency; times in Unix seconds."""
 
@@ -116,6 +118,8 @@ class Gift:
                 self._note_capture(event)
             case CheckoutOpened(session_id=session_id):
                 self.opened_session = max(session_id, self.opened_session or "")
+            case CheckoutRequested():
+                pass
             case CheckoutRefused(reason=reason):
                 self._note_failure(0, reason)
             case CheckoutExpired():
@@ -147,15 +151,16 @@ class Gift:
         self.failure = max((at, reason), self.failure or (at, reason))
 
     def _note_capture(self, event: PaymentReceived | PaymentConfirmed) -> None:
-        intent, at = event.payment_intent_id, event.report.at
+        intent, at, charge_id, donor = event.payment_intent_id, event.report.at, event.charge_id, event.donor
         self.captured[intent] = max(event.amount.minor, self.captured.get(intent, 0))
         self.paid_at = at if self.paid_at is None else min(self.paid_at, at)
         if event.session_id is not None:
             self.paid_session = max(event.session_id, self.paid_session or "")
-        if event.charge_id is not None:
-            self.charge_id = max(event.charge_id, self.charge_id or "")
-        said = self.said_by_session if event.charge_id is None else self.said_by_charge
-        for name, text in vars(event.donor).items():
+        if charge_id is not None:
+            self.charge_id = max(charge_id, self.charge_id or "")
+        said = self.said_by_session if charge_id is None else self.said_by_charge
+        for name in DONOR_PARTS:
+            text = getattr(donor, name)
             if text is not None and ((known := said.get(name)) is None or (at, text) < known):
                 said[name] = (at, text)
 
@@ -175,6 +180,8 @@ class Gift:
 
     @property
     def refunded_live(self) -> int:
+        if not self.refunds:
+            return 0
         return _sum(refund for refund in self.refunds.values() if refund.state in LIVE_REFUND)
 
     @property
@@ -215,6 +222,8 @@ class Gift:
 
     @property
     def refunded_at(self) -> int | None:
+        if not self.refunds:
+            return None
         return max((r.at for r in self.refunds.values() if r.state in LIVE_REFUND), default=None)
 
     @property
@@ -262,7 +271,7 @@ class Gift:
     def donor(self) -> Donor:
         """The donor as the charge tells it, and where that is silent as the checkout did."""
         said = self.said_by_session | self.said_by_charge
-        return Donor(**{name: text for name, (_, text) in said.items()})
+        return Donor(*[said[name][1] if name in said else None for name in DONOR_PARTS])
 
 
 def _sum(refunds: Iterable[Refund]) -> int:

@@ -47,7 +47,7 @@ PERSONAL = _PersonalMark()
 Personal = Annotated[str, PERSONAL]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Money:
     """An amount in the currency's smallest unit."""
 
@@ -79,7 +79,7 @@ class ContactType(StrEnum):
     SOCIAL = "SOCIAL"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Contact:
     """How a person is reached: `value` is normalised, so that equal contacts compare equal."""
 
@@ -99,7 +99,7 @@ class Role(StrEnum):
     SYSTEM = "system"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Who did it: a role, and the key's id where the role has many."""
 
@@ -160,7 +160,7 @@ class DocumentFormat(StrEnum):
         }[self]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Content:
     """Something too big for an event, kept sealed in storage under the SHA-256 of its plain bytes."""
 
@@ -168,7 +168,7 @@ class Content:
     size_bytes: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AudioFacts:
     """What decoding a recording showed: its real media type, and its length by counted samples."""
 
@@ -275,7 +275,7 @@ class DonationStatus(StrEnum):
     EXPIRED = "EXPIRED"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class StripeReport:
     """Where a fact from Stripe comes from: their event, and their time of it in Unix seconds."""
 
@@ -283,7 +283,7 @@ class StripeReport:
     at: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Donor:
     """All that is kept of a donor: the last token of the name, the country, and a keyed hash of the e-mail."""
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from email_validator import EmailNotValidError, validate_email
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
@@ -73,6 +72,7 @@ class Settings(BaseSettings):
     app_env: Literal["development", "production", "test"] = "development"
     database_url: Secret = None
     migrate_database_url: Secret = None
+    read_database_url: Secret = None
     data_dir: Path = Path("var")
     storage_url: Secret = None
     host: str = "127.0.0.1"
@@ -110,7 +110,7 @@ class Settings(BaseSettings):
     def _blank(cls, value: Any) -> Any:
         return _blank_is_none(value)
 
-    @field_validator("database_url", "migrate_database_url")
+    @field_validator("database_url", "migrate_database_url", "read_database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:
         if value is not None and _parts(value).scheme not in ("postgresql", "postgres"):
@@ -155,6 +155,8 @@ class Settings(BaseSettings):
     @classmethod
     def _sender(cls, value: str | None) -> str | None:
         if value is not None:
+            from email_validator import EmailNotValidError, validate_email
+
             addresses = [address for _, address in getaddresses([value])]
             try:
                 validate_email(addresses[0], check_deliverability=False, test_environment=True)
@@ -200,6 +202,11 @@ class Settings(BaseSettings):
         if scheme != "memory" and find_spec("redis") is None:
             raise ValueError("needs the library redis, which is not installed")
         return value
+
+    @property
+    def port_is_given(self) -> bool:
+        """Whether somebody chose the port."""
+        return "port" in self.model_fields_set
 
     @property
     def production(self) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Any
+from operator import attrgetter
+from typing import Any, get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -19,7 +20,7 @@ from domain.values import DonationStatus
 from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "donation_ledger"
-VERSION = 3
+VERSION = 4
 TOPICS = topics(DonationEvent)
 
 DONATIONS = Table(
@@ -71,7 +72,7 @@ ENTRIES = Table(
     key=("position", "kind"),
     indexes=("(ticket, position)",),
 )
-COUNTED = {status: f"{status.lower()}_count" for status in DonationStatus}
+COUNTED = {status.value: f"{status.lower()}_count" for status in DonationStatus}
 TOTALS = Table(
     "donation_totals",
     {
@@ -92,30 +93,38 @@ MOVED = ("paid", "refunded", "disputed")
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-# A gift as its row keeps it, for the facts of a later page: JSON that nobody queries.
-_read_gift = msgspec.json.Decoder(Gift).decode
-_FIELDS = tuple(field.name for field in fields(Gift))
-# What a field holds while nothing was told of it; a time of 0 would pass for False.
-_UNTOLD: tuple[object, ...] = (None, {})
+# A gift as its row keeps it, for the facts of a later page: the values of its fields as a JSON array that nobody
+# queries. Another field in it is another VERSION here.
+_values_of = attrgetter(*(field.name for field in fields(Gift)))
+_HINTS = get_type_hints(Gift)
+_read_values = msgspec.json.Decoder(tuple[*(_HINTS[field.name] for field in fields(Gift))]).decode
+_write = msgspec.json.Encoder().encode
+
+
+def _read_gift(kept: bytes) -> Gift:
+    return Gift(*_read_values(kept))
 
 
 def fold(page: Sequence[Recorded], rows: Rows) -> None:
-    facts: dict[UUID, list[tuple[Recorded, DonationEvent]]] = {}
+    # By the number that an id is: ids compare and hash in Python.
+    facts: dict[int, list[Recorded]] = {}
     for entry in page:
-        if isinstance(event := entry.event, DonationEvent):
-            facts.setdefault(event.donation_id, []).append((entry, event))
-    rows.load(DONATIONS, [(one,) for one, noted in facts.items() if not isinstance(noted[0][1], CheckoutRequested)])
+        if isinstance(entry.event, DonationEvent):
+            facts.setdefault(entry.event.donation_id.int, []).append(entry)
+    firsts: list[Any] = [noted[0].event for noted in facts.values()]
+    rows.load(DONATIONS, [(first.donation_id,) for first in firsts if not isinstance(first, CheckoutRequested)])
     moved = []
-    for donation, noted in facts.items():
-        before = rows.get(DONATIONS, (donation,))
+    for first, noted in zip(firsts, facts.values(), strict=True):
+        before = rows.get(DONATIONS, (first.donation_id,))
         row, gift = (before.copy(), _read_gift(before["gift"])) if before else (None, Gift())
-        for entry, event in noted:
+        for entry in noted:
             if row is not None:
-                _note(entry, event, row, gift, rows)
-            elif isinstance(event, CheckoutRequested):
-                row = _opened(event, entry)
+                _note(entry, row, gift, rows)
+            elif isinstance(entry.event, CheckoutRequested):
+                row = _opened(entry.event, entry)
         if row is not None:
-            row |= _told(gift)
+            _tell(gift, row)
+            row["position"] = noted[-1].position
             rows.put(DONATIONS, row)
             moved.append((before, row))
     _total(moved, rows)
@@ -124,7 +133,7 @@ def fold(page: Sequence[Recorded], rows: Rows) -> None:
 def _opened(event: CheckoutRequested, entry: Recorded) -> Row:
     return {
         "donation": event.donation_id,
-        "ticket": event.ticket,
+        "ticket": event.ticket_id,
         "currency": event.amount.currency,
         "amount": event.amount.minor,
         "paid": 0,
@@ -133,18 +142,17 @@ def _opened(event: CheckoutRequested, entry: Recorded) -> Row:
         "created_at": entry.recorded_at,
         "recorded_at": None,
         "awaits_since": entry.recorded_at,
-        "position": entry.position,
     }
 
 
-def _note(entry: Recorded, event: DonationEvent, row: Row, gift: Gift, rows: Rows) -> None:
+def _note(entry: Recorded, row: Row, gift: Gift, rows: Rows) -> None:
     """Fold one fact into its donation, and post an entry for each sum that it moved."""
+    event: Any = entry.event
     gift.note(event)
     if isinstance(event, MOVES_MONEY):
         _post(entry, event.report.at, row, gift, rows)
-    row["position"] = entry.position
-    if row["recorded_at"] is None and gift.captured:
-        row["recorded_at"] = entry.recorded_at
+        if row["recorded_at"] is None and gift.captured:
+            row["recorded_at"] = entry.recorded_at
     row["awaits_since"] = (row["awaits_since"] or entry.recorded_at) if gift.awaits_answer else None
 
 
@@ -167,23 +175,21 @@ def _post(entry: Recorded, at: int, row: Row, gift: Gift, rows: Rows) -> None:
             row[kind] = now
 
 
-def _told(gift: Gift) -> Row:
+def _tell(gift: Gift, row: Row) -> None:
     """What follows from the gift alone, whichever events made it: needed once a page, not once an event."""
     donor = gift.donor
-    return {
-        "status": gift.status,
-        "pending": gift.pending,
-        "donor": donor.last_name,
-        "country": donor.country,
-        "email_hash": donor.email_hash,
-        "dispute_status": gift.dispute_status,
-        "paid_at": _time(gift.paid_at),
-        "refunded_at": _time(gift.refunded_at),
-        "session_id": gift.session_id,
-        "payment_intent_id": max(gift.captured, default=None),
-        "charge_id": gift.charge_id,
-        "gift": msgspec.json.encode({name: told for name in _FIELDS if (told := getattr(gift, name)) not in _UNTOLD}),
-    }
+    row["status"] = gift.status.value
+    row["pending"] = gift.pending
+    row["donor"] = donor.last_name
+    row["country"] = donor.country
+    row["email_hash"] = donor.email_hash
+    row["dispute_status"] = gift.dispute_status
+    row["paid_at"] = _time(gift.paid_at)
+    row["refunded_at"] = _time(gift.refunded_at)
+    row["session_id"] = gift.session_id
+    row["payment_intent_id"] = max(gift.captured, default=None)
+    row["charge_id"] = gift.charge_id
+    row["gift"] = _write(_values_of(gift))
 
 
 def _total(moved: Sequence[tuple[Row | None, Row]], rows: Rows) -> None:
@@ -201,10 +207,13 @@ def _total(moved: Sequence[tuple[Row | None, Row]], rows: Rows) -> None:
             "position": 0,
         }
         for was, row in donations:
-            for kind in MOVED:
-                total[kind] += row[kind] - (was[kind] if was else 0)
+            total["paid"] += row["paid"]
+            total["refunded"] += row["refunded"]
+            total["disputed"] += row["disputed"]
             total[COUNTED[row["status"]]] += 1
             if was:
+                for kind in MOVED:
+                    total[kind] -= was[kind]
                 total[COUNTED[was["status"]]] -= 1
             if row["paid_at"] is not None:
                 total["first_paid_at"] = min(row["paid_at"], total["first_paid_at"] or row["paid_at"])

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from entrypoints.cli.console import Found, Usage, fail
+from entrypoints.light import load_logging
 
 app = typer.Typer(
     name="storyledger",
@@ -38,6 +39,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve web, worker and projections until told to stop."""
+    load_logging()
     from entrypoints.serving import serve as run
 
     run(only)

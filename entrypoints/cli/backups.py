@@ -8,9 +8,10 @@ from pathlib import Path
 from adapters import backup as backups
 from adapters.sealing import TICKET_RING, Keyring
 from adapters.storage import open_storage
-from entrypoints.bootstrap import VERSION, master_keys
+from entrypoints.bootstrap import VERSION
 from entrypoints.cli.console import Bar, Found, print_json, say
 from entrypoints.cli.setting_up import database
+from entrypoints.wiring.secrets import master_keys
 
 
 def backup(file: Path, json: bool) -> None:

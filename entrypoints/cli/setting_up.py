@@ -13,8 +13,10 @@ from adapters.backup import BackupError
 from adapters.embedded_postgres import EmbeddedPostgresError
 from domain.errors import DomainError
 from entrypoints import settings as environment
-from entrypoints.bootstrap import DatabaseUrl, NotReadyError, Service, reach
+from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Found, Usage
+from entrypoints.database_url import DatabaseUrl
+from entrypoints.gate import NotReadyError, reach
 from entrypoints.logs import configure
 from entrypoints.settings import Settings, SettingsError
 

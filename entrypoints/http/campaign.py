@@ -12,7 +12,7 @@ from domain.errors import DomainError, InvalidError
 from domain.values import CURRENCIES, Money
 from entrypoints.http import views
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import CSP, HTML, absent, template
+from entrypoints.http.pages import CSP, HTML, PAGES, absent
 from entrypoints.http.views import Views
 from projections import donation_ledger, ticket_status
 from projections.model import Row
@@ -99,21 +99,20 @@ def _published(call: Call) -> Row | None:
 
 
 def _currency(call: Call, row: Row) -> str:
-    with call.service.database.reading() as cursor:
-        return views.main_currency(row, donation_ledger.totals(cursor, row["ticket"]))
+    return views.main_currency(row, call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket"])))
 
 
 def _page(call: Call, row: Row, complaint: str | None = None, typed: str = "", status: int = 200) -> Answer:
     service = call.service
-    with service.database.reading() as cursor:
-        totals = donation_ledger.totals(cursor, row["ticket"])
+    totals = call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket"]))
     view = Views(service.seals)
     draft = view.draft(row)
     total = view.totals(row, totals, None, None)
     currency = total["currency"]
     goal = draft["goalAmountMinor"] if draft["currency"] == currency else None
     raised = max(0, total["totalMinor"])
-    page = template("campaign.html").render(
+    page = PAGES.render(
+        "campaign.html",
         draft=draft,
         # A person may clear what they wrote while the page is up.
         title=draft["title"] or "A campaign",

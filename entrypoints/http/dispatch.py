@@ -124,6 +124,7 @@ class Endpoint:
             request.path_params,
             request.query_params,
             request.headers,
+            self._service.reads(writes=request.method not in ("GET", "HEAD")),
         )
 
     # In a thread.

@@ -8,7 +8,7 @@ from entrypoints.http import pages, problems, reference
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
 
-STATIC = pages.PAGES / "static"
+STATIC = pages.FOLDER / "static"
 STATIC_TYPES = {
     "campaign.css": "text/css; charset=utf-8",
     "reference.css": "text/css; charset=utf-8",
@@ -53,7 +53,7 @@ def openapi(call: Call) -> Answer:
 
 def home(call: Call) -> Answer:
     """Where mails and `serve` lead: what this is, and where to go on."""
-    page = pages.template("home.html").render(sandbox=call.service.settings.sandbox)
+    page = pages.PAGES.render("home.html", sandbox=call.service.settings.sandbox)
     return Answer(page.encode(), 200, {"Content-Security-Policy": PAGE_CSP}, pages.HTML)
 
 

@@ -64,7 +64,7 @@ def export(call: Call) -> Answer:
     ticket = _uuid(call, "ticket")
     since, until = _day(call, "from", timedelta(0)), _day(call, "to", timedelta(days=1))
     workspace = call.principal.workspace if call.principal.role is Role.CLIENT else None
-    rows = call.service.exported(ticket, workspace, since, until)
+    rows = call.service.exported(ticket, workspace, since, until, call.reads)
     view = views_for(call)
     lines = (line(view, row, settled) for row, settled in rows)
     name = f"donations.{format}"

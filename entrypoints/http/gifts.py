@@ -57,13 +57,14 @@ def list_donations(call: Call) -> Answer:
     page = paging.asked(call)
     as_of, known_at = _moments(call)
     if as_of is None and known_at is None:
-        with call.service.database.reading() as cursor:
-            rows = donation_ledger.donations(cursor, call.ticket_id, page.limit + 1, page.after_payment())
-            count = sum(
-                total[name]
-                for total in donation_ledger.totals(cursor, call.ticket_id)
-                for name in donation_ledger.COUNTED.values()
+        after = page.after_payment()
+        rows, sums = call.reads.ask(
+            lambda cursor: (
+                donation_ledger.donations(cursor, call.ticket_id, page.limit + 1, after),
+                donation_ledger.totals(cursor, call.ticket_id),
             )
+        )
+        count = sum(total[name] for total in sums for name in donation_ledger.COUNTED.values())
     else:
         everything = ordered(_ledger_then(call, as_of, known_at).all(donation_ledger.DONATIONS))
         count, after = len(everything), page.after_payment()
@@ -89,9 +90,12 @@ def totals(call: Call) -> Answer:
     assert call.ticket is not None
     view = views_for(call)
     if as_of is None and known_at is None:
-        with call.service.database.reading() as cursor:
-            sums, last = donation_ledger.summary(cursor, call.ticket_id)
-            entries = donation_ledger.entries(cursor, call.ticket_id) if explain else None
+        (sums, last), entries = call.reads.ask(
+            lambda cursor: (
+                donation_ledger.summary(cursor, call.ticket_id),
+                donation_ledger.entries(cursor, call.ticket_id) if explain else None,
+            )
+        )
         return Answer(view.totals(call.ticket, sums, last, entries))
     rows = _ledger_then(call, as_of, known_at)
     return Answer(totals_in(view, call.ticket, rows, explain=explain))
@@ -129,7 +133,7 @@ def ordered(rows: list[Row]) -> list[Row]:
 
 def _ledger_then(call: Call, as_of: datetime | None, known_at: datetime | None) -> MemoryRows:
     """The ledger from those facts alone that had happened at `as_of` and were recorded at `known_at`."""
-    known = [r for r in call.service.recorded(call.ticket_id) if known_at is None or r.recorded_at <= known_at]
+    known = [r for r in call.reads.recorded(call.ticket_id) if known_at is None or r.recorded_at <= known_at]
     return folded(donation_ledger, known if as_of is None else _happened(known, as_of))
 
 

@@ -31,7 +31,8 @@ def history(call: Call) -> Answer:
     if "at" in call.query:
         return Answer(state_at(call, _position(call, call.query["at"])))
     page = paging.asked(call)
-    entries = call.service.log.ticket_page(call.ticket_id, page.after_position(), page.limit + 1)
+    after = page.after_position()
+    entries = call.reads.ask_log(lambda log: log.ticket_page(call.ticket_id, after, page.limit + 1))
     if len(entries) > page.limit:
         page.more_after(entries[page.limit - 1].position)
     view = views_for(call)
@@ -76,12 +77,11 @@ def _position(call: Call, text: str) -> int:
         return int(text)
     moment = gifts.moment(call, "at")
     assert isinstance(moment, datetime)
-    return call.service.log.position_at(moment)
+    return call.reads.ask_log(lambda log: log.position_at(moment))
 
 
 def state_at(call: Call, position: int) -> dict[str, Any]:
-    recorded = list(call.service.recorded(call.ticket_id, until=position))
-    return state(views_for(call), recorded, position)
+    return state(views_for(call), call.reads.recorded(call.ticket_id, until=position), position)
 
 
 def state(view: Views, recorded: list[Recorded], position: int) -> dict[str, Any]:

@@ -6,30 +6,38 @@ import math
 import time
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING
 
 import structlog
-from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage, Storage, storage_from_string
-from limits.strategies import FixedWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from adapters.access import VISITOR, Principal
+from adapters.later import Later
 from entrypoints.http.operations import Limit
 from entrypoints.http.problems import Problem
 from entrypoints.settings import Settings
 
+if TYPE_CHECKING:
+    from limits import RateLimitItem
+
 # A household or a company has a network of this size in IPv6, and all its addresses at will.
 IPV6_CLIENT_BITS = 64
+
+IN_MEMORY = "memory:"
 
 logger = structlog.get_logger()
 
 
-class RateLimits:
-    """Counts calls for each client and each limit, in this process or in a store that processes share."""
+class _Counting:
+    """The limits, and what counts."""
 
     def __init__(self, settings: Settings) -> None:
-        self._items: dict[Limit, RateLimitItem] = {
+        from limits import parse
+        from limits.storage import Storage, storage_from_string
+        from limits.strategies import FixedWindowRateLimiter
+
+        self.items: dict[Limit, RateLimitItem] = {
             Limit.DEFAULT: parse(settings.rate_limit_default),
             Limit.PAYMENT: parse(settings.rate_limit_payment),
             Limit.CREATE: parse(settings.rate_limit_create),
@@ -38,8 +46,22 @@ class RateLimits:
         }
         storage = storage_from_string(settings.rate_limit_storage)
         assert isinstance(storage, Storage)
-        self._limiter = FixedWindowRateLimiter(storage)
-        self._here = isinstance(storage, MemoryStorage)
+        self.limiter = FixedWindowRateLimiter(storage)
+
+
+class RateLimits:
+    """Counts calls for each client and each limit, in this process or in a store that processes share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._counting = Later(lambda: _Counting(settings))
+        self._here = settings.rate_limit_storage.startswith(IN_MEMORY)
+        if not self._here:
+            # What is wrong with the address of a store is said at the start.
+            self.load()
+
+    def load(self) -> None:
+        """So that the first call need not wait for the library."""
+        self._counting()
 
     async def count_refused(self, address: str) -> None:
         """The same for what leads nowhere: on the event loop, unless the count is kept elsewhere."""
@@ -50,14 +72,15 @@ class RateLimits:
 
     def count(self, limit: Limit, principal: Principal, address: str) -> None:
         """One more call; Problem 429 if it is one too many."""
-        item = self._items.get(limit)
+        counting = self._counting()
+        item = counting.items.get(limit)
         if item is None:
             return
         client = f"address:{_network(address)}" if principal is VISITOR else principal.name
         try:
-            if self._limiter.hit(item, limit.value, client):
+            if counting.limiter.hit(item, limit.value, client):
                 return
-            wait = self._limiter.get_window_stats(item, limit.value, client).reset_time - time.time()
+            wait = counting.limiter.get_window_stats(item, limit.value, client).reset_time - time.time()
         except Exception as error:
             # Better some calls too many than none at all while the shared store is away.
             logger.warning("rate limits cannot be counted", error=type(error).__name__)

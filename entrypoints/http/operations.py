@@ -16,6 +16,7 @@ from starlette.datastructures import QueryParams
 
 from adapters.access import Principal
 from adapters.idempotency import Seed
+from adapters.reads import Reads
 from domain.values import Role
 from projections.model import Row
 
@@ -91,6 +92,8 @@ class Call:
     path: Mapping[str, str]
     query: QueryParams
     headers: Mapping[str, str]
+    # For what is shown. Who may see it is asked of `service.database`.
+    reads: Reads
     body: Any = None
     raw: bytes = b""
     upload: Received | None = None

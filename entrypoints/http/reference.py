@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent.parent / "pages"),
-    autoescape=select_autoescape(),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-)
-
+from entrypoints.http.pages import PAGES
 
 # The last document and its page: there is one document for as long as a service runs, and its page takes a while.
 _made: tuple[dict[str, Any], bytes] | None = None
@@ -35,7 +26,7 @@ def _rendered(document: dict[str, Any]) -> str:
             tags.setdefault(operation["tags"][0], []).append(
                 {"path": path, "method": method.upper(), **_for_people(operation, document)}
             )
-    return _templates.get_template("reference.html").render(document=document, tags=tags)
+    return PAGES.render("reference.html", document=document, tags=tags)
 
 
 def _for_people(operation: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:

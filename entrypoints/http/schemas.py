@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters.replica import State
 from domain.values import (
     ContactType,
     ContentStatus,
@@ -388,7 +389,12 @@ READY = thing(
         },
         "inbox": maybe(thing({"waiting": WHOLE, "deadLetters": WHOLE, "oldestSeconds": NUMBER})),
         "jobs": maybe(thing({"waiting": WHOLE, "running": WHOLE, "failed": WHOLE})),
-    }
+    },
+    {
+        "replica": thing(
+            {"state": one_of(State), "lagBytes": maybe(WHOLE), "lagSeconds": maybe(NUMBER), "error": maybe(TEXT)}
+        )
+    },
 )
 PROBLEM_KIND = thing({"type": URL, "status": WHOLE, "title": TEXT, "description": TEXT})
 PROBLEM = {

@@ -288,3 +288,6 @@ OPERATIONS: tuple[Operation, ...] = (
         for path in ("/static/{name}", "/favicon.ico")
     ),
 )  # fmt: skip
+
+# What every part of the service answers, where it is told a port.
+HOW_IT_IS = tuple(operation for operation in OPERATIONS if operation.asks_nobody)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 
 from adapters import contacts, ids
 from adapters.access import PUBLIC_WORKSPACE, ticket_token
@@ -100,12 +104,10 @@ def get(call: Call) -> Answer:
     row, view = row_read(call), views_for(call)
     more: dict[str, Any] = {}
     if "documents" in wanted:
-        with call.service.database.reading() as cursor:
-            found = documents.documents(cursor, call.ticket_id)
+        found = call.reads.ask(lambda cursor: documents.documents(cursor, call.ticket_id))
         more["documents"] = [views.document(document, call.service.public_url) for document in found]
     if "attributions" in wanted:
-        with call.service.database.reading() as cursor:
-            donations = donation_ledger.donations(cursor, call.ticket_id)
+        donations = call.reads.ask(lambda cursor: donation_ledger.donations(cursor, call.ticket_id))
         more["attributions"] = [view.donation(donation, attributed=True) for donation in donations]
     if "draft" in wanted:
         more["donationDraft"] = view.draft_or_none(row)
@@ -114,8 +116,7 @@ def get(call: Call) -> Answer:
     if "transcriptions" in wanted:
         more["transcriptions"] = [_transcription(call, told) for told in row["transcriptions"]]
     if "support" in wanted:
-        with call.service.database.reading() as cursor:
-            asked = support.about(cursor, call.ticket_id)
+        asked = call.reads.ask(lambda cursor: support.about(cursor, call.ticket_id))
         more["supportTickets"] = [views.support_summary(row) for row in asked]
     return shown(call, row, **more)
 
@@ -185,11 +186,13 @@ def _found(call: Call) -> tuple[list[Row], paging.Page]:
         indexes = [index for index in indexes if index in call.principal.contact_indexes]
     page = paging.asked(call)
     workspace = call.principal.workspace if call.principal.role is Role.CLIENT else None
-    with call.service.database.reading() as cursor:
-        found = contact_index.tickets_of(
-            cursor, indexes, workspace, page.limit + 1, page.after_time_and_id(), only=call.principal.ticket
-        )
-        rows = ticket_status.tickets(cursor, [ticket for ticket, _ in found[: page.limit]])
+    after = page.after_time_and_id()
+
+    def asked(cursor: Cursor[TupleRow]) -> tuple[list[tuple[UUID, datetime]], dict[UUID, Row]]:
+        found = contact_index.tickets_of(cursor, indexes, workspace, page.limit + 1, after, only=call.principal.ticket)
+        return found, ticket_status.tickets(cursor, [ticket for ticket, _ in found[: page.limit]])
+
+    found, rows = call.reads.ask(asked)
     if len(found) > page.limit:
         ticket, at = found[page.limit - 1]
         page.more_after(at.isoformat(), str(ticket))
@@ -325,8 +328,7 @@ def generate_document(call: Call) -> Answer:
 
 
 def list_documents(call: Call) -> Answer:
-    with call.service.database.reading() as cursor:
-        found = documents.documents(cursor, call.ticket_id)
+    found = call.reads.ask(lambda cursor: documents.documents(cursor, call.ticket_id))
     return Answer([views.document(row, call.service.public_url) for row in found])
 
 
@@ -347,8 +349,7 @@ def download(call: Call) -> Answer:
 
 
 def _document(call: Call, document_id: UUID) -> Row:
-    with call.service.database.reading() as cursor:
-        row = documents.document(cursor, call.ticket_id, document_id)
+    row = call.reads.ask(lambda cursor: documents.document(cursor, call.ticket_id, document_id))
     if row is None:
         raise NotFoundError("There is no such document.")
     return row

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from domain.errors import NotFoundError
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import CSP, HTML, absent, template
+from entrypoints.http.pages import CSP, HTML, PAGES, absent
 
 
 def show(call: Call) -> Answer:
@@ -28,4 +28,4 @@ def leave(call: Call) -> Answer:
 
 def _answer(*, left: bool) -> Answer:
     headers = {"Content-Security-Policy": CSP.format(form="'self'"), "Referrer-Policy": "no-referrer"}
-    return Answer(template("unsubscribe.html").render(left=left).encode(), 200, headers, HTML)
+    return Answer(PAGES.render("unsubscribe.html", left=left).encode(), 200, headers, HTML)

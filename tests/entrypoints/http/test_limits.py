@@ -152,7 +152,7 @@ def test_calls_are_served_while_the_shared_count_is_away(monkeypatch: pytest.Mon
     def away(*_: object) -> bool:
         raise ConnectionError
 
-    monkeypatch.setattr(limits._limiter, "hit", away)
+    monkeypatch.setattr(limits._counting().limiter, "hit", away)
     for _ in range(3):
         limits.count(Limit.DEFAULT, VISITOR, "192.0.2.1")
 
