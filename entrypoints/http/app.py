@@ -19,6 +19,7 @@ from entrypoints.http.openapi import document
 from entrypoints.http.paths import Paths
 from entrypoints.http.problems import Problem
 from entrypoints.http.table import OPERATIONS
+from entrypoints.http.threads import Threads
 from entrypoints.http.watching import Watched
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ def application(service: Service, more: list[BaseRoute]) -> ASGIApp:
     """The whole service over HTTP; `more` are routes that stand beside the table, like the sandbox's."""
     settings = service.settings
     service.openapi = document(OPERATIONS, service.version, service.public_url)
-    limits, proxies = RateLimits(settings), Proxies(settings.trusted_proxies)
+    limits, proxies, threads = RateLimits(settings), Proxies(settings.trusted_proxies), Threads()
     paths: dict[str, list[Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, []).append(operation)
-    endpoints = {path: Endpoint(service, operations, limits, proxies) for path, operations in paths.items()}
+    endpoints = {path: Endpoint(service, operations, limits, proxies, threads) for path, operations in paths.items()}
     elsewhere = _Elsewhere(limits, proxies)
     others = Starlette(routes=more, exception_handlers={HTTPException: elsewhere.refused, Exception: _any_error})
     # A path with a slash too many is another path, and a redirect would believe the Host header.
