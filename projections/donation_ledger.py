@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
 from types import GenericAlias
 from typing import Any, get_type_hints
@@ -158,7 +159,10 @@ def _note(entry: Recorded, row: Row, gift: Gift, rows: Rows) -> None:
 
 
 def _post(entry: Recorded, at: int, row: Row, gift: Gift, rows: Rows) -> None:
-    for kind, now in (("paid", gift.paid), ("refunded", gift.refunded), ("disputed", gift.disputed)):
+    paid, refunded, disputed = gift.paid, gift.refunded, gift.disputed
+    if (paid, refunded, disputed) == (row["paid"], row["refunded"], row["disputed"]):
+        return
+    for kind, now in (("paid", paid), ("refunded", refunded), ("disputed", disputed)):
         if moved := now - row[kind]:
             rows.put(
                 ENTRIES,
@@ -222,6 +226,7 @@ def _total(moved: Sequence[tuple[Row | None, Row]], rows: Rows) -> None:
         rows.put(TOTALS, total)
 
 
+@lru_cache(maxsize=1024)
 def _time(at: int | None) -> datetime | None:
     return None if at is None else datetime.fromtimestamp(at, UTC)
 

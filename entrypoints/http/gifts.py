@@ -89,8 +89,9 @@ def totals(call: Call) -> Answer:
     assert call.ticket is not None
     view = views_for(call)
     if as_of is None and known_at is None:
-        if (summary := call.ticket.get(funds.SUMMARY)) is not None and not explain:
-            return Answer(view.totals(call.ticket, *summary, None))
+        if funds.SUMMARY in call.ticket and not explain:
+            sums, last = call.ticket[funds.SUMMARY]
+            return Answer(view.totals(call.ticket, sums, last, None))
         with call.service.database.reading() as cursor:
             sums, last = donation_ledger.summary(cursor, call.ticket_id)
             entries = donation_ledger.entries(cursor, call.ticket_id) if explain else None

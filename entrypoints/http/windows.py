@@ -20,12 +20,12 @@ class Windows:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._windows: dict[tuple[RateLimitItem, *tuple[str, ...]], tuple[float, int]] = {}
+        self._windows: dict[tuple[RateLimitItem, tuple[str, ...]], tuple[float, int]] = {}
         self._most = FEW
 
     def hit(self, item: RateLimitItem, *identifiers: str) -> bool:
         """Count one more call; False if it is one too many."""
-        now, key = time.time(), (item, *identifiers)
+        now, key = time.time(), (item, identifiers)
         with self._lock:
             ends, count = self._windows.get(key, (0.0, 0))
             if ends <= now:
@@ -36,7 +36,7 @@ class Windows:
 
     def get_window_stats(self, item: RateLimitItem, *identifiers: str) -> WindowStats:
         """When the window ends, in Unix seconds, and how many calls are left in it."""
-        ends, count = self._windows.get((item, *identifiers), (time.time(), 0))
+        ends, count = self._windows.get((item, identifiers), (time.time(), 0))
         return WindowStats(ends, max(0, item.amount - count))
 
     def _make_room(self, now: float) -> None:
