@@ -243,8 +243,8 @@ class Database:
         try:
             pool, connection = self._take()
             try:
-                with connection:
-                    yield connection
+                # In autocommit mode there is nothing to commit, and what was left open the pool rolls back.
+                yield connection
             finally:
                 pool.putconn(connection)
         except AWAY as error:

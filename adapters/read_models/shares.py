@@ -160,10 +160,12 @@ def _fold_page(cursor: Cursor[TupleRow], filling: Filling, share: int, page_even
     row = cursor.fetchone()
     assert row is not None
     position: int = row[0]
-    # As many events as in a page of all tickets.
+    # About as many events as in a page of all tickets.
     upto = min(position + page_events * filling.shares, filling.until)
     topics = list(filling.build.projection.TOPICS)
-    page = pages.between(cursor.connection, position, upto, topics, (share, filling.shares))
+    page = pages.between(cursor.connection, position, upto, topics, page_events, (share, filling.shares))
+    if len(page) == page_events:
+        upto = page[-1].position
     builds.fold(cursor, filling.build, page)
     cursor.execute(sql.SQL("UPDATE {} SET position = %s WHERE share = %s").format(filling.table), (upto, share))
     return upto

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import structlog
-from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -27,9 +27,10 @@ from entrypoints.http.envelope import logged_id_of, request_id_of
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.operations import Access, Answer, Call, Limit, Operation, Received, Takes
 from entrypoints.http.problems import Problem, of
+from entrypoints.http.threads import Threads
 from entrypoints.http.watching import OPERATION
 from entrypoints.http.witness import Witness
-from projections import contact_index, ticket_status
+from projections import contact_index
 from projections.model import Row
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ logger = structlog.get_logger()
 # What is far over the limit is more often a mistake than an attack, and deserves to hear so.
 DRAINED = 8
 
+_NO_QUERY = QueryParams()
 _NO_BODY = hashlib.sha256(b"").hexdigest()
 # No charset but UTF-8; other parameters mean nothing here.
 _JSON = re.compile(
@@ -51,10 +53,18 @@ _JSON = re.compile(
 class Endpoint:
     """One path with its operations by method, as an ASGI application: whatever comes is answered."""
 
-    def __init__(self, service: Service, operations: Sequence[Operation], limits: RateLimits, proxies: Proxies) -> None:
+    def __init__(
+        self,
+        service: Service,
+        operations: Sequence[Operation],
+        limits: RateLimits,
+        proxies: Proxies,
+        threads: Threads,
+    ) -> None:
         self._service = service
         self._limits = limits
         self._proxies = proxies
+        self._threads = threads
         self._witness = Witness(service)
         self._operations = {operation.method: operation for operation in operations}
         self._path = operations[0].path
@@ -93,11 +103,11 @@ class Endpoint:
         if operation.asks_nobody:
             return _response(await operation.told(self._call(VISITOR, request, request_id)))
         if operation.takes is Takes.NOTHING:
-            return _response(await run_in_threadpool(self._asked, operation, request, request_id))
-        call = await run_in_threadpool(self._admitted, operation, request, request_id)
+            return _response(await self._threads.run(self._asked, operation, request, request_id))
+        call = await self._threads.run(self._admitted, operation, request, request_id)
         try:
             digest = await _take_body(call, operation, request)
-            answer = await run_in_threadpool(self._handled, call, operation, digest)
+            answer = await self._threads.run(self._handled, call, operation, digest)
         finally:
             if call.upload is not None:
                 call.upload.file.close()
@@ -111,7 +121,7 @@ class Endpoint:
             return await operation.told(call)
         except Unreadable:
             # What is properly signed is never limited, what is not always.
-            await run_in_threadpool(self._limits.count, Limit.DEFAULT, VISITOR, call.client)
+            await self._threads.run(self._limits.count, Limit.DEFAULT, VISITOR, call.client)
             raise
 
     def _call(self, principal: Principal, request: Request, request_id: str) -> Call:
@@ -122,7 +132,7 @@ class Endpoint:
             self._proxies.client(request),
             request.scope["path"],
             request.path_params,
-            request.query_params,
+            request.query_params if request.scope["query_string"] else _NO_QUERY,
             request.headers,
             self._service.reads(writes=request.method not in ("GET", "HEAD")),
         )
@@ -191,7 +201,7 @@ def _principal(service: Service, operation: Operation, credential: str | None) -
         return VISITOR
     if operation.access.diagnostics and _is_diagnostics_token(service, credential):
         return Principal(Role.ADMIN)
-    principal = service.credentials.principal(credential)
+    principal = service.credentials.principal(credential, operation.reads)
     if principal is None:
         raise _unauthenticated()
     return principal
@@ -210,7 +220,7 @@ def _admit(call: Call, operation: Operation) -> None:
     """Let the caller in, with the ticket of the path if there is one, or raise the Problem that says why not."""
     access, principal = operation.access, call.principal
     if principal.role is Role.VISITOR and not access.open:
-        if access.published and (row := _ticket_row(call)) is not None and row["published"]:
+        if access.published and (row := _ticket_row(call, operation)) is not None and row["published"]:
             call.ticket = row
             return
         raise _unauthenticated()
@@ -219,7 +229,7 @@ def _admit(call: Call, operation: Operation) -> None:
     if principal.role is Role.CLIENT and access.scope is not None and access.scope not in principal.scopes:
         raise Problem("forbidden", f"This key lacks the scope {access.scope}.")
     if access.ticket:
-        row = _ticket_row(call)
+        row = _ticket_row(call, operation)
         if not _lets_in(call, access, row):
             row = _newer(call, row)
             if row is None or not _lets_in(call, access, row):
@@ -233,14 +243,14 @@ def _lets_in(call: Call, access: Access, row: Row | None) -> bool:
     return row is not None and (may_know or (access.published and bool(row["published"])))
 
 
-def _ticket_row(call: Call) -> Row | None:
+def _ticket_row(call: Call, operation: Operation) -> Row | None:
     ticket = ids.read(call.path["ticket_id"])
     if ticket is None:
         return None
     if call.principal.ticket == ticket:
         return call.principal.ticket_row
     with call.service.database.reading() as cursor:
-        row = ticket_status.ticket(cursor, ticket)
+        row = operation.reads(cursor, ticket)
     return call.service.fresh.ticket_as_answered(ticket, row)
 
 
