@@ -293,6 +293,7 @@ async def _take_body(call: Call, operation: Operation, request: Request) -> str:
             return received.sha256
         case Takes.JSON | Takes.MERGE_PATCH:
             call.raw = await _bounded(request.stream())
+            _check_plain(request)
             if call.raw.strip() and not _JSON.fullmatch(content_type or ""):
                 raise Problem("unsupported-media-type", "Send application/json in UTF-8.")
             assert operation.body is not None
@@ -302,9 +303,16 @@ async def _take_body(call: Call, operation: Operation, request: Request) -> str:
             if not (content_type or "").lower().startswith("application/x-www-form-urlencoded"):
                 raise Problem("unsupported-media-type", "Send application/x-www-form-urlencoded.")
             call.raw = await _bounded(request.stream())
+            _check_plain(request)
             return hashlib.sha256(call.raw).hexdigest()
         case Takes.NOTHING | Takes.SIGNED:
             return _NO_BODY
+
+
+def _check_plain(request: Request) -> None:
+    """Nothing is unpacked here: a little that was packed could be very much."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Problem("unsupported-media-type", "Send the body as it is, without a Content-Encoding.")
 
 
 async def _bounded(chunks: AsyncIterator[bytes]) -> bytes:
