@@ -32,6 +32,7 @@ STORYLEDGER = Path(sys.executable).parent / "storyledger"
 TURNED_AWAY, CUT = -1, -2
 # What a client can measure is ours and the machine's together.
 SLACK_SECONDS = 1.0
+READY_SECONDS = 150
 # Between two requests of one client.
 PAUSE_SECONDS = 0.05
 
@@ -76,7 +77,7 @@ def serving(database_url: str, data_dir: Path, only: str | None = None, **enviro
     )
     try:
         running = Serving(process, f"http://127.0.0.1:{port}")
-        eventually(lambda: running.status("/health/ready") == 200, 60)
+        eventually(lambda: running.status("/health/ready") == 200, READY_SECONDS)
         yield running
     finally:
         process.kill()
