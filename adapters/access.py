@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 
 from adapters.database import Database
 from adapters.ids import uuid7
+from adapters.read_models.fresh import FreshRows
 from adapters.returning import SESSION_TOKEN
 from domain.commands import digest
 from domain.errors import InvalidError, NotFoundError, RefusedError
@@ -26,6 +27,7 @@ TICKET_TOKEN = "tkt_"  # noqa: S105 - a prefix
 API_KEY = "slk_"
 SECRET_BYTES = 32
 LONGEST_CREDENTIAL = 200
+LONGEST_WORKSPACE = 100
 # How exactly a key remembers when it was used last: not every request is worth a write.
 LAST_USE_SECONDS = 60
 
@@ -99,11 +101,13 @@ class Credentials:
     """Knows every credential that was ever given out, by its digest.
 
     Every call is decided by what the database says at that moment, so that what was revoked opens nothing anywhere.
-    Keys and sessions are looked up by digest: what time such a search takes tells of digests, which nobody can choose.
+    With `fresh` a ticket's token counts from the moment that it was given out, however far the read models are. Keys
+    and sessions are looked up by digest: what time such a search takes tells of digests, which nobody can choose.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, fresh: FreshRows | None = None) -> None:
         self._database = database
+        self._fresh = fresh
 
     def principal(self, credential: str, read: ReadTicket = ticket_status.ticket) -> Principal | None:
         """Who holds this credential; None if nobody does, or no longer. A holder's ticket is read with `read`."""
@@ -125,10 +129,11 @@ class Credentials:
             return None
         with self._database.reading() as cursor:
             row = read(cursor, ticket)
-        known = row["token_digest"] if row else None
-        # The comparison is made whether there is such a ticket or not.
-        matches = hmac.compare_digest(known or digest(""), digest(token))
-        return Principal(Role.HOLDER, ticket=ticket, ticket_row=row) if known and matches else None
+        if self._fresh is not None:
+            row = self._fresh.ticket_as_answered(ticket, row)
+            if not _opens(token, row):
+                row = self._fresh.ticket(ticket, row)
+        return Principal(Role.HOLDER, ticket=ticket, ticket_row=row) if _opens(token, row) else None
 
     def _returned(self, token: str) -> Principal | None:
         with self._database.connection() as connection:
@@ -175,6 +180,8 @@ class Credentials:
             raise InvalidError("is no role of an API key", "/role")
         if unknown := set(scopes) - set(SCOPES):
             raise InvalidError(f"unknown scope: {', '.join(sorted(unknown))}", "/scopes")
+        if not (workspace.isprintable() and workspace == workspace.strip() and 0 < len(workspace) <= LONGEST_WORKSPACE):
+            raise InvalidError(f"a workspace's name has 1 to {LONGEST_WORKSPACE} printable characters", "/workspace")
         key = key or API_KEY + secrets.token_urlsafe(SECRET_BYTES)
         with self._database.connection() as connection:
             connection.execute(
@@ -233,6 +240,12 @@ class Credentials:
             )
         if found.rowcount == 0:
             raise NotFoundError("There is no such key.")
+
+
+def _opens(token: str, row: Row | None) -> bool:
+    """Whether it is the ticket's token; the comparison is made whether there is such a ticket or not."""
+    known = row["token_digest"] if row else None
+    return hmac.compare_digest(known or digest(""), digest(token)) and known is not None
 
 
 _KEYS = (

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-import phonenumbers
-from email_validator import EmailNotValidError, validate_email
-
 from adapters.sealing import KeyedHashes
 from domain.errors import InvalidError
 from domain.values import Contact, ContactType
@@ -54,7 +51,15 @@ def meant(value: str) -> Contact:
     return (likely or found)[0]
 
 
+def load() -> None:
+    """So that the first contact need not wait for the rules of the world's addresses and numbers."""
+    import email_validator  # noqa: F401
+    import phonenumbers  # noqa: F401
+
+
 def _email(value: str) -> str:
+    from email_validator import EmailNotValidError, validate_email
+
     try:
         checked = validate_email(value, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
@@ -65,6 +70,8 @@ def _email(value: str) -> str:
 
 def _phone(value: str) -> str:
     """E.164; a number without its country code is taken to be North American, like the service's first users."""
+    import phonenumbers
+
     try:
         number = phonenumbers.parse(value, "US")
     except phonenumbers.NumberParseException:

@@ -65,9 +65,20 @@ def category(error: BaseException) -> str:
     return next((told for sign, told in _SIGNS if sign in text), "not reachable")
 
 
-def connect(url: str, *, statement_seconds: int = STATEMENT_SECONDS, name: str = "storyledger") -> Connection[TupleRow]:
-    """A connection of one's own in autocommit mode, for work that would hold a pooled one too long."""
+def connect(
+    url: str,
+    *,
+    statement_seconds: int = STATEMENT_SECONDS,
+    name: str = "storyledger",
+    opened: Opened | None = None,
+) -> Connection[TupleRow]:
+    """A connection of one's own in autocommit mode, for work that would hold a pooled one too long.
+
+    Whoever goes on by itself gives `opened`: a server that hangs would otherwise be waited for as long as it does.
+    """
     connection = psycopg.connect(conninfo(url), autocommit=True, **settings(url, statement_seconds, name))
+    if opened is not None:
+        opened.add(connection)
     if is_pooled(url):
         _settle(connection)
     return connection

@@ -14,10 +14,10 @@ import procrastinate
 import structlog
 from procrastinate import App, JobContext, PsycopgConnector, RetryDecision, SyncPsycopgConnector
 from procrastinate.jobs import Job
-from psycopg import Cursor
+from psycopg import AsyncConnection, Cursor
 from psycopg.rows import TupleRow
 
-from adapters.database import Database, conninfo, is_pooled
+from adapters.database import STATEMENT_SECONDS, Database, Opened, conninfo, is_pooled, settings
 from adapters.observation import about, counters, tracing
 from domain.commands import Commands
 from domain.errors import DomainError, StepFailed, UnavailableError
@@ -103,8 +103,10 @@ class Worker:
         *,
         chores: Sequence[Callable[[], None]] = (),
         chores_at: str = CHORES_AT,
+        opened: Opened | None = None,
     ) -> None:
         self._url = url
+        self._opened = opened or Opened()
         self._database = database
         self._commands = commands
         self._concurrency = concurrency
@@ -168,9 +170,17 @@ class Worker:
                 await work
 
     def _app(self) -> App:
-        pooled: dict[str, Any] = {"kwargs": {"prepare_threshold": None}} if is_pooled(self._url) else {}
-        most = self._concurrency + 3
-        app = App(connector=PsycopgConnector(conninfo=conninfo(self._url), min_size=1, max_size=most, **pooled))
+        async def opened(connection: AsyncConnection[Any]) -> None:
+            self._opened.add(connection)
+
+        connector = PsycopgConnector(
+            conninfo=conninfo(self._url),
+            min_size=1,
+            max_size=self._concurrency + 3,
+            configure=opened,
+            kwargs=settings(self._url, STATEMENT_SECONDS, "storyledger worker"),
+        )
+        app = App(connector=connector)
 
         @app.task(name=TASK, queue=QUEUE, pass_context=True, retry=_Retry())
         async def work(context: JobContext, ticket: str, step: str, recording: str, trace: str | None = None) -> None:

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 import obstore
-from obstore.exceptions import BaseError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from adapters.storage import checked_key, chunks_of, try_out
@@ -128,4 +128,13 @@ def _translated(*, absent: bool = False) -> Iterator[None]:
             raise NotFoundError("no such object") from None
         raise UnavailableError("storage: there is no such bucket") from None
     except (BaseError, OSError) as error:
-        raise UnavailableError(f"storage: {type(error).__name__.removesuffix('Error') or 'failed'}") from None
+        raise UnavailableError(f"storage: {_matter(error)}") from None
+
+
+def _matter(error: Exception) -> str:
+    """What is the matter, as far as kinds of error tell: most of them, that it is away too, are one."""
+    match error:
+        case PermissionDeniedError() | UnauthenticatedError():
+            return "does not let us in"
+        case _:
+            return "cannot be reached, or refuses what we ask"

@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from adapters import fitness
 from adapters.background import Background
-from adapters.database import STATEMENT_SECONDS, Database, category, conninfo, settings
+from adapters.database import STATEMENT_SECONDS, Database, Opened, category, conninfo, settings
 from adapters.ids import uuid7
 
 LOOK_SECONDS = 0.5
@@ -54,17 +54,24 @@ class Health:
 class Watchdog(Background):
     """Looks after the database between `start` and `stop`; `health` is known without asking anybody.
 
-    A server that is gone is away within a second, one that hangs within five: then the guarded pools are shut, so that
-    nobody waits for it. Once it answers they are opened anew. After `patience_seconds` without it (0: never) `give_up`
-    is called.
+    A server that is gone is away within a second, one that hangs within five: then the guarded pools are shut, and the
+    connections in `opened` cut, so that nobody waits for it. Once it answers the pools are opened anew. After
+    `patience_seconds` without it (0: never) `give_up` is called.
     """
 
     def __init__(
-        self, url: str, guarded: Sequence[Database], *, patience_seconds: float, give_up: Callable[[], None]
+        self,
+        url: str,
+        guarded: Sequence[Database],
+        opened: Opened | None = None,
+        *,
+        patience_seconds: float,
+        give_up: Callable[[], None],
     ) -> None:
         super().__init__("watchdog", self._look)
         self._url = url
         self._guarded = guarded
+        self._opened = opened or Opened()
         self._patience = patience_seconds
         self._give_up = give_up
         self._connection: Connection[TupleRow] | None = None
@@ -96,10 +103,15 @@ class Watchdog(Background):
     def _ask(self) -> None:
         """One question over the connection that is there; if it was lost, over a new one."""
         if self._connection is not None:
+            started = time.monotonic()
             try:
                 self._connection.execute("SELECT 1")
             except psycopg.Error:
                 self._let_go()
+                # A line that went dead without a word, as a proxy's does whose server vanished: nobody is told on any
+                # of them, whether or not a new one is answered.
+                if time.monotonic() - started >= ANSWER_SECONDS:
+                    self._cut()
         if self._connection is None:
             self._connection = _Impatient.connect(
                 conninfo(self._url),
@@ -112,6 +124,11 @@ class Watchdog(Background):
             if self.health.last_answer_at is not None:
                 self._open_anew()
 
+    def _cut(self) -> None:
+        for database in self._guarded:
+            database.shut()
+        self._opened.cut()
+
     def _open_anew(self) -> None:
         for database in self._guarded:
             database.reopen()
@@ -122,8 +139,9 @@ class Watchdog(Background):
             logger.error("database is away", error=error)
             # Callers are turned away by the word before the pools are shut, which takes a moment.
             self.health = replace(self.health, available=False)
-            for database in self._guarded:
-                database.shut()
+            self._cut()
+        # Whoever connected while it was going down waits on a connection that was not there yet.
+        self._opened.cut()
         self.health = replace(self.health, available=False, error=error, failures=self.health.failures + 1)
         away = time.monotonic() - self._away_since
         if self._patience and away > self._patience and not self._gave_up:

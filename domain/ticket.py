@@ -47,10 +47,13 @@ from domain.values import (
     Money,
     Role,
     Step,
+    decimals,
 )
 
 DEFAULT_CURRENCY = "USD"
 LARGEST_GOAL = 10_000_000
+# Where the major unit is the minor one, a hundred times as many make about as much.
+LARGEST_GOAL_ZERO_DECIMAL = 100 * LARGEST_GOAL
 
 # Whose acts are nobody's doing.
 MACHINES = frozenset({Role.STRIPE, Role.SYSTEM})
@@ -303,8 +306,9 @@ class RecordingTicket(BaseAggregate[UUID]):
             return None
         currency = currency or (known.currency if known else self.draft.currency) or DEFAULT_CURRENCY
         goal = Money.of(amount if amount is not None else known.major if known else 0, currency)
-        if not 1 <= goal.major <= LARGEST_GOAL:
-            raise InvalidError(f"must be from 1 to {LARGEST_GOAL}", "/goalAmount")
+        largest = LARGEST_GOAL if decimals(currency) else LARGEST_GOAL_ZERO_DECIMAL
+        if not 1 <= goal.major <= largest:
+            raise InvalidError(f"must be from 1 to {largest}", "/goalAmount")
         return goal
 
     def publish(self, actor: Actor) -> None:

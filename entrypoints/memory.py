@@ -8,6 +8,11 @@ import gc
 YOUNGEST = 50_000
 
 
+def hold() -> None:
+    """Collect nothing until `settle`: what is loaded at the start stays, and looking through it takes time."""
+    gc.disable()
+
+
 def settle() -> None:
     """Leave what was loaded so far out of every collection, and collect seldom.
 
@@ -17,3 +22,4 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNGEST, 20, 50)
+    gc.enable()

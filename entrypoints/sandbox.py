@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote
 
 import anyio
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.payments.sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal
+from adapters.templates import Templates
 from domain.errors import AmountError
 from domain.values import Money
 from entrypoints.countries import COUNTRIES
@@ -60,11 +60,7 @@ class _Pages:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self._limiter = anyio.CapacityLimiter(THREADS)
-        self._templates = Environment(
-            loader=FileSystemLoader(PAGES / "sandbox"), autoescape=True, undefined=StrictUndefined
-        )
-        self._templates.filters["money"] = _money
-        self._templates.globals["countries"] = COUNTRIES
+        self._templates = Templates(PAGES / "sandbox", filters={"money": _money}, everywhere={"countries": COUNTRIES})
 
     async def in_thread(self, work: Callable[[], Result]) -> Result:
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
@@ -73,7 +69,7 @@ class _Pages:
         """A page that loads nothing but our own style, and sends forms to us and on to `leads_to` only."""
         origin = _ORIGIN.match(leads_to or "")
         return HTMLResponse(
-            self._templates.get_template(template).render(context),
+            self._templates.render(template, **context),
             status,
             {
                 "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none';"

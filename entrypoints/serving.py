@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -16,30 +17,39 @@ from starlette.types import ASGIApp
 from adapters.observation import tracing
 from adapters.rewrapping import check_master_key
 from entrypoints import settings as environment
-from entrypoints.bootstrap import VERSION, DatabaseUrl, Parts, Service, reach
+from entrypoints.bootstrap import VERSION, Service
 from entrypoints.cli.console import Found, Usage, say
 from entrypoints.cli.setting_up import clear_errors
+from entrypoints.database_url import DatabaseUrl
+from entrypoints.gate import check_storage, reach
 from entrypoints.http.app import application
 from entrypoints.http.server import BACKLOG, Server
+from entrypoints.http.table import HOW_IT_IS
 from entrypoints.logs import configure
-from entrypoints.memory import settle
+from entrypoints.memory import hold, settle
 from entrypoints.sandbox import sandbox_routes
 from entrypoints.settings import Settings
+from entrypoints.wiring.ground import Parts
 
 # Whoever stops us waits no longer than ten seconds; what is not done by then is taken up after the next start.
 LAST_SECONDS = 9.5
 # Where systemd, or whoever speaks its protocol, puts the first socket that it hands down (sd_listen_fds(3)).
 FIRST_HANDED_DOWN = 3
+# So long after the start nothing is loaded that nobody asks for.
+CALM_SECONDS = 0.3
 
 logger = structlog.get_logger()
 
 
 def web_application(service: Service) -> ASGIApp:
+    """All that the web part answers; any other part answers how it is, and nothing else."""
+    if Parts.WEB not in service.parts:
+        return application(service, [], HOW_IT_IS)
     return application(service, sandbox_routes(service.sandbox) if service.sandbox else [])
 
 
 def server(service: Service, finish: Callable[[], None] | None = None) -> Server:
-    """The web part, ready to run on a socket."""
+    """What this process answers, ready to run on a socket."""
     return Server(web_application(service), finish or service.finish, service.gave_up.is_set)
 
 
@@ -78,6 +88,7 @@ def serve(only: str | None) -> None:
     parts = frozenset(part.strip() for part in only.split(",")) if only else Parts.ALL
     if unknown := parts - Parts.ALL:
         raise Usage(f"--only: no such part: {', '.join(sorted(unknown))}")
+    hold()
     with clear_errors():
         settings = environment.load()
         configure(settings.log_level)
@@ -90,16 +101,20 @@ def serve(only: str | None) -> None:
             service = Service(settings, url, parts)
             try:
                 check_master_key(service.database, service.master_keys)
-                service.check_storage()
-                address = bound(settings) if Parts.WEB in parts else None
+                check_storage(service.storage)
+                # Parts on one machine would meet at the same port, so those without the web wait to be told one.
+                address = bound(settings) if Parts.WEB in parts or settings.port_is_given else None
                 service.start()
-                settle()
                 logger.info("started", parts=sorted(parts), version=service.version)
                 if address is not None:
+                    web = server(service, lambda: _finish(service))
                     _listen(address, settings)
-                    _announce(service)
-                    server(service, lambda: _finish(service)).run(sockets=[address])
+                    if Parts.WEB in parts:
+                        _announce(service)
+                    _load_soon(service)
+                    web.run(sockets=[address])
                 else:
+                    _load_soon(service)
                     _wait_for_the_end(service)
             finally:
                 # It ends already, and within LAST_SECONDS.
@@ -109,6 +124,22 @@ def serve(only: str | None) -> None:
             if service.gave_up.is_set():
                 raise Found(f"database: away for more than {settings.db_outage_exit_seconds:g} s")
     logger.info("stopped")
+
+
+def _load_soon(service: Service) -> None:
+    threading.Thread(target=_load_the_rest, args=(service,), name="loading", daemon=True).start()
+
+
+def _load_the_rest(service: Service) -> None:
+    """What the start had no need of, so that nobody waits for it later; who asks first is answered first."""
+    time.sleep(CALM_SECONDS)
+    for load in service.loads:
+        try:
+            load()
+        except Exception as error:
+            # Whoever needs it meets the same fault, and is told of it.
+            logger.error("not loaded", error=type(error).__name__)
+    settle()
 
 
 def _announce(service: Service) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import secrets as random
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from email_validator import EmailNotValidError, validate_email
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
@@ -50,6 +50,20 @@ def _is_conninfo(url: str) -> bool:
     return all(port == "" or (port.isdecimal() and 0 < int(port) < 2**16) for port in ports)
 
 
+def _is_redis_url(url: str) -> bool:
+    """Whether Redis' own library can read it, with every option in it; a part that it would pass over is a slip."""
+    from redis import ConnectionPool
+
+    try:
+        parts, port = urlsplit(url), urlsplit(url).port
+        # Made, and not yet connected.
+        ConnectionPool.from_url(url).make_connection()
+    except (ValueError, TypeError):
+        return False
+    database = parts.path.strip("/")
+    return bool(parts.hostname) and port != 0 and (not database or database.isdecimal())
+
+
 def _parts(url: str) -> SplitResult:
     """The parts of a URL; a ValueError of ours where it has none: the library's quotes it, and its password with it."""
     try:
@@ -73,6 +87,7 @@ class Settings(BaseSettings):
     app_env: Literal["development", "production", "test"] = "development"
     database_url: Secret = None
     migrate_database_url: Secret = None
+    read_database_url: Secret = None
     data_dir: Path = Path("var")
     storage_url: Secret = None
     host: str = "127.0.0.1"
@@ -110,7 +125,20 @@ class Settings(BaseSettings):
     def _blank(cls, value: Any) -> Any:
         return _blank_is_none(value)
 
-    @field_validator("database_url", "migrate_database_url")
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _folder(cls, value: Any) -> Any:
+        # A blank path would be the folder that somebody happens to be in.
+        return _blank_is_none(value) or "var"
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.strip() and value.strip().upper() not in logging.getLevelNamesMapping():
+            raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        return value.strip()
+
+    @field_validator("database_url", "migrate_database_url", "read_database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:
         if value is not None and _parts(value).scheme not in ("postgresql", "postgres"):
@@ -155,6 +183,8 @@ class Settings(BaseSettings):
     @classmethod
     def _sender(cls, value: str | None) -> str | None:
         if value is not None:
+            from email_validator import EmailNotValidError, validate_email
+
             addresses = [address for _, address in getaddresses([value])]
             try:
                 validate_email(addresses[0], check_deliverability=False, test_environment=True)
@@ -199,7 +229,19 @@ class Settings(BaseSettings):
             raise ValueError("must be memory:// or a redis:// URL")
         if scheme != "memory" and find_spec("redis") is None:
             raise ValueError("needs the library redis, which is not installed")
+        if scheme != "memory" and not _is_redis_url(value):
+            raise ValueError("is not a well-formed redis:// URL")
         return value
+
+    @property
+    def shared_rate_limits(self) -> str | None:
+        """The store that processes count calls in together; None where each counts for itself."""
+        return None if self.rate_limit_storage.startswith("memory:") else self.rate_limit_storage
+
+    @property
+    def port_is_given(self) -> bool:
+        """Whether somebody chose the port."""
+        return "port" in self.model_fields_set
 
     @property
     def production(self) -> bool:
@@ -276,13 +318,24 @@ class Generated:
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / GENERATED
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self._values = self._read()
-        if not _SECRETS.keys() <= self._values.keys():
-            self._make()
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self._values = self._read()
+            if not _SECRETS.keys() <= self._values.keys():
+                self._make()
+        except OSError as error:
+            raise SettingsError(f"DATA_DIR: {error.filename or data_dir}: {error.strerror or 'failed'}") from None
 
     def _read(self) -> dict[str, str]:
-        values: dict[str, str] = json.loads(self._path.read_text()) if self._path.exists() else {}
+        if not self._path.exists():
+            return {}
+        try:
+            values = json.loads(self._path.read_bytes())
+        except ValueError:
+            values = None
+        if not isinstance(values, dict) or not all(isinstance(value, str) and value for value in values.values()):
+            # Made anew they would open nothing of what lies beside them.
+            raise SettingsError(f"DATA_DIR: {self._path} is damaged: bring it back from a copy")
         return values
 
     def _make(self) -> None:
@@ -314,7 +367,10 @@ def load(**given: Any) -> Settings:
     try:
         settings = Settings(**given)
     except ValidationError as error:
-        faults = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors(include_input=False))
+        faults = "; ".join(
+            f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_input=False)
+        )
         raise SettingsError(faults) from None
     if settings.openai_api_key is None and "openai" in (settings.speech, settings.drafting):
         raise SettingsError("OPENAI_API_KEY: needed by TRANSCRIBER or DRAFTER openai")

@@ -92,6 +92,7 @@ TOTALS = Table(
 TABLES = (DONATIONS, ENTRIES, TOTALS)
 
 MOVED = ("paid", "refunded", "disputed")
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 # A gift as its row keeps it, for the facts of a later page: the values of its fields as a JSON array that nobody
@@ -290,7 +291,23 @@ def totals(cursor: Cursor, ticket: UUID) -> list[Row]:
         """,  # noqa: S608
         {"ticket": ticket},
     )
-    return [dict(zip(TOTALS.columns, values, strict=True)) for values in cursor.fetchall()]
+    found = [dict(zip(TOTALS.columns, values, strict=True)) for values in cursor.fetchall()]
+    return _untied(cursor, ticket, found)
+
+
+def _untied(cursor: Cursor, ticket: UUID, totals: list[Row]) -> list[Row]:
+    """Stripe tells whole seconds: of currencies captured in the same one, that of the gift opened first goes first."""
+    at = totals[0]["first_paid_at"] if totals else None
+    tied = [total for total in totals if total["first_paid_at"] == at]
+    if at is None or len(tied) < 2:
+        return totals
+    cursor.execute(
+        "SELECT currency, min(created_at) FROM read.donation_ledger"
+        " WHERE ticket = %(ticket)s AND coalesce(paid_at, '-infinity') = %(at)s GROUP BY currency",
+        {"ticket": ticket, "at": at},
+    )
+    opened = dict(cursor.fetchall())
+    return sorted(tied, key=lambda total: opened.get(total["currency"], NEVER)) + totals[len(tied) :]
 
 
 # What `summary` gives, for a statement in which `asked` names the ticket.
@@ -312,15 +329,15 @@ def summary(cursor: Cursor, ticket: UUID) -> Summary:
         f"SELECT {SUMMARY} FROM (VALUES (%(ticket)s::uuid)) AS asked (ticket) {SUMMARY_FROM} {SUMMARY_ORDER}",  # noqa: S608
         {"ticket": ticket},
     )
-    return summary_of(cursor.fetchall())
+    return summary_of(cursor, ticket, cursor.fetchall())
 
 
-def summary_of(found: Sequence[Sequence[Any]]) -> Summary:
-    """The summary from what a statement found of `SUMMARY`."""
+def summary_of(cursor: Cursor, ticket: UUID, found: Sequence[Sequence[Any]]) -> Summary:
+    """The summary from what a statement found of `SUMMARY`; the cursor is asked again only where captures tie."""
     width = len(TOTALS.columns)
     totals = [dict(zip(TOTALS.columns, row[:width], strict=True)) for row in found if row[0] is not None]
     last = _row(found[0][width:])
-    return totals, last if last["paid_at"] else None
+    return _untied(cursor, ticket, totals), last if last["paid_at"] else None
 
 
 def entries(cursor: Cursor, ticket: UUID, as_of: datetime | None = None, known_at: datetime | None = None) -> list[Row]:

@@ -24,5 +24,5 @@ def ticket(cursor: Cursor, ticket_id: UUID) -> Row | None:
         return None
     width = ticket_status.WIDTH
     row = ticket_status.row_of(found[0][:width])
-    row[SUMMARY] = donation_ledger.summary_of([values[width:] for values in found])
+    row[SUMMARY] = donation_ledger.summary_of(cursor, ticket_id, [values[width:] for values in found])
     return row

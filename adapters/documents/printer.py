@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from adapters.documents.page import laid_out
-from adapters.documents.pdf import PdfPress
-from adapters.documents.qr import QrPrinter
-from adapters.documents.word import WordPress
+from collections.abc import Callable
+
+from adapters.later import Later
 from domain.ports import Sheet
 from domain.values import DocumentFormat
 
@@ -18,15 +17,31 @@ class DocumentPrinter:
     """
 
     def __init__(self) -> None:
-        self._codes = QrPrinter()
-        self._pdf = PdfPress()
-        self._word = WordPress()
+        self._press = Later(_press)
 
     def render(self, sheet: Sheet, format: DocumentFormat) -> bytes:
         """The sheet as a document; the same sheet gives the same bytes."""
+        return self._press()(sheet, format)
+
+    def load(self) -> None:
+        """So that the first who prints need not wait for fonts and libraries."""
+        self._press()
+
+
+def _press() -> Callable[[Sheet, DocumentFormat], bytes]:
+    from adapters.documents.page import laid_out
+    from adapters.documents.pdf import PdfPress
+    from adapters.documents.qr import QrPrinter
+    from adapters.documents.word import WordPress
+
+    codes, pdf, word = QrPrinter(), PdfPress(), WordPress()
+
+    def render(sheet: Sheet, format: DocumentFormat) -> bytes:
         page = laid_out(sheet)
         match format:
             case DocumentFormat.PDF:
-                return self._pdf.print(page, self._codes.svg)
+                return pdf.print(page, codes.svg)
             case DocumentFormat.DOCX:
-                return self._word.print(page, self._codes.png)
+                return word.print(page, codes.png)
+
+    return render

@@ -8,11 +8,6 @@ from functools import lru_cache
 from io import BytesIO
 from itertools import groupby
 
-from PIL import Image
-from qrcode.constants import ERROR_CORRECT_M
-from qrcode.util import BIT_LIMIT_TABLE, MODE_8BIT_BYTE, QRData
-
-from adapters.documents.qr_mask import Code
 from domain.errors import InvalidError
 
 MAX_BYTES = 300
@@ -32,6 +27,8 @@ class QrPrinter:
 
     def png(self, text: str) -> bytes:
         """Black on white, one bit a pixel."""
+        from PIL import Image
+
         rows = modules(text)
         side = len(rows) * PIXELS_PER_MODULE
         lines = b"".join(bytes(0 if dark else 255 for dark in row) * PIXELS_PER_MODULE for row in rows)
@@ -49,6 +46,10 @@ class QrPrinter:
             f'<path fill="#000" d="{"".join(_bars(rows))}"/></svg>'
         ).encode("ascii")
 
+    def load(self) -> None:
+        """So that the first code need not wait for what draws it."""
+        self.png("https://example.com/")
+
 
 @lru_cache(maxsize=256)
 def modules(text: str) -> tuple[tuple[bool, ...], ...]:
@@ -61,6 +62,11 @@ def modules(text: str) -> tuple[tuple[bool, ...], ...]:
         raise InvalidError("a QR code takes no control characters")
     if not 0 < len(data) <= MAX_BYTES:
         raise InvalidError(f"a QR code takes 1 to {MAX_BYTES} bytes of text")
+    from qrcode.constants import ERROR_CORRECT_M
+    from qrcode.util import MODE_8BIT_BYTE, QRData
+
+    from adapters.documents.qr_mask import Code
+
     code = Code(version=_version(len(data)), error_correction=ERROR_CORRECT_M, border=BORDER_MODULES)
     # Bytes throughout: qrcode 8.2 fails on a long run of zeros written as digits.
     code.add_data(QRData(data, mode=MODE_8BIT_BYTE))
@@ -70,6 +76,9 @@ def modules(text: str) -> tuple[tuple[bool, ...], ...]:
 
 def _version(size: int) -> int:
     """The smallest code that holds so many bytes; qrcode would write them twice to find out."""
+    from qrcode.constants import ERROR_CORRECT_M
+    from qrcode.util import BIT_LIMIT_TABLE
+
     limits = BIT_LIMIT_TABLE[ERROR_CORRECT_M]
     return next(v for v in range(1, 41) if 4 + (8 if v < 10 else 16) + 8 * size <= limits[v])
 

@@ -13,9 +13,8 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import parseaddr
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, select_autoescape
-
 from adapters import contacts
+from adapters.templates import Templates, Unwritable
 from domain.errors import InvalidError
 from domain.ports import Mail
 from domain.values import ContactType
@@ -26,14 +25,13 @@ LONGEST_VALUE = 2_000
 LONGEST_HEADER = 998
 SUBJECT = "Subject: "
 
+templates = Templates(TEMPLATES)
 _KIND = re.compile(r"[a-z][a-z_]{0,63}")
-_templates = Environment(
-    loader=FileSystemLoader(TEMPLATES),
-    autoescape=select_autoescape(["html"]),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+
+
+def load() -> None:
+    """So that the first mail need not wait for the library of its template."""
+    templates.load()
 
 
 def checked(mail: Mail) -> Mail:
@@ -98,9 +96,9 @@ def _words(kind: str, values: Mapping[str, str]) -> tuple[str, str, str]:
     if not _KIND.fullmatch(kind):
         raise InvalidError("is no kind of mail")
     try:
-        told = _templates.get_template(f"{kind}.txt").render(values)
-        html = _templates.get_template(f"{kind}.html").render(values)
-    except TemplateError as error:
-        raise InvalidError(f"the mail {kind} cannot be written: {type(error).__name__}") from None
+        told = templates.render(f"{kind}.txt", **values)
+        html = templates.render(f"{kind}.html", **values)
+    except Unwritable as fault:
+        raise InvalidError(f"the mail {kind} cannot be written: {fault}") from None
     subject, _, text = told.partition("\n")
     return one_line(subject.removeprefix(SUBJECT)), text.strip() + "\n", html

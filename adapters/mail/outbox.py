@@ -1,6 +1,6 @@
 """The outbox: a mail is queued in the transaction of what it tells, and sent some time after it.
 
-States: waiting → sent | dead. Address and values are sealed while they wait, and gone from either end on.
+States: waiting → sent | dead. Address and values are sealed, and gone once the mail is out or can help nobody any more.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import structlog
 
 from adapters.background import Background
 from adapters.database import Database
+from adapters.mail.dead import PERISHABLE
 from adapters.mail.messages import composed
 from adapters.mail.outbox import Outbox, Waiting
 from adapters.mail.posts import Post
@@ -30,7 +31,10 @@ _CLAIM = (
     " RETURNING id, key, kind, ticket_id, sealed, attempts, created"
 )
 _SENT = "UPDATE outbox SET state = 'sent', sealed = '', error = NULL WHERE id = %s"
-_DEAD = "UPDATE outbox SET state = 'dead', sealed = '', error = %s WHERE id = %s AND state = 'waiting'"
+_DEAD = (
+    "UPDATE outbox SET state = 'dead', next_attempt = now(), error = %s,"
+    " sealed = CASE WHEN kind = ANY(%s) THEN ''::bytea ELSE sealed END WHERE id = %s AND state = 'waiting'"
+)
 _PUT_OFF = (
     "UPDATE outbox SET next_attempt = now() + make_interval(secs => %s), error = %s WHERE id = %s AND state = 'waiting'"
 )
@@ -116,7 +120,7 @@ class Sender:
 
     def _bury(self, waiting: Waiting, reason: str) -> None:
         with self._database.connection() as connection:
-            connection.execute(_DEAD, (reason, waiting.id))
+            connection.execute(_DEAD, (reason, list(PERISHABLE), waiting.id))
         logger.error("mail is dead", mail=str(waiting.id), kind=waiting.kind, ticket=_ticket(waiting), reason=reason)
 
     def _put_off(self, waiting: Waiting, error: str) -> None:

@@ -57,6 +57,12 @@ mails = Counter(
     ["kind", "outcome"],
     registry=REGISTRY,
 )
+reads = Counter(
+    "storyledger_reads",
+    "What was asked for a reader while there is a read replica, by who answered: the replica or the primary.",
+    ["by"],
+    registry=REGISTRY,
+)
 
 
 class Run:

@@ -7,18 +7,15 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
-import requests
-import stripe
-from requests.adapters import HTTPAdapter
-
+from adapters.later import Later
 from domain.errors import DomainError, InvalidError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import CheckoutRequest, OpenCheckout
 from domain.values import Money
 
 if TYPE_CHECKING:
+    import stripe
     from stripe.params import RefundCreateParams
 
 StripeDict = dict[str, Any]
@@ -47,28 +44,43 @@ class StripeGateway:
         read_seconds: float = 20,
         retries: int = 2,
     ) -> None:
-        stripe.enable_telemetry = False  # or the library writes an id into the home folder
-        # At lower levels the library logs whole request and response bodies, people's names included.
-        logging.getLogger("stripe").setLevel(logging.WARNING)
-        self._client = stripe.StripeClient(
-            secret_key,
-            base_addresses={"api": api_base.rstrip("/")} if api_base else {},
-            max_network_retries=retries,
-            http_client=stripe.RequestsClient(timeout=(connect_seconds, read_seconds), session=_session(), proxy=proxy),
-        )
+        timeout = (connect_seconds, read_seconds)
+
+        def made() -> stripe.StripeClient:
+            from adapters.payments.stripe_client import client
+
+            return client(secret_key, api_base, timeout=timeout, proxy=proxy, retries=retries)
+
+        self._late_client = Later(made)
+
+    def load(self) -> None:
+        """So that the first who gives need not wait for the library."""
+        self._late_client()
+
+    @property
+    def _client(self) -> stripe.StripeClient:
+        return self._late_client()
+
+    def _service(self, prefix: str) -> Any:
+        """What reads the objects whose ids have this prefix; None if there are none such."""
         v1 = self._client.v1
-        self._services: dict[str, Any] = {
-            "cs": v1.checkout.sessions,
-            "pi": v1.payment_intents,
-            "ch": v1.charges,
-            "py": v1.charges,
-            "re": v1.refunds,
-            "pyr": v1.refunds,
-            "dp": v1.disputes,
-            "du": v1.disputes,
-            "txn": v1.balance_transactions,
-            "evt": v1.events,
-        }
+        match prefix:
+            case "cs":
+                return v1.checkout.sessions
+            case "pi":
+                return v1.payment_intents
+            case "ch" | "py":
+                return v1.charges
+            case "re" | "pyr":
+                return v1.refunds
+            case "dp" | "du":
+                return v1.disputes
+            case "txn":
+                return v1.balance_transactions
+            case "evt":
+                return v1.events
+            case _:
+                return None
 
     def open(self, request: CheckoutRequest) -> OpenCheckout:
         """A checkout for this gift: the same one however often it is asked for, for as long as Stripe keeps its key."""
@@ -123,13 +135,13 @@ class StripeGateway:
         except InvalidError as error:
             if error.pointer == "/amount":
                 raise RefusedError("No more can be given back than is left of the payment.") from None
-            raise
+            raise RefusedError("The payment service does not take this refund.") from None
         return refund.to_dict(for_json=True)
 
     def retrieve(self, object_id: str) -> StripeDict:
         """A session, payment intent, charge, refund, dispute, balance transaction or event as Stripe has it now."""
         prefix = _OBJECT_ID.fullmatch(object_id)
-        service = self._services.get(prefix[1]) if prefix else None
+        service = self._service(prefix[1]) if prefix else None
         if service is None:
             raise NotFoundError("Stripe has nothing of that id.")
         with _our_errors():
@@ -143,19 +155,9 @@ class StripeGateway:
     def objects(self, prefix: str, since: datetime) -> Iterator[StripeDict]:
         """All objects whose ids have this prefix (`cs`, `pi`, `ch`, `re`, `dp`, `txn`), newest first."""
         with _our_errors():
-            page = self._services[prefix].list({"created": {"gte": int(since.timestamp())}, "limit": _PAGE})
+            page = self._service(prefix).list({"created": {"gte": int(since.timestamp())}, "limit": _PAGE})
             for found in page.auto_paging_iter():
                 yield found.to_dict(for_json=True)
-
-
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.trust_env = False  # neither a proxy nor a .netrc of the environment gets to see the key
-    session.max_redirects = 0
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=32))
-    return session
 
 
 def _product_name(description: str) -> str:
@@ -164,6 +166,8 @@ def _product_name(description: str) -> str:
 
 @contextmanager
 def _our_errors() -> Iterator[None]:
+    import stripe
+
     try:
         yield
     except stripe.StripeError as error:
@@ -172,6 +176,8 @@ def _our_errors() -> Iterator[None]:
 
 def _ours(error: stripe.StripeError) -> DomainError:
     """The library's error in our words: none of its own, which quote keys, bodies and addresses."""
+    import stripe
+
     match error:
         case stripe.InvalidRequestError(code="resource_missing"):
             return NotFoundError("Stripe has nothing of that id.")

@@ -9,7 +9,7 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from adapters.database import AWAY, connect
+from adapters.database import AWAY, Opened, connect
 from adapters.proof import checkpoints, tiles
 from adapters.proof.checkpoints import Signer
 
@@ -23,8 +23,9 @@ logger = structlog.get_logger()
 class ProofFollower:
     """Runs in a thread of its own between `start` and `stop`; any number may run on any number of machines."""
 
-    def __init__(self, url: str, signer: Signer) -> None:
+    def __init__(self, url: str, signer: Signer, opened: Opened | None = None) -> None:
         self._url = url
+        self._opened = opened
         self._signer = signer
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -41,7 +42,7 @@ class ProofFollower:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with connect(self._url, name="storyledger proof") as connection:
+                with connect(self._url, name="storyledger proof", opened=self._opened) as connection:
                     self._follow(connection)
             except AWAY:
                 self._stopping.wait(POLL_SECONDS)

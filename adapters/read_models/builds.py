@@ -228,7 +228,7 @@ class Difference:
     row: str
 
 
-def differences(cursor: Cursor[TupleRow], live: Build, rebuilt: Build, most: int = 20) -> list[Difference]:
+def differences(cursor: Cursor[TupleRow], live: Build, rebuilt: Build, most: int = 10_000) -> list[Difference]:
     """Where two builds at the same position differ, compared byte for byte; the earliest event first."""
     found: list[Difference] = []
     for table in live.projection.TABLES:

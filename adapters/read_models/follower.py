@@ -12,7 +12,7 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from adapters.database import AWAY, Database, connect, is_pooled
+from adapters.database import AWAY, Database, Opened, connect, is_pooled
 from adapters.observation import tracing
 from adapters.read_models import builds, pages
 from projections.model import Projection, Recorded
@@ -42,8 +42,9 @@ class _Trouble:
 class Follower:
     """Runs in a thread of its own between `start` and `stop`; any number may run on any number of machines."""
 
-    def __init__(self, url: str, projections: Sequence[Projection]) -> None:
+    def __init__(self, url: str, projections: Sequence[Projection], opened: Opened | None = None) -> None:
         self._url = url
+        self._opened = opened
         self._poll = POOLED_POLL_SECONDS if is_pooled(url) else POLL_SECONDS
         self._projections = projections
         self._wake = threading.Event()
@@ -87,7 +88,7 @@ class Follower:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with connect(self._url, name="storyledger follower") as connection:
+                with connect(self._url, name="storyledger follower", opened=self._opened) as connection:
                     self._follow(connection)
             except AWAY:
                 self._stopping.wait(0.2)
@@ -107,7 +108,7 @@ class Follower:
     def _listen(self) -> None:
         while not self._stopping.is_set():
             try:
-                with connect(self._url, name="storyledger wake-up") as connection:
+                with connect(self._url, name="storyledger wake-up", opened=self._opened) as connection:
                     connection.execute("LISTEN events")
                     self._wake.set()
                     while not self._stopping.is_set():
@@ -193,13 +194,20 @@ def _trace(since: int, found: dict[int, list[Recorded]]) -> None:
 class Waiter:
     """Lets a write wait until the read models have seen it, wherever they are followed."""
 
+    patience_seconds = 2.0
+
     def __init__(self, database: Database, names: Sequence[str], follower: Follower | None = None) -> None:
         self._database = database
         self._names = list(names)
         self._follower = follower
 
-    def wait_for(self, position: int, seconds: float = 2.0) -> bool:
-        """True once every live read model has reached `position`, False when that takes longer than `seconds`."""
+    def has_seen(self, position: int) -> bool:
+        """Whether every live read model has reached `position`."""
+        return self._reached() >= position
+
+    def wait_for(self, position: int, seconds: float | None = None) -> bool:
+        """The same once it is so, False when that takes longer than `seconds`, or else than our patience."""
+        seconds = self.patience_seconds if seconds is None else seconds
         deadline = time.monotonic() + seconds
         pause = 0.005
         if self._follower is not None:

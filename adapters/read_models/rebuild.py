@@ -10,7 +10,7 @@ import psycopg
 from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.rows import TupleRow
 
-from adapters.database import connect
+from adapters.database import Opened, connect
 from adapters.read_models import builds, pages, shares
 from projections.model import Projection
 
@@ -37,9 +37,9 @@ class Rebuilt:
         return self.events / self.seconds if self.seconds else 0.0
 
 
-def ensure_live(url: str, projections: Sequence[Projection], progress: Progress) -> None:
+def ensure_live(url: str, projections: Sequence[Projection], progress: Progress, opened: Opened | None = None) -> None:
     """See that every projection has a live build of its present version, building from history what has none."""
-    with connect(url, statement_seconds=0) as connection:
+    with connect(url, statement_seconds=0, opened=opened) as connection:
         for projection in projections:
             with connection.transaction(), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
@@ -48,17 +48,17 @@ def ensure_live(url: str, projections: Sequence[Projection], progress: Progress)
                     builds.show(cursor, builds.create(cursor, projection))
                     continue
             if version != projection.VERSION:
-                rebuild(url, projection, progress)
+                rebuild(url, projection, progress, opened)
 
 
 def _is_empty(connection: Connection[TupleRow]) -> bool:
     return connection.execute("SELECT NOT EXISTS (SELECT FROM events)").fetchone() == (True,)
 
 
-def rebuild(url: str, projection: Projection, progress: Progress) -> Rebuilt:
+def rebuild(url: str, projection: Projection, progress: Progress, opened: Opened | None = None) -> Rebuilt:
     """Build anew and show it. Readers and writers carry on; a rebuild that was killed goes on where it stopped."""
     started = time.monotonic()
-    with connect(url, statement_seconds=0, name="storyledger rebuild") as connection:
+    with connect(url, statement_seconds=0, name="storyledger rebuild", opened=opened) as connection:
         build = _begun(connection, projection)
         events = _fill_in_shares(url, connection, build, _head(connection), progress)
         events, shown = events + _fill(connection, build, None, progress), False
@@ -120,7 +120,8 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
                 with connection.cursor() as cursor:
                     target = builds.position(cursor, other)
             else:
-                target = _head(connection) if until is None else until
+                head = _head(connection)
+                target = head if until is None else min(until, head)
             events = _fill_in_shares(url, connection, rebuilt, target, progress)
             events += _fill(connection, rebuilt, target, progress)
             if other is not live:

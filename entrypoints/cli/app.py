@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from entrypoints.cli.console import Found, Usage, fail
+from entrypoints.light import load_logging
 
 app = typer.Typer(
     name="storyledger",
@@ -38,6 +39,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve web, worker and projections until told to stop."""
+    load_logging()
     from entrypoints.serving import serve as run
 
     run(only)
@@ -290,10 +292,20 @@ def export_donations(
 def main() -> None:
     """Exit 0 when it did what it says, 1 when it found something wrong, 2 on bad usage."""
     try:
+        _check_arguments()
         app(standalone_mode=True)
     except Usage as error:
         fail(error, 2)
     except Found as error:
         fail(error, 1)
+    except OSError as error:
+        fail(Found(f"{error.filename or 'standard output'}: {error.strerror or 'failed'}"), 1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _check_arguments() -> None:
+    try:
+        " ".join(sys.argv).encode()
+    except UnicodeEncodeError:
+        raise Usage("what stands on the command line must be UTF-8") from None

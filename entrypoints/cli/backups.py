@@ -8,9 +8,10 @@ from pathlib import Path
 from adapters import backup as backups
 from adapters.sealing import TICKET_RING, Keyring
 from adapters.storage import open_storage
-from entrypoints.bootstrap import VERSION, master_keys
+from entrypoints.bootstrap import VERSION
 from entrypoints.cli.console import Bar, Found, print_json, say
 from entrypoints.cli.setting_up import database
+from entrypoints.wiring.secrets import master_keys
 
 
 def backup(file: Path, json: bool) -> None:
@@ -44,7 +45,7 @@ def restore(file: Path, any_key: bool, json: bool) -> None:
         done = backups.restore(settings.migrate_database_url or url, open_storage(settings.storage), file, names, bar)
     if json:
         told = asdict(done)
-        print_json({"takenAt": told.pop("taken_at"), **told, "verified": True})
+        print_json({"takenAt": told.pop("taken_at").replace("+00:00", "Z"), **told, "verified": True})
     else:
         say(f"The service as it was at {done.taken_at}: all {done.events} links hold.")
         say("Who was erased since then is not erased in it: erase them again. Stripe's later news: `reconcile`.")

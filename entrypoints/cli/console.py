@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
+
+# How the name of a column of times ends.
+UTC = "(UTC)"
+PIPED_WIDTH = 100
 
 
 class Usage(Exception):
@@ -34,16 +39,32 @@ def print_json(value: Any) -> None:
     sys.stdout.buffer.flush()
 
 
+def minute(time: str | None) -> str | None:
+    """A time as people read it in a table; the JSON has all of it."""
+    return time and time[:16].replace("T", " ")
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Neither the first column, which somebody copies into the next command, nor a time is ever broken."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    drawn = Table(title=title, title_justify="left")
-    for column in columns:
-        drawn.add_column(column, overflow="fold")
+    drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for number, column in enumerate(columns):
+        whole = number == 0 or column.endswith(UTC)
+        drawn.add_column(column, overflow="fold", no_wrap=whole, min_width=max(map(len, column.split()), default=0))
     for row in rows:
-        drawn.add_row(*("" if value is None else str(value) for value in row))
-    Console().print(drawn)
+        drawn.add_row(*(Text("" if value is None else _harmless(str(value))) for value in row))
+    # Where nobody says how wide the other end is.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
+    Console(width=width).print(drawn)
+
+
+def _harmless(text: str) -> str:
+    """Without what would steer the terminal that shows it."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 class Bar:

@@ -11,11 +11,15 @@ from adapters import migrations
 from adapters.access_log import AccessLog
 from adapters.database import Database, connect
 from adapters.read_models import rebuild
+from adapters.read_models.builds import Difference
 from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Bar, Found, Usage, print_json, say, table
 from entrypoints.cli.record import on_record
 from entrypoints.cli.setting_up import as_position, database
 from projections.model import Projection
+
+# With --json all that were found.
+MOST_SHOWN = 20
 
 
 def migrate(json: bool) -> None:
@@ -32,12 +36,12 @@ def migrate(json: bool) -> None:
 def rebuild_projections(names: list[str], verify: bool, until: str | None, json: bool) -> None:
     if unknown := [name for name in names if name not in projections.BY_NAME]:
         raise Usage(f"no such projection: {', '.join(unknown)}; there are {', '.join(projections.BY_NAME)}")
-    chosen = [projections.BY_NAME[name] for name in names] or list(projections.ALL)
+    chosen = [projections.BY_NAME[name] for name in dict.fromkeys(names)] or list(projections.ALL)
     with database() as (settings, url):
         position = None
         if until is not None:
             service = Service(settings, url, frozenset())
-            position = as_position(service, until)
+            position = as_position(service, until, "--until")
             service.stop()
         compares = verify or position is not None
         with _on_record(url, chosen) if not compares else nullcontext(), Bar(shown=not json) as bar:
@@ -61,11 +65,21 @@ def rebuild_projections(names: list[str], verify: bool, until: str | None, json:
     else:
         columns = ("name", "events", "rows", "seconds", "eventsPerSecond")
         table("Compared" if verify or until else "Rebuilt", columns, [[one[c] for c in columns] for one in told])
-    for one in done:
-        for difference in one.differences[:1]:
-            raise Found(f"{one.name} differs from event {difference.position} on, in {difference.table}")
+    faults = [(one.name, one.differences) for one in done if one.differences]
+    if not json:
+        for name, differences in faults:
+            parts = ("position", "table", "only_in", "row")
+            rows = [[getattr(difference, part) for part in parts] for difference in differences[:MOST_SHOWN]]
+            table(f"The first differences of {name}", parts, rows)
+    if faults:
+        raise Found("; ".join(f"{name} differs {_where(differences)}" for name, differences in faults))
     if (verify or until) and not json:
         say("Nothing differs.")
+
+
+def _where(differences: Sequence[Difference]) -> str:
+    first = differences[0]
+    return f"from event {first.position} on, in {first.table} ({len(differences)} rows)"
 
 
 @contextmanager

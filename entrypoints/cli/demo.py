@@ -18,9 +18,11 @@ from adapters import audit
 from adapters.read_models import rebuild
 from adapters.speech import DEMO_RECORDING
 from entrypoints import settings as environment
-from entrypoints.bootstrap import DatabaseUrl, Service, reach
+from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Found, print_json, say, table
 from entrypoints.cli.setting_up import clear_errors
+from entrypoints.database_url import DatabaseUrl
+from entrypoints.gate import reach
 from entrypoints.logs import configure
 from entrypoints.serving import bound, server
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.access import PUBLIC_WORKSPACE, ApiKey
@@ -38,11 +38,14 @@ def create(
         raise Usage("--replaces takes over role, workspace and scopes: they cannot be given besides")
     if replaces is None and role is None:
         raise Usage("--role must be client, admin or auditor")
+    if scopes and role != Role.CLIENT:
+        raise Usage("--scope is for clients: admins and auditors are held to none")
+    moment = _expiry(expires)
     with service() as built:
         if replaces is None:
-            made, secret = _create(built, str(role), workspace, scopes, expires)
+            made, secret = _create(built, str(role), workspace, scopes, moment)
         else:
-            made, secret = _replace(built, replaces, expires, overlap_days)
+            made, secret = _replace(built, replaces, moment, overlap_days)
     view = _view(made)
     if json:
         print_json({"id": view.pop("id"), "key": secret, **view})
@@ -50,8 +53,15 @@ def create(
         say(f"{secret}\n\nKey {made.id} for {made.role} in {made.workspace}. The secret is not shown again.")
 
 
+def _expiry(expires: str | None) -> datetime | None:
+    moment = as_moment(expires, "--expires")
+    if moment is not None and moment <= datetime.now(UTC):
+        raise Usage("--expires must be a time to come")
+    return moment
+
+
 def _create(
-    built: Service, role: str, workspace: str | None, scopes: list[str], expires: str | None
+    built: Service, role: str, workspace: str | None, scopes: list[str], expires: datetime | None
 ) -> tuple[ApiKey, str]:
     listed = [scope for given in scopes for scope in given.replace(",", " ").split()]
     try:
@@ -59,21 +69,20 @@ def _create(
     except ValueError:
         raise Usage("--role must be client, admin or auditor") from None
     try:
-        moment = as_moment(expires, "--expires")
         with on_record(built.access_log, "keys create") as about:
-            made, secret = built.credentials.create(wanted, workspace or PUBLIC_WORKSPACE, listed, moment)
+            named = PUBLIC_WORKSPACE if workspace is None else workspace
+            made, secret = built.credentials.create(wanted, named, listed, expires)
             about.object = str(made.id)
     except InvalidError as fault:
         raise Usage(fault.detail) from None
     return made, secret
 
 
-def _replace(built: Service, replaces: str, expires: str | None, overlap_days: float) -> tuple[ApiKey, str]:
+def _replace(built: Service, replaces: str, expires: datetime | None, overlap_days: float) -> tuple[ApiKey, str]:
     old = as_uuid(replaces, "--replaces")
-    moment = as_moment(expires, "--expires")
     try:
         with on_record(built.access_log, "keys create --replaces", str(old)) as about:
-            made, secret = built.credentials.replace(old, timedelta(days=overlap_days), moment)
+            made, secret = built.credentials.replace(old, timedelta(days=overlap_days), expires)
             about.object = f"{old}/{made.id}"
     except (NotFoundError, RefusedError) as refusal:
         raise Found(str(refusal)) from None
@@ -96,8 +105,27 @@ def list_all(json: bool) -> None:
     if json:
         print_json(told)
     else:
-        columns = ("id", "role", "workspace", "scopes", "expiresAt", "revokedAt", "lastUsedAt", "replacedBy")
-        table("API keys", columns, [[" ".join(k[c]) if c == "scopes" else k[c] for c in columns] for k in told])
+        columns = ("id", "role", "workspace", "scopes", "used", "works")
+        rows = [
+            [
+                str(key.id),
+                key.role,
+                key.workspace,
+                " ".join(key.scopes),
+                (time(key.last_used_at) or "")[:10],
+                _works(key),
+            ]
+            for key in found
+        ]
+        table("API keys", columns, rows)
+
+
+def _works(key: ApiKey) -> str:
+    if key.revoked_at is not None:
+        return "revoked"
+    if key.expires_at is None:
+        return "yes"
+    return f"until {str(time(key.expires_at))[:10]}" if key.expires_at > datetime.now(UTC) else "expired"
 
 
 def revoke(id: str, json: bool) -> None:

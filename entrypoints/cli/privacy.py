@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from entrypoints.cli.console import Bar, Found, Usage, print_json, say, table
+from entrypoints.cli.record import on_record
 from entrypoints.cli.setting_up import service
 
 
@@ -24,7 +25,10 @@ def retention(workspace: str, days: str, json: bool) -> None:
         raise Usage("DAYS must be a number from 1 to 36500, or none")
     period = None if days == "none" else int(days)
     with service() as built:
-        built.retention.keep_for(workspace, period)
+        if workspace not in {*built.workspaces(), *built.retention.periods()}:
+            raise Found("there is no such workspace")
+        with on_record(built.access_log, "workspaces retention", workspace):
+            built.retention.keep_for(workspace, period)
     if json:
         print_json({"workspace": workspace, "retentionDays": period})
     elif period is None:

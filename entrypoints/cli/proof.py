@@ -18,11 +18,11 @@ def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
     """The history decides what is signed; the access log has nothing to do with it, and is verified besides."""
     from adapters import access_log, audit
     from adapters.database import connect
-    from entrypoints import bootstrap
     from entrypoints.cli.setting_up import database
+    from entrypoints.wiring import secrets
 
     with database() as (settings, url), Bar(shown=not json) as bar:
-        signer = bootstrap.signer(settings)
+        signer = secrets.signer(settings)
         older = _older(since, signer)
         verdict = audit.verify(url, lambda position: bar("links", position, position), signer.read, older)
         with connect(url, statement_seconds=0, name="storyledger audit") as connection:
@@ -142,12 +142,12 @@ def _told(found: checker.Finding) -> dict[str, Any]:
 
 
 def key(json: bool) -> None:
-    from entrypoints import bootstrap
     from entrypoints import settings as environment
     from entrypoints.cli.setting_up import clear_errors
+    from entrypoints.wiring import secrets
 
     with clear_errors():
-        keys = [str(one) for one in bootstrap.signer(environment.load()).keys]
+        keys = [str(one) for one in secrets.signer(environment.load()).keys]
     if json:
         print_json({"keys": keys})
     else:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import psycopg
 
 from adapters.backup import BackupError
+from adapters.database import category
 from adapters.embedded_postgres import EmbeddedPostgresError
 from domain.errors import DomainError
 from entrypoints import settings as environment
-from entrypoints.bootstrap import DatabaseUrl, NotReadyError, Service, reach
+from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Found, Usage
+from entrypoints.database_url import DatabaseUrl
+from entrypoints.gate import NotReadyError, reach
 from entrypoints.logs import configure
 from entrypoints.settings import Settings, SettingsError
 
@@ -26,8 +29,11 @@ def clear_errors() -> Iterator[None]:
         yield
     except (SettingsError, NotReadyError, EmbeddedPostgresError, BackupError, DomainError) as error:
         raise Found(str(error)) from None
-    except psycopg.OperationalError:
-        raise Found("the database is not reachable") from None
+    except psycopg.OperationalError as error:
+        raise Found(f"database: {category(error)}") from None
+    except psycopg.Error as error:
+        # Its words may quote a row; its kind tells of missing rights, tables and the like.
+        raise Found(f"database: refuses our questions ({type(error).__name__})") from None
 
 
 @contextmanager
@@ -63,21 +69,33 @@ def as_uuid(text: str, name: str) -> UUID:
         raise Usage(f"{name} must be an id like 0198c0de-…") from None
 
 
-def as_moment(text: str | None, name: str) -> datetime | None:
-    """A day or a time; a time without a zone is in UTC."""
+def as_moment(text: str | None, name: str, *, end_of_day: bool = False) -> datetime | None:
+    """A time, in UTC if it names no zone; or a day, which stands for its beginning or for the end of it."""
     if text is None:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
+        moment = None
+    # Whatever is done with a time, in whatever zone, stays within what a database and a calendar can hold.
+    if moment is None or not 1970 <= moment.year < 9999:
         raise Usage(f"{name} must be a date or a time like 2026-05-01T12:00:00Z") from None
+    if end_of_day and _is_day(text):
+        moment += timedelta(days=1)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def as_position(service: Service, text: str) -> int:
+def _is_day(text: str) -> bool:
+    try:
+        return bool(date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def as_position(service: Service, text: str, name: str) -> int:
     """A position of the history, or the last one recorded until a time."""
     if text.isascii() and text.isdigit():
         return int(text)
-    moment = as_moment(text, "--at")
+    moment = as_moment(text, name)
     assert moment is not None
     return service.log.position_at(moment)

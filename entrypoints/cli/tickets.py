@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from adapters.access_log import object_named
 from entrypoints.bootstrap import Service
-from entrypoints.cli.console import Found, Usage, print_json, say, table
+from entrypoints.cli.console import Found, Usage, minute, print_json, say, table
 from entrypoints.cli.record import OPERATOR, on_record
 from entrypoints.cli.setting_up import as_moment, as_position, as_uuid, service
 from entrypoints.http import exports, histories
@@ -22,7 +22,7 @@ def history(ticket: str, at: str | None, json: bool) -> None:
     with service() as built:
         view = Views(built.seals)
         if at is not None:
-            position = as_position(built, at)
+            position = as_position(built, at, "--at")
             state = histories.state(view, list(built.recorded(id, position)), position)
             _print_state(state, json)
             return
@@ -32,8 +32,8 @@ def history(ticket: str, at: str | None, json: bool) -> None:
     if json:
         print_json({"events": events, "nextCursor": None})
         return
-    columns = ("position", "recordedAt", "type", "actor", "data")
-    table(f"History of {id}", columns, [[e[c] if c != "data" else _short(e[c]) for c in columns] for e in events])
+    told = [(e["position"], minute(e["recordedAt"]), e["type"], e["actor"], _short(e["data"])) for e in events]
+    table(f"History of {id}", ("position", "recorded (UTC)", "type", "actor", "data"), told)
 
 
 def _short(data: dict[str, Any]) -> str:
@@ -48,8 +48,10 @@ def _print_state(state: dict[str, Any], json: bool) -> None:
     fields = [(name, value) for name, value in state["ticket"].items() if name != "donationDraft"]
     table(f"The ticket at position {state['at']}", ("field", "value"), fields)
     table("Its draft", ("field", "value"), list((state["ticket"]["donationDraft"] or {}).items()))
-    columns = ("id", "amount", "currency", "status", "donor", "paidAt", "amountRefunded")
-    table("Its donations", columns, [[d[c] for c in columns] for d in state["donations"]])
+    columns = ("id", "amount", "currency", "status", "refunded", "paid (UTC)")
+    parts = ("id", "amount", "currency", "status", "amountRefunded")
+    donations = [[*(d[part] for part in parts), minute(d["paidAt"])] for d in state["donations"]]
+    table("Its donations", columns, donations)
     totals = state["totals"]
     say(f"Total {totals['total']} {totals['currency']}")
 
@@ -80,7 +82,12 @@ def letters_list(json: bool) -> None:
     if json:
         print_json(told)
     else:
-        table("Dead letters", ("id", "type", "attempts", "error", "receivedAt"), [list(one.values()) for one in told])
+        columns = ("id", "type", "attempts", "error", "received (UTC)")
+        table(
+            "Dead letters",
+            columns,
+            [[one.id, one.type, one.attempts, one.error, minute(time(one.received_at))] for one in found],
+        )
 
 
 def letters_retry(ids: list[str] | None, json: bool) -> None:
@@ -102,13 +109,12 @@ def letters_retry(ids: list[str] | None, json: bool) -> None:
 def export_donations(ticket: str | None, since: str | None, until: str | None, format: str) -> None:
     if format not in ("csv", "json", "journal"):
         raise Usage("--format must be csv, json or journal")
-    start, end = as_moment(since, "--from"), as_moment(until, "--to")
-    if end is not None and until is not None and len(until) == len("2026-05-01"):
-        end += timedelta(days=1)
+    start, end = as_moment(since, "--from"), as_moment(until, "--to", end_of_day=True)
     id = as_uuid(ticket, "--ticket") if ticket else None
     with service() as built:
         for chunk in _exported(built, id, start, end, format):
             sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
 
 
 def _exported(

@@ -9,7 +9,9 @@ from uuid import UUID
 from pydantic import Field
 
 import projections
+from adapters import ids
 from adapters.access_log import Entry
+from adapters.mail.dead import DeadMail
 from adapters.payments.letters import DeadLetter
 from domain.errors import NotFoundError
 from entrypoints.http import gifts, paging, views
@@ -68,6 +70,39 @@ def retry_dead_letter(call: Call) -> Answer:
         raise NotFoundError("There is no such dead letter.")
     call.service.inbox.arrived.set()
     return Answer({"id": id, "state": "received"}, 202)
+
+
+# Mails.
+
+
+def list_dead_mails(call: Call) -> Answer:
+    page = paging.asked(call)
+    found = call.service.dead_mails.list(page.limit + 1, page.after_time_and_id())
+    if len(found) > page.limit:
+        last = found[page.limit - 1]
+        page.more_after(last.created.isoformat(), str(last.id))
+    return page.answer({"deadMails": [_mail_view(mail) for mail in found[: page.limit]]})
+
+
+def _mail_view(mail: DeadMail) -> dict[str, Any]:
+    return {
+        "id": str(mail.id),
+        "kind": mail.kind,
+        "ticketId": mail.ticket_id and str(mail.ticket_id),
+        "attempts": mail.attempts,
+        "error": mail.error,
+        "createdAt": views.time(mail.created),
+        "retryable": mail.retryable,
+    }
+
+
+def retry_dead_mail(call: Call) -> Answer:
+    """Tried again at once by whichever sender is there."""
+    id = ids.read(call.path["id"])
+    if id is None:
+        raise NotFoundError("There is no such dead mail.")
+    call.service.dead_mails.retry(id)
+    return Answer({"id": str(id), "state": "waiting"}, 202)
 
 
 # Read models.

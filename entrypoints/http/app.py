@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -11,11 +12,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from adapters.later import Later
 from domain.errors import UnavailableError
 from entrypoints.http.dispatch import Endpoint, refusal
 from entrypoints.http.envelope import Envelope
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.openapi import document
+from entrypoints.http.operations import Operation
+from entrypoints.http.pages import PAGES
 from entrypoints.http.paths import Paths
 from entrypoints.http.problems import Problem
 from entrypoints.http.table import OPERATIONS
@@ -26,13 +30,16 @@ if TYPE_CHECKING:
     from entrypoints.bootstrap import Service
 
 
-def application(service: Service, more: list[BaseRoute]) -> ASGIApp:
-    """The whole service over HTTP; `more` are routes that stand beside the table, like the sandbox's."""
+def application(service: Service, more: list[BaseRoute], operations: Sequence[Operation] = OPERATIONS) -> ASGIApp:
+    """The operations over HTTP; `more` are routes that stand beside the table, like the sandbox's."""
     settings = service.settings
-    service.openapi = document(OPERATIONS, service.version, service.public_url)
+    service.describe = Later(lambda: document(operations, service.version, service.public_url))
     limits, proxies, threads = RateLimits(settings), Proxies(settings.trusted_proxies), Threads()
+    service.loads[:0] = [limits.load]
+    if operations is OPERATIONS:
+        service.loads += [PAGES.load, service.describe]
     paths: dict[str, list[Any]] = {}
-    for operation in OPERATIONS:
+    for operation in operations:
         paths.setdefault(operation.path, []).append(operation)
     endpoints = {path: Endpoint(service, operations, limits, proxies, threads) for path, operations in paths.items()}
     elsewhere = _Elsewhere(limits, proxies)

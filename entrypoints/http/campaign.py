@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
 from domain.commands import checked_gift, largest_gift, smallest_gift
-from domain.errors import DomainError, InvalidError, NotFoundError
+from domain.errors import DomainError, InvalidError
 from domain.values import CURRENCIES, Money
 from entrypoints.http import views
 from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import CSP, HTML, PAGES, absent
 from entrypoints.http.views import Views
 from projections import donation_ledger, ticket_status
 from projections.model import Row
 
-PAGES = Path(__file__).parent.parent / "pages"
-CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action {form}; frame-ancestors 'none'"
-)
-HTML = "text/html; charset=utf-8"
+NO_PAGE = "There is no such page."
 LONGEST_AMOUNT = 12
+MOST_FIELDS = 10
 SUGGESTED_MAJOR = (10, 25, 50, 100)
 SUGGESTED_MAJOR_ZERO_DECIMAL = (1_000, 2_500, 5_000, 10_000)
 
 _SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
 
-_templates = Environment(
-    loader=FileSystemLoader(PAGES), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True
-)
-
 
 def show(call: Call) -> Answer:
     row = _published(call)
+    if row is None:
+        return absent(call, NO_PAGE)
     if "thanks" in call.query:
         _expect_payment(call, row)
     return _page(call, row)
@@ -56,8 +49,10 @@ def _expect_payment(call: Call, row: Row) -> None:
 def give(call: Call) -> Answer:
     """Open a fresh checkout for this donor and send them there; a bad amount shows the form again."""
     row = _published(call)
+    if row is None:
+        return absent(call, NO_PAGE)
     call.speaks_of = row["ticket"]
-    form = dict(parse_qsl(call.raw.decode("utf-8", "replace"), max_num_fields=10, keep_blank_values=True))
+    form = _form(call.raw)
     currency = _currency(call, row)
     try:
         amount = checked_gift(_amount(form.get("amount", ""), form.get("currency", currency)))
@@ -75,6 +70,14 @@ def give(call: Call) -> Answer:
     return Answer(None, 303, {"Location": checkout.url})
 
 
+def _form(raw: bytes) -> dict[str, str]:
+    """The fields; of a field given twice the last, of more fields than any form of ours has none."""
+    try:
+        return dict(parse_qsl(raw.decode("utf-8", "replace"), max_num_fields=MOST_FIELDS, keep_blank_values=True))
+    except ValueError:
+        return {}
+
+
 def _amount(text: str, currency: str) -> Money:
     if currency not in CURRENCIES:
         raise InvalidError("is in a currency that we do not take")
@@ -87,33 +90,32 @@ def _amount(text: str, currency: str) -> Money:
         raise InvalidError(f"is {fault}") from None
 
 
-def _published(call: Call) -> Row:
+def _published(call: Call) -> Row | None:
     slug, row = call.path["slug"], None
     if slug.isascii() and slug.isalnum():
         with call.service.database.reading() as cursor:
             row = ticket_status.ticket_by_slug(cursor, slug)
-    if row is None or not row["published"]:
-        raise NotFoundError("There is no such page.")
-    return row
+    return row if row is not None and row["published"] else None
 
 
 def _currency(call: Call, row: Row) -> str:
-    with call.service.database.reading() as cursor:
-        return views.main_currency(row, donation_ledger.totals(cursor, row["ticket"]))
+    return views.main_currency(row, call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket"])))
 
 
 def _page(call: Call, row: Row, complaint: str | None = None, typed: str = "", status: int = 200) -> Answer:
     service = call.service
-    with service.database.reading() as cursor:
-        totals = donation_ledger.totals(cursor, row["ticket"])
+    totals = call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket"]))
     view = Views(service.seals)
     draft = view.draft(row)
     total = view.totals(row, totals, None, None)
     currency = total["currency"]
     goal = draft["goalAmountMinor"] if draft["currency"] == currency else None
     raised = max(0, total["totalMinor"])
-    page = _templates.get_template("campaign.html").render(
+    page = PAGES.render(
+        "campaign.html",
         draft=draft,
+        # A person may clear what they wrote while the page is up.
+        title=draft["title"] or "A campaign",
         paragraphs=[p for p in (draft["story"] or "").splitlines() if p.strip()],
         currency=currency,
         raised=shown(Money(raised, currency)),

@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from adapters import ids
-from adapters.access import VISITOR, Principal
+from adapters.access import VISITOR, Principal, ReadTicket
 from adapters.jobs import where
 from adapters.observation import about
 from adapters.payments.door import Unreadable
@@ -25,12 +25,12 @@ from domain.values import Role
 from entrypoints.http import bodies, once, uploads
 from entrypoints.http.envelope import logged_id_of, request_id_of
 from entrypoints.http.limits import Proxies, RateLimits
-from entrypoints.http.operations import Answer, Call, Limit, Operation, Received, Takes
+from entrypoints.http.operations import Access, Answer, Call, Limit, Operation, Received, Takes
 from entrypoints.http.problems import Problem, of
 from entrypoints.http.threads import Threads
 from entrypoints.http.watching import OPERATION
 from entrypoints.http.witness import Witness
-from projections import contact_index
+from projections import contact_index, ticket_status
 from projections.model import Row
 
 if TYPE_CHECKING:
@@ -43,7 +43,11 @@ DRAINED = 8
 
 _NO_QUERY = QueryParams()
 _NO_BODY = hashlib.sha256(b"").hexdigest()
-_JSON = re.compile(r"application/(?:[\w.+\-]+\+)?json(?:\s*;\s*charset=\"?utf-8\"?)?\s*", re.IGNORECASE)
+# No charset but UTF-8; other parameters mean nothing here.
+_JSON = re.compile(
+    r"application/(?:[\w.+\-]+\+)?json(?:\s*;\s*(?:charset=\"?utf-?8\"?|(?!charset)[\w\-]+=[^;]*))*\s*;?\s*",
+    re.IGNORECASE,
+)
 
 
 class Endpoint:
@@ -130,6 +134,7 @@ class Endpoint:
             request.path_params,
             request.query_params if request.scope["query_string"] else _NO_QUERY,
             request.headers,
+            self._service.reads(writes=request.method not in ("GET", "HEAD")),
         )
 
     # In a thread.
@@ -145,7 +150,7 @@ class Endpoint:
         call = self._call(VISITOR, request, request_id)
         credential = _credential(operation, request)
         try:
-            call.principal = _principal(self._service, operation, credential)
+            call.principal = _principal(call, operation, credential)
         except Problem as denial:
             # Guessing credentials is limited by where it comes from, and so is what it leaves on record.
             self._limits.count(Limit.DEFAULT, VISITOR, call.client)
@@ -190,16 +195,21 @@ def _credential(operation: Operation, request: Request) -> str | None:
     return credential.strip() if scheme.lower() == "bearer" else ""
 
 
-def _principal(service: Service, operation: Operation, credential: str | None) -> Principal:
+def _principal(call: Call, operation: Operation, credential: str | None) -> Principal:
     """Who the credential says it is; a credential that is sent counts on open calls too."""
     if credential is None:
         return VISITOR
-    if operation.access.diagnostics and _is_diagnostics_token(service, credential):
+    if operation.access.diagnostics and _is_diagnostics_token(call.service, credential):
         return Principal(Role.ADMIN)
-    principal = service.credentials.principal(credential, operation.reads)
+    principal = call.service.credentials.principal(credential, _reader(call, operation))
     if principal is None:
         raise _unauthenticated()
     return principal
+
+
+def _reader(call: Call, operation: Operation) -> ReadTicket:
+    """How to read the path's ticket: with what is shown besides, unless that is read elsewhere."""
+    return operation.reads if call.reads.replica is None else ticket_status.ticket
 
 
 def _is_diagnostics_token(service: Service, credential: str) -> bool:
@@ -225,11 +235,17 @@ def _admit(call: Call, operation: Operation) -> None:
         raise Problem("forbidden", f"This key lacks the scope {access.scope}.")
     if access.ticket:
         row = _ticket_row(call, operation)
-        # Asked of the absent too, so that time tells nobody which it is.
-        may_know = _may_know(call, row)
-        if row is None or not (may_know or (access.published and row["published"])):
-            raise Problem("not-found", "There is no such ticket.")
+        if not _lets_in(call, access, row):
+            row = _newer(call, row)
+            if row is None or not _lets_in(call, access, row):
+                raise Problem("not-found", "There is no such ticket.")
         call.ticket = row
+
+
+def _lets_in(call: Call, access: Access, row: Row | None) -> bool:
+    # Asked of the absent too, so that time tells nobody which it is.
+    may_know = _may_know(call, row)
+    return row is not None and (may_know or (access.published and bool(row["published"])))
 
 
 def _ticket_row(call: Call, operation: Operation) -> Row | None:
@@ -239,7 +255,15 @@ def _ticket_row(call: Call, operation: Operation) -> Row | None:
     if call.principal.ticket == ticket:
         return call.principal.ticket_row
     with call.service.database.reading() as cursor:
-        return operation.reads(cursor, ticket)
+        row = _reader(call, operation)(cursor, ticket)
+    return call.service.fresh.ticket_as_answered(ticket, row)
+
+
+def _newer(call: Call, row: Row | None) -> Row | None:
+    """The ticket where it has changed since the read model saw it: what was answered is so all the same."""
+    ticket = ids.read(call.path["ticket_id"])
+    newer = None if ticket is None else call.service.fresh.ticket(ticket, row)
+    return None if newer is row else newer
 
 
 def _may_know(call: Call, row: Row | None) -> bool:

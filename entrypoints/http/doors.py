@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from adapters.observation import about, counters, tracing
 from adapters.payments.door import Unreadable
-from entrypoints.http import problems, reference
+from entrypoints.http import pages, problems, reference
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
 
-STATIC = Path(__file__).parent.parent / "pages" / "static"
+STATIC = pages.FOLDER / "static"
 STATIC_TYPES = {
     "campaign.css": "text/css; charset=utf-8",
     "reference.css": "text/css; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-PAGE_CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
+PAGE_CSP = pages.CSP.format(form="'none'")
 
 _NEW, _REPEATED, _REFUSED = (counters.webhooks_received.labels(told) for told in ("new", "repeated", "refused"))
 
@@ -55,9 +51,15 @@ def openapi(call: Call) -> Answer:
     return Answer(call.service.openapi)
 
 
+def home(call: Call) -> Answer:
+    """Where mails and `serve` lead: what this is, and where to go on."""
+    page = pages.PAGES.render("home.html", sandbox=call.service.settings.sandbox)
+    return Answer(page.encode(), 200, {"Content-Security-Policy": PAGE_CSP}, pages.HTML)
+
+
 def docs(call: Call) -> Answer:
     page = reference.page(call.service.openapi)
-    return Answer(page.encode(), 200, {"Content-Security-Policy": PAGE_CSP}, "text/html; charset=utf-8")
+    return Answer(page, 200, {"Content-Security-Policy": PAGE_CSP}, pages.HTML)
 
 
 def static(call: Call) -> Answer:

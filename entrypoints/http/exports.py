@@ -64,7 +64,7 @@ def export(call: Call) -> Answer:
     ticket = _uuid(call, "ticket")
     since, until = _day(call, "from", timedelta(0)), _day(call, "to", timedelta(days=1))
     workspace = call.principal.workspace if call.principal.role is Role.CLIENT else None
-    rows = call.service.exported(ticket, workspace, since, until)
+    rows = call.service.exported(ticket, workspace, since, until, call.reads)
     view = views_for(call)
     lines = (line(view, row, settled) for row, settled in rows)
     name = f"donations.{format}"
@@ -97,6 +97,12 @@ def line(view: views.Views, row: Row, settled: list[Row]) -> dict[str, Any]:
         "paymentIntentId": row["payment_intent_id"],
         "chargeId": row["charge_id"],
         "balanceTransactionIds": " ".join(one["balance_transaction"] for one in settled) or None,
+        # Every amount in the minor unit besides: for programs, which read JSON.
+        "grossMinor": row["paid"],
+        "refundMinor": row["refunded"],
+        "disputeMinor": row["disputed"],
+        "netMinor": row["paid"] - row["refunded"] - row["disputed"],
+        **_settled_minor(settled),
     }
 
 
@@ -111,6 +117,12 @@ def _settled(settled: list[Row]) -> dict[str, Any]:
         "settled": views.amount(sum(one["net"] for one in settled), currency),
         "settlementCurrency": currency,
     }
+
+
+def _settled_minor(settled: list[Row]) -> dict[str, Any]:
+    if len({one["currency"] for one in settled}) != 1:
+        return {"feeMinor": None, "settledMinor": None}
+    return {"feeMinor": sum(one["fee"] for one in settled), "settledMinor": sum(one["net"] for one in settled)}
 
 
 def as_csv(lines: Iterable[dict[str, Any]]) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from math import inf
 from typing import Any
@@ -57,13 +57,14 @@ def list_donations(call: Call) -> Answer:
     page = paging.asked(call)
     as_of, known_at = _moments(call)
     if as_of is None and known_at is None:
-        with call.service.database.reading() as cursor:
-            rows = donation_ledger.donations(cursor, call.ticket_id, page.limit + 1, page.after_payment())
-            count = sum(
-                total[name]
-                for total in donation_ledger.totals(cursor, call.ticket_id)
-                for name in donation_ledger.COUNTED.values()
+        after = page.after_payment()
+        rows, sums = call.reads.ask(
+            lambda cursor: (
+                donation_ledger.donations(cursor, call.ticket_id, page.limit + 1, after),
+                donation_ledger.totals(cursor, call.ticket_id),
             )
+        )
+        count = sum(total[name] for total in sums for name in donation_ledger.COUNTED.values())
     else:
         everything = ordered(_ledger_then(call, as_of, known_at).all(donation_ledger.DONATIONS))
         count, after = len(everything), page.after_payment()
@@ -92,9 +93,12 @@ def totals(call: Call) -> Answer:
         if funds.SUMMARY in call.ticket and not explain:
             sums, last = call.ticket[funds.SUMMARY]
             return Answer(view.totals(call.ticket, sums, last, None))
-        with call.service.database.reading() as cursor:
-            sums, last = donation_ledger.summary(cursor, call.ticket_id)
-            entries = donation_ledger.entries(cursor, call.ticket_id) if explain else None
+        (sums, last), entries = call.reads.ask(
+            lambda cursor: (
+                donation_ledger.summary(cursor, call.ticket_id),
+                donation_ledger.entries(cursor, call.ticket_id) if explain else None,
+            )
+        )
         return Answer(view.totals(call.ticket, sums, last, entries))
     rows = _ledger_then(call, as_of, known_at)
     return Answer(totals_in(view, call.ticket, rows, explain=explain))
@@ -102,13 +106,19 @@ def totals(call: Call) -> Answer:
 
 def totals_in(view: views.Views, ticket: Row, rows: MemoryRows, *, explain: bool) -> dict[str, Any]:
     """The totals of a ledger that was folded for another time than now."""
-    sums = sorted(
-        rows.all(donation_ledger.TOTALS),
-        key=lambda t: (t["first_paid_at"].timestamp() if t["first_paid_at"] else inf, t["currency"]),
-    )
     paid = [row for row in ordered(rows.all(donation_ledger.DONATIONS)) if row["paid_at"]]
+    opened = {(row["currency"], row["paid_at"]): row["created_at"] for row in paid}
+    sums = sorted(rows.all(donation_ledger.TOTALS), key=lambda total: _first_captured(total, opened))
     entries = sorted(rows.all(donation_ledger.ENTRIES), key=lambda e: (e["position"], e["kind"])) if explain else None
     return view.totals(ticket, sums, paid[0] if paid else None, entries)
+
+
+def _first_captured(total: Row, opened: Mapping[tuple[str, datetime], datetime]) -> tuple[float, datetime, str]:
+    """When something was captured in the currency first, and when that gift was opened: Stripe tells whole seconds."""
+    at = total["first_paid_at"]
+    if at is None:
+        return inf, donation_ledger.NEVER, total["currency"]
+    return at.timestamp(), opened.get((total["currency"], at), donation_ledger.NEVER), total["currency"]
 
 
 def _order(row: Row) -> tuple[bool, float, datetime, UUID]:
@@ -126,7 +136,7 @@ def ordered(rows: list[Row]) -> list[Row]:
 
 def _ledger_then(call: Call, as_of: datetime | None, known_at: datetime | None) -> MemoryRows:
     """The ledger from those facts alone that had happened at `as_of` and were recorded at `known_at`."""
-    known = [r for r in call.service.recorded(call.ticket_id) if known_at is None or r.recorded_at <= known_at]
+    known = [r for r in call.reads.recorded(call.ticket_id) if known_at is None or r.recorded_at <= known_at]
     return folded(donation_ledger, known if as_of is None else _happened(known, as_of))
 
 

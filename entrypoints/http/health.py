@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from adapters.replica import Replica
 from adapters.standing import Standing
 from domain.errors import UnavailableError
 from entrypoints.http import problems
@@ -55,7 +56,7 @@ async def ready(call: Call) -> Answer:
         except (UnavailableError, TimeoutError):
             standing = None
     is_ready = standing is not None and health.schema_fault is None and not service.finishing
-    body = {"ready": is_ready, "database": standing is not None, **_told(standing)}
+    body = {"ready": is_ready, "database": standing is not None, **_told(standing), **_copied(service.replica)}
     return Answer(body) if is_ready else _unready(body)
 
 
@@ -87,6 +88,16 @@ def _told(standing: Standing | None) -> dict[str, Any]:
         },
         "jobs": standing.jobs,
     }
+
+
+def _copied(replica: Replica | None) -> dict[str, Any]:
+    """How the read replica is, where there is one; without it all is read from the database itself."""
+    if replica is None:
+        return {}
+    health = replica.health
+    lag = None if health.lag_seconds is None else round(health.lag_seconds, 3)
+    told = {"state": health.state, "lagBytes": health.lag_bytes, "lagSeconds": lag, "error": health.error}
+    return {"replica": told}
 
 
 def _unready(body: dict[str, Any]) -> Answer:

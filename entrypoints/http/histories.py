@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -20,7 +20,10 @@ from entrypoints.http.views import Views
 from projections import donation_ledger
 from projections.model import Recorded
 
+# What events tell in Unix seconds.
+_TIMES = frozenset({"at", "expires_at", "refunded_at", "inactive_since", "erase_after"})
 # What a stored event carries for us alone: digests of credentials and the index of the contact.
+_MONEY = {"minor", "currency"}
 _OURS = frozenset({"token_digest", "contact_index", "actor", "ticket_id", "donation_id"})
 
 
@@ -28,7 +31,8 @@ def history(call: Call) -> Answer:
     if "at" in call.query:
         return Answer(state_at(call, _position(call, call.query["at"])))
     page = paging.asked(call)
-    entries = call.service.log.ticket_page(call.ticket_id, page.after_position(), page.limit + 1)
+    after = page.after_position()
+    entries = call.reads.ask_log(lambda log: log.ticket_page(call.ticket_id, after, page.limit + 1))
     if len(entries) > page.limit:
         page.more_after(entries[page.limit - 1].position)
     view = views_for(call)
@@ -46,15 +50,22 @@ def event_view(view: Views, entry: StoredEntry) -> dict[str, Any]:
         "version": entry.originator_version,
         "recordedAt": views.time(entry.recorded_at),
         "actor": f"{actor['role']}:{actor['id']}" if actor.get("id") else actor["role"],
-        "data": {to_camel(name): _shown(view, entry, value) for name, value in data.items() if name not in _OURS},
+        "data": {to_camel(name): _shown(view, entry, name, value) for name, value in data.items() if name not in _OURS},
     }
 
 
-def _shown(view: Views, entry: StoredEntry, value: Any) -> Any:
+def _shown(view: Views, entry: StoredEntry, name: str, value: Any) -> Any:
     if isinstance(value, dict):
-        return {to_camel(name): _shown(view, entry, part) for name, part in value.items()}
+        if value.keys() == _MONEY:
+            minor, currency = value["minor"], value["currency"]
+            return {"amount": views.amount(minor, currency), "amountMinor": minor, "currency": currency}
+        return {to_camel(part): _shown(view, entry, part, told) for part, told in value.items()}
     if isinstance(value, list):
-        return [_shown(view, entry, part) for part in value]
+        return [_shown(view, entry, name, part) for part in value]
+    if name in _TIMES and type(value) is int:
+        return views.time(datetime.fromtimestamp(value, UTC))
+    if name == "email_hash" and value is not None:
+        return views.email_hash(value)
     if isinstance(value, str) and value.startswith(SEAL):
         return view.opened(entry.ticket, value) or ERASED
     return value
@@ -66,12 +77,11 @@ def _position(call: Call, text: str) -> int:
         return int(text)
     moment = gifts.moment(call, "at")
     assert isinstance(moment, datetime)
-    return call.service.log.position_at(moment)
+    return call.reads.ask_log(lambda log: log.position_at(moment))
 
 
 def state_at(call: Call, position: int) -> dict[str, Any]:
-    recorded = list(call.service.recorded(call.ticket_id, until=position))
-    return state(views_for(call), recorded, position)
+    return state(views_for(call), call.reads.recorded(call.ticket_id, until=position), position)
 
 
 def state(view: Views, recorded: list[Recorded], position: int) -> dict[str, Any]:

@@ -36,8 +36,8 @@ def add(call: Call) -> Answer:
 
 def list_sources(call: Call) -> Answer:
     page = paging.asked(call)
-    with call.service.database.reading() as cursor:
-        found = shelf.sources(cursor, page.limit + 1, page.after_time_and_id())
+    after = page.after_time_and_id()
+    found = call.reads.ask(lambda cursor: shelf.sources(cursor, page.limit + 1, after))
     if len(found) > page.limit:
         last, _ = found[page.limit - 1]
         page.more_after(last.created_at.isoformat(), str(last.id))
@@ -59,8 +59,8 @@ def search(call: Call) -> Answer:
     if not 1 <= len(text) <= LONGEST_SEARCH or not text.isprintable():
         raise invalid("/q", f"say what to search for, in 1 to {LONGEST_SEARCH} characters of one line")
     page = paging.asked(call)
-    with call.service.database.reading() as cursor:
-        found = shelf.search(cursor, text, page.limit + 1, _after(page))
+    after = _after(page)
+    found = call.reads.ask(lambda cursor: shelf.search(cursor, text, page.limit + 1, after))
     if len(found) > page.limit:
         last = found[page.limit - 1]
         page.more_after(last.rank, str(last.source.id), last.number)

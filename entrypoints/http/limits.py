@@ -3,42 +3,57 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING
 
-import structlog
-from limits import RateLimitItem, parse
-from limits.storage import Storage, storage_from_string
-from limits.strategies import FixedWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from adapters.access import VISITOR, Principal
+from adapters.later import Later
 from entrypoints.http.operations import Limit
 from entrypoints.http.problems import Problem
-from entrypoints.http.windows import Windows
 from entrypoints.settings import Settings
+
+if TYPE_CHECKING:
+    from limits import RateLimitItem
 
 # A household or a company has a network of this size in IPv6, and all its addresses at will.
 IPV6_CLIENT_BITS = 64
 
-logger = structlog.get_logger()
 
-
-class RateLimits:
-    """Counts calls for each client and each limit, in this process or in a store that processes share."""
+class _Counting:
+    """The limits, and what counts."""
 
     def __init__(self, settings: Settings) -> None:
-        self._items: dict[Limit, RateLimitItem] = {
+        from limits import parse
+
+        from entrypoints.http.counts import Counts
+
+        self.items: dict[Limit, RateLimitItem] = {
             Limit.DEFAULT: parse(settings.rate_limit_default),
             Limit.PAYMENT: parse(settings.rate_limit_payment),
             Limit.CREATE: parse(settings.rate_limit_create),
             # As many as tickets can be made, counted apart.
             Limit.CODE: parse(settings.rate_limit_create),
         }
-        self._here = settings.rate_limit_storage.startswith("memory:")
-        self._limiter = Windows() if self._here else _shared(settings.rate_limit_storage)
+        self.counts = Counts(settings.shared_rate_limits)
+
+
+class RateLimits:
+    """Counts calls for each client and each limit, in this process or in a store that processes share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._counting = Later(lambda: _Counting(settings))
+        self._here = settings.shared_rate_limits is None
+        if not self._here:
+            # What is wrong with the address of a store is said at the start.
+            self.load()
+
+    def load(self) -> None:
+        """So that the first call need not wait for the library."""
+        self._counting()
 
     async def count_refused(self, address: str) -> None:
         """The same for what leads nowhere: on the event loop, unless the count is kept elsewhere."""
@@ -49,26 +64,16 @@ class RateLimits:
 
     def count(self, limit: Limit, principal: Principal, address: str) -> None:
         """One more call; Problem 429 if it is one too many."""
-        item = self._items.get(limit)
+        counting = self._counting()
+        item = counting.items.get(limit)
         if item is None:
             return
         client = f"address:{_network(address)}" if principal is VISITOR else principal.name
-        try:
-            if self._limiter.hit(item, limit.value, client):
-                return
-            wait = self._limiter.get_window_stats(item, limit.value, client).reset_time - time.time()
-        except Exception as error:
-            # Better some calls too many than none at all while the shared store is away.
-            logger.warning("rate limits cannot be counted", error=type(error).__name__)
+        wait = counting.counts.hit(item, limit.value, client)
+        if wait is None:
             return
         seconds = max(1, math.ceil(wait))
         raise Problem("too-many-requests", f"At most {item} for one client.", headers={"Retry-After": str(seconds)})
-
-
-def _shared(url: str) -> FixedWindowRateLimiter:
-    storage = storage_from_string(url)
-    assert isinstance(storage, Storage)
-    return FixedWindowRateLimiter(storage)
 
 
 def _network(address: str) -> str:

@@ -12,6 +12,7 @@ from prometheus_client import generate_latest
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from adapters import replica
 from adapters.observation import counters, gauges
 from domain.errors import UnavailableError
 from entrypoints.http.operations import Answer, Call
@@ -35,7 +36,7 @@ async def metrics(call: Call) -> Answer:
     up = GaugeMetricFamily(
         "storyledger_database_up", "Whether the database answered this very question in time.", int(bool(shared))
     )
-    families = [info, up, *gauges.pools(service.pools), *shared]
+    families = [info, up, *gauges.pools(service.pools), *replica.measured(service.replica), *shared]
     return Answer(generate_latest(counters.REGISTRY) + generate_latest(_Told(families)), media_type=MEDIA_TYPE)
 
 

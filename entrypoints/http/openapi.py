@@ -140,6 +140,8 @@ def _headers(operation: Operation) -> list[dict[str, Any]]:
         found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema})
     if operation.access.ticket and operation.method in ("POST", "PATCH", "DELETE"):
         found.append({"name": "If-Match", "in": "header", "required": False, "schema": schemas.TEXT})
+    if operation.revalidates:
+        found.append({"name": "If-None-Match", "in": "header", "required": False, "schema": schemas.TEXT})
     if operation.takes is Takes.SIGNED:
         found.append({"name": "Stripe-Signature", "in": "header", "required": True, "schema": schemas.TEXT})
     return found
@@ -171,6 +173,8 @@ def _responses(operation: Operation) -> dict[str, Any]:
     responses: dict[str, Any] = {str(operation.status): done}
     for name in _problems(operation):
         responses[str(KINDS[name].status)] = {"$ref": f"#/components/responses/{name}"}
+    if operation.revalidates:
+        responses["304"] = {"description": "What you have is what there is."}
     for status, (media_type, schema) in operation.also.items():
         name = next(name for name, kind in KINDS.items() if kind.status == status)
         problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}

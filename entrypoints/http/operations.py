@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID
 
 from pydantic import BaseModel
+from starlette.datastructures import QueryParams
 
 from adapters.access import Principal, ReadTicket
 from adapters.idempotency import Seed
+from adapters.reads import Reads
 from domain.values import Role
 from projections import ticket_status
 from projections.model import Row
@@ -89,8 +91,10 @@ class Call:
     client: str
     url_path: str
     path: Mapping[str, str]
-    query: Mapping[str, str]
+    query: QueryParams
     headers: Mapping[str, str]
+    # For what is shown. Who may see it is asked of `service.database`.
+    reads: Reads
     body: Any = None
     raw: bytes = b""
     upload: Received | None = None
@@ -98,6 +102,10 @@ class Call:
     seed: Seed = field(default_factory=Seed.fresh)
     # The ticket that the answer speaks of, for a handler to say where the path does not.
     speaks_of: UUID | None = None
+
+    def query_all(self, name: str) -> list[str]:
+        """Every value of a parameter that may be given more than once."""
+        return self.query.getlist(name)
 
     @property
     def about(self) -> UUID | None:
@@ -149,7 +157,7 @@ class Operation:
     """One row of the interface; `hidden` is no part of what is described.
 
     `also` are answers of its own besides: for a status, the media type and the schema. What `asks_nobody` is answered
-    on the event loop, without a look at who calls or how often.
+    on the event loop, without a look at who calls or how often. What `revalidates` answers 304 to who has it already.
     """
 
     method: str
@@ -170,6 +178,7 @@ class Operation:
 
     also: Mapping[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     asks_nobody: bool = False
+    revalidates: bool = False
     # How the path's ticket is read: a handler that needs more of it has it read in the same statement.
     reads: ReadTicket = ticket_status.ticket
 

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from entrypoints.http.pages import PAGES
 
-_templates = Environment(
-    loader=FileSystemLoader(Path(__file__).parent.parent / "pages"),
-    autoescape=select_autoescape(),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-)
+# The last document and its page: there is one document for as long as a service runs, and its page takes a while.
+_made: tuple[dict[str, Any], bytes] | None = None
 
 
-def page(document: dict[str, Any]) -> str:
+def page(document: dict[str, Any]) -> bytes:
+    """The document for people, rendered once."""
+    global _made
+    if _made is None or _made[0] is not document:
+        _made = document, _rendered(document).encode()
+    return _made[1]
+
+
+def _rendered(document: dict[str, Any]) -> str:
     tags: dict[str, list[dict[str, Any]]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             tags.setdefault(operation["tags"][0], []).append(
                 {"path": path, "method": method.upper(), **_for_people(operation, document)}
             )
-    return _templates.get_template("reference.html").render(document=document, tags=tags)
+    return PAGES.render("reference.html", document=document, tags=tags)
 
 
 def _for_people(operation: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapters.replica import State
 from domain.values import (
     ContactType,
     ContentStatus,
@@ -283,6 +284,25 @@ ACCESS_LOG = thing(
         "nextCursor": maybe(TEXT),
     }
 )
+DEAD_MAILS = thing(
+    {
+        "deadMails": many(
+            thing(
+                {
+                    "id": ID,
+                    "kind": TEXT,
+                    "ticketId": maybe(ID),
+                    "attempts": WHOLE,
+                    "error": maybe(TEXT),
+                    "createdAt": TIME,
+                    "retryable": FLAG,
+                }
+            )
+        ),
+        "nextCursor": maybe(TEXT),
+    }
+)
+RETRIED_MAIL = thing({"id": ID, "state": one_of(["waiting"])})
 RETRIED_LETTER = thing({"id": TEXT, "state": one_of(["received"])})
 PROJECTIONS = thing(
     {
@@ -369,7 +389,12 @@ READY = thing(
         },
         "inbox": maybe(thing({"waiting": WHOLE, "deadLetters": WHOLE, "oldestSeconds": NUMBER})),
         "jobs": maybe(thing({"waiting": WHOLE, "running": WHOLE, "failed": WHOLE})),
-    }
+    },
+    {
+        "replica": thing(
+            {"state": one_of(State), "lagBytes": maybe(WHOLE), "lagSeconds": maybe(NUMBER), "error": maybe(TEXT)}
+        )
+    },
 )
 PROBLEM_KIND = thing({"type": URL, "status": WHOLE, "title": TEXT, "description": TEXT})
 PROBLEM = {

@@ -88,8 +88,8 @@ def _known(call: Call, ticket: UUID) -> bool:
 
 def list_recent(call: Call) -> Answer:
     page = paging.asked(call)
-    with call.service.database.reading() as cursor:
-        found = support.recent(cursor, page.limit + 1, page.after_time_and_id())
+    after = page.after_time_and_id()
+    found = call.reads.ask(lambda cursor: support.recent(cursor, page.limit + 1, after))
     if len(found) > page.limit:
         last = found[page.limit - 1]
         page.more_after(last["created_at"].isoformat(), str(last["support"]))
@@ -132,8 +132,7 @@ def _row(call: Call) -> Row:
     id = ids.read(call.path["id"])
     row = None
     if id is not None:
-        with call.service.database.reading() as cursor:
-            row = support.support_ticket(cursor, id)
+        row = call.reads.ask(lambda cursor: support.support_ticket(cursor, id))
     if row is None:
         raise NotFoundError("There is no such support ticket.")
     return row

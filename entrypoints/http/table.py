@@ -59,6 +59,7 @@ KNOWN_AT = Parameter("known_at", "As we knew it at this time.", s.TIME)
 
 ONE = "/api/tickets/{ticket_id}"
 NOT_YET: Mapping[int, tuple[str, Mapping[str, Any]]] = {404: (MEDIA_TYPE, {})}
+NO_PAGE: Mapping[int, tuple[str, Mapping[str, Any]]] = {404: ("text/html", {})}
 JSON, PATCH = Takes.JSON, Takes.MERGE_PATCH
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -119,7 +120,7 @@ OPERATIONS: tuple[Operation, ...] = (
               gives=s.DOCUMENTS, tag="Documents"),
     Operation(
         "GET", f"{ONE}/documents/{{document_id}}/download", "The document itself", tickets.download, READ_UNMASKED,
-        gives_types=s.DOCUMENT_TYPES, tag="Documents",
+        gives_types=s.DOCUMENT_TYPES, tag="Documents", revalidates=True,
     ),
     Operation(
         "POST", f"{ONE}/create-payment", "A checkout for one gift", gifts.create_payment, PAY, JSON,
@@ -209,6 +210,14 @@ OPERATIONS: tuple[Operation, ...] = (
         JSON, bodies.Empty, 202, s.RETRIED_LETTER, tag="Administration",
     ),
     Operation(
+        "GET", "/admin/dead-mails", "Mails that could not be sent, oldest first", admin.list_dead_mails, ADMINISTER,
+        gives=s.DEAD_MAILS, query=(LIMIT, CURSOR), tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/dead-mails/{id}/retry", "Try a dead mail again", admin.retry_dead_mail, ADMINISTER,
+        JSON, bodies.Empty, 202, s.RETRIED_MAIL, tag="Administration",
+    ),
+    Operation(
         "GET", "/admin/access-log", "What administrators did and who was denied a write, newest first",
         admin.list_access_log, OVERSEE, gives=s.ACCESS_LOG, query=(LIMIT, CURSOR), tag="Administration",
     ),
@@ -250,13 +259,13 @@ OPERATIONS: tuple[Operation, ...] = (
         ADMINISTER, gives=s.CHUNKS, query=(WORDS, LIMIT, CURSOR), tag="Knowledge",
     ),
     Operation("GET", "/d/{slug}", "The public page of a campaign", campaign.show, OPEN, gives_types=("text/html",),
-              tag="Public page"),
+              also=NO_PAGE, tag="Public page"),
     Operation("POST", "/d/{slug}", "Open a checkout and go there", campaign.give, GIVE, Takes.FORM, None, 303,
-              creates=True, limit=Limit.PAYMENT, also={422: ("text/html", {})}, tag="Public page"),
+              creates=True, limit=Limit.PAYMENT, also={422: ("text/html", {}), **NO_PAGE}, tag="Public page"),
     Operation("GET", "/unsubscribe/{token}", "Ask whether no more mails are wanted", unsubscribing.show, ALWAYS_OPEN,
-              gives_types=("text/html",), tag="Access"),
+              gives_types=("text/html",), also=NO_PAGE, tag="Access"),
     Operation("POST", "/unsubscribe/{token}", "Want no more mails than must be", unsubscribing.leave, ALWAYS_OPEN,
-              gives_types=("text/html",), tag="Access"),
+              gives_types=("text/html",), also=NO_PAGE, tag="Access"),
     *(
         Operation("GET", path, meaning, handler, ALWAYS_OPEN, gives=gives, tag="Health", limit=Limit.NONE,
                   also={} if path == "/health/live" else {503: ("application/json", gives)}, asks_nobody=True)
@@ -272,6 +281,7 @@ OPERATIONS: tuple[Operation, ...] = (
               tag="About"),
     Operation("GET", "/openapi.json", "This interface, described", doors.openapi, ALWAYS_OPEN, gives={"type": "object"},
               tag="About"),
+    Operation("GET", "/", "What this is, for people", doors.home, ALWAYS_OPEN, gives_types=("text/html",), tag="About"),
     Operation("GET", "/docs", "The same for people", doors.docs, ALWAYS_OPEN, gives_types=("text/html",), tag="About"),
     *(
         Operation("GET", path, "What our pages load", doors.static, ALWAYS_OPEN,
@@ -279,3 +289,6 @@ OPERATIONS: tuple[Operation, ...] = (
         for path in ("/static/{name}", "/favicon.ico")
     ),
 )  # fmt: skip
+
+# What every part of the service answers, where it is told a port.
+HOW_IT_IS = tuple(operation for operation in OPERATIONS if operation.asks_nobody)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 
 from adapters import contacts, ids
 from adapters.access import PUBLIC_WORKSPACE, ticket_token
@@ -14,12 +19,15 @@ from domain.errors import InvalidError, NotFoundError, StaleVersionError
 from domain.ticket import AlreadyProcessing
 from domain.values import Contact, Content, DocumentFormat, Role
 from entrypoints.http import paging, views
+from entrypoints.http.negotiation import is_known, preferred
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem, invalid
 from entrypoints.http.views import Views
 from projections import contact_index, documents, donation_ledger, support, ticket_status
 from projections.model import Row
 
+# The plus sign of a number, not escaped, arrives as a space.
+_UNESCAPED_PLUS = re.compile(r" [1-9]")
 INCLUDES = ("draft", "documents", "attributions", "qr", "transcriptions", "support")
 
 
@@ -49,6 +57,7 @@ def row_of(call: Call) -> Row:
     """The ticket as it stands now, after what this call did."""
     with call.service.database.reading() as cursor:
         row = ticket_status.ticket(cursor, call.ticket_id)
+    row = call.service.fresh.ticket_as_answered(call.ticket_id, row)
     if row is None:
         raise NotFoundError("There is no such ticket.")
     return row
@@ -96,12 +105,10 @@ def get(call: Call) -> Answer:
     row, view = row_read(call), views_for(call)
     more: dict[str, Any] = {}
     if "documents" in wanted:
-        with call.service.database.reading() as cursor:
-            found = documents.documents(cursor, call.ticket_id)
+        found = call.reads.ask(lambda cursor: documents.documents(cursor, call.ticket_id))
         more["documents"] = [views.document(document, call.service.public_url) for document in found]
     if "attributions" in wanted:
-        with call.service.database.reading() as cursor:
-            donations = donation_ledger.donations(cursor, call.ticket_id)
+        donations = call.reads.ask(lambda cursor: donation_ledger.donations(cursor, call.ticket_id))
         more["attributions"] = [view.donation(donation, attributed=True) for donation in donations]
     if "draft" in wanted:
         more["donationDraft"] = view.draft_or_none(row)
@@ -110,14 +117,13 @@ def get(call: Call) -> Answer:
     if "transcriptions" in wanted:
         more["transcriptions"] = [_transcription(call, told) for told in row["transcriptions"]]
     if "support" in wanted:
-        with call.service.database.reading() as cursor:
-            asked = support.about(cursor, call.ticket_id)
+        asked = call.reads.ask(lambda cursor: support.about(cursor, call.ticket_id))
         more["supportTickets"] = [views.support_summary(row) for row in asked]
     return shown(call, row, **more)
 
 
 def _included(call: Call) -> set[str]:
-    wanted = {name for name in call.query.get("include", "").split(",") if name}
+    wanted = {name.strip() for listed in call.query_all("include") for name in listed.split(",") if name.strip()}
     if wanted - set(INCLUDES):
         raise invalid("/include", f"must be some of {', '.join(INCLUDES)}")
     return wanted
@@ -169,6 +175,8 @@ def _found(call: Call) -> tuple[list[Row], paging.Page]:
     text = call.query.get("contact", "")
     if not text.strip():
         raise invalid("/contact", "say whose tickets to find")
+    if _UNESCAPED_PLUS.match(text):
+        text = "+" + text[1:]
     try:
         searched: list[Contact] = contacts.guessed(text)
     except InvalidError:
@@ -179,11 +187,13 @@ def _found(call: Call) -> tuple[list[Row], paging.Page]:
         indexes = [index for index in indexes if index in call.principal.contact_indexes]
     page = paging.asked(call)
     workspace = call.principal.workspace if call.principal.role is Role.CLIENT else None
-    with call.service.database.reading() as cursor:
-        found = contact_index.tickets_of(
-            cursor, indexes, workspace, page.limit + 1, page.after_time_and_id(), only=call.principal.ticket
-        )
-        rows = ticket_status.tickets(cursor, [ticket for ticket, _ in found[: page.limit]])
+    after = page.after_time_and_id()
+
+    def asked(cursor: Cursor[TupleRow]) -> tuple[list[tuple[UUID, datetime]], dict[UUID, Row]]:
+        found = contact_index.tickets_of(cursor, indexes, workspace, page.limit + 1, after, only=call.principal.ticket)
+        return found, ticket_status.tickets(cursor, [ticket for ticket, _ in found[: page.limit]])
+
+    found, rows = call.reads.ask(asked)
     if len(found) > page.limit:
         ticket, at = found[page.limit - 1]
         page.more_after(at.isoformat(), str(ticket))
@@ -319,8 +329,7 @@ def generate_document(call: Call) -> Answer:
 
 
 def list_documents(call: Call) -> Answer:
-    with call.service.database.reading() as cursor:
-        found = documents.documents(cursor, call.ticket_id)
+    found = call.reads.ask(lambda cursor: documents.documents(cursor, call.ticket_id))
     return Answer([views.document(row, call.service.public_url) for row in found])
 
 
@@ -329,21 +338,19 @@ def download(call: Call) -> Answer:
     if document_id is None:
         raise NotFoundError("There is no such document.")
     row = _document(call, document_id)
+    headers = {"ETag": f'"{row["sha256"]}"'}
+    if is_known(call.headers.get("if-none-match"), headers["ETag"]):
+        return Answer(None, 304, headers)
     with call.service.contents.open(call.ticket_id, Content(row["sha256"], row["size_bytes"])) as stored:
         data = stored.read()
     format = DocumentFormat(row["format"])
     name = quote(f"{row['type'].lower().replace('_', '-')}-{row['document']}.{format}")
-    return Answer(
-        data,
-        200,
-        {"Content-Disposition": f"attachment; filename*=UTF-8''{name}", "ETag": f'"{row["sha256"]}"'},
-        format.media_type,
-    )
+    headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
+    return Answer(data, 200, headers, format.media_type)
 
 
 def _document(call: Call, document_id: UUID) -> Row:
-    with call.service.database.reading() as cursor:
-        row = documents.document(cursor, call.ticket_id, document_id)
+    row = call.reads.ask(lambda cursor: documents.document(cursor, call.ticket_id, document_id))
     if row is None:
         raise NotFoundError("There is no such document.")
     return row
@@ -372,24 +379,3 @@ def qr_code(call: Call) -> Answer:
             return Answer(call.service.qr_codes.svg(url), 200, headers, "image/svg+xml")
         case _:
             return Answer(qr_view(call, row), 200, headers)
-
-
-def preferred(accept: str | None, offered: tuple[str, ...]) -> str:
-    """The media type that the `Accept` header likes best, the first offered where it does not care."""
-    best, liking = offered[0], -1.0
-    for entry in (accept or "*/*").split(",")[:20]:
-        name, *parameters = (part.strip().lower() for part in entry.split(";"))
-        quality = next((_quality(p) for p in parameters if p.startswith("q=")), 1.0)
-        for number, media_type in enumerate(offered):
-            kind = media_type.partition("/")[0]
-            exact = 0.001 * (name == media_type) + 0.0005 * (name == f"{kind}/*")
-            if name in (media_type, f"{kind}/*", "*/*") and quality + exact - number * 1e-6 > liking and quality > 0:
-                best, liking = media_type, quality + exact - number * 1e-6
-    return best
-
-
-def _quality(parameter: str) -> float:
-    try:
-        return min(1.0, max(0.0, float(parameter[2:])))
-    except ValueError:
-        return 0.0

@@ -5,26 +5,27 @@ A mail program may press the button by itself (RFC 8058): it posts a form of eit
 
 from __future__ import annotations
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
-from entrypoints.http.campaign import CSP, HTML, PAGES
+from domain.errors import NotFoundError
 from entrypoints.http.operations import Answer, Call
-
-_page = Environment(
-    loader=FileSystemLoader(PAGES), autoescape=select_autoescape(), undefined=StrictUndefined, trim_blocks=True
-).get_template("unsubscribe.html")
+from entrypoints.http.pages import CSP, HTML, PAGES, absent
 
 
 def show(call: Call) -> Answer:
-    call.service.subscriptions.check(call.path["token"])
+    try:
+        call.service.subscriptions.check(call.path["token"])
+    except NotFoundError as none:
+        return absent(call, str(none))
     return _answer(left=False)
 
 
 def leave(call: Call) -> Answer:
-    call.service.subscriptions.leave(call.path["token"])
+    try:
+        call.service.subscriptions.leave(call.path["token"])
+    except NotFoundError as none:
+        return absent(call, str(none))
     return _answer(left=True)
 
 
 def _answer(*, left: bool) -> Answer:
     headers = {"Content-Security-Policy": CSP.format(form="'self'"), "Referrer-Policy": "no-referrer"}
-    return Answer(_page.render(left=left).encode(), 200, headers, HTML)
+    return Answer(PAGES.render("unsubscribe.html", left=left).encode(), 200, headers, HTML)

@@ -53,6 +53,11 @@ def amount(minor: int, currency: str) -> Decimal:
     return Money(minor, currency).major
 
 
+def email_hash(stored: str) -> str:
+    """The keyed hash of a donor's address; which pepper made it is ours to know."""
+    return stored.rpartition(":")[2]
+
+
 def masked_contact(type: str, value: str) -> str:
     """Enough to recognise one's own contact by, too little to learn another's."""
     if type == "EMAIL":
@@ -154,8 +159,7 @@ class Views:
             view |= {
                 "paymentIntentId": row["payment_intent_id"],
                 "chargeId": row["charge_id"],
-                # Which pepper made it is ours to know.
-                "donorEmailHash": row["email_hash"] and row["email_hash"].rpartition(":")[2],
+                "donorEmailHash": row["email_hash"] and email_hash(row["email_hash"]),
             }
         return view
 

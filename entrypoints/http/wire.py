@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sys
 from typing import Any, ClassVar
 
+from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from entrypoints.http.envelope import SAFE
 from entrypoints.http.problems import Problem
 
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
+# What asks for another protocol, and what a client says to it.
+_UPGRADE = frozenset({b"upgrade", b"http2-settings"})
 
 
 class Wire(HttpToolsProtocol):
@@ -41,6 +45,9 @@ class Wire(HttpToolsProtocol):
     _fruitless = 0
     _fruit = False
     _in_head = True
+    # What came in last, and the head to read it under if the one it came with asks for another protocol.
+    _data = b""
+    _plain_head: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -54,7 +61,7 @@ class Wire(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = self.loop.time()
-        self._fruit = False
+        self._fruit, self._data = False, data
         super().data_received(data)
         self._fruitless = 0 if self._fruit else self._fruitless + len(data)
         if self._fruitless > self.MOST_HEAD_BYTES and not self.transport.is_closing():
@@ -85,8 +92,8 @@ class Wire(HttpToolsProtocol):
         if len(self.headers) > self.MOST_HEADERS:
             self._refuse(Problem("headers-too-large", f"A request may have at most {self.MOST_HEADERS} headers."))
         elif self.parser.should_upgrade() and any(name in _LENGTHS for name, _ in self.headers):
-            # The parser takes what follows for another protocol, and then for the next request.
-            self._refuse(Problem("malformed", "Send a body without asking for an Upgrade."))
+            # The parser takes what follows for another protocol, which nobody has to speak (RFC 9110, 7.8).
+            self._plain_head = self._head_without_upgrade()
         else:
             super().on_headers_complete()
 
@@ -97,8 +104,32 @@ class Wire(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._fruit = True
-        if not self.transport.is_closing():
+        if self._plain_head is None and not self.transport.is_closing():
             super().on_message_complete()
+
+    # Who asks for another protocol, as clients do that would rather speak HTTP/2, is answered in this one.
+
+    def _head_without_upgrade(self) -> bytes:
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        for name, value in self.headers:
+            if name == b"connection":
+                options = [option.strip() for option in value.split(b",")]
+                value = b", ".join(option for option in options if option.lower() not in _UPGRADE)
+            if name not in _UPGRADE and (value or name != b"connection"):
+                lines.append(b"%s: %s" % (name, value))
+        return b"\r\n".join([*lines, b"\r\n"])
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Called by uvicorn once the parser has stopped at the end of such a head."""
+        stopped, head = sys.exception(), self._plain_head
+        if head is None or self.transport.is_closing():
+            return
+        assert isinstance(stopped, HttpParserUpgrade)
+        self._plain_head = None
+        self.parser = HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.parser.feed_data(head)
+        super().data_received(self._data[stopped.args[0] :])
 
     def on_response_complete(self) -> None:
         self._awaiting = None if self.pipeline else self.loop.time()

@@ -28,8 +28,10 @@ from adapters.sealing import TICKET_RING, Keyring
 from adapters.storage import FileStorage
 from domain.commands import Upload
 from domain.values import SYSTEM, AudioFacts
-from entrypoints.bootstrap import NotReadyError, Service, master_keys, reach
+from entrypoints.bootstrap import Service
+from entrypoints.gate import NotReadyError, reach
 from entrypoints.settings import Settings
+from entrypoints.wiring.secrets import master_keys
 from tests.client import RECORDING
 from tests.money import Ledger
 from tests.postgres import fresh_database

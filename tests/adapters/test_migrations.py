@@ -10,7 +10,7 @@ import pytest
 
 from adapters import migrations
 from adapters.database import connect
-from entrypoints.bootstrap import NotReadyError, reach
+from entrypoints.gate import NotReadyError, reach
 
 NAMES = [name for name, _ in migrations.steps()]
 

@@ -48,6 +48,9 @@ PRODUCTION = {
         ({"DATABASE_URL": "postgresql://127.0.0.1/x?no_such_option=1"}, "DATABASE_URL: "),
         ({"DATABASE_URL": "sqlite:///x.db"}, "DATABASE_URL: "),
         ({"DATABASE_URL": "mysql://root@127.0.0.1/x"}, "DATABASE_URL: "),
+        ({"READ_DATABASE_URL": "somewhere"}, "READ_DATABASE_URL: "),
+        ({"READ_DATABASE_URL": "postgresql://127.0.0.1:five/x"}, "READ_DATABASE_URL: "),
+        ({"READ_DATABASE_URL": "mysql://root@127.0.0.1/x"}, "READ_DATABASE_URL: "),
         ({"STRIPE_SECRET_KEY": ""}, "STRIPE_SECRET_KEY: missing"),
         *(
             ({name: value}, f"{name}: {said}")

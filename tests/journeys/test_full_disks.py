@@ -10,14 +10,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from adapters import migrations
 from adapters.audit import verify
 from adapters.database import Database, connect
 from domain.errors import UnavailableError
-from entrypoints.bootstrap import Parts
-from tests.client import RECORDING, LiveService
+from entrypoints.bootstrap import DatabaseUrl, Parts
+from entrypoints.settings import Settings
+from tests.client import RECORDING, LiveService, eventually
 from tests.entrypoints.http.contract import Contract, problem
 from tests.postgres import OwnServer
 
@@ -110,6 +112,41 @@ def test_a_database_without_room_refuses_writes_with_503_and_leaves_nothing(
         assert [event[0] for event in events(live)] == list(range(1, len(events(live)) + 1))
         (small / "filler").unlink()
         assert ticket.write_draft()["title"] == "Help Ada"
+        assert verify(url).ok
+
+
+@contextmanager
+def short_of_log(data_dir: Path, size: str) -> Iterator[Path]:
+    """The embedded server's folder made, with its log of writes on a disk of its own."""
+    settings = Settings(data_dir=data_dir)
+    with DatabaseUrl(settings):
+        cluster = data_dir / "postgres" / "cluster"
+    log = (cluster / "pg_wal").rename(cluster / "pg_wal.made")
+    with disk(cluster / "pg_wal", size, cluster) as small:
+        subprocess.run(["cp", "-a", f"{log}/.", small], check=True)
+        yield small
+
+
+def test_a_database_whose_log_finds_no_room_is_away_until_there_is_some(tmp_path: Path):
+    data_dir = tmp_path / "var"
+    with (
+        short_of_log(data_dir, "64m") as small,
+        DatabaseUrl(Settings(data_dir=data_dir)) as url,
+        LiveService(url, data_dir, Parts.ALL) as live,
+    ):
+        live.watchers.append(Contract(live.service.openapi).check)
+        ticket = live.client().open_ticket()
+        fill(small / "filler")
+        # More than is left of the log: the server cannot go on, and is brought back to the same lack of room.
+        with pytest.raises(psycopg.OperationalError), connect(url) as connection:
+            connection.execute("CREATE TABLE filler AS SELECT n FROM generate_series(1, 2000000) AS n")
+        answers = [ticket.patch("/draft", {"title": f"Title {number}"}).status_code for number in range(20)]
+        assert set(answers) <= {200, 503}
+        assert 503 in answers
+        (small / "filler").unlink()
+        eventually(lambda: live.client().get("/health/ready").status_code == 200)
+        assert ticket.write_draft()["title"] == "Help Ada"
+        assert [topic for _, topic in events(live)] == ["ticket_opened", *["draft_edited"] * (answers.count(200) + 1)]
         assert verify(url).ok
 
 

@@ -27,6 +27,8 @@ STORYLEDGER = Path(sys.executable).parent / "storyledger"
 TURNED_AWAY, CUT = -1, -2
 # What a client can measure is ours and the machine's together.
 SLACK_SECONDS = 1.0
+# Between two requests of one client.
+PAUSE_SECONDS = 0.05
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +127,7 @@ class Load:
         number = 0
         with self._running.client() as client:
             client.headers.update(headers)
-            while not self._over.wait(0.02):
+            while not self._over.wait(PAUSE_SECONDS):
                 number += 1
                 started = time.monotonic()
                 try:

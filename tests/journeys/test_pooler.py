@@ -12,7 +12,8 @@ import projections
 from adapters import audit, migrations
 from adapters.database import connect
 from adapters.read_models import rebuild
-from entrypoints.bootstrap import NotReadyError, Parts, reach
+from entrypoints.bootstrap import Parts
+from entrypoints.gate import NotReadyError, reach
 from tests.client import RECORDING, LiveService
 from tests.fakes.pgbouncer import PROGRAM, pgbouncer
 from tests.stripe_events import Payment

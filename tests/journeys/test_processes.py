@@ -21,10 +21,12 @@ from adapters.database import Database
 from adapters.payments.door import sign
 from adapters.read_models import rebuild
 from domain.values import Role
-from tests.client import Client, Ticket, eventually, free_port
+from tests.client import Client, Ticket, eventually
 from tests.postgres import fresh_database
 from tests.processes import Serving
 from tests.stripe_events import Payment
+
+TOKEN = "a token for the metrics of this fleet"
 
 
 class Fleet:
@@ -33,15 +35,15 @@ class Fleet:
     def __init__(self, url: str, folder: Path, stack: ExitStack) -> None:
         self.database = stack.enter_context(Database(url, size=4))
         env = {"database_url": url, "data_dir": folder / "var", "log_level": "WARNING"}
-        first = free_port()
 
-        def started(only: str, number: int, port: int) -> Serving:
-            # Who is no web process asks the first for its stand-in for Stripe.
-            return stack.enter_context(Serving(only, log=folder / f"{only}-{number}.log", port=port, **env))
+        def started(only: str, number: int, **more: Any) -> Serving:
+            return stack.enter_context(Serving(only, log=folder / f"{only}-{number}.log", **env, **more))
 
-        self.webs = [started("web", 1, first), started("web", 2, free_port())]
-        self.workers = [started("worker", number, first) for number in (1, 2)]
-        self.followers = [started("projections", number, first) for number in (1, 2)]
+        self.webs = [started("web", number) for number in (1, 2)]
+        # Who is no web process asks the first for its stand-in for Stripe.
+        others = {"base_url": self.webs[0].url, "metrics_token": TOKEN}
+        self.workers = [started("worker", number, **others) for number in (1, 2)]
+        self.followers = [started("projections", number, **others) for number in (1, 2)]
         self.secret = json.loads((folder / "var" / "secrets.json").read_text())["webhook_secret"]
 
     def count(self, query: str, *values: Any) -> int:

@@ -17,6 +17,8 @@ from adapters.read_models.memory import MemoryRows
 from domain.donation import Donation
 from domain.events import FeeCharged
 from domain.values import SYSTEM, Money, StripeReport
+from entrypoints.http.gifts import totals_in
+from entrypoints.http.views import Views
 from entrypoints.rehearsal import Rehearsal
 from projections import donation_ledger, fee_ledger
 from projections.model import Recorded
@@ -136,3 +138,21 @@ def test_what_waits_for_stripes_answer_is_found_and_what_has_one_is_not(ledger):
         waiting = donation_ledger.awaiting(cursor, later, 10)
         assert donation_ledger.awaiting(cursor, later - timedelta(hours=1), 10) == []
     assert [row["donation"] for row in waiting] == [payment.donation_id]
+
+
+@pytest.mark.parametrize("first", ["usd", "jpy", "eur"])
+def test_of_currencies_captured_in_the_same_second_that_of_the_gift_opened_first_is_the_earliest(ledger, first):
+    ticket = ledger.ticket()
+    currencies = [first, *sorted({"usd", "jpy", "eur"} - {first})]
+    payments = [ledger.payment(ticket, currency=currency) for currency in currencies]
+    ledger.take(*(payment.completed() for payment in reversed(payments)))
+    with ledger.service.database.reading() as cursor:
+        totals, _ = donation_ledger.summary(cursor, ticket)
+        assert totals == donation_ledger.totals(cursor, ticket)
+    assert len({total["first_paid_at"] for total in totals}) == 1
+    assert totals[0]["currency"] == first.upper()
+    folded = MemoryRows()
+    donation_ledger.fold(list(ledger.service.recorded(ticket)), folded)
+    row = ledger.service.ticket_row(ticket)
+    then = totals_in(Views(ledger.service.seals), row, folded, explain=False)
+    assert then["currency"] == first.upper()

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from adapters.payments.sandbox import checkout, refunds
-from adapters.payments.sandbox.parameters import ListParams, RefundParams, RetrieveParams, SessionParams, read
 from adapters.payments.sandbox.refusal import StripeRefusal, missing
 from adapters.payments.sandbox.shapes import API_VERSION, Shape, new_id
 
 if TYPE_CHECKING:
+    from adapters.payments.sandbox.parameters import ListParams, RefundParams
     from adapters.payments.sandbox.service import Sandbox
     from adapters.payments.sandbox.store import Store
 
@@ -94,6 +94,8 @@ class Api:
             return store.remembered(call.key), True
 
     def _do(self, store: Store, call: _Call) -> Shape:
+        from adapters.payments.sandbox.parameters import ListParams, RefundParams, RetrieveParams, SessionParams, read
+
         match = _PATH.fullmatch(call.path)
         kind = COLLECTIONS.get(match[1]) if match else None
         if match is None or kind is None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from adapters.payments.sandbox import shapes
-from adapters.payments.sandbox.parameters import SessionParams
 from adapters.payments.sandbox.payment import Payment, processing_fee
 from adapters.payments.sandbox.refusal import StripeRefusal
 from adapters.payments.sandbox.shapes import CARD, Payer, Shape, delayed_method
 from adapters.payments.sandbox.store import Store
+
+if TYPE_CHECKING:
+    from adapters.payments.sandbox.parameters import SessionParams
 
 
 class Outcome(StrEnum):

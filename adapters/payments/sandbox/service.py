@@ -62,6 +62,10 @@ class Sandbox:
         )
         self._postman = Postman(*self._postman_settings)
 
+    def load(self) -> None:
+        """So that the first who asks need not wait for the rules of what may be asked."""
+        from adapters.payments.sandbox import parameters  # noqa: F401
+
     def start(self) -> None:
         """Deliver from now on, in a thread of its own; calling it again changes nothing."""
         if not self._postman.is_alive():

@@ -13,12 +13,13 @@ import pytest
 
 from adapters.database import Database
 from adapters.mail import sender as sending
+from adapters.mail.dead import DeadMails
 from adapters.mail.outbox import Outbox
 from adapters.mail.posts import FilePost, SmtpPost
 from adapters.mail.sender import Sender
 from adapters.mail.subscriptions import Subscriptions
 from adapters.sealing import Keyring, Seals, TicketKeys
-from domain.errors import InvalidError, RefusedError, UnavailableError
+from domain.errors import InvalidError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import Mail
 from tests.client import eventually
 from tests.fakes.mailbox import files, smtp_server
@@ -76,8 +77,11 @@ class Office:
             connection.execute("UPDATE outbox SET next_attempt = now()")
 
 
-def mail(key: str = "k-1", ticket: UUID | None = None, to: str = "ada@example.com", **values: str) -> Mail:
-    return Mail("access_code", to, {"code": "123456", "expires": "soon"} | values, key, ticket)
+def mail(
+    key: str = "k-1", ticket: UUID | None = None, to: str = "ada@example.com", kind: str = "access_code", **values: str
+) -> Mail:
+    told = {"code": "123456", "expires": "soon"} if kind == "access_code" else {}
+    return Mail(kind, to, told | values, key, ticket)
 
 
 @pytest.fixture
@@ -239,6 +243,48 @@ def test_a_mail_that_nothing_helps_is_dead_at_once_and_holds_up_no_other(office:
     office.queue("k-2")
     office.sender.send_all()
     assert office.rows() == [("dead", 1, True, "SMTP recipient: 550"), ("sent", 1, True, None)]
+
+
+def test_a_dead_mail_may_be_tried_again_once_what_was_wrong_is_mended(office: Office):
+    ticket, dead = uuid4(), DeadMails(office.database)
+    office.queue("k-1", ticket, kind="contact_changed", changed="today", home="https://here")
+    office.queue("k-2")
+    office.post.fault = RefusedError("SMTP sender: 550")
+    office.sender.send_all()
+    kept, perished = dead.list(10)
+    assert (kept.kind, kept.ticket_id, kept.attempts, kept.error) == ("contact_changed", ticket, 1, "SMTP sender: 550")
+    assert (kept.retryable, perished.kind, perished.retryable) == (True, "access_code", False)
+    assert dead.list(1) == [kept]
+    assert dead.list(1, (kept.created, kept.id)) == [perished]
+    office.post.fault = None
+    dead.retry(kept.id)
+    with pytest.raises(RefusedError):
+        dead.retry(perished.id)
+    office.sender.send_all()
+    [message] = office.post.delivered
+    assert message["To"] == "ada@example.com"
+    assert office.rows("state, sealed = ''") == [("sent", True), ("dead", True)]
+    for id in (kept.id, uuid4()):
+        with pytest.raises(NotFoundError):
+            dead.retry(id)
+
+
+def test_a_dead_mail_goes_with_its_person_and_with_time(office: Office):
+    one, other, dead = uuid4(), uuid4(), DeadMails(office.database)
+    for ticket in (one, other):
+        office.queue(str(ticket), ticket, kind="contact_changed", changed="today", home="https://here")
+    office.post.fault = RefusedError("550")
+    office.sender.send_all()
+    with office.database.connection() as connection:
+        office.outbox.forget(connection, one)
+    [left] = dead.list(10)
+    assert left.ticket_id == other
+    dead.forget()
+    assert dead.list(10) == [left]
+    with office.database.connection() as connection:
+        connection.execute("UPDATE outbox SET next_attempt = now() - interval '31 days'")
+    dead.forget()
+    assert office.rows() == []
 
 
 def test_a_mail_that_takes_its_sender_down_each_time_is_given_up(office: Office):

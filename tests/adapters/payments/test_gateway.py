@@ -239,3 +239,28 @@ def test_one_gateway_serves_many_threads(world):
 
     with ThreadPoolExecutor(8) as threads:
         assert len(set(threads.map(open_one, range(8)))) == 8
+
+
+def test_who_is_told_to_ask_less_often_asks_again_a_little_later(world):
+    answers = [
+        JSONResponse({"error": {"type": "invalid_request_error", "code": "rate_limit"}}, 429),
+        JSONResponse({"object": "list", "data": [], "has_more": False, "url": "/v1/events"}),
+    ]
+
+    async def reply(_):
+        return answers.pop(0)
+
+    with serving(Starlette(routes=[Route("/{path:path}", reply)])) as url:
+        assert list(StripeGateway("sk_test_secret", url).events(LONG_AGO)) == []
+    assert answers == []
+
+
+@pytest.mark.parametrize("code", ["insufficient_funds", "resource_already_exists", None])
+def test_a_refund_that_stripe_does_not_take_for_whatever_reason_is_refused_as_such(code):
+    async def reply(_):
+        return JSONResponse({"error": {"type": "invalid_request_error", "code": code, "message": "your balance"}}, 400)
+
+    app = Starlette(routes=[Route("/{path:path}", reply, methods=["POST"])])
+    with serving(app) as url, pytest.raises(RefusedError) as refused:
+        StripeGateway("sk_test_secret", url, retries=0).refund("pi_1", Money(500, "USD"), "key")
+    assert str(refused.value) == "The payment service does not take this refund."

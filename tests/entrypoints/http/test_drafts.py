@@ -67,6 +67,12 @@ def test_a_goal_keeps_to_its_currency(ticket: Ticket):
     assert '"goalAmount":1.500,"goalAmountMinor":1500' in written.text
 
 
+@pytest.mark.parametrize(("largest", "currency"), [(10_000_000, "USD"), (10_000_000, "KWD"), (1_000_000_000, "JPY")])
+def test_a_goal_may_be_as_large_in_yen_as_in_dollars(ticket: Ticket, largest: int, currency: str):
+    assert ticket.patch("/draft", {"goalAmount": largest, "currency": currency}).status_code == 200
+    assert pointers(ticket.patch("/draft", {"goalAmount": largest + 1})) == ["/goalAmount"]
+
+
 # The work on a recording.
 
 
@@ -184,6 +190,10 @@ def test_documents_are_made_listed_and_downloaded(live: LiveService, ticket: Tic
             assert file.headers["content-length"] == str(told["sizeBytes"]) == str(len(file.content))
             assert file.headers["etag"] == f'"{told["sha256"]}"'
             assert file.headers["content-disposition"].startswith("attachment; filename*=UTF-8''")
+            for known in (file.headers["etag"], f'"other", W/{file.headers["etag"]}', "*"):
+                again = ticket.http.get(told["filePath"], headers={"If-None-Match": known})
+                assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", file.headers["etag"])
+            assert ticket.http.get(told["filePath"], headers={"If-None-Match": '"other"'}).status_code == 200
     assert ticket.get("/documents").json() == made[::-1]
     assert ticket.post("/generate-doc", {"docType": "OTHER"}).json()["format"] == "docx"
 

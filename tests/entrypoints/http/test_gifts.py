@@ -241,6 +241,9 @@ def test_an_export_holds_the_workspaces_donations_in_both_formats(live: LiveServ
     ]  # fmt: skip
     lines = accounting.get("/api/exports/donations", params={"format": "json"}).json()
     assert [(line["gross"], line["net"]) for line in lines] == [(12.5, 12.5), (1000, 1000)]
+    amounts = ("gross", "refund", "dispute", "net", "fee", "settled")
+    for line, unit in zip(lines, (100, 1), strict=True):
+        assert all(line[f"{name}Minor"] == (line[name] and round(line[name] * unit)) for name in amounts)
     [only] = accounting.get("/api/exports/donations", params={"format": "json", "ticket": one.id}).json()
     assert only["ticketId"] == one.id
     today = datetime.now(UTC).date()

@@ -10,12 +10,10 @@ from typing import Any
 
 import pytest
 
-from adapters.access import VISITOR
 from domain.values import Role
 from entrypoints.bootstrap import Parts
-from entrypoints.http.limits import Proxies, RateLimits
-from entrypoints.http.operations import Limit
-from entrypoints.settings import Settings, SettingsError, load
+from entrypoints.http.limits import Proxies
+from entrypoints.settings import SettingsError, load
 from tests.client import LiveService
 from tests.entrypoints.http.contract import Contract, problem
 
@@ -146,17 +144,6 @@ def test_the_client_is_the_nearest_address_that_no_trusted_proxy_has(
     assert Proxies(trusted).client_of(peer, told) == client
 
 
-def test_calls_are_served_while_the_shared_count_is_away(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    limits = RateLimits(Settings(data_dir=tmp_path, rate_limit_default="1/minute"))
-
-    def away(*_: object) -> bool:
-        raise ConnectionError
-
-    monkeypatch.setattr(limits._limiter, "hit", away)
-    for _ in range(3):
-        limits.count(Limit.DEFAULT, VISITOR, "192.0.2.1")
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -165,6 +152,11 @@ def test_calls_are_served_while_the_shared_count_is_away(monkeypatch: pytest.Mon
         ("rate_limit_payment", "10/fortnight"),
         ("rate_limit_create", ""),
         ("rate_limit_storage", "file:///tmp"),
+        ("rate_limit_storage", "redis://"),
+        ("rate_limit_storage", "redis://cache:six"),
+        ("rate_limit_storage", "redis://cache:70000"),
+        ("rate_limit_storage", "redis://cache:6379/one"),
+        ("rate_limit_storage", "redis://cache:6379/?no_such_option=1"),
         ("trusted_proxies", "everybody"),
         ("trusted_proxies", "10.0.0.0/64"),
         ("cors_origins", "*"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 STORY = "The roof fell in.\n\nWe sleep at <b>neighbours</b> & need help."
 
 
@@ -43,6 +45,53 @@ def test_a_page_that_is_not_published_is_answered_for_as_one_that_never_was(clie
     assert client.get(url).status_code == 200
     ticket.post("/unpublish")
     problem(client.get(url), 404, "not-found")
+
+
+def test_who_comes_in_a_browser_to_a_page_that_is_not_there_reads_so(client: Client, ticket: Ticket):
+    url = ticket.get("/qr-code").json()["targetUrl"]
+    for address in (url, "/d/nothinghere1", "/unsubscribe/nothing"):
+        for answer in (
+            client.get(address, headers=BROWSER),
+            client.post(address, headers=BROWSER, data={"amount": "5"}),
+        ):
+            assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+            assert "<h1>This page is not here</h1>" in answer.text
+            assert "Accept" in answer.headers["vary"]
+        problem(client.get(address, headers={"Accept": "*/*"}), 404, "not-found")
+    assert client.get("/d/nothinghere1", headers=BROWSER).content == client.get(url, headers=BROWSER).content
+
+
+def test_who_gave_to_a_ticket_without_a_public_page_is_thanked_all_the_same(client: Client, ticket: Ticket):
+    checkout = ticket.pay()
+    back = client.post(
+        checkout["checkoutUrl"], data={"outcome": "paid", "email": "grace@example.com", "country": "US"}
+    ).headers["location"]
+    answer = client.get(back, headers=BROWSER)
+    assert (answer.status_code, 'role="status">If you have just given: thank you' in answer.text) == (404, True)
+
+
+def test_a_page_whose_draft_was_cleared_says_nothing_where_nothing_is_written(client: Client):
+    ticket, url = published(client)
+    ticket.patch("/draft", dict.fromkeys(("title", "story", "goalAmount", "beneficiary", "location")))
+    answer = client.get(url)
+    assert (answer.status_code, "None" in answer.text) == (200, False)
+    assert "<h1" in answer.text
+
+
+def test_a_suggested_amount_is_given_in_the_currency_it_was_shown_in(live: LiveService, client: Client):
+    ticket, url = published(client, currency="USD")
+    shown = client.get(url).text
+    assert shown.count('<input type="hidden" name="currency" value="USD">') == shown.count("<form") == 2
+    given(live, ticket, 50, "EUR")
+    client.post(url, data={"amount": "10", "currency": "USD"})
+    assert {one["currency"] for one in ticket.get("/donations").json()["donations"]} == {"USD", "EUR"}
+
+
+def test_the_address_itself_leads_on(client: Client):
+    answer = client.get("/")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    for path in re.findall('href="(/[^"]*)"', answer.text):
+        assert client.get(path).status_code in (200, 404 if path == "/checkpoint" else 200), path
 
 
 def test_looking_at_a_page_creates_nothing(live: LiveService, client: Client):
@@ -69,7 +118,7 @@ def test_every_gift_gets_a_checkout_of_its_own(client: Client):
         {"amount": "1e3"},
         {"amount": "NaN"}, {"amount": "\0"}, {"amount": "٥٠"}, {"amount": "9" * 400},
         {"amount": "5", "currency": "XXX"},
-        {"amount": "5", "currency": "<b>"}, {"amount": "1,000.00"},
+        {"amount": "5", "currency": "<b>"}, {"amount": "1,000.00"}, {str(n): "5" for n in range(11)},
     ],
 )  # fmt: skip
 def test_an_amount_that_cannot_be_given_shows_the_form_again(live: LiveService, client: Client, form: dict[str, str]):

@@ -136,6 +136,21 @@ def test_what_is_found_shows_its_draft_in_short(ticket: Ticket, client: Client, 
     }
 
 
+def test_a_number_is_found_however_its_plus_sign_arrives(live: LiveService, workspace: str):
+    client = live.client_with_key(Role.CLIENT, "tickets:write", "tickets:search", workspace=workspace)
+    opened = client.open_ticket(contactType="PHONE", contactValue="+47 22 22 55 55")
+    for typed in ("+4722225555", "%2B4722225555", "+47%2022225555"):
+        found = client.get(f"/api/tickets/search?contact={typed}").json()["tickets"]
+        assert [one["id"] for one in found] == [opened.id]
+
+
+def test_what_is_included_may_be_listed_in_one_parameter_or_in_many(ticket: Ticket):
+    for asked in ("include=draft,documents", "include=draft&include=documents", "include=draft,%20documents,"):
+        told = ticket.get(f"?{asked}").json()
+        assert (told["donationDraft"], told["documents"]) == (None, [])
+    assert pointers(ticket.get("?include=draft&include=nothing")) == ["/include"]
+
+
 def test_a_search_says_whom_it_is_for(ticket: Ticket):
     for query in ({}, {"contact": ""}, {"contact": "  "}):
         assert pointers(ticket.http.get("/api/tickets/search", params=query)) == ["/contact"]

@@ -77,6 +77,7 @@ def test_writes_about_things_of_others_cost_what_they_cost_about_things_that_are
     for id in (other.id, str(uuid7())):
         with overheard(live.service.database) as statements:
             answer = ticket.http.post("/api/support/ticket", json=asked | {"ticketId": id})
-        told.append((answer.status_code, list(statements)))
+        # How often a write looks whether the read models have seen it is the machine's doing.
+        told.append((answer.status_code, [said for said in statements if "min(position)" not in said]))
     assert told[0] == told[1]
     assert told[0][0] == 201

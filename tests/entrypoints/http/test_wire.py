@@ -249,17 +249,47 @@ def test_no_other_protocol_is_spoken(live: LiveService, protocol: bytes):
         assert statuses(answered(connection)) == [200]
 
 
-@pytest.mark.parametrize("length", [b"Content-Length: 34\r\n", b"Transfer-Encoding: chunked\r\n"])
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+BODY = json.dumps({"contactType": "EMAIL", "contactValue": "ada@example.com"}).encode()
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7, 1000])
+@pytest.mark.parametrize(
+    "framed",
+    [b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY),
+     b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)],
+)  # fmt: skip
+def test_who_would_rather_speak_http_2_is_answered_in_http_1(live: LiveService, framed: bytes, pieces: int):
+    request = CREATE + H2C + framed + b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    size = -(-len(request) // pieces)
+    with connected(live) as connection:
+        for start in range(0, len(request), size):
+            connection.sendall(request[start : start + size])
+            if pieces < 10:
+                time.sleep(0.02)
+        answer = answered(connection)
+    assert statuses(answer) == [201, 200]
+    assert b'"contactValue":"ada@example.com"' in answer
+
+
+def test_an_upgrade_keeps_what_else_was_said_of_the_connection(live: LiveService):
+    with connected(live) as connection:
+        head = CREATE + H2C.replace(b"Upgrade,", b"close, Upgrade,") + b"Content-Length: %d\r\n\r\n" % len(BODY)
+        connection.sendall(head + BODY)
+        assert statuses(answered(connection)) == [201]
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 33\r\n", b"Transfer-Encoding: chunked\r\n"])
 def test_a_body_after_an_upgrade_is_not_taken_for_the_next_request(live: LiveService, length: bytes):
     """The parser believes that what follows such a head is another protocol, and would read a body as requests."""
     with connected(live) as connection:
-        connection.sendall(CREATE + b"Connection: Upgrade\r\nUpgrade: h2c\r\n" + length + b"\r\n")
+        connection.sendall(CREATE + b"Connection: Upgrade, close\r\nUpgrade: h2c\r\n" + length + b"\r\n")
         time.sleep(0.1)
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n\r\n")
         answer = answered(connection)
     assert statuses(answer) == [400]
-    assert "Upgrade" in problem_of(answer)["detail"]
+    assert problem_of(answer)["type"] == "/problems/malformed"
 
 
 @pytest.mark.parametrize("promised", [0, 1, 5, 10_000])

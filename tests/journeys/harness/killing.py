@@ -1,4 +1,4 @@
-"""Kills the service and its database while the load goes on: at random, and at instants that hurt."""
+"""Kills the service, its parts and its database while the load goes on: at random, and at instants that hurt."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections import Counter
 from random import Random
 
 from tests.journeys.harness.load import Moments
-from tests.journeys.harness.standing import STORYLEDGER, Standing
+from tests.journeys.harness.standing import Standing
 
-SERVICE, DATABASE = "service", "database"
+# Besides these, any part that the service stands on by itself.
+SERVICE, DATABASE, EVERYTHING = "service", "database", "everything"
 
 
 class Killer:
@@ -29,18 +30,27 @@ class Killer:
             # Each instant in turn, and in between any.
             name = instants[number // 2 % len(instants)] if number % 2 else "any"
             rebuilding = self._come_to(name)
-            self._standing.kill() if victim == SERVICE else self._standing.kill_database()
+            self._kill(victim)
             if rebuilding is not None:
                 rebuilding.kill()
                 rebuilding.wait()
             self.done[f"{victim} at {name}"] += 1
 
+    def _kill(self, victim: str) -> None:
+        match victim:
+            case "service":
+                self._standing.kill(*self._standing.parts)
+            case "database":
+                self._standing.kill_database()
+            case "everything":
+                self._standing.strike_database()
+                self._standing.kill(*self._standing.parts)
+            case part:
+                self._standing.kill(part)
+
     def _come_to(self, name: str) -> subprocess.Popen[bytes] | None:
         if name == "rebuild":
-            quiet = subprocess.DEVNULL
-            rebuilding = subprocess.Popen(
-                [STORYLEDGER, "rebuild-projections"], env=self._standing.env, stdout=quiet, stderr=quiet
-            )
+            rebuilding = self._standing.command("rebuild-projections")
             time.sleep(self._random.uniform(0.5, 2.0))
             return rebuilding
         if name == "any":

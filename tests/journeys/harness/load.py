@@ -6,7 +6,9 @@ import json
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -14,12 +16,13 @@ from uuid import UUID
 import httpx2
 
 from adapters.payments.door import sign
-from tests.client import RECORDING
 from tests.journeys.harness.standing import Standing
 from tests.stripe_events import Payment, event
 
+# A few words, soon transcribed.
+SHORT = Path(__file__).parents[2] / "fixtures" / "speech" / "speech.webm"
 ASKED_AGAIN_SECONDS = 0.1
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 # What is answered so is answered differently a little later: away, or the same request still going on.
 NOT_NOW = frozenset((409, 429, 500, 502, 503))
 
@@ -49,6 +52,16 @@ class Moments:
 
 
 @dataclass
+class Bought:
+    """A gift of so many cents that was paid at the stand-in for Stripe, and how much of it was given back."""
+
+    donation: str
+    donor: str
+    paid: int
+    refunded: int = 0
+
+
+@dataclass
 class Promised:
     """What one ticket's owner was told is done; each list has one entry for each promise."""
 
@@ -61,6 +74,8 @@ class Promised:
     published: bool = False
     documents: list[str] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
+    # Paid at the stand-in for Stripe: the donation's id, its donor, what was paid, and what was given back of it.
+    bought: list[Bought] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     erased: bool = False
 
@@ -87,7 +102,7 @@ class Client(threading.Thread):
     def run(self) -> None:
         acts = {
             self.open: 2, self.edit: 4, self.upload: 2, self.process: 1, self.publish: 2, self.document: 1,
-            self.give: 6, self.refund: 2, self.erase: 1, self.ask_for_help: 1,
+            self.give: 6, self.buy: 1, self.refund: 2, self.erase: 1, self.ask_for_help: 1,
         }  # fmt: skip
         try:
             self.open()
@@ -101,18 +116,18 @@ class Client(threading.Thread):
 
     # Asking.
 
-    def _ask(self, method: str, path: str, ticket: Promised | None = None, **more: Any) -> httpx2.Response:
+    def ask(self, method: str, path: str, ticket: Promised | None = None, **more: Any) -> httpx2.Response:
         """The answer, asked for again under the same key until there is one."""
         self._keys += 1
         headers = {"Idempotency-Key": f"{self.seed}-{self._keys}", **more.pop("headers", {})}
         if ticket is not None:
-            headers["Authorization"] = f"Bearer {ticket.token}"
+            headers.setdefault("Authorization", f"Bearer {ticket.token}")
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 answer = self._http.request(method, path, headers=headers, **more)
                 if answer.status_code not in NOT_NOW:
-                    if not answer.is_success:
+                    if answer.is_error:
                         raise RefusedError(answer.status_code, f"{method} {path}: {answer.text}")
                     return answer
                 said = f"{answer.status_code} {answer.text[:200]}"
@@ -132,23 +147,23 @@ class Client(threading.Thread):
         email = f"holder-{self.seed}-{len(self.tickets)}@example.com"
         body = {"contactType": "EMAIL", "contactValue": email, "displayName": "Ada Lovelace"}
         self.moments.come("create")
-        told = self._ask("POST", "/api/tickets/create", json=body).json()
+        told = self.ask("POST", "/api/tickets/create", json=body).json()
         ticket = Promised(told["id"], told["accessToken"], email)
         self.tickets.append(ticket)
         return ticket
 
-    def edit(self) -> None:
-        ticket = self._any()
+    def edit(self, ticket: Promised | None = None) -> None:
+        ticket = ticket or self._any()
         title = f"Title {self.random.randrange(10**6)}"
         draft = {"title": title, "story": "The roof fell in.", "goalAmount": 1500, "beneficiary": "Ada"}
-        self._ask("PATCH", f"/api/tickets/{ticket.id}/draft", ticket, json=draft)
+        self.ask("PATCH", f"/api/tickets/{ticket.id}/draft", ticket, json=draft)
         ticket.title = title
 
-    def upload(self) -> None:
-        ticket = self._any()
+    def upload(self, ticket: Promised | None = None) -> None:
+        ticket = ticket or self._any()
         self.moments.come("upload")
-        recording = {"audio": ("story.webm", RECORDING.read_bytes())}
-        self._ask("POST", f"/api/tickets/{ticket.id}/upload-audio", ticket, files=recording)
+        recording = {"audio": ("story.webm", SHORT.read_bytes())}
+        self.ask("POST", f"/api/tickets/{ticket.id}/upload-audio", ticket, files=recording)
         ticket.uploads += 1
         ticket.processed = False
 
@@ -156,36 +171,61 @@ class Client(threading.Thread):
         waiting = [t for t in self.tickets if t.uploads and not t.processed and not t.erased and t.title is None]
         if waiting and self.left:
             self.left -= 1
-            self._ask("POST", f"/api/tickets/{waiting[0].id}/process", waiting[0], json={})
+            self.ask("POST", f"/api/tickets/{waiting[0].id}/process", waiting[0], json={})
             waiting[0].processed = True
             self.moments.come("process")
 
-    def publish(self) -> None:
-        ticket = self._any()
+    def publish(self, ticket: Promised | None = None) -> None:
+        ticket = ticket or self._any()
         if ticket.title is not None:
             self.moments.come("publish")
-            self._ask("POST", f"/api/tickets/{ticket.id}/publish", ticket, json={"consent": True})
+            self.ask("POST", f"/api/tickets/{ticket.id}/publish", ticket, json={"consent": True})
             ticket.published = True
 
-    def document(self) -> None:
-        ticket = self._any()
+    def document(self, ticket: Promised | None = None) -> None:
+        ticket = ticket or self._any()
         if ticket.title is not None:
             self.moments.come("document")
             order = {"docType": "GOFUNDME_DRAFT", "format": self.random.choice(("pdf", "docx"))}
-            answer = self._ask("POST", f"/api/tickets/{ticket.id}/generate-doc", ticket, json=order).json()
+            answer = self.ask("POST", f"/api/tickets/{ticket.id}/generate-doc", ticket, json=order).json()
             ticket.documents.append(answer["documentId"])
 
-    def give(self) -> None:
+    def give(self, ticket: Promised | None = None) -> None:
         """A checkout, and what Stripe says of it: in any order, more than once."""
-        ticket, amount = self._any(), self.random.randint(1, 500)
+        ticket, amount = ticket or self._any(), self.random.randint(1, 500)
         order = {"amount": amount, "currency": "USD"}
-        told = self._ask("POST", f"/api/tickets/{ticket.id}/create-payment", ticket, json=order).json()
+        told = self.ask("POST", f"/api/tickets/{ticket.id}/create-payment", ticket, json=order).json()
         payment = Payment(UUID(ticket.id), amount * 100, donation_id=UUID(told["donationId"]))
         payment.session_id = told["checkoutSessionId"]
         payment.details = payment.details | {"email": f"donor-{payment.donation_id.hex}@example.com"}
         ticket.payments.append(payment)
         now = int(time.time())
         self._tell(ticket, [payment.completed(now), payment.succeeded(now), payment.charged(now)])
+
+    def buy(self, ticket: Promised | None = None) -> Bought:
+        """A checkout that is paid on its page; what Stripe says of it comes from there."""
+        ticket, amount = ticket or self._any(), self.random.randint(10, 500)
+        order = {"amount": amount, "currency": "USD"}
+        told = self.ask("POST", f"/api/tickets/{ticket.id}/create-payment", ticket, json=order).json()
+        bought = Bought(told["donationId"], f"buyer-{told['donationId']}@example.com", amount * 100)
+        form = {"outcome": "paid", "email": bought.donor, "name": "Grace Hopper", "country": "US"}
+        self.ask("POST", told["checkoutUrl"], data=form)
+        ticket.bought.append(bought)
+        return bought
+
+    def give_back(self, ticket: Promised, bought: Bought) -> None:
+        """An admin gives back a tenth of it, once it is known here that it was paid."""
+        self.until(ticket, "/donations/total", lambda told: told["counts"]["created"] == 0)
+        admin = {"Authorization": f"Bearer {self.standing.secrets['admin_key']}"}
+        asked = {"amount": bought.paid // 1000, "reason": "the donor asked"}
+        self.ask("POST", f"/admin/donations/{bought.donation}/refund", headers=admin, json=asked)
+        bought.refunded += bought.paid // 1000 * 100
+
+    def until(self, ticket: Promised, path: str, reached: Callable[[dict[str, Any]], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not reached(told := self.ask("GET", f"/api/tickets/{ticket.id}{path}", ticket).json()):
+            assert time.monotonic() < deadline, told
+            time.sleep(ASKED_AGAIN_SECONDS)
 
     def refund(self) -> None:
         paid = [(ticket, one) for ticket in self.tickets for one in ticket.payments]
@@ -202,22 +242,23 @@ class Client(threading.Thread):
         for one in sent:
             body = json.dumps(one).encode()
             signature = sign(body, self.standing.secrets["webhook_secret"], time.time())
-            self._ask("POST", "/api/webhooks/stripe", content=body, headers={"Stripe-Signature": signature})
+            self.ask("POST", "/api/webhooks/stripe", content=body, headers={"Stripe-Signature": signature})
             self.moments.come("webhook")
 
-    def erase(self) -> None:
-        if len(self.tickets) > 2:
-            ticket = self._any()
-            self.moments.come("erase")
-            try:
-                self._ask("DELETE", f"/api/tickets/{ticket.id}", ticket)
-            except RefusedError as refusal:
-                # It was done, and the answer lost: the token opens nothing more.
-                if refusal.status not in (401, 404):
-                    raise
-            ticket.erased = True
+    def erase(self, ticket: Promised | None = None) -> None:
+        if ticket is None and len(self.tickets) <= 2:
+            return
+        ticket = ticket or self._any()
+        self.moments.come("erase")
+        try:
+            self.ask("DELETE", f"/api/tickets/{ticket.id}", ticket)
+        except RefusedError as refusal:
+            # It was done, and the answer lost: the token opens nothing more.
+            if refusal.status not in (401, 404):
+                raise
+        ticket.erased = True
 
     def ask_for_help(self) -> None:
         body = {"category": "OTHER", "message": "Help me, please."}
-        self._ask("POST", "/api/support/ticket", json=body)
+        self.ask("POST", "/api/support/ticket", json=body)
         self.supports += 1

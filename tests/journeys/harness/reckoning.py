@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import httpx2
 import psycopg
 
-from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.payments.simulation import oracle
 from tests.client import eventually
 from tests.fakes.mailbox import files
@@ -34,15 +34,15 @@ class Reckoning:
         self._standing = standing
         self._tickets = [ticket for client in clients for ticket in client.tickets]
         self._supports = sum(client.supports for client in clients)
-        self._postgres = EmbeddedPostgres(standing.data / "postgres")
+        self._stack = ExitStack()
 
     def __enter__(self) -> Reckoning:
-        self._connection = psycopg.connect(self._postgres.start(), autocommit=True)
+        url = self._stack.enter_context(self._standing.database())
+        self._connection = self._stack.enter_context(psycopg.connect(url, autocommit=True))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
-        self._postgres.stop()
+        self._stack.close()
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         return self._connection.execute(query.encode()).fetchall()
@@ -73,10 +73,11 @@ class Reckoning:
                 "ticket_opened": 1,
                 "audio_uploaded": ticket.uploads,
                 "document_generated": len(ticket.documents),
-                "checkout_requested": len(ticket.payments),
-                "checkout_opened": len(ticket.payments),
-                "payment_received": len(ticket.payments),
-                "refunded": len({e["data"]["object"]["id"] for e in ticket.events if e["type"] == "refund.created"}),
+                "checkout_requested": len(ticket.payments) + len(ticket.bought),
+                "checkout_opened": len(ticket.payments) + len(ticket.bought),
+                "payment_received": len(ticket.payments) + len(ticket.bought),
+                "refunded": len({e["data"]["object"]["id"] for e in ticket.events if e["type"] == "refund.created"})
+                + sum(bought.refunded > 0 for bought in ticket.bought),
                 "published": int(ticket.published),
                 "erased": int(ticket.erased),
             }
@@ -126,6 +127,10 @@ class Reckoning:
             for ticket in self._tickets
             for payment in ticket.payments
             for line in [oracle.line(grouped[payment.donation_id])]
+        } | {
+            bought.donation: ("PAID", bought.paid, bought.refunded)
+            for ticket in self._tickets
+            for bought in ticket.bought
         }
         return [
             f"donation {id}: {found.get(id)} instead of {expected.get(id)}"
@@ -152,8 +157,12 @@ class Reckoning:
                 }
                 promised[address, "Thank"] += 1
                 promised[address, "Your"] += len(refunds)
+            for bought in ticket.bought:
+                promised[bought.donor, "Thank"] += 1
+                promised[bought.donor, "Your"] += bought.refunded > 0
         erased = {ticket.email for ticket in self._tickets if ticket.erased}
         erased |= {p.details["email"] for ticket in self._tickets if ticket.erased for p in ticket.payments}
+        erased |= {bought.donor for ticket in self._tickets if ticket.erased for bought in ticket.bought}
         wrong += [f"a mail to {to}, who was erased" for to, _ in got if to in erased]
         return wrong + [
             f"{got[one]} mails {one} instead of {promised[one]}"

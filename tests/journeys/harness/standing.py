@@ -1,4 +1,4 @@
-"""`storyledger serve` with its own PostgreSQL, both of which can be killed at any moment."""
+"""`storyledger serve`, whole or each part by itself, and its PostgreSQL: all can be killed at any moment."""
 
 from __future__ import annotations
 
@@ -7,62 +7,106 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
-from tests.client import eventually, free_port
+from adapters.embedded_postgres import EmbeddedPostgres
+from tests.client import UNLIMITED, eventually, free_port
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
-READY_SECONDS = 60
-UNLIMITED = {f"RATE_LIMIT_{name}": "1000000/minute" for name in ("DEFAULT", "PAYMENT", "CREATE")}
+READY_SECONDS = 120
+
+WEB, WORKER, PROJECTIONS = APART = ("web", "worker", "projections")
+# All parts in one process.
+WHOLE = "web,worker,projections"
 
 
 class Standing:
-    """One service on one data folder, which comes back on the same port each time that it is killed."""
+    """One service on one data folder, which comes back on the same port each time that it is killed.
 
-    def __init__(self, folder: Path) -> None:
-        self.data, self.log = folder / "var", folder / "log"
+    Its database is embedded, or where `urls` says, for each process that it is made of.
+    """
+
+    def __init__(self, folder: Path, parts: tuple[str, ...] = (WHOLE,), urls: Mapping[str, str] | None = None) -> None:
+        self.data, self.log, self.parts = folder / "var", folder / "log", parts
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.env = os.environ | {"DATA_DIR": str(self.data), "PORT": str(port)} | UNLIMITED
+        unlimited = {name.upper(): value for name, value in UNLIMITED.items()}
+        self.env = os.environ | {"DATA_DIR": str(self.data), "PORT": str(port)} | unlimited
+        self._urls = urls or {}
         self.env.pop("DATABASE_URL", None)
-        self.start()
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        for part in parts:
+            self.start(part)
         self.secrets: dict[str, str] = json.loads((self.data / "secrets.json").read_text())
 
-    def start(self) -> None:
+    def _env(self, part: str) -> dict[str, str]:
+        return self.env | ({"DATABASE_URL": self._urls[part]} if self._urls else {})
+
+    def start(self, part: str) -> None:
+        """Start one of the processes; if it has the web part it is ready when this returns."""
+        command = [STORYLEDGER, "serve", "--only", part]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([STORYLEDGER, "serve"], env=self.env, stdout=log, stderr=log)
-        eventually(self.ready, READY_SECONDS)
+            self.processes[part] = subprocess.Popen(command, env=self._env(part), stdout=log, stderr=log)
+        if WEB in part:
+            eventually(self.ready, READY_SECONDS)
 
     def ready(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()[-2_000:]
+        assert all(one.poll() is None for one in self.processes.values()), self.log.read_text()[-2_000:]
         with suppress(httpx2.TransportError):
             return httpx2.get(f"{self.url}/health/ready", timeout=5, verify=False).status_code == 200
         return False
 
-    def kill(self) -> None:
-        """-9, and up again."""
-        self.process.kill()
-        self.process.wait()
-        self.start()
+    def kill(self, *parts: str) -> None:
+        """-9 to these at once, and up again."""
+        for part in parts:
+            self.processes[part].kill()
+        for part in parts:
+            self.processes[part].wait()
+        for part in parts:
+            self.start(part)
 
     def kill_database(self) -> None:
         """-9 to PostgreSQL; the service brings it back by itself."""
+        self.strike_database()
+        eventually(self.ready, READY_SECONDS)
+
+    def strike_database(self) -> None:
         [pid_file] = self.data.rglob("postmaster.pid")
         with suppress(ProcessLookupError):
             os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGKILL)
-        eventually(self.ready, READY_SECONDS)
 
     def stop(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(30)
+        running = [process for process in self.processes.values() if process.poll() is None]
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait(30)
+
+    @contextmanager
+    def database(self) -> Iterator[str]:
+        """The URL of the database for as long as the block lasts."""
+        if self._urls:
+            yield self._urls[self.parts[0]]
+            return
+        embedded = EmbeddedPostgres(self.data / "postgres")
+        try:
+            yield embedded.start()
+        finally:
+            embedded.stop()
+
+    def command(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A command of the service that is begun, as a process of its own."""
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen([STORYLEDGER, *arguments], env=self._env(self.parts[0]), stdout=quiet, stderr=quiet)
 
     def run(self, *arguments: str) -> Any:
         """What a command prints as JSON; it must do what it says."""
-        ran = subprocess.run([STORYLEDGER, *arguments, "--json"], env=self.env, capture_output=True, timeout=300)
+        command = [STORYLEDGER, *arguments, "--json"]
+        ran = subprocess.run(command, env=self._env(self.parts[0]), capture_output=True, timeout=300)
         assert ran.returncode == 0, ran.stdout[-2_000:] + ran.stderr[-2_000:]
         return json.loads(ran.stdout)

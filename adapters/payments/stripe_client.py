@@ -1,0 +1,49 @@
+"""The library's client as we want it: patient, without memory, and deaf to what the environment says of proxies."""
+
+from __future__ import annotations
+
+import logging
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+import stripe
+from requests.adapters import HTTPAdapter
+
+_TOO_MANY_REQUESTS = 429
+
+
+def client(
+    secret_key: str, api_base: str | None, *, timeout: tuple[float, float], proxy: str | None, retries: int
+) -> stripe.StripeClient:
+    """Calls Stripe, or at `api_base` whatever speaks like it; `timeout` in seconds, to connect and to read."""
+    stripe.enable_telemetry = False  # or the library writes an id into the home folder
+    # At lower levels the library logs whole request and response bodies, people's names included.
+    logging.getLogger("stripe").setLevel(logging.WARNING)
+    return stripe.StripeClient(
+        secret_key,
+        base_addresses={"api": api_base.rstrip("/")} if api_base else {},
+        max_network_retries=retries,
+        http_client=_Patient(timeout=timeout, session=_session(), proxy=proxy),
+    )
+
+
+class _Patient(stripe.RequestsClient):
+    """Asks again, a little later, what it asked too often, which the library takes for an answer."""
+
+    def _should_retry(
+        self, response: Any, api_connection_error: Any, num_retries: int, max_network_retries: int | None
+    ) -> bool:
+        if response is not None and response[1] == _TOO_MANY_REQUESTS:
+            return num_retries < (max_network_retries or 0)
+        return bool(super()._should_retry(response, api_connection_error, num_retries, max_network_retries))
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # neither a proxy nor a .netrc of the environment gets to see the key
+    session.max_redirects = 0
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=32))
+    return session

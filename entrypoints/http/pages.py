@@ -1,0 +1,27 @@
+"""Pages for people, who come by links and printed codes: what all of them share, and what is shown where none is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from adapters.templates import Templates
+from domain.errors import NotFoundError
+from entrypoints.http.negotiation import preferred
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.problems import MEDIA_TYPE
+
+FOLDER = Path(__file__).parent.parent / "pages"
+PAGES = Templates(FOLDER)
+CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action {form}; frame-ancestors 'none'"
+)
+HTML = "text/html; charset=utf-8"
+
+
+def absent(call: Call, detail: str) -> Answer:
+    """The page that says so to a browser, which asks for HTML; to all others the NotFoundError that it is."""
+    if preferred(call.headers.get("accept"), (MEDIA_TYPE, "text/html")) == MEDIA_TYPE:
+        raise NotFoundError(detail)
+    page = PAGES.render("absent.html", thanks="thanks" in call.query)
+    headers = {"Content-Security-Policy": CSP.format(form="'none'"), "Vary": "Accept"}
+    return Answer(page.encode(), 404, headers, HTML)

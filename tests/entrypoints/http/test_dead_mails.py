@@ -1,0 +1,51 @@
+"""Mails that died: an administrator sees them, without whom they were for, and has them tried again."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from adapters.ids import uuid7
+from domain.ports import Mail
+from tests.client import Client, LiveService
+from tests.entrypoints.http.contract import pointers, problem
+from tests.fakes.mailbox import files
+
+PAGE = "https://here/d/x"
+
+
+def died(live: LiveService, kind: str, **values: str) -> str:
+    """The address of a mail that nothing helped."""
+    address = f"{uuid4().hex}@example.com"
+    with live.service.database.connection() as connection:
+        live.service.outbox.queue(connection, Mail(kind, address, values, uuid4().hex, None))
+        connection.execute("UPDATE outbox SET state = 'dead', error = 'SMTP recipient: 550' WHERE state = 'waiting'")
+    return address
+
+
+def test_a_dead_mail_is_listed_and_tried_again(live: LiveService, admin: Client):
+    live.service.mail_sender.send_all()
+    address = died(live, "published", page=PAGE)
+    [mail] = [one for one in admin.get("/admin/dead-mails").json()["deadMails"] if one["kind"] == "published"]
+    assert (mail["error"], mail["retryable"], mail["ticketId"]) == ("SMTP recipient: 550", True, None)
+    assert address.partition("@")[0] not in str(mail)
+    answer = admin.post(f"/admin/dead-mails/{mail['id']}/retry", json={})
+    assert (answer.status_code, answer.json()) == (202, {"id": mail["id"], "state": "waiting"})
+    live.service.mail_sender.send_all()
+    assert [sent["To"] for sent in files(live.settings.outbox) if sent["To"] == address] == [address]
+    problem(admin.post(f"/admin/dead-mails/{mail['id']}/retry", json={}), 404, "not-found")
+
+
+def test_what_cannot_be_tried_again_says_so(live: LiveService, admin: Client):
+    live.service.mail_sender.send_all()
+    died(live, "access_code", code="1", expires="soon")
+    with live.service.database.connection() as connection:
+        connection.execute("UPDATE outbox SET sealed = '' WHERE state = 'dead'")
+    [mail] = [one for one in admin.get("/admin/dead-mails").json()["deadMails"] if one["kind"] == "access_code"]
+    assert mail["retryable"] is False
+    problem(admin.post(f"/admin/dead-mails/{mail['id']}/retry", json={}), 409, "conflict")
+
+
+def test_no_other_mail_is_tried_again(admin: Client):
+    for id in (uuid7(), "nothing"):
+        problem(admin.post(f"/admin/dead-mails/{id}/retry", json={}), 404, "not-found")
+    assert pointers(admin.get("/admin/dead-mails", params={"cursor": "x"})) == ["/cursor"]

@@ -1,0 +1,74 @@
+"""Kills whatever has just committed something, at commits that are chosen, and brings it back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from enum import StrEnum
+from queue import Queue
+
+from tests.fakes.line import Commit, Line
+from tests.journeys.harness.standing import Standing
+
+
+class When(StrEnum):
+    """Whether whoever committed has heard that it is done."""
+
+    UNHEARD = "unheard"
+    HEARD = "heard"
+
+
+# Asked at every commit: whether the process is to die at it, in this way.
+Chosen = Callable[[Commit, When], bool]
+
+
+class Instants:
+    """Between `begin` and `end` the parts of a service die at the commits that are chosen; one at a time."""
+
+    def __init__(self, lines: dict[str, Line]) -> None:
+        self._lines = lines
+        self._chosen: Chosen = lambda *_: False
+        self._dead: Queue[str | None] = Queue()
+        self._lock = threading.Lock()
+        self._down = False
+        self.struck: list[str] = []
+        self.seen: list[str] = []
+        self.fault: BaseException | None = None
+        for part, line in lines.items():
+            line.before = lambda commit, part=part: self._strike(part, commit, When.UNHEARD)  # type: ignore[misc]
+            line.after = lambda commit, part=part: self._strike(part, commit, When.HEARD)  # type: ignore[misc]
+
+    def begin(self, standing: Standing, chosen: Chosen) -> None:
+        self._standing, self._chosen = standing, chosen
+        self._thread = threading.Thread(target=self._bring_back, daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """No more; whatever died is back when this returns."""
+        self._chosen = lambda *_: False
+        self._dead.put(None)
+        self._thread.join()
+        if self.fault is not None:
+            raise self.fault
+
+    def _strike(self, part: str, commit: Commit, when: When) -> None:
+        with self._lock:
+            if when is When.UNHEARD:
+                self.seen.append(str(commit))
+            if self._down or not self._chosen(commit, when):
+                return
+            self._down = True
+            victim = self._standing.processes[part]
+            victim.kill()
+            victim.wait()
+            self.struck.append(f"{part} {when} of {commit}")
+        self._dead.put(part)
+
+    def _bring_back(self) -> None:
+        while (part := self._dead.get()) is not None:
+            try:
+                self._standing.start(part)
+            except BaseException as error:
+                self.fault = error
+                return
+            self._down = False

@@ -1,0 +1,115 @@
+"""The service is killed at chosen commits of a whole story, heard of or not: it ends as if nothing had been."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from adapters import migrations
+from adapters.database import connect
+from tests.fakes.line import Commit, Line
+from tests.journeys.harness.instants import Chosen, Instants, When
+from tests.journeys.harness.journey import tell
+from tests.journeys.harness.load import Client, Moments
+from tests.journeys.harness.reckoning import Reckoning
+from tests.journeys.harness.standing import APART, WHOLE, Standing
+from tests.postgres import OwnServer
+
+logger = logging.getLogger(__name__)
+
+# An upload that is on record; a transcription that has just ended; a page of the read models; a document that was
+# rendered; a gift in the ledger; a person forgotten.
+AT = (
+    ("audio_uploaded", When.UNHEARD),
+    ("transcribed", When.UNHEARD),
+    ("projections", When.HEARD),
+    ("document_generated", When.UNHEARD),
+    ("payment_received", When.UNHEARD),
+    ("erased", When.UNHEARD),
+)
+LONGEST_SECONDS = 45 * 60
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    server = OwnServer()
+    try:
+        with connect(server.url) as connection:
+            migrations.migrate(connection)
+        yield server.url
+    finally:
+        server.close()
+
+
+class Run:
+    """The service on lines of its own, one client, and whoever kills."""
+
+    def __init__(self, url: str, folder: Path, parts: tuple[str, ...], stack: ExitStack) -> None:
+        lines = {part: stack.enter_context(Line(url)) for part in parts}
+        self.instants = Instants(lines)
+        self.standing = Standing(folder, parts, {part: line.url for part, line in lines.items()})
+        stack.callback(self.standing.stop)
+        self.client = Client(self.standing, Moments(), seed=1, transcriptions=0)
+
+    def tell(self, chosen: Chosen) -> int:
+        """A story during which the service dies at what is chosen; how often it did."""
+        before = len(self.instants.struck)
+        self.instants.begin(self.standing, chosen)
+        try:
+            tell(self.client)
+        finally:
+            self.instants.end()
+        return len(self.instants.struck) - before
+
+    def faults(self) -> list[str]:
+        with Reckoning(self.standing, [self.client]) as reckoning:
+            reckoning.settled()
+            found = reckoning.faults()
+            reckoning.recomputed()
+        return found
+
+
+def test_a_service_that_dies_at_commits_of_every_kind_ends_where_it_would_have(url: str, tmp_path: Path):
+    left = list(AT)
+
+    def chosen(commit: Commit, when: When) -> bool:
+        found = [one for one in left if one[1] is when and one[0] in commit.wrote]
+        if found:
+            left.remove(found[0])
+        return bool(found)
+
+    with ExitStack() as stack:
+        run = Run(url, tmp_path, (WHOLE,), stack)
+        run.tell(chosen)
+        logger.info("killed at %s", run.instants.struck)
+        assert left == []
+        assert run.faults() == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("parts", [(WHOLE,), APART], ids=["whole", "apart"])
+def test_a_service_that_dies_at_every_commit_there_is_ends_where_it_would_have(
+    url: str, tmp_path: Path, parts: tuple[str, ...]
+):
+    done: set[tuple[Commit, When]] = set()
+    deadline = time.monotonic() + LONGEST_SECONDS
+
+    def chosen(commit: Commit, when: When) -> bool:
+        if (commit, when) in done or time.monotonic() > deadline:
+            return False
+        done.add((commit, when))
+        return True
+
+    with ExitStack() as stack:
+        run = Run(url, tmp_path, parts, stack)
+        stories = 1
+        while run.tell(chosen):
+            stories += 1
+        logger.info("%d stories, killed %d times: %s", stories, len(run.instants.struck), run.instants.struck)
+        assert {when for _, when in done} == set(When)
+        assert run.faults() == []

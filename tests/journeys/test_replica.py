@@ -1,0 +1,376 @@
+"""Reads on a streaming standby: as new as on the primary, and nobody's loss when the standby lags, hangs or dies."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+
+from adapters import migrations
+from adapters.database import connect
+from adapters.replica import State
+from domain.values import Role
+from entrypoints.bootstrap import Parts
+from tests.client import LiveService, Ticket, eventually
+from tests.entrypoints.http.contract import Contract
+from tests.fakes.databases import overheard
+from tests.fakes.standby import Standby, primary
+from tests.postgres import OwnServer
+
+MASTER_KEY = ("replica-0123456789-abcdefghijklmnopqrstuvwxyz",)
+METRICS = "metrics-" + "0123456789abcdef" * 2
+
+
+@pytest.fixture(scope="module")
+def leader() -> Iterator[OwnServer]:
+    server = primary()
+    with connect(server.url) as connection:
+        migrations.migrate(connection)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def standby(leader: OwnServer) -> Iterator[Standby]:
+    server = Standby(leader)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def webs(leader: OwnServer, standby: Standby, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[LiveService]]:
+    """Two services on one primary and its standby; the first follows the history for both."""
+    with ExitStack() as stack:
+        started = []
+        for parts in (frozenset({Parts.WEB, Parts.PROJECTIONS}), frozenset({Parts.WEB})):
+            folder = tmp_path_factory.mktemp("web") / "var"
+            running = LiveService(
+                leader.url, folder, parts, read_database_url=standby.url, master_key=MASTER_KEY, metrics_token=METRICS,
+                email_pepper=MASTER_KEY,
+            )  # fmt: skip
+            running.watchers.append(Contract(running.service.openapi).check)
+            started.append(stack.enter_context(running))
+        yield started
+
+
+@pytest.fixture
+def live(webs: list[LiveService], standby: Standby) -> LiveService:
+    """The first of them, with its standby in use."""
+    for web in webs:
+        in_use(web)
+    return webs[0]
+
+
+@pytest.fixture
+def ticket(live: LiveService) -> Ticket:
+    return live.client().open_ticket()
+
+
+def state(live: LiveService) -> State:
+    assert live.service.replica is not None
+    return live.service.replica.health.state
+
+
+def in_use(live: LiveService) -> None:
+    eventually(lambda: state(live) is State.USED, 20)
+
+
+def by(live: LiveService, who: str) -> float:
+    """How many reads were answered by the replica, or by the primary, so far."""
+    with live.client(METRICS) as prometheus:
+        lines = prometheus.get("/metrics").text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith(f'storyledger_reads_total{{by="{who}"}}'))
+
+
+@pytest.fixture
+def paused(standby: Standby) -> Iterator[None]:
+    """The standby shows nothing new for as long as the test lasts."""
+    standby.pause()
+    yield
+    standby.resume()
+
+
+# Where reads go.
+
+LOOKS = [
+    "?include=documents,attributions,support,draft",
+    "/documents",
+    "/donations",
+    "/donations/total",
+    "/donations/total?as_of=2030-01-01T00:00:00Z",
+    "/history",
+    "/history?at=2030-01-01T00:00:00Z",
+]
+
+
+@pytest.mark.parametrize("rest", LOOKS)
+def test_what_is_shown_is_read_from_the_standby_and_the_primary_only_says_who_may_see_it(
+    live: LiveService, ticket: Ticket, rest: str
+):
+    def asked_of_the_primary() -> list[str]:
+        with overheard(live.service.database) as said:
+            assert ticket.get(rest).status_code == 200
+        return said
+
+    # Once more where the standby just then took too long.
+    said = eventually(lambda: len(found := asked_of_the_primary()) == 1 and found, 10)
+    assert "token_digest" in said[0]
+
+
+def test_lists_exports_and_the_public_page_are_read_from_the_standby_too(live: LiveService, ticket: Ticket):
+    page = ticket.publish()
+    with live.client_with_key(Role.AUDITOR) as auditor, live.client() as visitor:
+        asks: list[Callable[[], httpx2.Response]] = [
+            lambda: auditor.get("/api/tickets/search", params={"contact": "ada@example.com"}),
+            lambda: auditor.get("/api/exports/donations"),
+            lambda: auditor.get("/api/support/recent"),
+            lambda: visitor.get(page),
+        ]
+        for ask in asks:
+
+            def comes_from_the_standby(ask: Callable[[], httpx2.Response] = ask) -> bool:
+                before = by(live, "replica")
+                assert ask().status_code == 200
+                return by(live, "replica") > before
+
+            eventually(comes_from_the_standby, 10)
+
+
+def test_the_standby_sees_the_questions(live: LiveService, ticket: Ticket, standby: Standby):
+    before = standby.looked_up()
+    for _ in range(50):
+        assert ticket.get("/donations").status_code == 200
+    eventually(lambda: standby.looked_up() >= before + 50, 20)
+
+
+# What they show.
+
+
+def test_a_client_reads_its_own_writes_at_every_process(live: LiveService, webs: list[LiveService]):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: write_and_read(webs), range(4)))
+    assert by(live, "replica") > 0
+
+
+def write_and_read(webs: list[LiveService]) -> None:
+    here, there = webs
+    ticket = here.client().open_ticket()
+    with there.client(ticket.token) as reader:
+        for number in range(15):
+            ticket.write_draft(title=f"Title {number}")
+            contact = reader.get("/api/tickets/search", params={"contact": "ada@example.com"}).json()["tickets"]
+            assert [found["donationDraft"]["title"] for found in contact] == [f"Title {number}"]
+            versions = [event["version"] for event in reader.get(ticket.path + "/history").json()["events"]]
+            assert len(versions) == number + 2
+
+
+def test_a_standby_that_lags_is_passed_over(live: LiveService, ticket: Ticket, paused: None):
+    for number in range(10):
+        ticket.write_draft(title=f"Title {number}")
+        assert len(ticket.get("/history").json()["events"]) == number + 2
+    eventually(lambda: state(live) is State.BEHIND, 5)
+    started = time.monotonic()
+    for _ in range(10):
+        ticket.get("/history")
+    # Known to lag, it is not waited for.
+    assert time.monotonic() - started < 2
+
+
+def test_an_erased_person_is_not_shown_by_a_standby_that_has_not_heard_of_it(
+    live: LiveService, webs: list[LiveService], paused: None
+):
+    ticket = live.client().open_ticket(contactValue="gone@example.com", displayName="Gone Away")
+    page = ticket.publish()
+    with live.client_with_key(Role.AUDITOR) as auditor, live.client_with_key(Role.ADMIN) as admin:
+        assert ticket.http.delete(ticket.path).status_code == 202
+        for web in webs:
+            found = web.client(admin.headers["authorization"][7:]).get(ticket.path)
+            assert "Gone" not in found.text
+            assert web.client().get(page.replace(live.base_url, web.base_url)).status_code == 404
+            searched = web.client(auditor.headers["authorization"][7:]).get(
+                "/api/tickets/search", params={"contact": "gone@example.com"}
+            )
+            assert searched.json()["tickets"] == []
+            assert web.client(ticket.token).get(ticket.path).status_code == 401
+
+
+def test_a_standby_that_caught_up_is_used_again_by_itself(live: LiveService, ticket: Ticket, standby: Standby):
+    with live.client() as visitor:
+
+        def lags() -> Any:
+            told = visitor.get("/health/ready").json()["replica"]
+            return told if (told["lagSeconds"] or 0) > 0.5 else None
+
+        standby.pause()
+        try:
+            ticket.write_draft()
+            told = eventually(lags, 10)
+        finally:
+            standby.resume()
+        assert (told["state"], told["lagBytes"] > 0, told["error"]) == ("behind", True, None)
+        in_use(live)
+        told = visitor.get("/health/ready").json()
+        assert told["ready"]
+        assert told["replica"]["state"] == "used"
+
+
+# When it fails.
+
+
+class Readers:
+    """Clients who read and write without a pause, and note every answer that is none and how long the others took."""
+
+    def __init__(self, live: LiveService) -> None:
+        self._live = live
+        self._over = threading.Event()
+        self.seconds: list[float] = []
+        self.wrong: list[Any] = []
+        self._threads = [threading.Thread(target=self._read) for _ in range(4)]
+
+    def __enter__(self) -> Readers:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _read(self) -> None:
+        ticket, number = self._live.client().open_ticket(), 0
+        while not self._over.is_set():
+            number += 1
+            if ticket.patch("/draft", {"title": f"Title {number}"}).status_code != 200:
+                self.wrong.append(number)
+            for _ in range(5):
+                started = time.monotonic()
+                answer = ticket.get("/history?limit=100")
+                self.seconds.append(time.monotonic() - started)
+                if answer.status_code != 200:
+                    self.wrong.append(answer.text)
+                elif number < 90 and len(answer.json()["events"]) != number + 1:
+                    self.wrong.append((number, len(answer.json()["events"])))
+
+    def more(self) -> None:
+        before = len(self.seconds)
+        eventually(lambda: len(self.seconds) > before + 40, 30)
+
+
+def test_a_standby_that_dies_costs_nobody_an_answer_and_is_used_again_when_it_is_back(
+    live: LiveService, standby: Standby
+):
+    with Readers(live) as readers:
+        readers.more()
+        standby.stop()
+        eventually(lambda: state(live) is State.AWAY, 10)
+        readers.more()
+        with live.client() as visitor:
+            told = visitor.get("/health/ready")
+            assert told.status_code == 200
+            assert told.json()["replica"]["state"] == "away"
+        standby.start()
+        in_use(live)
+        before = by(live, "replica")
+        readers.more()
+        assert by(live, "replica") > before
+    assert readers.wrong == []
+    assert max(readers.seconds) < 4
+
+
+def test_a_standby_that_hangs_delays_nobody_for_long_and_is_used_again_when_it_answers(
+    live: LiveService, standby: Standby
+):
+    with Readers(live) as readers:
+        readers.more()
+        standby.freeze()
+        try:
+            eventually(lambda: state(live) is State.AWAY, 10)
+            readers.more()
+        finally:
+            standby.thaw()
+        in_use(live)
+        before = by(live, "replica")
+        readers.more()
+        assert by(live, "replica") > before
+    assert readers.wrong == []
+    assert max(readers.seconds) < 4
+
+
+def test_a_question_that_the_standby_breaks_off_is_asked_of_the_primary(
+    live: LiveService, ticket: Ticket, standby: Standby
+):
+    """As it does when the question stands in the way of what the primary did."""
+    with psycopg.connect(standby.url, autocommit=True) as killer:
+        for _ in range(20):
+            killer.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'storyledger reads'"
+            )
+            assert ticket.get("/history").status_code == 200
+
+
+# What must not be read.
+
+
+def unfit(live: LiveService) -> str | None:
+    assert live.service.replica is not None
+    health = live.service.replica.health
+    return health.error if health.state is State.UNFIT else None
+
+
+def test_a_standby_that_went_its_own_way_is_never_read(leader: OwnServer, tmp_path: Path):
+    stray = Standby(leader)
+    try:
+        with LiveService(
+            leader.url, tmp_path / "var", frozenset({Parts.WEB, Parts.PROJECTIONS}), read_database_url=stray.url,
+            master_key=MASTER_KEY, metrics_token=METRICS,
+        ) as live:  # fmt: skip
+            in_use(live)
+            stray.promote()
+            assert eventually(lambda: unfit(live), 10) == "it is no standby"
+            ticket = live.client().open_ticket()
+            before = by(live, "replica")
+            assert ticket.get("/history").status_code == 200
+            assert by(live, "replica") == before
+    finally:
+        stray.close()
+
+
+@pytest.mark.parametrize("whose", ["the primary itself", "a standby of somebody else's database"])
+def test_what_is_no_standby_of_this_database_is_never_read(
+    leader: OwnServer, standby: Standby, migrated_url: str, tmp_path: Path, whose: str
+):
+    url, read_url = (leader.url, leader.url) if whose == "the primary itself" else (migrated_url, standby.url)
+    with LiveService(
+        url, tmp_path / "var", frozenset({Parts.WEB, Parts.PROJECTIONS}), read_database_url=read_url,
+        master_key=MASTER_KEY, metrics_token=METRICS,
+    ) as live:  # fmt: skip
+        assert eventually(lambda: unfit(live), 10) in ("it is no standby", "it follows another database")
+        ticket = live.client().open_ticket()
+        assert len(ticket.get("/history").json()["events"]) == 1
+
+
+def test_a_service_starts_without_its_standby_and_takes_it_when_it_comes(
+    leader: OwnServer, standby: Standby, tmp_path: Path
+):
+    standby.stop()
+    try:
+        with LiveService(
+            leader.url, tmp_path / "var", frozenset({Parts.WEB, Parts.PROJECTIONS}), read_database_url=standby.url,
+            master_key=MASTER_KEY, metrics_token=METRICS,
+        ) as live:  # fmt: skip
+            assert live.client().get("/health/ready").json()["replica"]["state"] == "away"
+            ticket = live.client().open_ticket()
+            assert ticket.get("/history").status_code == 200
+            standby.start()
+            in_use(live)
+    finally:
+        standby.start()
