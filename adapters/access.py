@@ -5,10 +5,13 @@ from __future__ import annotations
 import base64
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
 
 from adapters.database import Database
 from adapters.ids import uuid7
@@ -38,6 +41,9 @@ SCOPES = (
 )
 PUBLIC_WORKSPACE = "public"
 UNKNOWN = "unknown"
+
+# How a ticket's row is read: with what is asked for besides, or without.
+ReadTicket = Callable[[Cursor[TupleRow], UUID], Row | None]
 
 
 @dataclass(frozen=True)
@@ -103,26 +109,26 @@ class Credentials:
         self._database = database
         self._fresh = fresh
 
-    def principal(self, credential: str) -> Principal | None:
-        """Who holds this credential; None if nobody does, or no longer."""
+    def principal(self, credential: str, read: ReadTicket = ticket_status.ticket) -> Principal | None:
+        """Who holds this credential; None if nobody does, or no longer. A holder's ticket is read with `read`."""
         if len(credential) > LONGEST_CREDENTIAL or not credential.isascii():
             return None
         if credential.startswith(TICKET_TOKEN):
-            return self._holder(credential)
+            return self._holder(credential, read)
         if credential.startswith(SESSION_TOKEN):
             return self._returned(credential)
         if credential.startswith(API_KEY):
             return self._client(credential)
         return None
 
-    def _holder(self, token: str) -> Principal | None:
+    def _holder(self, token: str, read: ReadTicket) -> Principal | None:
         code = token.removeprefix(TICKET_TOKEN)
         try:
             ticket = UUID(bytes=base64.urlsafe_b64decode(code + "=" * (-len(code) % 4))[:16])
         except ValueError:
             return None
         with self._database.reading() as cursor:
-            row = ticket_status.ticket(cursor, ticket)
+            row = read(cursor, ticket)
         if self._fresh is not None:
             row = self._fresh.ticket_as_answered(ticket, row)
             if not _opens(token, row):

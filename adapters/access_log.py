@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
@@ -106,9 +106,12 @@ class AccessLog:
         return [Entry(*row) for row in rows]
 
 
-def object_named(parts: Sequence[str]) -> str:
-    """The id of what an act is about, from the parts of a path; what does not look like an id may be a person's."""
-    return "/".join(part if _OBJECT.fullmatch(part) else "?" for part in parts)
+def object_named(parts: Sequence[str], ours: Container[str] = ()) -> str:
+    """The id of what an act is about, from the parts of a path; `ours` are names that we gave.
+
+    What is neither and does not look like an id may be a person's.
+    """
+    return "/".join(part if part in ours or _OBJECT.fullmatch(part) else "?" for part in parts)
 
 
 def verify_access_log(connection: Connection[TupleRow]) -> Verdict:

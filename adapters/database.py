@@ -46,6 +46,7 @@ AWAY = (
 _SIGNS = (
     ("password", "wrong user or password"),
     ("authentication", "wrong user or password"),
+    ("pg_hba.conf", "does not let this user in from here"),
     ("does not exist", "no such database or role"),
     ("starting up", "is starting"),
     ("recovery", "is starting"),
@@ -224,12 +225,17 @@ class Database:
         self._pool.close(timeout=0)
         self._opened.cut()
 
-    def reopen(self) -> None:
-        """Let callers in, with new connections; whoever is at work on an old one may finish."""
+    def reopen(self, *, hang_up: bool = False) -> None:
+        """Let callers in, with new connections; whoever is at work on an old one may finish, unless we `hang_up`."""
+        before = self._opened
+        if hang_up:
+            self._opened = Opened()
         old, self._pool = self._pool, self._new_pool()
         self._pool.open()
         self._available = True
         old.close(timeout=0)
+        if hang_up:
+            before.cut()
 
     @contextmanager
     def connection(self) -> Iterator[Connection[TupleRow]]:
@@ -237,8 +243,8 @@ class Database:
         try:
             pool, connection = self._take()
             try:
-                with connection:
-                    yield connection
+                # In autocommit mode there is nothing to commit, and what was left open the pool rolls back.
+                yield connection
             finally:
                 pool.putconn(connection)
         except AWAY as error:
@@ -255,7 +261,8 @@ class Database:
                 if pool is self._pool:
                     raise
                 continue  # replaced meanwhile
-            if not _hung_up(connection):
+            # Idle, it has nothing to say but good-bye.
+            if not has_spoken(connection):
                 return pool, connection
             connection.close()
             pool.putconn(connection)
@@ -274,8 +281,8 @@ class Database:
             yield cursor
 
 
-def _hung_up(connection: Connection[TupleRow]) -> bool:
-    """Whether the other end of an idle connection has something to say, which is always good-bye. No round trip."""
+def has_spoken(connection: Connection[TupleRow]) -> bool:
+    """Whether the other end has said something that nobody has read yet, or hung up. No round trip."""
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
     return bool(poll.poll(0))

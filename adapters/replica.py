@@ -146,7 +146,6 @@ class Replica(Background):
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
         self._points: deque[tuple[float, int]] = deque()
-        self._next_look = 0.0
         self._fitness_due = 0.0
         self._let_in = False
 
@@ -205,6 +204,7 @@ class Replica(Background):
         """How far the primary is; over a new connection it may be another server than before."""
         if not self._primary.opened:
             self._fitness_due = 0.0
+            self._points.clear()
         (point,) = self._primary.ask(_POINT)
         if not self._points or self._points[-1][1] < point:
             self._points.append((time.monotonic(), point))
@@ -242,15 +242,16 @@ class Replica(Background):
         """Note how it is, and let reads in or cut them off; whether it is in use."""
         before = self.health.state
         lag = None if behind is None else time.monotonic() - self._points[0][0] if self._points and behind else 0.0
+        if state is State.USED and not self._let_in:
+            self._let_in = True
+            self.database.reopen()
+        # Reads are let in once there is a pool, and turned away by the word before it is shut.
         self.health = ReplicaHealth(state, behind, lag, error)
         if state in (State.AWAY, State.UNFIT):
             self._standby.let_go()
             if self._let_in:
                 self._let_in = False
                 self.database.shut()
-        elif not self._let_in and state is State.USED:
-            self._let_in = True
-            self.database.reopen()
         if state is not before:
             told = logger.info if state is State.USED else logger.warning
             told("replica", state=state, error=error)

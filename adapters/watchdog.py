@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 
 from adapters import fitness
 from adapters.background import Background
-from adapters.database import STATEMENT_SECONDS, Database, Opened, category, conninfo, settings
+from adapters.database import STATEMENT_SECONDS, Database, Opened, category, conninfo, has_spoken, settings
 from adapters.ids import uuid7
 
 LOOK_SECONDS = 0.5
@@ -24,6 +24,8 @@ LOOK_SECONDS = 0.5
 SEEK_SECONDS = 0.25
 # A server that hangs takes one unanswered question and one unanswered connection until it counts as away.
 ANSWER_SECONDS = 2
+# How long an answer may be late while others are in time.
+SILENT_SECONDS = 5.0
 SCHEMA_SECONDS = 5.0
 
 # What is kept of the past.
@@ -55,8 +57,8 @@ class Watchdog(Background):
     """Looks after the database between `start` and `stop`; `health` is known without asking anybody.
 
     A server that is gone is away within a second, one that hangs within five: then the guarded pools are shut, and the
-    connections in `opened` cut, so that nobody waits for it. Once it answers the pools are opened anew. After
-    `patience_seconds` without it (0: never) `give_up` is called.
+    connections in `opened` cut, so that nobody waits for it. Once it answers the pools are opened anew; likewise when
+    old lines go dead and new ones are answered. After `patience_seconds` without it (0: never) `give_up` is called.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class Watchdog(Background):
         self._patience = patience_seconds
         self._give_up = give_up
         self._connection: Connection[TupleRow] | None = None
+        self._silent: Connection[TupleRow] | None = None
+        self._silent_since = 0.0
         self._away_since: float | None = None
         self._schema_due = 0.0
         self._gave_up = False
@@ -89,29 +93,31 @@ class Watchdog(Background):
     def stop(self, seconds: float = 1.0) -> None:
         super().stop(seconds)
         self._let_go()
+        self._forget_silence()
 
     def _look(self) -> float:
         try:
             self._ask()
         except psycopg.Error as error:
             self._let_go()
+            self._forget_silence()
             self._is_away(category(error))
             return SEEK_SECONDS
         self._answered()
+        self._mind_silence()
         return LOOK_SECONDS
 
     def _ask(self) -> None:
         """One question over the connection that is there; if it was lost, over a new one."""
         if self._connection is not None:
-            started = time.monotonic()
+            asked = time.monotonic()
             try:
                 self._connection.execute("SELECT 1")
             except psycopg.Error:
-                self._let_go()
-                # A line that went dead without a word, as a proxy's does whose server vanished: nobody is told on any
-                # of them, whether or not a new one is answered.
-                if time.monotonic() - started >= ANSWER_SECONDS:
-                    self._cut()
+                if self._silent is None and time.monotonic() - asked >= ANSWER_SECONDS:
+                    self._silent, self._silent_since, self._connection = self._connection, asked, None
+                else:
+                    self._let_go()
         if self._connection is None:
             self._connection = _Impatient.connect(
                 conninfo(self._url),
@@ -123,6 +129,29 @@ class Watchdog(Background):
             # What broke this connection may have broken all of them.
             if self.health.last_answer_at is not None:
                 self._open_anew()
+
+    def _mind_silence(self) -> None:
+        """A server that answers anew, and never on the line that it left open: as behind a proxy whose server vanished.
+
+        Nobody is told so on any other old line either, and whoever waits there would wait for ever. One that is only
+        slow answers late, and is left alone.
+        """
+        if self._silent is None:
+            return
+        if has_spoken(self._silent):
+            self._forget_silence()
+        elif time.monotonic() - self._silent_since >= SILENT_SECONDS:
+            logger.error("lines to the database went dead")
+            self._forget_silence()
+            for database in self._guarded:
+                database.reopen(hang_up=True)
+            self._opened.cut()
+
+    def _forget_silence(self) -> None:
+        if self._silent is not None:
+            with suppress(psycopg.Error):
+                self._silent.close()
+            self._silent = None
 
     def _cut(self) -> None:
         for database in self._guarded:

@@ -22,7 +22,6 @@ def configure(level: str, *, quiet: bool = False) -> None:
     number = logging.ERROR if quiet else logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             _with_ids,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

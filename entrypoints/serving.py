@@ -83,9 +83,9 @@ def _taken(settings: Settings, error: OSError) -> Found:
 
 
 def serve(only: str | None) -> None:
-    parts = frozenset(part.strip() for part in only.split(",")) if only else Parts.ALL
+    parts = Parts.ALL if only is None else frozenset(part.strip() for part in only.split(","))
     if unknown := parts - Parts.ALL:
-        raise Usage(f"--only: no such part: {', '.join(sorted(unknown))}")
+        raise Usage(f"--only: no such part: {', '.join(sorted(part or 'a blank' for part in unknown))}")
     hold()
     with clear_errors():
         settings = environment.load()

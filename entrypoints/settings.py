@@ -147,7 +147,7 @@ class Settings(BaseSettings):
             raise ValueError("is not a well-formed postgresql:// URL")
         return value
 
-    @field_validator("base_url")
+    @field_validator("base_url", "stripe_api_base", "openai_base_url")
     @classmethod
     def _web(cls, value: str | None) -> str | None:
         if value is not None:
@@ -287,7 +287,8 @@ class Settings(BaseSettings):
     @property
     def public_url(self) -> str:
         """The address that strangers reach the service at."""
-        return self.base_url or f"http://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.base_url or f"http://{host}:{self.port}"
 
     @property
     def sender(self) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
+from functools import lru_cache
 from operator import attrgetter
+from types import GenericAlias
 from typing import Any, get_type_hints
 from uuid import UUID
 
@@ -97,7 +99,8 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 # queries. Another field in it is another VERSION here.
 _values_of = attrgetter(*(field.name for field in fields(Gift)))
 _HINTS = get_type_hints(Gift)
-_read_values = msgspec.json.Decoder(tuple[*(_HINTS[field.name] for field in fields(Gift))]).decode
+_VALUES: Any = GenericAlias(tuple, tuple(_HINTS[field.name] for field in fields(Gift)))
+_read_values = msgspec.json.Decoder(_VALUES).decode
 _write = msgspec.json.Encoder().encode
 
 
@@ -157,7 +160,10 @@ def _note(entry: Recorded, row: Row, gift: Gift, rows: Rows) -> None:
 
 
 def _post(entry: Recorded, at: int, row: Row, gift: Gift, rows: Rows) -> None:
-    for kind, now in (("paid", gift.paid), ("refunded", gift.refunded), ("disputed", gift.disputed)):
+    paid, refunded, disputed = gift.paid, gift.refunded, gift.disputed
+    if (paid, refunded, disputed) == (row["paid"], row["refunded"], row["disputed"]):
+        return
+    for kind, now in (("paid", paid), ("refunded", refunded), ("disputed", disputed)):
         if moved := now - row[kind]:
             rows.put(
                 ENTRIES,
@@ -221,6 +227,7 @@ def _total(moved: Sequence[tuple[Row | None, Row]], rows: Rows) -> None:
         rows.put(TOTALS, total)
 
 
+@lru_cache(maxsize=1024)
 def _time(at: int | None) -> datetime | None:
     return None if at is None else datetime.fromtimestamp(at, UTC)
 
@@ -303,22 +310,30 @@ def _untied(cursor: Cursor, ticket: UUID, totals: list[Row]) -> list[Row]:
     return sorted(tied, key=lambda total: opened.get(total["currency"], NEVER)) + totals[len(tied) :]
 
 
-def summary(cursor: Cursor, ticket: UUID) -> tuple[list[Row], Row | None]:
-    """The totals, and the donation paid last whatever became of it since, in one round trip."""
-    cursor.execute(
-        f"""
-        SELECT {", ".join("t." + name for name in TOTALS.columns)}, {", ".join("d." + name for name in _NAMES)}
-          FROM (VALUES (%(ticket)s::uuid)) AS asked (ticket)
+# What `summary` gives, for a statement in which `asked` names the ticket.
+SUMMARY = f"{', '.join('t.' + name for name in TOTALS.columns)}, {', '.join('d.' + name for name in _NAMES)}"
+SUMMARY_FROM = """
           LEFT JOIN read.donation_totals t ON t.ticket = asked.ticket
           LEFT JOIN LATERAL (
                SELECT * FROM read.donation_ledger l WHERE l.ticket = asked.ticket
                 ORDER BY coalesce(l.paid_at, '-infinity') DESC, l.created_at DESC, l.donation DESC LIMIT 1
                ) d ON true
-         ORDER BY t.first_paid_at NULLS LAST, t.currency
-        """,  # noqa: S608
+"""
+SUMMARY_ORDER = " ORDER BY t.first_paid_at NULLS LAST, t.currency"
+Summary = tuple[list[Row], Row | None]
+
+
+def summary(cursor: Cursor, ticket: UUID) -> Summary:
+    """The totals, and the donation paid last whatever became of it since, in one round trip."""
+    cursor.execute(
+        f"SELECT {SUMMARY} FROM (VALUES (%(ticket)s::uuid)) AS asked (ticket) {SUMMARY_FROM} {SUMMARY_ORDER}",  # noqa: S608
         {"ticket": ticket},
     )
-    found = cursor.fetchall()
+    return summary_of(cursor, ticket, cursor.fetchall())
+
+
+def summary_of(cursor: Cursor, ticket: UUID, found: Sequence[Sequence[Any]]) -> Summary:
+    """The summary from what a statement found of `SUMMARY`; the cursor is asked again only where captures tie."""
     width = len(TOTALS.columns)
     totals = [dict(zip(TOTALS.columns, row[:width], strict=True)) for row in found if row[0] is not None]
     last = _row(found[0][width:])

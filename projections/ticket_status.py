@@ -191,14 +191,18 @@ def draft_of(row: Row) -> Draft:
 
 # Queries. A row is the table's columns, `funded`, and `content_status` as it follows from the others.
 
+_NAMES = (*TICKETS.columns, "funded")
+WIDTH = len(_NAMES)
 _SELECT = f"""
 SELECT {", ".join("t." + name for name in TICKETS.columns)}, f.ticket IS NOT NULL AS funded
   FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket)
 """  # noqa: S608
-_NAMES = (*TICKETS.columns, "funded")
+# One ticket as a row of `WIDTH` values, for a statement that asks for more besides.
+ONE = f"({_SELECT} WHERE t.ticket = %(ticket)s)"
 
 
-def _row(values: Sequence[Any]) -> Row:
+def row_of(values: Sequence[Any]) -> Row:
+    """The row from the values that a statement found."""
     return with_status(dict(zip(_NAMES, values, strict=True)))
 
 
@@ -210,16 +214,16 @@ def with_status(row: Row) -> Row:
 def ticket(cursor: Cursor, ticket_id: UUID) -> Row | None:
     cursor.execute(_SELECT + "WHERE t.ticket = %(ticket)s", {"ticket": ticket_id})
     found = cursor.fetchone()
-    return _row(found) if found else None
+    return row_of(found) if found else None
 
 
 def tickets(cursor: Cursor, ticket_ids: Sequence[UUID]) -> dict[UUID, Row]:
     """Those of the tickets that there are."""
     cursor.execute(_SELECT + "WHERE t.ticket = ANY(%(tickets)s)", {"tickets": list(ticket_ids)})
-    return {row["ticket"]: row for row in map(_row, cursor.fetchall())}
+    return {row["ticket"]: row for row in map(row_of, cursor.fetchall())}
 
 
 def ticket_by_slug(cursor: Cursor, slug: str) -> Row | None:
     cursor.execute(_SELECT + "WHERE t.slug = %(slug)s", {"slug": slug})
     found = cursor.fetchone()
-    return _row(found) if found else None
+    return row_of(found) if found else None

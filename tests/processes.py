@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,6 +20,18 @@ STORYLEDGER = Path(sys.executable).parent / "storyledger"
 READY_SECONDS = 90
 
 
+# As systemd hands a socket down (sd_listen_fds(3)): its number, and whom it is for.
+_HANDED_DOWN = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3);"
+    " os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
+)
+
+
+def listening() -> socket.socket:
+    """A socket for several web processes to share."""
+    return socket.create_server(("127.0.0.1", 0), backlog=512)
+
+
 def run(*arguments: str | Path, **env: Any) -> subprocess.CompletedProcess[str]:
     """A command run to its end."""
     return subprocess.run(
@@ -32,10 +45,22 @@ def environment(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 class Serving:
-    """`storyledger serve`, running inside `with`; settings as keywords, `log` takes what it says."""
+    """`storyledger serve`, running inside `with`; settings as keywords, `log` takes what it says.
 
-    def __init__(self, only: str | None = None, *, log: Path | None = None, pass_fds: tuple[int, ...] = (), **env: Any):
-        self.env = {"port": free_port()} | env
+    With a `listener` it serves on that socket, like all who are handed the same.
+    """
+
+    def __init__(
+        self,
+        only: str | None = None,
+        *,
+        log: Path | None = None,
+        pass_fds: tuple[int, ...] = (),
+        listener: socket.socket | None = None,
+        **env: Any,
+    ):
+        self.env = {"port": listener.getsockname()[1] if listener else free_port()} | env
+        self._listener = listener
         self.url = f"http://127.0.0.1:{self.env['port']}"
         self._only = only
         self._log = log
@@ -51,11 +76,14 @@ class Serving:
 
     def start(self) -> None:
         """Start; the web part is ready when this returns."""
-        command = [STORYLEDGER, "serve", *(["--only", self._only] if self._only else [])]
+        command: list[str | Path] = [STORYLEDGER, "serve", *(["--only", self._only] if self._only else [])]
+        fds = self._pass_fds
+        if self._listener is not None:
+            number = self._listener.fileno()
+            command = [sys.executable, "-c", _HANDED_DOWN, str(number), *command]
+            fds += (number,)
         with (self._log or Path(os.devnull)).open("ab") as told:
-            self.process = subprocess.Popen(
-                command, env=environment(self.env), stdout=told, stderr=told, pass_fds=self._pass_fds
-            )
+            self.process = subprocess.Popen(command, env=environment(self.env), stdout=told, stderr=told, pass_fds=fds)
         if self._only is None or "web" in self._only:
             eventually(lambda: self.status("/health/ready") == 200, READY_SECONDS)
 

@@ -121,6 +121,7 @@ def decode(
 ) -> TicketEvent:
     """The event that `encode` wrote; without `unseal` its personal texts stay sealed."""
     shape = _shape_of(topic)
+    event: Any
     if unseal is None or not shape.personal:
         event = shape.read_body(state)
     else:
@@ -135,7 +136,8 @@ def decode(
         event.originator_topic = shape.originator_topic
     # From here on it is frozen. The event's own constructor would set field by field, at four times the cost.
     event.__class__ = shape.event
-    return event
+    told: TicketEvent = event
+    return told
 
 
 def _replace(data: Any, path: tuple[str, ...], name: str, leaf: Leaf) -> None:

@@ -9,9 +9,10 @@ import structlog
 
 from adapters.database import AWAY, Opened
 from adapters.read_models import rebuild
+from adapters.read_models.shares import HelpEnded
 from projections.model import Projection
 
-# How soon a rebuild whose database is away tries to go on, at first and at most.
+# How soon a rebuild that was cut off tries to go on, at first and at most.
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 
@@ -58,7 +59,7 @@ class Rebuilds:
         while True:
             try:
                 return rebuild.rebuild(self._url, projection, lambda *_: None, self._opened)
-            except AWAY as error:
+            except (*AWAY, HelpEnded) as error:
                 logger.warning("rebuild waits", projection=projection.NAME, error=type(error).__name__)
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

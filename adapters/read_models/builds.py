@@ -93,17 +93,16 @@ def find(cursor: Cursor[TupleRow], projection: Projection, *, live: bool) -> Bui
 
 def standing(cursor: Cursor[TupleRow], projections: Sequence[Projection]) -> dict[Build, int]:
     """The position of each live build of these projections' own versions, and the right to move it until the
-    transaction ends; those that somebody else is moving are left out. The transaction commits soon.
+    transaction ends; those that somebody else is moving are left out.
     """
     cursor.execute(
-        # As `commit_soon`, without a round trip of its own.
-        "SELECT p.name, p.build, p.position, set_config('synchronous_commit', 'off', true) FROM projections p"
+        "SELECT p.name, p.build, p.position FROM projections p"
         " JOIN unnest(%s::text[], %s::integer[]) AS mine (name, version) USING (name, version)"
         " WHERE p.live FOR UPDATE OF p SKIP LOCKED",
         ([projection.NAME for projection in projections], [projection.VERSION for projection in projections]),
     )
     named = {projection.NAME: projection for projection in projections}
-    return {Build(named[name], number): position for name, number, position, _ in cursor.fetchall()}
+    return {Build(named[name], number): position for name, number, position in cursor.fetchall()}
 
 
 def live_version(cursor: Cursor[TupleRow], projection: Projection) -> int | None:
@@ -124,7 +123,8 @@ def lock_bookmark(cursor: Cursor[TupleRow], build: Build) -> int:
 def commit_soon(cursor: Cursor[TupleRow]) -> None:
     """Do not wait for the disk when this transaction commits.
 
-    Rows and bookmark are lost together, if they are, and folded again; what commits later and waits, waits for these.
+    Rows and bookmark are lost together, if they are, and folded again; what commits later and waits, waits for these. A
+    standby hears of it up to a second later.
     """
     cursor.execute("SET LOCAL synchronous_commit TO off")
 

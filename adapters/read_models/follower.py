@@ -165,6 +165,9 @@ class Follower:
                     builds.fold(cursor, build, page)
             if moved:
                 builds.move_bookmarks(cursor, moved)
+            # After a full page comes another, and the last one waits for the disk for all of them.
+            if any(len(page) == PAGE_EVENTS for page in found.values()):
+                builds.commit_soon(cursor)
         if moved and tracing.on():
             _trace(since, found)
         for projection in projections:

@@ -19,18 +19,23 @@ def after(connection: Connection[TupleRow], position: int, limit: int) -> list[R
 
 
 def between(
-    connection: Connection[TupleRow], after: int, upto: int, topics: Sequence[str], share: tuple[int, int] = (0, 1)
+    connection: Connection[TupleRow],
+    after: int,
+    upto: int,
+    topics: Sequence[str],
+    limit: int,
+    share: tuple[int, int] = (0, 1),
 ) -> list[Recorded]:
-    """The events of these topics whose position is above `after` and not above `upto`.
+    """Up to `limit` events of these topics whose position is above `after` and not above `upto`.
 
     Of several shares only the events of its tickets: `share` is its number, from 0, and how many there are.
     """
     where, params = "WHERE position > %s AND position <= %s AND topic = ANY(%s)", (after, upto, list(topics))
     if share == (0, 1):
-        return _read(connection, where + " ORDER BY position", params)
+        return _read(connection, where + " ORDER BY position LIMIT %s", (*params, limit))
     # The last byte of an id is as random as any.
-    whose = " AND get_byte(uuid_send(ticket), 15) %% %s = %s ORDER BY position"
-    return _read(connection, where + whose, (*params, share[1], share[0]))
+    whose = " AND get_byte(uuid_send(ticket), 15) %% %s = %s ORDER BY position LIMIT %s"
+    return _read(connection, where + whose, (*params, share[1], share[0], limit))
 
 
 def _read(connection: Connection[TupleRow], where: str, params: tuple[object, ...]) -> list[Recorded]:

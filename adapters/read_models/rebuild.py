@@ -15,6 +15,8 @@ from adapters.read_models import builds, pages, shares
 from projections.model import Projection
 
 PAGE_EVENTS = 5_000
+# In pages: where hardly an event is the projection's, so many positions are looked through at once.
+LONGEST_SPAN = 32
 
 # Told the projection's name, the position reached and the position to reach.
 Progress = Callable[[str, int, int], None]
@@ -183,17 +185,18 @@ def _fill(
 ) -> int:
     """Fold page after page, each committed with its bookmark, until `until` or less than a page is left."""
     size = page_events or PAGE_EVENTS
-    events = 0
+    events, span = 0, size
     while True:
         target = _head(connection) if until is None else until
         with connection.transaction(), connection.cursor() as cursor:
             builds.commit_soon(cursor)
             position = builds.lock_bookmark(cursor, build)
             progress(build.projection.NAME, position, target)
-            upto = _fold_span(cursor, build, position, min(position + size, target))
+            upto, folded = _fold_span(cursor, build, position, min(position + span, target), size)
         events += upto - position
         if upto - position < size:
             return events
+        span = size if folded > size // 4 else min(2 * span, LONGEST_SPAN * size)
 
 
 def _catch_up(cursor: Cursor[TupleRow], build: builds.Build, until: int) -> int:
@@ -201,22 +204,26 @@ def _catch_up(cursor: Cursor[TupleRow], build: builds.Build, until: int) -> int:
     events = 0
     position = builds.lock_bookmark(cursor, build)
     while position < until:
-        upto = _fold_span(cursor, build, position, min(position + PAGE_EVENTS, until))
+        upto, _ = _fold_span(cursor, build, position, min(position + PAGE_EVENTS, until), PAGE_EVENTS)
         events += upto - position
         position = upto
     return events
 
 
-def _fold_span(cursor: Cursor[TupleRow], build: builds.Build, after: int, upto: int) -> int:
-    """Fold those events of a span of positions that the projection cares for; where the build stands then.
+def _fold_span(cursor: Cursor[TupleRow], build: builds.Build, after: int, upto: int, most: int) -> tuple[int, int]:
+    """Fold those events of a span of positions that the projection cares for, the first `most` of them; where the build
+    stands then, and how many they were.
 
     Positions have no gaps, so a span is a page, and a read model of few events is rebuilt without reading the others.
     """
     if upto <= after:
-        return after
-    builds.fold(cursor, build, pages.between(cursor.connection, after, upto, list(build.projection.TOPICS)))
+        return after, 0
+    page = pages.between(cursor.connection, after, upto, list(build.projection.TOPICS), most)
+    if len(page) == most:
+        upto = page[-1].position
+    builds.fold(cursor, build, page)
     builds.move_bookmarks(cursor, {build: upto})
-    return upto
+    return upto, len(page)
 
 
 def _count(connection: Connection[TupleRow], build: builds.Build) -> int:

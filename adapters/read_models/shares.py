@@ -34,6 +34,8 @@ KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD
 # thousands of gifts' events, and the tickets' own are few among them.
 WORTH_SHARING = {donation_ledger.NAME: 100_000, ticket_status.NAME: 500_000}
 MOST_PROCESSES = 4
+# How often who waits for the others sees whether the database is there still.
+LOOK_SECONDS = 1.0
 
 _TABLE = "filling"
 
@@ -85,7 +87,10 @@ def fill(
         for position in _work_off(connection, filling, 0, page_events):
             reached(position)
         for helper in helped:
-            if helper.wait() != 0:
+            while not _ended(helper):
+                # Where we are cut off, so is the helper, and nobody else tells it.
+                connection.execute("SELECT")
+            if helper.returncode != 0:
                 raise HelpEnded
     with connection.transaction(), connection.cursor() as cursor:
         _end(cursor, filling)
@@ -155,10 +160,12 @@ def _fold_page(cursor: Cursor[TupleRow], filling: Filling, share: int, page_even
     row = cursor.fetchone()
     assert row is not None
     position: int = row[0]
-    # As many events as in a page of all tickets.
+    # About as many events as in a page of all tickets.
     upto = min(position + page_events * filling.shares, filling.until)
     topics = list(filling.build.projection.TOPICS)
-    page = pages.between(cursor.connection, position, upto, topics, (share, filling.shares))
+    page = pages.between(cursor.connection, position, upto, topics, page_events, (share, filling.shares))
+    if len(page) == page_events:
+        upto = page[-1].position
     builds.fold(cursor, filling.build, page)
     cursor.execute(sql.SQL("UPDATE {} SET position = %s WHERE share = %s").format(filling.table), (upto, share))
     return upto
@@ -201,6 +208,14 @@ def _helper(url: str, filling: Filling, share: int, page_events: int) -> Iterato
         process.stdin.close()
 
 
+def _ended(helper: subprocess.Popen[bytes]) -> bool:
+    try:
+        helper.wait(LOOK_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
 def help_out() -> None:
     """Work off the share that standard input names."""
     asked = json.loads(sys.stdin.readline())
@@ -216,5 +231,7 @@ def help_out() -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.read()
+    # Not by way of the file object: its lock would be held at the end, where the interpreter wants it.
+    while os.read(sys.stdin.fileno(), 1):
+        pass
     os._exit(1)

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 
 import projections
-from adapters import migrations
+from adapters import fitness, migrations
 from adapters.access_log import AccessLog
 from adapters.database import Database, connect
 from adapters.read_models import rebuild
@@ -25,12 +25,20 @@ MOST_SHOWN = 20
 def migrate(json: bool) -> None:
     with database(check=False) as (settings, url):
         with connect(settings.migrate_database_url or url, statement_seconds=0) as connection:
+            _refuse(fitness.server_fault(connection, production=False))
             taken = migrations.migrate(connection)
+            # It may be ahead of this version, or lack what an earlier step made.
+            _refuse(fitness.schema_fault(connection))
         rebuild.ensure_live(settings.migrate_database_url or url, projections.ALL, lambda *_: None)
     if json:
         print_json({"taken": taken})
     else:
         say(f"took {', '.join(taken)}" if taken else "the database is at this version already")
+
+
+def _refuse(fault: str | None) -> None:
+    if fault is not None:
+        raise Found(f"database: {fault}")
 
 
 def rebuild_projections(names: list[str], verify: bool, until: str | None, json: bool) -> None:

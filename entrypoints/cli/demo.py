@@ -161,7 +161,7 @@ def _draft(http: httpx2.Client, ticket: str, show: _Show) -> None:
 
 def _documents(http: httpx2.Client, ticket: str, folder: Path, show: _Show) -> None:
     show.step("A Word file, a PDF and a QR code")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     files = []
     for format in ("docx", "pdf"):
         order = {"docType": "GOFUNDME_DRAFT", "format": format}

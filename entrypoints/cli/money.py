@@ -15,7 +15,7 @@ from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.payments.simulation import world
 from adapters.read_models import rebuild
 from entrypoints.bootstrap import Service
-from entrypoints.cli.console import Found, print_json, say, table
+from entrypoints.cli.console import Bar, Found, print_json, say, table
 from entrypoints.cli.record import on_record
 from entrypoints.cli.setting_up import as_moment, clear_errors, service
 from entrypoints.logs import configure
@@ -50,7 +50,11 @@ def simulate(seed: int, donations: int, json: bool) -> None:
     started = time.monotonic()
     built_world = world.build(seed, donations)
     random = Random(seed)  # noqa: S311
-    with clear_errors(), tempfile.TemporaryDirectory(prefix="storyledger-simulate-") as folder:
+    with (
+        clear_errors(),
+        tempfile.TemporaryDirectory(prefix="storyledger-simulate-") as folder,
+        Bar(shown=not json) as bar,
+    ):
         configure("ERROR", quiet=True)
         postgres = EmbeddedPostgres(Path(folder) / "postgres")
         url = postgres.start()
@@ -63,8 +67,9 @@ def simulate(seed: int, donations: int, json: bool) -> None:
                 rehearsal = Rehearsal(played, built_world)
                 rehearsal.open()
                 deliveries = built_world.deliveries(random)
-                for event in deliveries:
+                for number, event in enumerate(deliveries, 1):
                     rehearsal.deliver(event)
+                    bar("deliveries", number, len(deliveries))
                     if random.random() < 0.05:
                         played.applier.apply_batch(random.choice((1, 10, 200)))
                 rehearsal.settle()

@@ -9,12 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from adapters.access_log import object_named
+from domain.errors import NotFoundError
 from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Found, Usage, minute, print_json, say, table
 from entrypoints.cli.record import OPERATOR, on_record
 from entrypoints.cli.setting_up import as_moment, as_position, as_uuid, service
 from entrypoints.http import exports, histories
-from entrypoints.http.views import Views, time
+from entrypoints.http.views import Views, amount, time
 
 
 def history(ticket: str, at: str | None, json: bool) -> None:
@@ -37,8 +38,20 @@ def history(ticket: str, at: str | None, json: bool) -> None:
 
 
 def _short(data: dict[str, Any]) -> str:
-    text = ", ".join(f"{name}={value}" for name, value in data.items())
+    text = ", ".join(f"{name}={_told(value)}" for name, value in data.items())
     return text if len(text) <= 160 else text[:159] + "…"
+
+
+def _told(value: Any) -> str:
+    match value:
+        case {"minor": int(minor), "currency": str(currency)}:
+            return f"{amount(minor, currency)} {currency}"
+        case dict():
+            return " ".join(map(_told, value.values()))
+        case list():
+            return ", ".join(map(_told, value))
+        case _:
+            return str(value)
 
 
 def _print_state(state: dict[str, Any], json: bool) -> None:
@@ -59,7 +72,10 @@ def _print_state(state: dict[str, Any], json: bool) -> None:
 def erase(ticket: str, json: bool) -> None:
     id = as_uuid(ticket, "TICKET")
     with service() as built, on_record(built.access_log, "erase", str(id)):
-        built.commands.erase(OPERATOR, id)
+        try:
+            built.commands.erase(OPERATOR, id)
+        except NotFoundError:
+            raise Found("there is no such ticket") from None
     if json:
         print_json({"ticketId": str(id), "status": "ERASED"})
     else:

@@ -23,6 +23,7 @@ from entrypoints.http.pages import PAGES
 from entrypoints.http.paths import Paths
 from entrypoints.http.problems import Problem
 from entrypoints.http.table import OPERATIONS
+from entrypoints.http.threads import Threads
 from entrypoints.http.watching import Watched
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ def application(service: Service, more: list[BaseRoute], operations: Sequence[Op
     """The operations over HTTP; `more` are routes that stand beside the table, like the sandbox's."""
     settings = service.settings
     service.describe = Later(lambda: document(operations, service.version, service.public_url))
-    limits, proxies = RateLimits(settings), Proxies(settings.trusted_proxies)
+    limits, proxies, threads = RateLimits(settings), Proxies(settings.trusted_proxies), Threads()
     service.loads[:0] = [limits.load]
     if operations is OPERATIONS:
         service.loads += [PAGES.load, service.describe]
     paths: dict[str, list[Any]] = {}
     for operation in operations:
         paths.setdefault(operation.path, []).append(operation)
-    endpoints = {path: Endpoint(service, operations, limits, proxies) for path, operations in paths.items()}
+    endpoints = {path: Endpoint(service, operations, limits, proxies, threads) for path, operations in paths.items()}
     elsewhere = _Elsewhere(limits, proxies)
     others = Starlette(routes=more, exception_handlers={HTTPException: elsewhere.refused, Exception: _any_error})
     # A path with a slash too many is another path, and a redirect would believe the Host header.

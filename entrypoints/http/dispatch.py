@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import structlog
-from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from adapters import ids
-from adapters.access import VISITOR, Principal
+from adapters.access import VISITOR, Principal, ReadTicket
 from adapters.jobs import where
 from adapters.observation import about
 from adapters.payments.door import Unreadable
@@ -27,6 +27,7 @@ from entrypoints.http.envelope import logged_id_of, request_id_of
 from entrypoints.http.limits import Proxies, RateLimits
 from entrypoints.http.operations import Access, Answer, Call, Limit, Operation, Received, Takes
 from entrypoints.http.problems import Problem, of
+from entrypoints.http.threads import Threads
 from entrypoints.http.watching import OPERATION
 from entrypoints.http.witness import Witness
 from projections import contact_index, ticket_status
@@ -40,6 +41,7 @@ logger = structlog.get_logger()
 # What is far over the limit is more often a mistake than an attack, and deserves to hear so.
 DRAINED = 8
 
+_NO_QUERY = QueryParams()
 _NO_BODY = hashlib.sha256(b"").hexdigest()
 # No charset but UTF-8; other parameters mean nothing here.
 _JSON = re.compile(
@@ -51,10 +53,18 @@ _JSON = re.compile(
 class Endpoint:
     """One path with its operations by method, as an ASGI application: whatever comes is answered."""
 
-    def __init__(self, service: Service, operations: Sequence[Operation], limits: RateLimits, proxies: Proxies) -> None:
+    def __init__(
+        self,
+        service: Service,
+        operations: Sequence[Operation],
+        limits: RateLimits,
+        proxies: Proxies,
+        threads: Threads,
+    ) -> None:
         self._service = service
         self._limits = limits
         self._proxies = proxies
+        self._threads = threads
         self._witness = Witness(service)
         self._operations = {operation.method: operation for operation in operations}
         self._path = operations[0].path
@@ -93,11 +103,11 @@ class Endpoint:
         if operation.asks_nobody:
             return _response(await operation.told(self._call(VISITOR, request, request_id)))
         if operation.takes is Takes.NOTHING:
-            return _response(await run_in_threadpool(self._asked, operation, request, request_id))
-        call = await run_in_threadpool(self._admitted, operation, request, request_id)
+            return _response(await self._threads.run(self._asked, operation, request, request_id))
+        call = await self._threads.run(self._admitted, operation, request, request_id)
         try:
             digest = await _take_body(call, operation, request)
-            answer = await run_in_threadpool(self._handled, call, operation, digest)
+            answer = await self._threads.run(self._handled, call, operation, digest)
         finally:
             if call.upload is not None:
                 call.upload.file.close()
@@ -111,7 +121,7 @@ class Endpoint:
             return await operation.told(call)
         except Unreadable:
             # What is properly signed is never limited, what is not always.
-            await run_in_threadpool(self._limits.count, Limit.DEFAULT, VISITOR, call.client)
+            await self._threads.run(self._limits.count, Limit.DEFAULT, VISITOR, call.client)
             raise
 
     def _call(self, principal: Principal, request: Request, request_id: str) -> Call:
@@ -122,7 +132,7 @@ class Endpoint:
             self._proxies.client(request),
             request.scope["path"],
             request.path_params,
-            request.query_params,
+            request.query_params if request.scope["query_string"] else _NO_QUERY,
             request.headers,
             self._service.reads(writes=request.method not in ("GET", "HEAD")),
         )
@@ -140,7 +150,7 @@ class Endpoint:
         call = self._call(VISITOR, request, request_id)
         credential = _credential(operation, request)
         try:
-            call.principal = _principal(self._service, operation, credential)
+            call.principal = _principal(call, operation, credential)
         except Problem as denial:
             # Guessing credentials is limited by where it comes from, and so is what it leaves on record.
             self._limits.count(Limit.DEFAULT, VISITOR, call.client)
@@ -185,16 +195,21 @@ def _credential(operation: Operation, request: Request) -> str | None:
     return credential.strip() if scheme.lower() == "bearer" else ""
 
 
-def _principal(service: Service, operation: Operation, credential: str | None) -> Principal:
+def _principal(call: Call, operation: Operation, credential: str | None) -> Principal:
     """Who the credential says it is; a credential that is sent counts on open calls too."""
     if credential is None:
         return VISITOR
-    if operation.access.diagnostics and _is_diagnostics_token(service, credential):
+    if operation.access.diagnostics and _is_diagnostics_token(call.service, credential):
         return Principal(Role.ADMIN)
-    principal = service.credentials.principal(credential)
+    principal = call.service.credentials.principal(credential, _reader(call, operation))
     if principal is None:
         raise _unauthenticated()
     return principal
+
+
+def _reader(call: Call, operation: Operation) -> ReadTicket:
+    """How to read the path's ticket: with what is shown besides, unless that is read elsewhere."""
+    return operation.reads if call.reads.replica is None else ticket_status.ticket
 
 
 def _is_diagnostics_token(service: Service, credential: str) -> bool:
@@ -210,7 +225,7 @@ def _admit(call: Call, operation: Operation) -> None:
     """Let the caller in, with the ticket of the path if there is one, or raise the Problem that says why not."""
     access, principal = operation.access, call.principal
     if principal.role is Role.VISITOR and not access.open:
-        if access.published and (row := _ticket_row(call)) is not None and row["published"]:
+        if access.published and (row := _ticket_row(call, operation)) is not None and row["published"]:
             call.ticket = row
             return
         raise _unauthenticated()
@@ -219,7 +234,7 @@ def _admit(call: Call, operation: Operation) -> None:
     if principal.role is Role.CLIENT and access.scope is not None and access.scope not in principal.scopes:
         raise Problem("forbidden", f"This key lacks the scope {access.scope}.")
     if access.ticket:
-        row = _ticket_row(call)
+        row = _ticket_row(call, operation)
         if not _lets_in(call, access, row):
             row = _newer(call, row)
             if row is None or not _lets_in(call, access, row):
@@ -233,14 +248,14 @@ def _lets_in(call: Call, access: Access, row: Row | None) -> bool:
     return row is not None and (may_know or (access.published and bool(row["published"])))
 
 
-def _ticket_row(call: Call) -> Row | None:
+def _ticket_row(call: Call, operation: Operation) -> Row | None:
     ticket = ids.read(call.path["ticket_id"])
     if ticket is None:
         return None
     if call.principal.ticket == ticket:
         return call.principal.ticket_row
     with call.service.database.reading() as cursor:
-        row = ticket_status.ticket(cursor, ticket)
+        row = _reader(call, operation)(cursor, ticket)
     return call.service.fresh.ticket_as_answered(ticket, row)
 
 
@@ -283,6 +298,7 @@ async def _take_body(call: Call, operation: Operation, request: Request) -> str:
             return received.sha256
         case Takes.JSON | Takes.MERGE_PATCH:
             call.raw = await _bounded(request.stream())
+            _check_plain(request)
             if call.raw.strip() and not _JSON.fullmatch(content_type or ""):
                 raise Problem("unsupported-media-type", "Send application/json in UTF-8.")
             assert operation.body is not None
@@ -292,9 +308,16 @@ async def _take_body(call: Call, operation: Operation, request: Request) -> str:
             if not (content_type or "").lower().startswith("application/x-www-form-urlencoded"):
                 raise Problem("unsupported-media-type", "Send application/x-www-form-urlencoded.")
             call.raw = await _bounded(request.stream())
+            _check_plain(request)
             return hashlib.sha256(call.raw).hexdigest()
         case Takes.NOTHING | Takes.SIGNED:
             return _NO_BODY
+
+
+def _check_plain(request: Request) -> None:
+    """Nothing is unpacked here: a little that was packed could be very much."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Problem("unsupported-media-type", "Send the body as it is, without a Content-Encoding.")
 
 
 async def _bounded(chunks: AsyncIterator[bytes]) -> bytes:

@@ -14,10 +14,11 @@ from uuid import UUID
 from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 
-from adapters.access import Principal
+from adapters.access import Principal, ReadTicket
 from adapters.idempotency import Seed
 from adapters.reads import Reads
 from domain.values import Role
+from projections import ticket_status
 from projections.model import Row
 
 if TYPE_CHECKING:
@@ -178,6 +179,8 @@ class Operation:
     also: Mapping[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     asks_nobody: bool = False
     revalidates: bool = False
+    # How the path's ticket is read: a handler that needs more of it has it read in the same statement.
+    reads: ReadTicket = ticket_status.ticket
 
     def answer(self, call: Call) -> Answer:
         """What the handler says, in the caller's thread."""

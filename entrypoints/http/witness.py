@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+import projections
 from adapters.access_log import BEGUN, LOOKED, Act, object_named
 from domain.errors import DomainError, UnavailableError
 from domain.values import Role
@@ -70,7 +71,7 @@ class Witness:
             Act(
                 actor,
                 f"{operation.method} {operation.path}",
-                object_named(list(call.path.values())),
+                object_named(list(call.path.values()), projections.BY_NAME),
                 outcome,
                 call.request_id,
             )

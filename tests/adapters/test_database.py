@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from adapters.database import Database, category, connect
+from adapters.database import Database, Opened, category, connect
 from adapters.watchdog import KEPT_CHECKS, KEPT_DAYS, Watchdog
 from domain.errors import UnavailableError
 from tests.client import eventually
+from tests.fakes.line import Line
 
 NAMES = "storyledger"
 
@@ -109,6 +110,7 @@ def test_whoever_is_at_work_or_waits_while_it_is_opened_anew_notices_nothing(mig
         ("FATAL:  sorry, too many clients already", "takes no more connections"),
         ("connection timeout expired", "does not answer"),
         ("connection to server at 10.0.0.1, port 5432 failed: Connection refused", "refuses connections"),
+        ('FATAL: no pg_hba.conf entry for host "::1", user "ada"', "does not let this user in from here"),
         ("something about ada@example.com", "not reachable"),
     ],
 )
@@ -156,3 +158,27 @@ def test_the_record_of_health_is_kept_for_a_while_and_no_longer(database: Databa
     with database.reading() as cursor:
         cursor.execute("SELECT outcome, count(*) FROM health_checks GROUP BY outcome ORDER BY outcome")
         assert cursor.fetchall() == [("back", KEPT_CHECKS - 1), ("started", 1)]
+
+
+def test_lines_that_go_dead_are_cut_while_others_are_answered(migrated_url: str):
+    opened = Opened()
+    with Line(migrated_url) as line, Database(line.url, size=4) as database, ThreadPoolExecutor(4) as threads:
+        watching = Watchdog(line.url, [database], opened, patience_seconds=0, give_up=lambda: None)
+        watching.start()
+        try:
+            pooled = [threads.submit(_sleep, database) for _ in range(2)]
+            own = connect(line.url, opened=opened)
+            line.go_dead()
+            waiting = threads.submit(own.execute, "SELECT 1")
+            for one in (*pooled, waiting):
+                with pytest.raises((UnavailableError, psycopg.OperationalError)):
+                    one.result(timeout=20)
+            assert watching.health.available
+            assert answers(database)
+        finally:
+            watching.stop()
+
+
+def _sleep(database: Database) -> None:
+    with database.reading() as cursor:
+        cursor.execute("SELECT pg_sleep(1)")

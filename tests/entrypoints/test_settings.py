@@ -94,3 +94,10 @@ def test_production_refuses_a_secret_that_is_none(name: str, value: str):
 def test_production_refuses_a_bad_secret_beside_good_ones(name: str):
     with pytest.raises(SettingsError, match=name.upper()):
         load(**(PRODUCTION | {name: f"{SECRET},short"}))
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("127.0.0.1", "http://127.0.0.1:3003"), ("::1", "http://[::1]:3003"), ("h", "http://h:3003")]
+)
+def test_the_address_that_is_derived_is_one(host: str, url: str):
+    assert Settings(host=host, port=3003).public_url == url

@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from adapters import migrations
 from adapters.database import connect
-from tests.client import Ticket, eventually, free_port
+from tests.client import Ticket, eventually
 from tests.fakes.line import Line
 from tests.journeys.harness.load import SHORT
 from tests.postgres import OwnServer
@@ -40,11 +41,14 @@ class Apart:
         self.postgres = postgres
         self.lines: dict[str, Line] = {}
         self.parts: dict[str, Serving] = {}
-        port = free_port()
+        others: dict[str, Any] = {}
         for part in ("web", "worker", "projections"):
             line = self.lines[part] = stack.enter_context(Line(postgres.url))
-            env = {"database_url": line.url, "data_dir": folder / "var", "port": port, "log_level": "WARNING"}
-            self.parts[part] = stack.enter_context(Serving(part, log=folder / f"{part}.log", **env))
+            env = {"database_url": line.url, "data_dir": folder / "var", "log_level": "WARNING"}
+            serving = Serving(part, log=folder / f"{part}.log", **env, **others)
+            self.parts[part] = stack.enter_context(serving)
+            # Who is no web process asks that for its stand-in for Stripe.
+            others.setdefault("base_url", serving.url)
         self.web = self.parts["web"]
 
     def everything_goes_on(self, ticket: Ticket) -> None:
@@ -107,7 +111,7 @@ def test_a_part_without_its_database_for_too_long_ends_for_a_supervisor_to_see(
 ):
     env = {"database_url": postgres.url, "data_dir": tmp_path, "db_outage_exit_seconds": 1.5}
     with Serving(part, log=tmp_path / "log", **env) as running:
-        eventually(lambda: "started" in (tmp_path / "log").read_text(), START_SECONDS)
+        eventually(lambda: running.status("/health/ready") == 200, START_SECONDS)
         postgres.stop()
         try:
             assert running.process.wait(20) == 1

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +21,18 @@ import pytest
 
 from adapters import migrations
 from adapters.database import connect
+from tests import processes
 from tests.client import RECORDING, Client, eventually, free_port
 from tests.postgres import OwnServer
+
+logger = logging.getLogger(__name__)
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
 # For what was no answer: nobody listened, or the connection ended in the middle.
 TURNED_AWAY, CUT = -1, -2
 # What a client can measure is ours and the machine's together.
 SLACK_SECONDS = 1.0
+READY_SECONDS = 150
 # Between two requests of one client.
 PAUSE_SECONDS = 0.05
 
@@ -59,19 +65,19 @@ MASTER_KEY = "outages-0123456789-abcdefghijklmnopqrstuvwxyz"
 
 
 @contextmanager
-def serving(database_url: str, data_dir: Path, **environment: str) -> Iterator[Serving]:
+def serving(database_url: str, data_dir: Path, only: str | None = None, **environment: str) -> Iterator[Serving]:
     port = free_port()
     settings = {"DATABASE_URL": database_url, "DATA_DIR": str(data_dir), "PORT": str(port), "MASTER_KEY": MASTER_KEY}
     unlimited = dict.fromkeys(("RATE_LIMIT_DEFAULT", "RATE_LIMIT_CREATE", "RATE_LIMIT_PAYMENT"), "1000000/minute")
     process = subprocess.Popen(
-        [STORYLEDGER, "serve"],
+        [STORYLEDGER, "serve", *(["--only", only] if only else [])],
         env=os.environ | unlimited | settings | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         running = Serving(process, f"http://127.0.0.1:{port}")
-        eventually(lambda: running.status("/health/ready") == 200, 60)
+        eventually(lambda: running.status("/health/ready") == 200, READY_SECONDS)
         yield running
     finally:
         process.kill()
@@ -171,6 +177,15 @@ def outage(
     refused = [one for one in load.answers() if one.status == 503]
     first_503 = min(one.at for one in refused) - gone
     first_success = min(one.at for one in load.answers(returned) if one.status < 300) - returned_fully
+    logger.info(
+        "away for %.1f s: %d answers %s; first 503 after %.2f s, slowest %.2f s; first success %.2f s after the return",
+        returned_fully - gone,
+        len(load.seen),
+        dict(Counter(one.status for one in load.seen)),
+        first_503,
+        max(one.seconds for one in refused),
+        first_success,
+    )
     assert {one.status for one in load.seen} <= {200, 201, 503}, {one.status for one in load.seen}
     assert {one.status for one in load.seen if one.what == "live"} == {200}
     assert all(one.retry_after for one in refused)
@@ -267,3 +282,22 @@ def test_a_service_without_its_database_for_too_long_ends_for_a_supervisor_to_se
 def test_a_long_outage_is_over_as_fast_as_a_short_one(lasting: Serving, postgres: OwnServer, seconds: float):
     outage(lasting, postgres.stop, postgres.start, seconds, noticed_within=2)
     outage(lasting, postgres.freeze, postgres.thaw, seconds, noticed_within=5)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seconds", [33, 65])
+def test_parts_by_themselves_are_at_work_again_after_a_long_outage(postgres: OwnServer, tmp_path: Path, seconds: float):
+    with serving(postgres.url, tmp_path, "web") as web, ExitStack() as stack:
+        shared = {"database_url": postgres.url, "data_dir": tmp_path, "master_key": MASTER_KEY, "base_url": web.url}
+        for part in ("worker", "projections"):
+            stack.enter_context(processes.Serving(part, **shared))
+        for away, back, noticed_within in (
+            (postgres.stop, postgres.start, 2),
+            (postgres.freeze, postgres.thaw, 5),
+        ):
+            outage(web, away, back, seconds, noticed_within)
+            with web.client() as visitor:
+                ticket = visitor.open_ticket()
+                assert ticket.upload(RECORDING.read_bytes()).status_code == 200
+                assert ticket.post("/process").status_code == 202
+                assert ticket.when("DONE")["contentStatus"] == "READY"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from adapters.access_log import AccessLog
 from adapters.database import Database, connect
 from entrypoints.cli import main
 from entrypoints.cli.console import table
+from tests.client import eventually
 from tests.money import Ledger
 
 Run = Callable[..., tuple[int, str, str]]
@@ -51,6 +55,8 @@ def run_here(run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Ru
         ("keys", "create", "--role", "admin", "--scope", "tickets:read"),
         ("dead-letters", "retry", "evt_\udc80"),
         ("erase", "\udc80"),
+        ("serve", "--only", ""),
+        ("serve", "--only", "web,"),
     ],
     ids=" ".join,
 )
@@ -125,6 +131,36 @@ def test_what_is_copied_into_the_next_command_is_never_broken_over_lines(run_her
     assert key["id"] in run_here("keys", "list")[1]
 
 
+def test_who_is_to_be_erased_and_is_not_there_is_said_so(run_here: Run):
+    assert run_here("erase", TICKET) == (1, "", "storyledger: there is no such ticket\n")
+
+
+def test_amounts_are_told_to_people_as_they_write_them(run_here: Run, service):
+    ledger = Ledger(service)
+    payment = ledger.payment(amount=1_234, currency="kwd")
+    assert "1.234 KWD" in run_here("history", str(payment.ticket_id))[1]
+
+
+def test_who_is_told_to_end_leaves_nothing_behind(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+
+    def end() -> None:
+        eventually(lambda: list(folder.glob("*/postgres/cluster/postmaster.pid")))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    ending = threading.Thread(target=end)
+    ending.start()
+    try:
+        assert run("simulate", "--seed", "1", "--donations", "2000")[0] == 128 + signal.SIGTERM
+    finally:
+        ending.join()
+        signal.signal(signal.SIGTERM, before)
+    assert list(folder.iterdir()) == []
+
+
 # What is wrong outside.
 
 
@@ -156,7 +192,12 @@ def test_a_blank_data_folder_is_the_usual_one_and_not_where_somebody_stands(
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
-    [("LOG_LEVEL", "loud", "LOG_LEVEL: must be DEBUG, "), ("DATABASE_URL", "mysql://x", "DATABASE_URL: must be a ")],
+    [
+        ("LOG_LEVEL", "loud", "LOG_LEVEL: must be DEBUG, "),
+        ("DATABASE_URL", "mysql://x", "DATABASE_URL: must be a "),
+        ("STRIPE_API_BASE", "api.stripe.com", "STRIPE_API_BASE: must be an http"),
+        ("OPENAI_BASE_URL", "localhost:8080", "OPENAI_BASE_URL: must be an http"),
+    ],
 )
 def test_a_setting_at_fault_is_named_without_the_words_of_a_library(
     run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
@@ -176,6 +217,19 @@ def test_a_database_that_takes_no_writes_is_said_in_a_line(
             " current_database()); END$$"
         )
     monkeypatch.setenv("DATABASE_URL", database_url)
-    code, out, err = run("migrate")
-    assert (code, out, len(err.splitlines())) == (1, "", 1)
-    assert err.startswith("storyledger: database: ")
+    assert run("migrate") == (1, "", "storyledger: database: it is read-only\n")
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        ("INSERT INTO schema_steps (name) VALUES ('9999_future')", "schema is ahead of this version (9999_future)"),
+        ("ALTER TABLE stripe_inbox RENAME TO inbox", "schema is damaged: no table stripe_inbox"),
+    ],
+)
+def test_a_database_that_migrating_cannot_bring_to_this_version_is_said_to_be_so(
+    run_here: Run, database: Database, harm: str, said: str
+):
+    with database.connection() as connection:
+        connection.execute(harm.encode())
+    assert run_here("migrate") == (1, "", f"storyledger: database: {said}\n")

@@ -52,6 +52,13 @@ def test_an_admin_act_is_on_record_before_it_is_begun_and_with_what_came_of_it(a
     ]
 
 
+def test_which_read_model_was_rebuilt_is_on_record_and_no_word_of_the_callers(admin_key: Any, noted: Any):
+    _, admin = admin_key
+    for name in ("documents", "ada"):
+        admin.post(f"/admin/projections/{name}/rebuild", json={})
+    assert [about for _, _, about, _ in noted()] == ["documents", "documents", "?", "?"]
+
+
 def test_an_act_that_is_refused_or_breaks_is_on_record_too(
     live: LiveService, admin_key: Any, noted: Any, monkeypatch: pytest.MonkeyPatch
 ):

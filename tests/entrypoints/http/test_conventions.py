@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import socket
@@ -109,6 +110,15 @@ def test_a_problem_nobody_has_is_not_found(client: Client):
 def test_a_body_that_is_not_declared_as_json_is_an_unsupported_media_type(client: Client, kind: str):
     answer = client.post(CREATE, content=json.dumps(BODY), headers={"Content-Type": kind})
     problem(answer, 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize("kind", ["gzip", "br", "deflate, gzip", "x"])
+def test_a_body_that_is_packed_is_an_unsupported_media_type(client: Client, kind: str):
+    for body in (gzip.compress(json.dumps(BODY).encode()), json.dumps(BODY).encode()):
+        headers = {"Content-Type": "application/json", "Content-Encoding": kind}
+        problem(client.post(CREATE, content=body, headers=headers), 415, "unsupported-media-type")
+    plain = {"Content-Type": "application/json", "Content-Encoding": "identity"}
+    assert client.post(CREATE, content=json.dumps(BODY), headers=plain).status_code == 201
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from adapters.embedded_postgres import EmbeddedPostgres
 from tests.client import UNLIMITED, eventually, free_port
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
-READY_SECONDS = 120
+READY_SECONDS = 300
 
 WEB, WORKER, PROJECTIONS = APART = ("web", "worker", "projections")
 # All parts in one process.
@@ -32,34 +32,44 @@ class Standing:
     """
 
     def __init__(self, folder: Path, parts: tuple[str, ...] = (WHOLE,), urls: Mapping[str, str] | None = None) -> None:
-        self.data, self.log, self.parts = folder / "var", folder / "log", parts
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.folder, self.data, self.parts = folder, folder / "var", parts
+        # Each says at a port of its own how it is, and finds the others at the web's.
+        self._ports = {part: free_port() for part in parts}
+        [self.url] = [f"http://127.0.0.1:{port}" for part, port in self._ports.items() if WEB in part]
         unlimited = {name.upper(): value for name, value in UNLIMITED.items()}
-        self.env = os.environ | {"DATA_DIR": str(self.data), "PORT": str(port)} | unlimited
+        self.env = os.environ | {"DATA_DIR": str(self.data), "BASE_URL": self.url} | unlimited
         self._urls = urls or {}
         self.env.pop("DATABASE_URL", None)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        for part in parts:
-            self.start(part)
+        self.start(*parts)
         self.secrets: dict[str, str] = json.loads((self.data / "secrets.json").read_text())
 
     def _env(self, part: str) -> dict[str, str]:
-        return self.env | ({"DATABASE_URL": self._urls[part]} if self._urls else {})
+        database = {"DATABASE_URL": self._urls[part]} if self._urls else {}
+        return self.env | {"PORT": str(self._ports[part])} | database
 
-    def start(self, part: str) -> None:
-        """Start one of the processes; if it has the web part it is ready when this returns."""
-        command = [STORYLEDGER, "serve", "--only", part]
-        with self.log.open("ab") as log:
-            self.processes[part] = subprocess.Popen(command, env=self._env(part), stdout=log, stderr=log)
-        if WEB in part:
-            eventually(self.ready, READY_SECONDS)
+    def start(self, *parts: str) -> None:
+        """Start these processes; they are at work when this returns."""
+        for part in parts:
+            command = [STORYLEDGER, "serve", "--only", part]
+            with self._log(part).open("ab") as log:
+                self.processes[part] = subprocess.Popen(command, env=self._env(part), stdout=log, stderr=log)
+        eventually(lambda: self.ready(*parts), READY_SECONDS)
 
-    def ready(self) -> bool:
-        assert all(one.poll() is None for one in self.processes.values()), self.log.read_text()[-2_000:]
+    def _log(self, part: str) -> Path:
+        return self.folder / f"{part}.log"
+
+    def ready(self, *parts: str) -> bool:
+        """Whether these processes are at work; none of them must have ended by itself."""
+        for part in parts:
+            assert self.processes[part].poll() is None, self._log(part).read_text()[-2_000:]
+        return all(self._health(part) == 200 for part in parts)
+
+    def _health(self, part: str) -> int:
         with suppress(httpx2.TransportError):
-            return httpx2.get(f"{self.url}/health/ready", timeout=5, verify=False).status_code == 200
-        return False
+            url = f"http://127.0.0.1:{self._ports[part]}/health/ready"
+            return httpx2.get(url, timeout=5, verify=False).status_code
+        return 0
 
     def kill(self, *parts: str) -> None:
         """-9 to these at once, and up again."""
@@ -67,13 +77,12 @@ class Standing:
             self.processes[part].kill()
         for part in parts:
             self.processes[part].wait()
-        for part in parts:
-            self.start(part)
+        self.start(*parts)
 
     def kill_database(self) -> None:
         """-9 to PostgreSQL; the service brings it back by itself."""
         self.strike_database()
-        eventually(self.ready, READY_SECONDS)
+        eventually(lambda: self.ready(*self.parts), READY_SECONDS)
 
     def strike_database(self) -> None:
         [pid_file] = self.data.rglob("postmaster.pid")
