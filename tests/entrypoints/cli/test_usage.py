@@ -161,6 +161,12 @@ def test_who_is_told_to_end_leaves_nothing_behind(run: Run, tmp_path: Path, monk
     assert list(folder.iterdir()) == []
 
 
+def test_in_a_new_data_folder_every_command_finds_a_database_that_is_ready(run: Run):
+    code, out, err = run("workspaces", "list", "--json")
+    assert (code, json.loads(out), err) == (0, [], "")
+    assert run("export", "donations")[0] == 0
+
+
 # What is wrong outside.
 
 
