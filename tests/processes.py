@@ -17,7 +17,7 @@ import httpx2
 from tests.client import UNLIMITED, Client, eventually, free_port
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
-READY_SECONDS = 90
+READY_SECONDS = 180
 
 
 # As systemd hands a socket down (sd_listen_fds(3)): its number, and whom it is for.

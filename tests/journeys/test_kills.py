@@ -45,6 +45,9 @@ def play(
         promises = sum(asked.values())
         logger.info("kills %s, %d promises %s, asked again %d", dict(killer.done), promises, dict(asked), again)
         with Reckoning(standing, load) as reckoning:
+            if any(name.endswith("at rebuild") for name in killer.done):
+                # Whoever asked for one that was killed asks again, and it goes on.
+                standing.run("rebuild-projections")
             reckoning.settled()
             faults = reckoning.faults()
             reckoning.recomputed()
