@@ -26,7 +26,7 @@ run: compiled
 demo: compiled
 	$(BIN)/storyledger demo
 
-test: setup
+test: compiled
 	@./.ci/system-packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,7 +36,7 @@ test: setup
 bench: compiled
 	$(BIN)/python -m tests.benchmarks
 
-soak: setup
+soak: compiled
 	$(BIN)/pytest -m soak
 
 # The locked dependencies, for every Python from 3.11 on and every platform, without addresses: what the service
