@@ -22,6 +22,9 @@ run: setup
 demo: setup
 	$(BIN)/storyledger demo
 
+# Whatever the environment says, what was compiled is kept: the tests start the service and its children many times.
+test soak: export PYTHONDONTWRITEBYTECODE :=
+
 test: setup
 	@./.ci/system-packages
 	$(BIN)/ruff check .
