@@ -26,6 +26,9 @@ run: compiled
 demo: compiled
 	$(BIN)/storyledger demo
 
+# Whatever the environment says, what was compiled is kept: the tests start the service and its children many times.
+test soak: export PYTHONDONTWRITEBYTECODE :=
+
 test: compiled
 	@./.ci/system-packages
 	$(BIN)/ruff check .
