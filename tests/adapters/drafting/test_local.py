@@ -162,7 +162,7 @@ def test_whatever_is_said_the_draft_keeps_its_limits(text, language):
 
 
 def test_three_hours_of_speech_make_a_bounded_story_in_bounded_time():
-    started = time.perf_counter()
+    started = time.thread_time()  # its own work, however busy the machine is
     draft = read(
         "my name is orla dunne and i need five hundred dollars for rent because we live in portland oregon " * 400
     )[1]
