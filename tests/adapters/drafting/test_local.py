@@ -162,20 +162,20 @@ def test_whatever_is_said_the_draft_keeps_its_limits(text, language):
 
 
 def test_three_hours_of_speech_make_a_bounded_story_in_bounded_time():
-    started = time.perf_counter()
+    started = time.thread_time()  # its own work, however busy the machine is
     draft = read(
         "my name is orla dunne and i need five hundred dollars for rent because we live in portland oregon " * 400
     )[1]
     assert 5_000 < len(draft.story or "") <= 10_000
     assert draft.beneficiary == "Orla Dunne"
-    assert time.perf_counter() - started < 20
+    assert time.thread_time() - started < 20
 
 
 def test_hostile_repetition_costs_no_more_than_its_length():
-    started = time.perf_counter()
+    started = time.thread_time()  # its own work, however busy the machine is
     for piece in ("1", "(", "<", "my name is ", "five ", "also dealing with ", "$1 "):
         read((piece * 20_000)[:20_000])
-    assert time.perf_counter() - started < 20
+    assert time.thread_time() - started < 20
 
 
 def test_importing_it_loads_no_model():
