@@ -26,7 +26,10 @@ run: compiled
 demo: compiled
 	$(BIN)/storyledger demo
 
-test: setup
+# Whatever the environment says, what was compiled is kept: the tests start the service and its children many times.
+test soak: export PYTHONDONTWRITEBYTECODE :=
+
+test: compiled
 	@./.ci/system-packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,7 +39,7 @@ test: setup
 bench: compiled
 	$(BIN)/python -m tests.benchmarks
 
-soak: setup
+soak: compiled
 	$(BIN)/pytest -m soak
 
 # The locked dependencies, for every Python from 3.11 on and every platform, without addresses: what the service

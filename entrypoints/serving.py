@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -25,6 +24,7 @@ from entrypoints.gate import check_storage, reach
 from entrypoints.http.app import application
 from entrypoints.http.server import BACKLOG, Server
 from entrypoints.http.table import HOW_IT_IS
+from entrypoints.loading import Loading
 from entrypoints.logs import configure
 from entrypoints.memory import hold, settle
 from entrypoints.sandbox import sandbox_routes
@@ -35,8 +35,6 @@ from entrypoints.wiring.ground import Parts
 LAST_SECONDS = 9.5
 # Where systemd, or whoever speaks its protocol, puts the first socket that it hands down (sd_listen_fds(3)).
 FIRST_HANDED_DOWN = 3
-# So long after the start nothing is loaded that nobody asks for.
-CALM_SECONDS = 0.3
 
 logger = structlog.get_logger()
 
@@ -85,9 +83,9 @@ def _taken(settings: Settings, error: OSError) -> Found:
 
 
 def serve(only: str | None) -> None:
-    parts = frozenset(part.strip() for part in only.split(",")) if only else Parts.ALL
+    parts = Parts.ALL if only is None else frozenset(part.strip() for part in only.split(","))
     if unknown := parts - Parts.ALL:
-        raise Usage(f"--only: no such part: {', '.join(sorted(unknown))}")
+        raise Usage(f"--only: no such part: {', '.join(sorted(part or 'a blank' for part in unknown))}")
     hold()
     with clear_errors():
         settings = environment.load()
@@ -99,6 +97,7 @@ def serve(only: str | None) -> None:
             signal.signal(signal.SIGTERM, _leave)
             reach(url, production=settings.production)
             service = Service(settings, url, parts)
+            loading = Loading(service.loads, settle)
             try:
                 check_master_key(service.database, service.master_keys)
                 check_storage(service.storage)
@@ -111,35 +110,20 @@ def serve(only: str | None) -> None:
                     _listen(address, settings)
                     if Parts.WEB in parts:
                         _announce(service)
-                    _load_soon(service)
+                    loading.start()
                     web.run(sockets=[address])
                 else:
-                    _load_soon(service)
+                    loading.start()
                     _wait_for_the_end(service)
             finally:
                 # It ends already, and within LAST_SECONDS.
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                loading.stop()
                 service.stop()
                 tracing.stop()
             if service.gave_up.is_set():
                 raise Found(f"database: away for more than {settings.db_outage_exit_seconds:g} s")
     logger.info("stopped")
-
-
-def _load_soon(service: Service) -> None:
-    threading.Thread(target=_load_the_rest, args=(service,), name="loading", daemon=True).start()
-
-
-def _load_the_rest(service: Service) -> None:
-    """What the start had no need of, so that nobody waits for it later; who asks first is answered first."""
-    time.sleep(CALM_SECONDS)
-    for load in service.loads:
-        try:
-            load()
-        except Exception as error:
-            # Whoever needs it meets the same fault, and is told of it.
-            logger.error("not loaded", error=type(error).__name__)
-    settle()
 
 
 def _announce(service: Service) -> None:

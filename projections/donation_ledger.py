@@ -333,7 +333,7 @@ def summary(cursor: Cursor, ticket: UUID) -> Summary:
 
 
 def summary_of(cursor: Cursor, ticket: UUID, found: Sequence[Sequence[Any]]) -> Summary:
-    """The summary from what a statement found of `SUMMARY`."""
+    """The summary from what a statement found of `SUMMARY`; the cursor is asked again only where captures tie."""
     width = len(TOTALS.columns)
     totals = [dict(zip(TOTALS.columns, row[:width], strict=True)) for row in found if row[0] is not None]
     last = _row(found[0][width:])

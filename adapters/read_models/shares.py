@@ -231,5 +231,7 @@ def help_out() -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.read()
+    # Not by way of the file object: its lock would be held at the end, where the interpreter wants it.
+    while os.read(sys.stdin.fileno(), 1):
+        pass
     os._exit(1)

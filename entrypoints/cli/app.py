@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -291,6 +292,8 @@ def export_donations(
 
 def main() -> None:
     """Exit 0 when it did what it says, 1 when it found something wrong, 2 on bad usage."""
+    # So that whoever is told to end takes down what it put up, like on Ctrl+C; `serve` has ways of its own.
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         _check_arguments()
         app(standalone_mode=True)
@@ -302,6 +305,10 @@ def main() -> None:
         fail(Found(f"{error.filename or 'standard output'}: {error.strerror or 'failed'}"), 1)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _terminated(*_: object) -> NoReturn:
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _check_arguments() -> None:

@@ -9,9 +9,11 @@ from uuid import UUID
 
 import psycopg
 
+import projections
 from adapters.backup import BackupError
 from adapters.database import category
 from adapters.embedded_postgres import EmbeddedPostgresError
+from adapters.read_models import rebuild
 from domain.errors import DomainError
 from entrypoints import settings as environment
 from entrypoints.bootstrap import Service
@@ -48,6 +50,9 @@ def database(*, check: bool = True, migrate: bool = True) -> Iterator[tuple[Sett
         with DatabaseUrl(settings, migrate=migrate) as url:
             if check:
                 reach(url)
+                if settings.database_url is None:
+                    # As `migrate` leaves an outside one: nobody may have served from this folder yet.
+                    rebuild.ensure_live(url, projections.ALL, lambda *_: None)
             yield settings, url
 
 

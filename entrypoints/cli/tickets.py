@@ -15,7 +15,7 @@ from entrypoints.cli.console import Found, Usage, minute, print_json, say, table
 from entrypoints.cli.record import OPERATOR, on_record
 from entrypoints.cli.setting_up import as_moment, as_position, as_uuid, service
 from entrypoints.http import exports, histories
-from entrypoints.http.views import Views, time
+from entrypoints.http.views import Views, amount, time
 
 
 def history(ticket: str, at: str | None, json: bool) -> None:
@@ -38,8 +38,20 @@ def history(ticket: str, at: str | None, json: bool) -> None:
 
 
 def _short(data: dict[str, Any]) -> str:
-    text = ", ".join(f"{name}={value}" for name, value in data.items())
+    text = ", ".join(f"{name}={_told(value)}" for name, value in data.items())
     return text if len(text) <= 160 else text[:159] + "…"
+
+
+def _told(value: Any) -> str:
+    match value:
+        case {"minor": int(minor), "currency": str(currency)}:
+            return f"{amount(minor, currency)} {currency}"
+        case dict():
+            return " ".join(map(_told, value.values()))
+        case list():
+            return ", ".join(map(_told, value))
+        case _:
+            return str(value)
 
 
 def _print_state(state: dict[str, Any], json: bool) -> None:

@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from adapters import ids
-from adapters.access import VISITOR, Principal
+from adapters.access import VISITOR, Principal, ReadTicket
 from adapters.jobs import where
 from adapters.observation import about
 from adapters.payments.door import Unreadable
@@ -30,7 +30,7 @@ from entrypoints.http.problems import Problem, of
 from entrypoints.http.threads import Threads
 from entrypoints.http.watching import OPERATION
 from entrypoints.http.witness import Witness
-from projections import contact_index
+from projections import contact_index, ticket_status
 from projections.model import Row
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class Endpoint:
         call = self._call(VISITOR, request, request_id)
         credential = _credential(operation, request)
         try:
-            call.principal = _principal(self._service, operation, credential)
+            call.principal = _principal(call, operation, credential)
         except Problem as denial:
             # Guessing credentials is limited by where it comes from, and so is what it leaves on record.
             self._limits.count(Limit.DEFAULT, VISITOR, call.client)
@@ -195,16 +195,21 @@ def _credential(operation: Operation, request: Request) -> str | None:
     return credential.strip() if scheme.lower() == "bearer" else ""
 
 
-def _principal(service: Service, operation: Operation, credential: str | None) -> Principal:
+def _principal(call: Call, operation: Operation, credential: str | None) -> Principal:
     """Who the credential says it is; a credential that is sent counts on open calls too."""
     if credential is None:
         return VISITOR
-    if operation.access.diagnostics and _is_diagnostics_token(service, credential):
+    if operation.access.diagnostics and _is_diagnostics_token(call.service, credential):
         return Principal(Role.ADMIN)
-    principal = service.credentials.principal(credential, operation.reads)
+    principal = call.service.credentials.principal(credential, _reader(call, operation))
     if principal is None:
         raise _unauthenticated()
     return principal
+
+
+def _reader(call: Call, operation: Operation) -> ReadTicket:
+    """How to read the path's ticket: with what is shown besides, unless that is read elsewhere."""
+    return operation.reads if call.reads.replica is None else ticket_status.ticket
 
 
 def _is_diagnostics_token(service: Service, credential: str) -> bool:
@@ -250,7 +255,7 @@ def _ticket_row(call: Call, operation: Operation) -> Row | None:
     if call.principal.ticket == ticket:
         return call.principal.ticket_row
     with call.service.database.reading() as cursor:
-        row = operation.reads(cursor, ticket)
+        row = _reader(call, operation)(cursor, ticket)
     return call.service.fresh.ticket_as_answered(ticket, row)
 
 
@@ -293,6 +298,7 @@ async def _take_body(call: Call, operation: Operation, request: Request) -> str:
             return received.sha256
         case Takes.JSON | Takes.MERGE_PATCH:
             call.raw = await _bounded(request.stream())
+            _check_plain(request)
             if call.raw.strip() and not _JSON.fullmatch(content_type or ""):
                 raise Problem("unsupported-media-type", "Send application/json in UTF-8.")
             assert operation.body is not None
@@ -302,9 +308,16 @@ async def _take_body(call: Call, operation: Operation, request: Request) -> str:
             if not (content_type or "").lower().startswith("application/x-www-form-urlencoded"):
                 raise Problem("unsupported-media-type", "Send application/x-www-form-urlencoded.")
             call.raw = await _bounded(request.stream())
+            _check_plain(request)
             return hashlib.sha256(call.raw).hexdigest()
         case Takes.NOTHING | Takes.SIGNED:
             return _NO_BODY
+
+
+def _check_plain(request: Request) -> None:
+    """Nothing is unpacked here: a little that was packed could be very much."""
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Problem("unsupported-media-type", "Send the body as it is, without a Content-Encoding.")
 
 
 async def _bounded(chunks: AsyncIterator[bytes]) -> bytes:

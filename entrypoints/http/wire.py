@@ -45,8 +45,9 @@ class Wire(HttpToolsProtocol):
     _fruitless = 0
     _fruit = False
     _in_head = True
-    # What came in last, and the head to read it under if the one it came with asks for another protocol.
-    _data = b""
+    # What the parser has been given and what it gets next; the head without its upgrade, while the parser is stopped.
+    _reading = b""
+    _unread = b""
     _plain_head: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -61,8 +62,10 @@ class Wire(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = self.loop.time()
-        self._fruit, self._data = False, data
-        super().data_received(data)
+        self._fruit, self._unread = False, data
+        while self._unread:
+            self._reading, self._unread = self._unread, b""
+            super().data_received(self._reading)
         self._fruitless = 0 if self._fruit else self._fruitless + len(data)
         if self._fruitless > self.MOST_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(Problem("headers-too-large", "The headers are too large."))
@@ -128,8 +131,7 @@ class Wire(HttpToolsProtocol):
         self._plain_head = None
         self.parser = HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self.parser.feed_data(head)
-        super().data_received(self._data[stopped.args[0] :])
+        self._unread = head + self._reading[stopped.args[0] :]
 
     def on_response_complete(self) -> None:
         self._awaiting = None if self.pipeline else self.loop.time()

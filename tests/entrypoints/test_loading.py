@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
+
+from entrypoints.loading import Loading
+from tests.client import eventually
+from tests.processes import Serving
 
 # What people ask of the web part now and then, each of it slow to load.
 ASKED_FOR = {"docx", "typst", "qrcode", "PIL", "stripe", "phonenumbers", "email_validator", "jinja2", "limits"}
@@ -58,3 +63,40 @@ def test_logs_do_not_load_what_draws_on_terminals_and_commands_still_can():
     program = "from entrypoints.light import load_logging\nload_logging()"
     assert not loaded(program) & TERMINAL
     assert "rich" in loaded(f"{program}\nfrom entrypoints.cli.console import Bar\nBar(shown=False)")
+
+
+def test_a_process_that_is_stopped_at_once_ends_cleanly(migrated_url: str, tmp_path: Path):
+    with Serving(database_url=migrated_url, data_dir=tmp_path) as serving:
+        assert serving.stop() == 0
+
+
+def test_what_cannot_be_loaded_keeps_nothing_else_from_it():
+    loaded: list[str] = []
+
+    def broken() -> None:
+        raise ImportError
+
+    loading = Loading([broken, lambda: loaded.append("next")], lambda: loaded.append("all"))
+    loading.start()
+    eventually(lambda: loaded == ["next", "all"], 10)
+    loading.stop()
+
+
+def test_nothing_is_begun_any_more_once_it_is_told_to_stop():
+    begun, go = threading.Event(), threading.Event()
+    loaded: list[str] = []
+
+    def slow() -> None:
+        begun.set()
+        go.wait(10)
+        loaded.append("slow")
+
+    loading = Loading([slow, lambda: loaded.append("next")], lambda: loaded.append("all"))
+    loading.start()
+    assert begun.wait(10)
+    stopping = threading.Thread(target=loading.stop)
+    stopping.start()
+    eventually(loading._stopping.is_set, 10)
+    go.set()
+    stopping.join(10)
+    assert loaded == ["slow"]

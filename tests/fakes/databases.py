@@ -34,7 +34,7 @@ def overheard(database: Database) -> Iterator[list[str]]:
 
     class Telling(Cursor[Any]):
         def execute(self, query: Any, *args: Any, **more: Any) -> Any:
-            if threading.current_thread().name.startswith("AnyIO"):
+            if threading.current_thread().name.startswith("handler "):
                 said.append(query if isinstance(query, str) else query.decode())
             return super().execute(query, *args, **more)
 

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from tests.client import eventually
-from tests.processes import Serving, listening
+from tests.processes import READY_SECONDS, Serving, listening
 
 TOKEN = "metrics-" + "0123456789abcdef" * 2
 
@@ -31,38 +31,55 @@ def who_answers(url: str) -> str:
     return began
 
 
-def test_processes_that_share_a_socket_share_the_work_and_are_restarted_unnoticed(webs: list[Serving]):
-    url, over = webs[0].url, threading.Event()
+def both_answer(url: str) -> None:
+    """Wait until both are met: whoever asks whether one is ready may be answered by the other."""
     met = set()
-    eventually(lambda: met.add(who_answers(url)) or len(met) == 2)
-    lost: list[str] = []
-    answered = 0
+    eventually(lambda: met.add(who_answers(url)) or len(met) == 2, 2 * READY_SECONDS)
 
-    def visit() -> None:
-        nonlocal answered
-        while not over.is_set():
+
+class Visiting:
+    """Clients who come again and again, with a new connection each time, and are never to be turned away."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._over = threading.Event()
+        self.answered = 0
+        self.lost: list[str] = []
+        self._threads = [threading.Thread(target=self._visit) for _ in range(3)]
+
+    def __enter__(self) -> Visiting:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _visit(self) -> None:
+        while not self._over.is_set():
             try:
-                status = httpx2.get(f"{url}/d/nobody", timeout=20).status_code
+                status = httpx2.get(f"{self._url}/d/nobody", timeout=20).status_code
             except httpx2.TransportError as error:
                 # Not even a refused connection: the socket is always open.
-                lost.append(type(error).__name__)
+                self.lost.append(type(error).__name__)
                 continue
-            answered += 1
+            self.answered += 1
             if status != 404:
-                lost.append(str(status))
+                self.lost.append(str(status))
 
-    visitors = [threading.Thread(target=visit) for _ in range(3)]
-    for visitor in visitors:
-        visitor.start()
-    try:
+    def more(self) -> None:
+        before = self.answered
+        eventually(lambda: self.answered > before + 30)
+
+
+def test_processes_that_share_a_socket_share_the_work_and_are_restarted_unnoticed(webs: list[Serving]):
+    with Visiting(webs[0].url) as visiting:
         for web in webs:
-            before = answered
-            eventually(lambda before=before: answered > before + 30)
+            both_answer(web.url)
+            visiting.more()
             assert web.stop() == 0
-            eventually(lambda before=before: answered > before + 60)
+            visiting.more()
             web.start()
-    finally:
-        over.set()
-        for visitor in visitors:
-            visitor.join()
-    assert lost == []
+    assert visiting.lost == []

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from adapters.access_log import AccessLog
 from adapters.database import Database, connect
 from entrypoints.cli import main
 from entrypoints.cli.console import table
+from tests.client import eventually
 from tests.money import Ledger
 
 Run = Callable[..., tuple[int, str, str]]
@@ -51,6 +55,8 @@ def run_here(run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Ru
         ("keys", "create", "--role", "admin", "--scope", "tickets:read"),
         ("dead-letters", "retry", "evt_\udc80"),
         ("erase", "\udc80"),
+        ("serve", "--only", ""),
+        ("serve", "--only", "web,"),
     ],
     ids=" ".join,
 )
@@ -127,6 +133,38 @@ def test_what_is_copied_into_the_next_command_is_never_broken_over_lines(run_her
 
 def test_who_is_to_be_erased_and_is_not_there_is_said_so(run_here: Run):
     assert run_here("erase", TICKET) == (1, "", "storyledger: there is no such ticket\n")
+
+
+def test_amounts_are_told_to_people_as_they_write_them(run_here: Run, service):
+    ledger = Ledger(service)
+    payment = ledger.payment(amount=1_234, currency="kwd")
+    assert "1.234 KWD" in run_here("history", str(payment.ticket_id))[1]
+
+
+def test_who_is_told_to_end_leaves_nothing_behind(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+
+    def end() -> None:
+        eventually(lambda: list(folder.glob("*/postgres/cluster/postmaster.pid")))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    ending = threading.Thread(target=end)
+    ending.start()
+    try:
+        assert run("simulate", "--seed", "1", "--donations", "2000")[0] == 128 + signal.SIGTERM
+    finally:
+        ending.join()
+        signal.signal(signal.SIGTERM, before)
+    assert list(folder.iterdir()) == []
+
+
+def test_in_a_new_data_folder_every_command_finds_a_database_that_is_ready(run: Run):
+    code, out, err = run("workspaces", "list", "--json")
+    assert (code, json.loads(out), err) == (0, [], "")
+    assert run("export", "donations")[0] == 0
 
 
 # What is wrong outside.

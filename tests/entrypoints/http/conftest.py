@@ -16,6 +16,7 @@ from entrypoints.bootstrap import Parts
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.contract import Contract
 from tests.fakes.drafting import DRAFT, FakeAnalyser, FakeDrafter
+from tests.fakes.inspection import RememberingInspector
 from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
 from tests.postgres import fresh_database
 
@@ -32,6 +33,9 @@ def shared_live(
         parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
         with LiveService(url, folder, parts, cors_origins=(ORIGIN,), metrics_token="m" * 32) as running:
             running.watchers.append(Contract(running.service.openapi).check)
+            service = running.service
+            # The attribute is the real inspector's; most tests of the contract send the same recording.
+            service.inspector = RememberingInspector(service.inspector)  # type: ignore[assignment]
             running.service.applier.start()
             yield running
             running.service.applier.stop()
