@@ -22,6 +22,9 @@ from tests.processes import Serving
 # What is noticed within five seconds is taken up within a few more; the rest is the machine's.
 RESUMED_SECONDS = 120
 START_SECONDS = 150
+
+# One for all processes on the one database, whose data folders differ.
+MASTER_KEY = "hangs-0123456789-abcdefghijklmnopqrstuvwxyz"
 END_SECONDS = 10
 
 
@@ -44,7 +47,7 @@ class Apart:
         others: dict[str, Any] = {}
         for part in ("web", "worker", "projections"):
             line = self.lines[part] = stack.enter_context(Line(postgres.url))
-            env = {"database_url": line.url, "data_dir": folder / "var", "log_level": "WARNING"}
+            env = {"database_url": line.url, "data_dir": folder / "var", "master_key": MASTER_KEY}
             serving = Serving(part, log=folder / f"{part}.log", **env, **others)
             self.parts[part] = stack.enter_context(serving)
             # Who is no web process asks that for its stand-in for Stripe.
@@ -109,7 +112,12 @@ def test_every_part_that_is_told_to_stop_while_the_server_is_frozen_ends_within_
 def test_a_part_without_its_database_for_too_long_ends_for_a_supervisor_to_see(
     postgres: OwnServer, tmp_path: Path, part: str
 ):
-    env = {"database_url": postgres.url, "data_dir": tmp_path, "db_outage_exit_seconds": 1.5}
+    env = {
+        "database_url": postgres.url,
+        "data_dir": tmp_path,
+        "master_key": MASTER_KEY,
+        "db_outage_exit_seconds": 1.5,
+    }
     with Serving(part, log=tmp_path / "log", **env) as running:
         eventually(lambda: running.status("/health/ready") == 200, START_SECONDS)
         postgres.stop()
