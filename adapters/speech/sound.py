@@ -80,6 +80,8 @@ class Sound:
             self._container: InputContainer = av.open(
                 PositionedFile(descriptor), "r", container_options=CONTAINER_OPTIONS, metadata_errors="ignore"
             )
+        except MemoryError:
+            raise  # FFmpeg's too: for want of memory nothing is known of the recording
         except (FFmpegError, ValueError):
             raise Refused(NOT_AUDIO) from None
         self._stream = self._sound_stream()
@@ -100,10 +102,14 @@ class Sound:
         while True:
             try:
                 packet = next(packets)
+            except MemoryError:
+                raise
             except (StopIteration, FFmpegError):
                 return
             try:
                 decoded = packet.decode()
+            except MemoryError:
+                raise
             except FFmpegError:
                 continue
             yield from (frame for frame in decoded if isinstance(frame, AudioFrame) and frame.sample_rate > 0)
