@@ -57,8 +57,9 @@ def simulate(seed: int, donations: int, json: bool) -> None:
     ):
         configure("ERROR", quiet=True)
         postgres = EmbeddedPostgres(Path(folder) / "postgres")
-        url = postgres.start()
         try:
+            # Told to end while it starts, it is stopped as well.
+            url = postgres.start()
             with connect(url) as connection:
                 migrations.migrate(connection)
             rebuild.ensure_live(url, projections.ALL, lambda *_: None)

@@ -147,7 +147,7 @@ def test_who_is_told_to_end_leaves_nothing_behind(run: Run, tmp_path: Path, monk
     monkeypatch.setattr("tempfile.tempdir", str(folder))
 
     def end() -> None:
-        eventually(lambda: list(folder.glob("*/postgres/cluster/postmaster.pid")))
+        eventually(lambda: list(folder.glob("*/secrets.json")))
         os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
