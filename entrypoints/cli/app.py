@@ -308,6 +308,8 @@ def main() -> None:
 
 
 def _terminated(*_: object) -> NoReturn:
+    # What is taken down is taken down to the end.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(128 + signal.SIGTERM)
 
 

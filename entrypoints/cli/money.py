@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -58,8 +59,9 @@ def simulate(seed: int, donations: int, json: bool) -> None:
         configure("ERROR", quiet=True)
         postgres = EmbeddedPostgres(Path(folder) / "postgres")
         try:
-            # Told to end while it starts, it is stopped as well.
-            url = postgres.start()
+            # In a thread, since only whole starts can be stopped: told to end, we wait for it.
+            with ThreadPoolExecutor(1) as starting:
+                url = starting.submit(postgres.start).result()
             with connect(url) as connection:
                 migrations.migrate(connection)
             rebuild.ensure_live(url, projections.ALL, lambda *_: None)

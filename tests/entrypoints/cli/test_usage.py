@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from entrypoints.cli.console import table
 from tests.client import eventually
 from tests.money import Ledger
 
+STORYLEDGER = Path(sys.executable).parent / "storyledger"
 Run = Callable[..., tuple[int, str, str]]
 TICKET = "01a1fcb7-cf92-7d3a-94a6-7b128ee46f25"
 
@@ -141,24 +143,15 @@ def test_amounts_are_told_to_people_as_they_write_them(run_here: Run, service):
     assert "1.234 KWD" in run_here("history", str(payment.ticket_id))[1]
 
 
-def test_who_is_told_to_end_leaves_nothing_behind(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    folder = tmp_path / "tmp"
-    folder.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(folder))
-
-    def end() -> None:
-        eventually(lambda: list(folder.glob("*/secrets.json")))
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    before = signal.getsignal(signal.SIGTERM)
-    ending = threading.Thread(target=end)
-    ending.start()
-    try:
-        assert run("simulate", "--seed", "1", "--donations", "2000")[0] == 128 + signal.SIGTERM
-    finally:
-        ending.join()
-        signal.signal(signal.SIGTERM, before)
-    assert list(folder.iterdir()) == []
+@pytest.mark.parametrize("come_to", ["*", "*/postgres/*", "*/secrets.json"])
+def test_who_is_told_to_end_leaves_nothing_behind(come_to: str, tmp_path: Path):
+    words = [STORYLEDGER, "simulate", "--seed", "1", "--donations", "2000"]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(words, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=quiet, stderr=quiet) as simulation:
+        eventually(lambda: list(tmp_path.glob(come_to)), 60)
+        simulation.terminate()
+        assert simulation.wait(60) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_in_a_new_data_folder_every_command_finds_a_database_that_is_ready(run: Run):
