@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -41,14 +42,21 @@ def ensure_live(url: str, projections: Sequence[Projection], progress: Progress,
     """See that every projection has a live build of its present version, building from history what has none."""
     with connect(url, statement_seconds=0, opened=opened) as connection:
         for projection in projections:
-            with connection.transaction(), connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
-                version = builds.live_version(cursor, projection)
-                if version is None and _is_empty(connection):
-                    builds.show(cursor, builds.create(cursor, projection))
-                    continue
-            if version != projection.VERSION:
-                rebuild(url, projection, progress, opened)
+            while not _is_live(connection, projection):
+                # Of several that start at once one may show its build while the others still fill another.
+                with suppress(builds.BuildGone):
+                    rebuild(url, projection, progress, opened)
+
+
+def _is_live(connection: Connection[TupleRow], projection: Projection) -> bool:
+    """Whether the present version is shown, which it is at once where there is no history to fold."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
+        version = builds.live_version(cursor, projection)
+        if version is None and _is_empty(connection):
+            builds.show(cursor, builds.create(cursor, projection))
+            return True
+    return version == projection.VERSION
 
 
 def _is_empty(connection: Connection[TupleRow]) -> bool:

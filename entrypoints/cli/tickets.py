@@ -15,7 +15,7 @@ from entrypoints.cli.console import Found, Usage, minute, print_json, say, table
 from entrypoints.cli.record import OPERATOR, on_record
 from entrypoints.cli.setting_up import as_moment, as_position, as_uuid, service
 from entrypoints.http import exports, histories
-from entrypoints.http.views import Views, amount, time
+from entrypoints.http.views import Views, time
 
 
 def history(ticket: str, at: str | None, json: bool) -> None:
@@ -44,8 +44,8 @@ def _short(data: dict[str, Any]) -> str:
 
 def _told(value: Any) -> str:
     match value:
-        case {"minor": int(minor), "currency": str(currency)}:
-            return f"{amount(minor, currency)} {currency}"
+        case {"amount": shown, "amountMinor": int(), "currency": str(currency)}:
+            return f"{shown} {currency}"
         case dict():
             return " ".join(map(_told, value.values()))
         case list():

@@ -17,7 +17,8 @@ from adapters import migrations
 from adapters.audit import verify
 from adapters.database import Database, connect
 from domain.errors import UnavailableError
-from entrypoints.bootstrap import DatabaseUrl, Parts
+from entrypoints.bootstrap import Parts
+from entrypoints.database_url import DatabaseUrl
 from entrypoints.settings import Settings
 from tests.client import RECORDING, LiveService, eventually
 from tests.entrypoints.http.contract import Contract, problem
