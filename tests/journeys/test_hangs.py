@@ -53,6 +53,9 @@ class Apart:
             # Who is no web process asks that for its stand-in for Stripe.
             others.setdefault("base_url", serving.url)
         self.web = self.parts["web"]
+        # Who starts on a line that is dead already refuses to.
+        for serving in self.parts.values():
+            eventually(lambda serving=serving: serving.status("/health/ready") == 200, START_SECONDS)
 
     def everything_goes_on(self, ticket: Ticket) -> None:
         """The worker works, the read models follow, and so does the proof."""
