@@ -255,13 +255,14 @@ def test_each_outage_is_on_record(lasting: Serving, postgres: OwnServer):
 
 def test_a_service_that_is_told_to_stop_answers_whom_it_let_in(postgres: OwnServer, tmp_path: Path):
     with serving(postgres.url, tmp_path) as running:
-        with running.client() as visitor:
-            ticket = visitor.open_ticket()
-            assert ticket.upload(RECORDING.read_bytes()).status_code == 200
-            assert ticket.post("/process").status_code == 202
-            eventually(lambda: ticket.get("/status").json()["progress"] > 5, 60)
         with Load(running) as load:
             eventually(lambda: len(load.answers()) > 30, 60)
+            # Under load, so that it is sure to be heard still when the signal comes.
+            with running.client() as visitor:
+                ticket = visitor.open_ticket()
+                assert ticket.upload(RECORDING.read_bytes()).status_code == 200
+                assert ticket.post("/process").status_code == 202
+                eventually(lambda: ticket.get("/status").json()["progress"] > 5, 60)
             running.process.send_signal(signal.SIGTERM)
             told = time.monotonic()
             assert running.process.wait(20) == 0
