@@ -55,7 +55,8 @@ def test_shares_folded_apart_give_the_rows_of_one_fold(database: Database, befor
     reached: list[int] = []
     done = rebuild.rebuild(database.url, donation_ledger, lambda _, position, __: reached.append(position))
     assert (done.events, shown(database)) == (EVENTS, before)
-    assert reached[0] == 14
+    # A page ends after so many events, or after so many positions where few of them are of this share.
+    assert 0 < reached[0] <= 14
     assert rebuild.verify(database.url, donation_ledger, lambda *_: None).differences == []
 
 
@@ -70,14 +71,14 @@ def test_whoever_is_killed_while_sharing_leaves_the_rest_to_the_next(database: D
     child = [sys.executable, "-m", "tests.adapters.read_models.rebuilding", database.url, "28", "shared"]
     with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
-        assert killed.stdout.readline().strip() == "28"
+        stood_at = int(killed.stdout.readline())
         helpers = _children(killed.pid)
         killed.kill()
     assert len(helpers) == 1
     eventually(lambda: not any(map(_alive, helpers)))
     reached: list[int] = []
     rebuild.rebuild(database.url, donation_ledger, lambda _, position, __: reached.append(position))
-    assert min(reached) > 28
+    assert min(reached) > stood_at >= 28
     assert shown(database) == before
 
 

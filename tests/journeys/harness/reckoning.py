@@ -18,7 +18,7 @@ from tests.journeys.harness.standing import Standing
 
 SETTLING_SECONDS = 240
 _UNSETTLED = """
-SELECT (SELECT count(*) FROM stripe_inbox WHERE state = 'received'),
+SELECT (SELECT count(*) FROM stripe_inbox WHERE state = 'received' OR type = 'wanted' AND state = 'held'),
        (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')
           AND NOT task_name LIKE ANY (ARRAY['builtin:%%', '%%chores%%']) AND scheduled_at IS NULL),
        (SELECT count(*) FROM outbox WHERE state = 'waiting'),
