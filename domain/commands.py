@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from domain.donation import Donation
+from domain.donations import Donation
 from domain.errors import (
     AmountError,
     InvalidError,
@@ -35,7 +35,7 @@ from domain.ports import (
     TranscriptSheet,
 )
 from domain.stores import Contents, Donations, Forgetting, Tickets, Transcripts
-from domain.ticket import DEFAULT_CURRENCY, RecordingTicket
+from domain.tickets import DEFAULT_CURRENCY, RecordingTicket
 from domain.values import (
     CURRENCIES,
     SYSTEM,

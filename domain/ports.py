@@ -8,14 +8,7 @@ from datetime import datetime
 from typing import BinaryIO, Protocol
 from uuid import UUID
 
-from domain.values import (
-    Analysis,
-    AudioFacts,
-    DocumentFormat,
-    Draft,
-    Money,
-    Transcript,
-)
+from domain.values import Analysis, AudioFacts, DocumentFormat, Draft, Money, Transcript
 
 # Told how much of a step is done, 0..1; raises Superseded to stop the work.
 Report = Callable[[float], None]

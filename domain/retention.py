@@ -11,7 +11,7 @@ from uuid import UUID
 from domain.errors import NotFoundError, StaleVersionError
 from domain.events import ErasureAnnounced
 from domain.ports import Mail
-from domain.ticket import RecordingTicket
+from domain.tickets import RecordingTicket
 from domain.values import SYSTEM
 
 if TYPE_CHECKING:

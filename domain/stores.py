@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol, TypeVar
 from uuid import UUID
 
-from domain.donation import Donation
+from domain.donations import Donation
 from domain.ports import Mail
-from domain.ticket import RecordingTicket
+from domain.tickets import RecordingTicket
 from domain.values import Content, Transcript
 
 T = TypeVar("T")

@@ -114,7 +114,7 @@ SYSTEM = Actor(Role.SYSTEM)
 
 
 class Kind(StrEnum):
-    """What a ticket is for; each has a policy in `domain.ticket`."""
+    """What a ticket is for; each has a policy in `domain.tickets`."""
 
     CAMPAIGN = "campaign"
 

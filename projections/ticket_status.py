@@ -26,7 +26,7 @@ from domain.events import (
     Transcribed,
     TranscriptionFailed,
 )
-from domain.ticket import Lifecycle, edited, missing_fields, proposed
+from domain.tickets import Lifecycle, edited, missing_fields, proposed
 from domain.values import ContentStatus, Draft, Kind, Money, Step
 from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 

@@ -12,11 +12,11 @@ from typing import Any, Self
 
 import httpx2
 
-from adapters.payments.door import sign
+from adapters.payments.webhooks import sign
 from domain.values import Role
-from entrypoints.bootstrap import Parts, Service
-from entrypoints.serving import bound, server
-from entrypoints.settings import Settings
+from entrypoints.composition.service import Parts, Service
+from entrypoints.composition.serving import bound, server
+from entrypoints.composition.settings import Settings
 
 RECORDING = Path(__file__).parent.parent / "adapters" / "speech" / "demo.webm"
 WAIT_SECONDS = 90

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import projections
-from adapters import migrations
-from adapters.database import Database, connect
+from adapters.postgres import migrations
+from adapters.postgres.database import Database, connect
 from adapters.read_models import rebuild
-from entrypoints.bootstrap import Parts, Service
-from entrypoints.settings import Settings
+from entrypoints.composition.service import Parts, Service
+from entrypoints.composition.settings import Settings
 from tests.client import Client, LiveService
 from tests.postgres import fresh_database, template_database, test_server
 

@@ -9,16 +9,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import projections
-from adapters.database import connect
-from adapters.payments.door import WebhookDoor, sign
-from adapters.payments.fetcher import Fetcher, Retriever
+from adapters.payments.retrieval import Fetcher, Retriever
+from adapters.payments.webhooks import WebhookVerifier, sign
+from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
 from domain.commands import Opening
-from domain.donation import Donation
+from domain.donations import Donation
 from domain.errors import NotFoundError
 from domain.values import SYSTEM, Contact, ContactType, Money
-from entrypoints.bootstrap import Service
-from entrypoints.http.views import Views
+from entrypoints.composition.service import Service
+from entrypoints.presentation.views import Views
 from projections import donation_ledger, fee_ledger
 from tests.stripe_events import Payment
 
@@ -38,7 +38,7 @@ class Ledger:
         self.retriever = Retriever(lambda id: self.stripe(id), livemode=False)
         self.stripe = stripe
         self.fetcher = Fetcher(service.database, service.inbox, self.retriever)
-        self._door = WebhookDoor([SECRET], livemode=False)
+        self._door = WebhookVerifier([SECRET], livemode=False)
         self._follower = Follower(service.url, projections.ALL)
 
     def ticket(self) -> UUID:
@@ -85,7 +85,7 @@ class Ledger:
         return row | {"net": row["paid"] - row["refunded"] - row["disputed"]}
 
     def view(self, payment: Payment) -> dict[str, Any]:
-        return Views(self.service.seals).donation(self.row(payment), attributed=True)
+        return Views(self.service.cipher).donation(self.row(payment), attributed=True)
 
     def totals(self, ticket: UUID) -> dict[str, tuple[int, int, int]]:
         """Paid, refunded and net in each currency; held against the entries on the way."""

@@ -22,9 +22,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from adapters.embedded_postgres import EmbeddedPostgres, server
-from adapters.embedded_postgres.locks import EXCLUSIVE, FileLock
-from adapters.embedded_postgres.settings import access_files, server_settings
+from adapters.postgres.embedded import EmbeddedPostgres, server
+from adapters.postgres.embedded.locks import EXCLUSIVE, FileLock
+from adapters.postgres.embedded.settings import access_files, server_settings
 
 ROOM_BYTES = 3 * 2**30
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from adapters.database import Database
+from adapters.encryption.keys import FieldCipher, TicketKeys
 from adapters.event_store.history import StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
-from adapters.jobs import enqueue
-from adapters.sealing import Seals, TicketKeys
+from adapters.jobs.worker import enqueue
+from adapters.postgres.database import Database
 
 MASTER = ("m" * 40,)
 
@@ -18,6 +18,6 @@ class Stores:
         self.log = EventLog(database)
         self.keys = TicketKeys(database, MASTER)
         self.recorded: list[int] = []
-        self.history = TicketHistory(self.log, Seals(self.keys))
+        self.history = TicketHistory(self.log, FieldCipher(self.keys))
         streams = Streams(self.history, enqueue, self.recorded.append)
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)

@@ -19,13 +19,14 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 import projections
-from adapters import audit, migrations
 from adapters.backup import tables
 from adapters.backup.parts import SUMS, BackupError, Part, checked
 from adapters.backup.taking import FORMAT, HEADER, OBJECTS, ROWS, Header
-from adapters.database import connect
+from adapters.postgres import migrations
+from adapters.postgres.database import connect
+from adapters.proof import audit
 from adapters.read_models import rebuild
-from adapters.storage import KEY, Storage
+from adapters.storage.files import KEY, Storage
 from projections.model import Projection
 
 LARGEST_HEADER_BYTES = 2**20
@@ -143,7 +144,7 @@ def _fill_database(
             cursor.execute("INSERT INTO schema_steps (name) VALUES (%s)", (_mark(header),))
             if tables.kept(cursor) != header.tables:
                 raise BackupError("the backup does not fit: its tables are not those of its version")
-            filling = tables.Filling(cursor, header.tables)
+            filling = tables.TableLoad(cursor, header.tables)
             # What a step put into its tables is in the backup as it was then.
             tables.clear(cursor, header.tables)
             with tables.without_triggers(cursor, header.tables):

@@ -80,7 +80,7 @@ def _compressed(piece: bytearray) -> bytes:
     return gzip.compress(piece, compresslevel=1, mtime=0)
 
 
-class Filling:
+class TableLoad:
     """Puts pieces into tables, in the caller's transaction."""
 
     def __init__(self, cursor: Cursor[TupleRow], tables: Tables) -> None:

@@ -13,12 +13,13 @@ import msgspec
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
-from adapters import audit, migrations
 from adapters.backup import tables
 from adapters.backup.parts import Writer, new_file
-from adapters.contents import storage_key
-from adapters.database import connect
-from adapters.storage import Storage
+from adapters.postgres import migrations
+from adapters.postgres.database import connect
+from adapters.proof import audit
+from adapters.storage.contents import storage_key
+from adapters.storage.files import Storage
 from domain import events
 from domain.errors import NotFoundError
 

@@ -23,7 +23,7 @@ BREAKABLE_EVERY = 8
 MAY_BREAK = "\u200b"
 
 
-class PdfPress:
+class PdfRenderer:
     """Prints pages as PDF; loads its fonts once and may be shared by threads."""
 
     def __init__(self) -> None:

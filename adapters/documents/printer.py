@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from adapters.later import Later
+from adapters.lazy import Lazy
 from domain.ports import Sheet
 from domain.values import DocumentFormat
 
@@ -17,7 +17,7 @@ class DocumentPrinter:
     """
 
     def __init__(self) -> None:
-        self._press = Later(_press)
+        self._press = Lazy(_press)
 
     def render(self, sheet: Sheet, format: DocumentFormat) -> bytes:
         """The sheet as a document; the same sheet gives the same bytes."""
@@ -30,11 +30,11 @@ class DocumentPrinter:
 
 def _press() -> Callable[[Sheet, DocumentFormat], bytes]:
     from adapters.documents.page import laid_out
-    from adapters.documents.pdf import PdfPress
+    from adapters.documents.pdf import PdfRenderer
     from adapters.documents.qr import QrPrinter
-    from adapters.documents.word import WordPress
+    from adapters.documents.word import WordRenderer
 
-    codes, pdf, word = QrPrinter(), PdfPress(), WordPress()
+    codes, pdf, word = QrPrinter(), PdfRenderer(), WordRenderer()
 
     def render(sheet: Sheet, format: DocumentFormat) -> bytes:
         page = laid_out(sheet)

@@ -49,7 +49,7 @@ COMPLEX_FONTS = [
 ]
 
 
-class WordPress:
+class WordRenderer:
     """Prints pages as Word files; may be shared by threads."""
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from adapters.drafting.numbers import Number, numbers_in
-from adapters.drafting.speech import Filler, Speech, Token
+from adapters.drafting.speech import Filler, Token, Utterance
 from adapters.drafting.vocabulary import words
 
 _SIGNS = {"€": "EUR", "£": "GBP", "¥": "JPY", "US$": "USD", "CA$": "CAD", "AU$": "AUD", "NZ$": "NZD"}
@@ -79,7 +79,7 @@ class Amount:
     last: int
 
 
-def amounts_in(speech: Speech, default_currency: str) -> list[Amount]:
+def amounts_in(speech: Utterance, default_currency: str) -> list[Amount]:
     """Every number of the speech that is, or may be, money."""
     kept = [index for index, token in enumerate(speech.tokens) if token.filler is not Filler.PAUSE]
     tokens = [speech.tokens[index] for index in kept]
@@ -94,7 +94,7 @@ def amounts_in(speech: Speech, default_currency: str) -> list[Amount]:
 
 def said_values(text: str, language: str | None) -> frozenset[Decimal]:
     """Every number that a text says, in digits or in words, with both ends of its ranges."""
-    speech = Speech.of(text, language)
+    speech = Utterance.of(text, language)
     tokens = [token for token in speech.tokens if token.filler is not Filler.PAUSE]
     numbers = numbers_in(tokens, speech.language)
     return frozenset(value for number in numbers for value in (number.value, number.low) if value is not None)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict
 from adapters.drafting.amounts import said_values
 from adapters.drafting.goal import goal_of, money_of
 from adapters.drafting.language import language_of
-from adapters.drafting.speech import Speech, fold, tidy
+from adapters.drafting.speech import Utterance, fold, tidy
 from domain.values import Analysis, Draft, Money, Sentiment, Transcript, Urgency
 
 MAX_TITLE, MAX_STORY, MAX_SHORT, MAX_LINES, MAX_LINE, MAX_POINTS = 120, 10_000, 120, 20, 200, 10
@@ -42,7 +42,7 @@ def _few(limit: int) -> AfterValidator:
 
 
 Short = Annotated[str, _at_most(MAX_SHORT)]
-Line = Annotated[str, _at_most(MAX_LINE)]
+NormalizedText = Annotated[str, _at_most(MAX_LINE)]
 
 
 class _Answer(BaseModel):
@@ -55,7 +55,7 @@ class AnalysisAnswer(_Answer):
     language: Annotated[str, _at_most(35)] | None
     sentiment: Literal["positive", "neutral", "negative"]
     urgency: Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"]
-    key_points: Annotated[list[Line], _few(MAX_POINTS)]
+    key_points: Annotated[list[NormalizedText], _few(MAX_POINTS)]
 
     def analysis(self, transcript: Transcript) -> Analysis:
         return Analysis(
@@ -92,7 +92,7 @@ class DraftAnswer(_Answer):
         ]
         | None
     )
-    breakdown: Annotated[list[Line], _few(MAX_LINES)]
+    breakdown: Annotated[list[NormalizedText], _few(MAX_LINES)]
 
     def draft(self, transcript: Transcript, language: str | None, default_currency: str) -> Draft:
         """The campaign without what nobody said; ValueError if the story is not the speaker's."""
@@ -125,7 +125,7 @@ class DraftAnswer(_Answer):
             return None
         if not amount.is_finite():
             return None
-        heard = goal_of(Speech.of(transcript.text, language), default_currency)
+        heard = goal_of(Utterance.of(transcript.text, language), default_currency)
         if amount not in values and (heard is None or heard[0].major != amount):
             return None
         currency = self.currency.upper() if self.currency and re.fullmatch("[A-Za-z]{3}", self.currency) else None

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 
 from adapters.drafting.names import MAX_NAME, name_at, speaker_in, spelled_name
-from adapters.drafting.speech import Speech
+from adapters.drafting.speech import Utterance
 from adapters.drafting.vocabulary import RELATIONS
 
 _RELATION = "|".join(sorted(RELATIONS, key=len, reverse=True))
@@ -29,7 +29,7 @@ _NAMED = re.compile(
 )
 
 
-def beneficiary_in(speech: Speech) -> str | None:
+def beneficiary_in(speech: Utterance) -> str | None:
     """Who the money is for, as far as it was said; None if neither the speaker nor anybody else was named."""
     speaker = speaker_in(speech)
     line = speech.line.text
@@ -50,7 +50,7 @@ def beneficiary_in(speech: Speech) -> str | None:
     return speaker
 
 
-def _name_after(speech: Speech, end: int) -> str | None:
+def _name_after(speech: Utterance, end: int) -> str | None:
     """The name that stands at a place of the line; without capitals nobody could tell it from other words."""
     if not speech.cased:
         return None
@@ -61,7 +61,7 @@ def _name_after(speech: Speech, end: int) -> str | None:
     return spelled_name(found, speech.cased) if found else None
 
 
-def _name_of_relation(speech: Speech, relation: str) -> str | None:
+def _name_of_relation(speech: Utterance, relation: str) -> str | None:
     """The name given elsewhere: "my son Kevin", "her name is Dorothy"."""
     pattern = rf"(?:my|our|mi) (?:\w+ ){{0,2}}?{relation}(?:'s name is| is named| named| is called| se llama)?(?= )"
     for match in re.finditer(pattern, speech.line.text):

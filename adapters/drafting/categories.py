@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from adapters.drafting.amounts import Amount
 from adapters.drafting.signs import CATEGORIES, PATTERNS
-from adapters.drafting.speech import Line, Speech
+from adapters.drafting.speech import NormalizedText, Utterance
 
 # What is mentioned as another or an older trouble is not what the money is for.
 _ASIDE = re.compile(
@@ -34,7 +34,7 @@ _GRAVEST = ("SAFETY", "HEALTHCARE", "HOUSING", "UTILITIES", "FOOD")
 _STRONG, _MANY = 3, 3
 
 
-def category_of(speech: Speech, goal: Amount | None) -> str | None:
+def category_of(speech: Utterance, goal: Amount | None) -> str | None:
     """The category the story speaks for, None if it speaks for none."""
     scores = scores_of(speech, goal)
     if max(scores.values(), default=0) < (_STRONG if goal is None else 1):
@@ -46,7 +46,7 @@ def category_of(speech: Speech, goal: Amount | None) -> str | None:
     return max(CATEGORIES, key=lambda category: (scores.get(category, 0), -CATEGORIES.index(category)))
 
 
-def scores_of(speech: Speech, goal: Amount | None) -> dict[str, int]:
+def scores_of(speech: Utterance, goal: Amount | None) -> dict[str, int]:
     """How strongly the story speaks for each category it speaks for at all."""
     line = speech.line.text
     times = _times(speech.line, goal)
@@ -62,7 +62,7 @@ def scores_of(speech: Speech, goal: Amount | None) -> dict[str, int]:
     return {category: score for category, score in scores.items() if score > 0}
 
 
-def _times(line: Line, goal: Amount | None) -> bytearray:
+def _times(line: NormalizedText, goal: Amount | None) -> bytearray:
     """How often a sign counts at each place of the line: more where help is asked for, not at all in an aside."""
     times = bytearray([1]) * (len(line.text) + 1)
     spans = [(*match.span(), _ASKED_TIMES) for match in _ASKED.finditer(line.text)]
@@ -74,7 +74,7 @@ def _times(line: Line, goal: Amount | None) -> bytearray:
     return times
 
 
-def _around_goal(line: Line, goal: Amount) -> list[tuple[int, int, int]]:
+def _around_goal(line: NormalizedText, goal: Amount) -> list[tuple[int, int, int]]:
     """What stands directly behind the amount ("950 for repairs") or names it ("electric bill is 450")."""
     plain, places = line.text, line.starts
     zones = []

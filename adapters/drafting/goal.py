@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 from adapters.drafting.amounts import Amount, amounts_in
-from adapters.drafting.speech import Filler, Speech, Token
+from adapters.drafting.speech import Filler, Token, Utterance
 from adapters.drafting.vocabulary import words
 from domain.errors import AmountError
 from domain.values import Money
@@ -99,7 +99,7 @@ class Ask:
     verb: int | None
 
 
-def goal_of(speech: Speech, default_currency: str) -> tuple[Money, Amount] | None:
+def goal_of(speech: Utterance, default_currency: str) -> tuple[Money, Amount] | None:
     """What is asked for and where it was said; None if nothing is, or if nobody can tell in which currency."""
     asks = weighed(speech, amounts_in(speech, default_currency))
     best = _best(asks, speech.tokens)
@@ -119,7 +119,7 @@ def money_of(value: Decimal, currency: str) -> Money | None:
         return None
 
 
-def weighed(speech: Speech, amounts: Sequence[Amount]) -> list[Ask]:
+def weighed(speech: Utterance, amounts: Sequence[Amount]) -> list[Ask]:
     """The amounts with their weights; one that the person took back is left out."""
     asks: list[Ask] = []
     for amount in amounts:

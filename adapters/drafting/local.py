@@ -14,7 +14,7 @@ from adapters.drafting.numbers import SPOKEN_LANGUAGES
 from adapters.drafting.places import place_in
 from adapters.drafting.points import breakdown_of, key_points_of
 from adapters.drafting.sentiment import sentiment_of
-from adapters.drafting.speech import Speech
+from adapters.drafting.speech import Utterance
 from adapters.drafting.story import story_in
 from adapters.drafting.titles import title_of
 from adapters.drafting.urgency import urgency_of
@@ -27,7 +27,7 @@ class LocalAnalyser:
 
     def analyse(self, transcript: Transcript) -> Analysis:
         language = language_of(transcript.text, transcript.language)
-        speech = Speech.of(transcript.text, language)
+        speech = Utterance.of(transcript.text, language)
         names = [name for name in (speaker_in(speech), place_in(speech)) if name]
         return Analysis(
             language=language,
@@ -47,7 +47,7 @@ class LocalDrafter:
     default_currency: str = "USD"
 
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
-        speech = Speech.of(transcript.text, analysis.language or transcript.language)
+        speech = Utterance.of(transcript.text, analysis.language or transcript.language)
         if speech.language not in SPOKEN_LANGUAGES:
             return Draft(story=story_in(speech))
         goal, asked = goal_of(speech, self.default_currency) or (None, None)

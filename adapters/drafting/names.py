@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.drafting.speech import Speech, Token
+from adapters.drafting.speech import Token, Utterance
 from adapters.drafting.vocabulary import FUNCTION_WORDS, PARTICLES, SITUATION_WORDS, TITLES, words
 
 MAX_NAME = 120
@@ -48,10 +48,10 @@ class _Candidate:
 
 def speaker_name(text: str, language: str | None = None) -> str | None:
     """The name that the speaker gives as his or her own, None if none is said."""
-    return speaker_in(Speech.of(text, language))
+    return speaker_in(Utterance.of(text, language))
 
 
-def speaker_in(speech: Speech) -> str | None:
+def speaker_in(speech: Utterance) -> str | None:
     """The same, of speech already taken apart."""
     words = speech.words
     candidates = [*_introduced(words, speech.cased), *_announced(words, speech.cased)]

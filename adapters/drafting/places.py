@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.drafting.speech import Speech, Token
+from adapters.drafting.speech import Token, Utterance
 from adapters.drafting.vocabulary import FUNCTION_WORDS, SITUATION_WORDS, words
 
 MAX_PLACE = 120
@@ -45,7 +45,7 @@ _NO_TOWN = (SITUATION_WORDS - {"city"}) | words(
 )
 
 
-def place_in(speech: Speech) -> str | None:
+def place_in(speech: Utterance) -> str | None:
     """The town and state that the speaker names as home, None if none is said."""
     words = speech.words
     best: tuple[int, str] | None = None

@@ -10,7 +10,7 @@ from itertools import pairwise
 from adapters.drafting.amounts import Amount
 from adapters.drafting.categories import scores_of
 from adapters.drafting.goal import Ask, weighed
-from adapters.drafting.speech import Speech, tokens_of
+from adapters.drafting.speech import Utterance, tokens_of
 from domain.values import Money, decimals
 
 MAX_POINTS, MAX_POINT = 5, 200
@@ -42,7 +42,7 @@ def key_points_of(story: str | None) -> tuple[str, ...]:
     return tuple(_cut(sentences[at]) for at in sorted(ranked))
 
 
-def breakdown_of(speech: Speech, amounts: Sequence[Amount], goal: Money) -> tuple[str, ...]:
+def breakdown_of(speech: Utterance, amounts: Sequence[Amount], goal: Money) -> tuple[str, ...]:
     """What the goal is made of, where its parts were said and add up to it: "rent: 500 USD"."""
     parts: list[tuple[str, Decimal]] = []
     for ask in weighed(speech, amounts):
@@ -64,7 +64,7 @@ def _weight(sentence: str) -> int:
     """How much a sentence tells of the need; 0 for a greeting or a name."""
     telling = len(_TELLING.findall(sentence))
     amount = bool(re.search(r"\d{2}|\b(?:hundred|thousand|mil)\b", sentence))
-    signs = min(3, sum(scores_of(Speech.of(sentence, None), None).values())) if len(sentence.split()) > 3 else 0
+    signs = min(3, sum(scores_of(Utterance.of(sentence, None), None).values())) if len(sentence.split()) > 3 else 0
     return 2 * telling + 3 * (amount and telling > 0) + signs
 
 
@@ -72,7 +72,7 @@ def _cut(sentence: str) -> str:
     return sentence if len(sentence) <= MAX_POINT else sentence[: MAX_POINT - 1].rsplit(" ", 1)[0] + "…"
 
 
-def _spent_on(speech: Speech, ask: Ask) -> str | None:
+def _spent_on(speech: Utterance, ask: Ask) -> str | None:
     line, starts = speech.line.text, speech.line.starts
     before = starts.get(ask.amount.first)
     if before is not None and (match := _NAMED.search(line[max(0, before - 80) : before])):

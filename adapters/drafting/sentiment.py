@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from adapters.drafting.speech import Speech
+from adapters.drafting.speech import Utterance
 from adapters.drafting.vocabulary import words
 from domain.values import Sentiment
 
@@ -25,7 +25,7 @@ def _vader() -> Any:
     return SentimentIntensityAnalyzer()
 
 
-def sentiment_of(speech: Speech) -> Sentiment:
+def sentiment_of(speech: Utterance) -> Sentiment:
     """The mood of what was said; of a long story its mean."""
     if speech.language != "en":
         return Sentiment.NEUTRAL

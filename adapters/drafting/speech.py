@@ -131,7 +131,7 @@ def is_cased(tokens: Sequence[Token]) -> bool:
 
 
 @dataclass(frozen=True)
-class Line:
+class NormalizedText:
     """The words that say something, folded, parted by spaces, with a bar where a sentence ends.
 
     `starts` tells where in `text` each token begins; fillers have no place in it.
@@ -146,7 +146,7 @@ class Line:
         return list(self.starts.values())
 
     @classmethod
-    def of(cls, tokens: Sequence[Token]) -> Line:
+    def of(cls, tokens: Sequence[Token]) -> NormalizedText:
         parts: list[str] = []
         starts: dict[int, int] = {}
         at = sentence = 0
@@ -164,7 +164,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Speech:
+class Utterance:
     """A whole transcript, taken apart once."""
 
     text: str
@@ -173,16 +173,16 @@ class Speech:
     language: str
 
     @classmethod
-    def of(cls, text: str, language: str | None) -> Speech:
+    def of(cls, text: str, language: str | None) -> Utterance:
         """The speech in a transcript's text; an unknown language is read as English."""
         clean = tidy(text)
         tokens = tokens_of(clean)
         return cls(clean, tokens, is_cased(tokens), (language or "en").lower()[:2])
 
     @cached_property
-    def line(self) -> Line:
+    def line(self) -> NormalizedText:
         """What was said, folded, in one line."""
-        return Line.of(self.tokens)
+        return NormalizedText.of(self.tokens)
 
     @cached_property
     def words(self) -> tuple[Token, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from adapters.drafting.numbers import SPOKEN_LANGUAGES
-from adapters.drafting.speech import Filler, Speech, Token
+from adapters.drafting.speech import Filler, Token, Utterance
 from adapters.drafting.vocabulary import words
 
 MAX_STORY = 10_000
@@ -39,7 +39,7 @@ class _Word:
     gap: str
 
 
-def story_in(speech: Speech, names: Sequence[str] = ()) -> str | None:
+def story_in(speech: Utterance, names: Sequence[str] = ()) -> str | None:
     """What was said, ready to be read; `names` are written big wherever they were said. None if nothing was said."""
     if speech.language not in SPOKEN_LANGUAGES or _OTHER_SCRIPT.search(speech.text):
         return _bounded(" ".join(speech.text.split())) or None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from adapters.drafting.amounts import Amount
-from adapters.drafting.speech import Speech
+from adapters.drafting.speech import Utterance
 from adapters.drafting.vocabulary import words
 
 MAX_TITLE = 80
@@ -58,7 +58,7 @@ _BY_CATEGORY = {
 }
 
 
-def title_of(speech: Speech, beneficiary: str | None, category: str | None, goal: Amount | None) -> str | None:
+def title_of(speech: Utterance, beneficiary: str | None, category: str | None, goal: Amount | None) -> str | None:
     """ "Help Maria Garcia with car repairs": whom and with what, as far as either was said; None if neither was."""
     spanish = speech.language == "es"
     what = None if spanish else purpose_in(speech, goal)
@@ -73,7 +73,7 @@ def title_of(speech: Speech, beneficiary: str | None, category: str | None, goal
     return f"{'Ayuda:' if spanish else 'Help with'} {what}"[:MAX_TITLE] if what else None
 
 
-def purpose_in(speech: Speech, goal: Amount | None) -> str | None:
+def purpose_in(speech: Utterance, goal: Amount | None) -> str | None:
     """What the help is for, in the speaker's words: "car repairs"."""
     line, starts = speech.line.text, speech.line.starts
     found = None

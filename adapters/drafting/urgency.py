@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from adapters.drafting.signs import any_of
-from adapters.drafting.speech import Speech
+from adapters.drafting.speech import Utterance
 from domain.values import Urgency
 
 _CRITICAL = any_of(
@@ -57,7 +57,7 @@ _ASIDE = re.compile(
 )
 
 
-def urgency_of(speech: Speech) -> Urgency:
+def urgency_of(speech: Utterance) -> Urgency:
     """How soon help is needed, MEDIUM where nothing is said of it."""
     line = _ASIDE.sub(" ", speech.line.text)
     denied = bool(_DENIED.search(line))

@@ -23,15 +23,15 @@ from eventsourcing.utils import Environment, EnvType
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
+from adapters.encryption.keys import FieldCipher, FieldContext
 from adapters.event_store import codec
 from adapters.event_store.log import Entry, EventLog, StoredEntry
-from adapters.observation import about, tracing
-from adapters.sealing import Place, Seals
-from domain.donation import Donation, donation_stream
+from adapters.observability import log_context, tracing
+from domain.donations import Donation, donation_stream
 from domain.errors import NotFoundError, RefusedError, StaleVersionError
 from domain.events import TicketEvent
 from domain.ports import Mail
-from domain.ticket import RecordingTicket, work_asked_for
+from domain.tickets import RecordingTicket, work_asked_for
 from domain.values import Step
 
 T = TypeVar("T")
@@ -47,19 +47,19 @@ ERASED = "[erased]"
 class SealingMapper(Mapper[UUID]):
     """Between events and stored events: JSON, with personal texts sealed on the way in and opened on the way out."""
 
-    def __init__(self, seals: Seals) -> None:
+    def __init__(self, cipher: FieldCipher) -> None:
         super().__init__(JSONTranscoder())
-        self._seals = seals
+        self._cipher = cipher
 
     def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> Entry:
         assert isinstance(domain_event, TicketEvent)
         event = domain_event
 
         def seal(field: str, text: str) -> str:
-            place = Place(event.originator_id, event.originator_version, event.TOPIC, field)
+            place = FieldContext(event.originator_id, event.originator_version, event.TOPIC, field)
             # Whoever opens a ticket brings its key into being, and a support ticket about none is one of its own.
             new_ticket = event.ticket == event.originator_id and event.originator_version == 1
-            return self._seals.seal(event.ticket, place, text, new_ticket=new_ticket)
+            return self._cipher.seal(event.ticket, place, text, new_ticket=new_ticket)
 
         return Entry(
             originator_id=event.originator_id,
@@ -75,9 +75,9 @@ class SealingMapper(Mapper[UUID]):
         entry = stored_event
 
         def unseal(field: str, envelope: str) -> str:
-            place = Place(entry.originator_id, entry.originator_version, entry.topic, field)
+            place = FieldContext(entry.originator_id, entry.originator_version, entry.topic, field)
             try:
-                return self._seals.open(entry.ticket, envelope, place)
+                return self._cipher.open(entry.ticket, envelope, place)
             except NotFoundError:
                 return ERASED
 
@@ -139,9 +139,9 @@ class TicketHistory(Application[UUID]):
 
     name = "storyledger"
 
-    def __init__(self, log: EventLog, seals: Seals) -> None:
+    def __init__(self, log: EventLog, cipher: FieldCipher) -> None:
         self._log = log
-        self._seals = seals
+        self._cipher = cipher
         super().__init__()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
@@ -149,7 +149,7 @@ class TicketHistory(Application[UUID]):
         return Environment(name, dict(env or {}))
 
     def construct_mapper(self) -> Mapper[UUID]:
-        return SealingMapper(self._seals)
+        return SealingMapper(self._cipher)
 
     def construct_recorder(self) -> ApplicationRecorder:
         return LogRecorder(self._log)
@@ -251,7 +251,7 @@ class Streams:
 
 
 def _tell(span: tracing.Spanning, events: Sequence[Any], positions: Sequence[int]) -> None:
-    about.note_recorded(events[-1].ticket, positions[-1])
+    log_context.note_recorded(events[-1].ticket, positions[-1])
     if tracing.on():
         tracing.remember(*positions)
         topics = [event.TOPIC for event in events]

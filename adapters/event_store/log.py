@@ -12,9 +12,9 @@ from eventsourcing.persistence import Notification, StoredEvent
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
-from adapters.database import Database
 from adapters.event_store import codec
-from adapters.together import Together
+from adapters.postgres.database import Database
+from adapters.postgres.group_commit import GroupCommit
 from domain.errors import UnavailableError
 from domain.events import TicketEvent
 
@@ -93,7 +93,7 @@ class EventLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._together: Together[Sequence[Entry], list[int] | None] = Together(
+        self._together: GroupCommit[Sequence[Entry], list[int] | None] = GroupCommit(
             self._append_all, self.MOST_EVENTS_TOGETHER, len
         )
 

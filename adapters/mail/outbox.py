@@ -16,12 +16,12 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from adapters.encryption.keys import FieldCipher, FieldContext, Keyring
 from adapters.ids import uuid7
 from adapters.mail import messages
-from adapters.mail.posts import Post
 from adapters.mail.subscriptions import LEAVABLE, Subscriptions
-from adapters.observation import tracing
-from adapters.sealing import Keyring, Place, Seals
+from adapters.mail.transports import MailTransport
+from adapters.observability import tracing
 from domain.errors import InvalidError, NotFoundError
 from domain.ports import Mail
 
@@ -31,7 +31,7 @@ OUTBOX_RING = "outbox"
 
 
 @dataclass(frozen=True)
-class Waiting:
+class QueuedMail:
     """A mail as it waits: sealed."""
 
     id: UUID
@@ -46,10 +46,12 @@ class Waiting:
 class Outbox:
     """Takes mails in; the sender takes them out."""
 
-    def __init__(self, ring: Keyring, seals: Seals, post: Post, sender: str, subscriptions: Subscriptions) -> None:
+    def __init__(
+        self, ring: Keyring, cipher: FieldCipher, post: MailTransport, sender: str, subscriptions: Subscriptions
+    ) -> None:
         self._ring = ring
         self._subscriptions = subscriptions
-        self._seals = seals
+        self._cipher = cipher
         self._post = post
         self.sender = sender
 
@@ -89,12 +91,12 @@ class Outbox:
         """Whoever would get it has said that they want no such mail."""
         return mail.kind in LEAVABLE and self._subscriptions.has_left(connection, mail.to)
 
-    def opened(self, waiting: Waiting) -> Mail:
+    def opened(self, waiting: QueuedMail) -> Mail:
         """The mail as it was queued; NotFoundError if its ticket was erased meanwhile."""
         told = self._unsealed(waiting)
         return Mail(waiting.kind, told["to"], told["values"], waiting.key, waiting.ticket_id)
 
-    def trace(self, waiting: Waiting) -> str | None:
+    def trace(self, waiting: QueuedMail) -> str | None:
         """What queued the mail, if somebody traced it."""
         with suppress(NotFoundError):
             return self._unsealed(waiting).get("trace")
@@ -105,15 +107,15 @@ class Outbox:
         told = json.dumps({"to": mail.to, "values": dict(mail.values), **trace})
         if mail.ticket_id is None:
             return self._ring.seal(told.encode(), id.bytes)
-        return self._seals.seal(mail.ticket_id, _place(id), told).encode()
+        return self._cipher.seal(mail.ticket_id, _place(id), told).encode()
 
-    def _unsealed(self, waiting: Waiting) -> Mapping[str, Any]:
+    def _unsealed(self, waiting: QueuedMail) -> Mapping[str, Any]:
         if waiting.ticket_id is None:
             told: dict[str, Any] = json.loads(self._ring.open(waiting.sealed, waiting.id.bytes))
         else:
-            told = json.loads(self._seals.open(waiting.ticket_id, waiting.sealed.decode(), _place(waiting.id)))
+            told = json.loads(self._cipher.open(waiting.ticket_id, waiting.sealed.decode(), _place(waiting.id)))
         return told
 
 
-def _place(id: UUID) -> Place:
-    return Place(id, 1, "outbox", "mail")
+def _place(id: UUID) -> FieldContext:
+    return FieldContext(id, 1, "outbox", "mail")

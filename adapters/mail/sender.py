@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import structlog
 
-from adapters.background import Background
-from adapters.database import Database
-from adapters.mail.dead import PERISHABLE
+from adapters.mail.dead_mails import PERISHABLE
 from adapters.mail.messages import composed
-from adapters.mail.outbox import Outbox, Waiting
-from adapters.mail.posts import Post
-from adapters.observation import counters, tracing
+from adapters.mail.outbox import Outbox, QueuedMail
+from adapters.mail.transports import MailTransport
+from adapters.observability import counters, tracing
+from adapters.postgres.background import Background
+from adapters.postgres.database import Database
 from domain.errors import DomainError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import Mail
 
@@ -40,10 +40,10 @@ _PUT_OFF = (
 )
 
 
-class Sender:
+class MailSender:
     """Sends by hand, or in a thread of its own between `start` and `stop`; any number may, on any machine."""
 
-    def __init__(self, database: Database, outbox: Outbox, post: Post) -> None:
+    def __init__(self, database: Database, outbox: Outbox, post: MailTransport) -> None:
         self._database = database
         self._outbox = outbox
         self._post = post
@@ -74,7 +74,7 @@ class Sender:
         counters.mails.labels(waiting.kind, outcome).inc()
         return True
 
-    def _send(self, waiting: Waiting) -> str:
+    def _send(self, waiting: QueuedMail) -> str:
         """What became of it: sent, dead, again (later), dropped, since whom it is about was
         erased, or unwanted."""
         log = logger.bind(mail=str(waiting.id), kind=waiting.kind, ticket=_ticket(waiting), attempts=waiting.attempts)
@@ -103,35 +103,35 @@ class Sender:
         log.info("mail sent")
         return "sent"
 
-    def _claim(self) -> Waiting | None:
+    def _claim(self) -> QueuedMail | None:
         with self._database.connection() as connection:
             row = connection.execute(_CLAIM, (LEASE_SECONDS,)).fetchone()
-        return Waiting(*row) if row else None
+        return QueuedMail(*row) if row else None
 
     def _is_unwanted(self, mail: Mail) -> bool:
         with self._database.connection() as connection:
             return self._outbox.is_unwanted(connection, mail)
 
-    def _note_sent(self, waiting: Waiting) -> None:
+    def _note_sent(self, waiting: QueuedMail) -> None:
         with self._database.connection() as connection:
             forgotten = connection.execute(_SENT, (waiting.id,)).rowcount == 0
         if forgotten:
             self._outbox.recall(waiting.key)
 
-    def _bury(self, waiting: Waiting, reason: str) -> None:
+    def _bury(self, waiting: QueuedMail, reason: str) -> None:
         with self._database.connection() as connection:
             connection.execute(_DEAD, (reason, list(PERISHABLE), waiting.id))
         logger.error("mail is dead", mail=str(waiting.id), kind=waiting.kind, ticket=_ticket(waiting), reason=reason)
 
-    def _put_off(self, waiting: Waiting, error: str) -> None:
+    def _put_off(self, waiting: QueuedMail, error: str) -> None:
         pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(waiting.attempts - 1, 20))
         with self._database.connection() as connection:
             connection.execute(_PUT_OFF, (pause, error, waiting.id))
 
-    def _drop(self, waiting: Waiting) -> None:
+    def _drop(self, waiting: QueuedMail) -> None:
         with self._database.connection() as connection:
             connection.execute("DELETE FROM outbox WHERE id = %s", (waiting.id,))
 
 
-def _ticket(waiting: Waiting) -> str | None:
+def _ticket(waiting: QueuedMail) -> str | None:
     return str(waiting.ticket_id) if waiting.ticket_id else None

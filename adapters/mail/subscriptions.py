@@ -12,9 +12,9 @@ import re
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from adapters import contacts
-from adapters.database import Database
-from adapters.sealing import KeyedHashes
+from adapters.encryption.keys import KeyedHashes
+from adapters.identity import contacts
+from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.values import ContactType
 

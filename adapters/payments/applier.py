@@ -18,17 +18,17 @@ import structlog
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.database import AWAY, Database
 from adapters.event_store import log as event_log
 from adapters.event_store.history import SealingMapper
 from adapters.event_store.log import Entry
-from adapters.observation import counters, tracing
-from adapters.payments.facts import Reading, read, to_fetch
+from adapters.observability import counters, tracing
+from adapters.payments.donor_emails import AppliedEvent, note
+from adapters.payments.event_parsers import HashEmail
 from adapters.payments.inbox import Inbox
-from adapters.payments.notices import Told, note
-from adapters.payments.objects import MalformedFact
-from adapters.payments.readers import HashEmail
-from domain.donation import Donation, donation_stream
+from adapters.payments.parsed_events import ParsedEvent, read, to_fetch
+from adapters.payments.stripe_objects import MalformedFact
+from adapters.postgres.database import AWAY, Database
+from domain.donations import Donation, donation_stream
 from domain.errors import NotFoundError, UnavailableError
 from domain.events import DonationEvent, PaymentConfirmed, PaymentReceived
 from domain.values import Actor, Role
@@ -56,7 +56,7 @@ class _Row:
     ticket: UUID | None
     attempts: int
     body: bytes = b""
-    reading: Reading | None = None
+    reading: ParsedEvent | None = None
     wants: str | None = None
     donation: Name | None = None
     state: str = "applied"
@@ -349,8 +349,8 @@ def _tell(position: int | None, done: Sequence[_Row]) -> None:
     logger.info("webhooks applied", stripe_events=told, position=position)
 
 
-def _told(rows: Iterable[_Row], donations: dict[Name, Donation]) -> Iterator[Told]:
+def _told(rows: Iterable[_Row], donations: dict[Name, Donation]) -> Iterator[AppliedEvent]:
     """What these rows' events said of their donations, for whom it may concern."""
     for row in rows:
         if row.state == "applied" and row.reading is not None and row.donation is not None:
-            yield Told(row.donation, row.event_id, row.reading.facts, donations[row.donation].gift)
+            yield AppliedEvent(row.donation, row.event_id, row.reading.facts, donations[row.donation].gift)

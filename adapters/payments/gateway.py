@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from adapters.later import Later
+from adapters.lazy import Lazy
 from domain.errors import DomainError, InvalidError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import CheckoutRequest, OpenCheckout
 from domain.values import Money
@@ -51,7 +51,7 @@ class StripeGateway:
 
             return client(secret_key, api_base, timeout=timeout, proxy=proxy, retries=retries)
 
-        self._late_client = Later(made)
+        self._late_client = Lazy(made)
 
     def load(self) -> None:
         """So that the first who gives need not wait for the library."""

@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.database import Database
+from adapters.encryption.keys import NONCE_BYTES, KeyDestroyed, Keyring, TicketKeys
 from adapters.payments import redaction
-from adapters.payments.door import SignedEvent
-from adapters.payments.facts import RETRIEVED, WANTED
-from adapters.sealing import NONCE_BYTES, KeyDestroyed, Keyring, TicketKeys
-from adapters.together import TogetherSoon
+from adapters.payments.parsed_events import RETRIEVED, WANTED
+from adapters.payments.webhooks import SignedEvent
+from adapters.postgres.database import Database
+from adapters.postgres.group_commit import AsyncGroupCommit
 from domain.errors import NotFoundError
 
 UNOWNED_PAGE = 200
@@ -64,7 +64,7 @@ class Inbox:
         self._ring = ring
         self._keys = keys
         self.arrived = threading.Event()
-        self._together: TogetherSoon[tuple[str, str, int, bytes], bool] = TogetherSoon(
+        self._together: AsyncGroupCommit[tuple[str, str, int, bytes], bool] = AsyncGroupCommit(
             self._store_all, MOST_STORED_TOGETHER
         )
 

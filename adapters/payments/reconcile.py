@@ -13,14 +13,14 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from adapters.database import Database
-from adapters.payments.agreement import agrees, sums_agree
 from adapters.payments.applier import Applier
-from adapters.payments.facts import OUR_TYPES
-from adapters.payments.fetcher import Fetcher, Retriever
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.inbox import Inbox
-from adapters.payments.objects import KINDS, MalformedFact, StripeObject
+from adapters.payments.parsed_events import OUR_TYPES
+from adapters.payments.reconciliation_checks import agrees, sums_agree
+from adapters.payments.retrieval import Fetcher, Retriever
+from adapters.payments.stripe_objects import KINDS, MalformedFact, StripeObject
+from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.stores import Donations
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
-from adapters.payments.facts import FETCHED
+from adapters.payments.parsed_events import FETCHED
 
 # The parts of events and objects that `readers` and `objects` read, but for who gave. What is not listed is dropped, so
 # that a field Stripe adds tomorrow is dropped too.

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.payments.gateway import StripeGateway
-from adapters.payments.objects import REFUND, StripeObject
+from adapters.payments.stripe_objects import REFUND, StripeObject
 from domain.ports import RefundOrder, RefundTold
 
 # Where a refund of ours says which request it is the answer to.

@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
-from adapters.database import Database
+from adapters.encryption.keys import derived_key
+from adapters.postgres.database import Database
 from adapters.proof import tiles, tree
 from adapters.proof.checker import SIGNATURE_LINE, Checkpoint, Key, checkpoint_of, under_any_name
-from adapters.sealing import derived_key
 
 # So long a log may be named that its notes still fit into a QR code of 300 bytes.
 LONGEST_ORIGIN = 64

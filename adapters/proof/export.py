@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from adapters.database import Database
+from adapters.postgres.database import Database
 from adapters.proof import tiles, tree
 from adapters.proof.checker import FORMAT, OPENED, dumped, statement
 from adapters.proof.checkpoints import Signer

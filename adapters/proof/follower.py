@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import structlog
 
-from adapters.background import Background
-from adapters.database import AWAY, Opened, connect
+from adapters.postgres.background import Background
+from adapters.postgres.database import AWAY, Opened, connect
 from adapters.proof import checkpoints, tiles
 from adapters.proof.checkpoints import Signer
 

@@ -12,9 +12,9 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from adapters.database import AWAY, Database, Opened, connect, is_pooled
-from adapters.observation import tracing
-from adapters.read_models import builds, pages
+from adapters.observability import tracing
+from adapters.postgres.database import AWAY, Database, Opened, connect, is_pooled
+from adapters.read_models import builds, event_pages
 from projections.model import Projection, Recorded
 
 PAGE_EVENTS = 2_000
@@ -158,7 +158,7 @@ class Follower:
         with connection.transaction(), connection.cursor() as cursor:
             for build, position in builds.standing(cursor, projections).items():
                 if position not in found:
-                    found[position] = pages.after(connection, position, PAGE_EVENTS)
+                    found[position] = event_pages.after(connection, position, PAGE_EVENTS)
                 reached[build.projection.NAME] = position
                 if page := found[position]:
                     reached[build.projection.NAME] = moved[build] = page[-1].position
@@ -191,7 +191,7 @@ def _trace(since: int, found: dict[int, list[Recorded]]) -> None:
             tracing.done("projection page", since, links=positions, events=len(page), position=positions[-1])
 
 
-class Waiter:
+class ProjectionBarrier:
     """Lets a write wait until the read models have seen it, wherever they are followed."""
 
     patience_seconds = 2.0

@@ -11,8 +11,8 @@ import psycopg
 from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.rows import TupleRow
 
-from adapters.database import Opened, connect
-from adapters.read_models import builds, pages, shares
+from adapters.postgres.database import Opened, connect
+from adapters.read_models import builds, event_pages, partitions
 from projections.model import Projection
 
 PAGE_EVENTS = 5_000
@@ -181,7 +181,7 @@ def _fill_in_shares(
     def reached(position: int) -> None:
         progress(build.projection.NAME, position, until)
 
-    return shares.fill(url, connection, build, until, PAGE_EVENTS, reached)
+    return partitions.fill(url, connection, build, until, PAGE_EVENTS, reached)
 
 
 def _fill(
@@ -226,7 +226,7 @@ def _fold_span(cursor: Cursor[TupleRow], build: builds.Build, after: int, upto: 
     """
     if upto <= after:
         return after, 0
-    page = pages.between(cursor.connection, after, upto, list(build.projection.TOPICS), most)
+    page = event_pages.between(cursor.connection, after, upto, list(build.projection.TOPICS), most)
     if len(page) == most:
         upto = page[-1].position
     builds.fold(cursor, build, page)

@@ -36,7 +36,7 @@ ALWAYS_CAPITAL = re.compile(
 
 
 @dataclass(frozen=True)
-class Heard:
+class RecognizedWord:
     """One thing the decoder heard: a word of its dictionary, or a pause or noise in brackets."""
 
     token: str
@@ -56,7 +56,7 @@ class Heard:
         return Word(_written(self.token), self.start_ms, self.end_ms, round(self.confidence, 3))
 
 
-def is_speech(heard: Sequence[Heard]) -> bool:
+def is_speech(heard: Sequence[RecognizedWord]) -> bool:
     """Whether words make up what was heard, rather than fillers or one word over and over."""
     words = [part for part in heard if part.is_word]
     loud = [part for part in heard if not part.is_silence]
@@ -65,16 +65,16 @@ def is_speech(heard: Sequence[Heard]) -> bool:
     return len(words) < REPETITIVE_WORDS or len({part.token for part in words}) > DISTINCT_SHARE * len(words)
 
 
-def is_english(heard: Sequence[Heard]) -> bool:
+def is_english(heard: Sequence[RecognizedWord]) -> bool:
     """Whether the decoder was sure enough of its English words to show them to somebody."""
     words = [part for part in heard if part.is_word]
     return sum(part.confidence < GUESS for part in words) <= GUESSES_SHARE * len(words)
 
 
-def phrases(heard: Sequence[Heard]) -> list[list[Heard]]:
+def phrases(heard: Sequence[RecognizedWord]) -> list[list[RecognizedWord]]:
     """The words parted where the speaker pauses."""
     words = [part for part in heard if part.is_word]
-    parted: list[list[Heard]] = []
+    parted: list[list[RecognizedWord]] = []
     for word in words:
         if parted and word.start_ms - parted[-1][-1].end_ms < PAUSE_MS:
             parted[-1].append(word)
@@ -83,7 +83,7 @@ def phrases(heard: Sequence[Heard]) -> list[list[Heard]]:
     return [part for phrase in parted for part in _shortened(phrase)]
 
 
-def _shortened(phrase: list[Heard]) -> Iterator[list[Heard]]:
+def _shortened(phrase: list[RecognizedWord]) -> Iterator[list[RecognizedWord]]:
     pauses = [after.start_ms - before.end_ms for before, after in pairwise(phrase)]
     if len(phrase) <= LONG_SENTENCE_WORDS or max(pauses) < SHORTEST_PAUSE_MS:
         yield phrase
@@ -93,7 +93,7 @@ def _shortened(phrase: list[Heard]) -> Iterator[list[Heard]]:
     yield from _shortened(phrase[at:])
 
 
-def sentence(phrase: Sequence[Heard]) -> Segment:
+def sentence(phrase: Sequence[RecognizedWord]) -> Segment:
     """The phrase as a sentence. Names stay as the dictionary has them: we cannot hear a capital letter."""
     text = " ".join(_written(word.token) for word in phrase)
     return Segment(text[0].upper() + text[1:] + ".", phrase[0].start_ms, phrase[-1].end_ms)
@@ -103,5 +103,5 @@ def _written(token: str) -> str:
     return ALWAYS_CAPITAL.sub(lambda found: found[0].capitalize(), VARIANT.sub("", token))
 
 
-def _time(parts: Sequence[Heard]) -> int:
+def _time(parts: Sequence[RecognizedWord]) -> int:
     return sum(part.end_ms - part.start_ms for part in parts)

@@ -10,7 +10,7 @@ import numpy as np
 from pocketsphinx import Decoder
 
 from adapters.speech.child import Refused
-from adapters.speech.phrasing import Heard, is_english, is_speech, phrases, sentence
+from adapters.speech.phrasing import RecognizedWord, is_english, is_speech, phrases, sentence
 from adapters.speech.sound import BYTES_PER_SECOND, RATE, TOO_LONG, Sound
 from adapters.speech.voice import Piece, Samples, evened, spoken
 
@@ -35,7 +35,7 @@ def recognise(descriptor: int, progress: Callable[[float], None], max_seconds: i
         raise Refused(NO_SPEECH)
     progress(0.0)
     decoder = Decoder(samprate=RATE, loglevel="FATAL")
-    heard: list[Heard] = []
+    heard: list[RecognizedWord] = []
     for piece in pieces:
         heard.extend(_heard(decoder, sound, piece))
         if sum(word.is_word for word in heard) >= ENOUGH_WORDS:
@@ -60,7 +60,7 @@ def _decoded(descriptor: int, max_seconds: int) -> Samples:
     return np.frombuffer(samples, np.int16)
 
 
-def _heard(decoder: Decoder, sound: Samples, piece: Piece) -> Iterator[Heard]:
+def _heard(decoder: Decoder, sound: Samples, piece: Piece) -> Iterator[RecognizedWord]:
     """What the decoder makes of one piece, pauses and noises included."""
     decoder.start_utt()
     decoder.process_raw(sound[piece.start : piece.end].tobytes(), full_utt=True)
@@ -69,10 +69,10 @@ def _heard(decoder: Decoder, sound: Samples, piece: Piece) -> Iterator[Heard]:
     for part in decoder.seg() or ():
         start_ms = begins_ms + part.start_frame * FRAME_MS
         end_ms = begins_ms + (part.end_frame + 1) * FRAME_MS
-        yield Heard(part.word, start_ms, end_ms, min(max(float(part.prob), 0.0), 1.0))
+        yield RecognizedWord(part.word, start_ms, end_ms, min(max(float(part.prob), 0.0), 1.0))
 
 
-def _judge(heard: list[Heard]) -> None:
+def _judge(heard: list[RecognizedWord]) -> None:
     if not is_speech(heard):
         raise Refused(NO_SPEECH)
     if not is_english(heard):

@@ -41,7 +41,7 @@ def serve(
 ) -> None:
     """Serve web, worker and projections until told to stop."""
     load_logging()
-    from entrypoints.serving import serve as run
+    from entrypoints.composition.serving import serve as run
 
     run(only)
 
@@ -196,9 +196,9 @@ def reconcile(
     json: Json = False,
 ) -> None:
     """Ask Stripe for events and objects that we never saw, apply them, and compare every donation."""
-    from entrypoints.cli import money
+    from entrypoints.cli import payments
 
-    money.reconcile(since, json)
+    payments.reconcile(since, json)
 
 
 @app.command()
@@ -208,9 +208,9 @@ def simulate(
     json: Json = False,
 ) -> None:
     """Play one random world of donations to a fresh database of its own, and compare with the oracle."""
-    from entrypoints.cli import money
+    from entrypoints.cli import payments
 
-    money.simulate(seed, donations, json)
+    payments.simulate(seed, donations, json)
 
 
 @keys.command("create")

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from adapters import backup as backups
-from adapters.sealing import TICKET_RING, Keyring
-from adapters.storage import open_storage
-from entrypoints.bootstrap import VERSION
+from adapters.encryption.keys import TICKET_RING, Keyring
+from adapters.storage.files import open_storage
 from entrypoints.cli.console import Bar, Found, print_json, say
-from entrypoints.cli.setting_up import database
-from entrypoints.wiring.secrets import master_keys
+from entrypoints.cli.setup import database
+from entrypoints.composition.secrets import master_keys
+from entrypoints.composition.service import VERSION
 
 
 def backup(file: Path, json: bool) -> None:

@@ -7,15 +7,15 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 
 import projections
-from adapters import fitness, migrations
-from adapters.access_log import AccessLog
-from adapters.database import Database, connect
+from adapters.identity.access_log import AccessLog
+from adapters.postgres import migrations, schema_check
+from adapters.postgres.database import Database, connect
 from adapters.read_models import rebuild
 from adapters.read_models.builds import Difference
-from entrypoints.bootstrap import Service
+from entrypoints.cli.audit_record import on_record
 from entrypoints.cli.console import Bar, Found, Usage, print_json, say, table
-from entrypoints.cli.record import on_record
-from entrypoints.cli.setting_up import as_position, database
+from entrypoints.cli.setup import as_position, database
+from entrypoints.composition.service import Service
 from projections.model import Projection
 
 # With --json all that were found.
@@ -25,10 +25,10 @@ MOST_SHOWN = 20
 def migrate(json: bool) -> None:
     with database(check=False) as (settings, url):
         with connect(settings.migrate_database_url or url, statement_seconds=0) as connection:
-            _refuse(fitness.server_fault(connection, production=False))
+            _refuse(schema_check.server_fault(connection, production=False))
             taken = migrations.migrate(connection)
             # It may be ahead of this version, or lack what an earlier step made.
-            _refuse(fitness.schema_fault(connection))
+            _refuse(schema_check.schema_fault(connection))
         rebuild.ensure_live(settings.migrate_database_url or url, projections.ALL, lambda *_: None)
     if json:
         print_json({"taken": taken})

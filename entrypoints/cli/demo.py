@@ -14,17 +14,17 @@ from typing import Any
 import httpx2
 
 import projections
-from adapters import audit
+from adapters.proof import audit
 from adapters.read_models import rebuild
 from adapters.speech import DEMO_RECORDING
-from entrypoints import settings as environment
-from entrypoints.bootstrap import Service
 from entrypoints.cli.console import Found, print_json, say, table
-from entrypoints.cli.setting_up import clear_errors
-from entrypoints.database_url import DatabaseUrl
-from entrypoints.gate import reach
-from entrypoints.logs import configure
-from entrypoints.serving import bound, server
+from entrypoints.cli.setup import clear_errors
+from entrypoints.composition import settings as environment
+from entrypoints.composition.database_url import DatabaseUrl
+from entrypoints.composition.logs import configure
+from entrypoints.composition.service import Service
+from entrypoints.composition.serving import bound, server
+from entrypoints.composition.startup_checks import reach
 
 LONGEST_WORK_SECONDS = 600
 LONGEST_DELIVERY_SECONDS = 30

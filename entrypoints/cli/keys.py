@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.access import PUBLIC_WORKSPACE, ApiKey
+from adapters.identity.credentials import PUBLIC_WORKSPACE, ApiKey
 from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.values import Role
-from entrypoints.bootstrap import Service
+from entrypoints.cli.audit_record import on_record
 from entrypoints.cli.console import Found, Usage, print_json, say, table
-from entrypoints.cli.record import on_record
-from entrypoints.cli.setting_up import as_moment, as_uuid, service
-from entrypoints.http.views import time
+from entrypoints.cli.setup import as_moment, as_uuid, service
+from entrypoints.composition.service import Service
+from entrypoints.presentation.views import time
 
 
 def _view(key: ApiKey) -> dict[str, Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from entrypoints.cli.audit_record import on_record
 from entrypoints.cli.console import Bar, Found, Usage, print_json, say, table
-from entrypoints.cli.record import on_record
-from entrypoints.cli.setting_up import service
+from entrypoints.cli.setup import service
 
 
 def keys_rewrap(json: bool) -> None:
     with service() as built, Bar(shown=not json) as bar:
-        told = built.rewrapping.run(bar)
+        told = built.key_rotation.run(bar)
     if json:
         print_json({"rewrapped": [vars(one) for one in told]})
     else:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
     """The history decides what is signed; the access log has nothing to do with it, and is verified besides."""
-    from adapters import access_log, audit
-    from adapters.database import connect
-    from entrypoints.cli.setting_up import database
-    from entrypoints.wiring import secrets
+    from adapters.identity import access_log
+    from adapters.postgres.database import connect
+    from adapters.proof import audit
+    from entrypoints.cli.setup import database
+    from entrypoints.composition import secrets
 
     with database() as (settings, url), Bar(shown=not json) as bar:
         signer = secrets.signer(settings)
@@ -82,7 +83,7 @@ def _write(file: Path, text: str) -> None:
 
 def export(ticket: str, file: Path, json: bool) -> None:
     """The file is checked as a stranger would before it gets its name."""
-    from entrypoints.cli.setting_up import as_uuid, service
+    from entrypoints.cli.setup import as_uuid, service
 
     id = as_uuid(ticket, "TICKET")
     draft = file.with_name(f".{file.name}.{os.getpid()}")
@@ -142,9 +143,9 @@ def _told(found: checker.Finding) -> dict[str, Any]:
 
 
 def key(json: bool) -> None:
-    from entrypoints import settings as environment
-    from entrypoints.cli.setting_up import clear_errors
-    from entrypoints.wiring import secrets
+    from entrypoints.cli.setup import clear_errors
+    from entrypoints.composition import secrets
+    from entrypoints.composition import settings as environment
 
     with clear_errors():
         keys = [str(one) for one in secrets.signer(environment.load()).keys]

@@ -8,26 +8,27 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from adapters.access_log import object_named
+from adapters.identity.access_log import object_named
 from domain.errors import NotFoundError
-from entrypoints.bootstrap import Service
+from entrypoints.cli.audit_record import OPERATOR, on_record
 from entrypoints.cli.console import Found, Usage, minute, print_json, say, table
-from entrypoints.cli.record import OPERATOR, on_record
-from entrypoints.cli.setting_up import as_moment, as_position, as_uuid, service
-from entrypoints.http import exports, histories
-from entrypoints.http.views import Views, time
+from entrypoints.cli.setup import as_moment, as_position, as_uuid, service
+from entrypoints.composition.service import Service
+from entrypoints.http.handlers import exports
+from entrypoints.http.handlers import history as history_handlers
+from entrypoints.presentation.views import Views, time
 
 
 def history(ticket: str, at: str | None, json: bool) -> None:
     id = as_uuid(ticket, "TICKET")
     with service() as built:
-        view = Views(built.seals)
+        view = Views(built.cipher)
         if at is not None:
             position = as_position(built, at, "--at")
-            state = histories.state(view, list(built.recorded(id, position)), position)
+            state = history_handlers.state(view, list(built.recorded(id, position)), position)
             _print_state(state, json)
             return
-        events = [histories.event_view(view, entry) for entry in built.log.ticket_events(id)]
+        events = [history_handlers.event_view(view, entry) for entry in built.log.ticket_events(id)]
     if not events:
         raise Found("there is no such ticket")
     if json:
@@ -138,6 +139,6 @@ def _exported(
 ) -> Iterator[bytes]:
     if format == "journal":
         return exports.as_journal(built.journal(ticket, start, end), built.settlements(ticket, start, end))
-    view = Views(built.seals)
+    view = Views(built.cipher)
     lines = (exports.line(view, row, settled) for row, settled in built.exported(ticket, None, start, end))
     return exports.as_csv(lines) if format == "csv" else exports.as_json(lines)

@@ -12,11 +12,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from adapters.later import Later
+from adapters.lazy import Lazy
 from domain.errors import UnavailableError
 from entrypoints.http.dispatch import Endpoint, refusal
-from entrypoints.http.envelope import Envelope
-from entrypoints.http.limits import Proxies, RateLimits
+from entrypoints.http.middleware.headers import ResponseHeaders
+from entrypoints.http.middleware.rate_limits import Proxies, RateLimits
+from entrypoints.http.middleware.request_metrics import RequestMetrics
 from entrypoints.http.openapi import document
 from entrypoints.http.operations import Operation
 from entrypoints.http.pages import PAGES
@@ -24,16 +25,15 @@ from entrypoints.http.paths import Paths
 from entrypoints.http.problems import Problem
 from entrypoints.http.table import OPERATIONS
 from entrypoints.http.threads import Threads
-from entrypoints.http.watching import Watched
 
 if TYPE_CHECKING:
-    from entrypoints.bootstrap import Service
+    from entrypoints.composition.service import Service
 
 
 def application(service: Service, more: list[BaseRoute], operations: Sequence[Operation] = OPERATIONS) -> ASGIApp:
     """The operations over HTTP; `more` are routes that stand beside the table, like the sandbox's."""
     settings = service.settings
-    service.describe = Later(lambda: document(operations, service.version, service.public_url))
+    service.describe = Lazy(lambda: document(operations, service.version, service.public_url))
     limits, proxies, threads = RateLimits(settings), Proxies(settings.trusted_proxies), Threads()
     service.loads[:0] = [limits.load]
     if operations is OPERATIONS:
@@ -48,7 +48,7 @@ def application(service: Service, more: list[BaseRoute], operations: Sequence[Op
     others.router.redirect_slashes = False
     gate = _Gate(service, Paths(endpoints, others))
     https = service.public_url.startswith("https:")
-    return Envelope(Watched(gate), settings.cors_origins, lambda: service.finishing, https=https)
+    return ResponseHeaders(RequestMetrics(gate), settings.cors_origins, lambda: service.finishing, https=https)
 
 
 class _Gate:

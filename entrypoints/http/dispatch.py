@@ -16,25 +16,26 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from adapters import ids
-from adapters.access import VISITOR, Principal, ReadTicket
-from adapters.jobs import where
-from adapters.observation import about
-from adapters.payments.door import Unreadable
+from adapters.identity.credentials import VISITOR, Principal, ReadTicket
+from adapters.jobs.worker import where
+from adapters.observability import log_context
+from adapters.payments.webhooks import InvalidWebhook
 from domain.errors import DomainError
 from domain.values import Role
-from entrypoints.http import bodies, once, uploads
-from entrypoints.http.envelope import logged_id_of, request_id_of
-from entrypoints.http.limits import Proxies, RateLimits
+from entrypoints.http import bodies, uploads
+from entrypoints.http.middleware import idempotency
+from entrypoints.http.middleware.audit import AuditTrail
+from entrypoints.http.middleware.headers import logged_id_of, request_id_of
+from entrypoints.http.middleware.rate_limits import Proxies, RateLimits
+from entrypoints.http.middleware.request_metrics import OPERATION
 from entrypoints.http.operations import Access, Answer, Call, Limit, Operation, Received, Takes
 from entrypoints.http.problems import Problem, of
 from entrypoints.http.threads import Threads
-from entrypoints.http.watching import OPERATION
-from entrypoints.http.witness import Witness
 from projections import contact_index, ticket_status
 from projections.model import Row
 
 if TYPE_CHECKING:
-    from entrypoints.bootstrap import Service
+    from entrypoints.composition.service import Service
 
 logger = structlog.get_logger()
 
@@ -65,7 +66,7 @@ class Endpoint:
         self._limits = limits
         self._proxies = proxies
         self._threads = threads
-        self._witness = Witness(service)
+        self._witness = AuditTrail(service)
         self._operations = {operation.method: operation for operation in operations}
         self._path = operations[0].path
 
@@ -119,7 +120,7 @@ class Endpoint:
         call.raw = await _bounded(request.stream())
         try:
             return await operation.told(call)
-        except Unreadable:
+        except InvalidWebhook:
             # What is properly signed is never limited, what is not always.
             await self._threads.run(self._limits.count, Limit.DEFAULT, VISITOR, call.client)
             raise
@@ -144,7 +145,7 @@ class Endpoint:
         return self._handled(self._admitted(operation, request, request_id), operation, _NO_BODY)
 
     def _handled(self, call: Call, operation: Operation, digest: str) -> Answer:
-        return self._witness.seen(call, operation, lambda: once.handled(call, operation, digest))
+        return self._witness.seen(call, operation, lambda: idempotency.handled(call, operation, digest))
 
     def _admitted(self, operation: Operation, request: Request, request_id: str) -> Call:
         call = self._call(VISITOR, request, request_id)
@@ -163,7 +164,7 @@ class Endpoint:
             self._witness.denied(call, operation, denial)
             raise
         if call.ticket is not None:
-            about.note(ticket=str(call.ticket["ticket"]))
+            log_context.note(ticket=str(call.ticket["ticket"]))
         return call
 
 
@@ -339,7 +340,7 @@ def _response(answer: Answer) -> Response:
     if isinstance(body, bytes):
         return Response(body, answer.status, answer.headers, answer.media_type)
     if isinstance(body, Mapping | list):
-        return Response(once.encoded(body), answer.status, answer.headers, answer.media_type)
+        return Response(idempotency.encoded(body), answer.status, answer.headers, answer.media_type)
     if body is None:
         return Response(status_code=answer.status, headers=answer.headers)
     return StreamingResponse(body, answer.status, answer.headers, answer.media_type)

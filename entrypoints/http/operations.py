@@ -14,15 +14,15 @@ from uuid import UUID
 from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 
-from adapters.access import Principal, ReadTicket
-from adapters.idempotency import Seed
-from adapters.reads import Reads
+from adapters.identity.credentials import Principal, ReadTicket
+from adapters.identity.idempotency import Seed
+from adapters.read_models.reads import Reads
 from domain.values import Role
 from projections import ticket_status
 from projections.model import Row
 
 if TYPE_CHECKING:
-    from entrypoints.bootstrap import Service
+    from entrypoints.composition.service import Service
 
 
 class Takes(Enum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapters.templates import Templates
+from adapters.mail.templates import Templates
 from domain.errors import NotFoundError
 from entrypoints.http.negotiation import preferred
 from entrypoints.http.operations import Answer, Call

@@ -9,8 +9,8 @@ from typing import Any
 
 from starlette.responses import Response
 
-from adapters.idempotency import StillRunning
-from adapters.payments.door import Unreadable
+from adapters.identity.idempotency import StillRunning
+from adapters.payments.webhooks import InvalidWebhook
 from domain.errors import (
     AmountError,
     AudioTooLongError,
@@ -103,7 +103,7 @@ _NAMES: tuple[tuple[type[DomainError], str], ...] = (
     (RefusedError, "conflict"),
     (NotAudioError, "unsupported-media-type"),
     (AudioTooLongError, "too-large"),
-    (Unreadable, "malformed"),
+    (InvalidWebhook, "malformed"),
     (AmountError, "invalid"),
     (StepFailed, "conflict"),
 )

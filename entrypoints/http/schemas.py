@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapters.replica import State
+from adapters.postgres.replica import State
 from domain.values import (
     ContactType,
     ContentStatus,

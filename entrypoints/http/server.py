@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 import uvicorn
 from starlette.types import ASGIApp
 
-from entrypoints.http.wire import Wire
+from entrypoints.http.protocol_limits import LimitedHttpProtocol
 
 # So long clients with a connection may come once more, to be told with their answer that it was the last.
 LAST_CALL_SECONDS = 0.3
@@ -30,7 +30,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http=Wire,
+                http=LimitedHttpProtocol,
                 ws="none",
                 log_config=None,
                 access_log=False,

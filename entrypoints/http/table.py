@@ -6,24 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.values import Role
-from entrypoints.http import (
+from entrypoints.http import bodies
+from entrypoints.http import schemas as s
+from entrypoints.http.handlers import (
+    about,
     admin,
-    bodies,
     campaign,
-    doors,
+    donations,
     exports,
-    gifts,
     health,
-    histories,
+    history,
     knowledge,
+    login_codes,
     metrics,
     proofs,
-    returning,
     support,
     tickets,
-    unsubscribing,
+    unsubscribe,
 )
-from entrypoints.http import schemas as s
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
 from entrypoints.http.problems import MEDIA_TYPE
 from projections import funds
@@ -123,7 +123,7 @@ OPERATIONS: tuple[Operation, ...] = (
         gives_types=s.DOCUMENT_TYPES, tag="Documents", revalidates=True,
     ),
     Operation(
-        "POST", f"{ONE}/create-payment", "A checkout for one gift", gifts.create_payment, PAY, JSON,
+        "POST", f"{ONE}/create-payment", "A checkout for one gift", donations.create_payment, PAY, JSON,
         bodies.PaymentOrder, 201, s.CHECKOUT, creates=True, limit=Limit.PAYMENT, tag="Gifts",
     ),
     Operation(
@@ -131,16 +131,16 @@ OPERATIONS: tuple[Operation, ...] = (
         gives=s.QR_CODE, gives_types=("application/json", "image/png", "image/svg+xml"), tag="Documents",
     ),
     Operation(
-        "GET", f"{ONE}/donations", "The ledger of gifts", gifts.list_donations, LEDGER, gives=s.DONATIONS,
+        "GET", f"{ONE}/donations", "The ledger of gifts", donations.list_donations, LEDGER, gives=s.DONATIONS,
         query=(LIMIT, CURSOR, AS_OF, KNOWN_AT), tag="Gifts",
     ),
     Operation(
-        "GET", f"{ONE}/donations/total", "What the gifts add up to", gifts.totals, TOTALS, gives=s.TOTALS,
+        "GET", f"{ONE}/donations/total", "What the gifts add up to", donations.totals, TOTALS, gives=s.TOTALS,
         query=(AS_OF, KNOWN_AT, Parameter("explain", "Add the entries that make the total.", {"type": "boolean"})),
         tag="Gifts", reads=funds.ticket,
     ),
     Operation(
-        "GET", f"{ONE}/history", "Every event, or the ticket as it stood", histories.history, HISTORY,
+        "GET", f"{ONE}/history", "Every event, or the ticket as it stood", history.history, HISTORY,
         gives=s.HISTORY, query=(LIMIT, CURSOR, Parameter("at", "A position or a time.")), tag="History",
     ),
     Operation(
@@ -171,15 +171,15 @@ OPERATIONS: tuple[Operation, ...] = (
         tag="Gifts",
     ),
     Operation(
-        "POST", "/api/access/request", "Ask for a code at one's contact", returning.request, RETURN, JSON,
-        returning.CodeWanted, 202, s.CODE_ON_ITS_WAY, creates=True, limit=Limit.CODE, tag="Access",
+        "POST", "/api/access/request", "Ask for a code at one's contact", login_codes.request, RETURN, JSON,
+        login_codes.LoginCodeRequest, 202, s.CODE_ON_ITS_WAY, creates=True, limit=Limit.CODE, tag="Access",
     ),
     Operation(
-        "POST", "/api/access/verify", "The token of a session for the code", returning.verify, RETURN, JSON,
-        returning.CodeGiven, 200, s.SESSION, creates=True, tag="Access",
+        "POST", "/api/access/verify", "The token of a session for the code", login_codes.verify, RETURN, JSON,
+        login_codes.LoginCodeVerification, 200, s.SESSION, creates=True, tag="Access",
     ),
     Operation(
-        "POST", "/api/support/ticket", "Ask for help", support.ask, CREATE, JSON, support.HelpAsked, 201,
+        "POST", "/api/support/ticket", "Ask for help", support.ask, CREATE, JSON, support.SupportRequest, 201,
         s.SUPPORT_OPENED, creates=True, limit=Limit.CREATE, tag="Support",
     ),
     Operation(
@@ -196,7 +196,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     *(
         Operation(
-            "POST", path, "Stripe's door", doors.webhook, ALWAYS_OPEN, Takes.SIGNED, None, 200, s.RECEIVED,
+            "POST", path, "Stripe's door", about.webhook, ALWAYS_OPEN, Takes.SIGNED, None, 200, s.RECEIVED,
             tag="Stripe", limit=Limit.NONE,
         )
         for path in ("/api/webhooks/stripe", "/webhooks/stripe", "/api/payments/stripe-webhook")
@@ -231,7 +231,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/admin/donations/{donation_id}/refund", "Give money back", admin.refund, ADMINISTER, JSON,
-        admin.RefundAsked, 202, s.ATTRIBUTION, creates=True, tag="Administration",
+        admin.RefundOrder, 202, s.ATTRIBUTION, creates=True, tag="Administration",
     ),
     Operation(
         "POST", "/admin/db/self-test", "Write and read everything once, and leave nothing behind", health.self_test,
@@ -244,7 +244,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/admin/knowledge/sources", "Add a text to the knowledge base; one that holds a secret is refused",
-        knowledge.add, ADMINISTER, JSON, knowledge.SourceAdded, 201, s.SOURCE_ADDED, creates=True, tag="Knowledge",
+        knowledge.add, ADMINISTER, JSON, knowledge.NewSource, 201, s.SOURCE_ADDED, creates=True, tag="Knowledge",
     ),
     Operation(
         "GET", "/admin/knowledge/sources", "The texts of the knowledge base, newest first", knowledge.list_sources,
@@ -262,9 +262,9 @@ OPERATIONS: tuple[Operation, ...] = (
               also=NO_PAGE, tag="Public page"),
     Operation("POST", "/d/{slug}", "Open a checkout and go there", campaign.give, GIVE, Takes.FORM, None, 303,
               creates=True, limit=Limit.PAYMENT, also={422: ("text/html", {}), **NO_PAGE}, tag="Public page"),
-    Operation("GET", "/unsubscribe/{token}", "Ask whether no more mails are wanted", unsubscribing.show, ALWAYS_OPEN,
+    Operation("GET", "/unsubscribe/{token}", "Ask whether no more mails are wanted", unsubscribe.show, ALWAYS_OPEN,
               gives_types=("text/html",), also=NO_PAGE, tag="Access"),
-    Operation("POST", "/unsubscribe/{token}", "Want no more mails than must be", unsubscribing.leave, ALWAYS_OPEN,
+    Operation("POST", "/unsubscribe/{token}", "Want no more mails than must be", unsubscribe.leave, ALWAYS_OPEN,
               gives_types=("text/html",), also=NO_PAGE, tag="Access"),
     *(
         Operation("GET", path, meaning, handler, ALWAYS_OPEN, gives=gives, tag="Health", limit=Limit.NONE,
@@ -277,14 +277,14 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("GET", "/metrics", "What this process counts and all processes share, for Prometheus", metrics.metrics,
               MEASURE, gives_types=("text/plain",), tag="Health", limit=Limit.NONE, also=NOT_YET, asks_nobody=True),
-    Operation("GET", "/problems/{name}", "What a problem means", doors.problem, ALWAYS_OPEN, gives=s.PROBLEM_KIND,
+    Operation("GET", "/problems/{name}", "What a problem means", about.problem, ALWAYS_OPEN, gives=s.PROBLEM_KIND,
               tag="About"),
-    Operation("GET", "/openapi.json", "This interface, described", doors.openapi, ALWAYS_OPEN, gives={"type": "object"},
+    Operation("GET", "/openapi.json", "This interface, described", about.openapi, ALWAYS_OPEN, gives={"type": "object"},
               tag="About"),
-    Operation("GET", "/", "What this is, for people", doors.home, ALWAYS_OPEN, gives_types=("text/html",), tag="About"),
-    Operation("GET", "/docs", "The same for people", doors.docs, ALWAYS_OPEN, gives_types=("text/html",), tag="About"),
+    Operation("GET", "/", "What this is, for people", about.home, ALWAYS_OPEN, gives_types=("text/html",), tag="About"),
+    Operation("GET", "/docs", "The same for people", about.docs, ALWAYS_OPEN, gives_types=("text/html",), tag="About"),
     *(
-        Operation("GET", path, "What our pages load", doors.static, ALWAYS_OPEN,
+        Operation("GET", path, "What our pages load", about.static, ALWAYS_OPEN,
                   gives_types=("text/css", "image/svg+xml"), limit=Limit.NONE, hidden=True)
         for path in ("/static/{name}", "/favicon.ico")
     ),

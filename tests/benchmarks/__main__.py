@@ -10,8 +10,8 @@ import logging
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from adapters.embedded_postgres import EmbeddedPostgres
-from entrypoints.memory import settle
+from adapters.postgres.embedded import EmbeddedPostgres
+from entrypoints.composition.gc_tuning import settle
 from tests.benchmarks import edges, history_speed, web_speed
 from tests.benchmarks.report import Report
 

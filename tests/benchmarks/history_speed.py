@@ -21,14 +21,13 @@ from eventsourcing.utils import get_topic
 from psycopg.conninfo import conninfo_to_dict
 
 import projections
-from adapters import audit
-from adapters.database import connect
 from adapters.event_store import log as event_log
 from adapters.ids import uuid7
-from adapters.proof import tiles
+from adapters.postgres.database import connect
+from adapters.proof import audit, tiles
 from adapters.read_models import rebuild
 from adapters.read_models.follower import Follower
-from domain.donation import Donation
+from domain.donations import Donation
 from domain.values import Money
 from projections import donation_ledger
 from tests.benchmarks.report import Figure, Report, rate, seconds, typical_pair
@@ -269,7 +268,7 @@ def _visible(report: Report, service: Any) -> None:
         donation = Donation.request_checkout(HOLDER, ticket, uuid7(), Money(500, "USD"), None)
         recordings = service.history.save(donation)
         committed = time.perf_counter()
-        assert service.waiter.wait_for(recordings[-1].notification.id)
+        assert service.barrier.wait_for(recordings[-1].notification.id)
         waits.append(time.perf_counter() - committed)
         threading.Event().wait(0.01)
     report.add(Figure("from commit to visible, at rest", median(waits) * 1e3, "ms", 20, at_most=True))

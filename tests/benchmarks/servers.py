@@ -19,12 +19,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from adapters.payments.door import WebhookDoor
-from entrypoints.bootstrap import Parts, Service
-from entrypoints.logs import configure
-from entrypoints.memory import settle
-from entrypoints.serving import web_application
-from entrypoints.settings import Settings
+from adapters.payments.webhooks import WebhookVerifier
+from entrypoints.composition.gc_tuning import settle
+from entrypoints.composition.logs import configure
+from entrypoints.composition.service import Parts, Service
+from entrypoints.composition.serving import web_application
+from entrypoints.composition.settings import Settings
 
 SECRET = "whsec_of_the_benchmarks_0123456789abcdef"
 UNLIMITED = {"rate_limit_default": "1000000/second"}
@@ -39,7 +39,7 @@ def _ours(port: int, url: str, data_dir: str) -> Starlette:
 
 
 def _verifying() -> Starlette:
-    door = WebhookDoor([SECRET], livemode=False)
+    door = WebhookVerifier([SECRET], livemode=False)
 
     async def take(request: Request) -> Response:
         event = door.open(await request.body(), request.headers.get("stripe-signature"))
@@ -52,7 +52,7 @@ def _library(url: str) -> Starlette:
     """Verifies, and saves one event the library's way before it answers."""
     from tests.benchmarks.history_speed import Noted, Notes, library_env
 
-    door = WebhookDoor([SECRET], livemode=False)
+    door = WebhookVerifier([SECRET], livemode=False)
     library = Notes(library_env(url))
 
     async def take(request: Request) -> Response:

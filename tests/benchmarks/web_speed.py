@@ -16,9 +16,9 @@ from uuid import UUID
 
 import httpx2
 
-from adapters.database import connect
 from adapters.event_store import log as event_log
-from adapters.payments.door import sign
+from adapters.payments.webhooks import sign
+from adapters.postgres.database import connect
 from tests.benchmarks.report import Figure, Report
 from tests.benchmarks.servers import SECRET
 from tests.benchmarks.world import gift, migrated

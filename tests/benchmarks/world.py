@@ -11,14 +11,14 @@ from tempfile import TemporaryDirectory
 from uuid import UUID, uuid4
 
 import projections
-from adapters import migrations
-from adapters.database import connect
 from adapters.event_store import codec
 from adapters.event_store import log as event_log
 from adapters.event_store.log import Entry
 from adapters.ids import uuid7
+from adapters.postgres import migrations
+from adapters.postgres.database import connect
 from adapters.read_models import rebuild
-from domain.donation import donation_stream
+from domain.donations import donation_stream
 from domain.events import (
     CheckoutOpened,
     CheckoutRequested,
@@ -29,8 +29,8 @@ from domain.events import (
     TicketOpened,
 )
 from domain.values import Actor, Contact, ContactType, Donor, Kind, Money, Role, StripeReport
-from entrypoints.bootstrap import Service
-from entrypoints.settings import Settings
+from entrypoints.composition.service import Service
+from entrypoints.composition.settings import Settings
 from tests.postgres import fresh_database
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

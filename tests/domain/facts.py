@@ -23,7 +23,7 @@ from domain.events import (
     Transcribed,
     TranscriptionFailed,
 )
-from domain.ticket import RecordingTicket
+from domain.tickets import RecordingTicket
 from domain.values import (
     Actor,
     AudioFacts,

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from domain.commands import Commands, Opening, Upload, checked_gift, digest
-from domain.donation import donation_stream
+from domain.donations import donation_stream
 from domain.errors import InvalidError, NotFoundError, RefusedError, StaleVersionError, StepFailed, UnavailableError
 from domain.events import CheckoutOpened, CheckoutRequested, PaymentReceived, TicketEvent
 from domain.ports import CampaignSheet, ReceiptSheet, Report, TranscriptSheet

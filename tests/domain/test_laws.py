@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import given
 
-from domain.ticket import RecordingTicket, missing_fields
+from domain.tickets import RecordingTicket, missing_fields
 from domain.values import ContentStatus
 from tests.domain.facts import given as opened
 from tests.fakes.requests import Asked, histories

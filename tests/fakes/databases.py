@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg import Connection, Cursor
 
-from adapters.database import Database
+from adapters.postgres.database import Database
 from domain.errors import UnavailableError
 
 

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any, BinaryIO
 from uuid import UUID
 
-from adapters.contents import JsonTranscripts
+from adapters.storage.contents import JsonTranscripts
 from domain.commands import Commands
 from domain.errors import UnavailableError
 from domain.ports import CheckoutRequest, OpenCheckout, Sheet

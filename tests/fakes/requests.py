@@ -9,7 +9,7 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from domain.errors import DomainError, StepFailed
-from domain.ticket import RecordingTicket
+from domain.tickets import RecordingTicket
 from domain.values import (
     SYSTEM,
     Analysis,

@@ -12,12 +12,12 @@ from uuid import UUID
 
 from eventsourcing.domain import BaseAggregate
 
-from domain.donation import Donation, donation_stream
+from domain.donations import Donation, donation_stream
 from domain.errors import NotFoundError, StaleVersionError
 from domain.events import SupportTicketOpened
 from domain.ports import Mail
 from domain.support import SupportTicket
-from domain.ticket import RecordingTicket
+from domain.tickets import RecordingTicket
 from domain.values import Content
 
 T = TypeVar("T")

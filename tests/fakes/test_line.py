@@ -9,7 +9,7 @@ from contextlib import suppress
 import psycopg
 import pytest
 
-from adapters.database import Opened
+from adapters.postgres.database import Opened
 from tests.fakes.line import Commit, Line
 
 

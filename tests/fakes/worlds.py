@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from adapters.event_store import codec
 from adapters.event_store.log import Entry, EventLog
-from domain.donation import Donation
+from domain.donations import Donation
 from domain.events import PaymentReceived, Refunded, TicketEvent
 from domain.support import SupportTicket
-from domain.ticket import RecordingTicket
+from domain.tickets import RecordingTicket
 from domain.values import Actor, Donor, Kind, Money, Role, StripeReport, SupportCategory
 from tests.domain.facts import CONTACT, HOLDER
 from tests.fakes.requests import histories

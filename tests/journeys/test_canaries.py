@@ -12,7 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from adapters.payments.door import sign
+from adapters.payments.webhooks import sign
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, Client, Ticket, eventually
 from tests.journeys.canaries import PHONE, STEM, Canaries, Watch, found_in, found_under

@@ -13,13 +13,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from adapters import migrations
-from adapters.audit import verify
-from adapters.database import Database, connect
+from adapters.postgres import migrations
+from adapters.postgres.database import Database, connect
+from adapters.proof.audit import verify
 from domain.errors import UnavailableError
-from entrypoints.bootstrap import Parts
-from entrypoints.database_url import DatabaseUrl
-from entrypoints.settings import Settings
+from entrypoints.composition.database_url import DatabaseUrl
+from entrypoints.composition.service import Parts
+from entrypoints.composition.settings import Settings
 from tests.client import RECORDING, LiveService, eventually
 from tests.entrypoints.http.contract import Contract, problem
 from tests.postgres import OwnServer

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from adapters import migrations
-from adapters.database import connect
+from adapters.postgres import migrations
+from adapters.postgres.database import connect
 from tests.client import Ticket, eventually
 from tests.fakes.line import Line
 from tests.journeys.harness.load import SHORT

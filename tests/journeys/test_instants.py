@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters import migrations
-from adapters.database import connect
+from adapters.postgres import migrations
+from adapters.postgres.database import connect
 from tests.fakes.line import Commit, Line
 from tests.journeys.harness.instants import Chosen, Instants, When
 from tests.journeys.harness.journey import tell

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 import httpx2
 import pytest
 
-from adapters.payments.door import sign
+from adapters.payments.webhooks import sign
 from tests.client import RECORDING, UNLIMITED, Client, Ticket, eventually, free_port
 from tests.journeys.canaries import Canaries, found_in
 from tests.stripe_events import Payment
@@ -148,7 +148,7 @@ def refuse(client: Client, ticket: Ticket, canary: Canaries) -> None:
 def run(code: str) -> list[Line]:
     """What a process logs that does this."""
     ran = subprocess.run(
-        [sys.executable, "-c", "from entrypoints.logs import configure\nconfigure('DEBUG')\n" + code],
+        [sys.executable, "-c", "from entrypoints.composition.logs import configure\nconfigure('DEBUG')\n" + code],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -185,7 +185,7 @@ def test_a_thread_that_dies_is_logged_by_its_error_and_place():
 
 def test_what_a_line_says_itself_counts_over_what_it_is_about():
     lines = run(
-        "import structlog\nfrom adapters.observation import about\nlog = structlog.get_logger()\n"
+        "import structlog\nfrom adapters.observability import about\nlog = structlog.get_logger()\n"
         "about.note(ticket='lost')\nlog.info('a')\n"
         "about.begin(request_id='r')\nabout.note(ticket='t')\nlog.info('b')\nlog.info('c', ticket='u')\n"
         "about.begin(job=1)\nlog.info('d')"

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.payments.door import sign
+from adapters.payments.webhooks import sign
 from tests.client import LiveService
 from tests.stripe_events import Payment
 

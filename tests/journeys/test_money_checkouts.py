@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from adapters.payments.repairer import Repairer
-from domain.donation import Donation
-from domain.refunding import Repairs
+from adapters.payments.pending_calls import PendingCallRetrier
+from domain.donations import Donation
+from domain.refunds import PendingCalls
 from domain.values import SYSTEM, Money
 from tests.client import LiveService, eventually
 from tests.journeys.money_service import live, silent
@@ -70,11 +70,13 @@ def test_a_checkout_that_a_crash_left_unopened_is_opened(live: LiveService):
     ticket = live.client().open_ticket()
     donation = requested(live, ticket)
     service = live.service
-    repairer = Repairer(service.database, Repairs(service.commands, service.refunding), patience_seconds=0)
-    eventually(lambda: repairer.repair_all() or _session(ticket))
+    call_retrier = PendingCallRetrier(
+        service.database, PendingCalls(service.commands, service.refunding), patience_seconds=0
+    )
+    eventually(lambda: call_retrier.repair_all() or _session(ticket))
     [row] = ticket.get("/donations").json()["donations"]
     assert (row["id"], row["status"]) == (str(donation), "CREATED")
-    assert repairer.repair_all() == 0
+    assert call_retrier.repair_all() == 0
 
 
 def test_nothing_is_opened_for_a_ticket_that_was_erased_meanwhile(live: LiveService):
@@ -82,7 +84,7 @@ def test_nothing_is_opened_for_a_ticket_that_was_erased_meanwhile(live: LiveServ
     donation = requested(live, ticket)
     service = live.service
     service.commands.erase(SYSTEM, UUID(ticket.id))
-    Repairs(service.commands, service.refunding).repair(UUID(ticket.id), donation, datetime.now(UTC))
+    PendingCalls(service.commands, service.refunding).repair(UUID(ticket.id), donation, datetime.now(UTC))
     assert service.donations.get(UUID(ticket.id), donation).gift.status == "FAILED"
 
 

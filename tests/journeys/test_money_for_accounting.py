@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from adapters.payments.simulation import world
+from adapters.stripe_sandbox.simulation import world
 from domain.values import Role
-from entrypoints.http import exports
-from entrypoints.http.exports import COLUMNS
-from entrypoints.http.views import Views
-from entrypoints.rehearsal import Rehearsal
+from entrypoints.composition.simulation_runner import SimulationRunner
+from entrypoints.http.handlers import exports
+from entrypoints.http.handlers.exports import COLUMNS
+from entrypoints.presentation.views import Views
 from tests.client import LiveService
 from tests.money import Ledger
 from tests.stripe_events import event
@@ -31,7 +31,7 @@ def ledger(service) -> Ledger:
 
 
 def lines(ledger: Ledger) -> list[dict[str, Any]]:
-    view = Views(ledger.service.seals)
+    view = Views(ledger.service.cipher)
     return [exports.line(view, *both) for both in ledger.service.exported(None, None, None, None)]
 
 
@@ -123,8 +123,8 @@ def test_settlements_in_several_currencies_are_not_summed(ledger):
     assert (line["fee"], line["settled"], line["settlementCurrency"]) == (None, None, "EUR USD")
 
 
-def play(service, seed: int) -> Rehearsal:
-    rehearsal = Rehearsal(service, world.build(seed, 30, "accounting"))
+def play(service, seed: int) -> SimulationRunner:
+    rehearsal = SimulationRunner(service, world.build(seed, 30, "accounting"))
     rehearsal.open()
     for told in rehearsal.world.events:
         rehearsal.deliver(told)

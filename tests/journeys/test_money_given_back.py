@@ -9,9 +9,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.payments.repairer import Repairer
-from adapters.payments.sandbox import DisputeOutcome
-from domain.refunding import Repairs
+from adapters.payments.pending_calls import PendingCallRetrier
+from adapters.stripe_sandbox import DisputeOutcome
+from domain.refunds import PendingCalls
 from domain.values import SYSTEM, Money, Role
 from projections import donation_ledger
 from tests.client import LiveService, eventually
@@ -142,10 +142,12 @@ def test_a_refund_that_a_crash_left_open_is_finished_once(given: Given, stripe_h
     if stripe_has_it:
         intent = service.donations.get(ticket, donation).gift.requests[request].payment_intent_id
         service.gateway.refund(intent, Money(4_000, "USD"), f"refund-{request}", {"refundRequestId": str(request)})
-    repairer = Repairer(service.database, Repairs(service.commands, service.refunding), patience_seconds=0)
-    eventually(lambda: repairer.repair_all() or True)
+    call_retrier = PendingCallRetrier(
+        service.database, PendingCalls(service.commands, service.refunding), patience_seconds=0
+    )
+    eventually(lambda: call_retrier.repair_all() or True)
     eventually(
-        lambda: (repairer.repair_all() or True) and not service.donations.get(ticket, donation).gift.open_requests
+        lambda: (call_retrier.repair_all() or True) and not service.donations.get(ticket, donation).gift.open_requests
     )
     given.settle()
     assert given.donation()["amountRefundedMinor"] == 4_000
@@ -156,7 +158,7 @@ def test_a_request_too_old_to_repeat_safely_is_looked_up_and_given_up(given: Giv
     service = given.live.service
     ticket, donation, request = UUID(given.ticket.id), UUID(given.checkout["donationId"]), uuid4()
     service.donations.change(ticket, donation, lambda d: d.request_refund(SYSTEM, request, None, "long ago"))
-    Repairs(service.commands, service.refunding).repair(ticket, donation, datetime.now(UTC) - timedelta(days=2))
+    PendingCalls(service.commands, service.refunding).repair(ticket, donation, datetime.now(UTC) - timedelta(days=2))
     gift = service.donations.get(ticket, donation).gift
     assert (gift.open_requests, gift.left) == ([], 10_000)
 

@@ -17,10 +17,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from adapters.payments.door import sign
-from adapters.payments.simulation import world
-from entrypoints.rehearsal import Rehearsal
-from entrypoints.settings import Generated
+from adapters.payments.webhooks import sign
+from adapters.stripe_sandbox.simulation import world
+from entrypoints.composition.settings import Generated
+from entrypoints.composition.simulation_runner import SimulationRunner
 from tests.client import eventually, free_port
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
@@ -84,7 +84,7 @@ class Stripe:
 
 def test_a_service_killed_in_a_storm_owes_nobody_a_cent(process, make_service, tmp_path):
     service = make_service()
-    rehearsal = Rehearsal(service, world.build(77, 40, "storm"))
+    rehearsal = SimulationRunner(service, world.build(77, 40, "storm"))
     rehearsal.open()
     sent = rehearsal.world.deliveries(Random(77))
     stripe = Stripe(process, Generated(tmp_path / "var")["webhook_secret"], sent)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from adapters.payments.sandbox import DisputeOutcome, RefundOutcome
-from adapters.payments.sandbox.checkout import Outcome
+from adapters.stripe_sandbox import DisputeOutcome, RefundOutcome
+from adapters.stripe_sandbox.checkout import Outcome
 from tests.client import LiveService
 from tests.stripe_events import event
 

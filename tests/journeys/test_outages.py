@@ -19,8 +19,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from adapters import migrations
-from adapters.database import connect
+from adapters.postgres import migrations
+from adapters.postgres.database import connect
 from tests import processes
 from tests.client import RECORDING, Client, eventually, free_port
 from tests.postgres import OwnServer

@@ -9,11 +9,12 @@ from uuid import UUID
 import pytest
 
 import projections
-from adapters import audit, migrations
-from adapters.database import connect
+from adapters.postgres import migrations
+from adapters.postgres.database import connect
+from adapters.proof import audit
 from adapters.read_models import rebuild
-from entrypoints.bootstrap import Parts
-from entrypoints.gate import NotReadyError, reach
+from entrypoints.composition.service import Parts
+from entrypoints.composition.startup_checks import NotReadyError, reach
 from tests.client import RECORDING, LiveService
 from tests.fakes.pgbouncer import PROGRAM, pgbouncer
 from tests.stripe_events import Payment

@@ -16,9 +16,9 @@ import httpx2
 import pytest
 
 import projections
-from adapters.access import Credentials
-from adapters.database import Database
-from adapters.payments.door import sign
+from adapters.identity.credentials import Credentials
+from adapters.payments.webhooks import sign
+from adapters.postgres.database import Database
 from adapters.read_models import rebuild
 from domain.values import Role
 from tests.client import Client, Ticket, eventually

@@ -14,11 +14,11 @@ import httpx2
 import psycopg
 import pytest
 
-from adapters import migrations
-from adapters.database import connect
-from adapters.replica import State
+from adapters.postgres import migrations
+from adapters.postgres.database import connect
+from adapters.postgres.replica import State
 from domain.values import Role
-from entrypoints.bootstrap import Parts
+from entrypoints.composition.service import Parts
 from tests.client import LiveService, Ticket, eventually
 from tests.entrypoints.http.contract import Contract
 from tests.fakes.databases import overheard

@@ -7,8 +7,8 @@ from random import Random
 
 import pytest
 
-from adapters.payments.simulation import world
-from entrypoints.rehearsal import Rehearsal
+from adapters.stripe_sandbox.simulation import world
+from entrypoints.composition.simulation_runner import SimulationRunner
 
 WORLDS = int(os.environ.get("SOAK_WORLDS", "200"))
 
@@ -16,7 +16,7 @@ WORLDS = int(os.environ.get("SOAK_WORLDS", "200"))
 def play(service, seed: int, donations: int, order: int) -> list[str]:
     """Play the world of a seed in an order of its own, a part at a time; what differs in the end."""
     random = Random(f"{seed} {order}")
-    rehearsal = Rehearsal(service, world.build(seed, donations, f"order {order}"))
+    rehearsal = SimulationRunner(service, world.build(seed, donations, f"order {order}"))
     rehearsal.open()
     for event in rehearsal.world.deliveries(random):
         rehearsal.deliver(event)

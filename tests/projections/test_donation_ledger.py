@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import projections
-from adapters.payments.simulation import world
 from adapters.read_models import rebuild
-from adapters.read_models.memory import MemoryRows
-from domain.donation import Donation
+from adapters.read_models.in_memory import MemoryRows
+from adapters.stripe_sandbox.simulation import world
+from domain.donations import Donation
 from domain.events import FeeCharged
 from domain.values import SYSTEM, Money, StripeReport
-from entrypoints.http.gifts import totals_in
-from entrypoints.http.views import Views
-from entrypoints.rehearsal import Rehearsal
+from entrypoints.composition.simulation_runner import SimulationRunner
+from entrypoints.http.handlers.donations import totals_in
+from entrypoints.presentation.views import Views
 from projections import donation_ledger, fee_ledger
 from projections.model import Recorded
 from tests.money import Ledger
@@ -34,7 +34,7 @@ def ledger(service) -> Ledger:
 
 
 def test_live_and_rebuilt_ledgers_are_the_same_to_the_byte(service):
-    rehearsal = Rehearsal(service, world.build(5, 40))
+    rehearsal = SimulationRunner(service, world.build(5, 40))
     rehearsal.open()
     for number, told in enumerate(rehearsal.world.deliveries(Random(5))):
         rehearsal.deliver(told)
@@ -102,7 +102,7 @@ def test_the_database_itself_refuses_postings_that_do_not_sum_to_zero(ledger):
 @settings(max_examples=10)
 @given(seed=st.integers(0, 10**6))
 def test_a_ledger_folded_in_one_page_is_the_ledger_folded_in_many(service, seed):
-    rehearsal = Rehearsal(service, world.build(seed, 5, f"pages {seed} {Random().random()}"))
+    rehearsal = SimulationRunner(service, world.build(seed, 5, f"pages {seed} {Random().random()}"))
     rehearsal.open()
     for told in rehearsal.world.deliveries(Random(seed)):
         rehearsal.deliver(told)
@@ -154,5 +154,5 @@ def test_of_currencies_captured_in_the_same_second_that_of_the_gift_opened_first
     folded = MemoryRows()
     donation_ledger.fold(list(ledger.service.recorded(ticket)), folded)
     row = ledger.service.ticket_row(ticket)
-    then = totals_in(Views(ledger.service.seals), row, folded, explain=False)
+    then = totals_in(Views(ledger.service.cipher), row, folded, explain=False)
     assert then["currency"] == first.upper()

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 import projections
-from adapters.database import Database, connect
 from adapters.event_store.log import EventLog
+from adapters.postgres.database import Database, connect
 from adapters.read_models.follower import Follower
 from domain.events import ContactChanged, DocumentGenerated, Erased, TicketEvent, TicketOpened
 from domain.values import DocumentFormat, DocumentType

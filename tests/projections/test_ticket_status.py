@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from adapters.read_models.memory import folded
+from adapters.read_models.in_memory import folded
 from domain.events import (
     Analysed,
     AudioUploaded,

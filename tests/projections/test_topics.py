@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 
 import projections
-from adapters.read_models.memory import MemoryRows, folded
+from adapters.read_models.in_memory import MemoryRows, folded
 from domain.events import TicketEvent
 from projections.model import Projection, Recorded
 from tests.fakes.worlds import worlds

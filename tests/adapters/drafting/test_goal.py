@@ -6,12 +6,12 @@ import pytest
 
 from adapters.drafting.amounts import said_values
 from adapters.drafting.goal import goal_of
-from adapters.drafting.speech import Speech
+from adapters.drafting.speech import Utterance
 from domain.values import Money
 
 
 def goal(text: str, language: str = "en", default: str = "USD") -> tuple[str, str] | None:
-    found = goal_of(Speech.of(text, language), default)
+    found = goal_of(Utterance.of(text, language), default)
     return None if found is None else (str(found[0].major.normalize().__format__("f")), found[0].currency)
 
 
@@ -147,6 +147,6 @@ def test_every_number_that_was_said_is_known():
 
 
 def test_the_money_keeps_the_cents_that_were_said():
-    found = goal_of(Speech.of("We need $20.50.", "en"), "USD")
+    found = goal_of(Utterance.of("We need $20.50.", "en"), "USD")
     assert found is not None
     assert found[0] == Money(2050, "USD")

@@ -5,7 +5,7 @@ import pytest
 from adapters.drafting.beneficiary import beneficiary_in
 from adapters.drafting.names import speaker_name
 from adapters.drafting.places import place_in
-from adapters.drafting.speech import Speech
+from adapters.drafting.speech import Utterance
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_nobody_is_named_who_did_not_say_so(text):
 
 
 def beneficiary(text: str) -> str | None:
-    return beneficiary_in(Speech.of(text, "en"))
+    return beneficiary_in(Utterance.of(text, "en"))
 
 
 def test_the_money_is_for_the_speaker_unless_asked_for_another():
@@ -77,7 +77,7 @@ def test_the_money_is_for_the_speaker_unless_asked_for_another():
     ],
 )
 def test_a_home_is_where_the_speaker_says(text, place):
-    assert place_in(Speech.of(text, "en")) == place
+    assert place_in(Utterance.of(text, "en")) == place
 
 
 @pytest.mark.parametrize(
@@ -85,4 +85,4 @@ def test_a_home_is_where_the_speaker_says(text, place):
     ["i live in my car with two kids", "I was in court in January.", "we live in an apartment", "in debt", ""],
 )
 def test_no_home_is_made_up(text):
-    assert place_in(Speech.of(text, "en")) is None
+    assert place_in(Utterance.of(text, "en")) is None

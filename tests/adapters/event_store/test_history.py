@@ -10,13 +10,13 @@ import pytest
 from eventsourcing.persistence import IntegrityError
 from hypothesis import Phase, given, settings
 
-from adapters.database import Database
 from adapters.event_store.history import ERASED, MOST_DECISIONS, LogRecorder, StoredTickets, Streams
-from domain.donation import Donation
+from adapters.postgres.database import Database
+from domain.donations import Donation
 from domain.errors import NotFoundError, RefusedError, StaleVersionError, UnavailableError
 from domain.events import PaymentReceived
 from domain.stores import Donations, Tickets
-from domain.ticket import AlreadyProcessing, RecordingTicket
+from domain.tickets import AlreadyProcessing, RecordingTicket
 from domain.values import Actor, Kind, Money, Role, StripeReport
 from tests.domain.facts import AUDIO, CONTACT, HOLDER, RECORDING, SOUND
 from tests.fakes.databases import LosingDatabase

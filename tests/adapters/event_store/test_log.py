@@ -14,8 +14,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from adapters.database import Database, connect
 from adapters.event_store.log import EventLog
+from adapters.postgres.database import Database, connect
 from tests.client import eventually
 from tests.fakes.databases import LosingDatabase
 from tests.fakes.entries import STATE, entries, entry

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from adapters.database import Database, connect
 from adapters.event_store.log import EventLog
+from adapters.postgres.database import Database, connect
 
 PROCESSES = 2
 THREADS = 4

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from adapters.database import Database, connect
 from adapters.event_store.log import EventLog
+from adapters.postgres.database import Database, connect
 from tests.benchmarks.world import write_history
 
 

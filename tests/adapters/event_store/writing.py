@@ -6,8 +6,8 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from adapters.database import Database
 from adapters.event_store.log import EventLog
+from adapters.postgres.database import Database
 from tests.fakes.entries import entries
 
 

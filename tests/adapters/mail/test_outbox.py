@@ -11,14 +11,14 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.database import Database
+from adapters.encryption.keys import FieldCipher, Keyring, TicketKeys
 from adapters.mail import sender as sending
-from adapters.mail.dead import DeadMails
+from adapters.mail.dead_mails import DeadMails
 from adapters.mail.outbox import Outbox
-from adapters.mail.posts import FilePost, SmtpPost
-from adapters.mail.sender import Sender
+from adapters.mail.sender import MailSender
 from adapters.mail.subscriptions import Subscriptions
-from adapters.sealing import Keyring, Seals, TicketKeys
+from adapters.mail.transports import FileTransport, SmtpTransport
+from adapters.postgres.database import Database
 from domain.errors import InvalidError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import Mail
 from tests.client import eventually
@@ -59,8 +59,8 @@ class Office:
         self.database, self.post = database, post
         self.keys = TicketKeys(database, MASTER)
         subscriptions = Subscriptions(database, ("p" * 40,), "https://storyledger.example")
-        self.outbox = Outbox(Keyring(MASTER, "outbox"), Seals(self.keys), post, FROM, subscriptions)
-        self.sender = Sender(database, self.outbox, post)
+        self.outbox = Outbox(Keyring(MASTER, "outbox"), FieldCipher(self.keys), post, FROM, subscriptions)
+        self.sender = MailSender(database, self.outbox, post)
 
     def queue(self, key: str = "k-1", ticket: UUID | None = None, to: str = "ada@example.com", **values: str) -> None:
         if ticket is not None:
@@ -157,7 +157,7 @@ def test_to_somebody_who_was_erased_nothing_is_sent(office: Office):
 
 
 def test_a_ticket_can_be_forgotten_with_what_lies_in_our_own_folder(database: Database, tmp_path: Path):
-    office = Office(database, FilePost(tmp_path))
+    office = Office(database, FileTransport(tmp_path))
     mine, other = uuid4(), uuid4()
     office.queue("sent", mine)
     office.queue("of another", other)
@@ -321,7 +321,7 @@ def test_many_senders_send_each_mail_once(office: Office):
 @pytest.fixture
 def started(database: Database) -> Iterator[Office]:
     with smtp_server() as mailbox:
-        office = Office(database, SmtpPost(mailbox.url, FROM))
+        office = Office(database, SmtpTransport(mailbox.url, FROM))
         office.mailbox = mailbox  # type: ignore[attr-defined]
         office.sender.start()
         yield office

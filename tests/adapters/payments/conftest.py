@@ -14,16 +14,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from adapters.payments.door import SignedEvent, WebhookDoor
 from adapters.payments.gateway import StripeGateway
-from adapters.payments.sandbox import Pace, Sandbox
-from entrypoints.sandbox import sandbox_routes
+from adapters.payments.webhooks import SignedEvent, WebhookVerifier
+from adapters.stripe_sandbox import PaymentTiming, Sandbox
+from entrypoints.http.sandbox_pages import sandbox_routes
 from tests.adapters.payments.serving import free_port, serving
 from tests.postgres import fresh_database, test_server
 
 API_KEY = "sk_test_of_these_tests"
 SECRET = "whsec_of_these_tests"
-QUICK = Pace(later=0.3, settlement=0.2, shuffle=0.3, retry=0.05)
+QUICK = PaymentTiming(later=0.3, settlement=0.2, shuffle=0.3, retry=0.05)
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def database_url(payments_server) -> Iterator[str]:
 class Receiver:
     """A webhook endpoint behind our own door; `status` is what it answers."""
 
-    door: WebhookDoor
+    door: WebhookVerifier
     status: int = 200
     events: list[SignedEvent] = field(default_factory=list)
 
@@ -94,7 +94,7 @@ def lasting_world(payments_server) -> Iterator[World]:
     url = f"http://127.0.0.1:{port}"
     with fresh_database(payments_server) as database_url, ConnectionPool(database_url, min_size=1, max_size=8) as pool:
         sandbox = Sandbox(pool.connection, url, f"{url}/webhook", SECRET, API_KEY, pace=QUICK)
-        receiver = Receiver(WebhookDoor([SECRET], livemode=False))
+        receiver = Receiver(WebhookVerifier([SECRET], livemode=False))
         app = Starlette(routes=[*sandbox_routes(sandbox), Route("/webhook", receiver.take, methods=["POST"])])
         gateway = StripeGateway(API_KEY, f"{url}/sandbox/stripe", retries=0)
         with serving(app, port):

@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from adapters.payments.gateway import StripeGateway
-from adapters.payments.sandbox import Sandbox
-from entrypoints.sandbox import sandbox_routes
+from adapters.stripe_sandbox import Sandbox
+from entrypoints.http.sandbox_pages import sandbox_routes
 from tests.adapters.payments.conftest import API_KEY, SECRET
 from tests.adapters.payments.serving import free_port, serving
 from tests.adapters.payments.test_gateway import gift

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.database import Database
 from adapters.event_store.history import SealingMapper
 from adapters.payments import inbox
 from adapters.payments.applier import Applier
-from adapters.payments.simulation import world
+from adapters.postgres.database import Database
+from adapters.stripe_sandbox.simulation import world
 from domain.values import SYSTEM
-from entrypoints.rehearsal import Rehearsal
+from entrypoints.composition.simulation_runner import SimulationRunner
 from tests.money import Ledger
 from tests.stripe_events import Payment, event, thin
 
@@ -35,7 +35,7 @@ def applier(service: Any, **parts: Any) -> Applier:
     usual: dict[str, Any] = {
         "database": service.database,
         "inbox": service.inbox,
-        "mapper": SealingMapper(service.seals),
+        "mapper": SealingMapper(service.cipher),
         "hash_email": str,
         "recorded": lambda position: None,
     }
@@ -263,7 +263,7 @@ def test_a_donation_that_somebody_else_writes_to_meanwhile_is_applied_all_the_sa
                 ledger.service.donations.change(*names, lambda d: d.open_checkout(SYSTEM, "cs_other", 1, False))
             return super().to_stored_event(domain_event)
 
-    ledger.service.applier = applier(ledger.service, mapper=CutIn(ledger.service.seals))
+    ledger.service.applier = applier(ledger.service, mapper=CutIn(ledger.service.cipher))
     ledger.settle()
     assert ledger.row(payment)["status"] == "PAID"
     assert ledger.events(payment) == ["checkout_requested", "checkout_opened", "checkout_opened", "payment_received"]
@@ -392,7 +392,7 @@ class Doomed(Applier):
 def crash_once(service: Any, statements: int) -> None:
     """Apply in a process that dies after so many statements."""
     database: Any = CrashingDatabase(service.database, statements)
-    doomed = Doomed(database, service.inbox, SealingMapper(service.seals), str, lambda position: None)
+    doomed = Doomed(database, service.inbox, SealingMapper(service.cipher), str, lambda position: None)
     with suppress(Crash):
         doomed.apply_batch()
 
@@ -400,7 +400,7 @@ def crash_once(service: Any, statements: int) -> None:
 @settings(max_examples=12)
 @given(seed=st.integers(0, 10**6), crashes=st.lists(st.integers(0, 12), max_size=12), random=st.randoms())
 def test_crashes_between_any_two_steps_and_any_order_leave_what_the_oracle_says(service, seed, crashes, random):
-    rehearsal = Rehearsal(service, world.build(seed, 6, uuid4().hex))
+    rehearsal = SimulationRunner(service, world.build(seed, 6, uuid4().hex))
     rehearsal.open()
     sent = rehearsal.world.deliveries(random)
     for number, told in enumerate(sent):
@@ -416,7 +416,7 @@ def test_crashes_between_any_two_steps_and_any_order_leave_what_the_oracle_says(
 @settings(max_examples=6)
 @given(seed=st.integers(0, 10**6), random=st.randoms())
 def test_simultaneous_deliveries_and_appliers_leave_what_the_oracle_says(service, seed, random):
-    rehearsal = Rehearsal(service, world.build(seed, 6, uuid4().hex))
+    rehearsal = SimulationRunner(service, world.build(seed, 6, uuid4().hex))
     rehearsal.open()
     sent = rehearsal.world.deliveries(random)
 

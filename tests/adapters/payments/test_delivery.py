@@ -82,7 +82,7 @@ def test_a_restart_keeps_the_state_and_what_is_owed(world, session):
 
 DELIVER_FOR_EVER = """
 import sys, time, psycopg
-from adapters.payments.sandbox import Sandbox, delivery
+from adapters.stripe_sandbox import Sandbox, delivery
 delivery.LEASE_SECONDS = 1.0
 database_url, url, secret, key = sys.argv[1:]
 Sandbox(lambda: psycopg.connect(database_url), url, f"{url}/webhook", secret, key).start()

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from adapters.payments.gateway import StripeGateway
-from adapters.payments.sandbox import Outcome
+from adapters.stripe_sandbox import Outcome
 from domain.errors import InvalidError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import CheckoutRequest
 from domain.values import Money

@@ -12,15 +12,7 @@ import stripe
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adapters.payments.sandbox import (
-    DisputeOutcome,
-    Outcome,
-    Payer,
-    RefundOutcome,
-    Sandbox,
-    StripeRefusal,
-    ensure_schema,
-)
+from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal, ensure_schema
 from tests.adapters.payments.conftest import SECRET
 from tests.adapters.payments.test_gateway import LONG_AGO, gift
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.database import Database, connect
 from adapters.event_store.log import EventLog
+from adapters.postgres.database import Database, connect
 from adapters.proof import checkpoints, tiles
 from adapters.proof.checkpoints import Signer
 from tests.fakes.entries import entries

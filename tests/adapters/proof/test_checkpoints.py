@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from adapters.database import Database, connect
+from adapters.postgres.database import Database, connect
 from adapters.proof import checkpoints
 from adapters.proof.checker import EMPTY_ROOT, Refused, check_paper, checkpoint_of
 from adapters.proof.checkpoints import Checkpoints, Signer

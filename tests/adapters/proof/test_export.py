@@ -15,8 +15,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.database import Database, connect
 from adapters.event_store import log as event_log
+from adapters.postgres.database import Database, connect
 from adapters.proof import checker, export
 from adapters.proof.checker import Refused, check
 from adapters.proof.checkpoints import Signer

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.database import Database, connect
+from adapters.postgres.database import Database, connect
 from adapters.proof import tiles, tree
 from adapters.proof.checker import EMPTY_ROOT, check_consistency, leaf_hash, root_above
 from adapters.proof.tiles import TILE, BrokenProofError, Tiles, expanded

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 import projections
-from adapters.database import Database, connect
 from adapters.event_store.log import EventLog
+from adapters.postgres.database import Database, connect
 from adapters.read_models.follower import Follower
 from projections.model import Projection
 

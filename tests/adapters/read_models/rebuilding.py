@@ -8,13 +8,13 @@ from __future__ import annotations
 import sys
 import time
 
-from adapters.read_models import rebuild, shares
+from adapters.read_models import partitions, rebuild
 from projections import donation_ledger, ticket_status
 
 
 def main(url: str, until: int, *, shared: bool) -> None:
     rebuild.PAGE_EVENTS = 7 if shared else 10
-    shares.WORTH_SHARING, shares.MOST_PROCESSES = {donation_ledger.NAME: 50}, 2
+    partitions.WORTH_SHARING, partitions.MOST_PROCESSES = {donation_ledger.NAME: 50}, 2
 
     def progress(name: str, position: int, target: int) -> None:
         if position >= until:

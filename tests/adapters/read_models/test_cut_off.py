@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.database import AWAY, Database, connect
 from adapters.event_store.log import EventLog
+from adapters.postgres.database import AWAY, Database, connect
 from adapters.read_models import builds, follower, rebuild
-from adapters.read_models.background import Rebuilds
 from adapters.read_models.follower import Follower
+from adapters.read_models.rebuild_jobs import Rebuilds
 from projections import ticket_status
 from tests.client import eventually
 from tests.domain.facts import HOLDER

@@ -14,11 +14,11 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import projections
-from adapters.database import Database, connect
 from adapters.event_store.log import EventLog
+from adapters.postgres.database import Database, connect
 from adapters.read_models import builds, follower, rebuild
-from adapters.read_models.follower import Follower, Waiter
-from adapters.read_models.memory import folded
+from adapters.read_models.follower import Follower, ProjectionBarrier
+from adapters.read_models.in_memory import folded
 from domain.events import TicketEvent
 from projections import contact_index, ticket_status
 from projections.model import Projection, Recorded, Table
@@ -286,37 +286,37 @@ def test_a_follower_leaves_another_versions_tables_alone(
 
 def test_a_write_is_visible_once_the_follower_in_this_process_has_it(database: Database, log: EventLog):
     one = Follower(database.url, projections.ALL)
-    waiter = Waiter(database, NAMES, one)
+    barrier = ProjectionBarrier(database, NAMES, one)
     with started(one):
         for _ in range(5):
             position = record(log, lived(uuid4(), []))
-            assert waiter.wait_for(position)
+            assert barrier.wait_for(position)
             assert len(rows(database, ticket_status.TICKETS)) == position
 
 
 def test_a_write_is_visible_once_a_follower_elsewhere_has_it(database: Database, log: EventLog):
-    waiter = Waiter(database, NAMES)
+    barrier = ProjectionBarrier(database, NAMES)
     with started(Follower(database.url, projections.ALL)):
         for _ in range(5):
             position = record(log, lived(uuid4(), []))
-            assert waiter.wait_for(position)
+            assert barrier.wait_for(position)
             assert len(rows(database, ticket_status.TICKETS)) == position
 
 
 def test_one_of_two_followers_is_enough_to_see_a_write_by(database: Database, log: EventLog):
     mine, other = Follower(database.url, projections.ALL), Follower(database.url, projections.ALL)
-    waiter = Waiter(database, NAMES, mine)
+    barrier = ProjectionBarrier(database, NAMES, mine)
     with started(mine, other):
         for _ in range(20):
             position = record(log, lived(uuid4(), []))
-            assert waiter.wait_for(position)
+            assert barrier.wait_for(position)
             assert len(rows(database, ticket_status.TICKETS)) == position
 
 
 def test_waiting_ends_when_nobody_follows(database: Database, log: EventLog):
     position = record(log, lived(uuid4(), []))
-    assert not Waiter(database, NAMES).wait_for(position, 0.05)
-    assert not Waiter(database, NAMES, Follower(database.url, projections.ALL)).wait_for(position, 0.05)
+    assert not ProjectionBarrier(database, NAMES).wait_for(position, 0.05)
+    assert not ProjectionBarrier(database, NAMES, Follower(database.url, projections.ALL)).wait_for(position, 0.05)
 
 
 def test_a_follower_goes_on_when_its_connection_was_lost(database: Database, log: EventLog):

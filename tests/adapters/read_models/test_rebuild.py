@@ -14,9 +14,9 @@ from uuid import UUID, uuid4
 import pytest
 
 import projections
-from adapters.database import Database, connect
 from adapters.event_store.log import EventLog
-from adapters.read_models import builds, pages, rebuild
+from adapters.postgres.database import Database, connect
+from adapters.read_models import builds, event_pages, rebuild
 from adapters.read_models.follower import Follower
 from domain.events import DocumentGenerated
 from projections import documents, donation_ledger, ticket_status
@@ -131,7 +131,7 @@ def test_a_rebuild_that_was_killed_goes_on_where_it_stopped(database: Database, 
 def test_the_events_before_the_kill_are_not_read_again(database: Database, tickets: list[UUID]):
     with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
         build = builds.create(cursor, ticket_status)
-        builds.fold(cursor, build, pages.after(connection, 0, 70))
+        builds.fold(cursor, build, event_pages.after(connection, 0, 70))
         builds.move_bookmarks(cursor, {build: 70})
     assert rebuild.rebuild(database.url, ticket_status, quiet).events == 80
 

@@ -28,7 +28,7 @@ UNSPOKEN = ["silence.flac", "noise.ogg", "tone.ogg", "music.ogg"]
 FOREIGN = ["foreign-de.ogg", "foreign-es.ogg"]
 VOICES = ["voice-slt.ogg", "voice-awb.ogg"]
 
-Heard = Callable[[str], Transcript]
+RecognizedWord = Callable[[str], Transcript]
 
 
 def transcribed(path: Path) -> Transcript:
@@ -37,7 +37,7 @@ def transcribed(path: Path) -> Transcript:
 
 
 @pytest.fixture(scope="module")
-def heard() -> Heard:
+def heard() -> RecognizedWord:
     """What the transcriber makes of a recording by its name: each is heard once, when somebody asks for it."""
 
     @cache
@@ -71,17 +71,17 @@ def errors(heard: list[str], said: list[str]) -> int:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_same_speech_in_any_format_gives_the_same_words(heard: Heard, name: str) -> None:
+def test_the_same_speech_in_any_format_gives_the_same_words(heard: RecognizedWord, name: str) -> None:
     assert errors(words(heard(name).text), words(SPEECH)) <= 1
 
 
 @pytest.mark.parametrize("name", VOICES)
-def test_other_voices_are_understood_too(heard: Heard, name: str) -> None:
+def test_other_voices_are_understood_too(heard: RecognizedWord, name: str) -> None:
     said = words("My son is seven years old, and he needs an operation on his heart.")
     assert errors(words(heard(name).text), said) <= 1
 
 
-def test_the_demonstration_keeps_name_place_amount_and_nearly_every_word(heard: Heard) -> None:
+def test_the_demonstration_keeps_name_place_amount_and_nearly_every_word(heard: RecognizedWord) -> None:
     text = heard("demo").text
     said = words(DEMO_WORDS.read_text())
     assert errors(words(text), said) <= len(said) * 0.05
@@ -89,7 +89,7 @@ def test_the_demonstration_keeps_name_place_amount_and_nearly_every_word(heard: 
         assert telling in text.lower()
 
 
-def test_pauses_end_sentences(heard: Heard) -> None:
+def test_pauses_end_sentences(heard: RecognizedWord) -> None:
     transcript = heard("demo")
     assert transcript.segments is not None
     assert transcript.text == " ".join(segment.text for segment in transcript.segments)
@@ -100,7 +100,7 @@ def test_pauses_end_sentences(heard: Heard) -> None:
         assert len(segment.text.split()) < 30
 
 
-def test_every_word_has_its_place_in_the_recording_and_a_confidence(heard: Heard) -> None:
+def test_every_word_has_its_place_in_the_recording_and_a_confidence(heard: RecognizedWord) -> None:
     transcript = heard("demo")
     assert transcript.words is not None
     assert [word.text.lower() for word in transcript.words] == words(transcript.text)
@@ -110,25 +110,25 @@ def test_every_word_has_its_place_in_the_recording_and_a_confidence(heard: Heard
     assert 40_000 < ends[-1] < 43_400
 
 
-def test_the_transcript_says_what_it_is(heard: Heard) -> None:
+def test_the_transcript_says_what_it_is(heard: RecognizedWord) -> None:
     assert (heard("demo").language, heard("demo").engine) == ("en", "pocketsphinx")
 
 
-def test_two_are_heard_at_once_as_well_as_one_after_the_other(heard: Heard) -> None:
+def test_two_are_heard_at_once_as_well_as_one_after_the_other(heard: RecognizedWord) -> None:
     with ThreadPoolExecutor(2) as workers:
         at_once = list(workers.map(transcribed, [RECORDINGS / name for name in VOICES]))
     assert [told.text for told in at_once] == [heard(name).text for name in VOICES]
 
 
 @pytest.mark.parametrize("name", UNSPOKEN)
-def test_no_words_are_invented_where_nobody_speaks(heard: Heard, name: str) -> None:
+def test_no_words_are_invented_where_nobody_speaks(heard: RecognizedWord, name: str) -> None:
     with pytest.raises(StepFailed) as failed:
         heard(name)
     assert (failed.value.code, failed.value.retryable) == ("no_speech", False)
 
 
 @pytest.mark.parametrize("name", FOREIGN)
-def test_what_is_not_understood_as_english_is_said_so(heard: Heard, name: str) -> None:
+def test_what_is_not_understood_as_english_is_said_so(heard: RecognizedWord, name: str) -> None:
     with pytest.raises(StepFailed, match="English") as failed:
         heard(name)
     assert (failed.value.code, failed.value.retryable) == ("unsupported_language", False)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from adapters.speech.phrasing import Heard, is_english, is_speech, phrases, sentence
+from adapters.speech.phrasing import RecognizedWord, is_english, is_speech, phrases, sentence
 
 WORD_MS = 300
 
 
-def heard(text: str, confidence: float = 0.9) -> list[Heard]:
+def heard(text: str, confidence: float = 0.9) -> list[RecognizedWord]:
     """Words of equal length one after the other; a number is a pause of so many milliseconds."""
-    parts: list[Heard] = []
+    parts: list[RecognizedWord] = []
     now = 0
     for token in text.split():
         length = int(token) if token.isdigit() else WORD_MS
-        parts.append(Heard("<sil>" if token.isdigit() else token, now, now + length, confidence))
+        parts.append(RecognizedWord("<sil>" if token.isdigit() else token, now, now + length, confidence))
         now += length
     return parts
 

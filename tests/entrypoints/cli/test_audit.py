@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from adapters.database import connect
+from adapters.postgres.database import connect
 from adapters.proof.checker import Key, checkpoint_of
 from entrypoints.cli.app import main
-from entrypoints.settings import GENERATED, Generated, SettingsError, load
+from entrypoints.composition.settings import GENERATED, Generated, SettingsError, load
 from tests.adapters.proof.growing import grow
 from tests.benchmarks.world import write_history
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from adapters.access import Credentials
-from adapters.access_log import AccessLog
-from adapters.database import Database
+from adapters.identity.access_log import AccessLog
+from adapters.identity.credentials import Credentials
+from adapters.postgres.database import Database
 from entrypoints.cli import main
 
 Run = Callable[..., tuple[int, str]]

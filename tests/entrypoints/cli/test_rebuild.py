@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.access_log import AccessLog
-from adapters.database import Database
+from adapters.identity.access_log import AccessLog
+from adapters.postgres.database import Database
 from entrypoints.cli import main
 
 

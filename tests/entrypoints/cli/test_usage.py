@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.access_log import AccessLog
-from adapters.database import Database, connect
+from adapters.identity.access_log import AccessLog
+from adapters.postgres.database import Database, connect
 from entrypoints.cli import main
 from entrypoints.cli.console import table
 from tests.client import eventually

@@ -12,7 +12,7 @@ import pytest
 from adapters.ids import uuid7
 from domain.errors import StepFailed, UnavailableError
 from domain.values import Draft, Role, Step
-from entrypoints.bootstrap import Parts
+from entrypoints.composition.service import Parts
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.contract import Contract
 from tests.fakes.drafting import DRAFT, FakeAnalyser, FakeDrafter

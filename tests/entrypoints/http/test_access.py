@@ -13,8 +13,8 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from adapters.access import SCOPES
-from adapters.contacts import normalised
+from adapters.identity.contacts import normalised
+from adapters.identity.credentials import SCOPES
 from adapters.ids import uuid7
 from domain.commands import digest
 from domain.values import SYSTEM, ContactType, Role
@@ -196,7 +196,7 @@ class People:
     def _came_back(self, contact: str) -> Client:
         """Whoever has this contact, by a code from their mail."""
         request = self.visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": contact})
-        self._live.service.returning.answer_all()
+        self._live.service.login_codes.answer_all()
         self._live.service.mail_sender.send_all()
         sent = next(one for one in reversed(files(self._live.settings.outbox)) if one["To"] == contact)
         given = {"requestId": request.json()["requestId"], "code": sent["Subject"].partition(" is ")[0]}

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from adapters.access_log import verify_access_log
+from adapters.identity.access_log import verify_access_log
 from adapters.ids import uuid7
 from domain.errors import UnavailableError
 from domain.values import Role
-from entrypoints.bootstrap import Parts
+from entrypoints.composition.service import Parts
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.contract import problem
 from tests.fakes.databases import overheard

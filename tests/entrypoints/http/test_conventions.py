@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from entrypoints.bootstrap import Parts
+from entrypoints.composition.service import Parts
 from entrypoints.http.problems import KINDS
 from entrypoints.http.table import OPERATIONS
 from tests.client import Client, LiveService, Ticket

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.generation.feedback import NO_FEEDBACK
 
-from adapters.access import SCOPES
+from adapters.identity.credentials import SCOPES
 from adapters.ids import uuid7
 from domain.values import Role
 from tests.client import RECORDING, Client, LiveService, Ticket

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from adapters.database import connect
-from adapters.self_test import SelfTest
-from adapters.self_test.stage import Stage, expect
-from entrypoints.bootstrap import Parts
+from adapters.observability.self_test import SelfTest
+from adapters.observability.self_test.context import SelfTestContext, expect
+from adapters.postgres.database import connect
+from entrypoints.composition.service import Parts
 from tests.client import Client, LiveService, eventually
 from tests.entrypoints.http.conftest import given
 from tests.entrypoints.http.contract import Contract, problem
@@ -189,10 +189,10 @@ def test_a_group_that_fails_is_named_and_the_others_go_on(diagnosed: LiveService
 
 
 def test_a_group_that_is_not_as_expected_fails(migrated_url: str):
-    def disappointed(_: Stage) -> None:
+    def disappointed(_: SelfTestContext) -> None:
         expect(False, "something else")
 
-    def pleased(_: Stage) -> None:
+    def pleased(_: SelfTestContext) -> None:
         expect(True, "just this")
 
     tested = SelfTest(migrated_url, ("m" * 32,), {"Disappointed": disappointed, "Pleased": pleased})

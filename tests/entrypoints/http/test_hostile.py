@@ -18,7 +18,7 @@ import pytest
 from adapters.mail.messages import checked, composed
 from domain.retention import erasure_notice
 from domain.values import SYSTEM
-from entrypoints.http.exports import COLUMNS, as_csv
+from entrypoints.http.handlers.exports import COLUMNS, as_csv
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.http.conftest import given
 from tests.stripe_events import DAY, Payment, event, thin

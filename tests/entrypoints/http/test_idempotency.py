@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from adapters.idempotency import LEASE_SECONDS, IdempotencyKeys, Seed
+from adapters.identity.idempotency import LEASE_SECONDS, IdempotencyKeys, Seed
 from domain.errors import StepFailed
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, Client, LiveService, Ticket, eventually

@@ -9,12 +9,12 @@ from uuid import UUID
 import pytest
 
 import projections
-from adapters.access import ticket_token
+from adapters.identity.credentials import ticket_token
 from adapters.ids import uuid7
 from adapters.read_models.follower import Follower
 from domain.commands import digest
 from domain.values import Actor, Contact, ContactType, Role
-from entrypoints.bootstrap import Parts, Service
+from entrypoints.composition.service import Parts, Service
 from tests.client import LiveService, eventually
 from tests.entrypoints.http.contract import Contract, problem
 from tests.fakes.databases import overheard
@@ -24,7 +24,7 @@ from tests.fakes.databases import overheard
 def lagging(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
     """A web process whose followers are all gone; writes wait for them in vain, but not as long as they would."""
     with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB})) as running:
-        running.service.waiter.patience_seconds = 0.02
+        running.service.barrier.patience_seconds = 0.02
         running.watchers.append(Contract(running.service.openapi).check)
         yield running
 

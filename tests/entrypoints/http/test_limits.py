@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from domain.values import Role
-from entrypoints.bootstrap import Parts
-from entrypoints.http.limits import Proxies
-from entrypoints.settings import SettingsError, load
+from entrypoints.composition.service import Parts
+from entrypoints.composition.settings import SettingsError, load
+from entrypoints.http.middleware.rate_limits import Proxies
 from tests.client import LiveService
 from tests.entrypoints.http.contract import Contract, problem
 

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from entrypoints.bootstrap import Parts
-from entrypoints.http.limits import Proxies
+from entrypoints.composition.service import Parts
+from entrypoints.http.middleware.rate_limits import Proxies
 from tests.client import LiveService
 from tests.entrypoints.http.contract import Contract, problem
 from tests.entrypoints.http.test_wire import connected, statuses

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from entrypoints.bootstrap import Parts
-from entrypoints.http import counts
+from entrypoints.composition.service import Parts
+from entrypoints.http import rate_limit_store
 from tests.client import LiveService, eventually
 from tests.entrypoints.http.contract import Contract
 from tests.fakes.redis_server import PROGRAM, RedisServer
@@ -92,7 +92,7 @@ def test_a_store_that_comes_back_is_counted_in_again(webs: Callable[..., list[Li
         assert asked(here)[0] == 200
         return redis.counted() > before
 
-    eventually(counted_there, 3 * counts.PAUSE_SECONDS)
+    eventually(counted_there, 3 * rate_limit_store.PAUSE_SECONDS)
 
 
 def test_a_store_that_is_away_at_the_start_stops_nobody(migrated_url: str, tmp_path: Path):

@@ -13,14 +13,14 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from adapters.database import WAIT_FOR_CONNECTION_SECONDS, connect
-from entrypoints.bootstrap import Parts
+from adapters.postgres.database import WAIT_FOR_CONNECTION_SECONDS, connect
+from entrypoints.composition.service import Parts
 from tests.client import LiveService, eventually
 from tests.entrypoints.http.contract import Contract, problem
 from tests.stripe_events import Payment, event
 
 TOKEN = "metrics-" + "0123456789abcdef" * 2
-DATA = Path(__file__).parents[3] / "entrypoints" / "observation"
+DATA = Path(__file__).parents[3] / "docs" / "monitoring"
 
 
 @pytest.fixture

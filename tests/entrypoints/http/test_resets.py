@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from domain.values import Role
-from entrypoints.bootstrap import Parts
+from entrypoints.composition.service import Parts
 from tests.client import Client, LiveService, Ticket, eventually
 from tests.entrypoints.http.contract import pointers, problem
 from tests.fakes.mailbox import files, text_of
@@ -76,7 +76,7 @@ def test_the_old_address_is_told_without_the_token_and_without_the_new_address(
 def returned(live: LiveService, visitor: Client, contact: str) -> Client:
     """Whoever has this contact, by a code from their mail."""
     asked = visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": contact}).json()
-    live.service.returning.answer_all()
+    live.service.login_codes.answer_all()
     code = mail_to(live, contact)["Subject"].partition(" is ")[0]
     session = visitor.post("/api/access/verify", json={"requestId": asked["requestId"], "code": code}).json()
     return live.client(session["accessToken"])

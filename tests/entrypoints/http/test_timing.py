@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from adapters.access import ticket_token
+from adapters.identity.credentials import ticket_token
 from adapters.ids import uuid7
 from domain.values import Role
 from tests.client import Client, LiveService, Ticket

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import httpx2
 
-from adapters.embedded_postgres.locks import EXCLUSIVE, FileLock
+from adapters.postgres.embedded.locks import EXCLUSIVE, FileLock
 from tests.client import eventually, free_port
 
 LOCK = Path(__file__).parent / "requirements.lock"

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import httpx2
 
-from adapters.payments.door import sign
+from adapters.payments.webhooks import sign
 from tests.journeys.harness.standing import Standing
 from tests.stripe_events import Payment, event
 

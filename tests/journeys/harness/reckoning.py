@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import psycopg
 
-from adapters.payments.simulation import oracle
+from adapters.stripe_sandbox.simulation import oracle
 from tests.client import eventually
 from tests.fakes.mailbox import files
 from tests.journeys.harness.load import Client, Promised

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx2
 
-from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.postgres.embedded import EmbeddedPostgres
 from tests.client import UNLIMITED, eventually, free_port
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"

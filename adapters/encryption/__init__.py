@@ -1,0 +1,1 @@
+"""Encryption of personal data: keyrings, ticket keys, the field cipher, and key rotation."""

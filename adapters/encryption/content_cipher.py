@@ -1,0 +1,118 @@
+"""Big content sealed as a stream: memory stays bounded, and nothing unauthenticated is ever handed out.
+
+The STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015) as age uses it, with AES-256-GCM: every content has a
+key of its own, derived from the caller's with a random salt, and the nonce of a chunk is its number and whether it is
+the last. So a chunk that was changed, cut off, added, swapped or taken from another content does not open.
+
+    header = magic (8 bytes) || salt (32 bytes)
+    chunk  = AES-256-GCM(content key, number (11 bytes, big-endian) || last (0 or 1), plain, context)
+
+Every chunk but the last holds CHUNK_BYTES; the last is empty only when the whole content is.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import BinaryIO
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from adapters.storage.disk import translated
+from domain.errors import DomainError
+
+MAGIC = b"SLSEAL\x00\x01"  # the last byte is the version of the format
+SALT_BYTES = 32
+HEADER_BYTES = len(MAGIC) + SALT_BYTES
+TAG_BYTES = 16
+CHUNK_BYTES = 64 * 1024
+
+
+class TamperedError(DomainError):
+    """Sealed content that is not as it was sealed, or was sealed with another key or for another context."""
+
+
+def sealed_size(plain_bytes: int) -> int:
+    """How many bytes so much content has once it is sealed."""
+    chunks = max(1, -(-plain_bytes // CHUNK_BYTES))
+    return HEADER_BYTES + plain_bytes + chunks * TAG_BYTES
+
+
+def seal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
+    """The content as it may be stored: to be opened with the same 32-byte key and the same context only."""
+    salt = os.urandom(SALT_BYTES)
+    cipher = _cipher(key, salt)
+    yield MAGIC + salt
+    for nonce, chunk in _numbered(source, CHUNK_BYTES):
+        yield cipher.encrypt(nonce, chunk, context)
+
+
+def unseal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
+    """The content again, each piece only once it is known to be genuine; TamperedError where it is not.
+
+    What was yielded before a TamperedError is the genuine beginning of the content; only the end of the iterator says
+    that it was whole.
+    """
+    header = _read(source, HEADER_BYTES)
+    if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
+        raise TamperedError("not sealed content")
+    cipher = _cipher(key, header[len(MAGIC) :])
+    for nonce, chunk in _numbered(source, CHUNK_BYTES + TAG_BYTES):
+        try:
+            plain = cipher.decrypt(nonce, chunk, context)
+        except InvalidTag:
+            raise TamperedError("sealed content was changed, or is not for this key and context") from None
+        if plain:
+            yield plain
+
+
+def unsealed_file(source: BinaryIO, key: bytes, context: bytes) -> BinaryIO:
+    """The whole content, known to be genuine, as a seekable file that has no name and vanishes when it is closed."""
+    with translated("temporary files"):
+        file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+    try:
+        for plain in unseal(source, key, context):
+            with translated("temporary files"):
+                file.write(plain)
+        with translated("temporary files"):
+            file.seek(0)
+    except BaseException:
+        # What could not be written cannot be written now either.
+        with suppress(OSError):
+            file.close()
+        raise
+    return file
+
+
+def _cipher(key: bytes, salt: bytes) -> AESGCM:
+    if len(key) != 32:
+        raise ValueError("a key has 32 bytes")
+    return AESGCM(HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=MAGIC).derive(key))
+
+
+def _numbered(source: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes]]:
+    """Every piece of `size` bytes with its nonce; which is the last only shows when nothing follows."""
+    number = 0
+    chunk = _read(source, size)
+    while True:
+        following = _read(source, size)
+        yield number.to_bytes(11, "big") + (b"\x00" if following else b"\x01"), chunk
+        if not following:
+            return
+        number, chunk = number + 1, following
+
+
+def _read(source: BinaryIO, size: int) -> bytes:
+    """So many bytes, or fewer at the end only: a source may give less than it was asked for."""
+    first = source.read(size)
+    if len(first) == size or not first:
+        return first
+    parts = bytearray(first)
+    while len(parts) < size and (more := source.read(size - len(parts))):
+        parts += more
+    return bytes(parts)

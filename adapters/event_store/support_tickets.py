@@ -1,0 +1,62 @@
+"""Support tickets in the history, found by the ticket they name or the contact they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from uuid import UUID
+
+from adapters.event_store.history import Streams
+from adapters.event_store.log import EventLog
+from adapters.postgres.database import Database
+from domain.errors import NotFoundError
+from domain.events import SupportTicketOpened
+from domain.support import SupportTicket
+from projections import support
+
+PAGE_EVENTS = 1_000
+
+
+class StoredSupportTickets:
+    """The port `SupportTickets` over the history and its read model."""
+
+    def __init__(self, streams: Streams, database: Database, log: EventLog) -> None:
+        self._streams = streams
+        self._database = database
+        self._log = log
+
+    def add(self, support: SupportTicket) -> None:
+        self._streams.add(support)
+
+    def get(self, support_id: UUID) -> SupportTicket:
+        return _checked(self._streams.load(support_id))
+
+    def change(self, support_id: UUID, decide: Callable[[SupportTicket], None]) -> None:
+        self._streams.change(support_id, lambda loaded: decide(_checked(loaded)))
+
+    def concerning(self, ticket_id: UUID, contact_indexes: Iterable[str]) -> list[UUID]:
+        """What the read model has, and what the history has beyond it: nobody's words are missed for its lag."""
+        indexes = set(contact_indexes)
+        with self._database.reading() as cursor:
+            cursor.execute("SELECT position FROM projections WHERE name = %s AND live", (support.NAME,))
+            row = cursor.fetchone()
+            found = [row["support"] for row in support.concerning(cursor, ticket_id, list(indexes))]
+        newer = [
+            event.originator_id
+            for event in self._opened_after(row[0] if row else 0)
+            if event.about == ticket_id or (event.ticket_id == event.originator_id and event.contact_index in indexes)
+        ]
+        return list(dict.fromkeys([*found, *newer]))
+
+    def _opened_after(self, position: int) -> Iterator[SupportTicketOpened]:
+        while page := self._log.page(position, PAGE_EVENTS):
+            for entry in page:
+                if entry.topic == SupportTicketOpened.TOPIC and isinstance(event := entry.event(), SupportTicketOpened):
+                    yield event
+            position = page[-1].position
+
+
+def _checked(loaded: object) -> SupportTicket:
+    """What is loaded by its id may be anything that has a history."""
+    if not isinstance(loaded, SupportTicket):
+        raise NotFoundError("There is no such support ticket.")
+    return loaded

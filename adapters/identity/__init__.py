@@ -1,0 +1,1 @@
+"""Who is calling: credentials, login codes, contacts, idempotency keys, and the access log."""

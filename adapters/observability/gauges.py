@@ -1,0 +1,155 @@
+"""What all processes share, read from the database in one short transaction for each look at the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from psycopg import Cursor, sql
+from psycopg.rows import TupleRow
+
+from adapters.postgres.database import Database
+from adapters.postgres.group_commit import AsyncGroupCommit
+from adapters.proof import tiles
+from domain.values import Step
+
+# No statement may take longer, so that whoever measures hurts nobody.
+STATEMENT_SECONDS = 1.0
+MOST_ASKING_TOGETHER = 1_000
+
+# The kind of a job is the step of the work on a recording, or the name of the task.
+_JOBS = (
+    "SELECT coalesce(args->>'step', task_name), count(*) FILTER (WHERE status = 'todo'),"
+    " count(*) FILTER (WHERE status = 'doing'), count(*) FILTER (WHERE status = 'failed') FROM procrastinate_jobs"
+    " WHERE status IN ('todo', 'doing', 'failed') GROUP BY 1"
+)
+_JOB_STATES = ("waiting", "running", "failed")
+_KINDS = [step.value for step in Step]
+_INBOX = (
+    "SELECT state, count(*), extract(epoch FROM now() - min(received_at))::float FROM stripe_inbox"
+    " WHERE state = 'received' OR state = 'held' OR state = 'dead' GROUP BY 1"
+)
+_OUTBOX = (
+    "SELECT state, count(*), extract(epoch FROM now() - min(created))::float FROM outbox"
+    " WHERE state = 'waiting' OR state = 'dead' GROUP BY 1"
+)
+_PROJECTIONS = (
+    "SELECT p.name, p.position, h.head,"
+    " greatest(0, coalesce(extract(epoch FROM now() - (SELECT recorded_at FROM events e"
+    "  WHERE e.position = p.position + 1)), 0))::float"
+    " FROM projections p, (SELECT coalesce(max(position), 0) AS head FROM events) h WHERE p.live ORDER BY p.name"
+)
+_COVERED = (
+    "SELECT (SELECT coalesce(max(position), 0) FROM events), (SELECT coalesce(max(size), 0) FROM proof_checkpoints)"
+)
+
+
+class Gauges:
+    """Reads on a connection of its own; those who ask at the same time share the answer."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._together: AsyncGroupCommit[None, Sequence[Metric]] = AsyncGroupCommit(
+            lambda asking: [self._read()] * len(asking), MOST_ASKING_TOGETHER
+        )
+
+    async def read(self) -> Sequence[Metric]:
+        """How it is now; UnavailableError when the database is away or too slow to say."""
+        return await self._together.do(None)
+
+    def _read(self) -> Sequence[Metric]:
+        with self._database.transaction() as cursor:
+            limit = sql.Literal(f"{int(STATEMENT_SECONDS * 1000)}ms")
+            cursor.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
+            return [*_history(cursor), *_inbox(cursor), *_jobs(cursor), *_outbox(cursor)]
+
+
+def _history(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
+    cursor.execute(_PROJECTIONS)
+    standing = cursor.fetchall()
+    position = GaugeMetricFamily(
+        "storyledger_projection_position", "The last event that a read model has taken in.", labels=["projection"]
+    )
+    behind = GaugeMetricFamily(
+        "storyledger_projection_lag_events", "How many events a read model lacks.", labels=["projection"]
+    )
+    lag = GaugeMetricFamily(
+        "storyledger_projection_lag_seconds",
+        "How long the first event that a read model lacks has waited.",
+        labels=["projection"],
+    )
+    for name, reached, head, seconds in standing:
+        position.add_metric([name], reached)
+        behind.add_metric([name], head - reached)
+        lag.add_metric([name], seconds)
+    yield from (position, behind, lag)
+    cursor.execute(_COVERED)
+    head, signed = cursor.fetchone() or (0, 0)
+    yield CounterMetricFamily(
+        "storyledger_events_appended", "Events in the history: positions have no gaps.", value=head
+    )
+    yield GaugeMetricFamily("storyledger_proof_lag_events", "Events that the tree lacks.", head - tiles.size(cursor))
+    yield GaugeMetricFamily("storyledger_checkpoint_events", "Events under the newest signed checkpoint.", signed)
+    yield GaugeMetricFamily(
+        "storyledger_checkpoint_lag_events", "Events that no signed checkpoint covers yet.", head - signed
+    )
+
+
+def _inbox(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
+    cursor.execute(_INBOX)
+    states = {state: (count, seconds) for state, count, seconds in cursor.fetchall()}
+    events = GaugeMetricFamily(
+        "storyledger_inbox_events",
+        "Webhook events that wait to be applied, are held for what they belong to, or are dead letters.",
+        labels=["state"],
+    )
+    for state, told in (("received", "waiting"), ("held", "held"), ("dead", "dead")):
+        events.add_metric([told], states.get(state, (0, 0))[0])
+    yield events
+    yield GaugeMetricFamily(
+        "storyledger_inbox_oldest_seconds",
+        "How long the oldest event that waits to be applied has waited.",
+        max(0.0, states.get("received", (0, 0.0))[1]),
+    )
+
+
+def _jobs(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
+    cursor.execute(_JOBS)
+    jobs = GaugeMetricFamily("storyledger_jobs", "Jobs that wait, run, or failed for good.", labels=["kind", "state"])
+    none = dict.fromkeys(_KINDS, (0, 0, 0))
+    for kind, counts in (none | {kind: counts for kind, *counts in cursor.fetchall()}).items():
+        for state, count in zip(_JOB_STATES, counts, strict=True):
+            jobs.add_metric([kind, state], count)
+    yield jobs
+
+
+def _outbox(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
+    cursor.execute(_OUTBOX)
+    states = {state: (count, seconds) for state, count, seconds in cursor.fetchall()}
+    mails = GaugeMetricFamily(
+        "storyledger_outbox_mails", "Mails that wait to be sent, or that nothing helps.", labels=["state"]
+    )
+    for state in ("waiting", "dead"):
+        mails.add_metric([state], states.get(state, (0, 0))[0])
+    yield mails
+    yield GaugeMetricFamily(
+        "storyledger_outbox_oldest_seconds",
+        "How long the oldest mail that waits to be sent has waited.",
+        max(0.0, states.get("waiting", (0, 0.0))[1]),
+    )
+
+
+def pools(databases: Iterable[tuple[str, Database]]) -> Iterator[Metric]:
+    """The pools of this process, by name: asks no database."""
+    connections = GaugeMetricFamily(
+        "storyledger_pool_connections", "Connections of a pool: in use, and idle.", labels=["pool", "state"]
+    )
+    most = GaugeMetricFamily("storyledger_pool_size_max", "How large a pool may grow.", labels=["pool"])
+    waiting = GaugeMetricFamily("storyledger_pool_waiting", "Who waits for a connection of a pool.", labels=["pool"])
+    for name, database in databases:
+        pool = database.occupancy()
+        connections.add_metric([name, "in_use"], pool.in_use)
+        connections.add_metric([name, "idle"], pool.idle)
+        most.add_metric([name], pool.most)
+        waiting.add_metric([name], pool.waiting)
+    yield from (connections, most, waiting)

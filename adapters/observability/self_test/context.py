@@ -1,0 +1,87 @@
+"""What a rehearsal works with: the real adapters, all of them in one transaction that nobody else ever sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+import projections
+from adapters.encryption.keys import FieldCipher, Keyring, TicketKeys
+from adapters.event_store.history import SealingMapper, StoredDonations, StoredTickets, Streams, TicketHistory
+from adapters.event_store.log import EventLog
+from adapters.event_store.support_tickets import StoredSupportTickets
+from adapters.ids import uuid7
+from adapters.payments.inbox import Inbox
+from adapters.postgres.database import Database
+from adapters.read_models import builds
+from domain.tickets import RecordingTicket
+from domain.values import SYSTEM, Contact, ContactType, Kind
+from projections.model import Recorded
+
+
+class Failed(Exception):
+    """What was read is not what was written."""
+
+
+def expect(kept: bool, what: str) -> None:
+    """Failed, with what was expected, unless it was kept."""
+    if not kept:
+        raise Failed(what)
+
+
+class _Borrowed(Database):
+    """One connection as a whole database: a transaction of its users' is a savepoint in the one that goes on."""
+
+    def __init__(self, connection: Connection[TupleRow]) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection[TupleRow]]:
+        yield self._connection
+
+
+class SelfTestContext:
+    """The history, the seals, the read models and Stripe's door, over one connection."""
+
+    def __init__(self, connection: Connection[TupleRow], master: tuple[str, ...]) -> None:
+        self.database = _Borrowed(connection)
+        self.log = EventLog(self.database)
+        keys = TicketKeys(self.database, master)
+        self.cipher = FieldCipher(keys)
+        self.mapper = SealingMapper(self.cipher)
+        history = TicketHistory(self.log, self.cipher)
+        # The queue numbers its jobs from a sequence, which no rollback takes back: nothing is asked of it here.
+        streams = Streams(history, enqueue=lambda *_: None, recorded=lambda _: None)
+        self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
+        self.support = StoredSupportTickets(streams, self.database, self.log)
+        self.inbox = Inbox(self.database, Keyring(master, "stripe inbox"), keys)
+
+    def open_ticket(self) -> RecordingTicket:
+        """A new ticket on record, of a person that there is not."""
+        ticket = RecordingTicket.open(
+            SYSTEM,
+            uuid7(),
+            workspace="self-test",
+            kind=Kind.CAMPAIGN,
+            slug=f"self-test-{uuid7().hex}",
+            contact=Contact(ContactType.EMAIL, "self-test@example.com"),
+            contact_index=f"self-test {uuid7().hex}",
+            display_name="Self Test",
+            token_digest=uuid7().hex,
+        )
+        self.tickets.add(ticket)
+        return self.tickets.get(ticket.id)
+
+    def show(self, ticket: UUID) -> None:
+        """Take the ticket's whole history into the live read models, as a follower would; once for each ticket."""
+        page = [Recorded(entry.position, entry.recorded_at, entry.event()) for entry in self.log.ticket_events(ticket)]
+        with self.database.reading() as cursor:
+            for projection in projections.ALL:
+                live = builds.find(cursor, projection, live=True)
+                expect(live is not None, f"a live read model {projection.NAME}")
+                assert live is not None
+                builds.fold(cursor, live, page)

@@ -1,0 +1,154 @@
+"""The groups of the self-test, by the names that an operator knows them by."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from uuid import UUID
+
+from adapters.ids import uuid7
+from adapters.observability.self_test.context import SelfTestContext, expect
+from adapters.observability.self_test.support import knowledge_base, support_ticket
+from domain.donations import Donation
+from domain.events import PaymentReceived, Refunded
+from domain.tickets import RecordingTicket
+from domain.values import (
+    SYSTEM,
+    Analysis,
+    AudioFacts,
+    Contact,
+    ContactType,
+    Content,
+    ContentStatus,
+    Donor,
+    Draft,
+    Money,
+    Sentiment,
+    Step,
+    StripeReport,
+    Urgency,
+)
+from projections import contact_index, donation_ledger, ticket_status
+
+Group = Callable[[SelfTestContext], None]
+
+WORDS = "These words were written by the self-test."
+DRAFT = Draft(title="Self-test", story=WORDS, goal=Money(150_000, "USD"), beneficiary="Nobody")
+RECORDING = Content("0" * 64, 1)
+FACTS = AudioFacts("audio/webm", 1_000)
+
+
+def health_check_run(stage: SelfTestContext) -> None:
+    """The watchdog's record can be kept and read."""
+    run = uuid7()
+    with stage.database.transaction() as cursor:
+        cursor.execute("INSERT INTO health_checks (id, outcome, error) VALUES (%s, 'started', 'none')", (run,))
+        cursor.execute("SELECT outcome, error, failures FROM health_checks WHERE id = %s", (run,))
+        expect(cursor.fetchone() == ("started", "none", 0), "the record as it was kept")
+
+
+def profile_ticket(stage: SelfTestContext) -> None:
+    """A person is found by the contact they have, and no longer by the one they had."""
+    ticket = stage.open_ticket()
+    before, after = f"before {uuid7().hex}", f"after {uuid7().hex}"
+    known = Contact(ContactType.EMAIL, "known@example.com")
+    moved = Contact(ContactType.PHONE, "+12025550123")
+    stage.tickets.change(ticket.id, lambda t: t.change_contact(SYSTEM, known, before, "digest"))
+    stage.tickets.change(ticket.id, lambda t: t.change_contact(SYSTEM, moved, after, "newer digest"))
+    expect(stage.tickets.get(ticket.id).contact == moved, "the contact, opened again")
+    stage.show(ticket.id)
+    with stage.database.reading() as cursor:
+        found = [contact_index.tickets_of(cursor, [index], None, 10) for index in (before, after)]
+    expect([[one for one, _ in page] for page in found] == [[], [ticket.id]], "the ticket under its new contact")
+
+
+def speech_intelligence(stage: SelfTestContext) -> None:
+    """A recording becomes a draft step by step, and what was said can be read by nobody without the key."""
+    ticket = stage.open_ticket()
+    recording = uuid7()
+    told = {"transcription_id": uuid7(), "content": RECORDING, "language": "en", "engine": "self-test"}
+    analysis = Analysis("en", Sentiment.NEUTRAL, Urgency.LOW, (WORDS,))
+
+    def heard(t: RecordingTicket) -> None:
+        t.upload(SYSTEM, recording, RECORDING, FACTS, "self-test.webm")
+        t.process(SYSTEM)
+        t.note_transcript(SYSTEM, recording, told)
+        t.note_analysis(SYSTEM, recording, analysis)
+
+    stage.tickets.change(ticket.id, heard)
+    _report_progress(stage, ticket.id, recording)
+    stage.tickets.change(ticket.id, lambda t: t.propose_draft(SYSTEM, recording, DRAFT))
+    drafted = stage.tickets.get(ticket.id)
+    expect((drafted.analysis, drafted.draft) == (analysis, DRAFT), "analysis and draft, opened again")
+    expect(drafted.lifecycle.status is ContentStatus.READY, "a draft with nothing missing")
+    stored = stage.log.stream(ticket.id)
+    expect(all(WORDS.encode() not in entry.state for entry in stored), "words that are sealed where they are stored")
+
+
+def _report_progress(stage: SelfTestContext, ticket: UUID, recording: UUID) -> None:
+    with stage.database.transaction() as cursor:
+        cursor.execute("INSERT INTO step_progress VALUES (%s, %s, %s, 0.5)", (ticket, recording, Step.DRAFT.value))
+        cursor.execute("SELECT done FROM step_progress WHERE ticket = %s", (ticket,))
+        expect(cursor.fetchone() == (0.5,), "how far the step is")
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
+        expect(cursor.fetchone() is not None, "a queue that answers")
+
+
+def recording_ticket(stage: SelfTestContext) -> None:
+    """A ticket is written, published and shown, and no second event takes the place of a first."""
+    ticket = stage.open_ticket()
+    stage.tickets.change(ticket.id, lambda t: t.upload(SYSTEM, uuid7(), RECORDING, FACTS, None))
+    stage.tickets.change(ticket.id, lambda t: t.edit_draft(SYSTEM, {n: getattr(DRAFT, n) for n in ("title", "story")}))
+    rest = {name: getattr(DRAFT, name) for name in ("goal", "beneficiary")}
+    stage.tickets.change(ticket.id, lambda t: t.edit_draft(SYSTEM, rest))
+    stage.tickets.change(ticket.id, lambda t: t.publish(SYSTEM))
+    stage.show(ticket.id)
+    with stage.database.reading() as cursor:
+        row = ticket_status.ticket(cursor, ticket.id)
+    expect(row is not None and row["content_status"] is ContentStatus.PUBLISHED, "the ticket, published")
+    events = list(stage.log.ticket_events(ticket.id))
+    first = events[0].position
+    expect([e.position for e in events] == list(range(first, first + len(events))), "positions without a gap")
+    rename = RecordingTicket.rename
+    rename(ticket, SYSTEM, "Somebody Else")
+    [taken] = [stage.mapper.to_stored_event(event) for event in ticket.collect_events()]
+    expect(stage.log.append([taken]) is None, "a version that is taken once only")
+    expect(stage.log.append([replace(taken, originator_version=len(events) + 1)]) is not None, "a version that is free")
+
+
+def donation_pipeline(stage: SelfTestContext) -> None:
+    """An event of Stripe's is stored once, and a gift with a refund adds up in the ledger."""
+    ticket, donation, name = stage.open_ticket(), uuid7(), f"selftest_{uuid7().hex}"
+    report = StripeReport(f"evt_{name}", int(time.time()))
+    event = {"id": report.event_id, "object": "event", "type": "charge.succeeded", "created": report.at}
+    expect([stage.inbox.accept_listed(event) for _ in range(2)] == [True, False], "an event that is stored once")
+    amount = Money(5_000, "USD")
+    stage.donations.add(Donation.request_checkout(SYSTEM, ticket.id, donation, amount, WORDS))
+
+    def paid(d: Donation) -> None:
+        d.open_checkout(SYSTEM, f"cs_{name}", report.at + 3_600, livemode=False)
+        donor = Donor("Nobody", "US", "0" * 64)
+        d.take(SYSTEM, PaymentReceived, payment_intent_id=f"pi_{name}", amount=amount, report=report, donor=donor)
+        back = {"refund_id": f"re_{name}", "amount": Money(2_000, "USD"), "state": "succeeded"}
+        d.take(SYSTEM, Refunded, refunded_at=report.at, report=replace(report, event_id=f"evt_r{name}"), **back)
+
+    stage.donations.change(ticket.id, donation, paid)
+    stage.show(ticket.id)
+    with stage.database.transaction() as cursor:
+        cursor.execute("INSERT INTO stripe_links VALUES (%s, %s, %s)", (f"pi_{name}", ticket.id, donation))
+        [total] = donation_ledger.totals(cursor, ticket.id)
+        row = donation_ledger.donation(cursor, donation)
+    expect((total["paid"], total["refunded"]) == (5_000, 2_000), "totals to the cent")
+    expect(row is not None and row["status"] == "PAID", "the gift, paid")
+
+
+GROUPS: Mapping[str, Group] = {
+    "HealthCheckRun": health_check_run,
+    "SupportTicket": support_ticket,
+    "ProfileTicket": profile_ticket,
+    "SpeechIntelligence": speech_intelligence,
+    "RecordingTicket": recording_ticket,
+    "DonationPipeline": donation_pipeline,
+    "KnowledgeBase": knowledge_base,
+}

@@ -1,0 +1,318 @@
+"""What each kind of Stripe's events says, one small reader a meaning; and what an object says by its present state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.payments.stripe_objects import (
+    BALANCE_TRANSACTION,
+    CHARGE,
+    DISPUTE,
+    INTENT,
+    REFUND,
+    SESSION,
+    MalformedFact,
+    StripeObject,
+)
+from domain.events import (
+    CheckoutExpired,
+    DisputeClosed,
+    DisputeFundsReinstated,
+    DisputeFundsWithdrawn,
+    DisputeOpened,
+    DonationEvent,
+    FeeCharged,
+    PaymentDelayed,
+    PaymentFailed,
+    PaymentReceived,
+    Refunded,
+    RefundFailed,
+    RefundTotalReported,
+)
+from domain.gift import CLOSED_DISPUTE, DISPUTE_RANK, LIVE_REFUND, REFUND_RANK
+from domain.values import Donor, Money, StripeReport
+
+LONGEST_NAME = 100
+_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
+
+# Where a charge or a refund names what it did to our balance.
+SETTLEMENTS = ("balance_transaction", "failure_balance_transaction")
+
+# Turns a billing e-mail into the keyed hash that is kept of it.
+HashEmail = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class ParsedFact:
+    """One thing that an event says about one donation, with the values its domain event carries."""
+
+    event: type[DonationEvent]
+    told: Mapping[str, Any]
+
+    @property
+    def currency(self) -> str | None:
+        """The currency that must be the gift's own; fees come in that of our account."""
+        money = self.told.get("amount")
+        return money.currency if isinstance(money, Money) else None
+
+
+_Facts = Iterator[ParsedFact]
+
+
+def _donor(details: Mapping[str, Any], hash_email: HashEmail) -> Donor:
+    """The last token of the name, the country, a keyed hash of the e-mail; nothing else of the donor is kept."""
+    address = details.get("address") or {}
+    if not isinstance(address, dict):
+        raise MalformedFact("address")
+    name, email, country = details.get("name"), details.get("email"), address.get("country")
+    for value in (name, email, country):
+        if value is not None and not isinstance(value, str):
+            raise MalformedFact("donor")
+    tokens = "".join(character if character.isprintable() else " " for character in name or "").split()
+    return Donor(
+        last_name=tokens[-1][:LONGEST_NAME] if tokens else None,
+        country=country.upper() if country and _COUNTRY.fullmatch(country) else None,
+        email_hash=hash_email(email.strip().lower()) if email and email.strip() else None,
+    )
+
+
+def _session_paid(session: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    status = session.text("payment_status")
+    if session.optional("mode") not in (None, "payment") or status == "no_payment_required":
+        return
+    if status == "unpaid":
+        yield ParsedFact(PaymentDelayed, {"object_id": session.text("id"), "report": report})
+        return
+    if status != "paid":
+        raise MalformedFact("payment_status")
+    intent = session.reference("payment_intent")
+    if intent is None:
+        raise MalformedFact("payment_intent")
+    yield ParsedFact(
+        PaymentReceived,
+        {
+            "payment_intent_id": intent,
+            "amount": session.money("amount_total"),
+            "session_id": session.text("id"),
+            "donor": _donor(session.part("customer_details"), hash_email),
+            "report": report,
+        },
+    )
+
+
+def _session_failed(session: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    yield ParsedFact(
+        PaymentFailed, {"object_id": session.text("id"), "reason": "async_payment_failed", "report": report}
+    )
+
+
+def _session_expired(session: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    yield ParsedFact(CheckoutExpired, {"session_id": session.text("id"), "report": report})
+
+
+def _intent_succeeded(intent: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    yield ParsedFact(
+        PaymentReceived,
+        {
+            "payment_intent_id": intent.text("id"),
+            "amount": intent.money("amount_received"),
+            "charge_id": intent.reference("latest_charge"),
+            "report": report,
+        },
+    )
+
+
+def _intent_failed(intent: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    error = intent.part("last_payment_error")
+    reason = error.get("decline_code") or error.get("code") or "payment_failed"
+    if not isinstance(reason, str) or not _CODE.fullmatch(reason):
+        raise MalformedFact("last_payment_error")
+    yield ParsedFact(PaymentFailed, {"object_id": intent.text("id"), "reason": reason, "report": report})
+
+
+def _intent_canceled(intent: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    yield ParsedFact(PaymentFailed, {"object_id": intent.text("id"), "reason": "canceled", "report": report})
+
+
+def _intent_processing(intent: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    yield ParsedFact(PaymentDelayed, {"object_id": intent.text("id"), "report": report})
+
+
+def _charge_told(charge: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    if charge.optional("status") not in (None, "succeeded") or not charge.flag("captured", default=True):
+        return
+    yield ParsedFact(
+        PaymentReceived,
+        {
+            # A charge made without an intent stands for its own payment.
+            "payment_intent_id": charge.reference("payment_intent") or charge.text("id"),
+            "amount": charge.money("amount_captured" if charge.has("amount_captured") else "amount"),
+            "charge_id": charge.text("id"),
+            "donor": _donor(charge.part("billing_details"), hash_email),
+            "report": report,
+        },
+    )
+    yield from _settled_whole(charge, report, hash_email)
+
+
+def _charge_refunded(charge: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    yield ParsedFact(
+        RefundTotalReported,
+        {"charge_id": charge.text("id"), "amount": charge.money("amount_refunded"), "report": report},
+    )
+
+
+def _refund_told(refund: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    state = refund.optional("status") or "pending"
+    if state not in REFUND_RANK:
+        raise MalformedFact("status")
+    yield ParsedFact(
+        Refunded if state in LIVE_REFUND else RefundFailed,
+        {
+            "refund_id": refund.text("id"),
+            "amount": refund.money("amount"),
+            "state": state,
+            "refunded_at": refund.integer("created") if refund.has("created") else report.at,
+            "charge_id": refund.reference("charge"),
+            "report": report,
+        },
+    )
+    yield from _settled_whole(refund, report, hash_email)
+
+
+def _dispute_told(dispute: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    state = dispute.text("status")
+    if state not in DISPUTE_RANK:
+        raise MalformedFact("status")
+    yield ParsedFact(
+        DisputeClosed if state in CLOSED_DISPUTE else DisputeOpened,
+        {"dispute_id": dispute.text("id"), "amount": dispute.money("amount"), "state": state, "report": report},
+    )
+
+
+def _dispute_moved(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    """Money left or came back: each balance transaction once, by its id, with its sign as Stripe gives it."""
+    yield from _dispute_told(dispute, report, hash_email)
+    transactions = dispute.parts("balance_transactions", BALANCE_TRANSACTION)
+    withdrawn = -sum(min(0, one.integer("amount")) for one in transactions)
+    for transaction in transactions:
+        moved = transaction.signed("amount")
+        yield ParsedFact(
+            DisputeFundsWithdrawn if moved.minor < 0 else DisputeFundsReinstated,
+            {
+                "dispute_id": dispute.text("id"),
+                "balance_transaction_id": transaction.text("id"),
+                "amount": _in_gift_currency(moved, withdrawn, dispute.money("amount")),
+                "report": report,
+            },
+        )
+        if transaction.has("fee"):
+            yield from _settled(transaction, report, hash_email)
+
+
+def _in_gift_currency(moved: Money, withdrawn: int, disputed: Money) -> Money:
+    """What a balance transaction moved, as the donor's currency counts it.
+
+    Where our account keeps another currency, the money withdrawn stands for the whole dispute, and what came back for
+    the same share of it.
+    """
+    if moved.currency == disputed.currency:
+        return Money(abs(moved.minor), moved.currency)
+    if not withdrawn:
+        raise MalformedFact("balance_transactions")
+    share = (2 * abs(moved.minor) * disputed.minor + withdrawn) // (2 * withdrawn)
+    return Money(min(share, disputed.minor), disputed.currency)
+
+
+def _settled(transaction: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    gross, fee = transaction.signed("amount"), transaction.signed("fee")
+    if transaction.has("net") and transaction.integer("net") != gross.minor - fee.minor:
+        raise MalformedFact("net")
+    yield ParsedFact(
+        FeeCharged,
+        {
+            "balance_transaction_id": transaction.text("id"),
+            "source_id": transaction.reference("source"),
+            "category": transaction.optional("reporting_category") or transaction.optional("type") or "unknown",
+            "gross": gross,
+            "fee": fee,
+            "report": report,
+        },
+    )
+
+
+def _settled_whole(thing: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    for name in SETTLEMENTS:
+        if (transaction := thing.expanded(name, BALANCE_TRANSACTION)) is not None:
+            yield from _settled(transaction, report, hash_email)
+
+
+# What an object says by its present state, where no event's type says what happened to it.
+
+
+def _session_state(session: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    match session.text("status"):
+        case "complete":
+            yield from _session_paid(session, report, hash_email)
+        case "expired":
+            yield from _session_expired(session, report, hash_email)
+
+
+def _intent_state(intent: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    match intent.text("status"):
+        case "succeeded":
+            yield from _intent_succeeded(intent, report, hash_email)
+        case "processing":
+            yield from _intent_processing(intent, report, hash_email)
+        case "canceled":
+            yield from _intent_canceled(intent, report, hash_email)
+        case "requires_payment_method" if intent.part("last_payment_error"):
+            yield from _intent_failed(intent, report, hash_email)
+
+
+def _charge_state(charge: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    yield from _charge_told(charge, report, hash_email)
+    if charge.has("amount_refunded") and charge.integer("amount_refunded"):
+        yield from _charge_refunded(charge, report, hash_email)
+
+
+def _dispute_state(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    whole = dispute.has("balance_transactions")
+    yield from (_dispute_moved if whole else _dispute_told)(dispute, report, hash_email)
+
+
+Reader = Callable[[StripeObject, StripeReport, HashEmail], _Facts]
+STATES: Mapping[str, Reader] = {
+    SESSION: _session_state,
+    INTENT: _intent_state,
+    CHARGE: _charge_state,
+    REFUND: _refund_told,
+    DISPUTE: _dispute_state,
+    BALANCE_TRANSACTION: _settled,
+}
+READERS: Mapping[str, tuple[str, Reader]] = {
+    "checkout.session.completed": (SESSION, _session_paid),
+    "checkout.session.async_payment_succeeded": (SESSION, _session_paid),
+    "checkout.session.async_payment_failed": (SESSION, _session_failed),
+    "checkout.session.expired": (SESSION, _session_expired),
+    "payment_intent.succeeded": (INTENT, _intent_succeeded),
+    "payment_intent.payment_failed": (INTENT, _intent_failed),
+    "payment_intent.processing": (INTENT, _intent_processing),
+    "payment_intent.canceled": (INTENT, _intent_canceled),
+    "charge.succeeded": (CHARGE, _charge_told),
+    "charge.updated": (CHARGE, _charge_told),
+    "charge.refunded": (CHARGE, _charge_refunded),
+    "refund.created": (REFUND, _refund_told),
+    "refund.updated": (REFUND, _refund_told),
+    "refund.failed": (REFUND, _refund_told),
+    "charge.refund.updated": (REFUND, _refund_told),
+    "charge.dispute.created": (DISPUTE, _dispute_told),
+    "charge.dispute.updated": (DISPUTE, _dispute_told),
+    "charge.dispute.closed": (DISPUTE, _dispute_told),
+    "charge.dispute.funds_withdrawn": (DISPUTE, _dispute_moved),
+    "charge.dispute.funds_reinstated": (DISPUTE, _dispute_moved),
+}

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, migrations, the watchdog, the replica, and the embedded server."""

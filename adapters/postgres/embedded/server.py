@@ -1,0 +1,264 @@
+"""The server seen from a process that uses it: attach, make sure that it runs, let go."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import psycopg
+from psycopg.pq import PGconn, Ping
+
+from adapters.postgres.embedded import keeper, socket_dir
+from adapters.postgres.embedded.account import client_names, server_account
+from adapters.postgres.embedded.binaries import major_version, reachable, wheel_bin_dir
+from adapters.postgres.embedded.errors import EmbeddedPostgresError
+from adapters.postgres.embedded.locks import EXCLUSIVE, SHARED, FileLock
+from adapters.postgres.embedded.settings import NAME, PORT, access_files, initdb_options, server_settings
+
+READY_SECONDS = 120  # a long crash recovery included
+STOPPED_SECONDS = keeper.FAST_SHUTDOWN_SECONDS + keeper.IMMEDIATE_SHUTDOWN_SECONDS + 5
+POLL_SECONDS = 0.01
+LOG_BYTES = 10_000_000
+# What the keeper's interpreter needs of our environment to find its libraries.
+KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
+# A line of the server's log that says why it ended, unlike those that turn away an early client.
+COMPLAINT = re.compile(r"(?:FATAL|PANIC): +(?! |the database system is)(.+)")
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL server in `data_dir`, shared by every process that starts it there.
+
+    The server runs for as long as somebody is attached, and a little longer: `stop()`, the end of the process
+    and kill -9 all detach, and the last one to go takes the server along. Whoever is attached and finds it gone
+    calls `ensure()`; the URL stays the same.
+    """
+
+    def __init__(self, data_dir: Path, *, bin_dir: Path | None = None) -> None:
+        self._folder = data_dir.absolute()
+        self._bin_dir = bin_dir
+        self._attached = FileLock(self._folder / "attached.lock")
+        self._thread_lock = threading.Lock()
+        self._socket_dir: Path | None = None
+        self._log_start = 0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def binary(self, name: str) -> Path:
+        """One of PostgreSQL's own programs, like `pg_dump`, of the server's version."""
+        path = (self._bin_dir or wheel_bin_dir()) / name
+        if not path.is_file():
+            raise EmbeddedPostgresError(f"there is no {name} in {path.parent}")
+        return path
+
+    def start(self) -> str:
+        """Attach to the server, starting it if nobody has; its URL once it answers."""
+        return self.ensure()
+
+    def ensure(self) -> str:
+        """The URL of the server that certainly answered just now; brings it back if it was gone."""
+        with self._thread_lock:
+            if self._attached.opened and self._socket_dir and self._ping() == Ping.OK:
+                return self.url()
+            try:
+                return self._ensure()
+            except PermissionError as error:
+                raise EmbeddedPostgresError(f"{error.filename or self._folder} is not ours to write") from None
+            except OSError as error:
+                raise EmbeddedPostgresError(f"{error.filename or self._folder}: {error.strerror}") from None
+
+    def url(self, database: str = NAME) -> str:
+        """Where a database of the started server is, as libpq and its programs take it."""
+        if self._socket_dir is None:
+            raise EmbeddedPostgresError("the embedded PostgreSQL was not started")
+        return (
+            f"postgresql://{NAME}@/{quote(database, safe='')}?host={quote(str(self._socket_dir), safe='')}&port={PORT}"
+        )
+
+    def stop(self) -> None:
+        """Detach; the last one to do so returns when the server has ended."""
+        with self._thread_lock:
+            if not self._attached.opened:
+                return
+            with self._alone():
+                self._attached.release()
+                if self._others_are_attached():
+                    return
+                running = FileLock(self._folder / "server.lock")
+                ended = running.acquire(EXCLUSIVE, STOPPED_SECONDS)
+                running.release()
+                if not ended:
+                    raise EmbeddedPostgresError(f"the PostgreSQL in {self._folder} does not end")
+
+    def _others_are_attached(self) -> bool:
+        """Asked while nobody can attach: a lock that can be shared but not had alone is shared with somebody."""
+        probe = FileLock(self._folder / "attached.lock")
+        try:
+            return not probe.acquire(EXCLUSIVE, 0) and probe.acquire(SHARED, 0)
+        finally:
+            probe.release()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While inside, nobody else starts or stops this server."""
+        lock = FileLock(self._folder / "start.lock")
+        if not lock.acquire(EXCLUSIVE, READY_SECONDS + STOPPED_SECONDS):
+            raise EmbeddedPostgresError(
+                f"another process has been starting the PostgreSQL in {self._folder} for too long"
+            )
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _ensure(self) -> str:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._alone():
+            if not self._attached.acquire(SHARED, STOPPED_SECONDS):
+                raise EmbeddedPostgresError(f"the PostgreSQL in {self._folder} does not end")
+            try:
+                self._socket_dir = socket_dir.recorded(self._folder)
+                self._bring_up()
+            except BaseException:
+                self._attached.release()
+                raise
+            return self.url()
+
+    def _bring_up(self) -> None:
+        """A server that answers: the one that runs, or else a new one."""
+        deadline = time.monotonic() + READY_SECONDS
+        running = FileLock(self._folder / "server.lock")
+        try:
+            while not running.acquire(EXCLUSIVE, 0):
+                if self._socket_dir and self._ping() == Ping.OK:
+                    break
+                if time.monotonic() > deadline:
+                    raise EmbeddedPostgresError(f"the PostgreSQL in {self._folder} runs but does not answer")
+                time.sleep(POLL_SECONDS)
+            else:
+                self._launch(running, deadline)
+        finally:
+            running.forget()
+        self._create_database()
+
+    def _launch(self, running: FileLock, deadline: float) -> None:
+        """Hand the server's lock to a keeper, and wait until its server answers."""
+        bin_dir = self._bin_dir or wheel_bin_dir()
+        version = major_version(bin_dir)
+        self._check_version(version)
+        account = server_account(self._folder)
+        for unfinished in self._folder.glob("cluster.new-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
+        self._log_start = self._turn_log()
+        self._socket_dir = socket_dir.prepare(self._folder, account)
+        plan = {
+            "folder": str(self._folder),
+            "bin_dir": str(reachable(bin_dir, account) if account else bin_dir),
+            "initdb": initdb_options(version),
+            "settings": server_settings(self._socket_dir),
+            "files": access_files(client_names()),
+            "socket_dir": str(self._socket_dir),
+            "account": [account.user, account.group] if account else None,
+        }
+        report, written_by_keeper = os.pipe()
+        try:
+            try:
+                _spawn_keeper(plan, running.fileno(), written_by_keeper)
+            finally:
+                os.close(written_by_keeper)
+            running.forget()
+            self._await(report, deadline)
+        finally:
+            os.close(report)
+
+    def _await(self, report: int, deadline: float) -> None:
+        os.set_blocking(report, False)
+        while self._ping() != Ping.OK:
+            with suppress(BlockingIOError):
+                said = os.read(report, 2000)  # or nothing at all: the keeper has ended
+                raise EmbeddedPostgresError(self._reason(said.decode(errors="replace")))
+            if time.monotonic() > deadline:
+                raise EmbeddedPostgresError(f"the PostgreSQL in {self._folder} did not answer in {READY_SECONDS} s")
+            time.sleep(POLL_SECONDS)
+
+    def _reason(self, said: str) -> str:
+        """One line on why there is no server: what the keeper said, or else the last of the server's own complaints."""
+        log = self._folder / "server.log"
+        if not said and log.exists():
+            with log.open("rb") as file:
+                file.seek(max(self._log_start, log.stat().st_size - 20_000))
+                lines = file.read().decode(errors="replace").splitlines()
+            complaints = (found[1] for line in reversed(lines) if (found := COMPLAINT.search(line)))
+            said = next(complaints, "it was killed while it started")
+        if "No space left on device" in said:
+            return f"no PostgreSQL in {self._folder}: the disk is full"
+        return f"no PostgreSQL in {self._folder}: {said.strip()}"
+
+    def _check_version(self, version: int) -> None:
+        try:
+            present = (self._folder / "cluster" / "PG_VERSION").read_text().strip()
+        except FileNotFoundError:
+            return
+        if present != str(version):
+            raise EmbeddedPostgresError(
+                f"{self._folder} holds a PostgreSQL {present}, ours is {version}: restore a backup into a new folder"
+            )
+
+    def _turn_log(self) -> int:
+        """Begin a new log when the old one is long; where this start's lines will begin."""
+        log = self._folder / "server.log"
+        if not log.exists():
+            return 0
+        if log.stat().st_size <= LOG_BYTES:
+            return log.stat().st_size
+        log.replace(log.with_suffix(".log.1"))
+        return 0
+
+    def _ping(self) -> Ping:
+        conninfo = psycopg.conninfo.make_conninfo(self.url("postgres"), connect_timeout=5)
+        return Ping(PGconn.ping(conninfo.encode()))
+
+    def _create_database(self) -> None:
+        try:
+            with psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=30) as connection:
+                if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [NAME]).fetchone():
+                    connection.execute(f'CREATE DATABASE "{NAME}"')
+        except psycopg.Error as error:
+            raise EmbeddedPostgresError(self._reason(str(error).splitlines()[0])) from None
+
+
+def _spawn_keeper(plan: dict[str, Any], server_lock: int, report: int) -> None:
+    plan = {**plan, "server_lock": server_lock, "report": report}
+    try:
+        subprocess.run(  # noqa: S603 (our own program)
+            [sys.executable, "-I", "-S", keeper.__file__, json.dumps(plan)],
+            # It outlives us, and has no business with our keys and passwords.
+            env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[server_lock, report],
+            cwd="/",
+            check=True,
+        )
+    except subprocess.CalledProcessError as error:
+        raise EmbeddedPostgresError(f"the keeper of the embedded PostgreSQL failed: {error.returncode}") from None

@@ -1,0 +1,78 @@
+"""What is too big for an event: kept in storage under its hash, sealed with its ticket's key."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+from uuid import UUID
+
+from pydantic import TypeAdapter
+
+from adapters.encryption.content_cipher import seal, unsealed_file
+from adapters.encryption.keys import KeyDestroyed, TicketKeys
+from adapters.storage.files import Storage
+from domain.values import Content, Transcript
+
+CHUNK_BYTES = 1024 * 1024
+
+_TRANSCRIPT = TypeAdapter(Transcript)
+
+
+class SealedContents:
+    """The port `Contents` over storage and the tickets' keys."""
+
+    def __init__(self, storage: Storage, keys: TicketKeys) -> None:
+        self._storage = storage
+        self._keys = keys
+
+    def keep(self, ticket_id: UUID, source: BinaryIO) -> Content:
+        digest, size = hashlib.sha256(), 0
+        source.seek(0)
+        while chunk := source.read(CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+        content = Content(digest.hexdigest(), size)
+        key = storage_key(ticket_id, content.sha256)
+        if not self._storage.exists(key):
+            source.seek(0)
+            self._storage.put(key, seal(source, self._keys.get(ticket_id), key.encode()))
+            # Erasing destroys the key first and the files then: whoever still finds the key here wrote before that.
+            if not self._keys.known_still(ticket_id):
+                self._storage.delete(key)
+                raise KeyDestroyed("There is no key for this ticket.")
+        return content
+
+    def has(self, ticket_id: UUID, content: Content) -> bool:
+        return self._storage.exists(storage_key(ticket_id, content.sha256))
+
+    def discard(self, ticket_id: UUID, content: Content) -> None:
+        self._storage.delete(storage_key(ticket_id, content.sha256))
+
+    @contextmanager
+    def open(self, ticket_id: UUID, content: Content) -> Iterator[BinaryIO]:
+        key = storage_key(ticket_id, content.sha256)
+        with self._storage.open(key) as sealed:
+            plain = unsealed_file(sealed, self._keys.get(ticket_id), key.encode())
+        with plain:
+            yield plain
+
+    def forget(self, ticket_id: UUID) -> None:
+        self._keys.destroy(ticket_id)
+        self._storage.delete_prefix(f"tickets/{ticket_id}")
+
+
+def storage_key(ticket_id: UUID, sha256: str) -> str:
+    """Where a ticket's content is in storage."""
+    return f"tickets/{ticket_id}/{sha256}"
+
+
+class JsonTranscripts:
+    """The port `Transcripts`: plain JSON, fields with their default value left out."""
+
+    def dump(self, transcript: Transcript) -> bytes:
+        return _TRANSCRIPT.dump_json(transcript, exclude_defaults=True)
+
+    def load(self, data: bytes) -> Transcript:
+        return _TRANSCRIPT.validate_json(data)

@@ -1,0 +1,250 @@
+"""Where big things are kept: objects under a key, in a folder of ours or a store elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from urllib.parse import unquote, urlsplit
+
+from adapters.storage.disk import translated
+from domain.errors import NotFoundError, UnavailableError
+
+# Names below names, of characters that mean the same to every file system and store, and never `.` or `..`.
+KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}){0,7}")
+
+CHUNK_BYTES = 256 * 1024
+STALE_SECONDS = 24 * 60 * 60
+PLACING_TRIES = 100
+
+
+class Storage(Protocol):
+    """Objects that are there whole or not at all; UnavailableError when the store is away, FullError when it is full.
+
+    A key is made by us, never by a caller from outside, and is refused with ValueError if it is not of the form
+    `KEY`; no object lies below another's key. A prefix is a key that stands for itself and everything below it, or
+    empty for everything.
+    """
+
+    def put(self, key: str, source: BinaryIO | Iterable[bytes]) -> None:
+        """Keep the bytes under the key, in place of what was there; once this returns they outlive a power cut."""
+
+    def open(self, key: str) -> BinaryIO:
+        """The object as it is now, readable to its end even if it is replaced or deleted; NotFoundError if absent."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such an object."""
+
+    def delete(self, key: str) -> None:
+        """Make the object unreachable; no error if it is absent."""
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Make everything below the prefix unreachable; no error if there is nothing."""
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        """The keys of all objects below the prefix, in no order."""
+
+    def check(self) -> None:
+        """See that objects can be kept, read and deleted; UnavailableError if not."""
+
+
+def open_storage(url: str) -> Storage:
+    """The storage at a `file://` or `s3://` URL; UnavailableError if a folder cannot be made."""
+    parts = urlsplit(url)
+    if parts.scheme == "s3":
+        from adapters.storage.s3 import S3Storage
+
+        return S3Storage(parts.netloc, parts.path.strip("/"))
+    return FileStorage(Path(unquote(parts.path)))
+
+
+def checked_key(key: str) -> str:
+    """The key; ValueError if it is none."""
+    if not KEY.fullmatch(key):
+        raise ValueError("not a storage key")
+    return key
+
+
+def try_out(storage: Storage) -> None:
+    """`Storage.check` by doing it, under a key that nobody else has."""
+    key, said = f"checks/{secrets.token_hex(16)}", secrets.token_bytes(16)
+    storage.put(key, [said])
+    try:
+        with storage.open(key) as file:
+            if file.read() != said:
+                raise UnavailableError("storage: gives back other bytes than it was given")
+    except NotFoundError:
+        raise UnavailableError("storage: does not keep what it was given") from None
+    finally:
+        storage.delete(key)
+
+
+class FileStorage:
+    """A `Storage` in a folder, for our account alone."""
+
+    def __init__(self, root: Path) -> None:
+        self._objects = root / "objects"
+        self._unfinished = root / "unfinished"  # beside the objects: a rename stays within one file system
+        with _translated():
+            root.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (root, self._objects, self._unfinished):
+                _make_folder(folder)
+        self._sweep()
+
+    def put(self, key: str, source: BinaryIO | Iterable[bytes]) -> None:
+        target = self._path(key)
+        temporary = self._unfinished / secrets.token_hex(16)
+        # What reading the source raises is the caller's own and passes as it is.
+        try:
+            with _translated():
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                for chunk in chunks_of(source):
+                    with _translated():
+                        _write_all(file.fileno(), chunk)
+                with _translated():
+                    os.fsync(file.fileno())
+            with _translated():
+                self._place(temporary, target)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+    def open(self, key: str) -> BinaryIO:
+        path = self._path(key)
+        with _translated():
+            try:
+                return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                raise NotFoundError("no such object") from None
+
+    def exists(self, key: str) -> bool:
+        path = self._path(key)
+        with _translated():
+            return path.is_file()
+
+    def delete(self, key: str) -> None:
+        path = self._path(key)
+        with _translated(), suppress(FileNotFoundError):
+            if path.is_file():
+                path.unlink()
+                _sync(path.parent)
+                self._prune(path.parent)
+
+    def delete_prefix(self, prefix: str) -> None:
+        path = self._path(prefix) if prefix else self._objects
+        with _translated(), suppress(FileNotFoundError):
+            if not path.is_dir():
+                self.delete(prefix)
+                return
+            # Gone for every reader in one step, however long the removal takes.
+            doomed = self._unfinished / secrets.token_hex(16)
+            path.rename(doomed)
+            _sync(path.parent)
+            self._prune(path.parent)
+            shutil.rmtree(doomed)
+
+    def keys(self, prefix: str = "") -> Iterator[str]:
+        start = self._path(prefix) if prefix else self._objects
+        with _translated():
+            if start.is_file():
+                yield prefix
+            for folder, _, names in os.walk(start, onerror=_unless_gone):
+                for name in names:
+                    yield (Path(folder) / name).relative_to(self._objects).as_posix()
+
+    def check(self) -> None:
+        try_out(self)
+
+    def _path(self, key: str) -> Path:
+        return self._objects / checked_key(key)
+
+    def _place(self, temporary: Path, target: Path) -> None:
+        """Give the finished file its name; a deletion nearby may prune the empty folder under us, so try again."""
+        for attempt in range(PLACING_TRIES):
+            try:
+                self._make_folders(target.parent)
+                temporary.rename(target)
+                break
+            except FileNotFoundError:
+                if attempt == PLACING_TRIES - 1:
+                    raise
+        folder = target.parent
+        with suppress(FileNotFoundError):  # deleted again already
+            _sync(folder)
+            while folder != self._objects:
+                folder = folder.parent
+                _sync(folder)
+
+    def _make_folders(self, folder: Path) -> None:
+        if not folder.is_dir():
+            self._make_folders(folder.parent)
+            _make_folder(folder)
+
+    def _prune(self, folder: Path) -> None:
+        """Take away folders that the last deletion left empty."""
+        while self._objects in folder.parents:
+            try:
+                folder.rmdir()
+            except OSError:
+                return
+            folder = folder.parent
+
+    def _sweep(self) -> None:
+        """What processes that were killed have left half written; what is younger may still be at work."""
+        with _translated():
+            for path in self._unfinished.iterdir():
+                with suppress(FileNotFoundError):
+                    if path.lstat().st_mtime < time.time() - STALE_SECONDS:
+                        _remove(path)
+
+
+def _translated() -> AbstractContextManager[None]:
+    return translated("storage")
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
+
+
+def chunks_of(source: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
+    """The source in pieces, whichever of the two it is."""
+    read = getattr(source, "read", None)
+    if read is None:
+        yield from source
+        return
+    while chunk := read(CHUNK_BYTES):
+        yield chunk
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    rest = memoryview(chunk)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

@@ -1,0 +1,88 @@
+"""The payer's bank asks, takes the money back, and perhaps returns it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from adapters.stripe_sandbox import shapes
+from adapters.stripe_sandbox.payment import Payment, dispute_fee
+from adapters.stripe_sandbox.refusal import StripeRefusal
+from adapters.stripe_sandbox.shapes import Shape
+
+
+class DisputeOutcome(StrEnum):
+    """How a dispute ends; WARNING_CLOSED is the end of an inquiry."""
+
+    WON = "won"
+    LOST = "lost"
+    WARNING_CLOSED = "warning_closed"
+
+
+def dispute(payment: Payment, amount: int | None, inquiry: bool, reason: str) -> Shape:
+    """The payer's bank disputes `amount` of the charge, all that was not refunded if None; or only asks about it."""
+    charge = payment.paid_charge()
+    if payment.disputed("needs_response", "under_review", "lost", "warning_needs_response"):
+        raise StripeRefusal("This charge is disputed already.")
+    amount = charge["amount"] - charge["amount_refunded"] if amount is None else amount
+    if not 0 < amount <= charge["amount"]:
+        raise StripeRefusal("A dispute is about a part of the charge or all of it.", param="amount")
+    status = "warning_needs_response" if inquiry else "needs_response"
+    dispute = shapes.dispute(charge, now=payment.moment.second, amount=amount, status=status, reason=reason)
+    charge["disputed"] = True
+    payment.save(charge, dispute)
+    if inquiry:
+        payment.emit("charge.dispute.created", dispute)
+    else:
+        _withdraw(payment, dispute)
+        payment.emit("charge.dispute.created", dispute)
+        payment.emit("charge.dispute.funds_withdrawn", dispute)
+    return dispute
+
+
+def escalate(payment: Payment, dispute_id: str) -> Shape:
+    """An inquiry becomes a dispute, and the money leaves."""
+    dispute = payment.find("dispute", dispute_id)
+    if dispute["status"] != "warning_needs_response":
+        raise StripeRefusal("Only an open inquiry can become a dispute.")
+    before = {"status": dispute["status"]}
+    dispute |= {"status": "needs_response", "is_charge_refundable": False}
+    _withdraw(payment, dispute)
+    payment.emit("charge.dispute.updated", dispute, before)
+    payment.emit("charge.dispute.funds_withdrawn", dispute)
+    return dispute
+
+
+def close_dispute(payment: Payment, dispute_id: str, outcome: DisputeOutcome, reinstated: int | None) -> Shape:
+    """The end of a dispute or an inquiry; a won dispute brings back `reinstated`, all of it if None."""
+    dispute = payment.find("dispute", dispute_id)
+    before = {"status": dispute["status"]}
+    returned = dispute["amount"] if reinstated is None else reinstated
+    if dispute["status"] not in ("needs_response", "under_review", "warning_needs_response"):
+        raise StripeRefusal("This dispute is closed already.")
+    if dispute["status"].startswith("warning_") is not (outcome is DisputeOutcome.WARNING_CLOSED):
+        raise StripeRefusal("An inquiry ends with warning_closed; a dispute is won or lost.")
+    if not 0 < returned <= dispute["amount"]:
+        raise StripeRefusal("No more comes back than was withdrawn.", param="amount")
+    if outcome is DisputeOutcome.WON:
+        # Nobody wins without an answer, which is an update of its own.
+        dispute["status"] = "under_review"
+        dispute["evidence_details"] |= {"has_evidence": True, "submission_count": 1}
+        payment.save(dispute)
+        payment.emit("charge.dispute.updated", dispute, before)
+        before = {"status": "under_review"}
+    dispute["status"] = outcome.value
+    payment.save(dispute)
+    payment.emit("charge.dispute.closed", dispute, before)
+    if outcome is DisputeOutcome.WON:
+        back = payment.balance(dispute, "adjustment", "dispute_reversal", returned)
+        dispute["balance_transactions"].append(back)
+        payment.save(dispute)
+        payment.emit("charge.dispute.funds_reinstated", dispute)
+    return dispute
+
+
+def _withdraw(payment: Payment, dispute: Shape) -> None:
+    fee = dispute_fee(dispute["currency"])
+    transaction = payment.balance(dispute, "adjustment", "dispute", -dispute["amount"], fee)
+    dispute["balance_transactions"].append(transaction)
+    payment.save(dispute)

@@ -1,0 +1,338 @@
+"""What the sandbox keeps: Stripe's objects, its events, the deliveries still owed, and answers given before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from adapters.stripe_sandbox.redaction import Redaction, without_people
+from adapters.stripe_sandbox.shapes import Shape
+
+Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
+
+# Marks a session of which nobody may be named any more.
+FORGOTTEN = "forgotten"
+
+_SCHEMA = """
+CREATE SCHEMA IF NOT EXISTS sandbox;
+CREATE TABLE IF NOT EXISTS sandbox.objects (
+    id         text PRIMARY KEY,
+    seq        bigint GENERATED ALWAYS AS IDENTITY,
+    kind       text NOT NULL,
+    session_id text NOT NULL,
+    created    bigint NOT NULL,
+    body       json NOT NULL,
+    hidden     json NOT NULL DEFAULT '{}',
+    step       text,
+    step_at    double precision
+);
+CREATE INDEX IF NOT EXISTS objects_of_kind ON sandbox.objects (kind, seq);
+CREATE INDEX IF NOT EXISTS objects_of_session ON sandbox.objects (session_id, seq);
+CREATE INDEX IF NOT EXISTS objects_with_step ON sandbox.objects (step_at) WHERE step IS NOT NULL;
+CREATE TABLE IF NOT EXISTS sandbox.events (
+    id         text PRIMARY KEY,
+    seq        bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
+    session_id text NOT NULL,
+    type       text NOT NULL,
+    created    bigint NOT NULL,
+    body       json NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_of_session ON sandbox.events (session_id, seq);
+CREATE TABLE IF NOT EXISTS sandbox.deliveries (
+    seq          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    event_id     text NOT NULL REFERENCES sandbox.events,
+    due          timestamptz NOT NULL DEFAULT clock_timestamp(),
+    attempts     integer NOT NULL DEFAULT 0,
+    delivered_at timestamptz,
+    status       integer
+);
+CREATE INDEX IF NOT EXISTS deliveries_owed ON sandbox.deliveries (due, seq) WHERE delivered_at IS NULL;
+CREATE INDEX IF NOT EXISTS deliveries_of_event ON sandbox.deliveries (event_id);
+CREATE TABLE IF NOT EXISTS sandbox.answers (
+    key         text PRIMARY KEY,
+    fingerprint text NOT NULL,
+    body        json
+);
+CREATE TABLE IF NOT EXISTS sandbox.habits (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    repeats  integer NOT NULL DEFAULT 0,
+    shuffled boolean NOT NULL DEFAULT false
+);
+INSERT INTO sandbox.habits DEFAULT VALUES ON CONFLICT DO NOTHING;
+"""
+
+# Two numbers, so that it cannot meet an advisory lock of one number that somebody else takes.
+_SCHEMA_LOCK = (0x53414E44, 1)
+
+
+def ensure_schema(connection: psycopg.Connection[Any]) -> None:
+    """The sandbox's own tables exist once this returns, however many ask at the same time."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", _SCHEMA_LOCK)
+        cursor.execute(_SCHEMA)
+
+
+@dataclass(frozen=True)
+class DeliveryFaults:
+    """How badly events are delivered: each `1 + repeats` times, and in order or not."""
+
+    repeats: int = 0
+    shuffled: bool = False
+
+
+class Store:
+    """One transaction on the sandbox's tables."""
+
+    def __init__(self, cursor: psycopg.Cursor[tuple[Any, ...]], redaction: Redaction) -> None:
+        self._cursor = cursor
+        self._redaction = redaction
+
+    # Objects. Every one belongs to a checkout session, whose row is the lock for all of them.
+
+    def lock(self, session_id: str) -> None:
+        self._cursor.execute("SELECT 1 FROM sandbox.objects WHERE id = %s FOR UPDATE", (session_id,))
+
+    def session_of(self, id: str) -> str | None:
+        """The checkout session that the object of this id belongs to."""
+        row = self._cursor.execute("SELECT session_id FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
+        return row[0] if row else None
+
+    def find(self, kind: str, id: str) -> Shape | None:
+        """The object or event of this kind and id."""
+        if kind == "event":
+            row = self._cursor.execute("SELECT body::text FROM sandbox.events WHERE id = %s", (id,)).fetchone()
+            return self._read(row[0]) if row else None
+        found = self.find_any(id)
+        return found if found and found["object"] == kind else None
+
+    def find_any(self, id: str) -> Shape | None:
+        """The object of this id, of whatever kind."""
+        row = self._cursor.execute("SELECT body::text FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
+        return self._read(row[0]) if row else None
+
+    def hidden(self, id: str) -> Shape:
+        """What the sandbox remembers of an object and Stripe would not show."""
+        row = self._cursor.execute("SELECT hidden::text FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
+        return self._read(row[0]) if row else {}
+
+    def hide(self, id: str, hidden: Shape) -> None:
+        self._cursor.execute("UPDATE sandbox.objects SET hidden = %s WHERE id = %s", (self._written(hidden), id))
+
+    def of_session(self, session_id: str, kind: str) -> list[Shape]:
+        """The session's objects of that kind, oldest first."""
+        self._cursor.execute(
+            "SELECT body::text FROM sandbox.objects WHERE session_id = %s AND kind = %s ORDER BY seq",
+            (session_id, kind),
+        )
+        return [self._read(row[0]) for row in self._cursor]
+
+    def save(self, body: Shape, session_id: str) -> None:
+        """Insert the object or overwrite it."""
+        self._cursor.execute(
+            "INSERT INTO sandbox.objects (id, kind, session_id, created, body) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT (id) DO UPDATE SET body = excluded.body",
+            (body["id"], body["object"], session_id, body["created"], self._written(body, session_id)),
+        )
+
+    def page(
+        self,
+        kind: str,
+        *,
+        limit: int,
+        starting_after: str | None = None,
+        created: dict[str, int] | None = None,
+        equal: dict[str, str] | None = None,
+    ) -> tuple[list[Shape], bool] | None:
+        """The newest objects of that kind, or None if `starting_after` is not one; and whether there are more."""
+        if kind == "event":
+            table, where, values = "sandbox.events", ["true"], list[Any]()
+        else:
+            table, where, values = "sandbox.objects", ["kind = %s"], [kind]
+        if starting_after is not None:
+            row = self._cursor.execute(
+                f"SELECT seq FROM {table} WHERE id = %s AND {where[0]}",  # noqa: S608
+                (starting_after, *values),
+            ).fetchone()
+            if row is None:
+                return None
+            where.append("seq < %s")
+            values.append(row[0])
+        for comparison, seconds in (created or {}).items():
+            where.append(f"created {_COMPARISONS[comparison]} %s")
+            values.append(seconds)
+        for name, value in (equal or {}).items():
+            where.append("body ->> %s::text = %s")
+            values += [name, value]
+        self._cursor.execute(
+            f"SELECT body::text FROM {table} WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT %s",  # noqa: S608
+            (*values, limit + 1),
+        )
+        found = [self._read(row[0]) for row in self._cursor]
+        return found[:limit], len(found) > limit
+
+    # What happens by itself, later.
+
+    def plan(self, id: str, step: str | None, at: float | None = None) -> None:
+        """The one thing that will happen to this object by itself; None forgets it."""
+        self._cursor.execute("UPDATE sandbox.objects SET step = %s, step_at = %s WHERE id = %s", (step, at, id))
+
+    def planned(self, id: str) -> str | None:
+        row = self._cursor.execute("SELECT step FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
+        return row[0] if row else None
+
+    def next_step(self, now: float) -> tuple[str, str] | None:
+        """The object and step that have been due the longest."""
+        row = self._cursor.execute(
+            "SELECT id, step FROM sandbox.objects WHERE step IS NOT NULL AND step_at <= %s ORDER BY step_at LIMIT 1",
+            (now,),
+        ).fetchone()
+        return (row[0], row[1]) if row else None
+
+    # Events and their deliveries.
+
+    def emit(self, event: Shape, session_id: str, after_seconds: float, shuffle_seconds: float) -> None:
+        """Put the event on record and owe its delivery, both with this transaction."""
+        self._cursor.execute(
+            "INSERT INTO sandbox.events (id, session_id, type, created, body) VALUES (%s, %s, %s, %s, %s)",
+            (event["id"], session_id, event["type"], event["created"], self._written(event, session_id)),
+        )
+        delivery_faults = self.delivery_faults()
+        for _ in range(1 + delivery_faults.repeats):
+            self.owe(event["id"], after_seconds, shuffle_seconds if delivery_faults.shuffled else 0)
+
+    def owe(self, event_id: str, after_seconds: float = 0, shuffle_seconds: float = 0) -> None:
+        """Deliver the event once more, after that time and up to so much more by chance."""
+        self._cursor.execute(
+            "INSERT INTO sandbox.deliveries (event_id, due)"
+            " VALUES (%s, clock_timestamp() + make_interval(secs => %s + %s * random()))",
+            (event_id, after_seconds, shuffle_seconds),
+        )
+
+    def events_of(self, session_id: str) -> list[Shape]:
+        """The session's events in their order, each as {event, deliveries: {owed, done, status}}."""
+        self._cursor.execute(
+            "SELECT e.body::text, count(d.seq) FILTER (WHERE d.delivered_at IS NULL), count(d.delivered_at),"
+            " coalesce(max(d.attempts), 0), (array_agg(d.status ORDER BY d.seq DESC))[1]"
+            " FROM sandbox.events e LEFT JOIN sandbox.deliveries d ON d.event_id = e.id"
+            " WHERE e.session_id = %s GROUP BY e.id, e.seq ORDER BY e.seq",
+            (session_id,),
+        )
+        return [
+            {"event": self._read(body), "owed": owed, "done": done, "attempts": attempts, "status": status}
+            for body, owed, done, attempts, status in self._cursor
+        ]
+
+    def claim(self, lease_seconds: float) -> tuple[int, int, Shape] | None:
+        """The delivery due the longest, its attempts so far and its event; it comes back when the lease runs out."""
+        row = self._cursor.execute(
+            "UPDATE sandbox.deliveries d SET due = clock_timestamp() + make_interval(secs => %s),"
+            " attempts = attempts + 1 FROM sandbox.events e WHERE e.id = d.event_id AND d.seq = ("
+            " SELECT seq FROM sandbox.deliveries WHERE delivered_at IS NULL AND due <= clock_timestamp()"
+            " ORDER BY due, seq LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING d.seq, d.attempts, e.body::text",
+            (lease_seconds,),
+        ).fetchone()
+        return (row[0], row[1], self._read(row[2])) if row else None
+
+    def delivered(self, delivery: int, status: int) -> None:
+        self._cursor.execute(
+            "UPDATE sandbox.deliveries SET delivered_at = clock_timestamp(), status = %s WHERE seq = %s",
+            (status, delivery),
+        )
+
+    def postpone(self, delivery: int, status: int | None, pause_seconds: float) -> None:
+        self._cursor.execute(
+            "UPDATE sandbox.deliveries SET status = %s, due = clock_timestamp() + make_interval(secs => %s)"
+            " WHERE seq = %s",
+            (status, pause_seconds, delivery),
+        )
+
+    def owed(self) -> int:
+        """How many deliveries have not arrived yet."""
+        row = self._cursor.execute("SELECT count(*) FROM sandbox.deliveries WHERE delivered_at IS NULL").fetchone()
+        return int(row[0]) if row else 0
+
+    def delivery_faults(self) -> DeliveryFaults:
+        row = self._cursor.execute("SELECT repeats, shuffled FROM sandbox.habits").fetchone()
+        return DeliveryFaults(*row) if row else DeliveryFaults()
+
+    def set_habits(self, delivery_faults: DeliveryFaults) -> None:
+        self._cursor.execute(
+            "UPDATE sandbox.habits SET repeats = %s, shuffled = %s", (delivery_faults.repeats, delivery_faults.shuffled)
+        )
+
+    # Idempotency keys.
+
+    def reserve(self, key: str, fingerprint: str) -> str | None:
+        """None if the key is new and now ours, otherwise the fingerprint it was first used with.
+
+        While the first request is still under way this waits for it.
+        """
+        self._cursor.execute(
+            "INSERT INTO sandbox.answers (key, fingerprint) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING 1",
+            (key, fingerprint),
+        )
+        if self._cursor.fetchone():
+            return None
+        row = self._cursor.execute("SELECT fingerprint FROM sandbox.answers WHERE key = %s", (key,)).fetchone()
+        return str(row[0]) if row else None
+
+    def remembered(self, key: str) -> Shape:
+        """The answer that was given to this key."""
+        row = self._cursor.execute("SELECT body::text FROM sandbox.answers WHERE key = %s", (key,)).fetchone()
+        return self._read(row[0]) if row else {}
+
+    def remember(self, key: str, body: Shape) -> None:
+        self._cursor.execute("UPDATE sandbox.answers SET body = %s WHERE key = %s", (self._written(body), key))
+
+    # People.
+
+    def forget(self, session_id: str) -> None:
+        """Drop whoever is named in the session and in all that came of it, and in whatever is still to come."""
+        self._cursor.execute(
+            "UPDATE sandbox.objects SET hidden = (hidden::jsonb || %s)::json WHERE id = %s",
+            (json.dumps({FORGOTTEN: True}), session_id),
+        )
+        for table in ("objects", "events"):
+            self._cursor.execute(
+                f"SELECT id, body::text FROM sandbox.{table} WHERE session_id = %s",  # noqa: S608
+                (session_id,),
+            )
+            for id, body in self._cursor.fetchall():
+                self._cursor.execute(
+                    f"UPDATE sandbox.{table} SET body = %s WHERE id = %s",  # noqa: S608
+                    (json.dumps(without_people(json.loads(body))), id),
+                )
+        hidden = self.hidden(session_id)
+        self.hide(session_id, without_people(hidden))
+        self._cursor.execute("DELETE FROM sandbox.answers WHERE body ->> 'id' = %s", (session_id,))
+
+    def sessions_of(self, metadata: dict[str, str]) -> list[str]:
+        """The checkout sessions whose metadata says this."""
+        self._cursor.execute(
+            "SELECT id FROM sandbox.objects WHERE kind = 'checkout.session' AND (body -> 'metadata')::jsonb @> %s",
+            (json.dumps(metadata),),
+        )
+        return [id for (id,) in self._cursor.fetchall()]
+
+    def _read(self, text: str) -> Shape:
+        return self._redaction.opened(json.loads(text))
+
+    def _written(self, body: Shape, session_id: str | None = None) -> str:
+        forgotten = session_id is not None and self.hidden(session_id).get(FORGOTTEN)
+        return json.dumps(without_people(body) if forgotten else self._redaction.sealed(body))
+
+
+_COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+@contextmanager
+def transaction(connect: Connect, redaction: Redaction) -> Iterator[Store]:
+    """A transaction of its own on a connection of its own, whatever that connection's settings are."""
+    with connect() as connection, connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+        yield Store(cursor, redaction)

@@ -1,0 +1,29 @@
+"""Tickets, donations and support tickets: decided on one at a time, recorded with all that a fact takes along."""
+
+from __future__ import annotations
+
+from adapters.event_store.history import StoredDonations, StoredTickets, Streams
+from adapters.event_store.support_tickets import StoredSupportTickets
+from adapters.jobs.worker import enqueue
+from adapters.privacy import erasure
+from domain.events import Erased, ErasureAnnounced, Published
+from entrypoints.composition.foundation import Foundation, Parts
+from entrypoints.composition.history import History
+from entrypoints.composition.mail import MailDelivery
+
+
+class Aggregates:
+    """The domain's stores over one history."""
+
+    def __init__(self, ground: Foundation, history: History, mails: MailDelivery) -> None:
+        consequences = {
+            Erased: erasure.destroy,
+            ErasureAnnounced: mails.announce_erasure,
+            Published: mails.tell_published,
+        }
+        # Who answers a client waits for the read models; a worker has nobody waiting.
+        recorded = history.seen if Parts.WEB in ground.parts else history.recorded
+        streams = Streams(history.application, enqueue, recorded, consequences, queue=mails.outbox.queue)
+        self.tickets = StoredTickets(streams)
+        self.donations = StoredDonations(streams)
+        self.support = StoredSupportTickets(streams, ground.database, history.log)

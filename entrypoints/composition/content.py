@@ -1,0 +1,107 @@
+"""What is too big for an event, and what makes and reads it: recordings, words, drafts, documents, QR codes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import BinaryIO
+from uuid import UUID
+
+from adapters.documents.printer import DocumentPrinter
+from adapters.documents.qr import QrPrinter
+from adapters.lazy import Lazy
+from adapters.privacy.erasure import ErasureParticipant, ErasureStep
+from adapters.speech.inspector import ChildAudioInspector
+from adapters.storage.contents import JsonTranscripts, SealedContents
+from adapters.storage.files import open_storage
+from domain.ports import Analyser, Drafter, Report, Transcriber
+from domain.values import Analysis, Draft, Transcript
+from entrypoints.composition.foundation import Foundation, Parts
+from entrypoints.composition.history import History
+from entrypoints.composition.settings import Settings
+
+
+class Content:
+    """Storage, and the tools that turn what is in it into something else."""
+
+    def __init__(self, ground: Foundation, history: History) -> None:
+        self._saves_qr_images = ground.settings.save_qr_images
+        self.storage = open_storage(ground.settings.storage)
+        self.contents = SealedContents(self.storage, history.keys)
+        self.transcripts = JsonTranscripts()
+        self.inspector = ChildAudioInspector()
+        self.transcriber = _Transcribing(ground.settings)
+        self.analyser = self.drafter = drafting = _Drafting(ground.settings)
+        self.printer = DocumentPrinter()
+        self.qr_codes = QrPrinter()
+        self.loads: list[Callable[[], object]] = []
+        if Parts.WEB in ground.parts:
+            self.loads += [self.qr_codes.load, self.printer.load]
+        if Parts.WORKER in ground.parts:
+            self.loads += [drafting.load, self.transcriber.load]
+
+    def memories(self) -> Iterable[ErasureParticipant]:
+        """What keeps something of a person here and has to be told to forget it."""
+        return [self.contents, ErasureStep(lambda ticket: self.storage.delete(_qr_key(ticket)))]
+
+    def save_qr_image(self, ticket: UUID, url: str) -> None:
+        """Keep the page's QR code as a picture too, where the operator wants that."""
+        if self._saves_qr_images:
+            key = _qr_key(ticket)
+            if not self.storage.exists(key):
+                self.storage.put(key, [self.qr_codes.png(url)])
+
+
+def _qr_key(ticket: UUID) -> str:
+    return f"qr/{ticket}.png"
+
+
+class _Transcribing:
+    """The transcriber that the settings choose, loaded when there is something to transcribe."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._chosen = Lazy(lambda: _transcriber(settings))
+
+    def load(self) -> None:
+        self._chosen()
+
+    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+        return self._chosen().transcribe(recording, report)
+
+
+class _Drafting:
+    """The analyser and the drafter that the settings choose, loaded when there is something to draft."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._chosen = Lazy(lambda: _drafting(settings))
+
+    def load(self) -> None:
+        self._chosen()
+
+    def analyse(self, transcript: Transcript) -> Analysis:
+        return self._chosen()[0].analyse(transcript)
+
+    def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
+        return self._chosen()[1].draft(transcript, analysis)
+
+
+def _transcriber(settings: Settings) -> Transcriber:
+    if settings.speech == "openai":
+        from adapters.speech.openai import OpenAITranscriber
+
+        assert settings.openai_api_key is not None
+        return OpenAITranscriber(settings.openai_api_key, settings.openai_base_url)
+    from adapters.speech.local import LocalTranscriber
+
+    return LocalTranscriber()
+
+
+def _drafting(settings: Settings) -> tuple[Analyser, Drafter]:
+    if settings.drafting == "openai":
+        from adapters.drafting.openai import OpenAIDrafter
+
+        assert settings.openai_api_key is not None
+        both = OpenAIDrafter(settings.openai_api_key, base_url=settings.openai_base_url)
+        return both, both
+    from adapters.drafting.local import LocalAnalyser, LocalDrafter
+
+    return LocalAnalyser(), LocalDrafter()

@@ -1,0 +1,52 @@
+"""Where the database is."""
+
+from __future__ import annotations
+
+import threading
+
+import structlog
+
+from adapters.postgres import migrations
+from adapters.postgres.database import connect
+from adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from entrypoints.composition.settings import Settings
+
+WATCH_SECONDS = 0.5
+
+logger = structlog.get_logger()
+
+
+class DatabaseUrl:
+    """Where the database is: outside, or embedded in the data folder and then ours to start, migrate and stop."""
+
+    def __init__(self, settings: Settings, *, migrate: bool = True) -> None:
+        self._settings = settings
+        self._migrate = migrate
+        self.embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres")
+        self._left = threading.Event()
+
+    def __enter__(self) -> str:
+        if self.embedded is None:
+            assert self._settings.database_url is not None
+            return self._settings.database_url
+        url = self.embedded.start()
+        if self._migrate:
+            with connect(url) as connection:
+                migrations.migrate(connection)
+        self._watch = threading.Thread(target=self._bring_back, args=(self.embedded,), daemon=True)
+        self._watch.start()
+        return url
+
+    def __exit__(self, *_: object) -> None:
+        if self.embedded is not None:
+            self._left.set()
+            self._watch.join(timeout=10)
+            self.embedded.stop()
+
+    def _bring_back(self, embedded: EmbeddedPostgres) -> None:
+        """A server that was killed comes back while anybody still needs it."""
+        while not self._left.wait(WATCH_SECONDS):
+            try:
+                embedded.ensure()
+            except EmbeddedPostgresError as error:
+                logger.error("embedded PostgreSQL is away", reason=str(error))

@@ -1,0 +1,79 @@
+"""Money: Stripe, or the sandbox in its place, the door that its webhooks come through, and all that applies them."""
+
+from __future__ import annotations
+
+from adapters.encryption.keys import KeyedHashes, Keyring
+from adapters.event_store.history import SealingMapper
+from adapters.payments.applier import Applier
+from adapters.payments.dead_letters import DeadLetters
+from adapters.payments.donor_emails import DonorNotices
+from adapters.payments.gateway import StripeGateway
+from adapters.payments.inbox import INBOX_RING, Inbox
+from adapters.payments.reconcile import Reconciler
+from adapters.payments.refunds import StripeRefunds
+from adapters.payments.retrieval import Fetcher, Retriever
+from adapters.payments.webhooks import WebhookVerifier
+from adapters.stripe_sandbox import Sandbox
+from domain.refunds import Refunding
+from entrypoints.composition.aggregates import Aggregates
+from entrypoints.composition.foundation import Foundation
+from entrypoints.composition.history import History
+from entrypoints.composition.mail import MailDelivery
+
+SANDBOX_CONNECTIONS = 6
+
+
+class Payments:
+    """`sandbox` only in sandbox mode, and then the gateway talks to it; a door without secrets lets nothing in."""
+
+    def __init__(self, ground: Foundation, history: History, mails: MailDelivery, aggregates: Aggregates) -> None:
+        settings, secrets, database = ground.settings, ground.secrets, ground.database
+        donations, livemode = aggregates.donations, settings.livemode
+        self.sandbox: Sandbox | None = None
+        key, api_base = settings.stripe_secret_key, settings.stripe_api_base
+        if secrets.sandbox_key is not None:
+            key, api_base = secrets.sandbox_key, f"{ground.inside_url}/sandbox/stripe"
+            self._open_sandbox(ground, key)
+        assert key is not None
+        self.webhook_secret = secrets.webhooks[0] if secrets.webhooks else None
+        self.gateway = StripeGateway(key, api_base)
+        self.loads = [self.gateway.load]
+        if self.sandbox is not None:
+            self.loads.append(self.sandbox.load)
+        self.door = WebhookVerifier(secrets.webhooks, livemode=livemode)
+        self.inbox = Inbox(database, Keyring(secrets.master, INBOX_RING), history.keys)
+        self.dead_letters = DeadLetters(database)
+        retriever = Retriever(self.gateway.retrieve, livemode=livemode)
+        self.fetcher = Fetcher(database, self.inbox, retriever)
+        self.applier = Applier(
+            database,
+            self.inbox,
+            SealingMapper(history.cipher),
+            KeyedHashes(secrets.peppers, "donor e-mail").of,
+            history.recorded,
+            wanted=self.fetcher.wake,
+        )
+        self.notices = DonorNotices(
+            database,
+            self.inbox,
+            aggregates.tickets,
+            donations,
+            mails.outbox,
+            ground.page_url,
+            test=not livemode,
+        )
+        self.reconciler = Reconciler(
+            database, self.gateway, self.inbox, self.applier, self.fetcher, retriever, donations, livemode=livemode
+        )
+        self.refunding = Refunding(donations, StripeRefunds(self.gateway))
+
+    def _open_sandbox(self, ground: Foundation, key: str) -> None:
+        # A small pool of its own: requests that hold our connections call the sandbox.
+        database = ground.pool("sandbox", SANDBOX_CONNECTIONS)
+        self.sandbox = Sandbox(
+            database.connection,
+            base_url=ground.settings.public_url,
+            webhook_url=f"{ground.inside_url}/api/webhooks/stripe",
+            webhook_secret=ground.secrets.webhooks[0],
+            api_key=key,
+        )

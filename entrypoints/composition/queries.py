@@ -1,0 +1,108 @@
+"""What the edges ask besides commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
+from adapters.event_store.log import EventLog
+from adapters.observability import lag
+from adapters.postgres.database import Database
+from adapters.postgres.replica import Replica
+from adapters.read_models.in_memory import ticket_row
+from adapters.read_models.reads import Reads
+from projections import donation_ledger, fee_ledger
+from projections.model import Recorded, Row
+
+EXPORT_PAGE = 1_000
+
+
+class Queries:
+    """Over the log and the read models; what may be long comes a page at a time."""
+
+    def __init__(self, database: Database, log: EventLog, replica: Replica | None = None) -> None:
+        self.database = database
+        self.log = log
+        self.replica = replica
+
+    def reads(self, *, writes: bool = False) -> Reads:
+        """For one request: what it shows may come from the read replica, unless it `writes`."""
+        return Reads(self.database, self.log, None if writes else self.replica)
+
+    def recorded(self, ticket: UUID, until: int | None = None) -> Iterator[Recorded]:
+        """A ticket's whole history as read models get it."""
+        for entry in self.log.ticket_events(ticket, until):
+            yield Recorded(entry.position, entry.recorded_at, entry.event())
+
+    def ticket_row(self, ticket: UUID) -> Row | None:
+        """The ticket's row folded afresh, for when its read model has not come so far yet."""
+        return ticket_row(self.recorded(ticket))
+
+    def exported(
+        self,
+        ticket: UUID | None,
+        workspace: str | None,
+        since: datetime | None,
+        until: datetime | None,
+        reads: Reads | None = None,
+    ) -> Iterator[tuple[Row, list[Row]]]:
+        """Donations for accounting with what was settled of each, a page of them in memory at a time."""
+        after: UUID | None = None
+        reads = reads or self.reads()
+
+        def asked(cursor: Cursor[TupleRow]) -> tuple[list[Row], dict[UUID, list[Row]]]:
+            with cursor.connection.transaction():
+                page = donation_ledger.exported(cursor, after, EXPORT_PAGE, ticket, workspace, since, until)
+                settled: dict[UUID, list[Row]] = {row["donation"]: [] for row in page}
+                for entry in fee_ledger.entries(cursor, list(settled)):
+                    settled[entry["donation"]].append(entry)
+            return page, settled
+
+        while True:
+            page, settled = reads.ask(asked)
+            yield from ((row, settled[row["donation"]]) for row in page)
+            if len(page) < EXPORT_PAGE:
+                return
+            after = page[-1]["donation"]
+
+    def journal(self, ticket: UUID | None, since: datetime | None, until: datetime | None) -> Iterator[Row]:
+        """Every movement of the donors' ledger in the order of the history, a page of them in memory at a time."""
+        after = 0
+        while True:
+            with self.database.transaction() as cursor:
+                page = donation_ledger.journal(cursor, after, EXPORT_PAGE, ticket, since, until)
+            yield from page
+            if not page:
+                return
+            after = page[-1]["position"]
+
+    def settlements(self, ticket: UUID | None, since: datetime | None, until: datetime | None) -> Iterator[Row]:
+        """Everything that was settled of the same donations."""
+        for _, settled in self.exported(ticket, None, since, until):
+            yield from settled
+
+    def progress(self, ticket: UUID, recording: UUID, step: str) -> float:
+        """How much of the present step is done, 0..1."""
+        with self.database.connection() as connection:
+            row = connection.execute(
+                "SELECT done FROM step_progress WHERE ticket = %s AND recording = %s AND step = %s",
+                (ticket, recording, step),
+            ).fetchone()
+        return float(row[0]) if row else 0.0
+
+    def workspaces(self) -> list[str]:
+        """Every workspace that has a key or a ticket."""
+        with self.database.connection() as connection:
+            rows = connection.execute(
+                "SELECT workspace FROM api_keys UNION SELECT workspace FROM read.ticket_status ORDER BY 1"
+            ).fetchall()
+        return [name for (name,) in rows]
+
+    def projections_standing(self) -> dict[str, dict[str, Any]]:
+        """For each read model its position, the history's, and how long the first event it lacks has waited."""
+        return lag.projections(self.database)

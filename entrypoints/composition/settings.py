@@ -1,0 +1,408 @@
+"""The environment, read once and checked; what is wrong with it is said in one line a fault."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import secrets as random
+from collections.abc import Callable
+from email.utils import getaddresses
+from importlib.util import find_spec
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from adapters.postgres.embedded.locks import EXCLUSIVE, FileLock
+
+SHORTEST_SECRET_BYTES = 32
+GENERATED = "secrets.json"
+LOCK_SECONDS = 10.0
+_RATE = re.compile(r"[1-9][0-9]*/(?:[1-9][0-9]*)?(?:second|minute|hour|day)s?")
+_DEFAULTS = frozenset({"changeme", "secret", "password", "default", "example", "test"})
+
+
+class SettingsError(Exception):
+    """The environment cannot be run with; the message is one clear line."""
+
+
+def _listed(value: Any) -> Any:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _blank_is_none(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _is_conninfo(url: str) -> bool:
+    """Whether PostgreSQL's own library can read it; several hosts have a comma list of ports."""
+    try:
+        ports = str(conninfo_to_dict(url).get("port") or "").split(",")
+    except ProgrammingError:
+        return False
+    return all(port == "" or (port.isdecimal() and 0 < int(port) < 2**16) for port in ports)
+
+
+def _is_redis_url(url: str) -> bool:
+    """Whether Redis' own library can read it, with every option in it; a part that it would pass over is a slip."""
+    from redis import ConnectionPool
+
+    try:
+        parts, port = urlsplit(url), urlsplit(url).port
+        # Made, and not yet connected.
+        ConnectionPool.from_url(url).make_connection()
+    except (ValueError, TypeError):
+        return False
+    database = parts.path.strip("/")
+    return bool(parts.hostname) and port != 0 and (not database or database.isdecimal())
+
+
+def _parts(url: str) -> SplitResult:
+    """The parts of a URL; a ValueError of ours where it has none: the library's quotes it, and its password with it."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise ValueError("must be a URL") from None
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Optional = Annotated[str | None, BeforeValidator(_blank_is_none)]
+# What is a secret or holds one is no part of how settings are printed.
+Secret = Annotated[Optional, Field(repr=False)]
+Secrets = Annotated[Listed, Field(repr=False)]
+
+
+class Settings(BaseSettings):
+    """One field for every variable that the service reads; the names are those of the environment, in lower case."""
+
+    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    app_env: Literal["development", "production", "test"] = "development"
+    database_url: Secret = None
+    migrate_database_url: Secret = None
+    read_database_url: Secret = None
+    data_dir: Path = Path("var")
+    storage_url: Secret = None
+    host: str = "127.0.0.1"
+    port: int = Field(3003, ge=0, le=65535)
+    base_url: Optional = None
+    master_key: Secrets = ()
+    email_pepper: Secrets = ()
+    checkpoint_key: Secrets = ()
+    stripe_secret_key: Secret = None
+    stripe_webhook_secret: Secrets = ()
+    stripe_api_base: Secret = None
+    openai_api_key: Secret = None
+    openai_base_url: Secret = None
+    transcriber: Literal["local", "openai"] | None = None
+    drafter: Literal["local", "openai"] | None = None
+    smtp_url: Secret = None
+    mail_from: Optional = None
+    save_qr_images: bool = False
+    cors_origins: Listed = ()
+    trusted_proxies: Listed = ()
+    rate_limit_default: str = "100/minute"
+    rate_limit_payment: str = "10/minute"
+    rate_limit_create: str = "30/hour"
+    rate_limit_storage: str = Field("memory://", repr=False)
+    admin_diagnostics_token: Secret = None
+    metrics_token: Secret = None
+    db_outage_exit_seconds: float = Field(300, ge=0, le=86_400)
+    # Read by OpenTelemetry itself, as everything of its standard environment.
+    otel_exporter_otlp_endpoint: Optional = None
+    otel_exporter_otlp_traces_endpoint: Optional = None
+    log_level: Annotated[str, Field(validation_alias=AliasChoices("LOG_LEVEL"))] = "INFO"
+
+    @field_validator("transcriber", "drafter", mode="before")
+    @classmethod
+    def _blank(cls, value: Any) -> Any:
+        return _blank_is_none(value)
+
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _folder(cls, value: Any) -> Any:
+        # A blank path would be the folder that somebody happens to be in.
+        return _blank_is_none(value) or "var"
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.strip() and value.strip().upper() not in logging.getLevelNamesMapping():
+            raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+        return value.strip()
+
+    @field_validator("database_url", "migrate_database_url", "read_database_url")
+    @classmethod
+    def _postgresql(cls, value: str | None) -> str | None:
+        if value is not None and _parts(value).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must be a postgresql:// URL")
+        if value is not None and not _is_conninfo(value):
+            raise ValueError("is not a well-formed postgresql:// URL")
+        return value
+
+    @field_validator("base_url", "stripe_api_base", "openai_base_url")
+    @classmethod
+    def _web(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = _parts(value)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+                raise ValueError("must be an http:// or https:// URL")
+            return value.rstrip("/")
+        return value
+
+    @field_validator("storage_url")
+    @classmethod
+    def _storage(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = _parts(value)
+            if parts.scheme not in ("file", "s3") or (parts.scheme == "s3" and not parts.netloc):
+                raise ValueError("must be a file:// URL or s3://bucket/prefix")
+        return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                parts = urlsplit(value)
+                known = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+            except ValueError:
+                known = False
+            if not known or parts.path.strip("/") or parts.query or parts.fragment:
+                raise ValueError("must be an smtp:// or smtps:// URL")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str | None) -> str | None:
+        if value is not None:
+            from email_validator import EmailNotValidError, validate_email
+
+            addresses = [address for _, address in getaddresses([value])]
+            try:
+                validate_email(addresses[0], check_deliverability=False, test_environment=True)
+                known = len(addresses) == 1 and value.isprintable() and addresses[0].isascii()
+            except EmailNotValidError:
+                known = False
+            if not known:
+                raise ValueError("must be one address in ASCII, like Storyledger <hello@example.org>")
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            parts = _parts(origin)
+            if f"{parts.scheme}://{parts.netloc}" != origin or parts.scheme not in ("http", "https"):
+                raise ValueError("must be origins like https://app.example, without a path")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            for network in value:
+                ip_network(network, strict=False)
+        except ValueError:
+            raise ValueError("must be addresses or networks like 10.0.0.0/8") from None
+        return value
+
+    @field_validator("rate_limit_default", "rate_limit_payment", "rate_limit_create")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        if not _RATE.fullmatch(value):
+            raise ValueError("must be a rate like 100/minute")
+        return value
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _counter(cls, value: str) -> str:
+        scheme = _parts(value).scheme
+        if scheme not in ("memory", "redis", "rediss"):
+            raise ValueError("must be memory:// or a redis:// URL")
+        if scheme != "memory" and find_spec("redis") is None:
+            raise ValueError("needs the library redis, which is not installed")
+        if scheme != "memory" and not _is_redis_url(value):
+            raise ValueError("is not a well-formed redis:// URL")
+        return value
+
+    @property
+    def shared_rate_limits(self) -> str | None:
+        """The store that processes count calls in together; None where each counts for itself."""
+        return None if self.rate_limit_storage.startswith("memory:") else self.rate_limit_storage
+
+    @property
+    def port_is_given(self) -> bool:
+        """Whether somebody chose the port."""
+        return "port" in self.model_fields_set
+
+    @property
+    def production(self) -> bool:
+        return self.app_env == "production"
+
+    @property
+    def secrets(self) -> dict[str, tuple[str, ...]]:
+        """What must not be guessed, where it is set."""
+        alone = ("stripe_secret_key", "admin_diagnostics_token", "metrics_token")
+        tokens = {name: getattr(self, name) for name in alone}
+        return {
+            "master_key": self.master_key,
+            "email_pepper": self.email_pepper,
+            "checkpoint_key": self.checkpoint_key,
+            "stripe_webhook_secret": self.stripe_webhook_secret,
+            **{name: (token,) if token else () for name, token in tokens.items()},
+        }
+
+    @property
+    def traced(self) -> bool:
+        """Whether somebody collects traces."""
+        return bool(self.otel_exporter_otlp_endpoint or self.otel_exporter_otlp_traces_endpoint)
+
+    @property
+    def sandbox(self) -> bool:
+        """Payments are made in the stand-in for Stripe: only without a key, and never in production."""
+        return self.stripe_secret_key is None and not self.production
+
+    @property
+    def livemode(self) -> bool:
+        return self.stripe_secret_key is not None and "_live_" in self.stripe_secret_key
+
+    @property
+    def storage(self) -> str:
+        """Where big things are kept, as a URL."""
+        return self.storage_url or (self.data_dir / "storage").absolute().as_uri()
+
+    @property
+    def outbox(self) -> Path:
+        """Where mails go while there is no server for them."""
+        return self.data_dir / "outbox"
+
+    @property
+    def public_url(self) -> str:
+        """The address that strangers reach the service at."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.base_url or f"http://{host}:{self.port}"
+
+    @property
+    def sender(self) -> str:
+        """Whom our mails are from."""
+        return self.mail_from or "Storyledger <storyledger@localhost>"
+
+    @property
+    def speech(self) -> str:
+        return self.transcriber or ("openai" if self.openai_api_key else "local")
+
+    @property
+    def drafting(self) -> str:
+        return self.drafter or ("openai" if self.openai_api_key else "local")
+
+
+_SECRETS: dict[str, Callable[[], str]] = {
+    "master_key": lambda: random.token_urlsafe(32),
+    "email_pepper": lambda: random.token_urlsafe(32),
+    "checkpoint_key": lambda: random.token_urlsafe(32),
+    "webhook_secret": lambda: "whsec_" + random.token_urlsafe(32),
+    "sandbox_key": lambda: "sk_test_" + random.token_urlsafe(32).replace("-", "x").replace("_", "y"),
+    "admin_key": lambda: "slk_" + random.token_urlsafe(32),
+}
+
+
+class Generated:
+    """The secrets that a data folder in development made for itself; readable by its owner alone."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._path = data_dir / GENERATED
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self._values = self._read()
+            if not _SECRETS.keys() <= self._values.keys():
+                self._make()
+        except OSError as error:
+            raise SettingsError(f"DATA_DIR: {error.filename or data_dir}: {error.strerror or 'failed'}") from None
+
+    def _read(self) -> dict[str, str]:
+        if not self._path.exists():
+            return {}
+        try:
+            values = json.loads(self._path.read_bytes())
+        except ValueError:
+            values = None
+        if not isinstance(values, dict) or not all(isinstance(value, str) and value for value in values.values()):
+            # Made anew they would open nothing of what lies beside them.
+            raise SettingsError(f"DATA_DIR: {self._path} is damaged: bring it back from a copy")
+        return values
+
+    def _make(self) -> None:
+        """Add what a new folder, or one of an older version, lacks: of two processes at once, one's secrets stay.
+
+        Written whole under another name first, so that nobody ever reads half of them.
+        """
+        lock = FileLock(self._path.with_suffix(".lock"))
+        if not lock.acquire(EXCLUSIVE, LOCK_SECONDS):
+            raise SettingsError(f"DATA_DIR: somebody else holds {GENERATED}")
+        try:
+            self._values = {name: make() for name, make in _SECRETS.items()} | self._read()
+            draft = self._path.with_suffix(".new")
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(self._values, file)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(self._path)
+        finally:
+            lock.release()
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name]
+
+
+def load(**given: Any) -> Settings:
+    """The settings of this process's environment; SettingsError names each variable at fault, never its value."""
+    try:
+        settings = Settings(**given)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors(include_input=False)
+        )
+        raise SettingsError(faults) from None
+    if settings.openai_api_key is None and "openai" in (settings.speech, settings.drafting):
+        raise SettingsError("OPENAI_API_KEY: needed by TRANSCRIBER or DRAFTER openai")
+    if settings.smtp_url is not None and settings.mail_from is None:
+        raise SettingsError("MAIL_FROM: needed with SMTP_URL")
+    if settings.production:
+        _check_production(settings)
+    return settings
+
+
+def _is_default(secret: str) -> bool:
+    """A word that everybody writes there, however often and with whatever in between, or hardly any letters at all."""
+    rest = re.sub("|".join(_DEFAULTS), "", secret.casefold())
+    return len(set(secret)) < 8 or (rest != secret.casefold() and len(rest) < SHORTEST_SECRET_BYTES / 2)
+
+
+def _check_production(settings: Settings) -> None:
+    """Fail closed: nothing generated, nothing default, nothing short."""
+    faults = []
+    if settings.database_url is None:
+        faults.append("DATABASE_URL: missing")
+    if settings.stripe_secret_key is None:
+        faults.append("STRIPE_SECRET_KEY: missing (sandbox payments are for development only)")
+    for name in ("master_key", "email_pepper", "checkpoint_key", "stripe_webhook_secret"):
+        if not getattr(settings, name):
+            faults.append(f"{name.upper()}: missing")
+    for name, values in settings.secrets.items():
+        for value in values:
+            if _is_default(value):
+                faults.append(f"{name.upper()}: a default is no secret")
+            elif len(value.encode()) < SHORTEST_SECRET_BYTES:
+                faults.append(f"{name.upper()}: shorter than {SHORTEST_SECRET_BYTES} bytes")
+    if faults:
+        raise SettingsError("; ".join(faults))

@@ -1,0 +1,1 @@
+"""One module an area of the HTTP interface: read the request, call the domain, return the answer."""

@@ -1,0 +1,1 @@
+"""What all operations share, in the order that the application lists."""

@@ -1,0 +1,70 @@
+"""Around the application: every request counted, timed, traced and logged, its ids known to every line about it."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from adapters.observability import log_context, tracing
+from adapters.observability.counters import requests
+from adapters.observability.request_metrics import NO_OPERATION, method_of
+from entrypoints.http.middleware.headers import logged_id_of
+
+logger = structlog.get_logger()
+
+# Where an endpoint says which path template it is of.
+OPERATION = "operation"
+# What the server answers for an application that raises.
+FAILED = 500
+
+
+class RequestMetrics:
+    """Sees how every request ends, also those that no operation answers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif tracing.on():
+            await self._traced(scope, receive, send)
+        else:
+            await self._counted(scope, receive, send)
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """The status that was answered."""
+        started = perf_counter()
+        status = FAILED
+
+        async def seen(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        log_context.begin(request_id=logged_id_of(scope))
+        requests.in_progress += 1
+        try:
+            await self._app(scope, receive, seen)
+        finally:
+            requests.in_progress -= 1
+            operation, method = scope["state"].get(OPERATION), method_of(scope["method"])
+            seconds = perf_counter() - started
+            requests.answered(operation, method, status, seconds)
+            # The path's template: what stood in its place may name a person.
+            path, milliseconds = operation or NO_OPERATION, round(seconds * 1000, 1)
+            logger.info("request", method=method, path=path, status=status, milliseconds=milliseconds)
+        return status
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status = FAILED
+        with tracing.span("request") as span:
+            try:
+                status = await self._counted(scope, receive, send)
+            finally:
+                operation, method = scope["state"].get(OPERATION), method_of(scope["method"])
+                told = {"http.route": operation, "http.request.method": method, "http.response.status_code": status}
+                span.tell(f"{method} {operation or NO_OPERATION}", **told, **log_context.noted())

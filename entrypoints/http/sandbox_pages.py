@@ -1,0 +1,251 @@
+"""The sandbox's routes, for sandbox mode only: the API, the page where a gift is paid, and the operator's page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl, quote
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from adapters.mail.templates import Templates
+from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal
+from domain.errors import AmountError
+from domain.values import Money
+from entrypoints.http.countries import COUNTRIES
+
+PAGES = Path(__file__).parent.parent / "pages"
+STYLE = PAGES / "static" / "sandbox.css"
+MAX_BODY = 64 * 1024
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+# The service's own requests call the sandbox over HTTP while they hold a thread of the default pool:
+# were the sandbox to draw from that pool too, they could wait for each other for ever.
+THREADS = 16
+
+_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(?::[0-9]+)?(?=[/?#]|$)")
+_ID = re.compile(r"[A-Za-z0-9_]{1,255}")
+
+Result = TypeVar("Result")
+Choice = TypeVar("Choice", bound=StrEnum)
+Form = dict[str, str]
+Shape = dict[str, Any]
+
+
+def sandbox_routes(sandbox: Sandbox) -> list[BaseRoute]:
+    """Routes under `/sandbox`, none of which needs a credential but the API."""
+    pages = _Pages(sandbox)
+    return [
+        Route("/sandbox", pages.operator, methods=["GET"]),
+        Route("/sandbox/habits", pages.set_habits, methods=["POST"], max_body_size=MAX_BODY),
+        Route("/sandbox/acts/{act}/{id}", pages.act, methods=["POST"], max_body_size=MAX_BODY),
+        Route("/sandbox/pay/{id}", _PayPage(pages).handle, methods=["GET", "POST"], max_body_size=MAX_BODY),
+        Route("/sandbox/sandbox.css", _style, methods=["GET"]),
+        # Stripe answers a wrong method as it does a wrong path, so all of them come in here.
+        Route("/sandbox/stripe/{path:path}", pages.api, methods=METHODS, max_body_size=MAX_BODY),
+    ]
+
+
+class _Pages:
+    """The handlers, with what they share: the sandbox, its threads and the templates."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._limiter = anyio.CapacityLimiter(THREADS)
+        self._templates = Templates(PAGES / "sandbox", filters={"money": _money}, everywhere={"countries": COUNTRIES})
+
+    async def in_thread(self, work: Callable[[], Result]) -> Result:
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+    def page(self, template: str, status: int = 200, leads_to: str | None = None, **context: Any) -> Response:
+        """A page that loads nothing but our own style, and sends forms to us and on to `leads_to` only."""
+        origin = _ORIGIN.match(leads_to or "")
+        return HTMLResponse(
+            self._templates.render(template, **context),
+            status,
+            {
+                "Content-Security-Policy": "default-src 'none'; style-src 'self'; base-uri 'none';"
+                f" frame-ancestors 'none'; form-action 'self' {origin[0] if origin else ''}",
+                "Cache-Control": "no-store",
+                "Referrer-Policy": "no-referrer",
+                "X-Content-Type-Options": "nosniff",
+                "X-Robots-Tag": "noindex",
+            },
+        )
+
+    async def api(self, request: Request) -> Response:
+        work = partial(
+            self.sandbox.answer,
+            request.method,
+            f"/{request.path_params['path']}",
+            request.url.query,
+            await request.body(),
+            dict(request.headers),
+        )
+        answer = await self.in_thread(work)
+        return JSONResponse(answer.body, answer.status, answer.headers)
+
+    async def operator(self, request: Request) -> Response:
+        overview = await self.in_thread(self.sandbox.overview)
+        return self.page("operator.html", refusal=request.query_params.get("refusal", "")[:300], **overview)
+
+    async def set_habits(self, request: Request) -> Response:
+        form = await _form(request)
+        repeats = form.get("repeats", "0")
+        return await self._back(
+            "", partial(self.sandbox.set_habits, int(repeats) if repeats.isdecimal() else -1, "shuffled" in form)
+        )
+
+    async def act(self, request: Request) -> Response:
+        id, form = request.path_params["id"], await _form(request)
+        act = self._acts().get(request.path_params["act"])
+        if act is None or not _ID.fullmatch(id):
+            return self.page("closed.html", 404, title="Nothing here", text="There is no such act.", link=None)
+        return await self._back(id, partial(act, id, form))
+
+    async def _back(self, id: str, work: Callable[[], object]) -> Response:
+        """Do it, and show the operator's page again, with the reason if it was refused."""
+        try:
+            await self.in_thread(work)
+        except (StripeRefusal, AmountError) as refusal:
+            return RedirectResponse(f"/sandbox?refusal={quote(str(refusal)[:300])}", 303)
+        return RedirectResponse("/sandbox" + (f"#{quote(id)}" if id.startswith("cs_") else ""), 303)
+
+    def _acts(self) -> dict[str, Callable[[str, Form], object]]:
+        sandbox = self.sandbox
+        return {
+            "refund": lambda id, form: sandbox.refund(
+                id, self._amount(id, form), _chosen(RefundOutcome, form.get("outcome")) or RefundOutcome.SUCCEEDED
+            ),
+            "refund-arrives": lambda id, _: sandbox.finish_refund(id, True),
+            "refund-fails": lambda id, _: sandbox.finish_refund(id, False),
+            "dispute": lambda id, form: sandbox.dispute(id, self._amount(id, form)),
+            "inquiry": lambda id, form: sandbox.dispute(id, self._amount(id, form), inquiry=True),
+            "escalate": lambda id, _: sandbox.escalate(id),
+            "win": lambda id, _: sandbox.close_dispute(id, DisputeOutcome.WON),
+            "lose": lambda id, _: sandbox.close_dispute(id, DisputeOutcome.LOST),
+            "close-inquiry": lambda id, _: sandbox.close_dispute(id, DisputeOutcome.WARNING_CLOSED),
+            "succeed": lambda id, _: sandbox.settle(id, True),
+            "fail": lambda id, _: sandbox.settle(id, False),
+            "expire": lambda id, _: sandbox.expire(id),
+            "deliver-again": lambda id, form: sandbox.deliver_again(id, "shuffled" in form),
+        }
+
+    def _amount(self, session_id: str, form: Form) -> int | None:
+        text = form.get("amount", "").strip()
+        if not text:
+            return None
+        session = self.sandbox.session(session_id)
+        if session is None:
+            raise StripeRefusal("There is no such session.")
+        return Money.of(text[:40], session["currency"].upper()).minor
+
+
+class _PayPage:
+    """The page where one gift is paid: GET shows it, POST is one attempt."""
+
+    def __init__(self, pages: _Pages) -> None:
+        self._pages = pages
+
+    async def handle(self, request: Request) -> Response:
+        session = await self._session(request)
+        if session is None:
+            return self._closed(404, "No such checkout", "There is nothing to pay here.", None)
+        if request.method != "POST":
+            return self._show(session)
+        if session["status"] == "complete":
+            return RedirectResponse(_success_url(session), 303)
+        if not self._open(session):
+            return self._show(session)
+        values = await _form(request)
+        payer, outcome, faults = _read_attempt(values)
+        if payer is None or outcome is None:
+            return self._form(session, values, faults, 422)
+        try:
+            paid = await self._pages.in_thread(partial(self._pages.sandbox.pay, session["id"], outcome, payer))
+        except StripeRefusal:
+            # Somebody was quicker: what the page would show now is the answer.
+            return self._show(await self._session(request) or session)
+        if outcome is Outcome.DECLINED:
+            return self._form(session, values, {}, 402, declined=True)
+        return RedirectResponse(_success_url(paid), 303)
+
+    async def _session(self, request: Request) -> Shape | None:
+        id = request.path_params["id"]
+        return await self._pages.in_thread(partial(self._pages.sandbox.session, id)) if _ID.fullmatch(id) else None
+
+    def _open(self, session: Shape) -> bool:
+        return bool(session["status"] == "open" and session["expires_at"] > self._pages.sandbox.now())
+
+    def _show(self, session: Shape) -> Response:
+        if self._open(session):
+            return self._form(session, {"email": session["customer_email"] or ""}, {})
+        if session["status"] == "complete":
+            text = "This gift was sent already. Nothing more is owed."
+            return self._closed(200, "Already paid", text, _success_url(session))
+        text = "This checkout has expired and nobody was charged. Open a new one to give."
+        return self._closed(410, "This checkout has expired", text, session["cancel_url"])
+
+    def _closed(self, status: int, title: str, text: str, link: str | None) -> Response:
+        return self._pages.page("closed.html", status, title=title, text=text, link=link)
+
+    def _form(self, session: Shape, values: Form, faults: Form, status: int = 200, declined: bool = False) -> Response:
+        return self._pages.page(
+            "pay.html",
+            status,
+            leads_to=session["success_url"],
+            session=session,
+            values=values,
+            faults=faults,
+            declined=declined,
+        )
+
+
+async def _style(_: Request) -> Response:
+    return FileResponse(STYLE, media_type="text/css", headers={"X-Content-Type-Options": "nosniff"})
+
+
+async def _form(request: Request) -> Form:
+    """The fields of a submitted form; of a field given twice the last, of an unreadable form nothing."""
+    body = await request.body()
+    try:
+        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=50, errors="strict"))
+    except ValueError:
+        return {}
+
+
+def _read_attempt(values: Form) -> tuple[Payer | None, Outcome | None, Form]:
+    """Who pays and how it shall end; or, for each field at fault, why."""
+    faults: Form = {}
+    name, email, country = (values.get(field, "").strip() for field in ("name", "email", "country"))
+    outcome = _chosen(Outcome, values.get("outcome"))
+    if len(name) > 150 or not name.isprintable():
+        faults["name"] = "Enter a name of up to 150 letters, or leave it empty."
+    if len(email) > 254 or not email.isprintable() or not _EMAIL.fullmatch(email):
+        faults["email"] = "Enter an e-mail address like name@example.com."
+    if country not in COUNTRIES:
+        faults["country"] = "Choose a country from the list."
+    if outcome is None:
+        faults["outcome"] = "Choose how this payment shall end."
+    return (None if faults else Payer(name or None, email, country)), outcome, faults
+
+
+def _chosen(choices: type[Choice], value: str | None) -> Choice | None:
+    return choices(value) if value in list(choices) else None
+
+
+def _success_url(session: Shape) -> str:
+    return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+
+
+def _money(minor: int, currency: str) -> str:
+    money = Money(minor, currency.upper())
+    return f"{money.major:,} {money.currency}"

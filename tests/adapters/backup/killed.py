@@ -1,0 +1,24 @@
+"""A process that restores and stands still at one point, to be killed: `python -m … URL STORAGE FILE POINT`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from adapters import backup
+from adapters.storage.files import FileStorage
+
+
+def main(url: str, storage: str, file: str, point: str) -> None:
+    def progress(name: str, done: int, total: int) -> None:
+        if name == point:
+            sys.stdout.write("here\n")
+            sys.stdout.flush()
+            time.sleep(60)
+
+    backup.restore(url, FileStorage(Path(storage)), Path(file), None, progress)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,364 @@
+"""A backup brings everything back as one moment saw it, or is refused before anything is written."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import example, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+import projections
+from adapters import backup
+from adapters.backup import BackupError, tables
+from adapters.backup.parts import Writer, checked, parts
+from adapters.encryption.keys import TICKET_RING, Keyring
+from adapters.postgres.database import connect
+from adapters.read_models import rebuild
+from adapters.storage.files import FileStorage
+from domain.commands import Upload
+from domain.values import SYSTEM, AudioFacts
+from entrypoints.composition.secrets import master_keys
+from entrypoints.composition.service import Service
+from entrypoints.composition.settings import Settings
+from entrypoints.composition.startup_checks import NotReadyError, reach
+from tests.client import RECORDING
+from tests.money import Ledger
+from tests.postgres import fresh_database
+
+FACTS = AudioFacts("audio/webm", 20_000)
+
+
+@dataclass
+class World:
+    """A service with some history, and where another may be made of its backup."""
+
+    service: Service
+    ledger: Ledger
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "storyledger.backup"
+
+    def recorded(self) -> UUID:
+        """A ticket with a recording."""
+        ticket = self.ledger.ticket()
+        self.service.commands.upload(SYSTEM, ticket, Upload(uuid4(), BytesIO(RECORDING.read_bytes()), FACTS, "a.webm"))
+        return ticket
+
+    def gift(self, amount: int = 10_000) -> None:
+        payment = self.ledger.payment(amount=amount)
+        self.ledger.take(payment.succeeded(), payment.completed())
+
+    def take(self, **more: Any) -> backup.Taken:
+        return backup.take(self.service.url, self.service.storage, self.file, "1.2.3", **more)
+
+    def restore(self, url: str, name: str = "other", **more: Any) -> backup.Restored:
+        return backup.restore(url, FileStorage(self.folder / name), self.file, None, **more)
+
+
+@pytest.fixture
+def world(service: Service, tmp_path: Path) -> World:
+    world = World(service, Ledger(service), tmp_path)
+    world.recorded()
+    world.gift()
+    return world
+
+
+@pytest.fixture
+def empty(server_url: str) -> Iterator[str]:
+    with fresh_database(server_url) as url:
+        yield url
+
+
+def rows(url: str) -> dict[str, list[Any]]:
+    """Everything in the tables that a backup keeps, and in the read models."""
+    with connect(url) as connection, connection.cursor() as cursor:
+        names = list(tables.kept(cursor)) + [f"read.{t.name}" for p in projections.ALL for t in p.TABLES]
+        return {name: cursor.execute(f"SELECT t::text FROM {name} t ORDER BY 1".encode()).fetchall() for name in names}
+
+
+def is_empty(url: str) -> bool:
+    with connect(url) as connection:
+        return connection.execute(
+            "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchone() == (0,)
+
+
+def test_a_restored_service_is_the_same_in_every_row_and_every_object(world: World, empty: str):
+    taken = world.take()
+    restored = world.restore(empty)
+    assert (restored.events, restored.rows, restored.objects) == (taken.events, taken.rows, taken.objects)
+    assert (taken.objects, taken.missing, taken.first_bad) == (1, [], None)
+    assert rows(empty) == rows(world.service.url)
+    for name in ("var/storage", "other"):
+        assert len(list(FileStorage(world.folder / name).keys())) == 1
+    for key in world.service.storage.keys(""):
+        with world.service.storage.open(key) as ours, FileStorage(world.folder / "other").open(key) as theirs:
+            assert ours.read() == theirs.read()
+    for projection in projections.ALL:
+        assert rebuild.verify(empty, projection, lambda *_: None).differences == []
+
+
+def test_a_restored_service_starts_and_goes_on(world: World, empty: str, tmp_path: Path):
+    world.take()
+    world.restore(empty)
+    reach(empty)
+    storage = (tmp_path / "other").as_uri()
+    again = Service(Settings(data_dir=tmp_path / "var", storage_url=storage), empty, frozenset())
+    try:
+        before = again.log.head()
+        ledger = Ledger(again)
+        payment = ledger.payment()
+        ledger.take(payment.succeeded())
+        assert again.log.head() > before
+        with again.database.connection() as connection:
+            # Its sequences go on too.
+            connection.execute("SELECT procrastinate_defer_jobs_v1(ARRAY[]::procrastinate_job_to_defer_v1[])")
+    finally:
+        again.stop()
+
+
+def test_what_is_taken_under_load_is_one_moment(world: World, empty: str):
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            world.recorded()
+            world.gift()
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        eventually_more(world.service, 40)
+        taken = world.take()
+        head = world.service.log.head()
+    finally:
+        done.set()
+        for writer in writers:
+            writer.join()
+    assert 40 <= taken.events <= head
+    assert taken.missing == []
+    world.restore(empty)
+    with connect(empty) as connection:
+        # Inbox and history were one transaction, and still agree.
+        paid = connection.execute("SELECT count(*) FROM events WHERE topic = 'payment_received'").fetchone()
+        applied = connection.execute(
+            "SELECT count(*) FROM stripe_inbox WHERE type = 'payment_intent.succeeded' AND state = 'applied'"
+        ).fetchone()
+        recordings = connection.execute("SELECT count(*) FROM events WHERE topic = 'audio_uploaded'").fetchone()
+    assert paid == applied
+    assert recordings == (len(list(FileStorage(world.folder / "other").keys())),)
+
+
+def eventually_more(service: Service, events: int) -> None:
+    while service.log.head() < events:
+        threading.Event().wait(0.02)
+
+
+def test_who_is_erased_while_the_backup_runs_leaves_no_object_in_it(world: World):
+    erased: list[UUID] = []
+
+    def progress(name: str, done: int, total: int) -> None:
+        if not erased:
+            erased.append(ticket)
+            world.service.commands.erase(SYSTEM, ticket)
+
+    ticket = world.recorded()
+    taken = world.take(progress=progress)
+    assert (taken.objects, taken.erased_meanwhile, taken.missing) == (1, 1, [])
+    with world.file.open("rb") as file:
+        assert not any(str(ticket) in part.name for part in parts(file))
+
+
+def test_who_was_erased_before_is_named_by_no_object(world: World, empty: str):
+    world.service.commands.erase(SYSTEM, world.recorded())
+    taken = world.take()
+    assert (taken.objects, taken.erased_meanwhile, taken.missing) == (1, 0, [])
+    world.restore(empty)
+    assert rows(empty)["public.ticket_keys"] == rows(world.service.url)["public.ticket_keys"]
+
+
+def test_an_object_that_storage_has_lost_is_named(world: World):
+    [key] = world.service.storage.keys()
+    world.service.storage.delete(key)
+    assert world.take().missing == [key]
+
+
+def test_a_history_that_was_tampered_with_is_said_so_and_not_restored(world: World, empty: str):
+    with connect(world.service.url) as connection:
+        connection.execute("ALTER TABLE events DISABLE TRIGGER ALL")
+        connection.execute("UPDATE events SET topic = 'published' WHERE position = 2")
+    assert world.take().first_bad == (2, "does not match its hash")
+    with pytest.raises(BackupError, match="event 2 does not match its hash"):
+        world.restore(empty)
+    with pytest.raises(NotReadyError, match="restore"):
+        reach(empty)
+
+
+# What a backup may not be restored from, or into.
+
+
+def test_nothing_is_restored_into_a_database_that_holds_something(world: World, migrated_url: str):
+    world.take()
+    with pytest.raises(BackupError, match="database is not empty"):
+        world.restore(migrated_url)
+
+
+def test_nothing_is_restored_into_a_storage_that_holds_something(world: World, empty: str):
+    world.take()
+    FileStorage(world.folder / "other").put("a", [b"x"])
+    with pytest.raises(BackupError, match="storage is not empty"):
+        world.restore(empty)
+    assert is_empty(empty)
+
+
+def test_a_backup_takes_the_place_of_no_file(world: World):
+    world.file.write_text("precious")
+    with pytest.raises(BackupError, match="is there already"):
+        world.take()
+    assert world.file.read_text() == "precious"
+
+
+def test_a_backup_that_failed_leaves_no_file(world: World):
+    def progress(name: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.take(progress=progress)
+    assert [path.name for path in world.folder.iterdir()] == ["var"]
+
+
+def test_a_backup_is_for_its_owner_alone(world: World):
+    world.take()
+    assert world.file.stat().st_mode & 0o777 == 0o600
+
+
+def test_another_master_key_is_told_before_anything_is_written(world: World, empty: str):
+    world.take()
+    ours = Keyring(master_keys(world.service.settings), TICKET_RING).names
+    storage = FileStorage(world.folder / "other")
+    with pytest.raises(BackupError, match="MASTER_KEY"):
+        backup.restore(empty, storage, world.file, Keyring(("x" * 32,), TICKET_RING).names)
+    assert is_empty(empty)
+    backup.restore(empty, storage, world.file, ours | Keyring(("x" * 32,), TICKET_RING).names)
+
+
+def rewritten(file: Path, change: Callable[[str, bytes], bytes]) -> None:
+    """The same backup with parts changed, its hashes left as they were."""
+    with tarfile.open(file) as old:
+        contents = [(entry, old.extractfile(entry).read()) for entry in old]
+    with tarfile.open(file, "w") as new:
+        for entry, content in contents:
+            changed = change(entry.name, content)
+            entry.size = len(changed)
+            new.addfile(entry, BytesIO(changed))
+
+
+@pytest.mark.parametrize("name", ["backup.json", "tables/public.events/00000001", "objects/", "SHA256SUMS"])
+def test_a_part_that_was_changed_is_found(world: World, empty: str, name: str):
+    world.take()
+    rewritten(world.file, lambda part, content: content.replace(b"0", b"1") if part.startswith(name) else content)
+    with pytest.raises(BackupError):
+        world.restore(empty)
+    assert is_empty(empty)
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100_000, RECORDING.read_bytes()])
+def test_a_file_of_another_kind_is_refused(world: World, empty: str, content: bytes):
+    world.file.write_bytes(content)
+    with pytest.raises(BackupError):
+        world.restore(empty)
+    assert is_empty(empty)
+
+
+def test_a_tar_file_of_another_kind_is_refused(world: World, empty: str):
+    with tarfile.open(world.file, "w") as tar:
+        tar.add(RECORDING, "backup.json")
+    with pytest.raises(BackupError, match="no backup"):
+        world.restore(empty)
+
+
+def test_a_backup_of_a_newer_version_is_refused(world: World, empty: str):
+    with connect(world.service.url) as connection:
+        connection.execute("INSERT INTO schema_steps (name) VALUES ('9999_later')")
+    world.take()
+    with pytest.raises(BackupError, match="newer version"):
+        world.restore(empty)
+    assert is_empty(empty)
+
+
+def small_backup() -> bytes:
+    """A backup's bytes, with parts of several kinds of size."""
+    file = BytesIO()
+    writer = Writer(file)
+    for number, size in enumerate((300, 0, 512, 1500)):
+        writer.add(f"part/{number}", bytes([65 + number]) * size)
+    writer.finish()
+    return file.getvalue()
+
+
+SMALL = small_backup()
+
+
+def read(content: bytes) -> list[tuple[str, bytes]]:
+    return [(part.name, part.content.read(part.size)) for part in checked(BytesIO(content))]
+
+
+@given(where=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
+@hypothesis_settings(max_examples=300)
+def test_a_damaged_byte_is_found_or_changes_nothing(where: float, flip: int):
+    damaged = bytearray(SMALL)
+    damaged[int(where * len(SMALL))] ^= flip
+    try:
+        found = read(bytes(damaged))
+    except BackupError:
+        return
+    assert found == read(SMALL)
+
+
+@given(kept=st.floats(0, 1, exclude_max=True))
+@example(kept=0.0)
+def test_a_backup_that_was_cut_off_is_found(kept: float):
+    end = len(SMALL.rstrip(b"\x00"))
+    with pytest.raises(BackupError):
+        read(SMALL[: int(kept * end)])
+
+
+# A restore that does not come to its end.
+
+
+@pytest.mark.parametrize("point", ["rows", "objects", "links"])
+def test_a_killed_restore_is_never_served_and_goes_on_when_it_is_started_again(
+    world: World, empty: str, server_url: str, point: str
+):
+    world.take()
+    storage = world.folder / "other"
+    command = [sys.executable, "-m", "tests.adapters.backup.killed", empty, storage, world.file, point]
+    restoring = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert restoring.stdout is not None
+    assert restoring.stdout.readline() == b"here\n"
+    restoring.kill()
+    restoring.communicate()
+    with pytest.raises(NotReadyError, match="storyledger"):
+        reach(empty)
+    if point != "rows":
+        another = world.folder / "another.backup"
+        backup.take(world.service.url, world.service.storage, another, "1.2.3")
+        with pytest.raises(BackupError, match="another backup"):
+            backup.restore(empty, FileStorage(storage), another, None)
+    world.restore(empty)
+    reach(empty)
+    assert rows(empty) == rows(world.service.url)

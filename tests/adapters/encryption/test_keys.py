@@ -1,0 +1,263 @@
+"""Keys and seals: a text opens in its own place with its own ticket's key, or not at all."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.encryption import keys as encryption_keys
+from adapters.encryption.keys import (
+    DecryptionError,
+    FieldCipher,
+    FieldContext,
+    KeyedHashes,
+    Keyring,
+    TicketKeys,
+    derived_key,
+)
+from adapters.event_store.history import ERASED, SealingMapper
+from adapters.event_store.log import Entry, StoredEntry
+from adapters.postgres.database import Database
+from domain.errors import NotFoundError
+from domain.events import TicketEvent
+from tests.fakes.events import CANARY, events, personal_texts
+
+# The pool's own threads draw from `random` while an example is being made, which Hypothesis takes for a strategy's.
+THREADS_DRAW_TOO = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
+
+MASTER = ("m" * 40,)
+THEN = datetime(2026, 1, 2, tzinfo=UTC)
+PLACE = FieldContext(UUID(int=7), 3, "draft_edited", "title")
+
+
+@pytest.fixture
+def keys(database: Database) -> TicketKeys:
+    return TicketKeys(database, MASTER)
+
+
+@pytest.fixture
+def cipher(keys: TicketKeys) -> FieldCipher:
+    return FieldCipher(keys)
+
+
+@pytest.fixture
+def ticket(keys: TicketKeys) -> UUID:
+    """A ticket that has a key."""
+    ticket = uuid4()
+    keys.get(ticket, create=True)
+    return ticket
+
+
+def stored(entry: Entry, recorded_at: datetime = THEN) -> StoredEntry:
+    return StoredEntry(
+        originator_id=entry.originator_id,
+        originator_version=entry.originator_version,
+        topic=entry.topic,
+        state=entry.state,
+        id=1,
+        ticket=entry.ticket,
+        recorded_at=recorded_at,
+        hash=b"",
+    )
+
+
+# Keyrings.
+
+
+def test_a_ring_opens_what_it_or_a_secret_before_it_sealed():
+    old, both = Keyring(("old",), "x"), Keyring(("new", "old"), "x")
+    assert both.open(old.seal(b"text", b"here"), b"here") == b"text"
+    assert both.open(both.seal(b"text", b"here"), b"here") == b"text"
+    with pytest.raises(DecryptionError):
+        old.open(both.seal(b"text", b"here"), b"here")
+
+
+def test_a_ring_opens_nothing_of_another_purpose_or_context():
+    sealed = Keyring(MASTER, "x").seal(b"text", b"here")
+    with pytest.raises(DecryptionError):
+        Keyring(MASTER, "y").open(sealed, b"here")
+    with pytest.raises(DecryptionError):
+        Keyring(MASTER, "x").open(sealed, b"there")
+
+
+@given(st.binary(max_size=60), st.data())
+def test_a_ring_opens_nothing_that_was_changed(plain: bytes, data: st.DataObject):
+    ring = Keyring(MASTER, "x")
+    sealed = bytearray(ring.seal(plain, b"here"))
+    at = data.draw(st.integers(0, len(sealed) - 1))
+    sealed[at] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(DecryptionError):
+        ring.open(bytes(sealed), b"here")
+    with pytest.raises(DecryptionError):
+        ring.open(bytes(sealed[:at]), b"here")
+
+
+def test_the_same_text_is_sealed_otherwise_each_time():
+    ring = Keyring(MASTER, "x")
+    assert ring.seal(b"text", b"here") != ring.seal(b"text", b"here")
+
+
+def test_a_secret_gives_one_key_for_each_purpose():
+    assert derived_key("s", "x") == derived_key("s", "x") != derived_key("s", "y")
+
+
+def test_a_hash_is_the_same_for_the_same_text_secret_and_purpose_only():
+    first = KeyedHashes(("s",), "x").of("a")
+    assert first == KeyedHashes(("s",), "x").of("a")
+    others = [KeyedHashes(("t",), "x").of("a"), KeyedHashes(("s",), "y").of("a"), KeyedHashes(("s",), "x").of("b")]
+    assert first not in others
+
+
+def test_a_hash_says_which_secret_made_it_and_is_found_after_a_rotation():
+    old, both = KeyedHashes(("old",), "x"), KeyedHashes(("new", "old"), "x")
+    assert both.of("a").startswith(both.current)
+    assert not old.of("a").startswith(both.current)
+    assert old.of("a") in both.all_of("a")
+    # So were hashes written before they carried a name.
+    assert old.of("a").partition(":")[2] in both.all_of("a")
+
+
+# Tickets' keys.
+
+
+def test_a_ticket_has_one_key_wherever_it_is_asked_for(database: Database, keys: TicketKeys, ticket: UUID):
+    assert keys.get(ticket) == TicketKeys(database, MASTER).get(ticket) != keys.get(uuid4(), create=True)
+
+
+def test_a_key_is_made_only_for_a_new_ticket(keys: TicketKeys):
+    with pytest.raises(NotFoundError):
+        keys.get(uuid4())
+
+
+def test_keys_are_stored_wrapped_and_open_after_the_master_key_was_rotated(
+    database: Database, keys: TicketKeys, ticket: UUID
+):
+    key = keys.get(ticket)
+    with database.connection() as connection:
+        [(wrapped,)] = connection.execute("SELECT wrapped FROM ticket_keys").fetchall()
+    assert key not in bytes(wrapped)
+    assert TicketKeys(database, ("n" * 40, *MASTER)).get(ticket) == key
+    with pytest.raises(DecryptionError):
+        TicketKeys(database, ("n" * 40,)).get(ticket)
+
+
+def test_a_wrapped_key_moved_to_another_ticket_does_not_open(database: Database, keys: TicketKeys, ticket: UUID):
+    other = uuid4()
+    with database.connection() as connection:
+        connection.execute(
+            "INSERT INTO ticket_keys (ticket, wrapped, wrapped_by) SELECT %s, wrapped, wrapped_by FROM ticket_keys",
+            (other,),
+        )
+    with pytest.raises(DecryptionError):
+        keys.get(other)
+
+
+def test_a_destroyed_key_is_gone_for_good_even_for_a_request_that_opens_the_ticket_again(
+    database: Database, keys: TicketKeys, ticket: UUID
+):
+    keys.destroy(ticket)
+    for asked in (keys, TicketKeys(database, MASTER)):
+        with pytest.raises(NotFoundError):
+            asked.get(ticket)
+        with pytest.raises(NotFoundError):
+            asked.get(ticket, create=True)
+    keys.destroy(ticket)
+
+
+def test_another_process_forgets_a_destroyed_key_within_seconds(
+    database: Database, keys: TicketKeys, ticket: UUID, monkeypatch: pytest.MonkeyPatch
+):
+    elsewhere = TicketKeys(database, MASTER)
+    elsewhere.get(ticket)
+    keys.destroy(ticket)
+    later = encryption_keys.time.monotonic() + encryption_keys.CACHE_SECONDS
+    monkeypatch.setattr(encryption_keys.time, "monotonic", lambda: later)
+    with pytest.raises(NotFoundError):
+        elsewhere.get(ticket)
+
+
+# Seals.
+
+
+@THREADS_DRAW_TOO
+@given(st.text(st.characters(codec="utf-8")))
+def test_a_sealed_text_opens_as_it_was(cipher: FieldCipher, ticket: UUID, text: str):
+    assert cipher.open(ticket, cipher.seal(ticket, PLACE, text), PLACE) == text
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        replace(PLACE, stream=UUID(int=8)),
+        replace(PLACE, version=4),
+        replace(PLACE, topic="draft_proposed"),
+        replace(PLACE, field="story"),
+    ],
+)
+def test_a_seal_moved_to_another_place_is_refused(cipher: FieldCipher, ticket: UUID, elsewhere: FieldContext):
+    sealed = cipher.seal(ticket, PLACE, "Ada")
+    with pytest.raises(DecryptionError):
+        cipher.open(ticket, sealed, elsewhere)
+    with pytest.raises(DecryptionError):
+        cipher.open(ticket, sealed.replace(str(PLACE), str(elsewhere)), elsewhere)
+    with pytest.raises(DecryptionError):
+        cipher.open(ticket, sealed.replace(str(PLACE), str(elsewhere)))
+
+
+def test_a_seal_moved_to_another_ticket_is_refused(cipher: FieldCipher, keys: TicketKeys, ticket: UUID):
+    other = uuid4()
+    keys.get(other, create=True)
+    with pytest.raises(DecryptionError):
+        cipher.open(other, cipher.seal(ticket, PLACE, "Ada"), PLACE)
+
+
+def test_a_seal_with_any_byte_changed_is_refused(cipher: FieldCipher, ticket: UUID):
+    prefix, _, code = cipher.seal(ticket, PLACE, "Ada").rpartition(":")
+    whole = base64.urlsafe_b64decode(code)
+    for at in range(len(whole)):
+        changed = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+        with pytest.raises(DecryptionError):
+            cipher.open(ticket, f"{prefix}:{base64.urlsafe_b64encode(changed).decode()}", PLACE)
+
+
+@pytest.mark.parametrize("text", ["", "Ada", "sealed:1", "sealed:1:", f"sealed:1:{PLACE}:", f"sealed:1:{PLACE}:é"])
+def test_what_was_never_sealed_does_not_open(cipher: FieldCipher, ticket: UUID, text: str):
+    for place in (PLACE, None):
+        with pytest.raises(DecryptionError):
+            cipher.open(ticket, text, place)
+
+
+# Events.
+
+
+@THREADS_DRAW_TOO
+@given(events)
+@settings(max_examples=100)
+def test_nothing_personal_can_be_read_in_what_is_stored(cipher: FieldCipher, keys: TicketKeys, event: TicketEvent):
+    keys.get(event.ticket, create=True)
+    entry = SealingMapper(cipher).to_stored_event(event)
+    assert CANARY.encode() not in entry.state
+    loaded = SealingMapper(cipher).to_domain_event(stored(entry, event.timestamp))
+    assert loaded == event
+
+
+@THREADS_DRAW_TOO
+@given(events)
+@settings(max_examples=100)
+def test_an_event_of_an_erased_ticket_loads_with_nothing_personal_in_it(
+    database: Database, cipher: FieldCipher, keys: TicketKeys, event: TicketEvent
+):
+    with database.connection() as connection:  # the same ticket may come again, and is a new one then
+        connection.execute("DELETE FROM ticket_keys")
+    keys.get(event.ticket, create=True)
+    entry = SealingMapper(cipher).to_stored_event(event)
+    keys.destroy(event.ticket)
+    loaded = SealingMapper(cipher).to_domain_event(stored(entry))
+    assert personal_texts(loaded) == []
+    assert repr(loaded).count(ERASED) == len(personal_texts(event))

@@ -1,0 +1,135 @@
+"""Support tickets are kept and found alike in the history and in the tests' memory."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+import projections
+from adapters.event_store.history import Streams
+from adapters.event_store.support_tickets import StoredSupportTickets
+from adapters.jobs.worker import enqueue
+from adapters.postgres.database import Database, connect
+from adapters.read_models.follower import Follower
+from domain.errors import NotFoundError
+from domain.helpdesk import SupportTickets
+from domain.support import SupportTicket
+from domain.values import SupportCategory
+from tests.domain.facts import CONTACT, HOLDER
+from tests.fakes.stores import MemorySupportTickets, MemoryTickets
+from tests.fakes.worlds import opened
+from tests.stores import Stores
+
+
+@pytest.fixture
+def stores(database: Database) -> Stores:
+    return Stores(database)
+
+
+@pytest.fixture(params=["stored", "in memory"])
+def support(request: pytest.FixtureRequest) -> SupportTickets:
+    """Either kind; no read model has seen anything of the stored ones."""
+    if request.param == "in memory":
+        return MemorySupportTickets()
+    return stored(request.getfixturevalue("stores"), request.getfixturevalue("database"))
+
+
+def stored(stores: Stores, database: Database) -> StoredSupportTickets:
+    return StoredSupportTickets(Streams(stores.history, enqueue, stores.recorded.append), database, stores.log)
+
+
+def asked(support: SupportTickets, about: UUID | None = None, index: str = "index", ticket: UUID | None = None) -> UUID:
+    support_id = uuid4()
+    support.add(
+        SupportTicket.open(
+            HOLDER,
+            support_id,
+            ticket_id=ticket or support_id,
+            category=SupportCategory.OTHER,
+            message="Help",
+            about=about,
+            contact=CONTACT,
+            contact_index=index,
+        )
+    )
+    return support_id
+
+
+def test_what_was_opened_is_there_and_opening_it_again_changes_nothing(support: SupportTickets):
+    opened = SupportTicket.open(
+        HOLDER,
+        id := uuid4(),
+        ticket_id=id,
+        category=SupportCategory.PAYMENT,
+        message="Help",
+        about=None,
+        contact=None,
+        contact_index=None,
+    )
+    support.add(opened)
+    support.change(id, lambda one: one.resolve(HOLDER))
+    again = SupportTicket.open(
+        HOLDER,
+        id,
+        ticket_id=id,
+        category=SupportCategory.OTHER,
+        message="Other",
+        about=None,
+        contact=None,
+        contact_index=None,
+    )
+    support.add(again)
+    known = support.get(id)
+    assert (known.category, known.resolved, known.own_key) == (SupportCategory.PAYMENT, True, True)
+
+
+def test_what_was_never_opened_is_not_there(support: SupportTickets):
+    for ask in (support.get, lambda id: support.change(id, lambda one: one.resolve(HOLDER))):
+        with pytest.raises(NotFoundError):
+            ask(uuid4())
+
+
+def test_those_that_name_a_ticket_or_leave_its_contact_are_found_with_no_read_model_in_between(support: SupportTickets):
+    ada, grace = uuid4(), uuid4()
+    named, loose = asked(support, ada, "other"), asked(support, None, "adas")
+    about_none = asked(support, uuid4(), "adas")
+    asked(support, grace, "graces"), asked(support, None, "")
+    assert support.concerning(ada, ["adas", "older"]) == [named, loose, about_none]
+    assert support.concerning(uuid4(), []) == []
+
+
+def test_what_is_erased_is_found_no_more(support: SupportTickets):
+    ada = uuid4()
+    gone, left = asked(support, ada), asked(support, ada)
+    support.change(gone, lambda one: one.erase(HOLDER))
+    found = support.concerning(ada, [])
+    assert left in found
+    support.change(left, lambda one: one.erase(HOLDER))
+    assert support.get(left).erased
+
+
+def test_a_ticket_is_no_support_ticket(stores: Stores, database: Database):
+    ticket, memory = opened(uuid4()), MemoryTickets()
+    stores.tickets.add(ticket)
+    memory.add(opened(ticket.id))
+    kinds: list[SupportTickets] = [stored(stores, database), MemorySupportTickets(memory.streams)]
+    for support in kinds:
+        with pytest.raises(NotFoundError):
+            support.get(ticket.id)
+        with pytest.raises(NotFoundError):
+            support.change(ticket.id, lambda one: one.resolve(HOLDER))
+
+
+def test_what_the_read_model_has_is_found_once_and_in_order(stores: Stores, database: Database):
+    support, ada = stored(stores, database), uuid4()
+    early = asked(support, ada)
+    with connect(database.url) as connection:
+        follower = Follower(database.url, projections.ALL)
+        while follower.take_page(connection):
+            pass
+    late = asked(support, ada)
+    assert support.concerning(ada, []) == [early, late]
+    belongs_to_another: Any = asked(stored(stores, database), None, "adas")
+    assert support.concerning(ada, ["adas"]) == [early, late, belongs_to_another]

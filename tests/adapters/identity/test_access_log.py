@@ -1,0 +1,148 @@
+"""The access log is written once: whatever is changed in it afterwards shows."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.event_store.log import EventLog
+from adapters.identity.access_log import AccessLog, Act, Verdict, object_named, verify_access_log
+from adapters.postgres.database import Database, connect
+
+ACT = Act("admin:1", "POST /admin/x", "x-1", "begun", "r-1")
+
+
+@pytest.fixture
+def log(database: Database) -> AccessLog:
+    return AccessLog(database)
+
+
+def verdict(database: Database) -> Verdict:
+    with database.connection() as connection:
+        return verify_access_log(connection)
+
+
+def forced(database: Database, statement: str) -> None:
+    """Done by somebody with every right in the database."""
+    with connect(database.url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(statement.encode())
+
+
+def test_what_is_noted_is_listed_newest_first_a_page_at_a_time(log: AccessLog):
+    for number in range(5):
+        log.note(replace(ACT, request_id=f"r-{number}"))
+    first = log.page(2)
+    assert [(entry.position, entry.request_id) for entry in first] == [(5, "r-4"), (4, "r-3")]
+    log.note(ACT)
+    rest = log.page(9, before=first[-1].position)
+    assert [entry.position for entry in rest] == [3, 2, 1]
+    newest = log.page(1)[0]
+    assert (newest.actor, newest.operation, newest.object, newest.outcome) == (
+        "admin:1",
+        "POST /admin/x",
+        "x-1",
+        "begun",
+    )
+
+
+def test_entries_of_many_at_once_are_in_one_order_without_gaps(database: Database, log: AccessLog):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda n: log.note(replace(ACT, request_id=f"r-{n}")), range(60)))
+    entries = log.page(100)
+    assert [entry.position for entry in entries] == list(range(60, 0, -1))
+    assert {entry.request_id for entry in entries} == {f"r-{n}" for n in range(60)}
+    assert [entry.at for entry in entries] == sorted((entry.at for entry in entries), reverse=True)
+    assert verdict(database).ok
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE access_log SET outcome = 'x'", "DELETE FROM access_log", "TRUNCATE access_log",
+     "DELETE FROM access_log WHERE false"],
+)  # fmt: skip
+def test_the_database_refuses_to_rewrite_it(database: Database, log: AccessLog, statement: str):
+    log.note(ACT)
+    with pytest.raises(psycopg.errors.InsufficientPrivilege), database.connection() as connection:
+        connection.execute(statement.encode())
+    assert len(log.page(10)) == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "position", "reason"),
+    [
+        ("UPDATE access_log SET actor = 'admin:2' WHERE position = 2", 2, "does not match its hash"),
+        ("UPDATE access_log SET at = at + interval '1 second' WHERE position = 2", 2, "does not match its hash"),
+        ("UPDATE access_log SET actor = actor || operation, operation = '' WHERE position = 2", 2, "does not match"),
+        ("UPDATE access_log SET hash = sha256(hash) WHERE position = 3", 3, "does not match its hash"),
+        ("DELETE FROM access_log WHERE position = 2", 2, "missing"),
+        ("DELETE FROM access_log WHERE position = 1", 1, "missing"),
+        ("INSERT INTO access_log SELECT 0, at, actor, operation, object, outcome, request_id, hash FROM access_log"
+         " WHERE position = 1", 0, "added"),
+        ("INSERT INTO access_log SELECT 5, at, actor, operation, object, outcome, request_id, hash FROM access_log"
+         " WHERE position = 4", 5, "does not match its hash"),
+    ],
+)  # fmt: skip
+def test_whatever_is_changed_by_force_shows(
+    database: Database, log: AccessLog, statement: str, position: int, reason: str
+):
+    for _ in range(4):
+        log.note(ACT)
+    whole = verdict(database)
+    assert (whole.ok, whole.entries) == (True, 4)
+    forced(database, statement)
+    found = verdict(database)
+    assert found.first_bad is not None
+    assert found.first_bad[0] == position
+    assert reason in found.first_bad[1]
+
+
+def test_a_cut_end_shows_in_the_head(database: Database, log: AccessLog):
+    for _ in range(3):
+        log.note(ACT)
+    before = verdict(database)
+    forced(database, "DELETE FROM access_log WHERE position = 3")
+    after = verdict(database)
+    assert after.ok
+    assert (after.entries, after.head) != (before.entries, before.head)
+
+
+def test_an_empty_log_holds(database: Database):
+    assert verdict(database) == Verdict(0, None, bytes(32))
+
+
+@settings(max_examples=30)
+@given(st.lists(st.builds(Act, *[st.text(st.characters(exclude_characters="\0", codec="utf-8"))] * 5), max_size=5))
+def test_whatever_the_words_the_chain_holds(database: Database, acts: list[Act]):
+    log = AccessLog(database)
+    for act in acts:
+        log.note(act)
+    assert verdict(database).ok
+
+
+def test_the_log_and_the_history_wait_for_each_other_never(database: Database, log: AccessLog):
+    """Its lock is its own: who holds one up holds up the other not."""
+    with connect(database.url) as holder, holder.transaction():
+        holder.execute("SELECT append_access_log('{a}', '{b}', '{c}', '{d}', '{e}')")
+        started = time.monotonic()
+        assert EventLog(database).append([]) == []
+        assert time.monotonic() - started < 1
+    with connect(database.url) as holder, holder.transaction():
+        holder.execute("SELECT append_events('{}', '{}', '{}', '{}', '{}', '{}')")
+        started = time.monotonic()
+        log.note(ACT)
+        assert time.monotonic() - started < 1
+
+
+def test_what_does_not_look_like_an_id_is_not_written_down():
+    assert object_named(["0198c0de-0000-7000-8000-000000000000", "ticket_status"]).endswith("/ticket_status")
+    assert object_named(["ada@example.com"]) == "?"
+    assert object_named(["+14155550100"]) == "?"
+    assert object_named(["x" * 101, "a b", "<x>", ""]) == "?/?/?/?"
+    assert object_named([]) == ""

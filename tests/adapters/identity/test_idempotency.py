@@ -1,0 +1,157 @@
+"""The same request asked twice is answered once, also across a crash."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.encryption.keys import Keyring, TicketKeys
+from adapters.identity import idempotency
+from adapters.identity.idempotency import Answered, Begun, IdempotencyKeys, Seed, StillRunning
+from adapters.ids import SLUG_ALPHABET, SLUG_LENGTH
+from adapters.postgres.database import Database
+from domain.errors import InvalidError
+
+PLACE = ("client:1", "POST /api/tickets/create", "key-1")
+RING = Keyring(("m" * 40,), "service keys")
+
+
+@pytest.fixture
+def keys(database: Database) -> IdempotencyKeys:
+    return IdempotencyKeys(database, RING, TicketKeys(database, ("m" * 40,)))
+
+
+def begun(keys: IdempotencyKeys, place: tuple[str, str, str] = PLACE, body: str = "body") -> Seed:
+    answer = keys.begin(*place, body)
+    assert isinstance(answer, Begun)
+    return answer.seed
+
+
+def stored(database: Database, query: str) -> list[tuple[Any, ...]]:
+    with database.connection() as connection:
+        return connection.execute(query.encode()).fetchall()
+
+
+def lapse(database: Database) -> None:
+    """The lease ran out: whoever had it crashed."""
+    stored(database, "UPDATE idempotency_keys SET lease_until = now() - interval '1 second' RETURNING 1")
+
+
+def test_the_same_key_with_the_same_body_replays_the_first_answer(keys: IdempotencyKeys):
+    begun(keys)
+    keys.finish(*PLACE, b"the answer")
+    assert keys.begin(*PLACE, "body") == Answered(b"the answer")
+    assert keys.begin(*PLACE, "body") == Answered(b"the answer")
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_the_same_key_with_another_body_is_refused(keys: IdempotencyKeys, finished: bool):
+    begun(keys)
+    if finished:
+        keys.finish(*PLACE, b"the answer")
+    with pytest.raises(InvalidError):
+        keys.begin(*PLACE, "another body")
+
+
+def test_while_the_first_is_running_the_second_is_told_so(keys: IdempotencyKeys):
+    begun(keys)
+    with pytest.raises(StillRunning):
+        keys.begin(*PLACE, "body")
+
+
+def test_a_key_belongs_to_one_caller_and_one_path(keys: IdempotencyKeys):
+    seeds = [begun(keys)]
+    for at, other in enumerate(("client:2", "POST /api/support/ticket", "key-2")):
+        seeds.append(begun(keys, (*PLACE[:at], other, *PLACE[at + 1 :])))
+    assert len({seed.id("ticket") for seed in seeds}) == 4
+
+
+def test_after_a_crash_the_request_resumes_with_the_same_ids_once_the_lease_is_over(
+    database: Database, keys: IdempotencyKeys
+):
+    first = begun(keys)
+    lapse(database)
+    again = begun(keys)
+    assert (first.id("ticket"), first.slug(), first.secret("token")) == (
+        again.id("ticket"),
+        again.slug(),
+        again.secret("token"),
+    )
+    with pytest.raises(StillRunning):
+        keys.begin(*PLACE, "body")
+
+
+def test_a_request_of_which_nothing_came_may_be_taken_up_again_at_once(keys: IdempotencyKeys):
+    first = begun(keys)
+    keys.release(*PLACE)
+    assert begun(keys).id("ticket") == first.id("ticket")
+
+
+def test_a_lease_is_short_enough_for_a_client_that_resumes():
+    assert idempotency.LEASE_SECONDS <= 5
+
+
+def test_a_request_that_takes_long_keeps_its_lease(
+    database: Database, keys: IdempotencyKeys, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(idempotency, "RENEWAL_SECONDS", 0.02)
+    begun(keys)
+    with keys.held(*PLACE):
+        lapse(database)
+        for _ in range(200):
+            if stored(database, "SELECT lease_until > now() FROM idempotency_keys") == [(True,)]:
+                break
+        with pytest.raises(StillRunning):
+            keys.begin(*PLACE, "body")
+    lapse(database)
+    assert begun(keys)
+
+
+def test_of_many_at_once_one_is_taken_up(keys: IdempotencyKeys):
+    def ask(_: int) -> str:
+        try:
+            return type(keys.begin(*PLACE, "body")).__name__
+        except StillRunning:
+            return "StillRunning"
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(ask, range(6))) == ["Begun", *["StillRunning"] * 5]
+
+
+def test_a_key_is_forgotten_after_a_day(database: Database, keys: IdempotencyKeys):
+    first = begun(keys)
+    keys.finish(*PLACE, b"the answer")
+    stored(database, "UPDATE idempotency_keys SET started_at = now() - interval '23 hours' RETURNING 1")
+    assert keys.begin(*PLACE, "body") == Answered(b"the answer")
+    stored(database, "UPDATE idempotency_keys SET started_at = now() - interval '25 hours' RETURNING 1")
+    assert begun(keys, body="another body").id("ticket") != first.id("ticket")
+
+
+def test_what_is_kept_of_a_request_is_sealed(database: Database, keys: IdempotencyKeys):
+    seed = begun(keys)
+    keys.finish(*PLACE, b"tkt_secret of ada@example.com")
+    [row] = stored(database, "SELECT seed, answer, idempotency_keys::text FROM idempotency_keys")
+    assert seed.dump() not in bytes(row[0])
+    assert b"ada@example.com" not in bytes(row[1])
+    assert b"ada@example.com".hex() not in row[2]
+
+
+# Seeds.
+
+
+def test_a_seed_makes_other_ids_for_other_purposes_and_requests():
+    one, other = Seed.fresh(), Seed.fresh()
+    made = [seed.id(purpose) for seed in (one, other) for purpose in ("ticket", "donation")]
+    assert len(set(made)) == 4
+    assert all(found.version == 7 for found in made)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_a_slug_can_be_read_aloud(entropy: bytes):
+    slug = Seed(bytes(8) + entropy).slug()
+    assert len(slug) == SLUG_LENGTH
+    assert set(slug) <= set(SLUG_ALPHABET)

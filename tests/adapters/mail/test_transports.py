@@ -1,0 +1,205 @@
+"""Both ways out keep one contract: what is delivered is there, whole, for whom it is."""
+
+from __future__ import annotations
+
+import socket
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from adapters.mail import messages
+from adapters.mail.transports import FileTransport, MailTransport, SmtpTransport
+from domain.errors import RefusedError, UnavailableError
+from domain.ports import Mail
+from tests.fakes.mailbox import PASSWORD, certified, files, smtp_server, text_of
+
+# That is what these tests show: no credential goes to such a server.
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+
+SENDER = "Storyledger <hello@storyledger.example>"
+
+
+def message(key: str = "k-1", to: str = "ada@example.com", second: int = 0, **values: str) -> EmailMessage:
+    mail = messages.checked(Mail("access_code", to, {"code": "123456", "expires": "soon"} | values, key, None))
+    return messages.composed(mail, SENDER, datetime(2026, 5, 1, 12, 0, second, tzinfo=UTC))
+
+
+@dataclass
+class Delivery:
+    """A post, and what came out at its other end."""
+
+    post: MailTransport
+    arrived: Callable[[], list[EmailMessage]]
+
+
+@pytest.fixture(params=["smtp", "smtps", "files"])
+def delivery(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Delivery]:
+    with ExitStack() as stack:
+        if request.param == "files":
+            yield Delivery(FileTransport(tmp_path / "outbox"), lambda: files(tmp_path / "outbox"))
+            return
+        tls = None
+        if request.param == "smtps":
+            tls, known = certified(tmp_path)
+            monkeypatch.setenv("SSL_CERT_FILE", str(known))
+        mailbox = stack.enter_context(smtp_server(tls, smtps=request.param == "smtps"))
+        yield Delivery(SmtpTransport(mailbox.url, SENDER), lambda: mailbox.messages)
+
+
+# The contract.
+
+
+def test_what_is_delivered_arrives_as_it_was(delivery: Delivery):
+    delivery.post.deliver(message(code="Zażółć 12 €"))
+    [arrived] = delivery.arrived()
+    for name in ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"):
+        assert arrived[name] == message(code="Zażółć 12 €")[name]
+    assert "Zażółć 12 €" in text_of(arrived)
+    assert len(list(arrived.walk())) == 3
+
+
+def test_messages_arrive_in_the_order_of_their_delivery(delivery: Delivery):
+    for number in range(3):
+        delivery.post.deliver(message(f"k-{number}", second=number, code=f"code-{number}"))
+    assert [one["Subject"].split()[0] for one in delivery.arrived()] == ["code-0", "code-1", "code-2"]
+
+
+def test_the_same_message_twice_is_recognisable(delivery: Delivery):
+    delivery.post.deliver(message())
+    delivery.post.deliver(message())
+    assert {one["Message-ID"] for one in delivery.arrived()} == {message()["Message-ID"]}
+
+
+def test_an_address_in_any_script_is_served(delivery: Delivery):
+    delivery.post.deliver(message(to="дара@пример.example"))
+    assert delivery.arrived()[0]["To"].addresses[0].username == "дара"
+
+
+def test_recalling_what_is_not_there_is_no_error(delivery: Delivery):
+    delivery.post.recall(message()["Message-ID"])
+
+
+# Files.
+
+
+def test_a_message_in_a_folder_is_for_our_account_alone_and_there_once(tmp_path: Path):
+    post = FileTransport(tmp_path / "outbox")
+    post.deliver(message())
+    post.deliver(message())
+    [file] = (tmp_path / "outbox").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+
+
+def test_a_message_in_a_folder_can_be_recalled(tmp_path: Path):
+    post = FileTransport(tmp_path)
+    post.deliver(message("k-1"))
+    post.deliver(message("k-2"))
+    post.recall(message("k-1")["Message-ID"])
+    assert [one["Message-ID"] for one in files(tmp_path)] == [message("k-2")["Message-ID"]]
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_so_without_its_name(tmp_path: Path):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(UnavailableError) as told:
+        FileTransport(tmp_path / "taken").deliver(message())
+    assert str(tmp_path) not in str(told.value)
+
+
+# SMTP.
+
+
+def test_only_who_it_is_for_gets_it():
+    with smtp_server() as mailbox:
+        SmtpTransport(mailbox.url, SENDER).deliver(message())
+        assert mailbox.recipients == ["ada@example.com"]
+
+
+def test_where_the_server_offers_encryption_it_is_used(tmp_path: Path):
+    tls, _ = certified(tmp_path)
+    with smtp_server(tls) as mailbox:
+        SmtpTransport(mailbox.url, SENDER).deliver(message())
+        assert mailbox.encrypted == [True]
+
+
+def with_user(url: str, password: str = PASSWORD) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://ada%40office:{quote(password, safe='')}@{rest}"
+
+
+@pytest.mark.parametrize("smtps", [False, True])
+def test_credentials_are_given_to_a_server_that_proved_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smtps: bool
+):
+    tls, known = certified(tmp_path)
+    with smtp_server(tls, smtps=smtps, auth=True) as mailbox:
+        post = SmtpTransport(with_user(mailbox.url), SENDER)
+        with pytest.raises(UnavailableError):
+            post.deliver(message())
+        assert mailbox.users == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(known))
+        post.deliver(message())
+        assert mailbox.users == ["ada@office"]
+        assert len(mailbox.messages) == 1
+        with pytest.raises(UnavailableError, match="535") as told:
+            SmtpTransport(with_user(mailbox.url, "wrong"), SENDER).deliver(message())
+        assert "wrong" not in str(told.value)
+
+
+def test_credentials_never_go_in_clear():
+    with smtp_server(auth=True) as mailbox:
+        with pytest.raises(UnavailableError):
+            SmtpTransport(with_user(mailbox.url), SENDER).deliver(message())
+        assert mailbox.users == []
+
+
+@pytest.mark.parametrize("word", ["rcpt", "data"])
+@pytest.mark.parametrize(("answer", "kind"), [("451 4.3.0 later", UnavailableError), ("550 5.1.1 no", RefusedError)])
+def test_what_the_server_says_for_good_is_told_from_what_passes(word: str, answer: str, kind: type[Exception]):
+    with smtp_server() as mailbox:
+        post = SmtpTransport(mailbox.url, SENDER)
+        setattr(mailbox, word, f"{answer} <ada@example.com>")
+        with pytest.raises(kind) as told:
+            post.deliver(message())
+        assert "ada" not in str(told.value)
+        setattr(mailbox, word, "250 OK")
+        post.deliver(message())
+        assert len(mailbox.messages) == 1
+
+
+def test_a_server_that_is_away_or_silent_is_waited_for_no_longer_than_said():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(UnavailableError):
+            SmtpTransport(f"smtp://127.0.0.1:{port}", SENDER, timeout_seconds=0.2).deliver(message())
+    with pytest.raises(UnavailableError):
+        SmtpTransport(f"smtp://127.0.0.1:{port}", SENDER).deliver(message())
+
+
+def test_a_server_that_hangs_up_after_taking_a_message_has_taken_it():
+    """Whatever becomes of the connection then: sent again it would come twice."""
+    words = [b"220 hi", b"250 hi", b"250 ok", b"250 ok", b"354 go", b"250 taken"]
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def serve() -> None:
+            connection, _ = door.accept()
+            with connection, connection.makefile("rb") as said:
+                for word in words[:5]:
+                    connection.sendall(word + b"\r\n")
+                    said.readline()
+                while said.readline() != b".\r\n":
+                    pass
+                connection.sendall(words[5] + b"\r\n")
+
+        server = threading.Thread(target=serve)
+        server.start()
+        SmtpTransport(f"smtp://127.0.0.1:{door.getsockname()[1]}", SENDER).deliver(message())
+        server.join()

@@ -1,0 +1,174 @@
+"""Traces: one from the request through what it records to the job and the mail; nothing of it where nobody traces."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from adapters.observability import tracing
+from tests.client import RECORDING, LiveService, eventually
+from tests.stripe_events import Payment
+
+ROOT = Path(__file__).parents[3]
+
+
+class Spans:
+    """What was traced so far."""
+
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+
+    def __call__(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self.exporter.get_finished_spans() if span.name == name]
+
+
+@pytest.fixture
+def spans() -> Iterator[Spans]:
+    found = Spans()
+    assert tracing.start("1", SimpleSpanProcessor(found.exporter))
+    yield found
+    tracing.stop()
+
+
+def linked(span: ReadableSpan) -> set[int]:
+    return {link.context.span_id for link in span.links}
+
+
+def test_one_trace_leads_from_the_request_through_its_event_to_the_job_and_the_next(spans: Spans, live: LiveService):
+    with live.client() as client:
+        ticket = client.open_ticket(contactValue="qzkanarix@example.com", displayName="Qzkanarix")
+        assert ticket.upload(RECORDING.read_bytes()).status_code == 200
+        assert ticket.post("/process").status_code == 202
+        eventually(lambda: len(spans("job")) == 3)
+    [request] = eventually(lambda: spans("POST /api/tickets/{ticket_id}/process"))
+    jobs = spans("job")
+    assert [job.attributes["storyledger.step"] for job in jobs] == ["transcribe", "analyse", "draft"]
+    trace = request.context.trace_id
+    assert {job.context.trace_id for job in jobs} == {trace}
+    appends = {span.context.span_id: span for span in spans("append") if span.context.trace_id == trace}
+    assert appends[jobs[0].parent.span_id].parent.span_id == request.context.span_id
+    for earlier, later in pairwise(jobs):
+        assert appends[later.parent.span_id].parent.span_id == earlier.context.span_id
+    assert request.attributes["http.response.status_code"] == 202
+    assert request.attributes["storyledger.ticket"] == ticket.id
+    asked = appends[jobs[0].parent.span_id]
+    assert asked.attributes["storyledger.topics"] == ("processing_requested",)
+    # Which append brought an event is known a moment after the event is seen, so a page may go without one of them.
+    assert eventually(lambda: [page for page in spans("projection page") if linked(page) & appends.keys()])
+    nobody_is_named(spans)
+
+
+def nobody_is_named(spans: Spans) -> None:
+    for span in spans.exporter.get_finished_spans():
+        assert "qzkanarix" not in span.to_json().lower()
+        assert not span.events
+
+
+def test_a_webhook_that_is_applied_is_linked_to_the_delivery_that_brought_it(spans: Spans, live: LiveService):
+    with live.client() as client:
+        ticket = client.open_ticket()
+        told = Payment(UUID(ticket.id)).completed()
+        assert live.webhook(told).status_code == 200
+        live.applied()
+    [delivery] = spans("POST /api/webhooks/stripe")
+    assert delivery.attributes["storyledger.stripe_event"] == told["id"]
+    assert [delivery.context.span_id] == [id for span in spans("apply webhooks") for id in linked(span)]
+
+
+def test_a_mail_belongs_to_the_trace_of_what_queued_it(spans: Spans, live: LiveService):
+    with live.client() as client, live.client(live.service.admin_key) as admin:
+        ticket = client.open_ticket(contactValue="old-qzkanarix@example.com")
+        path = f"/admin/profiles/{ticket.id}/approve-reset"
+        assert admin.post(path, json={"newContactValue": "new-qzkanarix@example.com"}).status_code == 200
+        eventually(lambda: len(spans("mail")) == 2)
+    [request] = spans("POST /admin/profiles/{ticket_id}/approve-reset")
+    for mail in spans("mail"):
+        assert mail.context.trace_id == request.context.trace_id
+        assert mail.attributes["storyledger.outcome"] == "sent"
+        assert mail.attributes["storyledger.ticket"] == ticket.id
+    nobody_is_named(spans)
+
+
+def test_a_client_cannot_choose_its_trace(spans: Spans, live: LiveService):
+    given = "4bf92f3577b34da6a3ce929d0e0e4736"
+    with live.client() as client:
+        client.get("/health/live", headers={"traceparent": f"00-{given}-00f067aa0ba902b7-01"})
+    [request] = eventually(lambda: spans("GET /health/live"))
+    assert request.parent is None
+    assert f"{request.context.trace_id:032x}" != given
+
+
+def test_an_error_is_told_by_its_type_and_never_by_its_words(spans: Spans):
+    with pytest.raises(ValueError, match="qzkanarix"), tracing.span("something"):
+        raise ValueError("qzkanarix")
+    [span] = spans("something")
+    assert span.attributes == {"error.type": "ValueError"}
+    nobody_is_named(spans)
+
+
+@pytest.mark.parametrize("parent", ["", "nonsense", "00-0-0-0", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"])
+def test_what_is_no_trace_context_begins_a_trace_of_its_own(spans: Spans, parent: str):
+    with tracing.span("something", parent=parent):
+        assert tracing.carried() is not None
+    [span] = spans("something")
+    assert span.parent is None
+
+
+def test_what_was_carried_goes_on(spans: Spans):
+    with tracing.span("first"):
+        carried = tracing.carried()
+    with tracing.span("second", parent=carried):
+        pass
+    [first], [second] = spans("first"), spans("second")
+    assert second.parent.span_id == first.context.span_id
+    assert second.context.trace_id == first.context.trace_id
+
+
+def test_only_the_last_are_remembered_and_only_some_are_linked(spans: Spans):
+    with tracing.span("old"):
+        tracing.remember("old")
+    for number in range(tracing.MOST_REMEMBERED):
+        tracing.remember(number)
+    for number in range(tracing.MOST_LINKS + 1):
+        with tracing.span("new"):
+            tracing.remember(number)
+    tracing.done("page", tracing.now(), links=["old", *range(1000)])
+    [page] = spans("page")
+    assert len(page.links) == tracing.MOST_LINKS
+    assert spans("old")[0].context.span_id not in linked(page)
+
+
+def test_where_nobody_traces_nothing_is_carried_and_nothing_fails():
+    with tracing.span("something", parent="x", links=["y"], ticket="z") as span:
+        span.tell("else", position=1)
+        tracing.remember("y")
+        tracing.done("page", tracing.now(), links=["y"])
+        assert tracing.carried() is None
+    tracing.stop()
+
+
+def test_where_nobody_traces_opentelemetry_is_not_even_loaded():
+    code = (
+        "import sys, entrypoints.composition.serving, adapters.observability.tracing as t\n"
+        "t.span('x').__enter__()\n"
+        "assert not [name for name in sys.modules if name.startswith('opentelemetry')]"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_without_opentelemetry_tracing_stays_off():
+    code = (
+        "import sys\nsys.modules['opentelemetry'] = None\n"
+        "import adapters.observability.tracing as t\n"
+        "assert not t.start('1') and not t.on()"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -1,0 +1,262 @@
+"""Donors hear of their own money by mail: each thing once, soon or never, and only where they left an address."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from email.message import EmailMessage
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from adapters.payments import donor_emails
+from adapters.payments.dead_letters import DeadLetters
+from adapters.payments.inbox import observation
+from domain.values import SYSTEM
+from entrypoints.composition.service import Service
+from tests.fakes.mailbox import files, text_of
+from tests.money import Ledger
+from tests.stripe_events import Payment, event
+
+DAY = 86_400
+
+
+class Donor:
+    """One gift on one published campaign, made now, and the mails that came of it."""
+
+    def __init__(self, service: Service, **details: Any) -> None:
+        self.service, self.ledger = service, Ledger(service)
+        self.now = int(time.time())
+        self.payment = self.ledger.payment(amount=5_000)
+        self.payment.details |= details
+
+    @property
+    def completed(self) -> dict[str, Any]:
+        return self.payment.completed(self.now)
+
+    @property
+    def charged(self) -> dict[str, Any]:
+        return self.payment.charged(self.now)
+
+    @property
+    def succeeded(self) -> dict[str, Any]:
+        return self.payment.succeeded(self.now)
+
+    def refunded(self, amount: int = 2_000, status: str = "succeeded", number: int = 1) -> dict[str, Any]:
+        told = self.payment.refund(amount, status, number, created=self.now)
+        return event("refund.updated", told, self.now)
+
+    def take(self, *events: dict[str, Any]) -> None:
+        self.ledger.take(*events)
+        self.service.donor_notices.write_all()
+        self.service.mail_sender.send_all()
+
+    @property
+    def mails(self) -> list[EmailMessage]:
+        return files(self.service.settings.outbox)
+
+    @property
+    def subjects(self) -> list[str]:
+        return sorted(mail["Subject"] for mail in self.mails)
+
+    def notices(self) -> dict[str, str]:
+        with self.service.database.connection() as connection:
+            rows = connection.execute("SELECT key, state FROM donor_notices").fetchall()
+        return {key.split(":")[0]: state for key, state in rows}
+
+
+RECEIPT = "TEST: Thank you for your gift of $50.00\xa0USD"
+REFUND = "TEST: Your refund of $20.00\xa0USD"
+
+
+@pytest.fixture
+def donor(service: Service) -> Donor:
+    return Donor(service)
+
+
+def test_a_donor_who_left_an_address_gets_a_receipt_with_thanks(donor: Donor):
+    ticket = donor.payment.ticket_id
+    draft = {"title": "A roof for Ada", "beneficiary": "Ada", "goal_amount": 100, "category": "OTHER", "story": "Rain."}
+    donor.service.commands.edit_draft(SYSTEM, ticket, draft)
+    donor.take(donor.completed)
+    [mail] = donor.mails
+    assert mail["To"] == "grace@example.com"
+    assert mail["Subject"] == RECEIPT
+    told = text_of(mail)
+    for words in ("no money was paid", "$50.00\xa0USD", "Hopper", "A roof for Ada", str(donor.payment.donation_id)):
+        assert words in told
+    assert "tax" not in told
+    assert mail["List-Unsubscribe"] is None
+
+
+def test_a_live_receipt_is_no_test(make_service: Callable[..., Service]):
+    service = make_service(stripe_secret_key="sk_" + "live_" + "x" * 24)
+    assert service.donor_notices._test is False
+    assert make_service(stripe_secret_key="sk_" + "test_" + "x" * 24).donor_notices._test is True
+
+
+def test_in_every_order_and_however_often_each_thing_is_told_once(service: Service):
+    for order in permutations(("completed", "charged", "succeeded", "refunded")):
+        donor = Donor(service)
+        before = len(donor.mails)
+        made = {
+            "completed": donor.completed,
+            "charged": donor.charged,
+            "succeeded": donor.succeeded,
+            "refunded": donor.refunded(),
+        }
+        for name in order:
+            donor.take(made[name])
+        donor.take(donor.completed, donor.charged, donor.refunded(), donor.refunded())
+        told = [mail["Subject"] for mail in donor.mails[before:]]
+        assert sorted(told) == [RECEIPT, REFUND], order
+
+
+def test_a_donor_without_an_address_hears_nothing_and_nothing_is_noted(service: Service):
+    donor = Donor(service, email=None)
+    donor.take(donor.completed, donor.refunded())
+    assert (donor.mails, donor.notices()) == ([], {})
+
+
+@pytest.mark.parametrize(
+    "address", ["nowhere", "a@b", "Ada <ada@example.com>", "a@example.com, b@example.com", "@", "x" * 900]
+)
+def test_what_is_no_address_gets_no_mail_and_holds_up_nobody(service: Service, address: str):
+    lost, found = Donor(service, email=address), Donor(service)
+    lost.ledger.deliver(lost.completed)
+    found.take(found.completed)
+    assert [mail["To"] for mail in found.mails] == ["grace@example.com"]
+    assert sorted(found.ledger.inbox().values()) == ["applied", "applied"]
+
+
+def test_of_what_is_long_past_nobody_is_told_but_of_its_refund(donor: Donor):
+    donor.take(donor.payment.completed(donor.now - 8 * DAY))
+    assert donor.mails == []
+    # What Stripe tells later of an old payment makes it no newer.
+    donor.take(donor.charged)
+    assert donor.mails == []
+    donor.take(donor.refunded())
+    assert donor.subjects == [REFUND]
+
+
+def test_an_old_refund_told_late_is_no_news(donor: Donor):
+    donor.take(donor.completed)
+    old = donor.payment.refund(2_000, created=donor.now - 8 * DAY)
+    donor.take(event("refund.updated", old, donor.now - 8 * DAY))
+    assert donor.subjects == [RECEIPT]
+
+
+def test_a_refund_is_told_once_it_succeeded_and_each_of_them(donor: Donor):
+    donor.take(donor.completed, donor.refunded(status="pending"))
+    assert donor.subjects == [RECEIPT]
+    donor.take(donor.refunded(), donor.refunded(1_000, number=2))
+    assert donor.subjects == [RECEIPT, "TEST: Your refund of $10.00\xa0USD", REFUND]
+
+
+def test_a_refund_that_failed_before_its_mail_was_written_is_not_told(donor: Donor):
+    donor.ledger.take(donor.completed, donor.refunded())
+    donor.take(donor.refunded(status="failed"))
+    assert donor.subjects == [RECEIPT]
+    assert donor.notices() == {"receipt": "written", "refund": "dropped"}
+
+
+def test_nobody_is_written_to_once_the_ticket_is_erased(donor: Donor):
+    donor.ledger.take(donor.completed)
+    donor.service.commands.erase(SYSTEM, donor.payment.ticket_id)
+    donor.take(donor.refunded())
+    assert donor.mails == []
+    assert set(donor.notices().values()) == {"dropped"}
+
+
+def test_a_mail_that_waits_when_the_ticket_is_erased_never_goes_out(donor: Donor):
+    donor.ledger.take(donor.completed)
+    donor.service.donor_notices.write_all()
+    donor.service.commands.erase(SYSTEM, donor.payment.ticket_id)
+    donor.take()
+    assert donor.mails == []
+
+
+def test_the_address_waits_nowhere_in_clear(donor: Donor):
+    donor.ledger.take(donor.completed)
+    donor.service.donor_notices.write_all()
+    with donor.service.database.connection() as connection:
+        for table in ("donor_notices", "outbox", "stripe_inbox"):
+            for (row,) in connection.execute(f"SELECT t::text FROM {table} t".encode()):
+                assert "grace" not in row.lower()
+                assert b"grace".hex() not in row.lower()
+
+
+def test_a_dead_letter_taken_up_again_writes_nobody_twice(donor: Donor):
+    donor.take(donor.completed)
+    with donor.service.database.connection() as connection:
+        connection.execute("UPDATE stripe_inbox SET state = 'dead'")
+    DeadLetters(donor.service.database).retry()
+    donor.take()
+    assert donor.subjects == [RECEIPT]
+
+
+def test_an_address_that_only_an_object_we_asked_for_tells_is_written_to(donor: Donor):
+    thing = donor.payment.session(created=donor.now)
+    donor.service.inbox.accept_retrieved(thing, donor.now)
+    assert observation("x", thing, donor.now)["data"] == {"object": thing}
+    donor.take()
+    assert donor.subjects == [RECEIPT]
+
+
+def test_a_crash_between_any_two_steps_gives_one_mail(donor: Donor, monkeypatch: pytest.MonkeyPatch):
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    donor.ledger.deliver(donor.completed)
+    for place, name, act in (
+        (donor.service.inbox, "note_wanted", donor.ledger.settle),
+        (donor.service.outbox, "queue", donor.service.donor_notices.write_all),
+        (donor.service.mail_sender, "_note_sent", donor.service.mail_sender.send_all),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(place, name, killed)
+            try:
+                act()
+            except Killed:
+                with donor.service.database.connection() as connection:
+                    connection.execute("UPDATE outbox SET next_attempt = now()")
+        act()
+    donor.take(donor.completed)
+    assert donor.subjects == [RECEIPT]
+
+
+def test_a_notice_that_cannot_be_written_holds_up_only_itself(service: Service, monkeypatch: pytest.MonkeyPatch):
+    poisoned, fine = Donor(service), Donor(service)
+    real = service.tickets.get
+
+    def failing(ticket: Any) -> Any:
+        if ticket == poisoned.payment.ticket_id:
+            raise ZeroDivisionError
+        return real(ticket)
+
+    monkeypatch.setattr(service.tickets, "get", failing)
+    poisoned.ledger.take(poisoned.completed)
+    fine.take(fine.completed)
+    assert fine.subjects == [RECEIPT]
+    with service.database.connection() as connection:
+        waiting = "SELECT attempts, error FROM donor_notices WHERE state = 'waiting'"
+        assert connection.execute(waiting).fetchall() == [(1, "ZeroDivisionError")]
+        connection.execute("UPDATE donor_notices SET next_attempt = now()")
+    monkeypatch.setattr(service.tickets, "get", real)
+    fine.take()
+    assert fine.subjects == [RECEIPT, RECEIPT]
+
+
+def test_an_event_without_an_address_costs_the_applier_no_statement(service: Service):
+    payment = Payment(Ledger(service).ticket())
+
+    class Deaf:
+        def execute(self, *_: Any) -> None:
+            raise AssertionError("a statement")
+
+    told = donor_emails.AppliedEvent((payment.ticket_id, payment.donation_id), "evt_1", (), donor_emails.Gift())
+    donor_emails.note(Deaf(), [told])  # type: ignore[arg-type]

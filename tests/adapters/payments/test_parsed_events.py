@@ -1,0 +1,213 @@
+"""What Stripe's events say, read strictly: what is not as documented says nothing at all."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.payments.parsed_events import FETCHED, OUR_TYPES, RETRIEVED, ParsedEvent, read, to_fetch
+from adapters.payments.stripe_objects import MalformedFact
+from domain.events import (
+    CheckoutExpired,
+    DisputeClosed,
+    DisputeFundsReinstated,
+    DisputeFundsWithdrawn,
+    DisputeOpened,
+    FeeCharged,
+    PaymentDelayed,
+    PaymentFailed,
+    PaymentReceived,
+    Refunded,
+    RefundFailed,
+    RefundTotalReported,
+)
+from domain.values import Donor, Money
+from tests.stripe_events import DAY, Payment, event, thin
+
+PAY = Payment(uuid4())
+
+
+def reading(told: dict[str, Any]) -> ParsedEvent:
+    found = read(told, lambda email: f"hash of {email}")
+    assert found is not None
+    return found
+
+
+def kinds(told: dict[str, Any]) -> list[type]:
+    return [fact.event for fact in reading(told).facts]
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (PAY.completed(), [PaymentReceived]),
+        (PAY.chosen_delayed(), [PaymentDelayed]),
+        (PAY.came_late(), [PaymentReceived]),
+        (event("checkout.session.async_payment_failed", PAY.session(payment_status="unpaid")), [PaymentFailed]),
+        (PAY.expired(), [CheckoutExpired]),
+        (PAY.succeeded(), [PaymentReceived]),
+        (PAY.failed(), [PaymentFailed]),
+        (event("payment_intent.processing", PAY.intent(status="processing")), [PaymentDelayed]),
+        (event("payment_intent.canceled", PAY.intent(status="canceled")), [PaymentFailed]),
+        (PAY.charged(), [PaymentReceived]),
+        (event("charge.updated", PAY.charge()), [PaymentReceived]),
+        (event("charge.succeeded", PAY.charge(captured=False)), []),
+        (PAY.refunded(1), [Refunded]),
+        (PAY.refunded(1, "pending"), [Refunded]),
+        (PAY.refunded(1, "requires_action", type="refund.updated"), [Refunded]),
+        (PAY.refunded(1, "failed", type="refund.failed"), [RefundFailed]),
+        (PAY.refunded(1, "canceled", type="charge.refund.updated"), [RefundFailed]),
+        (PAY.refund_total(1), [RefundTotalReported]),
+        (PAY.disputed(), [DisputeOpened]),
+        (PAY.disputed("warning_needs_response"), [DisputeOpened]),
+        (PAY.closed("won"), [DisputeClosed]),
+        (PAY.closed("warning_closed"), [DisputeClosed]),
+    ],
+)
+def test_every_event_of_the_table_says_what_it_means(told, expected):
+    assert kinds(told) == expected
+
+
+def test_money_that_left_and_came_back_is_told_by_its_balance_transactions():
+    told = [fact for fact in reading(PAY.reinstated(4_000)).facts if fact.event is not FeeCharged]
+    assert [fact.event for fact in told] == [DisputeClosed, DisputeFundsWithdrawn, DisputeFundsReinstated]
+    assert [fact.told["amount"].minor for fact in told] == [10_000, 10_000, 4_000]
+
+
+def test_a_dispute_settled_in_another_currency_counts_in_the_donors():
+    dispute = PAY.dispute("won")
+    dispute["balance_transactions"] = [
+        PAY.transaction("1", -9_000, 1_500, currency="eur"),
+        PAY.transaction("2", 4_500, currency="eur"),
+    ]
+    facts = reading(event("charge.dispute.funds_reinstated", dispute)).facts
+    amounts = [f.told["amount"] for f in facts if f.event in (DisputeFundsWithdrawn, DisputeFundsReinstated)]
+    assert amounts == [Money(10_000, "USD"), Money(5_000, "USD")]
+
+
+def test_all_of_the_donor_that_is_read_is_a_last_name_a_country_and_a_keyed_hash():
+    [fact] = reading(PAY.completed()).facts
+    assert fact.told["donor"] == Donor("Hopper", "US", "hash of grace@example.com")
+    for details in (None, {}, {"name": "  ", "email": " ", "address": None}, {"address": {"country": "U\u0000"}}):
+        [fact] = reading(event("charge.succeeded", PAY.charge(billing_details=details))).facts
+        assert fact.told["donor"] == Donor()
+
+
+def test_a_name_is_kept_without_what_is_no_letter_of_it():
+    [fact] = reading(event("charge.succeeded", PAY.charge(billing_details={"name": "Ada\u0000 Love\u0007lace"}))).facts
+    assert fact.told["donor"].last_name == "lace"
+
+
+def test_only_our_own_metadata_names_a_donation():
+    assert reading(PAY.completed()).named == (PAY.ticket_id, PAY.donation_id)
+    for metadata in ({}, {"ticketId": str(PAY.ticket_id)}, {"ticketId": "x", "donationId": "y"}, {"donationId": 5}):
+        assert reading(event("payment_intent.succeeded", PAY.intent(metadata=metadata))).named is None
+    refund = PAY.refund(1) | {"metadata": PAY.metadata}
+    assert reading(event("refund.created", refund)).named is None
+
+
+def test_links_are_those_of_the_same_donation_and_never_a_card():
+    charge = PAY.charge(
+        source={"id": "card_1", "object": "card"}, payment_intent={"id": "pi_x", "object": "payment_intent"}
+    )
+    assert reading(event("charge.succeeded", charge)).objects == (PAY.charge_id, "pi_x")
+    assert reading(PAY.refunded(1)).objects == (f"re_1{PAY.mark}", PAY.intent_id, PAY.charge_id)
+
+
+def test_a_balance_transaction_that_is_only_named_is_wanted_and_one_that_is_shown_is_read():
+    assert reading(PAY.charged(balance_transaction="txn_1")).wants == ("txn_1",)
+    shown = reading(PAY.charged(balance_transaction=PAY.transaction("1", 10_000, 320)))
+    assert shown.wants == ()
+    assert [(f.event, f.told["fee"]) for f in shown.facts if f.event is FeeCharged] == [(FeeCharged, Money(320, "USD"))]
+
+
+@pytest.mark.parametrize(
+    "thing", [PAY.session(), PAY.intent(), PAY.charge(), PAY.refund(1), PAY.transaction("1", 5, 1)]
+)
+def test_an_object_that_was_fetched_says_what_its_state_says(thing):
+    fetched = {"id": "x", "object": RETRIEVED, "type": RETRIEVED, "created": DAY, "data": {"object": thing}}
+    assert len(reading(fetched).facts) == 1
+
+
+def test_a_thin_event_is_read_once_its_object_is_fetched():
+    told = thin("v1.payment_intent.succeeded", PAY.intent_id, "payment_intent")
+    assert to_fetch(told) == PAY.intent_id
+    whole = told | {FETCHED: PAY.intent()}
+    assert to_fetch(whole) is None
+    [fact] = reading(whole).facts
+    assert (fact.event, fact.told["report"].at) == (PaymentReceived, 1_780_012_800)
+
+
+def test_a_thin_event_of_an_unknown_name_says_what_its_object_does():
+    assert kinds(thin("v2.core.thing.changed", "re_1", "refund") | {FETCHED: PAY.refund(5)}) == [Refunded]
+
+
+def test_what_is_not_ours_says_nothing():
+    assert read(event("customer.created", {"id": "cus_1", "object": "customer"}), str) is None
+    assert to_fetch(thin("v2.core.account.updated", "acct_1", "v2.core.account")) is None
+    assert read(thin("v2.core.account.updated", "acct_1", "v2.core.account"), str) is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        event("refund.created", PAY.charge()),
+        event("checkout.session.completed", PAY.intent()),
+        event("refund.created", PAY.refund(1) | {"amount": "1"}),
+        event("refund.created", PAY.refund(1) | {"amount": 1.0}),
+        event("refund.created", PAY.refund(1) | {"amount": True}),
+        event("refund.created", PAY.refund(1) | {"amount": -1}),
+        event("refund.created", PAY.refund(1) | {"amount": None}),
+        event("refund.created", PAY.refund(1) | {"amount": 10**18}),
+        event("refund.created", PAY.refund(1) | {"currency": "zzz"}),
+        event("refund.created", PAY.refund(1) | {"currency": 5}),
+        event("refund.created", PAY.refund(1) | {"status": "perhaps"}),
+        event("refund.created", PAY.refund(1) | {"status": []}),
+        event("refund.created", PAY.refund(1) | {"id": ""}),
+        event("refund.created", PAY.refund(1) | {"id": "re_\u0000"}),
+        event("refund.created", PAY.refund(1) | {"charge": 7}),
+        event("refund.created", PAY.refund(1) | {"created": "now"}),
+        event("checkout.session.completed", PAY.session(payment_intent=None)),
+        event("checkout.session.completed", PAY.session(amount_total=None)),
+        event("checkout.session.completed", PAY.session(payment_status="maybe")),
+        event("checkout.session.completed", PAY.session(customer_details="Ada")),
+        event("checkout.session.completed", PAY.session(customer_details={"name": 5})),
+        event("checkout.session.completed", PAY.session(customer_details={"address": "here"})),
+        event("checkout.session.completed", PAY.session(metadata="x")),
+        event("charge.succeeded", PAY.charge(captured="yes")),
+        event("charge.refunded", PAY.charge(amount_refunded=None)),
+        event("payment_intent.payment_failed", PAY.intent(last_payment_error={"code": {"a": 1}})),
+        event("payment_intent.payment_failed", PAY.intent(last_payment_error={"code": "bad\u0000code"})),
+        event("charge.dispute.created", PAY.dispute("new_state")),
+        event("charge.dispute.funds_withdrawn", PAY.dispute("lost") | {"balance_transactions": None}),
+        event("charge.dispute.funds_withdrawn", PAY.dispute("lost") | {"balance_transactions": ["txn_1"]}),
+        event("charge.dispute.funds_withdrawn", PAY.dispute("lost", (1,)) | {"amount": None}),
+        event("charge.succeeded", PAY.charge(balance_transaction=PAY.transaction("1", 10, 3) | {"net": 8})),
+        event("charge.succeeded", PAY.charge(balance_transaction=PAY.transaction("1", 10, 3) | {"fee": "3"})),
+        event("refund.created", PAY.refund(1)) | {"data": None},
+        event("refund.created", PAY.refund(1)) | {"created": "today"},
+    ],
+)
+def test_what_is_not_as_documented_has_no_effect(told):
+    with pytest.raises(MalformedFact):
+        read(told, str)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+THINGS = (PAY.session(), PAY.intent(), PAY.charge(), PAY.refund(1), PAY.dispute("lost", (-5, 3)))
+
+
+@given(st.sampled_from(sorted(OUR_TYPES)), st.sampled_from(THINGS), st.data())
+def test_whatever_stands_in_an_event_it_is_read_or_malformed_and_nothing_else(type, thing, data):
+    spoilt = thing | {data.draw(st.sampled_from(sorted(thing))): data.draw(JSON)}
+    with suppress(MalformedFact):
+        assert read(event(type, spoilt), str) is not None

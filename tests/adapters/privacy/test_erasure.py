@@ -1,0 +1,301 @@
+"""Forgetting: what was erased is gone however it crossed with what was being written, and the money is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from io import BytesIO
+from typing import Any, BinaryIO
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.encryption import keys
+from adapters.encryption.keys import TicketKeys
+from adapters.storage.contents import SealedContents
+from domain.commands import Upload
+from domain.errors import NotFoundError, StaleVersionError
+from domain.values import SYSTEM, AudioFacts, Content, DocumentFormat, DocumentType, Step
+from entrypoints.composition.service import Service
+from tests.fakes.outside import FakeInspector
+from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
+from tests.money import Ledger
+from tests.stripe_events import Payment, event
+
+SOUND = b"a recording of somebody" * 100
+FACTS = AudioFacts("audio/webm", 1_000)
+
+
+@pytest.fixture
+def ledger(service: Service) -> Ledger:
+    return Ledger(service)
+
+
+@pytest.fixture
+def ticket(ledger: Ledger) -> UUID:
+    return ledger.ticket()
+
+
+def stored(service: Service) -> list[str]:
+    return sorted(service.storage.keys())
+
+
+def upload(service: Service, ticket: UUID, data: bytes = SOUND, if_match: int | None = None) -> Content:
+    told = Upload(uuid4(), BytesIO(data), FACTS, "story.webm")
+    return service.commands.upload(SYSTEM, ticket, told, if_match)
+
+
+def erase_before(service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
+    """The person is erased in another process, just before this one does `act` to the storage."""
+    real = getattr(service.storage, act)
+
+    def late(*given: Any) -> Any:
+        monkeypatch.setattr(service.storage, act, real)
+        elsewhere = TicketKeys(service.database, service.master_keys)
+        forgetting = replace(service.commands, contents=SealedContents(service.storage, elsewhere))
+        forgetting.erase(SYSTEM, ticket)
+        return real(*given)
+
+    monkeypatch.setattr(service.storage, act, late)
+
+
+def test_the_key_is_gone_with_the_fact_even_if_nothing_else_could_be_done(
+    service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch
+):
+    def crash(_: UUID) -> None:
+        raise SystemExit
+
+    upload(service, ticket)
+    monkeypatch.setattr(service.commands.forgetting, "forget", crash)
+    with pytest.raises(SystemExit):
+        service.commands.erase(SYSTEM, ticket)
+    assert not service.keys.known_still(ticket)
+    with service.database.connection() as connection:
+        [(task, args)] = connection.execute(
+            "SELECT task_name, args FROM procrastinate_jobs WHERE task_name = 'forget'"
+        ).fetchall()
+    assert (task, args) == ("forget", {"ticket": str(ticket)})
+    monkeypatch.undo()
+    # What the job does, on whichever worker.
+    service.commands.forgetting.forget(ticket)
+    assert stored(service) == []
+
+
+def test_nobody_reads_with_an_old_key_for_longer_than_five_seconds():
+    assert keys.CACHE_SECONDS <= 5
+
+
+@pytest.mark.parametrize("act", ["exists", "put"])
+def test_a_recording_that_crosses_with_the_erasure_leaves_nothing(
+    service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch, act: str
+):
+    erase_before(service, ticket, monkeypatch, act)
+    with pytest.raises(NotFoundError):
+        upload(service, ticket)
+    assert stored(service) == []
+
+
+@pytest.mark.parametrize("act", ["exists", "put"])
+def test_a_job_that_crosses_with_the_erasure_leaves_nothing(
+    service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch, act: str
+):
+    upload(service, ticket)
+    service.commands.process(SYSTEM, ticket)
+    recording = service.tickets.get(ticket).recording
+    assert recording is not None
+    erase_before(service, ticket, monkeypatch, act)
+    working = replace(service.commands, transcriber=FakeTranscriber(TRANSCRIPT), inspector=FakeInspector())
+    with pytest.raises(NotFoundError):
+        working.work(Step.TRANSCRIBE, ticket, recording.id, lambda _: None)
+    assert stored(service) == []
+    assert [entry.topic for entry in service.log.ticket_events(ticket)][-1] == "erased"
+
+
+# Nothing is kept of what is refused.
+
+
+def test_nothing_is_kept_of_a_recording_refused_for_a_stale_version(service: Service, ticket: UUID):
+    kept = upload(service, ticket, b"first")
+    with pytest.raises(StaleVersionError):
+        upload(service, ticket, b"second", if_match=1)
+    assert stored(service) == [f"tickets/{ticket}/{kept.sha256}"]
+
+
+def test_nothing_is_kept_of_a_recording_that_somebody_else_was_quicker_than(
+    service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch
+):
+    keep = service.contents.keep
+
+    def renamed_meanwhile(ticket_id: UUID, source: BinaryIO) -> Content:
+        service.commands.rename(SYSTEM, ticket, "Ada")
+        return keep(ticket_id, source)
+
+    monkeypatch.setattr(service.contents, "keep", renamed_meanwhile)
+    version = service.tickets.get(ticket).version
+    with pytest.raises(StaleVersionError):
+        upload(service, ticket, if_match=version)
+    assert stored(service) == []
+
+
+def test_a_recording_noted_before_stays_when_the_same_bytes_are_refused(service: Service, ticket: UUID):
+    content = upload(service, ticket)
+    with pytest.raises(StaleVersionError):
+        upload(service, ticket, if_match=1)
+    with service.contents.open(ticket, content) as kept:
+        assert kept.read() == SOUND
+
+
+def test_bytes_taken_back_by_one_request_are_there_for_another_that_noted_them(
+    service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch
+):
+    discard = service.contents.discard
+
+    def noted_meanwhile(ticket_id: UUID, content: Content) -> None:
+        monkeypatch.undo()
+        upload(service, ticket)
+        discard(ticket_id, content)
+
+    keep = service.contents.keep
+
+    def renamed_meanwhile(ticket_id: UUID, source: BinaryIO) -> Content:
+        monkeypatch.setattr(service.contents, "keep", keep)
+        service.commands.rename(SYSTEM, ticket, "Ada")
+        return keep(ticket_id, source)
+
+    monkeypatch.setattr(service.contents, "discard", noted_meanwhile)
+    monkeypatch.setattr(service.contents, "keep", renamed_meanwhile)
+    with pytest.raises(StaleVersionError):
+        upload(service, ticket, if_match=service.tickets.get(ticket).version)
+    recording = service.tickets.get(ticket).recording
+    assert recording is not None
+    with service.contents.open(ticket, recording.content) as kept:
+        assert kept.read() == SOUND
+
+
+def test_nothing_is_kept_of_a_document_refused_for_a_stale_version(service: Service, ticket: UUID):
+    service.commands.edit_draft(SYSTEM, ticket, {"title": "Help", "story": "It burned."})
+    order = (SYSTEM, ticket, uuid4(), DocumentType.GOFUNDME_DRAFT, DocumentFormat.DOCX, None)
+    with pytest.raises(StaleVersionError):
+        service.commands.generate_document(*order, if_match=1)
+    assert stored(service) == []
+
+
+def test_the_picture_of_the_qr_code_goes_too(make_service: Callable[..., Service]):
+    service = make_service(save_qr_images=True)
+    ticket = Ledger(service).ticket()
+    service.save_qr_image(ticket, "https://stories.example/d/abc")
+    assert stored(service) == [f"qr/{ticket}.png"]
+    service.commands.erase(SYSTEM, ticket)
+    assert stored(service) == []
+
+
+# What Stripe told.
+
+
+def readable(service: Service) -> str:
+    """Everything in the inbox that any key of ours still opens."""
+    found = []
+    with service.database.connection() as connection:
+        rows = connection.execute("SELECT event_id, body, ticket FROM stripe_inbox").fetchall()
+    for id, body, ticket in rows:
+        try:
+            found.append(service.inbox.opened(id, bytes(body), ticket).decode() if body else "")
+        except NotFoundError:
+            continue
+    return "\n".join(found)
+
+
+def misunderstood(payment: Payment) -> Iterator[dict[str, Any]]:
+    """What tells of a donor and cannot be applied: malformed, of a donation nobody knows, and not ours at all."""
+    yield event("charge.succeeded", payment.charge(metadata=payment.metadata, amount_captured="much"))
+    unknown = {"ticketId": str(payment.ticket_id), "donationId": str(uuid4())}
+    yield event("charge.succeeded", payment.charge(metadata=unknown, id="ch_1", payment_intent="pi_1"))
+    yield event("customer.created", {"id": "cus_1", "object": "customer", "name": "Grace Hopper"})
+    yield event("charge.failed", payment.charge(status="failed", metadata=payment.metadata))
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_donor_is_named_nowhere_in_the_inbox_once_the_person_is_erased(ledger: Ledger, ticket: UUID, when: str):
+    payment = ledger.payment(ticket)
+    told = [payment.completed(), payment.succeeded(), *misunderstood(payment)]
+    if when == "before":
+        ledger.take(*told)
+        assert "Hopper" in readable(ledger.service)
+        ledger.service.commands.erase(SYSTEM, ticket)
+    else:
+        ledger.service.commands.erase(SYSTEM, ticket)
+        ledger.take(*told)
+    assert "Hopper" not in readable(ledger.service)
+    assert "xample.com" not in readable(ledger.service)
+    assert ledger.totals(ticket) == {"USD": (10_000, 0, 10_000)}
+
+
+def test_what_is_not_ours_is_not_kept_at_all(ledger: Ledger):
+    ledger.take(event("customer.created", {"id": "cus_1", "object": "customer", "name": "Grace Hopper"}))
+    assert readable(ledger.service) == ""
+
+
+def test_money_held_for_an_erased_person_still_comes_once_its_payment_is_known(ledger: Ledger, ticket: UUID):
+    payment = ledger.payment(ticket)
+    early = payment.charge(metadata={"ticketId": str(ticket), "donationId": "later"})
+    ledger.take(event("charge.succeeded", early))
+    assert list(ledger.inbox().values()) == ["held"]
+    ledger.service.commands.erase(SYSTEM, ticket)
+    assert "Hopper" not in readable(ledger.service)
+    ledger.take(payment.succeeded())
+    assert ledger.totals(ticket) == {"USD": (10_000, 0, 10_000)}
+    assert ledger.view(payment)["donor"] == "Anonymous"
+    assert set(ledger.inbox().values()) == {"applied"}
+
+
+def test_a_dead_letter_that_nobody_could_place_is_found_by_what_it_names(
+    ledger: Ledger, ticket: UUID, monkeypatch: pytest.MonkeyPatch
+):
+    payment = ledger.payment(ticket)
+    ledger.take(payment.succeeded())
+    ledger.deliver(event("charge.updated", payment.charge(metadata={})))
+    monkeypatch.setattr(type(ledger.service.applier), "_decide", lambda *_: 1 / 0)
+    with ledger.service.database.connection() as connection:
+        for _ in range(8):
+            ledger.service.applier.apply_batch()
+            connection.execute("UPDATE stripe_inbox SET next_at = now()")
+    assert "dead" in ledger.inbox().values()
+    assert "Hopper" in readable(ledger.service)
+    ledger.service.commands.erase(SYSTEM, ticket)
+    assert "Hopper" not in readable(ledger.service)
+    # And the money in it can still be applied.
+    monkeypatch.undo()
+    ledger.service.dead_letters.retry()
+    ledger.settle()
+    assert set(ledger.inbox().values()) == {"applied"}
+
+
+# Answers that are kept.
+
+
+def test_an_answer_kept_for_a_repeated_request_is_gone_with_the_person(service: Service, ticket: UUID):
+    place = ("visitor", "POST /api/tickets/create", "key")
+    service.idempotency.begin(*place, "body")
+    service.idempotency.finish(*place, b'{"contactValue": "ada@example.com"}', ticket)
+    service.commands.erase(SYSTEM, ticket)
+    for _ in range(2):
+        with pytest.raises(NotFoundError):
+            service.idempotency.begin(*place, "body")
+
+
+def test_an_answer_that_comes_after_the_erasure_is_not_kept(service: Service, ticket: UUID):
+    place = ("visitor", "POST /api/tickets/create", "key")
+    service.idempotency.begin(*place, "body")
+    service.commands.erase(SYSTEM, ticket)
+    service.idempotency.finish(*place, b"ada@example.com", ticket)
+    with pytest.raises(NotFoundError):
+        service.idempotency.begin(*place, "body")
+
+
+def test_neither_caller_nor_key_nor_body_can_be_read_or_guessed_in_what_is_kept(service: Service):
+    service.idempotency.begin("visitor:@203.0.113.7", "POST /d/ada", "ada@example.com", "ada@example.com")
+    with service.database.connection() as connection:
+        [row] = connection.execute("SELECT row_to_json(k)::text FROM idempotency_keys k").fetchall()
+    assert not any(text in row[0] for text in ("203.0.113.7", "ada", b"ada@example.com".hex()))
+    json.loads(row[0])

@@ -1,0 +1,110 @@
+"""A long history folded by several processes: the same rows, and nothing lost when one of them is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from adapters.event_store.log import EventLog
+from adapters.postgres.database import Database
+from adapters.read_models import partitions, rebuild
+from projections import donation_ledger
+from tests.client import eventually
+from tests.fakes.worlds import gift, lived, record
+
+EVENTS = 120
+
+
+@pytest.fixture(autouse=True)
+def shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partitions, "WORTH_SHARING", {donation_ledger.NAME: 50})
+    monkeypatch.setattr(partitions, "MOST_PROCESSES", 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr(rebuild, "PAGE_EVENTS", 7)
+
+
+@pytest.fixture
+def before(database: Database, log: EventLog, follow: Callable[..., None]) -> list[str]:
+    """Gifts to many tickets, as the follower shows them."""
+    for _ in range(30):
+        ticket = uuid4()
+        record(log, [*lived(ticket, []), *gift(ticket, 100, [40])])
+    assert log.head() == EVENTS
+    follow()
+    return shown(database)
+
+
+def shown(database: Database) -> list[str]:
+    with database.connection() as connection:
+        return [
+            row
+            for table in donation_ledger.TABLES
+            for (row,) in connection.execute(f"SELECT t::text FROM read.{table.name} t ORDER BY 1".encode())
+        ]
+
+
+def test_shares_folded_apart_give_the_rows_of_one_fold(database: Database, before: list[str]):
+    reached: list[int] = []
+    done = rebuild.rebuild(database.url, donation_ledger, lambda _, position, __: reached.append(position))
+    assert (done.events, shown(database)) == (EVENTS, before)
+    # A page ends after so many events, or after so many positions where few of them are of this share.
+    assert 0 < reached[0] <= 14
+    assert rebuild.verify(database.url, donation_ledger, lambda *_: None).differences == []
+
+
+def test_two_rebuilds_at_once_share_the_same_shares(database: Database, before: list[str]):
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(rebuild.rebuild, database.url, donation_ledger, lambda *_: None) for _ in range(2)]
+        assert [one.result().rows for one in both] == [len(before)] * 2
+    assert shown(database) == before
+
+
+def test_whoever_is_killed_while_sharing_leaves_the_rest_to_the_next(database: Database, before: list[str]):
+    child = [sys.executable, "-m", "tests.adapters.read_models.rebuilding", database.url, "28", "shared"]
+    with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        stood_at = int(killed.stdout.readline())
+        helpers = _children(killed.pid)
+        killed.kill()
+    assert len(helpers) == 1
+    eventually(lambda: not any(map(_alive, helpers)))
+    reached: list[int] = []
+    rebuild.rebuild(database.url, donation_ledger, lambda _, position, __: reached.append(position))
+    assert min(reached) > stood_at >= 28
+    assert shown(database) == before
+
+
+def test_a_helper_that_dies_ends_the_rebuild_and_the_next_goes_on(database: Database, before: list[str]):
+    def kill(*_: object) -> None:
+        for helper in _children(os.getpid()):
+            if b"shares" in _command(helper):
+                os.kill(helper, signal.SIGKILL)
+
+    with pytest.raises(partitions.PartitionWorkerEnded):
+        rebuild.rebuild(database.url, donation_ledger, kill)
+    assert rebuild.rebuild(database.url, donation_ledger, lambda *_: None).rows == len(before)
+    assert shown(database) == before
+
+
+def _children(parent: int) -> list[int]:
+    tasks = Path(f"/proc/{parent}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+
+
+def _command(process: int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
+
+
+def _alive(process: int) -> bool:
+    try:
+        return bool(_command(process))  # a zombie has none
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,195 @@
+"""Contents: kept under the hash of what they say, readable with their ticket's key and until it is destroyed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.encryption.keys import TicketKeys
+from adapters.postgres.database import Database
+from adapters.storage.contents import JsonTranscripts, SealedContents
+from adapters.storage.files import FileStorage
+from domain.errors import DomainError, NotFoundError
+from domain.stores import Contents
+from domain.values import Content, Segment, Transcript, Word
+from tests.fakes.stores import MemoryContents
+
+SOUND = b"a recording of somebody" * 100
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> FileStorage:
+    return FileStorage(tmp_path / "storage")
+
+
+@pytest.fixture
+def keys(database: Database) -> TicketKeys:
+    return TicketKeys(database, ("m" * 40,))
+
+
+@pytest.fixture
+def sealed(storage: FileStorage, keys: TicketKeys) -> SealedContents:
+    return SealedContents(storage, keys)
+
+
+@pytest.fixture
+def new_ticket(request: pytest.FixtureRequest) -> Callable[[], UUID]:
+    """Makes tickets that have a key."""
+
+    def make() -> UUID:
+        ticket = uuid4()
+        request.getfixturevalue("keys").get(ticket, create=True)
+        return ticket
+
+    return make
+
+
+@pytest.fixture(params=["in memory", "sealed in files"])
+def contents(request: pytest.FixtureRequest) -> Contents:
+    if request.param == "in memory":
+        return MemoryContents()
+    found: SealedContents = request.getfixturevalue("sealed")
+    return found
+
+
+def read(contents: Contents, ticket: UUID, content: Content) -> bytes:
+    with contents.open(ticket, content) as stored:
+        return stored.read()
+
+
+# The contract, kept by the fake too.
+
+
+@pytest.mark.parametrize("data", [b"", b"x", SOUND])
+def test_what_is_kept_can_be_read_again(contents: Contents, new_ticket: Callable[[], UUID], data: bytes):
+    ticket = new_ticket()
+    content = contents.keep(ticket, BytesIO(data))
+    assert content == Content(hashlib.sha256(data).hexdigest(), len(data))
+    assert read(contents, ticket, content) == data
+
+
+def test_keeping_reads_from_the_beginning_and_keeping_again_changes_nothing(
+    contents: Contents, new_ticket: Callable[[], UUID]
+):
+    ticket, source = new_ticket(), BytesIO(SOUND)
+    source.seek(50)
+    first = contents.keep(ticket, source)
+    assert contents.keep(ticket, BytesIO(SOUND)) == first
+    assert read(contents, ticket, first) == SOUND
+
+
+def test_what_is_opened_can_be_sought_in(contents: Contents, new_ticket: Callable[[], UUID]):
+    ticket = new_ticket()
+    with contents.open(ticket, contents.keep(ticket, BytesIO(SOUND))) as stored:
+        stored.seek(-8, 2)
+        assert stored.read() == SOUND[-8:]
+        stored.seek(0)
+        assert stored.read(1) == SOUND[:1]
+
+
+def test_a_ticket_has_only_what_was_kept_for_it(contents: Contents, new_ticket: Callable[[], UUID]):
+    content = contents.keep(new_ticket(), BytesIO(SOUND))
+    with pytest.raises(NotFoundError):
+        read(contents, new_ticket(), content)
+
+
+def test_what_was_forgotten_is_gone_and_nothing_more_is_kept(contents: Contents, new_ticket: Callable[[], UUID]):
+    ada, grace = new_ticket(), new_ticket()
+    content = contents.keep(ada, BytesIO(SOUND))
+    contents.keep(grace, BytesIO(SOUND))
+    for _ in range(2):
+        contents.forget(ada)
+    with pytest.raises(NotFoundError):
+        read(contents, ada, content)
+    with pytest.raises(NotFoundError):
+        contents.keep(ada, BytesIO(SOUND))
+    assert read(contents, grace, content) == SOUND
+
+
+# What only sealed files can show.
+
+
+def stored_bytes(storage: FileStorage) -> Iterator[bytes]:
+    for key in storage.keys():  # noqa: SIM118 - it is no mapping
+        with storage.open(key) as file:
+            yield file.read()
+
+
+def test_nothing_that_is_kept_can_be_read_in_storage(
+    storage: FileStorage, sealed: SealedContents, new_ticket: Callable[[], UUID]
+):
+    sealed.keep(new_ticket(), BytesIO(SOUND))
+    [stored] = stored_bytes(storage)
+    assert SOUND[:23] not in stored
+
+
+def test_contents_moved_to_another_ticket_do_not_open(
+    storage: FileStorage, sealed: SealedContents, new_ticket: Callable[[], UUID]
+):
+    ada, grace = new_ticket(), new_ticket()
+    content = sealed.keep(ada, BytesIO(SOUND))
+    with storage.open(f"tickets/{ada}/{content.sha256}") as stored:
+        storage.put(f"tickets/{grace}/{content.sha256}", stored)
+    with pytest.raises(DomainError):
+        read(sealed, grace, content)
+
+
+def test_forgetting_leaves_no_file_behind(storage: FileStorage, sealed: SealedContents, new_ticket: Callable[[], UUID]):
+    ticket = new_ticket()
+    for data in (b"one", b"two"):
+        sealed.keep(ticket, BytesIO(data))
+    sealed.forget(ticket)
+    assert list(storage.keys()) == []
+
+
+def test_a_source_that_fails_midway_leaves_nothing_behind(
+    storage: FileStorage, sealed: SealedContents, new_ticket: Callable[[], UUID]
+):
+    class Broken(BytesIO):
+        reads = 0
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.reads += 1
+            if self.reads > 3:
+                raise OSError("the disk is gone")
+            return super().read(size)
+
+    source: BinaryIO = Broken(SOUND)
+    with pytest.raises(OSError, match="the disk is gone"):
+        sealed.keep(new_ticket(), source)
+    assert list(storage.keys()) == []
+
+
+# Transcripts.
+
+words = st.text(st.characters(codec="utf-8"), max_size=10)
+moments = st.integers(0, 10**9)
+transcripts = st.builds(
+    Transcript,
+    words,
+    st.none() | st.just("en"),
+    st.just("fake"),
+    st.none() | st.lists(st.builds(Segment, words, moments, moments, st.none() | words), max_size=3).map(tuple),
+    st.none() | st.lists(st.builds(Word, words, moments, moments, st.none() | st.floats(0, 1)), max_size=3).map(tuple),
+)
+
+
+@given(transcripts)
+def test_a_transcript_is_loaded_as_it_was_dumped(transcript: Transcript):
+    store = JsonTranscripts()
+    assert store.load(store.dump(transcript)) == transcript
+
+
+def test_a_transcript_is_plain_json():
+    assert (
+        JsonTranscripts().dump(Transcript("Hello.", None, "fake"))
+        == b'{"text":"Hello.","language":null,"engine":"fake"}'
+    )

@@ -1,0 +1,381 @@
+"""Storage, in a folder and in a bucket: whole or not at all, and never outside its place."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import resource
+import secrets
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.storage.files import KEY, FileStorage, Storage, open_storage
+from adapters.storage.s3 import S3Storage
+from domain.errors import NotFoundError, UnavailableError
+from tests.client import free_port
+from tests.fakes.s3.server import CREDENTIALS, S3Server, s3_server
+
+A_KEY = "tickets/6f9b/aa11"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "storage"
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def storage(request: pytest.FixtureRequest) -> Storage:
+    """What is true of every storage is tried on all of them."""
+    made: Storage = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture
+def folder(root: Path) -> FileStorage:
+    return FileStorage(root)
+
+
+@pytest.fixture
+def bucket(s3: S3Server) -> S3Storage:
+    s3.make_bucket(name := f"b{secrets.token_hex(8)}")
+    return S3Storage(name, "below/here", endpoint=s3.url)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    with pytest.MonkeyPatch.context() as environment, s3_server() as server:
+        for name, value in CREDENTIALS.items():
+            environment.setenv(name, value)
+        yield server
+
+
+def files_below(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+def read(storage: Storage, key: str) -> bytes:
+    with storage.open(key) as file:
+        return file.read()
+
+
+def test_what_was_put_is_read_again(storage: Storage) -> None:
+    storage.put(A_KEY, io.BytesIO(b"spoken"))
+    assert read(storage, A_KEY) == b"spoken"
+    assert storage.exists(A_KEY)
+
+
+def test_pieces_are_put_together(storage: Storage) -> None:
+    storage.put(A_KEY, (piece for piece in (b"spo", b"", b"ken")))
+    assert read(storage, A_KEY) == b"spoken"
+
+
+def test_an_object_may_be_empty(storage: Storage) -> None:
+    storage.put(A_KEY, [])
+    assert read(storage, A_KEY) == b""
+
+
+def test_putting_a_key_again_replaces_it(storage: Storage) -> None:
+    storage.put(A_KEY, [b"first"])
+    storage.put(A_KEY, [b"second"])
+    assert read(storage, A_KEY) == b"second"
+    assert len(list(storage.keys())) == 1
+
+
+def test_who_reads_an_object_reads_it_to_its_end_though_it_is_deleted(storage: Storage) -> None:
+    storage.put(A_KEY, [b"spoken"])
+    with storage.open(A_KEY) as file:
+        storage.delete(A_KEY)
+        assert file.read() == b"spoken"
+
+
+@pytest.mark.parametrize("key", ["tickets/none", "tickets", A_KEY + "/below"])
+def test_an_absent_object_is_not_found(storage: Storage, key: str) -> None:
+    storage.put(A_KEY, [b"spoken"])
+    assert not storage.exists(key)
+    with pytest.raises(NotFoundError):
+        storage.open(key)
+
+
+def test_deleting_what_is_absent_is_no_error(storage: Storage) -> None:
+    storage.delete(A_KEY)
+    storage.delete_prefix("tickets")
+    storage.put(A_KEY, [b"spoken"])
+    storage.delete("tickets")
+    assert storage.exists(A_KEY)
+
+
+def test_a_deleted_object_leaves_nothing(folder: FileStorage, root: Path) -> None:
+    folder.put(A_KEY, [b"spoken"])
+    folder.delete(A_KEY)
+    assert not folder.exists(A_KEY)
+    assert sorted(path.name for path in root.rglob("*")) == ["objects", "unfinished"]
+
+
+def test_a_prefix_takes_everything_below_it_and_nothing_beside_it(storage: Storage) -> None:
+    for key in ("tickets/a/1", "tickets/a/2", "tickets/a/deep/3", "tickets/ab/4"):
+        storage.put(key, [b"x"])
+    assert sorted(storage.keys("tickets/a")) == ["tickets/a/1", "tickets/a/2", "tickets/a/deep/3"]
+    storage.delete_prefix("tickets/a")
+    assert list(storage.keys()) == ["tickets/ab/4"]
+    assert len(list(storage.keys())) == 1
+
+
+def test_a_key_is_a_prefix_of_itself(storage: Storage) -> None:
+    storage.put(A_KEY, [b"x"])
+    assert list(storage.keys(A_KEY)) == [A_KEY]
+    storage.delete_prefix(A_KEY)
+    assert list(storage.keys()) == []
+
+
+def test_the_empty_prefix_takes_everything(storage: Storage) -> None:
+    storage.put(A_KEY, [b"x"])
+    storage.put("single", [b"y"])
+    storage.delete_prefix("")
+    assert list(storage.keys()) == []
+    storage.put(A_KEY, [b"again"])
+    assert list(storage.keys("")) == [A_KEY]
+
+
+HOSTILE_KEYS = [
+    "",
+    "/",
+    "/etc/passwd",
+    "..",
+    "../outside",
+    "a/../../outside",
+    "a//b",
+    "a/",
+    "./a",
+    "a/.hidden",
+    "a\\b",
+    "a\x00b",
+    "a\n",
+    "ä",
+    "a b",
+    "a" * 200,
+    "/".join("a" * 20),
+    "~root",
+]
+
+
+@pytest.mark.parametrize("key", HOSTILE_KEYS)
+def test_a_key_that_is_none_is_refused(storage: Storage, key: str) -> None:
+    for attempt in (storage.open, storage.exists, storage.delete, lambda key: storage.put(key, [b"x"])):
+        with pytest.raises(ValueError, match="not a storage key"):
+            attempt(key)
+    assert list(storage.keys()) == []
+
+
+@given(key=st.from_regex(KEY, fullmatch=True) | st.text(alphabet="./a\\\x00~", max_size=12))
+def test_no_key_leads_out_of_the_folder(key: str) -> None:
+    if KEY.fullmatch(key):
+        assert Path(os.path.normpath(f"/root/{key}")).is_relative_to("/root")
+        assert os.path.normpath(f"/root/{key}") == f"/root/{key}"
+        assert len(f"/root/{key}") < 1100
+
+
+def test_nobody_else_may_read_it(folder: FileStorage, root: Path) -> None:
+    before = os.umask(0)
+    try:
+        folder.put(A_KEY, [b"spoken"])
+    finally:
+        os.umask(before)
+    for path in (root, *root.rglob("*")):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+
+
+class SourceGone(Exception):
+    pass
+
+
+def test_a_source_that_breaks_leaves_nothing_and_its_own_error(folder: FileStorage, root: Path) -> None:
+    def source() -> Iterator[bytes]:
+        yield b"x" * 100_000
+        raise SourceGone
+
+    folder.put(A_KEY, [b"before"])
+    with pytest.raises(SourceGone):
+        folder.put(A_KEY, source())
+    assert read(folder, A_KEY) == b"before"
+    assert len(files_below(root)) == 1
+
+
+def test_a_full_disk_is_unavailable_and_leaves_nothing(folder: FileStorage, root: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
+    try:
+        with pytest.raises(UnavailableError) as refusal:
+            folder.put(A_KEY, io.BytesIO(bytes(2_000_000)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert A_KEY not in str(refusal.value)
+    assert not folder.exists(A_KEY)
+    assert files_below(root) == []
+
+
+def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UnavailableError):
+        FileStorage(tmp_path / "file" / "storage")
+
+
+PUT_AND_HANG = """
+import sys, time
+from pathlib import Path
+from adapters.storage import FileStorage
+
+def source():
+    yield b"half"
+    print("writing", flush=True)
+    time.sleep(60)
+
+FileStorage(Path(sys.argv[1])).put("tickets/a/1", source())
+"""
+
+
+def test_what_a_killed_process_left_is_swept_a_day_later(folder: FileStorage, root: Path) -> None:
+    writer = subprocess.Popen([sys.executable, "-c", PUT_AND_HANG, str(root)], stdout=subprocess.PIPE)
+    assert writer.stdout is not None
+    assert writer.stdout.readline() == b"writing\n"
+    writer.kill()
+    writer.communicate()
+    assert list(folder.keys()) == []
+    [unfinished] = files_below(root)
+
+    FileStorage(root)
+    assert unfinished.exists(), "a young file may still be written"
+
+    yesterday = time.time() - 25 * 60 * 60
+    os.utime(unfinished, (yesterday, yesterday))
+    FileStorage(root)
+    assert files_below(root) == []
+
+
+def test_a_storage_that_works_passes_its_check_and_is_as_before(storage: Storage) -> None:
+    storage.check()
+    assert list(storage.keys()) == []
+
+
+def test_a_folder_that_cannot_be_written_fails_its_check(folder: FileStorage, root: Path) -> None:
+    shutil.rmtree(root)
+    root.write_text("in the way")
+    with pytest.raises(UnavailableError):
+        folder.check()
+
+
+# What is said of a bucket only.
+
+
+def test_a_large_object_goes_in_parts_with_little_memory(s3: S3Server, bucket: S3Storage) -> None:
+    size, digest = 50 * 2**20, hashlib.sha256()
+
+    def source() -> Iterator[bytes]:
+        for number in range(size // 2**20):
+            chunk = bytes([number]) * 2**20
+            digest.update(chunk)
+            yield chunk
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    bucket.put(A_KEY, source())
+    with bucket.open(A_KEY) as file:
+        assert hashlib.file_digest(file, "sha256").digest() == digest.digest()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
+
+
+def test_a_source_that_breaks_begins_no_upload(s3: S3Server) -> None:
+    def source() -> Iterator[bytes]:
+        yield b"x" * (6 * 2**20)
+        raise SourceGone
+
+    s3.make_bucket("unbegun")
+    with pytest.raises(SourceGone):
+        S3Storage("unbegun", endpoint=s3.url).put(A_KEY, source())
+    assert "<Upload>" not in s3.uploads("unbegun")
+
+
+def test_more_objects_than_fit_a_page_are_listed_and_deleted(bucket: S3Storage) -> None:
+    keys = {f"many/{number}" for number in range(1005)}
+    for key in keys:
+        bucket.put(key, [b"x"])
+    assert set(bucket.keys("many")) == keys
+    bucket.delete_prefix("many")
+    assert list(bucket.keys()) == []
+
+
+def test_two_prefixes_of_a_bucket_know_nothing_of_each_other(s3: S3Server) -> None:
+    s3.make_bucket("shared")
+    one, other = S3Storage("shared", "one", endpoint=s3.url), S3Storage("shared", "other", endpoint=s3.url)
+    one.put(A_KEY, [b"x"])
+    other.delete_prefix("")
+    assert (list(one.keys()), list(other.keys())) == ([A_KEY], [])
+
+
+def test_a_bucket_that_is_not_there_is_unavailable_and_named_nowhere(s3: S3Server) -> None:
+    storage = S3Storage("nowhere", endpoint=s3.url)
+    for attempt in (
+        lambda: storage.put(A_KEY, [b"x"]),
+        lambda: storage.open(A_KEY),
+        lambda: list(storage.keys()),
+        storage.check,
+    ):
+        with pytest.raises(UnavailableError) as refusal:
+            attempt()
+        assert "nowhere" not in str(refusal.value)
+
+
+def test_a_store_that_is_away_is_unavailable_within_seconds(s3: S3Server) -> None:
+    storage = S3Storage("away", endpoint=f"http://127.0.0.1:{free_port()}")
+    for attempt in (
+        lambda: storage.put(A_KEY, [b"x"]),
+        lambda: storage.open(A_KEY),
+        lambda: storage.exists(A_KEY),
+        lambda: storage.delete(A_KEY),
+        lambda: storage.delete_prefix("tickets"),
+        lambda: list(storage.keys()),
+    ):
+        started = time.monotonic()
+        with pytest.raises(UnavailableError) as refusal:
+            attempt()
+        assert time.monotonic() - started < 10
+        assert A_KEY not in str(refusal.value)
+
+
+def test_a_storage_is_opened_by_its_url(s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3.make_bucket("named")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
+    for url in ((tmp_path / "a folder").as_uri(), "s3://named/some/where"):
+        storage = open_storage(url)
+        storage.put(A_KEY, [b"x"])
+        assert read(storage, A_KEY) == b"x"
+    assert (tmp_path / "a folder" / "objects" / A_KEY).exists()
+
+
+def test_putting_beside_deletions_of_the_same_folder_always_succeeds(storage: Storage) -> None:
+    done = threading.Event()
+
+    def delete() -> None:
+        while not done.is_set():
+            storage.delete("tickets/a/1")
+            storage.delete_prefix("tickets")
+
+    deleting = threading.Thread(target=delete)
+    deleting.start()
+    try:
+        for number in range(60):
+            storage.put(f"tickets/a/{number % 3}", [b"x"])
+    finally:
+        done.set()
+        deleting.join()
+    storage.put("tickets/a/0", [b"last"])
+    assert read(storage, "tickets/a/0") == b"last"

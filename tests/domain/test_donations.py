@@ -1,0 +1,279 @@
+"""A donation: the same facts make the same gift, in every order and however often they are told."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import permutations
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.donations import Donation
+from domain.errors import RefusedError
+from domain.events import (
+    CheckoutExpired,
+    DisputeClosed,
+    DisputeFundsReinstated,
+    DisputeFundsWithdrawn,
+    DisputeOpened,
+    DonationEvent,
+    PaymentConfirmed,
+    PaymentDelayed,
+    PaymentFailed,
+    PaymentReceived,
+    Refunded,
+    RefundFailed,
+    RefundTotalReported,
+)
+from domain.gift import LIVE_REFUND
+from domain.values import SYSTEM, Actor, Donor, Money, Role, StripeReport
+
+TICKET, DONATION, REQUEST = UUID(int=1), UUID(int=2), UUID(int=3)
+STRIPE, ADMIN = Actor(Role.STRIPE), Actor(Role.ADMIN, "key")
+Fact = tuple[type[DonationEvent], dict[str, Any]]
+
+
+def usd(minor: int) -> Money:
+    return Money(minor, "USD")
+
+
+def report(at: int, by: str = "evt") -> StripeReport:
+    return StripeReport(by, at)
+
+
+def captured(amount: int = 10_000, at: int = 10, intent: str = "pi", **more: Any) -> Fact:
+    return PaymentReceived, {"payment_intent_id": intent, "amount": usd(amount), "report": report(at), **more}
+
+
+def refund(amount: int, state: str = "succeeded", id: str = "re_1", at: int = 20) -> Fact:
+    kind = Refunded if state in LIVE_REFUND else RefundFailed
+    told = {"refund_id": id, "amount": usd(amount), "state": state, "refunded_at": at, "charge_id": "ch"}
+    return kind, told | {"report": report(at)}
+
+
+def total(amount: int, charge: str = "ch") -> Fact:
+    return RefundTotalReported, {"charge_id": charge, "amount": usd(amount), "report": report(21)}
+
+
+def dispute(state: str) -> Fact:
+    kind = DisputeClosed if state in ("won", "lost", "warning_closed") else DisputeOpened
+    return kind, {"dispute_id": "dp", "amount": usd(10_000), "state": state, "report": report(30)}
+
+
+def moved(amount: int, id: str = "txn") -> Fact:
+    kind = DisputeFundsWithdrawn if amount > 0 else DisputeFundsReinstated
+    told = {"dispute_id": "dp", "balance_transaction_id": id, "amount": usd(abs(amount))}
+    return kind, told | {"report": report(31)}
+
+
+def failed(at: int = 5) -> Fact:
+    return PaymentFailed, {"object_id": "pi", "reason": "card_declined", "report": report(at)}
+
+
+DELAYED: Fact = PaymentDelayed, {"object_id": "cs", "report": report(5)}
+EXPIRED: Fact = CheckoutExpired, {"session_id": "cs", "report": report(40)}
+
+
+def donation(*facts: Fact) -> Donation:
+    made = Donation.request_checkout(SYSTEM, TICKET, DONATION, usd(10_000), None)
+    for kind, told in facts:
+        made.take(STRIPE, kind, **told)
+    return made
+
+
+def summary(made: Donation) -> tuple[Any, ...]:
+    gift = made.gift
+    money = gift.paid, gift.refunded, gift.disputed, gift.net, gift.left
+    state = gift.status, gift.pending, gift.paid_at, gift.refunded_at, gift.dispute_status
+    return *money, *state, gift.donor, gift.session_id, gift.charge_id
+
+
+FACTS = st.one_of(
+    st.builds(
+        captured,
+        st.just(10_000),
+        st.integers(1, 9),
+        st.sampled_from(["pi", "pi_2"]),
+        charge_id=st.sampled_from([None, "ch", "ch_2"]),
+        session_id=st.sampled_from([None, "cs"]),
+        donor=st.sampled_from([Donor(), Donor("Hopper", "US"), Donor(None, "DE", "hash")]),
+    ),
+    st.builds(
+        refund,
+        st.integers(0, 9_000),
+        st.sampled_from(["pending", "requires_action", "succeeded", "failed", "canceled"]),
+        st.sampled_from(["re_1", "re_2"]),
+        st.integers(1, 9),
+    ),
+    st.builds(total, st.integers(0, 10_000), st.sampled_from(["ch", "ch_2"])),
+    st.sampled_from(["warning_needs_response", "needs_response", "under_review", "won", "lost", "warning_closed"]).map(
+        dispute
+    ),
+    st.builds(moved, st.integers(-9_000, 9_000).filter(bool), st.sampled_from(["txn_1", "txn_2"])),
+    st.builds(failed, st.integers(1, 9)),
+    st.sampled_from([DELAYED, EXPIRED]),
+)
+
+
+@given(st.lists(FACTS, max_size=12), st.randoms(use_true_random=False))
+def test_every_order_and_every_repetition_of_the_same_facts_makes_the_same_gift(facts, random):
+    shuffled = [*facts, *random.choices(facts, k=len(facts))] if facts else []
+    random.shuffle(shuffled)
+    assert summary(donation(*shuffled)) == summary(donation(*facts))
+
+
+@given(st.lists(FACTS, max_size=12))
+def test_a_donation_replayed_from_its_events_is_the_same_donation(facts):
+    made = donation(*facts)
+    replayed = None
+    for event in made.collect_events():
+        replayed = event.mutate(replayed)
+    assert replayed is not None
+    assert summary(replayed) == summary(made)
+
+
+@given(st.lists(FACTS, max_size=12))
+def test_facts_that_are_told_again_are_not_recorded_again(facts):
+    made = donation(*facts)
+    made.collect_events()
+    for kind, told in facts:
+        made.take(STRIPE, kind, **told | {"report": report(told["report"].at + 1, "another")})
+    assert made.collect_events() == []
+
+
+@given(st.lists(FACTS, max_size=12))
+def test_what_is_left_and_given_back_and_disputed_is_always_what_was_paid(facts):
+    gift = donation(*facts).gift
+    assert gift.net + gift.refunded + gift.disputed == gift.paid
+
+
+PAID_100 = captured()
+WITHDRAWN, WON, LOST, BACK = moved(10_000, "txn_out"), dispute("won"), dispute("lost"), moved(-10_000, "txn_in")
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ([PAID_100, refund(10_000)], ("REFUNDED", 10_000, 0)),
+        ([PAID_100, refund(3_000)], ("PAID", 3_000, 7_000)),
+        ([PAID_100, refund(3_000), refund(7_000, id="re_2"), refund(7_000, "failed", "re_2")], ("PAID", 3_000, 7_000)),
+        ([PAID_100, refund(10_000, "pending"), refund(10_000), refund(10_000, "failed")], ("PAID", 0, 10_000)),
+        ([PAID_100, refund(10_000, "canceled"), refund(10_000, "requires_action")], ("PAID", 0, 10_000)),
+        ([PAID_100, dispute("needs_response"), WITHDRAWN, WON, BACK], ("PAID", 0, 10_000)),
+        ([PAID_100, dispute("needs_response"), WITHDRAWN, LOST], ("DISPUTED", 0, 0)),
+        ([PAID_100, refund(3_000), WITHDRAWN, LOST], ("DISPUTED", 3_000, -3_000)),
+        ([PAID_100, WITHDRAWN, WON, moved(-4_000, "txn_in")], ("PAID", 0, 4_000)),
+        ([PAID_100, dispute("warning_needs_response"), dispute("warning_closed")], ("PAID", 0, 10_000)),
+        ([PAID_100, refund(10_000), dispute("needs_response")], ("DISPUTED", 10_000, 0)),
+        ([PAID_100, EXPIRED, failed(), DELAYED], ("PAID", 0, 10_000)),
+        ([EXPIRED, failed(), DELAYED], ("EXPIRED", 0, 0)),
+        ([failed(), DELAYED], ("FAILED", 0, 0)),
+        ([PAID_100, total(4_000)], ("PAID", 4_000, 6_000)),
+        ([PAID_100, total(4_000), total(10_000), refund(4_000)], ("PAID", 10_000, 0)),
+        ([PAID_100, total(10_000), refund(3_000), refund(7_000, id="re_2")], ("REFUNDED", 10_000, 0)),
+        ([PAID_100, total(10_000), refund(3_000), refund(7_000, "failed", "re_2")], ("PAID", 3_000, 7_000)),
+    ],
+)
+def test_the_rules_of_money_hold_in_every_order(facts, expected):
+    for order in permutations(facts):
+        gift = donation(*order).gift
+        assert (gift.status, gift.refunded, gift.net) == expected
+
+
+def test_totals_of_two_charges_stand_in_for_the_refunds_of_each():
+    facts = [captured(intent="pi"), captured(intent="pi_2"), total(3_000, "ch_2"), refund(5_000)]
+    for order in permutations(facts):
+        assert donation(*order).gift.refunded == 8_000
+
+
+def test_a_delayed_payment_is_pending_until_it_ends():
+    assert donation(DELAYED).gift.pending
+    assert not donation(DELAYED, failed()).gift.pending
+    assert not donation(DELAYED, captured()).gift.pending
+
+
+def test_a_payment_was_made_when_stripe_first_says_so():
+    late, early = captured(at=50, session_id="cs"), captured(at=40, charge_id="ch")
+    for order in permutations([late, early]):
+        assert donation(*order).gift.paid_at == 40
+
+
+def test_only_the_first_capture_of_a_payment_is_money_received():
+    made = donation(captured(session_id="cs"), captured(charge_id="ch"))
+    assert [type(e) for e in made.collect_events()][1:] == [PaymentReceived, PaymentConfirmed]
+    assert made.gift.paid == 10_000
+
+
+def test_the_donor_is_who_the_charge_names_and_else_the_checkout():
+    session = captured(session_id="cs", donor=Donor("Session", "DE", "hash"))
+    charge = captured(charge_id="ch", donor=Donor("Charge", None, None))
+    for order in permutations([session, charge]):
+        assert donation(*order).gift.donor == Donor("Charge", "DE", "hash")
+
+
+# Giving money back.
+
+ask = partial(Donation.request_refund, actor=ADMIN, request_id=REQUEST, reason="asked for")
+
+
+def test_without_an_amount_all_that_is_left_is_given_back():
+    made = donation(PAID_100, refund(3_000))
+    ask(made, amount=None)
+    assert made.gift.requests[REQUEST].amount == 7_000
+    assert made.gift.left == 0
+
+
+def test_what_was_promised_cannot_be_promised_again():
+    made = donation(PAID_100)
+    ask(made, amount=usd(6_000))
+    with pytest.raises(RefusedError):
+        ask(made, request_id=UUID(int=9), amount=usd(4_001))
+    ask(made, request_id=UUID(int=9), amount=usd(4_000))
+    assert made.gift.left == 0
+
+
+def test_asking_for_the_same_refund_again_is_no_news():
+    made = donation(PAID_100)
+    ask(made, amount=usd(6_000))
+    made.collect_events()
+    ask(made, amount=usd(6_000))
+    assert made.collect_events() == []
+
+
+def test_a_refund_that_stripe_made_counts_once_and_one_it_refused_not_at_all():
+    made = donation(PAID_100)
+    ask(made, amount=usd(6_000))
+    made.accept_refund(SYSTEM, REQUEST, "re_1")
+    assert made.gift.left == 4_000
+    made.take(STRIPE, refund(6_000)[0], **refund(6_000)[1])
+    assert made.gift.left == 4_000
+    made.take(STRIPE, RefundFailed, **refund(6_000, "failed")[1])
+    assert made.gift.left == 10_000
+
+    other = donation(PAID_100)
+    ask(other, amount=None)
+    other.refuse_refund(SYSTEM, REQUEST, "no")
+    assert other.gift.left == 10_000
+
+
+@pytest.mark.parametrize("state", ["needs_response", "under_review"])
+def test_nothing_is_given_back_while_a_dispute_is_open(state):
+    with pytest.raises(RefusedError):
+        ask(donation(PAID_100, dispute(state)), amount=usd(1))
+
+
+def test_an_inquiry_or_a_won_dispute_forbids_no_refund():
+    for made in (donation(PAID_100, dispute("warning_needs_response")), donation(PAID_100, WITHDRAWN, WON, BACK)):
+        ask(made, amount=None)
+        assert made.gift.requests[REQUEST].amount == 10_000
+
+
+@pytest.mark.parametrize("facts", [(), (failed(),), (PAID_100, refund(10_000)), (PAID_100, WITHDRAWN, LOST)])
+def test_where_nothing_is_left_nothing_is_given_back(facts):
+    with pytest.raises(RefusedError):
+        ask(donation(*facts), amount=None)
+    with pytest.raises(RefusedError):
+        ask(donation(*facts), amount=usd(1))

@@ -1,0 +1,224 @@
+"""Helping people: whose words they are decides which key seals them and when they are forgotten."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain.commands import digest
+from domain.errors import InvalidError, NotFoundError
+from domain.helpdesk import Help, Helpdesk, Reset
+from domain.ports import Mail
+from domain.support import SupportTicket
+from domain.values import Actor, Contact, ContactType, Role, SupportCategory
+from tests.domain.facts import CONTACT, HOLDER
+from tests.fakes.stores import MemoryContents, MemorySupportTickets, MemoryTickets
+from tests.fakes.worlds import opened
+
+ADMIN = Actor(Role.ADMIN, "key")
+PHONE = Contact(ContactType.PHONE, "+12125550123")
+GRACE = Contact(ContactType.EMAIL, "grace@example.com")
+
+
+def index(contact: Contact) -> str:
+    return f"index of {contact.value}"
+
+
+@pytest.fixture
+def helpdesk() -> Helpdesk:
+    return Helpdesk(
+        tickets=MemoryTickets(),
+        support=MemorySupportTickets(),
+        contents=MemoryContents(),
+        indexes=lambda contact: [index(contact)],
+        home="https://story.example",
+        now=lambda: datetime(2026, 5, 1, 12, 0, tzinfo=UTC),
+    )
+
+
+def ticket(helpdesk: Helpdesk) -> UUID:
+    made = opened(uuid4())
+    helpdesk.tickets.add(made)
+    return made.id
+
+
+def ask(
+    helpdesk: Helpdesk,
+    about: UUID | None = None,
+    *,
+    known: bool = False,
+    contact: Contact | None = None,
+    category: SupportCategory = SupportCategory.PROFILE_RESET,
+) -> SupportTicket:
+    support_id = uuid4()
+    told = index(contact) if contact else None
+    helpdesk.ask(HOLDER, Help(support_id, category, "Help", about, known, contact, told))
+    return helpdesk.support.get(support_id)
+
+
+def forgotten(helpdesk: Helpdesk) -> set[UUID]:
+    assert isinstance(helpdesk.contents, MemoryContents)
+    return helpdesk.contents.forgotten
+
+
+def test_words_are_sealed_with_the_key_of_the_ticket_that_whoever_asks_belongs_to(helpdesk: Helpdesk):
+    ada = ticket(helpdesk)
+    assert not ask(helpdesk, ada, known=True).own_key
+    assert ask(helpdesk, ada, known=False).own_key
+    assert ask(helpdesk, None).own_key
+
+
+def test_resolving_again_changes_nothing(helpdesk: Helpdesk):
+    support = ask(helpdesk)
+    for _ in range(2):
+        helpdesk.resolve(ADMIN, support.id)
+    assert (helpdesk.support.get(support.id).resolved, helpdesk.support.get(support.id).version) == (True, 2)
+
+
+# Resetting.
+
+
+def reset(helpdesk: Helpdesk, ticket_id: UUID, contact: Contact = GRACE, token: str = "tkt_new", id: int = 1) -> None:
+    helpdesk.reset(ADMIN, ticket_id, Reset(UUID(int=id), contact, index(contact), token))
+
+
+def mails(helpdesk: Helpdesk) -> list[Mail]:
+    assert isinstance(helpdesk.tickets, MemoryTickets)
+    return helpdesk.tickets.mails
+
+
+def test_a_reset_changes_contact_and_token_and_nothing_else(helpdesk: Helpdesk):
+    ada = ticket(helpdesk)
+    before = vars(helpdesk.tickets.get(ada))
+    reset(helpdesk, ada)
+    after = vars(helpdesk.tickets.get(ada))
+    changed = {name for name, value in after.items() if before[name] != value}
+    assert changed >= {"contact", "token_digest"}
+    assert changed <= {
+        "contact",
+        "token_digest",
+        "contacts",
+        "contact_index",
+        "contact_indexes",
+        "_version",
+        "_modified_on",
+        "last_act",
+    }
+    assert (after["contact"], after["token_digest"]) == (GRACE, digest("tkt_new"))
+
+
+def test_the_new_token_goes_to_the_new_contact_and_a_notice_without_it_to_the_old(helpdesk: Helpdesk):
+    ada = ticket(helpdesk)
+    reset(helpdesk, ada)
+    new, old = mails(helpdesk)
+    assert (new.kind, new.to, new.values["token"], new.ticket_id) == ("new_access", GRACE.value, "tkt_new", ada)
+    assert (old.kind, old.to, old.ticket_id) == ("contact_changed", CONTACT.value, ada)
+    assert old.values == {"changed": "2026-05-01 12:00 UTC", "home": "https://story.example"}
+    assert all("@" not in mail.key for mail in (new, old))
+
+
+def test_the_same_reset_asked_for_again_sends_nothing_more(helpdesk: Helpdesk):
+    ada = ticket(helpdesk)
+    for _ in range(2):
+        reset(helpdesk, ada)
+    assert len(mails(helpdesk)) == 2
+    assert helpdesk.tickets.get(ada).version == 2
+
+
+def test_a_new_token_at_the_same_contact_needs_no_notice(helpdesk: Helpdesk):
+    ada = ticket(helpdesk)
+    reset(helpdesk, ada, CONTACT)
+    assert [mail.kind for mail in mails(helpdesk)] == ["new_access"]
+
+
+def test_an_old_contact_that_has_no_mail_gets_none(helpdesk: Helpdesk):
+    ada = ticket(helpdesk)
+    helpdesk.tickets.change(ada, lambda t: t.change_contact(ADMIN, PHONE, index(PHONE), "older"))
+    reset(helpdesk, ada)
+    assert [(mail.kind, mail.to) for mail in mails(helpdesk)] == [("new_access", GRACE.value)]
+
+
+@pytest.mark.parametrize("contact", [PHONE, Contact(ContactType.SOCIAL, "@grace")])
+def test_a_token_is_given_to_nobody_whom_no_mail_reaches(helpdesk: Helpdesk, contact: Contact):
+    ada = ticket(helpdesk)
+    with pytest.raises(InvalidError, match="by mail"):
+        reset(helpdesk, ada, contact)
+    assert (mails(helpdesk), helpdesk.tickets.get(ada).contact) == ([], CONTACT)
+
+
+def test_nobody_who_was_erased_is_given_back(helpdesk: Helpdesk):
+    ada = ticket(helpdesk)
+    helpdesk.tickets.change(ada, lambda t: t.erase(HOLDER))
+    with pytest.raises(NotFoundError):
+        reset(helpdesk, ada)
+    assert mails(helpdesk) == []
+
+
+def test_a_reset_resolves_who_asked_for_it_by_ticket_or_by_contact_and_nobody_else(helpdesk: Helpdesk):
+    ada, other = ticket(helpdesk), uuid4()
+    asked = [
+        ask(helpdesk, ada, known=True),
+        ask(helpdesk, ada),
+        ask(helpdesk, contact=CONTACT),
+        ask(helpdesk, contact=GRACE),
+    ]
+    left = [
+        ask(helpdesk, ada, category=SupportCategory.PAYMENT),
+        ask(helpdesk, other, contact=CONTACT),
+        ask(helpdesk, contact=PHONE),
+        ask(helpdesk),
+    ]
+    reset(helpdesk, ada)
+    assert [helpdesk.support.get(one.id).resolved for one in asked] == [True] * 4
+    assert [helpdesk.support.get(one.id).resolved for one in left] == [False] * 4
+
+
+# Forgetting.
+
+
+def test_forgetting_destroys_the_keys_of_what_has_its_own_and_notes_all_that_is_gone(helpdesk: Helpdesk):
+    ada = ticket(helpdesk)
+    mine, named, loose = ask(helpdesk, ada, known=True), ask(helpdesk, ada), ask(helpdesk, contact=CONTACT)
+    other = ask(helpdesk, contact=GRACE)
+    for _ in range(2):
+        helpdesk.forget(ada)
+    assert forgotten(helpdesk) == {named.id, loose.id}
+    assert [helpdesk.support.get(one.id).erased for one in (mine, named, loose, other)] == [True, True, True, False]
+    assert helpdesk.support.get(named.id).version == 2
+
+
+def test_what_was_written_from_an_earlier_contact_is_forgotten_too(helpdesk: Helpdesk):
+    ada = ticket(helpdesk)
+    before = ask(helpdesk, contact=CONTACT)
+    helpdesk.tickets.change(ada, lambda t: t.change_contact(ADMIN, GRACE, index(GRACE), "newer"))
+    after = ask(helpdesk, contact=GRACE)
+    helpdesk.forget(ada)
+    assert forgotten(helpdesk) == {before.id, after.id}
+
+
+def test_what_was_indexed_under_an_older_pepper_is_forgotten_too(helpdesk: Helpdesk):
+    ada = ticket(helpdesk)
+    helpdesk.support.add(
+        SupportTicket.open(
+            HOLDER,
+            old := uuid4(),
+            ticket_id=old,
+            category=SupportCategory.OTHER,
+            message="Help",
+            about=None,
+            contact=CONTACT,
+            contact_index="index",  # what the ticket itself was opened with
+        )
+    )
+    helpdesk.forget(ada)
+    assert forgotten(helpdesk) == {old}
+
+
+def test_what_a_crash_left_half_forgotten_is_finished_by_asking_again(helpdesk: Helpdesk):
+    ada = ticket(helpdesk)
+    named = ask(helpdesk, ada)
+    helpdesk.contents.forget(named.id)
+    helpdesk.forget(ada)
+    assert helpdesk.support.get(named.id).erased

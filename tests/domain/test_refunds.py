@@ -1,0 +1,114 @@
+"""Giving money back: the intention first, then Stripe, then its answer; and whatever was left open is finished once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain.donations import Donation, donation_stream
+from domain.errors import InvalidError, RefusedError, UnavailableError
+from domain.events import PaymentReceived, RefundAccepted, Refunded, RefundRefused, RefundRequested
+from domain.ports import RefundOrder, RefundTold
+from domain.refunds import Refunding
+from domain.values import SYSTEM, Actor, Money, Role, StripeReport
+from tests.fakes.stores import MemoryDonations
+
+TICKET, DONATION, REQUEST = UUID(int=1), UUID(int=2), UUID(int=3)
+ADMIN = Actor(Role.ADMIN, "key")
+
+
+@dataclass
+class FakeRefunds:
+    """Makes each refund once, as Stripe does while it remembers the key; or is away, or refuses."""
+
+    fault: Exception | None = None
+    made: dict[UUID, RefundTold] = field(default_factory=dict)
+    asked: int = 0
+
+    def give_back(self, order: RefundOrder) -> RefundTold:
+        self.asked += 1
+        if self.fault is not None:
+            raise self.fault
+        told = RefundTold(f"re_{len(self.made)}", order.amount, "succeeded", 50, "ch")
+        return self.made.setdefault(order.request_id, told)
+
+    def find(self, order: RefundOrder, since: datetime) -> RefundTold | None:
+        return self.made.get(order.request_id)
+
+
+@pytest.fixture
+def donations() -> MemoryDonations:
+    stored = MemoryDonations()
+    donation = Donation.request_checkout(SYSTEM, TICKET, DONATION, Money(10_000, "USD"), None)
+    told: dict[str, Any] = {"payment_intent_id": "pi", "amount": Money(10_000, "USD"), "report": StripeReport("e", 1)}
+    donation.take(SYSTEM, PaymentReceived, **told)
+    stored.add(donation)
+    return stored
+
+
+def refund(refunding: Refunding, amount: int | None = 4_000) -> None:
+    money = None if amount is None else Money(amount, "USD")
+    refunding.refund(ADMIN, TICKET, DONATION, REQUEST, money, "asked for")
+
+
+def story(donations: MemoryDonations) -> list[type]:
+    return [type(event) for event in donations.streams.events[donation_stream(TICKET, DONATION)]][2:]
+
+
+def test_the_intention_comes_first_and_the_answer_last(donations):
+    refund(Refunding(donations, FakeRefunds()))
+    assert story(donations) == [RefundRequested, RefundAccepted, Refunded]
+    gift = donations.get(TICKET, DONATION).gift
+    assert (gift.refunded, gift.left) == (4_000, 6_000)
+
+
+def test_while_stripe_is_away_the_request_stays_open_and_is_finished_later(donations):
+    refunds = FakeRefunds(UnavailableError("away"))
+    refunding = Refunding(donations, refunds)
+    refund(refunding)
+    assert story(donations) == [RefundRequested]
+    refunds.fault = None
+    for _ in range(2):
+        refunding.finish(TICKET, DONATION, REQUEST, datetime.now(UTC))
+    assert story(donations) == [RefundRequested, RefundAccepted, Refunded]
+    assert refunds.asked == 2
+
+
+def test_what_stripe_made_and_we_never_heard_of_is_found_and_not_made_again(donations):
+    refunds = FakeRefunds(UnavailableError("away"))
+    refunding = Refunding(donations, refunds)
+    refund(refunding)
+    refunds.made[REQUEST] = RefundTold("re_made", Money(4_000, "USD"), "pending", 50, "ch")
+    refunding.finish(TICKET, DONATION, REQUEST, datetime.now(UTC) - timedelta(days=3))
+    assert donations.get(TICKET, DONATION).gift.requests[REQUEST].refund_id == "re_made"
+    assert refunds.asked == 1
+
+
+def test_a_request_older_than_stripes_memory_is_never_made_again(donations):
+    refunds = FakeRefunds(UnavailableError("away"))
+    refunding = Refunding(donations, refunds)
+    refund(refunding)
+    refunds.fault = None
+    with pytest.raises(RefusedError):
+        refunding.finish(TICKET, DONATION, REQUEST, datetime.now(UTC) - timedelta(hours=24))
+    assert (refunds.asked, refunds.made) == (1, {})
+    assert donations.get(TICKET, DONATION).gift.left == 10_000
+
+
+@pytest.mark.parametrize("fault", [RefusedError("no"), InvalidError("too small", "/amount")])
+def test_a_refusal_is_on_record_and_sets_nothing_aside(donations, fault):
+    with pytest.raises(type(fault)):
+        refund(Refunding(donations, FakeRefunds(fault)))
+    assert story(donations) == [RefundRequested, RefundRefused]
+    assert donations.get(TICKET, DONATION).gift.left == 10_000
+
+
+@pytest.mark.parametrize("amount", [0, -1])
+def test_nothing_and_less_than_nothing_cannot_be_given_back(donations, amount):
+    with pytest.raises(InvalidError):
+        refund(Refunding(donations, FakeRefunds()), amount)
+    assert story(donations) == []

@@ -1,0 +1,398 @@
+"""What is true about a ticket."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.errors import AmountError, InvalidError, NotFoundError, RefusedError, StepFailed
+from domain.events import (
+    Analysed,
+    AudioUploaded,
+    ContactChanged,
+    DisplayNameChanged,
+    DocumentGenerated,
+    DraftEdited,
+    DraftingFailed,
+    DraftProposed,
+    Erased,
+    InfoRequested,
+    ProcessingRequested,
+    Published,
+    TicketOpened,
+    Transcribed,
+    TranscriptionFailed,
+    Unpublished,
+)
+from domain.tickets import AlreadyProcessing, RecordingTicket, missing_fields, work_asked_for
+from domain.values import SYSTEM, Analysis, ContentStatus, Draft, Kind, Money, Sentiment, Step, Urgency
+from tests.domain.facts import (
+    ANALYSING,
+    AUDIO,
+    COMPLETE,
+    CONTACT,
+    DOCUMENT,
+    DRAFTED,
+    DRAFTING,
+    HOLDER,
+    NEWER_RECORDING,
+    RECORDING,
+    SOUND,
+    TICKET,
+    TRANSCRIBING,
+    TRANSCRIPTION,
+    UPLOADED,
+    WORDS,
+    WRITTEN,
+    fact,
+    given,
+    new_facts,
+)
+
+TOLD = {"transcription_id": TRANSCRIPTION, "content": WORDS, "language": "en", "engine": "fake"}
+ANALYSIS = Analysis("en", Sentiment.NEUTRAL, Urgency.LOW, ())
+SILENCE = StepFailed("no_speech", "Nothing was said.", retryable=False)
+AWAY = StepFailed("away", "Later.", retryable=True)
+
+
+def status(*facts: Any) -> ContentStatus:
+    return given(*facts).lifecycle.status
+
+
+# Opening, names and contacts.
+
+
+def test_a_ticket_is_opened_with_all_that_is_known_of_the_person():
+    ticket = RecordingTicket.open(
+        HOLDER,
+        TICKET,
+        workspace="public",
+        kind=Kind.CAMPAIGN,
+        slug="abcdefghjkmn",
+        contact=CONTACT,
+        contact_index="index",
+        display_name="Ada",
+        token_digest="digest",
+    )
+    assert new_facts(ticket) == [fact(TicketOpened)]
+    assert ticket.lifecycle.status is ContentStatus.DRAFT
+
+
+def test_a_name_is_changed_only_to_another_one():
+    ticket = given()
+    ticket.rename(HOLDER, "Ada")
+    ticket.rename(HOLDER, None)
+    ticket.rename(HOLDER, None)
+    assert new_facts(ticket) == [fact(DisplayNameChanged, display_name=None)]
+
+
+def test_a_new_contact_comes_with_a_new_token_and_the_same_one_changes_nothing():
+    ticket = given()
+    grace = replace(CONTACT, value="grace@example.com")
+    ticket.change_contact(HOLDER, grace, "other", "newer")
+    ticket.change_contact(HOLDER, grace, "other", "newer")
+    assert new_facts(ticket) == [fact(ContactChanged, contact=grace, contact_index="other", token_digest="newer")]
+
+
+def test_the_same_contact_may_get_another_token():
+    ticket = given()
+    ticket.change_contact(HOLDER, CONTACT, "index", "newer")
+    assert new_facts(ticket) == [fact(ContactChanged, token_digest="newer")]
+
+
+# Recordings.
+
+
+def test_a_recording_is_uploaded_in_any_state():
+    for before in ((), UPLOADED, TRANSCRIBING, DRAFTED):
+        ticket = given(*before)
+        ticket.upload(HOLDER, NEWER_RECORDING, SOUND, AUDIO, "story.webm")
+        assert new_facts(ticket) == [fact(AudioUploaded, recording_id=NEWER_RECORDING, file_name="story.webm")]
+        assert ticket.lifecycle.status is ContentStatus.RECORDING
+
+
+def test_the_same_upload_asked_again_changes_nothing_even_after_a_newer_one():
+    ticket = given(*TRANSCRIBING)
+    ticket.upload(HOLDER, RECORDING, SOUND, AUDIO, None)
+    assert new_facts(ticket) == []
+    ticket.upload(HOLDER, NEWER_RECORDING, SOUND, AUDIO, None)
+    ticket.upload(HOLDER, RECORDING, SOUND, AUDIO, None)
+    assert new_facts(ticket) == [fact(AudioUploaded, recording_id=NEWER_RECORDING)]
+
+
+def test_without_a_recording_there_is_nothing_to_process():
+    with pytest.raises(RefusedError):
+        given().process(HOLDER)
+
+
+def test_a_recording_is_processed_once_at_a_time():
+    ticket = given(*UPLOADED)
+    ticket.process(HOLDER)
+    assert new_facts(ticket) == [fact(ProcessingRequested)]
+    for step in (TRANSCRIBING, ANALYSING, DRAFTING):
+        with pytest.raises(AlreadyProcessing):
+            given(*step).process(HOLDER)
+
+
+def test_a_recording_may_be_processed_again_once_its_draft_is_there():
+    ticket = given(*DRAFTED)
+    ticket.process(HOLDER)
+    assert new_facts(ticket) == [fact(ProcessingRequested)]
+
+
+def test_retrying_needs_something_that_failed():
+    for history in ((), UPLOADED, DRAFTED):
+        with pytest.raises(RefusedError):
+            given(*history).retry(HOLDER)
+    with pytest.raises(AlreadyProcessing):
+        given(*TRANSCRIBING).retry(HOLDER)
+
+
+@pytest.mark.parametrize("failure", [fact(TranscriptionFailed), fact(DraftingFailed)])
+def test_whatever_failed_may_be_retried_from_the_start(failure: Any):
+    ticket = given(*TRANSCRIBING, failure)
+    ticket.retry(HOLDER)
+    assert new_facts(ticket) == [fact(ProcessingRequested)]
+
+
+def test_a_newer_recording_needs_no_retry():
+    with pytest.raises(RefusedError):
+        given(*TRANSCRIBING, fact(TranscriptionFailed), fact(AudioUploaded, recording_id=NEWER_RECORDING)).retry(HOLDER)
+
+
+# The steps from a recording to a draft.
+
+
+def test_each_step_is_awaited_in_its_turn_and_on_its_recording_only():
+    for history, awaited in ((TRANSCRIBING, Step.TRANSCRIBE), (ANALYSING, Step.ANALYSE), (DRAFTING, Step.DRAFT)):
+        ticket = given(*history)
+        assert [step for step in Step if ticket.awaits(step, RECORDING)] == [awaited]
+        assert not ticket.awaits(awaited, NEWER_RECORDING)
+    assert not any(given(*DRAFTED).awaits(step, RECORDING) for step in Step)
+
+
+def test_every_step_that_is_awaited_was_asked_of_a_worker():
+    requests: list[tuple[Any, Step, Any]] = [
+        (UPLOADED, Step.TRANSCRIBE, lambda t: t.process(HOLDER)),
+        (TRANSCRIBING, Step.ANALYSE, lambda t: t.note_transcript(SYSTEM, RECORDING, TOLD)),
+        (ANALYSING, Step.DRAFT, lambda t: t.note_analysis(SYSTEM, RECORDING, ANALYSIS)),
+    ]
+    for history, step, request in requests:
+        ticket = given(*history)
+        request(ticket)
+        [event] = ticket.collect_events()
+        assert work_asked_for(event) == (step, RECORDING)  # type: ignore[arg-type]
+        assert ticket.awaits(step, RECORDING)
+
+
+def test_a_step_is_done_once():
+    ticket = given(*TRANSCRIBING)
+    for _ in range(2):
+        ticket.note_transcript(SYSTEM, RECORDING, TOLD)
+    for _ in range(2):
+        ticket.note_analysis(SYSTEM, RECORDING, ANALYSIS)
+    for _ in range(2):
+        ticket.propose_draft(SYSTEM, RECORDING, COMPLETE)
+    assert [told.kind for told in new_facts(ticket)] == [Transcribed, Analysed, DraftProposed]
+
+
+def test_work_on_an_older_recording_is_dropped():
+    ticket = given(*TRANSCRIBING, fact(AudioUploaded, recording_id=NEWER_RECORDING))
+    ticket.note_transcript(SYSTEM, RECORDING, TOLD)
+    ticket.fail_step(SYSTEM, Step.TRANSCRIBE, RECORDING, SILENCE)
+    assert new_facts(ticket) == []
+
+
+@pytest.mark.parametrize(
+    ("history", "step", "told"),
+    [
+        (TRANSCRIBING, Step.TRANSCRIBE, TranscriptionFailed),
+        (ANALYSING, Step.ANALYSE, DraftingFailed),
+        (DRAFTING, Step.DRAFT, DraftingFailed),
+    ],
+)
+def test_a_step_that_failed_is_told_once_with_its_reason(history: Any, step: Step, told: Any):
+    ticket = given(*history)
+    ticket.fail_step(SYSTEM, step, RECORDING, AWAY)
+    ticket.fail_step(SYSTEM, step, RECORDING, AWAY)
+    named = {"step": step} if told is DraftingFailed else {}
+    reason = {"code": "away", "message": "Later.", "retryable": True}
+    assert new_facts(ticket) == [fact(told, actor=SYSTEM, **reason, **named)]
+    assert ticket.lifecycle.status is ContentStatus.ERROR
+
+
+def test_what_the_recording_did_not_say_is_asked_for():
+    ticket = given(*DRAFTING)
+    ticket.propose_draft(SYSTEM, RECORDING, replace(COMPLETE, goal=None, beneficiary=None))
+    assert new_facts(ticket)[-1] == fact(InfoRequested, actor=SYSTEM, missing=("goal", "beneficiary"))
+    assert ticket.lifecycle.status is ContentStatus.NEEDS_INFO
+
+
+def test_a_draft_never_overwrites_what_a_person_wrote_or_cleared():
+    ticket = given(*DRAFTING)
+    ticket.edit_draft(HOLDER, {"title": "Mine", "story": None})
+    ticket.propose_draft(SYSTEM, RECORDING, COMPLETE)
+    assert (ticket.draft.title, ticket.draft.story) == ("Mine", None)
+    assert ticket.draft.beneficiary == COMPLETE.beneficiary
+    proposal = next(told for told in new_facts(ticket) if told.kind is DraftProposed)
+    assert not {"title", "story"} & set(proposal.told)
+
+
+def test_a_second_recording_proposes_a_whole_new_draft():
+    ticket = given(*DRAFTED, fact(ProcessingRequested), fact(Transcribed), fact(Analysed))
+    ticket.propose_draft(SYSTEM, RECORDING, Draft(title="Another"))
+    assert ticket.draft == Draft(title="Another")
+
+
+# Writing by hand.
+
+
+def test_a_story_may_be_written_with_no_recording_at_all():
+    ticket = given()
+    ticket.edit_draft(HOLDER, {"title": "A roof"})
+    assert new_facts(ticket) == [fact(DraftEdited, changed=("title",), title="A roof")]
+
+
+def test_only_what_really_changes_is_recorded():
+    ticket = given(*WRITTEN)
+    ticket.edit_draft(HOLDER, {"title": COMPLETE.title, "story": "It fell in, all of it."})
+    ticket.edit_draft(HOLDER, {"title": COMPLETE.title})
+    assert new_facts(ticket) == [fact(DraftEdited, changed=("story",), story="It fell in, all of it.")]
+
+
+def test_confirming_a_proposed_field_makes_it_the_persons_own():
+    ticket = given(*DRAFTED)
+    ticket.edit_draft(HOLDER, {"title": COMPLETE.title})
+    assert new_facts(ticket) == [fact(DraftEdited, changed=("title",), title=COMPLETE.title)]
+
+
+def test_info_is_provided_only_while_it_is_asked_for():
+    for history in ((), UPLOADED, TRANSCRIBING, DRAFTED):
+        with pytest.raises(RefusedError):
+            given(*history).provide_info(HOLDER, {"beneficiary": "Ada"})
+    ticket = given(*DRAFTING, fact(DraftProposed), fact(InfoRequested))
+    ticket.provide_info(HOLDER, {name: getattr(COMPLETE, name) for name in ("title", "story", "goal", "beneficiary")})
+    assert ticket.lifecycle.status is ContentStatus.READY
+
+
+@pytest.mark.parametrize(
+    ("known", "amount", "currency", "goal"),
+    [
+        (None, None, None, None),
+        (None, None, "EUR", None),
+        (None, "1500", None, Money(150_000, "USD")),
+        (None, Decimal("12.50"), "EUR", Money(1_250, "EUR")),
+        (None, 1000, "JPY", Money(1_000, "JPY")),
+        (Money(5_000, "EUR"), None, None, Money(5_000, "EUR")),
+        (Money(5_000, "EUR"), 60, None, Money(6_000, "EUR")),
+        (Money(5_000, "EUR"), None, "JPY", Money(50, "JPY")),
+    ],
+)
+def test_a_goal_is_an_amount_in_the_currency_said_last(known: Any, amount: Any, currency: Any, goal: Any):
+    ticket = given(fact(DraftEdited, changed=("goal",), goal=known))
+    assert ticket.goal_of(amount, currency) == goal
+
+
+def test_a_currency_said_before_the_amount_is_remembered():
+    assert given(fact(DraftEdited, changed=("currency",), currency="EUR")).goal_of(7, None) == Money(700, "EUR")
+
+
+@pytest.mark.parametrize("amount", [0, -5, "0.99", 10_000_001])
+def test_a_goal_is_from_one_to_ten_millions(amount: Any):
+    with pytest.raises(InvalidError):
+        given().goal_of(amount, "USD")
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency"), [("1.005", "USD"), ("10.5", "JPY"), ("1e400", "USD"), ("NaN", "USD"), ("many", "USD")]
+)
+def test_an_amount_that_is_none_of_its_currency_is_refused(amount: Any, currency: str):
+    with pytest.raises(AmountError):
+        given().goal_of(amount, currency)
+
+
+# Publishing.
+
+
+def test_only_a_complete_draft_is_published():
+    for field in ("title", "story", "goal", "beneficiary"):
+        ticket = given(*WRITTEN, fact(DraftEdited, changed=(field,)))
+        assert missing_fields(ticket.kind, ticket.draft) == (field,)
+        with pytest.raises(RefusedError, match=field):
+            ticket.publish(HOLDER)
+
+
+def test_publishing_and_unpublishing_again_changes_nothing():
+    ticket = given(*WRITTEN)
+    ticket.unpublish(HOLDER)
+    ticket.publish(HOLDER)
+    ticket.publish(HOLDER)
+    ticket.unpublish(HOLDER)
+    ticket.unpublish(HOLDER)
+    assert new_facts(ticket) == [fact(Published), fact(Unpublished)]
+
+
+def test_a_published_page_stays_published_while_a_newer_recording_is_worked_on():
+    published = (*WRITTEN, fact(Published), fact(AudioUploaded), fact(ProcessingRequested))
+    assert status(*published) is ContentStatus.PUBLISHED
+    assert status(*published, fact(TranscriptionFailed)) is ContentStatus.PUBLISHED
+    assert status(*published, fact(Unpublished)) is ContentStatus.PROCESSING
+
+
+@pytest.mark.parametrize(
+    ("history", "expected"),
+    [
+        ((), ContentStatus.DRAFT),
+        (UPLOADED, ContentStatus.RECORDING),
+        (TRANSCRIBING, ContentStatus.PROCESSING),
+        (ANALYSING, ContentStatus.PROCESSING),
+        (DRAFTING, ContentStatus.PROCESSING),
+        (DRAFTED, ContentStatus.READY),
+        (WRITTEN, ContentStatus.READY),
+        ((*DRAFTING, *WRITTEN), ContentStatus.PROCESSING),
+        ((*DRAFTED, fact(DraftEdited, changed=("title",))), ContentStatus.NEEDS_INFO),
+        ((*TRANSCRIBING, fact(TranscriptionFailed)), ContentStatus.ERROR),
+        ((*TRANSCRIBING, fact(TranscriptionFailed), *WRITTEN), ContentStatus.READY),
+        ((fact(DraftEdited, changed=("title",), title="A roof"),), ContentStatus.DRAFT),
+    ],
+)
+def test_the_status_says_how_far_the_content_has_come(history: Any, expected: ContentStatus):
+    assert status(*history) is expected
+
+
+# Documents and erasure.
+
+
+def test_a_document_is_noted_once():
+    ticket = given(*DRAFTED)
+    told = fact(DocumentGenerated).told
+    for _ in range(2):
+        ticket.note_document(HOLDER, DOCUMENT, told["type"], told["format"], told["content"], None)
+    assert new_facts(ticket) == [fact(DocumentGenerated)]
+
+
+def test_a_ticket_is_erased_once_and_then_takes_nothing_more():
+    ticket = given(*DRAFTED, fact(Published))
+    ticket.erase(HOLDER)
+    ticket.erase(HOLDER)
+    assert new_facts(ticket) == [fact(Erased)]
+    assert ticket.lifecycle.status is ContentStatus.DRAFT
+    for request in (
+        lambda: ticket.rename(HOLDER, "Grace"),
+        lambda: ticket.upload(HOLDER, NEWER_RECORDING, SOUND, AUDIO, None),
+        lambda: ticket.process(HOLDER),
+        lambda: ticket.edit_draft(HOLDER, {"title": "Back"}),
+        lambda: ticket.publish(HOLDER),
+    ):
+        with pytest.raises(NotFoundError):
+            request()
+
+
+def test_work_that_was_under_way_when_a_ticket_was_erased_is_dropped():
+    ticket = given(*TRANSCRIBING, fact(Erased))
+    ticket.note_transcript(SYSTEM, RECORDING, TOLD)
+    ticket.fail_step(SYSTEM, Step.TRANSCRIBE, RECORDING, AWAY)
+    assert new_facts(ticket) == []

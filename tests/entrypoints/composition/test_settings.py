@@ -1,0 +1,103 @@
+"""What the environment may say, and that nothing that is printed tells a secret of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from entrypoints.composition.settings import Settings, SettingsError, load
+
+SECRET = "Kq9-canary-7Zw3vXbT5pRmLs8YdHf2Gn4"
+HOLDING: dict[str, Any] = {
+    "database_url": f"postgresql://ada:{SECRET}@db.example/story",
+    "migrate_database_url": f"postgresql://owner:{SECRET}@db.example/story",
+    "read_database_url": f"postgresql://reader:{SECRET}@standby.example/story",
+    "master_key": (SECRET,),
+    "email_pepper": (SECRET,),
+    "checkpoint_key": (SECRET,),
+    "stripe_secret_key": f"sk_live_{SECRET}",
+    "stripe_webhook_secret": (f"whsec_{SECRET}",),
+    "admin_diagnostics_token": SECRET,
+    "metrics_token": SECRET,
+    "stripe_api_base": f"https://ada:{SECRET}@stripe.example",
+    "openai_api_key": f"sk-{SECRET}",
+    "openai_base_url": f"https://ada:{SECRET}@openai.example",
+    "smtp_url": f"smtp://ada:{SECRET}@mail.example",
+    "mail_from": "hello@example.org",
+}
+PRODUCTION = HOLDING | {"app_env": "production"}
+
+
+def test_settings_print_no_secret(tmp_path: Path):
+    settings = load(data_dir=tmp_path, **HOLDING)
+    for printed in (repr(settings), str(settings), f"{settings}", repr([settings]), repr({"settings": settings})):
+        assert SECRET not in printed
+        assert "mail_from" in printed
+
+
+def test_every_setting_is_known_to_be_printed_or_not():
+    """Whoever adds one decides."""
+    hidden = {name for name, field in Settings.model_fields.items() if not field.repr}
+    assert hidden == set(HOLDING) - {"mail_from"} | {"storage_url", "rate_limit_storage"}
+    for name in Settings.model_fields.keys() - hidden:
+        assert not any(word in name for word in ("key", "secret", "token", "pepper", "password", "url")) or name in (
+            "base_url",
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("database_url", f"mysql://ada:{SECRET}@db.example/story"),
+        ("database_url", f"postgresql://ada:{SECRET}@db\u2100.example/story"),
+        ("database_url", f"postgresql://ada:{SECRET}@[db.example/story"),
+        ("migrate_database_url", f"postgresql://ada:{SECRET}@db\uff0f.example"),
+        ("read_database_url", f"mysql://ada:{SECRET}@db.example/story"),
+        ("read_database_url", f"postgresql://ada:{SECRET}@[db.example/story"),
+        ("base_url", f"https://ada:{SECRET}@web\u2100.example"),
+        ("storage_url", f"s3://ada:{SECRET}@bucket\u2100"),
+        ("rate_limit_storage", f"redis://:{SECRET}@cache\u2100.example"),
+        ("rate_limit_storage", f"memcached://:{SECRET}@cache.example"),
+        ("rate_limit_storage", f"redis://:{SECRET}@cache.example:six"),
+        ("cors_origins", f"https://ada:{SECRET}@app\u2100.example"),
+        ("trusted_proxies", SECRET),
+        ("transcriber", SECRET),
+        ("port", SECRET),
+        ("app_env", SECRET),
+    ],
+)
+def test_what_is_wrong_is_named_and_not_quoted(name: str, value: str):
+    with pytest.raises(SettingsError, match=name.upper()) as told:
+        load(**{name: value})
+    assert SECRET not in str(told.value)
+    assert told.value.__context__ is None or told.value.__suppress_context__
+
+
+def test_production_starts_with_all_it_needs(tmp_path: Path):
+    assert load(data_dir=tmp_path, **PRODUCTION).production
+
+
+SECRETS = ("master_key", "email_pepper", "checkpoint_key", "stripe_webhook_secret", "stripe_secret_key")
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("value", ["", " ", "changeme", "PASSWORD", "x" * 40, "short-9f8e7d6c5b4a"])
+def test_production_refuses_a_secret_that_is_none(name: str, value: str):
+    with pytest.raises(SettingsError, match=name.upper()) as told:
+        load(**(PRODUCTION | {name: value}))
+    assert not value.strip() or value not in str(told.value)
+
+
+@pytest.mark.parametrize("name", SECRETS[:4])
+def test_production_refuses_a_bad_secret_beside_good_ones(name: str):
+    with pytest.raises(SettingsError, match=name.upper()):
+        load(**(PRODUCTION | {name: f"{SECRET},short"}))
+
+
+@pytest.mark.parametrize(
+    ("host", "url"), [("127.0.0.1", "http://127.0.0.1:3003"), ("::1", "http://[::1]:3003"), ("h", "http://h:3003")]
+)
+def test_the_address_that_is_derived_is_one(host: str, url: str):
+    assert Settings(host=host, port=3003).public_url == url

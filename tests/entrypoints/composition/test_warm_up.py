@@ -1,0 +1,102 @@
+"""A start loads what a first request needs; the rest is loaded soon after, before anybody asks for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from entrypoints.composition.warm_up import Loading
+from tests.client import eventually
+from tests.processes import Serving
+
+# What people ask of the web part now and then, each of it slow to load.
+ASKED_FOR = {"docx", "typst", "qrcode", "PIL", "stripe", "phonenumbers", "email_validator", "jinja2", "limits"}
+# What works in a process of its own, or not at all unless it is chosen.
+ELSEWHERE = {"av", "numpy", "pocketsphinx", "openai", "obstore", "redis", "opentelemetry"}
+# What only the terminal shows.
+TERMINAL = {"rich", "pygments"}
+
+
+def loaded(program: str, *arguments: str | Path) -> set[str]:
+    """The packages that a process has loaded in the end."""
+    tail = "\nimport json, os, sys\nprint(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    tail += "\nsys.stdout.flush()\nos._exit(0)"
+    command = [sys.executable, "-c", program + tail, *map(str, arguments)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return set(json.loads(ran.stdout))
+
+
+SERVES = """
+import sys
+from pathlib import Path
+from entrypoints.light import load_logging
+load_logging()
+from entrypoints.composition.serving import server
+from entrypoints.composition.service import Service
+from entrypoints.composition.settings import Settings
+service = Service(Settings(data_dir=Path(sys.argv[2])), sys.argv[1])
+service.start()
+server(service)
+"""
+
+
+def test_the_start_loads_nothing_that_only_some_requests_need(migrated_url: str, tmp_path: Path):
+    found = loaded(SERVES, migrated_url, tmp_path)
+    assert {"starlette", "psycopg", "structlog"} <= found
+    assert not found & (ASKED_FOR | ELSEWHERE | TERMINAL)
+
+
+def test_what_the_start_left_out_is_there_once_the_rest_is_loaded(migrated_url: str, tmp_path: Path):
+    found = loaded(f"{SERVES}\nfor load in service.loads:\n    load()", migrated_url, tmp_path)
+    assert found >= ASKED_FOR
+
+
+def test_help_loads_neither_the_service_nor_its_database():
+    found = loaded("import sys\nsys.argv = ['storyledger', '--help']\nimport entrypoints.cli")
+    assert not found & (ASKED_FOR | ELSEWHERE | TERMINAL | {"psycopg", "starlette", "pydantic", "uvicorn", "structlog"})
+
+
+def test_logs_do_not_load_what_draws_on_terminals_and_commands_still_can():
+    program = "from entrypoints.light import load_logging\nload_logging()"
+    assert not loaded(program) & TERMINAL
+    assert "rich" in loaded(f"{program}\nfrom entrypoints.cli.console import Bar\nBar(shown=False)")
+
+
+def test_a_process_that_is_stopped_at_once_ends_cleanly(migrated_url: str, tmp_path: Path):
+    with Serving(database_url=migrated_url, data_dir=tmp_path) as serving:
+        assert serving.stop() == 0
+
+
+def test_what_cannot_be_loaded_keeps_nothing_else_from_it():
+    loaded: list[str] = []
+
+    def broken() -> None:
+        raise ImportError
+
+    loading = Loading([broken, lambda: loaded.append("next")], lambda: loaded.append("all"))
+    loading.start()
+    eventually(lambda: loaded == ["next", "all"], 10)
+    loading.stop()
+
+
+def test_nothing_is_begun_any_more_once_it_is_told_to_stop():
+    begun, go = threading.Event(), threading.Event()
+    loaded: list[str] = []
+
+    def slow() -> None:
+        begun.set()
+        go.wait(10)
+        loaded.append("slow")
+
+    loading = Loading([slow, lambda: loaded.append("next")], lambda: loaded.append("all"))
+    loading.start()
+    assert begun.wait(10)
+    stopping = threading.Thread(target=loading.stop)
+    stopping.start()
+    eventually(loading._stopping.is_set, 10)
+    go.set()
+    stopping.join(10)
+    assert loaded == ["slow"]

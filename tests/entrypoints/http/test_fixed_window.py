@@ -1,0 +1,55 @@
+"""Fixed windows, counted in this process."""
+
+from __future__ import annotations
+
+import pytest
+from limits import parse
+
+from entrypoints.http import fixed_window
+from entrypoints.http.fixed_window import FEW, FixedWindows
+
+TWICE_A_MINUTE = parse("2/minute")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(fixed_window, "time", clock)
+    return clock
+
+
+def test_a_window_lasts_from_its_first_call_and_holds_so_many(clock: Clock):
+    counted = FixedWindows()
+    assert [counted.hit(TWICE_A_MINUTE, "default", "ada") for _ in range(3)] == [True, True, False]
+    assert counted.get_window_stats(TWICE_A_MINUTE, "default", "ada") == (1_060.0, 0)
+    clock.now += 59.9
+    assert not counted.hit(TWICE_A_MINUTE, "default", "ada")
+    clock.now += 0.1
+    assert counted.hit(TWICE_A_MINUTE, "default", "ada")
+    assert counted.get_window_stats(TWICE_A_MINUTE, "default", "ada") == (1_120.0, 1)
+
+
+def test_clients_and_limits_are_counted_apart(clock: Clock):
+    counted, hourly = FixedWindows(), parse("1/hour")
+    told = [("default", "ada"), ("default", "grace"), ("create", "ada")]
+    assert all(counted.hit(hourly, *who) for who in told)
+    assert not any(counted.hit(hourly, *who) for who in told)
+    assert counted.hit(TWICE_A_MINUTE, "default", "ada")
+
+
+def test_windows_that_are_over_make_room_and_those_that_are_not_stay(clock: Clock):
+    counted, hourly = FixedWindows(), parse("1/hour")
+    assert counted.hit(hourly, "default", "ada")
+    for number in range(3 * FEW):
+        clock.now += 0.1
+        assert counted.hit(TWICE_A_MINUTE, "default", str(number))
+    assert len(counted._windows) <= 2 * FEW
+    assert not counted.hit(hourly, "default", "ada")

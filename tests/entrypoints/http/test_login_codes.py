@@ -1,0 +1,401 @@
+"""Somebody who lost their token comes back by their contact, and nobody learns whose contacts are known."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from adapters.identity.contacts import normalised
+from adapters.identity.login_codes import MOST_CODES_PER_HOUR, MOST_TRIES, SESSION_HOURS
+from adapters.ids import uuid7
+from domain.commands import digest
+from domain.values import SYSTEM, Contact, ContactType, Role
+from tests.client import Client, LiveService, Ticket
+from tests.entrypoints.http.contract import pointers, problem
+from tests.fakes.databases import overheard
+from tests.fakes.mailbox import files, text_of
+
+REQUEST, VERIFY = "/api/access/request", "/api/access/verify"
+
+
+def address() -> str:
+    """One that no other test uses."""
+    return f"{uuid7().hex[-12:]}@example.com"
+
+
+def ask(client: Client, value: str, type: str = "EMAIL") -> str:
+    answer = client.post(REQUEST, json={"contactType": type, "contactValue": value})
+    assert answer.status_code == 202, answer.text
+    assert list(answer.json()) == ["requestId"]
+    request: str = answer.json()["requestId"]
+    return request
+
+
+def mails(live: LiveService, to: str) -> list[Any]:
+    """All that was ever sent to this address, once every question is answered."""
+    live.service.login_codes.answer_all()
+    live.service.mail_sender.send_all()
+    return [one for one in files(live.settings.outbox) if one["To"] == to]
+
+
+def code_for(live: LiveService, to: str) -> str:
+    """The code in the newest mail to this address."""
+    found = re.search(r"\d{4} \d{4}", text_of(mails(live, to)[-1]))
+    assert found is not None
+    return found[0]
+
+
+def verify(client: Client, request: str, code: str, **more: Any) -> Any:
+    return client.post(VERIFY, json={"requestId": request, "code": code}, **more)
+
+
+def returned(live: LiveService, client: Client, contact: str) -> Client:
+    """The same person with a session."""
+    request = ask(client, contact)
+    answer = verify(client, request, code_for(live, contact))
+    assert answer.status_code == 200, answer.text
+    return live.client(answer.json()["accessToken"])
+
+
+def aged(live: LiveService, table: str, column: str, hours: float, id: str) -> None:
+    with live.service.database.connection() as connection:
+        connection.execute(
+            f"UPDATE {table} SET {column} = {column} - make_interval(secs => %s) WHERE id = %s".encode(),
+            (hours * 3600, id),
+        )
+
+
+# The way back.
+
+
+def test_a_code_from_ones_mail_opens_all_the_tickets_of_the_contact(live: LiveService, client: Client):
+    contact = address()
+    one, two = (client.open_ticket(contactValue=contact) for _ in range(2))
+    request = ask(client, f"  {contact.upper()} ")
+    answer = verify(client, request, code_for(live, contact))
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"accessToken", "expiresAt"}
+    assert answer.json()["accessToken"].startswith("ses_")
+    until = datetime.fromisoformat(answer.json()["expiresAt"])
+    assert timedelta(0) < datetime.now(UTC) + timedelta(hours=SESSION_HOURS) - until < timedelta(minutes=5)
+    with live.client(answer.json()["accessToken"]) as back:
+        for ticket in (one, two):
+            assert back.get(ticket.path).json()["contactValue"] == contact
+        assert back.patch(f"{one.path}/draft", json={"title": "I am back"}).status_code == 200
+        assert back.get(f"{one.path}/history").json()["events"][-1]["actor"] == "holder"
+
+
+@pytest.mark.parametrize("typed", ["{}", "{}-{}", " {} {} ", "{}{}"])
+def test_a_code_may_be_typed_as_people_do(live: LiveService, client: Client, typed: str):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    request = ask(client, contact)
+    code = code_for(live, contact)
+    text = typed.format(code) if typed == "{}" else typed.format(*code.split())
+    assert verify(client, request, text).status_code == 200
+
+
+def test_a_code_works_once(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    request = ask(client, contact)
+    code = code_for(live, contact)
+    assert verify(client, request, code).status_code == 200
+    problem(verify(client, request, code), 401, "unauthenticated")
+
+
+def test_a_code_works_for_its_own_request_only(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    first, second = ask(client, contact), ask(client, contact)
+    assert len(mails(live, contact)) == 2
+    problem(verify(client, str(uuid7()), code_for(live, contact)), 401, "unauthenticated")
+    codes = [re.search(r"\d{4} \d{4}", text_of(mail)) for mail in mails(live, contact)]
+    got = {
+        (request, code[0]): verify(client, request, code[0]).status_code
+        for request in (first, second)
+        for code in codes
+        if code
+    }
+    assert sorted(got.values()) == [200, 200, 401, 401]
+
+
+def test_after_five_wrong_tries_the_right_code_is_too_late(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    early, late = ask(client, contact), ask(client, contact)
+    [first, second] = [re.search(r"\d{4} \d{4}", text_of(mail)) for mail in mails(live, contact)]
+    assert first is not None
+    assert second is not None
+    by_request = {early: first[0], late: second[0]}
+    for request, wrong in ((early, MOST_TRIES - 1), (late, MOST_TRIES)):
+        for _ in range(wrong):
+            problem(verify(client, request, "0000 000x"), 401, "unauthenticated")
+        right = verify(client, request, by_request[request]).status_code
+        assert right == (200 if wrong < MOST_TRIES else 401)
+
+
+def test_of_many_guesses_at_once_no_more_than_five_count(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    request = ask(client, contact)
+    code = code_for(live, contact)
+    with ThreadPoolExecutor(8) as pool:
+        wrong = list(pool.map(lambda n: verify(client, request, f"{n:08}x").status_code, range(12)))
+    assert wrong == [401] * 12
+    with live.service.database.connection() as connection:
+        tries = connection.execute("SELECT tries FROM access_requests WHERE id = %s", (request,)).fetchone()
+    assert tries == (MOST_TRIES,)
+    problem(verify(client, request, code), 401, "unauthenticated")
+
+
+def test_of_many_who_have_the_code_at_once_one_comes_in(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    request = ask(client, contact)
+    code = code_for(live, contact)
+    with ThreadPoolExecutor(5) as pool:
+        got = list(pool.map(lambda _: verify(client, request, code).status_code, range(5)))
+    assert sorted(got) == [200, 401, 401, 401, 401]
+
+
+def test_a_code_is_good_for_ten_minutes(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    for minutes, status in ((9.9, 200), (10.1, 401)):
+        request = ask(client, contact)
+        code = code_for(live, contact)
+        aged(live, "access_requests", "created", minutes / 60, request)
+        assert verify(client, request, code).status_code == status
+
+
+def test_a_question_that_waited_too_long_for_its_answer_gets_no_mail(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    aged(live, "access_requests", "created", 0.2, ask(client, contact))
+    assert mails(live, contact) == []
+
+
+def test_a_session_ends(live: LiveService, client: Client):
+    contact = address()
+    ticket = client.open_ticket(contactValue=contact)
+    with returned(live, client, contact) as back:
+        assert back.get(ticket.path).status_code == 200
+        token = back.headers["authorization"].removeprefix("Bearer ")
+        with live.service.database.connection() as connection:
+            connection.execute("UPDATE access_sessions SET expires_at = now() WHERE digest = %s", (digest(token),))
+        problem(back.get(ticket.path), 401, "unauthenticated")
+        problem(back.get("/openapi.json/x"), 404, "not-found")
+
+
+def test_a_verification_asked_for_again_with_its_key_gives_the_same_session(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    request = ask(client, contact)
+    code = code_for(live, contact)
+    key = {"Idempotency-Key": uuid7().hex}
+    first = verify(client, request, code, headers=key)
+    again = verify(client, request, code, headers=key)
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    assert again.headers["idempotency-replayed"] == "true"
+    problem(verify(client, request, code), 401, "unauthenticated")
+
+
+def test_a_verification_that_crashed_before_it_was_answered_is_resumed(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    request = UUID(ask(client, contact))
+    code, session = code_for(live, contact), uuid7()
+    opened = live.service.login_codes.verify(request, code, session, b"s" * 32)
+    assert opened is not None
+    assert live.service.login_codes.verify(request, code, session, b"s" * 32) == opened
+    assert live.service.login_codes.verify(request, code, session, b"t" * 32) is None
+
+
+# What a session opens, and what not.
+
+
+def test_a_session_finds_by_its_own_contact_and_by_no_other(live: LiveService, client: Client):
+    contact, other = address(), address()
+    mine = {client.open_ticket(contactValue=contact).id for _ in range(2)}
+    client.open_ticket(contactValue=other)
+    with returned(live, client, contact) as back:
+        for path in ("/api/tickets/search", "/api/profiles/search"):
+            found = back.get(path, params={"contact": contact}).json()["tickets"]
+            assert {ticket["id"] for ticket in found} == mine
+            assert back.get(path, params={"contact": other}).json()["tickets"] == []
+
+
+def test_a_session_opens_no_ticket_of_another_contact(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    stranger = client.open_ticket(contactValue=address())
+    with returned(live, client, contact) as back:
+        answers = [back.get(f"/api/tickets/{id}") for id in (stranger.id, str(uuid7()), "none")]
+        for answer in answers:
+            problem(answer, 404, "not-found")
+
+
+def test_the_same_number_as_a_handle_is_another_contact(live: LiveService, client: Client):
+    """Contacts of other types are other contacts, whatever they look like."""
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    handle = client.open_ticket(contactType="SOCIAL", contactValue=contact.partition("@")[0])
+    with returned(live, client, contact) as back:
+        problem(back.get(handle.path), 404, "not-found")
+
+
+def test_what_was_erased_or_given_to_another_contact_does_not_open(live: LiveService, client: Client):
+    contact, newer = address(), address()
+    erased, reset, kept = (client.open_ticket(contactValue=contact) for _ in range(3))
+    with returned(live, client, contact) as back:
+        assert [back.get(ticket.path).status_code for ticket in (erased, reset, kept)] == [200] * 3
+        assert back.delete(erased.path).status_code == 202
+        give_to(live, reset, newer)
+        assert [back.get(ticket.path).status_code for ticket in (erased, reset, kept)] == [404, 404, 200]
+        found = back.get("/api/tickets/search", params={"contact": contact}).json()["tickets"]
+        assert [ticket["id"] for ticket in found] == [kept.id]
+    with returned(live, client, newer) as back:
+        assert [back.get(ticket.path).status_code for ticket in (erased, reset, kept)] == [404, 200, 404]
+
+
+def give_to(live: LiveService, ticket: Ticket, contact: str) -> None:
+    new = Contact(ContactType.EMAIL, contact)
+    index = live.service.contact_index.of(normalised(new.type, new.value))
+    live.service.tickets.change(UUID(ticket.id), lambda t: t.change_contact(SYSTEM, new, index, digest("tkt_another")))
+
+
+def test_nobody_comes_back_to_what_is_erased(live: LiveService, client: Client):
+    contact = address()
+    ticket = client.open_ticket(contactValue=contact)
+    ticket.http.delete(ticket.path)
+    ask(client, contact)
+    assert mails(live, contact) == []
+
+
+def test_a_session_does_no_admin_act(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    with returned(live, client, contact) as back:
+        problem(back.get("/admin/projections"), 403, "forbidden")
+        problem(back.get("/api/exports/donations"), 403, "forbidden")
+
+
+# Nobody learns anything.
+
+
+@pytest.mark.parametrize(
+    ("type", "value"),
+    [("PHONE", "+1 415 555 0100"), ("SOCIAL", "@ada"), ("SOCIAL", "https://social.example/ada"), ("EMAIL", None)],
+)
+def test_to_what_is_no_mail_or_nobodys_nothing_is_sent(live: LiveService, client: Client, type: str, value: str | None):
+    if value is not None:
+        client.open_ticket(contactType=type, contactValue=value)
+    before = live.row_count("outbox")
+    ask(client, value or address(), type)
+    live.service.login_codes.answer_all()
+    assert live.row_count("outbox") == before
+
+
+def test_the_same_is_done_and_answered_whether_a_contact_is_known_or_not(live: LiveService, client: Client):
+    """The very same statements, with parameters of the same size: there is nothing that time could tell."""
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    client.open_ticket(contactType="PHONE", contactValue="+14155550123")
+    told, done = [], []
+    for type, value in (("EMAIL", contact), ("EMAIL", address()), ("PHONE", "+14155550123"), ("PHONE", "+14155550124")):
+        with overheard(live.service.database) as said:
+            answer = client.post(REQUEST, json={"contactType": type, "contactValue": value})
+        told.append((answer.status_code, re.sub(r"[0-9a-f-]{36}", "ID", answer.text), sorted(answer.headers)))
+        done.append(list(said))
+    assert done[0] == done[1] == done[2] == done[3]
+    assert len(done[0]) == 1
+    assert told[0] == told[1] == told[2] == told[3]
+
+
+def test_a_wrong_code_is_answered_for_alike_whether_there_was_a_right_one_or_not(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    requests = [ask(client, contact), ask(client, address()), str(uuid7())]
+    live.service.login_codes.answer_all()
+    told, done = [], []
+    for request in requests:
+        with overheard(live.service.database) as said:
+            answer = verify(client, request, "1234 567x")
+        problem(answer, 401, "unauthenticated")
+        told.append(answer.text.replace(answer.headers["x-request-id"], "REQUEST"))
+        done.append(list(said))
+    assert told[0] == told[1] == told[2]
+    assert done[0] == done[1] == done[2]
+
+
+def test_one_contact_gets_so_many_mails_an_hour_and_whoever_asks_is_told_the_same(live: LiveService, client: Client):
+    contact, other = address(), address()
+    for known in (contact, other):
+        client.open_ticket(contactValue=known)
+    requests = [ask(client, contact) for _ in range(MOST_CODES_PER_HOUR + 3)]
+    assert len(mails(live, contact)) == MOST_CODES_PER_HOUR
+    ask(client, other)
+    assert len(mails(live, other)) == 1
+    for request in requests:
+        aged(live, "access_requests", "created", 1.01, request)
+    ask(client, contact)
+    assert len(mails(live, contact)) == MOST_CODES_PER_HOUR + 1
+
+
+def test_of_code_session_and_contact_nothing_is_kept_in_clear(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    request = ask(client, contact)
+
+    def kept(table: str) -> str:
+        with live.service.database.connection() as connection:
+            return str(connection.execute(f"SELECT {table}::text FROM {table}".encode()).fetchall())
+
+    assert contact not in kept("access_requests")
+    assert contact.encode().hex() not in kept("access_requests")
+    code = code_for(live, contact)
+    assert code.replace(" ", "") not in kept("access_requests") + kept("outbox")
+    token = verify(client, request, code).json()["accessToken"]
+    assert token.removeprefix("ses_") not in kept("access_sessions")
+    assert digest(token) in kept("access_sessions")
+    with live.service.database.connection() as connection:
+        row = connection.execute(
+            "SELECT octet_length(sealed) FROM access_requests WHERE id = %s", (request,)
+        ).fetchone()
+    assert row == (0,)
+
+
+def test_what_is_old_is_forgotten(live: LiveService, client: Client):
+    contact = address()
+    client.open_ticket(contactValue=contact)
+    old = ask(client, contact)
+    assert mails(live, contact)
+    aged(live, "access_requests", "created", 25, old)
+    ask(client, contact)
+    live.service.login_codes.answer_all()
+    with live.service.database.connection() as connection:
+        assert connection.execute("SELECT 1 FROM access_requests WHERE id = %s", (old,)).fetchone() is None
+
+
+# What is no request.
+
+
+def test_a_contact_that_is_none_is_refused(client: Client):
+    for type, value in (("EMAIL", "ada"), ("PHONE", "12"), ("SOCIAL", "two words")):
+        answer = client.post(REQUEST, json={"contactType": type, "contactValue": value})
+        assert pointers(answer) == ["/contactValue"]
+    assert pointers(client.post(REQUEST, json={"contactType": "POST", "contactValue": "x"})) == ["/contactType"]
+    assert pointers(client.post(VERIFY, json={"requestId": "x", "code": "1"})) == ["/requestId"]
+    assert pointers(client.post(VERIFY, json={"requestId": str(uuid7()), "code": "1" * 33})) == ["/code"]
+
+
+def test_an_auditor_comes_back_as_nobody(live: LiveService):
+    with live.client_with_key(Role.AUDITOR) as auditor:
+        answer = auditor.post(REQUEST, json={"contactType": "EMAIL", "contactValue": address()})
+        problem(answer, 403, "forbidden")

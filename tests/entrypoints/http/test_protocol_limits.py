@@ -1,0 +1,357 @@
+"""What comes over the wire and is no decent HTTP: refused, cut off or ignored, and the service lives on."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from entrypoints.http.middleware.headers import SAFE
+from entrypoints.http.protocol_limits import LimitedHttpProtocol
+from tests.client import Client, LiveService, Ticket, eventually
+from tests.entrypoints.http.contract import LEAKS, PROBLEM
+
+HEAD = b"Host: x\r\nContent-Type: application/json\r\n"
+CREATE = b"POST /api/tickets/create HTTP/1.1\r\n" + HEAD
+MOST_GROWTH_BYTES = 64 * 1024 * 1024
+
+
+@contextmanager
+def connected(live: LiveService) -> Iterator[socket.socket]:
+    address = urlsplit(live.base_url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        yield connection
+
+
+def answered(connection: socket.socket) -> bytes:
+    """All that is said until the other side closes."""
+    said = b""
+    with suppress(ConnectionResetError):
+        while block := connection.recv(65_536):
+            said += block
+    return said
+
+
+def told(live: LiveService, request: bytes) -> bytes:
+    """What is said to these very bytes by somebody who sends no more."""
+    with connected(live) as connection:
+        # Who is refused before the end finds nobody listening.
+        with suppress(OSError):
+            connection.sendall(request)
+            connection.shutdown(socket.SHUT_WR)
+        return answered(connection)
+
+
+def is_cut_off(connection: socket.socket) -> bool:
+    try:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+    except (BrokenPipeError, ConnectionResetError):
+        return True
+    return False
+
+
+def statuses(answer: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/1.1 (\d{3}) ", answer)]
+
+
+def problem_of(answer: bytes) -> dict[str, Any]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.decode().split("\r\n"))}
+    said: dict[str, Any] = json.loads(body)
+    assert headers["content-type"] == PROBLEM
+    assert said["requestId"] == headers["x-request-id"]
+    assert {name.lower() for name in SAFE} <= headers.keys()
+    return said
+
+
+@pytest.fixture(autouse=True)
+def _still_alive_and_no_larger(live: LiveService, client: Client) -> Iterator[None]:
+    client.get("/health/live")
+    before = psutil.Process().memory_info().rss
+    yield
+    assert client.get("/health/live").status_code == 200
+    assert psutil.Process().memory_info().rss - before < MOST_GROWTH_BYTES
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LimitedHttpProtocol, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(LimitedHttpProtocol, "STILL_SECONDS", 0.5)
+    monkeypatch.setattr(LimitedHttpProtocol, "CHECK_SECONDS", 0.05)
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"", b"GET", b"GET / HTTP/9.9", b"get / HTTP/1.1",
+        b"FOO / HTTP/1.1", b"G\x00T / HTTP/1.1", b"GET /\x00 HTTP/1.1", b"GET /\xff HTTP/1.1", b"GET nothing HTTP/1.1",
+        b"CONNECT example.com:443 HTTP/1.1", b"PRI * HTTP/2.0", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET http://[ HTTP/1.1", b"GET http://evil.example:99999/ HTTP/1.1", b"{}",
+    ],
+)  # fmt: skip
+def test_what_is_no_request_is_refused_as_a_problem(live: LiveService, request_line: bytes):
+    answer = told(live, request_line + b"\r\nHost: x\r\n\r\n")
+    assert statuses(answer) == [400]
+    assert problem_of(answer)["type"] == "/problems/malformed"
+    assert not LEAKS.search(answer.decode())
+
+
+@pytest.mark.parametrize("method", [b"TRACE", b"PROPFIND", b"SEARCH", b"M-SEARCH", b"PURGE", b"LINK", b"QUERY"])
+@pytest.mark.parametrize("path", [b"/docs", b"/nothing", b"*", b"http://evil.example/docs"])
+def test_an_odd_method_is_not_allowed_and_its_words_are_not_told_back(live: LiveService, method: bytes, path: bytes):
+    answer = told(live, method + b" " + path + b" HTTP/1.1\r\nHost: x\r\nX-Canary: canary\r\nConnection: close\r\n\r\n")
+    assert set(statuses(answer)) <= {400, 404, 405}
+    assert b"canary" not in answer.lower()
+    assert b"evil.example" not in answer
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        b"Content-Length: 2\r\nContent-Length: 3\r\n", b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: -1\r\n", b"Content-Length: 1e3\r\n", b"Content-Length: " + b"9" * 40 + b"\r\n",
+        b"Content-Length: 0x2\r\n", b"Content-Length: \r\n", b"Content-Length: 2, 2\r\n",
+        b"Transfer-Encoding: chunked, identity\r\n", b"Transfer-Encoding: xchunked\r\n", b"Bad Name: x\r\n",
+        b"Name : x\r\n", b": x\r\n", b"Name\r\n", b"X: a\x00b\r\n", b"X: a\rb\r\n", b"Content-Length : 2\r\n",
+        b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+    ],
+)  # fmt: skip
+def test_a_request_whose_end_two_readers_could_see_differently_is_refused(live: LiveService, headers: bytes):
+    hidden = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = told(live, CREATE + headers + b"\r\n{}" + hidden)
+    assert statuses(answer)[:1] == [400]
+    assert 200 not in statuses(answer)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"-1\r\n{}\r\n0\r\n\r\n", b"2;" + b"x" * 200_000 + b"\r\n{}\r\n0\r\n\r\n", b"ffffffffffffffffff\r\n{}", b"zz\r\n"],
+)
+def test_a_chunk_that_is_none_is_refused(live: LiveService, body: bytes):
+    answer = told(live, CREATE + b"Transfer-Encoding: chunked\r\n\r\n" + body)
+    # Of those who still send when we answer, not all get to read it.
+    assert set(statuses(answer)) <= {400, 422, 431}
+    assert 201 not in statuses(answer)
+
+
+def test_a_trailer_is_not_taken_for_a_header(live: LiveService):
+    def sent(trailer: bytes) -> bytes:
+        with connected(live) as connection:
+            connection.sendall(
+                CREATE + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+                b"47\r\n" + json.dumps({"contactType": "EMAIL", "contactValue": "t@example.com"}).encode().ljust(71)
+                + b"\r\n0\r\n" + trailer + b"\r\n"
+            )  # fmt: skip
+            return answered(connection)
+
+    assert statuses(sent(b"Authorization: Bearer slk_nobody\r\nX-Request-Id: trailer\r\n")) == [201]
+    answer = sent(b"X: " + b"x" * 1_000_000)
+    assert set(statuses(answer)) <= {201, 400, 431}
+
+
+@pytest.mark.parametrize("size", [101, 1_000, 50_000])
+def test_so_many_headers_are_too_many(live: LiveService, size: int):
+    answer = told(live, b"GET /docs HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * size + b"\r\n")
+    assert statuses(answer) == [431]
+    assert problem_of(answer)["type"] == "/problems/headers-too-large"
+
+
+@pytest.mark.parametrize("begun", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nX"])
+def test_a_head_without_end_is_refused_before_it_is_all_there(live: LiveService, begun: bytes):
+    with connected(live) as connection:
+        sent = 0
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(begun)
+            piece = b"a: b\r\n" * 10_000 if begun.endswith(b"\n") else b"x" * 60_000
+            for _ in range(2_000):
+                sent += connection.send(piece)
+        assert sent < 20_000_000
+        assert set(statuses(answered(connection))) <= {400, 431}
+
+
+def test_a_head_as_large_as_browsers_make_them_is_read(live: LiveService):
+    headers = b"".join(b"X-%d: %s\r\n" % (number, b"v" * 300) for number in range(90))
+    answer = told(live, b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers + b"\r\n")
+    assert statuses(answer) == [200]
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("begun", [b"", b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\n", b"\r\n", CREATE])
+def test_who_does_not_come_to_the_end_of_the_head_is_cut_off(live: LiveService, begun: bytes):
+    with connected(live) as connection:
+        connection.sendall(begun)
+        started = time.monotonic()
+        for _ in range(100):
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(b"\r\n" if begun in (b"", b"\r\n") else b"x")
+            time.sleep(0.02)
+        assert answered(connection) == b""
+        assert time.monotonic() - started < 5
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize("length", [b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"])
+def test_a_body_that_does_not_go_on_is_cut_off(live: LiveService, length: bytes):
+    with connected(live) as connection:
+        connection.sendall(CREATE + length)
+        assert answered(connection) == b""
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_who_does_not_read_the_answer_is_cut_off(live: LiveService):
+    with connected(live) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
+            connection.settimeout(5)
+            for _ in range(2_000):
+                connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(1)
+        assert eventually(lambda: is_cut_off(connection), 5)
+
+
+def test_a_connection_in_use_is_not_cut_off(live: LiveService, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(LimitedHttpProtocol, "HEAD_SECONDS", 0.4)
+    monkeypatch.setattr(LimitedHttpProtocol, "CHECK_SECONDS", 0.05)
+    with connected(live) as connection:
+        for _ in range(6):
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+            said = b""
+            while not said.endswith(b"}"):
+                said += connection.recv(65_536)
+            assert statuses(said) == [200]
+            time.sleep(0.2)
+
+
+def test_requests_sent_all_at_once_are_answered_in_their_order(live: LiveService):
+    paths = [b"/health/live", b"/nothing", b"/docs", b"/problems/none"] * 5
+    asked = b"".join(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths)
+    with connected(live) as connection:
+        connection.sendall(asked + b"GET /favicon.ico HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert statuses(answered(connection)) == [200, 404, 200, 404] * 5 + [200]
+
+
+@pytest.mark.parametrize("path", [b"/nothing", b"/docs", b"/api/tickets/search", b"/checkpoint/key"])
+def test_who_says_no_more_is_answered_all_the_same(live: LiveService, path: bytes):
+    assert len(statuses(told(live, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n"))) == 1
+
+
+@pytest.mark.parametrize("protocol", [b"websocket", b"h2c", b"TLS/1.0"])
+def test_no_other_protocol_is_spoken(live: LiveService, protocol: bytes):
+    upgrade = b"Upgrade: " + protocol + b"\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    upgrade += b"Sec-WebSocket-Version: 13\r\n"
+    with connected(live) as connection:
+        connection.sendall(b"GET /docs HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\n" + upgrade + b"\r\n")
+        assert statuses(answered(connection)) == [200]
+
+
+H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+BODY = json.dumps({"contactType": "EMAIL", "contactValue": "ada@example.com"}).encode()
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 7, 1000])
+@pytest.mark.parametrize(
+    "framed",
+    [b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY),
+     b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)],
+)  # fmt: skip
+def test_who_would_rather_speak_http_2_is_answered_in_http_1(live: LiveService, framed: bytes, pieces: int):
+    request = CREATE + H2C + framed + b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    size = -(-len(request) // pieces)
+    with connected(live) as connection:
+        for start in range(0, len(request), size):
+            connection.sendall(request[start : start + size])
+            if pieces < 10:
+                time.sleep(0.02)
+        answer = answered(connection)
+    assert statuses(answer) == [201, 200]
+    assert b'"contactValue":"ada@example.com"' in answer
+
+
+def test_many_that_would_rather_speak_http_2_are_answered_in_turn(live: LiveService):
+    asked = b"POST /docs HTTP/1.1\r\nHost: x\r\n" + H2C + b"Content-Length: 2\r\n\r\n{}"
+    last = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert statuses(told(live, asked * 400 + last)) == [405] * 400 + [200]
+
+
+def test_an_upgrade_keeps_what_else_was_said_of_the_connection(live: LiveService):
+    with connected(live) as connection:
+        head = CREATE + H2C.replace(b"Upgrade,", b"close, Upgrade,") + b"Content-Length: %d\r\n\r\n" % len(BODY)
+        connection.sendall(head + BODY)
+        assert statuses(answered(connection)) == [201]
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 33\r\n", b"Transfer-Encoding: chunked\r\n"])
+def test_a_body_after_an_upgrade_is_not_taken_for_the_next_request(live: LiveService, length: bytes):
+    """The parser believes that what follows such a head is another protocol, and would read a body as requests."""
+    with connected(live) as connection:
+        connection.sendall(CREATE + b"Connection: Upgrade, close\r\nUpgrade: h2c\r\n" + length + b"\r\n")
+        time.sleep(0.1)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n\r\n")
+        answer = answered(connection)
+    assert statuses(answer) == [400]
+    assert problem_of(answer)["type"] == "/problems/malformed"
+
+
+@pytest.mark.parametrize("promised", [0, 1, 5, 10_000])
+def test_a_body_of_another_length_than_promised_is_no_fault_of_ours(live: LiveService, promised: int):
+    answer = told(live, CREATE + f"Content-Length: {promised}\r\n\r\n".encode() + b'{"contactType": "EMAIL"}')
+    assert set(statuses(answer)) <= {400, 422}
+
+
+BOUNDARY = b"xyz"
+WAV = b'Content-Disposition: form-data; name="audio"; filename="a.wav"\r\n\r\n'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        b"", b"--", b"--xyz", b"--xyz--", b"--xyz--\r\n", b"--xyz\r\n", b"--xyz\r\n\r\n", b"--abc\r\n" + WAV,
+        b"--xyz\r\n" + WAV, b"--xyz\r\n" + WAV + b"data", b"--xyz\r\n" + WAV + b"\r\n--xyz", b"\x00" * 1000,
+        b"--xyz\r\nContent-Disposition: form-data; name=\"audio\"" + b"x" * 100_000 + b"\r\n\r\n\r\n--xyz--\r\n",
+        b"--xyz\r\n" + b"X: y\r\n" * 20_000 + WAV + b"\r\n--xyz--\r\n",
+        b"--xyz\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\nx\r\n--xyz--\r\n",
+        b"--xyz\r\n" + WAV + b"a\r\n--xyz\r\n" + WAV + b"b\r\n--xyz--\r\n",
+        b"--xyz\r\nContent-Disposition: form-data; name=audio; filename*=utf-8''%00%ff\r\n\r\nx\r\n--xyz--\r\n",
+        b"--xyz\r\nContent-Disposition: ;;;;====\r\n\r\nx\r\n--xyz--\r\n",
+        b"--xyz\r\nContent-Disposition: form-data; name=\"audio\"; filename=\"" + b"\\" * 5001 + b"\"\r\n\r\nx",
+        b"--xyz\r\nContent-Disposition\r\n\r\nx\r\n--xyz--\r\n", b"--xyz\r\n: x\r\n\r\nx\r\n--xyz--\r\n",
+        b"--xyz\r\n" + WAV + b"RIFF\xff\xff\xff\xffWAVE" + b"\x00" * 1000 + b"\r\n--xyz--\r\n",
+        b"--xyz\r\nContent-Transfer-Encoding: base64\r\n" + WAV + b"AAAA\r\n--xyz--\r\n",
+        b"--xyz\r\nContent-Disposition: form-data; name=\"\xff\xfe\"\r\n\r\nx\r\n--xyz--\r\n",
+        b"--xyz\r\n" * 5_000,
+        b"--xyz--" * 5_000,
+    ],
+)  # fmt: skip
+def test_a_broken_form_is_refused(ticket: Ticket, form: bytes):
+    kind = "multipart/form-data; boundary=xyz"
+    answer = ticket.http.post(f"{ticket.path}/upload-audio", content=form, headers={"Content-Type": kind})
+    assert answer.status_code in (400, 413, 415, 422)
+    assert answer.headers["content-type"] == PROBLEM
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=" + "x" * 5_000,
+        "multipart/form-data; boundary*=utf-8''xyz", "multipart/mixed; boundary=xyz", ";", "=" * 100,
+        "multipart/form-data; boundary=\"", "multipart/form-data; " + "a=b; " * 1_000 + "boundary=xyz",
+        "multipart/form-data; boundary=\"xyz\\\"", "multipart/form-data; boundary*0=x; boundary*1=yz",
+        "multipart/form-data; boundary=x*y'z\xe9",
+        "multipart/form-data; boundary*=\xff", "multipart/form-data;;;boundary",
+    ],
+)  # fmt: skip
+def test_a_form_of_a_strange_kind_is_refused(ticket: Ticket, kind: str):
+    body = b"--xyz\r\n" + WAV + b"no sound\r\n--xyz--\r\n"
+    headers = {"Content-Type": kind.encode("latin-1")}
+    answer = ticket.http.post(f"{ticket.path}/upload-audio", content=body, headers=headers)
+    assert answer.status_code in (400, 415, 422)
+    assert answer.headers["content-type"] == PROBLEM
