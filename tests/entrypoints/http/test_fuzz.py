@@ -23,7 +23,7 @@ from adapters.ids import uuid7
 from domain.values import Role
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.http.contract import LEAKS, Contract
-from tests.entrypoints.http.test_returning import returned
+from tests.entrypoints.http.test_login_codes import returned
 
 SEED = 20_261_121
 IN_THE_SUITE, IN_A_SOAK = 2, 60

@@ -14,7 +14,7 @@ from entrypoints.composition.service import Parts
 from entrypoints.http.middleware.rate_limits import Proxies
 from tests.client import LiveService
 from tests.entrypoints.http.contract import Contract, problem
-from tests.entrypoints.http.test_wire import connected, statuses
+from tests.entrypoints.http.test_protocol_limits import connected, statuses
 
 MANY = 12
 
