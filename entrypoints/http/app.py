@@ -15,11 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.lazy import Lazy
 from domain.errors import UnavailableError
 from entrypoints.http.dispatch import Endpoint, refusal
+from entrypoints.http.handlers import handlers
 from entrypoints.http.middleware.headers import ResponseHeaders
 from entrypoints.http.middleware.rate_limits import Proxies, RateLimits
 from entrypoints.http.middleware.request_metrics import RequestMetrics
 from entrypoints.http.openapi import document
-from entrypoints.http.operations import Operation
+from entrypoints.http.operations import Operation, bind
 from entrypoints.http.pages import PAGES
 from entrypoints.http.paths import Paths
 from entrypoints.http.problems import Problem
@@ -39,7 +40,7 @@ def application(service: Service, more: list[BaseRoute], operations: Sequence[Op
     if operations is OPERATIONS:
         service.loads += [PAGES.load, service.describe]
     paths: dict[str, list[Any]] = {}
-    for operation in operations:
+    for operation in bind(operations, handlers(service)):
         paths.setdefault(operation.path, []).append(operation)
     endpoints = {path: Endpoint(service, operations, limits, proxies, threads) for path, operations in paths.items()}
     elsewhere = _Elsewhere(limits, proxies)

@@ -6,8 +6,9 @@ Routing, access checks and the OpenAPI document are all made from the same rows.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, BinaryIO
 from uuid import UUID
 
@@ -138,8 +139,10 @@ class Answer:
 Stream = Iterable[bytes]
 # Handlers run in a thread; on the event loop do the one at Stripe's door, since a storm comes through it, and those of
 # health, which must answer when no thread is free.
-Handler = Callable[[Call], Answer]
-DoorHandler = Callable[[Call], Awaitable[Answer]]
+# The table names unbound methods of handler classes; `bind` makes them methods of the instances that hold the
+# collaborators.
+Handler = Callable[..., Answer]
+DoorHandler = Callable[..., Awaitable[Answer]]
 
 
 @dataclass(frozen=True)
@@ -193,3 +196,14 @@ class Operation:
         answer = self.handler(call)
         assert not isinstance(answer, Answer)
         return await answer
+
+
+def bind(operations: Iterable[Operation], handlers: Iterable[object]) -> list[Operation]:
+    """Return the operations, each with its handler bound to the instance whose class defines it."""
+    methods: dict[Any, Any] = {
+        function: function.__get__(instance)
+        for instance in handlers
+        for function in vars(type(instance)).values()
+        if isinstance(function, FunctionType)
+    }
+    return [replace(operation, handler=methods.get(operation.handler, operation.handler)) for operation in operations]

@@ -19,11 +19,11 @@ from entrypoints.http.handlers import (
     knowledge,
     login_codes,
     metrics,
-    proofs,
     support,
     tickets,
     unsubscribe,
 )
+from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
 from entrypoints.http.problems import MEDIA_TYPE
 from projections import funds
@@ -144,18 +144,18 @@ OPERATIONS: tuple[Operation, ...] = (
         gives=s.HISTORY, query=(LIMIT, CURSOR, Parameter("at", "A position or a time.")), tag="History",
     ),
     Operation(
-        "GET", f"{ONE}/audit", "Every event with its proof, as `storyledger audit export` writes them", proofs.export,
-        HISTORY, gives=s.AUDIT, tag="History",
+        "GET", f"{ONE}/audit", "Every event with its proof, as `storyledger audit export` writes them",
+        ProofHandlers.export, HISTORY, gives=s.AUDIT, tag="History",
     ),
-    Operation("GET", "/checkpoint", "The newest signed checkpoint of the whole history", proofs.checkpoint, ALWAYS_OPEN,
-              gives_types=("text/plain",), also=NOT_YET, tag="History"),
-    Operation("GET", "/checkpoint/key", "The keys that sign checkpoints, the present one first", proofs.key,
+    Operation("GET", "/checkpoint", "The newest signed checkpoint of the whole history", ProofHandlers.checkpoint,
+              ALWAYS_OPEN, gives_types=("text/plain",), also=NOT_YET, tag="History"),
+    Operation("GET", "/checkpoint/key", "The keys that sign checkpoints, the present one first", ProofHandlers.key,
               ALWAYS_OPEN, gives_types=("text/plain",), tag="History"),
-    Operation("GET", "/checkpoint/checker", "The program that checks what we export, offline", proofs.check_program,
-              ALWAYS_OPEN, gives_types=("text/plain",), tag="History"),
+    Operation("GET", "/checkpoint/checker", "The program that checks what we export, offline",
+              ProofHandlers.check_program, ALWAYS_OPEN, gives_types=("text/plain",), tag="History"),
     Operation(
         "GET", "/checkpoint/consistency", "What proves that the history continues an older checkpoint",
-        proofs.consistency, ALWAYS_OPEN, gives=s.CONSISTENCY,
+        ProofHandlers.consistency, ALWAYS_OPEN, gives=s.CONSISTENCY,
         query=(Parameter("from", "The size of the older checkpoint.", s.COUNT, required=True),), also=NOT_YET,
         tag="History",
     ),
