@@ -1,0 +1,199 @@
+"""The ledger's table of donations: one row for each donation, folded with the domain's `Gift`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import UTC, datetime
+from functools import lru_cache
+from operator import attrgetter
+from types import GenericAlias
+from typing import Any, get_type_hints
+from uuid import UUID
+
+import msgspec
+
+from domain.events import CheckoutRequested
+from domain.gift import Gift
+from projections.model import Cursor, Recorded, Row, Table
+
+DONATIONS = Table(
+    "donation_ledger",
+    {
+        "donation": "uuid",
+        "ticket": "uuid",
+        "currency": "text",
+        "amount": "bigint",
+        "status": "text",
+        "pending": "boolean",
+        "donor": "text",
+        "country": "text",
+        "email_hash": "text",
+        "paid": "bigint",
+        "refunded": "bigint",
+        "disputed": "bigint",
+        "dispute_status": "text",
+        "created_at": "timestamptz",
+        "paid_at": "timestamptz",
+        "refunded_at": "timestamptz",
+        "session_id": "text",
+        "payment_intent_id": "text",
+        "charge_id": "text",
+        "recorded_at": "timestamptz",
+        "awaits_since": "timestamptz",
+        "gift": "bytea",
+        "position": "bigint",
+    },
+    key=("donation",),
+    indexes=(
+        "(ticket, (coalesce(paid_at, '-infinity')) DESC, created_at DESC, donation DESC)",
+        "(awaits_since) WHERE awaits_since IS NOT NULL",
+        "(session_id) WHERE status = 'CREATED'",
+    ),
+)
+
+# The column `gift` holds the values of the Gift's fields as a JSON array, for the facts of a later batch; no query
+# reads it. A new field of Gift needs a new VERSION of this projection.
+_values_of = attrgetter(*(field.name for field in fields(Gift)))
+_HINTS = get_type_hints(Gift)
+_VALUES: Any = GenericAlias(tuple, tuple(_HINTS[field.name] for field in fields(Gift)))
+_decode_values = msgspec.json.Decoder(_VALUES).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def stored_gift(row: Row) -> Gift:
+    """Return the gift that the row was last described from."""
+    return Gift(*_decode_values(row["gift"]))
+
+
+def requested_row(event: CheckoutRequested, entry: Recorded) -> Row:
+    """Return the row of a donation for which a checkout was just requested; `describe` adds the other columns."""
+    return {
+        "donation": event.donation_id,
+        "ticket": event.ticket_id,
+        "currency": event.amount.currency,
+        "amount": event.amount.minor,
+        "paid": 0,
+        "refunded": 0,
+        "disputed": 0,
+        "created_at": entry.recorded_at,
+        "recorded_at": None,
+        "awaits_since": entry.recorded_at,
+    }
+
+
+def describe(gift: Gift, row: Row) -> None:
+    """Set the columns that follow from the gift alone: once per batch is enough, whichever events changed it."""
+    donor = gift.donor
+    row["status"] = gift.status.value
+    row["pending"] = gift.pending
+    row["donor"] = donor.last_name
+    row["country"] = donor.country
+    row["email_hash"] = donor.email_hash
+    row["dispute_status"] = gift.dispute_status
+    row["paid_at"] = utc_time(gift.paid_at)
+    row["refunded_at"] = utc_time(gift.refunded_at)
+    row["session_id"] = gift.session_id
+    row["payment_intent_id"] = max(gift.captured, default=None)
+    row["charge_id"] = gift.charge_id
+    row["gift"] = _encode(_values_of(gift))
+
+
+@lru_cache(maxsize=1024)
+def utc_time(seconds: int | None) -> datetime | None:
+    """Return the time of so many Unix seconds."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+# Queries. A row has every column except `gift`.
+
+COLUMNS = tuple(name for name in DONATIONS.columns if name != "gift")
+_SELECT = f"SELECT {', '.join(COLUMNS)} FROM read.donation_ledger "  # noqa: S608
+
+# The last donation of a result page: when it was paid (None if it was not), when it was created, and its id.
+PageEnd = tuple[datetime | None, datetime, UUID]
+
+
+def donation_row(values: Sequence[Any]) -> Row:
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def donations(cursor: Cursor, ticket: UUID, limit: int | None = None, after: PageEnd | None = None) -> list[Row]:
+    """Return a ticket's donations, the newest payment first and unpaid ones last; all of them without a limit."""
+    cursor.execute(
+        _SELECT
+        + """
+        WHERE ticket = %(ticket)s
+          AND (%(created_at)s::timestamptz IS NULL
+               OR (coalesce(paid_at, '-infinity'), created_at, donation)
+                  < (coalesce(%(paid_at)s::timestamptz, '-infinity'), %(created_at)s, %(donation)s::uuid))
+        ORDER BY coalesce(paid_at, '-infinity') DESC, created_at DESC, donation DESC LIMIT %(limit)s
+        """,
+        {
+            "ticket": ticket,
+            "limit": limit,
+            "paid_at": after[0] if after else None,
+            "created_at": after[1] if after else None,
+            "donation": after[2] if after else None,
+        },
+    )
+    return [donation_row(values) for values in cursor.fetchall()]
+
+
+def donation(cursor: Cursor, donation_id: UUID) -> Row | None:
+    cursor.execute(_SELECT + "WHERE donation = %(donation)s", {"donation": donation_id})
+    values = cursor.fetchone()
+    return donation_row(values) if values else None
+
+
+def awaiting(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
+    """Return the donations with a call to Stripe that has been pending since `before` or longer, the oldest first."""
+    cursor.execute(
+        _SELECT + "WHERE awaits_since <= %(before)s ORDER BY awaits_since LIMIT %(limit)s",
+        {"before": before, "limit": limit},
+    )
+    return [donation_row(values) for values in cursor.fetchall()]
+
+
+def exported(
+    cursor: Cursor,
+    after: UUID | None,
+    limit: int,
+    ticket: UUID | None = None,
+    workspace: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Row]:
+    """Return donations in the order of their ids, which is the order of creation, beginning behind `after`."""
+    cursor.execute(
+        f"""
+        SELECT {", ".join("d." + name for name in COLUMNS)}
+          FROM read.donation_ledger d JOIN read.ticket_status t USING (ticket)
+         WHERE (%(after)s::uuid IS NULL OR d.donation > %(after)s)
+           AND (%(ticket)s::uuid IS NULL OR d.ticket = %(ticket)s)
+           AND (%(workspace)s::text IS NULL OR t.workspace = %(workspace)s)
+           AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
+           AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
+         ORDER BY d.donation LIMIT %(limit)s
+        """,  # noqa: S608
+        {
+            "after": after,
+            "limit": limit,
+            "ticket": ticket,
+            "workspace": workspace,
+            "since": since,
+            "until": until,
+        },
+    )
+    return [donation_row(values) for values in cursor.fetchall()]
+
+
+def unpaid_session(cursor: Cursor, ticket: UUID, session_id: str) -> UUID | None:
+    """Return the id of the ticket's donation with this checkout session if no payment of it is known."""
+    cursor.execute(
+        "SELECT donation FROM read.donation_ledger"
+        " WHERE session_id = %(session)s AND ticket = %(ticket)s AND status = 'CREATED'",
+        {"session": session_id, "ticket": ticket},
+    )
+    values = cursor.fetchone()
+    return values[0] if values else None

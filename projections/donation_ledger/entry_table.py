@@ -1,0 +1,94 @@
+"""The ledger's table of entries: one row for each sum that an event moved."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from domain.gift import Gift
+from projections.donation_ledger.donation_table import utc_time
+from projections.model import Cursor, Recorded, Row, Rows, Table
+
+ENTRIES = Table(
+    "ledger_entries",
+    {
+        "position": "bigint",
+        "kind": "text",
+        "ticket": "uuid",
+        "donation": "uuid",
+        "currency": "text",
+        "amount": "bigint",
+        "at": "timestamptz",
+        "recorded_at": "timestamptz",
+    },
+    key=("position", "kind"),
+    indexes=("(ticket, position)",),
+)
+
+
+def post_entries(entry: Recorded, stripe_time: int, row: Row, gift: Gift, rows: Rows) -> None:
+    """Bring the donation row's sums up to the gift's, with an entry for each sum that changes."""
+    paid, refunded, disputed = gift.paid, gift.refunded, gift.disputed
+    if (paid, refunded, disputed) == (row["paid"], row["refunded"], row["disputed"]):
+        return
+    for kind, amount in (("paid", paid), ("refunded", refunded), ("disputed", disputed)):
+        if difference := amount - row[kind]:
+            rows.put(
+                ENTRIES,
+                {
+                    "position": entry.position,
+                    "kind": kind,
+                    "ticket": row["ticket"],
+                    "donation": row["donation"],
+                    "currency": row["currency"],
+                    "amount": difference,
+                    "at": utc_time(stripe_time),
+                    "recorded_at": entry.recorded_at,
+                },
+            )
+            row[kind] = amount
+
+
+# Queries.
+
+
+def entries(cursor: Cursor, ticket: UUID, as_of: datetime | None = None, known_at: datetime | None = None) -> list[Row]:
+    """Return a ticket's entries, the oldest first: up to Stripe's time `as_of` and recorded here up to `known_at`."""
+    cursor.execute(
+        f"""
+        SELECT {", ".join(ENTRIES.columns)} FROM read.ledger_entries
+         WHERE ticket = %(ticket)s
+           AND (%(as_of)s::timestamptz IS NULL OR at <= %(as_of)s)
+           AND (%(known_at)s::timestamptz IS NULL OR recorded_at <= %(known_at)s)
+         ORDER BY position, kind
+        """,  # noqa: S608
+        {"ticket": ticket, "as_of": as_of, "known_at": known_at},
+    )
+    return [dict(zip(ENTRIES.columns, values, strict=True)) for values in cursor.fetchall()]
+
+
+def journal(
+    cursor: Cursor,
+    after: int,
+    limit: int,
+    ticket: UUID | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[Row]:
+    """Return the entries of the donations that `exported` returns, beginning behind the position `after`.
+
+    The entries of one event are never separated, so there may be more than `limit`.
+    """
+    cursor.execute(
+        f"""
+        SELECT {", ".join("e." + name for name in ENTRIES.columns)}
+          FROM read.ledger_entries e JOIN read.donation_ledger d USING (donation)
+         WHERE e.position > %(after)s
+           AND (%(ticket)s::uuid IS NULL OR d.ticket = %(ticket)s)
+           AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
+           AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
+         ORDER BY e.position FETCH FIRST %(limit)s ROWS WITH TIES
+        """,  # noqa: S608
+        {"after": after, "limit": limit, "ticket": ticket, "since": since, "until": until},
+    )
+    return [dict(zip(ENTRIES.columns, values, strict=True)) for values in cursor.fetchall()]

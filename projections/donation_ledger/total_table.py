@@ -1,0 +1,123 @@
+"""The ledger's table of totals: one row for each ticket and currency, the sum of its donation rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from domain.values import DonationStatus
+from projections.donation_ledger.donation_table import COLUMNS as DONATION_COLUMNS
+from projections.donation_ledger.donation_table import donation_row
+from projections.model import Cursor, Row, Rows, Table
+
+MOVED = ("paid", "refunded", "disputed")
+COUNTED = {status.value: f"{status.lower()}_count" for status in DonationStatus}
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+TOTALS = Table(
+    "donation_totals",
+    {
+        "ticket": "uuid",
+        "currency": "text",
+        **dict.fromkeys(MOVED, "bigint"),
+        **dict.fromkeys(COUNTED.values(), "bigint"),
+        "first_paid_at": "timestamptz",
+        "position": "bigint",
+    },
+    key=("ticket", "currency"),
+)
+
+# A donation's row before a batch of events (None for a new donation) and after it.
+Change = tuple[Row | None, Row]
+
+
+def add_to_totals(changes: Sequence[Change], rows: Rows) -> None:
+    """Add to the totals the difference between each donation's row after the batch and before it."""
+    by_total: dict[tuple[UUID, str], list[Change]] = {}
+    for before, row in changes:
+        by_total.setdefault((row["ticket"], row["currency"]), []).append((before, row))
+    rows.load(TOTALS, by_total)
+    for (ticket, currency), donation_changes in by_total.items():
+        total = rows.get(TOTALS, (ticket, currency)) or {
+            "ticket": ticket,
+            "currency": currency,
+            **dict.fromkeys((*MOVED, *COUNTED.values()), 0),
+            "first_paid_at": None,
+            "position": 0,
+        }
+        for before, row in donation_changes:
+            total["paid"] += row["paid"]
+            total["refunded"] += row["refunded"]
+            total["disputed"] += row["disputed"]
+            total[COUNTED[row["status"]]] += 1
+            if before:
+                for kind in MOVED:
+                    total[kind] -= before[kind]
+                total[COUNTED[before["status"]]] -= 1
+            if row["paid_at"] is not None:
+                total["first_paid_at"] = min(row["paid_at"], total["first_paid_at"] or row["paid_at"])
+            total["position"] = max(total["position"], row["position"])
+        rows.put(TOTALS, total)
+
+
+# Queries.
+
+
+def totals(cursor: Cursor, ticket: UUID) -> list[Row]:
+    """Return one row for each currency: the currency captured first comes first, those never captured last."""
+    cursor.execute(
+        f"""
+        SELECT {", ".join(TOTALS.columns)} FROM read.donation_totals WHERE ticket = %(ticket)s
+         ORDER BY first_paid_at NULLS LAST, currency
+        """,  # noqa: S608
+        {"ticket": ticket},
+    )
+    total_rows = [dict(zip(TOTALS.columns, values, strict=True)) for values in cursor.fetchall()]
+    return _without_ties(cursor, ticket, total_rows)
+
+
+def _without_ties(cursor: Cursor, ticket: UUID, totals: list[Row]) -> list[Row]:
+    """Order currencies first captured in the same second (Stripe's unit) by when their donations were created."""
+    first_paid_at = totals[0]["first_paid_at"] if totals else None
+    tied = [total for total in totals if total["first_paid_at"] == first_paid_at]
+    if first_paid_at is None or len(tied) < 2:
+        return totals
+    cursor.execute(
+        "SELECT currency, min(created_at) FROM read.donation_ledger"
+        " WHERE ticket = %(ticket)s AND coalesce(paid_at, '-infinity') = %(at)s GROUP BY currency",
+        {"ticket": ticket, "at": first_paid_at},
+    )
+    created_at = dict(cursor.fetchall())
+    return sorted(tied, key=lambda total: created_at.get(total["currency"], NEVER)) + totals[len(tied) :]
+
+
+# The columns and the joins of `summary`, for a statement in which `asked` has the ticket.
+SUMMARY = f"{', '.join('t.' + name for name in TOTALS.columns)}, {', '.join('d.' + name for name in DONATION_COLUMNS)}"
+SUMMARY_FROM = """
+          LEFT JOIN read.donation_totals t ON t.ticket = asked.ticket
+          LEFT JOIN LATERAL (
+               SELECT * FROM read.donation_ledger l WHERE l.ticket = asked.ticket
+                ORDER BY coalesce(l.paid_at, '-infinity') DESC, l.created_at DESC, l.donation DESC LIMIT 1
+               ) d ON true
+"""
+SUMMARY_ORDER = " ORDER BY t.first_paid_at NULLS LAST, t.currency"
+Summary = tuple[list[Row], Row | None]
+
+
+def summary(cursor: Cursor, ticket: UUID) -> Summary:
+    """Return, in one round trip, the totals and the donation paid last, whatever became of that since."""
+    cursor.execute(
+        f"SELECT {SUMMARY} FROM (VALUES (%(ticket)s::uuid)) AS asked (ticket) {SUMMARY_FROM} {SUMMARY_ORDER}",  # noqa: S608
+        {"ticket": ticket},
+    )
+    return summary_of(cursor, ticket, cursor.fetchall())
+
+
+def summary_of(cursor: Cursor, ticket: UUID, summary_rows: Sequence[Sequence[Any]]) -> Summary:
+    """Return the summary from the rows of a statement that selects `SUMMARY`."""
+    width = len(TOTALS.columns)
+    totals = [dict(zip(TOTALS.columns, row[:width], strict=True)) for row in summary_rows if row[0] is not None]
+    last = donation_row(summary_rows[0][width:])
+    return _without_ties(cursor, ticket, totals), last if last["paid_at"] else None
