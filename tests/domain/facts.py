@@ -127,7 +127,7 @@ def given(*facts: Fact) -> RecordingTicket:
     """An opened ticket to which these facts happened."""
     ticket: Any = None
     for version, happened in enumerate((fact(TicketOpened), *facts), start=1):
-        place = {"originator_id": TICKET, "originator_version": version, "timestamp": THEN}
+        place: dict[str, Any] = {"originator_id": TICKET, "originator_version": version, "timestamp": THEN}
         if happened.kind is TicketOpened:
             place["originator_topic"] = RecordingTicket.TOPIC
         event: Any = happened.kind(**place, **happened.told)

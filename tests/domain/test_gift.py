@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,11 +18,11 @@ donation_events = st.one_of([of(kind) for kind in EVENTS if issubclass(kind, Don
 @st.composite
 def facts(draw: Any) -> DonationEvent:
     """Any fact about a donation, in a state that Stripe knows."""
-    fact = draw(donation_events)
+    fact: Any = draw(donation_events)
     if not hasattr(fact, "state"):
-        return fact
+        return cast("DonationEvent", fact)
     ranks = REFUND_RANK if isinstance(fact, Refunded | RefundFailed) else DISPUTE_RANK
-    return dataclasses.replace(fact, state=draw(st.sampled_from(sorted(ranks))))
+    return cast("DonationEvent", dataclasses.replace(fact, state=draw(st.sampled_from(sorted(ranks)))))
 
 
 @given(st.lists(facts(), max_size=8))

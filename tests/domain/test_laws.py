@@ -23,7 +23,7 @@ def test_a_replayed_ticket_is_the_one_that_lived(asked: list[Asked]):
     for request in asked:
         request(lived)
         for event in lived.collect_events():
-            replayed = event.mutate(replayed)  # type: ignore[attr-defined]
+            replayed = event.mutate(replayed)
         assert state(replayed) == state(lived)
         assert replayed.version == lived.version
 

@@ -21,12 +21,14 @@ DAY = timedelta(days=1)
 class Years:
     """A ticket opened now, looked after by commands whose clock the test moves."""
 
+    clock: datetime
+
     def __init__(self, days: int) -> None:
         self.days = days
         self.asked = commands(now=lambda: self.clock)
         self.asked.tickets.add(opened(TICKET))
         # To the microsecond: laws meet the very moment that a silence is long enough.
-        self.start = self.asked.tickets.get(TICKET).last_act or datetime.now(UTC)
+        self.start: datetime = self.asked.tickets.get(TICKET).last_act or datetime.now(UTC)
         self.clock = self.last_act = self.start
 
     def review(self, after: timedelta) -> Verdict:

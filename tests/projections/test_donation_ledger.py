@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import psycopg
 import pytest
@@ -47,27 +48,29 @@ def test_live_and_rebuilt_ledgers_are_the_same_to_the_byte(service):
 
 
 def recorded(*moved: tuple[str, int, int, int]) -> list[Recorded]:
+    """One FeeCharged event for each (balance transaction, gross, fee, Stripe's time)."""
     return [
-        Recorded(
-            position,
-            NOW + timedelta(seconds=position),
-            FeeCharged(
-                originator_id=NOW_ID,
-                originator_version=position,
-                timestamp=NOW,
-                actor=SYSTEM,
-                ticket_id=NOW_ID,
-                donation_id=NOW_ID,
-                balance_transaction_id=id,
-                source_id="ch_1",
-                category="charge",
-                gross=Money(gross, "EUR"),
-                fee=Money(fee, "EUR"),
-                report=StripeReport("evt_1", at),
-            ),
-        )
-        for position, (id, gross, fee, at) in enumerate(moved, 1)
+        Recorded(position, NOW + timedelta(seconds=position), fee_charged(position, *balance_transaction))
+        for position, balance_transaction in enumerate(moved, 1)
     ]
+
+
+def fee_charged(version: int, id: str, gross: int, fee: int, at: int) -> FeeCharged:
+    fields: dict[str, Any] = {
+        "originator_id": NOW_ID,
+        "originator_version": version,
+        "timestamp": NOW,
+        "actor": SYSTEM,
+        "ticket_id": NOW_ID,
+        "donation_id": NOW_ID,
+        "balance_transaction_id": id,
+        "source_id": "ch_1",
+        "category": "charge",
+        "gross": Money(gross, "EUR"),
+        "fee": Money(fee, "EUR"),
+        "report": StripeReport("evt_1", at),
+    }
+    return FeeCharged(**fields)
 
 
 NOW_ID = world.build(1, 1).donations[0].donation_id
