@@ -4,12 +4,8 @@ from xml.etree import ElementTree
 import pytest
 import typst
 from PIL import Image
-from qrcode.constants import ERROR_CORRECT_M
-from qrcode.main import QRCode
-from qrcode.util import lost_point
 
 from adapters.documents.qr import QrPrinter
-from adapters.documents.qr_mask import Code
 from domain.errors import InvalidError
 from tests.adapters.documents.sheets import LINK, read_codes
 
@@ -31,7 +27,7 @@ def picture(png: bytes) -> Image.Image:
 
 
 def rasterised(svg: bytes) -> bytes:
-    """The drawing as another program (resvg, inside typst) draws it."""
+    """Return the SVG rendered to PNG by another program (resvg, inside typst)."""
     source = b'#set page(width: auto, height: auto, margin: 0pt)\n#image(bytes(sys.inputs.svg), format: "svg")'
     drawn = typst.compile(source, format="png", sys_inputs={"svg": svg.decode()})
     assert isinstance(drawn, bytes)
@@ -75,26 +71,13 @@ def test_the_drawing_stands_alone_on_white():
     assert black.attrib["fill"] == "#000"
 
 
-@pytest.mark.parametrize("text", ["x", LINK, "0" * 60, LINK.ljust(300, "c")], ids=len)
-def test_the_mask_is_the_one_that_the_standard_chooses(text):
-    ours, theirs = Code(error_correction=ERROR_CORRECT_M), QRCode(error_correction=ERROR_CORRECT_M)
-    for code in (ours, theirs):
-        code.add_data(text)
-        code.best_fit()
-    expected = []
-    for mask in range(8):
-        theirs.makeImpl(True, mask)
-        expected.append(lost_point(theirs.modules))
-    assert ours.marks() == expected
-
-
 def test_equal_texts_give_equal_bytes():
     again = QrPrinter()
     assert (CODES.png(LINK), CODES.svg(LINK)) == (again.png(LINK), again.svg(LINK))
 
 
 @pytest.mark.parametrize("text", ["", "x" * 301, "ñ" * 151, "\ud800", "a\0b"])
-def test_what_no_code_should_hold_is_refused(text):
+def test_a_text_that_a_qr_code_cannot_hold_is_refused(text):
     with pytest.raises(InvalidError):
         CODES.png(text)
     with pytest.raises(InvalidError):
