@@ -1,0 +1,105 @@
+"""Every released version's data folder and backup open in this version."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.postgres.embedded.account import server_account
+from tests.client import Ticket, eventually
+from tests.fakes.mailbox import files, text_of
+from tests.processes import Serving, run
+from tests.releases.make import BASE_URL, CONTACT, give
+
+RELEASES = sorted(path.parent for path in Path(__file__).parent.glob("*/expected.json"))
+
+# Without the worker: it would go on with what was left open at the release, like the checkout that expires.
+READING_PARTS = "web,projections"
+
+
+@pytest.fixture(params=RELEASES, ids=lambda folder: folder.name)
+def release(request) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def data_dir(release: Path, tmp_path: Path) -> Path:
+    """The release's data folder, as its service left it."""
+    folder = tmp_path / "data"
+    account = server_account(folder / "postgres")
+    with tarfile.open(release / "data-folder.tar.xz") as archive:
+        archive.extractall(folder, filter="tar")  # unlike "data" it keeps the modes, which PostgreSQL checks
+    # It names the folder of the server's socket, which another copy of this data folder may be using right now.
+    (folder / "postgres" / "socket").unlink(missing_ok=True)
+    if account is not None:
+        for path in ((cluster := folder / "postgres" / "cluster"), *cluster.rglob("*")):
+            os.chown(path, account.user, account.group)
+    return folder
+
+
+def restricted(answer: Any, expected: Any) -> Any:
+    """The answer without fields that the release did not have: a later version may add some."""
+    if isinstance(answer, dict) and isinstance(expected, dict):
+        return {name: restricted(answer[name], expected[name]) for name in answer if name in expected}
+    if isinstance(answer, list) and isinstance(expected, list) and len(answer) == len(expected):
+        return [restricted(*pair) for pair in zip(answer, expected, strict=True)]
+    return answer
+
+
+def assert_answers_as_before(release: Path, serving: Serving, admin_key: str) -> None:
+    expected = json.loads((release / "expected.json").read_text())["answers"]
+    with serving.client(headers={"Authorization": f"Bearer {admin_key}"}) as admin:
+        for path, before in expected.items():
+            response = admin.get(path)
+            now = {"status": response.status_code, "body": response.json()}
+            assert restricted(now, before) == before, path
+
+
+def read_secrets(data_dir: Path) -> dict[str, str]:
+    secrets: dict[str, str] = json.loads((data_dir / "secrets.json").read_text())
+    return secrets
+
+
+def test_a_data_folder_of_the_release_is_opened_and_answers_as_before(release: Path, data_dir: Path):
+    with Serving(READING_PARTS, data_dir=data_dir, base_url=BASE_URL) as serving:
+        assert_answers_as_before(release, serving, read_secrets(data_dir)["admin_key"])
+    with Serving(data_dir=data_dir) as serving, serving.client() as visitor:
+        ids = json.loads((release / "ids.json").read_text())
+        old_ticket = Ticket(visitor, {"id": ids["tickets"]["handwritten"], "accessToken": ids["token"]})
+        give(old_ticket)
+        assert log_in(visitor, data_dir / "outbox").get(old_ticket.path).status_code == 200
+    verified = run("audit", "verify", data_dir=data_dir)
+    assert (verified.returncode, verified.stderr) == (0, "")
+
+
+def log_in(visitor, outbox: Path):
+    """A client with the session that a mailed login code opens."""
+    sent_before = len(files(outbox))
+    requested = visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": CONTACT})
+
+    def mailed_code() -> str | None:
+        new_mails = [mail for mail in files(outbox)[sent_before:] if mail["To"] == CONTACT]
+        codes = [match[0] for mail in new_mails if (match := re.search(r"\d{4} \d{4}", text_of(mail)))]
+        return codes[-1] if codes else None
+
+    login = {"requestId": requested.json()["requestId"], "code": eventually(mailed_code)}
+    session = visitor.post("/api/access/verify", json=login)
+    assert session.status_code == 200, session.text
+    visitor.headers["Authorization"] = f"Bearer {session.json()['accessToken']}"
+    return visitor
+
+
+def test_a_backup_of_the_release_is_restored_and_answers_as_before(release: Path, database_url: str, tmp_path: Path):
+    with tarfile.open(release / "data-folder.tar.xz") as archive:
+        archive.extract("./secrets.json", tmp_path, filter="data")
+    env = {"data_dir": tmp_path, "database_url": database_url, "base_url": BASE_URL}
+    restored = run("restore", release / "storyledger.backup", **env)
+    assert (restored.returncode, restored.stderr) == (0, "")
+    with Serving(READING_PARTS, **env) as serving:
+        assert_answers_as_before(release, serving, read_secrets(tmp_path)["admin_key"])
