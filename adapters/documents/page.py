@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from adapters.documents.script import Line, Reading, printable, runs_right_to_left_by_nature
-from adapters.documents.wording import Wording, clock, in_utc
+from adapters.documents.wording import Wording
+from adapters.localisation import format_date, format_moment, format_money, format_offset, in_utc
 from adapters.proof.checker import Checkpoint, signatures
 from domain.ports import CampaignSheet, ReceiptSheet, Sheet, TranscriptSheet
 from domain.values import Money, Segment
@@ -157,7 +158,7 @@ def _receipt(sheet: ReceiptSheet) -> Page:
         _amount(words, "amount", sheet.amount, strong=True),
         _amount(words, "refunded", Money(sheet.refunded_minor, currency)),
         _amount(words, "net", Money(sheet.amount.minor - sheet.refunded_minor, currency), strong=True),
-        Fact(_label(words, "paid_at"), _plain(words, words.moment(sheet.paid_at))),
+        Fact(_label(words, "paid_at"), _plain(words, format_moment(sheet.paid_at, words.language))),
         Fact(_label(words, "donation"), _plain(words, str(sheet.donation_id))),
     ]
     for label, value in (("for_campaign", sheet.campaign_title), ("beneficiary", sheet.beneficiary)):
@@ -181,7 +182,9 @@ def _transcript(sheet: TranscriptSheet) -> Page:
     if printable(sheet.display_name or ""):
         facts.append(Fact(_label(words, "told_by"), reading.line(sheet.display_name or "")))
     if segments:
-        facts.append(Fact(_label(words, "duration"), _plain(words, clock(max(part.end_ms for part in segments)))))
+        facts.append(
+            Fact(_label(words, "duration"), _plain(words, format_offset(max(part.end_ms for part in segments))))
+        )
     blocks: list[Block] = [Facts(tuple(facts))] if facts else []
     spoken: list[Block] = list(_spoken(words, reading, segments))
     spoken = spoken or [Paragraph(line) for line in reading.lines(transcript.text)]
@@ -198,7 +201,7 @@ def _spoken(words: Wording, reading: Reading, segments: tuple[Segment, ...]) -> 
             continue
         speaker = printable(segment.speaker or "") or None
         named = speaker if speaker is None or not speaker.isdigit() else f"{words['speaker']} {speaker}"
-        yield Spoken(clock(segment.start_ms), reading.line(named) if named and speaker != last else None, line)
+        yield Spoken(format_offset(segment.start_ms), reading.line(named) if named and speaker != last else None, line)
         last = speaker
 
 
@@ -219,7 +222,7 @@ def _page(
         file_title=title_line.text[:LONGEST_TITLE],
         language=reading.language,
         right_to_left=title_line.right_to_left or runs_right_to_left_by_nature(reading.language),
-        footer=_plain(words, f"{PRODUCER} · {words.date(dated)}"),
+        footer=_plain(words, f"{PRODUCER} · {format_date(dated, words.language)}"),
         page_label=words["page"],
         dated=in_utc(dated).replace(microsecond=0),
     )
@@ -241,7 +244,7 @@ def _seal(words: Wording, note: str | None) -> list[Block]:
 
 
 def _amount(words: Wording, label: str, money: Money, *, strong: bool = False) -> Fact:
-    return Fact(_label(words, label), _plain(words, printable(words.money(money))), strong=strong)
+    return Fact(_label(words, label), _plain(words, printable(format_money(money, words.language))), strong=strong)
 
 
 def _label(words: Wording, label: str) -> Line:

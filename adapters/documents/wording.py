@@ -1,12 +1,11 @@
-"""The words printed around a person's own: labels, dates and amounts, in English and Spanish."""
+"""The labels that a document prints around a person's own words, in English and Spanish."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from domain.values import Money, decimals
+from adapters.localisation import supported_language
 
 ENGLISH: Mapping[str, str] = {
     "campaign": "Fundraising campaign",
@@ -80,58 +79,21 @@ SPANISH: Mapping[str, str] = {
     "seal_state": "{events} eventos en el registro {origin}, huella {root}",
     "seal_code": "Código QR con el punto de control firmado: {state}",
 }
-MONTHS = {
-    "en": "January February March April May June July August September October November December",
-    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-}
-SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
-NO_BREAK = "\u00a0"
+LABELS = {"en": ENGLISH, "es": SPANISH}
 
 
 @dataclass(frozen=True)
 class Wording:
-    """What the page itself says, in `language`."""
+    """The labels of a document in its `language`."""
 
     language: str
     labels: Mapping[str, str]
 
     @classmethod
     def of(cls, language: str) -> Wording:
-        """Spanish for any Spanish, English otherwise."""
-        return cls("es", SPANISH) if language.partition("-")[0].lower() == "es" else cls("en", ENGLISH)
+        """Return Spanish labels for any kind of Spanish and English labels for every other language."""
+        supported = supported_language(language)
+        return cls(supported, LABELS[supported])
 
     def __getitem__(self, label: str) -> str:
         return self.labels[label]
-
-    def date(self, at: datetime) -> str:
-        """The day in UTC, in words, so that nobody takes the day for the month."""
-        at = in_utc(at)
-        month = MONTHS[self.language].split()[at.month - 1]
-        return f"{at.day} de {month} de {at.year}" if self.language == "es" else f"{at.day} {month} {at.year}"
-
-    def moment(self, at: datetime) -> str:
-        return f"{self.date(at)}, {in_utc(at):%H:%M} UTC"
-
-    def money(self, money: Money) -> str:
-        """The amount with all its currency's decimals and the currency's code, grouped as the language writes it."""
-        code = money.currency.upper()
-        places = decimals(code)
-        major, minor = divmod(abs(money.minor), 10**places)
-        minus = "\u2212" if money.minor < 0 else ""
-        if self.language == "es":
-            fraction = f",{minor:0{places}}" if places else ""
-            return f"{minus}{f'{major:,}'.replace(',', NO_BREAK)}{fraction}{NO_BREAK}{code}"
-        fraction = f".{minor:0{places}}" if places else ""
-        return f"{minus}{SIGNS.get(code, '')}{major:,}{fraction}{NO_BREAK}{code}"
-
-
-def in_utc(at: datetime) -> datetime:
-    """The moment in UTC; one that names no zone is taken to be in UTC already."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-def clock(milliseconds: int) -> str:
-    """How far into the recording: 0:07, 12:07, 1:02:07."""
-    minutes, seconds = divmod(max(0, milliseconds) // 1000, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -18,7 +18,7 @@ import structlog
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.documents.wording import Wording
+from adapters.localisation import format_moment, format_money
 from adapters.mail.outbox import Outbox
 from adapters.payments.event_parsers import ParsedFact
 from adapters.payments.inbox import Inbox
@@ -41,6 +41,7 @@ FRESH_SECONDS = 7 * 86_400
 POLL_SECONDS = 0.5
 MOST_ATTEMPTS = 8
 LONGEST_TITLE = 200
+LANGUAGE = "en"
 
 _NOTE = (
     "INSERT INTO donor_notices (key, kind, ticket_id, donation_id, told_by, refund_id, state)"
@@ -198,10 +199,10 @@ class DonorNotices:
 
     def _told(self, notice: _Notice, ticket: RecordingTicket, donation: Donation) -> Mapping[str, str] | None:
         """The values of the mail; None if what it would tell is no longer so."""
-        words, gift, currency = Wording.of("en"), donation.gift, donation.amount.currency
+        gift, currency = donation.gift, donation.amount.currency
         common = {
             "test": "TEST" if self._test else "",
-            "paid": words.money(Money(gift.paid, currency)),
+            "paid": format_money(Money(gift.paid, currency), LANGUAGE),
             "title": (ticket.draft.title or "")[:LONGEST_TITLE],
             "donation": str(notice.donation_id),
             "page": self._page_url(ticket.slug) if ticket.lifecycle.published else "",
@@ -212,17 +213,17 @@ class DonorNotices:
             return common | {
                 "donor": gift.donor.last_name or "Anonymous",
                 "beneficiary": (ticket.draft.beneficiary or "")[:LONGEST_TITLE],
-                "day": _moment(words, gift.paid_at),
+                "day": _moment(gift.paid_at),
             }
         refund = gift.refunds.get(notice.refund_id or "")
         if refund is None or refund.state != SUCCEEDED:
             return None
         return common | {
-            "refunded": words.money(Money(refund.amount, currency)),
+            "refunded": format_money(Money(refund.amount, currency), LANGUAGE),
             "refund": notice.refund_id or "",
-            "day": _moment(words, refund.at),
+            "day": _moment(refund.at),
         }
 
 
-def _moment(words: Wording, at: int) -> str:
-    return words.moment(datetime.fromtimestamp(at, UTC))
+def _moment(at: int) -> str:
+    return format_moment(datetime.fromtimestamp(at, UTC), LANGUAGE)
