@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -28,9 +28,10 @@ from entrypoints.http.middleware.audit import AuditTrail
 from entrypoints.http.middleware.headers import logged_id_of, request_id_of
 from entrypoints.http.middleware.rate_limits import Proxies, RateLimits
 from entrypoints.http.middleware.request_metrics import OPERATION
-from entrypoints.http.operations import Access, Answer, Call, Limit, Operation, Received, Takes
+from entrypoints.http.operations import Access, Answer, Call, Limit, Operation, Received, Stream, Takes
 from entrypoints.http.problems import Problem, of
 from entrypoints.http.threads import Threads
+from entrypoints.presentation.responses import encode
 from projections import contact_index, ticket_status
 from projections.model import Row
 
@@ -337,10 +338,9 @@ async def _bounded(chunks: AsyncIterator[bytes]) -> bytes:
 
 def _response(answer: Answer) -> Response:
     body = answer.body
-    if isinstance(body, bytes):
-        return Response(body, answer.status, answer.headers, answer.media_type)
-    if isinstance(body, Mapping | list):
-        return Response(idempotency.encoded(body), answer.status, answer.headers, answer.media_type)
     if body is None:
         return Response(status_code=answer.status, headers=answer.headers)
-    return StreamingResponse(body, answer.status, answer.headers, answer.media_type)
+    if isinstance(body, Stream):
+        return StreamingResponse(body, answer.status, answer.headers, answer.media_type)
+    content = body if isinstance(body, bytes) else encode(body)
+    return Response(content, answer.status, answer.headers, answer.media_type)

@@ -5,15 +5,16 @@ Routing, access checks and the OpenAPI document are all made from the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic
 from uuid import UUID
 
 from pydantic import BaseModel
 from starlette.datastructures import QueryParams
+from typing_extensions import TypeVar
 
 from adapters.identity.credentials import Principal, ReadTicket
 from adapters.identity.idempotency import Seed
@@ -24,6 +25,8 @@ from projections.model import Row
 
 if TYPE_CHECKING:
     from entrypoints.composition.service import Service
+
+Body = TypeVar("Body", covariant=True, default=object)
 
 
 class Takes(Enum):
@@ -127,22 +130,35 @@ class Call:
 
 
 @dataclass
-class Answer:
-    """What goes back: JSON unless it is bytes or a stream of them."""
+class Answer(Generic[Body]):
+    """A response. Its body is sent as it is if it is bytes or a stream of them, and as JSON otherwise."""
 
-    body: Any = None
+    body: Body
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
 
 
-Stream = Iterable[bytes]
+class Stream:
+    """A body that is sent a part at a time."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts = parts
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._parts)
+
+
+class JsonStream(Stream, Generic[Body]):
+    """A stream whose parts together are the JSON of the type."""
+
+
 # Handlers run in a thread; on the event loop do the one at Stripe's door, since a storm comes through it, and those of
 # health, which must answer when no thread is free.
 # The table names unbound methods of handler classes; `bind` makes them methods of the instances that hold the
 # collaborators.
-Handler = Callable[..., Answer]
-DoorHandler = Callable[..., Awaitable[Answer]]
+# A handler returns its body, or an Answer where it also says something about status or headers.
+Handler = Callable[..., object]
 
 
 @dataclass(frozen=True)
@@ -166,7 +182,7 @@ class Operation:
     method: str
     path: str
     summary: str
-    handler: Handler | DoorHandler
+    handler: Handler
     access: Access
     takes: Takes = Takes.NOTHING
     body: type[BaseModel] | None = None
@@ -186,16 +202,22 @@ class Operation:
     reads: ReadTicket = ticket_status.ticket
 
     def answer(self, call: Call) -> Answer:
-        """What the handler says, in the caller's thread."""
-        answer = self.handler(call)
-        assert isinstance(answer, Answer)
-        return answer
+        """Return the handler's answer, in the caller's thread."""
+        return self._answer(self._handle(call))
 
     async def told(self, call: Call) -> Answer:
-        """What the handler says, on the event loop."""
-        answer = self.handler(call)
-        assert not isinstance(answer, Answer)
-        return await answer
+        """Return the answer of a handler that runs on the event loop."""
+        result = self._handle(call)
+        assert isinstance(result, Awaitable)
+        return self._answer(await result)
+
+    def _handle(self, call: Call) -> object:
+        if self.body is not None and isinstance(self.handler, MethodType):
+            return self.handler(call, call.body)
+        return self.handler(call)
+
+    def _answer(self, result: object) -> Answer:
+        return result if isinstance(result, Answer) else Answer(result, self.status)
 
 
 def bind(operations: Iterable[Operation], handlers: Iterable[object]) -> list[Operation]:

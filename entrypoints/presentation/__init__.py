@@ -1,1 +1,1 @@
-"""Answers as clients see them, for HTTP and the command line alike."""
+"""The bodies of responses, shared by HTTP and the command line: their types, and how they are made from rows."""

@@ -16,7 +16,7 @@ import msgspec
 from domain.values import Role, decimals
 from entrypoints.http.handlers import donations
 from entrypoints.http.handlers.tickets import views_for
-from entrypoints.http.operations import Answer, Call
+from entrypoints.http.operations import Answer, Call, Stream
 from entrypoints.http.problems import invalid
 from entrypoints.presentation import views
 from projections import fee_ledger
@@ -71,8 +71,8 @@ def export(call: Call) -> Answer:
     name = f"donations.{format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if format == "csv":
-        return Answer(as_csv(lines), 200, headers, "text/csv; charset=utf-8")
-    return Answer(as_json(lines), 200, headers)
+        return Answer(Stream(as_csv(lines)), 200, headers, "text/csv; charset=utf-8")
+    return Answer(Stream(as_json(lines)), 200, headers)
 
 
 def line(view: views.Views, row: Row, settled: list[Row]) -> dict[str, Any]:

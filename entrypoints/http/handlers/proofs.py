@@ -8,7 +8,7 @@ from pathlib import Path
 from adapters.proof import checker
 from adapters.proof.checkpoints import Checkpoints, Signer
 from adapters.proof.export import Exporter
-from entrypoints.http.operations import Answer, Call
+from entrypoints.http.operations import Answer, Call, Stream
 from entrypoints.http.problems import Problem, invalid
 
 TEXT = "text/plain; charset=utf-8"
@@ -50,7 +50,7 @@ class ProofHandlers:
 
     def export(self, call: Call) -> Answer:
         headers = {"Content-Disposition": f'attachment; filename="audit-{call.ticket_id}.json"'}
-        return Answer(self.exporter.export(call.ticket_id), 200, headers)
+        return Answer(Stream(self.exporter.export(call.ticket_id)), 200, headers)
 
 
 def _no_checkpoint() -> Problem:

@@ -6,17 +6,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import msgspec
-
 from adapters.identity.credentials import VISITOR
 from adapters.identity.idempotency import LONGEST_KEY, Answered
 from entrypoints.http.operations import Answer, Call, Operation
 from entrypoints.http.problems import Problem
+from entrypoints.presentation.responses import encode
 
 Place = tuple[str, str, str]
-
-# Decimals become JSON numbers digit for digit, so that 50.00 stays 50.00 and no float is ever in between.
-encoded = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def handled(call: Call, operation: Operation, digest: str) -> Answer:
@@ -35,8 +31,8 @@ def handled(call: Call, operation: Operation, digest: str) -> Answer:
         call.seed = begun.seed
         answer = operation.answer(call)
         if answer.status < 400:
-            body = None if answer.body is None else encoded(answer.body).decode()
-            keys.finish(*place, encoded([answer.status, answer.headers, body]), call.about)
+            body = None if answer.body is None else encode(answer.body).decode()
+            keys.finish(*place, encode([answer.status, answer.headers, body]), call.about)
         else:
             keys.release(*place)
     return answer

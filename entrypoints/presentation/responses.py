@@ -1,0 +1,41 @@
+"""What all response bodies have in common: their base class, their encoding, times and amounts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from domain.values import Money
+
+# Decimals become JSON numbers digit for digit: 50.00 stays 50.00, and no float is ever in between.
+encode = msgspec.json.Encoder(decimal_format="number").encode
+
+Time = Annotated[datetime, Meta(tz=True)]
+Count = Annotated[int, Meta(ge=0)]
+Url = Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})]
+
+
+class ResponseBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+    """The body of a response. Its JSON names are camelCase, and its OpenAPI schema follows from its fields.
+
+    A field whose default is UNSET is absent from the JSON until it is set.
+    """
+
+
+def rfc3339(moment: datetime) -> str:
+    """Return the time in UTC, written with a Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """Return the time in UTC, which is encoded with a Z, or None for None."""
+    return None if moment is None else moment.astimezone(UTC)
+
+
+def major(minor: int, currency: str) -> Decimal:
+    """Return the amount in the currency's major unit, with exactly that currency's decimals."""
+    return Money(minor, currency).major
