@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.encryption.keys import FieldCipher, TicketKeys
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.encryption.ticket_keys import TicketKeys
 from adapters.event_store.history import StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.jobs.worker import enqueue

@@ -26,7 +26,7 @@ from adapters.postgres import migrations
 from adapters.postgres.database import connect
 from adapters.proof import audit
 from adapters.read_models import rebuild
-from adapters.storage.files import KEY, Storage
+from adapters.storage.protocol import KEY, Storage
 from projections.model import Projection
 
 LARGEST_HEADER_BYTES = 2**20

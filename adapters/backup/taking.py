@@ -19,7 +19,7 @@ from adapters.postgres import migrations
 from adapters.postgres.database import connect
 from adapters.proof import audit
 from adapters.storage.contents import storage_key
-from adapters.storage.files import Storage
+from adapters.storage.protocol import Storage
 from domain import events
 from domain.errors import NotFoundError
 

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
-from adapters.encryption.keys import SERVICE_RING, TICKET_RING, DecryptionError, Keyring
+from adapters.encryption.keyring import DecryptionError, Keyring
+from adapters.encryption.service_key import SERVICE_KEYRING
+from adapters.encryption.ticket_keys import TICKET_KEYRING
 from adapters.identity.contacts import ContactIndex
 from adapters.mail.outbox import OUTBOX_RING
 from adapters.payments.inbox import INBOX_RING
@@ -50,8 +52,8 @@ def _text(key: object) -> bytes:
 
 # Everything that the master key seals itself; what a ticket's key seals follows that key.
 SEALED = (
-    Sealed("ticketKeys", "ticket_keys", "ticket", "wrapped", TICKET_RING, _id, "true", names_key=True),
-    Sealed("serviceKeys", "service_keys", "name", "wrapped", SERVICE_RING, _text, "true", names_key=True),
+    Sealed("ticketKeys", "ticket_keys", "ticket", "wrapped", TICKET_KEYRING, _id, "true", names_key=True),
+    Sealed("serviceKeys", "service_keys", "name", "wrapped", SERVICE_KEYRING, _text, "true", names_key=True),
     Sealed("inbox", "stripe_inbox", "event_id", "body", INBOX_RING, _text, "ticket IS NULL"),
     Sealed("outbox", "outbox", "id", "sealed", OUTBOX_RING, _id, "ticket_id IS NULL"),
 )
@@ -162,7 +164,7 @@ class MissingSecretError(DomainError):
 def check_master_key(database: Database, master: tuple[str, ...]) -> None:
     """Gate: every key in the database can be opened with the master keys that were given; MissingSecretError if not."""
     with database.connection() as connection:
-        for table, purpose in (("ticket_keys", TICKET_RING), ("service_keys", SERVICE_RING)):
+        for table, purpose in (("ticket_keys", TICKET_KEYRING), ("service_keys", SERVICE_KEYRING)):
             # From one name to the next in the index, however many rows each has.
             rows = connection.execute(
                 f"""

@@ -23,7 +23,7 @@ from eventsourcing.utils import Environment, EnvType
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
-from adapters.encryption.keys import FieldCipher, FieldContext
+from adapters.encryption.field_cipher import FieldCipher, FieldContext
 from adapters.event_store import codec
 from adapters.event_store.log import Entry, EventLog, StoredEntry
 from adapters.observability import log_context, tracing

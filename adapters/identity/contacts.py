@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-from adapters.encryption.keys import KeyedHashes
+from adapters.encryption.keyed_hashes import KeyedHashes
 from domain.errors import InvalidError
 from domain.values import Contact, ContactType
 

@@ -20,7 +20,9 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from adapters.encryption.keys import NONCE_BYTES, KeyDestroyed, Keyring, ServiceKey, TicketKeys
+from adapters.encryption.keyring import NONCE_BYTES, Keyring
+from adapters.encryption.service_key import ServiceKey
+from adapters.encryption.ticket_keys import KeyDestroyed, TicketKeys
 from adapters.ids import SLUG_ALPHABET, SLUG_LENGTH, uuid7_from
 from adapters.postgres.database import Database
 from domain.errors import DomainError, InvalidError, NotFoundError, UnavailableError

@@ -18,7 +18,8 @@ import structlog
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.encryption.keys import DecryptionError, KeyedHashes, Keyring
+from adapters.encryption.keyed_hashes import KeyedHashes
+from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.identity.contacts import ContactIndex
 from adapters.mail.outbox import Outbox
 from adapters.postgres.background import Background

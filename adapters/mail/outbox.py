@@ -16,7 +16,8 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from adapters.encryption.keys import FieldCipher, FieldContext, Keyring
+from adapters.encryption.field_cipher import FieldCipher, FieldContext
+from adapters.encryption.keyring import Keyring
 from adapters.ids import uuid7
 from adapters.mail import messages
 from adapters.mail.subscriptions import LEAVABLE, Subscriptions

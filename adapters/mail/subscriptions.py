@@ -12,7 +12,7 @@ import re
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from adapters.encryption.keys import KeyedHashes
+from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.identity import contacts
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError

@@ -21,7 +21,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.encryption.keys import NONCE_BYTES, KeyDestroyed, Keyring, TicketKeys
+from adapters.encryption.keyring import NONCE_BYTES, Keyring
+from adapters.encryption.ticket_keys import KeyDestroyed, TicketKeys
 from adapters.payments import redaction
 from adapters.payments.parsed_events import RETRIEVED, WANTED
 from adapters.payments.webhooks import SignedEvent

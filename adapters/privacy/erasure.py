@@ -14,7 +14,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.encryption.keys import TicketKeys
+from adapters.encryption.ticket_keys import TicketKeys
 from adapters.jobs.worker import enqueue_forgetting
 from adapters.payments.inbox import Inbox
 from domain.events import TicketEvent

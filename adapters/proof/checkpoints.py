@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
-from adapters.encryption.keys import derived_key
+from adapters.encryption.keyring import derived_key
 from adapters.postgres.database import Database
 from adapters.proof import tiles, tree
 from adapters.proof.checker import SIGNATURE_LINE, Checkpoint, Key, checkpoint_of, under_any_name

@@ -11,8 +11,8 @@ from uuid import UUID
 from pydantic import TypeAdapter
 
 from adapters.encryption.content_cipher import seal, unsealed_file
-from adapters.encryption.keys import KeyDestroyed, TicketKeys
-from adapters.storage.files import Storage
+from adapters.encryption.ticket_keys import KeyDestroyed, TicketKeys
+from adapters.storage.protocol import Storage
 from domain.values import Content, Transcript
 
 CHUNK_BYTES = 1024 * 1024

@@ -18,7 +18,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
-from adapters.storage.files import checked_key, chunks_of, try_out
+from adapters.storage.protocol import checked_key, chunks_of, try_out
 from domain.errors import NotFoundError, UnavailableError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from adapters.encryption.keys import Keyring
+from adapters.encryption.keyring import Keyring
 from adapters.stripe_sandbox.shapes import Shape
 
 _MARK = "sealed:sandbox:"

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from adapters import backup as backups
-from adapters.encryption.keys import TICKET_RING, Keyring
-from adapters.storage.files import open_storage
+from adapters.encryption.keyring import Keyring
+from adapters.encryption.ticket_keys import TICKET_KEYRING
+from adapters.storage.factory import open_storage
 from entrypoints.cli.console import Bar, Found, print_json, say
 from entrypoints.cli.setup import database
 from entrypoints.composition.secrets import master_keys
@@ -41,7 +42,7 @@ def backup(file: Path, json: bool) -> None:
 
 def restore(file: Path, any_key: bool, json: bool) -> None:
     with database(check=False, migrate=False) as (settings, url), Bar(shown=not json) as bar:
-        names = None if any_key else Keyring(master_keys(settings), TICKET_RING).names
+        names = None if any_key else Keyring(master_keys(settings), TICKET_KEYRING).names
         done = backups.restore(settings.migrate_database_url or url, open_storage(settings.storage), file, names, bar)
     if json:
         told = asdict(done)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.encryption.keys import SERVICE_RING, Keyring
+from adapters.encryption.keyring import Keyring
+from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.identity.access_log import AccessLog
 from adapters.identity.contacts import ContactIndex
 from adapters.identity.credentials import Credentials
@@ -25,7 +26,7 @@ class Access:
         self.credentials = Credentials(database, history.fresh)
         self.log = AccessLog(database)
         self.contact_index = ContactIndex(peppers)
-        self.idempotency = IdempotencyKeys(database, Keyring(master, SERVICE_RING), history.keys)
+        self.idempotency = IdempotencyKeys(database, Keyring(master, SERVICE_KEYRING), history.keys)
         self.login_codes = LoginCodes(
             database, Keyring(master, REQUESTS_RING), self.contact_index, mails.outbox, peppers
         )

@@ -12,7 +12,7 @@ from adapters.lazy import Lazy
 from adapters.privacy.erasure import ErasureParticipant, ErasureStep
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.storage.contents import JsonTranscripts, SealedContents
-from adapters.storage.files import open_storage
+from adapters.storage.factory import open_storage
 from domain.ports import Analyser, Drafter, Report, Transcriber
 from domain.values import Analysis, Draft, Transcript
 from entrypoints.composition.foundation import Foundation, Parts

@@ -7,7 +7,8 @@ from contextlib import suppress
 import structlog
 
 import projections
-from adapters.encryption.keys import FieldCipher, TicketKeys
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.encryption.ticket_keys import TicketKeys
 from adapters.event_store.history import TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.postgres.database import AWAY

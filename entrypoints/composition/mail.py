@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.encryption.keys import Keyring
+from adapters.encryption.keyring import Keyring
 from adapters.mail import messages
 from adapters.mail.dead_mails import DeadMails
 from adapters.mail.outbox import OUTBOX_RING, Outbox

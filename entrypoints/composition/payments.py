@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from adapters.encryption.keys import KeyedHashes, Keyring
+from adapters.encryption.keyed_hashes import KeyedHashes
+from adapters.encryption.keyring import Keyring
 from adapters.event_store.history import SealingMapper
 from adapters.payments.applier import Applier
 from adapters.payments.dead_letters import DeadLetters

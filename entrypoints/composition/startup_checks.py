@@ -9,7 +9,7 @@ import psycopg
 
 from adapters.postgres import schema_check
 from adapters.postgres.database import category, connect, goes_through_unsaid_pooler
-from adapters.storage.files import Storage
+from adapters.storage.protocol import Storage
 from domain.errors import UnavailableError
 
 REACHING_TRIES = 3

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from adapters.encryption.keys import SEAL, FieldCipher
+from adapters.encryption.field_cipher import SEAL, FieldCipher
 from adapters.event_store.history import ERASED
 from domain.errors import NotFoundError
 from domain.tickets import missing_fields

@@ -10,7 +10,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 import projections
-from adapters.encryption.keys import FieldCipher, Keyring, TicketKeys
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.encryption.keyring import Keyring
+from adapters.encryption.ticket_keys import TicketKeys
 from adapters.event_store.history import SealingMapper, StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.event_store.support_tickets import StoredSupportTickets

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic.alias_generators import to_camel
 from pydantic_core import from_json
 
-from adapters.encryption.keys import SEAL
+from adapters.encryption.field_cipher import SEAL
 from adapters.event_store.history import ERASED
 from adapters.event_store.log import StoredEntry
 from adapters.read_models.in_memory import folded, ticket_row

@@ -22,7 +22,8 @@ import projections
 from adapters import backup
 from adapters.backup import BackupError, tables
 from adapters.backup.parts import Writer, checked, parts
-from adapters.encryption.keys import TICKET_RING, Keyring
+from adapters.encryption.keyring import Keyring
+from adapters.encryption.ticket_keys import TICKET_KEYRING
 from adapters.postgres.database import connect
 from adapters.read_models import rebuild
 from adapters.storage.files import FileStorage
@@ -248,12 +249,12 @@ def test_a_backup_is_for_its_owner_alone(world: World):
 
 def test_another_master_key_is_told_before_anything_is_written(world: World, empty: str):
     world.take()
-    ours = Keyring(master_keys(world.service.settings), TICKET_RING).names
+    ours = Keyring(master_keys(world.service.settings), TICKET_KEYRING).names
     storage = FileStorage(world.folder / "other")
     with pytest.raises(BackupError, match="MASTER_KEY"):
-        backup.restore(empty, storage, world.file, Keyring(("x" * 32,), TICKET_RING).names)
+        backup.restore(empty, storage, world.file, Keyring(("x" * 32,), TICKET_KEYRING).names)
     assert is_empty(empty)
-    backup.restore(empty, storage, world.file, ours | Keyring(("x" * 32,), TICKET_RING).names)
+    backup.restore(empty, storage, world.file, ours | Keyring(("x" * 32,), TICKET_KEYRING).names)
 
 
 def rewritten(file: Path, change: Callable[[str, bytes], bytes]) -> None:

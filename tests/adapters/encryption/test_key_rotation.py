@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from adapters.encryption.key_rotation import MissingSecretError, RotatedRows, check_master_key
-from adapters.encryption.keys import DecryptionError
+from adapters.encryption.keyring import DecryptionError
 from domain.commands import Opening, digest
 from domain.ports import Mail
 from domain.values import SYSTEM, Contact, ContactType

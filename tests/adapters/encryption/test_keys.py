@@ -11,16 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.encryption import keys as encryption_keys
-from adapters.encryption.keys import (
-    DecryptionError,
-    FieldCipher,
-    FieldContext,
-    KeyedHashes,
-    Keyring,
-    TicketKeys,
-    derived_key,
-)
+from adapters.encryption import ticket_keys
+from adapters.encryption.field_cipher import FieldCipher, FieldContext
+from adapters.encryption.keyed_hashes import KeyedHashes
+from adapters.encryption.keyring import DecryptionError, Keyring, derived_key
+from adapters.encryption.ticket_keys import TicketKeys
 from adapters.event_store.history import ERASED, SealingMapper
 from adapters.event_store.log import Entry, StoredEntry
 from adapters.postgres.database import Database
@@ -176,8 +171,8 @@ def test_another_process_forgets_a_destroyed_key_within_seconds(
     elsewhere = TicketKeys(database, MASTER)
     elsewhere.get(ticket)
     keys.destroy(ticket)
-    later = encryption_keys.time.monotonic() + encryption_keys.CACHE_SECONDS
-    monkeypatch.setattr(encryption_keys.time, "monotonic", lambda: later)
+    later = ticket_keys.time.monotonic() + ticket_keys.CACHE_SECONDS
+    monkeypatch.setattr(ticket_keys.time, "monotonic", lambda: later)
     with pytest.raises(NotFoundError):
         elsewhere.get(ticket)
 

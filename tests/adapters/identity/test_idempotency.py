@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.encryption.keys import Keyring, TicketKeys
+from adapters.encryption.keyring import Keyring
+from adapters.encryption.ticket_keys import TicketKeys
 from adapters.identity import idempotency
 from adapters.identity.idempotency import Answered, Begun, IdempotencyKeys, Seed, StillRunning
 from adapters.ids import SLUG_ALPHABET, SLUG_LENGTH

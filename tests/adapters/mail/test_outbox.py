@@ -11,7 +11,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.encryption.keys import FieldCipher, Keyring, TicketKeys
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.encryption.keyring import Keyring
+from adapters.encryption.ticket_keys import TicketKeys
 from adapters.mail import sender as sending
 from adapters.mail.dead_mails import DeadMails
 from adapters.mail.outbox import Outbox

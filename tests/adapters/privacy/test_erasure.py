@@ -11,8 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.encryption import keys
-from adapters.encryption.keys import TicketKeys
+from adapters.encryption.ticket_keys import CACHE_SECONDS, TicketKeys
 from adapters.storage.contents import SealedContents
 from domain.commands import Upload
 from domain.errors import NotFoundError, StaleVersionError
@@ -83,7 +82,7 @@ def test_the_key_is_gone_with_the_fact_even_if_nothing_else_could_be_done(
 
 
 def test_nobody_reads_with_an_old_key_for_longer_than_five_seconds():
-    assert keys.CACHE_SECONDS <= 5
+    assert CACHE_SECONDS <= 5
 
 
 @pytest.mark.parametrize("act", ["exists", "put"])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.encryption.keys import TicketKeys
+from adapters.encryption.ticket_keys import TicketKeys
 from adapters.postgres.database import Database
 from adapters.storage.contents import JsonTranscripts, SealedContents
 from adapters.storage.files import FileStorage

@@ -20,7 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.storage.files import KEY, FileStorage, Storage, open_storage
+from adapters.storage.factory import open_storage
+from adapters.storage.files import FileStorage
+from adapters.storage.protocol import KEY, Storage
 from adapters.storage.s3 import S3Storage
 from domain.errors import NotFoundError, UnavailableError
 from tests.client import free_port
@@ -233,7 +235,7 @@ def test_a_folder_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
 PUT_AND_HANG = """
 import sys, time
 from pathlib import Path
-from adapters.storage import FileStorage
+from adapters.storage.files import FileStorage
 
 def source():
     yield b"half"

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from adapters.encryption.keys import FieldCipher
+from adapters.encryption.field_cipher import FieldCipher
 from adapters.event_store.log import StoredEntry
 from entrypoints.http.handlers.history import event_view
 from entrypoints.presentation.views import Views

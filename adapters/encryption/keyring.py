@@ -1,0 +1,65 @@
+"""Keys derived from a secret, and the keyring of a secret and the older ones that it replaced.
+
+AES-256-GCM throughout (NIST SP 800-38D) with random 96-bit nonces. The associated data names where a ciphertext
+belongs, so that it cannot be opened anywhere else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from domain.errors import DomainError
+
+NONCE_BYTES = 12
+
+
+class DecryptionError(DomainError):
+    """A sealed text that was changed, moved from its place, or made with another key."""
+
+
+def derived_key(secret: str, purpose: str) -> bytes:
+    """A key for one purpose only, from a secret of any length (HKDF-SHA-256, RFC 5869)."""
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"storyledger {purpose}".encode()).derive(
+        secret.encode()
+    )
+
+
+class Keyring:
+    """A secret and the ones it replaced, for one purpose: seals with the first, opens with whichever it was."""
+
+    def __init__(self, secrets: tuple[str, ...], purpose: str) -> None:
+        self._keys = {self._name(key): AESGCM(key) for key in (derived_key(s, purpose) for s in secrets)}
+        self.current = next(iter(self._keys))
+
+    @staticmethod
+    def _name(key: bytes) -> str:
+        return hashlib.sha256(b"name of " + key).hexdigest()[:16]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the keys of this ring are called in the database; a name tells nothing of its key."""
+        return frozenset(self._keys)
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether the newest secret sealed it."""
+        return sealed[:8].hex() == self.current
+
+    def seal(self, plain: bytes, context: bytes) -> bytes:
+        nonce = os.urandom(NONCE_BYTES)
+        return bytes.fromhex(self.current) + nonce + self._keys[self.current].encrypt(nonce, plain, context)
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:
+        """The plain bytes; BrokenSealError if they were not sealed by this ring in this context."""
+        key = self._keys.get(sealed[:8].hex())
+        if key is None:
+            raise DecryptionError("sealed with a key that is not here")
+        try:
+            return key.decrypt(sealed[8 : 8 + NONCE_BYTES], sealed[8 + NONCE_BYTES :], context)
+        except (InvalidTag, ValueError):
+            raise DecryptionError("the seal is broken") from None

@@ -1,0 +1,37 @@
+"""Keys of the service itself."""
+
+from __future__ import annotations
+
+import os
+
+from adapters.encryption.keyring import Keyring
+from adapters.postgres.database import Database
+
+# The purpose of the master key's keyring that wraps these keys.
+SERVICE_KEYRING = "service keys"
+
+
+class ServiceKey:
+    """A key of the service's own, made when it is first needed: kept wrapped in the database, so that it stays the same
+    when the master key is rotated.
+    """
+
+    def __init__(self, database: Database, ring: Keyring, name: str) -> None:
+        self._database = database
+        self._ring = ring
+        self._name = name
+        self._key: bytes | None = None
+
+    def get(self) -> bytes:
+        """The 32 bytes, the same in every process."""
+        if self._key is None:
+            wrapped = self._ring.seal(os.urandom(32), self._name.encode())
+            with self._database.connection() as connection:
+                connection.execute(
+                    "INSERT INTO service_keys (name, wrapped, wrapped_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                    (self._name, wrapped, self._ring.current),
+                )
+                row = connection.execute("SELECT wrapped FROM service_keys WHERE name = %s", (self._name,)).fetchone()
+            assert row is not None
+            self._key = self._ring.open(bytes(row[0]), self._name.encode())
+        return self._key
