@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from adapters.encryption.keys import SEAL, FieldCipher
+from adapters.encryption.field_cipher import SEAL, FieldCipher
 from adapters.event_store.history import ERASED
 from domain.errors import NotFoundError
 from domain.values import ContactType
