@@ -41,7 +41,7 @@ CARRIERS = [
 
 _NAMED = """
 SELECT DISTINCT e.ticket, convert_from(e.state, 'UTF8')::json -> 'content' ->> 'sha256'
-  FROM events e JOIN ticket_keys k USING (ticket) WHERE e.topic = ANY(%s) AND k.wrapped <> ''
+  FROM events e JOIN ticket_keys k ON k.ticket_id = e.ticket WHERE e.topic = ANY(%s) AND k.wrapped <> ''
 """
 
 # Told what is copied, how much of it is done, and of how much.
@@ -180,5 +180,5 @@ class _Objects:
 
     def _erased(self, ticket: UUID) -> bool:
         """Whether the person was erased since the snapshot was taken."""
-        row = self._now.execute("SELECT wrapped FROM ticket_keys WHERE ticket = %s", (ticket,)).fetchone()
+        row = self._now.execute("SELECT wrapped FROM ticket_keys WHERE ticket_id = %s", (ticket,)).fetchone()
         return row is None or not row[0]

@@ -52,9 +52,9 @@ def _text(key: object) -> bytes:
 
 # Everything that the master key seals itself; what a ticket's key seals follows that key.
 SEALED = (
-    Sealed("ticketKeys", "ticket_keys", "ticket", "wrapped", TICKET_KEYRING, _id, "true", names_key=True),
+    Sealed("ticketKeys", "ticket_keys", "ticket_id", "wrapped", TICKET_KEYRING, _id, "true", names_key=True),
     Sealed("serviceKeys", "service_keys", "name", "wrapped", SERVICE_KEYRING, _text, "true", names_key=True),
-    Sealed("inbox", "stripe_inbox", "event_id", "body", INBOX_RING, _text, "ticket IS NULL"),
+    Sealed("inbox", "stripe_inbox", "event_id", "body", INBOX_RING, _text, "ticket_id IS NULL"),
     Sealed("outbox", "outbox", "id", "sealed", OUTBOX_RING, _id, "ticket_id IS NULL"),
 )
 

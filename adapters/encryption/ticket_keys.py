@@ -52,7 +52,7 @@ class TicketKeys:
 
     def _load(self, ticket: UUID) -> bytes | None:
         with self._database.connection() as connection:
-            row = connection.execute("SELECT wrapped FROM ticket_keys WHERE ticket = %s", (ticket,)).fetchone()
+            row = connection.execute("SELECT wrapped FROM ticket_keys WHERE ticket_id = %s", (ticket,)).fetchone()
         if row is not None and not row[0]:
             raise KeyDestroyed("There is no key for this ticket.")
         return self._ring.open(bytes(row[0]), ticket.bytes) if row else None
@@ -61,7 +61,7 @@ class TicketKeys:
         wrapped = self._ring.seal(os.urandom(32), ticket.bytes)
         with self._database.connection() as connection:
             connection.execute(
-                "INSERT INTO ticket_keys (ticket, wrapped, wrapped_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                "INSERT INTO ticket_keys (ticket_id, wrapped, wrapped_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
                 (ticket, wrapped, self._ring.current),
             )
         return self._load(ticket)
@@ -79,10 +79,10 @@ class TicketKeys:
     @staticmethod
     def destroy_in(cursor: Cursor[TupleRow], ticket: UUID) -> None:
         """The same with the cursor's transaction; until `destroy` was called, this process may still know the key."""
-        cursor.execute("UPDATE ticket_keys SET wrapped = '' WHERE ticket = %s AND wrapped <> ''", (ticket,))
+        cursor.execute("UPDATE ticket_keys SET wrapped = '' WHERE ticket_id = %s AND wrapped <> ''", (ticket,))
 
     def known_still(self, ticket: UUID) -> bool:
         """Whether the key is there at this very moment, whatever this process remembers."""
         with self._database.connection() as connection:
-            row = connection.execute("SELECT wrapped <> '' FROM ticket_keys WHERE ticket = %s", (ticket,)).fetchone()
+            row = connection.execute("SELECT wrapped <> '' FROM ticket_keys WHERE ticket_id = %s", (ticket,)).fetchone()
         return row == (True,)

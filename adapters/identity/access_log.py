@@ -31,7 +31,7 @@ _OBJECT = re.compile(r"(?=.*[0-9_])[A-Za-z0-9][A-Za-z0-9_.:\-]{0,99}")
 # What one link covers, in the order of `append_access_log`; all of it as stored.
 _COVERED = """
 SELECT position,
-       int8send(position) || timestamptz_send(at)
+       int8send(position) || timestamptz_send(recorded_at)
        || int4send(octet_length(actor)) || convert_to(actor, 'UTF8')
        || int4send(octet_length(operation)) || convert_to(operation, 'UTF8')
        || int4send(octet_length(object)) || convert_to(object, 'UTF8')
@@ -41,7 +41,7 @@ SELECT position,
   FROM access_log WHERE position > %s ORDER BY position LIMIT %s
 """
 _PAGE = """
-SELECT actor, operation, object, outcome, request_id, position, at FROM access_log
+SELECT actor, operation, object, outcome, request_id, position, recorded_at FROM access_log
  WHERE position < %s ORDER BY position DESC LIMIT %s
 """
 _NO_END = 2**63 - 1
@@ -63,7 +63,7 @@ class Entry(Act):
     """An act as it is on record."""
 
     position: int
-    at: datetime
+    recorded_at: datetime
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ RENEWAL_SECONDS = 1.5
 KEPT_HOURS = 24
 LONGEST_KEY = 255
 
-_PURGE = "DELETE FROM idempotency_keys WHERE started_at < now() - make_interval(hours => %s)"
+_PURGE = "DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(hours => %s)"
 
 
 class StillRunning(DomainError):
@@ -100,15 +100,15 @@ class IdempotencyKeys:
         with self._database.transaction() as cursor:
             cursor.execute(_PURGE, (KEPT_HOURS,))
             cursor.execute(
-                "INSERT INTO idempotency_keys (asked, body, seed, lease_until)"
+                "INSERT INTO idempotency_keys (request_hash, body_hash, seed, lease_until)"
                 " VALUES (%s, %s, %s, now() + make_interval(secs => %s)) ON CONFLICT DO NOTHING RETURNING seed",
                 (asked, body, sealed, LEASE_SECONDS),
             )
             if cursor.fetchone() is not None:
                 return Begun(Seed(self._opened(sealed, asked)))
             cursor.execute(
-                "SELECT body, seed, answer, ticket, lease_until > now() FROM idempotency_keys"
-                " WHERE asked = %s FOR UPDATE",
+                "SELECT body_hash, seed, answer, ticket_id, lease_until > now() FROM idempotency_keys"
+                " WHERE request_hash = %s FOR UPDATE",
                 (asked,),
             )
             row = cursor.fetchone()
@@ -121,7 +121,7 @@ class IdempotencyKeys:
             if running:
                 raise StillRunning("The first request with this key is still running.")
             cursor.execute(
-                "UPDATE idempotency_keys SET lease_until = now() + make_interval(secs => %s) WHERE asked = %s",
+                "UPDATE idempotency_keys SET lease_until = now() + make_interval(secs => %s) WHERE request_hash = %s",
                 (LEASE_SECONDS, asked),
             )
             return Begun(Seed(self._opened(bytes(seed), asked)))
@@ -143,7 +143,8 @@ class IdempotencyKeys:
         while not ended.wait(RENEWAL_SECONDS):
             with suppress(UnavailableError), self._database.connection() as connection:
                 connection.execute(
-                    "UPDATE idempotency_keys SET lease_until = now() + make_interval(secs => %s) WHERE asked = %s",
+                    "UPDATE idempotency_keys SET lease_until = now() + make_interval(secs => %s)"
+                    " WHERE request_hash = %s",
                     (LEASE_SECONDS, asked),
                 )
 
@@ -156,14 +157,16 @@ class IdempotencyKeys:
             sealed = b""
         with self._database.connection() as connection:
             connection.execute(
-                "UPDATE idempotency_keys SET answer = %s, ticket = %s WHERE asked = %s", (sealed, ticket, asked)
+                "UPDATE idempotency_keys SET answer = %s, ticket_id = %s WHERE request_hash = %s",
+                (sealed, ticket, asked),
             )
 
     def release(self, caller: str, path: str, key: str) -> None:
         """Nothing came of it: the same key may be used again at once, and gets the same ids."""
         with self._database.connection() as connection:
             connection.execute(
-                "UPDATE idempotency_keys SET lease_until = now() WHERE asked = %s", (self._asked(caller, path, key),)
+                "UPDATE idempotency_keys SET lease_until = now() WHERE request_hash = %s",
+                (self._asked(caller, path, key),),
             )
 
     def purge(self) -> None:

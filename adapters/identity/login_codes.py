@@ -54,7 +54,7 @@ class _Question:
     id: UUID
     contact_indexes: list[str]
     sealed: bytes
-    created: datetime
+    created_at: datetime
     fresh: bool
 
 
@@ -96,8 +96,9 @@ class LoginCodes:
         """Answer the oldest question, with a mail where there is somebody to write to; False if there is none."""
         with self._database.transaction() as cursor:
             cursor.execute(
-                "SELECT id, contact_indexes, sealed, created, created > now() - make_interval(mins => %s)"
-                " FROM access_requests WHERE sealed <> '' ORDER BY created LIMIT 1 FOR UPDATE SKIP LOCKED",
+                "SELECT id, contact_indexes, sealed, created_at, created_at > now() - make_interval(mins => %s)"
+                " FROM access_requests WHERE state = 'waiting' AND next_attempt_at <= now()"
+                " ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED",
                 (CODE_MINUTES,),
             )
             row = cursor.fetchone()
@@ -106,11 +107,11 @@ class LoginCodes:
             question = _Question(*row)
             code = self._send_code(cursor, question)
             cursor.execute(
-                "UPDATE access_requests SET sealed = '', code_digest = %s WHERE id = %s",
+                "UPDATE access_requests SET state = 'answered', sealed = '', code_digest = %s WHERE id = %s",
                 (None if code is None else self._digests(question.id, code)[0], question.id),
             )
             cursor.execute(
-                "DELETE FROM access_requests WHERE created < now() - make_interval(hours => %s)", (KEPT_HOURS,)
+                "DELETE FROM access_requests WHERE created_at < now() - make_interval(hours => %s)", (KEPT_HOURS,)
             )
             cursor.execute("DELETE FROM access_sessions WHERE expires_at < now()")
         logger.info("access request answered", request=str(question.id), mailed=code is not None)
@@ -129,7 +130,7 @@ class LoginCodes:
             return None
         cursor.execute(
             "SELECT count(*) FROM access_requests WHERE contact_indexes[1] = %s AND code_digest IS NOT NULL"
-            " AND created > now() - interval '1 hour'",
+            " AND created_at > now() - interval '1 hour'",
             (question.contact_indexes[0],),
         )
         row = cursor.fetchone()
@@ -137,7 +138,7 @@ class LoginCodes:
         if row[0] >= MOST_CODES_PER_HOUR:
             return None
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
-        until = question.created + timedelta(minutes=CODE_MINUTES)
+        until = question.created_at + timedelta(minutes=CODE_MINUTES)
         values = {"code": f"{code[:4]} {code[4:]}", "expires": f"{until:%H:%M} UTC"}
         # The mail is about the newest ticket, and goes when that one is erased.
         mail = Mail("access_code", value, values, f"access-code:{question.id}", newest[0][0])
@@ -157,8 +158,9 @@ class LoginCodes:
             if again := cursor.fetchone():
                 return _time(again)
             cursor.execute(
-                "UPDATE access_requests SET tries = tries + 1 WHERE id = %s AND tries < %s AND used_at IS NULL"
-                " AND created > now() - make_interval(mins => %s) RETURNING contact_indexes, code_digest",
+                "UPDATE access_requests SET code_attempts = code_attempts + 1"
+                " WHERE id = %s AND code_attempts < %s AND used_at IS NULL"
+                " AND created_at > now() - make_interval(mins => %s) RETURNING contact_indexes, code_digest",
                 (request_id, MOST_TRIES, CODE_MINUTES),
             )
             indexes, known = cursor.fetchone() or ([], None)

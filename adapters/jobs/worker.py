@@ -276,7 +276,7 @@ class Worker:
                 raise _HandedBack
             with self._database.connection() as connection:
                 connection.execute(
-                    "INSERT INTO step_progress (ticket, recording, step, done) VALUES (%s, %s, %s, %s)"
+                    "INSERT INTO step_progress (ticket_id, recording_id, step, done) VALUES (%s, %s, %s, %s)"
                     " ON CONFLICT (ticket) DO UPDATE"
                     " SET recording = EXCLUDED.recording, step = EXCLUDED.step, done = EXCLUDED.done",
                     (ticket, recording, step.value, max(0.0, min(1.0, done))),

@@ -71,7 +71,7 @@ def add(cursor: Cursor[TupleRow], id: UUID, type: SourceType, title: str, conten
     if cursor.rowcount:
         # The title counts for every chunk, but less than what the chunk itself says.
         cursor.execute(
-            "INSERT INTO knowledge_chunks (source, number, content, english, simple)"
+            "INSERT INTO knowledge_chunks (source_id, number, content, english, simple)"
             " SELECT %(id)s, number, content,"
             "  setweight(to_tsvector('english', %(title)s), 'C') || setweight(to_tsvector('english', content), 'A'),"
             "  setweight(to_tsvector('simple', %(title)s), 'C') || setweight(to_tsvector('simple', content), 'A')"
@@ -94,7 +94,7 @@ def sources(
     at, id = before or (None, None)
     cursor.execute(
         "SELECT s.id, s.type, s.title, s.created_at,"
-        "  (SELECT count(*) FROM knowledge_chunks c WHERE c.source = s.id)"
+        "  (SELECT count(*) FROM knowledge_chunks c WHERE c.source_id = s.id)"
         " FROM knowledge_sources s"
         " WHERE %(at)s::timestamptz IS NULL OR (s.created_at, s.id) < (%(at)s, %(id)s::uuid)"
         " ORDER BY s.created_at DESC, s.id DESC LIMIT %(limit)s",
@@ -108,22 +108,22 @@ _SEARCH = """
 WITH asked AS (
     SELECT websearch_to_tsquery('english', %(q)s) AS stems, websearch_to_tsquery('simple', %(q)s) AS words
 ), found AS (
-    SELECT c.source, c.number, c.content, stems, words, c.english @@ stems AS by_stem,
+    SELECT c.source_id, c.number, c.content, stems, words, c.english @@ stems AS by_stem,
            (ts_rank(c.english, stems, 1) + ts_rank(c.simple, words, 1))::float8 AS rank
       FROM knowledge_chunks c, asked
      WHERE c.english @@ stems OR (c.simple @@ words AND (numnode(stems) = 0 OR strpos(stems::text, '!') = 0))
 ), page AS (
     SELECT * FROM found
      WHERE %(rank)s::float8 IS NULL OR rank < %(rank)s
-        OR (rank = %(rank)s AND (source, number) > (%(source)s::uuid, %(number)s::integer))
-     ORDER BY rank DESC, source, number LIMIT %(limit)s
+        OR (rank = %(rank)s AND (source_id, number) > (%(source)s::uuid, %(number)s::integer))
+     ORDER BY rank DESC, source_id, number LIMIT %(limit)s
 )
 SELECT s.id, s.type, s.title, s.created_at, p.number, p.content,
        CASE WHEN p.by_stem THEN ts_headline('english', p.content, p.stems, %(look)s)
             ELSE ts_headline('simple', p.content, p.words, %(look)s) END,
        p.rank
-  FROM page p JOIN knowledge_sources s ON s.id = p.source
- ORDER BY p.rank DESC, p.source, p.number
+  FROM page p JOIN knowledge_sources s ON s.id = p.source_id
+ ORDER BY p.rank DESC, p.source_id, p.number
 """
 _LOOK = f'StartSel="{MARK}", StopSel="{MARK}", MaxWords=40, MinWords=20'
 

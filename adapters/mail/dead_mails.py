@@ -17,16 +17,16 @@ KEPT_DAYS = 30
 PERISHABLE = ("access_code",)
 
 _LIST = """
-SELECT id, kind, ticket_id, attempts, error, created, sealed <> '' FROM outbox
- WHERE state = 'dead' AND (%(at)s::timestamptz IS NULL OR (created, id) > (%(at)s, %(id)s::uuid))
- ORDER BY created, id LIMIT %(limit)s
+SELECT id, kind, ticket_id, attempts, error, created_at, sealed <> '' FROM outbox
+ WHERE state = 'dead' AND (%(at)s::timestamptz IS NULL OR (created_at, id) > (%(at)s, %(id)s::uuid))
+ ORDER BY created_at, id LIMIT %(limit)s
 """
 _RETRY = """
-UPDATE outbox SET state = 'waiting', attempts = 0, error = NULL, next_attempt = now()
+UPDATE outbox SET state = 'waiting', attempts = 0, error = NULL, next_attempt_at = now()
  WHERE id = %s AND state = 'dead' AND sealed <> ''
 """
 # When it died is when it would have been tried next.
-_FORGET = "DELETE FROM outbox WHERE state = 'dead' AND next_attempt < now() - make_interval(days => %s)"
+_FORGET = "DELETE FROM outbox WHERE state = 'dead' AND next_attempt_at < now() - make_interval(days => %s)"
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class DeadMail:
     ticket_id: UUID | None
     attempts: int
     error: str | None
-    created: datetime
+    created_at: datetime
     retryable: bool
 
 

@@ -41,7 +41,7 @@ class QueuedMail:
     ticket_id: UUID | None
     sealed: bytes
     attempts: int
-    created: datetime
+    created_at: datetime
 
 
 class Outbox:

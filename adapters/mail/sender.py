@@ -25,18 +25,19 @@ MOST_ATTEMPTS = 60
 logger = structlog.get_logger()
 
 _CLAIM = (
-    "UPDATE outbox SET next_attempt = now() + make_interval(secs => %s), attempts = attempts + 1"
-    " WHERE id = (SELECT id FROM outbox WHERE state = 'waiting' AND next_attempt <= now()"
-    "  ORDER BY next_attempt LIMIT 1 FOR UPDATE SKIP LOCKED)"
-    " RETURNING id, key, kind, ticket_id, sealed, attempts, created"
+    "UPDATE outbox SET next_attempt_at = now() + make_interval(secs => %s), attempts = attempts + 1"
+    " WHERE id = (SELECT id FROM outbox WHERE state = 'waiting' AND next_attempt_at <= now()"
+    "  ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+    " RETURNING id, key, kind, ticket_id, sealed, attempts, created_at"
 )
 _SENT = "UPDATE outbox SET state = 'sent', sealed = '', error = NULL WHERE id = %s"
 _DEAD = (
-    "UPDATE outbox SET state = 'dead', next_attempt = now(), error = %s,"
+    "UPDATE outbox SET state = 'dead', next_attempt_at = now(), error = %s,"
     " sealed = CASE WHEN kind = ANY(%s) THEN ''::bytea ELSE sealed END WHERE id = %s AND state = 'waiting'"
 )
 _PUT_OFF = (
-    "UPDATE outbox SET next_attempt = now() + make_interval(secs => %s), error = %s WHERE id = %s AND state = 'waiting'"
+    "UPDATE outbox SET next_attempt_at = now() + make_interval(secs => %s), error = %s"
+    " WHERE id = %s AND state = 'waiting'"
 )
 
 
@@ -86,7 +87,7 @@ class MailSender:
             if self._is_unwanted(mail):
                 self._drop(waiting)
                 return "unwanted"
-            self._post.deliver(composed(mail, self._outbox.sender, waiting.created))
+            self._post.deliver(composed(mail, self._outbox.sender, waiting.created_at))
         except NotFoundError:
             self._drop(waiting)
             return "dropped"

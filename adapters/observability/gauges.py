@@ -30,7 +30,7 @@ _INBOX = (
     " WHERE state = 'received' OR state = 'held' OR state = 'dead' GROUP BY 1"
 )
 _OUTBOX = (
-    "SELECT state, count(*), extract(epoch FROM now() - min(created))::float FROM outbox"
+    "SELECT state, count(*), extract(epoch FROM now() - min(created_at))::float FROM outbox"
     " WHERE state = 'waiting' OR state = 'dead' GROUP BY 1"
 )
 _PROJECTIONS = (

@@ -149,9 +149,9 @@ class Applier:
         """The events that are due. Appliers take turns: one that learns a link must see all that is held for it."""
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (APPLIER_LOCK,))
         cursor.execute(
-            "SELECT event_id, at, body, ticket, attempts FROM stripe_inbox"
-            " WHERE state = 'received' AND next_at <= now() AND (%s::text IS NULL OR event_id = %s)"
-            " ORDER BY next_at, event_id LIMIT %s FOR UPDATE",
+            "SELECT event_id, stripe_created, body, ticket_id, attempts FROM stripe_inbox"
+            " WHERE state = 'received' AND next_attempt_at <= now() AND (%s::text IS NULL OR event_id = %s)"
+            " ORDER BY next_attempt_at, event_id LIMIT %s FOR UPDATE",
             (only, only, most),
         )
         return [_Row(id, at, bytes(body), ticket, tries) for id, at, body, ticket, tries in cursor.fetchall()]
@@ -159,8 +159,8 @@ class Applier:
     def _due_ids(self, most: int) -> list[str]:
         with self._database.connection() as connection:
             rows = connection.execute(
-                "SELECT event_id FROM stripe_inbox WHERE state = 'received' AND next_at <= now()"
-                " ORDER BY next_at, event_id LIMIT %s",
+                "SELECT event_id FROM stripe_inbox WHERE state = 'received' AND next_attempt_at <= now()"
+                " ORDER BY next_attempt_at, event_id LIMIT %s",
                 (most,),
             ).fetchall()
         return [event_id for (event_id,) in rows]
@@ -173,7 +173,7 @@ class Applier:
             connection.execute(
                 "UPDATE stripe_inbox SET attempts = attempts + 1, error = %s,"
                 " state = CASE WHEN attempts + 1 >= %s THEN 'dead' ELSE 'received' END,"
-                " next_at = now() + make_interval(secs => least(600, 2 ^ attempts))"
+                " next_attempt_at = now() + make_interval(secs => least(600, 2 ^ attempts))"
                 " WHERE event_id = %s AND state = 'received'",
                 (type(error).__name__, MOST_ATTEMPTS, event_id),
             )
@@ -210,10 +210,11 @@ class Applier:
         kept = [self._kept(row) for row in done]
         cursor.execute(
             "UPDATE stripe_inbox AS i SET state = d.state, error = d.error, attempts = i.attempts + 1,"
-            " waits_for = coalesce(string_to_array(d.waits_for, ' '), '{}'), wants = d.wants,"
-            " ticket = d.ticket, body = d.body"
+            " waits_for = coalesce(string_to_array(d.waits_for, ' '), '{}'), pending_object_id = d.pending_object_id,"
+            " ticket_id = d.ticket_id, body = d.body"
             " FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::bytea[])"
-            " AS d (event_id, state, error, waits_for, wants, ticket, body) WHERE i.event_id = d.event_id",
+            " AS d (event_id, state, error, waits_for, pending_object_id, ticket_id, body)"
+            " WHERE i.event_id = d.event_id",
             (
                 [row.event_id for row in done],
                 [row.state for row in done],
@@ -289,7 +290,7 @@ class Applier:
                 (list(learned), [t for t, _ in learned.values()], [d for _, d in learned.values()]),
             )
             cursor.execute(
-                "UPDATE stripe_inbox SET state = 'received', waits_for = '{}', next_at = now()"
+                "UPDATE stripe_inbox SET state = 'received', waits_for = '{}', next_attempt_at = now()"
                 " WHERE state = 'held' AND waits_for && %b",
                 (list(learned),),
             )

@@ -17,7 +17,8 @@ SELECT event_id, type, attempts, CASE state WHEN 'dead' THEN error ELSE 'unmatch
 """  # noqa: S608
 _RETRY = f"""
 UPDATE stripe_inbox
-   SET state = 'received', attempts = 0, error = NULL, wants = NULL, waits_for = '{{}}', next_at = now()
+   SET state = 'received', attempts = 0, error = NULL, pending_object_id = NULL, waits_for = '{{}}',
+       next_attempt_at = now()
  WHERE {_LETTERS} AND (%(ids)s::text[] IS NULL OR event_id = ANY(%(ids)s))
 """  # noqa: S608
 

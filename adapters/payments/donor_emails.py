@@ -44,20 +44,21 @@ LONGEST_TITLE = 200
 LANGUAGE = "en"
 
 _NOTE = (
-    "INSERT INTO donor_notices (key, kind, ticket_id, donation_id, told_by, refund_id, state)"
+    "INSERT INTO donor_emails (key, kind, ticket_id, donation_id, address_event_id, refund_id, state)"
     " SELECT * FROM unnest(%b::text[], %b::text[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::text[])"
     " ON CONFLICT (key) DO NOTHING"
 )
 _DUE = (
-    "SELECT n.key, n.kind, n.ticket_id, n.donation_id, n.refund_id, r.told_by FROM donor_notices n"
-    " LEFT JOIN donor_notices r ON r.key = 'receipt:' || n.donation_id"
-    " WHERE n.state = 'waiting' AND n.next_attempt <= now() ORDER BY n.next_attempt LIMIT 1 FOR UPDATE OF n SKIP LOCKED"
+    "SELECT n.key, n.kind, n.ticket_id, n.donation_id, n.refund_id, r.address_event_id FROM donor_emails n"
+    " LEFT JOIN donor_emails r ON r.key = 'receipt:' || n.donation_id"
+    " WHERE n.state = 'waiting' AND n.next_attempt_at <= now()"
+    " ORDER BY n.next_attempt_at LIMIT 1 FOR UPDATE OF n SKIP LOCKED"
 )
-_DONE = "UPDATE donor_notices SET state = %s, error = %s WHERE key = %s"
+_DONE = "UPDATE donor_emails SET state = %s, error = %s WHERE key = %s"
 _SET_BACK = (
-    "UPDATE donor_notices SET attempts = attempts + 1, error = %s,"
+    "UPDATE donor_emails SET attempts = attempts + 1, error = %s,"
     " state = CASE WHEN attempts + 1 >= %s THEN 'dropped' ELSE 'waiting' END,"
-    " next_attempt = now() + make_interval(secs => least(600, 2 ^ attempts)) WHERE key = %s AND state = 'waiting'"
+    " next_attempt_at = now() + make_interval(secs => least(600, 2 ^ attempts)) WHERE key = %s AND state = 'waiting'"
 )
 
 logger = structlog.get_logger()
@@ -186,7 +187,7 @@ class DonorNotices:
 
     def _address(self, cursor: Cursor[TupleRow], notice: _Notice) -> str | None:
         """The address as the webhook event told it."""
-        cursor.execute("SELECT body, ticket FROM stripe_inbox WHERE event_id = %s", (notice.told_by,))
+        cursor.execute("SELECT body, ticket_id FROM stripe_inbox WHERE event_id = %s", (notice.told_by,))
         row = cursor.fetchone()
         if row is None or notice.told_by is None:
             return None

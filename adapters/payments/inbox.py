@@ -42,18 +42,18 @@ StripeDict = Mapping[str, Any]
 MOST_STORED_TOGETHER = 256
 
 _STORE = (
-    "INSERT INTO stripe_inbox (event_id, type, at, body)"
+    "INSERT INTO stripe_inbox (event_id, type, stripe_created, body)"
     " SELECT * FROM unnest(%b::text[], %b::text[], %b::bigint[], %b::bytea[])"
     " ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
 )
 _WANT = (
-    "INSERT INTO stripe_inbox (event_id, type, at, body, state, wants)"
+    "INSERT INTO stripe_inbox (event_id, type, stripe_created, body, state, pending_object_id)"
     " SELECT id, %s, at, body, 'held', id FROM unnest(%b::text[], %b::bigint[], %b::bytea[]) AS w (id, at, body)"
     " ON CONFLICT (event_id) DO NOTHING"
 )
 _WANT_AGAIN = _WANT.removesuffix("NOTHING") + (
-    "UPDATE SET state = 'held', wants = EXCLUDED.wants, body = EXCLUDED.body, ticket = NULL, attempts = 0,"
-    " next_at = now() WHERE stripe_inbox.state IN ('applied', 'ignored')"
+    "UPDATE SET state = 'held', pending_object_id = EXCLUDED.pending_object_id, body = EXCLUDED.body,"
+    " ticket_id = NULL, attempts = 0, next_attempt_at = now() WHERE stripe_inbox.state IN ('applied', 'ignored')"
 )
 
 
@@ -162,8 +162,8 @@ class Inbox:
         """
         with self._database.connection() as connection:
             mine = connection.execute(
-                "SELECT event_id, body, ticket FROM stripe_inbox"
-                " WHERE ticket = %s AND state IN ('received', 'held', 'dead')",
+                "SELECT event_id, body, ticket_id FROM stripe_inbox"
+                " WHERE ticket_id = %s AND state IN ('received', 'held', 'dead')",
                 (ticket,),
             ).fetchall()
         for id, sealed, owner in mine:
@@ -179,7 +179,7 @@ class Inbox:
         at, id = after or (None, None)
         with self._database.connection() as connection:
             return connection.execute(
-                "SELECT event_id, received_at, body FROM stripe_inbox WHERE state = 'dead' AND ticket IS NULL"
+                "SELECT event_id, received_at, body FROM stripe_inbox WHERE state = 'dead' AND ticket_id IS NULL"
                 " AND body <> '' AND (%s::timestamptz IS NULL OR (received_at, event_id) > (%s, %s::text))"
                 " ORDER BY received_at, event_id LIMIT %s",
                 (at, at, id, UNOWNED_PAGE),
@@ -200,7 +200,7 @@ class Inbox:
             rest = self.sealed(id, redaction.without_people(self.opened(id, sealed, owner)))
             # Unless the applier was quicker, which then did as is right.
             connection.execute(
-                "UPDATE stripe_inbox SET body = %s, ticket = NULL WHERE event_id = %s AND body = %s",
+                "UPDATE stripe_inbox SET body = %s, ticket_id = NULL WHERE event_id = %s AND body = %s",
                 (rest, id, sealed),
             )
 

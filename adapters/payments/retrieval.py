@@ -111,8 +111,9 @@ class Fetcher(Background):
             return True
         with self._database.connection() as connection:
             connection.execute(
-                "UPDATE stripe_inbox SET body = %s, ticket = NULL, state = 'received', wants = NULL, error = NULL,"
-                " attempts = 0, next_at = now() WHERE event_id = %s AND state = 'held' AND wants IS NOT NULL",
+                "UPDATE stripe_inbox SET body = %s, ticket_id = NULL, state = 'received', pending_object_id = NULL,"
+                " error = NULL, attempts = 0, next_attempt_at = now()"
+                " WHERE event_id = %s AND state = 'held' AND pending_object_id IS NOT NULL",
                 (self._inbox.sealed(wanted.event_id, body), wanted.event_id),
             )
         self._inbox.arrived.set()
@@ -122,10 +123,11 @@ class Fetcher(Background):
     def _claim(self) -> _Wanted | None:
         with self._database.connection() as connection:
             row = connection.execute(
-                "UPDATE stripe_inbox SET next_at = now() + make_interval(secs => %s), attempts = attempts + 1"
-                " WHERE event_id = (SELECT event_id FROM stripe_inbox WHERE state = 'held' AND wants IS NOT NULL"
-                "  AND next_at <= now() ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
-                " RETURNING event_id, body, ticket, wants, attempts",
+                "UPDATE stripe_inbox SET next_attempt_at = now() + make_interval(secs => %s), attempts = attempts + 1"
+                " WHERE event_id = (SELECT event_id FROM stripe_inbox"
+                "  WHERE state = 'held' AND pending_object_id IS NOT NULL AND next_attempt_at <= now()"
+                "  ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
+                " RETURNING event_id, body, ticket_id, pending_object_id, attempts",
                 (LEASE_SECONDS,),
             ).fetchone()
         return _Wanted(row[0], bytes(row[1]), row[2], row[3], row[4]) if row else None
@@ -144,7 +146,7 @@ class Fetcher(Background):
         pause = min(LONGEST_PAUSE_SECONDS, 2 ** min(wanted.attempts, 20))
         with self._database.connection() as connection:
             connection.execute(
-                "UPDATE stripe_inbox SET next_at = now() + make_interval(secs => %s)"
+                "UPDATE stripe_inbox SET next_attempt_at = now() + make_interval(secs => %s)"
                 " WHERE event_id = %s AND state = 'held'",
                 (pause, wanted.event_id),
             )

@@ -18,6 +18,7 @@ DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 _TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?([\w.]+)", re.MULTILINE)
 _DROPPED = re.compile(r"^DROP TABLE (?:IF EXISTS )?([\w.]+)", re.MULTILINE)
+_RENAMED = re.compile(r"^ALTER TABLE (\w+) RENAME TO (\w+)", re.MULTILINE)
 _TRIGGER = re.compile(r"^CREATE TRIGGER (\w+)", re.MULTILINE)
 _FUNCTION = re.compile(
     r"^CREATE (?:OR REPLACE )?FUNCTION (?P<name>\w+)[^;$]*?\$(?P<tag>\w*)\$(?P<body>.*?)\$(?P=tag)\$",
@@ -82,6 +83,9 @@ def _expected() -> _Expected:
         tables |= dict.fromkeys(_TABLE.findall(step))
         for dropped in _DROPPED.findall(step):
             tables.pop(dropped, None)
+        for old_name, new_name in _RENAMED.findall(step):
+            tables.pop(old_name)
+            tables[new_name] = None
         triggers |= dict.fromkeys(_TRIGGER.findall(step))
         functions |= {found["name"]: found["body"] for found in _FUNCTION.finditer(step)}
     return _Expected([name for name, _ in steps], list(tables), list(triggers), functions)

@@ -67,7 +67,7 @@ def sign_tree(connection: Connection[TupleRow], signer: Signer, every: float = E
         size = tiles.size(cursor)
         key = signer.keys[0].id.hex()
         cursor.execute(
-            "SELECT size, now() - made_at < make_interval(secs => %s) FROM proof_checkpoints WHERE key = %s"
+            "SELECT size, now() - created_at < make_interval(secs => %s) FROM proof_checkpoints WHERE key_id = %s"
             " ORDER BY size DESC LIMIT 1",
             (every, key),
             prepare=True,
@@ -77,14 +77,14 @@ def sign_tree(connection: Connection[TupleRow], signer: Signer, every: float = E
             return False
         note = signer.checkpoint(size, tree.root(tiles.Tiles(cursor).node, size))
         cursor.execute(
-            "INSERT INTO proof_checkpoints (size, key, note) VALUES (%s, %s, %s)", (size, key, note), prepare=True
+            "INSERT INTO proof_checkpoints (size, key_id, note) VALUES (%s, %s, %s)", (size, key, note), prepare=True
         )
         return True
 
 
 def latest(cursor: Cursor[TupleRow]) -> str | None:
     """The newest checkpoint that is kept, as a signed note."""
-    cursor.execute("SELECT note FROM proof_checkpoints ORDER BY size DESC, made_at DESC LIMIT 1", prepare=True)
+    cursor.execute("SELECT note FROM proof_checkpoints ORDER BY size DESC, created_at DESC LIMIT 1", prepare=True)
     row = cursor.fetchone()
     return row[0] if row else None
 

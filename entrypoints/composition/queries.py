@@ -90,7 +90,7 @@ class Queries:
         """How much of the present step is done, 0..1."""
         with self.database.connection() as connection:
             row = connection.execute(
-                "SELECT done FROM step_progress WHERE ticket = %s AND recording = %s AND step = %s",
+                "SELECT done FROM step_progress WHERE ticket_id = %s AND recording_id = %s AND step = %s",
                 (ticket, recording, step),
             ).fetchone()
         return float(row[0]) if row else 0.0

@@ -103,7 +103,7 @@ def test_a_service_killed_in_a_storm_owes_nobody_a_cent(process, make_service, t
     process.kill()
     # What the killed process asked of Stripe in vain is due again at once.
     with service.database.connection() as connection:
-        connection.execute("UPDATE stripe_inbox SET next_at = now()")
+        connection.execute("UPDATE stripe_inbox SET next_attempt_at = now()")
     rehearsal.settle()
     assert rehearsal.differences() == []
 

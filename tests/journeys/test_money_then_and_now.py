@@ -89,7 +89,7 @@ def test_a_dead_letter_is_listed_mended_and_gone(live: LiveService):
     with live.service.database.connection() as connection:
         body = live.service.inbox.sealed(poisoned["id"], dumped(payment.succeeded() | {"id": poisoned["id"]}))
         connection.execute(
-            "UPDATE stripe_inbox SET body = %s, ticket = NULL WHERE event_id = %s", (body, poisoned["id"])
+            "UPDATE stripe_inbox SET body = %s, ticket_id = NULL WHERE event_id = %s", (body, poisoned["id"])
         )
     retried = admin.post(f"/admin/dead-letters/{poisoned['id']}/retry")
     assert (retried.status_code, retried.json()) == (202, {"id": poisoned["id"], "state": "received"})

@@ -89,7 +89,7 @@ def speech_intelligence(stage: SelfTestContext) -> None:
 def _report_progress(stage: SelfTestContext, ticket: UUID, recording: UUID) -> None:
     with stage.database.transaction() as cursor:
         cursor.execute("INSERT INTO step_progress VALUES (%s, %s, %s, 0.5)", (ticket, recording, Step.DRAFT.value))
-        cursor.execute("SELECT done FROM step_progress WHERE ticket = %s", (ticket,))
+        cursor.execute("SELECT done FROM step_progress WHERE ticket_id = %s", (ticket,))
         expect(cursor.fetchone() == (0.5,), "how far the step is")
         cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
         expect(cursor.fetchone() is not None, "a queue that answers")

@@ -82,7 +82,7 @@ def list_dead_mails(call: Call) -> Answer:
     found = call.service.dead_mails.list(page.limit + 1, page.after_time_and_id())
     if len(found) > page.limit:
         last = found[page.limit - 1]
-        page.more_after(last.created.isoformat(), str(last.id))
+        page.more_after(last.created_at.isoformat(), str(last.id))
     return page.answer({"deadMails": [_mail_view(mail) for mail in found[: page.limit]]})
 
 
@@ -93,7 +93,7 @@ def _mail_view(mail: DeadMail) -> dict[str, Any]:
         "ticketId": mail.ticket_id and str(mail.ticket_id),
         "attempts": mail.attempts,
         "error": mail.error,
-        "createdAt": views.time(mail.created),
+        "createdAt": views.time(mail.created_at),
         "retryable": mail.retryable,
     }
 
@@ -150,7 +150,7 @@ def list_access_log(call: Call) -> Answer:
 def _entry_view(entry: Entry) -> dict[str, Any]:
     return {
         "position": entry.position,
-        "at": views.time(entry.at),
+        "at": views.time(entry.recorded_at),
         "actor": entry.actor,
         "operation": entry.operation,
         "object": entry.object or None,

@@ -146,7 +146,7 @@ def test_a_wrapped_key_moved_to_another_ticket_does_not_open(database: Database,
     other = uuid4()
     with database.connection() as connection:
         connection.execute(
-            "INSERT INTO ticket_keys (ticket, wrapped, wrapped_by) SELECT %s, wrapped, wrapped_by FROM ticket_keys",
+            "INSERT INTO ticket_keys (ticket_id, wrapped, wrapped_by) SELECT %s, wrapped, wrapped_by FROM ticket_keys",
             (other,),
         )
     with pytest.raises(DecryptionError):

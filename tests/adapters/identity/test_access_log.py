@@ -58,7 +58,7 @@ def test_entries_of_many_at_once_are_in_one_order_without_gaps(database: Databas
     entries = log.page(100)
     assert [entry.position for entry in entries] == list(range(60, 0, -1))
     assert {entry.request_id for entry in entries} == {f"r-{n}" for n in range(60)}
-    assert [entry.at for entry in entries] == sorted((entry.at for entry in entries), reverse=True)
+    assert [entry.recorded_at for entry in entries] == sorted((entry.recorded_at for entry in entries), reverse=True)
     assert verdict(database).ok
 
 
@@ -78,15 +78,15 @@ def test_the_database_refuses_to_rewrite_it(database: Database, log: AccessLog, 
     ("statement", "position", "reason"),
     [
         ("UPDATE access_log SET actor = 'admin:2' WHERE position = 2", 2, "does not match its hash"),
-        ("UPDATE access_log SET at = at + interval '1 second' WHERE position = 2", 2, "does not match its hash"),
+        ("UPDATE access_log SET recorded_at = recorded_at + '1s'::interval WHERE position = 2", 2, "does not match"),
         ("UPDATE access_log SET actor = actor || operation, operation = '' WHERE position = 2", 2, "does not match"),
         ("UPDATE access_log SET hash = sha256(hash) WHERE position = 3", 3, "does not match its hash"),
         ("DELETE FROM access_log WHERE position = 2", 2, "missing"),
         ("DELETE FROM access_log WHERE position = 1", 1, "missing"),
-        ("INSERT INTO access_log SELECT 0, at, actor, operation, object, outcome, request_id, hash FROM access_log"
-         " WHERE position = 1", 0, "added"),
-        ("INSERT INTO access_log SELECT 5, at, actor, operation, object, outcome, request_id, hash FROM access_log"
-         " WHERE position = 4", 5, "does not match its hash"),
+        ("INSERT INTO access_log SELECT 0, recorded_at, actor, operation, object, outcome, request_id, hash"
+         " FROM access_log WHERE position = 1", 0, "added"),
+        ("INSERT INTO access_log SELECT 5, recorded_at, actor, operation, object, outcome, request_id, hash"
+         " FROM access_log WHERE position = 4", 5, "does not match its hash"),
     ],
 )  # fmt: skip
 def test_whatever_is_changed_by_force_shows(

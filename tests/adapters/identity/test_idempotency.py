@@ -126,9 +126,9 @@ def test_of_many_at_once_one_is_taken_up(keys: IdempotencyKeys):
 def test_a_key_is_forgotten_after_a_day(database: Database, keys: IdempotencyKeys):
     first = begun(keys)
     keys.finish(*PLACE, b"the answer")
-    stored(database, "UPDATE idempotency_keys SET started_at = now() - interval '23 hours' RETURNING 1")
+    stored(database, "UPDATE idempotency_keys SET created_at = now() - interval '23 hours' RETURNING 1")
     assert keys.begin(*PLACE, "body") == Answered(b"the answer")
-    stored(database, "UPDATE idempotency_keys SET started_at = now() - interval '25 hours' RETURNING 1")
+    stored(database, "UPDATE idempotency_keys SET created_at = now() - interval '25 hours' RETURNING 1")
     assert begun(keys, body="another body").id("ticket") != first.id("ticket")
 
 

@@ -72,11 +72,11 @@ class Office:
 
     def rows(self, what: str = "state, attempts, sealed = '', error") -> list[tuple[Any, ...]]:
         with self.database.connection() as connection:
-            return connection.execute(f"SELECT {what} FROM outbox ORDER BY created".encode()).fetchall()
+            return connection.execute(f"SELECT {what} FROM outbox ORDER BY created_at".encode()).fetchall()
 
     def all_due(self) -> None:
         with self.database.connection() as connection:
-            connection.execute("UPDATE outbox SET next_attempt = now()")
+            connection.execute("UPDATE outbox SET next_attempt_at = now()")
 
 
 def mail(
@@ -212,7 +212,7 @@ def test_what_fails_is_tried_again_with_growing_pauses(office: Office):
     pauses = []
     for _ in range(6):
         office.sender.send_all()
-        [(pause,)] = office.rows("extract(epoch FROM next_attempt - now())::float")
+        [(pause,)] = office.rows("extract(epoch FROM next_attempt_at - now())::float")
         pauses.append(round(pause))
         office.all_due()
     assert pauses == [2, 4, 8, 16, 32, 64]
@@ -284,7 +284,7 @@ def test_a_dead_mail_goes_with_its_person_and_with_time(office: Office):
     dead.forget()
     assert dead.list(10) == [left]
     with office.database.connection() as connection:
-        connection.execute("UPDATE outbox SET next_attempt = now() - interval '31 days'")
+        connection.execute("UPDATE outbox SET next_attempt_at = now() - interval '31 days'")
     dead.forget()
     assert office.rows() == []
 

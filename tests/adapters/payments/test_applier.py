@@ -137,7 +137,7 @@ def test_an_event_that_we_fail_at_is_tried_again_later_and_holds_up_nobody(ledge
     assert inbox.health(ledger.service.database).waiting == 1
     with ledger.service.database.connection() as connection:
         for _ in range(7):
-            connection.execute("UPDATE stripe_inbox SET next_at = now()  WHERE state = 'received'")
+            connection.execute("UPDATE stripe_inbox SET next_attempt_at = now()  WHERE state = 'received'")
             ledger.settle()
     [letter] = ledger.service.dead_letters.list()
     assert (letter.id, letter.attempts, letter.error) == (poisoned["id"], 8, "RuntimeError")
@@ -218,7 +218,7 @@ def test_no_table_holds_a_donor_in_clear(ledger):
 
 def _bodies(ledger: Ledger) -> list[tuple[str, bytes, Any]]:
     with ledger.service.database.connection() as connection:
-        rows = connection.execute("SELECT event_id, body, ticket FROM stripe_inbox").fetchall()
+        rows = connection.execute("SELECT event_id, body, ticket_id FROM stripe_inbox").fetchall()
     return [(id, bytes(body), ticket) for id, body, ticket in rows]
 
 
@@ -314,7 +314,7 @@ def test_while_stripe_is_away_what_is_wanted_stays_wanted(ledger):
     assert (ledger.inbox()["txn_fee"], ledger.row(payment)["paid"]) == ("held", 10_000)
     ledger.stripe = {"txn_fee": payment.transaction("1", 10_000, 350, id="txn_fee")}.__getitem__
     with ledger.service.database.connection() as connection:
-        connection.execute("UPDATE stripe_inbox SET next_at = now() WHERE wants IS NOT NULL")
+        connection.execute("UPDATE stripe_inbox SET next_attempt_at = now() WHERE pending_object_id IS NOT NULL")
     ledger.settle()
     assert [fee["fee"] for fee in ledger.fees(payment)] == [350]
 

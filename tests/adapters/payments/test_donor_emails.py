@@ -62,7 +62,7 @@ class Donor:
 
     def notices(self) -> dict[str, str]:
         with self.service.database.connection() as connection:
-            rows = connection.execute("SELECT key, state FROM donor_notices").fetchall()
+            rows = connection.execute("SELECT key, state FROM donor_emails").fetchall()
         return {key.split(":")[0]: state for key, state in rows}
 
 
@@ -181,7 +181,7 @@ def test_the_address_waits_nowhere_in_clear(donor: Donor):
     donor.ledger.take(donor.completed)
     donor.service.donor_notices.write_all()
     with donor.service.database.connection() as connection:
-        for table in ("donor_notices", "outbox", "stripe_inbox"):
+        for table in ("donor_emails", "outbox", "stripe_inbox"):
             for (row,) in connection.execute(f"SELECT t::text FROM {table} t".encode()):
                 assert "grace" not in row.lower()
                 assert b"grace".hex() not in row.lower()
@@ -223,7 +223,7 @@ def test_a_crash_between_any_two_steps_gives_one_mail(donor: Donor, monkeypatch:
                 act()
             except Killed:
                 with donor.service.database.connection() as connection:
-                    connection.execute("UPDATE outbox SET next_attempt = now()")
+                    connection.execute("UPDATE outbox SET next_attempt_at = now()")
         act()
     donor.take(donor.completed)
     assert donor.subjects == [RECEIPT]
@@ -243,9 +243,9 @@ def test_a_notice_that_cannot_be_written_holds_up_only_itself(service: Service, 
     fine.take(fine.completed)
     assert fine.subjects == [RECEIPT]
     with service.database.connection() as connection:
-        waiting = "SELECT attempts, error FROM donor_notices WHERE state = 'waiting'"
+        waiting = "SELECT attempts, error FROM donor_emails WHERE state = 'waiting'"
         assert connection.execute(waiting).fetchall() == [(1, "ZeroDivisionError")]
-        connection.execute("UPDATE donor_notices SET next_attempt = now()")
+        connection.execute("UPDATE donor_emails SET next_attempt_at = now()")
     monkeypatch.setattr(service.tickets, "get", real)
     fine.take()
     assert fine.subjects == [RECEIPT, RECEIPT]

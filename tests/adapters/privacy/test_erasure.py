@@ -196,7 +196,7 @@ def readable(service: Service) -> str:
     """Everything in the inbox that any key of ours still opens."""
     found = []
     with service.database.connection() as connection:
-        rows = connection.execute("SELECT event_id, body, ticket FROM stripe_inbox").fetchall()
+        rows = connection.execute("SELECT event_id, body, ticket_id FROM stripe_inbox").fetchall()
     for id, body, ticket in rows:
         try:
             found.append(service.inbox.opened(id, bytes(body), ticket).decode() if body else "")
@@ -258,7 +258,7 @@ def test_a_dead_letter_that_nobody_could_place_is_found_by_what_it_names(
     with ledger.service.database.connection() as connection:
         for _ in range(8):
             ledger.service.applier.apply_batch()
-            connection.execute("UPDATE stripe_inbox SET next_at = now()")
+            connection.execute("UPDATE stripe_inbox SET next_attempt_at = now()")
     assert "dead" in ledger.inbox().values()
     assert "Hopper" in readable(ledger.service)
     ledger.service.commands.erase(SYSTEM, ticket)

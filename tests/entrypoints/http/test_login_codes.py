@@ -149,7 +149,7 @@ def test_of_many_guesses_at_once_no_more_than_five_count(live: LiveService, clie
         wrong = list(pool.map(lambda n: verify(client, request, f"{n:08}x").status_code, range(12)))
     assert wrong == [401] * 12
     with live.service.database.connection() as connection:
-        tries = connection.execute("SELECT tries FROM access_requests WHERE id = %s", (request,)).fetchone()
+        tries = connection.execute("SELECT code_attempts FROM access_requests WHERE id = %s", (request,)).fetchone()
     assert tries == (MOST_TRIES,)
     problem(verify(client, request, code), 401, "unauthenticated")
 
@@ -170,14 +170,14 @@ def test_a_code_is_good_for_ten_minutes(live: LiveService, client: Client):
     for minutes, status in ((9.9, 200), (10.1, 401)):
         request = ask(client, contact)
         code = code_for(live, contact)
-        aged(live, "access_requests", "created", minutes / 60, request)
+        aged(live, "access_requests", "created_at", minutes / 60, request)
         assert verify(client, request, code).status_code == status
 
 
 def test_a_question_that_waited_too_long_for_its_answer_gets_no_mail(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    aged(live, "access_requests", "created", 0.2, ask(client, contact))
+    aged(live, "access_requests", "created_at", 0.2, ask(client, contact))
     assert mails(live, contact) == []
 
 
@@ -343,7 +343,7 @@ def test_one_contact_gets_so_many_mails_an_hour_and_whoever_asks_is_told_the_sam
     ask(client, other)
     assert len(mails(live, other)) == 1
     for request in requests:
-        aged(live, "access_requests", "created", 1.01, request)
+        aged(live, "access_requests", "created_at", 1.01, request)
     ask(client, contact)
     assert len(mails(live, contact)) == MOST_CODES_PER_HOUR + 1
 
@@ -376,7 +376,7 @@ def test_what_is_old_is_forgotten(live: LiveService, client: Client):
     client.open_ticket(contactValue=contact)
     old = ask(client, contact)
     assert mails(live, contact)
-    aged(live, "access_requests", "created", 25, old)
+    aged(live, "access_requests", "created_at", 25, old)
     ask(client, contact)
     live.service.login_codes.answer_all()
     with live.service.database.connection() as connection:

@@ -148,13 +148,13 @@ def test_what_is_stuck_is_seen(measured: LiveService, migrated_url: str):
         client.open_ticket()
     with connect(migrated_url) as connection:
         connection.execute(
-            "INSERT INTO outbox (id, key, kind, sealed, state, created)"
+            "INSERT INTO outbox (id, key, kind, sealed, state, created_at)"
             " SELECT gen_random_uuid(), state, 'access_code', '', state, now() - interval '1 hour'"
             " FROM unnest(array['waiting', 'dead', 'sent']) AS s (state)"
         )
-        connection.execute("UPDATE outbox SET next_attempt = 'infinity'")
+        connection.execute("UPDATE outbox SET next_attempt_at = 'infinity'")
         connection.execute(
-            "INSERT INTO stripe_inbox (event_id, type, at, body, state, received_at, next_at)"
+            "INSERT INTO stripe_inbox (event_id, type, stripe_created, body, state, received_at, next_attempt_at)"
             " SELECT state, 'x', 0, '', state, now() - interval '2 hours', 'infinity'"
             " FROM unnest(array['received', 'dead', 'applied']) AS s (state)"
         )

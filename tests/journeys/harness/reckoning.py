@@ -22,7 +22,7 @@ SELECT (SELECT count(*) FROM stripe_inbox WHERE state = 'received' OR type = 'wa
        (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')
           AND NOT task_name LIKE ANY (ARRAY['builtin:%%', '%%chores%%']) AND scheduled_at IS NULL),
        (SELECT count(*) FROM outbox WHERE state = 'waiting'),
-       (SELECT count(*) FROM donor_notices WHERE state = 'waiting'),
+       (SELECT count(*) FROM donor_emails WHERE state = 'waiting'),
        (SELECT count(*) FROM projections p WHERE p.live AND p.position < (SELECT max(position) FROM events))
 """
 
