@@ -257,7 +257,7 @@ def test_a_dead_mail_may_be_tried_again_once_what_was_wrong_is_mended(office: Of
     assert (kept.kind, kept.ticket_id, kept.attempts, kept.error) == ("contact_changed", ticket, 1, "SMTP sender: 550")
     assert (kept.retryable, perished.kind, perished.retryable) == (True, "access_code", False)
     assert dead.list(1) == [kept]
-    assert dead.list(1, (kept.created, kept.id)) == [perished]
+    assert dead.list(1, (kept.created_at, kept.id)) == [perished]
     office.post.fault = None
     dead.retry(kept.id)
     with pytest.raises(RefusedError):
@@ -303,7 +303,7 @@ def test_a_seal_that_does_not_open_is_reported_without_a_word_of_it(office: Offi
     with office.database.connection() as connection:
         connection.execute("UPDATE outbox SET sealed = sealed || '\\x00'::bytea")
     office.sender.send_all()
-    assert office.rows() == [("waiting", 1, False, "BrokenSealError")]
+    assert office.rows() == [("waiting", 1, False, "DecryptionError")]
 
 
 # Many at once, and as a part of a process.
