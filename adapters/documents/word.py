@@ -1,12 +1,13 @@
-"""Word file of a page, written with python-docx into our own empty file."""
+"""Word documents, written with python-docx into a template."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from io import BytesIO
+from pathlib import Path
 from typing import Any
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from docx import Document
 from docx.opc.constants import RELATIONSHIP_TYPE
@@ -29,10 +30,19 @@ from adapters.documents.page import (
     Spoken,
 )
 from adapters.documents.script import Line, Script, primary, stretches
-from adapters.documents.word_base import HAIRLINE, LABEL_WIDTH, VALUE_WIDTH, R, W, empty_file, packed
 
+# Page size, margins, styles, list and footer. Its file properties are empty, so that no tool or author is named.
+TEMPLATE = Path(__file__).with_name("template.docx")
+
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+R = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
+
+HAIRLINE = "D5DBE1"
+LABEL_WIDTH, VALUE_WIDTH = 2330, 6855  # twentieths of a point; together the width between the template's margins
 CODE_WIDTH, SEAL_WIDTH = Mm(42), Mm(28)
 LONG_TITLE = 160
+# Every entry of the file carries the earliest time that a zip can hold, so that equal content gives equal bytes.
+ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 NO_MARGIN = '<w:tblCellMar><w:left w:w="0" w:type="dxa"/><w:right w:w="0" w:type="dxa"/></w:tblCellMar>'
 
 EAST_ASIAN_FONTS = {"zh": "Microsoft YaHei", "ja": "Yu Gothic", "ko": "Malgun Gothic"}
@@ -53,11 +63,11 @@ class WordRenderer:
     """Prints pages as Word files; may be shared by threads."""
 
     def __init__(self) -> None:
-        self._empty = empty_file()
+        self._template = TEMPLATE.read_bytes()
 
     def print(self, page: Page, draw_code: Callable[[str], bytes]) -> bytes:
         """The page as a Word file; `draw_code` gives the PNG of a QR code."""
-        document = Document(BytesIO(self._empty))
+        document = Document(BytesIO(self._template))
         _set_properties(document, page)
         end = document.element.body.sectPr
         for element in _parsed(_body(page)):
@@ -76,8 +86,19 @@ class WordRenderer:
             footer._p.append(run)
         saved = BytesIO()
         document.save(saved)
-        with ZipFile(saved) as file:
-            return packed({name: file.read(name) for name in file.namelist()})
+        return _with_fixed_times(saved)
+
+
+def _with_fixed_times(docx: BytesIO) -> bytes:
+    """Return the same zip with ZIP_TIME on every entry."""
+    fixed = BytesIO()
+    with ZipFile(docx) as source, ZipFile(fixed, "w") as target:
+        for name in source.namelist():
+            entry = ZipInfo(name, ZIP_TIME)
+            entry.compress_type = ZIP_DEFLATED
+            entry.create_system = 0
+            target.writestr(entry, source.read(name))
+    return fixed.getvalue()
 
 
 def _set_properties(document: Any, page: Page) -> None:
