@@ -11,7 +11,7 @@ SLUG_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 SLUG_LENGTH = 12
 
 
-def read(text: str) -> UUID | None:
+def parse(text: str) -> UUID | None:
     """The id that a text is, in the one form that we write ids in."""
     try:
         id = UUID(text)

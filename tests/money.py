@@ -69,7 +69,7 @@ class Ledger:
 
     def follow(self) -> None:
         with connect(self.service.url) as connection:
-            while self._follower.take_page(connection):
+            while self._follower.fold_next_batch(connection):
                 pass
 
     def take(self, *events: Event) -> None:

@@ -6,7 +6,7 @@ from adapters.encryption.field_cipher import FieldCipher
 from adapters.encryption.ticket_keys import TicketKeys
 from adapters.event_store.history import StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
-from adapters.jobs.worker import enqueue
+from adapters.jobs.queue import enqueue
 from adapters.postgres.database import Database
 
 MASTER = ("m" * 40,)

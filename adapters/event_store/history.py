@@ -122,7 +122,7 @@ class LogRecorder(ApplicationRecorder):
     ) -> Sequence[Notification]:
         after = 0 if start is None else start - 1 if inclusive_of_start else start
         found: list[StoredEntry] = []
-        while len(found) < limit and (page := self._log.page(after, limit, stop)):
+        while len(found) < limit and (page := self._log.batch(after, limit, stop)):
             found += [entry for entry in page if not topics or entry.topic in topics]
             after = page[-1].position
         return found[:limit]

@@ -93,7 +93,7 @@ class EventLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._together: GroupCommit[Sequence[Entry], list[int] | None] = GroupCommit(
+        self._group_commit: GroupCommit[Sequence[Entry], list[int] | None] = GroupCommit(
             self._append_all, self.MOST_EVENTS_TOGETHER, len
         )
 
@@ -103,7 +103,7 @@ class EventLog:
         With `alongside` the group has a transaction of its own, which fails as a whole when `alongside` does.
         """
         if alongside is None:
-            return self._together.do(group)
+            return self._group_commit.submit(group)
         with self._database.transaction() as cursor:
             [positions] = append(cursor, [group])
             if positions is not None:
@@ -131,7 +131,7 @@ class EventLog:
             (stream, after, _LAST_VERSION if until is None else until),
         )
 
-    def page(self, after: int, limit: int, until: int | None = None) -> list[StoredEntry]:
+    def batch(self, after: int, limit: int, until: int | None = None) -> list[StoredEntry]:
         """Up to `limit` events after a position, in the order of all events."""
         return self._select(
             "position > %s AND position <= %s ORDER BY position LIMIT %s",

@@ -13,7 +13,7 @@ from domain.events import SupportTicketOpened
 from domain.support import SupportTicket
 from projections import support
 
-PAGE_EVENTS = 1_000
+BATCH_EVENTS = 1_000
 
 
 class StoredSupportTickets:
@@ -48,7 +48,7 @@ class StoredSupportTickets:
         return list(dict.fromkeys([*found, *newer]))
 
     def _opened_after(self, position: int) -> Iterator[SupportTicketOpened]:
-        while page := self._log.page(position, PAGE_EVENTS):
+        while page := self._log.batch(position, BATCH_EVENTS):
             for entry in page:
                 if entry.topic == SupportTicketOpened.TOPIC and isinstance(event := entry.event(), SupportTicketOpened):
                     yield event

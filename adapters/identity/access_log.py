@@ -84,11 +84,11 @@ class AccessLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._together: GroupCommit[Act, None] = GroupCommit(self._append, MOST_TOGETHER)
+        self._group_commit: GroupCommit[Act, None] = GroupCommit(self._append, MOST_TOGETHER)
 
     def note(self, act: Act) -> None:
         """On record, durably, once this returns."""
-        self._together.do(act)
+        self._group_commit.submit(act)
 
     def _append(self, acts: Sequence[Act]) -> Sequence[None]:
         with self._database.connection() as connection:

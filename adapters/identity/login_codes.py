@@ -22,7 +22,7 @@ from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.identity.contacts import ContactIndex
 from adapters.mail.outbox import Outbox
-from adapters.postgres.background import Background
+from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import Database
 from domain.commands import digest
 from domain.ports import Mail
@@ -69,7 +69,7 @@ class LoginCodes:
         self._index = index
         self._outbox = outbox
         self._peppers = peppers
-        self._background = Background.steps("access requests", self.answer_one, POLL_SECONDS)
+        self._background = BackgroundLoop.steps("access requests", self.answer_one, POLL_SECONDS)
 
     def start(self) -> None:
         self._background.start()

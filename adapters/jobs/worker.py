@@ -1,4 +1,4 @@
-"""The work on recordings as durable jobs: queued with the event that asks for them, rescued after a crash."""
+"""The worker: runs the steps on recordings as durable jobs, and rescues the jobs of workers that died."""
 
 from __future__ import annotations
 
@@ -12,68 +12,46 @@ from uuid import UUID
 
 import procrastinate
 import structlog
-from procrastinate import App, JobContext, PsycopgConnector, RetryDecision, SyncPsycopgConnector
+from procrastinate import App, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.jobs import Job
-from psycopg import AsyncConnection, Cursor
-from psycopg.rows import TupleRow
+from psycopg import AsyncConnection
 
+from adapters.jobs.queue import CHORES_TASK, ERASURE_TASK, QUEUE, STEP_TASK
 from adapters.observability import counters, log_context, tracing
-from adapters.postgres.database import STATEMENT_SECONDS, Database, Opened, conninfo, is_pooled, settings
+from adapters.observability.log_context import error_location
+from adapters.postgres.database import STATEMENT_SECONDS, ConnectionRegistry, Database, conninfo, is_pooled, settings
 from domain.commands import Commands
 from domain.errors import DomainError, StepFailed, UnavailableError
 from domain.values import Step
 
-QUEUE = "steps"
-TASK = "work"
-FORGET = "forget"
-CHORES = "chores"
-# Once in ten minutes, on one worker of all.
+# Every ten minutes, on one of the workers.
 CHORES_AT = "*/10 * * * *"
 
-# Longer than whoever was in the middle of writing something takes to end it.
-FORGET_AFTER_SECONDS = 60
-
-# A fault that may pass is tried again after so many seconds; then the person is told.
+# The pauses before a retryable step is tried again; after the last one the failure is recorded.
 PAUSES_SECONDS = (2, 10, 60)
-# A job that was handed back or rescued this often takes its worker down with it.
-MOST_ATTEMPTS = 12
+# A job that was handed back or rescued this often probably crashes its worker.
+MAX_ATTEMPTS = 12
 
-# A worker that was silent for this long is dead, and its jobs go to another.
+# A worker without a heartbeat for STALLED_SECONDS counts as dead, and its jobs go to another worker.
 HEARTBEAT_SECONDS = 1.0
 STALLED_SECONDS = 6.0
 RESCUE_SECONDS = 2.0
-# How long a worker that stops lets its steps notice; then their jobs go to another all the same.
+# A worker that stops gives its steps this long to notice; then their jobs go to another worker.
 GRACE_SECONDS = 5.0
 POLL_SECONDS = 0.5
-# How soon a worker whose database is away looks again.
-AWAY_SECONDS = 0.2
+# How often a worker checks whether an unavailable database is back.
+UNAVAILABLE_POLL_SECONDS = 0.2
 
 logger = structlog.get_logger()
 
-_queue = App(connector=SyncPsycopgConnector())
-
-
-def enqueue(cursor: Cursor[TupleRow], ticket: UUID, step: Step, recording: UUID) -> None:
-    """Put a step on the queue, in the cursor's transaction."""
-    # Named only where somebody traces: a worker of an older version knows no such argument.
-    trace = {"trace": carried} if (carried := tracing.carried()) else {}
-    _queue.configure_task(TASK, queue=QUEUE, connection=cursor.connection).defer(
-        ticket=str(ticket), step=step.value, recording=str(recording), **trace
-    )
-
-
-def enqueue_forgetting(cursor: Cursor[TupleRow], ticket: UUID) -> None:
-    """Have what is kept of a person removed once more, some time after the cursor's transaction."""
-    _queue.configure_task(
-        FORGET, queue=QUEUE, schedule_in={"seconds": FORGET_AFTER_SECONDS}, connection=cursor.connection
-    ).defer(ticket=str(ticket))
-
 
 class _HandedBack(Exception):
-    """The worker stops before the job is done; another takes it up."""
+    """The worker stops before the job is done; another worker starts it again."""
 
 
 class _TryAgain(Exception):
+    """The job is to be tried again after a pause."""
+
     def __init__(self, seconds: int) -> None:
         super().__init__()
         self.seconds = seconds
@@ -82,7 +60,7 @@ class _TryAgain(Exception):
 class _Retry(procrastinate.BaseRetryStrategy):
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:  # noqa: ARG002
         match exception:
-            # Cancelled is what a step is that did not end in time when the worker stopped.
+            # A step is cancelled when it does not end in time after the worker was stopped.
             case _HandedBack() | asyncio.CancelledError():
                 return RetryDecision(retry_in={"seconds": 0})
             case _TryAgain(seconds=seconds):
@@ -92,7 +70,7 @@ class _Retry(procrastinate.BaseRetryStrategy):
 
 
 class Worker:
-    """Takes steps off the queue in a thread of its own between `start` and `stop`; run as many as wanted."""
+    """Runs jobs in a thread of its own between `start` and `stop`. Any number of workers may share the queue."""
 
     def __init__(
         self,
@@ -103,10 +81,10 @@ class Worker:
         *,
         chores: Sequence[Callable[[], None]] = (),
         chores_at: str = CHORES_AT,
-        opened: Opened | None = None,
+        registry: ConnectionRegistry | None = None,
     ) -> None:
         self._url = url
-        self._opened = opened or Opened()
+        self._registry = registry or ConnectionRegistry()
         self._database = database
         self._commands = commands
         self._concurrency = concurrency
@@ -120,11 +98,11 @@ class Worker:
         self._thread.start()
 
     def finish(self) -> None:
-        """Take up no more jobs and hand the running ones back, in the background."""
+        """Start no more jobs and hand the running ones back, without waiting for that."""
         self._stopping.set()
 
     def stop(self) -> None:
-        """Hand running jobs back and end, within some seconds."""
+        """Hand the running jobs back and end, within 8 seconds."""
         self.finish()
         if self._thread is not None:
             self._thread.join(timeout=8)
@@ -132,12 +110,12 @@ class Worker:
     def _run(self) -> None:
         while not self._stopping.is_set():
             if not self._database.available:
-                self._stopping.wait(AWAY_SECONDS)
+                self._stopping.wait(UNAVAILABLE_POLL_SECONDS)
                 continue
             try:
                 asyncio.run(self._serve())
             except procrastinate.exceptions.ConnectorException:
-                self._stopping.wait(AWAY_SECONDS)
+                self._stopping.wait(UNAVAILABLE_POLL_SECONDS)
             except Exception:
                 logger.exception("worker failed")
                 self._stopping.wait(1.0)
@@ -159,7 +137,7 @@ class Worker:
                 )
             )
             rescue = asyncio.create_task(_rescue(app))
-            # Its own pool would come back to a database that was away in ever longer pauses: we begin anew instead.
+            # The connector's pool reconnects in ever longer pauses after an outage, so a new app is made instead.
             while not self._stopping.is_set() and not work.done() and self._database.available:
                 await asyncio.sleep(0.1)
             for task in (rescue, work):
@@ -170,57 +148,57 @@ class Worker:
                 await work
 
     def _app(self) -> App:
-        async def opened(connection: AsyncConnection[Any]) -> None:
-            self._opened.add(connection)
+        async def register(connection: AsyncConnection[Any]) -> None:
+            self._registry.add(connection)
 
         connector = PsycopgConnector(
             conninfo=conninfo(self._url),
             min_size=1,
             max_size=self._concurrency + 3,
-            configure=opened,
+            configure=register,
             kwargs=settings(self._url, STATEMENT_SECONDS, "storyledger worker"),
         )
         app = App(connector=connector)
 
-        @app.task(name=TASK, queue=QUEUE, pass_context=True, retry=_Retry())
+        @app.task(name=STEP_TASK, queue=QUEUE, pass_context=True, retry=_Retry())
         async def work(context: JobContext, ticket: str, step: str, recording: str, trace: str | None = None) -> None:
             assert context.job is not None
             job, attempts = context.job.id, context.job.attempts
-            await _in_thread(lambda: self._seen(job, trace, Step(step), UUID(ticket), UUID(recording), attempts))
+            await _in_thread(lambda: self._run_step(job, trace, Step(step), UUID(ticket), UUID(recording), attempts))
 
-        @app.task(name=FORGET, queue=QUEUE, retry=_Retry())
-        async def forget(ticket: str) -> None:
-            await _in_thread(lambda: self._forget(UUID(ticket)))
+        @app.task(name=ERASURE_TASK, queue=QUEUE, retry=_Retry())
+        async def erase(ticket: str) -> None:
+            await _in_thread(lambda: self._repeat_erasure(UUID(ticket)))
 
         if self._chores:
-            # Every worker says so at the time, and the queue takes it from one.
+            # Every worker defers the chores when they are due; the queueing lock lets one of them through.
             @app.periodic(cron=self._chores_at)
-            @app.task(name=CHORES, queue=QUEUE, queueing_lock=CHORES)
-            async def chores(timestamp: int) -> None:  # noqa: ARG001 - when it was due, which is nothing to us
-                await _in_thread(self._do_chores)
+            @app.task(name=CHORES_TASK, queue=QUEUE, queueing_lock=CHORES_TASK)
+            async def chores(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes when they were due
+                await _in_thread(self._run_chores)
 
         return app
 
-    def _do_chores(self) -> None:
-        """One that fails holds up no other, and is due again the next time."""
+    def _run_chores(self) -> None:
+        """Run every chore; a failed one does not stop the others and runs again when it is next due."""
         for chore in self._chores:
             try:
                 chore()
             except Exception as error:
-                logger.error("chore failed", error=type(error).__name__, where=where(error))
+                logger.error("chore failed", error=type(error).__name__, where=error_location(error))
 
-    def _forget(self, ticket: UUID) -> None:
-        """Until it is done: nobody else asks for it again."""
+    def _repeat_erasure(self, ticket: UUID) -> None:
+        """Remove the ticket's personal data; a failure is always retried, since nothing else asks for it again."""
         try:
             self._commands.forgetting.forget(ticket)
         except Exception as error:
-            logger.error("not forgotten yet", ticket=str(ticket), error=type(error).__name__, where=where(error))
+            logger.error("erasure failed", ticket=str(ticket), error=type(error).__name__, where=error_location(error))
             raise _TryAgain(PAUSES_SECONDS[-1]) from None
 
-    def _seen(
+    def _run_step(
         self, job: int | None, trace: str | None, step: Step, ticket: UUID, recording: UUID, attempts: int
     ) -> None:
-        """Work, for everybody to see: counted, traced and logged under its ids."""
+        """Do the step; count it, trace it, and log it under its ids."""
         log_context.begin(job=job, ticket=str(ticket))
         with (
             counters.job_run(step.value) as run,
@@ -236,11 +214,11 @@ class Worker:
                 raise
 
     def _work(self, step: Step, ticket: UUID, recording: UUID, attempts: int) -> bool:
-        """Whether it is done; if not, the person has been told."""
+        """Do the step. Return True if it is done, False if its failure was recorded for the holder to see."""
         log = logger.bind(ticket=str(ticket), step=step.value, recording=str(recording), attempts=attempts)
         started = time.monotonic()
         try:
-            if attempts >= MOST_ATTEMPTS:
+            if attempts >= MAX_ATTEMPTS:
                 raise StepFailed("abandoned", "Working on this recording kept failing on our side.", retryable=True)
             self._commands.work(step, ticket, recording, self._reporter(ticket, recording, step))
             log.info("step done", seconds=round(time.monotonic() - started, 3))
@@ -253,25 +231,27 @@ class Worker:
         except StepFailed as error:
             fault = error
         except Exception as error:
-            # Whatever was erased meanwhile ends here too, and is dropped when the step is taken up again.
-            log.error("step broke", error=type(error).__name__, where=where(error))
+            # A ticket erased during the step ends here too; the next attempt drops the step.
+            log.error("step broke", error=type(error).__name__, where=error_location(error))
             fault = StepFailed("internal_error", "Something went wrong on our side.", retryable=True)
         if fault.retryable and attempts < len(PAUSES_SECONDS):
             log.warning("step failed, will be tried again", code=fault.code)
             raise _TryAgain(PAUSES_SECONDS[attempts])
         log.warning("step failed", code=fault.code)
-        self._tell(step, ticket, recording, fault)
+        self._record_failure(step, ticket, recording, fault)
         return False
 
-    def _tell(self, step: Step, ticket: UUID, recording: UUID, fault: StepFailed) -> None:
-        """Give up, in a way that is sure to be heard: a job that ended without it would leave the person waiting."""
+    def _record_failure(self, step: Step, ticket: UUID, recording: UUID, fault: StepFailed) -> None:
+        """Record that the step failed for good; retried until it succeeds, or the ticket would stay in progress."""
         try:
             self._commands.give_up(step, ticket, recording, fault)
         except DomainError:
             raise _TryAgain(PAUSES_SECONDS[-1]) from None
 
     def _reporter(self, ticket: UUID, recording: UUID, step: Step) -> Callable[[float], None]:
-        def report(done: float) -> None:
+        """Return the function that a step reports its progress to, a number from 0 to 1."""
+
+        def report(progress: float) -> None:
             if self._stopping.is_set():
                 raise _HandedBack
             with self._database.connection() as connection:
@@ -279,14 +259,17 @@ class Worker:
                     "INSERT INTO step_progress (ticket_id, recording_id, step, done) VALUES (%s, %s, %s, %s)"
                     " ON CONFLICT (ticket) DO UPDATE"
                     " SET recording = EXCLUDED.recording, step = EXCLUDED.step, done = EXCLUDED.done",
-                    (ticket, recording, step.value, max(0.0, min(1.0, done))),
+                    (ticket, recording, step.value, max(0.0, min(1.0, progress))),
                 )
 
         return report
 
 
 async def _in_thread(call: Callable[[], None]) -> None:
-    """Run the call in a thread that nobody waits for when the process ends: its job went to somebody else by then."""
+    """Run the call in a daemon thread: a process that ends must not wait for a job that was handed to another worker.
+
+    The event loop's own executor threads would be joined at the end of the process.
+    """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
 
@@ -311,7 +294,7 @@ async def _in_thread(call: Callable[[], None]) -> None:
 
 
 async def _rescue(app: App) -> None:
-    """Give the jobs of dead workers to living ones."""
+    """Give the jobs of dead workers to living ones, again and again."""
     while True:
         try:
             for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
@@ -320,11 +303,3 @@ async def _rescue(app: App) -> None:
         except procrastinate.exceptions.ProcrastinateException:
             logger.warning("rescue failed")
         await asyncio.sleep(RESCUE_SECONDS)
-
-
-def where(error: BaseException) -> str:
-    """The place in our code, without the message: that may quote a person."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"

@@ -9,7 +9,7 @@ from adapters.mail.messages import composed
 from adapters.mail.outbox import Outbox, QueuedMail
 from adapters.mail.transports import MailTransport
 from adapters.observability import counters, tracing
-from adapters.postgres.background import Background
+from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import Database
 from domain.errors import DomainError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import Mail
@@ -48,7 +48,7 @@ class MailSender:
         self._database = database
         self._outbox = outbox
         self._post = post
-        self._background = Background.steps("mail sender", self.send_one, POLL_SECONDS)
+        self._background = BackgroundLoop.steps("mail sender", self.send_one, POLL_SECONDS)
 
     def start(self) -> None:
         self._background.start()

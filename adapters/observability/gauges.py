@@ -49,13 +49,13 @@ class Gauges:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._together: AsyncGroupCommit[None, Sequence[Metric]] = AsyncGroupCommit(
+        self._group_commit: AsyncGroupCommit[None, Sequence[Metric]] = AsyncGroupCommit(
             lambda asking: [self._read()] * len(asking), MOST_ASKING_TOGETHER
         )
 
     async def read(self) -> Sequence[Metric]:
         """How it is now; UnavailableError when the database is away or too slow to say."""
-        return await self._together.do(None)
+        return await self._group_commit.submit(None)
 
     def _read(self) -> Sequence[Metric]:
         with self._database.transaction() as cursor:

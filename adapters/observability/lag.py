@@ -55,13 +55,13 @@ class HealthProbe:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._together: AsyncGroupCommit[None, Standing] = AsyncGroupCommit(
+        self._group_commit: AsyncGroupCommit[None, Standing] = AsyncGroupCommit(
             lambda asking: [self._look()] * len(asking), MOST_ASKING_TOGETHER
         )
 
     async def standing(self) -> Standing:
         """How it is now; UnavailableError when the database is away."""
-        return await self._together.do(None)
+        return await self._group_commit.submit(None)
 
     def _look(self) -> Standing:
         return Standing(projections(self._database), inbox.health(self._database), jobs(self._database))

@@ -35,3 +35,11 @@ def note_recorded(ticket: UUID, position: int) -> None:
 def noted() -> Mapping[str, Any]:
     """The ids that are known so far."""
     return _ids.get() or {}
+
+
+def error_location(error: BaseException) -> str:
+    """Return `file:line` of the frame that raised the error. Its message may quote a person and is left out."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else "?"

@@ -23,7 +23,7 @@ from adapters.mail.outbox import Outbox
 from adapters.payments.event_parsers import ParsedFact
 from adapters.payments.inbox import Inbox
 from adapters.payments.parsed_events import FETCHED
-from adapters.postgres.background import Background
+from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import AWAY, Database
 from domain.donations import Donation
 from domain.errors import InvalidError, NotFoundError, UnavailableError
@@ -136,7 +136,7 @@ class DonorNotices:
         self._outbox = outbox
         self._page_url = page_url
         self._test = test
-        self._background = Background.steps("donor notices", self.write_one, POLL_SECONDS)
+        self._background = BackgroundLoop.steps("donor notices", self.write_one, POLL_SECONDS)
 
     def start(self) -> None:
         self._background.start()

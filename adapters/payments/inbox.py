@@ -65,14 +65,14 @@ class Inbox:
         self._ring = ring
         self._keys = keys
         self.arrived = threading.Event()
-        self._together: AsyncGroupCommit[tuple[str, str, int, bytes], bool] = AsyncGroupCommit(
+        self._group_commit: AsyncGroupCommit[tuple[str, str, int, bytes], bool] = AsyncGroupCommit(
             self._store_all, MOST_STORED_TOGETHER
         )
 
     async def accept_soon(self, event: SignedEvent) -> bool:
         """As `accept`, with all the others that arrive at the same time in one commit."""
         at = int(event.created.timestamp())
-        return await self._together.do((event.id, event.type, at, self.sealed(event.id, event.body)))
+        return await self._group_commit.submit((event.id, event.type, at, self.sealed(event.id, event.body)))
 
     def accept(self, event: SignedEvent) -> bool:
         """Store the event durably; False if it is there already."""

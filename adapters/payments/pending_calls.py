@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from adapters.postgres.background import Background
+from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import Database
 from domain.errors import DomainError
 from domain.refunds import PendingCalls
@@ -23,7 +23,7 @@ MOST_AT_ONCE = 500
 logger = structlog.get_logger()
 
 
-class PendingCallRetrier(Background):
+class PendingCallRetrier(BackgroundLoop):
     """Repairs by hand, or in a thread of its own between `start` and `stop`; any number may, to the same effect."""
 
     def __init__(self, database: Database, repairs: PendingCalls, patience_seconds: float = PATIENCE_SECONDS) -> None:

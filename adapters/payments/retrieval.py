@@ -19,7 +19,7 @@ import structlog
 from adapters.payments.inbox import Inbox, dumped, observation
 from adapters.payments.parsed_events import FETCHED, THIN
 from adapters.payments.stripe_objects import INTENT, SESSION
-from adapters.postgres.background import Background
+from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import Database
 from domain.errors import DomainError, NotFoundError
 
@@ -70,7 +70,7 @@ class _Wanted:
     attempts: int
 
 
-class Fetcher(Background):
+class Fetcher(BackgroundLoop):
     """Fetches what the inbox wants, by hand or in a thread of its own between `start` and `stop`."""
 
     def __init__(self, database: Database, inbox: Inbox, retriever: Retriever) -> None:

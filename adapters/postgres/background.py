@@ -15,7 +15,7 @@ PAUSE_SECONDS = 1.0
 logger = structlog.get_logger()
 
 
-class Background:
+class BackgroundLoop:
     """Calls `work` again and again between `start` and `stop`, each time after as many seconds as it said last.
 
     While what it depends on is away, and after a fault of ours, it pauses a second; no fault ends it.
@@ -53,7 +53,7 @@ class Background:
         return self._stopping.wait(seconds)
 
     @classmethod
-    def steps(cls, name: str, step: Callable[[], bool], pause_seconds: float) -> Background:
+    def steps(cls, name: str, step: Callable[[], bool], pause_seconds: float) -> BackgroundLoop:
         """Calls `step` while it says that there was something to do, and again after a pause."""
         return cls(name, lambda: 0.0 if step() else pause_seconds)
 

@@ -60,7 +60,7 @@ _SIGNS = (
 )
 
 
-def category(error: BaseException) -> str:
+def fault_category(error: BaseException) -> str:
     """What is the matter with the database, in a few words that may be shown to anybody."""
     text = str(error).lower()
     return next((told for sign, told in _SIGNS if sign in text), "not reachable")
@@ -71,15 +71,15 @@ def connect(
     *,
     statement_seconds: int = STATEMENT_SECONDS,
     name: str = "storyledger",
-    opened: Opened | None = None,
+    registry: ConnectionRegistry | None = None,
 ) -> Connection[TupleRow]:
     """A connection of one's own in autocommit mode, for work that would hold a pooled one too long.
 
-    Whoever goes on by itself gives `opened`: a server that hangs would otherwise be waited for as long as it does.
+    Whoever goes on by itself gives `registry`: a server that hangs would otherwise be waited for as long as it does.
     """
     connection = psycopg.connect(conninfo(url), autocommit=True, **settings(url, statement_seconds, name))
-    if opened is not None:
-        opened.add(connection)
+    if registry is not None:
+        registry.add(connection)
     if is_pooled(url):
         _settle(connection)
     return connection
@@ -98,7 +98,7 @@ def conninfo(url: str) -> str:
     return urlunsplit(parts._replace(query=urlencode([p for p in parse_qsl(parts.query) if p[0] != "pgbouncer"])))
 
 
-def goes_through_unsaid_pooler(connection: Connection[TupleRow], url: str) -> bool:
+def goes_through_undeclared_pooler(connection: Connection[TupleRow], url: str) -> bool:
     """Whether the server that answers is not the one that we were connected to, and the URL does not say so."""
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
     return not is_pooled(url) and row is not None and row[0] != connection.info.backend_pid
@@ -128,7 +128,7 @@ def settings(url: str, statement_seconds: int, name: str, connect_seconds: int =
     }
 
 
-class Opened:
+class ConnectionRegistry:
     """The connections that somebody may be waiting on just now, to be cut when nobody will answer any more."""
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ class Opened:
         with self._lock:
             self._connections.add(connection)
 
-    def cut(self) -> None:
+    def disconnect_all(self) -> None:
         """Hang up on all of them: whoever waits for an answer gets psycopg's error at once, in whatever thread."""
         with self._lock:
             connections = list(self._connections)
@@ -174,7 +174,7 @@ class Database:
         self.url = url
         self._size = size
         self._name = name
-        self._opened = Opened()
+        self._registry = ConnectionRegistry()
         self._available = True
         self._pool = self._new_pool()
 
@@ -191,7 +191,7 @@ class Database:
         )
 
     def _prepare(self, connection: Connection[TupleRow]) -> None:
-        self._opened.add(connection)
+        self._registry.add(connection)
         if is_pooled(self.url):
             _settle(connection)
 
@@ -223,19 +223,19 @@ class Database:
         """Turn everybody away, at once also those who wait for a connection or an answer, until `reopen`."""
         self._available = False
         self._pool.close(timeout=0)
-        self._opened.cut()
+        self._registry.disconnect_all()
 
     def reopen(self, *, hang_up: bool = False) -> None:
         """Let callers in, with new connections; whoever is at work on an old one may finish, unless we `hang_up`."""
-        before = self._opened
+        before = self._registry
         if hang_up:
-            self._opened = Opened()
+            self._registry = ConnectionRegistry()
         old, self._pool = self._pool, self._new_pool()
         self._pool.open()
         self._available = True
         old.close(timeout=0)
         if hang_up:
-            before.cut()
+            before.disconnect_all()
 
     @contextmanager
     def connection(self) -> Iterator[Connection[TupleRow]]:

@@ -67,7 +67,7 @@ class GroupCommit(Generic[Item, Result]):
         self._queue: deque[_Waiting[Item, Result]] = deque()
         self._led = False
 
-    def do(self, item: Item) -> Result:
+    def submit(self, item: Item) -> Result:
         """The item's result once it is done; the error of `work` if it could not be."""
         waiting: _Waiting[Item, Result] = _Waiting(item, self._weigh(item))
         with self._lock:
@@ -124,7 +124,7 @@ class AsyncGroupCommit(Generic[Item, Result]):
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._worker: asyncio.Task[None] | None = None
 
-    async def do(self, item: Item) -> Result:
+    async def submit(self, item: Item) -> Result:
         """The item's result once it is done; the error of `work` if it could not be."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))

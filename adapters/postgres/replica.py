@@ -23,8 +23,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from adapters.event_store.log import EventLog
-from adapters.postgres.background import Background
-from adapters.postgres.database import STATEMENT_SECONDS, Database, category, conninfo, settings
+from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.database import STATEMENT_SECONDS, Database, conninfo, fault_category, settings
 from domain.errors import UnavailableError
 
 POOL_SIZE = 24
@@ -129,7 +129,7 @@ class _Waiting:
         return self._told.wait(PATIENCE_SECONDS) and self._known
 
 
-class Replica(Background):
+class Replica(BackgroundLoop):
     """Looks after one standby between `start` and `stop`; `health` is known without asking anybody.
 
     Whatever befalls the standby, nobody waits for it longer than some tenths of a second, but for those whose question
@@ -155,7 +155,7 @@ class Replica(Background):
         self._primary.let_go()
         self.database.close()
 
-    def has_all(self) -> bool:
+    def is_caught_up(self) -> bool:
         """Whether the standby has everything that was committed before this was asked; known in PATIENCE_SECONDS."""
         if self.health.state is not State.USED or self.stopping:
             return False
@@ -165,7 +165,7 @@ class Replica(Background):
         self.wake()
         return waiting.wait()
 
-    def faltered(self, error: Exception) -> None:
+    def report_failure(self, error: Exception) -> None:
         """A read failed there: unless it stood in the way of what the primary did, the standby is looked at first."""
         if isinstance(error, UnavailableError) and not isinstance(error.__cause__, psycopg.errors.SerializationFailure):
             self.health = ReplicaHealth(State.AWAY, error="not reachable")
@@ -197,7 +197,7 @@ class Replica(Background):
         except _Unfit as unfit:
             return self._is(State.UNFIT, error=str(unfit))
         except psycopg.Error as error:
-            return self._is(State.AWAY, error=category(error))
+            return self._is(State.AWAY, error=fault_category(error))
         return self._is(State.BEHIND if behind else State.USED, behind)
 
     def _point(self) -> int:

@@ -16,8 +16,16 @@ from psycopg.rows import TupleRow
 
 from adapters.ids import uuid7
 from adapters.postgres import schema_check
-from adapters.postgres.background import Background
-from adapters.postgres.database import STATEMENT_SECONDS, Database, Opened, category, conninfo, has_spoken, settings
+from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.database import (
+    STATEMENT_SECONDS,
+    ConnectionRegistry,
+    Database,
+    conninfo,
+    fault_category,
+    has_spoken,
+    settings,
+)
 
 LOOK_SECONDS = 0.5
 # A database that is away is looked for more often: nobody can do anything before it is back.
@@ -53,11 +61,11 @@ class Health:
     schema_fault: str | None = None
 
 
-class Watchdog(Background):
+class Watchdog(BackgroundLoop):
     """Looks after the database between `start` and `stop`; `health` is known without asking anybody.
 
     A server that is gone is away within a second, one that hangs within five: then the guarded pools are shut, and the
-    connections in `opened` cut, so that nobody waits for it. Once it answers the pools are opened anew; likewise when
+    connections in `registry` cut, so that nobody waits for it. Once it answers the pools are opened anew; likewise when
     old lines go dead and new ones are answered. After `patience_seconds` without it (0: never) `give_up` is called.
     """
 
@@ -65,7 +73,7 @@ class Watchdog(Background):
         self,
         url: str,
         guarded: Sequence[Database],
-        opened: Opened | None = None,
+        registry: ConnectionRegistry | None = None,
         *,
         patience_seconds: float,
         give_up: Callable[[], None],
@@ -73,7 +81,7 @@ class Watchdog(Background):
         super().__init__("watchdog", self._look)
         self._url = url
         self._guarded = guarded
-        self._opened = opened or Opened()
+        self._registry = registry or ConnectionRegistry()
         self._patience = patience_seconds
         self._give_up = give_up
         self._connection: Connection[TupleRow] | None = None
@@ -101,7 +109,7 @@ class Watchdog(Background):
         except psycopg.Error as error:
             self._let_go()
             self._forget_silence()
-            self._is_away(category(error))
+            self._is_away(fault_category(error))
             return SEEK_SECONDS
         self._answered()
         self._mind_silence()
@@ -145,7 +153,7 @@ class Watchdog(Background):
             self._forget_silence()
             for database in self._guarded:
                 database.reopen(hang_up=True)
-            self._opened.cut()
+            self._registry.disconnect_all()
 
     def _forget_silence(self) -> None:
         if self._silent is not None:
@@ -156,7 +164,7 @@ class Watchdog(Background):
     def _cut(self) -> None:
         for database in self._guarded:
             database.shut()
-        self._opened.cut()
+        self._registry.disconnect_all()
 
     def _open_anew(self) -> None:
         for database in self._guarded:
@@ -170,7 +178,7 @@ class Watchdog(Background):
             self.health = replace(self.health, available=False)
             self._cut()
         # Whoever connected while it was going down waits on a connection that was not there yet.
-        self._opened.cut()
+        self._registry.disconnect_all()
         self.health = replace(self.health, available=False, error=error, failures=self.health.failures + 1)
         away = time.monotonic() - self._away_since
         if self._patience and away > self._patience and not self._gave_up:

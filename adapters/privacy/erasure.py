@@ -15,7 +15,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.encryption.ticket_keys import TicketKeys
-from adapters.jobs.worker import enqueue_forgetting
+from adapters.jobs.queue import enqueue_repeated_erasure
 from adapters.payments.inbox import Inbox
 from domain.events import TicketEvent
 
@@ -45,7 +45,7 @@ class Forgetting:
 def destroy(cursor: Cursor[TupleRow], _: Any, event: TicketEvent) -> None:
     """What goes with the fact that a ticket is erased, whoever recorded it."""
     TicketKeys.destroy_in(cursor, event.ticket)
-    enqueue_forgetting(cursor, event.ticket)
+    enqueue_repeated_erasure(cursor, event.ticket)
 
 
 class ErasureStep:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import psycopg
 import structlog
 
-from adapters.postgres.background import Background
-from adapters.postgres.database import AWAY, Opened, connect
+from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.database import AWAY, ConnectionRegistry, connect
 from adapters.proof import checkpoints, tiles
 from adapters.proof.checkpoints import Signer
 
@@ -17,18 +17,18 @@ PAUSE_SECONDS = 30.0
 logger = structlog.get_logger()
 
 
-class ProofFollower(Background):
+class ProofFollower(BackgroundLoop):
     """Runs in a thread of its own between `start` and `stop`; any number may run on any number of machines."""
 
-    def __init__(self, url: str, signer: Signer, opened: Opened | None = None) -> None:
+    def __init__(self, url: str, signer: Signer, registry: ConnectionRegistry | None = None) -> None:
         super().__init__("proof", self._keep_up)
         self._url = url
-        self._opened = opened
+        self._registry = registry
         self._signer = signer
 
     def _keep_up(self) -> float:
         try:
-            with connect(self._url, name="storyledger proof", opened=self._opened) as connection:
+            with connect(self._url, name="storyledger proof", registry=self._registry) as connection:
                 while not self.stopping:
                     if not tiles.grow(connection):
                         checkpoints.sign_tree(connection, self._signer)

@@ -13,11 +13,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from adapters.observability import tracing
-from adapters.postgres.database import AWAY, Database, Opened, connect, is_pooled
-from adapters.read_models import builds, event_pages
+from adapters.postgres.database import AWAY, ConnectionRegistry, Database, connect, is_pooled
+from adapters.read_models import builds, event_batches
 from projections.model import Projection, Recorded
 
-PAGE_EVENTS = 2_000
+BATCH_EVENTS = 2_000
 # A wake-up can be lost; a look at the history now and then cannot.
 POLL_SECONDS = 0.25
 # Through a pooler nobody is woken: who writes elsewhere waits for the next look.
@@ -42,9 +42,9 @@ class _Trouble:
 class Follower:
     """Runs in a thread of its own between `start` and `stop`; any number may run on any number of machines."""
 
-    def __init__(self, url: str, projections: Sequence[Projection], opened: Opened | None = None) -> None:
+    def __init__(self, url: str, projections: Sequence[Projection], registry: ConnectionRegistry | None = None) -> None:
         self._url = url
-        self._opened = opened
+        self._registry = registry
         self._poll = POOLED_POLL_SECONDS if is_pooled(url) else POLL_SECONDS
         self._projections = projections
         self._wake = threading.Event()
@@ -88,7 +88,7 @@ class Follower:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                with connect(self._url, name="storyledger follower", opened=self._opened) as connection:
+                with connect(self._url, name="storyledger follower", registry=self._registry) as connection:
                     self._follow(connection)
             except AWAY:
                 self._stopping.wait(0.2)
@@ -99,7 +99,7 @@ class Follower:
     def _follow(self, connection: Connection[TupleRow]) -> None:
         while not self._stopping.is_set():
             self._wake.clear()
-            if self.take_page(connection):
+            if self.fold_next_batch(connection):
                 self._awaited.wait(GATHER_SECONDS)
                 self._awaited.clear()
             else:
@@ -108,7 +108,7 @@ class Follower:
     def _listen(self) -> None:
         while not self._stopping.is_set():
             try:
-                with connect(self._url, name="storyledger wake-up", opened=self._opened) as connection:
+                with connect(self._url, name="storyledger wake-up", registry=self._registry) as connection:
                     connection.execute("LISTEN events")
                     self._wake.set()
                     while not self._stopping.is_set():
@@ -117,7 +117,7 @@ class Follower:
             except psycopg.Error:
                 self._stopping.wait(0.2)
 
-    def take_page(self, connection: Connection[TupleRow]) -> bool:
+    def fold_next_batch(self, connection: Connection[TupleRow]) -> bool:
         """Take a page into every live build; False if there was nothing new."""
         now = time.monotonic()
         ready = [p for p in self._projections if self._trouble[p.NAME].again <= now]
@@ -158,7 +158,7 @@ class Follower:
         with connection.transaction(), connection.cursor() as cursor:
             for build, position in builds.standing(cursor, projections).items():
                 if position not in found:
-                    found[position] = event_pages.after(connection, position, PAGE_EVENTS)
+                    found[position] = event_batches.after(connection, position, BATCH_EVENTS)
                 reached[build.projection.NAME] = position
                 if page := found[position]:
                     reached[build.projection.NAME] = moved[build] = page[-1].position
@@ -166,7 +166,7 @@ class Follower:
             if moved:
                 builds.move_bookmarks(cursor, moved)
             # After a full page comes another, and the last one waits for the disk for all of them.
-            if any(len(page) == PAGE_EVENTS for page in found.values()):
+            if any(len(page) == BATCH_EVENTS for page in found.values()):
                 builds.commit_soon(cursor)
         if moved and tracing.on():
             _trace(since, found)

@@ -22,7 +22,7 @@ from psycopg.rows import TupleRow
 
 import projections
 from adapters.postgres.database import connect
-from adapters.read_models import builds, event_pages
+from adapters.read_models import builds, event_batches
 from projections import donation_ledger, ticket_status
 
 ROOT = Path(__file__).parents[2]
@@ -165,7 +165,7 @@ def _fold_page(cursor: Cursor[TupleRow], filling: PartitionedRebuild, share: int
     # About as many events as in a page of all tickets.
     upto = min(position + page_events * filling.shares, filling.until)
     topics = list(filling.build.projection.TOPICS)
-    page = event_pages.between(cursor.connection, position, upto, topics, page_events, (share, filling.shares))
+    page = event_batches.between(cursor.connection, position, upto, topics, page_events, (share, filling.shares))
     if len(page) == page_events:
         upto = page[-1].position
     builds.fold(cursor, filling.build, page)

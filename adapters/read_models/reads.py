@@ -57,12 +57,12 @@ class Reads:
         if replica is None:
             return here()
         # What the standby had once it has for good.
-        self._sure = self._sure or replica.has_all()
+        self._sure = self._sure or replica.is_caught_up()
         if self._sure:
             try:
                 found = there(replica)
             except (UnavailableError, psycopg.Error) as error:
-                replica.faltered(error)
+                replica.report_failure(error)
             else:
                 reads.labels("replica").inc()
                 return found

@@ -11,11 +11,11 @@ import psycopg
 from psycopg import Connection, Cursor, IsolationLevel
 from psycopg.rows import TupleRow
 
-from adapters.postgres.database import Opened, connect
-from adapters.read_models import builds, event_pages, partitions
+from adapters.postgres.database import ConnectionRegistry, connect
+from adapters.read_models import builds, event_batches, partitions
 from projections.model import Projection
 
-PAGE_EVENTS = 5_000
+BATCH_EVENTS = 5_000
 # In pages: where hardly an event is the projection's, so many positions are looked through at once.
 LONGEST_SPAN = 32
 
@@ -38,14 +38,16 @@ class Rebuilt:
         return self.events / self.seconds if self.seconds else 0.0
 
 
-def ensure_live(url: str, projections: Sequence[Projection], progress: Progress, opened: Opened | None = None) -> None:
+def ensure_live(
+    url: str, projections: Sequence[Projection], progress: Progress, registry: ConnectionRegistry | None = None
+) -> None:
     """See that every projection has a live build of its present version, building from history what has none."""
-    with connect(url, statement_seconds=0, opened=opened) as connection:
+    with connect(url, statement_seconds=0, registry=registry) as connection:
         for projection in projections:
             while not _is_live(connection, projection):
                 # Of several that start at once one may show its build while the others still fill another.
                 with suppress(builds.BuildGone):
-                    rebuild(url, projection, progress, opened)
+                    rebuild(url, projection, progress, registry)
 
 
 def _is_live(connection: Connection[TupleRow], projection: Projection) -> bool:
@@ -63,10 +65,12 @@ def _is_empty(connection: Connection[TupleRow]) -> bool:
     return connection.execute("SELECT NOT EXISTS (SELECT FROM events)").fetchone() == (True,)
 
 
-def rebuild(url: str, projection: Projection, progress: Progress, opened: Opened | None = None) -> Rebuilt:
+def rebuild(
+    url: str, projection: Projection, progress: Progress, registry: ConnectionRegistry | None = None
+) -> Rebuilt:
     """Build anew and show it. Readers and writers carry on; a rebuild that was killed goes on where it stopped."""
     started = time.monotonic()
-    with connect(url, statement_seconds=0, name="storyledger rebuild", opened=opened) as connection:
+    with connect(url, statement_seconds=0, name="storyledger rebuild", registry=registry) as connection:
         build = _begun(connection, projection)
         events = _fill_in_shares(url, connection, build, _head(connection), progress)
         events, shown = events + _fill(connection, build, None, progress), False
@@ -133,7 +137,7 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
             events = _fill_in_shares(url, connection, rebuilt, target, progress)
             events += _fill(connection, rebuilt, target, progress)
             if other is not live:
-                _fill(connection, other, target, progress, page_events=PAGE_EVENTS // 7)
+                _fill(connection, other, target, progress, page_events=BATCH_EVENTS // 7)
             # One snapshot of the live tables and their position: the follower need not wait for the comparison.
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             with connection.transaction(), connection.cursor() as cursor:
@@ -181,7 +185,7 @@ def _fill_in_shares(
     def reached(position: int) -> None:
         progress(build.projection.NAME, position, until)
 
-    return partitions.fill(url, connection, build, until, PAGE_EVENTS, reached)
+    return partitions.fill(url, connection, build, until, BATCH_EVENTS, reached)
 
 
 def _fill(
@@ -192,7 +196,7 @@ def _fill(
     page_events: int | None = None,
 ) -> int:
     """Fold page after page, each committed with its bookmark, until `until` or less than a page is left."""
-    size = page_events or PAGE_EVENTS
+    size = page_events or BATCH_EVENTS
     events, span = 0, size
     while True:
         target = _head(connection) if until is None else until
@@ -212,7 +216,7 @@ def _catch_up(cursor: Cursor[TupleRow], build: builds.Build, until: int) -> int:
     events = 0
     position = builds.lock_bookmark(cursor, build)
     while position < until:
-        upto, _ = _fold_span(cursor, build, position, min(position + PAGE_EVENTS, until), PAGE_EVENTS)
+        upto, _ = _fold_span(cursor, build, position, min(position + BATCH_EVENTS, until), BATCH_EVENTS)
         events += upto - position
         position = upto
     return events
@@ -226,7 +230,7 @@ def _fold_span(cursor: Cursor[TupleRow], build: builds.Build, after: int, upto: 
     """
     if upto <= after:
         return after, 0
-    page = event_pages.between(cursor.connection, after, upto, list(build.projection.TOPICS), most)
+    page = event_batches.between(cursor.connection, after, upto, list(build.projection.TOPICS), most)
     if len(page) == most:
         upto = page[-1].position
     builds.fold(cursor, build, page)

@@ -1,4 +1,4 @@
-"""Rebuilds in the background, for who asks over HTTP and does not wait."""
+"""RebuildJobs in the background, for who asks over HTTP and does not wait."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 import structlog
 
-from adapters.postgres.database import AWAY, Opened
+from adapters.postgres.database import AWAY, ConnectionRegistry
 from adapters.read_models import rebuild
 from adapters.read_models.partitions import PartitionWorkerEnded
 from projections.model import Projection
@@ -19,15 +19,15 @@ LONGEST_PAUSE_SECONDS = 30.0
 logger = structlog.get_logger()
 
 
-class Rebuilds:
+class RebuildJobs:
     """One rebuild of each projection at a time.
 
     One that loses its database goes on by itself once that is back; one whose process ends, when it is asked for again.
     """
 
-    def __init__(self, url: str, opened: Opened | None = None) -> None:
+    def __init__(self, url: str, registry: ConnectionRegistry | None = None) -> None:
         self._url = url
-        self._opened = opened
+        self._registry = registry
         self._lock = threading.Lock()
         self._running: set[str] = set()
 
@@ -58,7 +58,7 @@ class Rebuilds:
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
-                return rebuild.rebuild(self._url, projection, lambda *_: None, self._opened)
+                return rebuild.rebuild(self._url, projection, lambda *_: None, self._registry)
             except (*AWAY, PartitionWorkerEnded) as error:
                 logger.warning("rebuild waits", projection=projection.NAME, error=type(error).__name__)
                 time.sleep(pause)

@@ -11,7 +11,7 @@ import psycopg
 
 import projections
 from adapters.backup import BackupError
-from adapters.postgres.database import category
+from adapters.postgres.database import fault_category
 from adapters.postgres.embedded import EmbeddedPostgresError
 from adapters.read_models import rebuild
 from domain.errors import DomainError
@@ -32,7 +32,7 @@ def clear_errors() -> Iterator[None]:
     except (SettingsError, NotReadyError, EmbeddedPostgresError, BackupError, DomainError) as error:
         raise Found(str(error)) from None
     except psycopg.OperationalError as error:
-        raise Found(f"database: {category(error)}") from None
+        raise Found(f"database: {fault_category(error)}") from None
     except psycopg.Error as error:
         # Its words may quote a row; its kind tells of missing rights, tables and the like.
         raise Found(f"database: refuses our questions ({type(error).__name__})") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapters.event_store.history import StoredDonations, StoredTickets, Streams
 from adapters.event_store.support_tickets import StoredSupportTickets
-from adapters.jobs.worker import enqueue
+from adapters.jobs.queue import enqueue
 from adapters.privacy import erasure
 from domain.events import Erased, ErasureAnnounced, Published
 from entrypoints.composition.foundation import Foundation, Parts

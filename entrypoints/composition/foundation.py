@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.postgres.database import Database, Opened
+from adapters.postgres.database import ConnectionRegistry, Database
 from entrypoints.composition.secrets import Secrets
 from entrypoints.composition.settings import Settings
 
@@ -19,7 +19,7 @@ class Parts:
 
 
 class Foundation:
-    """`url` is the database's; `pools` are all that lend connections to it, by name, the main one first; `opened`
+    """`url` is the database's; `pools` are all that lend connections to it, by name, the main one first; `registry`
     are the connections outside of them, whose owners go on by themselves.
     """
 
@@ -29,7 +29,7 @@ class Foundation:
         self.parts = parts
         self.secrets = Secrets(settings)
         self.pools: dict[str, Database] = {}
-        self.opened = Opened()
+        self.registry = ConnectionRegistry()
         self.database = self.pool("service", POOL_CONNECTIONS, "storyledger")
 
     def pool(self, name: str, connections: int, application: str | None = None) -> Database:

@@ -25,8 +25,8 @@ class Health:
         self.watchdog = Watchdog(
             ground.url,
             list(ground.pools.values()),
-            ground.opened,
+            ground.registry,
             patience_seconds=ground.settings.db_outage_exit_seconds,
             give_up=self.gave_up.set,
         )
-        self.self_test = SelfTest(ground.url, ground.secrets.master, opened=ground.opened)
+        self.self_test = SelfTest(ground.url, ground.secrets.master, registry=ground.registry)

@@ -34,7 +34,7 @@ class History:
         self.application = TicketHistory(self.log, self.cipher)
         self.follower: Follower | None = None
         if Parts.PROJECTIONS in ground.parts:
-            self.follower = Follower(ground.url, projections.ALL, ground.opened)
+            self.follower = Follower(ground.url, projections.ALL, ground.registry)
         self.barrier = ProjectionBarrier(ground.database, list(projections.BY_NAME), self.follower)
         self.fresh = ReadYourWrites(ground.database, self.log, self.barrier)
 

@@ -76,4 +76,4 @@ class Jobs:
         chores = [self.retention.run, access.idempotency.purge, mails.dead.forget]
         self.worker: Worker | None = None
         if Parts.WORKER in ground.parts:
-            self.worker = Worker(ground.url, database, self.commands, chores=chores, opened=ground.opened)
+            self.worker = Worker(ground.url, database, self.commands, chores=chores, registry=ground.registry)

@@ -18,4 +18,4 @@ class Proof:
         self.exporter = Exporter(ground.database, self.signer)
         self.follower: ProofFollower | None = None
         if Parts.PROJECTIONS in ground.parts:
-            self.follower = ProofFollower(ground.url, self.signer, ground.opened)
+            self.follower = ProofFollower(ground.url, self.signer, ground.registry)

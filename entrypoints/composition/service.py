@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import projections
 from adapters.identity import contacts
 from adapters.read_models import rebuild
-from adapters.read_models.rebuild_jobs import Rebuilds
+from adapters.read_models.rebuild_jobs import RebuildJobs
 from entrypoints.composition.access import Access
 from entrypoints.composition.aggregates import Aggregates
 from entrypoints.composition.content import Content
@@ -81,11 +81,11 @@ class Service(Queries):
         )
         self.watchdog, self.gave_up, self.self_test = health.watchdog, health.gave_up, health.self_test
         self.health_probe, self.gauges = health.health_probe, health.gauges
-        self.pools, self.rebuilds = list(ground.pools.items()), Rebuilds(url, ground.opened)
+        self.pools, self.rebuilds = list(ground.pools.items()), RebuildJobs(url, ground.registry)
         if self.replica is not None:
             self.pools.append(("reads", self.replica.database))
 
-        self._opened = ground.opened
+        self._registry = ground.registry
         # What takes long to load and is not needed at the start, the soonest needed first.
         self.loads: list[Callable[[], object]] = []
         if parts & {Parts.WEB, Parts.WORKER}:
@@ -119,7 +119,7 @@ class Service(Queries):
     def start(self) -> None:
         """Begin to work; the web part begins when its server does."""
         self.watchdog.start()
-        rebuild.ensure_live(self.url, projections.ALL, lambda *_: None, self._opened)
+        rebuild.ensure_live(self.url, projections.ALL, lambda *_: None, self._registry)
         self._admit()
         for one in self._running():
             one.start()

@@ -60,7 +60,7 @@ class SimulationRunner:
         while self.service.applier.apply_batch() or self._fetcher.fetch_one():
             pass
         with connect(self.service.url) as connection:
-            while self._follower.take_page(connection):
+            while self._follower.fold_next_batch(connection):
                 pass
 
     def expected(self) -> dict[UUID, OracleRow]:

@@ -8,7 +8,7 @@ import time
 import psycopg
 
 from adapters.postgres import schema_check
-from adapters.postgres.database import category, connect, goes_through_unsaid_pooler
+from adapters.postgres.database import connect, fault_category, goes_through_undeclared_pooler
 from adapters.storage.protocol import Storage
 from domain.errors import UnavailableError
 
@@ -48,7 +48,7 @@ def _fault(url: str, production: bool) -> str | None:
     for attempt in range(REACHING_TRIES):
         try:
             with connect(url) as connection:
-                if goes_through_unsaid_pooler(connection, url):
+                if goes_through_undeclared_pooler(connection, url):
                     return UNSAID_POOLER
                 return schema_check.server_fault(connection, production=production) or schema_check.schema_fault(
                     connection
@@ -57,7 +57,7 @@ def _fault(url: str, production: bool) -> str | None:
             # PgBouncer takes no settings at the start of a session.
             if "unsupported startup parameter" in str(error):
                 return UNSAID_POOLER
-            fault = category(error)
+            fault = fault_category(error)
         except psycopg.Error as error:
             return f"refuses our questions ({type(error).__name__})"
         if attempt < REACHING_TRIES - 1:

@@ -17,8 +17,8 @@ from starlette.types import Receive, Scope, Send
 
 from adapters import ids
 from adapters.identity.credentials import VISITOR, Principal, ReadTicket
-from adapters.jobs.worker import where
 from adapters.observability import log_context
+from adapters.observability.log_context import error_location
 from adapters.payments.webhooks import InvalidWebhook
 from domain.errors import DomainError
 from domain.values import Role
@@ -180,7 +180,10 @@ def refusal(error: Exception, request: Request) -> Response:
     request_id = request_id_of(request.scope)
     if problem.kind.status == 500:
         logger.error(
-            "request failed", request_id=logged_id_of(request.scope), error=type(error).__name__, where=where(error)
+            "request failed",
+            request_id=logged_id_of(request.scope),
+            error=type(error).__name__,
+            where=error_location(error),
         )
     return problem.response(quote(request.scope["path"][:500], safe="/:@!$&'()*+,;=~"), request_id)
 
@@ -251,7 +254,7 @@ def _lets_in(call: Call, access: Access, row: Row | None) -> bool:
 
 
 def _ticket_row(call: Call, operation: Operation) -> Row | None:
-    ticket = ids.read(call.path["ticket_id"])
+    ticket = ids.parse(call.path["ticket_id"])
     if ticket is None:
         return None
     if call.principal.ticket == ticket:
@@ -263,7 +266,7 @@ def _ticket_row(call: Call, operation: Operation) -> Row | None:
 
 def _newer(call: Call, row: Row | None) -> Row | None:
     """The ticket where it has changed since the read model saw it: what was answered is so all the same."""
-    ticket = ids.read(call.path["ticket_id"])
+    ticket = ids.parse(call.path["ticket_id"])
     newer = None if ticket is None else call.service.fresh.ticket(ticket, row)
     return None if newer is row else newer
 
@@ -275,7 +278,7 @@ def _may_know(call: Call, row: Row | None) -> bool:
             return True
         case Role.HOLDER if principal.session is not None:
             with call.service.database.reading() as cursor:
-                own = contact_index.is_of(cursor, ids.read(call.path["ticket_id"]), list(principal.contact_indexes))
+                own = contact_index.is_of(cursor, ids.parse(call.path["ticket_id"]), list(principal.contact_indexes))
             return own and row is not None and not row["erased"]
         case Role.HOLDER:
             return row is not None and principal.ticket == row["ticket"] and not row["erased"]

@@ -74,7 +74,7 @@ def _moment(text: str) -> datetime:
 
 
 def _id(text: str) -> UUID:
-    id = ids.read(text)
+    id = ids.parse(text)
     if id is None:
         raise ValueError
     return id

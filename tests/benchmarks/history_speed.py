@@ -249,7 +249,7 @@ def _live_rate(url: str, events: int) -> float:
     with connect(url, statement_seconds=0) as connection:
         before = _least(connection)
         started = time.perf_counter()
-        while follower.take_page(connection):
+        while follower.fold_next_batch(connection):
             pass
         return (_least(connection) - before) / (time.perf_counter() - started)
 

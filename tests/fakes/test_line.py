@@ -9,7 +9,7 @@ from contextlib import suppress
 import psycopg
 import pytest
 
-from adapters.postgres.database import Opened
+from adapters.postgres.database import ConnectionRegistry
 from tests.fakes.line import Commit, Line
 
 
@@ -86,7 +86,7 @@ def test_a_line_that_is_dead_says_nothing_and_new_ones_are_fine(line: Line):
     assert not ended.wait(0.3)
     with psycopg.connect(line.url) as new:
         assert new.execute("SELECT 1").fetchone() == (1,)
-    opened = Opened()
-    opened.add(old)
-    opened.cut()
+    registry = ConnectionRegistry()
+    registry.add(old)
+    registry.disconnect_all()
     assert ended.wait(5)

@@ -29,7 +29,7 @@ def happen(database: Database) -> Happen:
         record(EventLog(database), events)
         with connect(database.url) as connection:
             follower = Follower(database.url, projections.ALL)
-            while follower.take_page(connection):
+            while follower.fold_next_batch(connection):
                 pass
 
     return happen

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapters.observability.self_test.context import Failed, SelfTestContext
-from adapters.postgres.database import AWAY, Opened, connect
+from adapters.postgres.database import AWAY, ConnectionRegistry, connect
 from domain.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ class SelfTest:
         master: tuple[str, ...],
         groups: Mapping[str, Group] | None = None,
         *,
-        opened: Opened | None = None,
+        registry: ConnectionRegistry | None = None,
     ) -> None:
         self._url = url
-        self._opened = opened
+        self._registry = registry
         self._master = master
         self._groups = groups
 
@@ -46,7 +46,7 @@ class SelfTest:
     def _passes(self, name: str, group: Group) -> bool:
         try:
             connection = connect(
-                self._url, statement_seconds=STATEMENT_SECONDS, name="storyledger self-test", opened=self._opened
+                self._url, statement_seconds=STATEMENT_SECONDS, name="storyledger self-test", registry=self._registry
             )
         except AWAY as error:
             raise UnavailableError("The database is not available.") from error

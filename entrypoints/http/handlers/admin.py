@@ -100,7 +100,7 @@ def _mail_view(mail: DeadMail) -> dict[str, Any]:
 
 def retry_dead_mail(call: Call) -> Answer:
     """Tried again at once by whichever sender is there."""
-    id = ids.read(call.path["id"])
+    id = ids.parse(call.path["id"])
     if id is None:
         raise NotFoundError("There is no such dead mail.")
     call.service.dead_mails.retry(id)

@@ -47,7 +47,7 @@ def list_sources(call: Call) -> Answer:
 
 
 def remove(call: Call) -> Answer:
-    id = ids.read(call.path["source_id"])
+    id = ids.parse(call.path["source_id"])
     if id is not None:
         with call.service.database.transaction() as cursor:
             if repository.remove(cursor, id):

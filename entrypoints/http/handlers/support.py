@@ -131,7 +131,7 @@ def approve_reset(call: Call) -> Answer:
 
 
 def _row(call: Call) -> Row:
-    id = ids.read(call.path["id"])
+    id = ids.parse(call.path["id"])
     row = None
     if id is not None:
         row = call.reads.ask(lambda cursor: support.support_ticket(cursor, id))

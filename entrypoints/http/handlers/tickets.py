@@ -336,7 +336,7 @@ def list_documents(call: Call) -> Answer:
 
 
 def download(call: Call) -> Answer:
-    document_id = ids.read(call.path["document_id"])
+    document_id = ids.parse(call.path["document_id"])
     if document_id is None:
         raise NotFoundError("There is no such document.")
     row = _document(call, document_id)

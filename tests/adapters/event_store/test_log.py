@@ -74,7 +74,7 @@ def test_not_even_the_tables_owner_rewrites_history(migrated_url: str, statement
 def test_positions_follow_each_other_without_a_gap(log: EventLog):
     assert log.append(entries(3)) == [1, 2, 3]
     assert log.append([entry()]) == [4]
-    assert [stored.position for stored in log.page(0, 10)] == [1, 2, 3, 4]
+    assert [stored.position for stored in log.batch(0, 10)] == [1, 2, 3, 4]
 
 
 def test_a_version_that_is_taken_is_refused_and_leaves_no_gap(log: EventLog):
@@ -129,13 +129,13 @@ def test_many_writers_of_one_stream_get_each_version_once(log: EventLog):
         won = sum(writers.map(write, range(6)))
     assert won == 20
     assert [stored.originator_version for stored in log.stream(stream)] == list(range(1, 21))
-    assert [stored.position for stored in log.page(0, 100)] == list(range(1, 21))
+    assert [stored.position for stored in log.batch(0, 100)] == list(range(1, 21))
 
 
 def appended_together(url: str, log: EventLog, groups: list[Any]) -> list[Any]:
     """What became of each group when all others came while the first one was committing."""
     outcomes: dict[int, Any] = {}
-    waiting = log._together._queue
+    waiting = log._group_commit._queue
 
     def append(number: int) -> None:
         try:
@@ -147,7 +147,7 @@ def appended_together(url: str, log: EventLog, groups: list[Any]) -> list[Any]:
     with connect(url) as connection, connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (APPEND_LOCK,))
         first.start()
-        eventually(lambda: log._together._led and not waiting)
+        eventually(lambda: log._group_commit._led and not waiting)
         for other in others:
             other.start()
         eventually(lambda: len(waiting) == len(others))
@@ -249,7 +249,7 @@ def test_recorded_at_never_goes_back_not_even_when_the_clock_does(database: Data
             "INSERT INTO events SELECT 2, gen_random_uuid(), 1, topic, ticket, %s, state, hash FROM events", (tomorrow,)
         )
     log.append(entries(2))
-    assert [stored.recorded_at >= tomorrow for stored in log.page(0, 10)] == [False, True, True, True]
+    assert [stored.recorded_at >= tomorrow for stored in log.batch(0, 10)] == [False, True, True, True]
     assert log.position_at(tomorrow - timedelta(hours=1)) == 1
     assert log.position_at(tomorrow) == 4
 
@@ -285,10 +285,10 @@ def test_a_stream_is_read_in_order_and_between_versions(log: EventLog, two_ticke
 
 
 def test_a_page_is_what_lies_between_two_positions(log: EventLog, two_tickets: tuple[UUID, UUID]):
-    assert positions(log.page(2, 3)) == [3, 4, 5]
-    assert positions(log.page(2, 100, 4)) == [3, 4]
-    assert positions(log.page(0, 100, 0)) == []
-    assert positions(log.page(7, 100)) == []
+    assert positions(log.batch(2, 3)) == [3, 4, 5]
+    assert positions(log.batch(2, 100, 4)) == [3, 4]
+    assert positions(log.batch(0, 100, 0)) == []
+    assert positions(log.batch(7, 100)) == []
 
 
 def test_a_tickets_history_is_whole_and_in_order(log: EventLog, two_tickets: tuple[UUID, UUID]):

@@ -44,7 +44,7 @@ def missed_by_a_tailing_reader(url: str) -> tuple[int, int]:
         last = seen = 0
         while True:
             over = all(writer.poll() is not None for writer in writers)
-            while page := log.page(last, 1_000):
+            while page := log.batch(last, 1_000):
                 seen += len(page)
                 last = page[-1].position
             if over:

@@ -10,7 +10,7 @@ import pytest
 import projections
 from adapters.event_store.history import Streams
 from adapters.event_store.support_tickets import StoredSupportTickets
-from adapters.jobs.worker import enqueue
+from adapters.jobs.queue import enqueue
 from adapters.postgres.database import Database, connect
 from adapters.read_models.follower import Follower
 from domain.errors import NotFoundError
@@ -127,7 +127,7 @@ def test_what_the_read_model_has_is_found_once_and_in_order(stores: Stores, data
     early = asked(support, ada)
     with connect(database.url) as connection:
         follower = Follower(database.url, projections.ALL)
-        while follower.take_page(connection):
+        while follower.fold_next_batch(connection):
             pass
     late = asked(support, ada)
     assert support.concerning(ada, []) == [early, late]

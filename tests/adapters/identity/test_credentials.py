@@ -52,7 +52,7 @@ def holder(database: Database) -> Callable[..., UUID]:
         EventLog(database).append([entry_of(event) for event in ticket.collect_events()])  # type: ignore[arg-type]
         with connect(database.url) as connection:
             follower = Follower(database.url, projections.ALL)
-            while follower.take_page(connection):
+            while follower.fold_next_batch(connection):
                 pass
         return ticket_id
 

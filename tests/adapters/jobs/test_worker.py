@@ -19,7 +19,8 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from adapters.jobs import worker as job_worker
-from adapters.jobs.worker import MOST_ATTEMPTS, PAUSES_SECONDS, Worker
+from adapters.jobs.queue import enqueue
+from adapters.jobs.worker import MAX_ATTEMPTS, PAUSES_SECONDS, Worker
 from adapters.postgres.database import Database
 from domain.commands import Commands, Upload
 from domain.errors import StepFailed, UnavailableError
@@ -137,7 +138,7 @@ def test_work_queued_twice_is_done_once(work: Callable[..., Work]):
     made = work(workers=0, transcriber=transcriber)
     made.asked.process(HOLDER, made.ticket)
     with made.database.transaction() as cursor:
-        job_worker.enqueue(cursor, made.ticket, Step.TRANSCRIBE, RECORDING)
+        enqueue(cursor, made.ticket, Step.TRANSCRIBE, RECORDING)
     worker = made.worker(concurrency=1)
     worker.start()
     eventually(lambda: made.queue() == [], 20)
@@ -204,7 +205,7 @@ def test_a_job_that_takes_its_workers_down_is_abandoned(work: Callable[..., Work
     transcriber = Attempts()
     made = work(workers=0, transcriber=transcriber)
     made.asked.process(HOLDER, made.ticket)
-    made.worker()._work(Step.TRANSCRIBE, made.ticket, RECORDING, MOST_ATTEMPTS)
+    made.worker()._work(Step.TRANSCRIBE, made.ticket, RECORDING, MAX_ATTEMPTS)
     told: Any = made.told()
     assert (told.code, told.retryable, transcriber.tried) == ("abandoned", True, 0)
 

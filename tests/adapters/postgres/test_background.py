@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from adapters.postgres.background import Background
+from adapters.postgres.background import BackgroundLoop
 from domain.errors import UnavailableError
 from tests.client import eventually
 
@@ -22,7 +22,7 @@ def test_work_in_the_background_steps_on_while_there_is_something_to_do_and_look
         left[0] -= 1
         return left[0] >= 0
 
-    running = Background.steps("test", step, 0.01)
+    running = BackgroundLoop.steps("test", step, 0.01)
     running.start()
     eventually(lambda: steps[0] >= 4, 10)
     left[0] = 2
@@ -43,7 +43,7 @@ def test_work_in_the_background_that_stops_begins_nothing_more():
         go_on.wait(10)
         return True
 
-    running = Background.steps("test", step, 0.01)
+    running = BackgroundLoop.steps("test", step, 0.01)
     running.start()
     begun.wait(10)
     threading.Timer(0.05, go_on.set).start()
@@ -51,8 +51,8 @@ def test_work_in_the_background_that_stops_begins_nothing_more():
     assert steps == [1]
 
 
-def running(work: Callable[[], float]) -> Background:
-    started = Background("test", work)
+def running(work: Callable[[], float]) -> BackgroundLoop:
+    started = BackgroundLoop("test", work)
     started.start()
     return started
 

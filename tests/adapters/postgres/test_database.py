@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from adapters.postgres.database import Database, Opened, category, connect
+from adapters.postgres.database import ConnectionRegistry, Database, connect, fault_category
 from adapters.postgres.watchdog import KEPT_CHECKS, KEPT_DAYS, Watchdog
 from domain.errors import UnavailableError
 from tests.client import eventually
@@ -115,7 +115,7 @@ def test_whoever_is_at_work_or_waits_while_it_is_opened_anew_notices_nothing(mig
     ],
 )
 def test_what_is_the_matter_is_told_without_names(said: str, told: str):
-    assert category(psycopg.OperationalError(said)) == told
+    assert fault_category(psycopg.OperationalError(said)) == told
 
 
 # The watchdog.
@@ -161,13 +161,13 @@ def test_the_record_of_health_is_kept_for_a_while_and_no_longer(database: Databa
 
 
 def test_lines_that_go_dead_are_cut_while_others_are_answered(migrated_url: str):
-    opened = Opened()
+    registry = ConnectionRegistry()
     with Line(migrated_url) as line, Database(line.url, size=4) as database, ThreadPoolExecutor(4) as threads:
-        watching = Watchdog(line.url, [database], opened, patience_seconds=0, give_up=lambda: None)
+        watching = Watchdog(line.url, [database], registry, patience_seconds=0, give_up=lambda: None)
         watching.start()
         try:
             pooled = [threads.submit(_sleep, database) for _ in range(2)]
-            own = connect(line.url, opened=opened)
+            own = connect(line.url, registry=registry)
             line.go_dead()
             waiting = threads.submit(own.execute, "SELECT 1")
             for one in (*pooled, waiting):

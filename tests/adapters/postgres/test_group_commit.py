@@ -43,11 +43,11 @@ def away(item: int) -> BaseException | None:
 
 
 def outcomes_of_threads(doubling: Doubling) -> list[object]:
-    together = GroupCommit(doubling, most=1_000)
+    group_commit = GroupCommit(doubling, most=1_000)
 
     def ask(item: int) -> object:
         try:
-            return together.do(item)
+            return group_commit.submit(item)
         except Exception as error:
             return error
 
@@ -56,20 +56,20 @@ def outcomes_of_threads(doubling: Doubling) -> list[object]:
         while not doubling.batches:
             pass
         others = [threads.submit(ask, item) for item in ITEMS]
-        while len(together._queue) < len(ITEMS):
+        while len(group_commit._queue) < len(ITEMS):
             pass
         doubling.go.set()
         return [first.result(), *(one.result() for one in others)]
 
 
 def outcomes_of_a_loop(doubling: Doubling) -> list[object]:
-    soon = AsyncGroupCommit(doubling, most=1_000)
+    group_commit = AsyncGroupCommit(doubling, most=1_000)
 
     async def ask() -> list[object]:
-        first = asyncio.create_task(soon.do(FIRST))
+        first = asyncio.create_task(group_commit.submit(FIRST))
         while not doubling.batches:
             await asyncio.sleep(0)
-        others = [asyncio.create_task(soon.do(item)) for item in ITEMS]
+        others = [asyncio.create_task(group_commit.submit(item)) for item in ITEMS]
         await asyncio.sleep(0)
         doubling.go.set()
         return list(await asyncio.gather(first, *others, return_exceptions=True))
@@ -106,10 +106,10 @@ def test_when_what_we_depend_on_is_away_all_hear_so_and_it_is_asked_once(
 
 def test_whoever_went_away_takes_nobody_along():
     doubling = Doubling()
-    soon = AsyncGroupCommit(doubling, most=10)
+    group_commit = AsyncGroupCommit(doubling, most=10)
 
     async def ask() -> int:
-        leaves, stays = asyncio.create_task(soon.do(1)), asyncio.create_task(soon.do(2))
+        leaves, stays = asyncio.create_task(group_commit.submit(1)), asyncio.create_task(group_commit.submit(2))
         await asyncio.sleep(0)
         leaves.cancel()
         doubling.go.set()

@@ -36,7 +36,7 @@ def follow(migrated_url: str) -> Iterator[Callable[..., None]]:
 
         def follow(followed: Sequence[Projection] = projections.ALL) -> None:
             follower = Follower(migrated_url, followed)
-            while follower.take_page(connection):
+            while follower.fold_next_batch(connection):
                 pass
 
         yield follow

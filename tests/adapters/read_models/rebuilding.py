@@ -13,7 +13,7 @@ from projections import donation_ledger, ticket_status
 
 
 def main(url: str, until: int, *, shared: bool) -> None:
-    rebuild.PAGE_EVENTS = 7 if shared else 10
+    rebuild.BATCH_EVENTS = 7 if shared else 10
     partitions.WORTH_SHARING, partitions.MOST_PROCESSES = {donation_ledger.NAME: 50}, 2
 
     def progress(name: str, position: int, target: int) -> None:

@@ -14,7 +14,7 @@ from adapters.event_store.log import EventLog
 from adapters.postgres.database import AWAY, Database, connect
 from adapters.read_models import builds, follower, rebuild
 from adapters.read_models.follower import Follower
-from adapters.read_models.rebuild_jobs import Rebuilds
+from adapters.read_models.rebuild_jobs import RebuildJobs
 from projections import ticket_status
 from tests.client import eventually
 from tests.domain.facts import HOLDER
@@ -69,7 +69,7 @@ def cut_off(line: Line, number: int, heard: bool, work: Callable[[], object]) ->
 def test_a_rebuild_that_is_cut_off_at_any_of_its_commits_goes_on_where_it_stopped(
     database: Database, tickets: list[UUID], follow: Callable[..., None], heard: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(rebuild, "PAGE_EVENTS", TICKETS)
+    monkeypatch.setattr(rebuild, "BATCH_EVENTS", TICKETS)
     follow()
     shown = "SELECT * FROM read.ticket_status ORDER BY ticket"
     before = rows(database, shown)
@@ -92,14 +92,14 @@ def test_a_rebuild_that_is_cut_off_at_any_of_its_commits_goes_on_where_it_stoppe
 def test_a_follower_that_is_cut_off_at_any_page_takes_each_event_once(
     database: Database, migrated_url: str, tickets: list[UUID], heard: bool, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(follower, "PAGE_EVENTS", TICKETS // 3)
+    monkeypatch.setattr(follower, "BATCH_EVENTS", TICKETS // 3)
     tally = Tally()
     rebuild.ensure_live(migrated_url, [tally], quiet)
     with Line(migrated_url) as line:
 
         def follow() -> None:
             with connect(line.url) as connection:
-                while Follower(line.url, [tally]).take_page(connection):
+                while Follower(line.url, [tally]).fold_next_batch(connection):
                     pass
 
         # From each page on again: what was taken before it was cut off stays taken.
@@ -112,7 +112,7 @@ def test_a_rebuild_in_the_background_that_lost_its_database_takes_it_up_again_by
     database: Database, tickets: list[UUID], follow: Callable[..., None]
 ):
     follow()
-    rebuilds = Rebuilds(database.url)
+    rebuilds = RebuildJobs(database.url)
     with connect(database.url, name="test") as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", (builds.BUILDS_LOCK,))
         assert rebuilds.begin(ticket_status)

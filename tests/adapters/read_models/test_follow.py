@@ -93,14 +93,14 @@ def test_following_in_pages_cut_anywhere_equals_replay_in_memory_and_a_rebuild(
 ):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(events)), max_size=3)))
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(follower, "PAGE_EVENTS", data.draw(st.integers(1, 9)))
-        patched.setattr(rebuild, "PAGE_EVENTS", data.draw(st.integers(7, 40)))
+        patched.setattr(follower, "BATCH_EVENTS", data.draw(st.integers(1, 9)))
+        patched.setattr(rebuild, "BATCH_EVENTS", data.draw(st.integers(7, 40)))
         for start, end in zip([0, *cuts], [*cuts, len(events)], strict=True):
             record(log, events[start:end])
             follow()
         for projection in projections.ALL:
             assert rebuild.verify(database.url, projection, quiet).differences == []
-    recorded = [Recorded(stored.position, stored.recorded_at, stored.event()) for stored in log.page(0, 1_000_000)]
+    recorded = [Recorded(stored.position, stored.recorded_at, stored.event()) for stored in log.batch(0, 1_000_000)]
     for projection in projections.ALL:
         replayed = folded(projection, recorded)
         for table in projection.TABLES:
@@ -142,7 +142,7 @@ def test_several_pages_of_many_rows_fit_into_one_transaction(
     tickets = [uuid4() for _ in range(260)]
     for version in (1, 2, 3):
         log.append([entry for ticket in tickets for entry in entries(1, ticket, version)])
-    monkeypatch.setattr(rebuild, "PAGE_EVENTS", 260)
+    monkeypatch.setattr(rebuild, "BATCH_EVENTS", 260)
     counting = Tally()
     with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
         build = builds.create(cursor, counting)
@@ -157,7 +157,7 @@ def test_several_pages_of_many_rows_fit_into_one_transaction(
 def test_two_followers_at_once_take_each_event_once(
     database: Database, log: EventLog, tally: Tally, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(follower, "PAGE_EVENTS", 7)
+    monkeypatch.setattr(follower, "BATCH_EVENTS", 7)
     followed = [*projections.ALL, tally]
     with started(Follower(database.url, followed), Follower(database.url, followed)):
         for _ in range(60):
@@ -180,22 +180,22 @@ def test_a_position_reaches_the_head_also_past_events_that_concern_nobody(
 def test_a_projection_that_fails_holds_up_only_itself_and_catches_up(
     database: Database, log: EventLog, tally: Tally, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(follower, "PAGE_EVENTS", 4)
+    monkeypatch.setattr(follower, "BATCH_EVENTS", 4)
     monkeypatch.setattr(follower, "FIRST_PAUSE_SECONDS", 0.0)
     tally.failure, tally.fails_at = RuntimeError("broken"), 6
     one = Follower(database.url, [*projections.ALL, tally])
     with connect(database.url) as connection:
         for _ in range(5):
             log.append(entries(4))
-            while one.take_page(connection):
+            while one.fold_next_batch(connection):
                 pass
         assert standing(database) == dict.fromkeys(NAMES, 20) | {"tally": 4}
         tally.failure = None
         log.append(entries(4))
-        one.take_page(connection)
+        one.fold_next_batch(connection)
         # The others do not wait for the one that has to catch up.
         assert standing(database) == dict.fromkeys(NAMES, 24) | {"tally": 8}
-        while one.take_page(connection):
+        while one.fold_next_batch(connection):
             pass
     assert tallied(database) == 24
 
@@ -210,7 +210,7 @@ def test_a_projection_that_keeps_failing_is_left_alone_for_growing_pauses(databa
         for _ in range(8):
             before = follower.time.monotonic()
             one._trouble["tally"].again = 0
-            assert one.take_page(connection) is False
+            assert one.fold_next_batch(connection) is False
             again = one._trouble["tally"].again
             least.append(again - follower.time.monotonic())
             most.append(again - before)
@@ -228,7 +228,7 @@ def test_a_database_error_in_a_fold_is_that_projections_own_matter(database: Dat
     log.append(entries(2))
     one = Follower(database.url, [*projections.ALL, Stuck()])
     with connect(database.url) as connection:
-        assert one.take_page(connection) is True
+        assert one.fold_next_batch(connection) is True
     assert standing(database) == dict.fromkeys(NAMES, 2) | {"tally": 0}
 
 

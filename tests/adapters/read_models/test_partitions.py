@@ -28,7 +28,7 @@ def shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partitions, "WORTH_SHARING", {donation_ledger.NAME: 50})
     monkeypatch.setattr(partitions, "MOST_PROCESSES", 2)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr(rebuild, "PAGE_EVENTS", 7)
+    monkeypatch.setattr(rebuild, "BATCH_EVENTS", 7)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 import projections
 from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database, connect
-from adapters.read_models import builds, event_pages, rebuild
+from adapters.read_models import builds, event_batches, rebuild
 from adapters.read_models.follower import Follower
 from domain.events import DocumentGenerated
 from projections import documents, donation_ledger, ticket_status
@@ -93,7 +93,7 @@ def test_a_rebuild_repairs_what_was_changed_by_hand(database: Database, tickets:
 def test_readers_writers_and_the_follower_carry_on_during_rebuilds(
     database: Database, tickets: list[UUID], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(rebuild, "PAGE_EVENTS", 20)
+    monkeypatch.setattr(rebuild, "BATCH_EVENTS", 20)
     ended, seen = threading.Event(), [30]
 
     def read() -> None:
@@ -131,13 +131,13 @@ def test_a_rebuild_that_was_killed_goes_on_where_it_stopped(database: Database, 
 def test_the_events_before_the_kill_are_not_read_again(database: Database, tickets: list[UUID]):
     with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
         build = builds.create(cursor, ticket_status)
-        builds.fold(cursor, build, event_pages.after(connection, 0, 70))
+        builds.fold(cursor, build, event_batches.after(connection, 0, 70))
         builds.move_bookmarks(cursor, {build: 70})
     assert rebuild.rebuild(database.url, ticket_status, quiet).events == 80
 
 
 def test_two_rebuilds_at_once_both_end_well(database: Database, tickets: list[UUID], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(rebuild, "PAGE_EVENTS", 5)
+    monkeypatch.setattr(rebuild, "BATCH_EVENTS", 5)
     with ThreadPoolExecutor(3) as pool:
         for _ in range(3):
             both = [pool.submit(rebuild.rebuild, database.url, ticket_status, quiet) for _ in range(3)]
