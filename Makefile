@@ -1,56 +1,84 @@
-# `make run` and `make test` are all that a fresh machine needs; both begin with `make setup`.
+# `make help` lists the targets. A fresh machine needs only `make run` and `make test`; both begin with `make setup`.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
+PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
+# Errors only: pip warns about package indexes that the environment names and that do not exist.
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: setup compiled run test demo bench soak check lock clean
+.DEFAULT_GOAL := help
+.PHONY: help setup compiled run demo check lint types imports fmt test test-quick coverage bench soak lock clean
 
-setup: $(VENV)/.ready
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(VENV)/.ready ## Create .venv from the locked dependencies
 
 $(VENV)/.ready: requirements-dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo 'venv is missing: install the package python3-venv'; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# As pip does with what it installs; an editable installation is compiled at each start where Python may not write.
+# pip compiles what it installs, but not an editable installation; where Python may not write, that would cost every start.
 compiled: setup
 	@$(BIN)/python -m compileall -q domain projections adapters entrypoints
 
-run: compiled
+run: compiled ## Serve everything on http://127.0.0.1:3003, with an embedded database and sandbox payments
 	$(BIN)/storyledger serve
 
-demo: compiled
+demo: compiled ## Run one campaign from the recording to the ledger, and print it
 	$(BIN)/storyledger demo
 
-# Whatever the environment says, what was compiled is kept: the tests start the service and its children many times.
-test soak: export PYTHONDONTWRITEBYTECODE :=
+check: setup ## Check lint, format, types, imports and module length, in seconds
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target types imports lint
 
-test: compiled
+lint: setup
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+
+types: setup
+	@$(BIN)/mypy --no-error-summary
+
+imports: setup
+	@$(BIN)/pytest --noconftest -n0 --no-header tests/test_architecture.py
+
+fmt: setup ## Format the code and fix what the linter can fix
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/ruff format --quiet .
+
+# Tests start the service and its child processes many times, so compiled modules are kept whatever the environment says.
+test test-quick coverage soak: export PYTHONDONTWRITEBYTECODE :=
+
+test: compiled check ## Run `check`, then all tests in parallel
 	@./.ci/system-packages
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(PYTEST)
 
-bench: compiled
+test-quick: compiled check ## Run `check`, then the tests that need no browser and kill no process, in under two minutes
+	$(PYTEST) -m 'not browser and not slow and not soak'
+
+coverage: compiled ## Run all tests and report which lines they cover
+	@./.ci/system-packages
+	$(PYTEST) --cov --cov-report=term:skip-covered --cov-report=html
+
+bench: compiled ## Run the benchmarks
 	$(BIN)/python -m tests.benchmarks
 
-soak: compiled
+soak: compiled ## Run the long tests: many kills under load, long outages, fuzzing of every operation
 	$(BIN)/pytest -m soak
 
-# The locked dependencies, for every Python from 3.11 on and every platform, without addresses: what the service
-# needs, and with it what its developers do.
+# The locked dependencies for every Python from 3.11 on and every platform, without addresses: first those of the
+# service, then those of its developers as well.
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url pyproject.toml --extra telemetry
 
-lock: setup
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+lock: setup ## Resolve the dependencies of pyproject.toml anew and write both lock files
+	$(PIP) install uv
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
-clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## Remove .venv and all caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage* htmlcov

@@ -1,55 +1,96 @@
-"""Imports point one way, and the core knows no technology."""
+"""The rules about imports and module length. `make check` runs this module without the fixtures of the suite."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("domain", "projections", "adapters", "entrypoints")
+MAX_MODULE_LINES = 400
+# The glossary of events is read as a whole, and `checker.py` is handed out as a single file.
+LONG_MODULES = ("domain/events", "adapters/proof/checker.py")
 
 
-def imported(folder: str) -> set[str]:
-    """The outermost names of all that the modules of a folder import."""
-    names: set[str] = set()
-    for file in (ROOT / folder).rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
+def modules(root: Path) -> Iterator[Path]:
+    for folder in FOLDERS:
+        yield from (root / folder).rglob("*.py")
+
+
+def imported_packages(folder: str) -> set[str]:
+    """Return the top-level packages, without the standard library, that the modules of a folder import."""
+    packages: set[str] = set()
+    for module in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
             if isinstance(node, ast.Import):
-                names |= {alias.name.partition(".")[0] for alias in node.names}
+                packages |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
-                names.add(node.module.partition(".")[0])
-    return names - set(sys.stdlib_module_names)
+                packages.add(node.module.partition(".")[0])
+    return packages - set(sys.stdlib_module_names)
 
 
-def test_the_contracts_of_the_import_linter_are_kept():
-    """In a process of its own: the linter changes the path that modules are found on."""
-    lint = "from importlinter.cli import lint_imports_command; lint_imports_command()"
-    done = subprocess.run([sys.executable, "-c", lint], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
-    assert "0 broken" in done.stdout
+def long_modules(root: Path) -> list[str]:
+    """Return the modules that are too long, as paths relative to `root`."""
+    lengths = {module.relative_to(root).as_posix(): len(module.read_text().splitlines()) for module in modules(root)}
+    return [path for path, lines in lengths.items() if lines > MAX_MODULE_LINES and not path.startswith(LONG_MODULES)]
+
+
+def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
+    # import-linter changes sys.path, so it runs in a process of its own.
+    command = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    return subprocess.run([sys.executable, "-c", command, "--no-cache"], cwd=root, capture_output=True, text=True)
+
+
+def import_circle(root: Path) -> list[str]:
+    """Return the modules of one import circle, or an empty list if there is none."""
+    script = (
+        "import sys, json, grimp; sys.path.insert(0, '.');"
+        "graph = grimp.build_graph(*sys.argv[1:], cache_dir=None);"
+        "print(json.dumps({m: list(graph.find_modules_directly_imported_by(m)) for m in graph.modules}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, *FOLDERS], cwd=root, capture_output=True, text=True, check=True
+    )
+    try:
+        TopologicalSorter(ast.literal_eval(done.stdout)).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_imports_follow_the_contracts():
+    linted = lint_imports(ROOT)
+    assert linted.returncode == 0, linted.stdout
+    assert "0 broken" in linted.stdout
+
+
+@pytest.mark.xfail(reason="three circles are left", strict=False)
+def test_no_modules_import_each_other_in_a_circle():
+    assert import_circle(ROOT) == []
+
+
+@pytest.mark.xfail(reason="five modules are left", strict=False)
+def test_no_module_is_longer_than_400_lines():
+    assert long_modules(ROOT) == []
 
 
 @pytest.mark.parametrize(
-    ("folder", "known"),
+    ("folder", "allowed"),
     [
         ("domain", {"domain", "eventsourcing"}),
         ("projections", {"domain", "projections", "msgspec"}),
     ],
 )
-def test_the_core_knows_no_technology(folder: str, known: set[str]):
-    assert imported(folder) <= known
+def test_domain_and_projections_import_no_technology(folder: str, allowed: set[str]):
+    assert imported_packages(folder) <= allowed
 
 
-def test_the_database_driver_is_known_to_adapters_and_to_what_builds_them_only():
-    assert "psycopg" in imported("adapters")
-    for folder in ("domain", "projections"):
-        assert not {"psycopg", "psycopg_pool", "procrastinate"} & imported(folder)
-
-
-def test_every_folder_that_ships_is_watched():
-    packages = {file.parent.name for file in ROOT.glob("*/__init__.py")}
+def test_every_package_is_checked():
+    packages = {module.parent.name for module in ROOT.glob("*/__init__.py")}
     assert packages - {"tests"} == set(FOLDERS)
