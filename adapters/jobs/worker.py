@@ -19,7 +19,14 @@ from psycopg import AsyncConnection
 from adapters.jobs.queue import CHORES_TASK, ERASURE_TASK, QUEUE, STEP_TASK
 from adapters.observability import counters, log_context, tracing
 from adapters.observability.log_context import error_location
-from adapters.postgres.database import STATEMENT_SECONDS, ConnectionRegistry, Database, conninfo, is_pooled, settings
+from adapters.postgres.database import (
+    STATEMENT_SECONDS,
+    ConnectionRegistry,
+    Database,
+    conninfo,
+    settings,
+    uses_pgbouncer,
+)
 from domain.commands import Commands
 from domain.errors import DomainError, StepFailed, UnavailableError
 from domain.values import Step
@@ -133,7 +140,7 @@ class Worker:
                     shutdown_graceful_timeout=GRACE_SECONDS,
                     delete_jobs="successful",
                     install_signal_handlers=False,
-                    listen_notify=not is_pooled(self._url),
+                    listen_notify=not uses_pgbouncer(self._url),
                 )
             )
             rescue = asyncio.create_task(_rescue(app))

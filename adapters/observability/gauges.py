@@ -150,6 +150,6 @@ def pools(databases: Iterable[tuple[str, Database]]) -> Iterator[Metric]:
         pool = database.occupancy()
         connections.add_metric([name, "in_use"], pool.in_use)
         connections.add_metric([name, "idle"], pool.idle)
-        most.add_metric([name], pool.most)
+        most.add_metric([name], pool.max_size)
         waiting.add_metric([name], pool.waiting)
     yield from (connections, most, waiting)

@@ -27,7 +27,7 @@ from adapters.payments.event_parsers import HashEmail
 from adapters.payments.inbox import Inbox
 from adapters.payments.parsed_events import ParsedEvent, read, to_fetch
 from adapters.payments.stripe_objects import MalformedFact
-from adapters.postgres.database import AWAY, Database
+from adapters.postgres.database import CONNECTION_ERRORS, Database
 from domain.donations import Donation, donation_stream
 from domain.errors import NotFoundError, UnavailableError
 from domain.events import DonationEvent, PaymentConfirmed, PaymentReceived
@@ -103,7 +103,7 @@ class Applier:
                     self._inbox.arrived.wait(POLL_SECONDS)
                 elif taken < BATCH_EVENTS // 2:
                     self._stopping.wait(GATHER_SECONDS)
-            except (UnavailableError, *AWAY):
+            except (UnavailableError, *CONNECTION_ERRORS):
                 self._stopping.wait(0.5)
             except Exception as error:
                 # Its text may quote what somebody wrote.
@@ -119,7 +119,7 @@ class Applier:
         """Apply what is due, at most so many events; how many were taken up."""
         try:
             return self._apply_due(most, None)
-        except (UnavailableError, *AWAY):
+        except (UnavailableError, *CONNECTION_ERRORS):
             raise
         except Exception as error:
             # One of them spoils the batch: take them one by one, so that it holds up only itself.
@@ -128,7 +128,7 @@ class Applier:
         for event_id in ids:
             try:
                 self._apply_due(1, event_id)
-            except (UnavailableError, *AWAY):
+            except (UnavailableError, *CONNECTION_ERRORS):
                 raise
             except Exception as error:
                 self._set_back(event_id, error)

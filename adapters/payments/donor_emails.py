@@ -24,7 +24,7 @@ from adapters.payments.event_parsers import ParsedFact
 from adapters.payments.inbox import Inbox
 from adapters.payments.parsed_events import FETCHED
 from adapters.postgres.background import BackgroundLoop
-from adapters.postgres.database import AWAY, Database
+from adapters.postgres.database import CONNECTION_ERRORS, Database
 from domain.donations import Donation
 from domain.errors import InvalidError, NotFoundError, UnavailableError
 from domain.events import PaymentReceived, Refunded
@@ -161,7 +161,7 @@ class DonorNotices:
                 key = notice.key
                 state, error = self._written(cursor, notice)
                 cursor.execute(_DONE, (state, error, key))
-        except (UnavailableError, *AWAY):
+        except (UnavailableError, *CONNECTION_ERRORS):
             raise
         except Exception as error:
             # It holds up only itself.

@@ -1,4 +1,4 @@
-"""Work that goes on by itself in a thread of its own, and that no fault ends."""
+"""A loop in a thread of its own that survives every error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from adapters.postgres.database import AWAY
+from adapters.postgres.database import CONNECTION_ERRORS
 from domain.errors import UnavailableError
 
 PAUSE_SECONDS = 1.0
@@ -16,12 +16,13 @@ logger = structlog.get_logger()
 
 
 class BackgroundLoop:
-    """Calls `work` again and again between `start` and `stop`, each time after as many seconds as it said last.
+    """Calls `work` repeatedly between `start` and `stop`; `work` returns the seconds to wait before its next call.
 
-    While what it depends on is away, and after a fault of ours, it pauses a second; no fault ends it.
+    After an error, also while the database is unavailable, the loop pauses for a second and goes on.
     """
 
     def __init__(self, name: str, work: Callable[[], float], *, first: float = 0.0) -> None:
+        """`first` is the number of seconds before the first call."""
         self._name = name
         self._work = work
         self._first = first
@@ -34,14 +35,14 @@ class BackgroundLoop:
         self._thread.start()
 
     def stop(self, seconds: float = 1.0) -> None:
-        """End after the present call, waiting for that at most so long."""
+        """End after the present call, and wait at most this long for that."""
         self._stopping.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout=seconds)
 
     def wake(self) -> None:
-        """There may be something to do; costs nothing."""
+        """Make the next call come at once."""
         self._wake.set()
 
     @property
@@ -49,12 +50,12 @@ class BackgroundLoop:
         return self._stopping.is_set()
 
     def pause(self, seconds: float) -> bool:
-        """Wait in the middle of the work; True if it is to end."""
+        """Wait in the middle of a call. Return True if the loop is to end."""
         return self._stopping.wait(seconds)
 
     @classmethod
     def steps(cls, name: str, step: Callable[[], bool], pause_seconds: float) -> BackgroundLoop:
-        """Calls `step` while it says that there was something to do, and again after a pause."""
+        """Return a loop that calls `step` again at once while it returns True, and after a pause otherwise."""
         return cls(name, lambda: 0.0 if step() else pause_seconds)
 
     def _run(self) -> None:
@@ -64,14 +65,14 @@ class BackgroundLoop:
             if self._stopping.is_set():
                 return
             self._wake.clear()
-            seconds = self._once()
+            seconds = self._call_work()
 
-    def _once(self) -> float:
+    def _call_work(self) -> float:
         try:
             return self._work()
-        except (UnavailableError, *AWAY):
+        except (UnavailableError, *CONNECTION_ERRORS):
             return PAUSE_SECONDS
         except Exception as error:
-            # Its text may quote what somebody wrote.
+            # The error's message may quote personal data, so only its type is logged.
             logger.error(f"{self._name} failed", error=type(error).__name__)
             return PAUSE_SECONDS

@@ -1,8 +1,8 @@
-"""Connections to PostgreSQL: bounded waits, and one error for "it is away".
+"""Connections to PostgreSQL with bounded waits; an unavailable database raises UnavailableError.
 
-A URL with `?pgbouncer=true` leads to a PgBouncer that lends a server for one transaction at a time. Nothing may be left
-on a session then: no prepared statements, no LISTEN, no settings but those that PgBouncer keeps for its clients (the
-time zone). Time limits are the role's there: `ALTER ROLE … SET statement_timeout = '30s', lock_timeout = '10s'`.
+A URL with `?pgbouncer=true` leads to a PgBouncer in transaction mode. Sessions then keep no state: no prepared
+statements, no LISTEN, and no settings except those that PgBouncer tracks for its clients (the time zone). Time limits
+belong to the role there: `ALTER ROLE … SET statement_timeout = '30s', lock_timeout = '10s'`.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ CONNECT_SECONDS = 3
 WAIT_FOR_CONNECTION_SECONDS = 1.5
 STATEMENT_SECONDS = 30
 LOCK_SECONDS = 10
-# A machine that vanished gives back its locks within some seconds: its bookmark and its turn go to another.
-DEAD = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
+# The server drops the session of a machine that vanished, and with it its locks, within 11 seconds.
+SERVER_KEEPALIVES = "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3"
 
-# What psycopg raises when the server is away, going, full, or a copy that takes no writes: the caller may try later.
-AWAY = (
+# The errors of a server that is unreachable, stopping, full, or a read-only standby: the caller may try again later.
+CONNECTION_ERRORS = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.errors.ReadOnlySqlTransaction,
@@ -42,8 +42,9 @@ AWAY = (
     PoolClosed,
 )
 
-# What is the matter, by what the server or libpq says. Their own words stay here: they name hosts and users.
-_SIGNS = (
+# Categories of faults, by a fragment of the message of the server or of libpq. The messages themselves are never shown,
+# because they name hosts and users.
+_FAULT_CATEGORIES = (
     ("password", "wrong user or password"),
     ("authentication", "wrong user or password"),
     ("pg_hba.conf", "does not let this user in from here"),
@@ -61,9 +62,9 @@ _SIGNS = (
 
 
 def fault_category(error: BaseException) -> str:
-    """What is the matter with the database, in a few words that may be shown to anybody."""
+    """Return why the database is unavailable in a few words that name no host or user and so may be public."""
     text = str(error).lower()
-    return next((told for sign, told in _SIGNS if sign in text), "not reachable")
+    return next((category for fragment, category in _FAULT_CATEGORIES if fragment in text), "not reachable")
 
 
 def connect(
@@ -73,44 +74,44 @@ def connect(
     name: str = "storyledger",
     registry: ConnectionRegistry | None = None,
 ) -> Connection[TupleRow]:
-    """A connection of one's own in autocommit mode, for work that would hold a pooled one too long.
+    """Open a connection outside the pools in autocommit mode, for work that would hold a pooled one too long.
 
-    Whoever goes on by itself gives `registry`: a server that hangs would otherwise be waited for as long as it does.
+    Background work passes `registry`, so that the watchdog can end its wait for a server that hangs.
     """
     connection = psycopg.connect(conninfo(url), autocommit=True, **settings(url, statement_seconds, name))
     if registry is not None:
         registry.add(connection)
-    if is_pooled(url):
-        _settle(connection)
+    if uses_pgbouncer(url):
+        _set_time_zone(connection)
     return connection
 
 
-def is_pooled(url: str) -> bool:
-    """Whether the URL says that a pooler lends servers for one transaction at a time."""
+def uses_pgbouncer(url: str) -> bool:
+    """Return True if the URL says that it leads to a PgBouncer in transaction mode."""
     return ("pgbouncer", "true") in parse_qsl(urlsplit(url).query)
 
 
 def conninfo(url: str) -> str:
-    """The URL without what only we understand."""
-    if not is_pooled(url):
+    """Return the URL without the `pgbouncer` parameter, which libpq does not know."""
+    if not uses_pgbouncer(url):
         return url
     parts = urlsplit(url)
     return urlunsplit(parts._replace(query=urlencode([p for p in parse_qsl(parts.query) if p[0] != "pgbouncer"])))
 
 
 def goes_through_undeclared_pooler(connection: Connection[TupleRow], url: str) -> bool:
-    """Whether the server that answers is not the one that we were connected to, and the URL does not say so."""
+    """Return True if the URL leads to a pooler without saying so: another server process answers than the first."""
     row = connection.execute("SELECT pg_backend_pid()").fetchone()
-    return not is_pooled(url) and row is not None and row[0] != connection.info.backend_pid
+    return not uses_pgbouncer(url) and row is not None and row[0] != connection.info.backend_pid
 
 
-def _settle(connection: Connection[TupleRow]) -> None:
+def _set_time_zone(connection: Connection[TupleRow]) -> None:
     connection.execute("SET timezone TO 'UTC'")
 
 
 def settings(url: str, statement_seconds: int, name: str, connect_seconds: int = CONNECT_SECONDS) -> dict[str, Any]:
-    """What every connection of ours is told beside its URL."""
-    if is_pooled(url):
+    """Return the arguments of psycopg's `connect` that all our connections have besides their URL."""
+    if uses_pgbouncer(url):
         return {
             "connect_timeout": connect_seconds,
             "application_name": name,
@@ -124,12 +125,31 @@ def settings(url: str, statement_seconds: int, name: str, connect_seconds: int =
         "keepalives_interval": 2,
         "keepalives_count": 2,
         "tcp_user_timeout": 5000,
-        "options": f"-c timezone=UTC -c statement_timeout={statement_seconds}s -c lock_timeout={LOCK_SECONDS}s {DEAD}",
+        "options": f"-c timezone=UTC -c statement_timeout={statement_seconds}s -c lock_timeout={LOCK_SECONDS}s"
+        f" {SERVER_KEEPALIVES}",
     }
 
 
+class ShortTimeoutConnection(Connection[TupleRow]):
+    """A connection in autocommit mode that waits at most `answer_seconds` for any answer."""
+
+    answer_seconds = 1
+
+    @classmethod
+    def to(cls, url: str, *, name: str, answer_seconds: int) -> ShortTimeoutConnection:
+        """Connect within `answer_seconds`."""
+        connection = cls.connect(
+            conninfo(url), autocommit=True, **settings(url, STATEMENT_SECONDS, name, connect_seconds=answer_seconds)
+        )
+        connection.answer_seconds = answer_seconds
+        return connection
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        return super().wait(gen, interval, self.answer_seconds if timeout is None else timeout)
+
+
 class ConnectionRegistry:
-    """The connections that somebody may be waiting on just now, to be cut when nobody will answer any more."""
+    """The open connections, so that all of them can be disconnected when the server does not answer any more."""
 
     def __init__(self) -> None:
         self._connections: WeakSet[BaseConnection[Any]] = WeakSet()
@@ -140,34 +160,35 @@ class ConnectionRegistry:
             self._connections.add(connection)
 
     def disconnect_all(self) -> None:
-        """Hang up on all of them: whoever waits for an answer gets psycopg's error at once, in whatever thread."""
+        """Shut down the sockets of all connections: threads that wait for an answer get psycopg's error at once."""
         with self._lock:
             connections = list(self._connections)
             self._connections.clear()
         for connection in connections:
             with suppress(OSError, psycopg.Error):
                 descriptor = os.dup(connection.fileno())
-                # Still open after it was copied, so the copy is of its own socket and not of a successor's.
-                with socket.socket(fileno=descriptor) as line:
+                # The connection is still open after the copy, so the copy is of its socket and not of a later file
+                # that got the same number.
+                with socket.socket(fileno=descriptor) as copied_socket:
                     if not connection.closed:
-                        line.shutdown(socket.SHUT_RDWR)
+                        copied_socket.shutdown(socket.SHUT_RDWR)
 
 
 @dataclass(frozen=True)
 class Occupancy:
-    """How many connections a pool has lent out and has left, how many it may have, and who waits for one."""
+    """The number of a pool's connections in use and idle, its maximum size, and the number of waiting callers."""
 
     in_use: int
     idle: int
-    most: int
+    max_size: int
     waiting: int
 
 
 class Database:
     """A pool of connections in autocommit mode; open it with `with`, or `open()` and `close()`.
 
-    While it is `shut` every caller is turned away at once. `reopen` begins with new connections: the pool's own way
-    back to a server that was away is to try in ever longer pauses.
+    After `shut` every caller gets UnavailableError at once, until `reopen` makes a new pool: the old one would
+    reconnect in ever longer pauses.
     """
 
     def __init__(self, url: str, *, size: int = 16, name: str = "storyledger") -> None:
@@ -192,8 +213,8 @@ class Database:
 
     def _prepare(self, connection: Connection[TupleRow]) -> None:
         self._registry.add(connection)
-        if is_pooled(self.url):
-            _settle(connection)
+        if uses_pgbouncer(self.url):
+            _set_time_zone(connection)
 
     def open(self) -> None:
         self._pool.open()
@@ -210,48 +231,48 @@ class Database:
 
     @property
     def available(self) -> bool:
-        """Whether callers are let in."""
+        """False while the pool is shut."""
         return self._available
 
     def occupancy(self) -> Occupancy:
-        """How full the pool is; asks nobody."""
+        """Return how full the pool is, without a query."""
         pool = self._pool.get_stats()
         size, idle = pool.get("pool_size", 0), pool.get("pool_available", 0)
         return Occupancy(max(0, size - idle), idle, self._size, pool.get("requests_waiting", 0))
 
     def shut(self) -> None:
-        """Turn everybody away, at once also those who wait for a connection or an answer, until `reopen`."""
+        """Fail all callers until `reopen`, at once also those that wait for a connection or an answer."""
         self._available = False
         self._pool.close(timeout=0)
         self._registry.disconnect_all()
 
-    def reopen(self, *, hang_up: bool = False) -> None:
-        """Let callers in, with new connections; whoever is at work on an old one may finish, unless we `hang_up`."""
-        before = self._registry
-        if hang_up:
+    def reopen(self, *, disconnect: bool = False) -> None:
+        """Serve callers with new connections. Work on an old connection may finish, unless `disconnect` ends it."""
+        old_registry = self._registry
+        if disconnect:
             self._registry = ConnectionRegistry()
-        old, self._pool = self._pool, self._new_pool()
+        old_pool, self._pool = self._pool, self._new_pool()
         self._pool.open()
         self._available = True
-        old.close(timeout=0)
-        if hang_up:
-            before.disconnect_all()
+        old_pool.close(timeout=0)
+        if disconnect:
+            old_registry.disconnect_all()
 
     @contextmanager
     def connection(self) -> Iterator[Connection[TupleRow]]:
-        """A pooled connection; UnavailableError when the database is away."""
+        """Lend a pooled connection, or raise UnavailableError."""
         try:
-            pool, connection = self._take()
+            pool, connection = self._live_connection()
             try:
-                # In autocommit mode there is nothing to commit, and what was left open the pool rolls back.
+                # In autocommit mode there is nothing to commit, and the pool rolls back a transaction left open.
                 yield connection
             finally:
                 pool.putconn(connection)
-        except AWAY as error:
+        except CONNECTION_ERRORS as error:
             raise UnavailableError("The database is not available.") from error
 
-    def _take(self) -> tuple[ConnectionPool[Connection[TupleRow]], Connection[TupleRow]]:
-        """A connection whose other end has not hung up, and the pool that it goes back to."""
+    def _live_connection(self) -> tuple[ConnectionPool[Connection[TupleRow]], Connection[TupleRow]]:
+        """Return a connection that the server has not closed, and the pool that it goes back to."""
         deadline = time.monotonic() + WAIT_FOR_CONNECTION_SECONDS
         while self._available:
             pool = self._pool
@@ -260,9 +281,9 @@ class Database:
             except PoolClosed:
                 if pool is self._pool:
                     raise
-                continue  # replaced meanwhile
-            # Idle, it has nothing to say but good-bye.
-            if not has_spoken(connection):
+                continue  # the pool was replaced meanwhile
+            # The only thing that a server sends to an idle connection is that it closes it.
+            if not has_unread_data(connection):
                 return pool, connection
             connection.close()
             pool.putconn(connection)
@@ -270,19 +291,19 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Cursor[TupleRow]]:
-        """A cursor whose every statement stands for itself: one round trip, and the newest state each time."""
+        """Lend a cursor without a transaction: each statement costs one round trip and sees the newest state."""
         with self.connection() as connection, connection.cursor() as cursor:
             yield cursor
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor[TupleRow]]:
-        """A cursor in a transaction of its own, committed when the block ends well."""
+        """Lend a cursor in a transaction of its own, which commits when the block ends without an error."""
         with self.connection() as connection, connection.transaction(), connection.cursor() as cursor:
             yield cursor
 
 
-def has_spoken(connection: Connection[TupleRow]) -> bool:
-    """Whether the other end has said something that nobody has read yet, or hung up. No round trip."""
+def has_unread_data(connection: Connection[TupleRow]) -> bool:
+    """Return True if the server has sent data that was not read yet, or has closed the connection. No round trip."""
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
     return bool(poll.poll(0))

@@ -1,4 +1,4 @@
-"""Work that waits at the same time is done together: one caller leads for all who came while it was busy before."""
+"""Group commit: items submitted at the same time by several callers are processed in one batch."""
 
 from __future__ import annotations
 
@@ -18,131 +18,133 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class _Failed:
-    """Why an item has no result."""
+    """An item's error, in place of its result."""
 
     error: BaseException
 
 
-def _outcomes(work: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]) -> Sequence[Result | _Failed]:
-    """What came of each item, in the same places.
+def _outcomes(
+    process: Callable[[Sequence[Item]], Sequence[Result]], items: Sequence[Item]
+) -> Sequence[Result | _Failed]:
+    """Return the result or the error of each item, in the items' order.
 
-    When `work` fails for several, each is tried alone, so that one that cannot be done harms no other; when what we
-    depend on is away, all of them hear so at once.
+    If `process` fails for a batch, each item is tried alone, so that one bad item does not fail the others. If the
+    database is unavailable, all items fail at once.
     """
     try:
-        return work(items)
+        return process(items)
     except BaseException as error:
         if len(items) == 1 or isinstance(error, UnavailableError) or not isinstance(error, Exception):
             return [_Failed(error)] * len(items)
-        return [outcome for item in items for outcome in _outcomes(work, [item])]
+        return [outcome for item in items for outcome in _outcomes(process, [item])]
 
 
 @dataclass
-class _Waiting(Generic[Item, Result]):
+class _Submission(Generic[Item, Result]):
     item: Item
     weight: int
-    turn: threading.Event = field(default_factory=threading.Event)
+    signal: threading.Event = field(default_factory=threading.Event)
     finished: bool = False
     result: Result | None = None
     error: BaseException | None = None
 
 
 class GroupCommit(Generic[Item, Result]):
-    """Calls `work` with what waits, in the order it came; results belong to the items in the same places.
+    """Calls `process` with the items that are waiting, in the order they came.
 
-    Who asks for what cannot be done harms no other. `most` bounds the weight of what is done in one call, by which
-    the first of a batch waits for the others.
+    The first caller leads: its thread processes a batch while later callers queue up, then it hands the lead to the
+    first of those. `max_weight` bounds the total weight of a batch, and with it how long its first item waits.
     """
 
     def __init__(
         self,
-        work: Callable[[Sequence[Item]], Sequence[Result]],
-        most: int,
+        process: Callable[[Sequence[Item]], Sequence[Result]],
+        max_weight: int,
         weigh: Callable[[Item], int] = lambda _: 1,
     ) -> None:
-        self._work = work
-        self._most = most
+        self._process = process
+        self._max_weight = max_weight
         self._weigh = weigh
         self._lock = threading.Lock()
-        self._queue: deque[_Waiting[Item, Result]] = deque()
-        self._led = False
+        self._queue: deque[_Submission[Item, Result]] = deque()
+        self._has_leader = False
 
     def submit(self, item: Item) -> Result:
-        """The item's result once it is done; the error of `work` if it could not be."""
-        waiting: _Waiting[Item, Result] = _Waiting(item, self._weigh(item))
+        """Return the item's result once its batch was processed, or raise the item's error."""
+        submission: _Submission[Item, Result] = _Submission(item, self._weigh(item))
         with self._lock:
-            self._queue.append(waiting)
-            leads, self._led = not self._led, True
+            self._queue.append(submission)
+            leads, self._has_leader = not self._has_leader, True
         if not leads:
-            waiting.turn.wait()
-        if not waiting.finished:
+            submission.signal.wait()
+        if not submission.finished:
             self._lead()
-        if waiting.error is not None:
-            raise waiting.error
-        return waiting.result  # type: ignore[return-value]
+        if submission.error is not None:
+            raise submission.error
+        return submission.result  # type: ignore[return-value]
 
     def _lead(self) -> None:
-        """Do what waits now, one's own first, then hand the lead to the first who came meanwhile."""
+        """Process the next batch, which begins with this caller's item, then hand the lead to the next caller."""
         with self._lock:
-            batch = self._take_batch()
+            batch = self._next_batch()
         try:
-            self._do_all(batch)
+            self._process_batch(batch)
         finally:
             with self._lock:
                 if self._queue:
-                    self._queue[0].turn.set()
+                    self._queue[0].signal.set()
                 else:
-                    self._led = False
-            for waiting in batch:
-                waiting.finished = True
-                waiting.turn.set()
+                    self._has_leader = False
+            for submission in batch:
+                submission.finished = True
+                submission.signal.set()
 
-    def _take_batch(self) -> list[_Waiting[Item, Result]]:
+    def _next_batch(self) -> list[_Submission[Item, Result]]:
         batch = [self._queue.popleft()]
         weight = batch[0].weight
-        while self._queue and weight + self._queue[0].weight <= self._most:
+        while self._queue and weight + self._queue[0].weight <= self._max_weight:
             batch.append(self._queue.popleft())
             weight += batch[-1].weight
         return batch
 
-    def _do_all(self, batch: Sequence[_Waiting[Item, Result]]) -> None:
-        outcomes = _outcomes(self._work, [waiting.item for waiting in batch])
-        for waiting, outcome in zip(batch, outcomes, strict=True):
+    def _process_batch(self, batch: Sequence[_Submission[Item, Result]]) -> None:
+        outcomes = _outcomes(self._process, [submission.item for submission in batch])
+        for submission, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, _Failed):
-                waiting.error = outcome.error
+                submission.error = outcome.error
             else:
-                waiting.result = outcome
+                submission.result = outcome
 
 
 class AsyncGroupCommit(Generic[Item, Result]):
-    """The same for callers on an event loop: while one batch is worked on in a thread, the next one gathers."""
+    """Group commit for callers on an event loop: the next batch collects while a thread processes the present one."""
 
-    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], most: int) -> None:
-        self._work = work
-        self._most = most
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="together")
-        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+    def __init__(self, process: Callable[[Sequence[Item]], Sequence[Result]], max_items: int) -> None:
+        self._process = process
+        self._max_items = max_items
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="group-commit")
+        self._queue: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._worker: asyncio.Task[None] | None = None
 
     async def submit(self, item: Item) -> Result:
-        """The item's result once it is done; the error of `work` if it could not be."""
+        """Return the item's result once its batch was processed, or raise the item's error."""
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        self._queue.append((item, future))
         if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work_off())
+            self._worker = asyncio.create_task(self._process_queue())
         return await future
 
-    async def _work_off(self) -> None:
-        while self._waiting:
-            batch = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
-            await self._do_all(batch)
+    async def _process_queue(self) -> None:
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(self._max_items, len(self._queue)))]
+            await self._process_batch(batch)
 
-    async def _do_all(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
+    async def _process_batch(self, batch: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         loop = asyncio.get_running_loop()
         items = [item for item, _ in batch]
-        outcomes = await loop.run_in_executor(self._thread, _outcomes, self._work, items)
+        outcomes = await loop.run_in_executor(self._executor, _outcomes, self._process, items)
         for (_, future), outcome in zip(batch, outcomes, strict=True):
-            if future.done():  # its caller went away; what it asked for is done all the same
+            if future.done():  # the caller was cancelled; its item was processed all the same
                 continue
             if isinstance(outcome, _Failed):
                 future.set_exception(outcome.error)

@@ -1,9 +1,9 @@
-"""A streaming standby that takes over reads: only while it knows all that was answered before them.
+"""The read replica: a streaming standby that serves reads while it has everything that was committed before them.
 
-How far the primary is, and whether the standby is there too, is asked once for all reads that wait at the same time
-(`pg_current_wal_flush_lsn`, `pg_last_wal_replay_lsn`: PostgreSQL's manual, "System Administration Functions"). What was
-committed before a read came lies below that point, whoever wrote it, in whatever process; so a read on the standby
-shows everything that a read on the primary would be sure to show.
+The positions of the primary and of the standby in the write-ahead log are compared once for all reads that wait at the
+same time (`pg_current_wal_flush_lsn`, `pg_last_wal_replay_lsn`: PostgreSQL's manual, "System Administration
+Functions"). Every transaction that was committed before a read arrived lies below the primary's position, so the
+standby then shows everything that the primary is sure to show.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from psycopg.rows import TupleRow
 
 from adapters.event_store.log import EventLog
 from adapters.postgres.background import BackgroundLoop
-from adapters.postgres.database import STATEMENT_SECONDS, Database, conninfo, fault_category, settings
+from adapters.postgres.database import Database, ShortTimeoutConnection, fault_category
 from domain.errors import UnavailableError
 
 POOL_SIZE = 24
-LOOK_SECONDS = 0.25
-# A standby that hangs takes one unanswered question, or one unanswered connection, until it counts as away.
+CHECK_SECONDS = 0.25
+# A standby that hangs counts as unavailable after one unanswered query or connection attempt.
 ANSWER_SECONDS = 1
-# So long the standby may take to come as far as the primary was when a read came; then the primary is asked at once.
+# How long a read waits for the standby to catch up with the primary before it goes to the primary.
 PATIENCE_SECONDS = 0.05
-POLL_SECONDS, LONGEST_POLL_SECONDS = 0.001, 0.01
-FITNESS_SECONDS = 5.0
-# Points of the primary that are remembered to tell how long the standby lacks the first of them.
-MOST_POINTS = 1_000
+POLL_SECONDS, MAX_POLL_SECONDS = 0.001, 0.01
+IDENTITY_CHECK_SECONDS = 5.0
+# How many past positions of the primary are kept, to measure the standby's lag in seconds.
+MAX_POSITIONS = 1_000
 
 NOT_A_STANDBY = "it is no standby"
-NOT_OURS = "it follows another database"
+OTHER_DATABASE = "it follows another database"
 
 logger = structlog.get_logger()
 
 
 class State(StrEnum):
-    """How the standby is: in use, too far behind, not to be had, or none of this database's."""
+    """The standby is in use, lags too far behind, is unavailable, or is not a standby of this database."""
 
     USED = "used"
     BEHIND = "behind"
@@ -55,7 +55,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class ReplicaHealth:
-    """How the standby is; `lag` is None while nobody knows, `error` says in a few words what is the matter."""
+    """The standby's state. The lag is None while it is unknown; `error` says briefly why it is not used."""
 
     state: State
     lag_bytes: int | None = None
@@ -64,16 +64,11 @@ class ReplicaHealth:
 
 
 class _Unfit(Exception):
-    """What answers there must not be read."""
+    """The server behind the replica's URL must not be read."""
 
 
-class _Impatient(Connection[TupleRow]):
-    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
-        return super().wait(gen, interval, ANSWER_SECONDS if timeout is None else timeout)
-
-
-class _Line:
-    """A connection for questions about a server itself; opened when it is needed, let go after any fault."""
+class _ServerConnection:
+    """A connection for queries about a server's state; opened on demand and closed after any error."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -83,183 +78,188 @@ class _Line:
     def opened(self) -> bool:
         return self._connection is not None
 
-    def ask(self, question: str, *values: Any) -> Any:
+    def query(self, statement: str, *values: Any) -> Any:
+        """Return the statement's first row, or None."""
         try:
             if self._connection is None:
-                self._connection = _Impatient.connect(
-                    conninfo(self._url),
-                    autocommit=True,
-                    **settings(self._url, STATEMENT_SECONDS, "storyledger replica", connect_seconds=ANSWER_SECONDS),
+                self._connection = ShortTimeoutConnection.to(
+                    self._url, name="storyledger replica", answer_seconds=ANSWER_SECONDS
                 )
-            return self._connection.execute(question.encode(), values or None).fetchone()
+            return self._connection.execute(statement.encode(), values or None).fetchone()
         except psycopg.Error:
-            self.let_go()
+            self.close()
             raise
 
-    def let_go(self) -> None:
+    def close(self) -> None:
         if self._connection is not None:
             with suppress(psycopg.Error):
                 self._connection.close()
             self._connection = None
 
 
-# What is the same on a database and on each copy of its bytes, and on nothing else.
+# The same on a database and on its physical copies, and different on every other database.
 _IDENTITY = (
     "SELECT (pg_control_system()).system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
-# Nobody is told of a commit, and no other transaction sees it, before it is flushed.
-_POINT = "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"
-_REACHED = "SELECT pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0')::bigint"
-_NEWEST = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
-_LINK = "SELECT hash FROM events WHERE position = %s"
+# A commit is neither acknowledged nor visible to other transactions before it is flushed.
+_FLUSHED = "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"
+_REPLAYED = "SELECT pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0')::bigint"
+_LAST_EVENT = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
+_EVENT_HASH = "SELECT hash FROM events WHERE position = %s"
 
 
-class _Waiting:
-    """A read that wants to know whether the standby has all that was committed before it."""
+class _WaitingRead:
+    """A read that waits to learn whether the standby has everything that was committed before it."""
 
     def __init__(self) -> None:
-        self._told = threading.Event()
-        self._known = False
+        self._answered = threading.Event()
+        self._caught_up = False
 
-    def tell(self, known: bool) -> None:
-        self._known = known
-        self._told.set()
+    def answer(self, caught_up: bool) -> None:
+        self._caught_up = caught_up
+        self._answered.set()
 
     def wait(self) -> bool:
-        return self._told.wait(PATIENCE_SECONDS) and self._known
+        return self._answered.wait(PATIENCE_SECONDS) and self._caught_up
 
 
 class Replica(BackgroundLoop):
-    """Looks after one standby between `start` and `stop`; `health` is known without asking anybody.
+    """Checks one standby between `start` and `stop` and keeps the last result in `health`.
 
-    Whatever befalls the standby, nobody waits for it longer than some tenths of a second, but for those whose question
-    it had accepted: they are cut off within two, and ask the primary. A standby that comes back is used again by
-    itself. One that follows another database, or goes its own way since it was promoted, is never read.
+    When the standby fails, a read waits for it some tenths of a second at most. A read that it had begun to answer is
+    disconnected within two seconds and goes to the primary. A standby that comes back is used again by itself. A server
+    that follows another database or was promoted is never read.
     """
 
     def __init__(self, url: str, primary_url: str) -> None:
-        super().__init__("replica", self._look)
+        super().__init__("replica", self._check)
         self.database = Database(url, size=POOL_SIZE, name="storyledger reads")
         self.log = EventLog(self.database)
         self.health = ReplicaHealth(State.AWAY)
-        self._standby, self._primary = _Line(url), _Line(primary_url)
+        self._standby, self._primary = _ServerConnection(url), _ServerConnection(primary_url)
         self._lock = threading.Lock()
-        self._waiting: list[_Waiting] = []
-        self._points: deque[tuple[float, int]] = deque()
-        self._fitness_due = 0.0
-        self._let_in = False
+        self._waiting: list[_WaitingRead] = []
+        # When the primary reached a position that the standby still lacks, oldest first.
+        self._positions: deque[tuple[float, int]] = deque()
+        self._identity_check_due = 0.0
+        self._pool_open = False
 
     def stop(self, seconds: float = 1.0) -> None:
         super().stop(seconds)
-        self._standby.let_go()
-        self._primary.let_go()
+        self._standby.close()
+        self._primary.close()
         self.database.close()
 
     def is_caught_up(self) -> bool:
-        """Whether the standby has everything that was committed before this was asked; known in PATIENCE_SECONDS."""
+        """Return, within PATIENCE_SECONDS, whether the standby has everything that was committed before this call."""
         if self.health.state is not State.USED or self.stopping:
             return False
-        waiting = _Waiting()
+        read = _WaitingRead()
         with self._lock:
-            self._waiting.append(waiting)
+            self._waiting.append(read)
         self.wake()
-        return waiting.wait()
+        return read.wait()
 
     def report_failure(self, error: Exception) -> None:
-        """A read failed there: unless it stood in the way of what the primary did, the standby is looked at first."""
+        """Stop using the standby until the next check, since a read failed there.
+
+        A read that was cancelled because it conflicted with the primary's changes is no fault of the standby.
+        """
         if isinstance(error, UnavailableError) and not isinstance(error.__cause__, psycopg.errors.SerializationFailure):
             self.health = ReplicaHealth(State.AWAY, error="not reachable")
             self.wake()
 
-    # In the thread.
+    # The following methods run in the loop's thread.
 
-    def _look(self) -> float:
+    def _check(self) -> float:
         with self._lock:
             waiting, self._waiting = self._waiting, []
-        known = False
+        caught_up = False
         try:
-            known = self._has_come_as_far()
+            caught_up = self._catches_up()
         finally:
-            for one in waiting:
-                one.tell(known)
-        return LOOK_SECONDS
+            for read in waiting:
+                read.answer(caught_up)
+        return CHECK_SECONDS
 
-    def _has_come_as_far(self) -> bool:
-        """Whether the standby reaches, in time, the point where the primary is now."""
+    def _catches_up(self) -> bool:
+        """Set the state. Return True if the standby reaches the primary's present position in time."""
         try:
-            point = self._point()
+            position = self._primary_position()
         except psycopg.Error:
-            # The primary's own watchdog sees to that; until then nothing is certain of any copy.
-            return self._is(State.BEHIND, error="the primary does not answer")
+            # The watchdog handles an outage of the primary; until it answers, the standby cannot be compared with it.
+            return self._set_state(State.BEHIND, error="the primary does not answer")
         try:
-            self._check_fitness()
-            behind = self._reach(point)
+            self._check_identity()
+            missing_bytes = self._wait_until_replayed(position)
         except _Unfit as unfit:
-            return self._is(State.UNFIT, error=str(unfit))
+            return self._set_state(State.UNFIT, error=str(unfit))
         except psycopg.Error as error:
-            return self._is(State.AWAY, error=fault_category(error))
-        return self._is(State.BEHIND if behind else State.USED, behind)
+            return self._set_state(State.AWAY, error=fault_category(error))
+        return self._set_state(State.BEHIND if missing_bytes else State.USED, missing_bytes)
 
-    def _point(self) -> int:
-        """How far the primary is; over a new connection it may be another server than before."""
+    def _primary_position(self) -> int:
+        """Return the primary's position; a new connection may lead to another server than the last one."""
         if not self._primary.opened:
-            self._fitness_due = 0.0
-            self._points.clear()
-        (point,) = self._primary.ask(_POINT)
-        if not self._points or self._points[-1][1] < point:
-            self._points.append((time.monotonic(), point))
-        if len(self._points) > MOST_POINTS:
-            self._points = deque(list(self._points)[::2])
-        return int(point)
+            self._identity_check_due = 0.0
+            self._positions.clear()
+        (position,) = self._primary.query(_FLUSHED)
+        if not self._positions or self._positions[-1][1] < position:
+            self._positions.append((time.monotonic(), position))
+        if len(self._positions) > MAX_POSITIONS:
+            self._positions = deque(list(self._positions)[::2])
+        return int(position)
 
-    def _reach(self, point: int) -> int:
-        """How many bytes of the log the standby still lacks when the patience ends; 0 as soon as it lacks none."""
+    def _wait_until_replayed(self, position: int) -> int:
+        """Wait up to PATIENCE_SECONDS. Return the number of bytes of the log that the standby still lacks."""
         deadline, pause = time.monotonic() + PATIENCE_SECONDS, POLL_SECONDS
         while True:
-            in_recovery, reached = self._standby.ask(_REACHED)
+            in_recovery, replayed = self._standby.query(_REPLAYED)
             if not in_recovery:
                 raise _Unfit(NOT_A_STANDBY)
-            while self._points and self._points[0][1] <= (reached or 0):
-                self._points.popleft()
-            behind = max(0, point - (reached or 0))
-            if not behind or time.monotonic() > deadline:
-                return behind
+            while self._positions and self._positions[0][1] <= (replayed or 0):
+                self._positions.popleft()
+            missing_bytes = max(0, position - (replayed or 0))
+            if not missing_bytes or time.monotonic() > deadline:
+                return missing_bytes
             self.pause(pause)
-            pause = min(2 * pause, LONGEST_POLL_SECONDS)
+            pause = min(2 * pause, MAX_POLL_SECONDS)
 
-    def _check_fitness(self) -> None:
-        """That it is a copy of this very database, and its history the beginning of this one."""
-        if self._standby.opened and time.monotonic() < self._fitness_due:
+    def _check_identity(self) -> None:
+        """Raise _Unfit unless the standby is a copy of the primary and its event log a prefix of the primary's."""
+        if self._standby.opened and time.monotonic() < self._identity_check_due:
             return
-        if self._standby.ask(_IDENTITY) != self._primary.ask(_IDENTITY):
-            raise _Unfit(NOT_OURS)
-        newest = self._standby.ask(_NEWEST)
-        if newest is not None and self._primary.ask(_LINK, newest[0]) != newest[1:]:
-            raise _Unfit(NOT_OURS)
-        self._fitness_due = time.monotonic() + FITNESS_SECONDS
+        if self._standby.query(_IDENTITY) != self._primary.query(_IDENTITY):
+            raise _Unfit(OTHER_DATABASE)
+        last_event = self._standby.query(_LAST_EVENT)
+        if last_event is not None and self._primary.query(_EVENT_HASH, last_event[0]) != last_event[1:]:
+            raise _Unfit(OTHER_DATABASE)
+        self._identity_check_due = time.monotonic() + IDENTITY_CHECK_SECONDS
 
-    def _is(self, state: State, behind: int | None = None, error: str | None = None) -> bool:
-        """Note how it is, and let reads in or cut them off; whether it is in use."""
+    def _set_state(self, state: State, missing_bytes: int | None = None, error: str | None = None) -> bool:
+        """Set the state and open or shut the pool accordingly. Return True if reads may use the standby."""
         before = self.health.state
-        lag = None if behind is None else time.monotonic() - self._points[0][0] if self._points and behind else 0.0
-        if state is State.USED and not self._let_in:
-            self._let_in = True
+        lag_seconds = None
+        if missing_bytes is not None:
+            lag_seconds = time.monotonic() - self._positions[0][0] if self._positions and missing_bytes else 0.0
+        if state is State.USED and not self._pool_open:
+            self._pool_open = True
             self.database.reopen()
-        # Reads are let in once there is a pool, and turned away by the word before it is shut.
-        self.health = ReplicaHealth(state, behind, lag, error)
+        # Set after the pool is open and before it is shut, so that no read finds it shut.
+        self.health = ReplicaHealth(state, missing_bytes, lag_seconds, error)
         if state in (State.AWAY, State.UNFIT):
-            self._standby.let_go()
-            if self._let_in:
-                self._let_in = False
+            self._standby.close()
+            if self._pool_open:
+                self._pool_open = False
                 self.database.shut()
         if state is not before:
-            told = logger.info if state is State.USED else logger.warning
-            told("replica", state=state, error=error)
+            log = logger.info if state is State.USED else logger.warning
+            log("replica", state=state, error=error)
         return state is State.USED
 
 
 def measured(replica: Replica | None) -> list[Metric]:
-    """How the standby is, for Prometheus; without one the families are empty."""
+    """Return the standby's state as Prometheus metrics; without a standby they have no samples."""
     used = GaugeMetricFamily("storyledger_replica_used", "Whether the read replica is in use.")
     behind = GaugeMetricFamily("storyledger_replica_lag_bytes", "How much of the log the read replica lacks.")
     lag = GaugeMetricFamily("storyledger_replica_lag_seconds", "How long the read replica lacks it.")

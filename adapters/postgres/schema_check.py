@@ -1,4 +1,4 @@
-"""Whether a database is fit to work on: its version, how durable it is, and that its schema is exactly ours."""
+"""Checks that a database can be used: its version, its durability settings, and that its schema is this version's."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adapters.postgres import migrations
 
 OLDEST_MAJOR = 15
 
-# Without these a commit that was acknowledged may be lost (https://www.postgresql.org/docs/current/runtime-config-wal.html).
+# With one of these off, an acknowledged commit may be lost (https://www.postgresql.org/docs/current/runtime-config-wal.html).
 DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 _TABLE = re.compile(r"^CREATE TABLE (?:IF NOT EXISTS )?([\w.]+)", re.MULTILINE)
@@ -27,7 +27,7 @@ _FUNCTION = re.compile(
 
 
 def server_fault(connection: Connection[TupleRow], *, production: bool) -> str | None:
-    """What is wrong with the server and how it is set up, in one line; None if nothing is."""
+    """Return what is wrong with the server or its settings in one line, or None."""
     version = connection.info.server_version
     if version // 10_000 < OLDEST_MAJOR:
         return f"PostgreSQL {version // 10_000} is too old: {OLDEST_MAJOR} or later is needed"
@@ -36,21 +36,21 @@ def server_fault(connection: Connection[TupleRow], *, production: bool) -> str |
     if production:
         off = [name for name in DURABLE if _setting(connection, name) == "off"]
         if off:
-            return f"{', '.join(off)} off: production needs a PostgreSQL that loses nothing"
+            return f"{', '.join(off)} off: production needs a PostgreSQL that loses no acknowledged commit"
     return None
 
 
 def schema_fault(connection: Connection[TupleRow]) -> str | None:
-    """How the schema differs from this version's, in one line that says what to do; None if it does not."""
-    known, expected = migrations.applied(connection), _expected()
-    if any(name.startswith(migrations.UNFINISHED_RESTORE) for name in known):
-        return "a restore into it did not end: run `storyledger restore` again with its backup"
-    if missing := [name for name in expected.steps if name not in known]:
+    """Return how the schema differs from this version's and how to fix it in one line, or None."""
+    applied, expected = migrations.applied(connection), _expected()
+    if any(name.startswith(migrations.UNFINISHED_RESTORE) for name in applied):
+        return "a restore into it was interrupted: run `storyledger restore` again with its backup"
+    if missing := [name for name in expected.steps if name not in applied]:
         return f"schema is behind ({', '.join(missing)}): run `storyledger migrate`"
-    if unknown := [name for name in known if name not in expected.steps]:
+    if unknown := [name for name in applied if name not in expected.steps]:
         return f"schema is ahead of this version ({', '.join(unknown)})"
-    # The steps were taken; whether what they made is still there. The append must be as we wrote it: only so positions
-    # have no gaps and come in the order of commits.
+    # All steps were applied. Their tables, triggers and functions must still exist, and the functions be unchanged:
+    # only our `append_events` gives positions without gaps in the order of commits.
     row = connection.execute(
         "SELECT array(SELECT 'no table ' || t FROM unnest(%s::text[]) AS t WHERE to_regclass(t) IS NULL)"
         " || array(SELECT 'no trigger ' || t FROM unnest(%s::text[]) AS t WHERE NOT EXISTS"
@@ -65,7 +65,7 @@ def schema_fault(connection: Connection[TupleRow]) -> str | None:
 
 @dataclass(frozen=True)
 class _Expected:
-    """What the steps make, read from themselves; of each function the last definition."""
+    """The objects that the migration steps create, parsed from their SQL; a function has its last definition."""
 
     steps: list[str]
     tables: list[str]
@@ -87,7 +87,7 @@ def _expected() -> _Expected:
             tables.pop(old_name)
             tables[new_name] = None
         triggers |= dict.fromkeys(_TRIGGER.findall(step))
-        functions |= {found["name"]: found["body"] for found in _FUNCTION.finditer(step)}
+        functions |= {match["name"]: match["body"] for match in _FUNCTION.finditer(step)}
     return _Expected([name for name, _ in steps], list(tables), list(triggers), functions)
 
 

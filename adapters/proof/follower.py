@@ -6,7 +6,7 @@ import psycopg
 import structlog
 
 from adapters.postgres.background import BackgroundLoop
-from adapters.postgres.database import AWAY, ConnectionRegistry, connect
+from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry, connect
 from adapters.proof import checkpoints, tiles
 from adapters.proof.checkpoints import Signer
 
@@ -33,7 +33,7 @@ class ProofFollower(BackgroundLoop):
                     if not tiles.grow(connection):
                         checkpoints.sign_tree(connection, self._signer)
                         self.pause(POLL_SECONDS)
-        except AWAY:
+        except CONNECTION_ERRORS:
             raise
         except (psycopg.Error, tiles.BrokenProofError):
             # A history that somebody altered is no reason to stop everything else.

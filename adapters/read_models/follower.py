@@ -13,7 +13,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from adapters.observability import tracing
-from adapters.postgres.database import AWAY, ConnectionRegistry, Database, connect, is_pooled
+from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry, Database, connect, uses_pgbouncer
 from adapters.read_models import builds, event_batches
 from projections.model import Projection, Recorded
 
@@ -45,7 +45,7 @@ class Follower:
     def __init__(self, url: str, projections: Sequence[Projection], registry: ConnectionRegistry | None = None) -> None:
         self._url = url
         self._registry = registry
-        self._poll = POOLED_POLL_SECONDS if is_pooled(url) else POLL_SECONDS
+        self._poll = POOLED_POLL_SECONDS if uses_pgbouncer(url) else POLL_SECONDS
         self._projections = projections
         self._wake = threading.Event()
         self._awaited = threading.Event()
@@ -60,7 +60,7 @@ class Follower:
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
         self._thread.start()
         self._listener = threading.Thread(target=self._listen, name="follower-wake-up", daemon=True)
-        if not is_pooled(self._url):
+        if not uses_pgbouncer(self._url):
             self._listener.start()
 
     def stop(self) -> None:
@@ -90,7 +90,7 @@ class Follower:
             try:
                 with connect(self._url, name="storyledger follower", registry=self._registry) as connection:
                     self._follow(connection)
-            except AWAY:
+            except CONNECTION_ERRORS:
                 self._stopping.wait(0.2)
             except psycopg.Error:
                 logger.exception("follower failed")

@@ -7,7 +7,7 @@ import time
 
 import structlog
 
-from adapters.postgres.database import AWAY, ConnectionRegistry
+from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry
 from adapters.read_models import rebuild
 from adapters.read_models.partitions import PartitionWorkerEnded
 from projections.model import Projection
@@ -59,7 +59,7 @@ class RebuildJobs:
         while True:
             try:
                 return rebuild.rebuild(self._url, projection, lambda *_: None, self._registry)
-            except (*AWAY, PartitionWorkerEnded) as error:
+            except (*CONNECTION_ERRORS, PartitionWorkerEnded) as error:
                 logger.warning("rebuild waits", projection=projection.NAME, error=type(error).__name__)
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

@@ -11,7 +11,7 @@ from adapters.encryption.field_cipher import FieldCipher
 from adapters.encryption.ticket_keys import TicketKeys
 from adapters.event_store.history import TicketHistory
 from adapters.event_store.log import EventLog
-from adapters.postgres.database import AWAY
+from adapters.postgres.database import CONNECTION_ERRORS
 from adapters.postgres.replica import Replica
 from adapters.read_models.follower import Follower, ProjectionBarrier
 from adapters.read_models.read_your_writes import ReadYourWrites
@@ -46,7 +46,7 @@ class History:
 
     def seen(self, position: int) -> None:
         """Let the read models see a write before it is answered; a fault of theirs only makes the answer later."""
-        with suppress(UnavailableError, *AWAY):
+        with suppress(UnavailableError, *CONNECTION_ERRORS):
             if not self.barrier.wait_for(position):
                 self.fresh.answered_unseen(position)
                 logger.warning("read models lag behind", position=position)

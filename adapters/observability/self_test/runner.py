@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapters.observability.self_test.context import Failed, SelfTestContext
-from adapters.postgres.database import AWAY, ConnectionRegistry, connect
+from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry, connect
 from domain.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class SelfTest:
             connection = connect(
                 self._url, statement_seconds=STATEMENT_SECONDS, name="storyledger self-test", registry=self._registry
             )
-        except AWAY as error:
+        except CONNECTION_ERRORS as error:
             raise UnavailableError("The database is not available.") from error
         with connection:
             try:

@@ -147,7 +147,7 @@ def appended_together(url: str, log: EventLog, groups: list[Any]) -> list[Any]:
     with connect(url) as connection, connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (APPEND_LOCK,))
         first.start()
-        eventually(lambda: log._group_commit._led and not waiting)
+        eventually(lambda: log._group_commit._has_leader and not waiting)
         for other in others:
             other.start()
         eventually(lambda: len(waiting) == len(others))

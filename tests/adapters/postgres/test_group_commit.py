@@ -43,7 +43,7 @@ def away(item: int) -> BaseException | None:
 
 
 def outcomes_of_threads(doubling: Doubling) -> list[object]:
-    group_commit = GroupCommit(doubling, most=1_000)
+    group_commit = GroupCommit(doubling, max_weight=1_000)
 
     def ask(item: int) -> object:
         try:
@@ -63,7 +63,7 @@ def outcomes_of_threads(doubling: Doubling) -> list[object]:
 
 
 def outcomes_of_a_loop(doubling: Doubling) -> list[object]:
-    group_commit = AsyncGroupCommit(doubling, most=1_000)
+    group_commit = AsyncGroupCommit(doubling, max_items=1_000)
 
     async def ask() -> list[object]:
         first = asyncio.create_task(group_commit.submit(FIRST))
@@ -106,7 +106,7 @@ def test_when_what_we_depend_on_is_away_all_hear_so_and_it_is_asked_once(
 
 def test_whoever_went_away_takes_nobody_along():
     doubling = Doubling()
-    group_commit = AsyncGroupCommit(doubling, most=10)
+    group_commit = AsyncGroupCommit(doubling, max_items=10)
 
     async def ask() -> int:
         leaves, stays = asyncio.create_task(group_commit.submit(1)), asyncio.create_task(group_commit.submit(2))

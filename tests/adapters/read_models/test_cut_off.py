@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.event_store.log import EventLog
-from adapters.postgres.database import AWAY, Database, connect
+from adapters.postgres.database import CONNECTION_ERRORS, Database, connect
 from adapters.read_models import builds, follower, rebuild
 from adapters.read_models.follower import Follower
 from adapters.read_models.rebuild_jobs import RebuildJobs
@@ -60,7 +60,7 @@ def cut_off(line: Line, number: int, heard: bool, work: Callable[[], object]) ->
         line.after = hang_up
     else:
         line.before = hang_up
-    with suppress(*AWAY):
+    with suppress(*CONNECTION_ERRORS):
         work()
     return bool(came)
 
