@@ -10,20 +10,20 @@ from domain.events import ContactChanged, ContactReindexed, Erased, TicketOpened
 from projections.model import Cursor, Recorded, Rows, Table, topics
 
 NAME = "contact_index"
-VERSION = 2
+VERSION = 3
 TOPICS = topics(TicketOpened, ContactChanged, ContactReindexed, Erased)
 
 CONTACTS = Table(
     "contact_index",
     {
-        "ticket": "uuid",
+        "ticket_id": "uuid",
         "contact_index": "text",
         "workspace": "text",
         "created_at": "timestamptz",
         "position": "bigint",
     },
-    key=("ticket",),
-    indexes=("(contact_index, created_at DESC, ticket DESC)",),
+    key=("ticket_id",),
+    indexes=("(contact_index, created_at DESC, ticket_id DESC)",),
 )
 TABLES = (CONTACTS,)
 
@@ -39,7 +39,7 @@ def fold(page: Sequence[Recorded], rows: Rows) -> None:
                 rows.put(
                     CONTACTS,
                     {
-                        "ticket": event.ticket,
+                        "ticket_id": event.ticket,
                         "contact_index": event.contact_index,
                         "workspace": event.workspace,
                         "created_at": entry.recorded_at,
@@ -69,29 +69,29 @@ def tickets_of(
     """
     cursor.execute(
         """
-        SELECT ticket, created_at FROM read.contact_index
+        SELECT ticket_id, created_at FROM read.contact_index
          WHERE contact_index = ANY(%(indexes)s)
            AND (%(workspace)s::text IS NULL OR workspace = %(workspace)s)
-           AND (%(only)s::uuid IS NULL OR ticket = %(only)s)
-           AND (%(at)s::timestamptz IS NULL OR (created_at, ticket) < (%(at)s, %(ticket)s::uuid))
-         ORDER BY created_at DESC, ticket DESC LIMIT %(limit)s
+           AND (%(only)s::uuid IS NULL OR ticket_id = %(only)s)
+           AND (%(created_at)s::timestamptz IS NULL OR (created_at, ticket_id) < (%(created_at)s, %(ticket_id)s::uuid))
+         ORDER BY created_at DESC, ticket_id DESC LIMIT %(limit)s
         """,
         {
             "indexes": list(contact_indexes),
             "workspace": workspace,
             "only": only,
-            "at": before[0] if before else None,
-            "ticket": before[1] if before else None,
+            "created_at": before[0] if before else None,
+            "ticket_id": before[1] if before else None,
             "limit": limit,
         },
     )
-    return [(ticket, created_at) for ticket, created_at in cursor.fetchall()]
+    return [(ticket_id, created_at) for ticket_id, created_at in cursor.fetchall()]
 
 
-def is_of(cursor: Cursor, ticket: UUID | None, contact_indexes: Sequence[str]) -> bool:
+def is_of(cursor: Cursor, ticket_id: UUID | None, contact_indexes: Sequence[str]) -> bool:
     """Whether the ticket, if there is one, is of this contact now."""
     cursor.execute(
-        "SELECT 1 FROM read.contact_index WHERE ticket = %(ticket)s AND contact_index = ANY(%(indexes)s)",
-        {"ticket": ticket, "indexes": list(contact_indexes)},
+        "SELECT 1 FROM read.contact_index WHERE ticket_id = %(ticket_id)s AND contact_index = ANY(%(indexes)s)",
+        {"ticket_id": ticket_id, "indexes": list(contact_indexes)},
     )
     return cursor.fetchone() is not None

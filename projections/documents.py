@@ -9,26 +9,28 @@ from domain.events import DocumentGenerated, Erased
 from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "documents"
-VERSION = 1
+VERSION = 2
 TOPICS = topics(DocumentGenerated, Erased)
 
 DOCUMENTS = Table(
     "documents",
     {
-        "ticket": "uuid",
-        "document": "uuid",
+        "ticket_id": "uuid",
+        "document_id": "uuid",
         "type": "text",
         "format": "text",
         "sha256": "text",
         "size_bytes": "bigint",
-        "donation": "uuid",
+        "donation_id": "uuid",
         "created_at": "timestamptz",
         "position": "bigint",
     },
-    key=("ticket", "document"),
+    key=("ticket_id", "document_id"),
 )
 # Which documents a ticket has, so that an erasure finds them without reading more than its own tables.
-ISSUED = Table("issued_documents", {"ticket": "uuid", "documents": "jsonb", "position": "bigint"}, key=("ticket",))
+ISSUED = Table(
+    "issued_documents", {"ticket_id": "uuid", "document_ids": "jsonb", "position": "bigint"}, key=("ticket_id",)
+)
 TABLES = (DOCUMENTS, ISSUED)
 
 
@@ -39,27 +41,31 @@ def fold(page: Sequence[Recorded], rows: Rows) -> None:
         DOCUMENTS, {(e.event.ticket, e.event.document_id) for e in mine if isinstance(e.event, DocumentGenerated)}
     )
     for entry in mine:
-        ticket = entry.event.ticket
-        issued = rows.get(ISSUED, (ticket,)) or {"ticket": ticket, "documents": [], "position": entry.position}
+        ticket_id = entry.event.ticket
+        issued = rows.get(ISSUED, (ticket_id,)) or {
+            "ticket_id": ticket_id,
+            "document_ids": [],
+            "position": entry.position,
+        }
         if isinstance(entry.event, DocumentGenerated):
             rows.put(DOCUMENTS, _row(entry, entry.event))
-            issued["documents"] = [*issued["documents"], str(entry.event.document_id)]
+            issued["document_ids"] = [*issued["document_ids"], str(entry.event.document_id)]
         else:
-            for document in issued["documents"]:
-                rows.delete(DOCUMENTS, (ticket, UUID(document)))
-            issued["documents"] = []
+            for document_id in issued["document_ids"]:
+                rows.delete(DOCUMENTS, (ticket_id, UUID(document_id)))
+            issued["document_ids"] = []
         rows.put(ISSUED, issued | {"position": entry.position})
 
 
 def _row(entry: Recorded, event: DocumentGenerated) -> Row:
     return {
-        "ticket": event.ticket,
-        "document": event.document_id,
+        "ticket_id": event.ticket,
+        "document_id": event.document_id,
         "type": event.type,
         "format": event.format,
         "sha256": event.content.sha256,
         "size_bytes": event.content.size_bytes,
-        "donation": event.donation_id,
+        "donation_id": event.donation_id,
         "created_at": entry.recorded_at,
         "position": entry.position,
     }
@@ -68,19 +74,19 @@ def _row(entry: Recorded, event: DocumentGenerated) -> Row:
 _COLUMNS = ", ".join(DOCUMENTS.columns)
 
 
-def documents(cursor: Cursor, ticket: UUID) -> list[Row]:
+def documents(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     """All documents of a ticket, newest first."""
     cursor.execute(
-        f"SELECT {_COLUMNS} FROM read.documents WHERE ticket = %(ticket)s ORDER BY position DESC",  # noqa: S608
-        {"ticket": ticket},
+        f"SELECT {_COLUMNS} FROM read.documents WHERE ticket_id = %(ticket_id)s ORDER BY position DESC",  # noqa: S608
+        {"ticket_id": ticket_id},
     )
     return [dict(zip(DOCUMENTS.columns, values, strict=True)) for values in cursor.fetchall()]
 
 
-def document(cursor: Cursor, ticket: UUID, document_id: UUID) -> Row | None:
+def document(cursor: Cursor, ticket_id: UUID, document_id: UUID) -> Row | None:
     cursor.execute(
-        f"SELECT {_COLUMNS} FROM read.documents WHERE ticket = %(ticket)s AND document = %(document)s",  # noqa: S608
-        {"ticket": ticket, "document": document_id},
+        f"SELECT {_COLUMNS} FROM read.documents WHERE ticket_id = %(ticket_id)s AND document_id = %(document_id)s",  # noqa: S608
+        {"ticket_id": ticket_id, "document_id": document_id},
     )
     found = cursor.fetchone()
     return dict(zip(DOCUMENTS.columns, found, strict=True)) if found else None

@@ -14,27 +14,27 @@ from domain.events import FeeCharged
 from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "fee_ledger"
-VERSION = 1
+VERSION = 2
 TOPICS = topics(FeeCharged)
 
 FEES = Table(
     "fee_ledger",
     {
-        "balance_transaction": "text",
-        "ticket": "uuid",
-        "donation": "uuid",
-        "source": "text",
+        "balance_transaction_id": "text",
+        "ticket_id": "uuid",
+        "donation_id": "uuid",
+        "source_id": "text",
         "category": "text",
         "currency": "text",
         "gross": "bigint",
         "fee": "bigint",
         "net": "bigint",
-        "at": "timestamptz",
+        "occurred_at": "timestamptz",
         "recorded_at": "timestamptz",
         "position": "bigint",
     },
-    key=("balance_transaction",),
-    indexes=("(donation)", "(ticket, position)"),
+    key=("balance_transaction_id",),
+    indexes=("(donation_id)", "(ticket_id, position)"),
     checks=("net + fee - gross = 0",),
 )
 TABLES = (FEES,)
@@ -47,26 +47,26 @@ def fold(page: Sequence[Recorded], rows: Rows) -> None:
     mine = [(entry, entry.event) for entry in page if isinstance(entry.event, FeeCharged)]
     rows.load(FEES, {(event.balance_transaction_id,) for _, event in mine})
     for entry, event in mine:
-        at = datetime.fromtimestamp(event.report.at, UTC)
+        occurred_at = datetime.fromtimestamp(event.report.at, UTC)
         known = rows.get(FEES, (event.balance_transaction_id,))
         if known is None:
-            rows.put(FEES, _entered(event, entry, at))
-        elif at < known["at"]:
-            rows.put(FEES, known | {"at": at, "position": entry.position})
+            rows.put(FEES, _entered(event, entry, occurred_at))
+        elif occurred_at < known["occurred_at"]:
+            rows.put(FEES, known | {"occurred_at": occurred_at, "position": entry.position})
 
 
-def _entered(event: FeeCharged, entry: Recorded, at: datetime) -> Row:
+def _entered(event: FeeCharged, entry: Recorded, occurred_at: datetime) -> Row:
     return {
-        "balance_transaction": event.balance_transaction_id,
-        "ticket": event.ticket,
-        "donation": event.donation_id,
-        "source": event.source_id,
+        "balance_transaction_id": event.balance_transaction_id,
+        "ticket_id": event.ticket,
+        "donation_id": event.donation_id,
+        "source_id": event.source_id,
         "category": event.category,
         "currency": event.gross.currency,
         "gross": event.gross.minor,
         "fee": event.fee.minor,
         "net": event.gross.minor - event.fee.minor,
-        "at": at,
+        "occurred_at": occurred_at,
         "recorded_at": entry.recorded_at,
         "position": entry.position,
     }
@@ -84,7 +84,9 @@ def postings(row: Row) -> Iterator[tuple[str, int]]:
 _SELECT = f"SELECT {', '.join(FEES.columns)} FROM read.fee_ledger "  # noqa: S608
 
 
-def entries(cursor: Cursor, donations: Sequence[UUID]) -> list[Row]:
+def entries(cursor: Cursor, donation_ids: Sequence[UUID]) -> list[Row]:
     """What was settled of these donations, in the order in which we learned of it."""
-    cursor.execute(_SELECT + "WHERE donation = ANY(%(donations)s) ORDER BY position", {"donations": list(donations)})
+    cursor.execute(
+        _SELECT + "WHERE donation_id = ANY(%(donation_ids)s) ORDER BY position", {"donation_ids": list(donation_ids)}
+    )
     return [dict(zip(FEES.columns, values, strict=True)) for values in cursor.fetchall()]

@@ -18,7 +18,7 @@ SELECT asked.*, {donation_ledger.SUMMARY}
 
 def ticket(cursor: Cursor, ticket_id: UUID) -> Row | None:
     """The ticket's row with its `SUMMARY`."""
-    cursor.execute(_SELECT, {"ticket": ticket_id})
+    cursor.execute(_SELECT, {"ticket_id": ticket_id})
     found = cursor.fetchall()
     if not found:
         return None

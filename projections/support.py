@@ -11,15 +11,15 @@ from domain.values import SupportStatus
 from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "support"
-VERSION = 1
+VERSION = 2
 TOPICS = topics(SupportEvent)
 
-# `ticket` is the one whose key seals the words; `about` the one that they name, or say to.
+# `ticket_id` is the one whose key seals the words; `about` the one that they name, or say to.
 SUPPORT_TICKETS = Table(
     "support_tickets",
     {
-        "support": "uuid",
-        "ticket": "uuid",
+        "support_id": "uuid",
+        "ticket_id": "uuid",
         "about": "uuid",
         "category": "text",
         "status": "text",
@@ -32,8 +32,8 @@ SUPPORT_TICKETS = Table(
         "resolved_at": "timestamptz",
         "position": "bigint",
     },
-    key=("support",),
-    indexes=("(created_at DESC, support DESC)", "(about)", "(contact_index)"),
+    key=("support_id",),
+    indexes=("(created_at DESC, support_id DESC)", "(about)", "(contact_index)"),
 )
 TABLES = (SUPPORT_TICKETS,)
 
@@ -66,8 +66,8 @@ def _id(event: SupportEvent) -> UUID:
 
 def _opened(event: SupportTicketOpened) -> Row:
     return {
-        "support": _id(event),
-        "ticket": event.ticket_id,
+        "support_id": _id(event),
+        "ticket_id": event.ticket_id,
         "about": event.about,
         "category": event.category,
         "status": SupportStatus.OPEN,
@@ -90,8 +90,8 @@ def _rows(cursor: Cursor) -> list[Row]:
     return [dict(zip(SUPPORT_TICKETS.columns, values, strict=True)) for values in cursor.fetchall()]
 
 
-def support_ticket(cursor: Cursor, support: UUID) -> Row | None:
-    cursor.execute(_SELECT + "WHERE support = %(support)s", {"support": support})
+def support_ticket(cursor: Cursor, support_id: UUID) -> Row | None:
+    cursor.execute(_SELECT + "WHERE support_id = %(support_id)s", {"support_id": support_id})
     found = _rows(cursor)
     return found[0] if found else None
 
@@ -101,28 +101,30 @@ def recent(cursor: Cursor, limit: int, before: tuple[datetime, UUID] | None = No
     cursor.execute(
         _SELECT
         + """
-         WHERE %(at)s::timestamptz IS NULL OR (created_at, support) < (%(at)s, %(support)s::uuid)
-         ORDER BY created_at DESC, support DESC LIMIT %(limit)s
+         WHERE %(created_at)s::timestamptz IS NULL OR (created_at, support_id) < (%(created_at)s, %(support_id)s::uuid)
+         ORDER BY created_at DESC, support_id DESC LIMIT %(limit)s
         """,
-        {"at": before[0] if before else None, "support": before[1] if before else None, "limit": limit},
+        {"created_at": before[0] if before else None, "support_id": before[1] if before else None, "limit": limit},
     )
     return _rows(cursor)
 
 
-def about(cursor: Cursor, ticket: UUID) -> list[Row]:
+def about(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     """The support tickets that name a ticket, newest first."""
-    cursor.execute(_SELECT + "WHERE about = %(ticket)s ORDER BY created_at DESC, support DESC", {"ticket": ticket})
+    cursor.execute(
+        _SELECT + "WHERE about = %(ticket_id)s ORDER BY created_at DESC, support_id DESC", {"ticket_id": ticket_id}
+    )
     return _rows(cursor)
 
 
-def concerning(cursor: Cursor, ticket: UUID, contact_indexes: Sequence[str]) -> list[Row]:
+def concerning(cursor: Cursor, ticket_id: UUID, contact_indexes: Sequence[str]) -> list[Row]:
     """Those not erased that name a ticket, or leave one of these contacts and belong to no other."""
     cursor.execute(
         _SELECT
         + """
-         WHERE (about = %(ticket)s OR (ticket = support AND contact_index = ANY(%(indexes)s))) AND NOT erased
+         WHERE (about = %(ticket_id)s OR (ticket_id = support_id AND contact_index = ANY(%(indexes)s))) AND NOT erased
          ORDER BY position
         """,
-        {"ticket": ticket, "indexes": list(contact_indexes)},
+        {"ticket_id": ticket_id, "indexes": list(contact_indexes)},
     )
     return _rows(cursor)

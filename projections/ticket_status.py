@@ -31,7 +31,7 @@ from domain.values import ContentStatus, Draft, Kind, Money, Step
 from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "ticket_status"
-VERSION = 1
+VERSION = 2
 # What is kept in streams of its own and changes nothing of the ticket itself.
 ELSEWHERE = DonationEvent | SupportEvent
 TOPICS = topics(TicketEvent) - topics(DonationEvent, SupportEvent) | topics(PaymentReceived)
@@ -39,7 +39,7 @@ TOPICS = topics(TicketEvent) - topics(DonationEvent, SupportEvent) | topics(Paym
 TICKETS = Table(
     "ticket_status",
     {
-        "ticket": "uuid",
+        "ticket_id": "uuid",
         "workspace": "text",
         "kind": "text",
         "slug": "text",
@@ -50,7 +50,7 @@ TICKETS = Table(
         "base": "text",
         "published": "boolean",
         "step": "text",
-        "recording": "uuid",
+        "recording_id": "uuid",
         "has_document": "boolean",
         "draft": "jsonb",
         "written": "jsonb",
@@ -63,10 +63,10 @@ TICKETS = Table(
         "version": "integer",
         "position": "bigint",
     },
-    key=("ticket",),
+    key=("ticket_id",),
     indexes=("(slug)",),
 )
-FUNDED = Table("funded_tickets", {"ticket": "uuid", "position": "bigint"}, key=("ticket",))
+FUNDED = Table("funded_tickets", {"ticket_id": "uuid", "position": "bigint"}, key=("ticket_id",))
 TABLES = (TICKETS, FUNDED)
 
 
@@ -80,7 +80,7 @@ def fold(page: Sequence[Recorded], rows: Rows) -> None:
         _note(entry, rows)
     for entry in paid:
         if rows.get(FUNDED, (entry.event.ticket,)) is None:
-            rows.put(FUNDED, {"ticket": entry.event.ticket, "position": entry.position})
+            rows.put(FUNDED, {"ticket_id": entry.event.ticket, "position": entry.position})
 
 
 def _note(entry: Recorded, rows: Rows) -> None:
@@ -95,7 +95,7 @@ def _note(entry: Recorded, rows: Rows) -> None:
         case ContactChanged(contact=contact, token_digest=token_digest):
             row |= {"contact_type": contact.type, "contact": contact.value, "token_digest": token_digest}
         case AudioUploaded(recording_id=recording_id):
-            row |= {"recording": recording_id, "error": None}
+            row |= {"recording_id": recording_id, "error": None}
         case ProcessingRequested():
             row["error"] = None
         case Transcribed():
@@ -143,7 +143,7 @@ _ERASED: Row = {
 
 def _opened(event: TicketOpened, entry: Recorded) -> Row:
     return {
-        "ticket": event.ticket,
+        "ticket_id": event.ticket,
         "workspace": event.workspace,
         "kind": event.kind,
         "slug": event.slug,
@@ -154,7 +154,7 @@ def _opened(event: TicketOpened, entry: Recorded) -> Row:
         "base": ContentStatus.DRAFT,
         "published": False,
         "step": None,
-        "recording": None,
+        "recording_id": None,
         "has_document": False,
         "draft": asdict(Draft()),
         "written": [],
@@ -194,11 +194,11 @@ def draft_of(row: Row) -> Draft:
 _NAMES = (*TICKETS.columns, "funded")
 WIDTH = len(_NAMES)
 _SELECT = f"""
-SELECT {", ".join("t." + name for name in TICKETS.columns)}, f.ticket IS NOT NULL AS funded
-  FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket)
+SELECT {", ".join("t." + name for name in TICKETS.columns)}, f.ticket_id IS NOT NULL AS funded
+  FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket_id)
 """  # noqa: S608
 # One ticket as a row of `WIDTH` values, for a statement that asks for more besides.
-ONE = f"({_SELECT} WHERE t.ticket = %(ticket)s)"
+ONE = f"({_SELECT} WHERE t.ticket_id = %(ticket_id)s)"
 
 
 def row_of(values: Sequence[Any]) -> Row:
@@ -212,15 +212,15 @@ def with_status(row: Row) -> Row:
 
 
 def ticket(cursor: Cursor, ticket_id: UUID) -> Row | None:
-    cursor.execute(_SELECT + "WHERE t.ticket = %(ticket)s", {"ticket": ticket_id})
+    cursor.execute(_SELECT + "WHERE t.ticket_id = %(ticket_id)s", {"ticket_id": ticket_id})
     found = cursor.fetchone()
     return row_of(found) if found else None
 
 
 def tickets(cursor: Cursor, ticket_ids: Sequence[UUID]) -> dict[UUID, Row]:
     """Those of the tickets that there are."""
-    cursor.execute(_SELECT + "WHERE t.ticket = ANY(%(tickets)s)", {"tickets": list(ticket_ids)})
-    return {row["ticket"]: row for row in map(row_of, cursor.fetchall())}
+    cursor.execute(_SELECT + "WHERE t.ticket_id = ANY(%(ticket_ids)s)", {"ticket_ids": list(ticket_ids)})
+    return {row["ticket_id"]: row for row in map(row_of, cursor.fetchall())}
 
 
 def ticket_by_slug(cursor: Cursor, slug: str) -> Row | None:

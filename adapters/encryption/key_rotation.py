@@ -151,7 +151,7 @@ class KeyRotation:
     def _unindexed(self) -> list[UUID]:
         with self._database.connection() as connection:
             rows = connection.execute(
-                "SELECT ticket FROM read.contact_index WHERE NOT starts_with(contact_index, %s) ORDER BY ticket",
+                "SELECT ticket_id FROM read.contact_index WHERE NOT starts_with(contact_index, %s) ORDER BY ticket_id",
                 (self._index.current,),
             ).fetchall()
         return [ticket for (ticket,) in rows]

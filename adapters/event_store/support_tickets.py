@@ -39,7 +39,7 @@ class StoredSupportTickets:
         with self._database.reading() as cursor:
             cursor.execute("SELECT position FROM projections WHERE name = %s AND live", (support.NAME,))
             row = cursor.fetchone()
-            found = [row["support"] for row in support.concerning(cursor, ticket_id, list(indexes))]
+            found = [row["support_id"] for row in support.concerning(cursor, ticket_id, list(indexes))]
         newer = [
             event.originator_id
             for event in self._opened_after(row[0] if row else 0)

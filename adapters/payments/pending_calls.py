@@ -41,17 +41,17 @@ class PendingCallRetrier(BackgroundLoop):
         """Take up every donation that waits for an answer; how many were."""
         with self._database.transaction() as cursor:
             rows = donation_ledger.awaiting(cursor, datetime.now(UTC) - self._patience, MOST_AT_ONCE)
-        self._again = {row["donation"]: self._again.get(row["donation"], (0.0, 1.0)) for row in rows}
+        self._again = {row["donation_id"]: self._again.get(row["donation_id"], (0.0, 1.0)) for row in rows}
         taken = 0
         for row in rows:
-            due, pause = self._again[row["donation"]]
+            due, pause = self._again[row["donation_id"]]
             if due > time.monotonic() or self.stopping:
                 continue
-            self._again[row["donation"]] = (time.monotonic() + pause, min(LONGEST_PAUSE_SECONDS, pause * 2))
+            self._again[row["donation_id"]] = (time.monotonic() + pause, min(LONGEST_PAUSE_SECONDS, pause * 2))
             taken += 1
             try:
-                self._repairs.repair(row["ticket"], row["donation"], row["awaits_since"])
-                logger.info("repaired", donation=str(row["donation"]))
+                self._repairs.repair(row["ticket_id"], row["donation_id"], row["call_pending_since"])
+                logger.info("repaired", donation=str(row["donation_id"]))
             except DomainError as error:
-                logger.info("not repaired yet", donation=str(row["donation"]), error=type(error).__name__)
+                logger.info("not repaired yet", donation=str(row["donation_id"]), error=type(error).__name__)
         return taken

@@ -21,19 +21,19 @@ logger = structlog.get_logger()
 
 # When anybody last did something is told by the history itself: machines' own events are nobody's doing.
 _SILENT = """
-SELECT ticket, last_act FROM (
-    SELECT t.ticket, (
+SELECT ticket_id, last_act FROM (
+    SELECT t.ticket_id, (
         SELECT e.recorded_at FROM events e
-         WHERE e.ticket = t.ticket AND convert_from(e.state, 'UTF8')::json #>> '{actor,role}'
+         WHERE e.ticket = t.ticket_id AND convert_from(e.state, 'UTF8')::json #>> '{actor,role}'
                NOT IN ('system', 'stripe')
          ORDER BY e.ticket DESC, e.position DESC LIMIT 1
     ) AS last_act FROM (
-        SELECT ticket FROM read.ticket_status
+        SELECT ticket_id FROM read.ticket_status
          WHERE workspace = %(workspace)s AND NOT erased AND created_at < %(before)s
-           AND (%(after)s::uuid IS NULL OR ticket > %(after)s)
-         ORDER BY ticket LIMIT %(page)s
+           AND (%(after)s::uuid IS NULL OR ticket_id > %(after)s)
+         ORDER BY ticket_id LIMIT %(page)s
     ) t
-) s ORDER BY ticket
+) s ORDER BY ticket_id
 """
 
 

@@ -58,17 +58,17 @@ class Queries:
         def asked(cursor: Cursor[TupleRow]) -> tuple[list[Row], dict[UUID, list[Row]]]:
             with cursor.connection.transaction():
                 page = donation_ledger.exported(cursor, after, EXPORT_PAGE, ticket, workspace, since, until)
-                settled: dict[UUID, list[Row]] = {row["donation"]: [] for row in page}
+                settled: dict[UUID, list[Row]] = {row["donation_id"]: [] for row in page}
                 for entry in fee_ledger.entries(cursor, list(settled)):
-                    settled[entry["donation"]].append(entry)
+                    settled[entry["donation_id"]].append(entry)
             return page, settled
 
         while True:
             page, settled = reads.ask(asked)
-            yield from ((row, settled[row["donation"]]) for row in page)
+            yield from ((row, settled[row["donation_id"]]) for row in page)
             if len(page) < EXPORT_PAGE:
                 return
-            after = page[-1]["donation"]
+            after = page[-1]["donation_id"]
 
     def journal(self, ticket: UUID | None, since: datetime | None, until: datetime | None) -> Iterator[Row]:
         """Every movement of the donors' ledger in the order of the history, a page of them in memory at a time."""

@@ -85,7 +85,7 @@ class SimulationRunner:
                     paid_at=row["paid_at"] and int(row["paid_at"].timestamp()),
                     refunded_at=row["refunded_at"] and int(row["refunded_at"].timestamp()),
                     dispute=row["dispute_status"],
-                    donor=view.opened(row["ticket"], row["donor"]),
+                    donor=view.opened(row["ticket_id"], row["donor_last_name"]),
                     country=row["country"],
                 )
         return lines
@@ -144,7 +144,7 @@ class SimulationRunner:
         expected = oracle.settlements(told, self.world.retrieve)
         with self.service.database.transaction() as cursor:
             rows = fee_ledger.entries(cursor, [one.donation_id for one in self.world.donations])
-        found = {row["balance_transaction"]: (row["gross"], row["fee"], row["currency"]) for row in rows}
+        found = {row["balance_transaction_id"]: (row["gross"], row["fee"], row["currency"]) for row in rows}
         for id in expected.keys() | found.keys():
             if expected.get(id) != found.get(id):
                 yield f"balance transaction {id}: {found.get(id)} instead of {expected.get(id)}"

@@ -165,7 +165,7 @@ class Endpoint:
             self._witness.denied(call, operation, denial)
             raise
         if call.ticket is not None:
-            log_context.note(ticket=str(call.ticket["ticket"]))
+            log_context.note(ticket=str(call.ticket["ticket_id"]))
         return call
 
 
@@ -281,7 +281,7 @@ def _may_know(call: Call, row: Row | None) -> bool:
                 own = contact_index.is_of(cursor, ids.parse(call.path["ticket_id"]), list(principal.contact_indexes))
             return own and row is not None and not row["erased"]
         case Role.HOLDER:
-            return row is not None and principal.ticket == row["ticket"] and not row["erased"]
+            return row is not None and principal.ticket == row["ticket_id"] and not row["erased"]
         case Role.CLIENT:
             return row is not None and principal.workspace == row["workspace"] and not row["erased"]
         case _:

@@ -114,13 +114,13 @@ class Call:
     @property
     def about(self) -> UUID | None:
         """The ticket whose erasure takes the answer along."""
-        return self.speaks_of or (self.ticket["ticket"] if self.ticket is not None else None)
+        return self.speaks_of or (self.ticket["ticket_id"] if self.ticket is not None else None)
 
     @property
     def ticket_id(self) -> UUID:
         """The path's ticket, which the caller was found to be allowed to know of."""
         assert self.ticket is not None
-        ticket: UUID = self.ticket["ticket"]
+        ticket: UUID = self.ticket["ticket_id"]
         return ticket
 
     @property

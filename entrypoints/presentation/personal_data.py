@@ -36,12 +36,12 @@ class PersonalData:
         """Return a row's contact, shortened for a masked reader and where it is `hidden`, or None if there is none."""
         if row["contact"] is None:
             return None
-        contact = PersonalData(self._cipher).text(row["ticket"], row["contact"])
+        contact = PersonalData(self._cipher).text(row["ticket_id"], row["contact"])
         return shortened_contact(row["contact_type"], contact) if self.masked or hidden else contact
 
     def donor(self, row: Row) -> str:
         """Return the donor's last name, or "Anonymous" if it is not known or was erased."""
-        name = self.text_or_none(row["ticket"], row["donor"])
+        name = self.text_or_none(row["ticket_id"], row["donor_last_name"])
         return ANONYMOUS if name is None or name == ERASED else name
 
 

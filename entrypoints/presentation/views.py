@@ -89,15 +89,15 @@ class Views:
     def _contact(self, row: Row) -> str | None:
         if row["contact"] is None:
             return None
-        readable = Views(self._cipher).opened(row["ticket"], row["contact"])
+        readable = Views(self._cipher).opened(row["ticket_id"], row["contact"])
         return masked_contact(row["contact_type"], readable or "") if self._masked else readable
 
     def ticket(self, row: Row) -> dict[str, Any]:
         return {
-            "id": str(row["ticket"]),
+            "id": str(row["ticket_id"]),
             "contactType": row["contact_type"],
             "contactValue": self._contact(row),
-            "displayName": self.opened(row["ticket"], row["display_name"]),
+            "displayName": self.opened(row["ticket_id"], row["display_name"]),
             **statuses(row),
             "createdAt": time(row["created_at"]),
             "updatedAt": time(row["updated_at"]),
@@ -106,7 +106,7 @@ class Views:
 
     def draft(self, row: Row) -> dict[str, Any]:
         """The draft with what the analysis found; every field, null where nobody has said it."""
-        ticket, draft, analysis = row["ticket"], draft_of(row), row["analysis"] or {}
+        ticket, draft, analysis = row["ticket_id"], draft_of(row), row["analysis"] or {}
         goal = draft.goal
         return {
             "title": self.opened(ticket, draft.title),
@@ -137,7 +137,7 @@ class Views:
         """One line of the ledger; `attributed` adds Stripe's ids and the donor's keyed hash."""
         currency = row["currency"]
         view = {
-            "id": str(row["donation"]),
+            "id": str(row["donation_id"]),
             "amount": amount(row["amount"], currency),
             "amountMinor": row["amount"],
             "currency": currency,
@@ -164,17 +164,17 @@ class Views:
         return view
 
     def donor(self, row: Row) -> str:
-        name = self.opened(row["ticket"], row["donor"])
+        name = self.opened(row["ticket_id"], row["donor_last_name"])
         return ANONYMOUS if name is None or name == ERASED else name
 
     def support(self, row: Row, *, contact: bool = False) -> dict[str, Any]:
         """A support ticket; how to reach whoever wrote it in full only with `contact`, and never for an auditor."""
-        reached = Views(self._cipher).opened(row["ticket"], row["contact"])
+        reached = Views(self._cipher).opened(row["ticket_id"], row["contact"])
         if reached is not None and (self._masked or not contact):
             reached = masked_contact(row["contact_type"], reached)
         return support_summary(row) | {
             "ticketId": row["about"] and str(row["about"]),
-            "message": self.opened(row["ticket"], row["message"]),
+            "message": self.opened(row["ticket_id"], row["message"]),
             "contact": reached,
             "resolvedAt": time(row["resolved_at"]),
             "erased": row["erased"],
@@ -231,11 +231,11 @@ def _entry(row: Row) -> dict[str, Any]:
     return {
         "position": row["position"],
         "kind": row["kind"],
-        "donationId": str(row["donation"]),
+        "donationId": str(row["donation_id"]),
         "amount": amount(signed, row["currency"]),
         "amountMinor": signed,
         "currency": row["currency"],
-        "at": time(row["at"]),
+        "at": time(row["occurred_at"]),
         "recordedAt": time(row["recorded_at"]),
     }
 
@@ -286,7 +286,7 @@ def status(row: Row, done: float) -> dict[str, Any]:
     else:
         stage, progress = None, 0
     return {
-        "ticketId": str(row["ticket"]),
+        "ticketId": str(row["ticket_id"]),
         **statuses(row),
         "stage": stage,
         "progress": progress,
@@ -301,7 +301,7 @@ def status(row: Row, done: float) -> dict[str, Any]:
 
 def support_summary(row: Row) -> dict[str, Any]:
     return {
-        "id": str(row["support"]),
+        "id": str(row["support_id"]),
         "category": row["category"],
         "status": row["status"],
         "createdAt": time(row["created_at"]),
@@ -310,11 +310,11 @@ def support_summary(row: Row) -> dict[str, Any]:
 
 def document(row: Row, base_url: str) -> dict[str, Any]:
     return {
-        "documentId": str(row["document"]),
+        "documentId": str(row["document_id"]),
         "type": row["type"],
         "format": row["format"],
         "sizeBytes": row["size_bytes"],
         "sha256": row["sha256"],
-        "filePath": f"{base_url}/api/tickets/{row['ticket']}/documents/{row['document']}/download",
+        "filePath": f"{base_url}/api/tickets/{row['ticket_id']}/documents/{row['document_id']}/download",
         "createdAt": time(row["created_at"]),
     }

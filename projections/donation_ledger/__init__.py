@@ -66,7 +66,7 @@ __all__ = [
 ]
 
 NAME = "donation_ledger"
-VERSION = 4
+VERSION = 5
 TOPICS = topics(DonationEvent)
 TABLES = (DONATIONS, ENTRIES, TOTALS)
 
@@ -104,4 +104,4 @@ def _fold_fact(entry: Recorded, row: Row, gift: Gift, rows: Rows) -> None:
         post_entries(entry, event.report.at, row, gift, rows)
         if row["recorded_at"] is None and gift.captured:
             row["recorded_at"] = entry.recorded_at
-    row["awaits_since"] = (row["awaits_since"] or entry.recorded_at) if gift.awaits_answer else None
+    row["call_pending_since"] = (row["call_pending_since"] or entry.recorded_at) if gift.awaits_answer else None

@@ -20,13 +20,13 @@ from projections.model import Cursor, Recorded, Row, Table
 DONATIONS = Table(
     "donation_ledger",
     {
-        "donation": "uuid",
-        "ticket": "uuid",
+        "donation_id": "uuid",
+        "ticket_id": "uuid",
         "currency": "text",
         "amount": "bigint",
         "status": "text",
         "pending": "boolean",
-        "donor": "text",
+        "donor_last_name": "text",
         "country": "text",
         "email_hash": "text",
         "paid": "bigint",
@@ -40,14 +40,14 @@ DONATIONS = Table(
         "payment_intent_id": "text",
         "charge_id": "text",
         "recorded_at": "timestamptz",
-        "awaits_since": "timestamptz",
+        "call_pending_since": "timestamptz",
         "gift": "bytea",
         "position": "bigint",
     },
-    key=("donation",),
+    key=("donation_id",),
     indexes=(
-        "(ticket, (coalesce(paid_at, '-infinity')) DESC, created_at DESC, donation DESC)",
-        "(awaits_since) WHERE awaits_since IS NOT NULL",
+        "(ticket_id, (coalesce(paid_at, '-infinity')) DESC, created_at DESC, donation_id DESC)",
+        "(call_pending_since) WHERE call_pending_since IS NOT NULL",
         "(session_id) WHERE status = 'CREATED'",
     ),
 )
@@ -69,8 +69,8 @@ def stored_gift(row: Row) -> Gift:
 def requested_row(event: CheckoutRequested, entry: Recorded) -> Row:
     """Return the row of a donation for which a checkout was just requested; `describe` adds the other columns."""
     return {
-        "donation": event.donation_id,
-        "ticket": event.ticket_id,
+        "donation_id": event.donation_id,
+        "ticket_id": event.ticket_id,
         "currency": event.amount.currency,
         "amount": event.amount.minor,
         "paid": 0,
@@ -78,7 +78,7 @@ def requested_row(event: CheckoutRequested, entry: Recorded) -> Row:
         "disputed": 0,
         "created_at": entry.recorded_at,
         "recorded_at": None,
-        "awaits_since": entry.recorded_at,
+        "call_pending_since": entry.recorded_at,
     }
 
 
@@ -87,7 +87,7 @@ def describe(gift: Gift, row: Row) -> None:
     donor = gift.donor
     row["status"] = gift.status.value
     row["pending"] = gift.pending
-    row["donor"] = donor.last_name
+    row["donor_last_name"] = donor.last_name
     row["country"] = donor.country
     row["email_hash"] = donor.email_hash
     row["dispute_status"] = gift.dispute_status
@@ -118,30 +118,30 @@ def donation_row(values: Sequence[Any]) -> Row:
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def donations(cursor: Cursor, ticket: UUID, limit: int | None = None, after: PageEnd | None = None) -> list[Row]:
+def donations(cursor: Cursor, ticket_id: UUID, limit: int | None = None, after: PageEnd | None = None) -> list[Row]:
     """Return a ticket's donations, the newest payment first and unpaid ones last; all of them without a limit."""
     cursor.execute(
         _SELECT
         + """
-        WHERE ticket = %(ticket)s
+        WHERE ticket_id = %(ticket_id)s
           AND (%(created_at)s::timestamptz IS NULL
-               OR (coalesce(paid_at, '-infinity'), created_at, donation)
-                  < (coalesce(%(paid_at)s::timestamptz, '-infinity'), %(created_at)s, %(donation)s::uuid))
-        ORDER BY coalesce(paid_at, '-infinity') DESC, created_at DESC, donation DESC LIMIT %(limit)s
+               OR (coalesce(paid_at, '-infinity'), created_at, donation_id)
+                  < (coalesce(%(paid_at)s::timestamptz, '-infinity'), %(created_at)s, %(donation_id)s::uuid))
+        ORDER BY coalesce(paid_at, '-infinity') DESC, created_at DESC, donation_id DESC LIMIT %(limit)s
         """,
         {
-            "ticket": ticket,
+            "ticket_id": ticket_id,
             "limit": limit,
             "paid_at": after[0] if after else None,
             "created_at": after[1] if after else None,
-            "donation": after[2] if after else None,
+            "donation_id": after[2] if after else None,
         },
     )
     return [donation_row(values) for values in cursor.fetchall()]
 
 
 def donation(cursor: Cursor, donation_id: UUID) -> Row | None:
-    cursor.execute(_SELECT + "WHERE donation = %(donation)s", {"donation": donation_id})
+    cursor.execute(_SELECT + "WHERE donation_id = %(donation_id)s", {"donation_id": donation_id})
     values = cursor.fetchone()
     return donation_row(values) if values else None
 
@@ -149,7 +149,7 @@ def donation(cursor: Cursor, donation_id: UUID) -> Row | None:
 def awaiting(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
     """Return the donations with a call to Stripe that has been pending since `before` or longer, the oldest first."""
     cursor.execute(
-        _SELECT + "WHERE awaits_since <= %(before)s ORDER BY awaits_since LIMIT %(limit)s",
+        _SELECT + "WHERE call_pending_since <= %(before)s ORDER BY call_pending_since LIMIT %(limit)s",
         {"before": before, "limit": limit},
     )
     return [donation_row(values) for values in cursor.fetchall()]
@@ -159,7 +159,7 @@ def exported(
     cursor: Cursor,
     after: UUID | None,
     limit: int,
-    ticket: UUID | None = None,
+    ticket_id: UUID | None = None,
     workspace: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -168,18 +168,18 @@ def exported(
     cursor.execute(
         f"""
         SELECT {", ".join("d." + name for name in COLUMNS)}
-          FROM read.donation_ledger d JOIN read.ticket_status t USING (ticket)
-         WHERE (%(after)s::uuid IS NULL OR d.donation > %(after)s)
-           AND (%(ticket)s::uuid IS NULL OR d.ticket = %(ticket)s)
+          FROM read.donation_ledger d JOIN read.ticket_status t USING (ticket_id)
+         WHERE (%(after)s::uuid IS NULL OR d.donation_id > %(after)s)
+           AND (%(ticket_id)s::uuid IS NULL OR d.ticket_id = %(ticket_id)s)
            AND (%(workspace)s::text IS NULL OR t.workspace = %(workspace)s)
            AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
            AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
-         ORDER BY d.donation LIMIT %(limit)s
+         ORDER BY d.donation_id LIMIT %(limit)s
         """,  # noqa: S608
         {
             "after": after,
             "limit": limit,
-            "ticket": ticket,
+            "ticket_id": ticket_id,
             "workspace": workspace,
             "since": since,
             "until": until,
@@ -188,12 +188,12 @@ def exported(
     return [donation_row(values) for values in cursor.fetchall()]
 
 
-def unpaid_session(cursor: Cursor, ticket: UUID, session_id: str) -> UUID | None:
+def unpaid_session(cursor: Cursor, ticket_id: UUID, session_id: str) -> UUID | None:
     """Return the id of the ticket's donation with this checkout session if no payment of it is known."""
     cursor.execute(
-        "SELECT donation FROM read.donation_ledger"
-        " WHERE session_id = %(session)s AND ticket = %(ticket)s AND status = 'CREATED'",
-        {"session": session_id, "ticket": ticket},
+        "SELECT donation_id FROM read.donation_ledger"
+        " WHERE session_id = %(session_id)s AND ticket_id = %(ticket_id)s AND status = 'CREATED'",
+        {"session_id": session_id, "ticket_id": ticket_id},
     )
     values = cursor.fetchone()
     return values[0] if values else None

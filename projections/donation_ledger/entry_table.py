@@ -14,15 +14,15 @@ ENTRIES = Table(
     {
         "position": "bigint",
         "kind": "text",
-        "ticket": "uuid",
-        "donation": "uuid",
+        "ticket_id": "uuid",
+        "donation_id": "uuid",
         "currency": "text",
         "amount": "bigint",
-        "at": "timestamptz",
+        "occurred_at": "timestamptz",
         "recorded_at": "timestamptz",
     },
     key=("position", "kind"),
-    indexes=("(ticket, position)",),
+    indexes=("(ticket_id, position)",),
 )
 
 
@@ -38,11 +38,11 @@ def post_entries(entry: Recorded, stripe_time: int, row: Row, gift: Gift, rows: 
                 {
                     "position": entry.position,
                     "kind": kind,
-                    "ticket": row["ticket"],
-                    "donation": row["donation"],
+                    "ticket_id": row["ticket_id"],
+                    "donation_id": row["donation_id"],
                     "currency": row["currency"],
                     "amount": difference,
-                    "at": utc_time(stripe_time),
+                    "occurred_at": utc_time(stripe_time),
                     "recorded_at": entry.recorded_at,
                 },
             )
@@ -52,17 +52,19 @@ def post_entries(entry: Recorded, stripe_time: int, row: Row, gift: Gift, rows: 
 # Queries.
 
 
-def entries(cursor: Cursor, ticket: UUID, as_of: datetime | None = None, known_at: datetime | None = None) -> list[Row]:
+def entries(
+    cursor: Cursor, ticket_id: UUID, as_of: datetime | None = None, known_at: datetime | None = None
+) -> list[Row]:
     """Return a ticket's entries, the oldest first: up to Stripe's time `as_of` and recorded here up to `known_at`."""
     cursor.execute(
         f"""
         SELECT {", ".join(ENTRIES.columns)} FROM read.ledger_entries
-         WHERE ticket = %(ticket)s
-           AND (%(as_of)s::timestamptz IS NULL OR at <= %(as_of)s)
+         WHERE ticket_id = %(ticket_id)s
+           AND (%(as_of)s::timestamptz IS NULL OR occurred_at <= %(as_of)s)
            AND (%(known_at)s::timestamptz IS NULL OR recorded_at <= %(known_at)s)
          ORDER BY position, kind
         """,  # noqa: S608
-        {"ticket": ticket, "as_of": as_of, "known_at": known_at},
+        {"ticket_id": ticket_id, "as_of": as_of, "known_at": known_at},
     )
     return [dict(zip(ENTRIES.columns, values, strict=True)) for values in cursor.fetchall()]
 
@@ -71,7 +73,7 @@ def journal(
     cursor: Cursor,
     after: int,
     limit: int,
-    ticket: UUID | None = None,
+    ticket_id: UUID | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Row]:
@@ -82,13 +84,13 @@ def journal(
     cursor.execute(
         f"""
         SELECT {", ".join("e." + name for name in ENTRIES.columns)}
-          FROM read.ledger_entries e JOIN read.donation_ledger d USING (donation)
+          FROM read.ledger_entries e JOIN read.donation_ledger d USING (donation_id)
          WHERE e.position > %(after)s
-           AND (%(ticket)s::uuid IS NULL OR d.ticket = %(ticket)s)
+           AND (%(ticket_id)s::uuid IS NULL OR d.ticket_id = %(ticket_id)s)
            AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
            AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
          ORDER BY e.position FETCH FIRST %(limit)s ROWS WITH TIES
         """,  # noqa: S608
-        {"after": after, "limit": limit, "ticket": ticket, "since": since, "until": until},
+        {"after": after, "limit": limit, "ticket_id": ticket_id, "since": since, "until": until},
     )
     return [dict(zip(ENTRIES.columns, values, strict=True)) for values in cursor.fetchall()]

@@ -19,14 +19,14 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 TOTALS = Table(
     "donation_totals",
     {
-        "ticket": "uuid",
+        "ticket_id": "uuid",
         "currency": "text",
         **dict.fromkeys(MOVED, "bigint"),
         **dict.fromkeys(COUNTED.values(), "bigint"),
         "first_paid_at": "timestamptz",
         "position": "bigint",
     },
-    key=("ticket", "currency"),
+    key=("ticket_id", "currency"),
 )
 
 # A donation's row before a batch of events (None for a new donation) and after it.
@@ -37,11 +37,11 @@ def add_to_totals(changes: Sequence[Change], rows: Rows) -> None:
     """Add to the totals the difference between each donation's row after the batch and before it."""
     by_total: dict[tuple[UUID, str], list[Change]] = {}
     for before, row in changes:
-        by_total.setdefault((row["ticket"], row["currency"]), []).append((before, row))
+        by_total.setdefault((row["ticket_id"], row["currency"]), []).append((before, row))
     rows.load(TOTALS, by_total)
-    for (ticket, currency), donation_changes in by_total.items():
-        total = rows.get(TOTALS, (ticket, currency)) or {
-            "ticket": ticket,
+    for (ticket_id, currency), donation_changes in by_total.items():
+        total = rows.get(TOTALS, (ticket_id, currency)) or {
+            "ticket_id": ticket_id,
             "currency": currency,
             **dict.fromkeys((*MOVED, *COUNTED.values()), 0),
             "first_paid_at": None,
@@ -65,20 +65,20 @@ def add_to_totals(changes: Sequence[Change], rows: Rows) -> None:
 # Queries.
 
 
-def totals(cursor: Cursor, ticket: UUID) -> list[Row]:
+def totals(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     """Return one row for each currency: the currency captured first comes first, those never captured last."""
     cursor.execute(
         f"""
-        SELECT {", ".join(TOTALS.columns)} FROM read.donation_totals WHERE ticket = %(ticket)s
+        SELECT {", ".join(TOTALS.columns)} FROM read.donation_totals WHERE ticket_id = %(ticket_id)s
          ORDER BY first_paid_at NULLS LAST, currency
         """,  # noqa: S608
-        {"ticket": ticket},
+        {"ticket_id": ticket_id},
     )
     total_rows = [dict(zip(TOTALS.columns, values, strict=True)) for values in cursor.fetchall()]
-    return _without_ties(cursor, ticket, total_rows)
+    return _without_ties(cursor, ticket_id, total_rows)
 
 
-def _without_ties(cursor: Cursor, ticket: UUID, totals: list[Row]) -> list[Row]:
+def _without_ties(cursor: Cursor, ticket_id: UUID, totals: list[Row]) -> list[Row]:
     """Order currencies first captured in the same second (Stripe's unit) by when their donations were created."""
     first_paid_at = totals[0]["first_paid_at"] if totals else None
     tied = [total for total in totals if total["first_paid_at"] == first_paid_at]
@@ -86,38 +86,38 @@ def _without_ties(cursor: Cursor, ticket: UUID, totals: list[Row]) -> list[Row]:
         return totals
     cursor.execute(
         "SELECT currency, min(created_at) FROM read.donation_ledger"
-        " WHERE ticket = %(ticket)s AND coalesce(paid_at, '-infinity') = %(at)s GROUP BY currency",
-        {"ticket": ticket, "at": first_paid_at},
+        " WHERE ticket_id = %(ticket_id)s AND coalesce(paid_at, '-infinity') = %(at)s GROUP BY currency",
+        {"ticket_id": ticket_id, "at": first_paid_at},
     )
     created_at = dict(cursor.fetchall())
     return sorted(tied, key=lambda total: created_at.get(total["currency"], NEVER)) + totals[len(tied) :]
 
 
-# The columns and the joins of `summary`, for a statement in which `asked` has the ticket.
+# The columns and the joins of `summary`, for a statement in which `asked` has the `ticket_id`.
 SUMMARY = f"{', '.join('t.' + name for name in TOTALS.columns)}, {', '.join('d.' + name for name in DONATION_COLUMNS)}"
 SUMMARY_FROM = """
-          LEFT JOIN read.donation_totals t ON t.ticket = asked.ticket
+          LEFT JOIN read.donation_totals t ON t.ticket_id = asked.ticket_id
           LEFT JOIN LATERAL (
-               SELECT * FROM read.donation_ledger l WHERE l.ticket = asked.ticket
-                ORDER BY coalesce(l.paid_at, '-infinity') DESC, l.created_at DESC, l.donation DESC LIMIT 1
+               SELECT * FROM read.donation_ledger l WHERE l.ticket_id = asked.ticket_id
+                ORDER BY coalesce(l.paid_at, '-infinity') DESC, l.created_at DESC, l.donation_id DESC LIMIT 1
                ) d ON true
 """
 SUMMARY_ORDER = " ORDER BY t.first_paid_at NULLS LAST, t.currency"
 Summary = tuple[list[Row], Row | None]
 
 
-def summary(cursor: Cursor, ticket: UUID) -> Summary:
+def summary(cursor: Cursor, ticket_id: UUID) -> Summary:
     """Return, in one round trip, the totals and the donation paid last, whatever became of that since."""
     cursor.execute(
-        f"SELECT {SUMMARY} FROM (VALUES (%(ticket)s::uuid)) AS asked (ticket) {SUMMARY_FROM} {SUMMARY_ORDER}",  # noqa: S608
-        {"ticket": ticket},
+        f"SELECT {SUMMARY} FROM (VALUES (%(ticket_id)s::uuid)) AS asked (ticket_id) {SUMMARY_FROM} {SUMMARY_ORDER}",  # noqa: S608
+        {"ticket_id": ticket_id},
     )
-    return summary_of(cursor, ticket, cursor.fetchall())
+    return summary_of(cursor, ticket_id, cursor.fetchall())
 
 
-def summary_of(cursor: Cursor, ticket: UUID, summary_rows: Sequence[Sequence[Any]]) -> Summary:
+def summary_of(cursor: Cursor, ticket_id: UUID, summary_rows: Sequence[Sequence[Any]]) -> Summary:
     """Return the summary from the rows of a statement that selects `SUMMARY`."""
     width = len(TOTALS.columns)
     totals = [dict(zip(TOTALS.columns, row[:width], strict=True)) for row in summary_rows if row[0] is not None]
     last = donation_row(summary_rows[0][width:])
-    return _without_ties(cursor, ticket, totals), last if last["paid_at"] else None
+    return _without_ties(cursor, ticket_id, totals), last if last["paid_at"] else None

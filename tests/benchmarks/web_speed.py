@@ -161,9 +161,9 @@ def _applied(url: str) -> None:
         assert row == (0,)
 
 
-_TOTALS = "SELECT * FROM read.donation_totals WHERE ticket = '{ticket}'"
+_TOTALS = "SELECT * FROM read.donation_totals WHERE ticket_id = '{ticket}'"
 _STATUS = (
-    "SELECT t.*, f.ticket FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket)"
+    "SELECT t.*, f.ticket_id FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket_id)"
     " WHERE t.ticket = '{ticket}'"
 )
 

@@ -86,11 +86,11 @@ def test_a_balance_transaction_is_entered_once_and_its_postings_sum_to_zero(move
     for start in range(0, len(events), page):
         fee_ledger.fold(events[start : start + page], rows)
     entries = rows.all(fee_ledger.FEES)
-    assert {row["balance_transaction"] for row in entries} == {id for id, *_ in moves}
+    assert {row["balance_transaction_id"] for row in entries} == {id for id, *_ in moves}
     for row in entries:
         assert sum(amount for _, amount in fee_ledger.postings(row)) == 0
-        assert row["at"] == datetime.fromtimestamp(
-            min(at for id, _, _, at in moves if id == row["balance_transaction"]), UTC
+        assert row["occurred_at"] == datetime.fromtimestamp(
+            min(at for id, _, _, at in moves if id == row["balance_transaction_id"]), UTC
         )
 
 
@@ -140,7 +140,7 @@ def test_what_waits_for_stripes_answer_is_found_and_what_has_one_is_not(ledger):
     with ledger.service.database.transaction() as cursor:
         waiting = donation_ledger.awaiting(cursor, later, 10)
         assert donation_ledger.awaiting(cursor, later - timedelta(hours=1), 10) == []
-    assert [row["donation"] for row in waiting] == [payment.donation_id]
+    assert [row["donation_id"] for row in waiting] == [payment.donation_id]
 
 
 @pytest.mark.parametrize("first", ["usd", "jpy", "eur"])

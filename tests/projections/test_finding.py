@@ -58,7 +58,7 @@ def document(ticket: UUID, version: int, number: int) -> TicketEvent:
 
 def listed(database: Database, ticket: UUID) -> list[int]:
     with database.transaction() as cursor:
-        return [row["document"].int for row in documents.documents(cursor, ticket)]
+        return [row["document_id"].int for row in documents.documents(cursor, ticket)]
 
 
 def test_documents_are_listed_newest_first(database: Database, happen: Happen):

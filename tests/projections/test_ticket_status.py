@@ -58,7 +58,7 @@ def paid() -> TicketEvent:
 
 def test_an_opened_ticket_is_a_row():
     found = row()
-    assert (found["ticket"], found["content_status"]) == (TICKET, ContentStatus.DRAFT)
+    assert (found["ticket_id"], found["content_status"]) == (TICKET, ContentStatus.DRAFT)
     assert (found["contact"], found["display_name"]) == ("ada@example.com", "Ada")
     assert found["created_at"] == found["updated_at"] == START + timedelta(minutes=1)
 
@@ -94,7 +94,7 @@ def test_the_draft_is_what_was_proposed_except_for_what_a_person_wrote():
 def test_a_ticket_is_funded_once_something_was_captured():
     history = [*recorded(), Recorded(2, START, paid()), Recorded(3, START, paid())]
     rows = folded(ticket_status, history)
-    assert rows.all(ticket_status.FUNDED) == [{"ticket": TICKET, "position": 2}]
+    assert rows.all(ticket_status.FUNDED) == [{"ticket_id": TICKET, "position": 2}]
     [found] = rows.all(ticket_status.TICKETS)
     assert found["version"] == 1  # a gift changes nothing about the ticket itself
 
@@ -102,7 +102,7 @@ def test_a_ticket_is_funded_once_something_was_captured():
 def test_an_erased_ticket_keeps_its_structure_and_nothing_personal():
     found = row(*DRAFTED, fact(DocumentGenerated), fact(Published), fact(Erased))
     assert (found["erased"], found["published"], found["content_status"]) == (True, False, ContentStatus.DRAFT)
-    assert (found["workspace"], found["kind"], found["recording"]) == ("public", "campaign", RECORDING)
+    assert (found["workspace"], found["kind"], found["recording_id"]) == ("public", "campaign", RECORDING)
     for name in ("contact", "display_name", "token_digest", "analysis", "error"):
         assert found[name] is None
     assert (found["transcriptions"], found["has_document"]) == ([], False)

@@ -165,15 +165,15 @@ def _entry_view(entry: Entry) -> dict[str, Any]:
 def refund(call: Call) -> Answer:
     """On record at once; what Stripe answered later, or will, shows in the donation."""
     row = _donation(call)
-    call.speaks_of = row["ticket"]
+    call.speaks_of = row["ticket_id"]
     order = call.body
     amount = None if order.amount is None else donations.money(order.amount, row["currency"])
     with call.service.database.reading() as cursor:
-        ticket = ticket_status.ticket(cursor, row["ticket"])
+        ticket = ticket_status.ticket(cursor, row["ticket_id"])
     # Where a person was erased the money can still go back; the words about it have no key to be sealed with.
     reason = order.reason if ticket is not None and not ticket["erased"] else None
     call.service.refunding.refund(
-        call.principal.actor, row["ticket"], row["donation"], call.seed.id("refund"), amount, reason
+        call.principal.actor, row["ticket_id"], row["donation_id"], call.seed.id("refund"), amount, reason
     )
     return Answer(views_for(call).donation(_donation(call), attributed=True), 202)
 

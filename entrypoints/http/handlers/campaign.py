@@ -41,7 +41,7 @@ def _expect_payment(call: Call, row: Row) -> None:
     if not _SESSION.fullmatch(session_id):
         return
     with call.service.database.reading() as cursor:
-        expected = donation_ledger.unpaid_session(cursor, row["ticket"], session_id)
+        expected = donation_ledger.unpaid_session(cursor, row["ticket_id"], session_id)
     if expected is not None:
         call.service.fetcher.fulfil(session_id)
 
@@ -51,14 +51,14 @@ def give(call: Call) -> Answer:
     row = _published(call)
     if row is None:
         return absent(call, NO_PAGE)
-    call.speaks_of = row["ticket"]
+    call.speaks_of = row["ticket_id"]
     form = _form(call.raw)
     currency = _currency(call, row)
     try:
         amount = checked_gift(_amount(form.get("amount", ""), form.get("currency", currency)))
         checkout = call.service.commands.open_checkout(
             call.principal.actor,
-            row["ticket"],
+            row["ticket_id"],
             call.seed.id("donation"),
             amount,
             None,
@@ -99,12 +99,12 @@ def _published(call: Call) -> Row | None:
 
 
 def _currency(call: Call, row: Row) -> str:
-    return views.main_currency(row, call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket"])))
+    return views.main_currency(row, call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket_id"])))
 
 
 def _page(call: Call, row: Row, complaint: str | None = None, typed: str = "", status: int = 200) -> Answer:
     service = call.service
-    totals = call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket"]))
+    totals = call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket_id"]))
     view = Views(service.cipher)
     draft = view.draft(row)
     total = view.totals(row, totals, None, None)

@@ -73,7 +73,7 @@ def list_donations(call: Call) -> Answer:
     if len(rows) > page.limit:
         last = rows[page.limit - 1]
         paid_at = last["paid_at"] and last["paid_at"].isoformat()
-        page.more_after(paid_at, last["created_at"].isoformat(), str(last["donation"]))
+        page.more_after(paid_at, last["created_at"].isoformat(), str(last["donation_id"]))
     view = views_for(call)
     return page.answer(
         {
@@ -123,7 +123,7 @@ def _first_captured(total: Row, opened: Mapping[tuple[str, datetime], datetime])
 
 
 def _order(row: Row) -> tuple[bool, float, datetime, UUID]:
-    return _order_of(row["paid_at"], row["created_at"], row["donation"])
+    return _order_of(row["paid_at"], row["created_at"], row["donation_id"])
 
 
 def _order_of(paid_at: datetime | None, created_at: datetime, donation: UUID) -> tuple[bool, float, datetime, UUID]:

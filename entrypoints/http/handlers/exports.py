@@ -79,8 +79,8 @@ def line(view: views.Views, row: Row, settled: list[Row]) -> dict[str, Any]:
     """One donation; fee and settled amount are in our account's currency, which need not be the gift's."""
     currency = row["currency"]
     return {
-        "donationId": str(row["donation"]),
-        "ticketId": str(row["ticket"]),
+        "donationId": str(row["donation_id"]),
+        "ticketId": str(row["ticket_id"]),
         "status": row["status"],
         "currency": currency,
         "gross": views.amount(row["paid"], currency),
@@ -97,7 +97,7 @@ def line(view: views.Views, row: Row, settled: list[Row]) -> dict[str, Any]:
         "sessionId": row["session_id"],
         "paymentIntentId": row["payment_intent_id"],
         "chargeId": row["charge_id"],
-        "balanceTransactionIds": " ".join(one["balance_transaction"] for one in settled) or None,
+        "balanceTransactionIds": " ".join(one["balance_transaction_id"] for one in settled) or None,
         # Every amount in the minor unit besides: for programs, which read JSON.
         "grossMinor": row["paid"],
         "refundMinor": row["refunded"],
@@ -180,11 +180,11 @@ def as_journal(entries: Iterable[Row], settlements: Iterable[Row]) -> Iterator[b
 
 
 def _transaction(entry: Row, what: str, postings: Iterable[tuple[str, int]]) -> bytes:
-    day = entry["at"].astimezone(UTC).date().isoformat()
+    day = entry["occurred_at"].astimezone(UTC).date().isoformat()
     recorded = entry["recorded_at"].astimezone(UTC).date().isoformat()
-    tags = f"donation:{entry['donation']}, ticket:{entry['ticket']}, recorded:{recorded}"
-    if "balance_transaction" in entry:
-        tags += f", balance:{_word(entry['balance_transaction'])}"
+    tags = f"donation:{entry['donation_id']}, ticket:{entry['ticket_id']}, recorded:{recorded}"
+    if "balance_transaction_id" in entry:
+        tags += f", balance:{_word(entry['balance_transaction_id'])}"
     lines = [f"{day} ({entry['position']}) {_word(what)}  ; {tags}"]
     currency = entry["currency"]
     lines += [f"    {account:<28}  {views.amount(minor, currency)} {currency}" for account, minor in postings]

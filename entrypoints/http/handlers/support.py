@@ -94,7 +94,7 @@ def list_recent(call: Call) -> Answer:
     found = call.reads.ask(lambda cursor: support.recent(cursor, page.limit + 1, after))
     if len(found) > page.limit:
         last = found[page.limit - 1]
-        page.more_after(last["created_at"].isoformat(), str(last["support"]))
+        page.more_after(last["created_at"].isoformat(), str(last["support_id"]))
     view = views_for(call)
     return page.answer({"supportTickets": [view.support(row) for row in found[: page.limit]]})
 
@@ -105,7 +105,7 @@ def get(call: Call) -> Answer:
 
 def resolve(call: Call) -> Answer:
     row = _row(call)
-    call.service.helpdesk.resolve(call.principal.actor, row["support"])
+    call.service.helpdesk.resolve(call.principal.actor, row["support_id"])
     return Answer(views_for(call).support(_row(call)))
 
 

@@ -288,7 +288,7 @@ def get_status(call: Call) -> Answer:
 
 
 def _status(call: Call, row: Row) -> Answer:
-    done = call.service.progress(row["ticket"], row["recording"], row["step"]) if row["step"] else 0.0
+    done = call.service.progress(row["ticket_id"], row["recording_id"], row["step"]) if row["step"] else 0.0
     return Answer(views.status(row, done), 200, {"ETag": f'"{row["version"]}"'})
 
 
@@ -346,7 +346,7 @@ def download(call: Call) -> Answer:
     with call.service.contents.open(call.ticket_id, Content(row["sha256"], row["size_bytes"])) as stored:
         data = stored.read()
     format = DocumentFormat(row["format"])
-    name = quote(f"{row['type'].lower().replace('_', '-')}-{row['document']}.{format}")
+    name = quote(f"{row['type'].lower().replace('_', '-')}-{row['document_id']}.{format}")
     headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
     return Answer(data, 200, headers, format.media_type)
 
@@ -372,7 +372,7 @@ def qr_code(call: Call) -> Answer:
     row = row_read(call)
     url = call.service.page_url(row["slug"])
     if not row["erased"]:
-        call.service.save_qr_image(row["ticket"], url)
+        call.service.save_qr_image(row["ticket_id"], url)
     headers = {"Vary": "Accept"}
     match preferred(call.headers.get("accept"), ("application/json", "image/png", "image/svg+xml")):
         case "image/png":

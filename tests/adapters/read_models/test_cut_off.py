@@ -71,7 +71,7 @@ def test_a_rebuild_that_is_cut_off_at_any_of_its_commits_goes_on_where_it_stoppe
 ):
     monkeypatch.setattr(rebuild, "BATCH_EVENTS", TICKETS)
     follow()
-    shown = "SELECT * FROM read.ticket_status ORDER BY ticket"
+    shown = "SELECT * FROM read.ticket_status ORDER BY ticket_id"
     before = rows(database, shown)
     with Line(database.url) as line:
         for number in count(1):

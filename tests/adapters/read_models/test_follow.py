@@ -116,7 +116,7 @@ def test_the_read_model_agrees_with_the_tickets_themselves(events: list[TicketEv
             tickets[event.ticket] = event.mutate(tickets.get(event.ticket))  # type: ignore[attr-defined]
     recorded = [Recorded(position, event.timestamp, event) for position, event in enumerate(events, start=1)]
     for row in folded(ticket_status, recorded).all(ticket_status.TICKETS):
-        ticket = tickets[row["ticket"]]
+        ticket = tickets[row["ticket_id"]]
         assert ticket_status.with_status(row)["content_status"] is ticket.lifecycle.status
         assert (row["step"], row["version"], row["erased"]) == (ticket.lifecycle.step, ticket.version, ticket.erased)
         if not ticket.erased:

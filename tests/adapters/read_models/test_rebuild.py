@@ -76,9 +76,9 @@ def live(database: Database, name: str = "ticket_status") -> list[tuple[Any, ...
 
 
 def test_a_rebuild_shows_the_same_rows_in_new_tables(database: Database, tickets: list[UUID]):
-    before = rows(database, "SELECT * FROM read.ticket_status ORDER BY ticket")
+    before = rows(database, "SELECT * FROM read.ticket_status ORDER BY ticket_id")
     done = rebuild.rebuild(database.url, ticket_status, quiet)
-    assert rows(database, "SELECT * FROM read.ticket_status ORDER BY ticket") == before
+    assert rows(database, "SELECT * FROM read.ticket_status ORDER BY ticket_id") == before
     assert (done.name, done.events, done.rows) == ("ticket_status", 150, 60)
     assert live(database) == [(2, True, False)]
     assert rows(database, "SELECT to_regnamespace('read_ticket_status_1') IS NULL") == [(True,)]

@@ -109,8 +109,8 @@ def test_a_comparison_reports_every_difference_to_programs_and_how_many_there_ar
     ledger.take(payment.completed())
     with database.connection() as connection:
         connection.execute(
-            "INSERT INTO read.ledger_entries SELECT position + n, kind, ticket, donation, currency, amount, at,"
-            " recorded_at FROM read.ledger_entries, generate_series(1, 30) AS n"
+            "INSERT INTO read.ledger_entries SELECT position + n, kind, ticket_id, donation_id, currency, amount,"
+            " occurred_at, recorded_at FROM read.ledger_entries, generate_series(1, 30) AS n"
         )
     code, out, err = run_here("rebuild-projections", "--verify", "donation_ledger", "--json")
     [told] = json.loads(out)["projections"]

@@ -119,7 +119,7 @@ class Reckoning:
         found = {
             str(id): (status, paid, refunded)
             for id, status, paid, refunded in self._rows(
-                "SELECT donation, status, paid, refunded FROM read.donation_ledger"
+                "SELECT donation_id, status, paid, refunded FROM read.donation_ledger"
             )
         }
         expected = {
