@@ -1,4 +1,4 @@
-"""PDF of a page, set by typst with the fonts beside this file."""
+"""PDF documents, set by typst from document.typ with the fonts in fonts/."""
 
 from __future__ import annotations
 
@@ -11,110 +11,127 @@ from typing import Any
 
 import typst
 
-from adapters.documents.page import PRODUCER, Block, Bullet, Code, Facts, Heading, Notice, Page, Paragraph, Seal, Spoken
-from adapters.documents.script import EAST_ASIAN, Line, primary
+from adapters.documents.layout import (
+    PRODUCER,
+    Block,
+    Bullet,
+    CheckpointCode,
+    DocumentLayout,
+    FieldTable,
+    Heading,
+    LinkCode,
+    Paragraph,
+    SpokenPart,
+    WarningBox,
+)
+from adapters.documents.script import EAST_ASIAN, TextLine, primary
 
 HERE = Path(__file__).parent
 
-# typst lets a word that is wider than the line run off the page, so one that might be is told where it may break.
-# Others are left alone: whoever copies an address or a number out of the page gets it as it is.
-LONG_WORD, LONG_IN_TITLE, LONG_ADDRESS = (re.compile(rf"[^\s{EAST_ASIAN}]{{{letters},}}") for letters in (40, 20, 70))
-BREAKABLE_EVERY = 8
-MAY_BREAK = "\u200b"
+# typst lets a word that is wider than the line run off the page, so long words get invisible places to break. Other
+# words get none, so that addresses and numbers can be copied from the PDF unchanged.
+LONG_WORD, LONG_WORD_IN_TITLE, LONG_ADDRESS = (re.compile(rf"[^\s{EAST_ASIAN}]{{{n},}}") for n in (40, 20, 70))
+BREAK_INTERVAL = 8
+ZERO_WIDTH_SPACE = "\u200b"
 
 
 class PdfRenderer:
-    """Prints pages as PDF; loads its fonts once and may be shared by threads."""
+    """Renders layouts as PDF. Loads its fonts once; may be shared by threads."""
 
     def __init__(self) -> None:
         fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=[HERE / "fonts"])
-        self._compiler = typst.Compiler(HERE / "sheet.typ", root=HERE, font_paths=fonts)
+        self._compiler = typst.Compiler(HERE / "document.typ", root=HERE, font_paths=fonts)
         self._lock = Lock()
 
-    def print(self, page: Page, draw_code: Callable[[str], bytes]) -> bytes:
-        """The page as PDF; `draw_code` gives the SVG of a QR code."""
-        inputs = {"page": json.dumps(_page(page), ensure_ascii=False)}
-        for block in page.blocks:
+    def render(self, layout: DocumentLayout, draw_code: Callable[[str], bytes]) -> bytes:
+        """Return the PDF. `draw_code` returns the SVG of a QR code."""
+        inputs = {"document": json.dumps(_document(layout), ensure_ascii=False)}
+        for block in layout.blocks:
             match block:
-                case Code(url=url):
-                    inputs["code"] = draw_code(url).decode("ascii")
-                case Seal(note=note):
-                    inputs["seal"] = draw_code(note).decode("ascii")
+                case LinkCode(url=url):
+                    inputs["link_code"] = draw_code(url).decode("ascii")
+                case CheckpointCode(note=note):
+                    inputs["checkpoint_code"] = draw_code(note).decode("ascii")
         with self._lock:
-            printed = self._compiler.compile(format="pdf", sys_inputs=inputs, timestamp=int(page.dated.timestamp()))
-        if not isinstance(printed, bytes):
-            raise TypeError("typst gave no PDF")
-        return printed
+            pdf = self._compiler.compile(format="pdf", sys_inputs=inputs, timestamp=int(layout.dated.timestamp()))
+        if not isinstance(pdf, bytes):
+            raise TypeError("typst returned no PDF")
+        return pdf
 
 
-def _page(page: Page) -> dict[str, Any]:
+def _document(layout: DocumentLayout) -> dict[str, Any]:
     return {
-        "title": page.file_title,
+        "title": layout.file_title,
         "author": PRODUCER,
-        **_language(page.language),
-        "rtl": page.right_to_left,
-        "kind": _line(page.kind),
-        "heading": _line(page.title, LONG_IN_TITLE),
-        "footer": _line(page.footer),
-        "page_label": page.page_label,
-        "blocks": [_block(block) for block in page.blocks],
+        **_language(layout.language),
+        "rtl": layout.right_to_left,
+        "kind": _line(layout.kind),
+        "heading": _line(layout.title, LONG_WORD_IN_TITLE),
+        "footer": _line(layout.footer),
+        "page_label": layout.page_label,
+        "blocks": [_block(block) for block in layout.blocks],
     }
 
 
 def _block(block: Block) -> dict[str, Any]:
     match block:
-        case Notice(line):
-            return {"kind": "notice", "line": _line(line)}
-        case Facts(rows):
-            told = [
-                {"label": _line(row.label), "value": _line(row.value), "said": row.said, "strong": row.strong}
-                for row in rows
+        case WarningBox(line):
+            return {"kind": "warning", "line": _line(line)}
+        case FieldTable(fields):
+            rows = [
+                {
+                    "label": _line(field.label),
+                    "value": _line(field.value),
+                    "missing": field.missing,
+                    "strong": field.strong,
+                }
+                for field in fields
             ]
-            return {"kind": "facts", "rows": told}
+            return {"kind": "fields", "rows": rows}
         case Heading(line):
             return {"kind": "heading", "line": _line(line)}
-        case Paragraph(line, said):
-            return {"kind": "paragraph", "line": _line(line), "said": said}
+        case Paragraph(line, missing):
+            return {"kind": "paragraph", "line": _line(line), "missing": missing}
         case Bullet(line):
             return {"kind": "bullet", "line": _line(line)}
-        case Spoken(time, speaker, line):
+        case SpokenPart(time, speaker, line):
             return {"kind": "spoken", "time": time, "speaker": _line(speaker), "line": _line(line)}
-        case Code(heading, caption, url, description):
+        case LinkCode(heading, caption, url, description):
             return {
-                "kind": "code",
+                "kind": "link-code",
                 "heading": _line(heading),
                 "caption": _line(caption),
                 "url": url,
-                "address": _line(Line(url, right_to_left=False, language=heading.language), LONG_ADDRESS),
+                "address": _line(TextLine(url, right_to_left=False, language=heading.language), LONG_ADDRESS),
                 "description": description,
             }
-        case Seal(heading, use, state, _, description):
-            lines = {"heading": _line(heading), "use": _line(use), "state": _line(state)}
-            return {"kind": "seal", "description": description, **lines}
+        case CheckpointCode(heading, explanation, state, _, description):
+            lines = {"heading": _line(heading), "explanation": _line(explanation), "state": _line(state)}
+            return {"kind": "checkpoint-code", "description": description, **lines}
 
 
-def _line(line: Line | None, long_word: re.Pattern[str] = LONG_WORD) -> dict[str, Any] | None:
+def _line(line: TextLine | None, long_word: re.Pattern[str] = LONG_WORD) -> dict[str, Any] | None:
     if line is None:
         return None
-    return {"text": long_word.sub(_loosened, line.text), "rtl": line.right_to_left, **_language(line.language)}
+    return {"text": long_word.sub(_breakable, line.text), "rtl": line.right_to_left, **_language(line.language)}
 
 
 def _language(tag: str) -> dict[str, str | None]:
-    """typst takes a language and a country; Chinese in traditional letters is known by Taiwan's."""
-    parts = tag.split("-")[1:]
-    region = next((part.upper() for part in parts if len(part) == 2 and part.isalpha()), None)
-    if region is None and any(part.lower() == "hant" for part in parts):
+    """Return typst's language and region. The region TW selects the traditional forms of Chinese characters."""
+    subtags = tag.split("-")[1:]
+    region = next((subtag.upper() for subtag in subtags if len(subtag) == 2 and subtag.isalpha()), None)
+    if region is None and any(subtag.lower() == "hant" for subtag in subtags):
         region = "TW"
     return {"lang": primary(tag), "region": region}
 
 
-def _loosened(word: re.Match[str]) -> str:
-    """The word with places to break, never before a mark or inside a joined emoji."""
-    loosened, since = [], 0
+def _breakable(word: re.Match[str]) -> str:
+    """Return the word with places to break, never before a combining mark or inside a joined emoji."""
+    characters, since_break = [], 0
     for character in word.group():
-        if since >= BREAKABLE_EVERY and (character.isalnum() or character.isascii()):
-            loosened.append(MAY_BREAK)
-            since = 0
-        loosened.append(character)
-        since += 1
-    return "".join(loosened)
+        if since_break >= BREAK_INTERVAL and (character.isalnum() or character.isascii()):
+            characters.append(ZERO_WIDTH_SPACE)
+            since_break = 0
+        characters.append(character)
+        since_break += 1
+    return "".join(characters)

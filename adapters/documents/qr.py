@@ -18,7 +18,7 @@ CONTROL_CHARACTERS = re.compile("[\x00-\x09\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
-class QrPrinter:
+class QrCodeRenderer:
     """Implements ports.QrCodes.
 
     Both methods raise InvalidError for a text that is empty, is longer than 300 bytes of UTF-8, or contains control

@@ -1,4 +1,4 @@
-"""Text of any script: what may be printed, which way it runs, in which language, and where the script changes."""
+"""Text in any script: printable characters, direction, language, and the places where the script changes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from unicodedata import normalize
 
 RIGHT_TO_LEFT = "\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
@@ -19,7 +21,7 @@ BETWEEN = rf"(?:[^\w{RIGHT_TO_LEFT}{EAST_ASIAN}{COMPLEX}{PICTURES}]|[\d_])*+"
 
 
 class Script(StrEnum):
-    """How a stretch of text has to be set."""
+    """A group of scripts that need the same fonts and direction."""
 
     PLAIN = "plain"
     RIGHT_TO_LEFT = "right_to_left"
@@ -28,7 +30,7 @@ class Script(StrEnum):
     PICTURES = "pictures"
 
 
-STRETCH = re.compile(
+SCRIPT_RUN = re.compile(
     "|".join(
         [
             *(
@@ -45,7 +47,7 @@ STRETCH = re.compile(
     )
 )
 
-# Nothing a person writes: controls, noncharacters, and the marks that would turn round the text after them.
+# Control characters, noncharacters, and the marks that would reverse the direction of the text after them.
 UNPRINTABLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff9-\ufffc\ufffe\uffff"
     + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000))
@@ -54,7 +56,7 @@ UNPRINTABLE = re.compile(
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 NEW_LINE = re.compile("[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]+")
 BLANKS = re.compile("[\t\x1f \u200b]+")
-# More marks than this on one letter is a prank that runs over the lines above and below.
+# More than four combining marks on one letter would cover the lines above and below.
 PILED_MARKS = re.compile(
     "([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{4})[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
@@ -68,8 +70,9 @@ BENGALI = re.compile("[\u0980-\u09ff]")
 TAMIL = re.compile("[\u0b80-\u0bff]")
 TELUGU = re.compile("[\u0c00-\u0c7f]")
 THAI = re.compile("[\u0e00-\u0e7f]")
-# The language a text is taken to be in, the letters that tell it from the others, all its letters, who else writes so.
-WRITTEN = [
+# For each script: the language it usually means, the letters that identify it, all of its letters, and every language
+# that is written in it.
+SCRIPT_LANGUAGES = [
     ("ja", re.compile("[\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f]"), EAST_ASIAN_LETTERS, {"ja"}),
     ("ko", re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7a3]"), EAST_ASIAN_LETTERS, {"ko"}),
     ("zh", EAST_ASIAN_LETTERS, EAST_ASIAN_LETTERS, {"zh", "yue", "ja", "ko"}),
@@ -81,12 +84,13 @@ WRITTEN = [
     ("te", TELUGU, TELUGU, {"te"}),
     ("th", THAI, THAI, {"th"}),
 ]
-LARGE_PART = 4  # one in so many characters
+# A script decides the language of a text if at least every fourth character is one of its letters.
+SCRIPT_SHARE = 4
 
 
 @dataclass(frozen=True)
-class Line:
-    """A stretch of text to be set in one paragraph."""
+class TextLine:
+    """The text of one paragraph, with its direction and language tag."""
 
     text: str
     right_to_left: bool
@@ -94,12 +98,12 @@ class Line:
 
 
 def printable(text: str) -> str:
-    """The text on one line, without anything that a page cannot show."""
+    """Return the text on one line, without characters that cannot be printed."""
     return " ".join(paragraphs(text))
 
 
 def paragraphs(text: str) -> list[str]:
-    """The text's lines that are not blank, without anything that a page cannot show."""
+    """Return the lines that are not blank, without characters that cannot be printed."""
     text = normalize("NFC", LONE_SURROGATE.sub("\ufffd", text))
     lines = (
         BLANKS.sub(" ", PILED_MARKS.sub(r"\1", UNPRINTABLE.sub("", line))).strip() for line in NEW_LINE.split(text)
@@ -108,87 +112,85 @@ def paragraphs(text: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Reading:
-    """Reads a sheet's texts in the language its speaker speaks, or else in that of their script."""
+class DocumentLanguage:
+    """The language tag of a document, which decides the language and direction of each of its lines."""
 
-    language: str
+    tag: str
 
     @classmethod
-    def of(cls, language: str | None, texts: Iterable[str | None]) -> Reading:
+    def of(cls, language: str | None, texts: Iterable[str | None]) -> DocumentLanguage:
+        """Return `language` if it is a valid tag, otherwise the usual language of the texts' script."""
         if language is not None and TAG.fullmatch(language):
             return cls(language)
-        return cls(_written_in("".join(text for text in texts if text), None) or "en")
+        return cls(_script_language("".join(text for text in texts if text), None) or "en")
 
-    def line(self, text: str) -> Line:
-        """The text on one line, running the way most of its words do."""
+    def line(self, text: str) -> TextLine:
+        """Return the text on one line, in the direction of most of its words."""
         text = printable(text)
-        return Line(text, runs_right_to_left(text), self._language_of(text))
+        return TextLine(text, is_right_to_left(text), self._language_of(text))
 
-    def lines(self, text: str) -> list[Line]:
-        """Each paragraph by itself."""
+    def lines(self, text: str) -> list[TextLine]:
+        """Return one line for each paragraph of the text."""
         return [self.line(paragraph) for paragraph in paragraphs(text)]
 
     def _language_of(self, text: str) -> str:
         if text.isascii():
-            return "en" if runs_right_to_left_by_nature(self.language) else self.language
-        return _written_in(text, self.language) or self.language
+            return "en" if is_right_to_left_language(self.tag) else self.tag
+        return _script_language(text, self.tag) or self.tag
 
 
-def _written_in(text: str, spoken: str | None) -> str | None:
-    """`spoken` where the script of a large part of the text allows it, else what is usually written so."""
+def _script_language(text: str, spoken_language: str | None) -> str | None:
+    """Return the language of the text's script, or None if no script decides.
+
+    This is `spoken_language` if that is written in the script, otherwise the script's usual language.
+    """
     if text.isascii():
         return None
-    for name, mark, letters, languages in WRITTEN:
-        if mark.search(text) and len(letters.findall(text)) * LARGE_PART >= len(text):
-            return spoken if spoken is not None and primary(spoken) in languages else name
+    for usual_language, identifying, letters, languages in SCRIPT_LANGUAGES:
+        if identifying.search(text) and len(letters.findall(text)) * SCRIPT_SHARE >= len(text):
+            is_possible = spoken_language is not None and primary(spoken_language) in languages
+            return spoken_language if is_possible else usual_language
     return None
 
 
 def primary(language: str) -> str:
+    """Return the primary subtag: "es" for "es-MX"."""
     return language.partition("-")[0].lower()
 
 
-def runs_right_to_left_by_nature(language: str) -> bool:
+def is_right_to_left_language(language: str) -> bool:
     return primary(language) in {"ar", "fa", "he", "iw", "yi", "ur", "ps", "sd", "ug", "dv", "ckb"}
 
 
-def runs_right_to_left(text: str) -> bool:
-    """Whether more of the words are in a script that runs right to left than not."""
+def is_right_to_left(text: str) -> bool:
+    """Return True if most of the words are in a script that runs right to left."""
     if text.isascii():
         return False
     balance = 0
     for word in text.split():
-        for stretch in STRETCH.finditer(word):
-            if stretch.lastgroup != Script.PICTURES:
-                balance += 1 if stretch.lastgroup == Script.RIGHT_TO_LEFT else -1
+        for run in SCRIPT_RUN.finditer(word):
+            if run.lastgroup != Script.PICTURES:
+                balance += 1 if run.lastgroup == Script.RIGHT_TO_LEFT else -1
                 break
     return balance > 0
 
 
-def stretches(line: Line) -> Iterator[tuple[Script, str]]:
-    """The line cut where its script changes; what belongs to no script runs with the line."""
+def script_runs(line: TextLine) -> Iterator[tuple[Script, str]]:
+    """Split the line where its script changes. Characters of no script take the direction of the line."""
     neutral = Script.RIGHT_TO_LEFT if line.right_to_left else Script.PLAIN
-    pending, text = neutral, ""
-    for script, part in _pieces(line.text, neutral):
-        if script is pending:
-            text += part
-            continue
-        if text:
-            yield pending, text
-        pending, text = script, part
-    if text:
-        yield pending, text
+    for script, parts in groupby(_script_parts(line.text, neutral), key=itemgetter(0)):
+        yield script, "".join(text for _, text in parts)
 
 
-def _pieces(text: str, neutral: Script) -> Iterator[tuple[Script, str]]:
+def _script_parts(text: str, neutral: Script) -> Iterator[tuple[Script, str]]:
     if text.isascii() and neutral is Script.PLAIN:
         yield neutral, text
         return
     end = 0
-    for stretch in STRETCH.finditer(text):
-        if stretch.start() > end:
-            yield neutral, text[end : stretch.start()]
-        yield Script(stretch.lastgroup or neutral), stretch.group()
-        end = stretch.end()
+    for run in SCRIPT_RUN.finditer(text):
+        if run.start() > end:
+            yield neutral, text[end : run.start()]
+        yield Script(run.lastgroup or neutral), run.group()
+        end = run.end()
     if end < len(text):
         yield neutral, text[end:]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import BinaryIO
 from uuid import UUID
 
-from adapters.documents.printer import DocumentPrinter
-from adapters.documents.qr import QrPrinter
+from adapters.documents.qr import QrCodeRenderer
+from adapters.documents.renderer import DocumentRenderer
 from adapters.lazy import Lazy
 from adapters.privacy.erasure import ErasureParticipant, ErasureStep
 from adapters.speech.inspector import ChildAudioInspector
@@ -31,8 +31,8 @@ class Content:
         self.inspector = ChildAudioInspector()
         self.transcriber = _Transcribing(ground.settings)
         self.analyser = self.drafter = drafting = _Drafting(ground.settings)
-        self.printer = DocumentPrinter()
-        self.qr_codes = QrPrinter()
+        self.printer = DocumentRenderer()
+        self.qr_codes = QrCodeRenderer()
         self.loads: list[Callable[[], object]] = []
         if Parts.WEB in ground.parts:
             self.loads += [self.qr_codes.load, self.printer.load]

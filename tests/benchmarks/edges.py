@@ -19,8 +19,8 @@ import adapters
 import domain
 import entrypoints
 import projections
-from adapters.documents.printer import DocumentPrinter
-from adapters.documents.qr import QrPrinter
+from adapters.documents.qr import QrCodeRenderer
+from adapters.documents.renderer import DocumentRenderer
 from adapters.proof.checkpoints import Signer
 from domain.ports import CampaignSheet
 from domain.values import DocumentFormat, Draft, Money
@@ -49,7 +49,7 @@ def _documents(report: Report) -> None:
     )
     checkpoint = Signer(("a key of the benchmark",), "example.com").checkpoint(1_000_000, bytes(32))
     sheet = CampaignSheet(draft, "David Miller", "en", "https://example.com/d/abc", datetime.now(UTC), checkpoint)
-    printer, codes = DocumentPrinter(), QrPrinter()
+    printer, codes = DocumentRenderer(), QrCodeRenderer()
     for what, goal, work in (
         ("a Word file", 40, lambda: printer.render(sheet, DocumentFormat.DOCX)),
         ("a PDF", 15, lambda: printer.render(sheet, DocumentFormat.PDF)),

@@ -1,8 +1,8 @@
 import pytest
 
-from adapters.documents.printer import DocumentPrinter
+from adapters.documents.renderer import DocumentRenderer
 
 
 @pytest.fixture(scope="session")
-def printer() -> DocumentPrinter:
-    return DocumentPrinter()
+def renderer() -> DocumentRenderer:
+    return DocumentRenderer()

@@ -1,4 +1,4 @@
-"""Sheets to print, and what other readers find in the printed files."""
+"""Sheets to render, and functions that read rendered documents with other libraries."""
 
 from datetime import UTC, datetime
 from io import BytesIO
@@ -73,11 +73,11 @@ def docx_part(document: bytes, name: str) -> str:
 
 
 def read_codes(picture: Image.Image) -> list[str]:
-    return [found.data.decode("utf-8") for found in decode(picture)]
+    return [code.data.decode("utf-8") for code in decode(picture)]
 
 
 def docx_codes(document: bytes) -> list[str]:
-    """What the pictures in a Word file say."""
+    """Return the texts of the QR codes in a Word file."""
     with ZipFile(BytesIO(document)) as file:
         pictures = sorted(name for name in file.namelist() if name.endswith(".png"))
         return [code for name in pictures for code in read_codes(Image.open(BytesIO(file.read(name))))]

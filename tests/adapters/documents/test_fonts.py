@@ -32,8 +32,8 @@ TEXTS = {
 }
 
 
-def drawn(text: str) -> bytes:
-    """The text as PDF/UA, which may not show a character that no font has."""
+def rendered(text: str) -> bytes:
+    """Return the text as PDF/UA; typst fails if no font has one of its characters."""
     source = b'#set document(title: "x")\n#set text(font: "Noto Sans")\n#sys.inputs.text'
     pdf = typst.compile(source, font_paths=FONTS, sys_inputs={"text": text}, format="pdf", pdf_standards="ua-1")
     assert isinstance(pdf, bytes)
@@ -41,18 +41,18 @@ def drawn(text: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-def test_the_fonts_have_every_character_of(name):
-    assert drawn(TEXTS[name]).startswith(b"%PDF")
+def test_the_fonts_have_every_character(name):
+    assert rendered(TEXTS[name]).startswith(b"%PDF")
 
 
-def test_a_missing_character_would_be_noticed():
+def test_a_missing_character_is_noticed():
     with pytest.raises(typst.TypstError, match="could not be displayed"):
-        drawn("\U00013000")
+        rendered("\U00013000")
 
 
-def test_the_layout_names_every_font_there_is():
-    layout = (FOLDER.parent / "sheet.typ").read_text("utf-8")
-    assert [family for family in FONTS.families() if f'"{family}"' not in layout] == []
+def test_the_typst_document_names_every_font():
+    document = (FOLDER.parent / "document.typ").read_text("utf-8")
+    assert [family for family in FONTS.families() if f'"{family}"' not in document] == []
 
 
 def test_every_font_is_in_the_table_and_comes_with_its_licence():

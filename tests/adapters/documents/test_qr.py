@@ -5,11 +5,11 @@ import pytest
 import typst
 from PIL import Image
 
-from adapters.documents.qr import QrPrinter
+from adapters.documents.qr import QrCodeRenderer
 from domain.errors import InvalidError
 from tests.adapters.documents.sheets import LINK, read_codes
 
-CODES = QrPrinter()
+CODES = QrCodeRenderer()
 TEXTS = [
     "x",
     LINK,
@@ -35,12 +35,12 @@ def rasterised(svg: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=len)
-def test_another_reader_reads_the_picture(text):
+def test_pyzbar_reads_the_png(text):
     assert read_codes(picture(CODES.png(text))) == [text]
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=len)
-def test_another_reader_reads_the_drawing(text):
+def test_pyzbar_reads_the_svg(text):
     assert read_codes(picture(rasterised(CODES.svg(text)))) == [text]
 
 
@@ -50,7 +50,7 @@ def test_a_creased_and_shrunk_print_can_still_be_read():
     assert read_codes(printed.resize((150, 150), Image.Resampling.BILINEAR)) == [LINK]
 
 
-def test_the_picture_has_one_bit_a_pixel_and_at_least_eight_pixels_a_module():
+def test_the_png_has_one_bit_per_pixel_and_eight_pixels_per_module():
     drawn = picture(CODES.png("x"))
     assert drawn.mode == "1"
     assert drawn.size == ((21 + 8) * 8, (21 + 8) * 8)
@@ -62,7 +62,7 @@ def test_four_white_modules_surround_the_code():
     assert dark == (32, 32, drawn.width - 32, drawn.height - 32)
 
 
-def test_the_drawing_stands_alone_on_white():
+def test_the_svg_is_one_black_path_on_white():
     drawing = ElementTree.fromstring(CODES.svg(LINK))
     size = drawing.attrib["viewBox"].split()[2]
     assert drawing.attrib["width"] == drawing.attrib["height"]
@@ -72,7 +72,7 @@ def test_the_drawing_stands_alone_on_white():
 
 
 def test_equal_texts_give_equal_bytes():
-    again = QrPrinter()
+    again = QrCodeRenderer()
     assert (CODES.png(LINK), CODES.svg(LINK)) == (again.png(LINK), again.svg(LINK))
 
 

@@ -1,0 +1,265 @@
+"""The layout of a document: its title and blocks in order, independent of the file format."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from adapters.documents.script import DocumentLanguage, TextLine, is_right_to_left_language, printable
+from adapters.documents.wording import Wording
+from adapters.localisation import format_date, format_moment, format_money, format_offset, in_utc
+from adapters.proof.checker import Checkpoint, signatures
+from domain.ports import CampaignSheet, ReceiptSheet, Sheet, TranscriptSheet
+from domain.values import Money, Segment
+
+PRODUCER = "Storyledger"
+# 16 characters of the root's base64 are short enough to compare by eye and still tell two histories apart.
+FINGERPRINT_LENGTH = 16
+MAX_FILE_TITLE = 255  # the limit of Word's title property
+
+
+@dataclass(frozen=True)
+class WarningBox:
+    """A warning in a box across the page."""
+
+    line: TextLine
+
+
+@dataclass(frozen=True)
+class Field:
+    """A label and its value. `missing` marks a value that only says that the real one is missing."""
+
+    label: TextLine
+    value: TextLine
+    missing: bool = False
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class FieldTable:
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True)
+class Heading:
+    line: TextLine
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    line: TextLine
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Bullet:
+    line: TextLine
+
+
+@dataclass(frozen=True)
+class SpokenPart:
+    """A transcript segment. `speaker` is set only where it differs from the segment before."""
+
+    time: str
+    speaker: TextLine | None
+    line: TextLine
+
+
+@dataclass(frozen=True)
+class LinkCode:
+    """A QR code of `url`, with the address printed below it. `description` is the alternative text of the picture."""
+
+    heading: TextLine
+    caption: TextLine
+    url: str
+    description: str
+
+
+@dataclass(frozen=True)
+class CheckpointCode:
+    """A small QR code of a signed checkpoint `note`, and the part of it that a person can compare by eye."""
+
+    heading: TextLine
+    explanation: TextLine
+    state: TextLine
+    note: str
+    description: str
+
+
+Block = WarningBox | FieldTable | Heading | Paragraph | Bullet | SpokenPart | LinkCode | CheckpointCode
+
+
+@dataclass(frozen=True)
+class DocumentLayout:
+    """The content of a document and its file properties. Every text is printable."""
+
+    kind: TextLine | None
+    title: TextLine
+    blocks: tuple[Block, ...]
+    file_title: str
+    language: str
+    right_to_left: bool
+    footer: TextLine
+    page_label: str
+    dated: datetime
+
+
+def lay_out(sheet: Sheet) -> DocumentLayout:
+    """Return the layout of the sheet."""
+    match sheet:
+        case CampaignSheet():
+            return _campaign(sheet)
+        case ReceiptSheet():
+            return _receipt(sheet)
+        case TranscriptSheet():
+            return _transcript(sheet)
+
+
+def _campaign(sheet: CampaignSheet) -> DocumentLayout:
+    draft = sheet.draft
+    language = DocumentLanguage.of(sheet.language, (draft.title, draft.story, draft.beneficiary, *draft.breakdown))
+    words = Wording.of(language.tag)
+
+    def field(label: str, text: str | None) -> Field:
+        value = language.line(text or "")
+        return Field(_label(words, label), value) if value.text else _missing_field(words, label)
+
+    fields = [
+        field("beneficiary", draft.beneficiary),
+        field("location", draft.location),
+        _missing_field(words, "goal") if draft.goal is None else _amount(words, "goal", draft.goal, strong=True),
+    ]
+    if printable(draft.category or ""):
+        fields.append(field("category", draft.category))
+    if printable(sheet.display_name or ""):
+        fields.append(field("told_by", sheet.display_name))
+    story = language.lines(draft.story or "")
+    blocks: list[Block] = [FieldTable(tuple(fields)), Heading(_label(words, "story"))]
+    blocks += [Paragraph(line) for line in story] or [Paragraph(_label(words, "no_story"), missing=True)]
+    bullets = [Bullet(line) for line in map(language.line, draft.breakdown) if line.text]
+    if bullets:
+        blocks += [Heading(_label(words, "breakdown")), *bullets]
+    if sheet.target_url:
+        blocks.append(_link_code(words, printable(sheet.target_url)))
+    blocks += _checkpoint_code(words, sheet.checkpoint)
+    return _document(words, language, sheet.dated, "campaign", draft.title, "untitled", blocks)
+
+
+def _receipt(sheet: ReceiptSheet) -> DocumentLayout:
+    language = DocumentLanguage.of(sheet.language, (sheet.campaign_title, sheet.beneficiary, sheet.donor))
+    words = Wording.of(language.tag)
+    currency = sheet.amount.currency
+    fields = [
+        Field(_label(words, "donor"), _line_or(language, sheet.donor, _label(words, "anonymous"))),
+        _amount(words, "amount", sheet.amount, strong=True),
+        _amount(words, "refunded", Money(sheet.refunded_minor, currency)),
+        _amount(words, "net", Money(sheet.amount.minor - sheet.refunded_minor, currency), strong=True),
+        Field(_label(words, "paid_at"), _own_text(words, format_moment(sheet.paid_at, words.language))),
+        Field(_label(words, "donation"), _own_text(words, str(sheet.donation_id))),
+    ]
+    for label, value in (("for_campaign", sheet.campaign_title), ("beneficiary", sheet.beneficiary)):
+        if printable(value or ""):
+            fields.append(Field(_label(words, label), language.line(value or "")))
+    blocks: list[Block] = [WarningBox(_label(words, "test"))] if sheet.test else []
+    blocks += [FieldTable(tuple(fields)), *_checkpoint_code(words, sheet.checkpoint)]
+    layout = _document(words, language, sheet.dated, None, None, "receipt", blocks)
+    if not sheet.test:
+        return layout
+    title = _own_text(words, words["test_title"].format(title=words["receipt"]))
+    return replace(layout, title=title, file_title=title.text)
+
+
+def _transcript(sheet: TranscriptSheet) -> DocumentLayout:
+    transcript = sheet.transcript
+    language = DocumentLanguage.of(transcript.language, (transcript.text,))
+    words = Wording.of(language.tag)
+    segments = transcript.segments or ()
+    fields = []
+    if printable(sheet.display_name or ""):
+        fields.append(Field(_label(words, "told_by"), language.line(sheet.display_name or "")))
+    if segments:
+        duration = format_offset(max(segment.end_ms for segment in segments))
+        fields.append(Field(_label(words, "duration"), _own_text(words, duration)))
+    blocks: list[Block] = [FieldTable(tuple(fields))] if fields else []
+    parts: list[Block] = list(_spoken_parts(words, language, segments))
+    parts = parts or [Paragraph(line) for line in language.lines(transcript.text)]
+    blocks += parts or [Paragraph(_label(words, "silent"), missing=True)]
+    blocks += _checkpoint_code(words, sheet.checkpoint)
+    return _document(words, language, sheet.dated, None, None, "transcript", blocks)
+
+
+def _spoken_parts(words: Wording, language: DocumentLanguage, segments: tuple[Segment, ...]) -> Iterator[SpokenPart]:
+    previous_speaker = None
+    for segment in segments:
+        line = language.line(segment.text)
+        if not line.text:
+            continue
+        speaker = printable(segment.speaker or "")
+        name = f"{words['speaker']} {speaker}" if speaker.isdigit() else speaker
+        changed = speaker and speaker != previous_speaker
+        yield SpokenPart(format_offset(segment.start_ms), language.line(name) if changed else None, line)
+        previous_speaker = speaker
+
+
+def _document(
+    words: Wording,
+    language: DocumentLanguage,
+    dated: datetime,
+    kind: str | None,
+    title: str | None,
+    default_title: str,
+    blocks: list[Block],
+) -> DocumentLayout:
+    title_line = _line_or(language, title, _label(words, default_title))
+    return DocumentLayout(
+        kind=_label(words, kind) if kind else None,
+        title=title_line,
+        blocks=tuple(blocks),
+        file_title=title_line.text[:MAX_FILE_TITLE],
+        language=language.tag,
+        right_to_left=title_line.right_to_left or is_right_to_left_language(language.tag),
+        footer=_own_text(words, f"{PRODUCER} · {format_date(dated, words.language)}"),
+        page_label=words["page"],
+        dated=in_utc(dated).replace(microsecond=0),
+    )
+
+
+def _link_code(words: Wording, url: str) -> LinkCode:
+    return LinkCode(_label(words, "give"), _label(words, "scan"), url, words["code"].format(url=url))
+
+
+def _checkpoint_code(words: Wording, note: str | None) -> list[Block]:
+    """Return the block that lets a reader check later whether the event log still agrees with this document."""
+    if note is None:
+        return []
+    checkpoint = Checkpoint.parse(signatures(note)[0])
+    root = b64encode(checkpoint.root).decode()[:FINGERPRINT_LENGTH]
+    state = words["proof_state"].format(events=checkpoint.size, origin=printable(checkpoint.origin), root=root)
+    description = words["proof_code"].format(state=state)
+    explanation = _label(words, "proof_use")
+    return [CheckpointCode(_label(words, "proof"), explanation, _own_text(words, state), note, description)]
+
+
+def _amount(words: Wording, label: str, money: Money, *, strong: bool = False) -> Field:
+    text = printable(format_money(money, words.language))
+    return Field(_label(words, label), _own_text(words, text), strong=strong)
+
+
+def _missing_field(words: Wording, label: str) -> Field:
+    return Field(_label(words, label), _label(words, "missing"), missing=True)
+
+
+def _label(words: Wording, label: str) -> TextLine:
+    return _own_text(words, words[label])
+
+
+def _own_text(words: Wording, text: str) -> TextLine:
+    """Return a line in the language of the labels."""
+    return TextLine(text, right_to_left=False, language=words.language)
+
+
+def _line_or(language: DocumentLanguage, text: str | None, default: TextLine) -> TextLine:
+    line = language.line(text or "")
+    return line if line.text else default
