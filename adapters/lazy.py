@@ -1,8 +1,7 @@
-"""What takes long to load is made when it is first asked for.
+"""Objects that are made on first use, so that the service starts without loading large libraries.
 
-Libraries are imported inside such functions and nowhere else. Two threads that import the same thing at once are no
-trouble as long as both come through the same door: the second waits for the first. So a library with modules that
-import each other in circles, as most are, is always entered by its package, which loads what belongs to it.
+A library is imported only inside the function that makes such an object, and always by its top-level package: a second
+thread then waits on the import lock of the package, and never sees one of its modules half initialised.
 """
 
 from __future__ import annotations
@@ -11,20 +10,24 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-Made = TypeVar("Made")
+Value = TypeVar("Value")
 
 
-class Lazy(Generic[Made]):
-    """Calls `make` once, in whichever thread asks first, while the others wait; what it raises is tried again."""
+class Lazy(Generic[Value]):
+    """Calls `make` at most once, in the first thread that needs the value, while other threads wait for it.
 
-    def __init__(self, make: Callable[[], Made]) -> None:
+    `functools.cache` would let two threads make it at the same time: two language models in memory, or two counters of
+    which one is thrown away with its counts. An error of `make` is raised, and the next call tries again.
+    """
+
+    def __init__(self, make: Callable[[], Value]) -> None:
         self._make = make
         self._lock = threading.Lock()
-        self._made: Made | None = None
+        self._value: Value | None = None
 
-    def __call__(self) -> Made:
-        if self._made is None:
+    def __call__(self) -> Value:
+        if self._value is None:
             with self._lock:
-                if self._made is None:
-                    self._made = self._make()
-        return self._made
+                if self._value is None:
+                    self._value = self._make()
+        return self._value

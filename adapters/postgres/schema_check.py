@@ -79,7 +79,7 @@ def _expected() -> _Expected:
     triggers: dict[str, None] = {}
     functions: dict[str, str] = {}
     steps = migrations.steps()
-    for step in (sql() for _, sql in steps):
+    for step in (sql for _, sql in steps):
         tables |= dict.fromkeys(_TABLE.findall(step))
         for dropped in _DROPPED.findall(step):
             tables.pop(dropped, None)

@@ -1,4 +1,4 @@
-"""What takes long to make is made once, when it is first asked for."""
+"""A lazy value is made once, on its first use."""
 
 from __future__ import annotations
 
@@ -9,34 +9,40 @@ import pytest
 
 from adapters.lazy import Lazy
 
+THREADS = 8
 
-def test_nothing_is_made_before_it_is_asked_for_and_then_once_for_all_threads():
-    made: list[object] = []
-    going = threading.Event()
+
+def test_a_value_is_made_on_its_first_use_and_once_for_all_threads():
+    values: list[object] = []
+    all_started = threading.Barrier(THREADS)
 
     def make() -> object:
-        going.wait(0.05)
-        made.append(object())
-        return made[-1]
+        values.append(object())
+        return values[-1]
 
-    later = Lazy(make)
-    assert made == []
-    with ThreadPoolExecutor(8) as threads:
-        got = list(threads.map(lambda _: later(), range(8)))
-    assert len(made) == 1
-    assert all(one is made[0] for one in got)
+    lazy = Lazy(make)
+    assert values == []
+
+    def use(_: int) -> object:
+        all_started.wait(10)
+        return lazy()
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        results = list(threads.map(use, range(THREADS)))
+    assert len(values) == 1
+    assert all(result is values[0] for result in results)
 
 
-def test_what_could_not_be_made_is_tried_again():
-    tries: list[int] = []
+def test_a_value_that_could_not_be_made_is_tried_again():
+    attempts: list[int] = []
 
     def make() -> str:
-        tries.append(1)
-        if len(tries) == 1:
-            raise OSError
+        attempts.append(1)
+        if len(attempts) == 1:
+            raise OSError("no file")
         return "made"
 
-    later = Lazy(make)
-    with pytest.raises(OSError):  # noqa: PT011
-        later()
-    assert later() == "made"
+    lazy = Lazy(make)
+    with pytest.raises(OSError, match="no file"):
+        lazy()
+    assert lazy() == "made"

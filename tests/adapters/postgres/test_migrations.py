@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
 from typing import Any
 
 import psycopg
@@ -55,7 +56,7 @@ def test_whoever_migrates_second_waits_however_long_the_first_takes(database_url
 
 
 def test_a_step_that_fails_leaves_the_database_as_it_was(database_url: str, monkeypatch: pytest.MonkeyPatch):
-    steps: list[Any] = [*migrations.steps(), ("9999_broken", lambda: "CREATE TABLE half (); SELECT 1/0")]
+    steps: list[Any] = [*migrations.steps(), ("9999_broken", "CREATE TABLE half (); SELECT 1/0")]
     with monkeypatch.context() as patched:
         patched.setattr(migrations, "steps", lambda: steps)
         with pytest.raises(psycopg.errors.DivisionByZero):
@@ -86,3 +87,8 @@ def test_a_schema_of_a_later_version_is_left_alone(database_url: str):
 def test_the_steps_are_numbered_without_a_gap():
     own = [name for name in NAMES if name[:4].isdigit()]
     assert [int(name[:4]) for name in own] == list(range(1, len(own) + 1))
+
+
+def test_the_queues_tables_are_those_of_the_installed_library():
+    """After an upgrade of procrastinate that changes its schema, add the library's migrations as a numbered step."""
+    assert dict(migrations.steps())["procrastinate_3_10"] == (files("procrastinate") / "sql" / "schema.sql").read_text()
