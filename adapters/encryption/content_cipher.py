@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from adapters.storage.disk import translated
+from adapters.storage.disk import translated_os_errors
 from domain.errors import DomainError
 
 MAGIC = b"SLSEAL\x00\x01"  # the last byte is the version of the format
@@ -73,13 +73,13 @@ def unseal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
 
 def unsealed_file(source: BinaryIO, key: bytes, context: bytes) -> BinaryIO:
     """The whole content, known to be genuine, as a seekable file that has no name and vanishes when it is closed."""
-    with translated("temporary files"):
+    with translated_os_errors("temporary files"):
         file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
     try:
         for plain in unseal(source, key, context):
-            with translated("temporary files"):
+            with translated_os_errors("temporary files"):
                 file.write(plain)
-        with translated("temporary files"):
+        with translated_os_errors("temporary files"):
             file.seek(0)
     except BaseException:
         # What could not be written cannot be written now either.

@@ -81,7 +81,7 @@ class TicketKeys:
         """The same with the cursor's transaction; until `destroy` was called, this process may still know the key."""
         cursor.execute("UPDATE ticket_keys SET wrapped = '' WHERE ticket_id = %s AND wrapped <> ''", (ticket,))
 
-    def known_still(self, ticket: UUID) -> bool:
+    def key_exists(self, ticket: UUID) -> bool:
         """Whether the key is there at this very moment, whatever this process remembers."""
         with self._database.connection() as connection:
             row = connection.execute("SELECT wrapped <> '' FROM ticket_keys WHERE ticket_id = %s", (ticket,)).fetchone()

@@ -251,11 +251,11 @@ class Streams:
 
 
 def _tell(span: tracing.Spanning, events: Sequence[Any], positions: Sequence[int]) -> None:
-    log_context.note_recorded(events[-1].ticket, positions[-1])
-    if tracing.on():
-        tracing.remember(*positions)
+    log_context.add_recorded(events[-1].ticket, positions[-1])
+    if tracing.is_enabled():
+        tracing.make_linkable(*positions)
         topics = [event.TOPIC for event in events]
-        span.tell(ticket=str(events[-1].ticket), position=positions[-1], topics=topics)
+        span.set_attributes(ticket=str(events[-1].ticket), position=positions[-1], topics=topics)
 
 
 class StoredTickets:

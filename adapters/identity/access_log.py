@@ -48,7 +48,7 @@ _NO_END = 2**63 - 1
 
 
 @dataclass(frozen=True)
-class Act:
+class AccessRecord:
     """Somebody who was let in or not: who, for what, about which object (empty if about none), and what came of it."""
 
     actor: str
@@ -59,7 +59,7 @@ class Act:
 
 
 @dataclass(frozen=True)
-class Entry(Act):
+class StoredAccessRecord(AccessRecord):
     """An act as it is on record."""
 
     position: int
@@ -84,13 +84,13 @@ class AccessLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._group_commit: GroupCommit[Act, None] = GroupCommit(self._append, MOST_TOGETHER)
+        self._together: GroupCommit[AccessRecord, None] = GroupCommit(self._append, MOST_TOGETHER)
 
-    def note(self, act: Act) -> None:
+    def note(self, act: AccessRecord) -> None:
         """On record, durably, once this returns."""
         self._group_commit.submit(act)
 
-    def _append(self, acts: Sequence[Act]) -> Sequence[None]:
+    def _append(self, acts: Sequence[AccessRecord]) -> Sequence[None]:
         with self._database.connection() as connection:
             connection.execute(
                 "SELECT append_access_log(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])",
@@ -99,14 +99,14 @@ class AccessLog:
             )
         return [None] * len(acts)
 
-    def page(self, limit: int, before: int | None = None) -> list[Entry]:
+    def page(self, limit: int, before: int | None = None) -> list[StoredAccessRecord]:
         """Newest first, those before a position."""
         with self._database.connection() as connection:
             rows = connection.execute(_PAGE, (before or _NO_END, limit)).fetchall()
-        return [Entry(*row) for row in rows]
+        return [StoredAccessRecord(*row) for row in rows]
 
 
-def object_named(parts: Sequence[str], ours: Container[str] = ()) -> str:
+def logged_object(parts: Sequence[str], ours: Container[str] = ()) -> str:
     """The id of what an act is about, from the parts of a path; `ours` are names that we gave.
 
     What is neither and does not look like an id may be a person's.

@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"[+\d\s().\-/]+")
 _HANDLE = re.compile(r"@?[\w](?:[\w.\-]{0,62}[\w])?", re.UNICODE)
 
 
-def normalised(type: ContactType, value: str) -> Contact:
+def normalize_contact(type: ContactType, value: str) -> Contact:
     """The contact in its one normal form; InvalidError if it is none of its type."""
     value = value.strip()
     if not value or len(value) > LONGEST or any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
@@ -29,20 +29,20 @@ def normalised(type: ContactType, value: str) -> Contact:
             return Contact(type, _social(value))
 
 
-def guessed(value: str) -> list[Contact]:
+def possible_contacts(value: str) -> list[Contact]:
     """Every contact that a bare search text may mean."""
     found = []
     for type in ContactType:
         try:
-            found.append(normalised(type, value))
+            found.append(normalize_contact(type, value))
         except InvalidError:
             continue
     return found
 
 
-def meant(value: str) -> Contact:
+def likely_contact(value: str) -> Contact:
     """The contact that a bare text is taken for by the way it is written; InvalidError if it can be none."""
-    found = guessed(value)
+    found = possible_contacts(value)
     if not found:
         raise InvalidError("is neither an e-mail address nor a phone number, a handle or a web address", POINTER)
     # A handle may end in a number that could be somebody's phone.

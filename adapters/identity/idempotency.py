@@ -35,11 +35,11 @@ LONGEST_KEY = 255
 _PURGE = "DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(hours => %s)"
 
 
-class StillRunning(DomainError):
+class RequestInProgress(DomainError):
     """The first request with this key has not been answered yet."""
 
 
-class Seed:
+class RequestSeed:
     """Makes the ids and secrets of one request, the same ones each time it is taken up."""
 
     def __init__(self, secret: bytes) -> None:
@@ -47,7 +47,7 @@ class Seed:
         self._moment_ms = int.from_bytes(secret[:8], "big")
 
     @classmethod
-    def fresh(cls) -> Seed:
+    def fresh(cls) -> RequestSeed:
         return cls((time.time_ns() // 1_000_000).to_bytes(8, "big") + os.urandom(32))
 
     def dump(self) -> bytes:
@@ -67,14 +67,14 @@ class Seed:
 
 
 @dataclass(frozen=True)
-class Begun:
+class NewRequest:
     """The request is this caller's to answer now."""
 
-    seed: Seed
+    seed: RequestSeed
 
 
 @dataclass(frozen=True)
-class Answered:
+class ReplayedAnswer:
     """It was answered before."""
 
     answer: bytes
@@ -88,15 +88,15 @@ class IdempotencyKeys:
         self._key = ServiceKey(database, ring, "idempotency")
         self._tickets = tickets
 
-    def begin(self, caller: str, path: str, key: str, body_digest: str) -> Begun | Answered:
+    def begin(self, caller: str, path: str, key: str, body_digest: str) -> NewRequest | ReplayedAnswer:
         """Take the request up, or get its first answer.
 
-        InvalidError if the key was used with another body, StillRunning while another process is at it, NotFoundError
-        if what it was answered was about somebody who was erased since.
+        Raise InvalidError if the key was used with another body, RequestInProgress while another process answers the
+        request, and NotFoundError if the answer was about a ticket that was erased since.
         """
         asked = self._asked(caller, path, key)
         body = self._hash(asked + body_digest.encode())
-        sealed = self._sealed(Seed.fresh().dump(), asked)
+        sealed = self._sealed(RequestSeed.fresh().dump(), asked)
         with self._database.transaction() as cursor:
             cursor.execute(_PURGE, (KEPT_HOURS,))
             cursor.execute(
@@ -105,7 +105,7 @@ class IdempotencyKeys:
                 (asked, body, sealed, LEASE_SECONDS),
             )
             if cursor.fetchone() is not None:
-                return Begun(Seed(self._opened(sealed, asked)))
+                return NewRequest(RequestSeed(self._opened(sealed, asked)))
             cursor.execute(
                 "SELECT body_hash, seed, answer, ticket_id, lease_until > now() FROM idempotency_keys"
                 " WHERE request_hash = %s FOR UPDATE",
@@ -117,14 +117,14 @@ class IdempotencyKeys:
             if known_body != body:
                 raise InvalidError("this Idempotency-Key was used with another body")
             if answer is not None:
-                return Answered(self._opened(bytes(answer), asked, ticket))
+                return ReplayedAnswer(self._opened(bytes(answer), asked, ticket))
             if running:
-                raise StillRunning("The first request with this key is still running.")
+                raise RequestInProgress("The first request with this key is still running.")
             cursor.execute(
                 "UPDATE idempotency_keys SET lease_until = now() + make_interval(secs => %s) WHERE request_hash = %s",
                 (LEASE_SECONDS, asked),
             )
-            return Begun(Seed(self._opened(bytes(seed), asked)))
+            return NewRequest(RequestSeed(self._opened(bytes(seed), asked)))
 
     @contextmanager
     def held(self, caller: str, path: str, key: str) -> Iterator[None]:

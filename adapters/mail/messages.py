@@ -39,7 +39,7 @@ def checked(mail: Mail) -> Mail:
 
     InvalidError if it cannot be sent as it is: no address, a value too long, or not what its template asks for.
     """
-    to = contacts.normalised(ContactType.EMAIL, mail.to).value
+    to = contacts.normalize_contact(ContactType.EMAIL, mail.to).value
     values = {name: one_line(value) for name, value in mail.values.items()}
     if any(len(value) > LONGEST_VALUE for value in values.values()):
         raise InvalidError("a value is too long for a mail")

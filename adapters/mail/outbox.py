@@ -104,7 +104,7 @@ class Outbox:
         return None
 
     def _sealed(self, id: UUID, mail: Mail) -> bytes:
-        trace = {"trace": carried} if (carried := tracing.carried()) else {}
+        trace = {"trace": traceparent} if (traceparent := tracing.traceparent()) else {}
         told = json.dumps({"to": mail.to, "values": dict(mail.values), **trace})
         if mail.ticket_id is None:
             return self._ring.seal(told.encode(), id.bytes)

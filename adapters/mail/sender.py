@@ -66,12 +66,12 @@ class MailSender:
         waiting = self._claim()
         if waiting is None:
             return False
-        trace = self._outbox.trace(waiting) if tracing.on() else None
+        trace = self._outbox.trace(waiting) if tracing.is_enabled() else None
         with tracing.span(
             "mail", parent=trace, mail=str(waiting.id), kind=waiting.kind, ticket=_ticket(waiting)
         ) as span:
             outcome = self._send(waiting)
-            span.tell(outcome=outcome)
+            span.set_attributes(outcome=outcome)
         counters.mails.labels(waiting.kind, outcome).inc()
         return True
 

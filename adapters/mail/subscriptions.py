@@ -67,4 +67,4 @@ class Subscriptions:
 
 
 def _normal(address: str) -> str:
-    return contacts.normalised(ContactType.EMAIL, address).value.lower()
+    return contacts.normalize_contact(ContactType.EMAIL, address).value.lower()

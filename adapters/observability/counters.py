@@ -1,7 +1,6 @@
-"""What this process counts while it works. Labels are words of ours, few and known beforehand: never an id, never a
-path that somebody asked for.
+"""The counters of this process. A label has few values, all known beforehand: never an id or a requested path.
 
-Several processes count each for itself; what they share is in the database, and read by `gauges`.
+Each process counts for itself; `gauges` reads from the database what processes share.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from adapters.observability.request_metrics import Requests
+from adapters.observability.request_metrics import RequestCollector
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -29,52 +28,52 @@ PlatformCollector(registry=REGISTRY)
 
 _SLOW = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
-requests = Requests(REGISTRY)
+requests = RequestCollector(REGISTRY)
 webhooks_received = Counter(
     "storyledger_webhooks_received",
-    "Webhook deliveries: new ones, repetitions, and those that were refused.",
+    "Webhook deliveries, by outcome: new, repeated or refused.",
     ["outcome"],
     registry=REGISTRY,
 )
 webhooks_applied = Counter(
     "storyledger_webhooks_applied",
-    "Events taken up from the inbox, by what became of them: applied, ignored, held, dead or failed.",
+    "Webhook events processed from the inbox, by outcome: applied, ignored, held, dead or failed.",
     ["outcome"],
     registry=REGISTRY,
 )
 _job_runs = Counter(
     "storyledger_job_runs",
-    "Runs of jobs, by how they ended: done, again (to be tried again), failed or handed_back.",
+    "Runs of jobs, by outcome: done, again (retried later), failed or handed_back.",
     ["kind", "outcome"],
     registry=REGISTRY,
 )
 _job_durations = Histogram(
-    "storyledger_job_duration_seconds", "How long runs of jobs took.", ["kind"], buckets=_SLOW, registry=REGISTRY
+    "storyledger_job_duration_seconds", "Duration of job runs.", ["kind"], buckets=_SLOW, registry=REGISTRY
 )
 mails = Counter(
     "storyledger_mails",
-    "Attempts at mails, by what became of them: sent, again, dead or dropped.",
+    "Attempts to send mails, by outcome: sent, again (retried later), dead or dropped.",
     ["kind", "outcome"],
     registry=REGISTRY,
 )
 reads = Counter(
     "storyledger_reads",
-    "What was asked for a reader while there is a read replica, by who answered: the replica or the primary.",
+    "Reads while a replica is configured, by the server that answered: the replica or the primary.",
     ["by"],
     registry=REGISTRY,
 )
 
 
-class Run:
-    """One run of a job; `outcome` is what it is counted as, unless it ends otherwise."""
+class JobRun:
+    """One run of a job; the caller sets `outcome`, which is counted at the end."""
 
     outcome = "failed"
 
 
 @contextmanager
-def job_run(kind: str) -> Iterator[Run]:
+def job_run(kind: str) -> Iterator[JobRun]:
     """Count and time a run of a job, however it ends."""
-    run, started = Run(), perf_counter()
+    run, started = JobRun(), perf_counter()
     try:
         yield run
     finally:

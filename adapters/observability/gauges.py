@@ -1,4 +1,4 @@
-"""What all processes share, read from the database in one short transaction for each look at the metrics."""
+"""Metrics of the state that all processes share, read from the database in one short transaction for each scrape."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from adapters.postgres.group_commit import AsyncGroupCommit
 from adapters.proof import tiles
 from domain.values import Step
 
-# No statement may take longer, so that whoever measures hurts nobody.
+# No statement may take longer, so that a scrape does not slow the service down.
 STATEMENT_SECONDS = 1.0
-MOST_ASKING_TOGETHER = 1_000
+MOST_CALLERS_AT_ONCE = 1_000
 
 # The kind of a job is the step of the work on a recording, or the name of the task.
 _JOBS = (
@@ -45,17 +45,17 @@ _COVERED = (
 
 
 class Gauges:
-    """Reads on a connection of its own; those who ask at the same time share the answer."""
+    """Reads on its own connection; concurrent callers share one read."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._group_commit: AsyncGroupCommit[None, Sequence[Metric]] = AsyncGroupCommit(
-            lambda asking: [self._read()] * len(asking), MOST_ASKING_TOGETHER
+        self._reads: AsyncGroupCommit[None, Sequence[Metric]] = AsyncGroupCommit(
+            lambda callers: [self._read()] * len(callers), MOST_CALLERS_AT_ONCE
         )
 
     async def read(self) -> Sequence[Metric]:
-        """How it is now; UnavailableError when the database is away or too slow to say."""
-        return await self._group_commit.submit(None)
+        """Return the metrics now; UnavailableError when the database is not available or too slow."""
+        return await self._reads.submit(None)
 
     def _read(self) -> Sequence[Metric]:
         with self._database.transaction() as cursor:
@@ -66,19 +66,23 @@ class Gauges:
 
 def _history(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
     cursor.execute(_PROJECTIONS)
-    standing = cursor.fetchall()
+    projections = cursor.fetchall()
     position = GaugeMetricFamily(
-        "storyledger_projection_position", "The last event that a read model has taken in.", labels=["projection"]
+        "storyledger_projection_position",
+        "Position of the last event that a read model has folded.",
+        labels=["projection"],
     )
     behind = GaugeMetricFamily(
-        "storyledger_projection_lag_events", "How many events a read model lacks.", labels=["projection"]
+        "storyledger_projection_lag_events",
+        "Number of events that a read model has not folded yet.",
+        labels=["projection"],
     )
     lag = GaugeMetricFamily(
         "storyledger_projection_lag_seconds",
-        "How long the first event that a read model lacks has waited.",
+        "Age of the first event that a read model has not folded yet.",
         labels=["projection"],
     )
-    for name, reached, head, seconds in standing:
+    for name, reached, head, seconds in projections:
         position.add_metric([name], reached)
         behind.add_metric([name], head - reached)
         lag.add_metric([name], seconds)
@@ -88,7 +92,9 @@ def _history(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "storyledger_events_appended", "Events in the history: positions have no gaps.", value=head
     )
-    yield GaugeMetricFamily("storyledger_proof_lag_events", "Events that the tree lacks.", head - tiles.size(cursor))
+    yield GaugeMetricFamily(
+        "storyledger_proof_lag_events", "Events that are not in the Merkle tree yet.", head - tiles.size(cursor)
+    )
     yield GaugeMetricFamily("storyledger_checkpoint_events", "Events under the newest signed checkpoint.", signed)
     yield GaugeMetricFamily(
         "storyledger_checkpoint_lag_events", "Events that no signed checkpoint covers yet.", head - signed
@@ -100,24 +106,24 @@ def _inbox(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
     states = {state: (count, seconds) for state, count, seconds in cursor.fetchall()}
     events = GaugeMetricFamily(
         "storyledger_inbox_events",
-        "Webhook events that wait to be applied, are held for what they belong to, or are dead letters.",
+        "Webhook events that wait to be applied, are held until their payment is known, or are dead letters.",
         labels=["state"],
     )
-    for state, told in (("received", "waiting"), ("held", "held"), ("dead", "dead")):
-        events.add_metric([told], states.get(state, (0, 0))[0])
+    for state, label in (("received", "waiting"), ("held", "held"), ("dead", "dead")):
+        events.add_metric([label], states.get(state, (0, 0))[0])
     yield events
     yield GaugeMetricFamily(
         "storyledger_inbox_oldest_seconds",
-        "How long the oldest event that waits to be applied has waited.",
+        "Age of the oldest webhook event that waits to be applied.",
         max(0.0, states.get("received", (0, 0.0))[1]),
     )
 
 
 def _jobs(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
     cursor.execute(_JOBS)
-    jobs = GaugeMetricFamily("storyledger_jobs", "Jobs that wait, run, or failed for good.", labels=["kind", "state"])
-    none = dict.fromkeys(_KINDS, (0, 0, 0))
-    for kind, counts in (none | {kind: counts for kind, *counts in cursor.fetchall()}).items():
+    jobs = GaugeMetricFamily("storyledger_jobs", "Jobs that wait, run, or have failed.", labels=["kind", "state"])
+    no_jobs = dict.fromkeys(_KINDS, (0, 0, 0))
+    for kind, counts in (no_jobs | {kind: counts for kind, *counts in cursor.fetchall()}).items():
         for state, count in zip(_JOB_STATES, counts, strict=True):
             jobs.add_metric([kind, state], count)
     yield jobs
@@ -126,26 +132,26 @@ def _jobs(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
 def _outbox(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
     cursor.execute(_OUTBOX)
     states = {state: (count, seconds) for state, count, seconds in cursor.fetchall()}
-    mails = GaugeMetricFamily(
-        "storyledger_outbox_mails", "Mails that wait to be sent, or that nothing helps.", labels=["state"]
-    )
+    mails = GaugeMetricFamily("storyledger_outbox_mails", "Mails that wait to be sent, or are dead.", labels=["state"])
     for state in ("waiting", "dead"):
         mails.add_metric([state], states.get(state, (0, 0))[0])
     yield mails
     yield GaugeMetricFamily(
         "storyledger_outbox_oldest_seconds",
-        "How long the oldest mail that waits to be sent has waited.",
+        "Age of the oldest mail that waits to be sent.",
         max(0.0, states.get("waiting", (0, 0.0))[1]),
     )
 
 
 def pools(databases: Iterable[tuple[str, Database]]) -> Iterator[Metric]:
-    """The pools of this process, by name: asks no database."""
+    """Return the metrics of this process's connection pools by name, without a query."""
     connections = GaugeMetricFamily(
-        "storyledger_pool_connections", "Connections of a pool: in use, and idle.", labels=["pool", "state"]
+        "storyledger_pool_connections", "Connections of a pool that are in use or idle.", labels=["pool", "state"]
     )
-    most = GaugeMetricFamily("storyledger_pool_size_max", "How large a pool may grow.", labels=["pool"])
-    waiting = GaugeMetricFamily("storyledger_pool_waiting", "Who waits for a connection of a pool.", labels=["pool"])
+    most = GaugeMetricFamily("storyledger_pool_size_max", "The largest size of a pool.", labels=["pool"])
+    waiting = GaugeMetricFamily(
+        "storyledger_pool_waiting", "Callers that wait for a connection of a pool.", labels=["pool"]
+    )
     for name, database in databases:
         pool = database.occupancy()
         connections.add_metric([name, "in_use"], pool.in_use)

@@ -1,4 +1,4 @@
-"""How far everything is that goes on by itself: read models, inbox and jobs."""
+"""How far the background work is behind: read models, inbox and jobs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from adapters.payments.inbox import InboxHealth
 from adapters.postgres.database import Database
 from adapters.postgres.group_commit import AsyncGroupCommit
 
-MOST_ASKING_TOGETHER = 1_000
+MOST_CALLERS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
-class Standing:
-    """For each read model its position, the history's, and how long the first event it lacks has waited."""
+class ServiceLag:
+    """The state of the read models by name, of the inbox, and of the jobs.
+
+    A read model has its `position`, the history's last position as `head`, and in `lagSeconds` the age of the first
+    event that it has not folded yet.
+    """
 
     projections: dict[str, dict[str, Any]]
     inbox: InboxHealth
@@ -48,20 +52,20 @@ def jobs(database: Database) -> dict[str, int]:
 
 
 class HealthProbe:
-    """Asks on a connection and in a thread of its own, so that it is answered however busy everything else is.
+    """Reads the lag on its own connection and thread, so that a busy pool does not delay it.
 
-    Those who ask at the same time share the answer.
+    Concurrent callers share one read.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._group_commit: AsyncGroupCommit[None, Standing] = AsyncGroupCommit(
-            lambda asking: [self._look()] * len(asking), MOST_ASKING_TOGETHER
+        self._reads: AsyncGroupCommit[None, ServiceLag] = AsyncGroupCommit(
+            lambda callers: [self._read()] * len(callers), MOST_CALLERS_AT_ONCE
         )
 
-    async def standing(self) -> Standing:
-        """How it is now; UnavailableError when the database is away."""
-        return await self._group_commit.submit(None)
+    async def lag(self) -> ServiceLag:
+        """Return the lag now; UnavailableError when the database is not available."""
+        return await self._reads.submit(None)
 
-    def _look(self) -> Standing:
-        return Standing(projections(self._database), inbox.health(self._database), jobs(self._database))
+    def _read(self) -> ServiceLag:
+        return ServiceLag(projections(self._database), inbox.health(self._database), jobs(self._database))

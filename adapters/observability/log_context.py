@@ -1,4 +1,4 @@
-"""The ids of what is being done, for every log line about it, in whatever thread of the same request or job."""
+"""The ids that every log line of a request or job carries, in whichever thread it is written."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
-# One dictionary for each thing that is done: threads that work for a request have a copy of its context, and so the
-# very same dictionary.
-_ids: ContextVar[dict[str, Any] | None] = ContextVar("about", default=None)
+# One dictionary for each request or job: threads that work for it have a copy of the context, and so the same
+# dictionary.
+_ids: ContextVar[dict[str, Any] | None] = ContextVar("log_context", default=None)
 
 
 def begin(**ids: Any) -> None:
-    """From here on, in this context, it is about these ids and no others."""
+    """Replace the ids of this context."""
     _ids.set(ids)
 
 
-def note(**ids: Any) -> None:
-    """It is about these as well, whoever has to know them; nothing where nothing was begun."""
-    known = _ids.get()
-    if known is not None:
-        known.update(ids)
+def add(**ids: Any) -> None:
+    """Add ids to the context, in all of its threads; do nothing where none was begun."""
+    context_ids = _ids.get()
+    if context_ids is not None:
+        context_ids.update(ids)
 
 
-def note_recorded(ticket: UUID, position: int) -> None:
-    """Events were recorded, the last at this position. The ticket that was asked for stays the one it is about."""
-    known = _ids.get()
-    if known is not None:
-        known.setdefault("ticket", str(ticket))
-        known["position"] = position
+def add_recorded(ticket: UUID, position: int) -> None:
+    """Add the position of the last recorded event, and its ticket unless the context already names one."""
+    context_ids = _ids.get()
+    if context_ids is not None:
+        context_ids.setdefault("ticket", str(ticket))
+        context_ids["position"] = position
 
 
-def noted() -> Mapping[str, Any]:
-    """The ids that are known so far."""
+def current() -> Mapping[str, Any]:
+    """Return the ids of this context."""
     return _ids.get() or {}
 
 

@@ -1,8 +1,8 @@
-"""Traces, where somebody collects them: from a request through the events it records to job, read model and mail.
+"""OpenTelemetry tracing, from a request through the events that it records to jobs, read models and mails.
 
-Off unless an endpoint for OTLP is set and OpenTelemetry is installed; then every call here does nothing, and
-OpenTelemetry is not even imported. No attribute, name or status ever holds what a person wrote: errors are told by
-their type.
+Tracing is enabled if an OTLP endpoint is set and OpenTelemetry is installed. Otherwise every function here does
+nothing, and OpenTelemetry is not imported. No attribute, name or status holds personal data: of an error only the type
+is recorded.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
     from opentelemetry.trace import Span, SpanContext, Tracer
 
-# How many of the last events and webhooks can still be linked to what brought them.
-MOST_REMEMBERED = 10_000
+# The number of the latest keys, of events and webhooks, that spans can be linked by.
+MOST_LINKABLE = 10_000
 MOST_LINKS = 64
-# What nobody takes in this time is lost: the process ends.
-LAST_WORDS_SECONDS = 2.0
+# At the end of the process, spans that the collector does not accept within this time are lost.
+FLUSH_SECONDS = 2.0
 
 Attributes = Mapping[str, Any]
 
 
-class Spanning(Protocol):
-    """A span for as long as the block lasts."""
+class ActiveSpan(Protocol):
+    """A span that lasts as long as its `with` block."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
-    def tell(self, name: str | None = None, **attributes: Any) -> None:
-        """What became known meanwhile."""
+    def rename(self, name: str) -> None: ...
+    def set_attributes(self, **attributes: Any) -> None: ...
 
 
-class _Nothing:
-    """Where nobody traces."""
+class _NoSpan:
+    """Stands for a span while tracing is not enabled."""
 
     def __enter__(self) -> Self:
         return self
@@ -47,30 +47,33 @@ class _Nothing:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def tell(self, name: str | None = None, **_: Any) -> None:
-        del name
+    def rename(self, name: str) -> None:
+        pass
+
+    def set_attributes(self, **_: Any) -> None:
+        pass
 
 
-class _Traces:
-    """Where somebody does."""
+class _Tracing:
+    """The state of tracing while it is enabled."""
 
     def __init__(self, provider: TracerProvider) -> None:
         self.provider = provider
         self.tracer: Tracer = provider.get_tracer("storyledger")
-        self.remembered: OrderedDict[Hashable, SpanContext] = OrderedDict()
+        self.linkable: OrderedDict[Hashable, SpanContext] = OrderedDict()
         self.lock = threading.Lock()
 
 
-_NOTHING = _Nothing()
-_traces: _Traces | None = None
+_NO_SPAN = _NoSpan()
+_tracing: _Tracing | None = None
 
 
 def start(version: str, processor: SpanProcessor | None = None) -> bool:
-    """Trace from now on, to the OTLP endpoint of the standard environment, or to `processor`.
+    """Enable tracing, to the OTLP endpoint of the standard environment variables or to `processor`.
 
-    False if OpenTelemetry is not installed.
+    Return False if OpenTelemetry is not installed.
     """
-    global _traces
+    global _tracing
     try:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
@@ -87,50 +90,52 @@ def start(version: str, processor: SpanProcessor | None = None) -> bool:
         resource = resource.merge(Resource({"service.name": "storyledger"}))
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(processor)
-    _traces = _Traces(provider)
+    _tracing = _Tracing(provider)
     return True
 
 
 def stop() -> None:
-    """Hand out what is left, within LAST_WORDS_SECONDS, and trace no more."""
-    global _traces
-    traces, _traces = _traces, None
-    if traces is not None:
-        last = threading.Thread(target=traces.provider.shutdown, name="last traces", daemon=True)
-        last.start()
-        last.join(LAST_WORDS_SECONDS)
+    """Disable tracing and send the remaining spans within FLUSH_SECONDS."""
+    global _tracing
+    tracing, _tracing = _tracing, None
+    if tracing is not None:
+        flush = threading.Thread(target=tracing.provider.shutdown, name="flush traces", daemon=True)
+        flush.start()
+        flush.join(FLUSH_SECONDS)
 
 
-def on() -> bool:
-    """Whether somebody traces."""
-    return _traces is not None
+def is_enabled() -> bool:
+    """Return True while tracing is enabled."""
+    return _tracing is not None
 
 
-def span(name: str, *, parent: str | None = None, links: Iterable[Hashable] = (), **attributes: Any) -> Spanning:
-    """A span under the present one, or under what `carried` once said; linked to what was `remember`ed by these keys.
+def span(name: str, *, parent: str | None = None, links: Iterable[Hashable] = (), **attributes: Any) -> ActiveSpan:
+    """Return a span below the current one, or below `parent` (see `traceparent`).
 
-    An attribute that is None is left out; each gets the prefix `storyledger.`.
+    The span is linked to the spans that the keys in `links` were made linkable by. Attributes that are None are left
+    out; names without a dot get the prefix `storyledger.`.
     """
-    if _traces is None:
-        return _NOTHING
-    return _Spanned(_traces, name, parent, links, attributes)
+    if _tracing is None:
+        return _NO_SPAN
+    return _RecordedSpan(_tracing, name, parent, links, attributes)
 
 
-def done(name: str, since: int, *, links: Iterable[Hashable] = (), **attributes: Any) -> None:
-    """A span that began at `since` (see `now`) and ends here."""
-    if _traces is not None:
-        told = _named(attributes)
-        _traces.tracer.start_span(name, links=_links(_traces, links), start_time=since, attributes=told).end()
+def record_span(name: str, since: int, *, links: Iterable[Hashable] = (), **attributes: Any) -> None:
+    """Record a span that began at `since` (see `now_ns`) and ends now."""
+    if _tracing is not None:
+        _tracing.tracer.start_span(
+            name, links=_links(_tracing, links), start_time=since, attributes=_prefixed(attributes)
+        ).end()
 
 
-def now() -> int:
-    """Nanoseconds since 1970, for `done`."""
+def now_ns() -> int:
+    """Return the nanoseconds since 1970, for `record_span`."""
     return time.time_ns()
 
 
-def carried() -> str | None:
-    """The present span, for who goes on with it later and elsewhere (W3C trace context); None if nobody traces."""
-    if _traces is None:
+def traceparent() -> str | None:
+    """Return the current span as a W3C traceparent, for a later span of any process, or None without a span."""
+    if _tracing is None:
         return None
     from opentelemetry import trace
 
@@ -140,46 +145,46 @@ def carried() -> str | None:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
-def remember(*keys: Hashable) -> None:
-    """That the present span brought these, so that what becomes of them can be linked to it in this process."""
-    if _traces is None:
+def make_linkable(*keys: Hashable) -> None:
+    """Let later spans of this process link to the current span by these keys."""
+    if _tracing is None:
         return
     from opentelemetry import trace
 
     context = trace.get_current_span().get_span_context()
-    with _traces.lock:
+    with _tracing.lock:
         for key in keys:
-            _traces.remembered[key] = context
-        while len(_traces.remembered) > MOST_REMEMBERED:
-            _traces.remembered.popitem(last=False)
+            _tracing.linkable[key] = context
+        while len(_tracing.linkable) > MOST_LINKABLE:
+            _tracing.linkable.popitem(last=False)
 
 
-def _links(traces: _Traces, keys: Iterable[Hashable]) -> list[Any]:
-    """A link to each span that brought some of them, the first so many."""
+def _links(tracing: _Tracing, keys: Iterable[Hashable]) -> list[Any]:
+    """Return links to the spans that the keys stand for, at most MOST_LINKS."""
     from opentelemetry.trace import Link
 
-    with traces.lock:
-        found = {c.span_id: c for key in keys if (c := traces.remembered.get(key)) is not None and c.is_valid}
-    return [Link(context) for context in list(found.values())[:MOST_LINKS]]
+    with tracing.lock:
+        contexts = {c.span_id: c for key in keys if (c := tracing.linkable.get(key)) is not None and c.is_valid}
+    return [Link(context) for context in list(contexts.values())[:MOST_LINKS]]
 
 
-def _named(attributes: Attributes) -> dict[str, Any]:
+def _prefixed(attributes: Attributes) -> dict[str, Any]:
     return {
         name if "." in name else f"storyledger.{name}": value for name, value in attributes.items() if value is not None
     }
 
 
-class _Spanned:
-    """A span that says of an error its type only: the library would keep its message."""
+class _RecordedSpan:
+    """A span that records only the type of an error: the library would record its message, which may be personal."""
 
     def __init__(
-        self, traces: _Traces, name: str, parent: str | None, links: Iterable[Hashable], attributes: Attributes
+        self, tracing: _Tracing, name: str, parent: str | None, links: Iterable[Hashable], attributes: Attributes
     ) -> None:
         from opentelemetry import context
 
         self._detach: Callable[[Any], None] = context.detach
-        self._span: Span = traces.tracer.start_span(
-            name, context=_context_of(parent), links=_links(traces, links), attributes=_named(attributes)
+        self._span: Span = tracing.tracer.start_span(
+            name, context=_context_of(parent), links=_links(tracing, links), attributes=_prefixed(attributes)
         )
 
     def __enter__(self) -> Self:
@@ -197,14 +202,15 @@ class _Spanned:
             self._span.set_attribute("error.type", kind.__name__)
         self._span.end()
 
-    def tell(self, name: str | None = None, **attributes: Any) -> None:
-        if name is not None:
-            self._span.update_name(name)
-        self._span.set_attributes(_named(attributes))
+    def rename(self, name: str) -> None:
+        self._span.update_name(name)
+
+    def set_attributes(self, **attributes: Any) -> None:
+        self._span.set_attributes(_prefixed(attributes))
 
 
 def _context_of(parent: str | None) -> Any:
-    """The context that `carried` told of; none where it is nothing of the kind."""
+    """Return the context of a traceparent; None stands for the current one."""
     if parent is None:
         return None
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator

@@ -184,9 +184,9 @@ class Applier:
             return None, []
         with tracing.span("apply webhooks", links=(row.event_id for row in rows), events=len(rows)) as span:
             positions, done = self._apply_all(cursor, rows)
-            tracing.remember(*positions)
+            tracing.make_linkable(*positions)
             last = max(positions, default=None)
-            span.tell(position=last)
+            span.set_attributes(position=last)
         return last, done
 
     def _apply_all(self, cursor: Cursor[TupleRow], rows: Sequence[_Row]) -> tuple[list[int], list[_Row]]:

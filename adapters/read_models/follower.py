@@ -154,7 +154,7 @@ class Follower:
         reached: dict[str, int] = {}
         moved: dict[builds.Build, int] = {}
         found: dict[int, list[Recorded]] = {}
-        since = tracing.now()
+        since = tracing.now_ns()
         with connection.transaction(), connection.cursor() as cursor:
             for build, position in builds.standing(cursor, projections).items():
                 if position not in found:
@@ -168,7 +168,7 @@ class Follower:
             # After a full page comes another, and the last one waits for the disk for all of them.
             if any(len(page) == BATCH_EVENTS for page in found.values()):
                 builds.commit_soon(cursor)
-        if moved and tracing.on():
+        if moved and tracing.is_enabled():
             _trace(since, found)
         for projection in projections:
             self._trouble[projection.NAME].failures = 0
@@ -188,7 +188,7 @@ def _trace(since: int, found: dict[int, list[Recorded]]) -> None:
     for page in found.values():
         if page:
             positions = [recorded.position for recorded in page]
-            tracing.done("projection page", since, links=positions, events=len(page), position=positions[-1])
+            tracing.record_span("projection page", since, links=positions, events=len(page), position=positions[-1])
 
 
 class ProjectionBarrier:

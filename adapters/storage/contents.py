@@ -39,7 +39,7 @@ class SealedContents:
             source.seek(0)
             self._storage.put(key, seal(source, self._keys.get(ticket_id), key.encode()))
             # Erasing destroys the key first and the files then: whoever still finds the key here wrote before that.
-            if not self._keys.known_still(ticket_id):
+            if not self._keys.key_exists(ticket_id):
                 self._storage.delete(key)
                 raise KeyDestroyed("There is no key for this ticket.")
         return content

@@ -13,7 +13,7 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 @contextmanager
-def translated(what: str) -> Iterator[None]:
+def translated_os_errors(what: str) -> Iterator[None]:
     """OSError as UnavailableError, a full disk as FullError; without the path, which may name a ticket."""
     try:
         yield

@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from adapters.storage.disk import translated
-from adapters.storage.protocol import checked_key, chunks_of, try_out
+from adapters.storage.disk import translated_os_errors
+from adapters.storage.protocol import checked_key, chunks_of, verify_storage
 from domain.errors import NotFoundError
 
 STALE_SECONDS = 24 * 60 * 60
@@ -95,7 +95,7 @@ class FileStorage:
                     yield (Path(folder) / name).relative_to(self._objects).as_posix()
 
     def check(self) -> None:
-        try_out(self)
+        verify_storage(self)
 
     def _path(self, key: str) -> Path:
         return self._objects / checked_key(key)
@@ -141,7 +141,7 @@ class FileStorage:
 
 
 def _translated() -> AbstractContextManager[None]:
-    return translated("storage")
+    return translated_os_errors("storage")
 
 
 def _unless_gone(error: OSError) -> None:

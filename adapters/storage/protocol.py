@@ -52,7 +52,7 @@ def checked_key(key: str) -> str:
     return key
 
 
-def try_out(storage: Storage) -> None:
+def verify_storage(storage: Storage) -> None:
     """`Storage.check` by doing it, under a key that nobody else has."""
     key, said = f"checks/{secrets.token_hex(16)}", secrets.token_bytes(16)
     storage.put(key, [said])

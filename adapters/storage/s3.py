@@ -18,7 +18,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
-from adapters.storage.protocol import checked_key, chunks_of, try_out
+from adapters.storage.protocol import checked_key, chunks_of, verify_storage
 from domain.errors import NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class S3Storage:
             yield from (found["path"] for found in page)
 
     def check(self) -> None:
-        try_out(self)
+        verify_storage(self)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from adapters.identity.access_log import BEGUN, DONE, FAILED, AccessLog, Act
+from adapters.identity.access_log import BEGUN, DONE, FAILED, AccessLog, AccessRecord
 from domain.values import Actor, Role
 
 OPERATOR = Actor(Role.ADMIN, "command line")
@@ -26,7 +26,7 @@ def on_record(log: AccessLog, operation: str, object: str = "") -> Iterator[Abou
     about, request_id = About(object), secrets.token_hex(12)
 
     def note(outcome: str) -> None:
-        log.note(Act(str(OPERATOR), operation, about.object, outcome, request_id))
+        log.append(AccessRecord(str(OPERATOR), operation, about.object, outcome, request_id))
 
     note(BEGUN)
     try:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from adapters.identity.access_log import object_named
+from adapters.identity.access_log import logged_object
 from domain.errors import NotFoundError
 from entrypoints.cli.audit_record import OPERATOR, on_record
 from entrypoints.cli.console import Found, Usage, minute, print_json, say, table
@@ -109,7 +109,7 @@ def letters_list(json: bool) -> None:
 
 def letters_retry(ids: list[str] | None, json: bool) -> None:
     with service() as built:
-        with on_record(built.access_log, "dead-letters retry", object_named(ids or [])):
+        with on_record(built.access_log, "dead-letters retry", logged_object(ids or [])):
             count = built.dead_letters.retry(ids or None)
         built.applier.apply_all()
         built.fetcher.fetch_all()

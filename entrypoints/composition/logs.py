@@ -48,7 +48,7 @@ def _line(event: structlog.typing.EventDict, **_: object) -> str:
 
 def _with_ids(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """What it is about; what the line says itself counts."""
-    for name, id in log_context.noted().items():
+    for name, id in log_context.current().items():
         event.setdefault(name, id)
     return event
 

@@ -165,7 +165,7 @@ class Endpoint:
             self._witness.denied(call, operation, denial)
             raise
         if call.ticket is not None:
-            log_context.note(ticket=str(call.ticket["ticket_id"]))
+            log_context.add(ticket=str(call.ticket["ticket_id"]))
         return call
 
 

@@ -17,7 +17,7 @@ from starlette.datastructures import QueryParams
 from typing_extensions import TypeVar
 
 from adapters.identity.credentials import Principal, ReadTicket
-from adapters.identity.idempotency import Seed
+from adapters.identity.idempotency import RequestSeed
 from adapters.read_models.reads import Reads
 from domain.values import Role
 from projections import ticket_status
@@ -103,7 +103,7 @@ class Call:
     raw: bytes = b""
     upload: Received | None = None
     ticket: Row | None = None
-    seed: Seed = field(default_factory=Seed.fresh)
+    seed: RequestSeed = field(default_factory=RequestSeed.fresh)
     # The ticket that the answer speaks of, for a handler to say where the path does not.
     speaks_of: UUID | None = None
 

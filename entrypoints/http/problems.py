@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from adapters.identity.idempotency import StillRunning
+from adapters.identity.idempotency import RequestInProgress
 from adapters.payments.webhooks import InvalidWebhook
 from domain.errors import (
     AmountError,
@@ -99,7 +99,7 @@ def invalid(pointer: str, detail: str) -> Problem:
 _NAMES: tuple[tuple[type[DomainError], str], ...] = (
     (NotFoundError, "not-found"),
     (StaleVersionError, "stale-version"),
-    (StillRunning, "conflict"),
+    (RequestInProgress, "conflict"),
     (RefusedError, "conflict"),
     (NotAudioError, "unsupported-media-type"),
     (AudioTooLongError, "too-large"),

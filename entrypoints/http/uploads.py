@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from adapters.storage.disk import translated
+from adapters.storage.disk import translated_os_errors
 from domain.errors import FullError
 from entrypoints.http.operations import Received
 from entrypoints.http.problems import Problem, invalid
@@ -96,12 +96,12 @@ async def receive(content_type: str | None, declared_size: str | None, chunks: A
     most = MOST_AUDIO_BYTES + MOST_WRAPPING_BYTES
     if declared_size is not None and declared_size.isdigit() and int(declared_size) > most:
         raise await too_large(chunks, TOO_BIG, MOST_AUDIO_BYTES)
-    with translated("temporary files"):
+    with translated_os_errors("temporary files"):
         file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
     try:
         recording = _Recording(file)
         try:
-            with translated("temporary files"):
+            with translated_os_errors("temporary files"):
                 await _parse(recording, boundary, chunks, most)
                 file.flush()
         except FullError:

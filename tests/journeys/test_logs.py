@@ -185,10 +185,10 @@ def test_a_thread_that_dies_is_logged_by_its_error_and_place():
 
 def test_what_a_line_says_itself_counts_over_what_it_is_about():
     lines = run(
-        "import structlog\nfrom adapters.observability import about\nlog = structlog.get_logger()\n"
-        "about.note(ticket='lost')\nlog.info('a')\n"
-        "about.begin(request_id='r')\nabout.note(ticket='t')\nlog.info('b')\nlog.info('c', ticket='u')\n"
-        "about.begin(job=1)\nlog.info('d')"
+        "import structlog\nfrom adapters.observability import log_context\nlog = structlog.get_logger()\n"
+        "log_context.add(ticket='lost')\nlog.info('a')\n"
+        "log_context.begin(request_id='r')\nlog_context.add(ticket='t')\nlog.info('b')\nlog.info('c', ticket='u')\n"
+        "log_context.begin(job=1)\nlog.info('d')"
     )
     said = [{k: v for k, v in line.items() if k not in ("level", "timestamp")} for line in lines]
     assert said == [

@@ -26,8 +26,8 @@ async def webhook(call: Call) -> Answer:
     except InvalidWebhook:
         _REFUSED.inc()
         raise
-    log_context.note(stripe_event=event.id)
-    tracing.remember(event.id)
+    log_context.add(stripe_event=event.id)
+    tracing.make_linkable(event.id)
     answer: dict[str, object] = {"received": True, "type": event.type}
     if await call.service.inbox.accept_soon(event):
         _NEW.inc()

@@ -10,7 +10,7 @@ from pydantic import Field
 
 import projections
 from adapters import ids
-from adapters.identity.access_log import Entry
+from adapters.identity.access_log import StoredAccessRecord
 from adapters.mail.dead_mails import DeadMail
 from adapters.payments.dead_letters import DeadLetter
 from domain.errors import NotFoundError
@@ -147,7 +147,7 @@ def list_access_log(call: Call) -> Answer:
     return page.answer({"accessLog": [_entry_view(entry) for entry in found[: page.limit]]})
 
 
-def _entry_view(entry: Entry) -> dict[str, Any]:
+def _entry_view(entry: StoredAccessRecord) -> dict[str, Any]:
     return {
         "position": entry.position,
         "at": views.time(entry.recorded_at),

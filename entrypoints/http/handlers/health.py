@@ -7,7 +7,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.observability.lag import Standing
+from adapters.observability.lag import ServiceLag
 from adapters.postgres.replica import Replica
 from domain.errors import UnavailableError
 from entrypoints.http import problems
@@ -52,7 +52,7 @@ async def ready(call: Call) -> Answer:
     standing = None
     if health.available:
         try:
-            standing = await asyncio.wait_for(service.health_probe.standing(), PATIENCE_SECONDS)
+            standing = await asyncio.wait_for(service.health_probe.lag(), PATIENCE_SECONDS)
         except (UnavailableError, TimeoutError):
             standing = None
     is_ready = standing is not None and health.schema_fault is None and not service.finishing
@@ -76,7 +76,7 @@ def _verdict(kept: bool) -> str:
     return "PASS" if kept else "FAIL"
 
 
-def _told(standing: Standing | None) -> dict[str, Any]:
+def _told(standing: ServiceLag | None) -> dict[str, Any]:
     if standing is None:
         return {"projections": {}, "inbox": None, "jobs": None}
     return {

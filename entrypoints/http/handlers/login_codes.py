@@ -28,7 +28,7 @@ class LoginCodeVerification(Body):
 
 def request(call: Call) -> Answer:
     """The same answer for every contact: whether it is known is found out later, elsewhere."""
-    contact = contacts.normalised(call.body.contact_type, call.body.contact_value)
+    contact = contacts.normalize_contact(call.body.contact_type, call.body.contact_value)
     request_id = call.seed.id("access request")
     call.service.login_codes.request(request_id, contact)
     return Answer({"requestId": str(request_id)}, 202)

@@ -62,7 +62,7 @@ def ask(call: Call) -> Answer:
 
 def _contact(text: str | None) -> Contact | None:
     try:
-        return None if text is None else contacts.meant(text)
+        return None if text is None else contacts.likely_contact(text)
     except InvalidError as fault:
         raise InvalidError(fault.detail, "/contact") from None
 
@@ -113,7 +113,7 @@ def approve_reset(call: Call) -> Answer:
     """The ticket with its new contact; its token is on the way there, and is part of no answer."""
     wanted: ProfileReset = call.body
     try:
-        contact = contacts.normalised(wanted.new_contact_type, wanted.new_contact_value)
+        contact = contacts.normalize_contact(wanted.new_contact_type, wanted.new_contact_value)
     except InvalidError as fault:
         raise InvalidError(fault.detail, "/newContactValue") from None
     call.service.helpdesk.reset(

@@ -75,7 +75,7 @@ def shown(call: Call, row: Row, status: int = 200, **more: Any) -> Answer:
 
 def create(call: Call) -> Answer:
     body = call.body
-    contact = contacts.normalised(body.contact_type, body.contact_value)
+    contact = contacts.normalize_contact(body.contact_type, body.contact_value)
     ticket = call.speaks_of = call.seed.id("ticket")
     token = ticket_token(ticket, call.seed.secret("ticket token"))
     call.service.commands.open_ticket(
@@ -180,7 +180,7 @@ def _found(call: Call) -> tuple[list[Row], paging.Page]:
     if _UNESCAPED_PLUS.match(text):
         text = "+" + text[1:]
     try:
-        searched: list[Contact] = contacts.guessed(text)
+        searched: list[Contact] = contacts.possible_contacts(text)
     except InvalidError:
         searched = []
     indexes = [index for contact in searched for index in call.service.contact_index.all_of(contact)]

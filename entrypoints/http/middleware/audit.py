@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 import projections
-from adapters.identity.access_log import BEGUN, LOOKED, Act, object_named
+from adapters.identity.access_log import BEGUN, LOOKED, AccessRecord, logged_object
 from domain.errors import DomainError, UnavailableError
 from domain.values import Role
 from entrypoints.http import problems
@@ -67,11 +67,11 @@ class AuditTrail:
             logger.warning("outcome not on record", request_id=call.request_id, status=status)
 
     def _note(self, call: Call, operation: Operation, outcome: str, actor: str) -> None:
-        self._service.access_log.note(
-            Act(
+        self._service.access_log.append(
+            AccessRecord(
                 actor,
                 f"{operation.method} {operation.path}",
-                object_named(list(call.path.values()), projections.BY_NAME),
+                logged_object(list(call.path.values()), projections.BY_NAME),
                 outcome,
                 call.request_id,
             )

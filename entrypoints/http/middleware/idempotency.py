@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from adapters.identity.credentials import VISITOR
-from adapters.identity.idempotency import LONGEST_KEY, Answered
+from adapters.identity.idempotency import LONGEST_KEY, ReplayedAnswer
 from entrypoints.http.operations import Answer, Call, Operation
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.responses import encode
@@ -25,14 +25,14 @@ def handled(call: Call, operation: Operation, digest: str) -> Answer:
     keys = call.service.idempotency
     place = (_caller(call), f"{operation.method} {operation.path.format(**call.path)}"[:500], key)
     begun = keys.begin(*place, digest)
-    if isinstance(begun, Answered):
+    if isinstance(begun, ReplayedAnswer):
         return _replayed(begun.answer)
-    with _released_on_failure(call, place), keys.held(*place):
+    with _released_on_failure(call, place), keys.hold_lease(*place):
         call.seed = begun.seed
         answer = operation.answer(call)
         if answer.status < 400:
             body = None if answer.body is None else encode(answer.body).decode()
-            keys.finish(*place, encode([answer.status, answer.headers, body]), call.about)
+            keys.store_answer(*place, encode([answer.status, answer.headers, body]), call.about)
         else:
             keys.release(*place)
     return answer

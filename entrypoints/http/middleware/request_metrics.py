@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.observability import log_context, tracing
 from adapters.observability.counters import requests
-from adapters.observability.request_metrics import NO_OPERATION, method_of
+from adapters.observability.request_metrics import NO_OPERATION, method_label
 from entrypoints.http.middleware.headers import logged_id_of
 
 logger = structlog.get_logger()
@@ -29,7 +29,7 @@ class RequestMetrics:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif tracing.on():
+        elif tracing.is_enabled():
             await self._traced(scope, receive, send)
         else:
             await self._counted(scope, receive, send)
@@ -51,9 +51,9 @@ class RequestMetrics:
             await self._app(scope, receive, seen)
         finally:
             requests.in_progress -= 1
-            operation, method = scope["state"].get(OPERATION), method_of(scope["method"])
+            operation, method = scope["state"].get(OPERATION), method_label(scope["method"])
             seconds = perf_counter() - started
-            requests.answered(operation, method, status, seconds)
+            requests.observe(operation, method, status, seconds)
             # The path's template: what stood in its place may name a person.
             path, milliseconds = operation or NO_OPERATION, round(seconds * 1000, 1)
             logger.info("request", method=method, path=path, status=status, milliseconds=milliseconds)
@@ -65,6 +65,7 @@ class RequestMetrics:
             try:
                 status = await self._counted(scope, receive, send)
             finally:
-                operation, method = scope["state"].get(OPERATION), method_of(scope["method"])
+                operation, method = scope["state"].get(OPERATION), method_label(scope["method"])
                 told = {"http.route": operation, "http.request.method": method, "http.response.status_code": status}
-                span.tell(f"{method} {operation or NO_OPERATION}", **told, **log_context.noted())
+                span.rename(f"{method} {operation or NO_OPERATION}")
+                span.set_attributes(**told, **log_context.current())

@@ -116,7 +116,7 @@ def test_a_rotation_brings_nobody_back_who_is_erased_while_it_runs(make_service:
     monkeypatch.setattr(type(both.key_rotation), "_replace", lambda _, *given: erased_first(*given))
     told = done(both.key_rotation.run())
     assert told["ticketKeys"] == (0, 0)
-    assert not both.keys.known_still(ADA)
+    assert not both.keys.key_exists(ADA)
     # Of the erased nobody asks for a key any more.
     check_master_key(both.database, (OTHER,))
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.event_store.log import EventLog
-from adapters.identity.access_log import AccessLog, Act, Verdict, object_named, verify_access_log
+from adapters.identity.access_log import AccessLog, AccessRecord, Verdict, logged_object, verify_access_log
 from adapters.postgres.database import Database, connect
 
-ACT = Act("admin:1", "POST /admin/x", "x-1", "begun", "r-1")
+ACT = AccessRecord("admin:1", "POST /admin/x", "x-1", "begun", "r-1")
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def forced(database: Database, statement: str) -> None:
 
 def test_what_is_noted_is_listed_newest_first_a_page_at_a_time(log: AccessLog):
     for number in range(5):
-        log.note(replace(ACT, request_id=f"r-{number}"))
+        log.append(replace(ACT, request_id=f"r-{number}"))
     first = log.page(2)
     assert [(entry.position, entry.request_id) for entry in first] == [(5, "r-4"), (4, "r-3")]
-    log.note(ACT)
+    log.append(ACT)
     rest = log.page(9, before=first[-1].position)
     assert [entry.position for entry in rest] == [3, 2, 1]
     newest = log.page(1)[0]
@@ -54,7 +54,7 @@ def test_what_is_noted_is_listed_newest_first_a_page_at_a_time(log: AccessLog):
 
 def test_entries_of_many_at_once_are_in_one_order_without_gaps(database: Database, log: AccessLog):
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: log.note(replace(ACT, request_id=f"r-{n}")), range(60)))
+        list(pool.map(lambda n: log.append(replace(ACT, request_id=f"r-{n}")), range(60)))
     entries = log.page(100)
     assert [entry.position for entry in entries] == list(range(60, 0, -1))
     assert {entry.request_id for entry in entries} == {f"r-{n}" for n in range(60)}
@@ -68,7 +68,7 @@ def test_entries_of_many_at_once_are_in_one_order_without_gaps(database: Databas
      "DELETE FROM access_log WHERE false"],
 )  # fmt: skip
 def test_the_database_refuses_to_rewrite_it(database: Database, log: AccessLog, statement: str):
-    log.note(ACT)
+    log.append(ACT)
     with pytest.raises(psycopg.errors.InsufficientPrivilege), database.connection() as connection:
         connection.execute(statement.encode())
     assert len(log.page(10)) == 1
@@ -93,7 +93,7 @@ def test_whatever_is_changed_by_force_shows(
     database: Database, log: AccessLog, statement: str, position: int, reason: str
 ):
     for _ in range(4):
-        log.note(ACT)
+        log.append(ACT)
     whole = verdict(database)
     assert (whole.ok, whole.entries) == (True, 4)
     forced(database, statement)
@@ -105,7 +105,7 @@ def test_whatever_is_changed_by_force_shows(
 
 def test_a_cut_end_shows_in_the_head(database: Database, log: AccessLog):
     for _ in range(3):
-        log.note(ACT)
+        log.append(ACT)
     before = verdict(database)
     forced(database, "DELETE FROM access_log WHERE position = 3")
     after = verdict(database)
@@ -118,11 +118,13 @@ def test_an_empty_log_holds(database: Database):
 
 
 @settings(max_examples=30)
-@given(st.lists(st.builds(Act, *[st.text(st.characters(exclude_characters="\0", codec="utf-8"))] * 5), max_size=5))
-def test_whatever_the_words_the_chain_holds(database: Database, acts: list[Act]):
+@given(
+    st.lists(st.builds(AccessRecord, *[st.text(st.characters(exclude_characters="\0", codec="utf-8"))] * 5), max_size=5)
+)
+def test_whatever_the_words_the_chain_holds(database: Database, acts: list[AccessRecord]):
     log = AccessLog(database)
     for act in acts:
-        log.note(act)
+        log.append(act)
     assert verdict(database).ok
 
 
@@ -136,13 +138,13 @@ def test_the_log_and_the_history_wait_for_each_other_never(database: Database, l
     with connect(database.url) as holder, holder.transaction():
         holder.execute("SELECT append_events('{}', '{}', '{}', '{}', '{}', '{}')")
         started = time.monotonic()
-        log.note(ACT)
+        log.append(ACT)
         assert time.monotonic() - started < 1
 
 
 def test_what_does_not_look_like_an_id_is_not_written_down():
-    assert object_named(["0198c0de-0000-7000-8000-000000000000", "ticket_status"]).endswith("/ticket_status")
-    assert object_named(["ada@example.com"]) == "?"
-    assert object_named(["+14155550100"]) == "?"
-    assert object_named(["x" * 101, "a b", "<x>", ""]) == "?/?/?/?"
-    assert object_named([]) == ""
+    assert logged_object(["0198c0de-0000-7000-8000-000000000000", "ticket_status"]).endswith("/ticket_status")
+    assert logged_object(["ada@example.com"]) == "?"
+    assert logged_object(["+14155550100"]) == "?"
+    assert logged_object(["x" * 101, "a b", "<x>", ""]) == "?/?/?/?"
+    assert logged_object([]) == ""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.identity.contacts import ContactIndex, guessed, normalised
+from adapters.identity.contacts import ContactIndex, normalize_contact, possible_contacts
 from domain.errors import InvalidError
 from domain.values import ContactType
 
@@ -34,8 +34,8 @@ EMAIL, PHONE, SOCIAL = ContactType.EMAIL, ContactType.PHONE, ContactType.SOCIAL
     ],
 )
 def test_a_contact_has_one_normal_form(type: ContactType, typed: str, normal: str):
-    assert normalised(type, typed).value == normal
-    assert normalised(type, normal).value == normal
+    assert normalize_contact(type, typed).value == normal
+    assert normalize_contact(type, normal).value == normal
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_contact_has_one_normal_form(type: ContactType, typed: str, normal: st
 )
 def test_what_is_no_contact_of_its_type_is_refused(type: ContactType, typed: str):
     with pytest.raises(InvalidError) as refused:
-        normalised(type, typed)
+        normalize_contact(type, typed)
     assert refused.value.pointer == "/contactValue"
     assert typed.strip() == "" or typed not in refused.value.detail
 
@@ -83,26 +83,26 @@ def test_what_is_no_contact_of_its_type_is_refused(type: ContactType, typed: str
 @given(st.sampled_from(ContactType), st.text(max_size=40))
 def test_whatever_is_typed_is_refused_or_normal_for_good(type: ContactType, typed: str):
     try:
-        contact = normalised(type, typed)
+        contact = normalize_contact(type, typed)
     except InvalidError:
         return
-    assert normalised(type, contact.value) == contact
+    assert normalize_contact(type, contact.value) == contact
 
 
 @given(st.text("htps:/@.#?%[]()+0123456789ab \u202e\n", max_size=30))
 def test_a_bare_search_text_never_breaks(typed: str):
-    for contact in guessed(typed):
-        assert normalised(contact.type, contact.value) == contact
+    for contact in possible_contacts(typed):
+        assert normalize_contact(contact.type, contact.value) == contact
 
 
 def test_a_bare_search_text_may_mean_several_contacts():
-    assert [contact.type for contact in guessed("ada@example.com")] == [EMAIL]
-    assert [contact.type for contact in guessed("@ada")] == [SOCIAL]
-    assert {contact.type for contact in guessed("4155552671")} == {PHONE, SOCIAL}
+    assert [contact.type for contact in possible_contacts("ada@example.com")] == [EMAIL]
+    assert [contact.type for contact in possible_contacts("@ada")] == [SOCIAL]
+    assert {contact.type for contact in possible_contacts("4155552671")} == {PHONE, SOCIAL}
 
 
 def test_a_contact_is_found_by_every_pepper_and_made_with_the_newest():
-    ada, grace = normalised(SOCIAL, "ada"), normalised(SOCIAL, "grace")
+    ada, grace = normalize_contact(SOCIAL, "ada"), normalize_contact(SOCIAL, "grace")
     old, both = ContactIndex(("old",)), ContactIndex(("new", "old"))
     assert both.all_of(ada)[:2] == [both.of(ada), old.of(ada)]
     assert len({both.of(ada), old.of(ada), both.of(grace), old.of(grace)}) == 4
@@ -111,4 +111,4 @@ def test_a_contact_is_found_by_every_pepper_and_made_with_the_newest():
 
 def test_contacts_of_different_types_never_meet():
     index = ContactIndex(("pepper",))
-    assert index.of(normalised(PHONE, "+14155552671")) != index.of(normalised(SOCIAL, "14155552671"))
+    assert index.of(normalize_contact(PHONE, "+14155552671")) != index.of(normalize_contact(SOCIAL, "14155552671"))

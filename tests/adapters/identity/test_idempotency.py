@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from adapters.encryption.keyring import Keyring
 from adapters.encryption.ticket_keys import TicketKeys
 from adapters.identity import idempotency
-from adapters.identity.idempotency import Answered, Begun, IdempotencyKeys, Seed, StillRunning
+from adapters.identity.idempotency import IdempotencyKeys, NewRequest, ReplayedAnswer, RequestInProgress, RequestSeed
 from adapters.ids import SLUG_ALPHABET, SLUG_LENGTH
 from adapters.postgres.database import Database
 from domain.errors import InvalidError
@@ -26,9 +26,9 @@ def keys(database: Database) -> IdempotencyKeys:
     return IdempotencyKeys(database, RING, TicketKeys(database, ("m" * 40,)))
 
 
-def begun(keys: IdempotencyKeys, place: tuple[str, str, str] = PLACE, body: str = "body") -> Seed:
+def begun(keys: IdempotencyKeys, place: tuple[str, str, str] = PLACE, body: str = "body") -> RequestSeed:
     answer = keys.begin(*place, body)
-    assert isinstance(answer, Begun)
+    assert isinstance(answer, NewRequest)
     return answer.seed
 
 
@@ -44,23 +44,23 @@ def lapse(database: Database) -> None:
 
 def test_the_same_key_with_the_same_body_replays_the_first_answer(keys: IdempotencyKeys):
     begun(keys)
-    keys.finish(*PLACE, b"the answer")
-    assert keys.begin(*PLACE, "body") == Answered(b"the answer")
-    assert keys.begin(*PLACE, "body") == Answered(b"the answer")
+    keys.store_answer(*PLACE, b"the answer")
+    assert keys.begin(*PLACE, "body") == ReplayedAnswer(b"the answer")
+    assert keys.begin(*PLACE, "body") == ReplayedAnswer(b"the answer")
 
 
 @pytest.mark.parametrize("finished", [True, False])
 def test_the_same_key_with_another_body_is_refused(keys: IdempotencyKeys, finished: bool):
     begun(keys)
     if finished:
-        keys.finish(*PLACE, b"the answer")
+        keys.store_answer(*PLACE, b"the answer")
     with pytest.raises(InvalidError):
         keys.begin(*PLACE, "another body")
 
 
 def test_while_the_first_is_running_the_second_is_told_so(keys: IdempotencyKeys):
     begun(keys)
-    with pytest.raises(StillRunning):
+    with pytest.raises(RequestInProgress):
         keys.begin(*PLACE, "body")
 
 
@@ -82,7 +82,7 @@ def test_after_a_crash_the_request_resumes_with_the_same_ids_once_the_lease_is_o
         again.slug(),
         again.secret("token"),
     )
-    with pytest.raises(StillRunning):
+    with pytest.raises(RequestInProgress):
         keys.begin(*PLACE, "body")
 
 
@@ -101,12 +101,12 @@ def test_a_request_that_takes_long_keeps_its_lease(
 ):
     monkeypatch.setattr(idempotency, "RENEWAL_SECONDS", 0.02)
     begun(keys)
-    with keys.held(*PLACE):
+    with keys.hold_lease(*PLACE):
         lapse(database)
         for _ in range(200):
             if stored(database, "SELECT lease_until > now() FROM idempotency_keys") == [(True,)]:
                 break
-        with pytest.raises(StillRunning):
+        with pytest.raises(RequestInProgress):
             keys.begin(*PLACE, "body")
     lapse(database)
     assert begun(keys)
@@ -116,25 +116,25 @@ def test_of_many_at_once_one_is_taken_up(keys: IdempotencyKeys):
     def ask(_: int) -> str:
         try:
             return type(keys.begin(*PLACE, "body")).__name__
-        except StillRunning:
-            return "StillRunning"
+        except RequestInProgress:
+            return "RequestInProgress"
 
     with ThreadPoolExecutor(6) as pool:
-        assert sorted(pool.map(ask, range(6))) == ["Begun", *["StillRunning"] * 5]
+        assert sorted(pool.map(ask, range(6))) == ["NewRequest", *["RequestInProgress"] * 5]
 
 
 def test_a_key_is_forgotten_after_a_day(database: Database, keys: IdempotencyKeys):
     first = begun(keys)
-    keys.finish(*PLACE, b"the answer")
+    keys.store_answer(*PLACE, b"the answer")
     stored(database, "UPDATE idempotency_keys SET created_at = now() - interval '23 hours' RETURNING 1")
-    assert keys.begin(*PLACE, "body") == Answered(b"the answer")
+    assert keys.begin(*PLACE, "body") == ReplayedAnswer(b"the answer")
     stored(database, "UPDATE idempotency_keys SET created_at = now() - interval '25 hours' RETURNING 1")
     assert begun(keys, body="another body").id("ticket") != first.id("ticket")
 
 
 def test_what_is_kept_of_a_request_is_sealed(database: Database, keys: IdempotencyKeys):
     seed = begun(keys)
-    keys.finish(*PLACE, b"tkt_secret of ada@example.com")
+    keys.store_answer(*PLACE, b"tkt_secret of ada@example.com")
     [row] = stored(database, "SELECT seed, answer, idempotency_keys::text FROM idempotency_keys")
     assert seed.dump() not in bytes(row[0])
     assert b"ada@example.com" not in bytes(row[1])
@@ -145,7 +145,7 @@ def test_what_is_kept_of_a_request_is_sealed(database: Database, keys: Idempoten
 
 
 def test_a_seed_makes_other_ids_for_other_purposes_and_requests():
-    one, other = Seed.fresh(), Seed.fresh()
+    one, other = RequestSeed.fresh(), RequestSeed.fresh()
     made = [seed.id(purpose) for seed in (one, other) for purpose in ("ticket", "donation")]
     assert len(set(made)) == 4
     assert all(found.version == 7 for found in made)
@@ -153,6 +153,6 @@ def test_a_seed_makes_other_ids_for_other_purposes_and_requests():
 
 @given(st.binary(min_size=32, max_size=32))
 def test_a_slug_can_be_read_aloud(entropy: bytes):
-    slug = Seed(bytes(8) + entropy).slug()
+    slug = RequestSeed(bytes(8) + entropy).slug()
     assert len(slug) == SLUG_LENGTH
     assert set(slug) <= set(SLUG_ALPHABET)

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Spans:
-    """What was traced so far."""
+    """The finished spans by name."""
 
     def __init__(self) -> None:
         self.exporter = InMemorySpanExporter()
@@ -33,9 +33,9 @@ class Spans:
 
 @pytest.fixture
 def spans() -> Iterator[Spans]:
-    found = Spans()
-    assert tracing.start("1", SimpleSpanProcessor(found.exporter))
-    yield found
+    recorded = Spans()
+    assert tracing.start("1", SimpleSpanProcessor(recorded.exporter))
+    yield recorded
     tracing.stop()
 
 
@@ -43,7 +43,7 @@ def linked(span: ReadableSpan) -> set[int]:
     return {link.context.span_id for link in span.links}
 
 
-def test_one_trace_leads_from_the_request_through_its_event_to_the_job_and_the_next(spans: Spans, live: LiveService):
+def test_one_trace_covers_the_request_its_events_and_all_jobs(spans: Spans, live: LiveService):
     with live.client() as client:
         ticket = client.open_ticket(contactValue="qzkanarix@example.com", displayName="Qzkanarix")
         assert ticket.upload(RECORDING.read_bytes()).status_code == 200
@@ -60,31 +60,31 @@ def test_one_trace_leads_from_the_request_through_its_event_to_the_job_and_the_n
         assert appends[later.parent.span_id].parent.span_id == earlier.context.span_id
     assert request.attributes["http.response.status_code"] == 202
     assert request.attributes["storyledger.ticket"] == ticket.id
-    asked = appends[jobs[0].parent.span_id]
-    assert asked.attributes["storyledger.topics"] == ("processing_requested",)
-    # Which append brought an event is known a moment after the event is seen, so a page may go without one of them.
+    append = appends[jobs[0].parent.span_id]
+    assert append.attributes["storyledger.topics"] == ("processing_requested",)
+    # A projection may fold an event just before its append is linkable, so a page may lack that link.
     assert eventually(lambda: [page for page in spans("projection page") if linked(page) & appends.keys()])
-    nobody_is_named(spans)
+    assert_no_personal_data(spans)
 
 
-def nobody_is_named(spans: Spans) -> None:
+def assert_no_personal_data(spans: Spans) -> None:
     for span in spans.exporter.get_finished_spans():
         assert "qzkanarix" not in span.to_json().lower()
         assert not span.events
 
 
-def test_a_webhook_that_is_applied_is_linked_to_the_delivery_that_brought_it(spans: Spans, live: LiveService):
+def test_an_applied_webhook_is_linked_to_its_delivery(spans: Spans, live: LiveService):
     with live.client() as client:
         ticket = client.open_ticket()
-        told = Payment(UUID(ticket.id)).completed()
-        assert live.webhook(told).status_code == 200
+        event = Payment(UUID(ticket.id)).completed()
+        assert live.webhook(event).status_code == 200
         live.applied()
     [delivery] = spans("POST /api/webhooks/stripe")
-    assert delivery.attributes["storyledger.stripe_event"] == told["id"]
+    assert delivery.attributes["storyledger.stripe_event"] == event["id"]
     assert [delivery.context.span_id] == [id for span in spans("apply webhooks") for id in linked(span)]
 
 
-def test_a_mail_belongs_to_the_trace_of_what_queued_it(spans: Spans, live: LiveService):
+def test_a_mail_belongs_to_the_trace_of_the_request_that_queued_it(spans: Spans, live: LiveService):
     with live.client() as client, live.client(live.service.admin_key) as admin:
         ticket = client.open_ticket(contactValue="old-qzkanarix@example.com")
         path = f"/admin/profiles/{ticket.id}/approve-reset"
@@ -95,68 +95,69 @@ def test_a_mail_belongs_to_the_trace_of_what_queued_it(spans: Spans, live: LiveS
         assert mail.context.trace_id == request.context.trace_id
         assert mail.attributes["storyledger.outcome"] == "sent"
         assert mail.attributes["storyledger.ticket"] == ticket.id
-    nobody_is_named(spans)
+    assert_no_personal_data(spans)
 
 
 def test_a_client_cannot_choose_its_trace(spans: Spans, live: LiveService):
-    given = "4bf92f3577b34da6a3ce929d0e0e4736"
+    client_trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     with live.client() as client:
-        client.get("/health/live", headers={"traceparent": f"00-{given}-00f067aa0ba902b7-01"})
+        client.get("/health/live", headers={"traceparent": f"00-{client_trace}-00f067aa0ba902b7-01"})
     [request] = eventually(lambda: spans("GET /health/live"))
     assert request.parent is None
-    assert f"{request.context.trace_id:032x}" != given
+    assert f"{request.context.trace_id:032x}" != client_trace
 
 
-def test_an_error_is_told_by_its_type_and_never_by_its_words(spans: Spans):
+def test_a_span_records_the_type_of_an_error_and_not_its_message(spans: Spans):
     with pytest.raises(ValueError, match="qzkanarix"), tracing.span("something"):
         raise ValueError("qzkanarix")
     [span] = spans("something")
     assert span.attributes == {"error.type": "ValueError"}
-    nobody_is_named(spans)
+    assert_no_personal_data(spans)
 
 
 @pytest.mark.parametrize("parent", ["", "nonsense", "00-0-0-0", "00-" + "0" * 32 + "-" + "0" * 16 + "-01"])
-def test_what_is_no_trace_context_begins_a_trace_of_its_own(spans: Spans, parent: str):
+def test_an_invalid_traceparent_begins_a_new_trace(spans: Spans, parent: str):
     with tracing.span("something", parent=parent):
-        assert tracing.carried() is not None
+        assert tracing.traceparent() is not None
     [span] = spans("something")
     assert span.parent is None
 
 
-def test_what_was_carried_goes_on(spans: Spans):
+def test_a_traceparent_continues_the_trace(spans: Spans):
     with tracing.span("first"):
-        carried = tracing.carried()
-    with tracing.span("second", parent=carried):
+        traceparent = tracing.traceparent()
+    with tracing.span("second", parent=traceparent):
         pass
     [first], [second] = spans("first"), spans("second")
     assert second.parent.span_id == first.context.span_id
     assert second.context.trace_id == first.context.trace_id
 
 
-def test_only_the_last_are_remembered_and_only_some_are_linked(spans: Spans):
+def test_only_the_latest_spans_are_linkable_and_the_number_of_links_is_limited(spans: Spans):
     with tracing.span("old"):
-        tracing.remember("old")
-    for number in range(tracing.MOST_REMEMBERED):
-        tracing.remember(number)
+        tracing.make_linkable("old")
+    for number in range(tracing.MOST_LINKABLE):
+        tracing.make_linkable(number)
     for number in range(tracing.MOST_LINKS + 1):
         with tracing.span("new"):
-            tracing.remember(number)
-    tracing.done("page", tracing.now(), links=["old", *range(1000)])
+            tracing.make_linkable(number)
+    tracing.record_span("page", tracing.now_ns(), links=["old", *range(1000)])
     [page] = spans("page")
     assert len(page.links) == tracing.MOST_LINKS
     assert spans("old")[0].context.span_id not in linked(page)
 
 
-def test_where_nobody_traces_nothing_is_carried_and_nothing_fails():
+def test_without_tracing_every_call_does_nothing():
     with tracing.span("something", parent="x", links=["y"], ticket="z") as span:
-        span.tell("else", position=1)
-        tracing.remember("y")
-        tracing.done("page", tracing.now(), links=["y"])
-        assert tracing.carried() is None
+        span.rename("else")
+        span.set_attributes(position=1)
+        tracing.make_linkable("y")
+        tracing.record_span("page", tracing.now_ns(), links=["y"])
+        assert tracing.traceparent() is None
     tracing.stop()
 
 
-def test_where_nobody_traces_opentelemetry_is_not_even_loaded():
+def test_without_tracing_opentelemetry_is_not_imported():
     code = (
         "import sys, entrypoints.composition.serving, adapters.observability.tracing as t\n"
         "t.span('x').__enter__()\n"
@@ -165,10 +166,10 @@ def test_where_nobody_traces_opentelemetry_is_not_even_loaded():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def test_without_opentelemetry_tracing_stays_off():
+def test_tracing_cannot_start_without_opentelemetry():
     code = (
         "import sys\nsys.modules['opentelemetry'] = None\n"
         "import adapters.observability.tracing as t\n"
-        "assert not t.start('1') and not t.on()"
+        "assert not t.start('1') and not t.is_enabled()"
     )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

@@ -69,7 +69,7 @@ def test_the_key_is_gone_with_the_fact_even_if_nothing_else_could_be_done(
     monkeypatch.setattr(service.commands.forgetting, "forget", crash)
     with pytest.raises(SystemExit):
         service.commands.erase(SYSTEM, ticket)
-    assert not service.keys.known_still(ticket)
+    assert not service.keys.key_exists(ticket)
     with service.database.connection() as connection:
         [(task, args)] = connection.execute(
             "SELECT task_name, args FROM procrastinate_jobs WHERE task_name = 'forget'"
@@ -276,7 +276,7 @@ def test_a_dead_letter_that_nobody_could_place_is_found_by_what_it_names(
 def test_an_answer_kept_for_a_repeated_request_is_gone_with_the_person(service: Service, ticket: UUID):
     place = ("visitor", "POST /api/tickets/create", "key")
     service.idempotency.begin(*place, "body")
-    service.idempotency.finish(*place, b'{"contactValue": "ada@example.com"}', ticket)
+    service.idempotency.store_answer(*place, b'{"contactValue": "ada@example.com"}', ticket)
     service.commands.erase(SYSTEM, ticket)
     for _ in range(2):
         with pytest.raises(NotFoundError):
@@ -287,7 +287,7 @@ def test_an_answer_that_comes_after_the_erasure_is_not_kept(service: Service, ti
     place = ("visitor", "POST /api/tickets/create", "key")
     service.idempotency.begin(*place, "body")
     service.commands.erase(SYSTEM, ticket)
-    service.idempotency.finish(*place, b"ada@example.com", ticket)
+    service.idempotency.store_answer(*place, b"ada@example.com", ticket)
     with pytest.raises(NotFoundError):
         service.idempotency.begin(*place, "body")
 

@@ -76,7 +76,7 @@ def test_a_ticket_is_announced_by_mail_and_then_erased_like_any_other(years: Yea
     assert years.mails() == ["retention_notice"]
     years.run(92 * DAY)
     assert years.topics(mine) == ["ticket_opened", "erasure_announced", "erased"]
-    assert not years.service.keys.known_still(mine)
+    assert not years.service.keys.key_exists(mine)
     assert years.mails() == []
     years.run(200 * DAY)
     assert years.topics(mine)[-1] == "erased"

@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from adapters.identity.contacts import normalised
+from adapters.identity.contacts import normalize_contact
 from adapters.identity.credentials import SCOPES
 from adapters.ids import uuid7
 from domain.commands import digest
@@ -205,7 +205,7 @@ class People:
 
     def _give_away(self, ticket: Ticket) -> None:
         """The ticket gets another contact, and its holder another token."""
-        contact = normalised(ContactType.EMAIL, "somebody.else@example.com")
+        contact = normalize_contact(ContactType.EMAIL, "somebody.else@example.com")
         service = self._live.service
         service.tickets.change(
             UUID(ticket.id),

@@ -11,7 +11,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from adapters.identity.idempotency import LEASE_SECONDS, IdempotencyKeys, Seed
+from adapters.identity.idempotency import LEASE_SECONDS, IdempotencyKeys, RequestSeed
 from domain.errors import StepFailed
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, Client, LiveService, Ticket, eventually
@@ -207,7 +207,7 @@ def test_after_a_crash_the_same_key_resumes_with_the_same_ids(
     problem(client.post(CREATE, json=BODY, headers=headers), 409, "conflict")
     events = live.row_count("events")
     answer = eventually(lambda: (a := client.post(CREATE, json=BODY, headers=headers)).status_code == 201 and a, 6)
-    assert isinstance(seeds[0], Seed)
+    assert isinstance(seeds[0], RequestSeed)
     assert answer.json()["id"] == str(seeds[0].id("ticket"))
     assert live.row_count("events") == events
     holder = live.client(answer.json()["accessToken"])

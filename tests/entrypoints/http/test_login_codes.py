@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from adapters.identity.contacts import normalised
+from adapters.identity.contacts import normalize_contact
 from adapters.identity.login_codes import MOST_CODES_PER_HOUR, MOST_TRIES, SESSION_HOURS
 from adapters.ids import uuid7
 from domain.commands import digest
@@ -266,7 +266,7 @@ def test_what_was_erased_or_given_to_another_contact_does_not_open(live: LiveSer
 
 def give_to(live: LiveService, ticket: Ticket, contact: str) -> None:
     new = Contact(ContactType.EMAIL, contact)
-    index = live.service.contact_index.of(normalised(new.type, new.value))
+    index = live.service.contact_index.of(normalize_contact(new.type, new.value))
     live.service.tickets.change(UUID(ticket.id), lambda t: t.change_contact(SYSTEM, new, index, digest("tkt_another")))
 
 
