@@ -250,7 +250,7 @@ class Streams:
         raise RefusedError("Too many changes at once: please try again.")
 
 
-def _tell(span: tracing.Spanning, events: Sequence[Any], positions: Sequence[int]) -> None:
+def _tell(span: tracing.ActiveSpan, events: Sequence[Any], positions: Sequence[int]) -> None:
     log_context.add_recorded(events[-1].ticket, positions[-1])
     if tracing.is_enabled():
         tracing.make_linkable(*positions)

@@ -1,6 +1,6 @@
-"""The access log: what administrators did and what was denied, append-only and chained, beside the history.
+"""The access log: an append-only, chained table of administrators' acts and of denied writes.
 
-It names operations and ids, never a person, an address or a secret.
+It holds operations and ids, never a person, an address or a secret.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from adapters.postgres.database import Database
 from adapters.postgres.group_commit import GroupCommit
 
 GENESIS = bytes(32)
-PAGE_ENTRIES = 10_000
-MOST_TOGETHER = 256
+BATCH_ENTRIES = 10_000
+MOST_PER_COMMIT = 256
 
 BEGUN = "begun"
 DONE = "done"
@@ -28,7 +28,7 @@ LOOKED = "looked"
 
 _OBJECT = re.compile(r"(?=.*[0-9_])[A-Za-z0-9][A-Za-z0-9_.:\-]{0,99}")
 
-# What one link covers, in the order of `append_access_log`; all of it as stored.
+# The stored bytes that one link of the chain covers, in the order of `append_access_log`.
 _COVERED = """
 SELECT position,
        int8send(position) || timestamptz_send(recorded_at)
@@ -49,7 +49,7 @@ _NO_END = 2**63 - 1
 
 @dataclass(frozen=True)
 class AccessRecord:
-    """Somebody who was let in or not: who, for what, about which object (empty if about none), and what came of it."""
+    """One act or denied write; `object` is the id of what it is about, or empty."""
 
     actor: str
     operation: str
@@ -60,7 +60,7 @@ class AccessRecord:
 
 @dataclass(frozen=True)
 class StoredAccessRecord(AccessRecord):
-    """An act as it is on record."""
+    """A record of the log with its position and time."""
 
     position: int
     recorded_at: datetime
@@ -68,7 +68,7 @@ class StoredAccessRecord(AccessRecord):
 
 @dataclass(frozen=True)
 class Verdict:
-    """How many entries hold, and the first position that does not, with the reason; `head` is the last hash."""
+    """The number of valid entries, the first invalid position with the reason, and the last valid hash as `head`."""
 
     entries: int
     first_bad: tuple[int, str] | None
@@ -80,50 +80,50 @@ class Verdict:
 
 
 class AccessLog:
-    """Notes acts, and lists them. What is noted at the same time shares a commit."""
+    """Appends and lists records. Concurrent callers share one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._together: GroupCommit[AccessRecord, None] = GroupCommit(self._append, MOST_TOGETHER)
+        self._appends: GroupCommit[AccessRecord, None] = GroupCommit(self._append_all, MOST_PER_COMMIT)
 
-    def note(self, act: AccessRecord) -> None:
-        """On record, durably, once this returns."""
-        self._group_commit.submit(act)
+    def append(self, record: AccessRecord) -> None:
+        """Append a record; it is durable once this returns."""
+        self._appends.submit(record)
 
-    def _append(self, acts: Sequence[AccessRecord]) -> Sequence[None]:
+    def _append_all(self, records: Sequence[AccessRecord]) -> Sequence[None]:
         with self._database.connection() as connection:
             connection.execute(
                 "SELECT append_access_log(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[])",
-                [list(column) for column in zip(*map(astuple, acts), strict=True)],
+                [list(column) for column in zip(*map(astuple, records), strict=True)],
                 prepare=True,
             )
-        return [None] * len(acts)
+        return [None] * len(records)
 
     def page(self, limit: int, before: int | None = None) -> list[StoredAccessRecord]:
-        """Newest first, those before a position."""
+        """Return the records before a position, newest first."""
         with self._database.connection() as connection:
             rows = connection.execute(_PAGE, (before or _NO_END, limit)).fetchall()
         return [StoredAccessRecord(*row) for row in rows]
 
 
-def logged_object(parts: Sequence[str], ours: Container[str] = ()) -> str:
-    """The id of what an act is about, from the parts of a path; `ours` are names that we gave.
+def logged_object(parts: Sequence[str], fixed_names: Container[str] = ()) -> str:
+    """Return the parts of a path joined by slashes, as the object of a record.
 
-    What is neither and does not look like an id may be a person's.
+    A part that neither looks like an id nor is a fixed name of the service may be personal, and becomes "?".
     """
-    return "/".join(part if part in ours or _OBJECT.fullmatch(part) else "?" for part in parts)
+    return "/".join(part if part in fixed_names or _OBJECT.fullmatch(part) else "?" for part in parts)
 
 
 def verify_access_log(connection: Connection[TupleRow]) -> Verdict:
-    """Recompute every link from the stored bytes, in whatever view of the log the connection's transaction has."""
+    """Recompute every link from the stored bytes, in the connection's transaction."""
     expected, last, entries = GENESIS, 0, 0
     with connection.cursor(binary=True) as cursor:
         while True:
-            cursor.execute(_COVERED, (last or -_NO_END, PAGE_ENTRIES), prepare=True)
-            page = cursor.fetchall()
-            if not page:
+            cursor.execute(_COVERED, (last or -_NO_END, BATCH_ENTRIES), prepare=True)
+            batch = cursor.fetchall()
+            if not batch:
                 return Verdict(entries, None, expected)
-            for position, covered, stored in page:
+            for position, covered, stored in batch:
                 if position < 1:
                     return Verdict(entries, (position, "added"), expected)
                 if position != last + 1:

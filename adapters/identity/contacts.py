@@ -1,4 +1,4 @@
-"""Contacts as people type them, made one and the same for the same address, number or handle."""
+"""Normal forms of contacts, and keyed hashes to find them by."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HANDLE = re.compile(r"@?[\w](?:[\w.\-]{0,62}[\w])?", re.UNICODE)
 
 
 def normalize_contact(type: ContactType, value: str) -> Contact:
-    """The contact in its one normal form; InvalidError if it is none of its type."""
+    """Return the contact in its normal form; InvalidError if the text is not a contact of this type."""
     value = value.strip()
     if not value or len(value) > LONGEST or any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
         raise InvalidError("is not a contact", POINTER)
@@ -30,29 +30,29 @@ def normalize_contact(type: ContactType, value: str) -> Contact:
 
 
 def possible_contacts(value: str) -> list[Contact]:
-    """Every contact that a bare search text may mean."""
-    found = []
+    """Return every contact that a search text may stand for."""
+    contacts = []
     for type in ContactType:
         try:
-            found.append(normalize_contact(type, value))
+            contacts.append(normalize_contact(type, value))
         except InvalidError:
             continue
-    return found
+    return contacts
 
 
 def likely_contact(value: str) -> Contact:
-    """The contact that a bare text is taken for by the way it is written; InvalidError if it can be none."""
-    found = possible_contacts(value)
-    if not found:
+    """Return the contact that a text most likely stands for; InvalidError if it cannot be a contact."""
+    contacts = possible_contacts(value)
+    if not contacts:
         raise InvalidError("is neither an e-mail address nor a phone number, a handle or a web address", POINTER)
-    # A handle may end in a number that could be somebody's phone.
-    number = _NUMBER.fullmatch(value) is not None
-    likely = [contact for contact in found if (contact.type is ContactType.PHONE) == number]
-    return (likely or found)[0]
+    # A handle that ends in digits may also parse as a phone number.
+    is_number = _NUMBER.fullmatch(value) is not None
+    likely = [contact for contact in contacts if (contact.type is ContactType.PHONE) == is_number]
+    return (likely or contacts)[0]
 
 
 def load() -> None:
-    """So that the first contact need not wait for the rules of the world's addresses and numbers."""
+    """Import the libraries that parse addresses and phone numbers, which takes long."""
     import email_validator  # noqa: F401
     import phonenumbers  # noqa: F401
 
@@ -64,12 +64,12 @@ def _email(value: str) -> str:
         checked = validate_email(value, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise InvalidError("is not an e-mail address", POINTER) from None
-    # Nobody tells two people apart by the case of an address, so nor do we.
+    # Addresses that differ only in case belong to the same person in practice.
     return checked.normalized.lower()
 
 
 def _phone(value: str) -> str:
-    """E.164; a number without its country code is taken to be North American, like the service's first users."""
+    """Return the number as E.164; a number without a country code is parsed as North American."""
     import phonenumbers
 
     try:
@@ -98,7 +98,7 @@ def _social(value: str) -> str:
 
 
 class ContactIndex:
-    """Keyed hashes to find a contact by: the newest pepper makes them, and every pepper finds them."""
+    """Keyed hashes of contacts: the newest pepper makes them, and hashes of older peppers are still found."""
 
     def __init__(self, peppers: tuple[str, ...]) -> None:
         self._hashes = KeyedHashes(peppers, "contact index")
@@ -111,5 +111,5 @@ class ContactIndex:
 
     @property
     def current(self) -> str:
-        """How every hash begins that the newest pepper made."""
+        """Return the prefix of every hash that the newest pepper made."""
         return self._hashes.current

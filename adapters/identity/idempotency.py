@@ -1,9 +1,9 @@
-"""Idempotency keys: the same request asked twice is answered once, also across a crash.
+"""Idempotency keys: a repeated request is executed once and gets the first answer again, also after a crash.
 
-The seed kept with a key is what ids and tokens are made of, so that a request taken up again after a crash makes the
-same ones. Seeds and answers are sealed, since they hold tokens and people; an answer about a ticket with that ticket's
-key, so that erasing the person takes it along. Rows are found by a keyed hash: who asked for what, and under which
-key, may name a person too.
+Ids and tokens are derived from a seed that is stored with the key, so that a request resumed after a crash makes the
+same ones. Seeds and answers are sealed because they hold tokens and personal data. An answer about a ticket is sealed
+with that ticket's key, so that erasure makes it unreadable. Rows are found by a keyed hash, because the path or the
+key may name a person.
 """
 
 from __future__ import annotations
@@ -36,26 +36,26 @@ _PURGE = "DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(
 
 
 class RequestInProgress(DomainError):
-    """The first request with this key has not been answered yet."""
+    """The first request with this key is not answered yet."""
 
 
 class RequestSeed:
-    """Makes the ids and secrets of one request, the same ones each time it is taken up."""
+    """Derives the ids and secrets of one request, the same ones each time it is executed."""
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
         self._moment_ms = int.from_bytes(secret[:8], "big")
 
     @classmethod
-    def fresh(cls) -> RequestSeed:
+    def new(cls) -> RequestSeed:
         return cls((time.time_ns() // 1_000_000).to_bytes(8, "big") + os.urandom(32))
 
     def dump(self) -> bytes:
-        """What the seed can be made of again."""
+        """Return the bytes that the same seed can be made from."""
         return self._secret
 
     def secret(self, purpose: str) -> bytes:
-        """32 bytes for one purpose."""
+        """Return 32 bytes for one purpose."""
         return hmac.digest(self._secret, purpose.encode(), hashlib.sha256)
 
     def id(self, purpose: str) -> UUID:
@@ -68,20 +68,20 @@ class RequestSeed:
 
 @dataclass(frozen=True)
 class NewRequest:
-    """The request is this caller's to answer now."""
+    """The caller has to answer the request, with ids from this seed."""
 
     seed: RequestSeed
 
 
 @dataclass(frozen=True)
 class ReplayedAnswer:
-    """It was answered before."""
+    """The answer that the first request got."""
 
     answer: bytes
 
 
 class IdempotencyKeys:
-    """Remembers, for a day, what each caller's keys were used for."""
+    """Stores the keys of each caller with their answers for a day."""
 
     def __init__(self, database: Database, ring: Keyring, tickets: TicketKeys) -> None:
         self._database = database
@@ -89,104 +89,104 @@ class IdempotencyKeys:
         self._tickets = tickets
 
     def begin(self, caller: str, path: str, key: str, body_digest: str) -> NewRequest | ReplayedAnswer:
-        """Take the request up, or get its first answer.
+        """Begin the request, with a lease that `hold_lease` extends, or return its first answer.
 
         Raise InvalidError if the key was used with another body, RequestInProgress while another process answers the
         request, and NotFoundError if the answer was about a ticket that was erased since.
         """
-        asked = self._asked(caller, path, key)
-        body = self._hash(asked + body_digest.encode())
-        sealed = self._sealed(RequestSeed.fresh().dump(), asked)
+        request_hash = self._request_hash(caller, path, key)
+        body = self._hash(request_hash + body_digest.encode())
+        sealed = self._sealed(RequestSeed.new().dump(), request_hash)
         with self._database.transaction() as cursor:
             cursor.execute(_PURGE, (KEPT_HOURS,))
             cursor.execute(
                 "INSERT INTO idempotency_keys (request_hash, body_hash, seed, lease_until)"
                 " VALUES (%s, %s, %s, now() + make_interval(secs => %s)) ON CONFLICT DO NOTHING RETURNING seed",
-                (asked, body, sealed, LEASE_SECONDS),
+                (request_hash, body, sealed, LEASE_SECONDS),
             )
             if cursor.fetchone() is not None:
-                return NewRequest(RequestSeed(self._opened(sealed, asked)))
+                return NewRequest(RequestSeed(self._opened(sealed, request_hash)))
             cursor.execute(
                 "SELECT body_hash, seed, answer, ticket_id, lease_until > now() FROM idempotency_keys"
                 " WHERE request_hash = %s FOR UPDATE",
-                (asked,),
+                (request_hash,),
             )
             row = cursor.fetchone()
             assert row is not None
-            known_body, seed, answer, ticket, running = row
-            if known_body != body:
+            stored_body, seed, answer, ticket, running = row
+            if stored_body != body:
                 raise InvalidError("this Idempotency-Key was used with another body")
             if answer is not None:
-                return ReplayedAnswer(self._opened(bytes(answer), asked, ticket))
+                return ReplayedAnswer(self._opened(bytes(answer), request_hash, ticket))
             if running:
                 raise RequestInProgress("The first request with this key is still running.")
             cursor.execute(
                 "UPDATE idempotency_keys SET lease_until = now() + make_interval(secs => %s) WHERE request_hash = %s",
-                (LEASE_SECONDS, asked),
+                (LEASE_SECONDS, request_hash),
             )
-            return NewRequest(RequestSeed(self._opened(bytes(seed), asked)))
+            return NewRequest(RequestSeed(self._opened(bytes(seed), request_hash)))
 
     @contextmanager
-    def held(self, caller: str, path: str, key: str) -> Iterator[None]:
-        """While the block runs, however long, the request is this process's; should it die, only for a lease more."""
+    def hold_lease(self, caller: str, path: str, key: str) -> Iterator[None]:
+        """Extend the request's lease in the background while the block runs."""
         ended = threading.Event()
-        asked = self._asked(caller, path, key)
-        keeper = threading.Thread(target=self._renew, args=(ended, asked), daemon=True)
-        keeper.start()
+        request_hash = self._request_hash(caller, path, key)
+        renewal = threading.Thread(target=self._renew, args=(ended, request_hash), daemon=True)
+        renewal.start()
         try:
             yield
         finally:
             ended.set()
-            keeper.join()
+            renewal.join()
 
-    def _renew(self, ended: threading.Event, asked: bytes) -> None:
+    def _renew(self, ended: threading.Event, request_hash: bytes) -> None:
         while not ended.wait(RENEWAL_SECONDS):
             with suppress(UnavailableError), self._database.connection() as connection:
                 connection.execute(
                     "UPDATE idempotency_keys SET lease_until = now() + make_interval(secs => %s)"
                     " WHERE request_hash = %s",
-                    (LEASE_SECONDS, asked),
+                    (LEASE_SECONDS, request_hash),
                 )
 
-    def finish(self, caller: str, path: str, key: str, answer: bytes, ticket: UUID | None = None) -> None:
-        """Keep the answer for whoever asks again; the ticket it is about, if there is one, can take it away again."""
-        asked = self._asked(caller, path, key)
+    def store_answer(self, caller: str, path: str, key: str, answer: bytes, ticket: UUID | None = None) -> None:
+        """Store the answer for later requests with the same key; erasing the ticket makes it unreadable."""
+        request_hash = self._request_hash(caller, path, key)
         try:
-            sealed = self._sealed(answer, asked, ticket)
+            sealed = self._sealed(answer, request_hash, ticket)
         except NotFoundError:
             sealed = b""
         with self._database.connection() as connection:
             connection.execute(
                 "UPDATE idempotency_keys SET answer = %s, ticket_id = %s WHERE request_hash = %s",
-                (sealed, ticket, asked),
+                (sealed, ticket, request_hash),
             )
 
     def release(self, caller: str, path: str, key: str) -> None:
-        """Nothing came of it: the same key may be used again at once, and gets the same ids."""
+        """End the lease of a request that failed: it may be sent again at once, and gets the same ids."""
         with self._database.connection() as connection:
             connection.execute(
                 "UPDATE idempotency_keys SET lease_until = now() WHERE request_hash = %s",
-                (self._asked(caller, path, key),),
+                (self._request_hash(caller, path, key),),
             )
 
     def purge(self) -> None:
-        """Forget what is older than a day, whether anybody asks for something new or not."""
+        """Delete the keys that are older than a day."""
         with self._database.connection() as connection:
             connection.execute(_PURGE, (KEPT_HOURS,))
 
-    def _asked(self, caller: str, path: str, key: str) -> bytes:
+    def _request_hash(self, caller: str, path: str, key: str) -> bytes:
         return self._hash("\n".join((caller, path, key)).encode())
 
     def _hash(self, text: bytes) -> bytes:
         return hmac.digest(self._key.get(), b"asked " + text, hashlib.sha256)
 
-    def _sealed(self, plain: bytes, asked: bytes, ticket: UUID | None = None) -> bytes:
+    def _sealed(self, plain: bytes, request_hash: bytes, ticket: UUID | None = None) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
         key = self._key.get() if ticket is None else self._tickets.get(ticket)
-        return nonce + AESGCM(key).encrypt(nonce, plain, asked)
+        return nonce + AESGCM(key).encrypt(nonce, plain, request_hash)
 
-    def _opened(self, sealed: bytes, asked: bytes, ticket: UUID | None = None) -> bytes:
+    def _opened(self, sealed: bytes, request_hash: bytes, ticket: UUID | None = None) -> bytes:
         key = self._key.get() if ticket is None else self._tickets.get(ticket)
         if not sealed:
             raise KeyDestroyed("This ticket was erased.")
-        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], asked)
+        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], request_hash)

@@ -103,7 +103,7 @@ class Call:
     raw: bytes = b""
     upload: Received | None = None
     ticket: Row | None = None
-    seed: RequestSeed = field(default_factory=RequestSeed.fresh)
+    seed: RequestSeed = field(default_factory=RequestSeed.new)
     # The ticket that the answer speaks of, for a handler to say where the path does not.
     speaks_of: UUID | None = None
 

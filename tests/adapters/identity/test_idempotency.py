@@ -145,7 +145,7 @@ def test_what_is_kept_of_a_request_is_sealed(database: Database, keys: Idempoten
 
 
 def test_a_seed_makes_other_ids_for_other_purposes_and_requests():
-    one, other = RequestSeed.fresh(), RequestSeed.fresh()
+    one, other = RequestSeed.new(), RequestSeed.new()
     made = [seed.id(purpose) for seed in (one, other) for purpose in ("ticket", "donation")]
     assert len(set(made)) == 4
     assert all(found.version == 7 for found in made)
