@@ -83,7 +83,7 @@ def test_no_act_is_done_that_cannot_be_put_on_record(
         raise UnavailableError("away")
 
     done = []
-    monkeypatch.setattr(live.service.access_log, "note", away)
+    monkeypatch.setattr(live.service.access_log, "append", away)
     monkeypatch.setattr(live.service.dead_letters, "retry", lambda ids: done.append(ids) or 1)
     problem(admin.post("/admin/dead-letters/evt_1/retry", json={}), 503, "unavailable")
     assert done == []

@@ -200,7 +200,7 @@ def test_after_a_crash_the_same_key_resumes_with_the_same_ids(
 
     with monkeypatch.context() as crashing:
         crashing.setattr(IdempotencyKeys, "begin", remembered)
-        crashing.setattr(IdempotencyKeys, "finish", lambda *_: (_ for _ in ()).throw(RuntimeError))
+        crashing.setattr(IdempotencyKeys, "store_answer", lambda *_: (_ for _ in ()).throw(RuntimeError))
         crashing.setattr(IdempotencyKeys, "release", lambda *_: None)
         with client.__class__(base_url=live.base_url) as unwatched:
             assert unwatched.post(CREATE, json=BODY, headers=headers).status_code == 500
