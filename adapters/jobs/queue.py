@@ -26,7 +26,7 @@ _app = App(connector=SyncPsycopgConnector())
 def enqueue(cursor: Cursor[TupleRow], ticket: UUID, step: Step, recording: UUID) -> None:
     """Put a step of the work on a recording on the queue, in the cursor's transaction."""
     # The argument is left out unless tracing is on, because workers of older versions do not accept it.
-    trace = {"trace": carried} if (carried := tracing.carried()) else {}
+    trace = {"trace": traceparent} if (traceparent := tracing.traceparent()) else {}
     _app.configure_task(STEP_TASK, queue=QUEUE, connection=cursor.connection).defer(
         ticket=str(ticket), step=step.value, recording=str(recording), **trace
     )

@@ -264,8 +264,8 @@ class Worker:
             with self._database.connection() as connection:
                 connection.execute(
                     "INSERT INTO step_progress (ticket_id, recording_id, step, done) VALUES (%s, %s, %s, %s)"
-                    " ON CONFLICT (ticket) DO UPDATE"
-                    " SET recording = EXCLUDED.recording, step = EXCLUDED.step, done = EXCLUDED.done",
+                    " ON CONFLICT (ticket_id) DO UPDATE"
+                    " SET recording_id = EXCLUDED.recording_id, step = EXCLUDED.step, done = EXCLUDED.done",
                     (ticket, recording, step.value, max(0.0, min(1.0, progress))),
                 )
 
