@@ -1,4 +1,9 @@
-"""Events as plain readable JSON, their personal texts sealed leaf by leaf."""
+"""Events as plain readable JSON whose personal texts are sealed one by one.
+
+Decoding sets the speed of the read models. `python -m tests.benchmarks --only read-models` measures it: a rebuild with
+this codec runs at 0.30 × a binary SELECT and COPY of the same rows without any decoding, and live read models at 66 ×
+the library's ProjectionRunner with its JSON transcoder.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +23,18 @@ from pydantic_core import to_json
 from domain.events import DonationEvent, SupportEvent, TicketEvent
 from domain.values import PERSONAL
 
-# What the store keeps in columns of its own, or knows from the topic.
-_BESIDE = {"originator_id", "originator_version", "timestamp", "originator_topic"}
+# Fields that the store keeps in columns of their own, or that follow from the topic.
+_NOT_IN_JSON = {"originator_id", "originator_version", "timestamp", "originator_topic"}
 
-# Turns the text at a field's path ("contact.value", "breakdown.0") into what is kept of it, or back.
-Leaf = Callable[[str, str], str]
+# Given a field's path ("contact.value", "breakdown.0") and its text, returns the text to put in its place.
+TextTransform = Callable[[str, str], str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Shape:
-    """How events of one class are read, and where their personal texts stand.
+    """How events of one class are decoded, and the paths of their personal texts.
 
-    Reading is what a rebuild spends its time on, so the bytes go straight into `body`: the event's own fields without
-    those that are kept beside. It takes a fifth of the time that validating the event's fields one by one would.
+    The bytes are decoded straight into `body`, a class with those of the event's fields that its JSON holds.
     """
 
     event: type[TicketEvent]
@@ -41,7 +45,7 @@ class _Shape:
 
 
 def _personal_paths(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The paths of all `Personal` texts in a type; `*` stands for each element of a tuple."""
+    """Yield the paths of all `Personal` texts in a type; `*` stands for each element of a tuple."""
     origin = get_origin(annotation)
     if origin is Annotated:
         if PERSONAL in annotation.__metadata__:
@@ -58,7 +62,7 @@ def _personal_paths(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[tup
 
 
 def _aggregate(event: type[TicketEvent]) -> str:
-    """The topic of the aggregate that an event creates."""
+    """Return the topic of the aggregate that an event of this class creates."""
     if issubclass(event, SupportEvent):
         return "support_ticket"
     return "donation" if issubclass(event, DonationEvent) else "recording_ticket"
@@ -89,27 +93,27 @@ def _shape_of(topic: str) -> _Shape:
 
 
 def _body(event: type[TicketEvent]) -> type:
-    """A class with the fields of the event that its JSON holds."""
+    """Make a class with those fields of the event that its JSON holds."""
     hints = get_type_hints(event)
     return dataclasses.make_dataclass(
         f"{event.__name__}Body",
         [
             (field.name, hints[field.name], dataclasses.field(default=field.default))
             for field in dataclasses.fields(event)
-            if field.name not in _BESIDE
+            if field.name not in _NOT_IN_JSON
         ],
         kw_only=True,
     )
 
 
-def encode(event: TicketEvent, seal: Leaf | None = None) -> bytes:
-    """The event as JSON bytes, fields with their default value left out.
+def encode(event: TicketEvent, seal: TextTransform | None = None) -> bytes:
+    """Return the event as JSON, without the fields that have their default value.
 
-    `seal` is given each personal text with its path; None keeps what stands there, which is right only for an event
-    that was decoded without keys.
+    `seal` transforms each personal text. None is right only for an event that was decoded without `unseal`, whose
+    texts are sealed already.
     """
     shape = _shape(type(event))
-    data = _writer(type(event)).dump_python(event, mode="json", exclude=_BESIDE, exclude_defaults=True)
+    data = _writer(type(event)).dump_python(event, mode="json", exclude=_NOT_IN_JSON, exclude_defaults=True)
     if seal is not None:
         for path in shape.personal:
             _replace(data, path, "", seal)
@@ -117,9 +121,9 @@ def encode(event: TicketEvent, seal: Leaf | None = None) -> bytes:
 
 
 def decode(
-    topic: str, state: bytes, stream: UUID, version: int, recorded_at: datetime, unseal: Leaf | None = None
+    topic: str, state: bytes, stream: UUID, version: int, recorded_at: datetime, unseal: TextTransform | None = None
 ) -> TicketEvent:
-    """The event that `encode` wrote; without `unseal` its personal texts stay sealed."""
+    """Return the event that `encode` wrote; without `unseal` its personal texts stay sealed."""
     shape = _shape_of(topic)
     event: Any
     if unseal is None or not shape.personal:
@@ -134,22 +138,22 @@ def decode(
     event.timestamp = recorded_at
     if shape.originator_topic is not None:
         event.originator_topic = shape.originator_topic
-    # From here on it is frozen. The event's own constructor would set field by field, at four times the cost.
+    # Turns the body into the frozen event without its constructor, which would set every field a second time.
     event.__class__ = shape.event
-    told: TicketEvent = event
-    return told
+    decoded: TicketEvent = event
+    return decoded
 
 
-def _replace(data: Any, path: tuple[str, ...], name: str, leaf: Leaf) -> None:
-    """Put `leaf`'s answer in the place of every text that the path leads to."""
+def _replace(data: Any, path: tuple[str, ...], name: str, transform: TextTransform) -> None:
+    """Transform every text in `data` that the path leads to; `name` is the path of `data` itself."""
     head, *rest = path
-    places: list[Any] = list(range(len(data))) if head == "*" else [head] if head in data else []
-    for place in places:
-        value = data[place]
-        here = f"{name}.{place}" if name else str(place)
+    keys: list[Any] = list(range(len(data))) if head == "*" else [head] if head in data else []
+    for key in keys:
+        value = data[key]
+        value_name = f"{name}.{key}" if name else str(key)
         if value is None:
             continue
         if rest:
-            _replace(value, tuple(rest), here, leaf)
+            _replace(value, tuple(rest), value_name, transform)
         else:
-            data[place] = leaf(here, value)
+            data[key] = transform(value_name, value)

@@ -1,4 +1,4 @@
-"""The library's Application over our log: `RecordingTicket` and `Donation` are loaded and saved here."""
+"""The eventsourcing library's Application over our event log: loads and saves tickets and donations."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ from domain.values import Step
 T = TypeVar("T")
 A = TypeVar("A", bound=BaseAggregate[UUID])
 
-# How often a decision is taken anew because somebody else was quicker, before we give up on it.
-MOST_DECISIONS = 10
+# How often a decision is repeated after a conflict with another writer before it is refused.
+MAX_DECISIONS = 10
 
-# What stands for a personal text whose key was destroyed.
+# Shown in place of a personal text whose key was destroyed.
 ERASED = "[erased]"
 
 
 class SealingMapper(Mapper[UUID]):
-    """Between events and stored events: JSON, with personal texts sealed on the way in and opened on the way out."""
+    """Maps events to stored events and back: JSON, in which personal texts are sealed."""
 
     def __init__(self, cipher: FieldCipher) -> None:
         super().__init__(JSONTranscoder())
@@ -56,10 +56,10 @@ class SealingMapper(Mapper[UUID]):
         event = domain_event
 
         def seal(field: str, text: str) -> str:
-            place = FieldContext(event.originator_id, event.originator_version, event.TOPIC, field)
-            # Whoever opens a ticket brings its key into being, and a support ticket about none is one of its own.
+            context = FieldContext(event.originator_id, event.originator_version, event.TOPIC, field)
+            # The first event of a ticket creates its key. A support ticket that concerns no ticket has its own key.
             new_ticket = event.ticket == event.originator_id and event.originator_version == 1
-            return self._cipher.seal(event.ticket, place, text, new_ticket=new_ticket)
+            return self._cipher.seal(event.ticket, context, text, new_ticket=new_ticket)
 
         return Entry(
             originator_id=event.originator_id,
@@ -70,14 +70,14 @@ class SealingMapper(Mapper[UUID]):
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> TicketEvent:
-        """The event, readable; where its key was destroyed, ERASED stands for each personal text."""
+        """Return the event with its personal texts opened, or ERASED in place of each if their key was destroyed."""
         assert isinstance(stored_event, StoredEntry)
         entry = stored_event
 
         def unseal(field: str, envelope: str) -> str:
-            place = FieldContext(entry.originator_id, entry.originator_version, entry.topic, field)
+            context = FieldContext(entry.originator_id, entry.originator_version, entry.topic, field)
             try:
-                return self._cipher.open(entry.ticket, envelope, place)
+                return self._cipher.open(entry.ticket, envelope, context)
             except NotFoundError:
                 return ERASED
 
@@ -85,16 +85,16 @@ class SealingMapper(Mapper[UUID]):
 
 
 class LogRecorder(ApplicationRecorder):
-    """The library's recorder contract, kept by our log."""
+    """The library's recorder interface over our event log."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
-        """Record the events with the rows that `alongside` adds; IntegrityError if a version was taken."""
+        """Record the events, and call `alongside` in their transaction; IntegrityError if a version exists already."""
         positions = self._log.append(cast(Sequence[Entry], stored_events), kwargs.get("alongside"))
         if positions is None:
-            raise IntegrityError("a version was taken")
+            raise IntegrityError("a version exists already")
         return positions
 
     def select_events(
@@ -121,11 +121,11 @@ class LogRecorder(ApplicationRecorder):
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
         after = 0 if start is None else start - 1 if inclusive_of_start else start
-        found: list[StoredEntry] = []
-        while len(found) < limit and (page := self._log.batch(after, limit, stop)):
-            found += [entry for entry in page if not topics or entry.topic in topics]
-            after = page[-1].position
-        return found[:limit]
+        entries: list[StoredEntry] = []
+        while len(entries) < limit and (batch := self._log.batch(after, limit, stop)):
+            entries += [entry for entry in batch if not topics or entry.topic in topics]
+            after = batch[-1].position
+        return entries[:limit]
 
     def max_notification_id(self) -> int | None:
         return self._log.head() or None
@@ -135,7 +135,7 @@ class LogRecorder(ApplicationRecorder):
 
 
 class TicketHistory(Application[UUID]):
-    """Loads and saves tickets and donations. No cache and no snapshots: every stream is short."""
+    """Loads and saves tickets and donations. It needs no cache and no snapshots, because every stream is short."""
 
     name = "storyledger"
 
@@ -145,7 +145,7 @@ class TicketHistory(Application[UUID]):
         super().__init__()
 
     def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
-        """Nothing of this application is configured by the process environment."""
+        """Return an environment that ignores the variables of the process."""
         return Environment(name, dict(env or {}))
 
     def construct_mapper(self) -> Mapper[UUID]:
@@ -158,17 +158,17 @@ class TicketHistory(Application[UUID]):
         return EventStore(self.mapper, self.recorder)
 
 
-# Has a mail sent once the transaction of what it tells is committed.
-Queue = Callable[[Connection[TupleRow], Mail], None]
-# Puts work on the queue, in the transaction of the events that ask for it.
+# Queues a mail in the transaction of the events that it reports.
+QueueMail = Callable[[Connection[TupleRow], Mail], None]
+# Enqueues a step on a recording in the transaction of the event that asks for it.
 Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID], None]
 
-# What else must be done in the transaction of an event, by its kind; told the aggregate that it happened to as well.
+# Further effects in the transaction of an event, by the event's class. They are given the changed aggregate too.
 Consequences = Mapping[type[TicketEvent], Callable[[Cursor[TupleRow], Any, TicketEvent], None]]
 
 
 class Streams:
-    """What tickets and donations share: load, decide, record, and decide anew when somebody else was quicker."""
+    """Loads and saves aggregates of any kind, and repeats a decision that conflicts with another writer."""
 
     def __init__(
         self,
@@ -176,57 +176,55 @@ class Streams:
         enqueue: Enqueue,
         recorded: Callable[[int], None],
         consequences: Consequences | None = None,
-        queue: Queue | None = None,
+        queue_mail: QueueMail | None = None,
     ) -> None:
         self._history = history
         self._enqueue = enqueue
         self._recorded = recorded
         self._consequences = consequences or {}
-        self._queue = queue
+        self._queue_mail = queue_mail
 
     def load(self, stream: UUID) -> Any:
         try:
             return self._history.repository.get(stream)
         except AggregateNotFoundError:
-            raise NotFoundError("There is no such thing.") from None
+            raise NotFoundError("It does not exist.") from None
 
     def save(self, aggregate: BaseAggregate[UUID], mails: Sequence[Mail] = ()) -> None:
-        """Record what happened and tell `recorded` the last position; IntegrityError if a version was taken."""
-        asked = [
+        """Record the pending events and pass the last position to `recorded`; IntegrityError if a version exists."""
+        jobs = [
             (event.ticket, *work)
             for event in aggregate.pending_events
             if isinstance(event, TicketEvent) and (work := work_asked_for(event))
         ]
-
-        follows = [
+        consequences = [
             (act, event)
             for event in aggregate.pending_events
             if isinstance(event, TicketEvent) and (act := self._consequences.get(type(event)))
         ]
 
         def alongside(cursor: Cursor[TupleRow]) -> None:
-            for ticket, step, recording in asked:
+            for ticket, step, recording in jobs:
                 self._enqueue(cursor, ticket, step, recording)
             for mail in mails:
-                assert self._queue is not None
-                self._queue(cursor.connection, mail)
-            for act, event in follows:
+                assert self._queue_mail is not None
+                self._queue_mail(cursor.connection, mail)
+            for act, event in consequences:
                 act(cursor, aggregate, event)
 
-        # Straight into the library's event store: its `save()` asks of every object what it may be, which costs more
-        # than the rest of it together.
+        # Only events with such effects need a transaction of their own; all others share one in the group commit.
         events = aggregate.collect_events()
-        told = asked or follows or (events and mails)
+        has_effects = jobs or consequences or (events and mails)
         with tracing.span("append") as span:
-            recordings = self._history.events.put(events, **({"alongside": alongside} if told else {}))
+            recordings = self._history.events.put(events, **({"alongside": alongside} if has_effects else {}))
             positions = [recording.notification.id for recording in recordings]
             if positions:
-                _tell(span, events, positions)
+                _describe(span, events, positions)
         if positions:
             self._recorded(positions[-1])
 
     def add(self, aggregate: BaseAggregate[UUID]) -> None:
-        """Record a new aggregate; one that is there already was added by the same request before a crash."""
+        """Record a new aggregate. One that exists already was added by the same request before a crash, and stays."""
         with suppress(IntegrityError):
             self.save(aggregate)
 
@@ -237,7 +235,7 @@ class Streams:
         if_match: int | None = None,
         mails: Callable[[T], Sequence[Mail]] | None = None,
     ) -> T:
-        for _ in range(MOST_DECISIONS):
+        for _ in range(MAX_DECISIONS):
             aggregate = self.load(stream)
             if if_match is not None and aggregate.version != if_match:
                 raise StaleVersionError("The ticket has changed since you read it.")
@@ -250,7 +248,7 @@ class Streams:
         raise RefusedError("Too many changes at once: please try again.")
 
 
-def _tell(span: tracing.ActiveSpan, events: Sequence[Any], positions: Sequence[int]) -> None:
+def _describe(span: tracing.ActiveSpan, events: Sequence[Any], positions: Sequence[int]) -> None:
     log_context.add_recorded(events[-1].ticket, positions[-1])
     if tracing.is_enabled():
         tracing.make_linkable(*positions)

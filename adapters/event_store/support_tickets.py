@@ -1,4 +1,4 @@
-"""Support tickets in the history, found by the ticket they name or the contact they leave."""
+"""Support tickets in the event log, found by the ticket that they concern or by their contact."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BATCH_EVENTS = 1_000
 
 
 class StoredSupportTickets:
-    """The port `SupportTickets` over the history and its read model."""
+    """The port `SupportTickets` over the event log and its read model."""
 
     def __init__(self, streams: Streams, database: Database, log: EventLog) -> None:
         self._streams = streams
@@ -34,29 +34,29 @@ class StoredSupportTickets:
         self._streams.change(support_id, lambda loaded: decide(_checked(loaded)))
 
     def concerning(self, ticket_id: UUID, contact_indexes: Iterable[str]) -> list[UUID]:
-        """What the read model has, and what the history has beyond it: nobody's words are missed for its lag."""
+        """Return the ids from the read model, and from the events that it has not folded yet."""
         indexes = set(contact_indexes)
         with self._database.reading() as cursor:
             cursor.execute("SELECT position FROM projections WHERE name = %s AND live", (support.NAME,))
             row = cursor.fetchone()
-            found = [row["support_id"] for row in support.concerning(cursor, ticket_id, list(indexes))]
+            folded = [row["support_id"] for row in support.concerning(cursor, ticket_id, list(indexes))]
         newer = [
             event.originator_id
             for event in self._opened_after(row[0] if row else 0)
             if event.about == ticket_id or (event.ticket_id == event.originator_id and event.contact_index in indexes)
         ]
-        return list(dict.fromkeys([*found, *newer]))
+        return list(dict.fromkeys([*folded, *newer]))
 
     def _opened_after(self, position: int) -> Iterator[SupportTicketOpened]:
-        while page := self._log.batch(position, BATCH_EVENTS):
-            for entry in page:
+        while batch := self._log.batch(position, BATCH_EVENTS):
+            for entry in batch:
                 if entry.topic == SupportTicketOpened.TOPIC and isinstance(event := entry.event(), SupportTicketOpened):
                     yield event
-            position = page[-1].position
+            position = batch[-1].position
 
 
 def _checked(loaded: object) -> SupportTicket:
-    """What is loaded by its id may be anything that has a history."""
+    """Return the aggregate if it is a support ticket: an id may belong to an aggregate of another kind."""
     if not isinstance(loaded, SupportTicket):
         raise NotFoundError("There is no such support ticket.")
     return loaded

@@ -23,7 +23,7 @@ class Aggregates:
         }
         # Who answers a client waits for the read models; a worker has nobody waiting.
         recorded = history.seen if Parts.WEB in ground.parts else history.recorded
-        streams = Streams(history.application, enqueue, recorded, consequences, queue=mails.outbox.queue)
+        streams = Streams(history.application, enqueue, recorded, consequences, queue_mail=mails.outbox.queue)
         self.tickets = StoredTickets(streams)
         self.donations = StoredDonations(streams)
         self.support = StoredSupportTickets(streams, ground.database, history.log)

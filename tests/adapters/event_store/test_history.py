@@ -10,7 +10,7 @@ import pytest
 from eventsourcing.persistence import IntegrityError
 from hypothesis import Phase, given, settings
 
-from adapters.event_store.history import ERASED, MOST_DECISIONS, LogRecorder, StoredTickets, Streams
+from adapters.event_store.history import ERASED, MAX_DECISIONS, LogRecorder, StoredTickets, Streams
 from adapters.postgres.database import Database
 from domain.donations import Donation
 from domain.errors import NotFoundError, RefusedError, StaleVersionError, UnavailableError
@@ -180,7 +180,7 @@ def test_a_decision_that_never_gets_its_turn_is_refused(stores: Stores):
     ada = uuid4()
     stores.tickets.add(ticket(ada))
     with pytest.raises(RefusedError):
-        stores.tickets.change(ada, rival(stores, ada, [str(n) for n in range(MOST_DECISIONS)]))
+        stores.tickets.change(ada, rival(stores, ada, [str(n) for n in range(MAX_DECISIONS)]))
 
 
 def test_whoever_waits_is_told_how_far_the_history_has_come(stores: Stores):
