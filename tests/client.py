@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,24 +20,32 @@ from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.serving import bound, server
 from entrypoints.composition.settings import Settings
 
-RECORDING = Path(__file__).parent.parent / "adapters" / "speech" / "demo.webm"
-WAIT_SECONDS = 90
+# Some words, transcribed within a second or two; and the story of the demonstration, which takes longer.
+RECORDING = Path(__file__).parent / "fixtures" / "speech" / "speech.webm"
+DEMO_RECORDING = Path(__file__).parent.parent / "adapters" / "speech" / "demo.webm"
+# Generous: how long anything may take on a busy machine.
+WAIT_SECONDS = 240
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nothing listens on, below the range from which connections take their own ports.
+
+    A port of that range may be taken by any connection before the service, or its next start, binds it.
+    """
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            port = random.randrange(20_000, 32_000)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
-def eventually(asked: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
-    """The first answer that counts as true; fails after so many seconds without one."""
+def eventually(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
+    """Return the first value of the condition that counts as true; fail after this many seconds without one."""
     deadline = time.monotonic() + seconds
-    while not (answer := asked()):
-        assert time.monotonic() < deadline, "it never came true"
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.02)
-    return answer
+    return value
 
 
 class Client(httpx2.Client):

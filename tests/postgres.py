@@ -22,6 +22,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from adapters.postgres import migrations
+from adapters.postgres.database import connect
 from adapters.postgres.embedded import EmbeddedPostgres, server
 from adapters.postgres.embedded.locks import EXCLUSIVE, FileLock
 from adapters.postgres.embedded.settings import access_files, server_settings
@@ -223,6 +225,18 @@ class OwnServer:
     def close(self) -> None:
         self._server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def migrated_server() -> Iterator[OwnServer]:
+    """A server of a test's own whose database has this version's schema."""
+    server = OwnServer()
+    try:
+        with connect(server.url) as connection:
+            migrations.migrate(connection)
+        yield server
+    finally:
+        server.close()
 
 
 def _before(access: str, files: dict[str, str]) -> dict[str, str]:

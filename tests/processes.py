@@ -1,4 +1,4 @@
-"""The service as processes of their own: `storyledger serve` and other commands, with an environment of one's own."""
+"""The service as processes of their own: `storyledger serve` and other commands, each with its own environment."""
 
 from __future__ import annotations
 
@@ -17,37 +17,44 @@ import httpx2
 from tests.client import UNLIMITED, Client, eventually, free_port
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
-READY_SECONDS = 180
+# Generous limits: a test that fails because the machine is busy teaches nothing.
+READY_SECONDS = 240
+COMMAND_SECONDS = 180
+STOP_SECONDS = 60
 
-
-# As systemd hands a socket down (sd_listen_fds(3)): its number, and whom it is for.
-_HANDED_DOWN = (
+# systemd hands a socket to a service as file descriptor 3, for the process that LISTEN_PID names (sd_listen_fds(3)).
+_EXEC_WITH_SOCKET = (
     "import os, sys; os.dup2(int(sys.argv[1]), 3);"
     " os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='1'); os.execv(sys.argv[2], sys.argv[2:])"
 )
 
 
-def listening() -> socket.socket:
-    """A socket for several web processes to share."""
+def listening_socket() -> socket.socket:
+    """Return a socket that several web processes can share."""
     return socket.create_server(("127.0.0.1", 0), backlog=512)
 
 
-def run(*arguments: str | Path, **env: Any) -> subprocess.CompletedProcess[str]:
-    """A command run to its end."""
+def run(*arguments: str | Path, **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, with settings given as keywords."""
     return subprocess.run(
-        [STORYLEDGER, *arguments], env=environment(env), capture_output=True, text=True, timeout=60, check=False
+        [STORYLEDGER, *arguments],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_SECONDS,
+        check=False,
     )
 
 
-def environment(given: Mapping[str, Any]) -> dict[str, str]:
-    told = UNLIMITED | given
-    return os.environ | {name.upper(): str(value) for name, value in told.items()}
+def environment(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return this process's environment with the settings in it and without rate limits."""
+    return os.environ | {name.upper(): str(value) for name, value in (UNLIMITED | settings).items()}
 
 
 class Serving:
-    """`storyledger serve`, running inside `with`; settings as keywords, `log` takes what it says.
+    """`storyledger serve`, running inside `with`; settings as keywords, `log` takes its output.
 
-    With a `listener` it serves on that socket, like all who are handed the same.
+    With a `listener` it serves on that socket, as does every other process that is given the same one.
     """
 
     def __init__(
@@ -57,11 +64,11 @@ class Serving:
         log: Path | None = None,
         pass_fds: tuple[int, ...] = (),
         listener: socket.socket | None = None,
-        **env: Any,
+        **settings: Any,
     ):
-        self.env = {"port": listener.getsockname()[1] if listener else free_port()} | env
+        self.settings = {"port": listener.getsockname()[1] if listener else free_port()} | settings
+        self.url = f"http://127.0.0.1:{self.settings['port']}"
         self._listener = listener
-        self.url = f"http://127.0.0.1:{self.env['port']}"
         self._only = only
         self._log = log
         self._pass_fds = pass_fds
@@ -75,31 +82,38 @@ class Serving:
             self.stop()
 
     def start(self) -> None:
-        """Start; the web part is ready when this returns."""
+        """Start the process, and wait until its web part is ready if it has one."""
         command: list[str | Path] = [STORYLEDGER, "serve", *(["--only", self._only] if self._only else [])]
         fds = self._pass_fds
         if self._listener is not None:
             number = self._listener.fileno()
-            command = [sys.executable, "-c", _HANDED_DOWN, str(number), *command]
+            command = [sys.executable, "-c", _EXEC_WITH_SOCKET, str(number), *command]
             fds += (number,)
-        with (self._log or Path(os.devnull)).open("ab") as told:
-            self.process = subprocess.Popen(command, env=environment(self.env), stdout=told, stderr=told, pass_fds=fds)
+        with (self._log or Path(os.devnull)).open("ab") as output:
+            self.process = subprocess.Popen(
+                command, env=environment(self.settings), stdout=output, stderr=output, pass_fds=fds
+            )
         if self._only is None or "web" in self._only:
-            eventually(lambda: self.status("/health/ready") == 200, READY_SECONDS)
+            self.wait_until_ready()
+
+    def wait_until_ready(self) -> None:
+        eventually(lambda: self.status("/health/ready") == 200, READY_SECONDS)
 
     def status(self, path: str) -> int:
-        assert self.process.poll() is None, "it ended"
+        """Return the status that a GET of the path is answered with, or 0 if nothing answers."""
+        assert self.process.poll() is None, "the process has ended"
         with suppress(httpx2.TransportError):
-            return httpx2.get(self.url + path).status_code
+            return httpx2.get(self.url + path, timeout=30).status_code
         return 0
 
-    def client(self, **more: Any) -> Client:
-        return Client(base_url=self.url, timeout=60, **more)
+    def client(self, **options: Any) -> Client:
+        return Client(base_url=self.url, timeout=60, **options)
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
+        """Send SIGTERM and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
+        return self.process.wait(STOP_SECONDS)

@@ -1,12 +1,12 @@
 """The main job, from the recording to the ledger, as a person and a donor do it."""
 
-from tests.client import RECORDING, Client, LiveService
+from tests.client import DEMO_RECORDING, Client, LiveService
 
 
 def test_a_recording_becomes_a_campaign_with_a_paid_gift_in_its_ledger(live: LiveService, client: Client):
     ticket = client.open_ticket()
 
-    uploaded = ticket.upload(RECORDING.read_bytes())
+    uploaded = ticket.upload(DEMO_RECORDING.read_bytes())
     assert uploaded.status_code == 200
     assert uploaded.json()["ticket"]["status"] == "RECORDING"
 

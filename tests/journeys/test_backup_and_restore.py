@@ -32,7 +32,7 @@ def test_a_service_is_lost_and_brought_back_from_its_backup(tmp_path: Path):
     assert (restored.returncode, restored.stderr) == (0, "")
     assert json.loads(restored.stdout)["events"] == told["events"]
 
-    with Serving(data_dir=new, port=running.env["port"]):
+    with Serving(data_dir=new, port=running.settings["port"]):
         assert ticket.get(params={"include": "draft"}).json()["donationDraft"]["title"] == "Before"
         assert ticket.http.get(document["filePath"]).content == content
         assert ticket.write_draft(title="Onwards")["title"] == "Onwards"

@@ -16,7 +16,7 @@ from adapters.payments.webhooks import sign
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, Client, Ticket, eventually
 from tests.journeys.canaries import PHONE, STEM, Canaries, Watch, found_in, found_under
-from tests.journeys.house import House
+from tests.journeys.observed_service import ObservedService
 from tests.postgres import fresh_database
 from tests.stripe_events import Payment, event
 
@@ -28,12 +28,12 @@ WEBHOOKS = ("/api/webhooks/stripe", "/webhooks/stripe", "/api/payments/stripe-we
 class Planter:
     """Requests with a canary in every place that takes one, for each route its own."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
+    def __init__(self, service: ObservedService) -> None:
+        self.service = service
         self.canary = Canaries()
         self.errors: list[str] = []
         self.visitor = self._client()
-        self.admin = self._client(house.secrets["admin_key"])
+        self.admin = self._client(service.secrets["admin_key"])
         self.main = self.open("EMAIL", f"{self.canary('contact')}@{self.canary('host')}.example")
         self.others = [
             self.open("PHONE", PHONE),
@@ -52,7 +52,7 @@ class Planter:
             "Accept-Language": self.canary("Accept-Language"),
         } | ({"Authorization": f"Bearer {credential}"} if credential else {})
         return Client(
-            base_url=self.house.base_url,
+            base_url=self.service.url,
             headers=headers,
             timeout=60,
             event_hooks={"request": [self._mark], "response": [self._note]},
@@ -144,7 +144,7 @@ class Planter:
         for contact in (self.main.get().json()["contactValue"], f"{self.canary('nobody')}@example.com"):
             asked = {"contactType": "EMAIL", "contactValue": contact}
             assert self.visitor.post("/api/access/request", json=asked).status_code == 202
-        eventually(lambda: any(self.house.outbox.glob("*.eml")), 30)
+        eventually(lambda: any(self.service.outbox.glob("*.eml")), 30)
 
     def guess(self) -> None:
         guess = {"requestId": self.main.id, "code": self.canary("code")}
@@ -196,12 +196,12 @@ class Planter:
             event("charge.dispute.created", dispute | {"amount": 1, "currency": "usd", "charge": payment.charge_id}),
         ):
             body = json.dumps(told).encode()
-            signature = sign(body, self.house.secrets["webhook_secret"], time.time())
+            signature = sign(body, self.service.secrets["webhook_secret"], time.time())
             answer = self.visitor.post(path, content=body, headers={"Stripe-Signature": signature})
             assert answer.status_code == 200, answer.text
 
     def refund(self) -> None:
-        self.house.quiet()
+        self.service.wait_until_idle()
         path = f"/admin/donations/{self.donation}/refund"
         answer = self.admin.post(path, json={"amount": 10, "reason": self.canary("reason")})
         assert answer.status_code == 202, answer.text
@@ -317,14 +317,9 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
 
 
 @pytest.fixture
-def house(server_url: str, migrated_template: str, tmp_path: Path) -> Iterator[House]:
-    with fresh_database(server_url, migrated_template) as url:
-        made = House(url, tmp_path)
-        try:
-            yield made
-        finally:
-            if made.process.poll() is None:
-                made.stop()
+def service(server_url: str, migrated_template: str, tmp_path: Path) -> Iterator[ObservedService]:
+    with fresh_database(server_url, migrated_template) as url, ObservedService(url, tmp_path) as running:
+        yield running
 
 
 def test_a_canary_is_found_however_it_is_hidden():
@@ -337,21 +332,21 @@ def test_a_canary_is_found_however_it_is_hidden():
         assert [bool(found_in(b"some " + data + b" more")) for data in hidden] == [True] * 7 + [False]
 
 
-def test_a_person_is_nowhere_in_clear_and_once_erased_nowhere_at_all(house: House):
-    with Watch(house.process.pid) as watch:
-        planter = Planter(house)
+def test_a_person_is_nowhere_in_clear_and_once_erased_nowhere_at_all(service: ObservedService):
+    with Watch(service.process.pid) as watch:
+        planter = Planter(service)
         planted = plantings(planter)
         missing = [f"{o.method} {o.path}" for o in OPERATIONS if (o.method, o.path) not in planted]
         assert missing == [], "plant a person through these: add each to `plantings`"
         for plant in planted.values():
             plant()
-        house.quiet()
+        service.wait_until_idle()
     assert planter.errors == []
     assert found_in(b"\n".join(watch.seen)) == []
-    assert found_in(house.dump()) == []
+    assert found_in(service.dump()) == []
     # Mails in the folder that stands for the post are as they go out, until the person is erased.
-    assert [hit for hit in found_under(house.data) if not hit.startswith("outbox/")] == []
-    assert found_under(house.temporary) == []
+    assert [hit for hit in found_under(service.data) if not hit.startswith("outbox/")] == []
+    assert found_under(service.temporary) == []
     main = planter.main
     totals = planter.admin.get(f"{main.path}/donations/total").json()
     assert totals["breakdown"]["paid"] == 70
@@ -359,15 +354,15 @@ def test_a_person_is_nowhere_in_clear_and_once_erased_nowhere_at_all(house: Hous
     # Erased, by the person and by an operator; and Stripe goes on talking.
     assert main.http.delete(main.path).status_code == 202
     for other in planter.others:
-        house.run("erase", other.id)
+        service.run_json("erase", other.id)
     planter.tell(WEBHOOKS[0])
-    house.quiet()
+    service.wait_until_idle()
 
-    assert found_in(house.dump()) == []
-    for folder in (house.data, house.temporary):
+    assert found_in(service.dump()) == []
+    for folder in (service.data, service.temporary):
         assert found_under(folder) == []
-    assert list(house.outbox.iterdir()) == []
-    kept = [path for path in (house.data / "storage").rglob("*") if path.is_file()]
+    assert list(service.outbox.iterdir()) == []
+    kept = [path for path in (service.data / "storage").rglob("*") if path.is_file()]
     assert kept == []
     after = planter.admin.get(f"{main.path}/donations/total").json()
     assert {name: after[name] for name in ("breakdown", "counts", "byCurrency")} == {
@@ -376,13 +371,13 @@ def test_a_person_is_nowhere_in_clear_and_once_erased_nowhere_at_all(house: Hous
     assert after["lastDonation"]["donor"] == "Anonymous"
 
     # The proof holds, and history replays without anybody in it.
-    assert house.run("audit", "verify")["ok"]
-    rebuilt = house.run("rebuild-projections", "--verify")
+    assert service.run_json("audit", "verify")["ok"]
+    rebuilt = service.run_json("rebuild-projections", "--verify")
     assert all(one["differences"] == [] for one in rebuilt["projections"])
-    history = json.dumps(house.run("history", main.id))
+    history = json.dumps(service.run_json("history", main.id))
     assert "[erased]" in history
     assert found_in(history.encode()) == []
     shown = planter.admin.get(f"{main.path}?include=draft,documents,attributions,transcriptions")
     assert found_in(shown.content) == []
-    house.stop()
-    assert found_in(house.log.read_bytes()) == []
+    service.stop()
+    assert found_in(service.log.read_bytes()) == []

@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.postgres import migrations
-from adapters.postgres.database import connect
 from tests.fakes.line import Commit, Line
 from tests.journeys.harness.instants import Chosen, Instants, When
 from tests.journeys.harness.journey import tell
 from tests.journeys.harness.load import Client, Moments
 from tests.journeys.harness.reckoning import Reckoning
 from tests.journeys.harness.standing import APART, WHOLE, Standing
-from tests.postgres import OwnServer
+from tests.postgres import migrated_server
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +35,8 @@ LONGEST_SECONDS = 45 * 60
 
 @pytest.fixture
 def url() -> Iterator[str]:
-    server = OwnServer()
-    try:
-        with connect(server.url) as connection:
-            migrations.migrate(connection)
+    with migrated_server() as server:
         yield server.url
-    finally:
-        server.close()
 
 
 class Run:

@@ -37,8 +37,8 @@ def parts(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[d
     env = {"database_url": database, "data_dir": tmp_path_factory.mktemp("parts"), "metrics_token": TOKEN}
     with ExitStack() as stack:
         running = {only: stack.enter_context(Serving(only, **env)) for only in PARTS}
-        for one in running.values():
-            eventually(lambda one=one: one.status("/health/ready") == 200)
+        for serving in running.values():
+            serving.wait_until_ready()
         yield running
 
 
@@ -77,7 +77,7 @@ def test_the_check_in_the_compose_file_tells_a_part_that_is_ready_from_one_that_
         env = os.environ | {"PORT": str(port)}
         return subprocess.run([sys.executable, "-c", command], env=env, capture_output=True, check=False).returncode
 
-    assert checked(part.env["port"]) == 0
+    assert checked(part.settings["port"]) == 0
     assert checked(free_port()) != 0
 
 
@@ -107,7 +107,7 @@ def test_a_part_that_is_told_no_port_listens_at_none(database: str, tmp_path: Pa
 
 def test_a_part_that_is_stopped_ends_cleanly(database: str, tmp_path: Path):
     with Serving("worker", database_url=database, data_dir=tmp_path) as part:
-        eventually(lambda: part.status("/health/ready") == 200)
+        part.wait_until_ready()
         assert part.stop() == 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,8 @@ import httpx2
 import pytest
 
 from tests.client import eventually
-from tests.processes import READY_SECONDS, Serving, listening
+from tests.load import Load
+from tests.processes import READY_SECONDS, Serving, listening_socket
 
 TOKEN = "metrics-" + "0123456789abcdef" * 2
 
@@ -19,67 +19,34 @@ TOKEN = "metrics-" + "0123456789abcdef" * 2
 @pytest.fixture
 def webs(migrated_url: str, tmp_path: Path) -> Iterator[list[Serving]]:
     with ExitStack() as stack:
-        listener = stack.enter_context(listening())
+        listener = stack.enter_context(listening_socket())
         env = {"database_url": migrated_url, "data_dir": tmp_path / "var", "metrics_token": TOKEN, "log_level": "ERROR"}
         yield [stack.enter_context(Serving("web", listener=listener, log=tmp_path / "log", **env)) for _ in range(2)]
 
 
-def who_answers(url: str) -> str:
-    """One of them, by when it began; a new connection may be another one's."""
-    told = httpx2.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
-    [began] = [line for line in told.splitlines() if line.startswith("process_start_time_seconds ")]
-    return began
+def start_time(url: str) -> str:
+    """Return the start time of the process that answers, which may be another one for each connection."""
+    metrics = httpx2.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
+    [line] = [line for line in metrics.splitlines() if line.startswith("process_start_time_seconds ")]
+    return line
 
 
-def both_answer(url: str) -> None:
-    """Wait until both are met: whoever asks whether one is ready may be answered by the other."""
-    met = set()
-    eventually(lambda: met.add(who_answers(url)) or len(met) == 2, 2 * READY_SECONDS)
+def wait_until_both_answer(url: str) -> None:
+    """Wait until both processes have answered: a readiness check of one may be answered by the other."""
+    start_times: set[str] = set()
+    eventually(lambda: start_times.add(start_time(url)) or len(start_times) == 2, 2 * READY_SECONDS)
 
 
-class Visiting:
-    """Clients who come again and again, with a new connection each time, and are never to be turned away."""
+def test_processes_that_share_a_socket_are_restarted_without_losing_a_request(webs: list[Serving]):
+    def visit() -> httpx2.Response:
+        return httpx2.get(f"{webs[0].url}/d/nobody", timeout=60)
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._over = threading.Event()
-        self.answered = 0
-        self.lost: list[str] = []
-        self._threads = [threading.Thread(target=self._visit) for _ in range(3)]
-
-    def __enter__(self) -> Visiting:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _visit(self) -> None:
-        while not self._over.is_set():
-            try:
-                status = httpx2.get(f"{self._url}/d/nobody", timeout=20).status_code
-            except httpx2.TransportError as error:
-                # Not even a refused connection: the socket is always open.
-                self.lost.append(type(error).__name__)
-                continue
-            self.answered += 1
-            if status != 404:
-                self.lost.append(str(status))
-
-    def more(self) -> None:
-        before = self.answered
-        eventually(lambda: self.answered > before + 30)
-
-
-def test_processes_that_share_a_socket_share_the_work_and_are_restarted_unnoticed(webs: list[Serving]):
-    with Visiting(webs[0].url) as visiting:
+    with Load(*[("visit", visit)] * 3) as load:
         for web in webs:
-            both_answer(web.url)
-            visiting.more()
+            wait_until_both_answer(web.url)
+            load.wait_for_more()
             assert web.stop() == 0
-            visiting.more()
+            load.wait_for_more()
             web.start()
-    assert visiting.lost == []
+    # Not even a refused connection: the socket is always open.
+    assert load.statuses() == {404}

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -16,11 +15,10 @@ from uuid import UUID
 import httpx2
 
 from adapters.payments.webhooks import sign
+from tests.client import RECORDING
 from tests.journeys.harness.standing import Standing
 from tests.stripe_events import Payment, event
 
-# A few words, soon transcribed.
-SHORT = Path(__file__).parents[2] / "fixtures" / "speech" / "speech.webm"
 ASKED_AGAIN_SECONDS = 0.1
 PATIENCE_SECONDS = 300
 # What is answered so is answered differently a little later: away, or the same request still going on.
@@ -162,7 +160,7 @@ class Client(threading.Thread):
     def upload(self, ticket: Promised | None = None) -> None:
         ticket = ticket or self._any()
         self.moments.come("upload")
-        recording = {"audio": ("story.webm", SHORT.read_bytes())}
+        recording = {"audio": ("story.webm", RECORDING.read_bytes())}
         self.ask("POST", f"/api/tickets/{ticket.id}/upload-audio", ticket, files=recording)
         ticket.uploads += 1
         ticket.processed = False

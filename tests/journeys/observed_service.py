@@ -1,0 +1,74 @@
+"""`storyledger serve` as a process whose folders, log and database the test can search."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from adapters.postgres.embedded.binaries import wheel_bin_dir
+from tests.client import eventually
+from tests.journeys.canaries import found_in
+from tests.postgres import server_bin_dir
+from tests.processes import COMMAND_SECONDS, Serving, run
+
+# How long the sandbox waits at most before it reports the next fact of a payment.
+SANDBOX_SECONDS = 1.5
+
+
+class ObservedService(Serving):
+    """A service on the database at `database_url`, with a data folder, a temporary folder and a log of its own."""
+
+    def __init__(self, database_url: str, folder: Path, **settings: Any) -> None:
+        self.data, self.temporary, self.log = folder / "var", folder / "tmp", folder / "log"
+        self.temporary.mkdir(exist_ok=True)
+        super().__init__(
+            log=self.log,
+            database_url=database_url,
+            data_dir=self.data,
+            tmpdir=self.temporary,
+            log_level="DEBUG",
+            save_qr_images="true",
+            **settings,
+        )
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """The secrets that the service made for its data folder."""
+        made: dict[str, str] = json.loads((self.data / "secrets.json").read_text())
+        return made
+
+    @property
+    def outbox(self) -> Path:
+        return self.data / "outbox"
+
+    def run_json(self, *arguments: str) -> Any:
+        """Run a command with the service's settings; return what it prints, and fail if it fails."""
+        ran = run(*arguments, "--json", **self.settings)
+        assert ran.returncode == 0, ran.stderr
+        assert not found_in(ran.stderr.encode())
+        return json.loads(ran.stdout)
+
+    def dump(self) -> bytes:
+        """Return the whole database as text."""
+        pg_dump = (server_bin_dir() or wheel_bin_dir()) / "pg_dump"
+        command = [pg_dump, "--dbname", str(self.settings["database_url"])]
+        ran = subprocess.run(command, capture_output=True, timeout=COMMAND_SECONDS)
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    def wait_until_idle(self) -> None:
+        """Wait until all that Stripe and the sandbox reported is in the ledger and visible."""
+
+        def idle() -> bool:
+            health = httpx2.get(f"{self.url}/health/ready").json()
+            followed = all(model["position"] == model["head"] for model in health["projections"].values())
+            return bool(health["inbox"]["waiting"] == 0 and followed)
+
+        # The sandbox does not say what it still has to report.
+        time.sleep(SANDBOX_SECONDS)
+        eventually(idle)
