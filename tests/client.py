@@ -24,7 +24,7 @@ from entrypoints.composition.settings import Settings
 RECORDING = Path(__file__).parent / "fixtures" / "speech" / "speech.webm"
 DEMO_RECORDING = Path(__file__).parent.parent / "adapters" / "speech" / "demo.webm"
 # Generous: how long anything may take on a busy machine.
-WAIT_SECONDS = 240
+WAIT_SECONDS = 120
 
 
 def free_port() -> int:
