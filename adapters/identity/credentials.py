@@ -1,26 +1,22 @@
-"""Who is calling: ticket tokens and API keys. Secrets are stored as digests only and compared in constant time."""
+"""Credentials: ticket tokens, sessions and API keys. Secrets are stored as digests and compared in constant time."""
 
 from __future__ import annotations
 
 import base64
 import hmac
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
-
-from psycopg import Cursor
-from psycopg.rows import TupleRow
 
 from adapters.identity.login_codes import SESSION_TOKEN
 from adapters.ids import uuid7
 from adapters.postgres.database import Database
-from adapters.read_models.read_your_writes import ReadYourWrites
+from adapters.read_models.read_your_writes import TicketRows
 from domain.commands import digest
 from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.values import Actor, Role
-from projections import ticket_status
 from projections.model import Row
 
 TICKET_TOKEN = "tkt_"  # noqa: S105 - a prefix
@@ -28,7 +24,7 @@ API_KEY = "slk_"
 SECRET_BYTES = 32
 LONGEST_CREDENTIAL = 200
 LONGEST_WORKSPACE = 100
-# How exactly a key remembers when it was used last: not every request is worth a write.
+# The precision of `last_used_at`: one write per key and minute, not one per request.
 LAST_USE_SECONDS = 60
 
 SCOPES = (
@@ -42,16 +38,13 @@ SCOPES = (
 PUBLIC_WORKSPACE = "public"
 UNKNOWN = "unknown"
 
-# How a ticket's row is read: with what is asked for besides, or without.
-ReadTicket = Callable[[Cursor[TupleRow], UUID], Row | None]
-
 
 @dataclass(frozen=True)
 class Principal:
-    """Somebody who may do something: what is None or empty does not apply to the role.
+    """Who makes a request: a role, and the fields that apply to it.
 
-    A holder has one `ticket`, or came back in a `session` and has those of the verified contact, which has these
-    `contact_indexes`. `ticket_row` is the holder's ticket as it was when the credential was checked.
+    A holder has either the one `ticket` of a ticket token, or a `session`, which opens every ticket whose contact has
+    one of the `contact_indexes`.
     """
 
     role: Role
@@ -61,7 +54,6 @@ class Principal:
     ticket: UUID | None = None
     session: UUID | None = None
     contact_indexes: frozenset[str] = frozenset()
-    ticket_row: Row | None = field(default=None, compare=False, repr=False)
 
     @property
     def actor(self) -> Actor:
@@ -69,7 +61,7 @@ class Principal:
 
     @property
     def name(self) -> str:
-        """Stable and without secrets: for idempotency keys, rate limits and logs."""
+        """Return a stable name without secrets, for idempotency keys, rate limits and logs."""
         id = self.key_id or self.session or self.ticket
         return self.role.value if id is None else f"{self.role}:{id}"
 
@@ -78,13 +70,13 @@ VISITOR = Principal(Role.VISITOR)
 
 
 def ticket_token(ticket: UUID, secret: bytes) -> str:
-    """The credential of a ticket's holder: it names the ticket and proves the secret."""
+    """Return the credential of a ticket's holder, which contains the ticket's id and the secret."""
     return TICKET_TOKEN + base64.urlsafe_b64encode(ticket.bytes + secret).decode().rstrip("=")
 
 
 @dataclass(frozen=True)
 class ApiKey:
-    """An API key as it may be listed: everything but the secret."""
+    """An API key without its secret."""
 
     id: UUID
     role: str
@@ -98,44 +90,26 @@ class ApiKey:
 
 
 class Credentials:
-    """Knows every credential that was ever given out, by its digest.
+    """Checks and manages credentials, which are found by their digest.
 
-    Every call is decided by what the database says at that moment, so that what was revoked opens nothing anywhere.
-    With `fresh` a ticket's token counts from the moment that it was given out, however far the read models are. Keys
-    and sessions are looked up by digest: what time such a search takes tells of digests, which nobody can choose.
+    Every check reads the primary database, so a revoked credential is invalid everywhere at once. Keys and sessions are
+    looked up by digest: the time of a lookup reveals something about digests, which nobody can choose.
     """
 
-    def __init__(self, database: Database, fresh: ReadYourWrites | None = None) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._fresh = fresh
 
-    def principal(self, credential: str, read: ReadTicket = ticket_status.ticket) -> Principal | None:
-        """Who holds this credential; None if nobody does, or no longer. A holder's ticket is read with `read`."""
-        if len(credential) > LONGEST_CREDENTIAL or not credential.isascii():
+    def principal(self, credential: str) -> Principal | None:
+        """Return the principal whom a session or an API key belongs to, or None if it is invalid."""
+        if not _is_well_formed(credential):
             return None
-        if credential.startswith(TICKET_TOKEN):
-            return self._holder(credential, read)
         if credential.startswith(SESSION_TOKEN):
-            return self._returned(credential)
+            return self._session_holder(credential)
         if credential.startswith(API_KEY):
             return self._client(credential)
         return None
 
-    def _holder(self, token: str, read: ReadTicket) -> Principal | None:
-        code = token.removeprefix(TICKET_TOKEN)
-        try:
-            ticket = UUID(bytes=base64.urlsafe_b64decode(code + "=" * (-len(code) % 4))[:16])
-        except ValueError:
-            return None
-        with self._database.reading() as cursor:
-            row = read(cursor, ticket)
-        if self._fresh is not None:
-            row = self._fresh.ticket_as_answered(ticket, row)
-            if not _opens(token, row):
-                row = self._fresh.ticket(ticket, row)
-        return Principal(Role.HOLDER, ticket=ticket, ticket_row=row) if _opens(token, row) else None
-
-    def _returned(self, token: str) -> Principal | None:
+    def _session_holder(self, token: str) -> Principal | None:
         with self._database.connection() as connection:
             row = connection.execute(
                 "SELECT id, contact_indexes FROM access_sessions WHERE digest = %s AND expires_at > now()",
@@ -157,9 +131,9 @@ class Credentials:
                 connection.execute("UPDATE api_keys SET last_used_at = now() WHERE id = %s", (row[0],))
         return Principal(Role(row[1]), row[0], row[2], frozenset(row[3]))
 
-    def whose(self, credential: str) -> str:
-        """For the access log: the key that a credential is or once was, by its id; `unknown` if it never was one."""
-        if len(credential) > LONGEST_CREDENTIAL or not credential.isascii():
+    def key_name(self, credential: str) -> str:
+        """Return role and id of the valid or revoked key that a credential belongs to, or `unknown`."""
+        if not _is_well_formed(credential):
             return UNKNOWN
         with self._database.connection() as connection:
             row = connection.execute(
@@ -175,11 +149,11 @@ class Credentials:
         expires_at: datetime | None = None,
         key: str | None = None,
     ) -> tuple[ApiKey, str]:
-        """A new key and its secret, which is not to be had again; a `key` given is registered as it is."""
+        """Create a key and return it with its secret, which is not stored; a given `key` is registered as it is."""
         if role not in (Role.CLIENT, Role.ADMIN, Role.AUDITOR):
-            raise InvalidError("is no role of an API key", "/role")
-        if unknown := set(scopes) - set(SCOPES):
-            raise InvalidError(f"unknown scope: {', '.join(sorted(unknown))}", "/scopes")
+            raise InvalidError("is not a role of API keys", "/role")
+        if unknown_scopes := set(scopes) - set(SCOPES):
+            raise InvalidError(f"unknown scope: {', '.join(sorted(unknown_scopes))}", "/scopes")
         if not (workspace.isprintable() and workspace == workspace.strip() and 0 < len(workspace) <= LONGEST_WORKSPACE):
             raise InvalidError(f"a workspace's name has 1 to {LONGEST_WORKSPACE} printable characters", "/workspace")
         key = key or API_KEY + secrets.token_urlsafe(SECRET_BYTES)
@@ -194,10 +168,11 @@ class Credentials:
         return _api_key(row), key
 
     def replace(self, key_id: UUID, overlap: timedelta, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
-        """A successor with the key's role, workspace and scopes, and its secret; the key runs out after `overlap`.
+        """Create a successor with the key's role, workspace and scopes, and return it with its secret.
 
-        Unless it is said when the successor expires, it is given as long as the key was given when it was made.
-        NotFoundError if there is no such key, RefusedError if it is worthless or has a successor already.
+        The old key expires after `overlap`. Without `expires_at` the successor is valid for as long as the old key was
+        when it was created. NotFoundError if there is no such key, RefusedError if it is revoked or expired, or has a
+        successor already.
         """
         new_id, secret = uuid7(), API_KEY + secrets.token_urlsafe(SECRET_BYTES)
         with self._database.transaction() as cursor:
@@ -209,9 +184,9 @@ class Credentials:
             row = cursor.fetchone()
             if row is None:
                 raise NotFoundError("There is no such key.")
-            worthless, successor = row
-            if worthless or successor is not None:
-                raise RefusedError("This key is worthless." if worthless else "This key has a successor.")
+            is_invalid, successor = row
+            if is_invalid or successor is not None:
+                raise RefusedError("This key is revoked or expired." if is_invalid else "This key has a successor.")
             cursor.execute(
                 "INSERT INTO api_keys (id, role, workspace, scopes, digest, expires_at)"
                 " SELECT %s, role, workspace, scopes, %s, coalesce(%s, now() + (expires_at - created_at))"
@@ -223,29 +198,47 @@ class Credentials:
                 (new_id, overlap, key_id),
             )
             cursor.execute(_KEYS + " WHERE id = %s", (new_id,))
-            made = cursor.fetchone()
-        assert made is not None
-        return _api_key(made), secret
+            successor_row = cursor.fetchone()
+        assert successor_row is not None
+        return _api_key(successor_row), secret
 
     def list(self) -> list[ApiKey]:
-        """Oldest first."""
+        """Return all keys, the oldest first."""
         with self._database.connection() as connection:
             return [_api_key(row) for row in connection.execute(_KEYS + " ORDER BY created_at, id").fetchall()]
 
     def revoke(self, key_id: UUID) -> None:
-        """From now on the key opens nothing; revoking it again is no error."""
+        """Make the key invalid from now on; revoking it again is not an error."""
         with self._database.connection() as connection:
-            found = connection.execute(
+            updated = connection.execute(
                 "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s", (key_id,)
             )
-        if found.rowcount == 0:
+        if updated.rowcount == 0:
             raise NotFoundError("There is no such key.")
 
 
-def _opens(token: str, row: Row | None) -> bool:
-    """Whether it is the ticket's token; the comparison is made whether there is such a ticket or not."""
-    known = row["token_digest"] if row else None
-    return hmac.compare_digest(known or digest(""), digest(token)) and known is not None
+def _is_well_formed(credential: str) -> bool:
+    return len(credential) <= LONGEST_CREDENTIAL and credential.isascii()
+
+
+def ticket_holder(token: str, tickets: TicketRows) -> Principal | None:
+    """Return the holder of the ticket that a ticket token belongs to, or None if the token is invalid."""
+    if not _is_well_formed(token) or not token.startswith(TICKET_TOKEN):
+        return None
+    code = token.removeprefix(TICKET_TOKEN)
+    try:
+        ticket = UUID(bytes=base64.urlsafe_b64decode(code + "=" * (-len(code) % 4))[:16])
+    except ValueError:
+        return None
+    if _is_token_of(tickets.get(ticket), token) or _is_token_of(tickets.newest(ticket), token):
+        return Principal(Role.HOLDER, ticket=ticket)
+    return None
+
+
+def _is_token_of(row: Row | None, token: str) -> bool:
+    """Return True if the token is the ticket's. An absent ticket takes the same time as a wrong token."""
+    token_digest = row["token_digest"] if row else None
+    return hmac.compare_digest(token_digest or digest(""), digest(token)) and token_digest is not None
 
 
 _KEYS = (

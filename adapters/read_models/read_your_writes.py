@@ -1,4 +1,4 @@
-"""Rows as new as the history, for when the read models have not come so far yet."""
+"""Read-your-writes for tickets: a client sees what it wrote, also while the read models lag behind the history."""
 
 from __future__ import annotations
 
@@ -8,47 +8,68 @@ from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database
 from adapters.read_models.follower import ProjectionBarrier
 from adapters.read_models.in_memory import ticket_row
+from projections import ticket_status
 from projections.model import Recorded, Row
 
 
 class ReadYourWrites:
-    """Folds a ticket's row anew where its read model lacks something of it.
+    """Reads ticket rows, and folds a row from the ticket's events where its read model lags behind.
 
-    Only the ticket's own stream is looked at, and first only at its end: that costs as much for a ticket with a hundred
-    thousand gifts as for one that never was.
+    Only the ticket's own stream is read, and first only its end, so the cost does not depend on the ticket's donations.
     """
 
     def __init__(self, database: Database, log: EventLog, barrier: ProjectionBarrier) -> None:
         self._database = database
         self._log = log
         self._barrier = barrier
-        self._unseen = 0
+        self._unprojected = 0
 
-    def answered_unseen(self, position: int) -> None:
-        """Somebody here is told of an event that the read models have not seen."""
-        self._unseen = max(self._unseen, position)
+    def note_unprojected(self, position: int) -> None:
+        """Remember that an event was acknowledged to a client before the read models saw it."""
+        self._unprojected = max(self._unprojected, position)
 
-    def ticket(self, ticket: UUID, shown: Row | None) -> Row | None:
-        """The row as its history leaves it; `shown` is what the read model has, and comes back where that is all."""
+    def ticket(self, ticket: UUID) -> Row | None:
+        """Return the ticket's row with every write that this process has acknowledged, or None if there is none."""
+        with self._database.reading() as cursor:
+            row = ticket_status.ticket(cursor, ticket)
+        if not self._unprojected:
+            return row
+        unprojected = self._unprojected
+        if self._barrier.has_seen(unprojected):
+            if self._unprojected == unprojected:
+                self._unprojected = 0
+            return row
+        return self.newest_ticket(ticket, row)
+
+    def newest_ticket(self, ticket: UUID, row: Row | None) -> Row | None:
+        """Return the ticket's row as the history leaves it: `row` itself if its read model is up to date."""
         with self._database.connection() as connection:
-            newest = connection.execute(
+            last_event = connection.execute(
                 "SELECT position FROM events WHERE stream = %s ORDER BY version DESC LIMIT 1", (ticket,)
             ).fetchone()
-        if newest is None or (shown is not None and newest[0] <= shown["position"]):
-            return shown
-        own = (Recorded(entry.position, entry.recorded_at, entry.event()) for entry in self._log.stream(ticket))
-        row = ticket_row(own)
-        if row is not None and shown is not None:
-            row["funded"] = shown["funded"]
-        return row
+        if last_event is None or (row is not None and last_event[0] <= row["position"]):
+            return row
+        events = (Recorded(entry.position, entry.recorded_at, entry.event()) for entry in self._log.stream(ticket))
+        folded_row = ticket_row(events)
+        if folded_row is not None and row is not None:
+            folded_row["funded"] = row["funded"]
+        return folded_row
 
-    def ticket_as_answered(self, ticket: UUID, shown: Row | None) -> Row | None:
-        """The same, asked only while something that was answered here is unseen: else what is shown is new enough."""
-        if not self._unseen:
-            return shown
-        unseen = self._unseen
-        if self._barrier.has_seen(unseen):
-            if self._unseen == unseen:
-                self._unseen = 0
-            return shown
-        return self.ticket(ticket, shown)
+
+class TicketRows:
+    """The ticket rows of one request: each is read at most once, by the check that needs it first."""
+
+    def __init__(self, reader: ReadYourWrites) -> None:
+        self._reader = reader
+        self._rows: dict[UUID, Row | None] = {}
+
+    def get(self, ticket: UUID) -> Row | None:
+        """Return the row with every acknowledged write, or None if there is no such ticket."""
+        if ticket not in self._rows:
+            self._rows[ticket] = self._reader.ticket(ticket)
+        return self._rows[ticket]
+
+    def newest(self, ticket: UUID) -> Row | None:
+        """Return the row as the event log leaves it; nobody is denied by a read model alone."""
+        row = self._rows[ticket] = self._reader.newest_ticket(ticket, self.get(ticket))
+        return row

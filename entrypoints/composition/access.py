@@ -23,7 +23,7 @@ class Access:
     def __init__(self, ground: Foundation, history: History, mails: MailDelivery) -> None:
         database, master, peppers = ground.database, ground.secrets.master, ground.secrets.peppers
         self._admin_key = ground.secrets.admin_key
-        self.credentials = Credentials(database, history.fresh)
+        self.credentials = Credentials(database)
         self.log = AccessLog(database)
         self.contact_index = ContactIndex(peppers)
         self.idempotency = IdempotencyKeys(database, Keyring(master, SERVICE_KEYRING), history.keys)

@@ -48,5 +48,5 @@ class History:
         """Let the read models see a write before it is answered; a fault of theirs only makes the answer later."""
         with suppress(UnavailableError, *CONNECTION_ERRORS):
             if not self.barrier.wait_for(position):
-                self.fresh.answered_unseen(position)
+                self.fresh.note_unprojected(position)
                 logger.warning("read models lag behind", position=position)

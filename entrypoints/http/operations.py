@@ -5,6 +5,7 @@ Routing, access checks and the OpenAPI document are all made from the same rows.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -16,11 +17,11 @@ from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 from typing_extensions import TypeVar
 
-from adapters.identity.credentials import Principal, ReadTicket
+from adapters.identity.credentials import VISITOR, Principal
 from adapters.identity.idempotency import RequestSeed
+from adapters.read_models.read_your_writes import TicketRows
 from adapters.read_models.reads import Reads
 from domain.values import Role
-from projections import ticket_status
 from projections.model import Row
 
 if TYPE_CHECKING:
@@ -75,6 +76,9 @@ class Access:
         return Role.VISITOR in self.roles
 
 
+NO_BODY_DIGEST = hashlib.sha256(b"").hexdigest()
+
+
 @dataclass(frozen=True)
 class Received:
     """A recording as it came in: complete, hashed, not yet looked at."""
@@ -87,24 +91,30 @@ class Received:
 
 @dataclass
 class Call:
-    """One request on its way to its handler, checked and parsed."""
+    """One request to an operation; the middleware fills in who calls, the ticket and the body."""
 
     service: Service
-    principal: Principal
+    operation: Operation
     request_id: str
     client: str
     url_path: str
     path: Mapping[str, str]
     query: QueryParams
     headers: Mapping[str, str]
-    # For what is shown. Who may see it is asked of `service.database`.
+    # For rows that the answer shows, also from the replica.
     reads: Reads
+    # For the access decision and read-your-writes, always from the primary.
+    ticket_rows: TicketRows
+    # The bearer credential of the request, None if there is none or the operation ignores it.
+    credential: str | None = None
+    principal: Principal = VISITOR
+    ticket: Row | None = None
     body: Any = None
     raw: bytes = b""
+    body_digest: str = NO_BODY_DIGEST
     upload: Received | None = None
-    ticket: Row | None = None
     seed: RequestSeed = field(default_factory=RequestSeed.new)
-    # The ticket that the answer speaks of, for a handler to say where the path does not.
+    # The ticket that the answer is about; a handler sets it where the path does not name the ticket.
     speaks_of: UUID | None = None
 
     def query_all(self, name: str) -> list[str]:
@@ -198,14 +208,12 @@ class Operation:
     also: Mapping[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     asks_nobody: bool = False
     revalidates: bool = False
-    # How the path's ticket is read: a handler that needs more of it has it read in the same statement.
-    reads: ReadTicket = ticket_status.ticket
 
     def answer(self, call: Call) -> Answer:
         """Return the handler's answer, in the caller's thread."""
         return self._answer(self._handle(call))
 
-    async def told(self, call: Call) -> Answer:
+    async def answer_on_loop(self, call: Call) -> Answer:
         """Return the answer of a handler that runs on the event loop."""
         result = self._handle(call)
         assert isinstance(result, Awaitable)

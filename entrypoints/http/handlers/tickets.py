@@ -57,9 +57,7 @@ def row_read(call: Call) -> Row:
 
 def row_of(call: Call) -> Row:
     """The ticket as it stands now, after what this call did."""
-    with call.service.database.reading() as cursor:
-        row = ticket_status.ticket(cursor, call.ticket_id)
-    row = call.service.fresh.ticket_as_answered(call.ticket_id, row)
+    row = call.service.fresh.ticket(call.ticket_id)
     if row is None:
         raise NotFoundError("There is no such ticket.")
     return row

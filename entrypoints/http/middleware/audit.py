@@ -1,76 +1,88 @@
-"""Sees to it that what administrators do, and what is denied, is on record."""
+"""Audit: the access log records the acts of administrators, and writes that were denied."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import structlog
 
 import projections
-from adapters.identity.access_log import BEGUN, LOOKED, AccessRecord, logged_object
+from adapters.identity.access_log import BEGUN, LOOKED, AccessLog, AccessRecord, logged_object
+from adapters.identity.credentials import VISITOR, Credentials
 from domain.errors import DomainError, UnavailableError
 from domain.values import Role
 from entrypoints.http import problems
 from entrypoints.http.operations import Answer, Call, Operation
 from entrypoints.http.problems import Problem
 
-if TYPE_CHECKING:
-    from entrypoints.composition.service import Service
+T = TypeVar("T")
 
 logger = structlog.get_logger()
 
 
 class AuditTrail:
-    """Writes to the access log before an admin's act is begun, and before a denied write is answered."""
+    """Writes to the access log before an admin's act begins, and before a denied write is answered."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, access_log: AccessLog, credentials: Credentials) -> None:
+        self._access_log = access_log
+        self._credentials = credentials
 
-    def denied(self, call: Call, operation: Operation, denial: Problem, credential: str | None = None) -> None:
-        """A write that was not let in, on record; of a `credential` that is none, the key that it once was."""
-        if operation.method == "GET":
-            return
-        actor = call.principal.name if credential is None else self._service.credentials.whose(credential)
-        self._note(call, operation, f"denied {denial.kind.status}", actor)
-
-    def seen(self, call: Call, operation: Operation, do: Callable[[], Answer]) -> Answer:
-        """Does it. What an admin does is on record before it begins, and what came of it after."""
-        if call.principal.role is not Role.ADMIN or not _counts(operation):
-            return self._done(call, operation, do)
-        if operation.method == "GET":
-            self._note(call, operation, LOOKED, call.principal.name)
-            return do()
-        self._note(call, operation, BEGUN, call.principal.name)
+    def denied_writes(self, call: Call, proceed: Callable[[Call], T]) -> T:
+        """Call middleware around the access checks: log a write that they deny."""
         try:
-            answer = do()
-        except Exception as error:
-            self._note_outcome(call, operation, _status(error))
+            return proceed(call)
+        except Problem as problem:
+            # A client over its limit writes no log entries either.
+            if problem.kind.status != 429:
+                self._log_denied(call, problem)
             raise
-        self._note_outcome(call, operation, answer.status)
+
+    def acts(self, call: Call, proceed: Callable[[Call], Answer]) -> Answer:
+        """Call middleware around the handler: log an admin's act before it begins, and its outcome afterwards."""
+        if call.principal.role is not Role.ADMIN or not _is_audited(call.operation):
+            return self._with_denials_logged(call, proceed)
+        if call.operation.method == "GET":
+            self._log(call, LOOKED)
+            return proceed(call)
+        self._log(call, BEGUN)
+        try:
+            answer = proceed(call)
+        except Exception as error:
+            self._log_outcome(call, _status(error))
+            raise
+        self._log_outcome(call, answer.status)
         return answer
 
-    def _done(self, call: Call, operation: Operation, do: Callable[[], Answer]) -> Answer:
-        """Does it; a wrong code, say, is denied by its handler."""
+    def _with_denials_logged(self, call: Call, proceed: Callable[[Call], Answer]) -> Answer:
+        """Log what a handler denies by itself, such as a wrong login code."""
         try:
-            return do()
-        except Problem as denial:
-            if denial.kind.status in (401, 403):
-                self.denied(call, operation, denial)
+            return proceed(call)
+        except Problem as problem:
+            if problem.kind.status in (401, 403):
+                self._log_denied(call, problem)
             raise
 
-    def _note_outcome(self, call: Call, operation: Operation, status: int) -> None:
-        """Missing where the database went away meanwhile: that it was begun is on record."""
-        try:
-            self._note(call, operation, f"answered {status}", call.principal.name)
-        except UnavailableError:
-            logger.warning("outcome not on record", request_id=call.request_id, status=status)
+    def _log_denied(self, call: Call, problem: Problem) -> None:
+        """Log a denied write. If the credential is invalid, log the id of the revoked key that it belonged to."""
+        if call.operation.method == "GET":
+            return
+        has_invalid_credential = call.principal is VISITOR and call.credential is not None
+        actor = self._credentials.key_name(call.credential or "") if has_invalid_credential else call.principal.name
+        self._log(call, f"denied {problem.kind.status}", actor)
 
-    def _note(self, call: Call, operation: Operation, outcome: str, actor: str) -> None:
-        self._service.access_log.append(
+    def _log_outcome(self, call: Call, status: int) -> None:
+        """Log the outcome; if the database is no longer available, the log still shows that the act began."""
+        try:
+            self._log(call, f"answered {status}")
+        except UnavailableError:
+            logger.warning("outcome not logged", request_id=call.request_id, status=status)
+
+    def _log(self, call: Call, outcome: str, actor: str | None = None) -> None:
+        self._access_log.append(
             AccessRecord(
-                actor,
-                f"{operation.method} {operation.path}",
+                actor or call.principal.name,
+                f"{call.operation.method} {call.operation.path}",
                 logged_object(list(call.path.values()), projections.BY_NAME),
                 outcome,
                 call.request_id,
@@ -78,8 +90,8 @@ class AuditTrail:
         )
 
 
-def _counts(operation: Operation) -> bool:
-    """Every write, and every look at what is a person's; how the service itself is doing may be looked at freely."""
+def _is_audited(operation: Operation) -> bool:
+    """Return True for every write, and for reads of personal data; the service's own state may be read freely."""
     if operation.method != "GET":
         return True
     return not operation.access.open and not operation.path.startswith("/admin/")

@@ -1,11 +1,11 @@
-"""How often one client may call: by who they are, or by their address while nobody knows."""
+"""Rate limits: how often one client may call, identified by its principal or, without a credential, by its address."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Address, ip_address, ip_network
+from typing import TYPE_CHECKING, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,18 +13,20 @@ from starlette.requests import Request
 from adapters.identity.credentials import VISITOR, Principal
 from adapters.lazy import Lazy
 from entrypoints.composition.settings import Settings
-from entrypoints.http.operations import Limit
+from entrypoints.http.operations import Call, Limit
 from entrypoints.http.problems import Problem
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
-# A household or a company has a network of this size in IPv6, and all its addresses at will.
+T = TypeVar("T")
+
+# A household or a company gets an IPv6 network of this size, with all its addresses at will.
 IPV6_CLIENT_BITS = 64
 
 
 class _Counting:
-    """The limits, and what counts."""
+    """The configured limits and the store that counts calls."""
 
     def __init__(self, settings: Settings) -> None:
         from limits import parse
@@ -35,41 +37,48 @@ class _Counting:
             Limit.DEFAULT: parse(settings.rate_limit_default),
             Limit.PAYMENT: parse(settings.rate_limit_payment),
             Limit.CREATE: parse(settings.rate_limit_create),
-            # As many as tickets can be made, counted apart.
+            # The same number as for new tickets, counted separately.
             Limit.CODE: parse(settings.rate_limit_create),
         }
-        self.counts = RateLimitStore(settings.shared_rate_limits)
+        self.store = RateLimitStore(settings.shared_rate_limits)
 
 
 class RateLimits:
-    """Counts calls for each client and each limit, in this process or in a store that processes share."""
+    """Call middleware: counts the call for its client and raises 429 above the limit.
+
+    Calls are counted in this process or in a store that processes share.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._counting = Lazy(lambda: _Counting(settings))
-        self._here = settings.shared_rate_limits is None
-        if not self._here:
-            # What is wrong with the address of a store is said at the start.
+        self._is_local = settings.shared_rate_limits is None
+        if not self._is_local:
+            # A wrong address of the store is reported at the start.
             self.load()
 
     def load(self) -> None:
-        """So that the first call need not wait for the library."""
+        """Load the library before the first call needs it."""
         self._counting()
 
+    def __call__(self, call: Call, proceed: Callable[[Call], T]) -> T:
+        self.count(call.operation.limit, call.principal, call.client)
+        return proceed(call)
+
     async def count_refused(self, address: str) -> None:
-        """The same for what leads nowhere: on the event loop, unless the count is kept elsewhere."""
-        if self._here:
+        """Count a request to an unknown path or method: on the event loop, unless a shared store counts it."""
+        if self._is_local:
             self.count(Limit.DEFAULT, VISITOR, address)
         else:
             await run_in_threadpool(self.count, Limit.DEFAULT, VISITOR, address)
 
     def count(self, limit: Limit, principal: Principal, address: str) -> None:
-        """One more call; Problem 429 if it is one too many."""
+        """Count one call; Problem 429 if it is above the limit."""
         counting = self._counting()
         item = counting.items.get(limit)
         if item is None:
             return
         client = f"address:{_network(address)}" if principal is VISITOR else principal.name
-        wait = counting.counts.hit(item, limit.value, client)
+        wait = counting.store.hit(item, limit.value, client)
         if wait is None:
             return
         seconds = max(1, math.ceil(wait))
@@ -77,48 +86,29 @@ class RateLimits:
 
 
 def _network(address: str) -> str:
+    """Return the address, or for IPv6 the network that one client has."""
     try:
-        known = ip_address(address)
+        parsed = ip_address(address)
     except ValueError:
         return address
-    if isinstance(known, IPv6Address):
-        if known.ipv4_mapped is not None:
-            return str(known.ipv4_mapped)
-        return str(ip_network((known, IPV6_CLIENT_BITS), strict=False))
-    return str(known)
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ip_network((parsed, IPV6_CLIENT_BITS), strict=False))
+    return str(parsed)
 
 
-class Proxies:
-    """Knows whose word about a client's address counts."""
+def client_address(request: Request) -> str:
+    """Return the address that the request came from, which a trusted proxy may have forwarded."""
+    return request.client.host if request.client else ""
 
-    def __init__(self, trusted: Sequence[str]) -> None:
-        self._trusted: list[IPv4Network | IPv6Network] = [ip_network(one, strict=False) for one in trusted]
 
-    def client(self, request: Request) -> str:
-        """The address that a request came from. Some proxies add to the header that is there, some add another."""
-        peer = request.client.host if request.client else ""
-        told = request.headers.getlist("x-forwarded-for") if self._trusted else []
-        return self.client_of(peer, ",".join(told) or None)
-
-    def client_of(self, peer: str, forwarded_for: str | None) -> str:
-        """The address that the call came from: the nearest one that no trusted proxy has."""
-        if forwarded_for is None or not self._trusted:
-            return peer
-        address = peer
-        for told in reversed((forwarded_for or "").split(",")):
-            if not self._trusts(address):
-                break
-            try:
-                address = str(ip_address(told.strip()))
-            except ValueError:
-                break
-        return address
-
-    def _trusts(self, address: str) -> bool:
-        try:
-            known = ip_address(address)
-        except ValueError:
-            return False
-        if isinstance(known, IPv6Address) and known.ipv4_mapped is not None:
-            known = known.ipv4_mapped
-        return any(known in network for network in self._trusted)
+def proxy_networks(trusted_proxies: Sequence[str]) -> list[str]:
+    """Return the networks of the trusted proxies for uvicorn, IPv4 ones also as a dual-stack socket shows them."""
+    networks = [ip_network(proxy, strict=False) for proxy in trusted_proxies]
+    mapped = [
+        f"::ffff:{network.network_address}/{96 + network.prefixlen}"
+        for network in networks
+        if isinstance(network, IPv4Network)
+    ]
+    return [*map(str, networks), *mapped]

@@ -21,8 +21,9 @@ SEARCH = "/admin/knowledge/search"
 
 @pytest.fixture(autouse=True)
 def empty_shelf(live: LiveService) -> Iterator[None]:
-    yield
     with live.service.database.connection() as connection:
+        connection.execute("DELETE FROM knowledge_sources")
+        yield
         connection.execute("DELETE FROM knowledge_sources")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,11 +10,12 @@ from time import sleep
 from typing import Any
 
 import pytest
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from domain.values import Role
 from entrypoints.composition.service import Parts
 from entrypoints.composition.settings import SettingsError, load
-from entrypoints.http.middleware.rate_limits import Proxies
+from entrypoints.http.middleware.rate_limits import proxy_networks
 from tests.client import LiveService
 from tests.entrypoints.http.contract import Contract, problem
 
@@ -124,7 +126,7 @@ def test_nobody_elses_word_about_an_address_is_believed(limited: Callable[..., L
 
 
 @pytest.mark.parametrize(
-    ("trusted", "peer", "told", "client"),
+    ("trusted", "peer", "forwarded_for", "client"),
     [
         ((), "192.0.2.1", "198.51.100.1", "192.0.2.1"),
         (("192.0.2.1",), "192.0.2.1", None, "192.0.2.1"),
@@ -132,16 +134,28 @@ def test_nobody_elses_word_about_an_address_is_believed(limited: Callable[..., L
         (("192.0.2.1",), "192.0.2.1", "6.6.6.6, 198.51.100.1", "198.51.100.1"),
         (("192.0.2.0/24",), "192.0.2.1", "6.6.6.6,198.51.100.1 , 192.0.2.7", "198.51.100.1"),
         (("192.0.2.0/24",), "192.0.2.1", "192.0.2.9", "192.0.2.9"),
-        (("192.0.2.1",), "192.0.2.1", "garbage", "192.0.2.1"),
-        (("192.0.2.1",), "192.0.2.1", "198.51.100.1, garbage", "192.0.2.1"),
+        (("192.0.2.1",), "192.0.2.1", "6.6.6.6, 198.51.100.1:5678", "198.51.100.1"),
+        (("192.0.2.1",), "192.0.2.1", "198.51.100.1, unknown", "unknown"),
+        (("10.0.0.0/8",), "11.0.0.1", "198.51.100.1", "11.0.0.1"),
+        (("10.0.0.0/8",), "::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        (("10.0.0.0/8",), "::ffff:11.0.0.1", "198.51.100.1", "::ffff:11.0.0.1"),
+        (("10.1.2.3/8",), "10.0.0.1", "198.51.100.1", "198.51.100.1"),
         (("2001:db8::/32",), "2001:db8::1", "2001:db8:1::5, 198.51.100.1", "198.51.100.1"),
         (("192.0.2.1",), "", "198.51.100.1", ""),
     ],
 )
-def test_the_client_is_the_nearest_address_that_no_trusted_proxy_has(
-    trusted: tuple[str, ...], peer: str, told: str | None, client: str
+def test_the_client_is_the_nearest_address_that_is_not_a_trusted_proxy(
+    trusted: tuple[str, ...], peer: str, forwarded_for: str | None, client: str
 ):
-    assert Proxies(trusted).client_of(peer, told) == client
+    clients: list[str] = []
+
+    async def remember(scope: Any, *_: Any) -> None:
+        clients.append(scope["client"][0])
+
+    headers = [] if forwarded_for is None else [(b"x-forwarded-for", forwarded_for.encode())]
+    scope: Any = {"type": "http", "client": (peer, 1), "headers": headers}
+    asyncio.run(ProxyHeadersMiddleware(remember, proxy_networks(trusted))(scope, None, None))  # type: ignore[arg-type]
+    assert clients == [client]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 import pytest
 
 from entrypoints.composition.service import Parts
-from entrypoints.http.middleware.rate_limits import Proxies
 from tests.client import LiveService
 from tests.entrypoints.http.contract import Contract, problem
 from tests.entrypoints.http.test_protocol_limits import connected, statuses
@@ -109,9 +108,3 @@ def test_of_two_headers_that_tell_an_address_the_one_of_the_proxy_counts(limited
             while block := connection.recv(65_536):
                 answers += block
     assert statuses(answers) == [200] * 3 + [429] * (MANY - 3)
-
-
-def test_a_trusted_proxy_is_known_when_it_comes_by_ipv6_too():
-    proxies = Proxies(("10.0.0.0/8",))
-    assert proxies.client_of("::ffff:10.0.0.1", "198.51.100.1") == "198.51.100.1"
-    assert proxies.client_of("::ffff:11.0.0.1", "198.51.100.1") == "::ffff:11.0.0.1"

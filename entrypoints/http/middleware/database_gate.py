@@ -1,0 +1,24 @@
+"""While the database is not available, requests are answered at once instead of waiting for it."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from adapters.postgres.database import Database
+from domain.errors import UnavailableError
+
+# These paths report on the outage itself.
+ALWAYS_ANSWERED = ("/health/", "/metrics")
+
+
+class DatabaseGate:
+    """ASGI middleware: raises UnavailableError while the database is away, except for health and metrics."""
+
+    def __init__(self, app: ASGIApp, database: Database) -> None:
+        self._app = app
+        self._database = database
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._database.available and not scope["path"].startswith(ALWAYS_ANSWERED):
+            raise UnavailableError("The database is not available.")
+        await self._app(scope, receive, send)

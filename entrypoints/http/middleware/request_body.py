@@ -1,0 +1,65 @@
+"""Reading of request bodies: bounded, of the declared media type, and parsed by the operation's model."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+
+from entrypoints.http import bodies, uploads
+from entrypoints.http.operations import Call, Takes
+from entrypoints.http.problems import Problem
+
+# A body a little over the limit is read to its end, so that the client gets the answer instead of a broken connection.
+DRAINED_TIMES = 8
+
+# The only charset is UTF-8; other parameters are ignored.
+_JSON = re.compile(
+    r"application/(?:[\w.+\-]+\+)?json(?:\s*;\s*(?:charset=\"?utf-?8\"?|(?!charset)[\w\-]+=[^;]*))*\s*;?\s*",
+    re.IGNORECASE,
+)
+
+
+async def read_body(call: Call, request: Request) -> None:
+    """Read, check and parse the body into the call, with the digest by which idempotency recognises a repetition."""
+    content_type = call.headers.get("content-type", "")
+    match call.operation.takes:
+        case Takes.AUDIO:
+            call.upload = await uploads.receive(content_type, call.headers.get("content-length"), request.stream())
+            call.body_digest = call.upload.sha256
+            return
+        case Takes.FORM:
+            if not content_type.lower().startswith("application/x-www-form-urlencoded"):
+                raise Problem("unsupported-media-type", "Send application/x-www-form-urlencoded.")
+            call.raw = await read_bounded(request.stream())
+            _check_uncompressed(call)
+        case Takes.JSON | Takes.MERGE_PATCH:
+            call.raw = await read_bounded(request.stream())
+            _check_uncompressed(call)
+            if call.raw.strip() and not _JSON.fullmatch(content_type):
+                raise Problem("unsupported-media-type", "Send application/json in UTF-8.")
+            assert call.operation.body is not None
+            call.body = bodies.read(call.operation.body, call.raw)
+        case _:
+            return
+    call.body_digest = hashlib.sha256(call.raw).hexdigest()
+
+
+def _check_uncompressed(call: Call) -> None:
+    """Refuse compressed bodies: a few compressed bytes could expand to gigabytes."""
+    if call.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Problem("unsupported-media-type", "Send the body as it is, without a Content-Encoding.")
+
+
+async def read_bounded(chunks: AsyncIterator[bytes]) -> bytes:
+    """Return the whole body, or raise 413 if it is too large."""
+    data = bytearray()
+    async for chunk in chunks:
+        data += chunk
+        if len(data) > bodies.MOST_JSON_BYTES:
+            data.clear()
+            limit = bodies.MOST_JSON_BYTES
+            raise await uploads.too_large(chunks, f"A body may have at most {limit // 1024} KB.", DRAINED_TIMES * limit)
+    return bytes(data)
