@@ -1,8 +1,8 @@
-"""The history verified from the stored bytes: an event changed, missing, added or moved shows, and where.
+"""Verification of the history from the stored bytes: finds the first event that was changed, removed, added or moved.
 
-Three witnesses, each harder to deceive than the one before: the chain of hashes in the events' own rows, the Merkle
-tree that was made while they were new (`adapters/proof`), and signed checkpoints, which nobody without the key can
-make anew. A checkpoint that was kept elsewhere contradicts even somebody who rewrote all three.
+It checks three things, each harder to forge than the one before: the chain of hashes in the events' own rows, the
+Merkle tree that was made when the events were new, and signed checkpoints, which need the key. A checkpoint that is
+kept elsewhere reveals even a change of all three.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from adapters.proof.checker import Checkpoint, Refused, leaf_hash
 from adapters.proof.tiles import HASH_BYTES, HEIGHT, TILE
 
 GENESIS = bytes(32)
-PAGE_EVENTS = 10_000
-# Where reading begins: positions are counted from 1, but somebody may have put an event before it.
+BATCH_EVENTS = 10_000
+# Positions begin at 1, but a forged event may have a smaller one.
 BEFORE_ALL = -(2**63)
 
-# What one link covers, in the order of `chain_hash` in the first migration; all of it as stored.
+# The stored bytes that one link covers, in the order of `chain_hash` in the first migration.
 COVERED = """
 SELECT position,
        int8send(position) || uuid_send(stream) || int4send(version) || uuid_send(ticket)
@@ -35,15 +35,15 @@ SELECT position,
 """
 
 Bad = tuple[int, str]
-# Gives the checkpoint in a signed note, or raises Refused.
+# Returns the checkpoint of a signed note, or raises Refused.
 Reader = Callable[[str], Checkpoint]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What verifying found: how many links hold, and the first position that does not, with the reason.
+    """The number of valid links, and the first bad position with the reason, or None.
 
-    `head` is the last link that holds. `root` is the tree's over all events, where they are as they should be.
+    `head` is the last valid link. `root` is the root of the tree over all events if everything is valid.
     """
 
     events: int
@@ -62,37 +62,37 @@ def verify(
     read: Reader | None = None,
     since: Checkpoint | None = None,
 ) -> Verdict:
-    """Recompute every link and the tree in one consistent view; `progress` is told the position reached.
+    """Recompute every link and the tree in one transaction, and call `progress` with each position reached.
 
-    With `read` the newest kept checkpoint must be one that it takes, and be true. `since` is a checkpoint from
-    outside whose signature was checked: the history must be a continuation of it.
+    With `read`, the newest stored checkpoint must have a signature that it accepts, and match the tree. `since` is an
+    older checkpoint whose signature was checked: the history must continue it.
     """
     with connect(url, statement_seconds=0, name="storyledger audit") as connection:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        chain, grown = _Chain(), _Tree(connection)
+        chain, merkle = _Chain(), _Tree(connection)
         bad = None
-        for page, kept in _Pages(connection):
-            bad = grown.take(chain.take(page), kept)
+        for rows, stored_tiles in _Batches(connection):
+            bad = merkle.extend(chain.extend(rows), stored_tiles)
             if bad or chain.bad:
                 break
             progress(chain.events)
-        # What the tree says of the events before a broken link comes first.
-        bad = bad or grown.end() or chain.bad or grown.beyond()
+        # A difference of the tree before a broken link comes first.
+        bad = bad or merkle.finish() or chain.bad or merkle.missing_end()
         if read is not None:
-            bad = bad or grown.contradicted_by_kept(read)
+            bad = bad or merkle.contradicts_stored(read)
         if since is not None:
-            bad = bad or grown.contradicts(since, read)
+            bad = bad or merkle.contradicts(since, read)
         if bad:
             return Verdict(min(bad[0] - 1, chain.events), bad, chain.head)
-        return Verdict(chain.events, None, chain.head, tree.root(grown.node, chain.events))
+        return Verdict(chain.events, None, chain.head, tree.root(merkle.node, chain.events))
 
 
-Row = tuple[int, bytes, bytes]  # position, what its link covers, and the link
+Row = tuple[int, bytes, bytes]  # position, the bytes that its link covers, and the link
 Tiles = dict[int, bytes]
 
 
-class _Pages:
-    """Reads the events and the kept tree beside them, a page ahead: the database works while we hash."""
+class _Batches:
+    """Reads events and the stored tree one batch ahead, so that the database works while this process hashes."""
 
     def __init__(self, connection: Connection[TupleRow]) -> None:
         self._connection = connection
@@ -100,19 +100,19 @@ class _Pages:
     def __iter__(self) -> Iterator[tuple[list[Row], Tiles]]:
         with ThreadPoolExecutor(max_workers=1) as ahead:
             reading = ahead.submit(self._read, 0)
-            while (page := reading.result())[0]:
-                reading = ahead.submit(self._read, page[0][-1][0])
-                yield page
+            while (batch := reading.result())[0]:
+                reading = ahead.submit(self._read, batch[0][-1][0])
+                yield batch
 
     def _read(self, last: int) -> tuple[list[Row], Tiles]:
         with self._connection.cursor(binary=True) as cursor:
-            cursor.execute(COVERED, (last or BEFORE_ALL, PAGE_EVENTS), prepare=True)
+            cursor.execute(COVERED, (last or BEFORE_ALL, BATCH_EVENTS), prepare=True)
             rows = cursor.fetchall()
-            return rows, kept_tiles(cursor, 0, last // TILE, (last + len(rows)) // TILE + 1)
+            return rows, read_tiles(cursor, 0, last // TILE, (last + len(rows)) // TILE + 1)
 
 
-def kept_tiles(cursor: Cursor[TupleRow], level: int, first: int, end: int) -> Tiles:
-    """The kept tiles of a level from the first on, up to but without the last."""
+def read_tiles(cursor: Cursor[TupleRow], level: int, first: int, end: int) -> Tiles:
+    """Return the stored tiles of a level by index, from `first` up to but without `end`."""
     cursor.execute(
         "SELECT index, hashes FROM proof_tiles WHERE level = %s AND index >= %s AND index < %s",
         (level, max(0, first), max(0, end)),
@@ -122,18 +122,18 @@ def kept_tiles(cursor: Cursor[TupleRow], level: int, first: int, end: int) -> Ti
 
 
 class _Chain:
-    """The links recomputed up to the first that does not hold; `bad` says why there are no more."""
+    """Recomputes links up to the first bad one, which `bad` names."""
 
     def __init__(self) -> None:
         self.events = 0
         self.head = GENESIS
         self.bad: Bad | None = None
 
-    def take(self, page: list[Row]) -> list[bytes]:
-        """Links of the page that hold, in order of position."""
+    def extend(self, rows: list[Row]) -> list[bytes]:
+        """Check the next events and return their valid links in order."""
         sha256, expected, last = hashlib.sha256, self.head, self.events
         links = []
-        for position, covered, stored in page:
+        for position, covered, stored in rows:
             if position != last + 1:
                 self.bad = (position, "added") if position < 1 else (last + 1, "missing")
                 break
@@ -149,66 +149,68 @@ class _Chain:
 
 
 class _Tree:
-    """The tree recomputed from the links, and held against the one that is kept."""
+    """Recomputes the tree from the links and compares it with the stored one."""
 
     def __init__(self, connection: Connection[TupleRow]) -> None:
         self._connection = connection
         with connection.cursor(binary=True) as cursor:
-            self._kept = tiles.size(cursor)
+            self._stored_size = tiles.size(cursor)
         self._events = 0
-        self._begun = b""
+        self._open_tile = b""
         self._roots: list[bytes] = []
         self._above: list[list[bytes]] = []
 
-    def take(self, links: list[bytes], kept: Tiles) -> Bad | None:
-        """Go on with these; the first of all so far that is not in the kept tree as it is here."""
+    def extend(self, links: list[bytes], stored: Tiles) -> Bad | None:
+        """Add links and return the first event so far that differs from the stored tree, or None."""
         self._events += len(links)
         first, size, sha256 = len(self._roots), TILE * HASH_BYTES, hashlib.sha256
-        # As `leaf_hash` does, without a call for each of them.
-        hashes = self._begun + b"".join([sha256(b"\x00" + link).digest() for link in links])
-        found = [hashes[start : start + size] for start in range(0, len(hashes), size)]
-        self._begun = found.pop() if found and len(found[-1]) < size else b""
-        self._roots += [tiles.tile_root(tile) for tile in found]
-        return self._compare(0, first, found, kept)
+        # The same as `leaf_hash`, without a function call for each link.
+        hashes = self._open_tile + b"".join([sha256(b"\x00" + link).digest() for link in links])
+        complete = [hashes[start : start + size] for start in range(0, len(hashes), size)]
+        self._open_tile = complete.pop() if complete and len(complete[-1]) < size else b""
+        self._roots += [tiles.tile_root(tile) for tile in complete]
+        return self._compare(0, first, complete, stored)
 
-    def end(self) -> Bad | None:
-        """The same once there are no more."""
+    def finish(self) -> Bad | None:
+        """Compare the last tile and the upper levels after the last link."""
         self._above = tiles.expanded(self._roots)
         last = len(self._roots)
-        bad = self._compare(0, last, [self._begun] if self._begun else [], self._kept_tiles(0, last, last + 1))
+        bad = self._compare(0, last, [self._open_tile] if self._open_tile else [], self._read_tiles(0, last, last + 1))
         level = 1
-        while bad is None and (entries := min(self._kept, self._events) >> HEIGHT * level):
+        while bad is None and (entries := min(self._stored_size, self._events) >> HEIGHT * level):
             hashes = self._above[HEIGHT * (level - 1)][:entries]
             parts = [b"".join(hashes[start : start + TILE]) for start in range(0, entries, TILE)]
-            bad = self._compare(level, 0, parts, self._kept_tiles(level, 0, len(parts)))
+            bad = self._compare(level, 0, parts, self._read_tiles(level, 0, len(parts)))
             level += 1
         return bad
 
-    def beyond(self) -> Bad | None:
-        """Events that are gone from the end although the tree knows them."""
-        return (self._events + 1, f"missing: the tree has {self._kept} events") if self._kept > self._events else None
+    def missing_end(self) -> Bad | None:
+        """Return the first event that is in the stored tree but missing at the end of the history, or None."""
+        if self._stored_size <= self._events:
+            return None
+        return self._events + 1, f"missing: the tree has {self._stored_size} events"
 
-    def _kept_tiles(self, level: int, first: int, end: int) -> Tiles:
+    def _read_tiles(self, level: int, first: int, end: int) -> Tiles:
         with self._connection.cursor(binary=True) as cursor:
-            return kept_tiles(cursor, level, first, end)
+            return read_tiles(cursor, level, first, end)
 
-    def _compare(self, level: int, first: int, found: list[bytes], kept: Tiles) -> Bad | None:
-        """Hold tiles against the kept ones, from tile `first` on, as far as the kept tree goes."""
-        kept_entries = self._kept >> HEIGHT * level
-        for index, tile in enumerate(found, first):
-            length = HASH_BYTES * max(0, min(TILE, kept_entries - index * TILE))
-            ours, theirs = tile[:length], kept.get(index, b"")
+    def _compare(self, level: int, first: int, recomputed: list[bytes], stored: Tiles) -> Bad | None:
+        """Compare tiles from index `first` on with the stored ones, up to the size of the stored tree."""
+        stored_entries = self._stored_size >> HEIGHT * level
+        for index, tile in enumerate(recomputed, first):
+            length = HASH_BYTES * max(0, min(TILE, stored_entries - index * TILE))
+            ours, theirs = tile[:length], stored.get(index, b"")
             if len(ours) < length:
                 theirs = theirs[: len(ours)]
             if ours != theirs:
                 pairs = zip(tiles.cut(ours), tiles.cut(theirs), strict=False)
-                same = next((n for n, (left, right) in enumerate(pairs) if left != right), None)
-                entry = index * TILE + (min(len(ours), len(theirs)) // HASH_BYTES if same is None else same)
+                differing = next((n for n, (left, right) in enumerate(pairs) if left != right), None)
+                entry = index * TILE + (min(len(ours), len(theirs)) // HASH_BYTES if differing is None else differing)
                 return (entry << HEIGHT * level) + 1, "differs from the tree"
         return None
 
     def node(self, level: int, index: int) -> bytes:
-        """The hash of a complete subtree, once all events were taken."""
+        """Return the hash of a complete subtree, after `finish`."""
         if level >= HEIGHT:
             return self._above[level - HEIGHT][index]
         first = (index << level) // TILE * TILE
@@ -222,23 +224,23 @@ class _Tree:
         return tiles.expanded(leaves)[level][index - (first >> level)]
 
     def contradicts(self, checkpoint: Checkpoint, read: Reader | None) -> Bad | None:
-        """Where the history is not the one that was signed."""
+        """Return where the history differs from a signed checkpoint, or None."""
         if checkpoint.size > self._events:
             return self._events + 1, f"missing: a checkpoint of {checkpoint.size} events was signed"
         if tree.root(self.node, checkpoint.size) == checkpoint.root:
             return None
         return self._last_agreed(checkpoint.size, read) + 1, f"differs from the checkpoint of {checkpoint.size} events"
 
-    def contradicted_by_kept(self, read: Reader) -> Bad | None:
-        """The same for the newest checkpoint that is kept."""
+    def contradicts_stored(self, read: Reader) -> Bad | None:
+        """Return where the history differs from the newest stored checkpoint, or None."""
         note = checkpoints.latest(self._connection.cursor())
         try:
             return None if note is None else self.contradicts(read(note), read)
         except Refused as refused:
-            return self._events, f"is the last of a history whose newest kept checkpoint is no good: {refused}"
+            return self._events, f"is the last event, but the newest stored checkpoint is not valid: {refused}"
 
     def _last_agreed(self, size: int, read: Reader | None) -> int:
-        """The size of the last kept checkpoint before that one which is true here; what comes after it differs."""
+        """Return the size of the last stored checkpoint below `size` that matches the history, or 0."""
         cursor = self._connection.cursor()
         cursor.execute("SELECT DISTINCT size FROM proof_checkpoints WHERE size < %s ORDER BY size", (size,))
         sizes, agreed = [row[0] for row in cursor.fetchall()], 0
@@ -246,12 +248,12 @@ class _Tree:
             middle = len(sizes) // 2
             cursor.execute("SELECT note FROM proof_checkpoints WHERE size = %s", (sizes[middle],))
             try:
-                kept = read(cursor.fetchall()[0][0])
+                stored = read(cursor.fetchall()[0][0])
             except Refused:
                 del sizes[middle]
                 continue
-            if kept.size == sizes[middle] and tree.root(self.node, kept.size) == kept.root:
-                agreed = kept.size
+            if stored.size == sizes[middle] and tree.root(self.node, stored.size) == stored.root:
+                agreed = stored.size
                 del sizes[: middle + 1]
             else:
                 del sizes[middle:]

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Checks what a storyledger says about its history: offline, with Python 3.9 or newer and the library `cryptography`.
+"""Checks proofs of a Storyledger history offline. It needs Python 3.9 or newer and the library `cryptography`.
 
-    python checker.py FILE [--key KEY]                 a ticket's events, as `storyledger audit export` writes them
-    python checker.py --paper OLD FILE [--key KEY]     an older checkpoint (the text of a printed QR code) and the
-                                                       answer to GET /checkpoint/consistency?from=ITS_SIZE
+    python checker.py FILE [--key KEY]                 check a ticket's events, exported by `storyledger audit export`
+    python checker.py --paper OLD FILE [--key KEY]     check that the log continues an older checkpoint: OLD is the
+                                                       text of a printed QR code, FILE is the answer to
+                                                       GET /checkpoint/consistency?from=SIZE_OF_THE_OLD_CHECKPOINT
 
-The first proves that these events stand in the log that KEY signs, at these positions, with these bytes; the second
-that the log of the older checkpoint is the beginning of the log of today. Without --key the key is the one that the
-file names, which proves nothing about whose log it is: ask the service for its key yourself (GET /checkpoint/key).
+The first command proves that the log signed by KEY holds these events, at these positions and with these bytes. The
+second proves that the log of the older checkpoint is the beginning of the log of today. Without --key the key in the
+file is used, which proves nothing about the owner of the log: get the key from the service (GET /checkpoint/key).
 
-How things are hashed and signed:
+Hashes and signatures:
 
 - An event's link is SHA-256(the link before it, or 32 zero bytes | position, int64 | stream, 16 bytes | version, int32
   | ticket, 16 bytes | microseconds since 2000-01-01 UTC, int64 | bytes of the topic, int32 | topic | state), integers
@@ -52,7 +53,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 class Refused(Exception):
-    """What was given does not prove what it should; the message says why."""
+    """The input does not prove the claim; the message gives the reason."""
 
 
 # The tree.
@@ -67,13 +68,13 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 
 
 def root_above(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes:
-    """The root of the tree of `size` leaves in which this path leads up from the leaf (RFC 9162, section 2.1.3.2)."""
+    """Return the root of the tree of `size` leaves that the leaf's path leads to (RFC 9162, section 2.1.3.2)."""
     if not 0 <= index < size:
-        raise Refused("a leaf outside the tree")
+        raise Refused("the leaf is outside the tree")
     here, last, root = index, size - 1, leaf
     for sibling in path:
         if last == 0:
-            raise Refused("a path longer than the tree is high")
+            raise Refused("the path is longer than the height of the tree")
         if here & 1 or here == last:
             root = node_hash(sibling, root)
             while not here & 1 and here:
@@ -82,28 +83,28 @@ def root_above(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> byt
             root = node_hash(root, sibling)
         here, last = here >> 1, last >> 1
     if last:
-        raise Refused("a path shorter than the tree is high")
+        raise Refused("the path is shorter than the height of the tree")
     return root
 
 
 def check_consistency(old_size: int, old_root: bytes, size: int, root: bytes, path: Sequence[bytes]) -> None:
-    """Refused unless the path proves the old tree to be the beginning of the new one (RFC 9162, section 2.1.4.2)."""
+    """Raise Refused unless the path proves that the new tree begins with the old one (RFC 9162, section 2.1.4.2)."""
     if not 0 <= old_size <= size:
-        raise Refused(f"the log has {size} events, fewer than the {old_size} it had")
+        raise Refused(f"the log has {size} events, fewer than before ({old_size})")
     if old_size in (0, size):
         if path or old_root != (root if old_size else EMPTY_ROOT):
-            raise Refused("the log is not the one it was")
+            raise Refused("the log does not continue the older log")
         return
     nodes = list(path) if old_size & (old_size - 1) else [old_root, *path]
     if not nodes:
-        raise Refused("a proof without nodes")
+        raise Refused("the proof has no nodes")
     here, last = old_size - 1, size - 1
     while here & 1:
         here, last = here >> 1, last >> 1
     before = after = nodes[0]
     for node in nodes[1:]:
         if last == 0:
-            raise Refused("a proof longer than the tree is high")
+            raise Refused("the proof is longer than the height of the tree")
         if here & 1 or here == last:
             before, after = node_hash(node, before), node_hash(node, after)
             while not here & 1 and here:
@@ -112,20 +113,20 @@ def check_consistency(old_size: int, old_root: bytes, size: int, root: bytes, pa
             after = node_hash(after, node)
         here, last = here >> 1, last >> 1
     if last or before != old_root or after != root:
-        raise Refused("the log is not the one it was")
+        raise Refused("the log does not continue the older log")
 
 
 # Notes, keys and checkpoints.
 
 
 def _decoded(text: str, what: str, size: int | None = None) -> bytes:
-    """Base64 in its one canonical form."""
+    """Decode canonical Base64."""
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise Refused(f"{what} is no base64") from None
+        raise Refused(f"{what} is not Base64") from None
     if base64.b64encode(data).decode() != text or (size is not None and len(data) != size):
-        raise Refused(f"{what} is not as long as it should be, or written in another way")
+        raise Refused(f"{what} has the wrong length or is not canonical Base64")
     return data
 
 
@@ -135,7 +136,7 @@ def key_id(name: str, public: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Key:
-    """Who signs: a name and an Ed25519 public key; as text NAME+ID+KEY (C2SP signed-note, "vkey")."""
+    """A signer's name and Ed25519 public key; as text NAME+ID+KEY (C2SP signed-note, "vkey")."""
 
     name: str
     public: bytes
@@ -145,10 +146,10 @@ class Key:
         name, plus, rest = text.strip().partition("+")
         id_, plus2, code = rest.partition("+")
         if not plus or not plus2 or not _NAME.fullmatch(name):
-            raise Refused("a key is written NAME+ID+KEY")
+            raise Refused("a key must have the form NAME+ID+KEY")
         data = _decoded(code, "the key", 33)
         if data[:1] != ED25519 or key_id(name, data[1:]).hex() != id_:
-            raise Refused("the key is not the one it says it is")
+            raise Refused("the key does not match its id")
         return cls(name, data[1:])
 
     @property
@@ -160,31 +161,31 @@ class Key:
 
 
 def signatures(note: str) -> tuple[str, list[tuple[str, bytes]]]:
-    """A note's text, with the newline it ends in, and who signed it: name, and key id with signature."""
+    """Return a note's text with its final newline, and each signer's name with the key id and signature."""
     text, blank, signed = note.rpartition("\n\n")
     if not blank or not signed.endswith("\n") or len(note) > LONGEST_NOTE:
-        raise Refused("this is no signed note")
+        raise Refused("this is not a signed note")
     if any(ord(letter) < 32 and letter != "\n" for letter in note) or "\x7f" in note:
-        raise Refused("a note has no control characters")
-    found = []
+        raise Refused("the note contains control characters")
+    signers = []
     for line in signed[:-1].split("\n"):
         name, space, code = line.removeprefix(SIGNATURE_LINE).partition(" ")
         if not line.startswith(SIGNATURE_LINE) or not space or not _NAME.fullmatch(name):
-            raise Refused("this is no signed note")
+            raise Refused("this is not a signed note")
         data = _decoded(code, "a signature")
         if len(data) < 5:
             raise Refused("a signature is too short")
-        found.append((name, data))
-    return text + "\n", found
+        signers.append((name, data))
+    return text + "\n", signers
 
 
 def signed_text(note: str, keys: Iterable[Key]) -> tuple[str, Key]:
-    """The note's text and the first of the keys that signed it; Refused if none did, or a signature is wrong."""
-    known = {(key.name, key.id): key for key in keys}
-    text, found = signatures(note)
+    """Return the note's text and the first of the keys that signed it; Refused if none did or a signature is wrong."""
+    keys_by_id = {(key.name, key.id): key for key in keys}
+    text, signers = signatures(note)
     signer = None
-    for name, data in found:
-        key = known.get((name, data[:4]))
+    for name, data in signers:
+        key = keys_by_id.get((name, data[:4]))
         if key is None:
             continue
         try:
@@ -193,13 +194,13 @@ def signed_text(note: str, keys: Iterable[Key]) -> tuple[str, Key]:
             raise Refused(f"the signature of {name} is wrong") from None
         signer = signer or key
     if signer is None:
-        raise Refused("not signed by a key that is known here")
+        raise Refused("the note is not signed by any of the given keys")
     return text, signer
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How long the log is, and the root of the tree over all of it."""
+    """The size of a log and the root of the tree over all of it."""
 
     origin: str
     size: int
@@ -207,10 +208,10 @@ class Checkpoint:
 
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
-        """From a note's text; lines after the first three are allowed and mean nothing here."""
+        """Parse the text of a note; lines after the first three are ignored."""
         lines = text.split("\n")
         if len(lines) < 4 or lines[-1] or not all(lines[:-1]) or not _NUMBER.fullmatch(lines[1]):
-            raise Refused("this is no checkpoint")
+            raise Refused("this is not a checkpoint")
         return cls(lines[0], int(lines[1]), _decoded(lines[2], "the root", 32))
 
     @property
@@ -218,28 +219,28 @@ class Checkpoint:
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
 
 
-def tidied(note: str) -> str:
-    """A note as it was before a scanner or an editor took its last newline, or added to it."""
+def normalized_note(note: str) -> str:
+    """Return the note with the line ends that a scanner or an editor may have changed."""
     return note.replace("\r\n", "\n").strip() + "\n"
 
 
 def checkpoint_of(note: str, keys: Iterable[Key]) -> tuple[Checkpoint, Key]:
-    """The checkpoint in a signed note, and who signed it; it speaks of the log that its signer is named after."""
+    """Return the checkpoint of a signed note and its signer, whose name must be that of the log."""
     text, key = signed_text(note, keys)
     checkpoint = Checkpoint.parse(text)
     if checkpoint.origin != key.name:
-        raise Refused("a checkpoint of another log")
+        raise Refused("the checkpoint is of another log")
     return checkpoint, key
 
 
-def under_any_name(note: str, keys: Iterable[Key]) -> list[Key]:
-    """The keys under the names that signed the note: a log that moved has another name and the same key."""
+def keys_under_signed_names(note: str, keys: Iterable[Key]) -> list[Key]:
+    """Return the keys under every name in the note's signatures: a log that moved has a new name and the same key."""
     names = {name for name, _ in signatures(note)[1]}
     return [Key(name, key.public) for key in keys for name in sorted(names)]
 
 
 def statement(origin: str, ticket: str, events: int, size: int) -> str:
-    """What the log's operator signs besides: so many events of the ticket are among the first `size`."""
+    """Return the statement that the operator signs: the number of the ticket's events among the first `size`."""
     return f"{STATEMENT}\n{origin}\n{ticket}\n{events}\n{size}\n"
 
 
@@ -247,7 +248,7 @@ def statement(origin: str, ticket: str, events: int, size: int) -> str:
 
 
 def covered(position: int, stream: UUID, version: int, ticket: UUID, micros: int, topic: bytes, state: bytes) -> bytes:
-    """Everything about an event, as its link covers it."""
+    """Return the bytes of an event that its link covers."""
     return b"".join(
         (
             struct.pack(">q", position), stream.bytes, struct.pack(">i", version), ticket.bytes,
@@ -256,8 +257,8 @@ def covered(position: int, stream: UUID, version: int, ticket: UUID, micros: int
     )  # fmt: skip
 
 
-def dumped(value: Any) -> str:
-    """JSON in the one form that an export has."""
+def canonical_json(value: Any) -> str:
+    """Return the value as JSON in the only form that an export may have."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -271,13 +272,13 @@ def _link(event: dict[str, Any]) -> bytes:
         topic, state = event["topic"].encode(), event["state"].encode()
         data = covered(event["position"], stream, event["version"], ticket, micros, topic, state)
     except (KeyError, TypeError, ValueError, AttributeError, struct.error):
-        raise Refused("an event that cannot be read") from None
+        raise Refused("the event cannot be parsed") from None
     return hashlib.sha256(_decoded(event["previous"], "a link", 32) + data).digest()
 
 
 @dataclass
 class Finding:
-    """What a checked file proves: these events of the ticket are in the log that `key` signs, in this order."""
+    """The result of a check: these events of the ticket are in the log that `key` signs, in this order."""
 
     ticket: str
     checkpoint: Checkpoint
@@ -289,34 +290,34 @@ class Finding:
     last: str | None = None
 
 
-# What the file's first line leaves open, and its last one closes.
-OPENED = "]}"
+# The first line of the file leaves these brackets open, and the last line closes them.
+CLOSING = "]}"
 SPACE = " \t\r\n"
 HEADER = ["format", "ticket", "key", "checkpoint", "statement", "events"]
 EVENT = ["position", "stream", "version", "topic", "ticket", "recordedAt", "state", "previous", "proof"]
 
 
 def _read(text: str) -> Any:
-    """JSON that must be written as `dumped` writes it, so that nothing in it can say two things."""
+    """Parse canonical JSON: any other form might be read in two ways."""
     try:
         value = json.loads(text)
-        if dumped(value) == text:
+        if canonical_json(value) == text:
             return value
     except (ValueError, RecursionError):
         pass
-    raise Refused("not as an export writes it")
+    raise Refused("the line does not have the form of an export")
 
 
 def check(lines: Iterable[str], keys: Sequence[Key] = ()) -> Finding:
-    """What an exported file proves, read a line at a time; Refused with the line that is wrong.
+    """Check an exported file line by line and return what it proves; Refused names the line that is wrong.
 
-    Without `keys` its signer is the key that the file names itself.
+    Without `keys`, the key in the file is used.
     """
     number = 0
 
     def counted() -> Iterator[str]:
         nonlocal number
-        for number, line in enumerate(lines, 1):  # noqa: B007 (told to who refuses)
+        for number, line in enumerate(lines, 1):  # noqa: B007 (used in the error)
             yield line
 
     try:
@@ -326,53 +327,53 @@ def check(lines: Iterable[str], keys: Sequence[Key] = ()) -> Finding:
 
 
 def _checked(lines: Iterator[str], keys: Sequence[Key]) -> Finding:
-    header = _read(next(lines, "").strip(SPACE) + OPENED)
+    header = _read(next(lines, "").strip(SPACE) + CLOSING)
     if not isinstance(header, dict) or list(header) != HEADER or header["format"] != FORMAT or header["events"]:
-        raise Refused("this is no export of a ticket's history")
+        raise Refused("this is not an export of a ticket's history")
     if not all(isinstance(header[name], str) for name in HEADER[:-1]):
-        raise Refused("this is no export of a ticket's history")
-    named = Key.parse(header["key"])
-    if keys and named not in keys:
-        raise Refused("signed with another key than the one you trust")
-    checkpoint, key = checkpoint_of(header["checkpoint"], [named])
-    said, _ = signed_text(header["statement"], [named])
+        raise Refused("this is not an export of a ticket's history")
+    file_key = Key.parse(header["key"])
+    if keys and file_key not in keys:
+        raise Refused("the file is signed with another key than the one that you trust")
+    checkpoint, key = checkpoint_of(header["checkpoint"], [file_key])
+    signed_statement, _ = signed_text(header["statement"], [file_key])
     finding = Finding(header["ticket"], checkpoint, key, pinned=bool(keys))
     position, comma = 0, ","
     for line in lines:
         text = line.strip(SPACE)
-        if text == OPENED:
+        if text == CLOSING:
             break
         if not comma:
-            raise Refused("not as an export writes it")
+            raise Refused("the line does not have the form of an export")
         comma = "," if text.endswith(",") else ""
         event = _read(text.removesuffix(","))
         if not isinstance(event, dict) or list(event) != EVENT:
-            raise Refused("an event that cannot be read")
+            raise Refused("the event cannot be parsed")
         _check_event(event, finding, position)
         position = event["position"]
     else:
         raise Refused("the file ends too early")
     if comma or any(line.strip(SPACE) for line in lines):
-        raise Refused("not as an export writes it")
-    if said != statement(checkpoint.origin, finding.ticket, finding.events, checkpoint.size):
-        raise Refused(f"{finding.events} events, which is not what the log says of the ticket")
+        raise Refused("the line does not have the form of an export")
+    if signed_statement != statement(checkpoint.origin, finding.ticket, finding.events, checkpoint.size):
+        raise Refused(f"the file has {finding.events} events, but the signed statement about the ticket says otherwise")
     return finding
 
 
 def _check_event(event: dict[str, Any], finding: Finding, last: int) -> None:
     position, version, proof = event["position"], event["version"], event["proof"]
     if type(position) is not int or type(version) is not int or position <= last:
-        raise Refused("events out of order")
+        raise Refused("the events are out of order")
     if not isinstance(proof, list) or not all(isinstance(node, str) for node in proof):
-        raise Refused("an event that cannot be read")
+        raise Refused("the event cannot be parsed")
     path = [_decoded(node, "a node", 32) for node in proof]
     size = finding.checkpoint.size
     if root_above(leaf_hash(_link(event)), position - 1, size, path) != finding.checkpoint.root:
-        raise Refused(f"event {position} is not in the log as it stands here")
+        raise Refused(f"event {position} is not in the log with these contents")
     if event["ticket"] != finding.ticket:
-        raise Refused(f"event {position} is of another ticket")
+        raise Refused(f"event {position} belongs to another ticket")
     if version != finding.streams.get(event["stream"], 0) + 1:
-        raise Refused(f"before event {position} one of the same stream is missing")
+        raise Refused(f"an event of the same stream is missing before event {position}")
     finding.streams[event["stream"]] = version
     finding.events += 1
     finding.first = finding.first or event["recordedAt"]
@@ -380,52 +381,54 @@ def _check_event(event: dict[str, Any], finding: Finding, last: int) -> None:
 
 
 def check_paper(paper: str, answer: str, keys: Sequence[Key] = ()) -> tuple[Checkpoint, Checkpoint, Key]:
-    """The old checkpoint and the new one of the same log; Refused if the old log is not the beginning of the new."""
+    """Return the old and the new checkpoint and the key; Refused unless the new log begins with the old one."""
     try:
-        told = json.loads(answer)
-        key, note = Key.parse(told["key"]), str(told["checkpoint"])
-        path = [_decoded(node, "a node", 32) for node in told["proof"]]
+        fields = json.loads(answer)
+        key, note = Key.parse(fields["key"]), str(fields["checkpoint"])
+        path = [_decoded(node, "a node", 32) for node in fields["proof"]]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Refused("this is no answer of /checkpoint/consistency") from None
+        raise Refused("this is not an answer of /checkpoint/consistency") from None
     if keys and key not in keys:
-        raise Refused("signed with another key than the one you trust")
+        raise Refused("the file is signed with another key than the one that you trust")
     new, _ = checkpoint_of(note, [key])
-    paper = tidied(paper)
-    old, _ = checkpoint_of(paper, under_any_name(paper, [key, *keys]))
+    paper = normalized_note(paper)
+    old, _ = checkpoint_of(paper, keys_under_signed_names(paper, [key, *keys]))
     check_consistency(old.size, old.root, new.size, new.root, path)
     return old, new, key
 
 
 def described(finding: Finding) -> str:
-    """What was proved, and what was not, for a person."""
+    """Return a description of what the file proves and what it does not."""
     log = finding.checkpoint
-    told = ((finding.events, "event"), (len(finding.streams), "stream"))
-    counted = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in told]
+    counts = ((finding.events, "event"), (len(finding.streams), "stream"))
+    events, streams = (f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in counts)
     return (
         f"Ticket     {finding.ticket}\n"
         f"Log        {log.origin}, at {log.size} events\n"
-        f"Signed by  {finding.key} ({'which you named' if finding.pinned else 'which the file names itself'})\n"
-        f"Proved     {' in '.join(counted)} from {finding.first} to {finding.last}:\n"
-        "           in the log, unaltered, in this order, no stream with a gap.\n"
-        "Stated     by the signer: the ticket had no others by then. What came later is not in this file.\n"
+        f"Signed by  {finding.key} ({'the key that you gave' if finding.pinned else 'the key in the file'})\n"
+        f"Proved     {events} in {streams}, from {finding.first} to {finding.last}:\n"
+        "           they are in the log, unaltered and in this order, and no stream has a gap.\n"
+        "Stated     The signer states that the ticket had no other events then. Later events are not in this file.\n"
     )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Checks what a storyledger says about its history, offline.")
+    parser = argparse.ArgumentParser(description="Check proofs of a Storyledger history offline.")
     parser.add_argument("file", help="the export of a ticket, or the answer of /checkpoint/consistency")
-    parser.add_argument("--key", action="append", default=[], help="the key you trust, NAME+ID+KEY")
+    parser.add_argument("--key", action="append", default=[], help="the key that you trust, as NAME+ID+KEY")
     parser.add_argument("--paper", help="a file with the text of a printed QR code")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        keys = [Key.parse(text) for text in asked.key]
-        with open(asked.file, encoding="utf-8", newline="\n") as file:  # noqa: PTH123
-            if asked.paper is None:
+        keys = [Key.parse(text) for text in arguments.key]
+        with open(arguments.file, encoding="utf-8", newline="\n") as file:  # noqa: PTH123
+            if arguments.paper is None:
                 sys.stdout.write(described(check(file, keys)))
                 return 0
-            with open(asked.paper, encoding="utf-8") as paper:  # noqa: PTH123
+            with open(arguments.paper, encoding="utf-8") as paper:  # noqa: PTH123
                 old, new, key = check_paper(paper.read(LONGEST_NOTE), file.read(LONGEST_NOTE), keys)
-        sys.stdout.write(f"The log of {old.size} events is the beginning of that of {new.size}, signed by {key}.\n")
+        sys.stdout.write(
+            f"The log of {new.size} events, signed by {key}, begins with the older log of {old.size} events.\n"
+        )
     except (Refused, OSError, UnicodeDecodeError) as error:
         sys.stderr.write(f"refused: {error}\n")
         return 1

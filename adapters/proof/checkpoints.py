@@ -1,4 +1,4 @@
-"""Signed checkpoints: made of the tree, kept beside it, given out to be kept elsewhere."""
+"""Signed checkpoints of the tree, stored in the database and published so that others can keep them."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from psycopg.rows import TupleRow
 from adapters.encryption.keyring import derived_key
 from adapters.postgres.database import Database
 from adapters.proof import tiles, tree
-from adapters.proof.checker import SIGNATURE_LINE, Checkpoint, Key, checkpoint_of, under_any_name
+from adapters.proof.checker import SIGNATURE_LINE, Checkpoint, Key, checkpoint_of, keys_under_signed_names
 
-# So long a log may be named that its notes still fit into a QR code of 300 bytes.
+# With a longer name a note would not fit into a QR code of 300 bytes.
 LONGEST_ORIGIN = 64
-# While events come in there is a checkpoint at least so often.
+# While events are recorded, a checkpoint is signed at least this often.
 EVERY_SECONDS = 10.0
 
 
 def origin_of(url: str) -> str:
-    """A log is named after where its service is reached, without the scheme (C2SP tlog-checkpoint)."""
+    """Return the log's name: the service's address without the scheme (C2SP tlog-checkpoint)."""
     parts = urlsplit(url)
     name = parts.netloc.rpartition("@")[2] + parts.path.rstrip("/")
     return name if len(name.encode()) <= LONGEST_ORIGIN else f"log-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
 
 class Signer:
-    """Signs in the name of the log; knows the keys it replaced, so that their signatures still count."""
+    """Signs with the log's newest key, and accepts signatures of the keys before it."""
 
     def __init__(self, secrets: tuple[str, ...], origin: str) -> None:
-        """`secrets` are of any length, the one that signs first."""
+        """`secrets` have any length; the first one signs."""
         privates = [Ed25519PrivateKey.from_private_bytes(derived_key(secret, "checkpoints")) for secret in secrets]
         self.origin = origin
         self._publics = [private.public_key().public_bytes_raw() for private in privates]
@@ -40,15 +40,15 @@ class Signer:
 
     @property
     def keys(self) -> list[Key]:
-        """The log's public keys under its present name, the one that signs first."""
+        """Return the log's public keys under its current name, the signing one first."""
         return [Key(self.origin, public) for public in self._publics]
 
     def read(self, note: str) -> Checkpoint:
-        """The checkpoint in a note that one of our keys signed, whatever the log was called then; Refused otherwise."""
-        return checkpoint_of(note, under_any_name(note, self.keys))[0]
+        """Return the checkpoint of a note that one of these keys signed under any name; Refused otherwise."""
+        return checkpoint_of(note, keys_under_signed_names(note, self.keys))[0]
 
     def sign(self, text: str) -> str:
-        """The text, which ends with a newline, as a signed note (C2SP signed-note)."""
+        """Return the text, which ends with a newline, as a signed note (C2SP signed-note)."""
         key = self.keys[0]
         signature = base64.b64encode(key.id + self._private.sign(text.encode())).decode()
         return f"{text}\n{SIGNATURE_LINE}{key.name} {signature}\n"
@@ -58,9 +58,10 @@ class Signer:
 
 
 def sign_tree(connection: Connection[TupleRow], signer: Signer, every: float = EVERY_SECONDS) -> bool:
-    """Sign the tree as it is and keep the checkpoint, unless there is one of it, or one not `every` seconds old.
+    """Sign the tree and store the checkpoint; return True if one was made.
 
-    However many processes do so, one checkpoint is made.
+    Nothing is signed if the tree has not grown, or if the last checkpoint is younger than `every` seconds. Of several
+    processes only one makes a checkpoint.
     """
     with connection.transaction(), connection.cursor(binary=True) as cursor:
         tiles.lock(cursor)
@@ -83,28 +84,28 @@ def sign_tree(connection: Connection[TupleRow], signer: Signer, every: float = E
 
 
 def latest(cursor: Cursor[TupleRow]) -> str | None:
-    """The newest checkpoint that is kept, as a signed note."""
+    """Return the newest stored checkpoint as a signed note, or None."""
     cursor.execute("SELECT note FROM proof_checkpoints ORDER BY size DESC, created_at DESC LIMIT 1", prepare=True)
     row = cursor.fetchone()
     return row[0] if row else None
 
 
 class Checkpoints:
-    """The kept checkpoints, for who prints or serves them."""
+    """Reads the stored checkpoints."""
 
     def __init__(self, database: Database, signer: Signer) -> None:
         self._database = database
         self.signer = signer
 
     def latest(self) -> str | None:
-        """The newest checkpoint as a signed note; None while nothing has happened."""
+        """Return the newest checkpoint as a signed note, or None while there is none."""
         with self._database.reading() as cursor:
             return latest(cursor)
 
-    def continuing(self, size: int) -> tuple[str, list[str]] | None:
-        """The newest checkpoint and what proves it to continue the log of `size` events: its path in base64.
+    def consistency_proof(self, size: int) -> tuple[str, list[str]] | None:
+        """Return the newest checkpoint and the proof, in Base64, that it continues the log of `size` events.
 
-        None while the newest is not so large.
+        Return None if the newest checkpoint is smaller.
         """
         with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
             note = latest(cursor)

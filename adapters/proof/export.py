@@ -1,4 +1,4 @@
-"""One file that proves a ticket's history to anybody: its events as they are stored, each with its path in the tree."""
+"""The export of a ticket: its events as stored, each with its inclusion proof, in a file that anybody can check."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from uuid import UUID
 
 from adapters.postgres.database import Database
 from adapters.proof import tiles, tree
-from adapters.proof.checker import FORMAT, OPENED, dumped, statement
+from adapters.proof.checker import CLOSING, FORMAT, canonical_json, statement
 from adapters.proof.checkpoints import Signer
 from adapters.proof.tiles import BrokenProofError, Tiles
 from domain.errors import NotFoundError
 
-PAGE_EVENTS = 500
+BATCH_EVENTS = 500
 
-# Compared as pairs for the planner's sake, as in the log's own page of a ticket. The first event's link has no other.
-_PAGE = """
+# Pairs are compared so that the planner uses the index on both columns. The first event of the log has no link before.
+_BATCH = """
 SELECT position, stream, version, topic, ticket, to_char(recorded_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), state,
        coalesce((SELECT hash FROM events b WHERE b.position = e.position - 1), decode(repeat('00', 32), 'hex'))
   FROM events e
@@ -27,18 +27,18 @@ SELECT position, stream, version, topic, ticket, to_char(recorded_at, 'YYYY-MM-D
 
 
 class Exporter:
-    """Writes exports; any number at once."""
+    """Writes exports; safe to use from several threads."""
 
     def __init__(self, database: Database, signer: Signer) -> None:
         self._database = database
         self._signer = signer
 
     def export(self, ticket: UUID) -> Iterator[bytes]:
-        """The file a part at a time, a page of events in memory: all that there is of the ticket now.
+        """Return the file in parts, with one batch of events in memory at a time.
 
-        NotFoundError, before the first part, if there is nothing.
+        Raise NotFoundError before the first part if the ticket has no events.
         """
-        size, root = self._now()
+        size, root = self._complete_tree()
         with self._database.reading() as cursor:
             cursor.execute("SELECT count(*) FROM events WHERE ticket = %s AND position <= %s", (ticket, size))
             [(count,)] = cursor.fetchall()
@@ -46,8 +46,8 @@ class Exporter:
             raise NotFoundError("There is no such ticket.")
         return self._parts(ticket, count, size, root)
 
-    def _now(self) -> tuple[int, bytes]:
-        """The tree over everything that has happened."""
+    def _complete_tree(self) -> tuple[int, bytes]:
+        """Add all recorded events to the tree and return its size and root."""
         with self._database.connection() as connection:
             while tiles.grow(connection):
                 pass
@@ -65,16 +65,16 @@ class Exporter:
             "statement": signer.sign(statement(signer.origin, str(ticket), count, size)),
             "events": [],
         }
-        yield dumped(header).removesuffix(OPENED).encode() + b"\n"
+        yield canonical_json(header).removesuffix(CLOSING).encode() + b"\n"
         after, separator = 0, ""
-        while page := self._page(ticket, after, size):
-            yield (separator + ",\n".join(map(dumped, page))).encode()
-            after, separator = page[-1]["position"], ",\n"
-        yield f"\n{OPENED}\n".encode()
+        while batch := self._batch(ticket, after, size):
+            yield (separator + ",\n".join(map(canonical_json, batch))).encode()
+            after, separator = batch[-1]["position"], ",\n"
+        yield f"\n{CLOSING}\n".encode()
 
-    def _page(self, ticket: UUID, after: int, size: int) -> list[dict[str, Any]]:
+    def _batch(self, ticket: UUID, after: int, size: int) -> list[dict[str, Any]]:
         with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
-            cursor.execute(_PAGE, (ticket, after, ticket, size, PAGE_EVENTS), prepare=True)
+            cursor.execute(_BATCH, (ticket, after, ticket, size, BATCH_EVENTS), prepare=True)
             rows = cursor.fetchall()
             node = Tiles(cursor).node
             return [
@@ -83,13 +83,13 @@ class Exporter:
                     "stream": str(stream),
                     "version": version,
                     "topic": topic,
-                    "ticket": str(of),
+                    "ticket": str(event_ticket),
                     "recordedAt": recorded_at,
                     "state": _text(position, state),
                     "previous": base64.b64encode(previous).decode(),
-                    "proof": [base64.b64encode(one).decode() for one in tree.inclusion(node, position - 1, size)],
+                    "proof": [base64.b64encode(step).decode() for step in tree.inclusion(node, position - 1, size)],
                 }
-                for position, stream, version, topic, of, recorded_at, state, previous in rows
+                for position, stream, version, topic, event_ticket, recorded_at, state, previous in rows
             ]
 
 

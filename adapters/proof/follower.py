@@ -1,4 +1,4 @@
-"""Keeps the tree up with the history, and signs it now and then."""
+"""Adds new events to the tree and signs checkpoints."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry, co
 from adapters.proof import checkpoints, tiles
 from adapters.proof.checkpoints import Signer
 
-# Nobody waits for a proof, and events that are taken together cost less.
+# Proofs are not urgent, and larger batches cost less per event.
 POLL_SECONDS = 1.0
 PAUSE_SECONDS = 30.0
 
@@ -18,7 +18,7 @@ logger = structlog.get_logger()
 
 
 class ProofFollower(BackgroundLoop):
-    """Runs in a thread of its own between `start` and `stop`; any number may run on any number of machines."""
+    """Runs in its own thread between `start` and `stop`; several processes may run one at the same time."""
 
     def __init__(self, url: str, signer: Signer, registry: ConnectionRegistry | None = None) -> None:
         super().__init__("proof", self._keep_up)
@@ -36,7 +36,7 @@ class ProofFollower(BackgroundLoop):
         except CONNECTION_ERRORS:
             raise
         except (psycopg.Error, tiles.BrokenProofError):
-            # A history that somebody altered is no reason to stop everything else.
-            logger.exception("the proof of the history cannot be kept")
+            # The rest of the service goes on although the history was altered.
+            logger.exception("proof could not be extended")
             return PAUSE_SECONDS
         return 0.0

@@ -1,4 +1,4 @@
-"""The tree in PostgreSQL, in tiles of up to 256 hashes, so that any node is one read and some hashing away."""
+"""The Merkle tree in PostgreSQL, in tiles of up to 256 hashes, so that any node needs one read and some hashing."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ HEIGHT = 8
 TILE = 1 << HEIGHT
 HASH_BYTES = 32
 PAIR_BYTES = 2 * HASH_BYTES
-PAGE_EVENTS = 10_000
-TILES_REMEMBERED = 256
+BATCH_EVENTS = 10_000
+CACHED_TILES = 256
 
-Place = tuple[int, int]  # a tile's level and its index there
+TileIndex = tuple[int, int]  # a tile's level and its index in that level
 
 
 class BrokenProofError(DomainError):
-    """The history or its tree is not as it was left: `audit verify` says where."""
+    """The history or its tree was altered; `audit verify` finds the place."""
 
 
 def size(cursor: Cursor[TupleRow]) -> int:
-    """How many events the tree holds."""
+    """Return the number of events in the tree."""
     cursor.execute(
         "SELECT index, octet_length(hashes) FROM proof_tiles WHERE level = 0 ORDER BY index DESC LIMIT 1", prepare=True
     )
@@ -37,42 +37,42 @@ def size(cursor: Cursor[TupleRow]) -> int:
 
 
 def lock(cursor: Cursor[TupleRow]) -> None:
-    """Let nobody else grow or sign the tree until the transaction ends."""
+    """Lock the tree until the transaction ends, so that no other process extends or signs it."""
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PROOF_LOCK,))
 
 
-def grow(connection: Connection[TupleRow], most: int = PAGE_EVENTS) -> int:
-    """Take up to so many new events into the tree; how many there were.
+def grow(connection: Connection[TupleRow], most: int = BATCH_EVENTS) -> int:
+    """Add up to `most` new events to the tree and return their number; BrokenProofError when an event is missing.
 
-    Whoever else does the same waits, and goes on from there. BrokenProofError when an event is missing.
+    Concurrent calls wait for each other.
     """
     with connection.transaction(), connection.cursor(binary=True) as cursor:
         lock(cursor)
-        known = size(cursor)
+        tree_size = size(cursor)
         cursor.execute(
             "SELECT position, hash FROM events WHERE position > %s ORDER BY position LIMIT %s",
-            (known, most),
+            (tree_size, most),
             prepare=True,
         )
         rows = cursor.fetchall()
         if not rows:
             return 0
-        if rows[-1][0] != known + len(rows):
-            raise BrokenProofError(f"after event {known} of the history one is missing")
-        _extend(cursor, known, [leaf_hash(link) for _, link in rows])
+        if rows[-1][0] != tree_size + len(rows):
+            raise BrokenProofError(f"the event after {tree_size} is missing in the history")
+        _extend(cursor, tree_size, [leaf_hash(link) for _, link in rows])
         return len(rows)
 
 
-def _extend(cursor: Cursor[TupleRow], known: int, added: Sequence[bytes]) -> None:
-    """Add leaf hashes: level by level, whatever tiles they complete become entries of the level above."""
-    begun = _read(cursor, [(level, known >> HEIGHT * level >> HEIGHT) for level in range(HEIGHT)])
-    changed: dict[Place, bytes] = {}
+def _extend(cursor: Cursor[TupleRow], tree_size: int, added: Sequence[bytes]) -> None:
+    """Add leaf hashes. Level by level, the roots of completed tiles become entries of the level above."""
+    open_tiles = _read(cursor, [(level, tree_size >> HEIGHT * level >> HEIGHT) for level in range(HEIGHT)])
+    changed: dict[TileIndex, bytes] = {}
     level, entries = 0, list(added)
     while entries:
-        index, held = divmod(known >> HEIGHT * level, TILE)
-        before = begun.get((level, index), b"") if held else b""
-        if len(before) != held * HASH_BYTES:
-            raise BrokenProofError(f"the tree over the first {known} events is not whole")
+        index, filled = divmod(tree_size >> HEIGHT * level, TILE)
+        before = open_tiles.get((level, index), b"") if filled else b""
+        if len(before) != filled * HASH_BYTES:
+            raise BrokenProofError(f"the tree over the first {tree_size} events is incomplete")
         hashes = before + b"".join(entries)
         entries = []
         for start in range(0, len(hashes), TILE * HASH_BYTES):
@@ -90,23 +90,23 @@ def _extend(cursor: Cursor[TupleRow], known: int, added: Sequence[bytes]) -> Non
     )
 
 
-def _read(cursor: Cursor[TupleRow], places: Sequence[Place]) -> dict[Place, bytes]:
+def _read(cursor: Cursor[TupleRow], indexes: Sequence[TileIndex]) -> dict[TileIndex, bytes]:
     cursor.execute(
         "SELECT level, index, hashes FROM proof_tiles"
-        " JOIN unnest(%b::smallint[], %b::bigint[]) AS wanted (level, index) USING (level, index)",
-        ([level for level, _ in places], [index for _, index in places]),
+        " JOIN unnest(%b::smallint[], %b::bigint[]) AS tile (level, index) USING (level, index)",
+        ([level for level, _ in indexes], [index for _, index in indexes]),
         prepare=True,
     )
     return {(level, index): hashes for level, index, hashes in cursor.fetchall()}
 
 
 def cut(tile: bytes) -> list[bytes]:
-    """A tile's hashes."""
+    """Return a tile's hashes."""
     return [tile[start : start + HASH_BYTES] for start in range(0, len(tile), HASH_BYTES)]
 
 
 def expanded(hashes: Sequence[bytes]) -> list[list[bytes]]:
-    """The hashes, then those over each complete pair of them, and so on up to the last complete one."""
+    """Return the hashes and, level by level above them, the hashes of all complete pairs."""
     levels = [list(hashes)]
     while len(below := levels[-1]) > 1:
         levels.append([node_hash(left, right) for left, right in zip(below[::2], below[1::2], strict=False)])
@@ -114,7 +114,7 @@ def expanded(hashes: Sequence[bytes]) -> list[list[bytes]]:
 
 
 def tile_root(tile: bytes) -> bytes:
-    """The hash over a complete tile: what `expanded` ends in, in two thirds of the time."""
+    """Return the hash over a complete tile, as the last level of `expanded`, without keeping the levels."""
     while len(tile) > HASH_BYTES:
         tile = b"".join(
             [sha256(b"\x01" + tile[at : at + PAIR_BYTES]).digest() for at in range(0, len(tile), PAIR_BYTES)]
@@ -123,27 +123,27 @@ def tile_root(tile: bytes) -> bytes:
 
 
 class Tiles:
-    """Reads the nodes of the tree on a cursor, and remembers the tiles it read last."""
+    """Reads the nodes of the tree on a cursor, and caches the last tiles."""
 
     def __init__(self, cursor: Cursor[TupleRow]) -> None:
         self.cursor = cursor
-        self._tiles: OrderedDict[Place, list[list[bytes]]] = OrderedDict()
+        self._tiles: OrderedDict[TileIndex, list[list[bytes]]] = OrderedDict()
 
     def node(self, level: int, index: int) -> bytes:
-        """The hash of a complete subtree, as `tree.Node`; BrokenProofError if the tree does not hold it."""
+        """Return the hash of a complete subtree, as `tree.Node`; BrokenProofError if it is not in the tree."""
         tile_level, inside = divmod(level, HEIGHT)
         first = index << inside
         try:
             return self._tile((tile_level, first // TILE))[inside][first % TILE >> inside]
         except IndexError:
-            raise BrokenProofError("the tree is shorter than it was") from None
+            raise BrokenProofError("the stored tree is shorter than expected") from None
 
-    def _tile(self, place: Place) -> list[list[bytes]]:
-        known = self._tiles.get(place)
-        if known is None:
-            known = self._tiles[place] = expanded(cut(_read(self.cursor, [place]).get(place, b"")))
-            if len(self._tiles) > TILES_REMEMBERED:
+    def _tile(self, at: TileIndex) -> list[list[bytes]]:
+        tile = self._tiles.get(at)
+        if tile is None:
+            tile = self._tiles[at] = expanded(cut(_read(self.cursor, [at]).get(at, b"")))
+            if len(self._tiles) > CACHED_TILES:
                 self._tiles.popitem(last=False)
         else:
-            self._tiles.move_to_end(place)
-        return known
+            self._tiles.move_to_end(at)
+        return tile

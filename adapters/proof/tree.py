@@ -1,7 +1,7 @@
 """Proofs over a Merkle tree (RFC 6962, section 2.1) from the hashes of its complete subtrees.
 
-`node(level, index)` is the hash of the complete subtree over the leaves from `index << level` on, `1 << level` of
-them; it is asked for O(log n) of them for each root or proof.
+`node(level, index)` returns the hash of the complete subtree over `1 << level` leaves from leaf `index << level` on.
+Each root or proof calls it O(log n) times.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ Node = Callable[[int, int], bytes]
 
 
 def root(node: Node, size: int) -> bytes:
-    """The root over the first `size` leaves."""
+    """Return the root over the first `size` leaves."""
     return _root(node, 0, size) if size else EMPTY_ROOT
 
 
 def inclusion(node: Node, index: int, size: int) -> list[bytes]:
-    """The path from a leaf up to the root over the first `size` leaves: PATH(index, D[size])."""
+    """Return the path from a leaf to the root over the first `size` leaves: PATH(index, D[size])."""
     if not 0 <= index < size:
-        raise ValueError("a leaf outside the tree")
+        raise ValueError("the leaf is outside the tree")
     path = []
     start, end = 0, size
     while end - start > 1:
@@ -36,9 +36,9 @@ def inclusion(node: Node, index: int, size: int) -> list[bytes]:
 
 
 def consistency(node: Node, old: int, size: int) -> list[bytes]:
-    """What proves the tree over `old` leaves to be the beginning of the one over `size`: PROOF(old, D[size])."""
+    """Return the proof that the tree over `size` leaves begins with the one over `old`: PROOF(old, D[size])."""
     if not 0 <= old <= size:
-        raise ValueError("a tree larger than the one it should be the beginning of")
+        raise ValueError("the older tree is larger than the newer one")
     if old in (0, size):
         return []
     path = []
@@ -57,18 +57,18 @@ def consistency(node: Node, old: int, size: int) -> list[bytes]:
 
 
 def _left(leaves: int) -> int:
-    """How many of them are under the left child: the largest power of two smaller than their number."""
+    """Return the number of leaves under the left child: the largest power of two below their number."""
     return 1 << (leaves - 1).bit_length() - 1
 
 
 def _root(node: Node, start: int, end: int) -> bytes:
-    """The hash over some leaves, where `start` is where a subtree of the tree starts: folded from complete ones."""
+    """Return the hash over a range of leaves that begins a subtree, folded from complete subtrees."""
     complete = []
     while start < end:
         level = (end - start).bit_length() - 1
         complete.append(node(level, start >> level))
         start += 1 << level
-    found = complete.pop()
+    folded = complete.pop()
     while complete:
-        found = node_hash(complete.pop(), found)
-    return found
+        folded = node_hash(complete.pop(), folded)
+    return folded

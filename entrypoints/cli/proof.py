@@ -63,7 +63,7 @@ def _older(file: Path | None, signer: Signer) -> Checkpoint | None:
         return None
     try:
         with file.open(encoding="utf-8", newline="") as opened:
-            return signer.read(checker.tidied(opened.read(checker.LONGEST_NOTE)))
+            return signer.read(checker.normalized_note(opened.read(checker.LONGEST_NOTE)))
     except (OSError, UnicodeDecodeError) as error:
         raise Usage(f"--since: {file} cannot be read: {_why(error)}") from None
     except Refused as refused:

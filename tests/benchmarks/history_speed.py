@@ -280,7 +280,7 @@ def _chain(report: Report, url: str, count: int) -> None:
         with connect(url, statement_seconds=0) as connection, connection.cursor(binary=True) as cursor:
             last = 0
             while True:
-                cursor.execute(audit.COVERED, (last, audit.PAGE_EVENTS), prepare=True)
+                cursor.execute(audit.COVERED, (last, audit.BATCH_EVENTS), prepare=True)
                 page = cursor.fetchall()
                 if not page:
                     return

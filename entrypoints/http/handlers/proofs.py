@@ -41,7 +41,7 @@ class ProofHandlers:
         text = call.query.get("from", "")
         if not (text.isascii() and text.isdigit() and len(text) < 19):
             raise invalid("/from", "must be the size of an older checkpoint")
-        checkpoint_and_proof = self.checkpoints.continuing(int(text))
+        checkpoint_and_proof = self.checkpoints.consistency_proof(int(text))
         if checkpoint_and_proof is None:
             raise _no_checkpoint()
         note, path = checkpoint_and_proof

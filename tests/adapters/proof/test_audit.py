@@ -130,14 +130,14 @@ def test_an_event_squeezed_in_between_is_found(history: Database):
 
 
 def test_a_change_is_found_on_any_page_and_only_the_first_is_told(history: Database, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(audit, "PAGE_EVENTS", 2)
+    monkeypatch.setattr(audit, "BATCH_EVENTS", 2)
     assert audit.verify(history.url).events == EVENTS
     verdict = tampered(history.url, "UPDATE events SET version = 99 WHERE position IN (6, 11)")
     assert verdict.first_bad == (6, "does not match its hash")
 
 
 def test_verification_sees_one_moment_while_others_write(history: Database, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(audit, "PAGE_EVENTS", 5)
+    monkeypatch.setattr(audit, "BATCH_EVENTS", 5)
     log = EventLog(history)
     verdict = audit.verify(history.url, lambda _: log.append([entry()]) and None)
     assert (verdict.ok, verdict.events) == (True, EVENTS)

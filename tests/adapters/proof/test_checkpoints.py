@@ -76,7 +76,7 @@ def paper_and_answer(database: Database, *, signer: Signer = SIGNER) -> tuple[st
     paper = sign(database.url)
     append(database, [300])
     sign(database.url, signer)
-    proved = Checkpoints(database, signer).continuing(100)
+    proved = Checkpoints(database, signer).consistency_proof(100)
     assert proved is not None
     return paper, {"key": str(signer.keys[0]), "checkpoint": proved[0], "proof": proved[1]}
 
@@ -96,7 +96,7 @@ def test_paper_from_before_the_log_moved_is_still_good(database: Database):
 def test_paper_contradicts_a_log_that_was_rewritten(database: Database):
     paper, answer = paper_and_answer(database)
     forged = SIGNER.checkpoint(400, EMPTY_ROOT)
-    with pytest.raises(Refused, match="not the one it was"):
+    with pytest.raises(Refused, match="does not continue"):
         check_paper(paper, json.dumps(answer | {"checkpoint": forged}))
     shorter = SIGNER.checkpoint(99, EMPTY_ROOT)
     with pytest.raises(Refused, match="fewer"):
@@ -109,10 +109,10 @@ def test_paper_contradicts_a_log_that_was_rewritten(database: Database):
 
 
 def test_there_is_no_continuing_what_was_never_signed(database: Database):
-    assert Checkpoints(database, SIGNER).continuing(0) is None
+    assert Checkpoints(database, SIGNER).consistency_proof(0) is None
     append(database, [3])
     sign(database.url)
-    assert Checkpoints(database, SIGNER).continuing(4) is None
-    proved = Checkpoints(database, SIGNER).continuing(0)
+    assert Checkpoints(database, SIGNER).consistency_proof(4) is None
+    proved = Checkpoints(database, SIGNER).consistency_proof(0)
     assert proved is not None
     assert proved[1] == []

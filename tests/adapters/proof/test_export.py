@@ -90,7 +90,7 @@ def test_the_file_is_one_json_document_of_the_stored_bytes(database: Database, f
 
 def test_a_ticket_of_many_pages_is_written_a_page_at_a_time(database: Database, monkeypatch: pytest.MonkeyPatch):
     whole = exported(database)
-    monkeypatch.setattr(export, "PAGE_EVENTS", 5)
+    monkeypatch.setattr(export, "BATCH_EVENTS", 5)
     parts = list(Exporter(database, SIGNER).export(TICKET))
     assert len(parts) == 5
     assert b"".join(parts).decode() == whole
@@ -135,10 +135,12 @@ def test_every_change_of_one_byte_is_refused_or_is_only_space(file: str):
 def smaller(file: str) -> str:
     """The file with its first two events only, and a statement that says so."""
     header, *rest = file.splitlines()
-    told = json.loads(header + checker.OPENED)
+    told = json.loads(header + checker.CLOSING)
     checkpoint = SIGNER.read(told["checkpoint"])
     told["statement"] = SIGNER.sign(checker.statement(SIGNER.origin, told["ticket"], 2, checkpoint.size))
-    return "\n".join([checker.dumped(told).removesuffix(checker.OPENED), rest[0], rest[1].rstrip(","), "]}", ""])
+    return "\n".join(
+        [checker.canonical_json(told).removesuffix(checker.CLOSING), rest[0], rest[1].rstrip(","), "]}", ""]
+    )
 
 
 def altered(file: str, change: Callable[[dict[str, Any]], object]) -> str:
@@ -146,8 +148,8 @@ def altered(file: str, change: Callable[[dict[str, Any]], object]) -> str:
     told = json.loads(file)
     change(told)
     events = told.pop("events")
-    header = checker.dumped(told | {"events": []}).removesuffix(checker.OPENED)
-    return "\n".join([header, ",\n".join(map(checker.dumped, events)), "]}", ""])
+    header = checker.canonical_json(told | {"events": []}).removesuffix(checker.CLOSING)
+    return "\n".join([header, ",\n".join(map(checker.canonical_json, events)), "]}", ""])
 
 
 def _swap(told: dict[str, Any]) -> None:

@@ -149,4 +149,4 @@ def test_a_note_always_fits_into_a_code():
 def test_a_note_that_a_scanner_took_the_last_newline_from_is_read():
     note = SIGNER.checkpoint(1234, ROOT)
     for read in (note.rstrip("\n"), note.replace("\n", "\r\n"), f"\n{note}\n\n"):
-        assert SIGNER.read(checker.tidied(read)).size == 1234
+        assert SIGNER.read(checker.normalized_note(read)).size == 1234

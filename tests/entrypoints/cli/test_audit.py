@@ -131,8 +131,8 @@ def test_what_a_scanner_read_from_paper_is_taken_as_a_checkpoint(storyledger: Co
     [
         (None, 2, "cannot be read"),
         (b"\xff\xfe", 2, "no text"),
-        (b"hello", 1, "no signed note"),
-        (b"", 1, "no signed note"),
+        (b"hello", 1, "not a signed note"),
+        (b"", 1, "not a signed note"),
     ],
 )
 def test_a_checkpoint_that_is_none_is_said_so(
@@ -161,7 +161,7 @@ def test_a_ticket_is_exported_and_checked(storyledger: Command, migrated_url: st
     assert (written["ticketId"], written["keyTrusted"]) == (str(ticket), True)
     told = storyledger("audit", "check", tmp_path / "file.json", "--json")
     assert (told["ok"], told["events"], told["keyTrusted"]) == (True, written["events"], False)
-    assert "which you named" in storyledger("audit", "check", tmp_path / "file.json", "--key", key)
+    assert "the key that you gave" in storyledger("audit", "check", tmp_path / "file.json", "--key", key)
     assert {file.name for file in tmp_path.iterdir()} == {"file.json", "var"}
     text = (tmp_path / "file.json").read_text()
     (tmp_path / "file.json").write_text(text.replace('"version":1', '"version":2', 1))
