@@ -290,7 +290,7 @@ def test_a_forged_checkpoint_is_found(history: History):
 
     verdict = history.after(forge)
     assert verdict.first_bad is not None
-    assert "not signed by a key that is known here" in verdict.first_bad[1]
+    assert "not signed by any of the given keys" in verdict.first_bad[1]
 
 
 def test_where_several_things_are_wrong_the_first_is_told(history: History):

@@ -118,18 +118,21 @@ def test_a_file_signed_by_somebody_else_is_refused_by_who_names_the_key(database
 
 
 def test_every_change_of_one_byte_is_refused_or_is_only_space(file: str):
-    """Of all bytes of a file with two events: the others are like them."""
+    """Flip a bit of every byte of a file with two events, and replace, remove or insert a byte at every eighth."""
     data = smaller(file).encode()
     assert not refused(data)
     random, space = Random(7), b" \t\r\n"
     for place, old in enumerate(data):
-        for new in {old ^ 1 << random.randrange(7), random.choice(b' \n"019aZ=')} - {old}:
-            changed = data[:place] + bytes([new]) + data[place + 1 :]
-            assert refused(changed) or (old in space and new in space), (place, bytes([old]), bytes([new]))
-        without = data[:place] + data[place + 1 :]
-        assert refused(without) or old in space, place
-        more = data[:place] + bytes([random.randrange(33, 127)]) + data[place:]
-        assert place % 3 or refused(more), place
+        before, after = data[:place], data[place + 1 :]
+        flipped = old ^ 1 << random.randrange(7)
+        assert refused(before + bytes([flipped]) + after) or (old in space and flipped in space), place
+        if place % 8 == 0:
+            new = random.choice(list({*b' \n"019aZ='} - {old}))
+            assert refused(before + bytes([new]) + after) or (old in space and new in space), (place, new)
+        elif place % 8 == 3:
+            assert refused(before + after) or old in space, place
+        elif place % 8 == 6:
+            assert refused(before + bytes([random.randrange(33, 127)]) + data[place:]), place
 
 
 def smaller(file: str) -> str:

@@ -150,7 +150,7 @@ def test_a_checkpoint_that_another_log_signed_is_refused(storyledger: Command, t
     monkeypatch.setenv("CHECKPOINT_KEY", "another key, of thirty-two bytes and more")
     with pytest.raises(Ended) as ended:
         storyledger("audit", "verify", "--since", tmp_path / "then")
-    assert "not signed by a key that is known here" in ended.value.err
+    assert "not signed by any of the given keys" in ended.value.err
 
 
 def test_a_ticket_is_exported_and_checked(storyledger: Command, migrated_url: str, tmp_path: Path):
