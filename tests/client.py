@@ -16,8 +16,8 @@ import httpx2
 
 from adapters.payments.webhooks import sign
 from domain.values import Role
+from entrypoints.cli.serving import bound, server
 from entrypoints.composition.service import Parts, Service
-from entrypoints.composition.serving import bound, server
 from entrypoints.composition.settings import Settings
 
 # Some words, transcribed within a second or two; and the story of the demonstration, which takes longer.

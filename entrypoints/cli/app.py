@@ -1,4 +1,4 @@
-"""The commands, readable like a contents page; what each needs is imported when it runs, so that help is instant."""
+"""The commands with their arguments and help; each imports its code when it runs, so that help appears at once."""
 
 from __future__ import annotations
 
@@ -9,306 +9,361 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from entrypoints.cli.console import Found, Usage, fail
-from entrypoints.light import load_logging
+from entrypoints.cli.console import CommandFailed, UsageError, fail
 
 app = typer.Typer(
     name="storyledger",
-    help="A spoken story becomes a campaign, and every gift to it a line in a ledger that can be proved.",
+    help="Turn a spoken story into a fundraising campaign, and keep a ledger of its donations that can be proved.",
+    epilog="Example: storyledger serve",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-audit = typer.Typer(help="Prove the history unaltered.", no_args_is_help=True)
-letters = typer.Typer(help="Webhook events that could not be applied.", no_args_is_help=True)
-keys = typer.Typer(help="API keys.", no_args_is_help=True)
-workspaces = typer.Typer(help="Workspaces, and how long they keep their tickets.", no_args_is_help=True)
-export = typer.Typer(help="Data for other programs.", no_args_is_help=True)
-for name, group in (("audit", audit), ("dead-letters", letters), ("keys", keys), ("export", export)):
+
+
+def _group(name: str, help: str, example: str) -> typer.Typer:
+    group = typer.Typer(help=help, epilog=f"Example: {example}", no_args_is_help=True)
     app.add_typer(group, name=name)
-app.add_typer(workspaces, name="workspaces")
+    return group
+
+
+audit = _group("audit", "Verify and prove the history.", "storyledger audit verify")
+dead_letters = _group("dead-letters", "Webhook events that could not be applied.", "storyledger dead-letters list")
+keys = _group("keys", "Manage API keys and rotate secrets.", "storyledger keys list")
+workspaces = _group("workspaces", "Workspaces and their retention.", "storyledger workspaces list")
+export = _group("export", "Export data for other programs.", "storyledger export donations --format csv")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-At = Annotated[str | None, typer.Option(metavar="POSITION|TIME", help="As it stood then.")]
+At = Annotated[
+    str | None, typer.Option(metavar="POSITION|TIME", help="Show the ticket as it was at this position or time.")
+]
+Ticket = Annotated[str, typer.Argument(help="The ticket's id.")]
 
 
-@app.command()
+@app.command(epilog="Example: storyledger serve --only web,worker")
 def serve(
     only: Annotated[
-        str | None, typer.Option(help="A comma list of web, worker, projections; all three without.")
+        str | None, typer.Option(help="Comma-separated list of web, worker and projections. Default: all three.")
     ] = None,
 ) -> None:
-    """Serve web, worker and projections until told to stop."""
-    load_logging()
-    from entrypoints.composition.serving import serve as run
+    """Run the service until it is stopped. Its parts are web, worker and projections."""
+    from entrypoints.cli.serving import serve as run
 
     run(only)
 
 
-@app.command()
+@app.command(epilog="Example: storyledger migrate")
 def migrate(json: Json = False) -> None:
-    """Bring the database to this version; safe to run twice and from two places at once."""
+    """Migrate the database to this version. It is safe to run twice, and from two places at once."""
     from entrypoints.cli import database
 
     database.migrate(json)
 
 
-@app.command("rebuild-projections")
+@app.command("rebuild-projections", epilog="Example: storyledger rebuild-projections donation_ledger --verify")
 def rebuild_projections(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Which; all without.")] = None,
-    verify: Annotated[bool, typer.Option(help="Compare with the live ones and change nothing.")] = False,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: all read models.")] = None,
+    verify: Annotated[bool, typer.Option(help="Only compare the rebuilt rows with the live ones.")] = False,
     until: Annotated[
         str | None,
-        typer.Option(metavar="POSITION|TIME", help="Fold the history only up to there, twice, and compare."),
+        typer.Option(
+            metavar="POSITION|TIME", help="Fold the history up to here in two ways, compare, and change nothing."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Rebuild read models from history while readers and writers carry on."""
+    """Rebuild read models from the history. Readers and writers are not interrupted."""
     from entrypoints.cli import database
 
     database.rebuild_projections(names or [], verify, until, json)
 
 
-@app.command()
-def history(ticket: str, at: At = None, json: Json = False) -> None:
-    """A ticket's events, or the ticket as it stood."""
+@app.command(epilog="Example: storyledger history 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25 --at 2026-05-01")
+def history(ticket: Ticket, at: At = None, json: Json = False) -> None:
+    """Show the history of a ticket. With --at, show the ticket as it was at a position or time."""
     from entrypoints.cli import tickets
 
     tickets.history(ticket, at, json)
 
 
-@app.command()
-def erase(ticket: str, json: Json = False) -> None:
-    """Make a person unreadable everywhere; the money and the proof stay. Never asks; repeating it is no error."""
+@app.command(epilog="Example: storyledger erase 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25")
+def erase(ticket: Ticket, json: Json = False) -> None:
+    """Erase the personal data of a ticket.
+
+    Its money and proof are kept. The command asks no question, and erasing a ticket again is no error.
+    """
     from entrypoints.cli import tickets
 
     tickets.erase(ticket, json)
 
 
-@app.command()
+@app.command(epilog="Example: storyledger demo story.mp3")
 def demo(
-    audio: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="Your own recording.")] = None,
+    audio: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="A recording. Default: the one that is included.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """The main job once: recording, transcript, draft, documents, checkout, gift, refund, ledger, history."""
-    from entrypoints.cli import demo as show
+    """Run one campaign and print every step.
 
-    show.demo(audio, json)
+    The steps are recording, transcript, draft, documents, checkout, donation, refund, ledger and history.
+    """
+    from entrypoints.cli import demo as demonstration
+
+    demonstration.demo(audio, json)
 
 
-@audit.command("verify")
+@audit.command("verify", epilog="Example: storyledger audit verify --since last-year.txt --checkpoint today.txt")
 def audit_verify(
     since: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="An older checkpoint, or the text of a printed code.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Also compare with this older checkpoint, or the text of a printed QR code."),
     ] = None,
     checkpoint: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a signed checkpoint of what was verified.")
+        Path | None, typer.Option(metavar="FILE", help="Write a signed checkpoint of the verified history.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Recompute chain and tree from the stored bytes; names the first bad position."""
+    """Verify the history and the access log.
+
+    Recompute the hash chain and the Merkle tree from the stored bytes, and name the first bad position.
+    """
     from entrypoints.cli import proof
 
     proof.verify(since, checkpoint, json)
 
 
-@audit.command("export")
-def audit_export(ticket: str, file: Path, json: Json = False) -> None:
-    """One file that proves a ticket's history to anybody."""
+@audit.command("export", epilog="Example: storyledger audit export 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25 history.json")
+def audit_export(
+    ticket: Ticket, file: Annotated[Path, typer.Argument(help="The file to write.")], json: Json = False
+) -> None:
+    """Write a file that proves a ticket's history.
+
+    The file can be checked without access to the service.
+    """
     from entrypoints.cli import proof
 
     proof.export(ticket, file, json)
 
 
-@audit.command("check")
+@audit.command("check", epilog="Example: storyledger audit check history.json --key KEY")
 def audit_check(
-    file: Path,
-    key: Annotated[list[str] | None, typer.Option(help="A key you trust (NAME+ID+KEY); may be given often.")] = None,
+    file: Annotated[Path, typer.Argument(help="A file that `audit export` wrote.")],
+    key: Annotated[
+        list[str] | None, typer.Option(help="A public key that you trust (NAME+ID+KEY). May be repeated.")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Check an exported file, with no database and no network."""
+    """Check an exported file offline.
+
+    The check needs no database and no network.
+    """
     from entrypoints.cli import proof
 
     proof.check(file, key or [], json)
 
 
-@audit.command("key")
+@audit.command("key", epilog="Example: storyledger audit key")
 def audit_key(json: Json = False) -> None:
-    """The public key that checkpoints are signed with, and those it replaced."""
+    """Print the public keys of the checkpoints.
+
+    The first is the current one; the others are keys that it replaced.
+    """
     from entrypoints.cli import proof
 
     proof.key(json)
 
 
-@app.command()
+@app.command(epilog="Example: storyledger backup storyledger-2026-05-01")
 def backup(
-    file: Annotated[Path, typer.Argument(help="A new file; it is for its owner alone.")],
-    json: Json = False,
+    file: Annotated[Path, typer.Argument(help="A new file, which only its owner may read.")], json: Json = False
 ) -> None:
-    """Copy database and storage, as one moment saw them, into one file; everybody works on meanwhile.
+    """Back up database and storage into a file.
 
-    The file holds the tickets' keys, wrapped by MASTER_KEY, which it does not hold: keep that elsewhere.
+    The file holds the state of one moment, and the service is not interrupted. It contains the ticket keys wrapped
+    by MASTER_KEY, so keep MASTER_KEY in another place.
     """
     from entrypoints.cli import backups
 
     backups.backup(file, json)
 
 
-@app.command()
+@app.command(epilog="Example: storyledger restore storyledger-2026-05-01")
 def restore(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What `backup` wrote.")],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file that `backup` wrote.")],
     any_key: Annotated[
-        bool, typer.Option("--any-key", help="Even if MASTER_KEY opens none of the people in it.")
+        bool, typer.Option("--any-key", help="Restore even if MASTER_KEY opens no personal data in the backup.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Bring a backup back into an empty database and an empty storage, and verify it; go on if it was cut off."""
+    """Restore a backup and verify it.
+
+    Database and storage must be empty. If the command was interrupted, run it again.
+    """
     from entrypoints.cli import backups
 
     backups.restore(file, any_key, json)
 
 
-@letters.command("list")
-def letters_list(json: Json = False) -> None:
-    """What a person must look at, oldest first."""
-    from entrypoints.cli import tickets
+@dead_letters.command("list", epilog="Example: storyledger dead-letters list --json")
+def dead_letters_list(json: Json = False) -> None:
+    """List the dead letters, oldest first."""
+    from entrypoints.cli import payments
 
-    tickets.letters_list(json)
+    payments.list_dead_letters(json)
 
 
-@letters.command("retry")
-def letters_retry(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which; all without.")] = None,
+@dead_letters.command("retry", epilog="Example: storyledger dead-letters retry evt_1Q2w3E")
+def dead_letters_retry(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Default: all of them.")] = None,
     json: Json = False,
 ) -> None:
-    """Take dead letters up again."""
-    from entrypoints.cli import tickets
+    """Try again to apply dead letters."""
+    from entrypoints.cli import payments
 
-    tickets.letters_retry(ids, json)
+    payments.retry_dead_letters(ids, json)
 
 
-@app.command()
+@app.command(epilog="Example: storyledger reconcile --since 2026-05-01")
 def reconcile(
     since: Annotated[
-        str | None, typer.Option(metavar="DATE|TIME", help="From then on; the last 30 days without.")
+        str | None, typer.Option(metavar="DATE|TIME", help="Compare from this time on. Default: the last 30 days.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Ask Stripe for events and objects that we never saw, apply them, and compare every donation."""
+    """Compare every donation with Stripe.
+
+    Events and objects that are missing here are fetched and applied first.
+    """
     from entrypoints.cli import payments
 
     payments.reconcile(since, json)
 
 
-@app.command()
+@app.command(epilog="Example: storyledger simulate --seed 7")
 def simulate(
-    seed: Annotated[int, typer.Option(help="Which world; the same seed is the same world.")],
-    donations: Annotated[int, typer.Option(min=1, max=10_000, help="How many there are in it.")] = 50,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same simulation.")],
+    donations: Annotated[int, typer.Option(min=1, max=10_000, help="The number of donations.")] = 50,
     json: Json = False,
 ) -> None:
-    """Play one random world of donations to a fresh database of its own, and compare with the oracle."""
-    from entrypoints.cli import payments
+    """Compare the ledger with an oracle.
 
-    payments.simulate(seed, donations, json)
+    Random donations are replayed in a temporary database, and every total is compared.
+    """
+    from entrypoints.cli.simulate import simulate as run
+
+    run(seed, donations, json)
 
 
-@keys.command("create")
+@keys.command("create", epilog="Example: storyledger keys create --role client --workspace ngo --scope tickets:read")
 def keys_create(
     role: Annotated[str | None, typer.Option(help="client, admin or auditor.")] = None,
-    workspace: Annotated[str | None, typer.Option(help="Naming a workspace makes it; public without.")] = None,
-    scope: Annotated[list[str] | None, typer.Option(help="May be given many times.")] = None,
-    expires: Annotated[str | None, typer.Option(metavar="DATE|TIME", help="When it stops working.")] = None,
+    workspace: Annotated[
+        str | None, typer.Option(help="The key's workspace, created if it is new. Default: public.")
+    ] = None,
+    scope: Annotated[list[str] | None, typer.Option(help="What a client may do. May be repeated.")] = None,
+    expires: Annotated[str | None, typer.Option(metavar="DATE|TIME", help="When the key expires.")] = None,
     replaces: Annotated[
-        str | None, typer.Option(metavar="ID", help="Take over role, workspace and scopes of this key.")
+        str | None, typer.Option(metavar="ID", help="Take role, workspace and scopes from this key, and replace it.")
     ] = None,
     overlap: Annotated[
-        float, typer.Option(metavar="DAYS", min=0, max=365, help="How long the replaced key still works.")
+        float, typer.Option(metavar="DAYS", min=0, max=365, help="How long the replaced key remains valid.")
     ] = 7,
     json: Json = False,
 ) -> None:
-    """Make a key, or the successor of one; its secret is shown this once."""
+    """Create or replace an API key. The secret is shown only once."""
     from entrypoints.cli import keys
 
     keys.create(role, workspace, scope or [], expires, replaces, overlap, json)
 
 
-@keys.command("list")
+@keys.command("list", epilog="Example: storyledger keys list")
 def keys_list(json: Json = False) -> None:
-    """All keys there ever were, without their secrets."""
+    """List all keys without their secrets."""
     from entrypoints.cli import keys
 
     keys.list_all(json)
 
 
-@keys.command("revoke")
-def keys_revoke(id: str, json: Json = False) -> None:
-    """Make a key worthless at once."""
+@keys.command("revoke", epilog="Example: storyledger keys revoke 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25")
+def keys_revoke(id: Annotated[str, typer.Argument(help="The key's id.")], json: Json = False) -> None:
+    """Revoke a key immediately."""
     from entrypoints.cli import keys
 
     keys.revoke(id, json)
 
 
-@keys.command("rewrap")
+@keys.command("rewrap", epilog="Example: storyledger keys rewrap")
 def keys_rewrap(json: Json = False) -> None:
-    """Bring all that older secrets sealed or hashed to the newest MASTER_KEY and EMAIL_PEPPER, in full service."""
+    """Apply the newest MASTER_KEY and EMAIL_PEPPER.
+
+    Keys and texts are encrypted again and contacts are hashed again, while the service runs.
+    """
     from entrypoints.cli import privacy
 
-    privacy.keys_rewrap(json)
+    privacy.rewrap_keys(json)
 
 
-@workspaces.command("list")
+@workspaces.command("list", epilog="Example: storyledger workspaces list")
 def workspaces_list(json: Json = False) -> None:
-    """All workspaces, with how long each keeps its tickets."""
+    """List workspaces and their retention."""
     from entrypoints.cli import privacy
 
-    privacy.workspaces(json)
+    privacy.list_workspaces(json)
 
 
-@workspaces.command("retention")
+@workspaces.command("retention", epilog="Example: storyledger workspaces retention ngo 365")
 def workspaces_retention(
-    workspace: str,
-    days: Annotated[str, typer.Argument(metavar="DAYS|none", help="After so many days that nobody used it.")],
+    workspace: Annotated[str, typer.Argument(help="The workspace's name.")],
+    days: Annotated[str, typer.Argument(metavar="DAYS|none", help="Days without use after which a ticket is erased.")],
     json: Json = False,
 ) -> None:
-    """Erase tickets by themselves that nobody uses any more, announced 14 days before; none keeps them."""
+    """Set the retention of a workspace.
+
+    A ticket is erased after DAYS days without use, 14 days after a notice by mail; `none` keeps all tickets.
+    """
     from entrypoints.cli import privacy
 
-    privacy.retention(workspace, days, json)
+    privacy.set_retention(workspace, days, json)
 
 
-@export.command("donations")
+@export.command("donations", epilog="Example: storyledger export donations --from 2026-01-01 --format journal")
 def export_donations(
-    ticket: Annotated[str | None, typer.Option(help="Of one ticket only.")] = None,
-    since: Annotated[str | None, typer.Option("--from", metavar="DATE|TIME", help="Created from then on.")] = None,
-    until: Annotated[str | None, typer.Option("--to", metavar="DATE|TIME", help="Created until then.")] = None,
+    ticket: Annotated[str | None, typer.Option(help="Only the donations of this ticket.")] = None,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="DATE|TIME", help="Only donations created from then on.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="DATE|TIME", help="Only donations created until then.")
+    ] = None,
     format: Annotated[str, typer.Option(help="csv, json or journal (for hledger).")] = "csv",
 ) -> None:
-    """The ledger for accounting, on standard output."""
-    from entrypoints.cli import tickets
+    """Print the donations for accounting."""
+    from entrypoints.cli import payments
 
-    tickets.export_donations(ticket, since, until, format)
+    payments.export_donations(ticket, since, until, format)
 
 
 def main() -> None:
-    """Exit 0 when it did what it says, 1 when it found something wrong, 2 on bad usage."""
-    # So that whoever is told to end takes down what it put up, like on Ctrl+C; `serve` has ways of its own.
-    signal.signal(signal.SIGTERM, _terminated)
+    """Run a command: exit 0 if it did its work, 1 if it failed or found a fault, 2 on wrong arguments."""
+    # SIGTERM unwinds the stack as Ctrl+C does, so that a command cleans up. `serve` installs its own handlers.
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         _check_arguments()
         app(standalone_mode=True)
-    except Usage as error:
+    except UsageError as error:
         fail(error, 2)
-    except Found as error:
+    except CommandFailed as error:
         fail(error, 1)
     except OSError as error:
-        fail(Found(f"{error.filename or 'standard output'}: {error.strerror or 'failed'}"), 1)
+        fail(CommandFailed(f"{error.filename or 'standard output'}: {error.strerror or 'failed'}"), 1)
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def _terminated(*_: object) -> NoReturn:
-    # What is taken down is taken down to the end.
+def _terminate(*_: object) -> NoReturn:
+    # A second signal must not interrupt the cleaning up.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(128 + signal.SIGTERM)
 
@@ -317,4 +372,4 @@ def _check_arguments() -> None:
     try:
         " ".join(sys.argv).encode()
     except UnicodeEncodeError:
-        raise Usage("what stands on the command line must be UTF-8") from None
+        raise UsageError("the arguments must be UTF-8") from None

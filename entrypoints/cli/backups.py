@@ -1,4 +1,4 @@
-"""Taking backups, and bringing them back."""
+"""The commands `backup` and `restore`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from adapters import backup as backups
 from adapters.encryption.keyring import Keyring
 from adapters.encryption.ticket_keys import TICKET_KEYRING
 from adapters.storage.factory import open_storage
-from entrypoints.cli.console import Bar, Found, print_json, say
-from entrypoints.cli.setup import database
+from entrypoints.cli.console import CommandFailed, ProgressBar, print_json, print_line
+from entrypoints.cli.context import database
 from entrypoints.composition.secrets import master_keys
 from entrypoints.composition.service import VERSION
 
 
 def backup(file: Path, json: bool) -> None:
-    with database() as (settings, url), Bar(shown=not json) as bar:
+    with database() as (settings, url), ProgressBar(shown=not json) as bar:
         taken = backups.take(url, open_storage(settings.storage), file, VERSION, bar)
     if json:
         print_json(
@@ -32,21 +32,23 @@ def backup(file: Path, json: bool) -> None:
             }
         )
     else:
-        say(f"{file}: {taken.events} events, {taken.rows} rows, {taken.objects} objects, {taken.size_bytes} bytes.")
-        say("MASTER_KEY and EMAIL_PEPPER are not in it: without them nobody in it can be read or found again.")
+        counts = f"{taken.events} events, {taken.rows} rows, {taken.objects} objects, {taken.size_bytes} bytes"
+        print_line(f"{file}: {counts}.")
+        print_line("The backup does not contain MASTER_KEY and EMAIL_PEPPER, without which its personal data is lost.")
     if taken.first_bad is not None:
-        raise Found(f"event {taken.first_bad[0]} {taken.first_bad[1]}: the backup holds it as it is")
+        raise CommandFailed(f"event {taken.first_bad[0]} {taken.first_bad[1]}; the backup contains it unchanged")
     if taken.missing:
-        raise Found(f"storage has lost {len(taken.missing)} objects that the history names; the backup is without them")
+        raise CommandFailed(f"storage and backup lack {len(taken.missing)} objects that the history names")
 
 
 def restore(file: Path, any_key: bool, json: bool) -> None:
-    with database(check=False, migrate=False) as (settings, url), Bar(shown=not json) as bar:
-        names = None if any_key else Keyring(master_keys(settings), TICKET_KEYRING).names
-        done = backups.restore(settings.migrate_database_url or url, open_storage(settings.storage), file, names, bar)
+    with database(check=False, migrate=False) as (settings, url), ProgressBar(shown=not json) as bar:
+        key_names = None if any_key else Keyring(master_keys(settings), TICKET_KEYRING).names
+        storage = open_storage(settings.storage)
+        restored = backups.restore(settings.migrate_database_url or url, storage, file, key_names, bar)
     if json:
-        told = asdict(done)
-        print_json({"takenAt": told.pop("taken_at").replace("+00:00", "Z"), **told, "verified": True})
+        fields = asdict(restored)
+        print_json({"takenAt": fields.pop("taken_at").replace("+00:00", "Z"), **fields, "verified": True})
     else:
-        say(f"The service as it was at {done.taken_at}: all {done.events} links hold.")
-        say("Who was erased since then is not erased in it: erase them again. Stripe's later news: `reconcile`.")
+        print_line(f"Restored as of {restored.taken_at}; all {restored.events} links of the hash chain were verified.")
+        print_line("Erase again the tickets that were erased since then, and run `storyledger reconcile`.")

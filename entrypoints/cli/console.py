@@ -1,4 +1,4 @@
-"""Printing for people and for programs, and the ways to end."""
+"""Printing for people and for programs, and the two ways in which a command fails."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-# How the name of a column of times ends.
+# The title of a column that holds times ends with this.
 UTC = "(UTC)"
 PIPED_WIDTH = 100
 
 
-class Usage(Exception):
-    """The command was called wrongly: exit 2."""
+class UsageError(Exception):
+    """The command was called with wrong arguments: exit 2."""
 
 
-class Found(Exception):
-    """Something is wrong, and saying so is the command's answer: exit 1."""
+class CommandFailed(Exception):
+    """The command could not do its work, or it found a fault that it was asked to look for: exit 1."""
 
 
-def fail(error: Exception, code: int) -> NoReturn:
+def fail(error: Exception, exit_code: int) -> NoReturn:
     print(f"storyledger: {error}", file=sys.stderr)  # noqa: T201
-    sys.exit(code)
+    sys.exit(exit_code)
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
 def print_json(value: Any) -> None:
-    """One JSON document, amounts digit for digit."""
+    """Print one JSON document; decimals keep every digit."""
     import msgspec
 
     sys.stdout.buffer.write(
@@ -40,35 +40,35 @@ def print_json(value: Any) -> None:
 
 
 def minute(time: str | None) -> str | None:
-    """A time as people read it in a table; the JSON has all of it."""
+    """Return an ISO time as tables show it, cut after the minute."""
     return time and time[:16].replace("T", " ")
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Neither the first column, which somebody copies into the next command, nor a time is ever broken."""
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table; the first column, which people copy into the next command, and times are never wrapped."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for number, column in enumerate(columns):
-        whole = number == 0 or column.endswith(UTC)
-        drawn.add_column(column, overflow="fold", no_wrap=whole, min_width=max(map(len, column.split()), default=0))
+        unwrapped = number == 0 or column.endswith(UTC)
+        table.add_column(column, overflow="fold", no_wrap=unwrapped, min_width=max(map(len, column.split()), default=0))
     for row in rows:
-        drawn.add_row(*(Text("" if value is None else _harmless(str(value))) for value in row))
-    # Where nobody says how wide the other end is.
+        table.add_row(*(Text("" if value is None else _printable(str(value))) for value in row))
+    # A pipe has no width of its own.
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
-    Console(width=width).print(drawn)
+    Console(width=width).print(table)
 
 
-def _harmless(text: str) -> str:
-    """Without what would steer the terminal that shows it."""
+def _printable(text: str) -> str:
+    """Replace control characters, which would steer the terminal, by spaces."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-class Bar:
-    """A progress bar on a terminal, and nothing elsewhere; a step whose total changes is no trouble."""
+class ProgressBar:
+    """A progress bar on a terminal, and nothing elsewhere; the total of a step may change while it runs."""
 
     def __init__(self, *, shown: bool) -> None:
         from rich.console import Console
@@ -84,14 +84,14 @@ class Bar:
         )
         self._tasks: dict[str, Any] = {}
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> ProgressBar:
         self._progress.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def __call__(self, name: str, done: int, total: int) -> None:
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=total)
-        self._progress.update(self._tasks[name], completed=done, total=max(total, done))
+    def __call__(self, step: str, done: int, total: int) -> None:
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(step, total=total)
+        self._progress.update(self._tasks[step], completed=done, total=max(total, done))

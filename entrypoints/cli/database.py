@@ -1,4 +1,4 @@
-"""Commands about the database as a whole."""
+"""The commands `migrate` and `rebuild-projections`."""
 
 from __future__ import annotations
 
@@ -12,38 +12,39 @@ from adapters.postgres import migrations, schema_check
 from adapters.postgres.database import Database, connect
 from adapters.read_models import rebuild
 from adapters.read_models.builds import Difference
-from entrypoints.cli.audit_record import on_record
-from entrypoints.cli.console import Bar, Found, Usage, print_json, say, table
-from entrypoints.cli.setup import as_position, database
+from entrypoints.cli.console import CommandFailed, ProgressBar, UsageError, print_json, print_line, print_table
+from entrypoints.cli.context import as_position, database, logged_act
 from entrypoints.composition.service import Service
 from projections.model import Projection
 
-# With --json all that were found.
-MOST_SHOWN = 20
+# --json prints all of them.
+MAX_DIFFERENCES_PRINTED = 20
 
 
 def migrate(json: bool) -> None:
     with database(check=False) as (settings, url):
         with connect(settings.migrate_database_url or url, statement_seconds=0) as connection:
-            _refuse(schema_check.server_fault(connection, production=False))
-            taken = migrations.migrate(connection)
-            # It may be ahead of this version, or lack what an earlier step made.
-            _refuse(schema_check.schema_fault(connection))
+            _fail_on(schema_check.server_fault(connection, production=False))
+            steps = migrations.migrate(connection)
+            # The schema may be newer than this version, or damaged.
+            _fail_on(schema_check.schema_fault(connection))
         rebuild.ensure_live(settings.migrate_database_url or url, projections.ALL, lambda *_: None)
     if json:
-        print_json({"taken": taken})
+        print_json({"taken": steps})
     else:
-        say(f"took {', '.join(taken)}" if taken else "the database is at this version already")
+        print_line(f"Applied {', '.join(steps)}." if steps else "The database is already at this version.")
 
 
-def _refuse(fault: str | None) -> None:
+def _fail_on(fault: str | None) -> None:
     if fault is not None:
-        raise Found(f"database: {fault}")
+        raise CommandFailed(f"database: {fault}")
 
 
 def rebuild_projections(names: list[str], verify: bool, until: str | None, json: bool) -> None:
     if unknown := [name for name in names if name not in projections.BY_NAME]:
-        raise Usage(f"no such projection: {', '.join(unknown)}; there are {', '.join(projections.BY_NAME)}")
+        raise UsageError(
+            f"unknown projection {', '.join(unknown)}; the projections are {', '.join(projections.BY_NAME)}"
+        )
     chosen = [projections.BY_NAME[name] for name in dict.fromkeys(names)] or list(projections.ALL)
     with database() as (settings, url):
         position = None
@@ -51,48 +52,50 @@ def rebuild_projections(names: list[str], verify: bool, until: str | None, json:
             service = Service(settings, url, frozenset())
             position = as_position(service, until, "--until")
             service.stop()
-        compares = verify or position is not None
-        with _on_record(url, chosen) if not compares else nullcontext(), Bar(shown=not json) as bar:
-            done = [
-                rebuild.verify(url, projection, bar, position) if compares else rebuild.rebuild(url, projection, bar)
+        compare = verify or position is not None
+        with nullcontext() if compare else _logged(url, chosen), ProgressBar(shown=not json) as bar:
+            results = [
+                rebuild.verify(url, projection, bar, position) if compare else rebuild.rebuild(url, projection, bar)
                 for projection in chosen
             ]
-    told = [
+    documents = [
         {
-            "name": one.name,
-            "events": one.events,
-            "rows": one.rows,
-            "seconds": round(one.seconds, 3),
-            "eventsPerSecond": round(one.events_per_second),
-            "differences": [asdict(difference) for difference in one.differences],
+            "name": result.name,
+            "events": result.events,
+            "rows": result.rows,
+            "seconds": round(result.seconds, 3),
+            "eventsPerSecond": round(result.events_per_second),
+            "differences": [asdict(difference) for difference in result.differences],
         }
-        for one in done
+        for result in results
     ]
     if json:
-        print_json({"projections": told})
+        print_json({"projections": documents})
     else:
         columns = ("name", "events", "rows", "seconds", "eventsPerSecond")
-        table("Compared" if verify or until else "Rebuilt", columns, [[one[c] for c in columns] for one in told])
-    faults = [(one.name, one.differences) for one in done if one.differences]
+        rows = [[document[column] for column in columns] for document in documents]
+        print_table("Compared" if compare else "Rebuilt", columns, rows)
+    differing = [result for result in results if result.differences]
     if not json:
-        for name, differences in faults:
+        for result in differing:
             parts = ("position", "table", "only_in", "row")
-            rows = [[getattr(difference, part) for part in parts] for difference in differences[:MOST_SHOWN]]
-            table(f"The first differences of {name}", parts, rows)
-    if faults:
-        raise Found("; ".join(f"{name} differs {_where(differences)}" for name, differences in faults))
-    if (verify or until) and not json:
-        say("Nothing differs.")
+            first = result.differences[:MAX_DIFFERENCES_PRINTED]
+            rows = [[getattr(difference, part) for part in parts] for difference in first]
+            print_table(f"The first differences of {result.name}", parts, rows)
+    if differing:
+        raise CommandFailed("; ".join(f"{result.name} differs {_extent(result.differences)}" for result in differing))
+    if compare and not json:
+        print_line("Nothing differs.")
 
 
-def _where(differences: Sequence[Difference]) -> str:
+def _extent(differences: Sequence[Difference]) -> str:
     first = differences[0]
     return f"from event {first.position} on, in {first.table} ({len(differences)} rows)"
 
 
 @contextmanager
-def _on_record(url: str, chosen: Sequence[Projection]) -> Iterator[None]:
-    with Database(url, size=1) as opened:
-        object = "/".join(projection.NAME for projection in chosen)
-        with on_record(AccessLog(opened), "rebuild-projections", object):
+def _logged(url: str, rebuilt: Sequence[Projection]) -> Iterator[None]:
+    with Database(url, size=1) as log_database:
+        names = "/".join(projection.NAME for projection in rebuilt)
+        with logged_act(AccessLog(log_database), "rebuild-projections", names):
             yield

@@ -1,4 +1,4 @@
-"""Commands about API keys: who may ask."""
+"""The commands `keys create`, `keys list` and `keys revoke`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ApiKey
 from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.values import Role
-from entrypoints.cli.audit_record import on_record
-from entrypoints.cli.console import Found, Usage, print_json, say, table
-from entrypoints.cli.setup import as_moment, as_uuid, service
+from entrypoints.cli.console import CommandFailed, UsageError, print_json, print_line, print_table
+from entrypoints.cli.context import as_moment, as_uuid, logged_act, open_service
 from entrypoints.composition.service import Service
 from entrypoints.presentation.views import time
 
@@ -35,64 +34,65 @@ def create(
     json: bool,
 ) -> None:
     if replaces is not None and (role or workspace or scopes):
-        raise Usage("--replaces takes over role, workspace and scopes: they cannot be given besides")
+        raise UsageError("--replaces takes role, workspace and scopes from the old key; leave these options out")
     if replaces is None and role is None:
-        raise Usage("--role must be client, admin or auditor")
+        raise UsageError("--role must be client, admin or auditor")
     if scopes and role != Role.CLIENT:
-        raise Usage("--scope is for clients: admins and auditors are held to none")
+        raise UsageError("--scope is only for clients; admins and auditors have no scopes")
     moment = _expiry(expires)
-    with service() as built:
+    with open_service() as service:
         if replaces is None:
-            made, secret = _create(built, str(role), workspace, scopes, moment)
+            key, secret = _create(service, str(role), workspace, scopes, moment)
         else:
-            made, secret = _replace(built, replaces, moment, overlap_days)
-    view = _view(made)
+            key, secret = _replace(service, replaces, moment, overlap_days)
+    view = _view(key)
     if json:
         print_json({"id": view.pop("id"), "key": secret, **view})
     else:
-        say(f"{secret}\n\nKey {made.id} for {made.role} in {made.workspace}. The secret is not shown again.")
+        print_line(f"{secret}\n\nKey {key.id} for {key.role} in {key.workspace}. The secret is not shown again.")
 
 
 def _expiry(expires: str | None) -> datetime | None:
     moment = as_moment(expires, "--expires")
     if moment is not None and moment <= datetime.now(UTC):
-        raise Usage("--expires must be a time to come")
+        raise UsageError("--expires must be in the future")
     return moment
 
 
 def _create(
-    built: Service, role: str, workspace: str | None, scopes: list[str], expires: datetime | None
+    service: Service, role: str, workspace: str | None, scopes: list[str], expires: datetime | None
 ) -> tuple[ApiKey, str]:
-    listed = [scope for given in scopes for scope in given.replace(",", " ").split()]
+    scope_names = [name for option in scopes for name in option.replace(",", " ").split()]
     try:
-        wanted = Role(role)
+        key_role = Role(role)
     except ValueError:
-        raise Usage("--role must be client, admin or auditor") from None
+        raise UsageError("--role must be client, admin or auditor") from None
     try:
-        with on_record(built.access_log, "keys create") as about:
-            named = PUBLIC_WORKSPACE if workspace is None else workspace
-            made, secret = built.credentials.create(wanted, named, listed, expires)
-            about.object = str(made.id)
-    except InvalidError as fault:
-        raise Usage(fault.detail) from None
-    return made, secret
+        with logged_act(service.access_log, "keys create") as act:
+            key, secret = service.credentials.create(
+                key_role, PUBLIC_WORKSPACE if workspace is None else workspace, scope_names, expires
+            )
+            act.object = str(key.id)
+    except InvalidError as error:
+        raise UsageError(error.detail) from None
+    return key, secret
 
 
-def _replace(built: Service, replaces: str, expires: datetime | None, overlap_days: float) -> tuple[ApiKey, str]:
-    old = as_uuid(replaces, "--replaces")
+def _replace(service: Service, replaces: str, expires: datetime | None, overlap_days: float) -> tuple[ApiKey, str]:
+    old_id = as_uuid(replaces, "--replaces")
     try:
-        with on_record(built.access_log, "keys create --replaces", str(old)) as about:
-            made, secret = built.credentials.replace(old, timedelta(days=overlap_days), expires)
-            about.object = f"{old}/{made.id}"
-    except (NotFoundError, RefusedError) as refusal:
-        raise Found(str(refusal)) from None
-    return made, secret
+        with logged_act(service.access_log, "keys create --replaces", str(old_id)) as act:
+            key, secret = service.credentials.replace(old_id, timedelta(days=overlap_days), expires)
+            act.object = f"{old_id}/{key.id}"
+    except (NotFoundError, RefusedError) as error:
+        raise CommandFailed(str(error)) from None
+    return key, secret
 
 
 def list_all(json: bool) -> None:
-    with service() as built:
-        found = built.credentials.list()
-    told = [
+    with open_service() as service:
+        keys = service.credentials.list()
+    documents = [
         _view(key)
         | {
             "createdAt": time(key.created_at),
@@ -100,12 +100,12 @@ def list_all(json: bool) -> None:
             "lastUsedAt": time(key.last_used_at),
             "replacedBy": None if key.replaced_by is None else str(key.replaced_by),
         }
-        for key in found
+        for key in keys
     ]
     if json:
-        print_json(told)
+        print_json(documents)
     else:
-        columns = ("id", "role", "workspace", "scopes", "used", "works")
+        columns = ("id", "role", "workspace", "scopes", "last used", "valid")
         rows = [
             [
                 str(key.id),
@@ -113,14 +113,14 @@ def list_all(json: bool) -> None:
                 key.workspace,
                 " ".join(key.scopes),
                 (time(key.last_used_at) or "")[:10],
-                _works(key),
+                _validity(key),
             ]
-            for key in found
+            for key in keys
         ]
-        table("API keys", columns, rows)
+        print_table("API keys", columns, rows)
 
 
-def _works(key: ApiKey) -> str:
+def _validity(key: ApiKey) -> str:
     if key.revoked_at is not None:
         return "revoked"
     if key.expires_at is None:
@@ -129,14 +129,14 @@ def _works(key: ApiKey) -> str:
 
 
 def revoke(id: str, json: bool) -> None:
-    key = as_uuid(id, "ID")
-    with service() as built:
+    key_id = as_uuid(id, "ID")
+    with open_service() as service:
         try:
-            with on_record(built.access_log, "keys revoke", str(key)):
-                built.credentials.revoke(key)
+            with logged_act(service.access_log, "keys revoke", str(key_id)):
+                service.credentials.revoke(key_id)
         except NotFoundError:
-            raise Found("there is no such key") from None
+            raise CommandFailed("there is no such key") from None
     if json:
-        print_json({"id": str(key), "revoked": True})
+        print_json({"id": str(key_id), "revoked": True})
     else:
-        say(f"{key} is worthless now.")
+        print_line(f"Key {key_id} is revoked.")

@@ -1,103 +1,82 @@
-"""Commands that see to it that the money adds up."""
+"""The commands `reconcile`, `dead-letters` and `export donations`."""
 
 from __future__ import annotations
 
-import tempfile
-import time
-from concurrent.futures import ThreadPoolExecutor
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from random import Random
+from uuid import UUID
 
-import projections
-from adapters.postgres import migrations
-from adapters.postgres.database import connect
-from adapters.postgres.embedded import EmbeddedPostgres
-from adapters.read_models import rebuild
-from adapters.stripe_sandbox.simulation import world
-from entrypoints.cli.audit_record import on_record
-from entrypoints.cli.console import Bar, Found, print_json, say, table
-from entrypoints.cli.setup import as_moment, clear_errors, service
-from entrypoints.composition.logs import configure
+from adapters.identity.access_log import logged_object
+from entrypoints.cli.console import CommandFailed, UsageError, minute, print_json, print_line, print_table
+from entrypoints.cli.context import as_moment, as_uuid, logged_act, open_service
 from entrypoints.composition.service import Service
-from entrypoints.composition.settings import Settings
-from entrypoints.composition.simulation_runner import SimulationRunner
+from entrypoints.http.handlers import exports
+from entrypoints.presentation.views import Views, time
 
-# So long Stripe keeps its events.
-EVENTS_KEPT = timedelta(days=30)
+# Stripe lists its events for 30 days.
+STRIPE_EVENTS_KEPT = timedelta(days=30)
 
 
 def reconcile(since: str | None, json: bool) -> None:
-    moment = as_moment(since, "--since") or datetime.now(UTC) - EVENTS_KEPT
-    with service() as built, on_record(built.access_log, "reconcile"):
-        outcome = built.reconciler.reconcile(moment)
+    moment = as_moment(since, "--since") or datetime.now(UTC) - STRIPE_EVENTS_KEPT
+    with open_service() as service, logged_act(service.access_log, "reconcile"):
+        outcome = service.reconciler.reconcile(moment)
     if json:
         print_json(vars(outcome))
     else:
         if outcome.unmatched:
-            table("Unmatched", ("id", "type", "reason"), [list(one.values()) for one in outcome.unmatched])
-        say(f"{outcome.matched} matched, {outcome.repaired} repaired, {len(outcome.unmatched)} unmatched.")
+            print_table("Unmatched", ("id", "type", "reason"), [[*finding.values()] for finding in outcome.unmatched])
+        print_line(f"{outcome.matched} matched, {outcome.repaired} repaired, {len(outcome.unmatched)} unmatched.")
     if outcome.unmatched:
-        raise Found(f"{len(outcome.unmatched)} do not match what Stripe has")
+        raise CommandFailed(f"{len(outcome.unmatched)} entries do not match Stripe")
 
 
-def _settings(folder: Path) -> Settings:
-    """A rehearsal never meets the real Stripe, whatever the environment says."""
-    return Settings(data_dir=folder, app_env="development", stripe_secret_key=None, stripe_webhook_secret=())
-
-
-def simulate(seed: int, donations: int, json: bool) -> None:
-    """The database is an embedded one in a folder of its own, and gone afterwards."""
-    started = time.monotonic()
-    built_world = world.build(seed, donations)
-    random = Random(seed)  # noqa: S311
-    with (
-        clear_errors(),
-        tempfile.TemporaryDirectory(prefix="storyledger-simulate-") as folder,
-        Bar(shown=not json) as bar,
-    ):
-        configure("ERROR", quiet=True)
-        postgres = EmbeddedPostgres(Path(folder) / "postgres")
-        try:
-            # In a thread, since only whole starts can be stopped: told to end, we wait for it.
-            with ThreadPoolExecutor(1) as starting:
-                url = starting.submit(postgres.start).result()
-            with connect(url) as connection:
-                migrations.migrate(connection)
-            rebuild.ensure_live(url, projections.ALL, lambda *_: None)
-            played = Service(_settings(Path(folder)), url, frozenset())
-            try:
-                rehearsal = SimulationRunner(played, built_world)
-                rehearsal.open()
-                deliveries = built_world.deliveries(random)
-                for number, event in enumerate(deliveries, 1):
-                    rehearsal.deliver(event)
-                    bar("deliveries", number, len(deliveries))
-                    if random.random() < 0.05:
-                        played.applier.apply_batch(random.choice((1, 10, 200)))
-                rehearsal.settle()
-                differences = rehearsal.differences()
-                totals = rehearsal.totals()
-            finally:
-                played.stop()
-        finally:
-            postgres.stop()
-    told = {
-        "seed": seed,
-        "donations": len(built_world.donations),
-        "events": len(built_world.events) + len(built_world.noise),
-        "deliveries": len(deliveries),
-        "totals": totals,
-        "differences": differences,
-        "ok": not differences,
-        "seconds": round(time.monotonic() - started, 2),
-    }
+def list_dead_letters(json: bool) -> None:
+    with open_service() as service:
+        rows = [
+            (letter.id, letter.type, letter.attempts, letter.error, time(letter.received_at))
+            for letter in service.dead_letters.list()
+        ]
     if json:
-        print_json(told)
+        print_json([dict(zip(("id", "type", "attempts", "error", "receivedAt"), row, strict=True)) for row in rows])
     else:
-        columns = ("currency", "paidMinor", "refundedMinor", "disputedMinor", "netMinor")
-        table(f"World {seed}", columns, [[total[c] for c in columns] for total in totals])
-        say(f"{told['donations']} donations, {told['events']} events, {told['deliveries']} deliveries.")
-        say("The ledger equals the oracle to the minor unit." if told["ok"] else "\n".join(differences))
-    if differences:
-        raise Found(f"the ledger differs from the oracle in {len(differences)} places")
+        columns = ("id", "type", "attempts", "error", "received (UTC)")
+        print_table("Dead letters", columns, [(*row[:-1], minute(row[-1])) for row in rows])
+
+
+def retry_dead_letters(ids: list[str] | None, json: bool) -> None:
+    with open_service() as service:
+        with logged_act(service.access_log, "dead-letters retry", logged_object(ids or [])):
+            count = service.dead_letters.retry(ids or None)
+        service.applier.apply_all()
+        service.fetcher.fetch_all()
+        service.applier.apply_all()
+        left = [letter.id for letter in service.dead_letters.list() if not ids or letter.id in ids]
+    if json:
+        print_json({"retried": count, "left": left})
+    else:
+        print_line(f"{count} retried, {len(left)} of them failed again.")
+    if left or (ids and count < len(ids)):
+        raise CommandFailed(f"could not be applied: {', '.join(left) or 'no such dead letter'}")
+
+
+def export_donations(ticket: str | None, since: str | None, until: str | None, format: str) -> None:
+    if format not in ("csv", "json", "journal"):
+        raise UsageError("--format must be csv, json or journal")
+    start, end = as_moment(since, "--from"), as_moment(until, "--to", end_of_day=True)
+    id = as_uuid(ticket, "--ticket") if ticket else None
+    with open_service() as service:
+        for chunk in _exported(service, id, start, end, format):
+            sys.stdout.buffer.write(chunk)
+        sys.stdout.buffer.flush()
+
+
+def _exported(
+    service: Service, ticket: UUID | None, start: datetime | None, end: datetime | None, format: str
+) -> Iterator[bytes]:
+    if format == "journal":
+        return exports.as_journal(service.journal(ticket, start, end), service.settlements(ticket, start, end))
+    view = Views(service.cipher)
+    lines = (exports.line(view, row, settled) for row, settled in service.exported(ticket, None, start, end))
+    return exports.as_csv(lines) if format == "csv" else exports.as_json(lines)

@@ -1,47 +1,48 @@
-"""Commands about secrets and about how long people are remembered."""
+"""The commands `keys rewrap`, `workspaces list` and `workspaces retention`."""
 
 from __future__ import annotations
 
-from entrypoints.cli.audit_record import on_record
-from entrypoints.cli.console import Bar, Found, Usage, print_json, say, table
-from entrypoints.cli.setup import service
+from entrypoints.cli.console import CommandFailed, ProgressBar, UsageError, print_json, print_line, print_table
+from entrypoints.cli.context import logged_act, open_service
 
 
-def keys_rewrap(json: bool) -> None:
-    with service() as built, Bar(shown=not json) as bar:
-        told = built.key_rotation.run(bar)
+def rewrap_keys(json: bool) -> None:
+    with open_service() as service, ProgressBar(shown=not json) as bar:
+        results = [vars(rotated) for rotated in service.key_rotation.run(bar)]
     if json:
-        print_json({"rewrapped": [vars(one) for one in told]})
+        print_json({"rewrapped": results})
     else:
-        table("Brought to the newest secrets", ("name", "done", "left"), [list(vars(one).values()) for one in told])
-    if left := [f"{one.left} of {one.name}" for one in told if one.left]:
-        raise Found(f"an older secret that was not given is still needed: {', '.join(left)}")
+        print_table("Rewrapped with the newest secrets", ("name", "done", "left"), [[*row.values()] for row in results])
+    if left := [f"{row['left']} of {row['name']}" for row in results if row["left"]]:
+        raise CommandFailed(f"an older secret that is not in the settings is still needed: {', '.join(left)}")
     if not json:
-        say("Older secrets are needed for nothing any more and can be dropped, once every process has the newest.")
+        print_line("Older secrets are no longer needed. Remove them once every process has the newest ones.")
 
 
-def retention(workspace: str, days: str, json: bool) -> None:
+def set_retention(workspace: str, days: str, json: bool) -> None:
     if days != "none" and not (days.isascii() and days.isdigit() and 1 <= int(days[:9]) <= 36_500):
-        raise Usage("DAYS must be a number from 1 to 36500, or none")
+        raise UsageError("DAYS must be a number from 1 to 36500, or none")
     period = None if days == "none" else int(days)
-    with service() as built:
-        if workspace not in {*built.workspaces(), *built.retention.periods()}:
-            raise Found("there is no such workspace")
-        with on_record(built.access_log, "workspaces retention", workspace):
-            built.retention.keep_for(workspace, period)
+    with open_service() as service:
+        if workspace not in {*service.workspaces(), *service.retention.periods()}:
+            raise CommandFailed("the workspace does not exist")
+        with logged_act(service.access_log, "workspaces retention", workspace):
+            service.retention.keep_for(workspace, period)
     if json:
         print_json({"workspace": workspace, "retentionDays": period})
     elif period is None:
-        say(f"The tickets of {workspace} are kept for ever.")
+        print_line(f"Tickets of {workspace} are kept without limit.")
     else:
-        say(f"A ticket of {workspace} is erased {period} days after anybody last used it, and announced before that.")
+        print_line(
+            f"Tickets of {workspace} are erased after {period} days without use, 14 days after a notice by mail."
+        )
 
 
-def workspaces(json: bool) -> None:
-    with service() as built:
-        known, periods = built.workspaces(), built.retention.periods()
-    told = [{"workspace": name, "retentionDays": periods.get(name)} for name in sorted({*known, *periods})]
+def list_workspaces(json: bool) -> None:
+    with open_service() as service:
+        names, periods = service.workspaces(), service.retention.periods()
+    rows = [(name, periods.get(name)) for name in sorted({*names, *periods})]
     if json:
-        print_json(told)
+        print_json([{"workspace": name, "retentionDays": days} for name, days in rows])
     else:
-        table("Workspaces", ("workspace", "retentionDays"), [list(one.values()) for one in told])
+        print_table("Workspaces", ("workspace", "retentionDays"), rows)

@@ -1,4 +1,4 @@
-"""Commands that prove the history unaltered, to the operator and to strangers."""
+"""The `audit` commands, which prove to operators and auditors that the history is unaltered."""
 
 from __future__ import annotations
 
@@ -8,122 +8,126 @@ from typing import TYPE_CHECKING, Any
 
 from adapters.proof import checker
 from adapters.proof.checker import Checkpoint, Key, Refused
-from entrypoints.cli.console import Bar, Found, Usage, print_json, say
+from entrypoints.cli.console import CommandFailed, ProgressBar, UsageError, print_json, print_line
 
 if TYPE_CHECKING:
     from adapters.proof.checkpoints import Signer
 
 
 def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
-    """The history decides what is signed; the access log has nothing to do with it, and is verified besides."""
+    """Verify the history and the access log; the checkpoint covers the history only."""
     from adapters.identity import access_log
     from adapters.postgres.database import connect
     from adapters.proof import audit
-    from entrypoints.cli.setup import database
+    from entrypoints.cli.context import database
     from entrypoints.composition import secrets
 
-    with database() as (settings, url), Bar(shown=not json) as bar:
+    with database() as (settings, url), ProgressBar(shown=not json) as bar:
         signer = secrets.signer(settings)
-        older = _older(since, signer)
+        older = _read_checkpoint(since, signer)
         verdict = audit.verify(url, lambda position: bar("links", position, position), signer.read, older)
         with connect(url, statement_seconds=0, name="storyledger audit") as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            acts = access_log.verify_access_log(connection)
-    bad, bad_act = verdict.first_bad, acts.first_bad
+            log_verdict = access_log.verify_access_log(connection)
     note = signer.checkpoint(verdict.events, verdict.root) if verdict.root is not None else None
     if checkpoint is not None and note is not None:
         _write(checkpoint, note)
     if json:
         print_json(
             {
-                "ok": verdict.ok and acts.ok,
+                "ok": verdict.ok and log_verdict.ok,
                 "events": verdict.events,
-                "firstBad": _bad(bad),
+                "firstBad": _bad_position(verdict.first_bad),
                 "checkpoint": note,
-                "accessLog": {"entries": acts.entries, "firstBad": _bad(bad_act)},
+                "accessLog": {"entries": log_verdict.entries, "firstBad": _bad_position(log_verdict.first_bad)},
             }
         )
-    faults = [f"{what} {at[0]} {at[1]}" for what, at in (("event", bad), ("access log entry", bad_act)) if at]
+    first_bad = (("event", verdict.first_bad), ("access log entry", log_verdict.first_bad))
+    faults = [f"{kind} {bad[0]} {bad[1]}" for kind, bad in first_bad if bad is not None]
     if faults:
-        raise Found("; ".join(faults))
+        raise CommandFailed("; ".join(faults))
     if not json:
-        say(f"All {verdict.events} links hold, and the tree over them is the one that was signed.")
-        say(f"All {acts.entries} entries of the access log are as they were written.")
+        print_line(f"All {verdict.events} links hold, and the Merkle tree over them matches the signed checkpoints.")
+        print_line(f"All {log_verdict.entries} entries of the access log are unaltered.")
         if older is not None:
-            say(f"They continue the {older.size} events of {since}.")
+            print_line(f"They continue the {older.size} events of the checkpoint in {since}.")
 
 
-def _bad(found: tuple[int, str] | None) -> dict[str, Any] | None:
-    return found and {"position": found[0], "reason": found[1]}
+def _bad_position(first_bad: tuple[int, str] | None) -> dict[str, Any] | None:
+    return first_bad and {"position": first_bad[0], "reason": first_bad[1]}
 
 
-def _older(file: Path | None, signer: Signer) -> Checkpoint | None:
-    """The checkpoint in a file, as the note that was signed or as a printed code was read."""
+def _read_checkpoint(file: Path | None, signer: Signer) -> Checkpoint | None:
+    """Return the checkpoint in a file, which holds a signed note or the text of a printed QR code."""
     if file is None:
         return None
     try:
-        with file.open(encoding="utf-8", newline="") as opened:
-            return signer.read(checker.normalized_note(opened.read(checker.LONGEST_NOTE)))
+        with file.open(encoding="utf-8", newline="") as note:
+            return signer.read(checker.normalized_note(note.read(checker.LONGEST_NOTE)))
     except (OSError, UnicodeDecodeError) as error:
-        raise Usage(f"--since: {file} cannot be read: {_why(error)}") from None
+        raise UsageError(f"--since: {file} cannot be read: {_reason(error)}") from None
     except Refused as refused:
-        raise Found(f"--since: {file}: {refused}") from None
+        raise CommandFailed(f"--since: {file}: {refused}") from None
 
 
-def _why(error: Exception) -> str:
-    return error.strerror or "it is no file of ours" if isinstance(error, OSError) else "it is no text"
+def _reason(error: Exception) -> str:
+    return error.strerror or "it is no regular file" if isinstance(error, OSError) else "it is not a text file"
 
 
 def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise Found(f"{file} cannot be written: {_why(error)}") from None
+        raise CommandFailed(f"{file} cannot be written: {_reason(error)}") from None
 
 
 def export(ticket: str, file: Path, json: bool) -> None:
-    """The file is checked as a stranger would before it gets its name."""
-    from entrypoints.cli.setup import as_uuid, service
+    """Write the file under a temporary name, check it as an auditor would, and only then rename it."""
+    from entrypoints.cli.context import as_uuid, open_service
 
     id = as_uuid(ticket, "TICKET")
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        with service() as built:
-            parts = built.exporter.export(id)
-            with draft.open("wb") as opened:
-                opened.writelines(parts)
-            found = _checked(draft, built.signer.keys)
+        with open_service() as service:
+            parts = service.exporter.export(id)
+            with draft.open("wb") as output:
+                output.writelines(parts)
+            finding = _checked(draft, service.signer.keys)
         draft.replace(file)
     except OSError as error:
-        raise Found(f"{file} cannot be written: {_why(error)}") from None
+        raise CommandFailed(f"{file} cannot be written: {_reason(error)}") from None
     except Refused as refused:
-        raise Found(f"the history is not as it was signed (run `storyledger audit verify`): {refused}") from None
+        raise CommandFailed(
+            f"the history does not match its signed checkpoint (run `storyledger audit verify`): {refused}"
+        ) from None
     finally:
         draft.unlink(missing_ok=True)
     if json:
-        print_json(_told(found))
+        print_json(_document(finding))
     else:
-        say(f"{found.events} events of {id} in {file}, which anybody checks with {checker.__file__}")
+        print_line(
+            f"Wrote {finding.events} events of {id} to {file}. {checker.__file__} checks it without the service."
+        )
 
 
 def check(file: Path, trusted: list[str], json: bool) -> None:
     try:
         keys = [Key.parse(text) for text in trusted]
     except Refused as refused:
-        raise Usage(f"--key: {refused}") from None
+        raise UsageError(f"--key: {refused}") from None
     try:
-        found = _checked(file, keys)
+        finding = _checked(file, keys)
     except OSError as error:
-        raise Usage(f"{file} cannot be read: {_why(error)}") from None
+        raise UsageError(f"{file} cannot be read: {_reason(error)}") from None
     except (Refused, UnicodeDecodeError) as refused:
-        reason = str(refused) if isinstance(refused, Refused) else "it is no text"
+        reason = str(refused) if isinstance(refused, Refused) else "it is not a text file"
         if json:
             print_json({"ok": False, "reason": reason})
-        raise Found(f"{file} proves nothing: {reason}") from None
+        raise CommandFailed(f"{file} proves nothing: {reason}") from None
     if json:
-        print_json({"ok": True} | _told(found))
+        print_json({"ok": True} | _document(finding))
     else:
-        say(checker.described(found).rstrip())
+        print_line(checker.described(finding).rstrip())
 
 
 def _checked(file: Path, keys: list[Key]) -> checker.Finding:
@@ -131,25 +135,25 @@ def _checked(file: Path, keys: list[Key]) -> checker.Finding:
         return checker.check(lines, keys)
 
 
-def _told(found: checker.Finding) -> dict[str, Any]:
+def _document(finding: checker.Finding) -> dict[str, Any]:
     return {
-        "ticketId": found.ticket,
-        "events": found.events,
-        "streams": len(found.streams),
-        "checkpoint": found.checkpoint.text,
-        "key": str(found.key),
-        "keyTrusted": found.pinned,
+        "ticketId": finding.ticket,
+        "events": finding.events,
+        "streams": len(finding.streams),
+        "checkpoint": finding.checkpoint.text,
+        "key": str(finding.key),
+        "keyTrusted": finding.pinned,
     }
 
 
 def key(json: bool) -> None:
-    from entrypoints.cli.setup import clear_errors
+    from entrypoints.cli.context import one_line_errors
     from entrypoints.composition import secrets
     from entrypoints.composition import settings as environment
 
-    with clear_errors():
-        keys = [str(one) for one in secrets.signer(environment.load()).keys]
+    with one_line_errors():
+        keys = [str(key) for key in secrets.signer(environment.load()).keys]
     if json:
         print_json({"keys": keys})
     else:
-        say("\n".join(keys))
+        print_line("\n".join(keys))

@@ -20,10 +20,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.payments.webhooks import WebhookVerifier
+from entrypoints.cli.serving import web_application
 from entrypoints.composition.gc_tuning import settle
 from entrypoints.composition.logs import configure
 from entrypoints.composition.service import Parts, Service
-from entrypoints.composition.serving import web_application
 from entrypoints.composition.settings import Settings
 
 SECRET = "whsec_of_the_benchmarks_0123456789abcdef"

@@ -159,7 +159,7 @@ def test_without_tracing_every_call_does_nothing():
 
 def test_without_tracing_opentelemetry_is_not_imported():
     code = (
-        "import sys, entrypoints.composition.serving, adapters.observability.tracing as t\n"
+        "import sys, entrypoints.cli.serving, adapters.observability.tracing as t\n"
         "t.span('x').__enter__()\n"
         "assert not [name for name in sys.modules if name.startswith('opentelemetry')]"
     )

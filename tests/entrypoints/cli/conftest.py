@@ -1,4 +1,4 @@
-"""What all tests of commands share."""
+"""Fixtures of all tests of commands."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import structlog
 
 
 @pytest.fixture(autouse=True)
-def unlogged(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """What a command sets up to log by, which is the whole process's, is gone after the test."""
+def restored_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undo after the test the logging that a command configures for the whole process."""
     configure, root = structlog.configure, logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    # A logger that was made for good would write to what this test captured, which is closed by then.
+    # A cached logger would later write to the captured output of this test, which is closed by then.
     monkeypatch.setattr(
-        structlog, "configure", lambda **given: configure(**given | {"cache_logger_on_first_use": False})
+        structlog, "configure", lambda **options: configure(**options | {"cache_logger_on_first_use": False})
     )
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     yield

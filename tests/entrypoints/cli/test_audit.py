@@ -1,4 +1,4 @@
-"""`storyledger audit …` as it is called: what it prints, what it writes, how it exits."""
+"""`storyledger audit …`: its output, the files it writes and its exit codes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.benchmarks.world import write_history
 
 
 class Ended(Exception):
-    """How a command ended."""
+    """A command exited with another code than 0."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         super().__init__(code, err)
@@ -34,7 +34,7 @@ Command = Callable[..., Any]
 def storyledger(
     migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> Command:
-    """Calls a command on this test's database: its JSON, or Ended where it exits otherwise than with 0."""
+    """Run a command on this test's database and return its output, parsed with `--json`; raise Ended if it fails."""
     write_history(migrated_url, 10, tickets=2)
     monkeypatch.setenv("DATABASE_URL", migrated_url)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
@@ -53,30 +53,32 @@ def storyledger(
     return call
 
 
-def history(url: str, statement: str) -> Any:
+def tamper(url: str, statement: str) -> Any:
     with connect(url) as connection:
         connection.execute("SET session_replication_role = replica")
         return connection.execute(statement.encode()).rowcount
 
 
-def test_a_history_nobody_touched_is_verified_and_signed(storyledger: Command, tmp_path: Path):
-    told = storyledger("audit", "verify", "--checkpoint", tmp_path / "now", "--json")
-    assert (told["ok"], told["firstBad"]) == (True, None)
-    assert told["events"] > 40
-    assert (tmp_path / "now").read_text() == told["checkpoint"]
-    keys = [Key.parse(one) for one in storyledger("audit", "key", "--json")["keys"]]
-    assert checkpoint_of(told["checkpoint"], keys)[0].size == told["events"]
+def test_an_unaltered_history_is_verified_and_signed(storyledger: Command, tmp_path: Path):
+    verdict = storyledger("audit", "verify", "--checkpoint", tmp_path / "now", "--json")
+    assert (verdict["ok"], verdict["firstBad"]) == (True, None)
+    assert verdict["events"] > 40
+    assert (tmp_path / "now").read_text() == verdict["checkpoint"]
+    keys = [Key.parse(text) for text in storyledger("audit", "key", "--json")["keys"]]
+    assert checkpoint_of(verdict["checkpoint"], keys)[0].size == verdict["events"]
     assert "links hold" in storyledger("audit", "verify")
     assert storyledger("audit", "key").strip() == str(keys[0])
 
 
-def test_a_bad_event_is_named_and_nothing_is_signed(storyledger: Command, migrated_url: str, tmp_path: Path):
-    history(migrated_url, "UPDATE events SET version = 77 WHERE position = 9")
+def test_an_altered_event_is_named_and_no_checkpoint_is_written(
+    storyledger: Command, migrated_url: str, tmp_path: Path
+):
+    tamper(migrated_url, "UPDATE events SET version = 77 WHERE position = 9")
     with pytest.raises(Ended) as ended:
         storyledger("audit", "verify", "--checkpoint", tmp_path / "now", "--json")
-    told = json.loads(ended.value.out)
-    assert (told["ok"], told["events"], told["checkpoint"]) == (False, 8, None)
-    assert told["firstBad"] == {"position": 9, "reason": "does not match its hash"}
+    verdict = json.loads(ended.value.out)
+    assert (verdict["ok"], verdict["events"], verdict["checkpoint"]) == (False, 8, None)
+    assert verdict["firstBad"] == {"position": 9, "reason": "does not match its hash"}
     assert (ended.value.code, "event 9" in ended.value.err) == (1, True)
     assert not (tmp_path / "now").exists()
 
@@ -89,30 +91,32 @@ def test_a_bad_event_is_named_and_nothing_is_signed(storyledger: Command, migrat
         ("UPDATE access_log SET position = 0 WHERE position = 1", 0, "added"),
     ],
 )
-def test_a_touched_access_log_is_told_though_the_history_holds(
+def test_an_altered_access_log_is_reported_although_the_history_is_intact(
     storyledger: Command, migrated_url: str, statement: str, position: int, reason: str
 ):
     storyledger("keys", "create", "--role", "auditor", "--json")
-    told = storyledger("audit", "verify", "--json")
-    assert (told["ok"], told["accessLog"]) == (True, {"entries": 2, "firstBad": None})
+    verdict = storyledger("audit", "verify", "--json")
+    assert (verdict["ok"], verdict["accessLog"]) == (True, {"entries": 2, "firstBad": None})
     assert "2 entries of the access log" in storyledger("audit", "verify")
-    history(migrated_url, statement)
+    tamper(migrated_url, statement)
     with pytest.raises(Ended) as ended:
         storyledger("audit", "verify", "--json")
-    found = json.loads(ended.value.out)
-    assert (found["ok"], found["firstBad"], found["events"]) == (False, None, told["events"])
-    assert found["accessLog"]["firstBad"] == {"position": position, "reason": reason}
+    verdict_after = json.loads(ended.value.out)
+    assert (verdict_after["ok"], verdict_after["firstBad"], verdict_after["events"]) == (False, None, verdict["events"])
+    assert verdict_after["accessLog"]["firstBad"] == {"position": position, "reason": reason}
     assert (ended.value.code, f"access log entry {position} {reason}" in ended.value.err) == (1, True)
 
 
-def test_an_older_checkpoint_contradicts_a_cut_tail(storyledger: Command, migrated_url: str, tmp_path: Path):
-    told = storyledger("audit", "verify", "--checkpoint", tmp_path / "then", "--json")
+def test_an_older_checkpoint_reveals_that_the_last_events_are_missing(
+    storyledger: Command, migrated_url: str, tmp_path: Path
+):
+    verdict = storyledger("audit", "verify", "--checkpoint", tmp_path / "then", "--json")
     assert "continue" in storyledger("audit", "verify", "--since", tmp_path / "then")
     write_history(migrated_url, 2, tickets=1)
     assert storyledger("audit", "verify", "--since", tmp_path / "then", "--json")["ok"]
-    last = told["events"]
-    history(migrated_url, f"DELETE FROM events WHERE position >= {last}")
-    history(migrated_url, "DELETE FROM proof_tiles")
+    last = verdict["events"]
+    tamper(migrated_url, f"DELETE FROM events WHERE position >= {last}")
+    tamper(migrated_url, "DELETE FROM proof_tiles")
     assert storyledger("audit", "verify", "--json")["ok"]
     with pytest.raises(Ended) as ended:
         storyledger("audit", "verify", "--since", tmp_path / "then", "--json")
@@ -120,29 +124,29 @@ def test_an_older_checkpoint_contradicts_a_cut_tail(storyledger: Command, migrat
     assert ended.value.code == 1
 
 
-def test_what_a_scanner_read_from_paper_is_taken_as_a_checkpoint(storyledger: Command, tmp_path: Path):
-    told = storyledger("audit", "verify", "--json")
-    (tmp_path / "scanned").write_text(told["checkpoint"].strip())
+def test_the_scanned_text_of_a_printed_code_is_accepted_as_a_checkpoint(storyledger: Command, tmp_path: Path):
+    verdict = storyledger("audit", "verify", "--json")
+    (tmp_path / "scanned").write_text(verdict["checkpoint"].strip())
     assert storyledger("audit", "verify", "--since", tmp_path / "scanned", "--json")["ok"]
 
 
 @pytest.mark.parametrize(
-    ("content", "code", "said"),
+    ("content", "code", "message"),
     [
         (None, 2, "cannot be read"),
-        (b"\xff\xfe", 2, "no text"),
+        (b"\xff\xfe", 2, "not a text file"),
         (b"hello", 1, "not a signed note"),
         (b"", 1, "not a signed note"),
     ],
 )
-def test_a_checkpoint_that_is_none_is_said_so(
-    storyledger: Command, tmp_path: Path, content: bytes | None, code: int, said: str
+def test_a_file_without_a_checkpoint_is_refused_with_the_reason(
+    storyledger: Command, tmp_path: Path, content: bytes | None, code: int, message: str
 ):
     if content is not None:
         (tmp_path / "file").write_bytes(content)
     with pytest.raises(Ended) as ended:
         storyledger("audit", "verify", "--since", tmp_path / "file")
-    assert (ended.value.code, said in ended.value.err) == (code, True), ended.value.err
+    assert (ended.value.code, message in ended.value.err) == (code, True), ended.value.err
 
 
 def test_a_checkpoint_that_another_log_signed_is_refused(storyledger: Command, tmp_path: Path, monkeypatch: Any):
@@ -153,14 +157,16 @@ def test_a_checkpoint_that_another_log_signed_is_refused(storyledger: Command, t
     assert "not signed by any of the given keys" in ended.value.err
 
 
-def test_a_ticket_is_exported_and_checked(storyledger: Command, migrated_url: str, tmp_path: Path):
+def test_an_exported_file_is_checked_and_an_altered_one_is_refused(
+    storyledger: Command, migrated_url: str, tmp_path: Path
+):
     with connect(migrated_url) as connection:
         [(ticket,)] = connection.execute("SELECT ticket FROM events WHERE position = 1").fetchall()
     written = storyledger("audit", "export", str(ticket), tmp_path / "file.json", "--json")
     key = storyledger("audit", "key").strip()
     assert (written["ticketId"], written["keyTrusted"]) == (str(ticket), True)
-    told = storyledger("audit", "check", tmp_path / "file.json", "--json")
-    assert (told["ok"], told["events"], told["keyTrusted"]) == (True, written["events"], False)
+    verdict = storyledger("audit", "check", tmp_path / "file.json", "--json")
+    assert (verdict["ok"], verdict["events"], verdict["keyTrusted"]) == (True, written["events"], False)
     assert "the key that you gave" in storyledger("audit", "check", tmp_path / "file.json", "--key", key)
     assert {file.name for file in tmp_path.iterdir()} == {"file.json", "var"}
     text = (tmp_path / "file.json").read_text()
@@ -171,7 +177,7 @@ def test_a_ticket_is_exported_and_checked(storyledger: Command, migrated_url: st
     assert ended.value.code == 1
 
 
-def test_checking_needs_no_database(storyledger: Command, migrated_url: str, tmp_path: Path, monkeypatch: Any):
+def test_audit_check_needs_no_database(storyledger: Command, migrated_url: str, tmp_path: Path, monkeypatch: Any):
     golden = Path(__file__).parent.parent.parent / "golden" / "proof"
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     key = (golden / "key.txt").read_text().strip()
@@ -182,7 +188,7 @@ def test_a_ticket_whose_history_was_altered_is_not_exported(storyledger: Command
     with connect(migrated_url) as connection:
         [(ticket,)] = connection.execute("SELECT ticket FROM events WHERE position = 3").fetchall()
     grow(migrated_url)
-    history(migrated_url, "UPDATE events SET version = 77 WHERE position = 3")
+    tamper(migrated_url, "UPDATE events SET version = 77 WHERE position = 3")
     with pytest.raises(Ended) as ended:
         storyledger("audit", "export", str(ticket), tmp_path / "file.json")
     assert "audit verify" in ended.value.err
@@ -200,7 +206,7 @@ def test_a_ticket_whose_history_was_altered_is_not_exported(storyledger: Command
         (("export", "0190a5c2-7d1e-7b34-9a51-2f6c3d4e5f60", "/nowhere/file.json"), 1),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_line(storyledger: Command, tmp_path: Path, words: Any, code: int):
+def test_each_error_is_one_line_with_its_exit_code(storyledger: Command, tmp_path: Path, words: Any, code: int):
     with pytest.raises(Ended) as ended:
         storyledger("audit", *words)
     assert ended.value.code == code
@@ -210,13 +216,13 @@ def test_what_cannot_be_done_is_said_in_a_line(storyledger: Command, tmp_path: P
 # The key.
 
 
-def test_the_signing_key_is_made_once_and_is_its_owners_alone(tmp_path: Path):
+def test_the_signing_key_is_generated_once_and_readable_only_by_its_owner(tmp_path: Path):
     first = Generated(tmp_path / "var")["checkpoint_key"]
     assert Generated(tmp_path / "var")["checkpoint_key"] == first
     assert stat.S_IMODE((tmp_path / "var" / GENERATED).stat().st_mode) == 0o600
 
 
-def test_a_data_folder_of_an_older_version_gets_what_it_lacks_and_keeps_what_it_has(tmp_path: Path):
+def test_a_secrets_file_of_an_older_version_gets_the_missing_secrets_and_keeps_the_others(tmp_path: Path):
     values = dict(Generated(tmp_path)._values)
     del values["checkpoint_key"]
     (tmp_path / GENERATED).write_text(json.dumps(values))

@@ -1,4 +1,4 @@
-"""Keys from the command line, as an operator rotates them."""
+"""`storyledger keys …`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command on this test's database; its exit code and what it printed."""
+    """Run commands on this test's database; each returns its exit code and its output."""
     monkeypatch.setenv("DATABASE_URL", migrated_url)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
 
@@ -32,7 +32,7 @@ def run(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caps
     return run
 
 
-def made(run: Run, *words: str) -> dict[str, Any]:
+def created(run: Run, *words: str) -> dict[str, Any]:
     code, printed = run("keys", "create", *words, "--json")
     assert code == 0
     key: dict[str, Any] = json.loads(printed)
@@ -40,9 +40,9 @@ def made(run: Run, *words: str) -> dict[str, Any]:
     return key
 
 
-def test_a_key_is_rotated_without_its_client_being_shut_out(run: Run, database: Database):
-    old = made(run, "--role", "client", "--workspace", "ngo", "--scope", "tickets:read", "--expires", "2040-01-01")
-    new = made(run, "--replaces", old["id"], "--overlap", "1.5")
+def test_a_replaced_key_works_until_it_is_revoked(run: Run, database: Database):
+    old = created(run, "--role", "client", "--workspace", "ngo", "--scope", "tickets:read", "--expires", "2040-01-01")
+    new = created(run, "--replaces", old["id"], "--overlap", "1.5")
     assert (new["role"], new["workspace"], new["scopes"]) == ("client", "ngo", ["tickets:read"])
     credentials = Credentials(database)
     assert credentials.principal(old["key"])
@@ -57,8 +57,8 @@ def test_a_key_is_rotated_without_its_client_being_shut_out(run: Run, database: 
     assert credentials.principal(old["key"]) is None
 
 
-def test_what_makes_no_sense_is_refused(run: Run):
-    old = made(run, "--role", "admin")
+def test_invalid_arguments_of_keys_create_are_refused(run: Run):
+    old = created(run, "--role", "admin")
     assert run("keys", "create")[0] == 2
     assert run("keys", "create", "--role", "king")[0] == 2
     assert run("keys", "create", "--role", "client", "--scope", "tickets:burn")[0] == 2
@@ -66,21 +66,21 @@ def test_what_makes_no_sense_is_refused(run: Run):
     assert run("keys", "create", "--replaces", old["id"], "--role", "admin")[0] == 2
     assert run("keys", "create", "--replaces", old["id"], "--overlap", "-1")[0] == 2
     assert run("keys", "create", "--replaces", "00000000-0000-4000-8000-000000000000")[0] == 1
-    made(run, "--replaces", old["id"])
+    created(run, "--replaces", old["id"])
     assert run("keys", "create", "--replaces", old["id"])[0] == 1
 
 
-def test_people_are_shown_the_same_in_a_table(run: Run):
-    old = made(run, "--role", "auditor")
+def test_a_secret_is_printed_once_and_never_listed(run: Run):
+    old = created(run, "--role", "auditor")
     code, printed = run("keys", "create", "--replaces", old["id"])
     assert code == 0
     assert "slk_" in printed
     assert "slk_" not in run("keys", "list")[1]
 
 
-def test_what_an_operator_does_is_in_the_access_log(run: Run, database: Database):
-    old = made(run, "--role", "admin")
-    new = made(run, "--replaces", old["id"])
+def test_creating_replacing_and_revoking_keys_is_in_the_access_log(run: Run, database: Database):
+    old = created(run, "--role", "admin")
+    new = created(run, "--replaces", old["id"])
     run("keys", "revoke", old["id"])
     run("keys", "revoke", "00000000-0000-4000-8000-000000000000")
     run("keys", "list")

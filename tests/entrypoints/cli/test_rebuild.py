@@ -1,4 +1,4 @@
-"""A rebuild is an operator's act, and on record as one; a comparison changes nothing."""
+"""`storyledger rebuild-projections`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from adapters.postgres.database import Database
 from entrypoints.cli import main
 
 
-def test_a_rebuild_is_on_record_and_a_comparison_is_not(
+def test_a_rebuild_is_in_the_access_log_and_a_comparison_is_not(
     migrated_url: str, database: Database, tmp_path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("DATABASE_URL", migrated_url)

@@ -1,4 +1,4 @@
-"""What an operator types wrongly is said in one line, and what goes wrong outside too; nothing is left hanging."""
+"""Wrong arguments and failures of the environment: one line, the exit code, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from adapters.identity.access_log import AccessLog
 from adapters.postgres.database import Database, connect
 from entrypoints.cli import main
-from entrypoints.cli.console import table
+from entrypoints.cli.console import print_table
 from tests.client import eventually
 from tests.money import Ledger
 
@@ -26,7 +26,7 @@ TICKET = "01a1fcb7-cf92-7d3a-94a6-7b128ee46f25"
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command; its exit code, and what it said to programs and to people."""
+    """Run commands; each returns its exit code, its standard output and its standard error."""
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("COLUMNS", "80")
 
@@ -35,15 +35,15 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         monkeypatch.setattr("sys.argv", ["storyledger", *words])
         with pytest.raises(SystemExit) as ended:
             main()
-        said = capfd.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
+        captured = capfd.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
 
     return run
 
 
 @pytest.fixture
 def run_here(run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs it on this test's database."""
+    """Run commands on this test's database."""
     monkeypatch.setenv("DATABASE_URL", migrated_url)
     return run
 
@@ -63,33 +63,33 @@ def run_here(run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Ru
     ],
     ids=" ".join,
 )
-def test_bad_usage_is_one_line_and_exit_2_before_anything_is_asked_of_a_database(run: Run, words: tuple[str, ...]):
+def test_wrong_arguments_are_one_line_and_exit_2_without_a_database(run: Run, words: tuple[str, ...]):
     code, out, err = run(*words)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
     assert err.startswith("storyledger: ")
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", " ngo", "x" * 101])
-def test_a_workspace_has_a_name_that_people_can_read_and_type(run_here: Run, name: str):
+def test_an_unreadable_workspace_name_is_refused(run_here: Run, name: str):
     code, out, err = run_here("keys", "create", "--role", "client", "--workspace", name)
     assert (code, out, len(err.splitlines())) == (2, "", 1)
 
 
-def test_how_long_an_unknown_workspace_keeps_its_tickets_cannot_be_said(run_here: Run, database: Database):
-    assert run_here("workspaces", "retention", "typo", "30")[::2] == (1, "storyledger: there is no such workspace\n")
+def test_retention_of_an_unknown_workspace_is_refused_and_of_a_known_one_logged(run_here: Run, database: Database):
+    assert run_here("workspaces", "retention", "typo", "30")[::2] == (1, "storyledger: the workspace does not exist\n")
     assert run_here("keys", "create", "--role", "client", "--workspace", "shelter")[0] == 0
     assert run_here("workspaces", "retention", "shelter", "30")[0] == 0
     last = AccessLog(database).page(1)[0]
     assert (last.operation, last.object, last.outcome) == ("workspaces retention", "shelter", "done")
 
 
-def test_a_comparison_until_a_position_to_come_ends_where_the_history_does(run_here: Run):
+def test_a_comparison_until_a_future_position_ends_with_the_history(run_here: Run):
     code, out, _ = run_here("rebuild-projections", "--until", "9" * 30, "fee_ledger", "fee_ledger", "--json")
-    [told] = json.loads(out)["projections"]
-    assert (code, told["name"], told["events"], told["differences"]) == (0, "fee_ledger", 0, [])
+    [comparison] = json.loads(out)["projections"]
+    assert (code, comparison["name"], comparison["events"], comparison["differences"]) == (0, "fee_ledger", 0, [])
 
 
-def test_a_day_is_a_day_however_it_is_written(run_here: Run, service, database: Database):
+def test_a_day_may_be_written_in_both_iso_forms(run_here: Run, service, database: Database):
     ledger = Ledger(service)
     payment = ledger.payment()
     ledger.follow()
@@ -101,7 +101,7 @@ def test_a_day_is_a_day_however_it_is_written(run_here: Run, service, database: 
         assert str(payment.donation_id) in out
 
 
-def test_a_comparison_reports_every_difference_to_programs_and_how_many_there_are_to_people(
+def test_a_comparison_prints_every_difference_as_json_and_their_number_for_people(
     run_here: Run, service, database: Database
 ):
     ledger = Ledger(service)
@@ -113,32 +113,32 @@ def test_a_comparison_reports_every_difference_to_programs_and_how_many_there_ar
             " occurred_at, recorded_at FROM read.ledger_entries, generate_series(1, 30) AS n"
         )
     code, out, err = run_here("rebuild-projections", "--verify", "donation_ledger", "--json")
-    [told] = json.loads(out)["projections"]
-    assert (code, len(told["differences"])) == (1, 30)
+    [comparison] = json.loads(out)["projections"]
+    assert (code, len(comparison["differences"])) == (1, 30)
     code, out, _ = run_here("rebuild-projections", "--verify", "donation_ledger")
     assert (code, _) == (1, err)
     assert "(30 rows)" in err
     assert max(map(len, out.splitlines())) <= 80
 
 
-def test_what_people_wrote_is_shown_as_they_wrote_it_and_steers_no_terminal(capfd: pytest.CaptureFixture[str]):
-    table("Names", ("name",), [["[erased]"], ["[/b][link=x]y"], ["\x1b[31mred\x9b2J"]])
+def test_a_table_shows_markup_as_text_and_no_control_characters(capfd: pytest.CaptureFixture[str]):
+    print_table("Names", ("name",), [["[erased]"], ["[/b][link=x]y"], ["\x1b[31mred\x9b2J"]])
     shown = capfd.readouterr().out
     assert "[erased]" in shown
     assert "[/b][link=x]y" in shown
     assert shown.replace("\n", "").isprintable()
 
 
-def test_what_is_copied_into_the_next_command_is_never_broken_over_lines(run_here: Run):
+def test_ids_in_tables_are_never_wrapped(run_here: Run):
     key = json.loads(run_here("keys", "create", "--role", "client", "--scope", "tickets:read", "--json")[1])
     assert key["id"] in run_here("keys", "list")[1]
 
 
-def test_who_is_to_be_erased_and_is_not_there_is_said_so(run_here: Run):
-    assert run_here("erase", TICKET) == (1, "", "storyledger: there is no such ticket\n")
+def test_erasing_an_unknown_ticket_fails(run_here: Run):
+    assert run_here("erase", TICKET) == (1, "", "storyledger: the ticket does not exist\n")
 
 
-def test_amounts_are_told_to_people_as_they_write_them(run_here: Run, service, monkeypatch: pytest.MonkeyPatch):
+def test_history_shows_amounts_in_the_major_unit(run_here: Run, service, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("COLUMNS", "200")
     ledger = Ledger(service)
     payment = ledger.payment(amount=1_234, currency="kwd")
@@ -146,28 +146,28 @@ def test_amounts_are_told_to_people_as_they_write_them(run_here: Run, service, m
     assert "1.234 KWD" in out, out.replace("  ", "")
 
 
-@pytest.mark.parametrize("come_to", ["*", "*/postgres/*", "*/secrets.json"])
-def test_who_is_told_to_end_leaves_nothing_behind(come_to: str, tmp_path: Path):
+@pytest.mark.parametrize("pattern", ["*", "*/postgres/*", "*/secrets.json"])
+def test_a_terminated_simulation_leaves_no_files(pattern: str, tmp_path: Path):
     words = [STORYLEDGER, "simulate", "--seed", "1", "--donations", "2000"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(words, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=quiet, stderr=quiet) as simulation:
-        eventually(lambda: list(tmp_path.glob(come_to)), 60)
+        eventually(lambda: list(tmp_path.glob(pattern)), 60)
         simulation.terminate()
         assert simulation.wait(60) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
 
 
-def test_in_a_new_data_folder_every_command_finds_a_database_that_is_ready(run: Run):
+def test_a_command_on_a_new_data_folder_prepares_its_database(run: Run):
     code, out, err = run("workspaces", "list", "--json")
     assert (code, json.loads(out), err) == (0, [], "")
     assert run("export", "donations")[0] == 0
 
 
-# What is wrong outside.
+# Failures of the environment.
 
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"master_key": 5}', ""])
-def test_damaged_secrets_are_named_and_never_made_anew(run: Run, tmp_path: Path, damage: str):
+def test_a_damaged_secrets_file_is_named_and_not_replaced(run: Run, tmp_path: Path, damage: str):
     file = tmp_path / "var" / "secrets.json"
     file.parent.mkdir()
     file.write_text(damage)
@@ -175,7 +175,7 @@ def test_damaged_secrets_are_named_and_never_made_anew(run: Run, tmp_path: Path,
     assert file.read_text() == damage
 
 
-def test_a_data_folder_that_cannot_be_one_is_said_in_a_line(run: Run, tmp_path: Path):
+def test_a_data_folder_that_is_a_file_is_reported_in_one_line(run: Run, tmp_path: Path):
     (tmp_path / "var").write_text("")
     code, out, err = run("audit", "key")
     assert (code, out) == (1, "")
@@ -183,9 +183,7 @@ def test_a_data_folder_that_cannot_be_one_is_said_in_a_line(run: Run, tmp_path: 
     assert len(err.splitlines()) == 1
 
 
-def test_a_blank_data_folder_is_the_usual_one_and_not_where_somebody_stands(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_empty_data_dir_means_the_default_folder(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATA_DIR", "")
     monkeypatch.chdir(tmp_path)
     assert run("audit", "key")[0] == 0
@@ -193,7 +191,7 @@ def test_a_blank_data_folder_is_the_usual_one_and_not_where_somebody_stands(
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "message"),
     [
         ("LOG_LEVEL", "loud", "LOG_LEVEL: must be DEBUG, "),
         ("DATABASE_URL", "mysql://x", "DATABASE_URL: must be a "),
@@ -201,18 +199,16 @@ def test_a_blank_data_folder_is_the_usual_one_and_not_where_somebody_stands(
         ("OPENAI_BASE_URL", "localhost:8080", "OPENAI_BASE_URL: must be an http"),
     ],
 )
-def test_a_setting_at_fault_is_named_without_the_words_of_a_library(
-    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+def test_an_invalid_setting_is_named_with_its_reason(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ):
     monkeypatch.setenv(name, value)
     code, _, err = run("audit", "key")
     assert code == 1
-    assert err.startswith(f"storyledger: {said}")
+    assert err.startswith(f"storyledger: {message}")
 
 
-def test_a_database_that_takes_no_writes_is_said_in_a_line(
-    run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_read_only_database_is_reported_in_one_line(run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch):
     with connect(database_url) as connection:
         connection.execute(
             "DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on',"
@@ -223,15 +219,13 @@ def test_a_database_that_takes_no_writes_is_said_in_a_line(
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"),
+    ("damage", "message"),
     [
         ("INSERT INTO schema_steps (name) VALUES ('9999_future')", "schema is ahead of this version (9999_future)"),
         ("ALTER TABLE stripe_inbox RENAME TO inbox", "schema is damaged: no table stripe_inbox"),
     ],
 )
-def test_a_database_that_migrating_cannot_bring_to_this_version_is_said_to_be_so(
-    run_here: Run, database: Database, harm: str, said: str
-):
+def test_migrating_a_newer_or_damaged_schema_is_refused(run_here: Run, database: Database, damage: str, message: str):
     with database.connection() as connection:
-        connection.execute(harm.encode())
-    assert run_here("migrate") == (1, "", f"storyledger: database: {said}\n")
+        connection.execute(damage.encode())
+    assert run_here("migrate") == (1, "", f"storyledger: database: {message}\n")

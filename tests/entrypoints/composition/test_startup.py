@@ -227,6 +227,6 @@ def test_the_same_database_is_served_where_nothing_is_wrong(migrated_url: str, t
         [STORYLEDGER, "serve"], env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
     assert process.stdout is not None
-    assert b"Storyledger serves on" in process.stdout.readline() + process.stdout.readline()
+    assert b"Storyledger runs at" in process.stdout.readline() + process.stdout.readline()
     process.terminate()
     assert process.wait(15) == 0

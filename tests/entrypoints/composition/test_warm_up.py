@@ -32,9 +32,7 @@ def loaded(program: str, *arguments: str | Path) -> set[str]:
 SERVES = """
 import sys
 from pathlib import Path
-from entrypoints.light import load_logging
-load_logging()
-from entrypoints.composition.serving import server
+from entrypoints.cli.serving import server
 from entrypoints.composition.service import Service
 from entrypoints.composition.settings import Settings
 service = Service(Settings(data_dir=Path(sys.argv[2])), sys.argv[1])
@@ -46,7 +44,7 @@ server(service)
 def test_the_start_loads_nothing_that_only_some_requests_need(migrated_url: str, tmp_path: Path):
     found = loaded(SERVES, migrated_url, tmp_path)
     assert {"starlette", "psycopg", "structlog"} <= found
-    assert not found & (ASKED_FOR | ELSEWHERE | TERMINAL)
+    assert not found & (ASKED_FOR | ELSEWHERE)
 
 
 def test_what_the_start_left_out_is_there_once_the_rest_is_loaded(migrated_url: str, tmp_path: Path):
@@ -57,12 +55,6 @@ def test_what_the_start_left_out_is_there_once_the_rest_is_loaded(migrated_url: 
 def test_help_loads_neither_the_service_nor_its_database():
     found = loaded("import sys\nsys.argv = ['storyledger', '--help']\nimport entrypoints.cli")
     assert not found & (ASKED_FOR | ELSEWHERE | TERMINAL | {"psycopg", "starlette", "pydantic", "uvicorn", "structlog"})
-
-
-def test_logs_do_not_load_what_draws_on_terminals_and_commands_still_can():
-    program = "from entrypoints.light import load_logging\nload_logging()"
-    assert not loaded(program) & TERMINAL
-    assert "rich" in loaded(f"{program}\nfrom entrypoints.cli.console import Bar\nBar(shown=False)")
 
 
 def test_a_process_that_is_stopped_at_once_ends_cleanly(migrated_url: str, tmp_path: Path):

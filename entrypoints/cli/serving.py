@@ -1,4 +1,4 @@
-"""`storyledger serve`: the parts of the service in one process, from the startup gate to a clean end."""
+"""The command `serve`: it checks the environment, runs the parts of the service in one process and stops them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from starlette.types import ASGIApp
 
 from adapters.encryption.key_rotation import check_master_key
 from adapters.observability import tracing
-from entrypoints.cli.console import Found, Usage, say
-from entrypoints.cli.setup import clear_errors
+from entrypoints.cli.console import CommandFailed, UsageError, print_line
+from entrypoints.cli.context import one_line_errors
 from entrypoints.composition import settings as environment
 from entrypoints.composition.database_url import DatabaseUrl
 from entrypoints.composition.foundation import Parts
@@ -31,77 +31,77 @@ from entrypoints.http.sandbox_pages import sandbox_routes
 from entrypoints.http.server import BACKLOG, Server
 from entrypoints.http.table import HOW_IT_IS
 
-# Whoever stops us waits no longer than ten seconds; what is not done by then is taken up after the next start.
-LAST_SECONDS = 9.5
-# Where systemd, or whoever speaks its protocol, puts the first socket that it hands down (sd_listen_fds(3)).
-FIRST_HANDED_DOWN = 3
+# A process manager waits ten seconds before it kills us; unfinished work is done after the next start.
+SHUTDOWN_SECONDS = 9.5
+# The first socket that systemd passes to a process (sd_listen_fds(3)).
+PASSED_SOCKET = 3
 
 logger = structlog.get_logger()
 
 
 def web_application(service: Service) -> ASGIApp:
-    """All that the web part answers; any other part answers how it is, and nothing else."""
+    """Return the application of the web part, or one that only answers health and metrics for other parts."""
     if Parts.WEB not in service.parts:
         return application(service, [], HOW_IT_IS)
     return application(service, sandbox_routes(service.sandbox) if service.sandbox else [])
 
 
 def server(service: Service, finish: Callable[[], None] | None = None) -> Server:
-    """What this process answers, ready to run on a socket."""
+    """Return the HTTP server of this process, ready to run on a socket."""
     return Server(web_application(service), finish or service.finish, service.gave_up.is_set)
 
 
 def bound(settings: Settings) -> socket.socket:
-    """The service's address, bound, or the socket that was handed down to us; Found if the address is taken.
+    """Return a socket bound to the service's address, or the one that systemd passed; CommandFailed if it is in use.
 
-    Processes that are handed the same socket share one queue of connections: while one of them ends and starts again
-    the others take what comes, and nobody is turned away.
+    Processes that were passed the same socket share its queue of connections, so that no connection is refused while
+    one of them restarts.
     """
     if os.environ.get("LISTEN_PID") == str(os.getpid()) and os.environ.get("LISTEN_FDS") == "1":
-        return socket.socket(fileno=FIRST_HANDED_DOWN)
+        return socket.socket(fileno=PASSED_SOCKET)
     try:
         infos = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = infos[0]
-        made = socket.socket(family, kind, protocol)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind(address)
-        return made
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        return listener
     except OSError as error:
-        raise _taken(settings, error) from None
+        raise _address_in_use(settings, error) from None
 
 
 def _listen(address: socket.socket, settings: Settings) -> None:
-    """Only now: whoever comes while we start is turned away instead of left waiting."""
+    """Accept connections only now: until the service has started, clients are refused at once instead of waiting."""
     try:
         address.listen(BACKLOG)
     except OSError as error:
-        raise _taken(settings, error) from None
+        raise _address_in_use(settings, error) from None
 
 
-def _taken(settings: Settings, error: OSError) -> Found:
-    return Found(f"HOST, PORT: {settings.host}:{settings.port}: {error.strerror}")
+def _address_in_use(settings: Settings, error: OSError) -> CommandFailed:
+    return CommandFailed(f"HOST, PORT: {settings.host}:{settings.port}: {error.strerror}")
 
 
 def serve(only: str | None) -> None:
     parts = Parts.ALL if only is None else frozenset(part.strip() for part in only.split(","))
     if unknown := parts - Parts.ALL:
-        raise Usage(f"--only: no such part: {', '.join(sorted(part or 'a blank' for part in unknown))}")
+        raise UsageError(f"--only: unknown part: {', '.join(sorted(part or '(empty)' for part in unknown))}")
     hold()
-    with clear_errors():
+    with one_line_errors():
         settings = environment.load()
         configure(settings.log_level)
         if settings.traced and not tracing.start(VERSION):
-            logger.warning("traces are off: install storyledger[telemetry]")
+            logger.warning("tracing is off: install storyledger[telemetry]")
         with DatabaseUrl(settings) as url:
-            # Until the server listens for it itself, a signal to stop is a clean end too.
-            signal.signal(signal.SIGTERM, _leave)
+            # Until the server installs its own handler, SIGTERM ends the process cleanly.
+            signal.signal(signal.SIGTERM, _exit_cleanly)
             reach(url, production=settings.production)
             service = Service(settings, url, parts)
             loading = Loading(service.loads, settle)
             try:
                 check_master_key(service.database, service.master_keys)
                 check_storage(service.storage)
-                # Parts on one machine would meet at the same port, so those without the web wait to be told one.
+                # Several parts on one machine must not share the default port: other parts listen only on a given PORT.
                 address = bound(settings) if Parts.WEB in parts or settings.port_is_given else None
                 service.start()
                 logger.info("started", parts=sorted(parts), version=service.version)
@@ -114,30 +114,30 @@ def serve(only: str | None) -> None:
                     web.run(sockets=[address])
                 else:
                     loading.start()
-                    _wait_for_the_end(service)
+                    _wait_for_stop(service)
             finally:
-                # It ends already, and within LAST_SECONDS.
+                # The process is ending already; a second signal must not interrupt it.
                 signal.signal(signal.SIGTERM, signal.SIG_IGN)
                 loading.stop()
                 service.stop()
                 tracing.stop()
             if service.gave_up.is_set():
-                raise Found(f"database: away for more than {settings.db_outage_exit_seconds:g} s")
+                raise CommandFailed(f"database: unavailable for more than {settings.db_outage_exit_seconds:g} s")
     logger.info("stopped")
 
 
 def _announce(service: Service) -> None:
     if sys.stdout.isatty() or not service.settings.production:
-        say(f"\nStoryledger serves on {service.public_url}")
-        say(f"  API described   {service.public_url}/docs")
+        print_line(f"\nStoryledger runs at {service.public_url}")
+        print_line(f"  API described   {service.public_url}/docs")
         if service.sandbox is not None:
-            say(f"  TEST payments   {service.public_url}/sandbox")
+            print_line(f"  TEST payments   {service.public_url}/sandbox")
         if service.admin_key is not None:
-            say(f"  admin key       {service.admin_key}")
-        say("  stop            Ctrl+C\n")
+            print_line(f"  admin key       {service.admin_key}")
+        print_line("  stop            Ctrl+C\n")
 
 
-def _wait_for_the_end(service: Service) -> None:
+def _wait_for_stop(service: Service) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -146,17 +146,17 @@ def _wait_for_the_end(service: Service) -> None:
     _finish(service)
 
 
-def _leave(*_: object) -> NoReturn:
+def _exit_cleanly(*_: object) -> NoReturn:
     sys.exit(0)
 
 
 def _finish(service: Service) -> None:
     service.finish()
-    last = threading.Timer(LAST_SECONDS, _end)
+    last = threading.Timer(SHUTDOWN_SECONDS, _exit_now)
     last.daemon = True
     last.start()
 
 
-def _end() -> None:
-    logger.error("did not end in time")
+def _exit_now() -> None:
+    logger.error("did not stop in time")
     os._exit(1)

@@ -1,0 +1,84 @@
+"""The command `simulate`."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+
+import projections
+from adapters.postgres import migrations
+from adapters.postgres.database import connect
+from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.read_models import rebuild
+from adapters.stripe_sandbox.simulation import world
+from entrypoints.cli.console import CommandFailed, ProgressBar, print_json, print_line, print_table
+from entrypoints.cli.context import one_line_errors
+from entrypoints.composition.logs import configure
+from entrypoints.composition.service import Service
+from entrypoints.composition.settings import Settings
+from entrypoints.composition.simulation_runner import SimulationRunner
+
+
+def _settings(folder: Path) -> Settings:
+    """Return settings that never reach Stripe, whatever the environment contains."""
+    return Settings(data_dir=folder, app_env="development", stripe_secret_key=None, stripe_webhook_secret=())
+
+
+def simulate(seed: int, donations: int, json: bool) -> None:
+    """Run the simulation in an embedded database in a temporary folder."""
+    started = time.monotonic()
+    built_world = world.build(seed, donations)
+    random = Random(seed)  # noqa: S311
+    with (
+        one_line_errors(),
+        tempfile.TemporaryDirectory(prefix="storyledger-simulate-") as folder,
+        ProgressBar(shown=not json) as bar,
+    ):
+        configure("ERROR", quiet=True)
+        postgres = EmbeddedPostgres(Path(folder) / "postgres")
+        try:
+            # In a thread, so that SIGTERM does not interrupt the start: a half-started server could not be stopped.
+            with ThreadPoolExecutor(1) as starter:
+                url = starter.submit(postgres.start).result()
+            with connect(url) as connection:
+                migrations.migrate(connection)
+            rebuild.ensure_live(url, projections.ALL, lambda *_: None)
+            service = Service(_settings(Path(folder)), url, frozenset())
+            try:
+                runner = SimulationRunner(service, built_world)
+                runner.open()
+                deliveries = built_world.deliveries(random)
+                for number, event in enumerate(deliveries, 1):
+                    runner.deliver(event)
+                    bar("deliveries", number, len(deliveries))
+                    if random.random() < 0.05:
+                        service.applier.apply_batch(random.choice((1, 10, 200)))
+                runner.settle()
+                differences = runner.differences()
+                totals = runner.totals()
+            finally:
+                service.stop()
+        finally:
+            postgres.stop()
+    summary = {
+        "seed": seed,
+        "donations": len(built_world.donations),
+        "events": len(built_world.events) + len(built_world.noise),
+        "deliveries": len(deliveries),
+        "totals": totals,
+        "differences": differences,
+        "ok": not differences,
+        "seconds": round(time.monotonic() - started, 2),
+    }
+    if json:
+        print_json(summary)
+    else:
+        columns = ("currency", "paidMinor", "refundedMinor", "disputedMinor", "netMinor")
+        print_table(f"Simulation {seed}", columns, [[total[c] for c in columns] for total in totals])
+        print_line(f"{summary['donations']} donations, {summary['events']} events, {summary['deliveries']} deliveries.")
+        print_line("The ledger equals the oracle exactly." if summary["ok"] else "\n".join(differences))
+    if differences:
+        raise CommandFailed(f"the ledger differs from the oracle in {len(differences)} places")
