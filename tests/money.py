@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import projections
-from adapters.payments.retrieval import Fetcher, Retriever
+from adapters.payments.retrieval import PendingRetrievals, Retriever
 from adapters.payments.webhooks import WebhookVerifier, sign
 from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
@@ -37,7 +37,7 @@ class Ledger:
         self.service = service
         self.retriever = Retriever(lambda id: self.stripe(id), livemode=False)
         self.stripe = stripe
-        self.fetcher = Fetcher(service.database, service.inbox, self.retriever)
+        self.retrievals = PendingRetrievals(service.database, service.inbox, self.retriever)
         self._door = WebhookVerifier([SECRET], livemode=False)
         self._follower = Follower(service.url, projections.ALL)
 
@@ -63,7 +63,7 @@ class Ledger:
             self.service.inbox.accept(self._door.open(body, sign(body, SECRET, time.time())))
 
     def settle(self) -> None:
-        while self.service.applier.apply_batch() or self.fetcher.fetch_one():
+        while self.service.applier.apply_batch() or self.retrievals.retrieve_one():
             pass
         self.follow()
 

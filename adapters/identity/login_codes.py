@@ -1,7 +1,7 @@
-"""How somebody comes back without their token: a one-time code to their contact, and a session for the code.
+"""Passwordless sign-in: a one-time login code sent to a contact, and a session in exchange for the code.
 
-Whoever asks is told the same, in the same time, whether the contact is known or not: to ask is only to note the
-question, and it is answered later, elsewhere, by mail or by nothing.
+A request for a code gets the same answer in the same time, whether the contact is known or not: the request is only
+stored, and a worker sends the code later, if the contact belongs to a ticket.
 """
 
 from __future__ import annotations
@@ -23,43 +23,56 @@ from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.identity.contacts import ContactIndex
 from adapters.mail.outbox import Outbox
 from adapters.postgres.background import BackgroundLoop
-from adapters.postgres.database import Database
+from adapters.postgres.database import CONNECTION_ERRORS, Database
+from adapters.postgres.leased_queue import LeasedQueue
 from domain.commands import digest
+from domain.errors import UnavailableError
 from domain.ports import Mail
 from domain.values import Contact, ContactType
 from projections import contact_index
 
-# Nobody is woken by a question, so that its answer is no work at a time that whoever asks could choose and measure.
+# A request does not wake the worker, so a client cannot choose and measure the time of its work.
 POLL_SECONDS = 0.5
 CODE_MINUTES = 10
 CODE_DIGITS = 8
-MOST_TRIES = 5
-# With so many codes an hour and so many tries each, guessing one takes thousands of years.
-MOST_CODES_PER_HOUR = 5
+MAX_CODE_ATTEMPTS = 5
+# With this many codes an hour and this many attempts for each, guessing a code takes thousands of years.
+MAX_CODES_PER_HOUR = 5
 SESSION_HOURS = 12
 KEPT_HOURS = 24
+MAX_ATTEMPTS = 8
 
 SESSION_TOKEN = "ses_"  # noqa: S105 - a prefix
 
 logger = structlog.get_logger()
 
+_QUEUE = LeasedQueue(
+    "access_requests",
+    "id",
+    f"id, contact_indexes, sealed, created_at, created_at > now() - make_interval(mins => {CODE_MINUTES})",
+    max_attempts=MAX_ATTEMPTS,
+)
+
 
 def session_token(secret: bytes) -> str:
-    """The credential of a session, made of its secret."""
+    """Return the credential of a session with this secret."""
     return SESSION_TOKEN + base64.urlsafe_b64encode(secret).decode().rstrip("=")
 
 
 @dataclass(frozen=True)
-class _Question:
+class CodeRequest:
+    """A stored request for a login code; `is_fresh` is False if its code would have expired already."""
+
     id: UUID
     contact_indexes: list[str]
     sealed: bytes
     created_at: datetime
-    fresh: bool
+    is_fresh: bool
+    attempts: int
 
 
 class LoginCodes:
-    """Notes who asks, answers them by hand or in a thread between `start` and `stop`, and takes their codes."""
+    """Stores requests for login codes, sends the codes on call or in its own thread, and verifies them."""
 
     def __init__(
         self, database: Database, ring: Keyring, index: ContactIndex, outbox: Outbox, peppers: tuple[str, ...]
@@ -69,7 +82,7 @@ class LoginCodes:
         self._index = index
         self._outbox = outbox
         self._peppers = peppers
-        self._background = BackgroundLoop.steps("access requests", self.answer_one, POLL_SECONDS)
+        self._background = BackgroundLoop.steps("login codes", self.answer_one, POLL_SECONDS)
 
     def start(self) -> None:
         self._background.start()
@@ -78,109 +91,115 @@ class LoginCodes:
         self._background.stop()
 
     def request(self, request_id: UUID, contact: Contact) -> None:
-        """Note that somebody asks for a code at this contact; noting the same request again changes nothing."""
-        told = json.dumps([contact.type, contact.value]).encode()
+        """Store a request for a code to this contact; storing the same request again changes nothing."""
+        content = json.dumps([contact.type, contact.value]).encode()
         with self._database.connection() as connection:
             connection.execute(
                 "INSERT INTO access_requests (id, contact_indexes, sealed) VALUES (%s, %s, %s)"
                 " ON CONFLICT (id) DO NOTHING",
-                (request_id, self._index.all_of(contact), self._ring.seal(told, request_id.bytes)),
+                (request_id, self._index.all_of(contact), self._ring.seal(content, request_id.bytes)),
             )
 
     def answer_all(self) -> None:
-        """Answer until no question is left."""
+        """Answer until no request that is due is left."""
         while self.answer_one():
             pass
 
     def answer_one(self) -> bool:
-        """Answer the oldest question, with a mail where there is somebody to write to; False if there is none."""
-        with self._database.transaction() as cursor:
-            cursor.execute(
-                "SELECT id, contact_indexes, sealed, created_at, created_at > now() - make_interval(mins => %s)"
-                " FROM access_requests WHERE state = 'waiting' AND next_attempt_at <= now()"
-                " ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED",
-                (CODE_MINUTES,),
-            )
-            row = cursor.fetchone()
-            if row is None:
-                return False
-            question = _Question(*row)
-            code = self._send_code(cursor, question)
-            cursor.execute(
-                "UPDATE access_requests SET state = 'answered', sealed = '', code_digest = %s WHERE id = %s",
-                (None if code is None else self._digests(question.id, code)[0], question.id),
-            )
-            cursor.execute(
-                "DELETE FROM access_requests WHERE created_at < now() - make_interval(hours => %s)", (KEPT_HOURS,)
-            )
-            cursor.execute("DELETE FROM access_sessions WHERE expires_at < now()")
-        logger.info("access request answered", request=str(question.id), mailed=code is not None)
-        return True
+        """Answer the request that has been due the longest, with a mail if the contact belongs to a ticket.
 
-    def _send_code(self, cursor: Cursor[TupleRow], question: _Question) -> str | None:
-        """The code that is on its way; None if nobody is to get one."""
+        Return False if no request is due.
+        """
+        request: CodeRequest | None = None
         try:
-            type, value = json.loads(self._ring.open(bytes(question.sealed), question.id.bytes))
+            with self._database.transaction() as cursor:
+                for row in _QUEUE.claim(cursor):
+                    request = CodeRequest(*row)
+                    self._answer(cursor, request)
+        except (UnavailableError, *CONNECTION_ERRORS):
+            raise
+        except Exception as error:
+            if request is None:
+                raise
+            logger.error("access request failed", request=str(request.id), error=type(error).__name__)
+            with self._database.connection() as connection:
+                _QUEUE.retry(connection, request.id, request.attempts, type(error).__name__, sealed=b"")
+        return request is not None
+
+    def _answer(self, cursor: Cursor[TupleRow], request: CodeRequest) -> None:
+        code = self._send_code(cursor, request)
+        code_digest = None if code is None else self._digests(request.id, code)[0]
+        _QUEUE.done(cursor.connection, request.id, "answered", sealed=b"", code_digest=code_digest)
+        cursor.execute(
+            "DELETE FROM access_requests WHERE created_at < now() - make_interval(hours => %s)", (KEPT_HOURS,)
+        )
+        cursor.execute("DELETE FROM access_sessions WHERE expires_at < now()")
+        logger.info("access request answered", request=str(request.id), mailed=code is not None)
+
+    def _send_code(self, cursor: Cursor[TupleRow], request: CodeRequest) -> str | None:
+        """Queue a mail with a new code; return the code, or None if no code is to be sent."""
+        try:
+            type, value = json.loads(self._ring.open(bytes(request.sealed), request.id.bytes))
         except DecryptionError:
             return None
-        if type != ContactType.EMAIL or not question.fresh:
+        if type != ContactType.EMAIL or not request.is_fresh:
             return None
-        newest = contact_index.tickets_of(cursor, question.contact_indexes, None, 1)
+        newest = contact_index.tickets_of(cursor, request.contact_indexes, None, 1)
         if not newest:
             return None
         cursor.execute(
             "SELECT count(*) FROM access_requests WHERE contact_indexes[1] = %s AND code_digest IS NOT NULL"
             " AND created_at > now() - interval '1 hour'",
-            (question.contact_indexes[0],),
+            (request.contact_indexes[0],),
         )
         row = cursor.fetchone()
         assert row is not None
-        if row[0] >= MOST_CODES_PER_HOUR:
+        if row[0] >= MAX_CODES_PER_HOUR:
             return None
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
-        until = question.created_at + timedelta(minutes=CODE_MINUTES)
-        values = {"code": f"{code[:4]} {code[4:]}", "expires": f"{until:%H:%M} UTC"}
-        # The mail is about the newest ticket, and goes when that one is erased.
-        mail = Mail("access_code", value, values, f"access-code:{question.id}", newest[0][0])
+        expires_at = request.created_at + timedelta(minutes=CODE_MINUTES)
+        values = {"code": f"{code[:4]} {code[4:]}", "expires": f"{expires_at:%H:%M} UTC"}
+        # The mail belongs to the newest ticket, and is deleted when that ticket is erased.
+        mail = Mail("access_code", value, values, f"access-code:{request.id}", newest[0][0])
         self._outbox.queue(cursor.connection, mail)
         return code
 
     def verify(self, request_id: UUID, code: str, session_id: UUID, secret: bytes) -> datetime | None:
-        """Open the session for the code, until the time given back; None if it is not the code, or no longer.
+        """Open a session in exchange for the code; return the time when it ends, or None if the code is not valid.
 
-        The same session asked for again, with the same secret, is given back as it is.
+        Repeating the call with the same session and secret returns the session that is open already.
         """
         token_digest = digest(session_token(secret))
         with self._database.transaction() as cursor:
             cursor.execute(
                 "SELECT expires_at FROM access_sessions WHERE id = %s AND digest = %s", (session_id, token_digest)
             )
-            if again := cursor.fetchone():
-                return _time(again)
+            if existing := cursor.fetchone():
+                return _time(existing)
             cursor.execute(
                 "UPDATE access_requests SET code_attempts = code_attempts + 1"
                 " WHERE id = %s AND code_attempts < %s AND used_at IS NULL"
                 " AND created_at > now() - make_interval(mins => %s) RETURNING contact_indexes, code_digest",
-                (request_id, MOST_TRIES, CODE_MINUTES),
+                (request_id, MAX_CODE_ATTEMPTS, CODE_MINUTES),
             )
-            indexes, known = cursor.fetchone() or ([], None)
-            # All comparisons are made, whether there is such a request or not.
-            told = self._digests(request_id, "".join(c for c in code if c not in " -"))
-            matches = [hmac.compare_digest(known or digest(""), one) for one in told]
-            if known is None or not any(matches):
+            contact_indexes, code_digest = cursor.fetchone() or ([], None)
+            # All comparisons are made even if there is no such request, so that the time is the same.
+            digests = self._digests(request_id, "".join(c for c in code if c not in " -"))
+            matches = [hmac.compare_digest(code_digest or digest(""), candidate) for candidate in digests]
+            if code_digest is None or not any(matches):
                 return None
             cursor.execute("UPDATE access_requests SET used_at = now() WHERE id = %s", (request_id,))
             cursor.execute(
                 "INSERT INTO access_sessions (id, digest, contact_indexes, expires_at)"
                 " VALUES (%s, %s, %s, now() + make_interval(hours => %s)) RETURNING expires_at",
-                (session_id, token_digest, indexes, SESSION_HOURS),
+                (session_id, token_digest, contact_indexes, SESSION_HOURS),
             )
             opened = cursor.fetchone()
             assert opened is not None
             return _time(opened)
 
     def _digests(self, request_id: UUID, code: str) -> list[str]:
-        """Keyed, as a code is short enough to be guessed from a plain digest; the newest pepper's first."""
+        """Return keyed digests, the newest pepper's first; a plain digest of so short a code could be guessed."""
         return KeyedHashes(self._peppers, "access code").all_of(f"{request_id}:{code}")
 
 

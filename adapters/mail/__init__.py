@@ -1,1 +1,1 @@
-"""Mails: queued with what they tell, sent after it, and forgotten once they are out."""
+"""Outgoing mail: queued with the fact that it reports, sent after it, and removed once it is sent."""

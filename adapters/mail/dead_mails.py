@@ -1,6 +1,6 @@
-"""Mails that nothing helped: a person sees that they died, and has them tried again once what was wrong is mended.
+"""Dead mails: mails that could not be sent, for a person to look at and to retry.
 
-What a dead mail says stays sealed for as long as it may be tried again, and goes with its ticket like any other.
+A dead mail stays sealed in the outbox as long as it may be retried, and is deleted when its ticket is erased.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from adapters.postgres.database import Database
 from domain.errors import NotFoundError, RefusedError
 
 KEPT_DAYS = 30
-# What holds for minutes only is of no use to anybody by then.
+# Mails whose content is valid for minutes only; they cannot be retried.
 PERISHABLE = ("access_code",)
 
 _LIST = """
@@ -25,13 +25,13 @@ _RETRY = """
 UPDATE outbox SET state = 'waiting', attempts = 0, error = NULL, next_attempt_at = now()
  WHERE id = %s AND state = 'dead' AND sealed <> ''
 """
-# When it died is when it would have been tried next.
+# The `next_attempt_at` of a dead mail is the time when it died.
 _FORGET = "DELETE FROM outbox WHERE state = 'dead' AND next_attempt_at < now() - make_interval(days => %s)"
 
 
 @dataclass(frozen=True)
 class DeadMail:
-    """A mail that could not be sent; `retryable` is whether it may be tried again."""
+    """A mail that could not be sent; `retryable` says whether it may be sent again."""
 
     id: UUID
     kind: str
@@ -43,29 +43,29 @@ class DeadMail:
 
 
 class DeadMails:
-    """The dead ones of the outbox."""
+    """Lists, retries and deletes the dead mails of the outbox."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def list(self, limit: int, after: tuple[datetime, UUID] | None = None) -> list[DeadMail]:
-        """Oldest first."""
+        """Return at most `limit` dead mails, oldest first, that come after this time and id."""
         at, id = after or (None, None)
         with self._database.connection() as connection:
             rows = connection.execute(_LIST, {"at": at, "id": id, "limit": limit}).fetchall()
         return [DeadMail(*row) for row in rows]
 
     def retry(self, id: UUID) -> None:
-        """Have it sent as if it were new; NotFoundError if no such mail is dead, RefusedError if it came too late."""
+        """Have the mail sent again; NotFoundError if no such mail is dead, RefusedError if its content has expired."""
         with self._database.connection() as connection:
             if connection.execute(_RETRY, (id,)).rowcount:
                 return
             dead = connection.execute("SELECT FROM outbox WHERE id = %s AND state = 'dead'", (id,)).fetchone()
         if dead is None:
             raise NotFoundError("There is no such dead mail.")
-        raise RefusedError("What this mail says holds no longer, so it is not sent any more.")
+        raise RefusedError("The content of this mail is no longer valid, so it is not sent again.")
 
     def forget(self) -> None:
-        """Drop those that nobody wanted tried again for so long."""
+        """Delete the mails that died more than KEPT_DAYS ago."""
         with self._database.connection() as connection:
             connection.execute(_FORGET, (KEPT_DAYS,))

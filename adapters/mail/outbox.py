@@ -1,6 +1,6 @@
-"""The outbox: a mail is queued in the transaction of what it tells, and sent some time after it.
+"""The outbox: a mail is queued in the transaction of the fact that it reports, and sent some time after it.
 
-States: waiting → sent | dead. Address and values are sealed, and gone once the mail is out or can help nobody any more.
+States: waiting → sent | dead. Address and values are sealed, and removed once the mail is sent.
 """
 
 from __future__ import annotations
@@ -20,57 +20,57 @@ from adapters.encryption.field_cipher import FieldCipher, FieldContext
 from adapters.encryption.keyring import Keyring
 from adapters.ids import uuid7
 from adapters.mail import messages
-from adapters.mail.subscriptions import LEAVABLE, Subscriptions
+from adapters.mail.subscriptions import OPTIONAL_KINDS, Subscriptions
 from adapters.mail.transports import MailTransport
 from adapters.observability import tracing
 from domain.errors import InvalidError, NotFoundError
 from domain.ports import Mail
 
 LONGEST_KEY = 255
-# What the master key seals a mail with that is about no ticket.
+# The purpose of the key that seals mails without a ticket.
 OUTBOX_RING = "outbox"
 
 
 @dataclass(frozen=True)
 class QueuedMail:
-    """A mail as it waits: sealed."""
+    """A mail in the outbox, sealed."""
 
     id: UUID
     key: str
     kind: str
     ticket_id: UUID | None
     sealed: bytes
-    attempts: int
     created_at: datetime
+    attempts: int
 
 
 class Outbox:
-    """Takes mails in; the sender takes them out."""
+    """Queues mails; the mail sender takes them out."""
 
     def __init__(
-        self, ring: Keyring, cipher: FieldCipher, post: MailTransport, sender: str, subscriptions: Subscriptions
+        self, ring: Keyring, cipher: FieldCipher, transport: MailTransport, sender: str, subscriptions: Subscriptions
     ) -> None:
         self._ring = ring
-        self._subscriptions = subscriptions
         self._cipher = cipher
-        self._post = post
+        self._transport = transport
+        self._subscriptions = subscriptions
         self.sender = sender
 
     def queue(self, connection: Connection[TupleRow], mail: Mail) -> None:
-        """Have the mail sent once the connection's transaction is committed, and only then; once for each key.
+        """Have the mail sent after the connection's transaction is committed; once for each key.
 
-        InvalidError if it could never be sent. To somebody who was erased nothing is sent, and to somebody who left
-        only what they must get.
+        InvalidError if the mail could never be sent. Nothing is queued for an erased person, nor an optional mail for
+        an address that unsubscribed.
         """
         if not 1 <= len(mail.key) <= LONGEST_KEY:
             raise InvalidError(f"the key of a mail has 1 to {LONGEST_KEY} characters")
-        if mail.kind in LEAVABLE:
+        if mail.kind in OPTIONAL_KINDS:
             mail = replace(mail, values={**mail.values, "unsubscribe": self._subscriptions.link(mail.to)})
         mail, id = messages.checked(mail), uuid7()
         if self.is_unwanted(connection, mail):
             return
         try:
-            sealed = self._sealed(id, mail)
+            sealed = self._seal(id, mail)
         except NotFoundError:
             return
         connection.execute(
@@ -80,43 +80,43 @@ class Outbox:
         )
 
     def forget(self, connection: Connection[TupleRow], ticket_id: UUID) -> None:
-        """Drop every mail of the ticket, and what lies in our own folder of those that were sent."""
+        """Delete every mail of the ticket, and the files of those that were sent into our own folder."""
         for (key,) in connection.execute("DELETE FROM outbox WHERE ticket_id = %s RETURNING key", (ticket_id,)):
             self.recall(key)
 
     def recall(self, key: str) -> None:
-        """Take back what is still in our own hands of a mail that was sent."""
-        self._post.recall(messages.message_id(key, self.sender))
+        """Delete the sent mail if it is still in our own folder."""
+        self._transport.recall(messages.message_id(key, self.sender))
 
     def is_unwanted(self, connection: Connection[TupleRow], mail: Mail) -> bool:
-        """Whoever would get it has said that they want no such mail."""
-        return mail.kind in LEAVABLE and self._subscriptions.has_left(connection, mail.to)
+        """Return True if the mail is optional and its address unsubscribed."""
+        return mail.kind in OPTIONAL_KINDS and self._subscriptions.is_unsubscribed(connection, mail.to)
 
-    def opened(self, waiting: QueuedMail) -> Mail:
-        """The mail as it was queued; NotFoundError if its ticket was erased meanwhile."""
-        told = self._unsealed(waiting)
-        return Mail(waiting.kind, told["to"], told["values"], waiting.key, waiting.ticket_id)
+    def open(self, queued: QueuedMail) -> Mail:
+        """Return the mail as it was queued; NotFoundError if its ticket was erased meanwhile."""
+        content = self._open(queued)
+        return Mail(queued.kind, content["to"], content["values"], queued.key, queued.ticket_id)
 
-    def trace(self, waiting: QueuedMail) -> str | None:
-        """What queued the mail, if somebody traced it."""
+    def trace(self, queued: QueuedMail) -> str | None:
+        """Return the trace context of the request that queued the mail, or None if it was not traced."""
         with suppress(NotFoundError):
-            return self._unsealed(waiting).get("trace")
+            return self._open(queued).get("trace")
         return None
 
-    def _sealed(self, id: UUID, mail: Mail) -> bytes:
+    def _seal(self, id: UUID, mail: Mail) -> bytes:
         trace = {"trace": traceparent} if (traceparent := tracing.traceparent()) else {}
-        told = json.dumps({"to": mail.to, "values": dict(mail.values), **trace})
+        content = json.dumps({"to": mail.to, "values": dict(mail.values), **trace})
         if mail.ticket_id is None:
-            return self._ring.seal(told.encode(), id.bytes)
-        return self._cipher.seal(mail.ticket_id, _place(id), told).encode()
+            return self._ring.seal(content.encode(), id.bytes)
+        return self._cipher.seal(mail.ticket_id, _context(id), content).encode()
 
-    def _unsealed(self, waiting: QueuedMail) -> Mapping[str, Any]:
-        if waiting.ticket_id is None:
-            told: dict[str, Any] = json.loads(self._ring.open(waiting.sealed, waiting.id.bytes))
+    def _open(self, queued: QueuedMail) -> Mapping[str, Any]:
+        if queued.ticket_id is None:
+            content: dict[str, Any] = json.loads(self._ring.open(queued.sealed, queued.id.bytes))
         else:
-            told = json.loads(self._cipher.open(waiting.ticket_id, waiting.sealed.decode(), _place(waiting.id)))
-        return told
+            content = json.loads(self._cipher.open(queued.ticket_id, queued.sealed.decode(), _context(queued.id)))
+        return content
 
 
-def _place(id: UUID) -> FieldContext:
+def _context(id: UUID) -> FieldContext:
     return FieldContext(id, 1, "outbox", "mail")

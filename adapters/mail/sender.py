@@ -1,53 +1,49 @@
-"""The sender takes mails out of the outbox to the post, each until it is out or nothing helps."""
+"""The mail sender takes mails from the outbox to the mail transport."""
 
 from __future__ import annotations
 
 import structlog
+from structlog.typing import FilteringBoundLogger
 
 from adapters.mail.dead_mails import PERISHABLE
-from adapters.mail.messages import composed
+from adapters.mail.messages import compose
 from adapters.mail.outbox import Outbox, QueuedMail
 from adapters.mail.transports import MailTransport
 from adapters.observability import counters, tracing
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import Database
+from adapters.postgres.leased_queue import LeasedQueue
 from domain.errors import DomainError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import Mail
 
 POLL_SECONDS = 0.5
-# Longer than the post takes over one mail, so that nobody else sends it meanwhile.
+# Longer than the transport takes for one mail, so that no other process sends it meanwhile.
 LEASE_SECONDS = 120
-# Pauses that double up to an hour: nobody is served by a mail that comes after more than two days.
 FIRST_PAUSE_SECONDS = 2
 LONGEST_PAUSE_SECONDS = 3600
-MOST_ATTEMPTS = 60
+# With these pauses a mail is tried for a little more than two days.
+MAX_ATTEMPTS = 60
 
 logger = structlog.get_logger()
 
-_CLAIM = (
-    "UPDATE outbox SET next_attempt_at = now() + make_interval(secs => %s), attempts = attempts + 1"
-    " WHERE id = (SELECT id FROM outbox WHERE state = 'waiting' AND next_attempt_at <= now()"
-    "  ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED)"
-    " RETURNING id, key, kind, ticket_id, sealed, attempts, created_at"
-)
-_SENT = "UPDATE outbox SET state = 'sent', sealed = '', error = NULL WHERE id = %s"
-_DEAD = (
-    "UPDATE outbox SET state = 'dead', next_attempt_at = now(), error = %s,"
-    " sealed = CASE WHEN kind = ANY(%s) THEN ''::bytea ELSE sealed END WHERE id = %s AND state = 'waiting'"
-)
-_PUT_OFF = (
-    "UPDATE outbox SET next_attempt_at = now() + make_interval(secs => %s), error = %s"
-    " WHERE id = %s AND state = 'waiting'"
+_QUEUE = LeasedQueue(
+    "outbox",
+    "id",
+    "id, key, kind, ticket_id, sealed, created_at",
+    lease_seconds=LEASE_SECONDS,
+    max_attempts=MAX_ATTEMPTS,
+    first_pause_seconds=FIRST_PAUSE_SECONDS,
+    longest_pause_seconds=LONGEST_PAUSE_SECONDS,
 )
 
 
 class MailSender:
-    """Sends by hand, or in a thread of its own between `start` and `stop`; any number may, on any machine."""
+    """Sends mails, on call or in its own thread between `start` and `stop`; any number of processes may."""
 
-    def __init__(self, database: Database, outbox: Outbox, post: MailTransport) -> None:
+    def __init__(self, database: Database, outbox: Outbox, transport: MailTransport) -> None:
         self._database = database
         self._outbox = outbox
-        self._post = post
+        self._transport = transport
         self._background = BackgroundLoop.steps("mail sender", self.send_one, POLL_SECONDS)
 
     def start(self) -> None:
@@ -62,77 +58,63 @@ class MailSender:
             pass
 
     def send_one(self) -> bool:
-        """Send the mail that is due the longest; False if none is."""
-        waiting = self._claim()
-        if waiting is None:
-            return False
-        trace = self._outbox.trace(waiting) if tracing.is_enabled() else None
-        with tracing.span(
-            "mail", parent=trace, mail=str(waiting.id), kind=waiting.kind, ticket=_ticket(waiting)
-        ) as span:
-            outcome = self._send(waiting)
-            span.set_attributes(outcome=outcome)
-        counters.mails.labels(waiting.kind, outcome).inc()
-        return True
+        """Send the mail that has been due the longest; return False if none is due."""
+        with self._database.transaction() as cursor:
+            rows = _QUEUE.claim(cursor)
+        for row in rows:
+            queued = QueuedMail(*row)
+            ids = {"mail": str(queued.id), "kind": queued.kind, "ticket": _ticket(queued)}
+            trace = self._outbox.trace(queued) if tracing.is_enabled() else None
+            with tracing.span("mail", parent=trace, **ids) as span:
+                outcome = self._send(queued, logger.bind(**ids, attempts=queued.attempts))
+                span.set_attributes(outcome=outcome)
+            counters.mails.labels(queued.kind, outcome).inc()
+        return bool(rows)
 
-    def _send(self, waiting: QueuedMail) -> str:
-        """What became of it: sent, dead, again (later), dropped, since whom it is about was
-        erased, or unwanted."""
-        log = logger.bind(mail=str(waiting.id), kind=waiting.kind, ticket=_ticket(waiting), attempts=waiting.attempts)
-        if waiting.attempts > MOST_ATTEMPTS:
-            self._bury(waiting, "every attempt broke off")
-            return "dead"
+    def _send(self, queued: QueuedMail, log: FilteringBoundLogger) -> str:
+        """Return the outcome: sent, again (later), dead, dropped (its ticket is erased), or unwanted."""
+        if queued.attempts > MAX_ATTEMPTS:
+            return self._fail(queued, "every attempt broke off", log)
         try:
-            mail = self._outbox.opened(waiting)
+            mail = self._outbox.open(queued)
             if self._is_unwanted(mail):
-                self._drop(waiting)
+                self._delete(queued)
                 return "unwanted"
-            self._post.deliver(composed(mail, self._outbox.sender, waiting.created_at))
+            self._transport.deliver(compose(mail, self._outbox.sender, queued.created_at))
         except NotFoundError:
-            self._drop(waiting)
+            self._delete(queued)
             return "dropped"
         except DomainError as error:
-            # Only the post's own words are free of people.
+            # Only the transport's own messages are free of personal data.
             reason = str(error) if isinstance(error, UnavailableError | RefusedError) else type(error).__name__
-            if isinstance(error, RefusedError) or waiting.attempts == MOST_ATTEMPTS:
-                self._bury(waiting, reason)
-                return "dead"
-            self._put_off(waiting, reason)
-            log.warning("mail not sent yet", reason=reason)
-            return "again"
-        self._note_sent(waiting)
+            return self._fail(queued, reason, log, is_final=isinstance(error, RefusedError))
+        with self._database.connection() as connection:
+            exists = _QUEUE.done(connection, queued.id, "sent", sealed=b"")
+        if not exists:
+            # The ticket was erased while its mail was sent.
+            self._outbox.recall(queued.key)
         log.info("mail sent")
         return "sent"
 
-    def _claim(self) -> QueuedMail | None:
+    def _fail(self, queued: QueuedMail, reason: str, log: FilteringBoundLogger, *, is_final: bool = False) -> str:
+        if_dead = {"sealed": b""} if queued.kind in PERISHABLE else {}
         with self._database.connection() as connection:
-            row = connection.execute(_CLAIM, (LEASE_SECONDS,)).fetchone()
-        return QueuedMail(*row) if row else None
+            if is_final:
+                _QUEUE.bury(connection, queued.id, queued.attempts, reason, **if_dead)
+            elif not _QUEUE.retry(connection, queued.id, queued.attempts, reason, **if_dead):
+                log.warning("mail not sent yet", reason=reason)
+                return "again"
+        log.error("mail is dead", reason=reason)
+        return "dead"
 
     def _is_unwanted(self, mail: Mail) -> bool:
         with self._database.connection() as connection:
             return self._outbox.is_unwanted(connection, mail)
 
-    def _note_sent(self, waiting: QueuedMail) -> None:
+    def _delete(self, queued: QueuedMail) -> None:
         with self._database.connection() as connection:
-            forgotten = connection.execute(_SENT, (waiting.id,)).rowcount == 0
-        if forgotten:
-            self._outbox.recall(waiting.key)
-
-    def _bury(self, waiting: QueuedMail, reason: str) -> None:
-        with self._database.connection() as connection:
-            connection.execute(_DEAD, (reason, list(PERISHABLE), waiting.id))
-        logger.error("mail is dead", mail=str(waiting.id), kind=waiting.kind, ticket=_ticket(waiting), reason=reason)
-
-    def _put_off(self, waiting: QueuedMail, error: str) -> None:
-        pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(waiting.attempts - 1, 20))
-        with self._database.connection() as connection:
-            connection.execute(_PUT_OFF, (pause, error, waiting.id))
-
-    def _drop(self, waiting: QueuedMail) -> None:
-        with self._database.connection() as connection:
-            connection.execute("DELETE FROM outbox WHERE id = %s", (waiting.id,))
+            connection.execute("DELETE FROM outbox WHERE id = %s", (queued.id,))
 
 
-def _ticket(waiting: QueuedMail) -> str | None:
-    return str(waiting.ticket_id) if waiting.ticket_id else None
+def _ticket(queued: QueuedMail) -> str | None:
+    return str(queued.ticket_id) if queued.ticket_id else None

@@ -1,7 +1,7 @@
-"""Who wants no more mails of us than they must get.
+"""Unsubscribing from optional mails.
 
-What can be left are the kinds in LEAVABLE. All others are transactional: codes and tokens that somebody asked for,
-receipts and refunds of their own money, and warnings about what is theirs. Those are sent to everybody.
+Only the kinds in OPTIONAL_KINDS are optional. All others are transactional and are sent to everybody: codes and tokens
+on request, receipts and refunds of the recipient's own money, and warnings about the recipient's own ticket.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.values import ContactType
 
-LEAVABLE = frozenset({"published"})
-# 128 bits, in hex: nobody guesses these.
+OPTIONAL_KINDS = frozenset({"published"})
+# 128 bits in hexadecimal digits.
 SIGNATURE_DIGITS = 32
 
 _TOKEN = re.compile(r"([0-9a-f]{8})-([0-9a-f]{64})-([0-9a-f]{32})")
 
 
 class Subscriptions:
-    """Makes the links that are in mails, and takes them back; a link names no address."""
+    """Makes the unsubscribe links of mails and checks them; a link contains no address."""
 
     def __init__(self, database: Database, peppers: tuple[str, ...], public_url: str) -> None:
         self._database = database
@@ -35,30 +35,30 @@ class Subscriptions:
         self._public_url = public_url
 
     def link(self, address: str) -> str:
-        """Where whoever reads mail at this address says that they want no more of it."""
+        """Return the unsubscribe link for the address."""
         hashed = self._addresses.of(_normal(address))
         signature = self._signatures.of(hashed).partition(":")[2][:SIGNATURE_DIGITS]
         return f"{self._public_url}/unsubscribe/{hashed.replace(':', '-')}-{signature}"
 
     def check(self, token: str) -> str:
-        """The hash of the address that the token was made for; NotFoundError if it is none of ours."""
-        found = _TOKEN.fullmatch(token)
-        if found is not None:
-            hashed = f"{found[1]}:{found[2]}"
-            made = [one.rpartition(":")[2][:SIGNATURE_DIGITS] for one in self._signatures.all_of(hashed)]
-            if any(hmac.compare_digest(one, found[3]) for one in made):
+        """Return the hash of the address that the token was made for; NotFoundError if the token is not ours."""
+        match = _TOKEN.fullmatch(token)
+        if match is not None:
+            hashed = f"{match[1]}:{match[2]}"
+            signatures = [text.rpartition(":")[2][:SIGNATURE_DIGITS] for text in self._signatures.all_of(hashed)]
+            if any(hmac.compare_digest(signature, match[3]) for signature in signatures):
                 return hashed
         raise NotFoundError("There is no such link.")
 
-    def leave(self, token: str) -> None:
-        """Note it; noting it again changes nothing. NotFoundError if the token is none of ours."""
+    def unsubscribe(self, token: str) -> None:
+        """Unsubscribe the address; repeating it changes nothing. NotFoundError if the token is not ours."""
         hashed = self.check(token)
         with self._database.connection() as connection:
             connection.execute(
                 "INSERT INTO unsubscribed (address_hash) VALUES (%s) ON CONFLICT (address_hash) DO NOTHING", (hashed,)
             )
 
-    def has_left(self, connection: Connection[TupleRow], address: str) -> bool:
+    def is_unsubscribed(self, connection: Connection[TupleRow], address: str) -> bool:
         row = connection.execute(
             "SELECT EXISTS (SELECT FROM unsubscribed WHERE address_hash = ANY(%s))",
             (self._addresses.all_of(_normal(address)),),

@@ -1,4 +1,4 @@
-"""Pages and mails from templates: every value is escaped where it stands, and a missing one is an error."""
+"""Renders pages and mails from templates: values are escaped, and a missing value is an error."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 
 class Unwritable(Exception):
-    """There is no such template, or a value is missing that it asks for; the message says which kind of fault."""
+    """The template does not exist or lacks a value; the message is the type of the error."""
 
 
 class Templates:
-    """The templates in a folder; in HTML what looks like markup in a value is shown as it was typed."""
+    """The templates in a folder; in HTML templates values are escaped."""
 
     def __init__(
         self,
         folder: Path,
         *,
         filters: Mapping[str, Callable[..., Any]] | None = None,
-        everywhere: Mapping[str, Any] | None = None,
+        variables: Mapping[str, Any] | None = None,
     ) -> None:
-        self._environment = Lazy(lambda: _environment(folder, filters or {}, everywhere or {}))
+        self._environment = Lazy(lambda: _environment(folder, filters or {}, variables or {}))
 
     def render(self, name: str, **values: Any) -> str:
-        """The template filled in; Unwritable if it cannot be."""
+        """Return the rendered template; Unwritable if it cannot be rendered."""
         environment = self._environment()
         from jinja2 import TemplateError
 
@@ -39,20 +39,20 @@ class Templates:
             raise Unwritable(type(error).__name__) from None
 
     def load(self) -> None:
-        """So that nobody who asks for a page waits for the library."""
+        """Load the template library, so that the first page does not wait for it."""
         self._environment()
 
 
-def _environment(folder: Path, filters: Mapping[str, Callable[..., Any]], everywhere: Mapping[str, Any]) -> Environment:
+def _environment(folder: Path, filters: Mapping[str, Callable[..., Any]], variables: Mapping[str, Any]) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(folder),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(filters)
-    made.globals.update(everywhere)
-    return made
+    environment.filters.update(filters)
+    environment.globals.update(variables)
+    return environment

@@ -1,4 +1,4 @@
-"""The ways out: an SMTP server, or files in a folder where there is none."""
+"""Mail transports: an SMTP server, or files in a folder if no server is configured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from adapters.mail.messages import address_of
 from domain.errors import RefusedError, UnavailableError
 
-# For each word with the server; a whole mail takes ten of them at the most.
+# For each exchange with the server; a whole mail takes at most ten exchanges.
 TIMEOUT_SECONDS = 10.0
 SMTPS_PORT = 465
 SUBMISSION_PORT = 587
@@ -23,20 +23,20 @@ RELAY_PORT = 25
 
 
 class MailTransport(Protocol):
-    """Delivering the same message again is no error; whoever gets both knows them by their Message-ID."""
+    """Delivers messages. It may deliver a message twice; both copies have the same Message-ID."""
 
     def deliver(self, message: EmailMessage) -> None:
-        """Hand the message over for good; UnavailableError if later may help, RefusedError if nothing will.
+        """Hand the message over; UnavailableError if a later attempt may succeed, RefusedError if none can.
 
-        Neither error names a person.
+        Neither error's message contains personal data.
         """
 
     def recall(self, message_id: str) -> None:
-        """Take back what is still in our own hands of a message; no error if nothing is."""
+        """Delete the message if it is still in our own folder; no error if it is not."""
 
 
 class FileTransport:
-    """One `.eml` file for each message, for our account alone; named by time, so that the newest is the last."""
+    """Writes one `.eml` file for each message, readable by our account alone; the names sort by time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -67,10 +67,11 @@ def _name(message_id: str) -> str:
 
 
 class SmtpTransport:
-    """`smtp://` or `smtps://`, with `user:password@` where the server wants them (percent-encoded).
+    """Sends to `smtp://` or `smtps://`, with `user:password@` (percent-encoded) if the server requires a login.
 
-    Credentials go over a connection only whose server proved its name (RFC 8314). Without them `smtp://` is encrypted
-    where the server offers it, whoever it says it is: somebody in between could as well hide the offer.
+    Credentials are sent only to a server whose certificate is verified (RFC 8314). Without credentials `smtp://` is
+    encrypted if the server offers it, and the certificate is not verified: an attacker on the connection could remove
+    the offer anyway.
     """
 
     def __init__(self, url: str, sender: str, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
@@ -78,69 +79,69 @@ class SmtpTransport:
         assert parts.hostname is not None
         self._host = parts.hostname
         self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
-        self._from_the_start = parts.scheme == "smtps"
-        usual = SMTPS_PORT if self._from_the_start else SUBMISSION_PORT if self._user else RELAY_PORT
-        self._port = parts.port or usual
+        self._implicit_tls = parts.scheme == "smtps"
+        default_port = SMTPS_PORT if self._implicit_tls else SUBMISSION_PORT if self._user else RELAY_PORT
+        self._port = parts.port or default_port
         self._sender = address_of(sender)
         self._timeout = timeout_seconds
 
     def deliver(self, message: EmailMessage) -> None:
         try:
-            server = self._connected()
+            server = self._connect()
         except (smtplib.SMTPException, OSError) as error:
             raise UnavailableError(f"SMTP connection: {_category(error)}") from None
         try:
-            self._say_who_we_are(server)
-            _hand_over(server, message, self._sender)
+            self._authenticate(server)
+            _send(server, message, self._sender)
         except (smtplib.SMTPException, OSError) as error:
             raise UnavailableError(f"SMTP: {_category(error)}") from None
         finally:
-            # However it parts: what was accepted is accepted.
+            # An error while quitting does not change that the message was accepted.
             with suppress(smtplib.SMTPException, OSError):
                 server.quit()
             server.close()
 
     def recall(self, message_id: str) -> None:
-        """What was handed over is with others."""
+        """Do nothing: the message has left."""
 
-    def _connected(self) -> smtplib.SMTP:
-        # The name that we greet with: to look up our own may take long where there is no name service.
+    def _connect(self) -> smtplib.SMTP:
+        # A fixed name for EHLO: looking up our own host name may take long without a name service.
         greeting = self._sender.rpartition("@")[2]
-        if self._from_the_start:
+        if self._implicit_tls:
             context = ssl.create_default_context()
             return smtplib.SMTP_SSL(
                 self._host, self._port, local_hostname=greeting, timeout=self._timeout, context=context
             )
         return smtplib.SMTP(self._host, self._port, local_hostname=greeting, timeout=self._timeout)
 
-    def _say_who_we_are(self, server: smtplib.SMTP) -> None:
+    def _authenticate(self, server: smtplib.SMTP) -> None:
         server.ehlo_or_helo_if_needed()
-        if not self._from_the_start and (self._user or server.has_extn("starttls")):
+        if not self._implicit_tls and (self._user or server.has_extn("starttls")):
             context = ssl.create_default_context()
             if not self._user:
                 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-            # SMTPNotSupportedError where credentials would go in clear.
+            # SMTPNotSupportedError if the credentials would be sent unencrypted.
             server.starttls(context=context)
             server.ehlo()
         if self._user:
             server.login(self._user, self._password)
 
 
-def _hand_over(server: smtplib.SMTP, message: EmailMessage, sender: str) -> None:
+def _send(server: smtplib.SMTP, message: EmailMessage, sender: str) -> None:
     try:
         server.send_message(message, sender, [message["To"].addresses[0].addr_spec])
     except smtplib.SMTPRecipientsRefused as refusal:
-        # What a server says for good has a 5 in front (RFC 5321, 4.2.1).
+        # A permanent refusal begins with 5 (RFC 5321, 4.2.1).
         [(code, _)] = refusal.recipients.values()
         raise (RefusedError if code >= 500 else UnavailableError)(f"SMTP recipient: {code}") from None
     except smtplib.SMTPDataError as refusal:
         code = refusal.smtp_code
         raise (RefusedError if code >= 500 else UnavailableError)(f"SMTP message: {code}") from None
     except smtplib.SMTPNotSupportedError:
-        raise RefusedError("SMTP: the server takes no such address") from None
+        raise RefusedError("SMTP: the server does not accept such an address") from None
 
 
 def _category(error: Exception) -> str:
-    """What is the matter, without the server's words: they may quote an address."""
+    """Return the kind of error without the server's text, which may quote an address."""
     code = getattr(error, "smtp_code", None)
     return f"{type(error).__name__} {code}" if isinstance(code, int) and code > 0 else type(error).__name__

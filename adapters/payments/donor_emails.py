@@ -1,8 +1,8 @@
-"""What donors are told by mail: a receipt with our thanks, and word of each refund, to the address of their checkout.
+"""Donor e-mails: a receipt for each donation and a message about each refund, to the address from the checkout.
 
-Noted by the applier, in the transaction of the money itself, as ids alone; written a little later from what is then
-known. Both are about the donor's own money, so nobody can unsubscribe from them. History replayed notes nothing, and of
-what is older than a week nobody is told.
+The applier adds a row of ids in the transaction that records the money. A worker writes the mail a little later, from
+the donation's state at that time. Nobody can unsubscribe from these mails, because they are about the donor's own
+money. A replay of history adds no rows, and nobody is told of what is older than a week.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from adapters.mail.outbox import Outbox
 from adapters.payments.event_parsers import ParsedFact
 from adapters.payments.inbox import Inbox
 from adapters.payments.parsed_events import FETCHED
+from adapters.payments.stripe_objects import DonationKey
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
+from adapters.postgres.leased_queue import LeasedQueue
 from domain.donations import Donation
 from domain.errors import InvalidError, NotFoundError, UnavailableError
 from domain.events import PaymentReceived, Refunded
@@ -39,83 +41,88 @@ REFUND = "refund"
 SUCCEEDED = "succeeded"
 FRESH_SECONDS = 7 * 86_400
 POLL_SECONDS = 0.5
-MOST_ATTEMPTS = 8
+MAX_ATTEMPTS = 8
 LONGEST_TITLE = 200
 LANGUAGE = "en"
 
-_NOTE = (
+_ADD = (
     "INSERT INTO donor_emails (key, kind, ticket_id, donation_id, address_event_id, refund_id, state)"
     " SELECT * FROM unnest(%b::text[], %b::text[], %b::uuid[], %b::uuid[], %b::text[], %b::text[], %b::text[])"
     " ON CONFLICT (key) DO NOTHING"
 )
-_DUE = (
-    "SELECT n.key, n.kind, n.ticket_id, n.donation_id, n.refund_id, r.address_event_id FROM donor_emails n"
-    " LEFT JOIN donor_emails r ON r.key = 'receipt:' || n.donation_id"
-    " WHERE n.state = 'waiting' AND n.next_attempt_at <= now()"
-    " ORDER BY n.next_attempt_at LIMIT 1 FOR UPDATE OF n SKIP LOCKED"
-)
-_DONE = "UPDATE donor_emails SET state = %s, error = %s WHERE key = %s"
-_SET_BACK = (
-    "UPDATE donor_emails SET attempts = attempts + 1, error = %s,"
-    " state = CASE WHEN attempts + 1 >= %s THEN 'dropped' ELSE 'waiting' END,"
-    " next_attempt_at = now() + make_interval(secs => least(600, 2 ^ attempts)) WHERE key = %s AND state = 'waiting'"
+# The row of the receipt names the event that holds the address, also for the mails about refunds.
+_ADDRESS = """
+SELECT i.event_id, i.body, i.ticket_id
+  FROM donor_emails e JOIN stripe_inbox i ON i.event_id = e.address_event_id WHERE e.key = %s
+"""
+_QUEUE = LeasedQueue(
+    "donor_emails",
+    "key",
+    "key, kind, ticket_id, donation_id, refund_id",
+    max_attempts=MAX_ATTEMPTS,
+    dead_state="dropped",
 )
 
 logger = structlog.get_logger()
 
-Name = tuple[UUID, UUID]
-
 
 @dataclass(frozen=True)
 class AppliedEvent:
-    """One webhook event that was applied: the donation that it is of, what it says, and all that is known by now."""
+    """A webhook event that was applied, with its facts, its donation, and the donation's money after it."""
 
-    donation: Name
+    donation_key: DonationKey
     event_id: str
     facts: Sequence[ParsedFact]
     gift: Gift
 
 
-def note(cursor: Cursor[TupleRow], told: Iterable[AppliedEvent]) -> None:
-    """Note what the donors are to hear of these events, each thing once; no statement if that is nothing."""
-    rows = {row[0]: row for one in told if _has_address(one.gift) for row in _rows(one, time.time() - FRESH_SECONDS)}
+def add_donor_emails(cursor: Cursor[TupleRow], applied_events: Iterable[AppliedEvent]) -> None:
+    """Have the mails that these events give reason for written, each once ever."""
+    fresh_since = time.time() - FRESH_SECONDS
+    rows = {row[0]: row for event in applied_events if _has_address(event.gift) for row in _rows(event, fresh_since)}
     if rows:
-        cursor.execute(_NOTE, [list(column) for column in zip(*rows.values(), strict=True)])
+        cursor.execute(_ADD, [list(column) for column in zip(*rows.values(), strict=True)])
 
 
 def _has_address(gift: Gift) -> bool:
     return "email_hash" in gift.said_by_session or "email_hash" in gift.said_by_charge
 
 
-def _rows(told: AppliedEvent, fresh: float) -> Iterator[tuple[object, ...]]:
-    """What an event gives reason to tell; where the address stands is noted of old gifts too, for their refunds."""
-    ticket, donation = told.donation
-    tells_address = any(
-        fact.event is PaymentReceived and fact.told.get("donor", Donor()).email_hash for fact in told.facts
+def _receipt_key(donation_id: UUID) -> str:
+    return f"{RECEIPT}:{donation_id}"
+
+
+def _rows(applied: AppliedEvent, fresh_since: float) -> Iterator[tuple[object, ...]]:
+    """Yield the rows of an event. An old donation gets a row too: it names the event with the address for refunds."""
+    ticket_id, donation_id = applied.donation_key
+    has_address = any(
+        fact.event is PaymentReceived and fact.fields.get("donor", Donor()).email_hash for fact in applied.facts
     )
-    if tells_address and told.gift.paid_at is not None:
-        state = "waiting" if told.gift.paid_at >= fresh else "dropped"
-        yield f"{RECEIPT}:{donation}", RECEIPT, ticket, donation, told.event_id, None, state
-    if tells_address or any(fact.event is Refunded for fact in told.facts):
-        for id, refund in told.gift.refunds.items():
-            if refund.state == SUCCEEDED and refund.at >= fresh:
-                yield f"{REFUND}:{donation}:{id}", REFUND, ticket, donation, None, id, "waiting"
+    if has_address and applied.gift.paid_at is not None:
+        state = "waiting" if applied.gift.paid_at >= fresh_since else "dropped"
+        yield _receipt_key(donation_id), RECEIPT, ticket_id, donation_id, applied.event_id, None, state
+    if has_address or any(fact.event is Refunded for fact in applied.facts):
+        for id, refund in applied.gift.refunds.items():
+            if refund.state == SUCCEEDED and refund.at >= fresh_since:
+                yield f"{REFUND}:{donation_id}:{id}", REFUND, ticket_id, donation_id, None, id, "waiting"
 
 
 @dataclass(frozen=True)
-class _Notice:
+class DonorEmail:
+    """A mail to be written."""
+
     key: str
     kind: str
     ticket_id: UUID
     donation_id: UUID
     refund_id: str | None
-    told_by: str | None
+    attempts: int
 
 
-class DonorNotices:
-    """Writes the mails by hand, or in a thread of its own between `start` and `stop`; any number may, anywhere.
+class DonorEmails:
+    """Writes the mails, on call or in its own thread between `start` and `stop`; any number of processes may.
 
-    `test` says that no real money moves.
+    With `test` the mails say that no real money moves.
     """
 
     def __init__(
@@ -136,7 +143,7 @@ class DonorNotices:
         self._outbox = outbox
         self._page_url = page_url
         self._test = test
-        self._background = BackgroundLoop.steps("donor notices", self.write_one, POLL_SECONDS)
+        self._background = BackgroundLoop.steps("donor emails", self.write_one, POLL_SECONDS)
 
     def start(self) -> None:
         self._background.start()
@@ -150,81 +157,79 @@ class DonorNotices:
             pass
 
     def write_one(self) -> bool:
-        """Write the mail that is due the longest, and queue it in the same transaction; False if none is."""
-        key = None
+        """Write and queue the mail that has been due the longest, in one transaction; return False if none is due."""
+        email: DonorEmail | None = None
         try:
             with self._database.transaction() as cursor:
-                row = cursor.execute(_DUE).fetchone()
-                if row is None:
-                    return False
-                notice = _Notice(*row)
-                key = notice.key
-                state, error = self._written(cursor, notice)
-                cursor.execute(_DONE, (state, error, key))
+                for row in _QUEUE.claim(cursor):
+                    email = DonorEmail(*row)
+                    state, error = self._write(cursor, email)
+                    _QUEUE.done(cursor.connection, email.key, state, error)
         except (UnavailableError, *CONNECTION_ERRORS):
             raise
         except Exception as error:
-            # It holds up only itself.
-            logger.error("donor notice failed", error=type(error).__name__)
+            if email is None:
+                raise
+            logger.error("donor email failed", error=type(error).__name__)
             with self._database.connection() as connection:
-                connection.execute(_SET_BACK, (type(error).__name__, MOST_ATTEMPTS, key))
-        return True
+                _QUEUE.retry(connection, email.key, email.attempts, type(error).__name__)
+        return email is not None
 
-    def _written(self, cursor: Cursor[TupleRow], notice: _Notice) -> tuple[str, str | None]:
+    def _write(self, cursor: Cursor[TupleRow], email: DonorEmail) -> tuple[str, str | None]:
+        """Queue the mail in the outbox; return the row's final state and the reason if no mail can be sent."""
         try:
-            to = self._address(cursor, notice)
-            ticket = self._tickets.get(notice.ticket_id)
-            donation = self._donations.get(notice.ticket_id, notice.donation_id)
-            values = self._told(notice, ticket, donation)
-            if ticket.erased or to is None or values is None:
+            address = self._address(cursor, email)
+            ticket = self._tickets.get(email.ticket_id)
+            donation = self._donations.get(email.ticket_id, email.donation_id)
+            values = self._values(email, ticket, donation)
+            if ticket.erased or address is None or values is None:
                 return "dropped", None
-            self._outbox.queue(cursor.connection, Mail(notice.kind, to, values, notice.key, notice.ticket_id))
+            self._outbox.queue(cursor.connection, Mail(email.kind, address, values, email.key, email.ticket_id))
         except NotFoundError:
             return "dropped", "erased"
         except InvalidError:
             return "dropped", "no address that a mail can reach"
         return "written", None
 
-    def _address(self, cursor: Cursor[TupleRow], notice: _Notice) -> str | None:
-        """The address as the webhook event told it."""
-        cursor.execute("SELECT body, ticket_id FROM stripe_inbox WHERE event_id = %s", (notice.told_by,))
-        row = cursor.fetchone()
-        if row is None or notice.told_by is None:
+    def _address(self, cursor: Cursor[TupleRow], email: DonorEmail) -> str | None:
+        """Return the address in the webhook event that holds it, or None if there is none."""
+        row = cursor.execute(_ADDRESS, (_receipt_key(email.donation_id),)).fetchone()
+        if row is None:
             return None
-        body, ticket = row
-        event = json.loads(self._inbox.opened(notice.told_by, bytes(body), ticket))
-        thing = event.get(FETCHED) or event["data"]["object"]
-        details = thing.get("customer_details") or thing.get("billing_details") or {}
+        event_id, body, ticket_id = row
+        event = json.loads(self._inbox.open_body(event_id, bytes(body), ticket_id))
+        stripe_object = event.get(FETCHED) or event["data"]["object"]
+        details = stripe_object.get("customer_details") or stripe_object.get("billing_details") or {}
         address = details.get("email")
         return address.strip() if isinstance(address, str) else None
 
-    def _told(self, notice: _Notice, ticket: RecordingTicket, donation: Donation) -> Mapping[str, str] | None:
-        """The values of the mail; None if what it would tell is no longer so."""
+    def _values(self, email: DonorEmail, ticket: RecordingTicket, donation: Donation) -> Mapping[str, str] | None:
+        """Return the template's values, or None if the payment or refund no longer stands."""
         gift, currency = donation.gift, donation.amount.currency
         common = {
             "test": "TEST" if self._test else "",
             "paid": format_money(Money(gift.paid, currency), LANGUAGE),
             "title": (ticket.draft.title or "")[:LONGEST_TITLE],
-            "donation": str(notice.donation_id),
+            "donation": str(email.donation_id),
             "page": self._page_url(ticket.slug) if ticket.lifecycle.published else "",
         }
-        if notice.kind == RECEIPT:
+        if email.kind == RECEIPT:
             if gift.paid_at is None:
                 return None
             return common | {
                 "donor": gift.donor.last_name or "Anonymous",
                 "beneficiary": (ticket.draft.beneficiary or "")[:LONGEST_TITLE],
-                "day": _moment(gift.paid_at),
+                "day": _day(gift.paid_at),
             }
-        refund = gift.refunds.get(notice.refund_id or "")
+        refund = gift.refunds.get(email.refund_id or "")
         if refund is None or refund.state != SUCCEEDED:
             return None
         return common | {
             "refunded": format_money(Money(refund.amount, currency), LANGUAGE),
-            "refund": notice.refund_id or "",
-            "day": _moment(refund.at),
+            "refund": email.refund_id or "",
+            "day": _day(refund.at),
         }
 
 
-def _moment(at: int) -> str:
-    return format_moment(datetime.fromtimestamp(at, UTC), LANGUAGE)
+def _day(seconds: int) -> str:
+    return format_moment(datetime.fromtimestamp(seconds, UTC), LANGUAGE)

@@ -1,4 +1,4 @@
-"""What each kind of Stripe's events says, one small reader a meaning; and what an object says by its present state."""
+"""One small parser for each meaning of Stripe's events, and one for the present state of each kind of object."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LONGEST_NAME = 100
 _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 
-# Where a charge or a refund names what it did to our balance.
+# The fields in which a charge or a refund names its balance transactions.
 SETTLEMENTS = ("balance_transaction", "failure_balance_transaction")
 
 # Turns a billing e-mail into the keyed hash that is kept of it.
@@ -48,23 +48,23 @@ HashEmail = Callable[[str], str]
 
 @dataclass(frozen=True)
 class ParsedFact:
-    """One thing that an event says about one donation, with the values its domain event carries."""
+    """One fact about one donation, with the fields of the domain event that records it."""
 
     event: type[DonationEvent]
-    told: Mapping[str, Any]
+    fields: Mapping[str, Any]
 
     @property
     def currency(self) -> str | None:
-        """The currency that must be the gift's own; fees come in that of our account."""
-        money = self.told.get("amount")
-        return money.currency if isinstance(money, Money) else None
+        """Return the currency that must be the donation's own; fees are in the currency of our Stripe account."""
+        amount = self.fields.get("amount")
+        return amount.currency if isinstance(amount, Money) else None
 
 
 _Facts = Iterator[ParsedFact]
 
 
 def _donor(details: Mapping[str, Any], hash_email: HashEmail) -> Donor:
-    """The last token of the name, the country, a keyed hash of the e-mail; nothing else of the donor is kept."""
+    """Return all that is kept of the donor: the name's last token, the country and a keyed hash of the e-mail."""
     address = details.get("address") or {}
     if not isinstance(address, dict):
         raise MalformedFact("address")
@@ -142,13 +142,13 @@ def _intent_processing(intent: StripeObject, report: StripeReport, _: HashEmail)
     yield ParsedFact(PaymentDelayed, {"object_id": intent.text("id"), "report": report})
 
 
-def _charge_told(charge: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+def _charge_captured(charge: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
     if charge.optional("status") not in (None, "succeeded") or not charge.flag("captured", default=True):
         return
     yield ParsedFact(
         PaymentReceived,
         {
-            # A charge made without an intent stands for its own payment.
+            # A charge without an intent is its own payment.
             "payment_intent_id": charge.reference("payment_intent") or charge.text("id"),
             "amount": charge.money("amount_captured" if charge.has("amount_captured") else "amount"),
             "charge_id": charge.text("id"),
@@ -156,7 +156,7 @@ def _charge_told(charge: StripeObject, report: StripeReport, hash_email: HashEma
             "report": report,
         },
     )
-    yield from _settled_whole(charge, report, hash_email)
+    yield from _expanded_settlements(charge, report, hash_email)
 
 
 def _charge_refunded(charge: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
@@ -166,7 +166,7 @@ def _charge_refunded(charge: StripeObject, report: StripeReport, _: HashEmail) -
     )
 
 
-def _refund_told(refund: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+def _refund_reported(refund: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
     state = refund.optional("status") or "pending"
     if state not in REFUND_RANK:
         raise MalformedFact("status")
@@ -181,10 +181,10 @@ def _refund_told(refund: StripeObject, report: StripeReport, hash_email: HashEma
             "report": report,
         },
     )
-    yield from _settled_whole(refund, report, hash_email)
+    yield from _expanded_settlements(refund, report, hash_email)
 
 
-def _dispute_told(dispute: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+def _dispute_reported(dispute: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
     state = dispute.text("status")
     if state not in DISPUTE_RANK:
         raise MalformedFact("status")
@@ -194,11 +194,11 @@ def _dispute_told(dispute: StripeObject, report: StripeReport, _: HashEmail) -> 
     )
 
 
-def _dispute_moved(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
-    """Money left or came back: each balance transaction once, by its id, with its sign as Stripe gives it."""
-    yield from _dispute_told(dispute, report, hash_email)
+def _dispute_funds_moved(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    """Yield a fact for each balance transaction of the dispute; the sign of its amount gives the direction."""
+    yield from _dispute_reported(dispute, report, hash_email)
     transactions = dispute.parts("balance_transactions", BALANCE_TRANSACTION)
-    withdrawn = -sum(min(0, one.integer("amount")) for one in transactions)
+    withdrawn = -sum(min(0, transaction.integer("amount")) for transaction in transactions)
     for transaction in transactions:
         moved = transaction.signed("amount")
         yield ParsedFact(
@@ -211,14 +211,14 @@ def _dispute_moved(dispute: StripeObject, report: StripeReport, hash_email: Hash
             },
         )
         if transaction.has("fee"):
-            yield from _settled(transaction, report, hash_email)
+            yield from _settlement(transaction, report, hash_email)
 
 
 def _in_gift_currency(moved: Money, withdrawn: int, disputed: Money) -> Money:
-    """What a balance transaction moved, as the donor's currency counts it.
+    """Return the moved amount in the donation's currency.
 
-    Where our account keeps another currency, the money withdrawn stands for the whole dispute, and what came back for
-    the same share of it.
+    If our Stripe account keeps another currency, the withdrawn amount equals the whole disputed amount, and a
+    reinstated amount equals the same share of it.
     """
     if moved.currency == disputed.currency:
         return Money(abs(moved.minor), moved.currency)
@@ -228,7 +228,7 @@ def _in_gift_currency(moved: Money, withdrawn: int, disputed: Money) -> Money:
     return Money(min(share, disputed.minor), disputed.currency)
 
 
-def _settled(transaction: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+def _settlement(transaction: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
     gross, fee = transaction.signed("amount"), transaction.signed("fee")
     if transaction.has("net") and transaction.integer("net") != gross.minor - fee.minor:
         raise MalformedFact("net")
@@ -245,13 +245,13 @@ def _settled(transaction: StripeObject, report: StripeReport, _: HashEmail) -> _
     )
 
 
-def _settled_whole(thing: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+def _expanded_settlements(stripe_object: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
     for name in SETTLEMENTS:
-        if (transaction := thing.expanded(name, BALANCE_TRANSACTION)) is not None:
-            yield from _settled(transaction, report, hash_email)
+        if (transaction := stripe_object.expanded(name, BALANCE_TRANSACTION)) is not None:
+            yield from _settlement(transaction, report, hash_email)
 
 
-# What an object says by its present state, where no event's type says what happened to it.
+# Parsers of an object's present state, for objects that we retrieved and whose event type is not known.
 
 
 def _session_state(session: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
@@ -275,26 +275,26 @@ def _intent_state(intent: StripeObject, report: StripeReport, hash_email: HashEm
 
 
 def _charge_state(charge: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
-    yield from _charge_told(charge, report, hash_email)
+    yield from _charge_captured(charge, report, hash_email)
     if charge.has("amount_refunded") and charge.integer("amount_refunded"):
         yield from _charge_refunded(charge, report, hash_email)
 
 
 def _dispute_state(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
-    whole = dispute.has("balance_transactions")
-    yield from (_dispute_moved if whole else _dispute_told)(dispute, report, hash_email)
+    is_expanded = dispute.has("balance_transactions")
+    yield from (_dispute_funds_moved if is_expanded else _dispute_reported)(dispute, report, hash_email)
 
 
-Reader = Callable[[StripeObject, StripeReport, HashEmail], _Facts]
-STATES: Mapping[str, Reader] = {
+Parser = Callable[[StripeObject, StripeReport, HashEmail], _Facts]
+STATE_PARSERS: Mapping[str, Parser] = {
     SESSION: _session_state,
     INTENT: _intent_state,
     CHARGE: _charge_state,
-    REFUND: _refund_told,
+    REFUND: _refund_reported,
     DISPUTE: _dispute_state,
-    BALANCE_TRANSACTION: _settled,
+    BALANCE_TRANSACTION: _settlement,
 }
-READERS: Mapping[str, tuple[str, Reader]] = {
+EVENT_PARSERS: Mapping[str, tuple[str, Parser]] = {
     "checkout.session.completed": (SESSION, _session_paid),
     "checkout.session.async_payment_succeeded": (SESSION, _session_paid),
     "checkout.session.async_payment_failed": (SESSION, _session_failed),
@@ -303,16 +303,16 @@ READERS: Mapping[str, tuple[str, Reader]] = {
     "payment_intent.payment_failed": (INTENT, _intent_failed),
     "payment_intent.processing": (INTENT, _intent_processing),
     "payment_intent.canceled": (INTENT, _intent_canceled),
-    "charge.succeeded": (CHARGE, _charge_told),
-    "charge.updated": (CHARGE, _charge_told),
+    "charge.succeeded": (CHARGE, _charge_captured),
+    "charge.updated": (CHARGE, _charge_captured),
     "charge.refunded": (CHARGE, _charge_refunded),
-    "refund.created": (REFUND, _refund_told),
-    "refund.updated": (REFUND, _refund_told),
-    "refund.failed": (REFUND, _refund_told),
-    "charge.refund.updated": (REFUND, _refund_told),
-    "charge.dispute.created": (DISPUTE, _dispute_told),
-    "charge.dispute.updated": (DISPUTE, _dispute_told),
-    "charge.dispute.closed": (DISPUTE, _dispute_told),
-    "charge.dispute.funds_withdrawn": (DISPUTE, _dispute_moved),
-    "charge.dispute.funds_reinstated": (DISPUTE, _dispute_moved),
+    "refund.created": (REFUND, _refund_reported),
+    "refund.updated": (REFUND, _refund_reported),
+    "refund.failed": (REFUND, _refund_reported),
+    "charge.refund.updated": (REFUND, _refund_reported),
+    "charge.dispute.created": (DISPUTE, _dispute_reported),
+    "charge.dispute.updated": (DISPUTE, _dispute_reported),
+    "charge.dispute.closed": (DISPUTE, _dispute_reported),
+    "charge.dispute.funds_withdrawn": (DISPUTE, _dispute_funds_moved),
+    "charge.dispute.funds_reinstated": (DISPUTE, _dispute_funds_moved),
 }

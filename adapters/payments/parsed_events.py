@@ -1,8 +1,7 @@
-"""What a Stripe event says in our words: the facts of the ledger, and the objects that link them to a donation.
+"""Parses a Stripe event into facts of the ledger and the ids of the objects that link them to a donation.
 
-Read strictly: whatever is not as Stripe documents it raises MalformedFact and never has an effect
-(https://docs.stripe.com/api/events/types). An object that we fetched ourselves, for a thin event or because nobody
-told us of it, says what its present state says.
+Parsing is strict: an event that is not as Stripe documents it raises MalformedFact and never takes effect
+(https://docs.stripe.com/api/events/types). An object that we retrieved ourselves yields the facts of its present state.
 """
 
 from __future__ import annotations
@@ -11,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from adapters.payments.event_parsers import READERS, SETTLEMENTS, STATES, HashEmail, ParsedFact
+from adapters.payments.event_parsers import EVENT_PARSERS, SETTLEMENTS, STATE_PARSERS, HashEmail, ParsedFact
 from adapters.payments.stripe_objects import (
     BALANCE_TRANSACTION,
     CHARGE,
     KINDS,
     REFUND,
+    DonationKey,
     MalformedFact,
     StripeObject,
     whole_number,
@@ -26,32 +25,34 @@ from adapters.payments.stripe_objects import (
 from domain.values import StripeReport
 
 THIN = "v2.core.event"
-# The type of what we fetched ourselves, and where a thin event keeps what was fetched for it.
+# The type of an event that holds an object that we retrieved.
 RETRIEVED = "retrieved"
+# The field of a thin event that holds the object that we retrieved for it.
 FETCHED = "fetched"
-# The type of what we have noted to be fetched.
-WANTED = "wanted"
+# The type of a row in the inbox that waits until its object is retrieved.
+PENDING = "wanted"
 
-# The types of full events that say something of a gift.
-OUR_TYPES = frozenset(READERS)
+# The types of full events that yield facts.
+OUR_TYPES = frozenset(EVENT_PARSERS)
 
 
 @dataclass(frozen=True)
 class ParsedEvent:
-    """All that one event says; `objects` all belong to the same donation, `named` is it, where metadata says so.
+    """The facts of one event.
 
-    `wants` are balance transactions that it names and does not show.
+    All objects in `object_ids` belong to one donation; `named_donation` is its key if the metadata names it.
+    `missing_ids` are balance transactions that the event names and does not contain.
     """
 
     facts: tuple[ParsedFact, ...]
-    objects: tuple[str, ...]
-    named: tuple[UUID, UUID] | None
-    wants: tuple[str, ...] = ()
+    object_ids: tuple[str, ...]
+    named_donation: DonationKey | None
+    missing_ids: tuple[str, ...] = ()
 
 
-def to_fetch(event: Mapping[str, Any]) -> str | None:
-    """The id of the object that has to be fetched before the event can be read."""
-    if event["object"] == WANTED:
+def object_to_retrieve(event: Mapping[str, Any]) -> str | None:
+    """Return the id of the object that must be retrieved before the event can be parsed, or None."""
+    if event["object"] == PENDING:
         return str(event["id"])
     if event["object"] != THIN or FETCHED in event:
         return None
@@ -61,24 +62,25 @@ def to_fetch(event: Mapping[str, Any]) -> str | None:
     return StripeObject({**related, "object": THIN}, THIN).text("id")
 
 
-def read(event: Mapping[str, Any], hash_email: HashEmail) -> ParsedEvent | None:
-    """What an event says, or None if its type is not ours; MalformedFact if it is not as documented."""
-    thin = event["object"] == THIN
-    # A thin event about an object of the first API is named like the full one.
-    name = event["type"].removeprefix("v1.") if thin else event["type"]
-    kind, reader = READERS.get(name, (None, None))
-    if reader is None and not thin and name != RETRIEVED:
+def parse_event(event: Mapping[str, Any], hash_email: HashEmail) -> ParsedEvent | None:
+    """Return the event's facts, or None if its type is not ours; MalformedFact if it is not as documented."""
+    is_thin = event["object"] == THIN
+    # A thin event about an object of the v1 API has the full event's type with a prefix.
+    type = event["type"].removeprefix("v1.") if is_thin else event["type"]
+    kind, parser = EVENT_PARSERS.get(type, (None, None))
+    if parser is None and not is_thin and type != RETRIEVED:
         return None
-    data = event.get(FETCHED) if thin else _object_of(event)
-    if kind is None or reader is None:
+    data = event.get(FETCHED) if is_thin else _object_of(event)
+    if kind is None or parser is None:
         kind = str(data.get("object")) if isinstance(data, dict) else ""
-        reader = STATES.get(kind)
-        if reader is None:
+        parser = STATE_PARSERS.get(kind)
+        if parser is None:
             return None
-    thing = StripeObject(data, kind)
-    at = _seconds(event["created"]) if thin else whole_number(event.get("created"), "created")
-    facts = tuple(reader(thing, StripeReport(event["id"], at), hash_email))
-    return ParsedEvent(facts, thing.objects(), thing.named(), tuple(_wants(thing)) if facts else ())
+    stripe_object = StripeObject(data, kind)
+    at = _seconds(event["created"]) if is_thin else whole_number(event.get("created"), "created")
+    facts = tuple(parser(stripe_object, StripeReport(event["id"], at), hash_email))
+    missing_ids = tuple(_missing_ids(stripe_object)) if facts else ()
+    return ParsedEvent(facts, stripe_object.linked_ids(), stripe_object.named_donation(), missing_ids)
 
 
 def _object_of(event: Mapping[str, Any]) -> Any:
@@ -92,7 +94,9 @@ def _seconds(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp())
 
 
-def _wants(thing: StripeObject) -> Iterator[str]:
+def _missing_ids(stripe_object: StripeObject) -> Iterator[str]:
+    if stripe_object.kind not in (CHARGE, REFUND):
+        return
     for name in SETTLEMENTS:
-        if thing.kind in (CHARGE, REFUND) and thing.has(name) and thing.expanded(name, BALANCE_TRANSACTION) is None:
-            yield thing.text(name)
+        if stripe_object.has(name) and stripe_object.expanded(name, BALANCE_TRANSACTION) is None:
+            yield stripe_object.text(name)

@@ -1,4 +1,4 @@
-"""The repairer looks for questions to Stripe that nobody answered, and asks them again."""
+"""Retries calls to Stripe whose results are not recorded."""
 
 from __future__ import annotations
 
@@ -14,44 +14,48 @@ from domain.errors import DomainError
 from domain.refunds import PendingCalls
 from projections import donation_ledger
 
-# Longer than a request of ours waits for Stripe, so that what is only slow is left alone.
+# Longer than one of our requests waits for Stripe, so that a call that is only slow is not repeated.
 PATIENCE_SECONDS = 90.0
 POLL_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 3600.0
-MOST_AT_ONCE = 500
+MAX_PER_PASS = 500
 
 logger = structlog.get_logger()
 
 
 class PendingCallRetrier(BackgroundLoop):
-    """Repairs by hand, or in a thread of its own between `start` and `stop`; any number may, to the same effect."""
+    """Retries on call, or in its own thread between `start` and `stop`; several processes may do so at once."""
 
-    def __init__(self, database: Database, repairs: PendingCalls, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        super().__init__("repairer", self._repair_due, first=POLL_SECONDS)
+    def __init__(
+        self, database: Database, pending_calls: PendingCalls, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        super().__init__("pending call retrier", self._retry_due, first=POLL_SECONDS)
         self._database = database
-        self._repairs = repairs
+        self._pending_calls = pending_calls
         self._patience = timedelta(seconds=patience_seconds)
-        self._again: dict[UUID, tuple[float, float]] = {}
+        # For each donation the monotonic time of its next retry, and the pause after that.
+        self._schedule: dict[UUID, tuple[float, float]] = {}
 
-    def _repair_due(self) -> float:
-        self.repair_all()
+    def _retry_due(self) -> float:
+        self.retry_all()
         return POLL_SECONDS
 
-    def repair_all(self) -> int:
-        """Take up every donation that waits for an answer; how many were."""
+    def retry_all(self) -> int:
+        """Retry every pending call whose pause is over; return how many."""
         with self._database.transaction() as cursor:
-            rows = donation_ledger.awaiting(cursor, datetime.now(UTC) - self._patience, MOST_AT_ONCE)
-        self._again = {row["donation_id"]: self._again.get(row["donation_id"], (0.0, 1.0)) for row in rows}
-        taken = 0
+            rows = donation_ledger.awaiting(cursor, datetime.now(UTC) - self._patience, MAX_PER_PASS)
+        self._schedule = {row["donation_id"]: self._schedule.get(row["donation_id"], (0.0, 1.0)) for row in rows}
+        count = 0
         for row in rows:
-            due, pause = self._again[row["donation_id"]]
+            donation_id = row["donation_id"]
+            due, pause = self._schedule[donation_id]
             if due > time.monotonic() or self.stopping:
                 continue
-            self._again[row["donation_id"]] = (time.monotonic() + pause, min(LONGEST_PAUSE_SECONDS, pause * 2))
-            taken += 1
+            self._schedule[donation_id] = (time.monotonic() + pause, min(LONGEST_PAUSE_SECONDS, pause * 2))
+            count += 1
             try:
-                self._repairs.repair(row["ticket_id"], row["donation_id"], row["call_pending_since"])
-                logger.info("repaired", donation=str(row["donation_id"]))
+                self._pending_calls.repair(row["ticket_id"], donation_id, row["call_pending_since"])
+                logger.info("pending call completed", donation=str(donation_id))
             except DomainError as error:
-                logger.info("not repaired yet", donation=str(row["donation_id"]), error=type(error).__name__)
-        return taken
+                logger.info("pending call failed again", donation=str(donation_id), error=type(error).__name__)
+        return count

@@ -1,6 +1,6 @@
-"""Reconciling: what Stripe lists is held against what we have, and what we never heard of is applied.
+"""Reconciliation: compare what Stripe lists with what we have, and apply what we have not received.
 
-Events first, which Stripe keeps for 30 days and which know when things happened; then the objects themselves.
+Events come first: Stripe keeps them for 30 days, and they carry the times at which things happened. The objects follow.
 """
 
 from __future__ import annotations
@@ -11,29 +11,28 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import Any
-from uuid import UUID
 
 from adapters.payments.applier import Applier
+from adapters.payments.event_parsers import SETTLEMENTS
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.inbox import Inbox
 from adapters.payments.parsed_events import OUR_TYPES
 from adapters.payments.reconciliation_checks import agrees, sums_agree
-from adapters.payments.retrieval import Fetcher, Retriever
-from adapters.payments.stripe_objects import KINDS, MalformedFact, StripeObject
+from adapters.payments.retrieval import PendingRetrievals, Retriever
+from adapters.payments.stripe_objects import KINDS, DonationKey, MalformedFact, StripeObject
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.stores import Donations
 
-Name = tuple[UUID, UUID]
 StripeDict = Mapping[str, Any]
 
 PREFIXES = ("cs", "pi", "ch", "re", "dp")
-PAGE = 100
+BATCH_EVENTS = 100
 
 
 @dataclass
 class Reconciliation:
-    """How many donations agreed with Stripe, how many do only now, and what does not."""
+    """How many donations agreed with Stripe, how many agree after a repair, and what does not agree."""
 
     matched: int = 0
     repaired: int = 0
@@ -41,7 +40,7 @@ class Reconciliation:
 
 
 class Reconciler:
-    """Compares and repairs; running it twice, or beside the live service, does no harm."""
+    """Compares and repairs; it may run repeatedly and beside the live service."""
 
     def __init__(
         self,
@@ -49,7 +48,7 @@ class Reconciler:
         gateway: StripeGateway,
         inbox: Inbox,
         applier: Applier,
-        fetcher: Fetcher,
+        retrievals: PendingRetrievals,
         retriever: Retriever,
         donations: Donations,
         *,
@@ -59,137 +58,146 @@ class Reconciler:
         self._gateway = gateway
         self._inbox = inbox
         self._applier = applier
-        self._fetcher = fetcher
+        self._retrievals = retrievals
         self._retriever = retriever
         self._donations = donations
         self._livemode = livemode
 
     def reconcile(self, since: datetime) -> Reconciliation:
-        """UnavailableError if Stripe is away; what was applied until then stays."""
-        news = self._take_events(since)
-        self._settle()
-        self._match_held()
-        listed = self._listed(since)
-        moved = set(self._known_links(news).values()) | self._repair(listed)
+        """Compare all that Stripe lists since then; UnavailableError if Stripe cannot be reached on the way."""
+        new_object_ids = self._accept_missing_events(since)
+        self._apply_all()
+        self._retrieve_awaited_payments()
+        listed = self._objects_by_donation(since)
+        repaired = set(self._existing_links(new_object_ids).values()) | self._repair(listed)
         outcome = Reconciliation()
-        for name, things in listed.items():
-            if fault := self._fault(name, things):
-                outcome.unmatched.append({"id": str(name[1]), "type": "donation", "reason": fault})
-            elif name in moved:
+        for key, stripe_objects in listed.items():
+            if reason := self._disagreement(key, stripe_objects):
+                outcome.unmatched.append({"id": str(key[1]), "type": "donation", "reason": reason})
+            elif key in repaired:
                 outcome.repaired += 1
             else:
                 outcome.matched += 1
-        outcome.repaired += len(moved - listed.keys())
-        outcome.unmatched += self._left()
+        outcome.repaired += len(repaired - listed.keys())
+        outcome.unmatched += self._unapplied_events()
         return outcome
 
-    def _settle(self) -> None:
+    def _apply_all(self) -> None:
         self._applier.apply_all()
-        while self._fetcher.fetch_one():
+        while self._retrievals.retrieve_one():
             self._applier.apply_all()
 
     # Events.
 
-    def _take_events(self, since: datetime) -> set[str]:
-        """Store the events that nobody delivered; the objects that they are about."""
-        about: set[str] = set()
-        events = (e for e in self._gateway.events(since) if e["type"] in OUR_TYPES and self._ours(e))
-        while page := list(islice(events, PAGE)):
-            known = self._inbox.known([event["id"] for event in page])
-            for event in page:
-                if event["id"] not in known and self._inbox.accept_listed(event):
-                    about.add(event["data"]["object"]["id"])
-        return about
+    def _accept_missing_events(self, since: datetime) -> set[str]:
+        """Store the events that were not delivered; return the ids of their objects."""
+        object_ids: set[str] = set()
+        events = (e for e in self._gateway.events(since) if e["type"] in OUR_TYPES and self._is_our_mode(e))
+        while batch := list(islice(events, BATCH_EVENTS)):
+            existing_ids = self._inbox.existing_ids([event["id"] for event in batch])
+            for event in batch:
+                if event["id"] not in existing_ids and self._inbox.accept_listed(event):
+                    object_ids.add(event["data"]["object"]["id"])
+        return object_ids
 
-    def _ours(self, thing: StripeDict) -> bool:
-        return thing.get("livemode", self._livemode) is self._livemode
+    def _is_our_mode(self, stripe_object: StripeDict) -> bool:
+        return stripe_object.get("livemode", self._livemode) is self._livemode
 
-    # Objects.
+    # Payments that held events wait for.
 
-    def _listed(self, since: datetime) -> dict[Name, list[StripeDict]]:
-        """Stripe's objects since then, by the donation of ours that they belong to."""
-        things = [t for prefix in PREFIXES for t in self._gateway.objects(prefix, since) if self._ours(t)]
-        links = self._links(things)
-        listed: dict[Name, list[StripeDict]] = defaultdict(list)
-        for thing in things:
-            if (name := self._name_of(thing, links)) is not None:
-                listed[name].append(thing)
-        return dict(listed)
-
-    def _links(self, things: Iterable[StripeDict]) -> dict[str, Name]:
-        """Which donation each object belongs to, as far as we know or their metadata says."""
-        read = [StripeObject(thing, thing["object"]) for thing in things if thing["object"] in KINDS]
-        links = self._known_links({id for one in read for id in one.objects()})
-        for one in read:
-            if (named := one.named()) is not None and self._is_ours(named):
-                links = dict.fromkeys(one.objects(), named) | links
-        return links
-
-    def _known_links(self, ids: set[str]) -> dict[str, Name]:
-        with self._database.connection() as connection:
-            rows = connection.execute(
-                "SELECT object_id, ticket_id, donation_id FROM stripe_links WHERE object_id = ANY(%s)", (sorted(ids),)
-            ).fetchall()
-        return {id: (ticket, donation) for id, ticket, donation in rows}
-
-    def _name_of(self, thing: StripeDict, links: Mapping[str, Name]) -> Name | None:
-        return next((links[id] for id in StripeObject(thing, thing["object"]).objects() if id in links), None)
-
-    def _is_ours(self, name: Name) -> bool:
-        try:
-            self._donations.get(*name)
-        except NotFoundError:
-            return False
-        return True
-
-    def _repair(self, listed: Mapping[Name, list[StripeDict]]) -> set[Name]:
-        """Apply the objects that our donations do not agree with; which donations those were."""
-        moved = set()
-        for name, things in listed.items():
-            gift = self._donations.get(*name).gift
-            for thing in things:
-                if not agrees(gift, thing):
-                    moved.add(name)
-                    self._inbox.accept_retrieved(thing, self._retriever.time_of(thing))
-            self._want_settlements(things)
-        self._settle()
-        return moved
-
-    def _want_settlements(self, things: Iterable[StripeDict]) -> None:
-        names = ("balance_transaction", "failure_balance_transaction")
-        wanted = {id: t["created"] for t in things for name in names if isinstance(id := t.get(name), str)}
-        unknown = wanted.keys() - self._inbox.known(list(wanted))
-        if unknown:
-            with self._database.transaction() as cursor:
-                self._inbox.note_wanted(cursor, {id: wanted[id] for id in sorted(unknown)})
-
-    def _fault(self, name: Name, things: list[StripeDict]) -> str | None:
-        gift = self._donations.get(*name).gift
-        if wrong := sorted(thing["id"] for thing in things if not agrees(gift, thing)):
-            return f"differs from Stripe's {', '.join(wrong)}"
-        return None if sums_agree(gift, things) else "the sums differ from Stripe's"
-
-    # What waits in the inbox for a payment that nobody told us of.
-
-    def _match_held(self) -> None:
-        """Ask Stripe for the payments that held events wait for; those of ours release them."""
-        for object_id in self._awaited():
+    def _retrieve_awaited_payments(self) -> None:
+        """Retrieve the payments that held events wait for; a payment of ours releases its events."""
+        for object_id in self._awaited_payment_ids():
             try:
-                thing = self._retriever.look(object_id)
-                if (named := StripeObject(thing, thing["object"]).named()) is not None and self._is_ours(named):
-                    self._inbox.accept_retrieved(thing, self._retriever.time_of(thing))
+                stripe_object = self._retriever.retrieve(object_id)
+                key = StripeObject(stripe_object, stripe_object["object"]).named_donation()
+                if key is not None and self._exists(key):
+                    self._inbox.accept_retrieved(stripe_object, self._retriever.time_of(stripe_object))
             except (NotFoundError, MalformedFact):
                 continue
-        self._settle()
+        self._apply_all()
 
-    def _awaited(self) -> list[str]:
+    def _awaited_payment_ids(self) -> list[str]:
         with self._database.connection() as connection:
             rows = connection.execute(
                 "SELECT DISTINCT unnest(waits_for) AS id FROM stripe_inbox WHERE state = 'held' ORDER BY id"
             ).fetchall()
         return [id for (id,) in rows if id.startswith(("pi_", "ch_", "py_"))]
 
-    def _left(self) -> Iterator[dict[str, str]]:
+    # Objects.
+
+    def _objects_by_donation(self, since: datetime) -> dict[DonationKey, list[StripeDict]]:
+        """Return Stripe's objects since then that belong to donations of ours."""
+        stripe_objects = [
+            stripe_object
+            for prefix in PREFIXES
+            for stripe_object in self._gateway.objects(prefix, since)
+            if self._is_our_mode(stripe_object)
+        ]
+        links = self._links(stripe_objects)
+        by_donation: dict[DonationKey, list[StripeDict]] = defaultdict(list)
+        for stripe_object in stripe_objects:
+            ids = StripeObject(stripe_object, stripe_object["object"]).linked_ids()
+            if (key := next((links[id] for id in ids if id in links), None)) is not None:
+                by_donation[key].append(stripe_object)
+        return dict(by_donation)
+
+    def _links(self, stripe_objects: Iterable[StripeDict]) -> dict[str, DonationKey]:
+        """Return the donation of each object, from our own links or else from its metadata."""
+        parsed = [StripeObject(data, data["object"]) for data in stripe_objects if data["object"] in KINDS]
+        links = self._existing_links({id for stripe_object in parsed for id in stripe_object.linked_ids()})
+        for stripe_object in parsed:
+            if (key := stripe_object.named_donation()) is not None and self._exists(key):
+                links = dict.fromkeys(stripe_object.linked_ids(), key) | links
+        return links
+
+    def _existing_links(self, ids: set[str]) -> dict[str, DonationKey]:
+        with self._database.connection() as connection:
+            rows = connection.execute(
+                "SELECT object_id, ticket_id, donation_id FROM stripe_links WHERE object_id = ANY(%s)", (sorted(ids),)
+            ).fetchall()
+        return {id: (ticket_id, donation_id) for id, ticket_id, donation_id in rows}
+
+    def _exists(self, key: DonationKey) -> bool:
+        try:
+            self._donations.get(*key)
+        except NotFoundError:
+            return False
+        return True
+
+    def _repair(self, listed: Mapping[DonationKey, list[StripeDict]]) -> set[DonationKey]:
+        """Apply the objects that our donations do not agree with; return those donations."""
+        repaired = set()
+        for key, stripe_objects in listed.items():
+            gift = self._donations.get(*key).gift
+            for stripe_object in stripe_objects:
+                if not agrees(gift, stripe_object):
+                    repaired.add(key)
+                    self._inbox.accept_retrieved(stripe_object, self._retriever.time_of(stripe_object))
+            self._add_missing_settlements(stripe_objects)
+        self._apply_all()
+        return repaired
+
+    def _add_missing_settlements(self, stripe_objects: Iterable[StripeDict]) -> None:
+        """Have the balance transactions of these objects retrieved if the inbox does not hold them."""
+        times = {
+            id: stripe_object["created"]
+            for stripe_object in stripe_objects
+            for name in SETTLEMENTS
+            if isinstance(id := stripe_object.get(name), str)
+        }
+        if missing_ids := times.keys() - self._inbox.existing_ids(list(times)):
+            with self._database.transaction() as cursor:
+                self._inbox.add_retrievals(cursor, {id: times[id] for id in sorted(missing_ids)})
+
+    def _disagreement(self, key: DonationKey, stripe_objects: list[StripeDict]) -> str | None:
+        """Return the reason why the donation still differs from Stripe's objects, or None if they agree."""
+        gift = self._donations.get(*key).gift
+        if wrong_ids := sorted(data["id"] for data in stripe_objects if not agrees(gift, data)):
+            return f"differs from Stripe's {', '.join(wrong_ids)}"
+        return None if sums_agree(gift, stripe_objects) else "the sums differ from Stripe's"
+
+    def _unapplied_events(self) -> Iterator[dict[str, str]]:
         with self._database.connection() as connection:
             rows = connection.execute(
                 "SELECT event_id, type, coalesce(error, 'its payment is not known') FROM stripe_inbox"

@@ -1,4 +1,4 @@
-"""Whether a gift of ours says the same as Stripe's objects, to the minor unit."""
+"""Compares a donation's money with Stripe's objects, to the minor unit."""
 
 from __future__ import annotations
 
@@ -10,43 +10,47 @@ from domain.gift import LIVE_REFUND, Gift
 StripeDict = Mapping[str, Any]
 
 
-def agrees(gift: Gift, thing: StripeDict) -> bool:
-    """Whether the gift has taken in all that this object says."""
-    match thing:
+def agrees(gift: Gift, stripe_object: StripeDict) -> bool:
+    """Return True if the donation's money includes all that this object states."""
+    match stripe_object:
         case {"object": "checkout.session", "payment_status": "paid", "payment_intent": str(intent)}:
-            return bool(gift.captured.get(intent) == thing["amount_total"])
+            return bool(gift.captured.get(intent) == stripe_object["amount_total"])
         case {"object": "checkout.session", "status": "complete"}:
             return gift.delayed or bool(gift.captured)
         case {"object": "checkout.session", "status": "expired"}:
             return gift.expired
         case {"object": "payment_intent", "status": "succeeded"}:
-            return bool(gift.captured.get(thing["id"]) == thing["amount_received"])
+            return bool(gift.captured.get(stripe_object["id"]) == stripe_object["amount_received"])
         case {"object": "payment_intent", "status": "processing"}:
             return gift.delayed
         case {"object": "payment_intent", "status": "canceled"}:
             return gift.failure is not None
         case {"object": "charge", "status": "succeeded", "captured": True}:
-            paid = gift.captured.get(thing["payment_intent"] or thing["id"])
-            return paid == thing["amount_captured"] and gift.charge_id is not None
+            paid = gift.captured.get(stripe_object["payment_intent"] or stripe_object["id"])
+            return paid == stripe_object["amount_captured"] and gift.charge_id is not None
         case {"object": "refund"}:
-            known = gift.refunds.get(thing["id"])
-            live = (thing["status"] or "pending") in LIVE_REFUND
-            return known is not None and known.amount == thing["amount"] and (known.state in LIVE_REFUND) is live
+            refund = gift.refunds.get(stripe_object["id"])
+            is_live = (stripe_object["status"] or "pending") in LIVE_REFUND
+            return (
+                refund is not None
+                and refund.amount == stripe_object["amount"]
+                and (refund.state in LIVE_REFUND) is is_live
+            )
         case {"object": "dispute"}:
-            return gift.disputes.get(thing["id"]) == thing["status"] and all(
-                gift.movements.get(moved["id"]) == -moved["amount"]
-                for moved in thing["balance_transactions"]
-                if moved["currency"] == thing["currency"]
+            return gift.disputes.get(stripe_object["id"]) == stripe_object["status"] and all(
+                gift.movements.get(movement["id"]) == -movement["amount"]
+                for movement in stripe_object["balance_transactions"]
+                if movement["currency"] == stripe_object["currency"]
             )
         case _:
             return True
 
 
-def sums_agree(gift: Gift, things: Iterable[StripeDict]) -> bool:
-    """Whether the gift adds up to the same as these objects, where they are all of its payments."""
-    every = list(things)
-    intents = {t["id"]: t["amount_received"] for t in every if t["object"] == "payment_intent"}
-    charges = [t for t in every if t["object"] == "charge" and t["status"] == "succeeded"]
+def sums_agree(gift: Gift, stripe_objects: Iterable[StripeDict]) -> bool:
+    """Return True if the sums are equal, or if the objects are not all of the donation's payments."""
+    objects = list(stripe_objects)
+    intents = {t["id"]: t["amount_received"] for t in objects if t["object"] == "payment_intent"}
+    charges = [t for t in objects if t["object"] == "charge" and t["status"] == "succeeded"]
     if not gift.captured.keys() <= intents.keys() or len(charges) < len(gift.captured):
         return True
     refunded = sum(charge["amount_refunded"] for charge in charges)

@@ -1,4 +1,4 @@
-"""Stripe's events without people: what the ledger reads of them, and nothing else."""
+"""Removes people from Stripe's events: only the parts that the ledger reads remain."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from uuid import UUID
 
 from adapters.payments.parsed_events import FETCHED
 
-# The parts of events and objects that `readers` and `objects` read, but for who gave. What is not listed is dropped, so
-# that a field Stripe adds tomorrow is dropped too.
+# The fields that event_parsers and stripe_objects read, without those that describe the donor. Every field that is not
+# listed is dropped, so that a field that Stripe adds later is dropped too.
 _ENVELOPE = ("id", "object", "type", "created", "livemode", "api_version", "data", "related_object", FETCHED)
 _LINKS = ("metadata", "ticketId", "donationId", "payment_intent", "charge", "latest_charge", "source")
 _STATE = ("mode", "status", "payment_status", "captured", "last_payment_error", "code", "decline_code")
@@ -22,7 +22,7 @@ _KEPT = frozenset((*_ENVELOPE, *_LINKS, *_STATE, *_AMOUNTS, *_BALANCE, *_COUNTRY
 
 
 def without_people(body: bytes) -> bytes:
-    """The event as before for the ledger; an unreadable one becomes an empty one."""
+    """Return the event without people, unchanged for the ledger; an unreadable event becomes an empty one."""
     try:
         event = json.loads(body)
     except ValueError:
@@ -40,29 +40,29 @@ def _redacted(value: Any) -> Any:
             return value
 
 
-def named_ticket(body: bytes) -> UUID | None:
-    """The ticket that the metadata of the event's object names: enough to know whose it is, not to move money."""
-    for thing in _things(body):
-        metadata = thing.get("metadata")
+def ticket_in_metadata(body: bytes) -> UUID | None:
+    """Return the ticket that the metadata names, or None; it is good enough to choose a key, and not to move money."""
+    for stripe_object in _objects(body):
+        metadata = stripe_object.get("metadata")
         if isinstance(metadata, dict):
             with suppress(ValueError):
                 return UUID(str(metadata.get("ticketId")))
     return None
 
 
-def named_objects(body: bytes) -> set[str]:
-    """The ids of the event's object and of those it names, as far as they may be some."""
+def object_ids(body: bytes) -> set[str]:
+    """Return the ids of the event's object and of the objects that it names."""
     names = ("id", "payment_intent", "charge", "latest_charge", "source")
-    return {text for thing in _things(body) for name in names if isinstance(text := thing.get(name), str)}
+    return {id for stripe_object in _objects(body) for name in names if isinstance(id := stripe_object.get(name), str)}
 
 
-def _things(body: bytes) -> Iterator[dict[str, Any]]:
+def _objects(body: bytes) -> Iterator[dict[str, Any]]:
     try:
         event = json.loads(body)
     except ValueError:
         return
     if isinstance(event, dict):
         data = event.get("data")
-        for thing in (event.get(FETCHED), data.get("object") if isinstance(data, dict) else None):
-            if isinstance(thing, dict):
-                yield thing
+        for value in (event.get(FETCHED), data.get("object") if isinstance(data, dict) else None):
+            if isinstance(value, dict):
+                yield value

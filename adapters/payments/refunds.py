@@ -1,4 +1,4 @@
-"""Stripe's refunds behind the port `Refunds`."""
+"""Stripe's refunds, as the port `Refunds`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from adapters.payments.gateway import StripeGateway
 from adapters.payments.stripe_objects import REFUND, StripeObject
 from domain.ports import RefundOrder, RefundTold
 
-# Where a refund of ours says which request it is the answer to.
+# The metadata field of a refund that names our request for it.
 REQUEST = "refundRequestId"
 CLOCKS_DIFFER = timedelta(hours=1)
 
 
 class StripeRefunds:
-    """Gives back through the gateway; every refund carries the name of its request."""
+    """Refunds through the gateway; the metadata of every refund names its request."""
 
     def __init__(self, gateway: StripeGateway) -> None:
         self._gateway = gateway
@@ -27,16 +27,16 @@ class StripeRefunds:
             REQUEST: str(order.request_id),
         }
         key = f"refund-{order.request_id}"
-        return _told(self._gateway.refund(order.payment_intent_id, order.amount, key, metadata))
+        return _as_reported(self._gateway.refund(order.payment_intent_id, order.amount, key, metadata))
 
     def find(self, order: RefundOrder, since: datetime) -> RefundTold | None:
         for refund in self._gateway.objects("re", since - CLOCKS_DIFFER):
             if (refund.get("metadata") or {}).get(REQUEST) == str(order.request_id):
-                return _told(refund)
+                return _as_reported(refund)
         return None
 
 
-def _told(data: dict[str, Any]) -> RefundTold:
+def _as_reported(data: dict[str, Any]) -> RefundTold:
     refund = StripeObject(data, REFUND)
     return RefundTold(
         refund_id=refund.text("id"),

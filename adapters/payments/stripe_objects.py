@@ -1,4 +1,4 @@
-"""Stripe's objects read field by field: what is absent may be optional, what is there must be as documented."""
+"""Reads Stripe's objects field by field: a field may be absent, but a present one must be as Stripe documents it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST_AMOUNT = 10**12
 LONGEST_TEXT = 500
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
-# The kinds of object that a gift is made of.
+# The kinds of object that belong to a donation.
 SESSION = "checkout.session"
 INTENT = "payment_intent"
 CHARGE = "charge"
@@ -23,7 +23,7 @@ DISPUTE = "dispute"
 BALANCE_TRANSACTION = "balance_transaction"
 KINDS = frozenset({SESSION, INTENT, CHARGE, REFUND, DISPUTE, BALANCE_TRANSACTION})
 
-# Where each names the others of its donation.
+# The fields in which each kind names other objects of its donation.
 _LINKS = {
     SESSION: ("payment_intent",),
     INTENT: ("latest_charge",),
@@ -33,20 +33,24 @@ _LINKS = {
     BALANCE_TRANSACTION: ("source",),
 }
 
-# Where we put the donation's name ourselves, or Stripe copied it; a refund's metadata is an operator's free text.
-_NAMING = frozenset({SESSION, INTENT, CHARGE})
+# The kinds whose metadata we wrote, or Stripe copied; an operator may write anything into a refund's metadata.
+_WITH_OUR_METADATA = frozenset({SESSION, INTENT, CHARGE})
+
+
+# The ids of the ticket and of the donation under it.
+DonationKey = tuple[UUID, UUID]
 
 
 class MalformedFact(DomainError):
-    """A part of an event that is not as Stripe documents it; the message names the part, never what stood there."""
+    """A part of an event is not as Stripe documents it; the message names the part and never quotes its value."""
 
 
 class StripeObject:
-    """One of Stripe's objects; every method raises MalformedFact for what is not of the type it gives."""
+    """One of Stripe's objects; every method raises MalformedFact if the field is not of the returned type."""
 
     def __init__(self, data: Any, kind: str) -> None:
         if not isinstance(data, dict) or data.get("object") != kind:
-            raise MalformedFact(f"data.object is no {kind}")
+            raise MalformedFact(f"data.object is not a {kind}")
         self.kind = kind
         self._data = data
 
@@ -68,14 +72,14 @@ class StripeObject:
         raise MalformedFact(name)
 
     def reference(self, name: str) -> str | None:
-        """The id of another object, which Stripe gives bare or expanded."""
+        """Return the id of another object, which Stripe writes as the bare id or expanded."""
         value = self._data.get(name)
         if isinstance(value, dict):
             return StripeObject(value, value.get("object", "")).text("id")
         return self.optional(name)
 
     def expanded(self, name: str, kind: str) -> StripeObject | None:
-        """Another object, where Stripe gives it whole and not just its id."""
+        """Return another object if Stripe wrote it expanded, or None."""
         value = self._data.get(name)
         return StripeObject(value, kind) if isinstance(value, dict) else None
 
@@ -101,7 +105,7 @@ class StripeObject:
         return amount
 
     def signed(self, name: str) -> Money:
-        """An amount that may be negative, as only those of balance transactions are."""
+        """Return an amount that may be negative; only those of balance transactions are."""
         amount = self.integer(name)
         if abs(amount) > LARGEST_AMOUNT:
             raise MalformedFact(name)
@@ -116,21 +120,21 @@ class StripeObject:
         return value
 
     def parts(self, name: str, kind: str) -> list[StripeObject]:
-        """The objects in a list, which may leave out to say what they are."""
+        """Return the objects in a list; they may leave out their kind and currency."""
         value = self._data.get(name)
         if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
             raise MalformedFact(name)
         return [StripeObject({"object": kind, "currency": self._data.get("currency")} | part, kind) for part in value]
 
-    def objects(self) -> tuple[str, ...]:
-        """The object's own id and those of the others it names that belong to the same donation."""
+    def linked_ids(self) -> tuple[str, ...]:
+        """Return the object's own id and the ids of the objects of the same donation that it names."""
         references = map(self.reference, _LINKS[self.kind])
         return tuple(dict.fromkeys(filter(None, (self.text("id"), *references))))
 
-    def named(self) -> tuple[UUID, UUID] | None:
-        """The ticket and donation that the metadata names; metadata of others says nothing to us."""
+    def named_donation(self) -> DonationKey | None:
+        """Return the donation that the metadata names, or None if it is not our metadata."""
         metadata = self.part("metadata")
-        if self.kind not in _NAMING:
+        if self.kind not in _WITH_OUR_METADATA:
             return None
         try:
             return UUID(str(metadata["ticketId"])), UUID(str(metadata["donationId"]))

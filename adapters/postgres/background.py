@@ -21,12 +21,14 @@ class BackgroundLoop:
     After an error, also while the database is unavailable, the loop pauses for a second and goes on.
     """
 
-    def __init__(self, name: str, work: Callable[[], float], *, first: float = 0.0) -> None:
-        """`first` is the number of seconds before the first call."""
+    def __init__(
+        self, name: str, work: Callable[[], float], *, first: float = 0.0, wake: threading.Event | None = None
+    ) -> None:
+        """`first` is the number of seconds before the first call; setting `wake` makes the next call come at once."""
         self._name = name
         self._work = work
         self._first = first
-        self._wake = threading.Event()
+        self._wake = wake or threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 

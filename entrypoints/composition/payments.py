@@ -7,12 +7,12 @@ from adapters.encryption.keyring import Keyring
 from adapters.event_store.history import SealingMapper
 from adapters.payments.applier import Applier
 from adapters.payments.dead_letters import DeadLetters
-from adapters.payments.donor_emails import DonorNotices
+from adapters.payments.donor_emails import DonorEmails
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.inbox import INBOX_RING, Inbox
 from adapters.payments.reconcile import Reconciler
 from adapters.payments.refunds import StripeRefunds
-from adapters.payments.retrieval import Fetcher, Retriever
+from adapters.payments.retrieval import PendingRetrievals, Retriever
 from adapters.payments.webhooks import WebhookVerifier
 from adapters.stripe_sandbox import Sandbox
 from domain.refunds import Refunding
@@ -45,16 +45,16 @@ class Payments:
         self.inbox = Inbox(database, Keyring(secrets.master, INBOX_RING), history.keys)
         self.dead_letters = DeadLetters(database)
         retriever = Retriever(self.gateway.retrieve, livemode=livemode)
-        self.fetcher = Fetcher(database, self.inbox, retriever)
+        self.retrievals = PendingRetrievals(database, self.inbox, retriever)
         self.applier = Applier(
             database,
             self.inbox,
             SealingMapper(history.cipher),
             KeyedHashes(secrets.peppers, "donor e-mail").of,
             history.recorded,
-            wanted=self.fetcher.wake,
+            retrieval_added=self.retrievals.wake,
         )
-        self.notices = DonorNotices(
+        self.donor_emails = DonorEmails(
             database,
             self.inbox,
             aggregates.tickets,
@@ -64,7 +64,7 @@ class Payments:
             test=not livemode,
         )
         self.reconciler = Reconciler(
-            database, self.gateway, self.inbox, self.applier, self.fetcher, retriever, donations, livemode=livemode
+            database, self.gateway, self.inbox, self.applier, self.retrievals, retriever, donations, livemode=livemode
         )
         self.refunding = Refunding(donations, StripeRefunds(self.gateway))
 

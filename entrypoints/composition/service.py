@@ -71,8 +71,8 @@ class Service(Queries):
         self.idempotency, self.login_codes, self._admit = access.idempotency, access.login_codes, access.admit
         self.sandbox, self.gateway, self.webhook_secret = money.sandbox, money.gateway, money.webhook_secret
         self.door, self.inbox, self.dead_letters = money.door, money.inbox, money.dead_letters
-        self.applier, self.fetcher, self.reconciler = money.applier, money.fetcher, money.reconciler
-        self.donor_notices, self.refunding = money.notices, money.refunding
+        self.applier, self.retrievals, self.reconciler = money.applier, money.retrievals, money.reconciler
+        self.donor_emails, self.refunding = money.donor_emails, money.refunding
         self.commands, self.helpdesk, self.worker = work.commands, work.helpdesk, work.worker
         self.call_retrier, self.key_rotation, self.retention = (
             work.call_retrier,
@@ -110,10 +110,10 @@ class Service(Queries):
         if self.worker is not None:
             yield self.worker
             yield self.applier
-            yield self.fetcher
+            yield self.retrievals
             yield self.call_retrier
             yield self.login_codes
-            yield self.donor_notices
+            yield self.donor_emails
             yield self.mail_sender
 
     def start(self) -> None:

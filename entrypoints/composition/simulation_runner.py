@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import projections
-from adapters.payments.retrieval import Fetcher, Retriever
+from adapters.payments.retrieval import PendingRetrievals, Retriever
 from adapters.payments.webhooks import WebhookVerifier, sign
 from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
@@ -34,7 +34,7 @@ class SimulationRunner:
         self.service = service
         self.world = world
         self._door = WebhookVerifier([SECRET], livemode=False)
-        self._fetcher = Fetcher(service.database, service.inbox, Retriever(world.retrieve, livemode=False))
+        self._retrievals = PendingRetrievals(service.database, service.inbox, Retriever(world.retrieve, livemode=False))
         self._follower = Follower(service.url, projections.ALL)
 
     def open(self) -> None:
@@ -57,7 +57,7 @@ class SimulationRunner:
 
     def settle(self) -> None:
         """Apply and fetch until nothing is left to do, and let the read models see it."""
-        while self.service.applier.apply_batch() or self._fetcher.fetch_one():
+        while self.service.applier.apply_batch() or self._retrievals.retrieve_one():
             pass
         with connect(self.service.url) as connection:
             while self._follower.fold_next_batch(connection):

@@ -60,7 +60,7 @@ class _Pages:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self._limiter = anyio.CapacityLimiter(THREADS)
-        self._templates = Templates(PAGES / "sandbox", filters={"money": _money}, everywhere={"countries": COUNTRIES})
+        self._templates = Templates(PAGES / "sandbox", filters={"money": _money}, variables={"countries": COUNTRIES})
 
     async def in_thread(self, work: Callable[[], Result]) -> Result:
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)

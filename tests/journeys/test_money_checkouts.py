@@ -73,10 +73,10 @@ def test_a_checkout_that_a_crash_left_unopened_is_opened(live: LiveService):
     call_retrier = PendingCallRetrier(
         service.database, PendingCalls(service.commands, service.refunding), patience_seconds=0
     )
-    eventually(lambda: call_retrier.repair_all() or _session(ticket))
+    eventually(lambda: call_retrier.retry_all() or _session(ticket))
     [row] = ticket.get("/donations").json()["donations"]
     assert (row["id"], row["status"]) == (str(donation), "CREATED")
-    assert call_retrier.repair_all() == 0
+    assert call_retrier.retry_all() == 0
 
 
 def test_nothing_is_opened_for_a_ticket_that_was_erased_meanwhile(live: LiveService):

@@ -145,9 +145,9 @@ def test_a_refund_that_a_crash_left_open_is_finished_once(given: Given, stripe_h
     call_retrier = PendingCallRetrier(
         service.database, PendingCalls(service.commands, service.refunding), patience_seconds=0
     )
-    eventually(lambda: call_retrier.repair_all() or True)
+    eventually(lambda: call_retrier.retry_all() or True)
     eventually(
-        lambda: (call_retrier.repair_all() or True) and not service.donations.get(ticket, donation).gift.open_requests
+        lambda: (call_retrier.retry_all() or True) and not service.donations.get(ticket, donation).gift.open_requests
     )
     given.settle()
     assert given.donation()["amountRefundedMinor"] == 4_000

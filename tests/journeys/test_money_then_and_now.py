@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from adapters.payments.inbox import dumped
+from adapters.payments.inbox import to_json
 from domain.values import Role
 from tests.client import LiveService, eventually
 from tests.journeys.money_service import live
@@ -87,7 +87,7 @@ def test_a_dead_letter_is_listed_mended_and_gone(live: LiveService):
     assert (letter["error"], letter["type"]) == ("malformed: amount_received", "payment_intent.succeeded")
 
     with live.service.database.connection() as connection:
-        body = live.service.inbox.sealed(poisoned["id"], dumped(payment.succeeded() | {"id": poisoned["id"]}))
+        body = live.service.inbox.seal_body(poisoned["id"], to_json(payment.succeeded() | {"id": poisoned["id"]}))
         connection.execute(
             "UPDATE stripe_inbox SET body = %s, ticket_id = NULL WHERE event_id = %s", (body, poisoned["id"])
         )

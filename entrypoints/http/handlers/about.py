@@ -29,7 +29,7 @@ async def webhook(call: Call) -> Answer:
     log_context.add(stripe_event=event.id)
     tracing.make_linkable(event.id)
     answer: dict[str, object] = {"received": True, "type": event.type}
-    if await call.service.inbox.accept_soon(event):
+    if await call.service.inbox.accept_async(event):
         _NEW.inc()
     else:
         answer["idempotent"] = True

@@ -43,7 +43,7 @@ def _expect_payment(call: Call, row: Row) -> None:
     with call.service.database.reading() as cursor:
         expected = donation_ledger.unpaid_session(cursor, row["ticket_id"], session_id)
     if expected is not None:
-        call.service.fetcher.fulfil(session_id)
+        call.service.retrievals.request(session_id)
 
 
 def give(call: Call) -> Answer:

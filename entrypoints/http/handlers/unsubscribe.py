@@ -20,7 +20,7 @@ def show(call: Call) -> Answer:
 
 def leave(call: Call) -> Answer:
     try:
-        call.service.subscriptions.leave(call.path["token"])
+        call.service.subscriptions.unsubscribe(call.path["token"])
     except NotFoundError as none:
         return absent(call, str(none))
     return _answer(left=True)

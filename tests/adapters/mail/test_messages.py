@@ -24,7 +24,7 @@ def mail(to: str = "ada@example.com", key: str = "k-1", kind: str = "access_code
 
 
 def sent(asked: Mail) -> bytes:
-    return messages.composed(messages.checked(asked), SENDER, DATED).as_bytes()
+    return messages.compose(messages.checked(asked), SENDER, DATED).as_bytes()
 
 
 def test_a_mail_has_the_headers_of_a_mail_and_its_words_twice():

@@ -226,14 +226,14 @@ def test_a_mail_that_fails_for_days_is_dead_and_holds_nobody_any_more(office: Of
     office.queue()
     office.post.fault = UnavailableError("away")
     with office.database.connection() as connection:
-        connection.execute("UPDATE outbox SET attempts = %s", (sending.MOST_ATTEMPTS - 1,))
+        connection.execute("UPDATE outbox SET attempts = %s", (sending.MAX_ATTEMPTS - 1,))
     office.sender.send_all()
-    assert office.rows() == [("dead", sending.MOST_ATTEMPTS, True, "away")]
+    assert office.rows() == [("dead", sending.MAX_ATTEMPTS, True, "away")]
     office.all_due()
     office.post.fault = None
     office.sender.send_all()
     assert office.post.delivered == []
-    hours = sum(min(3600, 2 * 2**n) for n in range(sending.MOST_ATTEMPTS - 1)) / 3600
+    hours = sum(min(3600, 2 * 2**n) for n in range(sending.MAX_ATTEMPTS - 1)) / 3600
     assert 40 < hours < 60
 
 
@@ -292,7 +292,7 @@ def test_a_dead_mail_goes_with_its_person_and_with_time(office: Office):
 def test_a_mail_that_takes_its_sender_down_each_time_is_given_up(office: Office):
     office.queue()
     with office.database.connection() as connection:
-        connection.execute("UPDATE outbox SET attempts = %s", (sending.MOST_ATTEMPTS,))
+        connection.execute("UPDATE outbox SET attempts = %s", (sending.MAX_ATTEMPTS,))
     office.sender.send_all()
     assert office.post.delivered == []
     assert office.rows("state, sealed = ''") == [("dead", True)]

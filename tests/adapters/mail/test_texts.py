@@ -27,7 +27,7 @@ HOSTILE = "</td><b>bold</b>\r\nBcc: all@example.com\r\n\r\n{{ paid }}"
 
 def sent(kind: str, **values: str):
     mail = messages.checked(Mail(kind, "grace@example.com", VALUES[kind] | values, f"{kind}:1", None))
-    return read(messages.composed(mail, SENDER, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes())
+    return read(messages.compose(mail, SENDER, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes())
 
 
 def html_of(message) -> str:
@@ -95,5 +95,5 @@ def test_what_can_be_left_says_how_to_people_and_to_programs():
 
 def test_the_link_is_in_the_header_as_it_is_on_the_wire():
     mail = messages.checked(Mail("published", "grace@example.com", VALUES["published"], "p", None))
-    raw = messages.composed(mail, SENDER, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes()
+    raw = messages.compose(mail, SENDER, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes()
     assert re.search(rb"List-Unsubscribe:(\r\n)? <" + LINK.encode() + rb">\r\n", raw)

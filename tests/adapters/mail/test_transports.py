@@ -29,7 +29,7 @@ SENDER = "Storyledger <hello@storyledger.example>"
 
 def message(key: str = "k-1", to: str = "ada@example.com", second: int = 0, **values: str) -> EmailMessage:
     mail = messages.checked(Mail("access_code", to, {"code": "123456", "expires": "soon"} | values, key, None))
-    return messages.composed(mail, SENDER, datetime(2026, 5, 1, 12, 0, second, tzinfo=UTC))
+    return messages.compose(mail, SENDER, datetime(2026, 5, 1, 12, 0, second, tzinfo=UTC))
 
 
 @dataclass

@@ -186,11 +186,11 @@ def test_erasing_a_ticket_makes_the_bodies_of_its_events_unreadable(ledger):
     payment = ledger.payment()
     ledger.take(payment.completed())
     rows = _bodies(ledger)
-    ledger.service.inbox.opened(*rows[0])
+    ledger.service.inbox.open_body(*rows[0])
     ledger.service.commands.erase(SYSTEM, payment.ticket_id)
     for id, body, ticket in rows:
         with pytest.raises(Exception, match="no key"):
-            ledger.service.inbox.opened(id, body, ticket)
+            ledger.service.inbox.open_body(id, body, ticket)
     assert ledger.view(payment)["donor"] == "Anonymous"
 
 
@@ -327,13 +327,13 @@ def test_a_checkout_is_fulfilled_once_by_return_page_reconciler_and_webhook_toge
     things = [payment.session(), payment.intent(), payment.charge(created=1_780_000_007)]
     ledger.stripe = {thing["id"]: thing for thing in things}.__getitem__
     for _ in range(3):
-        ledger.fetcher.fulfil(payment.session_id)  # the donor is back
+        ledger.retrievals.request(payment.session_id)  # the donor is back
         for thing in things:  # as the reconciler finds them
             ledger.service.inbox.accept_retrieved(thing, ledger.retriever.time_of(thing))
         ledger.settle()
     assert ledger.view(payment)["paidAt"] == "2026-05-28T20:26:47Z"
     before = ledger.events(payment)
-    ledger.fetcher.fulfil(payment.session_id)
+    ledger.retrievals.request(payment.session_id)
     ledger.settle()
     assert ledger.events(payment) == before
     ledger.take(payment.completed(1_780_000_008))
@@ -439,4 +439,4 @@ def test_the_inbox_keeps_an_event_as_it_was_sent(ledger):
     told = payment.completed()
     ledger.deliver(told)
     [(id, body, ticket)] = _bodies(ledger)
-    assert json.loads(ledger.service.inbox.opened(id, body, ticket)) == told
+    assert json.loads(ledger.service.inbox.open_body(id, body, ticket)) == told

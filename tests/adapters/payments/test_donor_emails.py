@@ -12,7 +12,7 @@ import pytest
 
 from adapters.payments import donor_emails
 from adapters.payments.dead_letters import DeadLetters
-from adapters.payments.inbox import observation
+from adapters.payments.inbox import as_event
 from domain.values import SYSTEM
 from entrypoints.composition.service import Service
 from tests.fakes.mailbox import files, text_of
@@ -49,7 +49,7 @@ class Donor:
 
     def take(self, *events: dict[str, Any]) -> None:
         self.ledger.take(*events)
-        self.service.donor_notices.write_all()
+        self.service.donor_emails.write_all()
         self.service.mail_sender.send_all()
 
     @property
@@ -92,7 +92,7 @@ def test_a_donor_who_left_an_address_gets_a_receipt_with_thanks(donor: Donor):
 
 def test_a_live_receipt_is_no_test(make_service: Callable[..., Service]):
     service = make_service(stripe_secret_key="sk_" + "live_" + "x" * 24)
-    assert service.donor_notices._test is False
+    assert service.donor_emails._test is False
     assert make_service(stripe_secret_key="sk_" + "test_" + "x" * 24).donor_notices._test is True
 
 
@@ -171,7 +171,7 @@ def test_nobody_is_written_to_once_the_ticket_is_erased(donor: Donor):
 
 def test_a_mail_that_waits_when_the_ticket_is_erased_never_goes_out(donor: Donor):
     donor.ledger.take(donor.completed)
-    donor.service.donor_notices.write_all()
+    donor.service.donor_emails.write_all()
     donor.service.commands.erase(SYSTEM, donor.payment.ticket_id)
     donor.take()
     assert donor.mails == []
@@ -179,7 +179,7 @@ def test_a_mail_that_waits_when_the_ticket_is_erased_never_goes_out(donor: Donor
 
 def test_the_address_waits_nowhere_in_clear(donor: Donor):
     donor.ledger.take(donor.completed)
-    donor.service.donor_notices.write_all()
+    donor.service.donor_emails.write_all()
     with donor.service.database.connection() as connection:
         for table in ("donor_emails", "outbox", "stripe_inbox"):
             for (row,) in connection.execute(f"SELECT t::text FROM {table} t".encode()):
@@ -199,7 +199,7 @@ def test_a_dead_letter_taken_up_again_writes_nobody_twice(donor: Donor):
 def test_an_address_that_only_an_object_we_asked_for_tells_is_written_to(donor: Donor):
     thing = donor.payment.session(created=donor.now)
     donor.service.inbox.accept_retrieved(thing, donor.now)
-    assert observation("x", thing, donor.now)["data"] == {"object": thing}
+    assert as_event("x", thing, donor.now)["data"] == {"object": thing}
     donor.take()
     assert donor.subjects == [RECEIPT]
 
@@ -214,7 +214,7 @@ def test_a_crash_between_any_two_steps_gives_one_mail(donor: Donor, monkeypatch:
     donor.ledger.deliver(donor.completed)
     for place, name, act in (
         (donor.service.inbox, "note_wanted", donor.ledger.settle),
-        (donor.service.outbox, "queue", donor.service.donor_notices.write_all),
+        (donor.service.outbox, "queue", donor.service.donor_emails.write_all),
         (donor.service.mail_sender, "_note_sent", donor.service.mail_sender.send_all),
     ):
         with monkeypatch.context() as patch:

@@ -199,7 +199,7 @@ def readable(service: Service) -> str:
         rows = connection.execute("SELECT event_id, body, ticket_id FROM stripe_inbox").fetchall()
     for id, body, ticket in rows:
         try:
-            found.append(service.inbox.opened(id, bytes(body), ticket).decode() if body else "")
+            found.append(service.inbox.open_body(id, bytes(body), ticket).decode() if body else "")
         except NotFoundError:
             continue
     return "\n".join(found)

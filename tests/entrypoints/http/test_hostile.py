@@ -15,7 +15,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from adapters.mail.messages import checked, composed
+from adapters.mail.messages import checked, compose
 from domain.retention import erasure_notice
 from domain.values import SYSTEM
 from entrypoints.http.handlers.exports import COLUMNS, as_csv
@@ -99,7 +99,7 @@ def test_no_address_that_anybody_writes_is_ever_called(live: LiveService, client
         | {"related_object": {"id": "ch_1", "type": "charge", "url": url}},
     ):
         assert live.webhook(told).status_code in (200, 400)
-    live.service.fetcher.fetch_all()
+    live.service.retrievals.retrieve_all()
     live.applied()
     assert listener.visits == 0
 
@@ -187,7 +187,7 @@ def test_a_title_cannot_write_a_header_or_a_tag_into_the_notice(live: LiveServic
     )
     found = commands.tickets.get(UUID(ticket.id))
     assert found.announced is not None
-    mail = composed(checked(erasure_notice(found, found.announced)), "us@example.org", datetime.now(UTC))
+    mail = compose(checked(erasure_notice(found, found.announced)), "us@example.org", datetime.now(UTC))
     assert mail["Bcc"] is None
     assert mail["To"] == "ada@example.com"
     assert "2026-05-28" in mail["Subject"]

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from adapters.identity.contacts import normalize_contact
-from adapters.identity.login_codes import MOST_CODES_PER_HOUR, MOST_TRIES, SESSION_HOURS
+from adapters.identity.login_codes import MAX_CODE_ATTEMPTS, MAX_CODES_PER_HOUR, SESSION_HOURS
 from adapters.ids import uuid7
 from domain.commands import digest
 from domain.values import SYSTEM, Contact, ContactType, Role
@@ -133,11 +133,11 @@ def test_after_five_wrong_tries_the_right_code_is_too_late(live: LiveService, cl
     assert first is not None
     assert second is not None
     by_request = {early: first[0], late: second[0]}
-    for request, wrong in ((early, MOST_TRIES - 1), (late, MOST_TRIES)):
+    for request, wrong in ((early, MAX_CODE_ATTEMPTS - 1), (late, MAX_CODE_ATTEMPTS)):
         for _ in range(wrong):
             problem(verify(client, request, "0000 000x"), 401, "unauthenticated")
         right = verify(client, request, by_request[request]).status_code
-        assert right == (200 if wrong < MOST_TRIES else 401)
+        assert right == (200 if wrong < MAX_CODE_ATTEMPTS else 401)
 
 
 def test_of_many_guesses_at_once_no_more_than_five_count(live: LiveService, client: Client):
@@ -150,7 +150,7 @@ def test_of_many_guesses_at_once_no_more_than_five_count(live: LiveService, clie
     assert wrong == [401] * 12
     with live.service.database.connection() as connection:
         tries = connection.execute("SELECT code_attempts FROM access_requests WHERE id = %s", (request,)).fetchone()
-    assert tries == (MOST_TRIES,)
+    assert tries == (MAX_CODE_ATTEMPTS,)
     problem(verify(client, request, code), 401, "unauthenticated")
 
 
@@ -338,14 +338,14 @@ def test_one_contact_gets_so_many_mails_an_hour_and_whoever_asks_is_told_the_sam
     contact, other = address(), address()
     for known in (contact, other):
         client.open_ticket(contactValue=known)
-    requests = [ask(client, contact) for _ in range(MOST_CODES_PER_HOUR + 3)]
-    assert len(mails(live, contact)) == MOST_CODES_PER_HOUR
+    requests = [ask(client, contact) for _ in range(MAX_CODES_PER_HOUR + 3)]
+    assert len(mails(live, contact)) == MAX_CODES_PER_HOUR
     ask(client, other)
     assert len(mails(live, other)) == 1
     for request in requests:
         aged(live, "access_requests", "created_at", 1.01, request)
     ask(client, contact)
-    assert len(mails(live, contact)) == MOST_CODES_PER_HOUR + 1
+    assert len(mails(live, contact)) == MAX_CODES_PER_HOUR + 1
 
 
 def test_of_code_session_and_contact_nothing_is_kept_in_clear(live: LiveService, client: Client):

@@ -25,9 +25,9 @@ def mails_to(live: LiveService, address: str) -> list[Any]:
     return [mail for mail in files(live.settings.outbox) if mail["To"] == address]
 
 
-def has_left(live: LiveService, address: str) -> bool:
+def is_unsubscribed(live: LiveService, address: str) -> bool:
     with live.service.database.connection() as connection:
-        return live.service.subscriptions.has_left(connection, address)
+        return live.service.subscriptions.is_unsubscribed(connection, address)
 
 
 def token_of(live: LiveService, address: str) -> str:
@@ -66,12 +66,12 @@ def test_one_press_or_one_click_of_a_program_is_enough(
     # To look is not to press: filters open every link.
     page = client.get(path)
     assert (page.status_code, '<form method="post">' in page.text) == (200, True)
-    assert not has_left(live, address)
+    assert not is_unsubscribed(live, address)
 
     for _ in range(2):
         done = client.post(path, **send)
         assert (done.status_code, "It is noted" in done.text) == (200, True)
-    assert has_left(live, address)
+    assert is_unsubscribed(live, address)
 
     client.open_ticket(contactValue=address.upper()).publish()
     client.open_ticket(contactValue=f"other-{address}").publish()
@@ -91,7 +91,7 @@ def test_a_mail_that_waits_when_somebody_leaves_is_not_sent(live: LiveService, a
     with live.service.database.connection() as connection:
         mail = Mail("published", address, {"page": "https://here/d/x"}, uuid4().hex, None)
         live.service.outbox.queue(connection, mail)
-    live.service.subscriptions.leave(token_of(live, address))
+    live.service.subscriptions.unsubscribe(token_of(live, address))
     assert mails_to(live, address) == []
 
 
