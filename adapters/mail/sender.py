@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import structlog
 from structlog.typing import FilteringBoundLogger
 
@@ -63,7 +65,7 @@ class MailSender:
             rows = _QUEUE.claim(cursor)
         for row in rows:
             queued = QueuedMail(*row)
-            ids = {"mail": str(queued.id), "kind": queued.kind, "ticket": _ticket(queued)}
+            ids: dict[str, Any] = {"mail": str(queued.id), "kind": queued.kind, "ticket": _ticket(queued)}
             trace = self._outbox.trace(queued) if tracing.is_enabled() else None
             with tracing.span("mail", parent=trace, **ids) as span:
                 outcome = self._send(queued, logger.bind(**ids, attempts=queued.attempts))
@@ -88,13 +90,16 @@ class MailSender:
             # Only the transport's own messages are free of personal data.
             reason = str(error) if isinstance(error, UnavailableError | RefusedError) else type(error).__name__
             return self._fail(queued, reason, log, is_final=isinstance(error, RefusedError))
+        self._record_sent(queued)
+        log.info("mail sent")
+        return "sent"
+
+    def _record_sent(self, queued: QueuedMail) -> None:
         with self._database.connection() as connection:
             exists = _QUEUE.done(connection, queued.id, "sent", sealed=b"")
         if not exists:
             # The ticket was erased while its mail was sent.
             self._outbox.recall(queued.key)
-        log.info("mail sent")
-        return "sent"
 
     def _fail(self, queued: QueuedMail, reason: str, log: FilteringBoundLogger, *, is_final: bool = False) -> str:
         if_dead = {"sealed": b""} if queued.kind in PERISHABLE else {}

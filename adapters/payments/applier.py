@@ -150,10 +150,13 @@ class Applier:
         except (UnavailableError, *CONNECTION_ERRORS):
             raise
         except Exception as error:
-            logger.error("event could not be applied", event_id=event_id, error=type(error).__name__)
-            counters.webhooks_applied.labels("failed").inc()
-            with self._database.connection() as connection:
-                _QUEUE.retry(connection, event_id, attempts, type(error).__name__)
+            self._record_failure(event_id, attempts, error)
+
+    def _record_failure(self, event_id: str, attempts: int, error: Exception) -> None:
+        logger.error("event could not be applied", event_id=event_id, error=type(error).__name__)
+        counters.webhooks_applied.labels("failed").inc()
+        with self._database.connection() as connection:
+            _QUEUE.retry(connection, event_id, attempts, type(error).__name__)
 
     def _apply_rows(self, limit: int, event_id: str | None = None) -> int:
         """Apply a batch, or one event, in one transaction; return how many rows were claimed."""

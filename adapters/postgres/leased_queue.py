@@ -118,5 +118,5 @@ class LeasedQueue:
             sql.SQL(", {} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in columns
         )
         values = {"key": key, "state": state, "error": error, "attempts": attempts, "pause": pause, **columns}
-        statement = sql.SQL(self._update + condition).format(assignments)  # type: ignore[arg-type]  # SQL of our own
+        statement = sql.SQL(self._update + condition).format(assignments)
         return connection.execute(statement, values).rowcount > 0

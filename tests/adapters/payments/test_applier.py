@@ -383,9 +383,9 @@ class _CrashingCursor:
 
 
 class Doomed(Applier):
-    """An applier whose process dies at the first fault, and sets nothing back."""
+    """An applier whose process dies at the first error and records no failure."""
 
-    def _set_back(self, event_id: str, error: Exception) -> None:
+    def _record_failure(self, event_id: str, attempts: int, error: Exception) -> None:
         raise Crash
 
 

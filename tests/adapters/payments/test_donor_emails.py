@@ -93,7 +93,7 @@ def test_a_donor_who_left_an_address_gets_a_receipt_with_thanks(donor: Donor):
 def test_a_live_receipt_is_no_test(make_service: Callable[..., Service]):
     service = make_service(stripe_secret_key="sk_" + "live_" + "x" * 24)
     assert service.donor_emails._test is False
-    assert make_service(stripe_secret_key="sk_" + "test_" + "x" * 24).donor_notices._test is True
+    assert make_service(stripe_secret_key="sk_" + "test_" + "x" * 24).donor_emails._test is True
 
 
 def test_in_every_order_and_however_often_each_thing_is_told_once(service: Service):
@@ -213,9 +213,9 @@ def test_a_crash_between_any_two_steps_gives_one_mail(donor: Donor, monkeypatch:
 
     donor.ledger.deliver(donor.completed)
     for place, name, act in (
-        (donor.service.inbox, "note_wanted", donor.ledger.settle),
+        (donor.service.inbox, "open_body", donor.ledger.settle),
         (donor.service.outbox, "queue", donor.service.donor_emails.write_all),
-        (donor.service.mail_sender, "_note_sent", donor.service.mail_sender.send_all),
+        (donor.service.mail_sender, "_record_sent", donor.service.mail_sender.send_all),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(place, name, killed)
@@ -259,4 +259,4 @@ def test_an_event_without_an_address_costs_the_applier_no_statement(service: Ser
             raise AssertionError("a statement")
 
     told = donor_emails.AppliedEvent((payment.ticket_id, payment.donation_id), "evt_1", (), donor_emails.Gift())
-    donor_emails.note(Deaf(), [told])  # type: ignore[arg-type]
+    donor_emails.add_donor_emails(Deaf(), [told])  # type: ignore[arg-type]
