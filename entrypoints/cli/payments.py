@@ -50,7 +50,7 @@ def retry_dead_letters(ids: list[str] | None, json: bool) -> None:
         with logged_act(service.access_log, "dead-letters retry", logged_object(ids or [])):
             count = service.dead_letters.retry(ids or None)
         service.applier.apply_all()
-        service.fetcher.fetch_all()
+        service.retrievals.retrieve_all()
         service.applier.apply_all()
         left = [letter.id for letter in service.dead_letters.list() if not ids or letter.id in ids]
     if json:

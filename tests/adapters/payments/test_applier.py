@@ -178,7 +178,7 @@ def test_money_for_an_erased_ticket_is_recorded_and_nobodys_name(ledger):
     ledger.service.commands.erase(SYSTEM, payment.ticket_id)
     ledger.take(payment.completed(), payment.charged(), payment.refunded(3_000))
     row = ledger.row(payment)
-    assert (row["status"], row["paid"], row["refunded"], row["donor"]) == ("PAID", 10_000, 3_000, None)
+    assert (row["status"], row["paid"], row["refunded"], row["donor_last_name"]) == ("PAID", 10_000, 3_000, None)
     assert set(ledger.inbox().values()) == {"applied"}
 
 
