@@ -1,4 +1,4 @@
-"""The inspector: decodes a recording whole before anybody believes a word about it."""
+"""The inspector: decodes a whole recording to learn its media type and duration."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter
 
-from adapters.speech.bounded import (
-    ChildDied,
+from adapters.speech.child_process import Limits, run_child
+from adapters.speech.errors import (
+    TOO_LONG,
+    ChildCrashed,
     ChildInterrupted,
-    ChildOverworked,
-    ChildRefused,
+    ChildOutOfCpuTime,
     ChildTimedOut,
-    Limits,
-    run_child,
+    RecordingRefused,
 )
 from domain.errors import AudioTooLongError, NotAudioError, UnavailableError
 from domain.values import AudioFacts
@@ -26,7 +26,7 @@ FACTS = TypeAdapter(AudioFacts)
 class ChildAudioInspector:
     """Recognises a recording by its content and measures it by decoding, in a child process with limits.
 
-    Safe to call from many threads at once; each call has a child of its own.
+    Threads may call it at the same time; each call starts its own child process.
     """
 
     def __init__(
@@ -43,23 +43,26 @@ class ChildAudioInspector:
         self._limits = Limits(cpu_seconds, wall_seconds, memory_mb)
 
     def inspect(self, recording: BinaryIO) -> AudioFacts:
-        """What the recording is; NotAudioError, AudioTooLongError, or UnavailableError if the machine is too busy."""
+        """Return the recording's media type and duration.
+
+        Raise NotAudioError or AudioTooLongError, or UnavailableError if the machine is too busy.
+        """
         recording.flush()
         if os.fstat(recording.fileno()).st_size > self._max_bytes:
-            raise AudioTooLongError(f"a recording may have {self._max_bytes // MIB} MB at most")
+            raise AudioTooLongError(f"a recording may have at most {self._max_bytes // MIB} MB")
         try:
             answer = run_child("measure", recording, {"max_seconds": self._max_seconds}, self._limits)
-        except ChildRefused as refused:
+        except RecordingRefused as refused:
             raise self._refusal(refused.code) from None
-        except ChildOverworked:
+        except ChildOutOfCpuTime:
             raise AudioTooLongError("this recording takes too much work to decode") from None
         except (ChildInterrupted, ChildTimedOut):
             raise UnavailableError("the recording could not be checked just now; please try again") from None
-        except ChildDied:
+        except ChildCrashed:
             raise NotAudioError("this file cannot be played as sound") from None
         return FACTS.validate_python(answer)
 
     def _refusal(self, code: str) -> AudioTooLongError | NotAudioError:
-        if code == "too_long":
-            return AudioTooLongError(f"a recording may last {self._max_seconds // 60} minutes at most")
+        if code == TOO_LONG:
+            return AudioTooLongError(f"a recording may last at most {self._max_seconds // 60} minutes")
         return NotAudioError("this file holds no sound in a format we accept")

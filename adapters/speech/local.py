@@ -6,7 +6,8 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter
 
-from adapters.speech.bounded import ChildFailed, Limits, run_child
+from adapters.speech.child_process import Limits, run_child
+from adapters.speech.errors import ChildFailed
 from adapters.speech.failures import failure_of
 from domain.ports import Report
 from domain.values import Segment, Transcript, Word
@@ -19,9 +20,9 @@ WORDS = TypeAdapter(tuple[Word, ...])
 
 
 class LocalTranscriber:
-    """Writes down English speech on this machine, at about a third of the time it took to say.
+    """Transcribes English speech on this machine, in about a third of the recording's duration.
 
-    Safe to call from many threads at once; each call has a child process of its own.
+    Threads may call it at the same time; each call starts its own child process.
     """
 
     def __init__(
@@ -36,11 +37,11 @@ class LocalTranscriber:
         self._limits = Limits(cpu_seconds, wall_seconds, memory_mb)
 
     def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
-        """What is said in English; StepFailed if nobody speaks or it is not English."""
+        """Return the transcript. Raise StepFailed if the recording has no speech or is not English."""
         arguments = {"max_seconds": self._max_seconds}
         try:
-            heard = run_child("recognise", recording, arguments, self._limits, report=report)
+            result = run_child("recognise", recording, arguments, self._limits, report=report)
         except ChildFailed as failed:
             raise failure_of(failed) from None
-        segments = SEGMENTS.validate_python(heard["segments"])
-        return Transcript(heard["text"], LANGUAGE, ENGINE, segments, WORDS.validate_python(heard["words"]))
+        segments = SEGMENTS.validate_python(result["segments"])
+        return Transcript(result["text"], LANGUAGE, ENGINE, segments, WORDS.validate_python(result["words"]))

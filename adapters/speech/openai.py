@@ -1,4 +1,4 @@
-"""OpenAI's transcriber: the recording goes to their service, small enough for it, and comes back as text."""
+"""OpenAI's transcriber: sends the recording to their service in parts that it accepts."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from openai import (
 )
 from openai.types.audio import Transcription
 
-from adapters.speech.bounded import ChildFailed, Limits, run_child
+from adapters.speech.child_process import Limits, run_child
+from adapters.speech.errors import NO_SPEECH, ChildFailed
 from adapters.speech.failures import failure_of, refusal
 from domain.errors import StepFailed
 from domain.ports import Report
 from domain.values import Transcript
 
-# What their service takes, by the file name they tell the format from. Raw AAC is not among it.
-NAMES = {
+# The media types that the service accepts (not raw AAC), with the file names by which it recognises them.
+FILE_NAMES = {
     "audio/wav": "recording.wav",
     "audio/mpeg": "recording.mp3",
     "audio/ogg": "recording.ogg",
@@ -39,7 +40,7 @@ NAMES = {
 }
 REENCODED = "audio/ogg"
 
-# What a second of our own encoding takes at most, its variations included.
+# The most bytes that one second takes in our own encoding.
 REENCODED_BYTES_PER_SECOND = 5_000
 
 ISO_639_1 = re.compile(r"[a-z]{2}")
@@ -49,16 +50,16 @@ RETRYABLE_STATUS = (408, 409)
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of the recording as it is sent."""
+    """A part of the recording as it is sent."""
 
-    sound: bytes
+    content: bytes
     media_type: str
 
 
 class OpenAITranscriber:
-    """Writes down speech in any language their service knows; the recording leaves this machine.
+    """Transcribes speech in every language that the service knows. The recording leaves this machine.
 
-    Safe to call from many threads at once.
+    Threads may call it at the same time.
     """
 
     def __init__(
@@ -93,28 +94,28 @@ class OpenAITranscriber:
         self._limits = Limits(cpu_seconds=300, wall_seconds=600, memory_mb=1024, output_mb=output_mb)
 
     def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
-        """What is said; StepFailed, retryable where their service or the way to it is the trouble."""
+        """Return the transcript. Raise StepFailed, retryable if the service or the network is the cause."""
         parts = self._parts(recording)
         report(0.0)
         texts: list[str] = []
         languages: Counter[str] = Counter()
         for number, part in enumerate(parts, start=1):
-            answer = self._ask(part)
+            answer = self._transcribe_part(part)
             texts.append(answer.text.strip())
             languages.update(_codes(answer.languages))
             report(number / len(parts))
         text = " ".join(filter(None, texts))
         if not text:
-            raise refusal("no_speech")
+            raise refusal(NO_SPEECH)
         return Transcript(text, _language(languages), self._model)
 
     def _parts(self, recording: BinaryIO) -> list[Part]:
-        """The recording as it is where their service takes it so, else encoded again and split."""
+        """Return the recording unchanged if the service accepts it, otherwise encoded again in parts."""
         try:
             facts = run_child("measure", recording, {"max_seconds": self._max_seconds}, self._limits)
             size = os.fstat(recording.fileno()).st_size
             short = facts["duration_ms"] <= self._part_seconds * 1000
-            if facts["media_type"] in NAMES and size <= self._max_upload_bytes and short:
+            if facts["media_type"] in FILE_NAMES and size <= self._max_upload_bytes and short:
                 return [Part(os.pread(recording.fileno(), size, 0), facts["media_type"])]
             return self._reencoded(recording)
         except ChildFailed as failed:
@@ -126,17 +127,17 @@ class OpenAITranscriber:
             parts = run_child("reencode", recording, arguments, self._limits, output=output)
             return [Part(os.pread(output.fileno(), part["size"], part["offset"]), REENCODED) for part in parts]
 
-    def _ask(self, part: Part) -> Transcription:
+    def _transcribe_part(self, part: Part) -> Transcription:
         try:
             answer: object = self._client.audio.transcriptions.create(
-                file=(NAMES[part.media_type], part.sound, part.media_type),
+                file=(FILE_NAMES[part.media_type], part.content, part.media_type),
                 model=self._model,
                 response_format="json",
                 **self._hints,
             )
         except APIError as error:
             raise _failure(error) from None
-        except ValueError:  # what they sent is no JSON
+        except ValueError:  # the answer is not JSON
             raise _unavailable() from None
         if not isinstance(answer, Transcription) or not isinstance(answer.text, str):
             raise _unavailable()
@@ -146,12 +147,12 @@ class OpenAITranscriber:
 def _failure(error: APIError) -> StepFailed:
     match error:
         case AuthenticationError() | PermissionDeniedError():
-            message = "The transcription service does not accept our key."
+            message = "The transcription service rejected our API key."
             return StepFailed("transcriber_rejected", message, retryable=False)
         case RateLimitError():
             return StepFailed("transcriber_busy", "The transcription service is busy.", retryable=True)
         case APIStatusError(status_code=status) if status < 500 and status not in RETRYABLE_STATUS:
-            message = "The transcription service does not accept this recording."
+            message = "The transcription service rejected this recording."
             return StepFailed("transcriber_refused", message, retryable=False)
         case _:
             return _unavailable()
@@ -162,12 +163,12 @@ def _unavailable() -> StepFailed:
 
 
 def _codes(languages: object) -> list[str]:
-    """The codes in an answer's languages, whatever else is there: the library does not check what it is sent."""
+    """Return the language codes of an answer. The library does not check the answer, so its shape is uncertain."""
     codes = [getattr(language, "code", None) for language in languages] if isinstance(languages, list) else []
     return [code.lower() for code in codes if isinstance(code, str)]
 
 
-def _language(heard: Counter[str]) -> str | None:
-    """The language heard in most parts, if their service was sure of one."""
-    codes = [code.split("-")[0] for code, _ in heard.most_common(1)]
+def _language(languages: Counter[str]) -> str | None:
+    """Return the language of most parts, or None if the service detected none."""
+    codes = [code.split("-")[0] for code, _ in languages.most_common(1)]
     return codes[0] if codes and ISO_639_1.fullmatch(codes[0]) else None

@@ -1,4 +1,4 @@
-"""Making a recording small enough to be sent, inside the child: Opus in Ogg, in parts cut at quiet moments."""
+"""Encodes a recording as Opus in Ogg, in parts that are cut at quiet moments, inside the child process."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
-from adapters.speech.child import Refused
-from adapters.speech.sound import BYTES_PER_SECOND, NOT_AUDIO, RATE, TOO_LONG, Sound
+from adapters.speech.errors import NOT_AUDIO, TOO_LONG, RecordingRefused
+from adapters.speech.sound import BYTES_PER_SECOND, RATE, Sound
 
 BIT_RATE = 32_000
 
-# Where to look for a quiet moment before a part's end, and how long such a moment is.
+# A part is cut at the quietest quarter of a second in its last 20 seconds.
 SEARCH_SECONDS = 20
 QUIET_SAMPLES = RATE // 4
 
 
 def reencode(descriptor: int, output: int, max_seconds: int, part_seconds: int) -> list[dict[str, int]]:
-    """Write the speech to `output` in parts of at most `part_seconds`; their offsets and sizes, in order."""
+    """Write the sound to `output` in parts of at most `part_seconds`. Return their offsets and sizes in order."""
     parts: list[dict[str, int]] = []
     offset = 0
     for samples in _parts(descriptor, max_seconds, part_seconds * BYTES_PER_SECOND):
@@ -33,28 +33,28 @@ def reencode(descriptor: int, output: int, max_seconds: int, part_seconds: int) 
         parts.append({"offset": offset, "size": len(encoded)})
         offset += len(encoded)
     if not parts:
-        raise Refused(NOT_AUDIO)
+        raise RecordingRefused(NOT_AUDIO)
     return parts
 
 
 def _parts(descriptor: int, max_seconds: int, part_bytes: int) -> Iterator[bytes]:
-    waiting = bytearray()
+    pending = bytearray()
     total = 0
     for block in Sound(descriptor).pcm():
         total += len(block)
         if total > max_seconds * BYTES_PER_SECOND:
-            raise Refused(TOO_LONG)
-        waiting += block
-        while len(waiting) > part_bytes:
-            at = _quiet_moment(waiting, part_bytes)
-            yield bytes(waiting[:at])
-            del waiting[:at]
-    if waiting:
-        yield bytes(waiting)
+            raise RecordingRefused(TOO_LONG)
+        pending += block
+        while len(pending) > part_bytes:
+            at = _quiet_moment(pending, part_bytes)
+            yield bytes(pending[:at])
+            del pending[:at]
+    if pending:
+        yield bytes(pending)
 
 
 def _quiet_moment(samples: bytearray, part_bytes: int) -> int:
-    """The middle of the quietest moment near the part's end, in bytes."""
+    """Return the middle of the quietest moment near the part's end, in bytes."""
     start = max(part_bytes - SEARCH_SECONDS * BYTES_PER_SECOND, part_bytes // 2)
     start -= start % 2
     tail = np.frombuffer(bytes(samples[start:part_bytes]), np.int16).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Opening and decoding a stranger's recording, inside the child: what it is by its content, and its samples."""
+"""Opens and decodes an untrusted recording, inside the child process."""
 
 from __future__ import annotations
 
@@ -15,22 +15,19 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from adapters.speech.child import Refused
+from adapters.speech.errors import NOT_AUDIO, TOO_LONG, RecordingRefused
 
-NOT_AUDIO = "not_audio"
-TOO_LONG = "too_long"
-
-# What recognition hears: one channel, 16 kHz, two bytes a sample.
+# The format for recognition: one channel, 16 kHz, two bytes per sample.
 RATE = 16_000
 BYTES_PER_SECOND = 2 * RATE
 
-# The decoders we run; every other one, those for pictures above all, is never handed a byte.
+# The decoders that may run. All others, video decoders above all, never see untrusted bytes.
 COMPRESSED = ("aac", "alac", "amrnb", "amrwb", "flac", "mp2", "mp2float", "mp3", "mp3float", "opus", "vorbis")
 TELEPHONE = ("adpcm_ima_wav", "adpcm_ms", "gsm_ms", "pcm_alaw", "pcm_mulaw")
 PLAIN = ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_s16be", "pcm_s24be")
 DECODERS = frozenset([*COMPRESSED, *TELEPHONE, *PLAIN])
 
-# Demuxers that read lists of other files or hosts stay shut, and so does every protocol.
+# Playlist formats are excluded, and so is every protocol, so that a recording cannot name other files or hosts.
 CONTAINER_OPTIONS = {
     "format_whitelist": "matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,ogg,wav,flac,aac",
     "protocol_whitelist": "",
@@ -47,12 +44,12 @@ MEDIA_TYPES = {
     "flac": "audio/flac",
 }
 
-# A Matroska file says in its first bytes whether it keeps to WebM.
+# The header at the start of a Matroska file says whether the file is WebM.
 EBML_HEADER_BYTES = 64
 
 
 class PositionedFile:
-    """A descriptor as a file of its own: reading moves nobody else's position."""
+    """A file object with its own position in a descriptor that others may read at the same time."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -73,7 +70,7 @@ class PositionedFile:
 
 
 class Sound:
-    """The sound in a recording; Refused(`not_audio`) if there is none that we accept."""
+    """The sound of a recording. Opening raises RecordingRefused if there is none in an accepted format."""
 
     def __init__(self, descriptor: int) -> None:
         try:
@@ -81,23 +78,23 @@ class Sound:
                 PositionedFile(descriptor), "r", container_options=CONTAINER_OPTIONS, metadata_errors="ignore"
             )
         except MemoryError:
-            raise  # FFmpeg's too: for want of memory nothing is known of the recording
+            raise  # includes FFmpeg's; lack of memory says nothing about the recording
         except (FFmpegError, ValueError):
-            raise Refused(NOT_AUDIO) from None
+            raise RecordingRefused(NOT_AUDIO) from None
         self._stream = self._sound_stream()
         self.media_type = MEDIA_TYPES[self._container.format.name]
         if self.media_type == "audio/webm" and b"webm" not in os.pread(descriptor, EBML_HEADER_BYTES, 0):
-            raise Refused(NOT_AUDIO)
+            raise RecordingRefused(NOT_AUDIO)
 
     def _sound_stream(self) -> AudioStream:
         stream = self._container.streams.best("audio")
         if not isinstance(stream, AudioStream) or stream.codec_context.name not in DECODERS:
-            raise Refused(NOT_AUDIO)
+            raise RecordingRefused(NOT_AUDIO)
         stream.codec_context.thread_count = 1
         return stream
 
     def frames(self) -> Iterator[AudioFrame]:
-        """Every frame that can be decoded; a damaged one takes none of its neighbours along."""
+        """Yield every frame that can be decoded. Damaged packets are skipped."""
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -115,29 +112,29 @@ class Sound:
             yield from (frame for frame in decoded if isinstance(frame, AudioFrame) and frame.sample_rate > 0)
 
     def pcm(self) -> Iterator[bytes]:
-        """The sound as recognition hears it, piece by piece, whatever changes of format there are on the way."""
-        resampler, shape = None, None
+        """Yield the sound in blocks, in the format for recognition, even if the source format changes midway."""
+        resampler, source_format = None, None
         for frame in self.frames():
-            present = (frame.format.name, frame.layout.name, frame.sample_rate)
-            if resampler is None or present != shape:
+            format = (frame.format.name, frame.layout.name, frame.sample_rate)
+            if resampler is None or format != source_format:
                 if resampler is not None:
                     yield from _samples(resampler, None)
-                resampler, shape = AudioResampler(format="s16", layout="mono", rate=RATE), present
+                resampler, source_format = AudioResampler(format="s16", layout="mono", rate=RATE), format
             yield from _samples(resampler, frame)
         if resampler is not None:
             yield from _samples(resampler, None)
 
 
 def measure(descriptor: int, max_seconds: int) -> dict[str, Any]:
-    """What the recording is, and how long by its decoded samples; Refused(`too_long`) as soon as that is sure."""
+    """Return the media type and the duration of the decoded samples. Stop as soon as the recording is too long."""
     sound = Sound(descriptor)
     samples: Counter[int] = Counter()
     for frame in sound.frames():
         samples[frame.sample_rate] += frame.samples
         if _seconds(samples) > max_seconds:
-            raise Refused(TOO_LONG)
+            raise RecordingRefused(TOO_LONG)
     if not samples.total():
-        raise Refused(NOT_AUDIO)
+        raise RecordingRefused(NOT_AUDIO)
     return {"media_type": sound.media_type, "duration_ms": round(_seconds(samples) * 1000)}
 
 

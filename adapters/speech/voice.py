@@ -1,4 +1,4 @@
-"""Where in a recording somebody may be speaking, and where it can be cut without cutting a word."""
+"""Finds the parts of a recording that may hold speech, and places to cut them between words."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ Flags = npt.NDArray[np.bool_]
 FRAME = RATE * 30 // 1000
 FRAMES_PER_SECOND = RATE / FRAME
 
-# A voice rises out of what surrounds it by this much within seconds; a hum, a hiss or a tone stays level.
+# Speech is this much louder than its surroundings. A hum, a hiss or a tone keeps one level.
 RISE_DB = 6.0
 SURROUNDINGS_SECONDS = 10
 
-# Shorter than a syllable is a click.
-SHORTEST_SPEECH_FRAMES = 5
-# What belongs to a word though it is too soft to be noticed.
+# A shorter sound is a click, not a syllable.
+MIN_SPEECH_FRAMES = 5
+# The soft start and end of a word that the detector misses.
 MARGIN_FRAMES = 10
-# A breath between two words is no pause.
+# A breath between two words does not separate them.
 BREATH_FRAMES = 10
 
-# Loudness is evened out up to this; beyond it there is only noise to amplify.
+# A larger gain would only amplify noise.
 MAX_GAIN = 16.0
 LOUD = 0.5 * 32767
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of the recording, in samples."""
+    """A part of the recording, in samples."""
 
     start: int
     end: int
 
 
-def evened(sound: Samples) -> Samples:
-    """The sound at the loudness of somebody speaking into the microphone."""
+def with_normal_loudness(sound: Samples) -> Samples:
+    """Return the sound amplified to the loudness of speech close to a microphone."""
     if not sound.size:
         return sound
     peak = float(np.percentile(np.abs(sound[:: max(1, sound.size // 1_000_000)].astype(np.float32)), 99.9))
@@ -58,19 +58,19 @@ def evened(sound: Samples) -> Samples:
     return louder
 
 
-def spoken(sound: Samples, longest_seconds: float) -> list[Piece]:
-    """The stretches that may hold speech, in order, none longer than asked, cut where it is quietest."""
+def speech_pieces(sound: Samples, max_seconds: float) -> list[Piece]:
+    """Return the parts that may hold speech, in order, cut at quiet places to at most `max_seconds`."""
     levels = _levels(sound)
     flags = _voiced(sound, levels)
     return [
         Piece(start * FRAME, min(end * FRAME, sound.size))
-        for stretch in _stretches(flags)
-        for start, end in _cut(levels, *stretch, longest=int(longest_seconds * FRAMES_PER_SECOND))
+        for run in _runs(flags)
+        for start, end in _cut(levels, *run, max_frames=int(max_seconds * FRAMES_PER_SECOND))
     ]
 
 
 def _levels(sound: Samples) -> Levels:
-    """Every frame's level in decibels; the bass, which carries hum and no words, counts less."""
+    """Return the level of each frame in decibels. Low frequencies count less, because they carry hum."""
     frames = sound.size // FRAME
     levels = np.empty(frames)
     for first in range(0, frames, 2000):
@@ -89,7 +89,7 @@ def _voiced(sound: Samples, levels: Levels) -> Flags:
 
 
 def _floor(levels: Levels) -> Levels:
-    """How loud it is around every frame when nobody speaks: the tenth softest part of its surroundings."""
+    """Return the background level around each frame: the tenth percentile of its surroundings."""
     reach = int(SURROUNDINGS_SECONDS * FRAMES_PER_SECOND)
     step = max(1, int(FRAMES_PER_SECOND))
     floor = np.empty_like(levels)
@@ -99,8 +99,8 @@ def _floor(levels: Levels) -> Levels:
     return floor
 
 
-def _stretches(flags: Flags) -> Iterator[tuple[int, int]]:
-    """Runs of voiced frames joined over breaths, with their margins; clicks left out."""
+def _runs(flags: Flags) -> Iterator[tuple[int, int]]:
+    """Yield runs of voiced frames, joined over breaths, with margins and without clicks."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
     runs = [(int(start), int(end)) for start, end in edges.reshape(-1, 2)]
     joined: list[tuple[int, int, int]] = []
@@ -111,15 +111,15 @@ def _stretches(flags: Flags) -> Iterator[tuple[int, int]]:
         else:
             joined.append((start, end, end - start))
     for start, end, voiced in joined:
-        if voiced >= SHORTEST_SPEECH_FRAMES:
+        if voiced >= MIN_SPEECH_FRAMES:
             yield max(0, start - MARGIN_FRAMES), min(flags.size, end + MARGIN_FRAMES)
 
 
-def _cut(levels: Levels, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:
-    """The stretch in parts, each cut at the quietest moment of its second half."""
-    while end - start > longest:
-        window = np.convolve(levels[start + longest // 2 : start + longest], np.ones(BREATH_FRAMES), mode="valid")
-        quietest = start + longest // 2 + int(np.argmin(window)) + BREATH_FRAMES // 2
+def _cut(levels: Levels, start: int, end: int, max_frames: int) -> Iterator[tuple[int, int]]:
+    """Split the run into parts, each cut at the quietest moment of its second half."""
+    while end - start > max_frames:
+        window = np.convolve(levels[start + max_frames // 2 : start + max_frames], np.ones(BREATH_FRAMES), mode="valid")
+        quietest = start + max_frames // 2 + int(np.argmin(window)) + BREATH_FRAMES // 2
         yield start, quietest
         start = quietest
     yield start, end

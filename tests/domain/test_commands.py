@@ -117,7 +117,7 @@ def test_what_is_transcribed_is_the_recording_that_was_uploaded():
 def test_a_step_asked_again_is_left_alone():
     analyser, drafter = FakeAnalyser(), FakeDrafter()
     asked = worked(worked(processing(analyser=analyser, drafter=drafter)))
-    assert (len(analyser.asked), len(drafter.asked)) == (1, 1)
+    assert (len(analyser.transcripts), len(drafter.transcripts)) == (1, 1)
     assert len(history(asked)) == len(set(history(asked)))
 
 

@@ -1,4 +1,4 @@
-"""Which child processes of the speech package are running, as Linux sees it."""
+"""Finds running child processes of the speech package under Linux."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def speech_children(parent: int) -> list[int]:
-    """The ids of a process's children that work on a recording."""
-    found = []
+    """Return the ids of a process's children that work on a recording."""
+    child_ids = []
     for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # the process has ended meanwhile
             parent_id = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent_id == parent and b"adapters.speech.child" in (folder / "cmdline").read_bytes():
-                found.append(int(folder.name))
-    return found
+            if parent_id == parent and b"adapters.speech.child_main" in (folder / "cmdline").read_bytes():
+                child_ids.append(int(folder.name))
+    return child_ids

@@ -1,4 +1,4 @@
-"""An analyser and a drafter that say what a test told them to, and remember what they were asked."""
+"""An analyser and a drafter with fixed answers that record their requests."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ DRAFT = Draft(
 
 @dataclass
 class FakeAnalyser:
-    """Answers `analysis`, or raises `failure` while there is one."""
+    """Returns `analysis`, or raises `failure` if it is set."""
 
     analysis: Analysis = ANALYSIS
     failure: StepFailed | None = None
-    asked: list[Transcript] = field(default_factory=list)
+    transcripts: list[Transcript] = field(default_factory=list)
 
     def analyse(self, transcript: Transcript) -> Analysis:
-        self.asked.append(transcript)
+        self.transcripts.append(transcript)
         if self.failure is not None:
             raise self.failure
         return self.analysis
@@ -41,14 +41,14 @@ class FakeAnalyser:
 
 @dataclass
 class FakeDrafter:
-    """Answers `proposal`, or raises `failure` while there is one."""
+    """Returns `proposal`, or raises `failure` if it is set."""
 
     proposal: Draft = DRAFT
     failure: StepFailed | None = None
-    asked: list[Transcript] = field(default_factory=list)
+    transcripts: list[Transcript] = field(default_factory=list)
 
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
-        self.asked.append(transcript)
+        self.transcripts.append(transcript)
         if self.failure is not None:
             raise self.failure
         return self.proposal

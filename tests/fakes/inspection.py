@@ -1,4 +1,4 @@
-"""An inspector that looks at the same recording once: most tests send the same one, and each look starts a process."""
+"""An inspector with a cache, because most tests send the same recording and each inspection starts a process."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from domain.ports import AudioInspector
 from domain.values import AudioFacts
 
 
-class RememberingInspector:
-    """Says what another found out; what it refused is looked at anew."""
+class CachingInspector:
+    """Caches the facts of another inspector by content. Refusals are not cached."""
 
     def __init__(self, inspector: AudioInspector) -> None:
         self._inspector = inspector
-        self._known: dict[bytes, AudioFacts] = {}
+        self._facts_by_digest: dict[bytes, AudioFacts] = {}
 
     def inspect(self, recording: BinaryIO) -> AudioFacts:
         recording.seek(0)
         digest = sha256(recording.read()).digest()
         recording.seek(0)
-        if digest not in self._known:
-            self._known[digest] = self._inspector.inspect(recording)
-        return self._known[digest]
+        if digest not in self._facts_by_digest:
+            self._facts_by_digest[digest] = self._inspector.inspect(recording)
+        return self._facts_by_digest[digest]

@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback that speaks the wire format of OpenAI's Responses API."""
+"""A small HTTP server on loopback that has the API of OpenAI's Responses API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer of the server: a status, a body, and how long it takes; no `body` hangs up instead."""
+    """One answer of the server. Without a `body` the server closes the connection."""
 
     body: str | None
     status: int = 200
@@ -41,17 +41,17 @@ def _response(content: list[dict[str, Any]], **changes: Any) -> Reply:
     return Reply(json.dumps({**response, **changes}))
 
 
-def said(answer: dict[str, Any] | str) -> Reply:
-    """A completed answer whose text is this JSON."""
+def text_reply(answer: dict[str, Any] | str) -> Reply:
+    """Return a completed answer with this JSON as text."""
     text = answer if isinstance(answer, str) else json.dumps(answer)
     return _response([{"type": "output_text", "text": text, "annotations": [], "logprobs": []}])
 
 
-def refused() -> Reply:
+def refusal_reply() -> Reply:
     return _response([{"type": "refusal", "refusal": "I cannot help with that."}])
 
 
-def cut_short(text: str) -> Reply:
+def truncated_reply(text: str) -> Reply:
     return _response(
         [{"type": "output_text", "text": text, "annotations": []}],
         status="incomplete",
@@ -59,32 +59,32 @@ def cut_short(text: str) -> Reply:
     )
 
 
-def silent() -> Reply:
-    """All tokens went into thinking, so there is no message at all."""
+def empty_reply() -> Reply:
+    """Return an answer without a message, because all tokens went into reasoning."""
     return _response([], output=[], status="incomplete", incomplete_details={"reason": "max_output_tokens"})
 
 
-def failed(status: int, code: str, **headers: str) -> Reply:
+def error_reply(status: int, code: str, **headers: str) -> Reply:
     body = {"error": {"message": f"{code} for key sk-proj-SECRET", "type": code, "code": code, "param": None}}
     return Reply(json.dumps(body), status=status, headers=headers)
 
 
 @dataclass
 class ResponsesServer:
-    """Answers its `replies` in their order, the last one for ever, and keeps what it was asked."""
+    """Answers with `replies` in order, repeating the last one, and keeps the requests."""
 
     url: str
     replies: list[Reply] = field(default_factory=list)
     requests: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
 
-    def take(self) -> Reply:
+    def next_reply(self) -> Reply:
         return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
 
 
 @contextmanager
 def responses_server() -> Iterator[ResponsesServer]:
-    """The server for as long as the block runs."""
+    """Run a server for the duration of the block."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -93,7 +93,7 @@ def responses_server() -> Iterator[ResponsesServer]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             server.paths.append(self.path)
             server.requests.append(json.loads(body))
-            reply = server.take()
+            reply = server.next_reply()
             time.sleep(reply.pause_seconds)
             if reply.body is None:
                 self.close_connection = True
@@ -108,13 +108,13 @@ def responses_server() -> Iterator[ResponsesServer]:
             self.wfile.write(data)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Keeps the tests' output free of requests."""
+            """Write no log."""
 
     class Quiet(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, request: Any, client_address: Any) -> None:
-            """A client that went away in the middle is what some tests are about."""
+            """Ignore clients that disconnect, because some tests do so on purpose."""
 
     httpd = Quiet(("127.0.0.1", 0), Handler)
     server = ResponsesServer(f"http://127.0.0.1:{httpd.server_address[1]}/v1")

@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback that speaks the wire format of OpenAI's audio transcriptions."""
+"""A small HTTP server on loopback that has the API of OpenAI's audio transcriptions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer of the server; no `body` hangs up instead."""
+    """One answer of the server. Without a `body` the server closes the connection."""
 
     body: str | None
     status: int = 200
@@ -23,13 +23,13 @@ class Reply:
     pause_seconds: float = 0.0
 
 
-def said(text: str, *languages: str) -> Reply:
-    """What `gpt-transcribe` answers: the text, and the languages it detected."""
+def text_reply(text: str, *languages: str) -> Reply:
+    """Return an answer of `gpt-transcribe`: the text and the detected languages."""
     usage = {"type": "duration", "seconds": 6}
     return Reply(json.dumps({"text": text, "languages": [{"code": code} for code in languages], "usage": usage}))
 
 
-def refused(status: int, code: str) -> Reply:
+def error_reply(status: int, code: str) -> Reply:
     error = {"message": "No, sk-secret.", "type": "error", "param": None, "code": code}
     return Reply(json.dumps({"error": error}), status)
 
@@ -43,15 +43,15 @@ class Sent:
     fields: dict[str, list[str]]
     file_name: str | None
     media_type: str
-    sound: bytes
+    content: bytes
 
 
 @dataclass
 class TranscriptionServer:
-    """Answers `replies` in turn, the last one again and again, and keeps what was sent."""
+    """Answers with `replies` in order, repeating the last one, and keeps the uploads."""
 
     base_url: str
-    replies: list[Reply] = field(default_factory=lambda: [said("Hello.", "en")])
+    replies: list[Reply] = field(default_factory=lambda: [text_reply("Hello.", "en")])
     sent: list[Sent] = field(default_factory=list)
 
     def next_reply(self) -> Reply:
@@ -60,7 +60,7 @@ class TranscriptionServer:
 
 @contextmanager
 def transcription_server() -> Iterator[TranscriptionServer]:
-    """A server that runs while the block does."""
+    """Run a server for the duration of the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -72,7 +72,7 @@ def transcription_server() -> Iterator[TranscriptionServer]:
                 self.close_connection = True
                 return
             content = reply.body.encode()
-            with suppress(ConnectionError):  # whoever did not want to wait has gone
+            with suppress(ConnectionError):  # the client has given up waiting
                 self.send_response(reply.status)
                 self.send_header("Content-Type", reply.media_type)
                 self.send_header("Content-Length", str(len(content)))
@@ -80,7 +80,7 @@ def transcription_server() -> Iterator[TranscriptionServer]:
                 self.wfile.write(content)
 
         def log_message(self, *_: Any) -> None:
-            """Nothing: the test says what it saw."""
+            """Write no log."""
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True

@@ -1,4 +1,4 @@
-"""A transcriber that hears what a test told it to."""
+"""A transcriber with a fixed outcome."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRANSCRIPT = Transcript(
 
 @dataclass
 class FakeTranscriber:
-    """Answers `outcome` to every recording, or raises it where it is a failure."""
+    """Returns `outcome` for every recording, or raises it if it is a failure."""
 
     outcome: Transcript | StepFailed = TRANSCRIPT
 

@@ -11,7 +11,7 @@ from adapters.drafting.local import LocalAnalyser, LocalDrafter
 from adapters.drafting.openai import OpenAIDrafter
 from domain.ports import Analyser, Drafter
 from domain.values import Money, Sentiment, Transcript, Urgency
-from tests.fakes.openai_responses import responses_server, said
+from tests.fakes.openai_responses import responses_server, text_reply
 
 SPEECH = (
     "Hello, this is Ashley Williams. We live in Portland, Oregon. I lost my job, and our landlord sent an "
@@ -55,7 +55,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         return
     speech = request.getfixturevalue("speech")
     with responses_server() as server:
-        server.replies = [said(answer) for answer in answered(speech)]
+        server.replies = [text_reply(answer) for answer in answered(speech)]
         both = OpenAIDrafter("sk-test", base_url=server.url, timeout_seconds=5, max_retries=0)
         yield Pair(both, both)
         both.close()

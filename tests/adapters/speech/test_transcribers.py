@@ -1,4 +1,4 @@
-"""What every transcriber promises, whoever does the work."""
+"""The contract that every transcriber keeps."""
 
 from __future__ import annotations
 
@@ -16,62 +16,62 @@ from domain.errors import StepFailed, Superseded
 from domain.ports import Transcriber
 from domain.values import Transcript
 from tests.fakes.children import speech_children
-from tests.fakes.openai_transcriptions import said, transcription_server
+from tests.fakes.openai_transcriptions import text_reply, transcription_server
 from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A transcriber, and the same one at a recording in which nobody speaks."""
+class Transcribers:
+    """Two transcribers of one kind: one is given speech, the other a recording without speech."""
 
-    hearing: Transcriber
-    in_silence: Transcriber
+    of_speech: Transcriber
+    of_silence: Transcriber
 
 
 @pytest.fixture(params=["local", "openai", "fake"])
-def trial(request: pytest.FixtureRequest) -> Iterator[Trial]:
+def transcribers(request: pytest.FixtureRequest) -> Iterator[Transcribers]:
     match request.param:
         case "local":
-            yield Trial(LocalTranscriber(), LocalTranscriber())
+            yield Transcribers(LocalTranscriber(), LocalTranscriber())
         case "openai":
-            with transcription_server() as hearing, transcription_server() as silent:
-                hearing.replies, silent.replies = [said(TRANSCRIPT.text, "en")], [said("")]
-                yield Trial(
-                    OpenAITranscriber("sk-secret", hearing.base_url), OpenAITranscriber("sk-secret", silent.base_url)
+            with transcription_server() as speech, transcription_server() as silence:
+                speech.replies, silence.replies = [text_reply(TRANSCRIPT.text, "en")], [text_reply("")]
+                yield Transcribers(
+                    OpenAITranscriber("sk-secret", speech.base_url), OpenAITranscriber("sk-secret", silence.base_url)
                 )
         case _:
-            unheard = StepFailed("no_speech", "We could hear nobody speak.", retryable=False)
-            yield Trial(FakeTranscriber(), FakeTranscriber(unheard))
+            no_speech = StepFailed("no_speech", "We could not hear any speech.", retryable=False)
+            yield Transcribers(FakeTranscriber(), FakeTranscriber(no_speech))
 
 
-def test_a_transcriber_writes_down_what_is_said_and_tells_how_far_it_is(trial: Trial) -> None:
-    told: list[float] = []
+def test_a_transcriber_returns_the_words_and_reports_its_progress(transcribers: Transcribers) -> None:
+    progress: list[float] = []
     with tempfile.TemporaryFile() as recording:
         recording.write((RECORDINGS / "speech.webm").read_bytes())
-        transcript = trial.hearing.transcribe(recording, told.append)
+        transcript = transcribers.of_speech.transcribe(recording, progress.append)
     assert isinstance(transcript, Transcript)
     assert "raise five thousand dollars for my family" in transcript.text.lower()
     assert transcript.language == "en"
     assert transcript.engine
-    assert len(told) >= 2
-    assert told == sorted(told)
-    assert told[0] >= 0.0
-    assert told[-1] == 1.0
+    assert len(progress) >= 2
+    assert progress == sorted(progress)
+    assert progress[0] >= 0.0
+    assert progress[-1] == 1.0
 
 
-def test_a_recording_in_which_nobody_speaks_has_no_words(trial: Trial) -> None:
+def test_a_recording_without_speech_is_refused(transcribers: Transcribers) -> None:
     with (RECORDINGS / "silence.flac").open("rb") as recording, pytest.raises(StepFailed) as failed:
-        trial.in_silence.transcribe(recording, lambda _: None)
+        transcribers.of_silence.transcribe(recording, lambda _: None)
     assert (failed.value.code, failed.value.retryable) == ("no_speech", False)
     assert failed.value.message
 
 
-def test_work_no_longer_wanted_ends_at_once_and_leaves_no_process(trial: Trial) -> None:
-    def unwanted(_: float) -> None:
+def test_superseded_work_ends_and_leaves_no_process(transcribers: Transcribers) -> None:
+    def supersede(_: float) -> None:
         raise Superseded
 
     with (RECORDINGS / "speech.webm").open("rb") as recording, pytest.raises(Superseded):
-        trial.hearing.transcribe(recording, unwanted)
+        transcribers.of_speech.transcribe(recording, supersede)
     assert speech_children(os.getpid()) == []

@@ -16,7 +16,7 @@ from entrypoints.composition.service import Parts
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.contract import Contract
 from tests.fakes.drafting import DRAFT, FakeAnalyser, FakeDrafter
-from tests.fakes.inspection import RememberingInspector
+from tests.fakes.inspection import CachingInspector
 from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
 from tests.postgres import fresh_database
 
@@ -35,7 +35,7 @@ def shared_live(
             running.watchers.append(Contract(running.service.openapi).check)
             service = running.service
             # The attribute is the real inspector's; most tests of the contract send the same recording.
-            service.inspector = RememberingInspector(service.inspector)  # type: ignore[assignment]
+            service.inspector = CachingInspector(service.inspector)  # type: ignore[assignment]
             running.service.applier.start()
             yield running
             running.service.applier.stop()

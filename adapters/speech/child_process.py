@@ -1,4 +1,4 @@
-"""Work on a stranger's recording, done in a child process that cannot take more than it is given."""
+"""Runs work on an untrusted recording in a child process with limits on time, memory and output."""
 
 from __future__ import annotations
 
@@ -15,56 +15,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from adapters.speech.errors import ChildCrashed, ChildInterrupted, ChildOutOfCpuTime, ChildTimedOut, RecordingRefused
+
 ROOT = Path(__file__).parents[2]
 
-# By import and not by `-m`, or the module would be there twice, with two classes of each name.
-START = "from adapters.speech.child import main; main()"
+START = "from adapters.speech.child_main import main; main()"
 
-# What a child needs of our environment to find its libraries; no key or password is among it.
+# The environment variables that a child needs to find its libraries. It gets no other, so no key or password.
 KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
-# A child's whole answer: the words of the longest recording are a tenth of this.
+# The limit of a child's whole answer, ten times the size of the longest transcript.
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
-ENDING_SECONDS = 5.0
+EXIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one child may use: computing time, time on the wall, memory, and bytes written to its output."""
+    """The limits of one child process: CPU time, wall-clock time, memory, and size of the output file."""
 
     cpu_seconds: int
     wall_seconds: int
     memory_mb: int
     output_mb: int = 0
-
-
-class ChildFailed(Exception):
-    """There is no answer from the child."""
-
-
-class ChildRefused(ChildFailed):
-    """The child looked at the recording and says no; `code` is why."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class ChildDied(ChildFailed):
-    """The child ended without an answer: its memory ran out, or the recording broke it."""
-
-
-class ChildInterrupted(ChildDied):
-    """The child was stopped from outside, or could not even start: the recording has nothing to do with it."""
-
-
-class ChildOverworked(ChildDied):
-    """The child used up its computing time."""
-
-
-class ChildTimedOut(ChildDied):
-    """The child used up its time on the wall."""
 
 
 def run_child(
@@ -76,9 +49,9 @@ def run_child(
     report: Callable[[float], None] | None = None,
     output: BinaryIO | None = None,
 ) -> Any:
-    """The child's answer to `job`; ChildRefused or ChildDied without one. No child outlives the call.
+    """Run `job` in a child process and return its result. Raise RecordingRefused or ChildCrashed if there is none.
 
-    The child reads the recording through the descriptor, without moving its position.
+    The child has ended when this returns. It reads the recording through the descriptor without moving its position.
     """
     recording.flush()
     request = {
@@ -94,7 +67,7 @@ def run_child(
     }
     inherited = [recording.fileno()] if output is None else [recording.fileno(), output.fileno()]
     try:
-        child = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-c", START, json.dumps(request)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -102,12 +75,12 @@ def run_child(
             pass_fds=inherited,
             cwd=ROOT,
             env=_environment(),
-            start_new_session=True,  # an interrupt at the keyboard is for the parent, which ends the child itself
+            start_new_session=True,  # Ctrl+C then reaches only the parent, which ends the child
         )
     except OSError:
-        raise ChildInterrupted("could not be started") from None
+        raise ChildInterrupted("the child could not be started") from None
     try:
-        return _answer(child, time.monotonic() + limits.wall_seconds, report)
+        return _result(child, time.monotonic() + limits.wall_seconds, report)
     finally:
         child.kill()
         child.wait()
@@ -116,11 +89,11 @@ def run_child(
 
 
 def _environment() -> dict[str, str]:
-    # One thread each: the numerical libraries otherwise reserve memory for every core.
+    # The numerical libraries reserve memory for each thread, which counts against the limit.
     return {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ} | {"OPENBLAS_NUM_THREADS": "1"}
 
 
-def _answer(child: subprocess.Popen[bytes], deadline: float, report: Callable[[float], None] | None) -> Any:
+def _result(child: subprocess.Popen[bytes], deadline: float, report: Callable[[float], None] | None) -> Any:
     started = False
     for line in _lines(child, deadline):
         match json.loads(line):
@@ -130,37 +103,37 @@ def _answer(child: subprocess.Popen[bytes], deadline: float, report: Callable[[f
                 if report is not None:
                     report(min(max(fraction, 0.0), 1.0))
             case {"refused": str(code)}:
-                raise ChildRefused(code)
-            case {"done": answer}:
-                return answer
+                raise RecordingRefused(code)
+            case {"result": result}:
+                return result
             case _:
-                raise ChildDied("an answer of no known shape")
-    # It has closed its end, so it is ending, or broken enough to be killed.
+                raise ChildCrashed("the child sent a line of unknown shape")
+    # The child has closed the pipe, so it is about to exit. If it does not, the caller kills it.
     with suppress(subprocess.TimeoutExpired):
-        child.wait(ENDING_SECONDS)
+        child.wait(EXIT_SECONDS)
     if child.returncode == -signal.SIGXCPU:
-        raise ChildOverworked("out of computing time")
+        raise ChildOutOfCpuTime("the child used up its CPU time")
     if not started or child.returncode in (-signal.SIGKILL, -signal.SIGTERM):
-        raise ChildInterrupted("stopped from outside")
-    raise ChildDied("ended without an answer")
+        raise ChildInterrupted("the child was stopped from outside")
+    raise ChildCrashed("the child ended without an answer")
 
 
 def _lines(child: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
-    """The lines of the child's answer as they come; ChildTimedOut when the deadline passes first."""
+    """Yield the lines of the child's answer as they arrive. Raise ChildTimedOut at the deadline."""
     if child.stdout is None:
-        raise ChildDied("no pipe")
+        raise ChildCrashed("the child has no pipe")
     pipe = child.stdout.fileno()
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     pending, total = b"", 0
     while True:
         if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
-            raise ChildTimedOut("out of time")
+            raise ChildTimedOut("the child did not finish in time")
         block = os.read(pipe, 65536)
         if not block:
             return
         total += len(block)
         if total > MAX_ANSWER_BYTES:
-            raise ChildDied("an answer without end")
+            raise ChildCrashed("the answer is too long")
         *whole, pending = (pending + block).split(b"\n")
         yield from whole
