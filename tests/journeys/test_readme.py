@@ -45,7 +45,9 @@ def test_the_table_of_events_names_every_event():
 
 
 def test_the_stripe_guide_names_the_events_that_the_service_applies():
-    names = re.findall(r"`((?:checkout|payment_intent|charge|refund)\.[a-z_.]+)`", (ROOT / "docs" / "stripe.md").read_text())
+    names = re.findall(
+        r"`((?:checkout|payment_intent|charge|refund)\.[a-z_.]+)`", (ROOT / "docs" / "stripe.md").read_text()
+    )
     assert set(names) == set(event_parsers.READERS)
 
 
