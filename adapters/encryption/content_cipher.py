@@ -1,8 +1,8 @@
-"""Big content sealed as a stream: memory stays bounded, and nothing unauthenticated is ever handed out.
+"""Large content sealed as a stream: memory stays bounded, and only authenticated bytes are returned.
 
-The STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015) as age uses it, with AES-256-GCM: every content has a
-key of its own, derived from the caller's with a random salt, and the nonce of a chunk is its number and whether it is
-the last. So a chunk that was changed, cut off, added, swapped or taken from another content does not open.
+The STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizár 2015) as in age, with AES-256-GCM: each content has its own
+key, derived from the caller's key with a random salt, and a chunk's nonce is its number and a flag for the last chunk.
+So chunks that were changed, cut off, added, swapped or taken from another content cannot be opened.
 
     header = magic (8 bytes) || salt (32 bytes)
     chunk  = AES-256-GCM(content key, number (11 bytes, big-endian) || last (0 or 1), plain, context)
@@ -34,17 +34,17 @@ CHUNK_BYTES = 64 * 1024
 
 
 class TamperedError(DomainError):
-    """Sealed content that is not as it was sealed, or was sealed with another key or for another context."""
+    """Sealed content was changed, or was sealed with another key or for another context."""
 
 
 def sealed_size(plain_bytes: int) -> int:
-    """How many bytes so much content has once it is sealed."""
+    """Return the size of the sealed content."""
     chunks = max(1, -(-plain_bytes // CHUNK_BYTES))
     return HEADER_BYTES + plain_bytes + chunks * TAG_BYTES
 
 
 def seal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
-    """The content as it may be stored: to be opened with the same 32-byte key and the same context only."""
+    """Yield the sealed content, which can be opened only with the same 32-byte key and the same context."""
     salt = os.urandom(SALT_BYTES)
     cipher = _cipher(key, salt)
     yield MAGIC + salt
@@ -53,10 +53,9 @@ def seal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
 
 
 def unseal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
-    """The content again, each piece only once it is known to be genuine; TamperedError where it is not.
+    """Yield the content in authenticated pieces; TamperedError at the first piece that is not authentic.
 
-    What was yielded before a TamperedError is the genuine beginning of the content; only the end of the iterator says
-    that it was whole.
+    The pieces before the error are the authentic beginning. The content is complete only if the iterator ends.
     """
     header = _read(source, HEADER_BYTES)
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
@@ -72,7 +71,7 @@ def unseal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
 
 
 def unsealed_file(source: BinaryIO, key: bytes, context: bytes) -> BinaryIO:
-    """The whole content, known to be genuine, as a seekable file that has no name and vanishes when it is closed."""
+    """Return the whole authenticated content as a seekable temporary file without a name."""
     with translated_os_errors("temporary files"):
         file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
     try:
@@ -82,7 +81,7 @@ def unsealed_file(source: BinaryIO, key: bytes, context: bytes) -> BinaryIO:
         with translated_os_errors("temporary files"):
             file.seek(0)
     except BaseException:
-        # What could not be written cannot be written now either.
+        # Closing may fail again for the same reason, like a full disk.
         with suppress(OSError):
             file.close()
         raise
@@ -91,12 +90,12 @@ def unsealed_file(source: BinaryIO, key: bytes, context: bytes) -> BinaryIO:
 
 def _cipher(key: bytes, salt: bytes) -> AESGCM:
     if len(key) != 32:
-        raise ValueError("a key has 32 bytes")
+        raise ValueError("a key must have 32 bytes")
     return AESGCM(HKDF(algorithm=hashes.SHA256(), length=32, salt=salt, info=MAGIC).derive(key))
 
 
 def _numbered(source: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Every piece of `size` bytes with its nonce; which is the last only shows when nothing follows."""
+    """Yield each piece of `size` bytes with its nonce, which marks the last piece."""
     number = 0
     chunk = _read(source, size)
     while True:
@@ -108,7 +107,7 @@ def _numbered(source: BinaryIO, size: int) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _read(source: BinaryIO, size: int) -> bytes:
-    """So many bytes, or fewer at the end only: a source may give less than it was asked for."""
+    """Read exactly `size` bytes, or fewer at the end of the source."""
     first = source.read(size)
     if len(first) == size or not first:
         return first

@@ -18,7 +18,7 @@ SEAL = "sealed:1"
 
 @dataclass(frozen=True)
 class FieldContext:
-    """Where a sealed text belongs: this field of this event, and no other."""
+    """The field of the event that a sealed text belongs to."""
 
     stream: UUID
     version: int
@@ -30,29 +30,30 @@ class FieldContext:
 
 
 class FieldCipher:
-    """Seals single texts into readable envelopes that name their place, and opens them again."""
+    """Seals single texts into printable envelopes that name their context, and opens them again."""
 
     def __init__(self, keys: TicketKeys) -> None:
         self._keys = keys
 
-    def seal(self, ticket: UUID, place: FieldContext, text: str, *, new_ticket: bool = False) -> str:
+    def seal(self, ticket: UUID, context: FieldContext, text: str, *, new_ticket: bool = False) -> str:
         nonce = os.urandom(NONCE_BYTES)
         key = AESGCM(self._keys.get(ticket, create=new_ticket))
-        sealed = nonce + key.encrypt(nonce, text.encode(), str(place).encode())
-        return f"{SEAL}:{place}:{base64.urlsafe_b64encode(sealed).decode()}"
+        sealed = nonce + key.encrypt(nonce, text.encode(), str(context).encode())
+        return f"{SEAL}:{context}:{base64.urlsafe_b64encode(sealed).decode()}"
 
-    def open(self, ticket: UUID, envelope: str, place: FieldContext | None = None) -> str:
-        """The text in an envelope; BrokenSealError if it was changed, or belongs elsewhere than in `place`.
+    def open(self, ticket: UUID, envelope: str, context: FieldContext | None = None) -> str:
+        """Return the text of an envelope.
 
-        NotFoundError when the ticket's key was destroyed: the text is gone for good.
+        Raise DecryptionError if it was changed or belongs to another context, and NotFoundError if the ticket's key
+        was destroyed.
         """
         prefix, _, code = envelope.rpartition(":")
-        named = prefix.removeprefix(f"{SEAL}:")
-        if named == prefix or (place is not None and named != str(place)):
-            raise DecryptionError("sealed for another place")
+        context_name = prefix.removeprefix(f"{SEAL}:")
+        if context_name == prefix or (context is not None and context_name != str(context)):
+            raise DecryptionError("sealed for another context")
         try:
             sealed = base64.urlsafe_b64decode(code)
             key = AESGCM(self._keys.get(ticket))
-            return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], named.encode()).decode()
+            return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], context_name.encode()).decode()
         except (InvalidTag, ValueError):
-            raise DecryptionError("the seal is broken") from None
+            raise DecryptionError("the sealed value is damaged") from None

@@ -1,7 +1,7 @@
-"""Rotation: what older secrets sealed and hashed is brought to the newest, so that the older ones can be dropped.
+"""Key rotation: seals and hashes made with older secrets are renewed with the newest, so that the older can be dropped.
 
-Everything is done row by row and only while a row is as it was read, so that it may be stopped, taken up again and run
-twice at once, and never brings back what was erased meanwhile.
+A row is updated only if it did not change since it was read. So a rotation may be interrupted, repeated and run twice
+at once, and never restores what was erased meanwhile.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from domain.errors import DomainError, NotFoundError
 from domain.stores import Tickets
 from domain.values import SYSTEM
 
-PAGE = 500
+BATCH = 500
 
-# Told what is worked on, how much of it is done, and how much there is.
+# Called with the name of the data, the number of rows done, and the number of rows to do.
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Sealed:
-    """A column of sealed bytes: rows are found by `key`, and `context` makes of it what the seal belongs to."""
+class SealedColumn:
+    """A column of sealed bytes; `key` is the table's key column, and `context` makes the seal's context from it."""
 
     name: str
     table: str
@@ -50,18 +50,18 @@ def _text(key: object) -> bytes:
     return str(key).encode()
 
 
-# Everything that the master key seals itself; what a ticket's key seals follows that key.
+# Everything sealed with the master key itself. What is sealed with a ticket's key stays as it is.
 SEALED = (
-    Sealed("ticketKeys", "ticket_keys", "ticket_id", "wrapped", TICKET_KEYRING, _id, "true", names_key=True),
-    Sealed("serviceKeys", "service_keys", "name", "wrapped", SERVICE_KEYRING, _text, "true", names_key=True),
-    Sealed("inbox", "stripe_inbox", "event_id", "body", INBOX_RING, _text, "ticket_id IS NULL"),
-    Sealed("outbox", "outbox", "id", "sealed", OUTBOX_RING, _id, "ticket_id IS NULL"),
+    SealedColumn("ticketKeys", "ticket_keys", "ticket_id", "wrapped", TICKET_KEYRING, _id, "true", names_key=True),
+    SealedColumn("serviceKeys", "service_keys", "name", "wrapped", SERVICE_KEYRING, _text, "true", names_key=True),
+    SealedColumn("inbox", "stripe_inbox", "event_id", "body", INBOX_RING, _text, "ticket_id IS NULL"),
+    SealedColumn("outbox", "outbox", "id", "sealed", OUTBOX_RING, _id, "ticket_id IS NULL"),
 )
 
 
 @dataclass(frozen=True)
 class RotatedRows:
-    """How many rows were brought to the newest secret, and how many could not be."""
+    """The number of rows renewed with the newest secret, and of those that could not be."""
 
     name: str
     done: int
@@ -69,7 +69,7 @@ class RotatedRows:
 
 
 class KeyRotation:
-    """Brings everything to the newest secrets, as far as the older ones are at hand."""
+    """Renews everything with the newest secrets, as far as the older secrets are configured."""
 
     def __init__(self, database: Database, master: tuple[str, ...], index: ContactIndex, tickets: Tickets) -> None:
         self._database = database
@@ -80,55 +80,54 @@ class KeyRotation:
     def run(self, progress: Progress = lambda *_: None) -> list[RotatedRows]:
         return [*(self._reseal(sealed, progress) for sealed in SEALED), self._reindex(progress)]
 
-    def _reseal(self, sealed: Sealed, progress: Progress) -> RotatedRows:
-        ring = Keyring(self._master, sealed.purpose)
-        old, done, failed = self._old(sealed, ring), 0, 0
-        for key, before in self._rows(sealed, ring):
+    def _reseal(self, sealed: SealedColumn, progress: Progress) -> RotatedRows:
+        keyring = Keyring(self._master, sealed.purpose)
+        old, done = self._count_old(sealed, keyring), 0
+        for key, before in self._rows(sealed, keyring):
             try:
-                plain = ring.open(before, sealed.context(key))
+                plain = keyring.open(before, sealed.context(key))
             except DecryptionError:
-                failed += 1
                 continue
-            after = ring.seal(plain, sealed.context(key))
-            assert ring.open(after, sealed.context(key)) == plain
-            done += self._replace(sealed, ring, key, before, after)
+            after = keyring.seal(plain, sealed.context(key))
+            assert keyring.open(after, sealed.context(key)) == plain
+            done += self._replace(sealed, keyring, key, before, after)
             progress(sealed.name, done, old)
-        return RotatedRows(sealed.name, done, self._old(sealed, ring))
+        return RotatedRows(sealed.name, done, self._count_old(sealed, keyring))
 
-    def _replace(self, sealed: Sealed, ring: Keyring, key: object, before: bytes, after: bytes) -> int:
-        also, values = (", wrapped_by = %s", [ring.current]) if sealed.names_key else ("", [])
+    def _replace(self, sealed: SealedColumn, keyring: Keyring, key: object, before: bytes, after: bytes) -> int:
+        also, values = (", wrapped_by = %s", [keyring.current]) if sealed.names_key else ("", [])
         with self._database.connection() as connection:
             return connection.execute(
-                f"UPDATE {sealed.table} SET {sealed.column} = %s{also}"  # noqa: S608 - names of ours
+                f"UPDATE {sealed.table} SET {sealed.column} = %s{also}"  # noqa: S608 (constants)
                 f" WHERE {sealed.key} = %s AND {sealed.column} = %s".encode(),
                 (after, *values, key, before),
             ).rowcount
 
-    def _rows(self, sealed: Sealed, ring: Keyring) -> Iterator[tuple[object, bytes]]:
-        """What is not sealed with the newest yet, a page in memory at a time."""
+    def _rows(self, sealed: SealedColumn, keyring: Keyring) -> Iterator[tuple[object, bytes]]:
+        """Yield the rows that are not sealed with the newest secret, one batch in memory at a time."""
         after: object = None
         while True:
             with self._database.connection() as connection:
-                page = connection.execute(
+                rows = connection.execute(
                     f"SELECT {sealed.key}, {sealed.column} FROM {sealed.table} WHERE {self._is_old(sealed)}"  # noqa: S608
                     f" AND (%s::text IS NULL OR {sealed.key} > %s) ORDER BY {sealed.key} LIMIT %s".encode(),
-                    (bytes.fromhex(ring.current), None if after is None else "", after, PAGE),
+                    (bytes.fromhex(keyring.current), None if after is None else "", after, BATCH),
                 ).fetchall()
-            yield from ((key, bytes(value)) for key, value in page)
-            if len(page) < PAGE:
+            yield from ((key, bytes(value)) for key, value in rows)
+            if len(rows) < BATCH:
                 return
-            after = page[-1][0]
+            after = rows[-1][0]
 
-    def _old(self, sealed: Sealed, ring: Keyring) -> int:
+    def _count_old(self, sealed: SealedColumn, keyring: Keyring) -> int:
         with self._database.connection() as connection:
             row = connection.execute(
                 f"SELECT count(*) FROM {sealed.table} WHERE {self._is_old(sealed)}".encode(),  # noqa: S608
-                (bytes.fromhex(ring.current),),
+                (bytes.fromhex(keyring.current),),
             ).fetchone()
         assert row is not None
         return int(row[0])
 
-    def _is_old(self, sealed: Sealed) -> str:
+    def _is_old(self, sealed: SealedColumn) -> str:
         return f"{sealed.where} AND {sealed.column} <> '' AND substring({sealed.column} FROM 1 FOR 8) <> %s"
 
     # The contact index.
@@ -144,8 +143,8 @@ class KeyRotation:
             progress("contacts", done, len(old))
         left = 0
         for ticket in old:
-            found = self._tickets.get(ticket)
-            left += not found.erased and not found.contact_index.startswith(self._index.current)
+            current = self._tickets.get(ticket)
+            left += not current.erased and not current.contact_index.startswith(self._index.current)
         return RotatedRows("contacts", done, left)
 
     def _unindexed(self) -> list[UUID]:
@@ -158,14 +157,14 @@ class KeyRotation:
 
 
 class MissingSecretError(DomainError):
-    """The database holds what only a secret opens that was not given."""
+    """The database holds keys that none of the configured master keys can open."""
 
 
 def check_master_key(database: Database, master: tuple[str, ...]) -> None:
-    """Gate: every key in the database can be opened with the master keys that were given; MissingSecretError if not."""
+    """Raise MissingSecretError unless the configured master keys can open every key in the database."""
     with database.connection() as connection:
         for table, purpose in (("ticket_keys", TICKET_KEYRING), ("service_keys", SERVICE_KEYRING)):
-            # From one name to the next in the index, however many rows each has.
+            # Skips from one name to the next in the index, without reading all rows.
             rows = connection.execute(
                 f"""
                 WITH RECURSIVE names AS (
@@ -175,11 +174,11 @@ def check_master_key(database: Database, master: tuple[str, ...]) -> None:
                       FROM names WHERE name IS NOT NULL
                 )
                 SELECT name FROM names WHERE name IS NOT NULL
-                """.encode()  # noqa: S608 - names of ours
+                """.encode()  # noqa: S608 (constants)
             ).fetchall()
-            known = Keyring(master, purpose).names if master else frozenset()
-            if {name for (name,) in rows} - known:
+            configured = Keyring(master, purpose).names if master else frozenset()
+            if {name for (name,) in rows} - configured:
                 raise MissingSecretError(
-                    "MASTER_KEY: the database holds keys that another master key wraps: give that one too, after the"
-                    " new one, and run `storyledger keys rewrap` before it is dropped"
+                    "MASTER_KEY: the database holds keys wrapped by another master key. Add that one after the new one,"
+                    " and run `storyledger keys rewrap` before you remove it"
                 )

@@ -9,10 +9,10 @@ from adapters.encryption.keyring import derived_key
 
 
 class KeyedHashes:
-    """HMAC-SHA-256 of texts for one purpose: equal texts compare equal, and nobody without the secret can guess them.
+    """HMAC-SHA-256 of texts for one purpose: equal texts have equal hashes, which reveal nothing without the secret.
 
-    A hash is `NAME:HEX`, where NAME is that of the secret that made it: the newest. Of the secrets before it all hashes
-    are still found.
+    A hash is `NAME:HEX` with the name of the secret that made it. New hashes are made with the newest secret; hashes
+    made with older ones can still be looked up.
     """
 
     def __init__(self, secrets: tuple[str, ...], purpose: str) -> None:
@@ -23,12 +23,12 @@ class KeyedHashes:
         return self.all_of(text)[0]
 
     def all_of(self, text: str) -> list[str]:
-        """Every hash that this text may have been given, the newest first."""
+        """Return every hash that may be stored for this text, the newest first."""
         digests = {name: hmac.digest(key, text.encode(), hashlib.sha256).hex() for name, key in self._keys.items()}
-        # Those without a name are older than names are.
+        # The first version stored hashes without a name.
         return [f"{name}:{digest}" for name, digest in digests.items()] + list(digests.values())
 
     @property
     def current(self) -> str:
-        """How every hash begins that the newest secret made."""
+        """Return the prefix of every hash that the newest secret made."""
         return f"{next(iter(self._keys))}:"

@@ -20,18 +20,18 @@ NONCE_BYTES = 12
 
 
 class DecryptionError(DomainError):
-    """A sealed text that was changed, moved from its place, or made with another key."""
+    """A sealed value was changed, moved to another context, or made with another key."""
 
 
 def derived_key(secret: str, purpose: str) -> bytes:
-    """A key for one purpose only, from a secret of any length (HKDF-SHA-256, RFC 5869)."""
+    """Derive a key for one purpose from a secret of any length (HKDF-SHA-256, RFC 5869)."""
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"storyledger {purpose}".encode()).derive(
         secret.encode()
     )
 
 
 class Keyring:
-    """A secret and the ones it replaced, for one purpose: seals with the first, opens with whichever it was."""
+    """The keys for one purpose from a secret and the older ones: seals with the newest, opens with the right one."""
 
     def __init__(self, secrets: tuple[str, ...], purpose: str) -> None:
         self._keys = {self._name(key): AESGCM(key) for key in (derived_key(s, purpose) for s in secrets)}
@@ -43,11 +43,11 @@ class Keyring:
 
     @property
     def names(self) -> frozenset[str]:
-        """What the keys of this ring are called in the database; a name tells nothing of its key."""
+        """Return the names of the keys in the database; a name reveals nothing about its key."""
         return frozenset(self._keys)
 
     def is_current(self, sealed: bytes) -> bool:
-        """Whether the newest secret sealed it."""
+        """Return True if the newest key sealed the value."""
         return sealed[:8].hex() == self.current
 
     def seal(self, plain: bytes, context: bytes) -> bytes:
@@ -55,11 +55,11 @@ class Keyring:
         return bytes.fromhex(self.current) + nonce + self._keys[self.current].encrypt(nonce, plain, context)
 
     def open(self, sealed: bytes, context: bytes) -> bytes:
-        """The plain bytes; BrokenSealError if they were not sealed by this ring in this context."""
+        """Return the plain bytes; DecryptionError if they were not sealed by this keyring in this context."""
         key = self._keys.get(sealed[:8].hex())
         if key is None:
-            raise DecryptionError("sealed with a key that is not here")
+            raise DecryptionError("sealed with an unknown key")
         try:
             return key.decrypt(sealed[8 : 8 + NONCE_BYTES], sealed[8 + NONCE_BYTES :], context)
         except (InvalidTag, ValueError):
-            raise DecryptionError("the seal is broken") from None
+            raise DecryptionError("the sealed value is damaged") from None

@@ -12,26 +12,24 @@ SERVICE_KEYRING = "service keys"
 
 
 class ServiceKey:
-    """A key of the service's own, made when it is first needed: kept wrapped in the database, so that it stays the same
-    when the master key is rotated.
-    """
+    """A key made at its first use and stored wrapped in the database, so that it survives master key rotation."""
 
-    def __init__(self, database: Database, ring: Keyring, name: str) -> None:
+    def __init__(self, database: Database, keyring: Keyring, name: str) -> None:
         self._database = database
-        self._ring = ring
+        self._keyring = keyring
         self._name = name
         self._key: bytes | None = None
 
     def get(self) -> bytes:
-        """The 32 bytes, the same in every process."""
+        """Return the 32 bytes, the same in every process."""
         if self._key is None:
-            wrapped = self._ring.seal(os.urandom(32), self._name.encode())
+            wrapped = self._keyring.seal(os.urandom(32), self._name.encode())
             with self._database.connection() as connection:
                 connection.execute(
                     "INSERT INTO service_keys (name, wrapped, wrapped_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                    (self._name, wrapped, self._ring.current),
+                    (self._name, wrapped, self._keyring.current),
                 )
                 row = connection.execute("SELECT wrapped FROM service_keys WHERE name = %s", (self._name,)).fetchone()
             assert row is not None
-            self._key = self._ring.open(bytes(row[0]), self._name.encode())
+            self._key = self._keyring.open(bytes(row[0]), self._name.encode())
         return self._key

@@ -23,23 +23,23 @@ CACHED_KEYS = 10_000
 
 
 class KeyDestroyed(NotFoundError):
-    """There was a key for this ticket, until its person was erased."""
+    """The ticket's key was destroyed because its person was erased."""
 
 
 class TicketKeys:
-    """The tickets' keys, kept wrapped in the database and for some seconds plain in memory."""
+    """The tickets' keys: stored wrapped in the database, and cached in memory for some seconds."""
 
     def __init__(self, database: Database, master: tuple[str, ...]) -> None:
         self._database = database
-        self._ring = Keyring(master, TICKET_KEYRING)
+        self._keyring = Keyring(master, TICKET_KEYRING)
         self._cache: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, ticket: UUID, *, create: bool = False) -> bytes:
-        """The ticket's 32-byte key; KeyDestroyed if its person was erased, NotFoundError if it never was."""
+        """Return the ticket's 32-byte key; KeyDestroyed if its person was erased, NotFoundError if there is none."""
         with self._lock:
-            if (known := self._cache.get(ticket)) and known[0] > time.monotonic():
-                return known[1]
+            if (cached := self._cache.get(ticket)) and cached[0] > time.monotonic():
+                return cached[1]
         key = self._load(ticket) or (self._create(ticket) if create else None)
         if key is None:
             raise NotFoundError("There is no key for this ticket.")
@@ -55,21 +55,21 @@ class TicketKeys:
             row = connection.execute("SELECT wrapped FROM ticket_keys WHERE ticket_id = %s", (ticket,)).fetchone()
         if row is not None and not row[0]:
             raise KeyDestroyed("There is no key for this ticket.")
-        return self._ring.open(bytes(row[0]), ticket.bytes) if row else None
+        return self._keyring.open(bytes(row[0]), ticket.bytes) if row else None
 
     def _create(self, ticket: UUID) -> bytes | None:
-        wrapped = self._ring.seal(os.urandom(32), ticket.bytes)
+        wrapped = self._keyring.seal(os.urandom(32), ticket.bytes)
         with self._database.connection() as connection:
             connection.execute(
                 "INSERT INTO ticket_keys (ticket_id, wrapped, wrapped_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                (ticket, wrapped, self._ring.current),
+                (ticket, wrapped, self._keyring.current),
             )
         return self._load(ticket)
 
     def destroy(self, ticket: UUID) -> None:
-        """Make all that was sealed for the ticket unreadable: here at once, in other processes within CACHE_SECONDS.
+        """Destroy the ticket's key: in this process at once, in others within CACHE_SECONDS.
 
-        Its row stays, emptied, so that no request taken up again after a crash gives an erased ticket a new key.
+        The row stays without a key, so that a request resumed after a crash cannot give an erased ticket a new key.
         """
         with self._database.reading() as cursor:
             self.destroy_in(cursor, ticket)
@@ -78,11 +78,11 @@ class TicketKeys:
 
     @staticmethod
     def destroy_in(cursor: Cursor[TupleRow], ticket: UUID) -> None:
-        """The same with the cursor's transaction; until `destroy` was called, this process may still know the key."""
+        """Destroy the key in the cursor's transaction; this process may cache it until `destroy` is called."""
         cursor.execute("UPDATE ticket_keys SET wrapped = '' WHERE ticket_id = %s AND wrapped <> ''", (ticket,))
 
     def key_exists(self, ticket: UUID) -> bool:
-        """Whether the key is there at this very moment, whatever this process remembers."""
+        """Return True if the database holds the key now; the cache is not used."""
         with self._database.connection() as connection:
             row = connection.execute("SELECT wrapped <> '' FROM ticket_keys WHERE ticket_id = %s", (ticket,)).fetchone()
         return row == (True,)

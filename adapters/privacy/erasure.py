@@ -1,14 +1,13 @@
-"""Forgetting a person: the key in the transaction of the fact, everything else right after it and once more later.
+"""Erasure of a person: the key is destroyed with the event, everything else right after it and once more later.
 
-What is sealed with the ticket's key is unreadable from the commit on. What is removed besides (files, mails, what the
-sandbox knows) is removed at once, and again by a job on the queue, so that neither a crash nor whoever was in the
-middle of writing leaves anything behind.
+All that is sealed with the ticket's key is unreadable from the commit on. Files, mails and sandbox data are removed
+right after it, and once more by a job, in case of a crash or of a process that was writing at that moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from psycopg import Cursor
@@ -20,36 +19,22 @@ from adapters.payments.inbox import Inbox
 from domain.events import TicketEvent
 
 
-class ErasureParticipant(Protocol):
-    """Something that keeps what people wrote, or can be told to."""
+class Erasure:
+    """The port `Forgetting`: calls each step with the ticket's id; a step may be repeated, and may find nothing."""
 
-    def forget(self, ticket_id: UUID) -> None:
-        """Remove what is kept of the ticket's people; no error if there is nothing."""
-
-
-class Forgetting:
-    """The port `Forgetting` over all that keeps something of a person."""
-
-    def __init__(self, inbox: Inbox, memories: Sequence[ErasureParticipant]) -> None:
+    def __init__(self, inbox: Inbox, steps: Sequence[Callable[[UUID], None]]) -> None:
         self._inbox = inbox
-        self._memories = memories
+        self._steps = steps
 
     def set_apart(self, ticket_id: UUID) -> None:
         self._inbox.set_apart(ticket_id)
 
     def forget(self, ticket_id: UUID) -> None:
-        for memory in self._memories:
-            memory.forget(ticket_id)
+        for erase in self._steps:
+            erase(ticket_id)
 
 
 def destroy(cursor: Cursor[TupleRow], _: Any, event: TicketEvent) -> None:
-    """What goes with the fact that a ticket is erased, whoever recorded it."""
+    """Destroy the ticket's key and enqueue the repeated erasure, in the transaction that records the event."""
     TicketKeys.destroy_in(cursor, event.ticket)
     enqueue_repeated_erasure(cursor, event.ticket)
-
-
-class ErasureStep:
-    """A `Forgets` made of what forgets."""
-
-    def __init__(self, forget: Callable[[UUID], None]) -> None:
-        self.forget = forget

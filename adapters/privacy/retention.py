@@ -1,4 +1,4 @@
-"""How long each workspace keeps its tickets, and the look for those whose time has come."""
+"""Retention periods of workspaces, and the review that announces and executes automatic erasure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from domain.errors import DomainError, InvalidError, UnavailableError
 from domain.retention import Retiring, Verdict, silence
 
 LONGEST_DAYS = 36_500
-PAGE = 200
+BATCH = 200
 
 logger = structlog.get_logger()
 
-# When anybody last did something is told by the history itself: machines' own events are nobody's doing.
+# The last act of a person is the ticket's last event whose actor is neither the system nor Stripe.
 _SILENT = """
 SELECT ticket_id, last_act FROM (
     SELECT t.ticket_id, (
@@ -31,14 +31,14 @@ SELECT ticket_id, last_act FROM (
         SELECT ticket_id FROM read.ticket_status
          WHERE workspace = %(workspace)s AND NOT erased AND created_at < %(before)s
            AND (%(after)s::uuid IS NULL OR ticket_id > %(after)s)
-         ORDER BY ticket_id LIMIT %(page)s
+         ORDER BY ticket_id LIMIT %(batch)s
     ) t
 ) s ORDER BY ticket_id
 """
 
 
 class Retention:
-    """Reviews by hand, or as a chore of the worker; none is reviewed where no workspace asks for it."""
+    """Reviews the tickets of workspaces with a retention period; called by a chore of the worker or by hand."""
 
     def __init__(self, database: Database, commands: Commands) -> None:
         self._database = database
@@ -46,14 +46,14 @@ class Retention:
         self._retiring = Retiring(commands)
 
     def periods(self) -> dict[str, int]:
-        """The workspaces that let go of their tickets, each with the days that it keeps them."""
+        """Return the workspaces that have a retention period, with its days."""
         with self._database.connection() as connection:
             return dict(
                 connection.execute("SELECT workspace, days FROM workspace_retention ORDER BY workspace").fetchall()
             )
 
     def keep_for(self, workspace: str, days: int | None) -> None:
-        """From now on erase what nobody used for so many days; None keeps everything, as it was before."""
+        """Set after how many days without use a workspace's tickets are erased; None keeps them for ever."""
         if days is not None and not 1 <= days <= LONGEST_DAYS:
             raise InvalidError(f"must be from 1 to {LONGEST_DAYS}", "/days")
         with self._database.connection() as connection:
@@ -67,15 +67,15 @@ class Retention:
                 )
 
     def run(self) -> None:
-        """Announce and erase whatever is due."""
+        """Announce and execute the erasures that are due."""
         for workspace, days in self.periods().items():
-            done = Counter(self._reviewed(workspace, days))
-            if done[Verdict.ANNOUNCE] or done[Verdict.ERASE]:
+            verdicts = Counter(self._reviewed(workspace, days))
+            if verdicts[Verdict.ANNOUNCE] or verdicts[Verdict.ERASE]:
                 logger.info(
                     "retention",
                     workspace=workspace,
-                    announced=done[Verdict.ANNOUNCE],
-                    erased=done[Verdict.ERASE],
+                    announced=verdicts[Verdict.ANNOUNCE],
+                    erased=verdicts[Verdict.ERASE],
                 )
 
     def _reviewed(self, workspace: str, days: int) -> Iterator[Verdict]:
@@ -88,17 +88,17 @@ class Retention:
             except UnavailableError:
                 raise
             except DomainError as error:
-                logger.error("not reviewed", ticket=str(ticket), error=type(error).__name__)
+                logger.error("ticket could not be reviewed", ticket=str(ticket), error=type(error).__name__)
 
     def _old(self, workspace: str, before: datetime) -> Iterator[tuple[UUID, datetime | None]]:
-        """The workspace's tickets that are old enough, each with when somebody last did anything."""
+        """Yield the workspace's tickets created before a time, each with the time of the last act of a person."""
         after: UUID | None = None
         while True:
             with self._database.connection() as connection:
-                page = connection.execute(
-                    _SILENT.encode(), {"workspace": workspace, "before": before, "after": after, "page": PAGE}
+                tickets = connection.execute(
+                    _SILENT.encode(), {"workspace": workspace, "before": before, "after": after, "batch": BATCH}
                 ).fetchall()
-            yield from page
-            if len(page) < PAGE:
+            yield from tickets
+            if len(tickets) < BATCH:
                 return
-            after = page[-1][0]
+            after = tickets[-1][0]

@@ -1,4 +1,4 @@
-"""What is too big for an event: kept in storage under its hash, sealed with its ticket's key."""
+"""Content too big for an event: stored under its hash and sealed with its ticket's key."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class SealedContents:
         if not self._storage.exists(key):
             source.seek(0)
             self._storage.put(key, seal(source, self._keys.get(ticket_id), key.encode()))
-            # Erasing destroys the key first and the files then: whoever still finds the key here wrote before that.
+            # Erasure destroys the key before it deletes files: it also deletes what was written while the key existed.
             if not self._keys.key_exists(ticket_id):
                 self._storage.delete(key)
                 raise KeyDestroyed("There is no key for this ticket.")
@@ -64,12 +64,12 @@ class SealedContents:
 
 
 def storage_key(ticket_id: UUID, sha256: str) -> str:
-    """Where a ticket's content is in storage."""
+    """Return the storage key of a ticket's content."""
     return f"tickets/{ticket_id}/{sha256}"
 
 
 class JsonTranscripts:
-    """The port `Transcripts`: plain JSON, fields with their default value left out."""
+    """The port `Transcripts`: JSON without the fields that have their default value."""
 
     def dump(self, transcript: Transcript) -> bytes:
         return _TRANSCRIPT.dump_json(transcript, exclude_defaults=True)

@@ -1,4 +1,4 @@
-"""What the operating system says about files, in our words."""
+"""Errors of the file system as domain errors."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contextlib import contextmanager
 
 from domain.errors import FullError, UnavailableError
 
-# No room on the disk, none left for this user, or a file longer than is allowed.
+# The disk is full, the user's quota is used up, or the file is too long.
 _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 @contextmanager
 def translated_os_errors(what: str) -> Iterator[None]:
-    """OSError as UnavailableError, a full disk as FullError; without the path, which may name a ticket."""
+    """Raise OSError as UnavailableError, or FullError for a full disk, without the path, which may name a ticket."""
     try:
         yield
     except OSError as error:

@@ -10,7 +10,7 @@ from adapters.storage.protocol import Storage
 
 
 def open_storage(url: str) -> Storage:
-    """The storage at a `file://` or `s3://` URL; UnavailableError if a folder cannot be made."""
+    """Return the storage at a `file://` or `s3://` URL; UnavailableError if the folder cannot be made."""
     parts = urlsplit(url)
     if parts.scheme == "s3":
         from adapters.storage.s3 import S3Storage

@@ -20,12 +20,12 @@ PLACING_TRIES = 100
 
 
 class FileStorage:
-    """A `Storage` in a folder, for our account alone."""
+    """A `Storage` in a folder that only the service's account can read."""
 
     def __init__(self, root: Path) -> None:
         self._objects = root / "objects"
-        self._unfinished = root / "unfinished"  # beside the objects: a rename stays within one file system
-        with _translated():
+        self._unfinished = root / "unfinished"  # in the same file system as the objects, for renames
+        with _as_storage_errors():
             root.parent.mkdir(parents=True, exist_ok=True)
             for folder in (root, self._objects, self._unfinished):
                 _make_folder(folder)
@@ -34,17 +34,17 @@ class FileStorage:
     def put(self, key: str, source: BinaryIO | Iterable[bytes]) -> None:
         target = self._path(key)
         temporary = self._unfinished / secrets.token_hex(16)
-        # What reading the source raises is the caller's own and passes as it is.
+        # Errors from reading the source belong to the caller and are not translated.
         try:
-            with _translated():
+            with _as_storage_errors():
                 descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "wb", buffering=0) as file:
                 for chunk in chunks_of(source):
-                    with _translated():
+                    with _as_storage_errors():
                         _write_all(file.fileno(), chunk)
-                with _translated():
+                with _as_storage_errors():
                     os.fsync(file.fileno())
-            with _translated():
+            with _as_storage_errors():
                 self._place(temporary, target)
         except BaseException:
             with suppress(OSError):
@@ -53,7 +53,7 @@ class FileStorage:
 
     def open(self, key: str) -> BinaryIO:
         path = self._path(key)
-        with _translated():
+        with _as_storage_errors():
             try:
                 return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -61,12 +61,12 @@ class FileStorage:
 
     def exists(self, key: str) -> bool:
         path = self._path(key)
-        with _translated():
+        with _as_storage_errors():
             return path.is_file()
 
     def delete(self, key: str) -> None:
         path = self._path(key)
-        with _translated(), suppress(FileNotFoundError):
+        with _as_storage_errors(), suppress(FileNotFoundError):
             if path.is_file():
                 path.unlink()
                 _sync(path.parent)
@@ -74,11 +74,11 @@ class FileStorage:
 
     def delete_prefix(self, prefix: str) -> None:
         path = self._path(prefix) if prefix else self._objects
-        with _translated(), suppress(FileNotFoundError):
+        with _as_storage_errors(), suppress(FileNotFoundError):
             if not path.is_dir():
                 self.delete(prefix)
                 return
-            # Gone for every reader in one step, however long the removal takes.
+            # The rename hides all objects at once; the removal may take long.
             doomed = self._unfinished / secrets.token_hex(16)
             path.rename(doomed)
             _sync(path.parent)
@@ -87,7 +87,7 @@ class FileStorage:
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         start = self._path(prefix) if prefix else self._objects
-        with _translated():
+        with _as_storage_errors():
             if start.is_file():
                 yield prefix
             for folder, _, names in os.walk(start, onerror=_unless_gone):
@@ -101,7 +101,7 @@ class FileStorage:
         return self._objects / checked_key(key)
 
     def _place(self, temporary: Path, target: Path) -> None:
-        """Give the finished file its name; a deletion nearby may prune the empty folder under us, so try again."""
+        """Rename the finished file; try again if a concurrent deletion pruned the empty folder."""
         for attempt in range(PLACING_TRIES):
             try:
                 self._make_folders(target.parent)
@@ -123,7 +123,7 @@ class FileStorage:
             _make_folder(folder)
 
     def _prune(self, folder: Path) -> None:
-        """Take away folders that the last deletion left empty."""
+        """Remove the folders that a deletion left empty."""
         while self._objects in folder.parents:
             try:
                 folder.rmdir()
@@ -132,15 +132,15 @@ class FileStorage:
             folder = folder.parent
 
     def _sweep(self) -> None:
-        """What processes that were killed have left half written; what is younger may still be at work."""
-        with _translated():
+        """Remove the unfinished files of killed processes; a younger file may still be in use."""
+        with _as_storage_errors():
             for path in self._unfinished.iterdir():
                 with suppress(FileNotFoundError):
                     if path.lstat().st_mtime < time.time() - STALE_SECONDS:
                         _remove(path)
 
 
-def _translated() -> AbstractContextManager[None]:
+def _as_storage_errors() -> AbstractContextManager[None]:
     return translated_os_errors("storage")
 
 

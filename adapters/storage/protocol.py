@@ -9,65 +9,65 @@ from typing import BinaryIO, Protocol
 
 from domain.errors import NotFoundError, UnavailableError
 
-# Names below names, of characters that mean the same to every file system and store, and never `.` or `..`.
+# Up to eight names, of characters that every file system and store accepts, and never `.` or `..`.
 KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}){0,7}")
 
 CHUNK_BYTES = 256 * 1024
 
 
 class Storage(Protocol):
-    """Objects that are there whole or not at all; UnavailableError when the store is away, FullError when it is full.
+    """Stores objects whole or not at all; UnavailableError when the store is not available, FullError when it is full.
 
-    A key is made by us, never by a caller from outside, and is refused with ValueError if it is not of the form
-    `KEY`; no object lies below another's key. A prefix is a key that stands for itself and everything below it, or
-    empty for everything.
+    Keys are made by the service, never by a client. A key that does not match `KEY` is refused with ValueError, and no
+    object has a key below another object's. A prefix is a key and stands for it and everything below it, or is empty
+    and stands for everything.
     """
 
     def put(self, key: str, source: BinaryIO | Iterable[bytes]) -> None:
-        """Keep the bytes under the key, in place of what was there; once this returns they outlive a power cut."""
+        """Store the bytes under the key and replace an older object; they are durable once this returns."""
 
     def open(self, key: str) -> BinaryIO:
-        """The object as it is now, readable to its end even if it is replaced or deleted; NotFoundError if absent."""
+        """Open the object, readable to its end even if it is replaced or deleted; NotFoundError if absent."""
 
     def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """Return True if there is such an object."""
 
     def delete(self, key: str) -> None:
-        """Make the object unreachable; no error if it is absent."""
+        """Delete the object; no error if it is absent."""
 
     def delete_prefix(self, prefix: str) -> None:
-        """Make everything below the prefix unreachable; no error if there is nothing."""
+        """Delete all objects below the prefix; no error if there are none."""
 
     def keys(self, prefix: str = "") -> Iterator[str]:
-        """The keys of all objects below the prefix, in no order."""
+        """Yield the keys of all objects below the prefix, in any order."""
 
     def check(self) -> None:
-        """See that objects can be kept, read and deleted; UnavailableError if not."""
+        """Raise UnavailableError unless objects can be stored, read and deleted."""
 
 
 def checked_key(key: str) -> str:
-    """The key; ValueError if it is none."""
+    """Return the key; ValueError if it does not match KEY."""
     if not KEY.fullmatch(key):
         raise ValueError("not a storage key")
     return key
 
 
 def verify_storage(storage: Storage) -> None:
-    """`Storage.check` by doing it, under a key that nobody else has."""
-    key, said = f"checks/{secrets.token_hex(16)}", secrets.token_bytes(16)
-    storage.put(key, [said])
+    """Implement `Storage.check`: store, read and delete an object under a new key."""
+    key, content = f"checks/{secrets.token_hex(16)}", secrets.token_bytes(16)
+    storage.put(key, [content])
     try:
         with storage.open(key) as file:
-            if file.read() != said:
-                raise UnavailableError("storage: gives back other bytes than it was given")
+            if file.read() != content:
+                raise UnavailableError("storage: returned other bytes than were stored")
     except NotFoundError:
-        raise UnavailableError("storage: does not keep what it was given") from None
+        raise UnavailableError("storage: did not store an object") from None
     finally:
         storage.delete(key)
 
 
 def chunks_of(source: BinaryIO | Iterable[bytes]) -> Iterator[bytes]:
-    """The source in pieces, whichever of the two it is."""
+    """Yield the source's chunks, whether it is a file or an iterable."""
     read = getattr(source, "read", None)
     if read is None:
         yield from source

@@ -1,7 +1,7 @@
-"""Objects in a bucket of any store that speaks S3.
+"""A `Storage` in a bucket of any S3-compatible store.
 
-Where it is and who we are there is told by the usual variables: AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY,
-AWS_SESSION_TOKEN, AWS_REGION, AWS_ENDPOINT_URL, and the roles of machines and containers.
+Endpoint and credentials come from the usual variables AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN,
+AWS_REGION and AWS_ENDPOINT_URL, or from the role of the machine or container.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from domain.errors import NotFoundError, UnavailableError
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config
 
-# Two parts of an upload in memory at a time; the store takes none but the last that is smaller.
+# Two parts of an upload are in memory at a time. S3 accepts no smaller part, except the last one.
 PART_BYTES = 5 * 2**20
 PARTS_AT_ONCE = 2
 READ_BYTES = 2**20
-# Up to this size an object passes through memory, a larger one through a nameless file.
+# Larger objects are buffered in a temporary file.
 IN_MEMORY_BYTES = 2**20
 DELETED_AT_ONCE = 1000
 
@@ -42,16 +42,16 @@ RETRIES: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=20)
 
 
 class S3Storage:
-    """A `Storage` in a bucket, below a prefix that is nobody else's.
+    """A `Storage` in a bucket, below a prefix that nothing else uses.
 
-    An upload that was cut off leaves no object, but may leave parts of one: let the bucket drop incomplete uploads
-    after a day. What lies below a prefix is deleted object by object.
+    An interrupted upload leaves no object but may leave parts of one: configure the bucket to delete incomplete
+    uploads after a day. Deleting a prefix is not atomic: its objects are deleted in batches.
     """
 
     def __init__(self, bucket: str, prefix: str = "", *, endpoint: str | None = None) -> None:
         endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-        with _translated():
-            # Without TLS only to whom the operator named so.
+        with _as_storage_errors():
+            # Without TLS only if the operator's endpoint says so.
             client: ClientConfig = CLIENT | {"allow_http": (endpoint or "").startswith("http://")}
             config: S3Config = {"endpoint": endpoint} if endpoint else {}
             self._store = S3Store(
@@ -60,21 +60,21 @@ class S3Storage:
 
     def put(self, key: str, source: BinaryIO | Iterable[bytes]) -> None:
         checked_key(key)
-        # Whole before the first byte leaves: a source that breaks leaves nothing, and a slow one holds no connection.
+        # The source is buffered first: if it fails, nothing is stored, and a slow source holds no connection.
         with tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES) as whole:
             for chunk in chunks_of(source):
                 whole.write(chunk)
             size = whole.tell()
             whole.seek(0)
             content = cast(BinaryIO, whole) if size else b""
-            with _translated():
+            with _as_storage_errors():
                 obstore.put(self._store, key, content, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
 
     def open(self, key: str) -> BinaryIO:
         checked_key(key)
         whole = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 (the caller closes it)
         try:
-            with _translated(absent=True):
+            with _as_storage_errors(absent=True):
                 for chunk in obstore.get(self._store, key).stream(READ_BYTES):
                     whole.write(chunk)
             whole.seek(0)
@@ -86,7 +86,7 @@ class S3Storage:
     def exists(self, key: str) -> bool:
         checked_key(key)
         try:
-            with _translated(absent=True):
+            with _as_storage_errors(absent=True):
                 obstore.head(self._store, key)
         except NotFoundError:
             return False
@@ -94,33 +94,33 @@ class S3Storage:
 
     def delete(self, key: str) -> None:
         checked_key(key)
-        with suppress(NotFoundError), _translated(absent=True):
+        with suppress(NotFoundError), _as_storage_errors(absent=True):
             obstore.delete(self._store, key)
 
     def delete_prefix(self, prefix: str) -> None:
         keys = self.keys(prefix)
         while doomed := list(islice(keys, DELETED_AT_ONCE)):
-            with _translated():
+            with _as_storage_errors():
                 obstore.delete(self._store, doomed)
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         if prefix and self.exists(prefix):
             yield prefix
-        pages = iter(obstore.list(self._store, prefix or None))
+        batches = iter(obstore.list(self._store, prefix or None))
         while True:
-            with _translated():
-                page = next(pages, None)
-            if page is None:
+            with _as_storage_errors():
+                batch = next(batches, None)
+            if batch is None:
                 return
-            yield from (found["path"] for found in page)
+            yield from (entry["path"] for entry in batch)
 
     def check(self) -> None:
         verify_storage(self)
 
 
 @contextmanager
-def _translated(*, absent: bool = False) -> Iterator[None]:
-    """The store's complaints in our words, without the address or the key; with `absent`, no object is one of them."""
+def _as_storage_errors(*, absent: bool = False) -> Iterator[None]:
+    """Raise the store's errors as domain errors, without the address or the key; `absent` allows NotFoundError."""
     try:
         yield
     except FileNotFoundError as error:
@@ -128,13 +128,13 @@ def _translated(*, absent: bool = False) -> Iterator[None]:
             raise NotFoundError("no such object") from None
         raise UnavailableError("storage: there is no such bucket") from None
     except (BaseError, OSError) as error:
-        raise UnavailableError(f"storage: {_matter(error)}") from None
+        raise UnavailableError(f"storage: {_reason(error)}") from None
 
 
-def _matter(error: Exception) -> str:
-    """What is the matter, as far as kinds of error tell: most of them, that it is away too, are one."""
+def _reason(error: Exception) -> str:
+    """Return the reason; the library has one kind of error for most of them."""
     match error:
         case PermissionDeniedError() | UnauthenticatedError():
-            return "does not let us in"
+            return "access denied"
         case _:
-            return "cannot be reached, or refuses what we ask"
+            return "cannot be reached, or refused the request"

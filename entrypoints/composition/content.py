@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import BinaryIO
 from uuid import UUID
 
 from adapters.documents.qr import QrCodeRenderer
 from adapters.documents.renderer import DocumentRenderer
 from adapters.lazy import Lazy
-from adapters.privacy.erasure import ErasureParticipant, ErasureStep
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.storage.contents import JsonTranscripts, SealedContents
 from adapters.storage.factory import open_storage
@@ -39,9 +38,10 @@ class Content:
         if Parts.WORKER in ground.parts:
             self.loads += [drafting.load, self.transcriber.load]
 
-    def memories(self) -> Iterable[ErasureParticipant]:
-        """What keeps something of a person here and has to be told to forget it."""
-        return [self.contents, ErasureStep(lambda ticket: self.storage.delete(_qr_key(ticket)))]
+    def erase(self, ticket: UUID) -> None:
+        """Destroy the ticket's key, and delete its stored content and QR code."""
+        self.contents.forget(ticket)
+        self.storage.delete(_qr_key(ticket))
 
     def save_qr_image(self, ticket: UUID, url: str) -> None:
         """Keep the page's QR code as a picture too, where the operator wants that."""

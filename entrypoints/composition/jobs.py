@@ -8,7 +8,7 @@ from adapters.encryption.key_rotation import KeyRotation
 from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
 from adapters.payments.pending_calls import PendingCallRetrier
-from adapters.privacy.erasure import ErasureParticipant, ErasureStep, Forgetting
+from adapters.privacy.erasure import Erasure
 from adapters.privacy.retention import Retention
 from domain.commands import Commands
 from domain.helpdesk import Helpdesk
@@ -48,15 +48,14 @@ class Jobs:
             home=settings.public_url,
             now=_now,
         )
-        # Everything that keeps something of a person and has to be told to forget it.
-        memories: list[ErasureParticipant] = [*content.memories(), ErasureStep(mails.forget), self.helpdesk]
+        erasure_steps = [content.erase, mails.forget, self.helpdesk.forget]
         if money.sandbox is not None:
-            memories.append(money.sandbox)
+            erasure_steps.append(money.sandbox.forget)
         self.commands = Commands(
             tickets=aggregates.tickets,
             donations=aggregates.donations,
             contents=content.contents,
-            forgetting=Forgetting(money.inbox, memories),
+            forgetting=Erasure(money.inbox, erasure_steps),
             transcripts=content.transcripts,
             inspector=content.inspector,
             transcriber=content.transcriber,

@@ -114,7 +114,7 @@ def test_a_period_can_be_changed_and_taken_back(years: Years):
 
 
 def test_many_tickets_are_looked_after_page_by_page(years: Years, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("adapters.privacy.retention.PAGE", 2)
+    monkeypatch.setattr("adapters.privacy.retention.BATCH", 2)
     tickets = [years.ticket() for _ in range(5)]
     years.retention.keep_for("public", 30)
     years.run(17 * DAY)
