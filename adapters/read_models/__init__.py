@@ -1,1 +1,1 @@
-"""Fills the read models from the history: live, and from the beginning beside the live ones."""
+"""Fills the read models from the event log: live, and by rebuilding them beside the live ones."""

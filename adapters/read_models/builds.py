@@ -1,4 +1,4 @@
-"""Builds: one set of a projection's tables in a schema of its own; the live one is what `read`'s views show."""
+"""Builds: sets of a projection's tables, each in its own schema. The views in `read` show the live build."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
-from adapters.read_models.rows import PageRows
+from adapters.read_models.rows import BatchRows
 from projections.model import Projection, Recorded, Table
 
 BUILDS_LOCK = 7305808869229540
 
 
-class BuildGone(Exception):
-    """The build is no more: a newer one took its place."""
+class BuildReplaced(Exception):
+    """The build does not exist any more, because a newer one replaced it."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,7 @@ class Build:
 
 
 def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = False) -> Build:
-    """A new empty build beside the others, with no index but its keys; its bookmark stands before the first event.
-
-    A trial is never shown.
-    """
+    """Create an empty build at position 0, with no indexes but its primary keys. A trial never becomes live."""
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (BUILDS_LOCK,))
     cursor.execute("SELECT coalesce(max(build), 0) + 1 FROM projections WHERE name = %s", (projection.NAME,))
     row = cursor.fetchone()
@@ -51,7 +48,7 @@ def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = Fa
 
 
 def create_indexes(cursor: Cursor[TupleRow], build: Build) -> None:
-    """Make the tables ready for readers; costs far less once they are filled, and nothing the second time."""
+    """Create the missing indexes. Called after the tables are filled, which is much faster than the other way round."""
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (build.schema,))
     for table in build.projection.TABLES:
         for number, index in enumerate(table.indexes, 1):
@@ -75,13 +72,13 @@ def _create_table(cursor: Cursor[TupleRow], schema: str, table: Table) -> None:
 
 
 def analyze(cursor: Cursor[TupleRow], build: Build) -> None:
-    """Tell the planner what the tables hold: the first readers should not wait for it to find out."""
+    """Collect statistics for the planner, so that the first readers get good plans."""
     for table in build.projection.TABLES:
         cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(build.schema, table.name)))
 
 
 def find(cursor: Cursor[TupleRow], projection: Projection, *, live: bool) -> Build | None:
-    """The projection's live build, or the newest of its present version that is not live."""
+    """Return the projection's live build, or the newest build of its present version that is not live, or None."""
     cursor.execute(
         "SELECT build FROM projections"
         " WHERE name = %s AND live = %s AND NOT trial AND (live OR version = %s) ORDER BY build DESC",
@@ -91,18 +88,19 @@ def find(cursor: Cursor[TupleRow], projection: Projection, *, live: bool) -> Bui
     return Build(projection, row[0]) if row else None
 
 
-def standing(cursor: Cursor[TupleRow], projections: Sequence[Projection]) -> dict[Build, int]:
-    """The position of each live build of these projections' own versions, and the right to move it until the
-    transaction ends; those that somebody else is moving are left out.
+def lock_live_positions(cursor: Cursor[TupleRow], projections: Sequence[Projection]) -> dict[Build, int]:
+    """Lock and return the positions of the live builds that have their projection's present version.
+
+    Builds whose position another transaction has locked are left out.
     """
     cursor.execute(
         "SELECT p.name, p.build, p.position FROM projections p"
-        " JOIN unnest(%s::text[], %s::integer[]) AS mine (name, version) USING (name, version)"
+        " JOIN unnest(%s::text[], %s::integer[]) AS present (name, version) USING (name, version)"
         " WHERE p.live FOR UPDATE OF p SKIP LOCKED",
         ([projection.NAME for projection in projections], [projection.VERSION for projection in projections]),
     )
-    named = {projection.NAME: projection for projection in projections}
-    return {Build(named[name], number): position for name, number, position in cursor.fetchall()}
+    by_name = {projection.NAME: projection for projection in projections}
+    return {Build(by_name[name], number): position for name, number, position in cursor.fetchall()}
 
 
 def live_version(cursor: Cursor[TupleRow], projection: Projection) -> int | None:
@@ -111,59 +109,63 @@ def live_version(cursor: Cursor[TupleRow], projection: Projection) -> int | None
     return row[0] if row else None
 
 
-def lock_bookmark(cursor: Cursor[TupleRow], build: Build) -> int:
-    """The build's position, and the right to move it until the transaction ends; waits for whoever has it."""
+def lock_position(cursor: Cursor[TupleRow], build: Build) -> int:
+    """Lock the build's position until the transaction ends, and return it."""
     cursor.execute(
         "SELECT position FROM projections WHERE name = %s AND build = %s FOR UPDATE",
         (build.projection.NAME, build.number),
     )
-    return _found(cursor.fetchone(), build)
+    return _position_in(cursor.fetchone(), build)
 
 
-def commit_soon(cursor: Cursor[TupleRow]) -> None:
-    """Do not wait for the disk when this transaction commits.
+def commit_asynchronously(cursor: Cursor[TupleRow]) -> None:
+    """Let this transaction commit without waiting for the disk.
 
-    Rows and bookmark are lost together, if they are, and folded again; what commits later and waits, waits for these. A
-    standby hears of it up to a second later.
+    A crash can lose its rows and its position, but only together, so they are folded again. A later commit that waits
+    for the disk makes them durable too. A standby receives them up to a second later.
     """
     cursor.execute("SET LOCAL synchronous_commit TO off")
 
 
 def position(cursor: Cursor[TupleRow], build: Build) -> int:
-    """Where the build stands."""
+    """Return the build's position."""
     cursor.execute(
         "SELECT position FROM projections WHERE name = %s AND build = %s", (build.projection.NAME, build.number)
     )
-    return _found(cursor.fetchone(), build)
+    return _position_in(cursor.fetchone(), build)
 
 
-def _found(row: TupleRow | None, build: Build) -> int:
+def _position_in(row: TupleRow | None, build: Build) -> int:
     if row is None:
-        raise BuildGone(f"{build.schema} was replaced meanwhile: please try again")
+        raise BuildReplaced(f"{build.schema} was replaced meanwhile: please try again")
     return int(row[0])
 
 
-def fold(cursor: Cursor[TupleRow], build: Build, page: Sequence[Recorded]) -> None:
-    """Fold those events of a page that the projection cares for; the bookmark stays."""
-    mine = [entry for entry in page if entry.event.TOPIC in build.projection.TOPICS]
-    if mine:
-        rows = PageRows(cursor, build.schema)
-        build.projection.fold(mine, rows)
+def fold(cursor: Cursor[TupleRow], build: Build, batch: Sequence[Recorded]) -> None:
+    """Fold the projection's events of a batch into its tables, without saving the position."""
+    relevant = [recorded for recorded in batch if recorded.event.TOPIC in build.projection.TOPICS]
+    if relevant:
+        rows = BatchRows(cursor, build.schema)
+        build.projection.fold(relevant, rows)
         rows.flush()
 
 
-def move_bookmarks(cursor: Cursor[TupleRow], reached: Mapping[Build, int]) -> None:
-    """Note how far the builds have come, all of them in one statement."""
+def save_positions(cursor: Cursor[TupleRow], positions: Mapping[Build, int]) -> None:
+    """Save the builds' new positions in one statement."""
     cursor.execute(
         "UPDATE projections AS p SET position = r.position"
         " FROM unnest(%s::text[], %s::integer[], %s::bigint[]) AS r (name, build, position)"
         " WHERE p.name = r.name AND p.build = r.build",
-        ([build.projection.NAME for build in reached], [build.number for build in reached], list(reached.values())),
+        (
+            [build.projection.NAME for build in positions],
+            [build.number for build in positions],
+            list(positions.values()),
+        ),
     )
 
 
-def show(cursor: Cursor[TupleRow], build: Build) -> None:
-    """Make the build the live one: readers' next statement sees it, whole."""
+def make_live(cursor: Cursor[TupleRow], build: Build) -> None:
+    """Make the build the live one: after the commit the views show its tables."""
     create_indexes(cursor, build)
     cursor.execute(
         "UPDATE projections SET live = false WHERE name = %s AND live AND build <> %s",
@@ -191,10 +193,8 @@ def _same_columns(cursor: Cursor[TupleRow], table: Table) -> bool:
         " WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
         (f"read.{table.name}",),
     )
-    names = {"timestamptz": "timestamp with time zone"}
-    return [(name, kind) for name, kind in cursor.fetchall()] == [
-        (name, names.get(kind, kind)) for name, kind in table.columns.items()
-    ]
+    full_names = {"timestamptz": "timestamp with time zone"}
+    return cursor.fetchall() == [(name, full_names.get(kind, kind)) for name, kind in table.columns.items()]
 
 
 def drop(cursor: Cursor[TupleRow], build: Build) -> None:
@@ -204,8 +204,8 @@ def drop(cursor: Cursor[TupleRow], build: Build) -> None:
     )
 
 
-def others(cursor: Cursor[TupleRow], build: Build) -> list[Build]:
-    """The projection's older builds, trials aside, which nobody reads once this one is live."""
+def older_builds(cursor: Cursor[TupleRow], build: Build) -> list[Build]:
+    """Return the projection's older builds without trials; they have no readers once this build is live."""
     cursor.execute(
         "SELECT build FROM projections WHERE name = %s AND build < %s AND NOT live AND NOT trial",
         (build.projection.NAME, build.number),
@@ -220,7 +220,7 @@ def trials(cursor: Cursor[TupleRow], projection: Projection) -> list[Build]:
 
 @dataclass(frozen=True)
 class Difference:
-    """A row that only one of two builds has; `position` is the event that last touched it there."""
+    """A row that only one of two builds has; `position` is that of the event that last changed it."""
 
     table: str
     position: int
@@ -228,21 +228,20 @@ class Difference:
     row: str
 
 
-def differences(cursor: Cursor[TupleRow], live: Build, rebuilt: Build, most: int = 10_000) -> list[Difference]:
-    """Where two builds at the same position differ, compared byte for byte; the earliest event first."""
-    found: list[Difference] = []
+def differences(cursor: Cursor[TupleRow], live: Build, rebuilt: Build, limit: int = 10_000) -> list[Difference]:
+    """Compare the rows of two builds at the same position as text. Return the differences, earliest event first."""
+    result: list[Difference] = []
     for table in live.projection.TABLES:
-        ours = sql.SQL("SELECT position, t::text AS whole FROM {} t").format(sql.Identifier(live.schema, table.name))
-        theirs = sql.SQL("SELECT position, t::text AS whole FROM {} t").format(
-            sql.Identifier(rebuilt.schema, table.name)
-        )
+        select = sql.SQL("SELECT position, t::text AS whole FROM {} t")
+        live_rows = select.format(sql.Identifier(live.schema, table.name))
+        rebuilt_rows = select.format(sql.Identifier(rebuilt.schema, table.name))
         cursor.execute(
             sql.SQL(
-                "SELECT position, 'live', whole FROM ({ours} EXCEPT ALL {theirs}) a"
-                " UNION ALL SELECT position, 'rebuilt', whole FROM ({theirs} EXCEPT ALL {ours}) b"
+                "SELECT position, 'live', whole FROM ({live} EXCEPT ALL {rebuilt}) a"
+                " UNION ALL SELECT position, 'rebuilt', whole FROM ({rebuilt} EXCEPT ALL {live}) b"
                 " ORDER BY 1, 2 LIMIT %s"
-            ).format(ours=ours, theirs=theirs),
-            (most,),
+            ).format(live=live_rows, rebuilt=rebuilt_rows),
+            (limit,),
         )
-        found += [Difference(table.name, *row) for row in cursor.fetchall()]
-    return sorted(found, key=lambda difference: difference.position)[:most]
+        result += [Difference(table.name, *row) for row in cursor.fetchall()]
+    return sorted(result, key=lambda difference: difference.position)[:limit]

@@ -1,4 +1,4 @@
-"""Pages of the history as read models fold them: nothing is fetched that no fold asks for, nothing is unsealed."""
+"""Batches of events for the read models: only the columns that folds need, and personal texts stay sealed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SELECT = "SELECT position, recorded_at, topic, state, stream, version FROM even
 
 
 def after(connection: Connection[TupleRow], position: int, limit: int) -> list[Recorded]:
-    """Up to `limit` events after a position."""
+    """Return up to `limit` events after a position."""
     return _read(connection, "WHERE position > %s ORDER BY position LIMIT %s", (position, limit))
 
 
@@ -24,18 +24,18 @@ def between(
     upto: int,
     topics: Sequence[str],
     limit: int,
-    share: tuple[int, int] = (0, 1),
+    partition: tuple[int, int] = (0, 1),
 ) -> list[Recorded]:
-    """Up to `limit` events of these topics whose position is above `after` and not above `upto`.
+    """Return up to `limit` events of these topics whose position is above `after` and not above `upto`.
 
-    Of several shares only the events of its tickets: `share` is its number, from 0, and how many there are.
+    `partition` is a partition's number, from 0, and the number of partitions: only events of its tickets are returned.
     """
     where, params = "WHERE position > %s AND position <= %s AND topic = ANY(%s)", (after, upto, list(topics))
-    if share == (0, 1):
+    if partition == (0, 1):
         return _read(connection, where + " ORDER BY position LIMIT %s", (*params, limit))
-    # The last byte of an id is as random as any.
-    whose = " AND get_byte(uuid_send(ticket), 15) %% %s = %s ORDER BY position LIMIT %s"
-    return _read(connection, where + whose, (*params, share[1], share[0], limit))
+    # Tickets are distributed over the partitions by the last byte of their ids, which is random.
+    in_partition = " AND get_byte(uuid_send(ticket), 15) %% %s = %s ORDER BY position LIMIT %s"
+    return _read(connection, where + in_partition, (*params, partition[1], partition[0], limit))
 
 
 def _read(connection: Connection[TupleRow], where: str, params: tuple[object, ...]) -> list[Recorded]:

@@ -1,10 +1,11 @@
-"""The live follower: takes new events into every live build, each projection exactly once however many run."""
+"""The live follower: folds new events into every live build, each event exactly once however many followers run."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -13,220 +14,167 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from adapters.observability import tracing
-from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry, Database, connect, uses_pgbouncer
+from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.database import ConnectionRegistry, connect, uses_pgbouncer
 from adapters.read_models import builds, event_batches
 from projections.model import Projection, Recorded
 
 BATCH_EVENTS = 2_000
-# A wake-up can be lost; a look at the history now and then cannot.
+# A notification can be lost, so the log is polled as well.
 POLL_SECONDS = 0.25
-# Through a pooler nobody is woken: who writes elsewhere waits for the next look.
-POOLED_POLL_SECONDS = 0.04
-# Events that come one by one are taken together: so long the first waits for the others, which nobody notices.
+# Through PgBouncer there are no notifications: events of other processes are seen by the next poll.
+PGBOUNCER_POLL_SECONDS = 0.04
+# After a batch the follower waits for more events, unless a caller waits for a position: several share a transaction.
 GATHER_SECONDS = 0.1
-# How long a projection that failed is left alone, at first and at most.
+# How long a failed projection is left out, at first and at most.
 FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
+MAX_PAUSE_SECONDS = 30.0
 
 logger = structlog.get_logger()
 
 
 @dataclass
-class _Trouble:
-    """A projection whose fold failed: left alone until `again`, so that it holds up only itself."""
+class _Failures:
+    """How often a projection failed in a row; it is left out until `retry_at`, so that it delays no other."""
 
-    failures: int = 0
-    again: float = 0.0
+    count: int = 0
+    retry_at: float = 0.0
 
 
-class Follower:
-    """Runs in a thread of its own between `start` and `stop`; any number may run on any number of machines."""
+class Follower(BackgroundLoop):
+    """Follows the event log between `start` and `stop`. Any number of followers may run on any number of machines."""
 
     def __init__(self, url: str, projections: Sequence[Projection], registry: ConnectionRegistry | None = None) -> None:
+        super().__init__("follower", self._follow)
         self._url = url
         self._registry = registry
-        self._poll = POOLED_POLL_SECONDS if uses_pgbouncer(url) else POLL_SECONDS
+        self._poll = PGBOUNCER_POLL_SECONDS if uses_pgbouncer(url) else POLL_SECONDS
         self._projections = projections
-        self._wake = threading.Event()
-        self._awaited = threading.Event()
-        self._stopping = threading.Event()
-        self._trouble = {projection.NAME: _Trouble() for projection in projections}
-        self._moved = threading.Condition()
-        self._reached = dict.fromkeys(self._trouble, 0)
+        self._connection: Connection[TupleRow] | None = None
+        self._listener = BackgroundLoop("follower-listener", self._listen)
+        self._position_is_awaited = threading.Event()
+        self._failures = {projection.NAME: _Failures() for projection in projections}
+        self._progress = threading.Condition()
+        self._positions = dict.fromkeys(self._failures, 0)
         self._position = 0
-        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
-        self._thread.start()
-        self._listener = threading.Thread(target=self._listen, name="follower-wake-up", daemon=True)
+        super().start()
         if not uses_pgbouncer(self._url):
             self._listener.start()
 
-    def stop(self) -> None:
-        self._stopping.set()
-        self._awaited.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout=5)
-            if self._listener.ident is not None:
-                self._listener.join(timeout=5)
-
-    def wake(self) -> None:
-        """Say that there is something new; costs nothing."""
-        self._wake.set()
+    def stop(self, seconds: float = 5.0) -> None:
+        self._position_is_awaited.set()
+        super().stop(seconds)
+        self._listener.stop(seconds)
+        self._disconnect()
 
     def wait_for(self, position: int, seconds: float) -> bool:
-        """Whether this follower has taken the history in up to `position`, waiting at most so long for it.
+        """Wait at most this long. Return True if this follower has folded all events up to `position`.
 
-        Whoever waits is not kept waiting for others to gather.
+        A waiting caller makes the follower fold at once, instead of waiting for more events.
         """
-        self._awaited.set()
-        with self._moved:
-            return self._moved.wait_for(lambda: self._position >= position, seconds)
+        self._position_is_awaited.set()
+        with self._progress:
+            return self._progress.wait_for(lambda: self._position >= position, seconds)
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with connect(self._url, name="storyledger follower", registry=self._registry) as connection:
-                    self._follow(connection)
-            except CONNECTION_ERRORS:
-                self._stopping.wait(0.2)
-            except psycopg.Error:
-                logger.exception("follower failed")
-                self._stopping.wait(1.0)
+    def _follow(self) -> float:
+        try:
+            if self._connection is None:
+                self._connection = connect(self._url, name="storyledger follower", registry=self._registry)
+            if not self.fold_next_batch(self._connection):
+                return self._poll
+        except psycopg.Error:
+            self._disconnect()
+            raise
+        self._position_is_awaited.wait(GATHER_SECONDS)
+        self._position_is_awaited.clear()
+        return 0.0
 
-    def _follow(self, connection: Connection[TupleRow]) -> None:
-        while not self._stopping.is_set():
-            self._wake.clear()
-            if self.fold_next_batch(connection):
-                self._awaited.wait(GATHER_SECONDS)
-                self._awaited.clear()
-            else:
-                self._wake.wait(self._poll)
+    def _listen(self) -> float:
+        with connect(self._url, name="storyledger wake-up", registry=self._registry) as connection:
+            connection.execute("LISTEN events")
+            self.wake()
+            while not self._listener.stopping:
+                for _ in connection.notifies(timeout=1.0, stop_after=1):
+                    self.wake()
+        return 0.0
 
-    def _listen(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                with connect(self._url, name="storyledger wake-up", registry=self._registry) as connection:
-                    connection.execute("LISTEN events")
-                    self._wake.set()
-                    while not self._stopping.is_set():
-                        for _ in connection.notifies(timeout=1.0, stop_after=1):
-                            self._wake.set()
-            except psycopg.Error:
-                self._stopping.wait(0.2)
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            with suppress(psycopg.Error):
+                self._connection.close()
+            self._connection = None
 
     def fold_next_batch(self, connection: Connection[TupleRow]) -> bool:
-        """Take a page into every live build; False if there was nothing new."""
+        """Fold the next batch into every live build. Return False if there was no new event."""
         now = time.monotonic()
-        ready = [p for p in self._projections if self._trouble[p.NAME].again <= now]
+        ready = [projection for projection in self._projections if self._failures[projection.NAME].retry_at <= now]
         try:
-            return self._take(connection, ready)
+            return self._fold(connection, ready)
         except Exception:
             if connection.closed:
                 raise
             if len(ready) == 1:
-                self._set_aside(ready[0])
+                self._leave_out(ready[0])
                 return False
-        # One of them spoils it for all: each for itself.
-        moved = [self._take_alone(connection, projection) for projection in ready]
-        return any(moved)
+        # One of the projections failed and rolled back all of them, so each is folded in a transaction of its own.
+        folded = [self._fold_alone(connection, projection) for projection in ready]
+        return any(folded)
 
-    def _take_alone(self, connection: Connection[TupleRow], projection: Projection) -> bool:
+    def _fold_alone(self, connection: Connection[TupleRow], projection: Projection) -> bool:
         try:
-            return self._take(connection, [projection])
+            return self._fold(connection, [projection])
         except Exception:
             if connection.closed:
                 raise
-            self._set_aside(projection)
+            self._leave_out(projection)
             return False
 
-    def _set_aside(self, projection: Projection) -> None:
-        trouble = self._trouble[projection.NAME]
-        trouble.failures += 1
-        pause = FIRST_PAUSE_SECONDS * 2 ** min(trouble.failures - 1, 10)
-        trouble.again = time.monotonic() + min(LONGEST_PAUSE_SECONDS, pause)
-        logger.exception("projection failed", projection=projection.NAME, failures=trouble.failures)
+    def _leave_out(self, projection: Projection) -> None:
+        failures = self._failures[projection.NAME]
+        failures.count += 1
+        pause = FIRST_PAUSE_SECONDS * 2 ** min(failures.count - 1, 10)
+        failures.retry_at = time.monotonic() + min(MAX_PAUSE_SECONDS, pause)
+        logger.exception("projection failed", projection=projection.NAME, failures=failures.count)
 
-    def _take(self, connection: Connection[TupleRow], projections: Sequence[Projection]) -> bool:
-        """Take the next page into each build; builds that stand at the same position share it."""
-        reached: dict[str, int] = {}
-        moved: dict[builds.Build, int] = {}
-        found: dict[int, list[Recorded]] = {}
+    def _fold(self, connection: Connection[TupleRow], projections: Sequence[Projection]) -> bool:
+        """Fold the next batch into each build; builds at the same position share one batch."""
+        positions: dict[str, int] = {}
+        new_positions: dict[builds.Build, int] = {}
+        batches: dict[int, list[Recorded]] = {}
         since = tracing.now_ns()
         with connection.transaction(), connection.cursor() as cursor:
-            for build, position in builds.standing(cursor, projections).items():
-                if position not in found:
-                    found[position] = event_batches.after(connection, position, BATCH_EVENTS)
-                reached[build.projection.NAME] = position
-                if page := found[position]:
-                    reached[build.projection.NAME] = moved[build] = page[-1].position
-                    builds.fold(cursor, build, page)
-            if moved:
-                builds.move_bookmarks(cursor, moved)
-            # After a full page comes another, and the last one waits for the disk for all of them.
-            if any(len(page) == BATCH_EVENTS for page in found.values()):
-                builds.commit_soon(cursor)
-        if moved and tracing.is_enabled():
-            _trace(since, found)
+            for build, position in builds.lock_live_positions(cursor, projections).items():
+                if position not in batches:
+                    batches[position] = event_batches.after(connection, position, BATCH_EVENTS)
+                positions[build.projection.NAME] = position
+                if batch := batches[position]:
+                    positions[build.projection.NAME] = new_positions[build] = batch[-1].position
+                    builds.fold(cursor, build, batch)
+            if new_positions:
+                builds.save_positions(cursor, new_positions)
+            # A full batch is followed by another one, and the last of them waits for the disk for all.
+            if any(len(batch) == BATCH_EVENTS for batch in batches.values()):
+                builds.commit_asynchronously(cursor)
+        if new_positions and tracing.is_enabled():
+            _trace(since, batches)
         for projection in projections:
-            self._trouble[projection.NAME].failures = 0
-        self._publish(reached)
-        return any(found.values())
+            self._failures[projection.NAME].count = 0
+        self._publish(positions)
+        return any(batches.values())
 
-    def _publish(self, reached: dict[str, int]) -> None:
-        """Tell who waits how far all of them have come, as far as this follower knows."""
-        with self._moved:
-            self._reached |= reached
-            self._position = min(self._reached.values())
-            self._moved.notify_all()
-
-
-def _trace(since: int, found: dict[int, list[Recorded]]) -> None:
-    """A span for each page, linked to what recorded its events, as far as that was this process."""
-    for page in found.values():
-        if page:
-            positions = [recorded.position for recorded in page]
-            tracing.record_span("projection page", since, links=positions, events=len(page), position=positions[-1])
+    def _publish(self, positions: dict[str, int]) -> None:
+        """Report the position that all projections have reached, as far as this follower knows, to `wait_for`."""
+        with self._progress:
+            self._positions |= positions
+            self._position = min(self._positions.values())
+            self._progress.notify_all()
 
 
-class ProjectionBarrier:
-    """Lets a write wait until the read models have seen it, wherever they are followed."""
-
-    patience_seconds = 2.0
-
-    def __init__(self, database: Database, names: Sequence[str], follower: Follower | None = None) -> None:
-        self._database = database
-        self._names = list(names)
-        self._follower = follower
-
-    def has_seen(self, position: int) -> bool:
-        """Whether every live read model has reached `position`."""
-        return self._reached() >= position
-
-    def wait_for(self, position: int, seconds: float | None = None) -> bool:
-        """The same once it is so, False when that takes longer than `seconds`, or else than our patience."""
-        seconds = self.patience_seconds if seconds is None else seconds
-        deadline = time.monotonic() + seconds
-        pause = 0.005
-        if self._follower is not None:
-            self._follower.wake()
-        while True:
-            # The follower in this process is told at once; one in another process is seen by its bookmark.
-            if self._follower is not None and self._follower.wait_for(position, min(seconds, pause)):
-                return True
-            if self._reached() >= position:
-                return True
-            if time.monotonic() >= deadline:
-                return False
-            if self._follower is None:
-                time.sleep(pause)
-            pause = min(pause * 2, 0.05)
-
-    def _reached(self) -> int:
-        with self._database.connection() as connection:
-            row = connection.execute(
-                "SELECT min(position) FROM projections WHERE live AND name = ANY(%s)", (self._names,)
-            ).fetchone()
-        return (row[0] if row else None) or 0
+def _trace(since: int, batches: dict[int, list[Recorded]]) -> None:
+    """Record a span for each batch, linked to the spans that recorded its events in this process."""
+    for batch in batches.values():
+        if batch:
+            positions = [recorded.position for recorded in batch]
+            tracing.record_span("projection batch", since, links=positions, events=len(batch), position=positions[-1])

@@ -1,4 +1,4 @@
-"""The read models of a moment: the same folds over a part of the history, in memory."""
+"""Read models in memory: the same folds over any part of the event log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class MemoryRows:
         self._rows: dict[str, dict[Key, Row]] = defaultdict(dict)
 
     def load(self, table: Table, keys: Iterable[Key]) -> None:
-        """Everything is here already."""
+        """Do nothing: all rows are in memory."""
 
     def get(self, table: Table, key: Key) -> Row | None:
         row = self._rows[table.name].get(key)
@@ -33,14 +33,16 @@ class MemoryRows:
 
 
 def folded(projection: Projection, events: Iterable[Recorded]) -> MemoryRows:
-    """The projection's tables after these events and no others."""
+    """Fold these events into empty tables of the projection and return them."""
     rows = MemoryRows()
     projection.fold(list(events), rows)
     return rows
 
 
 def ticket_row(events: Iterable[Recorded]) -> Row | None:
-    """The ticket's row as its events leave it, which is what its read model shows once it has seen them."""
+    """Return the row of the ticket's read model after these events, or None."""
     rows = folded(ticket_status, events)
-    found = rows.all(ticket_status.TICKETS)
-    return ticket_status.with_status(found[0] | {"funded": bool(rows.all(ticket_status.FUNDED))}) if found else None
+    ticket_rows = rows.all(ticket_status.TICKETS)
+    if not ticket_rows:
+        return None
+    return ticket_status.with_status(ticket_rows[0] | {"funded": bool(rows.all(ticket_status.FUNDED))})

@@ -1,7 +1,7 @@
-"""A long history is folded by several processes at once, each with the tickets of its own share.
+"""Partitioned rebuild: several processes fold a long history at once, each the tickets of its own partition.
 
-Only for read models no two tickets of which share a row. How far each share has come is in a table beside the build's
-own, so that a rebuild that was killed goes on with the same shares.
+It is only for read models in which no two tickets share a row. The position of each partition is kept in a table beside
+the build's own, so that a rebuild that was killed goes on with the same partitions.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from projections import donation_ledger, ticket_status
 
 ROOT = Path(__file__).parents[2]
 START = "from adapters.read_models.partitions import worker_main; worker_main()"
-# What a process needs of our environment to find its libraries and its way to the database; secrets go by its input.
+# The environment that a worker needs to find its libraries; secrets are passed on standard input.
 KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME")
 
-# The read models that are shared, and from so many events on: starting a process costs as much as folding some ten
-# thousands of gifts' events, and the tickets' own are few among them.
-WORTH_SHARING = {donation_ledger.NAME: 100_000, ticket_status.NAME: 500_000}
-MOST_PROCESSES = 4
-# How often who waits for the others sees whether the database is there still.
-LOOK_SECONDS = 1.0
+# The read models that are partitioned, and the number of events from which it is worthwhile: starting a process takes
+# as long as folding some ten thousand events of gifts, and few of the events are the tickets' own.
+MIN_EVENTS = {donation_ledger.NAME: 100_000, ticket_status.NAME: 500_000}
+MAX_PROCESSES = 4
+# How often a rebuild that waits for its workers checks that its own database connection still works.
+CHECK_SECONDS = 1.0
 
-_TABLE = "filling"
+_TABLE = "rebuild_partitions"
 
 
 class PartitionWorkerEnded(Exception):
-    """A process that helped ended before its share was done; asking again goes on where it stopped."""
+    """A worker process ended before its partition was done. The next attempt goes on where it stopped."""
 
 
 @dataclass(frozen=True)
 class PartitionedRebuild:
-    """A build that is filled up to `until` by so many processes, of which each has one share."""
+    """A build that is filled up to the position `until` by as many processes as there are partitions."""
 
     build: builds.Build
-    shares: int
+    partitions: int
     until: int
 
     @property
@@ -62,8 +62,8 @@ def _table(build: builds.Build) -> sql.Identifier:
 
 
 def _processes() -> int:
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MOST_PROCESSES, allowed)
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(MAX_PROCESSES, available)
 
 
 def fill(
@@ -71,123 +71,136 @@ def fill(
     connection: Connection[TupleRow],
     build: builds.Build,
     until: int,
-    page_events: int,
-    reached: Callable[[int], None],
+    batch_events: int,
+    progress: Callable[[int], None],
 ) -> int:
-    """Fill the build up to `until`, or up to where an earlier filling in shares was going; how many events that was.
+    """Fill the build up to `until`, or to the end of an interrupted partitioned rebuild. Return the number of events.
 
-    Nothing is done where one process alone is as quick. `reached` is told this process's position now and then.
+    Does nothing, and returns 0, where one process is as fast. `progress` is called with this process's position.
     """
     with connection.transaction(), connection.cursor() as cursor:
-        filling, since = _begun(cursor, build, until)
-    if filling is None:
+        rebuild, start = _begin_or_resume(cursor, build, until)
+    if rebuild is None:
         return 0
-    with ExitStack() as helpers:
-        helped = [helpers.enter_context(_helper(url, filling, n, page_events)) for n in range(1, filling.shares)]
-        for position in _work_off(connection, filling, 0, page_events):
-            reached(position)
-        for helper in helped:
-            while not _ended(helper):
-                # Where we are cut off, so is the helper, and nobody else tells it.
+    with ExitStack() as stack:
+        workers = [
+            stack.enter_context(_worker(url, rebuild, partition, batch_events))
+            for partition in range(1, rebuild.partitions)
+        ]
+        for position in _fold_partition(connection, rebuild, 0, batch_events):
+            progress(position)
+        for worker in workers:
+            while not _ended(worker):
+                # The watchdog disconnects this process but not its workers, so an outage is noticed here.
                 connection.execute("SELECT")
-            if helper.returncode != 0:
+            if worker.returncode != 0:
                 raise PartitionWorkerEnded
     with connection.transaction(), connection.cursor() as cursor:
-        _end(cursor, filling)
-    return filling.until - since
+        _finish(cursor, rebuild)
+    return rebuild.until - start
 
 
-def _begun(cursor: Cursor[TupleRow], build: builds.Build, until: int) -> tuple[PartitionedRebuild | None, int]:
-    """The filling that is under way, or a new one, and where its last share stands; None if it is not worth it."""
-    position = builds.lock_bookmark(cursor, build)
-    if _is_under_way(cursor, build):
+def _begin_or_resume(
+    cursor: Cursor[TupleRow], build: builds.Build, until: int
+) -> tuple[PartitionedRebuild | None, int]:
+    """Return the interrupted or a new partitioned rebuild, or None, and the position where its slowest partition is."""
+    position = builds.lock_position(cursor, build)
+    if _is_in_progress(cursor, build):
         cursor.execute(sql.SQL("SELECT count(*), min(until), min(position) FROM {}").format(_table(build)))
         row = cursor.fetchone()
         assert row is not None
-        shares, until, since = row
-        return PartitionedRebuild(build, shares, until), since
-    shares, worth_it = _processes(), WORTH_SHARING.get(build.projection.NAME)
-    if worth_it is None or shares < 2 or until - position < worth_it:
+        partitions, until, position = row
+        return PartitionedRebuild(build, partitions, until), position
+    partitions, min_events = _processes(), MIN_EVENTS.get(build.projection.NAME)
+    if min_events is None or partitions < 2 or until - position < min_events:
         return None, position
-    filling = PartitionedRebuild(build, shares, until)
+    rebuild = PartitionedRebuild(build, partitions, until)
     cursor.execute(
-        sql.SQL("CREATE TABLE {} (share integer PRIMARY KEY, position bigint NOT NULL, until bigint NOT NULL)").format(
-            filling.table
-        )
+        sql.SQL(
+            "CREATE TABLE {} (partition integer PRIMARY KEY, position bigint NOT NULL, until bigint NOT NULL)"
+        ).format(rebuild.table)
     )
     cursor.execute(
-        sql.SQL("INSERT INTO {} SELECT share, %s, %s FROM generate_series(0, %s) AS share").format(filling.table),
-        (position, until, shares - 1),
+        sql.SQL("INSERT INTO {} SELECT partition, %s, %s FROM generate_series(0, %s) AS partition").format(
+            rebuild.table
+        ),
+        (position, until, partitions - 1),
     )
-    return filling, position
+    return rebuild, position
 
 
-def _is_under_way(cursor: Cursor[TupleRow], build: builds.Build) -> bool:
+def _is_in_progress(cursor: Cursor[TupleRow], build: builds.Build) -> bool:
     cursor.execute(
         "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = %s AND tablename = %s)", (build.schema, _TABLE)
     )
     return cursor.fetchone() == (True,)
 
 
-def _end(cursor: Cursor[TupleRow], filling: PartitionedRebuild) -> None:
-    """All shares are done, so the build stands where they do; another rebuild may have found so before."""
-    builds.lock_bookmark(cursor, filling.build)
-    if _is_under_way(cursor, filling.build):
-        cursor.execute(sql.SQL("DROP TABLE {}").format(filling.table))
-        builds.move_bookmarks(cursor, {filling.build: filling.until})
+def _finish(cursor: Cursor[TupleRow], rebuild: PartitionedRebuild) -> None:
+    """Set the build's position to that of its partitions, unless another rebuild has done so."""
+    builds.lock_position(cursor, rebuild.build)
+    if _is_in_progress(cursor, rebuild.build):
+        cursor.execute(sql.SQL("DROP TABLE {}").format(rebuild.table))
+        builds.save_positions(cursor, {rebuild.build: rebuild.until})
 
 
-def _work_off(
-    connection: Connection[TupleRow], filling: PartitionedRebuild, share: int, page_events: int
+def _fold_partition(
+    connection: Connection[TupleRow], rebuild: PartitionedRebuild, partition: int, batch_events: int
 ) -> Iterator[int]:
-    """Fold page after page of a share, each committed with how far it has come: the positions on the way."""
+    """Fold a partition batch by batch, each committed with its position. Yield those positions."""
     position = 0
-    while position < filling.until:
+    while position < rebuild.until:
         with connection.transaction(), connection.cursor() as cursor:
-            builds.commit_soon(cursor)
-            # Shared until the end of the transaction: nobody takes the table away meanwhile.
-            cursor.execute("SELECT FROM projections WHERE name = %s AND build = %s FOR SHARE", _key(filling.build))
-            if not _is_under_way(cursor, filling.build):
+            builds.commit_asynchronously(cursor)
+            # The share lock keeps another rebuild from dropping the table of partitions during the transaction.
+            cursor.execute(
+                "SELECT FROM projections WHERE name = %s AND build = %s FOR SHARE",
+                (rebuild.build.projection.NAME, rebuild.build.number),
+            )
+            if not _is_in_progress(cursor, rebuild.build):
                 return
-            position = _fold_page(cursor, filling, share, page_events)
+            position = _fold_batch(cursor, rebuild, partition, batch_events)
         yield position
 
 
-def _key(build: builds.Build) -> tuple[str, int]:
-    return build.projection.NAME, build.number
-
-
-def _fold_page(cursor: Cursor[TupleRow], filling: PartitionedRebuild, share: int, page_events: int) -> int:
-    cursor.execute(sql.SQL("SELECT position FROM {} WHERE share = %s FOR UPDATE").format(filling.table), (share,))
+def _fold_batch(cursor: Cursor[TupleRow], rebuild: PartitionedRebuild, partition: int, batch_events: int) -> int:
+    """Fold the partition's next batch and return its new position."""
+    cursor.execute(
+        sql.SQL("SELECT position FROM {} WHERE partition = %s FOR UPDATE").format(rebuild.table), (partition,)
+    )
     row = cursor.fetchone()
     assert row is not None
     position: int = row[0]
-    # About as many events as in a page of all tickets.
-    upto = min(position + page_events * filling.shares, filling.until)
-    topics = list(filling.build.projection.TOPICS)
-    page = event_batches.between(cursor.connection, position, upto, topics, page_events, (share, filling.shares))
-    if len(page) == page_events:
-        upto = page[-1].position
-    builds.fold(cursor, filling.build, page)
-    cursor.execute(sql.SQL("UPDATE {} SET position = %s WHERE share = %s").format(filling.table), (upto, share))
+    # A range of positions in which the partition has about as many events as a batch.
+    upto = min(position + batch_events * rebuild.partitions, rebuild.until)
+    topics = list(rebuild.build.projection.TOPICS)
+    batch = event_batches.between(
+        cursor.connection, position, upto, topics, batch_events, (partition, rebuild.partitions)
+    )
+    if len(batch) == batch_events:
+        upto = batch[-1].position
+    builds.fold(cursor, rebuild.build, batch)
+    cursor.execute(sql.SQL("UPDATE {} SET position = %s WHERE partition = %s").format(rebuild.table), (upto, partition))
     return upto
 
 
-# The other processes.
+# The worker processes.
 
 
 @contextmanager
-def _helper(url: str, filling: PartitionedRebuild, share: int, page_events: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that works a share off; it ends with the block at the latest."""
-    asked = {
+def _worker(
+    url: str, rebuild: PartitionedRebuild, partition: int, batch_events: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process that folds one partition; it is killed at the end of the block."""
+    assignment = {
         "url": url,
         "libpq": {name: value for name, value in os.environ.items() if name.startswith("PG")},
-        "projection": filling.build.projection.NAME,
-        "build": filling.build.number,
-        "shares": filling.shares,
-        "until": filling.until,
-        "share": share,
-        "page_events": page_events,
+        "projection": rebuild.build.projection.NAME,
+        "build": rebuild.build.number,
+        "partitions": rebuild.partitions,
+        "until": rebuild.until,
+        "partition": partition,
+        "batch_events": batch_events,
     }
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
         [sys.executable, "-c", START],
@@ -196,12 +209,12 @@ def _helper(url: str, filling: PartitionedRebuild, share: int, page_events: int)
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
         env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
-        start_new_session=True,  # an interrupt at the keyboard is for us, who end it ourselves
+        start_new_session=True,  # an interrupt at the keyboard reaches this process only, which ends the worker
     )
     assert process.stdin is not None
     try:
-        # Left open: when it closes, because we end in whatever way, the other process ends too.
-        process.stdin.write(json.dumps(asked).encode() + b"\n")
+        # The pipe stays open: when this process ends in any way, the worker reads its end and ends too.
+        process.stdin.write(json.dumps(assignment).encode() + b"\n")
         process.stdin.flush()
         yield process
     finally:
@@ -210,30 +223,30 @@ def _helper(url: str, filling: PartitionedRebuild, share: int, page_events: int)
         process.stdin.close()
 
 
-def _ended(helper: subprocess.Popen[bytes]) -> bool:
+def _ended(worker: subprocess.Popen[bytes]) -> bool:
     try:
-        helper.wait(LOOK_SECONDS)
+        worker.wait(CHECK_SECONDS)
     except subprocess.TimeoutExpired:
         return False
     return True
 
 
 def worker_main() -> None:
-    """Work off the share that standard input names."""
-    asked = json.loads(sys.stdin.readline())
+    """Fold the partition that the first line of standard input assigns to this process."""
+    assignment = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ.update(asked["libpq"])
+    os.environ.update(assignment["libpq"])
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    build = builds.Build(projections.BY_NAME[asked["projection"]], asked["build"])
-    filling = PartitionedRebuild(build, asked["shares"], asked["until"])
-    with connect(asked["url"], statement_seconds=0, name="storyledger rebuild") as connection:
-        for _ in _work_off(connection, filling, asked["share"], asked["page_events"]):
+    build = builds.Build(projections.BY_NAME[assignment["projection"]], assignment["build"])
+    rebuild = PartitionedRebuild(build, assignment["partitions"], assignment["until"])
+    with connect(assignment["url"], statement_seconds=0, name="storyledger rebuild") as connection:
+        for _ in _fold_partition(connection, rebuild, assignment["partition"], assignment["batch_events"]):
             pass
 
 
 def _end_with_parent() -> None:
-    # Not by way of the file object: its lock would be held at the end, where the interpreter wants it.
+    # Read from the descriptor: the file object's lock would still be held when the interpreter closes it at the end.
     while os.read(sys.stdin.fileno(), 1):
         pass
     os._exit(1)

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database
-from adapters.read_models.follower import ProjectionBarrier
 from adapters.read_models.in_memory import ticket_row
+from adapters.read_models.projection_barrier import ProjectionBarrier
 from projections import ticket_status
 from projections.model import Recorded, Row
 

@@ -1,4 +1,4 @@
-"""Rebuilding: a new build is filled beside the live one, caught up, and shown in one short transaction."""
+"""Rebuilding: a new build is filled beside the live one, and replaces it in one short transaction."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from adapters.read_models import builds, event_batches, partitions
 from projections.model import Projection
 
 BATCH_EVENTS = 5_000
-# In pages: where hardly an event is the projection's, so many positions are looked through at once.
-LONGEST_SPAN = 32
+# The longest range of positions that one batch reads, in multiples of BATCH_EVENTS, when few events in it are relevant.
+MAX_RANGE_BATCHES = 32
 
-# Told the projection's name, the position reached and the position to reach.
+# Called with the projection's name, the position reached and the position to reach.
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Rebuilt:
-    """What rebuilding one projection did; `differences` are given when it was compared instead of shown."""
+    """The result of rebuilding one projection, or of verifying it, which alone finds `differences`."""
 
     name: str
     events: int
@@ -41,22 +41,22 @@ class Rebuilt:
 def ensure_live(
     url: str, projections: Sequence[Projection], progress: Progress, registry: ConnectionRegistry | None = None
 ) -> None:
-    """See that every projection has a live build of its present version, building from history what has none."""
+    """Rebuild every projection that has no live build of its present version."""
     with connect(url, statement_seconds=0, registry=registry) as connection:
         for projection in projections:
             while not _is_live(connection, projection):
-                # Of several that start at once one may show its build while the others still fill another.
-                with suppress(builds.BuildGone):
+                # Another process that starts at the same time may replace the build that this one is filling.
+                with suppress(builds.BuildReplaced):
                     rebuild(url, projection, progress, registry)
 
 
 def _is_live(connection: Connection[TupleRow], projection: Projection) -> bool:
-    """Whether the present version is shown, which it is at once where there is no history to fold."""
+    """Return True if the present version is live. In an empty event log it is made live here."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
         version = builds.live_version(cursor, projection)
         if version is None and _is_empty(connection):
-            builds.show(cursor, builds.create(cursor, projection))
+            builds.make_live(cursor, builds.create(cursor, projection))
             return True
     return version == projection.VERSION
 
@@ -68,65 +68,66 @@ def _is_empty(connection: Connection[TupleRow]) -> bool:
 def rebuild(
     url: str, projection: Projection, progress: Progress, registry: ConnectionRegistry | None = None
 ) -> Rebuilt:
-    """Build anew and show it. Readers and writers carry on; a rebuild that was killed goes on where it stopped."""
+    """Fill a new build and make it live, without disturbing readers and writers. A killed rebuild is resumed."""
     started = time.monotonic()
     with connect(url, statement_seconds=0, name="storyledger rebuild", registry=registry) as connection:
-        build = _begun(connection, projection)
-        events = _fill_in_shares(url, connection, build, _head(connection), progress)
-        events, shown = events + _fill(connection, build, None, progress), False
+        build = _begin_or_resume(connection, projection)
+        events = _fill_by_partitions(url, connection, build, _head(connection), progress)
+        events, is_live = events + _fill(connection, build, None, progress), False
         with connection.transaction(), connection.cursor() as cursor:
             builds.create_indexes(cursor, build)
             builds.analyze(cursor, build)
-        while not shown:
+        while not is_live:
             events += _fill(connection, build, None, progress)
-            caught_up, shown = _show(connection, build)
-            events += caught_up
+            newest_events, is_live = _try_to_make_live(connection, build)
+            events += newest_events
         rows = _count(connection, build)
-        _drop_others(connection, build)
+        _drop_older_builds(connection, build)
     return Rebuilt(projection.NAME, events, rows, time.monotonic() - started)
 
 
-def _show(connection: Connection[TupleRow], build: builds.Build) -> tuple[int, bool]:
-    """Fold the last events and swap, in one short transaction; not now if a reader or another rebuild is in the way.
+def _try_to_make_live(connection: Connection[TupleRow], build: builds.Build) -> tuple[int, bool]:
+    """Fold the newest events and replace the live build, in one short transaction.
 
-    Giving way within half a second keeps readers from queueing up behind the swap, and from deadlocks with it.
+    Return the number of events and True, or 0 and False if a reader or another rebuild holds a lock for half a second:
+    waiting longer would make other readers queue up behind the replacement.
     """
     try:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '500ms'")
             live = builds.find(cursor, build.projection, live=True)
             if live is not None:
-                builds.lock_bookmark(cursor, live)
+                builds.lock_position(cursor, live)
             events = _catch_up(cursor, build, _head(connection))
-            builds.show(cursor, build)
-    except (psycopg.errors.LockNotAvailable, builds.BuildGone):
+            builds.make_live(cursor, build)
+    except (psycopg.errors.LockNotAvailable, builds.BuildReplaced):
         time.sleep(0.1)
         return 0, False
     return events, True
 
 
 def verify(url: str, projection: Projection, progress: Progress, until: int | None = None) -> Rebuilt:
-    """Build anew beside the live one, compare every row, and throw the new one away.
+    """Fill a trial build, compare every row with the live build, and drop the trial.
 
-    With `until` the history is folded twice up to that position, in different pages, since the live tables stand
-    somewhere else.
+    With `until` two trials are filled up to that position in batches of different sizes and compared, because the live
+    build is at another position.
     """
     started = time.monotonic()
     with (
         connect(url, statement_seconds=0, name="storyledger verify") as connection,
-        connect(url, statement_seconds=0, name="storyledger verify") as holder,
-        holder.transaction(),
+        connect(url, statement_seconds=0, name="storyledger verify") as lock_holder,
+        lock_holder.transaction(),
     ):
-        # By itself: a new trial may get the name, and with it the lock, of one that is cleared away here.
+        # In a transaction of its own: a new trial may get the number, and so the lock, of one that is dropped here.
         with connection.transaction(), connection.cursor() as cursor:
             _drop_orphans(cursor, projection)
         with connection.transaction(), connection.cursor() as cursor:
             current = builds.live_version(cursor, projection) == projection.VERSION
             live = builds.find(cursor, projection, live=True) if current else None
-            made = [_trial(cursor, projection, holder)]
+            trials = [_create_trial(cursor, projection, lock_holder)]
             if live is None or until is not None:
-                made.append(_trial(cursor, projection, holder))
-        rebuilt, other = made[0], live if until is None and live is not None else made[1]
+                trials.append(_create_trial(cursor, projection, lock_holder))
+        rebuilt, other = trials[0], live if until is None and live is not None else trials[1]
         try:
             if other is live:
                 with connection.cursor() as cursor:
@@ -134,28 +135,28 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
             else:
                 head = _head(connection)
                 target = head if until is None else min(until, head)
-            events = _fill_in_shares(url, connection, rebuilt, target, progress)
+            events = _fill_by_partitions(url, connection, rebuilt, target, progress)
             events += _fill(connection, rebuilt, target, progress)
             if other is not live:
-                _fill(connection, other, target, progress, page_events=BATCH_EVENTS // 7)
-            # One snapshot of the live tables and their position: the follower need not wait for the comparison.
+                _fill(connection, other, target, progress, batch_events=BATCH_EVENTS // 7)
+            # One snapshot has the live tables and their position, so the comparison does not block the follower.
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             with connection.transaction(), connection.cursor() as cursor:
                 events += _catch_up(cursor, rebuilt, builds.position(cursor, other))
-                found = builds.differences(cursor, other, rebuilt)
+                differences = builds.differences(cursor, other, rebuilt)
             connection.isolation_level = None
             rows = _count(connection, rebuilt)
         finally:
-            for build in made:
+            for build in trials:
                 with connection.transaction(), connection.cursor() as cursor:
                     builds.drop(cursor, build)
-    return Rebuilt(projection.NAME, events, rows, time.monotonic() - started, found)
+    return Rebuilt(projection.NAME, events, rows, time.monotonic() - started, differences)
 
 
-def _trial(cursor: Cursor[TupleRow], projection: Projection, holder: Connection[TupleRow]) -> builds.Build:
-    """A build for comparison; the lock on it, held by a transaction of its own, shows that somebody is still at it."""
+def _create_trial(cursor: Cursor[TupleRow], projection: Projection, lock_holder: Connection[TupleRow]) -> builds.Build:
+    """Create a build for comparison. The open transaction of `lock_holder` holds a lock while the trial is in use."""
     build = builds.create(cursor, projection, trial=True)
-    holder.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (build.schema,))
+    lock_holder.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (build.schema,))
     return build
 
 
@@ -166,8 +167,8 @@ def _drop_orphans(cursor: Cursor[TupleRow], projection: Projection) -> None:
             builds.drop(cursor, trial)
 
 
-def _begun(connection: Connection[TupleRow], projection: Projection) -> builds.Build:
-    """The build that an earlier, interrupted rebuild began, or a new one."""
+def _begin_or_resume(connection: Connection[TupleRow], projection: Projection) -> builds.Build:
+    """Return the build of an interrupted rebuild, or a new one."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
         return builds.find(cursor, projection, live=False) or builds.create(cursor, projection)
@@ -179,13 +180,13 @@ def _head(connection: Connection[TupleRow]) -> int:
     return int(row[0])
 
 
-def _fill_in_shares(
+def _fill_by_partitions(
     url: str, connection: Connection[TupleRow], build: builds.Build, until: int, progress: Progress
 ) -> int:
-    def reached(position: int) -> None:
+    def report(position: int) -> None:
         progress(build.projection.NAME, position, until)
 
-    return partitions.fill(url, connection, build, until, BATCH_EVENTS, reached)
+    return partitions.fill(url, connection, build, until, BATCH_EVENTS, report)
 
 
 def _fill(
@@ -193,49 +194,48 @@ def _fill(
     build: builds.Build,
     until: int | None,
     progress: Progress,
-    page_events: int | None = None,
+    batch_events: int | None = None,
 ) -> int:
-    """Fold page after page, each committed with its bookmark, until `until` or less than a page is left."""
-    size = page_events or BATCH_EVENTS
-    events, span = 0, size
+    """Fold batches, each committed with its position, until less than a batch is left. Return the number of events."""
+    size = batch_events or BATCH_EVENTS
+    events, range_size = 0, size
     while True:
         target = _head(connection) if until is None else until
         with connection.transaction(), connection.cursor() as cursor:
-            builds.commit_soon(cursor)
-            position = builds.lock_bookmark(cursor, build)
+            builds.commit_asynchronously(cursor)
+            position = builds.lock_position(cursor, build)
             progress(build.projection.NAME, position, target)
-            upto, folded = _fold_span(cursor, build, position, min(position + span, target), size)
+            upto, folded = _fold_range(cursor, build, position, min(position + range_size, target), size)
         events += upto - position
         if upto - position < size:
             return events
-        span = size if folded > size // 4 else min(2 * span, LONGEST_SPAN * size)
+        range_size = size if folded > size // 4 else min(2 * range_size, MAX_RANGE_BATCHES * size)
 
 
 def _catch_up(cursor: Cursor[TupleRow], build: builds.Build, until: int) -> int:
-    """Fold what came meanwhile, in the caller's transaction."""
+    """Fold the events up to `until` in the caller's transaction. Return their number."""
     events = 0
-    position = builds.lock_bookmark(cursor, build)
+    position = builds.lock_position(cursor, build)
     while position < until:
-        upto, _ = _fold_span(cursor, build, position, min(position + BATCH_EVENTS, until), BATCH_EVENTS)
+        upto, _ = _fold_range(cursor, build, position, min(position + BATCH_EVENTS, until), BATCH_EVENTS)
         events += upto - position
         position = upto
     return events
 
 
-def _fold_span(cursor: Cursor[TupleRow], build: builds.Build, after: int, upto: int, most: int) -> tuple[int, int]:
-    """Fold those events of a span of positions that the projection cares for, the first `most` of them; where the build
-    stands then, and how many they were.
+def _fold_range(cursor: Cursor[TupleRow], build: builds.Build, after: int, upto: int, limit: int) -> tuple[int, int]:
+    """Fold up to `limit` of the projection's events in a range of positions.
 
-    Positions have no gaps, so a span is a page, and a read model of few events is rebuilt without reading the others.
+    Return the build's new position and the number of events folded. Events of other topics are not even read.
     """
     if upto <= after:
         return after, 0
-    page = event_batches.between(cursor.connection, after, upto, list(build.projection.TOPICS), most)
-    if len(page) == most:
-        upto = page[-1].position
-    builds.fold(cursor, build, page)
-    builds.move_bookmarks(cursor, {build: upto})
-    return upto, len(page)
+    batch = event_batches.between(cursor.connection, after, upto, list(build.projection.TOPICS), limit)
+    if len(batch) == limit:
+        upto = batch[-1].position
+    builds.fold(cursor, build, batch)
+    builds.save_positions(cursor, {build: upto})
+    return upto, len(batch)
 
 
 def _count(connection: Connection[TupleRow], build: builds.Build) -> int:
@@ -246,14 +246,14 @@ def _count(connection: Connection[TupleRow], build: builds.Build) -> int:
     return total
 
 
-def _drop_others(connection: Connection[TupleRow], build: builds.Build) -> None:
-    """Give readers of the old tables time to finish; what cannot be dropped now goes with the next rebuild."""
+def _drop_older_builds(connection: Connection[TupleRow], build: builds.Build) -> None:
+    """Drop the older builds. One that readers still use after five seconds is dropped by the next rebuild."""
     with connection.transaction(), connection.cursor() as cursor:
-        old = builds.others(cursor, build)
-    for other in old:
+        older_builds = builds.older_builds(cursor, build)
+    for older_build in older_builds:
         try:
             with connection.transaction(), connection.cursor() as cursor:
                 cursor.execute("SET LOCAL lock_timeout = '5s'")
-                builds.drop(cursor, other)
+                builds.drop(cursor, older_build)
         except psycopg.errors.LockNotAvailable:
             continue

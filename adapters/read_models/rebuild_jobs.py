@@ -1,65 +1,65 @@
-"""RebuildJobs in the background, for who asks over HTTP and does not wait."""
+"""Rebuilds that are requested over HTTP and run in the background."""
 
 from __future__ import annotations
 
 import threading
-import time
 
 import structlog
 
+from adapters.postgres.background import PAUSE_SECONDS, BackgroundLoop
 from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry
 from adapters.read_models import rebuild
 from adapters.read_models.partitions import PartitionWorkerEnded
 from projections.model import Projection
 
-# How soon a rebuild that was cut off tries to go on, at first and at most.
-FIRST_PAUSE_SECONDS = 1.0
-LONGEST_PAUSE_SECONDS = 30.0
-
 logger = structlog.get_logger()
 
 
 class RebuildJobs:
-    """One rebuild of each projection at a time.
+    """Rebuilds the requested projections one after the other.
 
-    One that loses its database goes on by itself once that is back; one whose process ends, when it is asked for again.
+    A rebuild that loses its database connection goes on where it stopped once the database is back. After the end of
+    the process it goes on when it is requested again.
     """
 
     def __init__(self, url: str, registry: ConnectionRegistry | None = None) -> None:
         self._url = url
         self._registry = registry
         self._lock = threading.Lock()
-        self._running: set[str] = set()
+        self._requested: dict[str, Projection] = {}
+        self._loop: BackgroundLoop | None = None
 
     def begin(self, projection: Projection) -> bool:
-        """Start to rebuild; False if that is under way here already."""
+        """Request a rebuild. Return False if it was requested before and is not done."""
         with self._lock:
-            if projection.NAME in self._running:
+            if projection.NAME in self._requested:
                 return False
-            self._running.add(projection.NAME)
-        threading.Thread(target=self._run, args=(projection,), name=f"rebuild-{projection.NAME}", daemon=True).start()
+            self._requested[projection.NAME] = projection
+            if self._loop is None:
+                self._loop = BackgroundLoop("rebuilds", self._rebuild_next)
+                self._loop.start()
+        self._loop.wake()
         return True
 
     def running(self, name: str) -> bool:
+        """Return True if the projection's rebuild was requested and is not done."""
         with self._lock:
-            return name in self._running
+            return name in self._requested
 
-    def _run(self, projection: Projection) -> None:
+    def _rebuild_next(self) -> float:
+        """Do the oldest request. Return the seconds until the next call; `begin` makes it come at once."""
+        with self._lock:
+            projection = next(iter(self._requested.values()), None)
+        if projection is None:
+            return PAUSE_SECONDS
         try:
-            done = self._rebuilt(projection)
+            done = rebuild.rebuild(self._url, projection, lambda *_: None, self._registry)
             logger.info("rebuilt", projection=done.name, events=done.events, seconds=round(done.seconds, 3))
+        except (*CONNECTION_ERRORS, PartitionWorkerEnded) as error:
+            logger.warning("rebuild interrupted", projection=projection.NAME, error=type(error).__name__)
+            return PAUSE_SECONDS
         except Exception as error:
             logger.error("rebuild failed", projection=projection.NAME, error=type(error).__name__)
-        finally:
-            with self._lock:
-                self._running.discard(projection.NAME)
-
-    def _rebuilt(self, projection: Projection) -> rebuild.Rebuilt:
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                return rebuild.rebuild(self._url, projection, lambda *_: None, self._registry)
-            except (*CONNECTION_ERRORS, PartitionWorkerEnded) as error:
-                logger.warning("rebuild waits", projection=projection.NAME, error=type(error).__name__)
-                time.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        with self._lock:
+            del self._requested[projection.NAME]
+        return 0.0

@@ -18,7 +18,7 @@ def test_what_happens_in_a_served_process_arrives_at_the_collector(migrated_url:
         told = collector.spans()
     assert told["POST /api/tickets/create"]["http.response.status_code"] == 201
     assert told["append"]["storyledger.ticket"] == ticket.id
-    assert "projection page" in told
+    assert "projection batch" in told
     assert "qzkanarix" not in str(told)
     assert collector.services() == {"storyledger"}
 

@@ -63,7 +63,7 @@ def test_one_trace_covers_the_request_its_events_and_all_jobs(spans: Spans, live
     append = appends[jobs[0].parent.span_id]
     assert append.attributes["storyledger.topics"] == ("processing_requested",)
     # A projection may fold an event just before its append is linkable, so a page may lack that link.
-    assert eventually(lambda: [page for page in spans("projection page") if linked(page) & appends.keys()])
+    assert eventually(lambda: [page for page in spans("projection batch") if linked(page) & appends.keys()])
     assert_no_personal_data(spans)
 
 

@@ -1,4 +1,4 @@
-"""A history, and followers of it that move when they are told to."""
+"""An event log, and a follower that a test moves by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from projections.model import Projection
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[EventDict]]:
-    """What was logged, instead of printing it."""
+    """The log entries, captured instead of printed."""
     with capture_logs() as events:
         yield events
 
@@ -30,7 +30,7 @@ def log(database: Database) -> EventLog:
 
 @pytest.fixture
 def follow(migrated_url: str) -> Iterator[Callable[..., None]]:
-    """Takes everything there is into the read models, by one follower on one connection."""
+    """Folds all events into the read models, with one follower on one connection."""
     with ExitStack() as stack:
         connection = stack.enter_context(connect(migrated_url))
 

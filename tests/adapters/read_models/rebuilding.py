@@ -1,6 +1,6 @@
-"""A process that rebuilds and stands still halfway, to be killed: `python -m … URL POSITION [shared]`.
+"""A process that rebuilds and stops at a position, to be killed there: `python -m … URL POSITION [partitioned]`.
 
-It rebuilds the ticket status, or in two shares the donation ledger.
+It rebuilds the ticket status, or the donation ledger in two partitions.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from adapters.read_models import partitions, rebuild
 from projections import donation_ledger, ticket_status
 
 
-def main(url: str, until: int, *, shared: bool) -> None:
-    rebuild.BATCH_EVENTS = 7 if shared else 10
-    partitions.WORTH_SHARING, partitions.MOST_PROCESSES = {donation_ledger.NAME: 50}, 2
+def main(url: str, until: int, *, partitioned: bool) -> None:
+    rebuild.BATCH_EVENTS = 7 if partitioned else 10
+    partitions.MIN_EVENTS, partitions.MAX_PROCESSES = {donation_ledger.NAME: 50}, 2
 
     def progress(name: str, position: int, target: int) -> None:
         if position >= until:
@@ -22,8 +22,8 @@ def main(url: str, until: int, *, shared: bool) -> None:
             sys.stdout.flush()
             time.sleep(60)
 
-    rebuild.rebuild(url, donation_ledger if shared else ticket_status, progress)
+    rebuild.rebuild(url, donation_ledger if partitioned else ticket_status, progress)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), shared="shared" in sys.argv)
+    main(sys.argv[1], int(sys.argv[2]), partitioned="partitioned" in sys.argv)

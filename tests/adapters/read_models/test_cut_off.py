@@ -1,4 +1,4 @@
-"""Following and rebuilding, cut off at each of their commits, heard of or not: the rows are those of one quiet run."""
+"""Following and rebuilding lose their connection at each commit, before or after it: the rows stay correct."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TICKETS = 30
 
 
 def quiet(*_: Any) -> None:
-    """Nobody wants to know how far it is."""
+    """Ignore the progress."""
 
 
 def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
@@ -47,22 +47,25 @@ def tickets(log: EventLog) -> list[UUID]:
 
 
 def cut_off(line: Line, number: int, heard: bool, work: Callable[[], object]) -> bool:
-    """Whether the work came to so many commits; at the last of them its line is cut."""
-    told = count(1)
-    came: list[Commit] = []
+    """Do the work and cut its connection at commit number `number`. Return True if it came to that commit.
 
-    def hang_up(commit: Commit) -> None:
-        if next(told) == number:
-            came.append(commit)
+    If the commit is `heard`, its answer reaches the client before the connection is cut.
+    """
+    commit_numbers = count(1)
+    last_commits: list[Commit] = []
+
+    def disconnect(commit: Commit) -> None:
+        if next(commit_numbers) == number:
+            last_commits.append(commit)
             raise ConnectionAbortedError
 
     if heard:
-        line.after = hang_up
+        line.after = disconnect
     else:
-        line.before = hang_up
+        line.before = disconnect
     with suppress(*CONNECTION_ERRORS):
         work()
-    return bool(came)
+    return bool(last_commits)
 
 
 @pytest.mark.parametrize("heard", [False, True])
@@ -71,17 +74,17 @@ def test_a_rebuild_that_is_cut_off_at_any_of_its_commits_goes_on_where_it_stoppe
 ):
     monkeypatch.setattr(rebuild, "BATCH_EVENTS", TICKETS)
     follow()
-    shown = "SELECT * FROM read.ticket_status ORDER BY ticket_id"
-    before = rows(database, shown)
+    query = "SELECT * FROM read.ticket_status ORDER BY ticket_id"
+    before = rows(database, query)
     with Line(database.url) as line:
         for number in count(1):
             if not cut_off(line, number, heard, lambda: rebuild.rebuild(line.url, ticket_status, quiet)):
                 break
-            assert rows(database, shown) == before
+            assert rows(database, query) == before
             line.before = line.after = quiet
             rebuild.rebuild(line.url, ticket_status, quiet)
-            assert rows(database, shown) == before
-    # Begun, two pages, indexed, shown, the old one dropped.
+            assert rows(database, query) == before
+    # Creating the build, two batches, the indexes, making it live, dropping the old build.
     assert number > 5
     [(live,)] = rows(database, "SELECT live FROM projections WHERE name = 'ticket_status'")
     assert live
@@ -89,7 +92,7 @@ def test_a_rebuild_that_is_cut_off_at_any_of_its_commits_goes_on_where_it_stoppe
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_a_follower_that_is_cut_off_at_any_page_takes_each_event_once(
+def test_a_follower_that_is_cut_off_at_any_batch_folds_each_event_once(
     database: Database, migrated_url: str, tickets: list[UUID], heard: bool, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(follower, "BATCH_EVENTS", TICKETS // 3)
@@ -102,13 +105,13 @@ def test_a_follower_that_is_cut_off_at_any_page_takes_each_event_once(
                 while Follower(line.url, [tally]).fold_next_batch(connection):
                     pass
 
-        # From each page on again: what was taken before it was cut off stays taken.
+        # Each attempt folds one batch more and is cut off at the next one.
         while cut_off(line, 2, heard, follow):
             pass
     assert rows(database, "SELECT count(*), min(events), max(events) FROM read.tally") == [(TICKETS, 2, 2)]
 
 
-def test_a_rebuild_in_the_background_that_lost_its_database_takes_it_up_again_by_itself(
+def test_a_requested_rebuild_that_lost_its_database_resumes_by_itself(
     database: Database, tickets: list[UUID], follow: Callable[..., None]
 ):
     follow()
@@ -116,7 +119,7 @@ def test_a_rebuild_in_the_background_that_lost_its_database_takes_it_up_again_by
     with connect(database.url, name="test") as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", (builds.BUILDS_LOCK,))
         assert rebuilds.begin(ticket_status)
-        ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
-        eventually(lambda: rows(database, f"{ended} AND application_name = 'storyledger rebuild'") == [(1,)])
+        terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
+        eventually(lambda: rows(database, f"{terminate} AND application_name = 'storyledger rebuild'") == [(1,)])
     eventually(lambda: not rebuilds.running("ticket_status"))
     assert rows(database, "SELECT build, live FROM projections WHERE name = 'ticket_status'") == [(2, True)]

@@ -1,4 +1,4 @@
-"""A long history folded by several processes: the same rows, and nothing lost when one of them is killed."""
+"""A partitioned rebuild gives the same rows as one process, and loses nothing when a process is killed."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ from tests.client import eventually
 from tests.fakes.worlds import gift, lived, record
 
 EVENTS = 120
+WAITING = "import sys; sys.stdin.read()"  # a worker that folds nothing
 
 
 @pytest.fixture(autouse=True)
-def shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partitions, "WORTH_SHARING", {donation_ledger.NAME: 50})
-    monkeypatch.setattr(partitions, "MOST_PROCESSES", 2)
+def partitioned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partitions, "MIN_EVENTS", {donation_ledger.NAME: 50})
+    monkeypatch.setattr(partitions, "MAX_PROCESSES", 2)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
     monkeypatch.setattr(rebuild, "BATCH_EVENTS", 7)
 
 
 @pytest.fixture
 def before(database: Database, log: EventLog, follow: Callable[..., None]) -> list[str]:
-    """Gifts to many tickets, as the follower shows them."""
+    """The rows of gifts to many tickets, as the follower makes them."""
     for _ in range(30):
         ticket = uuid4()
         record(log, [*lived(ticket, []), *gift(ticket, 100, [40])])
@@ -51,45 +52,50 @@ def shown(database: Database) -> list[str]:
         ]
 
 
-def test_shares_folded_apart_give_the_rows_of_one_fold(database: Database, before: list[str]):
+def test_partitions_folded_apart_give_the_rows_of_one_fold(database: Database, before: list[str]):
     reached: list[int] = []
     done = rebuild.rebuild(database.url, donation_ledger, lambda _, position, __: reached.append(position))
     assert (done.events, shown(database)) == (EVENTS, before)
-    # A page ends after so many events, or after so many positions where few of them are of this share.
+    # A batch ends after 7 events of this partition, or after 14 positions.
     assert 0 < reached[0] <= 14
     assert rebuild.verify(database.url, donation_ledger, lambda *_: None).differences == []
 
 
-def test_two_rebuilds_at_once_share_the_same_shares(database: Database, before: list[str]):
+def test_two_rebuilds_at_once_share_the_partitions(database: Database, before: list[str]):
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(rebuild.rebuild, database.url, donation_ledger, lambda *_: None) for _ in range(2)]
-        assert [one.result().rows for one in both] == [len(before)] * 2
+        assert [rebuilding.result().rows for rebuilding in both] == [len(before)] * 2
     assert shown(database) == before
 
 
-def test_whoever_is_killed_while_sharing_leaves_the_rest_to_the_next(database: Database, before: list[str]):
-    child = [sys.executable, "-m", "tests.adapters.read_models.rebuilding", database.url, "28", "shared"]
+def test_a_partitioned_rebuild_that_was_killed_goes_on_where_it_stopped(database: Database, before: list[str]):
+    child = [sys.executable, "-m", "tests.adapters.read_models.rebuilding", database.url, "28", "partitioned"]
     with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
-        stood_at = int(killed.stdout.readline())
-        helpers = _children(killed.pid)
+        stopped_at = int(killed.stdout.readline())
+        workers = _children(killed.pid)
         killed.kill()
-    assert len(helpers) == 1
-    eventually(lambda: not any(map(_alive, helpers)))
+    assert len(workers) == 1
+    eventually(lambda: not any(map(_alive, workers)))
     reached: list[int] = []
     rebuild.rebuild(database.url, donation_ledger, lambda _, position, __: reached.append(position))
-    assert min(reached) > stood_at >= 28
+    assert min(reached) > stopped_at >= 28
     assert shown(database) == before
 
 
-def test_a_helper_that_dies_ends_the_rebuild_and_the_next_goes_on(database: Database, before: list[str]):
+def test_a_worker_that_is_killed_ends_the_rebuild_and_the_next_one_resumes_it(
+    database: Database, before: list[str], monkeypatch: pytest.MonkeyPatch
+):
     def kill(*_: object) -> None:
-        for helper in _children(os.getpid()):
-            if b"shares" in _command(helper):
-                os.kill(helper, signal.SIGKILL)
+        for child in _children(os.getpid()):
+            if _command(child).endswith(WAITING.encode() + b"\0"):
+                os.kill(child, signal.SIGKILL)
 
-    with pytest.raises(partitions.PartitionWorkerEnded):
-        rebuild.rebuild(database.url, donation_ledger, kill)
+    # The worker never finishes by itself, so it does not matter which process is faster.
+    with monkeypatch.context() as patched:
+        patched.setattr(partitions, "START", WAITING)
+        with pytest.raises(partitions.PartitionWorkerEnded):
+            rebuild.rebuild(database.url, donation_ledger, kill)
     assert rebuild.rebuild(database.url, donation_ledger, lambda *_: None).rows == len(before)
     assert shown(database) == before
 

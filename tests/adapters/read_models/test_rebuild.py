@@ -1,4 +1,4 @@
-"""Rebuilding beside the live tables: readers, writers and followers carry on, and a kill loses nothing."""
+"""Rebuilding beside the live tables: readers, writers and followers go on, and a killed rebuild is resumed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.fakes.worlds import gift, lived, record
 
 
 def quiet(*_: Any) -> None:
-    """Nobody wants to know how far it is."""
+    """Ignore the progress."""
 
 
 def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
@@ -41,7 +41,7 @@ def renamed(ticket: Any) -> None:
 
 @pytest.fixture
 def tickets(log: EventLog, follow: Callable[..., None]) -> list[UUID]:
-    """Thirty tickets with two events each, and a gift to every one; the read models have seen them."""
+    """Thirty tickets with two events and a gift each, folded into the read models."""
     ids = [uuid4() for _ in range(30)]
     for ticket in ids:
         record(log, [*lived(ticket, [renamed]), *gift(ticket, 100, [40])])
@@ -51,7 +51,7 @@ def tickets(log: EventLog, follow: Callable[..., None]) -> list[UUID]:
 
 @contextmanager
 def busy(database: Database) -> Iterator[Callable[[], int]]:
-    """People open tickets, and a follower shows them; tells how many there are."""
+    """Open tickets in a thread, and fold them with a follower; yields a function that returns their number."""
     log, ended, written = EventLog(database), threading.Event(), [0]
 
     def write() -> None:
@@ -75,7 +75,7 @@ def live(database: Database, name: str = "ticket_status") -> list[tuple[Any, ...
     return rows(database, f"SELECT build, live, trial FROM projections WHERE name = '{name}' ORDER BY build")
 
 
-def test_a_rebuild_shows_the_same_rows_in_new_tables(database: Database, tickets: list[UUID]):
+def test_a_rebuild_gives_the_same_rows_in_new_tables(database: Database, tickets: list[UUID]):
     before = rows(database, "SELECT * FROM read.ticket_status ORDER BY ticket_id")
     done = rebuild.rebuild(database.url, ticket_status, quiet)
     assert rows(database, "SELECT * FROM read.ticket_status ORDER BY ticket_id") == before
@@ -84,24 +84,24 @@ def test_a_rebuild_shows_the_same_rows_in_new_tables(database: Database, tickets
     assert rows(database, "SELECT to_regnamespace('read_ticket_status_1') IS NULL") == [(True,)]
 
 
-def test_a_rebuild_repairs_what_was_changed_by_hand(database: Database, tickets: list[UUID]):
+def test_a_rebuild_repairs_rows_that_were_changed_by_hand(database: Database, tickets: list[UUID]):
     rows(database, "UPDATE read_ticket_status_1.ticket_status SET workspace = 'elsewhere' RETURNING 1")
     rebuild.rebuild(database.url, ticket_status, quiet)
     assert rows(database, "SELECT DISTINCT workspace FROM read.ticket_status") == [("public",)]
 
 
-def test_readers_writers_and_the_follower_carry_on_during_rebuilds(
+def test_readers_writers_and_the_follower_go_on_during_rebuilds(
     database: Database, tickets: list[UUID], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(rebuild, "BATCH_EVENTS", 20)
-    ended, seen = threading.Event(), [30]
+    ended, counts = threading.Event(), [30]
 
     def read() -> None:
         with connect(database.url) as connection:
             while not ended.is_set():
                 row = connection.execute("SELECT count(*) FROM read.ticket_status").fetchone()
                 assert row is not None
-                seen.append(row[0])
+                counts.append(row[0])
 
     with busy(database) as written, ThreadPoolExecutor(1) as pool:
         reader = pool.submit(read)
@@ -110,7 +110,7 @@ def test_readers_writers_and_the_follower_carry_on_during_rebuilds(
         ended.set()
         reader.result()
     assert written() > 0
-    assert seen == sorted(seen)
+    assert counts == sorted(counts)
     for projection in projections.ALL:
         assert rebuild.verify(database.url, projection, quiet).differences == []
 
@@ -132,29 +132,29 @@ def test_the_events_before_the_kill_are_not_read_again(database: Database, ticke
     with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
         build = builds.create(cursor, ticket_status)
         builds.fold(cursor, build, event_batches.after(connection, 0, 70))
-        builds.move_bookmarks(cursor, {build: 70})
+        builds.save_positions(cursor, {build: 70})
     assert rebuild.rebuild(database.url, ticket_status, quiet).events == 80
 
 
-def test_two_rebuilds_at_once_both_end_well(database: Database, tickets: list[UUID], monkeypatch: pytest.MonkeyPatch):
+def test_simultaneous_rebuilds_all_succeed(database: Database, tickets: list[UUID], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rebuild, "BATCH_EVENTS", 5)
     with ThreadPoolExecutor(3) as pool:
         for _ in range(3):
-            both = [pool.submit(rebuild.rebuild, database.url, ticket_status, quiet) for _ in range(3)]
-            assert [one.result().rows for one in both] == [60] * 3
-    assert [shown for _, shown, _ in live(database) if shown] == [True]
+            rebuilds = [pool.submit(rebuild.rebuild, database.url, ticket_status, quiet) for _ in range(3)]
+            assert [rebuilding.result().rows for rebuilding in rebuilds] == [60] * 3
+    assert [is_live for _, is_live, _ in live(database) if is_live] == [True]
     assert rebuild.verify(database.url, ticket_status, quiet).differences == []
 
 
-def test_many_that_start_at_once_build_what_is_missing_together(database: Database, log: EventLog):
+def test_processes_that_start_at_once_build_a_missing_read_model_together(database: Database, log: EventLog):
     record(log, lived(uuid4(), [renamed]))
     counting = [Tally() for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda one: rebuild.ensure_live(database.url, [one], quiet), counting))
+        list(pool.map(lambda tally: rebuild.ensure_live(database.url, [tally], quiet), counting))
     assert rows(database, "SELECT events FROM read.tally") == [(2,)]
 
 
-def test_a_reader_in_no_hurry_delays_the_swap_and_nobody_else(database: Database, tickets: list[UUID]):
+def test_a_slow_reader_delays_the_swap_but_no_other_reader(database: Database, tickets: list[UUID]):
     with connect(database.url) as slow, ThreadPoolExecutor(1) as pool:
         with slow.transaction():
             slow.execute("SELECT count(*) FROM read.ticket_status")
@@ -177,59 +177,59 @@ def test_verifying_changes_nothing_and_leaves_nothing_behind(database: Database,
     assert rows(database, "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'read\\_ticket%'") == [(1,)]
 
 
-def test_verifying_names_the_event_where_the_tables_part(database: Database, tickets: list[UUID]):
+def test_verifying_names_the_events_whose_rows_differ(database: Database, tickets: list[UUID]):
     table = "read_ticket_status_1.ticket_status"
     [(first,)] = rows(database, f"SELECT position FROM {table} ORDER BY position OFFSET 3 LIMIT 1")
     [(second,)] = rows(database, f"SELECT position FROM {table} ORDER BY position OFFSET 9 LIMIT 1")
     rows(database, f"UPDATE {table} SET workspace = 'elsewhere' WHERE position = {second} RETURNING 1")
     rows(database, f"DELETE FROM {table} WHERE position = {first} RETURNING 1")
-    found = rebuild.verify(database.url, ticket_status, quiet).differences
-    assert [(one.table, one.position, one.only_in) for one in found] == [
+    differences = rebuild.verify(database.url, ticket_status, quiet).differences
+    assert [(difference.table, difference.position, difference.only_in) for difference in differences] == [
         ("ticket_status", first, "rebuilt"),
         ("ticket_status", second, "live"),
         ("ticket_status", second, "rebuilt"),
     ]
-    assert "elsewhere" in found[1].row
+    assert "elsewhere" in differences[1].row
 
 
 def test_verifying_finds_a_row_that_no_event_made(database: Database, tickets: list[UUID]):
     rows(database, f"INSERT INTO read_ticket_status_1.funded_tickets VALUES ('{UUID(int=1)}', 7) RETURNING 1")
-    [found] = rebuild.verify(database.url, ticket_status, quiet).differences
-    assert (found.table, found.position, found.only_in) == ("funded_tickets", 7, "live")
+    [difference] = rebuild.verify(database.url, ticket_status, quiet).differences
+    assert (difference.table, difference.position, difference.only_in) == ("funded_tickets", 7, "live")
 
 
-def test_verifying_up_to_a_position_compares_two_foldings(database: Database, tickets: list[UUID]):
+def test_verifying_up_to_a_position_compares_two_trials(database: Database, tickets: list[UUID]):
     done = rebuild.verify(database.url, ticket_status, quiet, until=42)
     assert (done.events, done.differences) == (42, [])
     assert rebuild.verify(database.url, ticket_status, quiet, until=0).events == 0
 
 
-def test_verifying_a_busy_read_model_finds_nothing_wrong(database: Database, tickets: list[UUID]):
+def test_verifying_a_read_model_that_changes_finds_no_difference(database: Database, tickets: list[UUID]):
     with busy(database):
         for _ in range(2):
             for projection in (ticket_status, donation_ledger):
                 assert rebuild.verify(database.url, projection, quiet).differences == []
 
 
-def test_what_a_killed_verification_left_is_cleared_by_the_next(database: Database, tickets: list[UUID]):
+def test_the_trial_of_a_killed_verification_is_dropped_by_the_next_one(database: Database, tickets: list[UUID]):
     with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
         builds.create(cursor, ticket_status, trial=True)
     rebuild.verify(database.url, ticket_status, quiet)
     assert live(database) == [(1, True, False)]
 
 
-# What history may hold.
+# Odd histories.
 
 
-def test_a_document_noted_twice_in_an_old_history_holds_nothing_up(
+def test_a_document_recorded_twice_does_not_stop_the_read_model(
     database: Database, log: EventLog, follow: Callable[..., None]
 ):
     ticket = uuid4()
     told = fact(DocumentGenerated).told
     events = [made(DocumentGenerated, ticket, v, **told | {"document_id": UUID(int=v)}) for v in range(1, 251)]
     again = [made(DocumentGenerated, ticket, v + 250, **told | {"document_id": UUID(int=v)}) for v in range(1, 251)]
-    for page in (events, again):
-        record(log, page)
+    for batch in (events, again):
+        record(log, batch)
         follow([documents])
     assert rows(database, "SELECT position FROM projections WHERE name = 'documents'") == [(500,)]
     assert rebuild.verify(database.url, documents, quiet).differences == []
