@@ -25,7 +25,8 @@ from adapters.identity.credentials import (
     ticket_token,
 )
 from adapters.postgres.database import Database, connect
-from adapters.read_models.follower import Follower, ProjectionBarrier
+from adapters.read_models.follower import Follower
+from adapters.read_models.projection_barrier import ProjectionBarrier
 from adapters.read_models.read_your_writes import ReadYourWrites, TicketRows
 from domain.commands import digest
 from domain.errors import InvalidError, NotFoundError
