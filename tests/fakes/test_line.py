@@ -28,7 +28,7 @@ def heard(line: Line) -> list[Commit]:
     return found
 
 
-def test_what_was_committed_is_told_once_by_whom_and_where_it_went(line: Line, heard: list[Commit]):
+def test_each_commit_is_reported_once_with_its_writer_and_its_tables(line: Line, heard: list[Commit]):
     with psycopg.connect(line.url, autocommit=True, application_name="somebody") as connection:
         for number in range(8):  # the later ones as a prepared statement
             connection.execute("INSERT INTO told VALUES (%s)", [number])
@@ -41,7 +41,7 @@ def test_what_was_committed_is_told_once_by_whom_and_where_it_went(line: Line, h
     assert heard == [Commit("somebody", frozenset({"told"}))] * 10
 
 
-def test_what_changed_nothing_is_no_commit(line: Line, heard: list[Commit]):
+def test_a_transaction_that_changed_nothing_is_not_reported(line: Line, heard: list[Commit]):
     with psycopg.connect(line.url, autocommit=True) as connection:
         connection.execute("SELECT * FROM told FOR UPDATE SKIP LOCKED")
         connection.execute("UPDATE told SET n = 1 WHERE n = 2")

@@ -10,7 +10,7 @@ from tests.client import RECORDING
 from tests.processes import Serving, run
 
 
-def test_a_service_is_lost_and_brought_back_from_its_backup(tmp_path: Path):
+def test_a_lost_service_is_restored_from_its_backup(tmp_path: Path):
     old, new, file = tmp_path / "old", tmp_path / "new", tmp_path / "story.backup"
     with Serving(data_dir=old) as running:
         ticket = running.client().open_ticket()

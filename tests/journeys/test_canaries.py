@@ -322,7 +322,7 @@ def service(server_url: str, migrated_template: str, tmp_path: Path) -> Iterator
         yield running
 
 
-def test_a_canary_is_found_however_it_is_hidden():
+def test_a_canary_is_found_in_every_encoding():
     canary = f"{STEM}ab"
     for before in ("", "x", "xy"):
         text = f"{before}{canary}, {before}".encode()
@@ -332,7 +332,7 @@ def test_a_canary_is_found_however_it_is_hidden():
         assert [bool(found_in(b"some " + data + b" more")) for data in hidden] == [True] * 7 + [False]
 
 
-def test_a_person_is_nowhere_in_clear_and_once_erased_nowhere_at_all(service: ObservedService):
+def test_a_person_is_stored_nowhere_in_clear_and_nowhere_at_all_once_erased(service: ObservedService):
     with Watch(service.process.pid) as watch:
         planter = Planter(service)
         planted = plantings(planter)

@@ -41,7 +41,7 @@ def disk(folder: Path, size: str, owner: Path | None = None) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def test_an_upload_that_finds_no_room_is_answered_with_507_and_leaves_nothing(migrated_url: str, tmp_path: Path):
+def test_an_upload_without_disk_space_is_answered_with_507_and_leaves_nothing(migrated_url: str, tmp_path: Path):
     with (
         disk(tmp_path / "small", "300k") as small,
         LiveService(migrated_url, tmp_path / "var", Parts.ALL, storage_url=f"file://{small}/storage") as live,
@@ -60,7 +60,7 @@ def test_an_upload_that_finds_no_room_is_answered_with_507_and_leaves_nothing(mi
         assert ticket.upload(RECORDING.read_bytes()).status_code == 200
 
 
-def test_an_upload_that_finds_no_room_for_its_temporary_file_is_answered_with_507(
+def test_an_upload_without_space_for_its_temporary_file_is_answered_with_507(
     live: LiveService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     ticket = live.client().open_ticket()
@@ -85,7 +85,7 @@ def crammed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[OwnServe
         server.close()
 
 
-def test_a_database_without_room_refuses_writes_with_503_and_leaves_nothing(
+def test_a_database_without_disk_space_refuses_writes_with_503_and_leaves_nothing(
     crammed: tuple[OwnServer, Path], tmp_path: Path
 ):
     server, small = crammed
@@ -128,7 +128,7 @@ def short_of_log(data_dir: Path, size: str) -> Iterator[Path]:
         yield small
 
 
-def test_a_database_whose_log_finds_no_room_is_away_until_there_is_some(tmp_path: Path):
+def test_a_database_without_space_for_its_log_is_unavailable_until_there_is_space(tmp_path: Path):
     data_dir = tmp_path / "var"
     with (
         short_of_log(data_dir, "64m") as small,
@@ -166,6 +166,6 @@ def events(live: LiveService) -> list[tuple[Any, ...]]:
         return cursor.fetchall()
 
 
-def test_a_full_disk_is_told_apart_from_nothing_else(database: Database):
+def test_a_full_disk_makes_the_database_unavailable(database: Database):
     with pytest.raises(UnavailableError), database.transaction() as cursor:
         cursor.execute("DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$")

@@ -79,7 +79,7 @@ def deliver(logged: Logged, event: Line) -> None:
         assert stripe.post("/api/webhooks/stripe", content=body, headers=headers).status_code == 200
 
 
-def test_everything_that_is_logged_of_a_journey_carries_its_ids_and_names_nobody(logged: Logged):
+def test_every_log_line_of_a_journey_carries_its_ids_and_no_personal_data(logged: Logged):
     canary, request_id = Canaries(), str(uuid4())
     with logged.client() as client, logged.client(logged.secrets["admin_key"]) as admin:
         ticket = client.open_ticket(contactValue=f"{canary('contact')}@example.com", displayName=canary("name"))
@@ -158,7 +158,7 @@ def run(code: str) -> list[Line]:
     return [json.loads(line) for line in ran.stderr.splitlines()]
 
 
-def test_of_what_libraries_log_only_what_they_always_say_is_kept():
+def test_of_log_records_of_libraries_only_the_constant_text_is_kept():
     [line] = run(
         "import logging\n"
         "try:\n    raise KeyError('qzkanarix')\n"
@@ -168,12 +168,12 @@ def test_of_what_libraries_log_only_what_they_always_say_is_kept():
     assert (line["error"], line["where"]) == ("KeyError", "<string>:5")
 
 
-def test_what_we_log_through_the_standard_library_is_said_in_full():
+def test_our_own_records_of_the_standard_library_are_logged_in_full():
     [line] = run("import logging\nlogging.getLogger('adapters.x').warning('status %s', 503)")
     assert (line["event"], line["level"]) == ("status 503", "warning")
 
 
-def test_a_thread_that_dies_is_logged_by_its_error_and_place():
+def test_an_error_that_ends_a_thread_is_logged_with_its_type_and_place():
     [line] = run(
         "import threading\n"
         "def die():\n    raise ValueError('qzkanarix')\n"
@@ -183,7 +183,7 @@ def test_a_thread_that_dies_is_logged_by_its_error_and_place():
     assert line["where"] == "<string>:5"
 
 
-def test_what_a_line_says_itself_counts_over_what_it_is_about():
+def test_fields_of_a_log_line_take_precedence_over_the_context():
     lines = run(
         "import structlog\nfrom adapters.observability import log_context\nlog = structlog.get_logger()\n"
         "log_context.add(ticket='lost')\nlog.info('a')\n"

@@ -28,7 +28,7 @@ def gift(live: LiveService, amount: int = 100) -> tuple[Any, Payment]:
     return ticket, payment
 
 
-def test_twenty_simultaneous_deliveries_of_one_event_have_one_effect_and_twenty_thanks(live: LiveService):
+def test_twenty_simultaneous_deliveries_of_one_event_have_one_effect_and_are_all_acknowledged(live: LiveService):
     ticket, payment = gift(live)
     told, answers = payment.completed(), []
 
@@ -51,7 +51,7 @@ def test_twenty_simultaneous_deliveries_of_one_event_have_one_effect_and_twenty_
     assert [e["type"] for e in history].count("PaymentReceived") == 1
 
 
-def test_nothing_hostile_gets_in_and_none_of_it_leaves_a_trace(live: LiveService):
+def test_hostile_webhooks_are_refused_and_leave_no_trace(live: LiveService):
     good = json.dumps(Payment(uuid4()).completed()).encode()
     now, secret = time.time(), live.webhook_secret
 
@@ -100,7 +100,7 @@ def test_nothing_hostile_gets_in_and_none_of_it_leaves_a_trace(live: LiveService
 
 
 @pytest.mark.parametrize("path", [PATH, "/webhooks/stripe", "/api/payments/stripe-webhook"])
-def test_the_door_is_at_three_addresses(live: LiveService, path: str):
+def test_the_webhook_endpoint_has_three_paths(live: LiveService, path: str):
     body = json.dumps(Payment(uuid4()).completed()).encode()
     with live.client() as stripe:
         answer = stripe.post(

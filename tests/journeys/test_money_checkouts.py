@@ -16,7 +16,7 @@ from tests.journeys.money_service import live, silent
 __all__ = ["live", "silent"]
 
 
-def test_the_donor_who_is_back_before_the_webhook_sees_the_gift(silent: LiveService):
+def test_a_donor_who_returns_before_the_webhook_sees_the_gift(silent: LiveService):
     live = silent
     assert live.service.sandbox is not None
     ticket = live.client().open_ticket()
@@ -39,7 +39,7 @@ def test_the_donor_who_is_back_before_the_webhook_sees_the_gift(silent: LiveServ
     assert (total["totalMinor"], total["counts"]) == (2_500, total["counts"] | {"paid": 1, "total": 1})
 
 
-def test_whoever_cancels_comes_back_to_the_page_without_thanks(live: LiveService):
+def test_a_donor_who_cancels_returns_to_the_page_without_thanks(live: LiveService):
     assert live.service.sandbox is not None
     ticket = live.client().open_ticket()
     page = ticket.publish()
@@ -48,7 +48,7 @@ def test_whoever_cancels_comes_back_to_the_page_without_thanks(live: LiveService
     assert session["cancel_url"] == page
 
 
-def test_a_checkout_that_stripe_refuses_is_on_record_as_failed(live: LiveService):
+def test_a_checkout_that_stripe_refuses_is_recorded_as_failed(live: LiveService):
     ticket = live.client().open_ticket()
     refused = ticket.post("/create-payment", {"amount": "1.005", "currency": "KWD"})
     assert refused.status_code == 422, refused.text
@@ -66,7 +66,7 @@ def requested(live: LiveService, ticket: Any) -> UUID:
     return donation
 
 
-def test_a_checkout_that_a_crash_left_unopened_is_opened(live: LiveService):
+def test_a_checkout_left_unopened_by_a_crash_is_opened(live: LiveService):
     ticket = live.client().open_ticket()
     donation = requested(live, ticket)
     service = live.service
@@ -79,7 +79,7 @@ def test_a_checkout_that_a_crash_left_unopened_is_opened(live: LiveService):
     assert call_retrier.retry_all() == 0
 
 
-def test_nothing_is_opened_for_a_ticket_that_was_erased_meanwhile(live: LiveService):
+def test_no_checkout_is_opened_for_a_ticket_that_was_erased_meanwhile(live: LiveService):
     ticket = live.client().open_ticket()
     donation = requested(live, ticket)
     service = live.service

@@ -40,7 +40,7 @@ def journal(service) -> bytes:
     return b"".join(exports.as_journal(*both))
 
 
-def test_a_line_says_what_was_given_what_went_back_what_it_cost_and_when(ledger):
+def test_an_exported_line_has_the_gift_its_refunds_its_fees_and_their_times(ledger):
     payment = ledger.payment()
     ledger.stripe = {"txn_1": payment.transaction("1", 10_000, 320, id="txn_1")}.__getitem__
     ledger.take(payment.completed(), payment.charged(balance_transaction="txn_1"), payment.refunded(3_000))
@@ -53,7 +53,7 @@ def test_a_line_says_what_was_given_what_went_back_what_it_cost_and_when(ledger)
     assert (line["chargeId"], line["balanceTransactionIds"]) == (payment.charge_id, "txn_1")
 
 
-def test_no_cell_is_taken_for_a_formula(ledger):
+def test_no_exported_cell_is_read_as_a_formula(ledger):
     for name in ("=HYPERLINK(1)", "+1", "-1", "@x", "＝1"):
         payment = ledger.payment()
         payment.details = {"name": name}

@@ -58,7 +58,7 @@ def given(live: LiveService) -> Given:
     return Given(live)
 
 
-def test_a_part_and_then_the_rest_is_given_back(given: Given):
+def test_a_part_of_a_donation_and_then_the_rest_is_refunded(given: Given):
     answer = given.refund(30)
     assert answer.status_code == 202
     assert (answer.json()["amountRefundedMinor"], answer.json()["status"]) == (3_000, "PAID")
@@ -73,13 +73,13 @@ def test_a_part_and_then_the_rest_is_given_back(given: Given):
 
 
 @pytest.mark.parametrize(("amount", "status"), [(100.01, 409), (0, 422), (-5, 422), ("1.001", 422), ("x", 422)])
-def test_no_more_than_is_left_and_nothing_odd_is_given_back(given: Given, amount: Any, status: int):
+def test_an_amount_above_the_rest_or_without_a_meaning_is_not_refunded(given: Given, amount: Any, status: int):
     assert given.refund(amount).status_code == status
     assert given.donation()["amountRefundedMinor"] == 0
     assert "RefundRequested" not in given.events()
 
 
-def test_nothing_is_given_back_twice_or_while_a_dispute_is_open(given: Given):
+def test_nothing_is_refunded_twice_or_while_a_dispute_is_open(given: Given):
     dispute = given.sandbox.dispute(given.checkout["checkoutSessionId"])
     given.settle()
     refused = given.refund(10)
@@ -90,7 +90,7 @@ def test_nothing_is_given_back_twice_or_while_a_dispute_is_open(given: Given):
     assert given.refund().status_code == 409
 
 
-def test_money_goes_back_even_where_the_person_was_erased(given: Given):
+def test_a_donation_to_an_erased_person_can_be_refunded(given: Given):
     assert given.ticket.http.delete(given.ticket.path).status_code == 202
     answer = given.refund(30)
     assert (answer.status_code, answer.json()["donor"]) == (202, "Anonymous")
@@ -101,7 +101,7 @@ def test_money_goes_back_even_where_the_person_was_erased(given: Given):
     assert row["refunded"] == 3_000
 
 
-def test_refunds_at_the_same_time_never_exceed_what_is_left(given: Given):
+def test_simultaneous_refunds_never_exceed_the_rest_of_a_donation(given: Given):
     statuses: list[int] = []
     threads = [threading.Thread(target=lambda: statuses.append(given.refund(30).status_code)) for _ in range(8)]
     for thread in threads:
@@ -113,7 +113,7 @@ def test_refunds_at_the_same_time_never_exceed_what_is_left(given: Given):
     assert given.donation()["amountRefundedMinor"] == 9_000
 
 
-def test_the_same_request_is_one_refund(given: Given):
+def test_a_repeated_refund_request_is_one_refund(given: Given):
     key = {"Idempotency-Key": "refund-1"}
     first, again = given.refund(30, **key), given.refund(30, **key)
     assert (first.status_code, again.status_code, again.headers["Idempotency-Replayed"]) == (202, 202, "true")
@@ -121,7 +121,7 @@ def test_the_same_request_is_one_refund(given: Given):
     assert given.donation()["amountRefundedMinor"] == 3_000
 
 
-def test_only_an_administrator_gives_money_back(given: Given, live: LiveService):
+def test_only_an_administrator_can_refund(given: Given, live: LiveService):
     asked = {"reason": "please"}
     assert live.client().post(given.path, json=asked).status_code == 401
     assert given.ticket.http.post(given.path, json=asked).status_code == 403
@@ -132,7 +132,7 @@ def test_only_an_administrator_gives_money_back(given: Given, live: LiveService)
 
 
 @pytest.mark.parametrize("stripe_has_it", [False, True])
-def test_a_refund_that_a_crash_left_open_is_finished_once(given: Given, stripe_has_it: bool):
+def test_a_refund_left_open_by_a_crash_is_finished_once(given: Given, stripe_has_it: bool):
     service = given.live.service
     ticket, donation = UUID(given.ticket.id), UUID(given.checkout["donationId"])
     request = uuid4()
@@ -154,7 +154,7 @@ def test_a_refund_that_a_crash_left_open_is_finished_once(given: Given, stripe_h
     assert given.events().count("Refunded") == 1
 
 
-def test_a_request_too_old_to_repeat_safely_is_looked_up_and_given_up(given: Given):
+def test_a_refund_request_too_old_to_repeat_is_looked_up_and_refused(given: Given):
     service = given.live.service
     ticket, donation, request = UUID(given.ticket.id), UUID(given.checkout["donationId"]), uuid4()
     service.donations.change(ticket, donation, lambda d: d.request_refund(SYSTEM, request, None, "long ago"))
@@ -163,7 +163,7 @@ def test_a_request_too_old_to_repeat_safely_is_looked_up_and_given_up(given: Giv
     assert (gift.open_requests, gift.left) == ([], 10_000)
 
 
-def test_what_stripe_refuses_is_on_record_and_sets_nothing_aside(given: Given, silent: LiveService):
+def test_a_refund_that_stripe_refuses_is_recorded_and_reserves_nothing(given: Given, silent: LiveService):
     service = silent.service
     given.sandbox.dispute(given.checkout["checkoutSessionId"])  # and nobody has told us yet
     answer = given.refund(10)

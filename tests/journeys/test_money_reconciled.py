@@ -45,7 +45,7 @@ def eventful(live: LiveService) -> Any:
     return ticket
 
 
-def test_everything_that_was_never_delivered_is_found_and_applied(live: LiveService):
+def test_reconciliation_finds_and_applies_undelivered_events(live: LiveService):
     ticket = eventful(live)
     assert ticket.get("/donations/total").json()["totalMinor"] == 0
     assert reconciled(live) == (0, 7, [])
@@ -68,7 +68,7 @@ def test_everything_that_was_never_delivered_is_found_and_applied(live: LiveServ
     assert reconciled(live) == (7, 0, [])
 
 
-def test_what_the_event_list_no_longer_has_is_read_off_the_objects(live: LiveService):
+def test_reconciliation_reads_events_that_stripe_no_longer_lists_from_the_objects(live: LiveService):
     ticket = eventful(live)
     with live.service.database.connection() as connection:
         connection.execute("TRUNCATE sandbox.deliveries, sandbox.events")
@@ -78,7 +78,7 @@ def test_what_the_event_list_no_longer_has_is_read_off_the_objects(live: LiveSer
     assert reconciled(live) == (7, 0, [])
 
 
-def test_fees_that_nobody_fetched_are_fetched(live: LiveService):
+def test_reconciliation_retrieves_missing_fees(live: LiveService):
     eventful(live)
     reconciled(live)
     with live.service.database.connection() as connection:
@@ -87,7 +87,7 @@ def test_fees_that_nobody_fetched_are_fetched(live: LiveService):
     assert rows == (11, 0)
 
 
-def test_an_event_whose_payment_was_never_told_of_is_matched_by_asking(live: LiveService):
+def test_reconciliation_matches_a_held_event_by_asking_stripe_for_its_payment(live: LiveService):
     assert live.service.sandbox is not None
     live.service.sandbox.close()
     ticket = live.client().open_ticket()
@@ -102,7 +102,7 @@ def test_an_event_whose_payment_was_never_told_of_is_matched_by_asking(live: Liv
     assert (donation["status"], donation["amountRefundedMinor"]) == ("PAID", 500)
 
 
-def test_what_cannot_be_matched_is_named_and_the_command_says_so(live: LiveService, migrated_url: str, tmp_path: Path):
+def test_reconciliation_names_unmatched_objects_and_exits_with_1(live: LiveService, migrated_url: str, tmp_path: Path):
     assert run(live, migrated_url, tmp_path) == (0, {"matched": 0, "repaired": 0, "unmatched": []})
     refund = {"id": "re_x", "object": "refund", "amount": 5, "currency": "usd", "status": "pending", "charge": "ch_x"}
     told = event("refund.created", refund)
@@ -113,7 +113,7 @@ def test_what_cannot_be_matched_is_named_and_the_command_says_so(live: LiveServi
     assert (status, unmatched["id"], unmatched["type"]) == (1, told["id"], "refund.created")
 
 
-def test_a_donation_that_claims_more_than_stripe_knows_of_is_unmatched(live: LiveService):
+def test_a_donation_with_more_than_stripe_captured_is_unmatched(live: LiveService):
     assert live.service.sandbox is not None
     ticket = live.client().open_ticket()
     session = live.service.sandbox.pay(ticket.pay(100)["checkoutSessionId"])
@@ -137,7 +137,7 @@ def run(live: LiveService, url: str, folder: Path) -> tuple[int, Any]:
 
 
 @pytest.mark.parametrize("arguments", [("--since", "yesterday"), ("--since",)])
-def test_a_time_that_is_none_is_bad_usage(arguments: tuple[str, ...], tmp_path: Path):
+def test_an_invalid_time_is_a_usage_error(arguments: tuple[str, ...], tmp_path: Path):
     command = [str(Path(sys.executable).parent / "storyledger"), "reconcile", *arguments]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2

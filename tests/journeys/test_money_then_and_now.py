@@ -47,7 +47,7 @@ def told(live: LiveService) -> Any:
         (DAY + 91, -3_000, "DISPUTED"),
     ],
 )
-def test_as_stripe_had_it(told: Any, moment: int, total: int, status: str | None):
+def test_the_ledger_as_of_a_time_of_stripe(told: Any, moment: int, total: int, status: str | None):
     ticket, _ = told
     then = {"as_of": at(moment), "explain": "true"}
     totals = ticket.get("/donations/total", params=then).json()
@@ -57,14 +57,14 @@ def test_as_stripe_had_it(told: Any, moment: int, total: int, status: str | None
     assert [donation["status"] for donation in donations] == ([] if status is None else [status])
 
 
-def test_as_we_knew_it(told: Any):
+def test_the_ledger_as_known_at_a_time_of_ours(told: Any):
     ticket, between = told
     assert ticket.get("/donations/total", params={"known_at": between}).json()["totalMinor"] == 7_000
     assert ticket.get("/donations/total", params={"known_at": "2000-01-01T00:00:00Z"}).json()["totalMinor"] == 0
     assert ticket.get("/donations/total").json()["totalMinor"] == -3_000
 
 
-def test_both_questions_at_once(told: Any):
+def test_as_of_and_known_at_can_be_combined(told: Any):
     ticket, between = told
     both = {"known_at": between, "as_of": at(DAY + 30)}
     assert ticket.get("/donations/total", params=both).json()["totalMinor"] == 10_000
@@ -75,7 +75,7 @@ def test_both_questions_at_once(told: Any):
 # What an administrator sees of the inbox and the read models.
 
 
-def test_a_dead_letter_is_listed_mended_and_gone(live: LiveService):
+def test_a_dead_letter_is_listed_retried_and_gone(live: LiveService):
     admin = live.client_with_key(Role.ADMIN)
     ticket = live.client().open_ticket()
     payment = Payment(UUID(ticket.id), donation_id=UUID(ticket.pay(100)["donationId"]))
@@ -97,7 +97,7 @@ def test_a_dead_letter_is_listed_mended_and_gone(live: LiveService):
     assert admin.post(f"/admin/dead-letters/{poisoned['id']}/retry").status_code == 404
 
 
-def test_dead_letters_come_in_pages(live: LiveService):
+def test_dead_letters_are_paged(live: LiveService):
     admin = live.client_with_key(Role.ADMIN)
     for _ in range(3):
         live.webhook(event("refund.created", {"object": "refund", "id": "re_1"}))
@@ -112,7 +112,7 @@ def test_dead_letters_come_in_pages(live: LiveService):
     assert admin.get("/admin/dead-letters", params={"cursor": "x"}).status_code == 422
 
 
-def test_a_read_model_is_rebuilt_while_everybody_reads_on(live: LiveService):
+def test_a_read_model_is_rebuilt_while_clients_read(live: LiveService):
     admin = live.client_with_key(Role.ADMIN)
     names = {one["name"] for one in admin.get("/admin/projections").json()["projections"]}
     assert {"donation_ledger", "fee_ledger", "ticket_status"} <= names
@@ -129,6 +129,6 @@ def test_a_read_model_is_rebuilt_while_everybody_reads_on(live: LiveService):
 
 
 @pytest.mark.parametrize("path", ["/admin/dead-letters", "/admin/projections"])
-def test_nobody_but_an_administrator_sees_these(live: LiveService, path: str):
+def test_only_an_administrator_sees_dead_letters_and_projections(live: LiveService, path: str):
     assert live.client().get(path).status_code == 401
     assert live.client_with_key(Role.AUDITOR).get(path).status_code == 403

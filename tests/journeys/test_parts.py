@@ -47,7 +47,7 @@ def part(request: pytest.FixtureRequest, parts: dict[str, Serving]) -> Serving:
     return parts[request.param]
 
 
-def test_each_part_says_how_it_is_in_the_same_words_as_the_web(part: Serving):
+def test_each_process_answers_health_checks_like_the_web_process(part: Serving):
     contract = Contract(document(OPERATIONS, "1", part.url))
     for path in ("/health/live", "/health/db", "/health/ready"):
         answer = httpx2.get(part.url + path)
@@ -56,7 +56,7 @@ def test_each_part_says_how_it_is_in_the_same_words_as_the_web(part: Serving):
     assert answer.json()["ready"] is True
 
 
-def test_each_part_tells_its_own_metrics_to_who_has_the_token(parts: dict[str, Serving]):
+def test_each_process_serves_its_own_metrics_with_the_token(parts: dict[str, Serving]):
     for only, part in parts.items():
         told = httpx2.get(f"{part.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
         assert re.search(rf'^storyledger_info{{parts="{only}",version="[^"]+"}} 1.0$', told.text, re.MULTILINE)
@@ -64,13 +64,13 @@ def test_each_part_tells_its_own_metrics_to_who_has_the_token(parts: dict[str, S
 
 
 @pytest.mark.parametrize("path", ["/api/tickets/search", "/docs", "/openapi.json", "/sandbox", "/d/abc", "/nothing"])
-def test_a_part_without_the_web_answers_nothing_else(part: Serving, path: str):
+def test_a_process_without_the_web_part_answers_nothing_else(part: Serving, path: str):
     answer = httpx2.get(part.url + path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
     assert httpx2.post(f"{part.url}/api/tickets/create", json={}).status_code == 404
 
 
-def test_the_check_in_the_compose_file_tells_a_part_that_is_ready_from_one_that_is_not(part: Serving):
+def test_the_health_check_of_the_compose_file_detects_a_process_that_is_not_ready(part: Serving):
     [command] = re.findall(r'^ +- "(import os, urllib\.request.*)"$', COMPOSE.read_text(), re.MULTILINE)
 
     def checked(port: object) -> int:
@@ -81,7 +81,7 @@ def test_the_check_in_the_compose_file_tells_a_part_that_is_ready_from_one_that_
     assert checked(free_port()) != 0
 
 
-def test_the_compose_file_checks_every_part_at_a_port_that_it_is_given():
+def test_the_compose_file_gives_every_process_a_port_and_a_health_check():
     text = COMPOSE.read_text()
     for part in ("web", *PARTS):
         [service] = re.findall(rf"^  {part}:\n((?:    .*\n|\n)+)", text, re.MULTILINE)
@@ -90,7 +90,7 @@ def test_the_compose_file_checks_every_part_at_a_port_that_it_is_given():
     assert re.search(r"^    PORT: ", text, re.MULTILINE)
 
 
-def test_a_part_that_is_told_no_port_listens_at_none(database: str, tmp_path: Path, parts: dict[str, Serving]):
+def test_a_process_without_a_port_setting_listens_on_no_port(database: str, tmp_path: Path, parts: dict[str, Serving]):
     assert all(len(_listening(one.process.pid)) == 1 for one in parts.values())
     env = environment({"database_url": database, "data_dir": tmp_path, "log_level": "INFO"})
     env.pop("PORT", None)
@@ -105,7 +105,7 @@ def test_a_part_that_is_told_no_port_listens_at_none(database: str, tmp_path: Pa
         assert process.wait(15) == 0
 
 
-def test_a_part_that_is_stopped_ends_cleanly(database: str, tmp_path: Path):
+def test_a_worker_that_is_stopped_exits_with_0(database: str, tmp_path: Path):
     with Serving("worker", database_url=database, data_dir=tmp_path) as part:
         part.wait_until_ready()
         assert part.stop() == 0

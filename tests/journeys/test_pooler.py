@@ -60,10 +60,10 @@ def test_times_are_in_utc_behind_a_pooler_too(pooled: str):
 
 
 @pytest.mark.parametrize("settings", [(), ("ignore_startup_parameters = options",)])
-def test_a_pooler_that_the_url_does_not_tell_of_is_found_out(database_url: str, settings: tuple[str, ...]):
+def test_a_pooler_that_the_url_does_not_name_is_detected(database_url: str, settings: tuple[str, ...]):
     with pgbouncer(database_url, *settings) as url, pytest.raises(NotReadyError, match="pgbouncer=true"):
         reach(url)
 
 
-def test_a_database_without_a_pooler_is_not_taken_for_one(migrated_url: str):
+def test_a_database_without_a_pooler_passes_the_check(migrated_url: str):
     reach(migrated_url)

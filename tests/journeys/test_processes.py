@@ -92,7 +92,7 @@ def at(web: Serving, ticket: Ticket) -> Client:
     return Client(base_url=web.url, headers={"Authorization": f"Bearer {ticket.token}"}, timeout=30)
 
 
-def test_what_was_written_at_one_process_is_read_at_another(fleet: Fleet):
+def test_a_write_at_one_process_is_read_at_another(fleet: Fleet):
     here, there = fleet.webs
     ticket = here.client().open_ticket()
     with at(there, ticket) as reader:

@@ -111,7 +111,7 @@ LOOKS = [
 
 
 @pytest.mark.parametrize("rest", LOOKS)
-def test_what_is_shown_is_read_from_the_standby_and_the_primary_only_says_who_may_see_it(
+def test_answers_are_read_from_the_standby_and_only_access_is_decided_on_the_primary(
     live: LiveService, ticket: Ticket, rest: str
 ):
     def asked_of_the_primary() -> list[str]:
@@ -143,7 +143,7 @@ def test_lists_exports_and_the_public_page_are_read_from_the_standby_too(live: L
             eventually(comes_from_the_standby, 10)
 
 
-def test_the_standby_sees_the_questions(live: LiveService, ticket: Ticket, standby: Standby):
+def test_queries_reach_the_standby(live: LiveService, ticket: Ticket, standby: Standby):
     before = standby.looked_up()
     for _ in range(50):
         assert ticket.get("/donations").status_code == 200
@@ -171,7 +171,7 @@ def write_and_read(webs: list[LiveService]) -> None:
             assert len(versions) == number + 2
 
 
-def test_a_standby_that_lags_is_passed_over(live: LiveService, ticket: Ticket, paused: None):
+def test_a_lagging_standby_is_not_read(live: LiveService, ticket: Ticket, paused: None):
     for number in range(10):
         ticket.write_draft(title=f"Title {number}")
         assert len(ticket.get("/history").json()["events"]) == number + 2
@@ -183,9 +183,7 @@ def test_a_standby_that_lags_is_passed_over(live: LiveService, ticket: Ticket, p
     assert by(live, "replica") == before
 
 
-def test_an_erased_person_is_not_shown_by_a_standby_that_has_not_heard_of_it(
-    live: LiveService, webs: list[LiveService], paused: None
-):
+def test_a_standby_that_lags_does_not_show_an_erased_person(live: LiveService, webs: list[LiveService], paused: None):
     ticket = live.client().open_ticket(contactValue="gone@example.com", displayName="Gone Away")
     page = ticket.publish()
     with live.client_with_key(Role.AUDITOR) as auditor, live.client_with_key(Role.ADMIN) as admin:
@@ -201,7 +199,7 @@ def test_an_erased_person_is_not_shown_by_a_standby_that_has_not_heard_of_it(
             assert web.client(ticket.token).get(ticket.path).status_code == 401
 
 
-def test_a_standby_that_caught_up_is_used_again_by_itself(live: LiveService, ticket: Ticket, standby: Standby):
+def test_a_standby_that_has_caught_up_is_used_again(live: LiveService, ticket: Ticket, standby: Standby):
     with live.client() as visitor:
 
         def lags() -> Any:
@@ -285,7 +283,7 @@ def test_while_a_standby_hangs_every_read_is_answered_and_afterwards_it_is_used_
     assert load.statuses() == {200}
 
 
-def test_a_question_that_the_standby_breaks_off_is_asked_of_the_primary(
+def test_a_query_that_the_standby_cancels_is_repeated_on_the_primary(
     live: LiveService, ticket: Ticket, standby: Standby
 ):
     """As it does when the question stands in the way of what the primary did."""
@@ -306,7 +304,7 @@ def unfit(live: LiveService) -> str | None:
     return health.error if health.state is State.UNFIT else None
 
 
-def test_a_standby_that_went_its_own_way_is_never_read(leader: OwnServer, tmp_path: Path):
+def test_a_standby_that_was_promoted_is_never_read(leader: OwnServer, tmp_path: Path):
     stray = Standby(leader)
     try:
         with LiveService(
@@ -325,7 +323,7 @@ def test_a_standby_that_went_its_own_way_is_never_read(leader: OwnServer, tmp_pa
 
 
 @pytest.mark.parametrize("whose", ["the primary itself", "a standby of somebody else's database"])
-def test_what_is_no_standby_of_this_database_is_never_read(
+def test_a_server_that_is_not_a_standby_of_this_database_is_never_read(
     leader: OwnServer, standby: Standby, migrated_url: str, tmp_path: Path, whose: str
 ):
     url, read_url = (leader.url, leader.url) if whose == "the primary itself" else (migrated_url, standby.url)
@@ -338,7 +336,7 @@ def test_what_is_no_standby_of_this_database_is_never_read(
         assert len(ticket.get("/history").json()["events"]) == 1
 
 
-def test_a_service_starts_without_its_standby_and_takes_it_when_it_comes(
+def test_a_service_starts_without_its_standby_and_uses_it_once_it_is_there(
     leader: OwnServer, standby: Standby, tmp_path: Path
 ):
     standby.stop()

@@ -54,7 +54,7 @@ def serving(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Client, P
         process.wait(30)
 
 
-def test_no_other_process_and_no_line_of_the_log_tells_a_secret(
+def test_no_secret_is_visible_to_other_processes_or_in_the_log(
     serving: tuple[subprocess.Popen[bytes], Client, Path], tmp_path: Path
 ):
     process, client, log = serving

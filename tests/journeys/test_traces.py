@@ -8,7 +8,7 @@ from tests.fakes.collector import Collector
 from tests.processes import Serving
 
 
-def test_what_happens_in_a_served_process_arrives_at_the_collector(migrated_url: str, tmp_path: Path):
+def test_spans_of_a_served_process_arrive_at_the_collector(migrated_url: str, tmp_path: Path):
     # Nothing is sent before the end, which hands out what is left.
     env = {"database_url": migrated_url, "data_dir": tmp_path, "otel_bsp_schedule_delay": 600_000}
     with Collector() as collector, Serving(otel_exporter_otlp_endpoint=collector.endpoint, **env) as serving:
@@ -23,7 +23,7 @@ def test_what_happens_in_a_served_process_arrives_at_the_collector(migrated_url:
     assert collector.services() == {"storyledger"}
 
 
-def test_a_collector_that_is_away_disturbs_nobody(migrated_url: str, tmp_path: Path):
+def test_an_unreachable_collector_does_not_disturb_requests(migrated_url: str, tmp_path: Path):
     env = {"database_url": migrated_url, "data_dir": tmp_path, "otel_exporter_otlp_endpoint": "http://127.0.0.1:1"}
     with Serving(**env) as serving:
         with serving.client() as client:

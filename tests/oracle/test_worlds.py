@@ -28,12 +28,12 @@ def play(service, seed: int, donations: int, order: int) -> list[str]:
 
 @pytest.mark.parametrize("order", range(3))
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_world_adds_up_in_whatever_order_it_is_told(service, seed, order):
+def test_a_simulated_world_has_the_ledger_of_the_oracle_in_every_order(service, seed, order):
     assert play(service, seed, 25, order) == []
 
 
 @pytest.mark.soak
-def test_very_many_worlds_add_up_in_whatever_order_they_are_told(service):
+def test_many_simulated_worlds_have_the_ledger_of_the_oracle_in_every_order(service):
     for seed in range(WORLDS):
         for order in range(3):
             assert play(service, 1_000 + seed, 50, order) == [], f"seed {1_000 + seed}, order {order}"

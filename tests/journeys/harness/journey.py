@@ -1,4 +1,4 @@
-"""One story from its first word to its last, asked for again wherever there was no answer."""
+"""One story from the first request to the last."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.journeys.harness.load import Client
 
 
 def tell(client: Client) -> None:
-    """Everything that the service does, once: after this nothing of it is under way but what nobody waits for."""
+    """Use every part of the service once; afterwards only background work that no client waits for is open."""
     spoken = client.open()
     client.upload(spoken)
     client.ask("POST", f"/api/tickets/{spoken.id}/process", spoken, json={})
@@ -18,10 +18,10 @@ def tell(client: Client) -> None:
     client.document(written)
     client.give(written)
     client.refund()
-    client.give_back(written, client.buy(written))
+    client.refund_in_sandbox(written, client.buy(written))
     client.ask_for_help()
     forgotten = client.open()
     client.edit(forgotten)
     client.give(forgotten)
     client.erase(forgotten)
-    client.until(spoken, "/status", lambda told: told["stage"] == "DONE")
+    client.until(spoken, "/status", lambda status: status["stage"] == "DONE")

@@ -1,4 +1,4 @@
-"""Clients that do a bit of everything at once, ask again until they are answered, and note what they were promised."""
+"""Clients that use every part of the service, repeat each request until it is answered, and record every promise."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ import httpx2
 
 from adapters.payments.webhooks import sign
 from tests.client import RECORDING
-from tests.journeys.harness.standing import Standing
+from tests.journeys.harness.running_service import RunningService
 from tests.stripe_events import Payment, event
 
 ASKED_AGAIN_SECONDS = 0.1
 PATIENCE_SECONDS = 300
-# What is answered so is answered differently a little later: away, or the same request still going on.
+# Answers after which the same request is sent again: the service is away, or the first request still runs.
 NOT_NOW = frozenset((409, 429, 500, 502, 503))
 
 
 class RefusedError(Exception):
-    """The service answered, and not as it should."""
+    """The service answered with an error that repeating does not help."""
 
-    def __init__(self, status: int, told: str) -> None:
-        super().__init__(f"{status} {told}")
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"{status} {detail}")
         self.status = status
 
 
 class Moments:
-    """Instants that a killer may wait for: each client says when it comes to one."""
+    """CommitKills that a killer may wait for: each client says when it comes to one."""
 
     NAMES = ("create", "upload", "process", "document", "webhook", "publish", "erase", "rebuild")
 
@@ -50,8 +50,8 @@ class Moments:
 
 
 @dataclass
-class Bought:
-    """A gift of so many cents that was paid at the stand-in for Stripe, and how much of it was given back."""
+class SandboxGift:
+    """A gift in cents that was paid in the sandbox, and how much of it was refunded."""
 
     donation: str
     donor: str
@@ -60,8 +60,8 @@ class Bought:
 
 
 @dataclass
-class Promised:
-    """What one ticket's owner was told is done; each list has one entry for each promise."""
+class PromisedTicket:
+    """Everything that was acknowledged about one ticket; each list has one entry for each acknowledged request."""
 
     id: str
     token: str
@@ -72,8 +72,7 @@ class Promised:
     published: bool = False
     documents: list[str] = field(default_factory=list)
     payments: list[Payment] = field(default_factory=list)
-    # Paid at the stand-in for Stripe: the donation's id, its donor, what was paid, and what was given back of it.
-    bought: list[Bought] = field(default_factory=list)
+    bought: list[SandboxGift] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
     erased: bool = False
 
@@ -81,41 +80,41 @@ class Promised:
 class Client(threading.Thread):
     """One of the load's threads; everything it does is decided by its seed."""
 
-    def __init__(self, standing: Standing, moments: Moments, seed: int, transcriptions: int) -> None:
+    def __init__(self, service: RunningService, moments: Moments, seed: int, transcriptions: int) -> None:
         super().__init__(daemon=True)
-        self.standing, self.moments, self.random = standing, moments, Random(seed)
+        self.service, self.moments, self.random = service, moments, Random(seed)
         self.seed, self.left = seed, transcriptions
-        self.tickets: list[Promised] = []
+        self.tickets: list[PromisedTicket] = []
         self.supports = 0
-        self.asked = Counter[str]()
+        self.acts = Counter[str]()
         self.again = 0
         self.fault: str | None = None
         self._ending = threading.Event()
-        self._http = httpx2.Client(base_url=standing.url, timeout=20, verify=False)
+        self._http = httpx2.Client(base_url=service.url, timeout=20, verify=False)
         self._keys = 0
 
     def end(self) -> None:
         self._ending.set()
 
     def run(self) -> None:
-        acts = {
+        weights: dict[Callable[[], Any], int] = {
             self.open: 2, self.edit: 4, self.upload: 2, self.process: 1, self.publish: 2, self.document: 1,
             self.give: 6, self.buy: 1, self.refund: 2, self.erase: 1, self.ask_for_help: 1,
         }  # fmt: skip
         try:
             self.open()
             while not self._ending.is_set():
-                [act] = self.random.choices(list(acts), list(acts.values()))
+                [act] = self.random.choices(list(weights), list(weights.values()))
                 act()
-                self.asked[act.__name__] += 1
+                self.acts[act.__name__] += 1
         except BaseException as error:
             self.fault = repr(error)
             raise
 
-    # Asking.
+    # Requests.
 
-    def ask(self, method: str, path: str, ticket: Promised | None = None, **more: Any) -> httpx2.Response:
-        """The answer, asked for again under the same key until there is one."""
+    def ask(self, method: str, path: str, ticket: PromisedTicket | None = None, **more: Any) -> httpx2.Response:
+        """Send the request, again under the same idempotency key until it is answered, and return the answer."""
         self._keys += 1
         headers = {"Idempotency-Key": f"{self.seed}-{self._keys}", **more.pop("headers", {})}
         if ticket is not None:
@@ -128,36 +127,36 @@ class Client(threading.Thread):
                     if answer.is_error:
                         raise RefusedError(answer.status_code, f"{method} {path}: {answer.text}")
                     return answer
-                said = f"{answer.status_code} {answer.text[:200]}"
+                fault = f"{answer.status_code} {answer.text[:200]}"
             except httpx2.TransportError as error:
-                said = repr(error)
-            assert time.monotonic() < deadline, (method, path, said)
+                fault = repr(error)
+            assert time.monotonic() < deadline, (method, path, fault)
             self.again += 1
             time.sleep(ASKED_AGAIN_SECONDS)
 
-    def _any(self) -> Promised:
+    def _any(self) -> PromisedTicket:
         living = [ticket for ticket in self.tickets if not ticket.erased]
         return self.random.choice(living) if living else self.open()
 
-    # What there is to do.
+    # Acts.
 
-    def open(self) -> Promised:
+    def open(self) -> PromisedTicket:
         email = f"holder-{self.seed}-{len(self.tickets)}@example.com"
         body = {"contactType": "EMAIL", "contactValue": email, "displayName": "Ada Lovelace"}
         self.moments.come("create")
-        told = self.ask("POST", "/api/tickets/create", json=body).json()
-        ticket = Promised(told["id"], told["accessToken"], email)
+        opened = self.ask("POST", "/api/tickets/create", json=body).json()
+        ticket = PromisedTicket(opened["id"], opened["accessToken"], email)
         self.tickets.append(ticket)
         return ticket
 
-    def edit(self, ticket: Promised | None = None) -> None:
+    def edit(self, ticket: PromisedTicket | None = None) -> None:
         ticket = ticket or self._any()
         title = f"Title {self.random.randrange(10**6)}"
         draft = {"title": title, "story": "The roof fell in.", "goalAmount": 1500, "beneficiary": "Ada"}
         self.ask("PATCH", f"/api/tickets/{ticket.id}/draft", ticket, json=draft)
         ticket.title = title
 
-    def upload(self, ticket: Promised | None = None) -> None:
+    def upload(self, ticket: PromisedTicket | None = None) -> None:
         ticket = ticket or self._any()
         self.moments.come("upload")
         recording = {"audio": ("story.webm", RECORDING.read_bytes())}
@@ -173,14 +172,14 @@ class Client(threading.Thread):
             waiting[0].processed = True
             self.moments.come("process")
 
-    def publish(self, ticket: Promised | None = None) -> None:
+    def publish(self, ticket: PromisedTicket | None = None) -> None:
         ticket = ticket or self._any()
         if ticket.title is not None:
             self.moments.come("publish")
             self.ask("POST", f"/api/tickets/{ticket.id}/publish", ticket, json={"consent": True})
             ticket.published = True
 
-    def document(self, ticket: Promised | None = None) -> None:
+    def document(self, ticket: PromisedTicket | None = None) -> None:
         ticket = ticket or self._any()
         if ticket.title is not None:
             self.moments.come("document")
@@ -188,62 +187,62 @@ class Client(threading.Thread):
             answer = self.ask("POST", f"/api/tickets/{ticket.id}/generate-doc", ticket, json=order).json()
             ticket.documents.append(answer["documentId"])
 
-    def give(self, ticket: Promised | None = None) -> None:
-        """A checkout, and what Stripe says of it: in any order, more than once."""
+    def give(self, ticket: PromisedTicket | None = None) -> None:
+        """Open a checkout and deliver its Stripe events, in any order and one of them twice."""
         ticket, amount = ticket or self._any(), self.random.randint(1, 500)
         order = {"amount": amount, "currency": "USD"}
-        told = self.ask("POST", f"/api/tickets/{ticket.id}/create-payment", ticket, json=order).json()
-        payment = Payment(UUID(ticket.id), amount * 100, donation_id=UUID(told["donationId"]))
-        payment.session_id = told["checkoutSessionId"]
+        checkout = self.ask("POST", f"/api/tickets/{ticket.id}/create-payment", ticket, json=order).json()
+        payment = Payment(UUID(ticket.id), amount * 100, donation_id=UUID(checkout["donationId"]))
+        payment.session_id = checkout["checkoutSessionId"]
         payment.details = payment.details | {"email": f"donor-{payment.donation_id.hex}@example.com"}
         ticket.payments.append(payment)
         now = int(time.time())
-        self._tell(ticket, [payment.completed(now), payment.succeeded(now), payment.charged(now)])
+        self._deliver(ticket, [payment.completed(now), payment.succeeded(now), payment.charged(now)])
 
-    def buy(self, ticket: Promised | None = None) -> Bought:
-        """A checkout that is paid on its page; what Stripe says of it comes from there."""
+    def buy(self, ticket: PromisedTicket | None = None) -> SandboxGift:
+        """Open a checkout and pay it in the sandbox, which then delivers the events."""
         ticket, amount = ticket or self._any(), self.random.randint(10, 500)
         order = {"amount": amount, "currency": "USD"}
-        told = self.ask("POST", f"/api/tickets/{ticket.id}/create-payment", ticket, json=order).json()
-        bought = Bought(told["donationId"], f"buyer-{told['donationId']}@example.com", amount * 100)
+        checkout = self.ask("POST", f"/api/tickets/{ticket.id}/create-payment", ticket, json=order).json()
+        bought = SandboxGift(checkout["donationId"], f"buyer-{checkout['donationId']}@example.com", amount * 100)
         form = {"outcome": "paid", "email": bought.donor, "name": "Grace Hopper", "country": "US"}
-        self.ask("POST", told["checkoutUrl"], data=form)
+        self.ask("POST", checkout["checkoutUrl"], data=form)
         ticket.bought.append(bought)
         return bought
 
-    def give_back(self, ticket: Promised, bought: Bought) -> None:
-        """An admin gives back a tenth of it, once it is known here that it was paid."""
-        self.until(ticket, "/donations/total", lambda told: told["counts"]["created"] == 0)
-        admin = {"Authorization": f"Bearer {self.standing.secrets['admin_key']}"}
-        asked = {"amount": bought.paid // 1000, "reason": "the donor asked"}
-        self.ask("POST", f"/admin/donations/{bought.donation}/refund", headers=admin, json=asked)
+    def refund_in_sandbox(self, ticket: PromisedTicket, bought: SandboxGift) -> None:
+        """Refund a tenth of the gift as an admin, once the payment is in the ledger."""
+        self.until(ticket, "/donations/total", lambda totals: totals["counts"]["created"] == 0)
+        admin = {"Authorization": f"Bearer {self.service.secrets['admin_key']}"}
+        order = {"amount": bought.paid // 1000, "reason": "the donor asked"}
+        self.ask("POST", f"/admin/donations/{bought.donation}/refund", headers=admin, json=order)
         bought.refunded += bought.paid // 1000 * 100
 
-    def until(self, ticket: Promised, path: str, reached: Callable[[dict[str, Any]], bool]) -> None:
+    def until(self, ticket: PromisedTicket, path: str, reached: Callable[[dict[str, Any]], bool]) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not reached(told := self.ask("GET", f"/api/tickets/{ticket.id}{path}", ticket).json()):
-            assert time.monotonic() < deadline, told
+        while not reached(answer := self.ask("GET", f"/api/tickets/{ticket.id}{path}", ticket).json()):
+            assert time.monotonic() < deadline, answer
             time.sleep(ASKED_AGAIN_SECONDS)
 
     def refund(self) -> None:
-        paid = [(ticket, one) for ticket in self.tickets for one in ticket.payments]
+        paid = [(ticket, payment) for ticket in self.tickets for payment in ticket.payments]
         if paid:
             ticket, payment = self.random.choice(paid)
             now = int(time.time())
             part = payment.refund(payment.amount // 10, number=len(ticket.events), created=now)
-            self._tell(ticket, [event("refund.created", part, now), event("refund.updated", part, now)])
+            self._deliver(ticket, [event("refund.created", part, now), event("refund.updated", part, now)])
 
-    def _tell(self, ticket: Promised, events: list[dict[str, Any]]) -> None:
+    def _deliver(self, ticket: PromisedTicket, events: list[dict[str, Any]]) -> None:
         ticket.events += events
         sent = [*events, *self.random.sample(events, 1)]
         self.random.shuffle(sent)
-        for one in sent:
-            body = json.dumps(one).encode()
-            signature = sign(body, self.standing.secrets["webhook_secret"], time.time())
+        for stripe_event in sent:
+            body = json.dumps(stripe_event).encode()
+            signature = sign(body, self.service.secrets["webhook_secret"], time.time())
             self.ask("POST", "/api/webhooks/stripe", content=body, headers={"Stripe-Signature": signature})
             self.moments.come("webhook")
 
-    def erase(self, ticket: Promised | None = None) -> None:
+    def erase(self, ticket: PromisedTicket | None = None) -> None:
         if ticket is None and len(self.tickets) <= 2:
             return
         ticket = ticket or self._any()
@@ -251,7 +250,7 @@ class Client(threading.Thread):
         try:
             self.ask("DELETE", f"/api/tickets/{ticket.id}", ticket)
         except RefusedError as refusal:
-            # It was done, and the answer lost: the token opens nothing more.
+            # The erasure was done and its answer lost: the token is not valid any more.
             if refusal.status not in (401, 404):
                 raise
         ticket.erased = True

@@ -1,4 +1,4 @@
-"""After it all: what was promised is there once, nothing is stuck, and what can be recomputed is the same."""
+"""Checks after the kills: every acknowledged act happened once, nothing is stuck, and recomputing changes nothing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import psycopg
 from adapters.stripe_sandbox.simulation import oracle
 from tests.client import eventually
 from tests.fakes.mailbox import files
-from tests.journeys.harness.load import Client, Promised
-from tests.journeys.harness.standing import Standing
+from tests.journeys.harness.load import Client, PromisedTicket
+from tests.journeys.harness.running_service import RunningService
 
 SETTLING_SECONDS = 240
 _UNSETTLED = """
@@ -27,17 +27,17 @@ SELECT (SELECT count(*) FROM stripe_inbox WHERE state = 'received' OR type = 'wa
 """
 
 
-class Reckoning:
+class PromiseCheck:
     """Looks at the service from outside and at its database from inside."""
 
-    def __init__(self, standing: Standing, clients: Sequence[Client]) -> None:
-        self._standing = standing
+    def __init__(self, service: RunningService, clients: Sequence[Client]) -> None:
+        self._service = service
         self._tickets = [ticket for client in clients for ticket in client.tickets]
         self._supports = sum(client.supports for client in clients)
         self._stack = ExitStack()
 
-    def __enter__(self) -> Reckoning:
-        url = self._stack.enter_context(self._standing.database())
+    def __enter__(self) -> PromiseCheck:
+        url = self._stack.enter_context(self._service.database())
         self._connection = self._stack.enter_context(psycopg.connect(url, autocommit=True))
         return self
 
@@ -47,26 +47,26 @@ class Reckoning:
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         return self._connection.execute(query.encode()).fetchall()
 
-    def settled(self) -> None:
-        """Wait until there is nothing left to do."""
-        told: list[Any] = []
+    def wait_until_settled(self) -> None:
+        """Wait until no work is open."""
+        open_work: list[Any] = []
 
-        def quiet() -> bool:
-            told[:] = self._rows(_UNSETTLED)
-            return told == [(0, 0, 0, 0, 0)]
+        def settled() -> bool:
+            open_work[:] = self._rows(_UNSETTLED)
+            return open_work == [(0, 0, 0, 0, 0)]
 
         try:
-            eventually(quiet, SETTLING_SECONDS)
+            eventually(settled, SETTLING_SECONDS)
         except AssertionError:
             stuck = self._rows("SELECT task_name, status, attempts, scheduled_at FROM procrastinate_jobs")
-            raise AssertionError(f"unsettled: {told}, {Counter(stuck)}") from None
+            raise AssertionError(f"unsettled: {open_work}, {Counter(stuck)}") from None
 
     def faults(self) -> list[str]:
-        """What is not as it was promised; nothing, if all is well."""
-        return [*self._lost_or_doubled(), *self._wrong_money(), *self._wrong_mails(), *self._stuck()]
+        """Return every difference from the promises."""
+        return [*self._lost_or_duplicated(), *self._wrong_money(), *self._wrong_mails(), *self._stuck()]
 
-    def _lost_or_doubled(self) -> list[str]:
-        found = Counter(self._rows("SELECT ticket::text, topic FROM events"))
+    def _lost_or_duplicated(self) -> list[str]:
+        recorded = Counter(self._rows("SELECT ticket::text, topic FROM events"))
         wrong = []
         for ticket in self._tickets:
             promised = {
@@ -82,20 +82,20 @@ class Reckoning:
                 "erased": int(ticket.erased),
             }
             wrong += [
-                f"{ticket.id}: {found[ticket.id, topic]} {topic} instead of {count}"
+                f"{ticket.id}: {recorded[ticket.id, topic]} {topic} instead of {count}"
                 for topic, count in promised.items()
-                if found[ticket.id, topic] != count
+                if recorded[ticket.id, topic] != count
             ]
-            wrong += self._wrong_to_see(ticket)
-        totals = Counter(topic for (_, topic), count in found.items() for _ in range(count))
+            wrong += self._wrong_answers(ticket)
+        totals = Counter(topic for (_, topic), count in recorded.items() for _ in range(count))
         for topic, count in (("ticket_opened", len(self._tickets)), ("support_ticket_opened", self._supports)):
             if totals[topic] != count:
                 wrong.append(f"{totals[topic]} {topic} instead of {count}")
         return wrong
 
-    def _wrong_to_see(self, ticket: Promised) -> list[str]:
+    def _wrong_answers(self, ticket: PromisedTicket) -> list[str]:
         headers = {"Authorization": f"Bearer {ticket.token}"}
-        path = f"{self._standing.url}/api/tickets/{ticket.id}"
+        path = f"{self._service.url}/api/tickets/{ticket.id}"
         with httpx2.Client(headers=headers, verify=False, timeout=30) as http:
             answer = http.get(path, params={"include": "draft"})
             if ticket.erased:
@@ -114,9 +114,9 @@ class Reckoning:
         return wrong
 
     def _wrong_money(self) -> list[str]:
-        told = [oracle.told(event, lambda id: {}) for ticket in self._tickets for event in ticket.events]
-        grouped = oracle.by_donation(told)
-        found = {
+        oracle_events = [oracle.told(event, lambda id: {}) for ticket in self._tickets for event in ticket.events]
+        grouped = oracle.by_donation(oracle_events)
+        ledger = {
             str(id): (status, paid, refunded)
             for id, status, paid, refunded in self._rows(
                 "SELECT donation_id, status, paid, refunded FROM read.donation_ledger"
@@ -133,16 +133,16 @@ class Reckoning:
             for bought in ticket.bought
         }
         return [
-            f"donation {id}: {found.get(id)} instead of {expected.get(id)}"
-            for id in expected.keys() | found.keys()
-            if found.get(id) != expected.get(id)
+            f"donation {id}: {ledger.get(id)} instead of {expected.get(id)}"
+            for id in expected.keys() | ledger.keys()
+            if ledger.get(id) != expected.get(id)
         ]
 
     def _wrong_mails(self) -> list[str]:
-        mails = files(self._standing.data / "outbox")
+        mails = files(self._service.data / "outbox")
         ids = Counter(mail["Message-ID"] for mail in mails)
         wrong = [f"{id}: {count} mails" for id, count in ids.items() if count != 1]
-        got = Counter((mail["To"], mail["Subject"].removeprefix("TEST: ").split(" ")[0]) for mail in mails)
+        sent = Counter((mail["To"], mail["Subject"].removeprefix("TEST: ").split(" ")[0]) for mail in mails)
         promised: Counter[tuple[str, str]] = Counter()
         for ticket in self._tickets:
             if ticket.erased:
@@ -163,11 +163,11 @@ class Reckoning:
         erased = {ticket.email for ticket in self._tickets if ticket.erased}
         erased |= {p.details["email"] for ticket in self._tickets if ticket.erased for p in ticket.payments}
         erased |= {bought.donor for ticket in self._tickets if ticket.erased for bought in ticket.bought}
-        wrong += [f"a mail to {to}, who was erased" for to, _ in got if to in erased]
+        wrong += [f"a mail to {to}, who was erased" for to, _ in sent if to in erased]
         return wrong + [
-            f"{got[one]} mails {one} instead of {promised[one]}"
-            for one in promised.keys() | got.keys()
-            if one[0] not in erased and got[one] != promised[one]
+            f"{sent[mail]} mails {mail} instead of {promised[mail]}"
+            for mail in promised.keys() | sent.keys()
+            if mail[0] not in erased and sent[mail] != promised[mail]
         ]
 
     def _stuck(self) -> list[str]:
@@ -178,7 +178,7 @@ class Reckoning:
         wrong += [f"build {row}" for row in self._rows("SELECT name FROM projections WHERE NOT live")]
         return wrong
 
-    def recomputed(self) -> None:
-        """Read models equal a rebuild, and the chain is whole; the commands fail otherwise."""
-        self._standing.run("rebuild-projections", "--verify")
-        self._standing.run("audit", "verify")
+    def recompute(self) -> None:
+        """Check that the read models equal a rebuild and that the chain is whole."""
+        self._service.run("rebuild-projections", "--verify")
+        self._service.run("audit", "verify")

@@ -1,4 +1,4 @@
-"""`storyledger serve`, whole or each part by itself, and its PostgreSQL: all can be killed at any moment."""
+"""`storyledger serve` in one process or several, and its PostgreSQL; each can be killed at any moment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WEB, WORKER, PROJECTIONS = APART = ("web", "worker", "projections")
 WHOLE = "web,worker,projections"
 
 
-class Standing:
+class RunningService:
     """One service on one data folder, which comes back on the same port each time that it is killed.
 
     Its database is embedded, or where `urls` says, for each process that it is made of.
@@ -33,7 +33,7 @@ class Standing:
 
     def __init__(self, folder: Path, parts: tuple[str, ...] = (WHOLE,), urls: Mapping[str, str] | None = None) -> None:
         self.folder, self.data, self.parts = folder, folder / "var", parts
-        # Each says at a port of its own how it is, and finds the others at the web's.
+        # Each process answers health checks at a port of its own, and finds the sandbox at the web process.
         self._ports = {part: free_port() for part in parts}
         [self.url] = [f"http://127.0.0.1:{port}" for part, port in self._ports.items() if WEB in part]
         unlimited = {name.upper(): value for name, value in UNLIMITED.items()}
@@ -49,7 +49,7 @@ class Standing:
         return self.env | {"PORT": str(self._ports[part])} | database
 
     def start(self, *parts: str) -> None:
-        """Start these processes; they are at work when this returns."""
+        """Start these processes, and wait until they are ready."""
         for part in parts:
             command = [STORYLEDGER, "serve", "--only", part]
             with self._log(part).open("ab") as log:
@@ -60,7 +60,7 @@ class Standing:
         return self.folder / f"{part}.log"
 
     def ready(self, *parts: str) -> bool:
-        """Whether these processes are at work; none of them must have ended by itself."""
+        """Return True if these processes are ready; fail if one of them has exited."""
         for part in parts:
             assert self.processes[part].poll() is None, self._log(part).read_text()[-2_000:]
         return all(self._health(part) == 200 for part in parts)
@@ -72,7 +72,7 @@ class Standing:
         return 0
 
     def kill(self, *parts: str) -> None:
-        """-9 to these at once, and up again."""
+        """Kill these processes at once with SIGKILL, and start them again."""
         for part in parts:
             self.processes[part].kill()
         for part in parts:
@@ -80,7 +80,7 @@ class Standing:
         self.start(*parts)
 
     def kill_database(self) -> None:
-        """-9 to PostgreSQL; the service brings it back by itself."""
+        """Kill PostgreSQL with SIGKILL; the service starts it again."""
         self.strike_database()
         eventually(lambda: self.ready(*self.parts), READY_SECONDS)
 
@@ -109,12 +109,12 @@ class Standing:
             embedded.stop()
 
     def command(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """A command of the service that is begun, as a process of its own."""
+        """Start a command as a process of its own."""
         quiet = subprocess.DEVNULL
         return subprocess.Popen([STORYLEDGER, *arguments], env=self._env(self.parts[0]), stdout=quiet, stderr=quiet)
 
     def run(self, *arguments: str) -> Any:
-        """What a command prints as JSON; it must do what it says."""
+        """Run a command; return what it prints as JSON, and fail if the command fails."""
         command = [STORYLEDGER, *arguments, "--json"]
         ran = subprocess.run(command, env=self._env(self.parts[0]), capture_output=True, timeout=300)
         assert ran.returncode == 0, ran.stdout[-2_000:] + ran.stderr[-2_000:]

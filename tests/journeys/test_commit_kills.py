@@ -1,4 +1,4 @@
-"""The service is killed at chosen commits of a whole story, heard of or not: it ends as if nothing had been."""
+"""The service is killed at chosen commits of a whole story, and ends in the same state as without the kills."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.line import Commit, Line
-from tests.journeys.harness.instants import Chosen, Instants, When
+from tests.journeys.harness.commit_kills import Chosen, CommitKills, When
 from tests.journeys.harness.journey import tell
 from tests.journeys.harness.load import Client, Moments
-from tests.journeys.harness.reckoning import Reckoning
-from tests.journeys.harness.standing import APART, WHOLE, Standing
+from tests.journeys.harness.promise_check import PromiseCheck
+from tests.journeys.harness.running_service import APART, WHOLE, RunningService
 from tests.postgres import migrated_server
 
 logger = logging.getLogger(__name__)
@@ -40,19 +40,19 @@ def url() -> Iterator[str]:
 
 
 class Run:
-    """The service on lines of its own, one client, and whoever kills."""
+    """The service on connections through a proxy, one client, and the kills."""
 
     def __init__(self, url: str, folder: Path, parts: tuple[str, ...], stack: ExitStack) -> None:
         lines = {part: stack.enter_context(Line(url)) for part in parts}
-        self.instants = Instants(lines)
-        self.standing = Standing(folder, parts, {part: line.url for part, line in lines.items()})
-        stack.callback(self.standing.stop)
-        self.client = Client(self.standing, Moments(), seed=1, transcriptions=0)
+        self.instants = CommitKills(lines)
+        self.service = RunningService(folder, parts, {part: line.url for part, line in lines.items()})
+        stack.callback(self.service.stop)
+        self.client = Client(self.service, Moments(), seed=1, transcriptions=0)
 
     def tell(self, chosen: Chosen) -> int:
-        """A story during which the service dies at what is chosen; how often it did."""
+        """Run a story with kills at the chosen commits; return how many there were."""
         before = len(self.instants.struck)
-        self.instants.begin(self.standing, chosen)
+        self.instants.begin(self.service, chosen)
         try:
             tell(self.client)
         finally:
@@ -60,14 +60,14 @@ class Run:
         return len(self.instants.struck) - before
 
     def faults(self) -> list[str]:
-        with Reckoning(self.standing, [self.client]) as reckoning:
-            reckoning.settled()
-            found = reckoning.faults()
-            reckoning.recomputed()
-        return found
+        with PromiseCheck(self.service, [self.client]) as check:
+            check.wait_until_settled()
+            faults = check.faults()
+            check.recompute()
+        return faults
 
 
-def test_a_service_that_dies_at_commits_of_every_kind_ends_where_it_would_have(url: str, tmp_path: Path):
+def test_a_service_killed_at_commits_of_every_kind_ends_in_the_same_state(url: str, tmp_path: Path):
     left = list(AT)
 
     def chosen(commit: Commit, when: When) -> bool:
@@ -86,9 +86,7 @@ def test_a_service_that_dies_at_commits_of_every_kind_ends_where_it_would_have(u
 
 @pytest.mark.soak
 @pytest.mark.parametrize("parts", [(WHOLE,), APART], ids=["whole", "apart"])
-def test_a_service_that_dies_at_every_commit_there_is_ends_where_it_would_have(
-    url: str, tmp_path: Path, parts: tuple[str, ...]
-):
+def test_a_service_killed_at_every_commit_ends_in_the_same_state(url: str, tmp_path: Path, parts: tuple[str, ...]):
     done: set[tuple[Commit, When]] = set()
     deadline = time.monotonic() + LONGEST_SECONDS
 

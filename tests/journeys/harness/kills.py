@@ -1,4 +1,4 @@
-"""Kills the service, its parts and its database while the load goes on: at random, and at instants that hurt."""
+"""Kills the service, its processes and its database under load, at random and at interesting moments."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections import Counter
 from random import Random
 
 from tests.journeys.harness.load import Moments
-from tests.journeys.harness.standing import Standing
+from tests.journeys.harness.running_service import RunningService
 
-# Besides these, any part that the service stands on by itself.
+# Besides these, a victim may be any process of the service by its name.
 SERVICE, DATABASE, EVERYTHING = "service", "database", "everything"
 
 
 class Killer:
-    """So many kills of each, in an order and at instants that the seed decides."""
+    """Kills each victim as often as `kills` says, in an order and at moments that the seed decides."""
 
-    def __init__(self, standing: Standing, moments: Moments, seed: int, kills: dict[str, int]) -> None:
-        self._standing, self._moments, self._random = standing, moments, Random(seed)
+    def __init__(self, service: RunningService, moments: Moments, seed: int, kills: dict[str, int]) -> None:
+        self._service, self._moments, self._random = service, moments, Random(seed)
         self._plan = [victim for victim, count in kills.items() for _ in range(count)]
         self._random.shuffle(self._plan)
         self.done = Counter[str]()
@@ -39,18 +39,18 @@ class Killer:
     def _kill(self, victim: str) -> None:
         match victim:
             case "service":
-                self._standing.kill(*self._standing.parts)
+                self._service.kill(*self._service.parts)
             case "database":
-                self._standing.kill_database()
+                self._service.kill_database()
             case "everything":
-                self._standing.strike_database()
-                self._standing.kill(*self._standing.parts)
+                self._service.strike_database()
+                self._service.kill(*self._service.parts)
             case part:
-                self._standing.kill(part)
+                self._service.kill(part)
 
     def _come_to(self, name: str) -> subprocess.Popen[bytes] | None:
         if name == "rebuild":
-            rebuilding = self._standing.command("rebuild-projections")
+            rebuilding = self._service.command("rebuild-projections")
             time.sleep(self._random.uniform(0.5, 2.0))
             return rebuilding
         if name == "any":

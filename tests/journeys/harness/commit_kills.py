@@ -1,4 +1,4 @@
-"""Kills whatever has just committed something, at commits that are chosen, and brings it back."""
+"""Kills a process at chosen commits, before or after it receives the confirmation, and starts it again."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from enum import StrEnum
 from queue import Queue
 
 from tests.fakes.line import Commit, Line
-from tests.journeys.harness.standing import Standing
+from tests.journeys.harness.running_service import RunningService
 
 
 class When(StrEnum):
-    """Whether whoever committed has heard that it is done."""
+    """Whether the client of the database has received the confirmation of the commit."""
 
     UNHEARD = "unheard"
     HEARD = "heard"
 
 
-# Asked at every commit: whether the process is to die at it, in this way.
+# Called at every commit; returns True if the process is to be killed at it.
 Chosen = Callable[[Commit, When], bool]
 
 
-class Instants:
-    """Between `begin` and `end` the parts of a service die at the commits that are chosen; one at a time."""
+class CommitKills:
+    """Between `begin` and `end`, kills processes of a service at the chosen commits, one at a time."""
 
     def __init__(self, lines: dict[str, Line]) -> None:
         self._lines = lines
@@ -38,13 +38,13 @@ class Instants:
             line.before = lambda commit, part=part: self._strike(part, commit, When.UNHEARD)  # type: ignore[misc]
             line.after = lambda commit, part=part: self._strike(part, commit, When.HEARD)  # type: ignore[misc]
 
-    def begin(self, standing: Standing, chosen: Chosen) -> None:
-        self._standing, self._chosen = standing, chosen
+    def begin(self, service: RunningService, chosen: Chosen) -> None:
+        self._service, self._chosen = service, chosen
         self._thread = threading.Thread(target=self._bring_back, daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        """No more; whatever died is back when this returns."""
+        """Stop killing; every process runs again when this returns."""
         self._chosen = lambda *_: False
         self._dead.put(None)
         self._thread.join()
@@ -58,7 +58,7 @@ class Instants:
             if self._down or not self._chosen(commit, when):
                 return
             self._down = True
-            victim = self._standing.processes[part]
+            victim = self._service.processes[part]
             victim.kill()
             victim.wait()
             self.struck.append(f"{part} {when} of {commit}")
@@ -67,7 +67,7 @@ class Instants:
     def _bring_back(self) -> None:
         while (part := self._dead.get()) is not None:
             try:
-                self._standing.start(part)
+                self._service.start(part)
             except BaseException as error:
                 self.fault = error
                 return
