@@ -23,6 +23,32 @@ from tests.postgres import fresh_database, template_database, test_server
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("suite")
 
+# Tests that start processes, kill them, run whole journeys or take several seconds each; `make test-quick` skips them.
+SLOW = (
+    "journeys/",
+    "oracle/",
+    "releases/",
+    "adapters/backup/",
+    "adapters/observability/test_tracing.py",
+    "adapters/postgres/test_embedded.py",
+    "adapters/read_models/test_cut_off.py",
+    "adapters/read_models/test_follow.py",
+    "adapters/speech/test_inspector.py",
+    "adapters/speech/test_local_transcriber.py",
+    "entrypoints/composition/test_startup.py",
+    "entrypoints/http/test_fuzz.py",
+    "entrypoints/http/test_hostile",
+    "entrypoints/http/test_limits_shared.py",
+    "entrypoints/http/test_timing.py",
+    "entrypoints/http/test_uploads.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(Path(__file__).parent).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
