@@ -1,1 +1,1 @@
-"""From a transcript to a campaign: an analyser and a drafter that need no network, and both again at OpenAI."""
+"""Drafting: analyses transcripts and drafts campaigns, locally by rules or with OpenAI."""

@@ -1,4 +1,4 @@
-"""Amounts of money in speech: which of its numbers are money, in what currency, and where they were said."""
+"""Finds amounts of money: which numbers are money, their currency and their position."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from adapters.drafting.numbers import Number, numbers_in
-from adapters.drafting.speech import Filler, Token, Utterance
+from adapters.drafting.utterance import FillerKind, Token, Utterance
 from adapters.drafting.vocabulary import words
 
-_SIGNS = {"€": "EUR", "£": "GBP", "¥": "JPY", "US$": "USD", "CA$": "CAD", "AU$": "AUD", "NZ$": "NZD"}
+_CURRENCY_SYMBOLS = {"€": "EUR", "£": "GBP", "¥": "JPY", "US$": "USD", "CA$": "CAD", "AU$": "AUD", "NZ$": "NZD"}
 DOLLARS = frozenset(["USD", "CAD", "AUD", "NZD", "SGD", "HKD"])
 _PESOS = frozenset(["MXN", "COP", "ARS", "CLP", "PHP", "DOP", "UYU"])
 _UNITS = {
@@ -36,7 +36,7 @@ _NATIONS = {
     "sterling": "GBP",
 }
 
-# An unsigned number before anything else counts things, not money.
+# A number without currency is money only if one of these words follows; before a noun it counts things.
 _AFTER_MONEY = words(
     "for to by so and but or because before on if in total more from at now right today "
     "tomorrow as until till within "
@@ -65,10 +65,10 @@ _BE = words("am i'm im is are was be he's she's age aged ages turned turning ten
 
 @dataclass(frozen=True)
 class Amount:
-    """One amount as it was said: tokens `first` to `last`, both included.
+    """One amount, from token `first` to token `last`, both included.
 
-    `currency` is None where nothing said which; `explicit` tells that a sign or a word said it is money.
-    `foreign` marks money of a currency nobody can name for certain.
+    `currency` is None if the speaker named none. `explicit` means that a symbol or word marks it as money.
+    `foreign` means that the currency is ambiguous, such as pesos.
     """
 
     value: Decimal
@@ -79,33 +79,33 @@ class Amount:
     last: int
 
 
-def amounts_in(speech: Utterance, default_currency: str) -> list[Amount]:
-    """Every number of the speech that is, or may be, money."""
-    kept = [index for index, token in enumerate(speech.tokens) if token.filler is not Filler.PAUSE]
-    tokens = [speech.tokens[index] for index in kept]
-    found = []
-    for number in numbers_in(tokens, speech.language):
+def amounts_in(utterance: Utterance, default_currency: str) -> list[Amount]:
+    """Return every number that is, or may be, money."""
+    spoken_indexes = [index for index, token in enumerate(utterance.tokens) if token.filler is not FillerKind.PAUSE]
+    tokens = [utterance.tokens[index] for index in spoken_indexes]
+    amounts = []
+    for number in numbers_in(tokens, utterance.language):
         amount = _amount(number, tokens, default_currency)
         if amount is not None:
-            first, last = kept[amount.first], kept[amount.last]
-            found.append(Amount(amount.value, amount.currency, amount.explicit, amount.foreign, first, last))
-    return found
+            first, last = spoken_indexes[amount.first], spoken_indexes[amount.last]
+            amounts.append(Amount(amount.value, amount.currency, amount.explicit, amount.foreign, first, last))
+    return amounts
 
 
-def said_values(text: str, language: str | None) -> frozenset[Decimal]:
-    """Every number that a text says, in digits or in words, with both ends of its ranges."""
-    speech = Utterance.of(text, language)
-    tokens = [token for token in speech.tokens if token.filler is not Filler.PAUSE]
-    numbers = numbers_in(tokens, speech.language)
+def spoken_values(text: str, language: str | None) -> frozenset[Decimal]:
+    """Return every number in the text, in digits or words, with both ends of ranges."""
+    utterance = Utterance.of(text, language)
+    tokens = [token for token in utterance.tokens if token.filler is not FillerKind.PAUSE]
+    numbers = numbers_in(tokens, utterance.language)
     return frozenset(value for number in numbers for value in (number.value, number.low) if value is not None)
 
 
 def _amount(number: Number, tokens: Sequence[Token], default: str) -> Amount | None:
     written = tokens[number.last].text if not number.spelled else tokens[number.first].text
-    sign = re.search(r"(?:US|CA|AU|NZ)?[$€£¥]", written) or re.search(r"\$", tokens[number.first].text)
-    currency, foreign, explicit, last = None, False, sign is not None, number.last
-    if sign:
-        currency = _SIGNS.get(sign.group()) or _dollar(default)
+    symbol = re.search(r"(?:US|CA|AU|NZ)?[$€£¥]", written) or re.search(r"\$", tokens[number.first].text)
+    currency, foreign, explicit, last = None, False, symbol is not None, number.last
+    if symbol:
+        currency = _CURRENCY_SYMBOLS.get(symbol.group()) or _dollar(default)
     else:
         unit = _unit(tokens, number.last + 1, default)
         if unit is not None:
@@ -113,10 +113,10 @@ def _amount(number: Number, tokens: Sequence[Token], default: str) -> Amount | N
             explicit = True
         elif number.first and tokens[number.first - 1].text in ("USD", "EUR", "GBP", "JPY", "CAD", "AUD"):
             currency, explicit = tokens[number.first - 1].text, True
-    if currency == "GBP" and not sign and _is_weight(tokens, number, last):
+    if currency == "GBP" and not symbol and _is_weight(tokens, number, last):
         return None
     value, last = _with_cents(number, tokens, last) if explicit else (number.value, last)
-    if not explicit and ((number.loose and not _is_wanted(number, tokens)) or _is_no_money(number, tokens)):
+    if not explicit and ((number.loose and not _is_priced(number, tokens)) or _is_not_money(number, tokens)):
         return None
     if tokens[number.last].text.endswith("%"):
         return None
@@ -128,8 +128,8 @@ def _dollar(default: str) -> str:
 
 
 def _unit(tokens: Sequence[Token], at: int, default: str) -> tuple[str | None, bool, int] | None:
-    """The currency word that follows a number, whether it stays unclear, and the last token it takes."""
-    if at >= len(tokens) or tokens[at].gap.strip():
+    """Return the currency after a number, whether it is ambiguous, and the index of its last token."""
+    if at >= len(tokens) or tokens[at].separator.strip():
         return None
     word, last = tokens[at].folded, at
     following = tokens[at + 1].folded if at + 1 < len(tokens) else ""
@@ -151,7 +151,7 @@ def _unit(tokens: Sequence[Token], at: int, default: str) -> tuple[str | None, b
 
 
 def _with_cents(number: Number, tokens: Sequence[Token], last: int) -> tuple[Decimal, int]:
-    """Adds "and fifty cents"."""
+    """Return the value with following cents ("and fifty cents"), and the index of its last token."""
     words = [token.folded for token in tokens[last + 1 : last + 5]]
     if len(words) >= 3 and words[0] == "and" and "cents" in words[2:4]:
         cents = numbers_in(tokens[last + 2 : last + 1 + words.index("cents")], "en")
@@ -172,19 +172,19 @@ def _is_weight(tokens: Sequence[Token], number: Number, last: int) -> bool:
 _PRICED = frozenset(["need", "needs", "cost", "costs", "owe", "bill", "pay"])
 
 
-def _is_wanted(number: Number, tokens: Sequence[Token], by: frozenset[str] = _PRICED) -> bool:
-    """ "need six fifty", "costs about twelve fifty": said like a price, though without a currency."""
+def _is_priced(number: Number, tokens: Sequence[Token], by: frozenset[str] = _PRICED) -> bool:
+    """Return True for a number used like a price: "need six fifty", "costs about twelve fifty"."""
     before = [token.folded for token in tokens[max(0, number.first - 3) : number.first]]
     while before and before[-1] in ("about", "around", "like", "maybe", "just", "only", "is"):
         before.pop()
     return bool(before) and before[-1] in by
 
 
-def _is_no_money(number: Number, tokens: Sequence[Token]) -> bool:
+def _is_not_money(number: Number, tokens: Sequence[Token]) -> bool:
     before = tokens[number.first - 1].folded if number.first else ""
     earlier = tokens[number.first - 2].folded if number.first > 1 else ""
     after = tokens[number.last + 1] if number.last + 1 < len(tokens) else None
-    attached = after is not None and not after.gap.strip(" -")
+    attached = after is not None and not after.separator.strip(" -")
     if number.value < 20 or number.value != number.value.to_integral_value():
         return True
     if before in _MONTHS | _NUMBERED or (before in _BE and number.value <= 120):
@@ -200,6 +200,6 @@ def _is_no_money(number: Number, tokens: Sequence[Token]) -> bool:
         return True
     if earlier in ("at", "on") and any(word in _STREETS for word in following):
         return True
-    if _is_wanted(number, tokens, frozenset(["cost", "costs", "owe", "bill"])):
+    if _is_priced(number, tokens, frozenset(["cost", "costs", "owe", "bill"])):
         return False
-    return after.folded not in _AFTER_MONEY and after.filler is Filler.NONE and not after.text[0].isupper()
+    return after.folded not in _AFTER_MONEY and not after.is_filler and not after.text[0].isupper()

@@ -1,4 +1,4 @@
-"""What a language model may answer, and what of it is believed: only what the transcript bears out."""
+"""Answers of a language model: their schema, and the checks against the transcript."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from adapters.drafting.amounts import said_values
+from adapters.drafting.amounts import spoken_values
 from adapters.drafting.goal import goal_of, money_of
 from adapters.drafting.language import language_of
-from adapters.drafting.speech import Utterance, fold, tidy
+from adapters.drafting.utterance import Utterance, cleaned, fold
 from domain.values import Analysis, Draft, Money, Sentiment, Transcript, Urgency
 
 MAX_TITLE, MAX_STORY, MAX_SHORT, MAX_LINES, MAX_LINE, MAX_POINTS = 120, 10_000, 120, 20, 200, 10
 
-# A story holds the speaker's own words; one that holds fewer of them is about something else.
-_LEAST_OWN_WORDS = 0.6
+# A story with a smaller share of the speaker's words is rejected.
+_MIN_OWN_WORD_SHARE = 0.6
 _LINK = re.compile(r"https?://|www\.", re.I)
 
 
-def _at_most(limit: int) -> AfterValidator:
-    """Bounds a text without a keyword in the schema, where the API knows none."""
+def _max_length(limit: int) -> AfterValidator:
+    """Limit a text by a validator, because the API does not support maxLength in the schema."""
 
     def check(text: str) -> str:
         if len(text) > limit:
@@ -32,7 +32,7 @@ def _at_most(limit: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _few(limit: int) -> AfterValidator:
+def _max_items(limit: int) -> AfterValidator:
     def check(items: list[str]) -> list[str]:
         if len(items) > limit:
             raise ValueError("too many")
@@ -41,8 +41,8 @@ def _few(limit: int) -> AfterValidator:
     return AfterValidator(check)
 
 
-Short = Annotated[str, _at_most(MAX_SHORT)]
-NormalizedText = Annotated[str, _at_most(MAX_LINE)]
+ShortText = Annotated[str, _max_length(MAX_SHORT)]
+LineText = Annotated[str, _max_length(MAX_LINE)]
 
 
 class _Answer(BaseModel):
@@ -50,12 +50,12 @@ class _Answer(BaseModel):
 
 
 class AnalysisAnswer(_Answer):
-    """The transcript's analysis, as the model is asked for it."""
+    """The analysis of the transcript."""
 
-    language: Annotated[str, _at_most(35)] | None
+    language: Annotated[str, _max_length(35)] | None
     sentiment: Literal["positive", "neutral", "negative"]
     urgency: Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"]
-    key_points: Annotated[list[NormalizedText], _few(MAX_POINTS)]
+    key_points: Annotated[list[LineText], _max_items(MAX_POINTS)]
 
     def analysis(self, transcript: Transcript) -> Analysis:
         return Analysis(
@@ -67,14 +67,14 @@ class AnalysisAnswer(_Answer):
 
 
 class DraftAnswer(_Answer):
-    """A campaign, as the model is asked for it; the amount is a decimal string in the currency's major unit."""
+    """A campaign draft. The amount is a decimal string in the currency's major unit."""
 
-    title: Annotated[str, _at_most(MAX_TITLE)] | None
-    story: Annotated[str, _at_most(MAX_STORY)] | None
-    goal_amount: Annotated[str, _at_most(20)] | None
-    currency: Annotated[str, _at_most(3)] | None
-    beneficiary: Short | None
-    location: Short | None
+    title: Annotated[str, _max_length(MAX_TITLE)] | None
+    story: Annotated[str, _max_length(MAX_STORY)] | None
+    goal_amount: Annotated[str, _max_length(20)] | None
+    currency: Annotated[str, _max_length(3)] | None
+    beneficiary: ShortText | None
+    location: ShortText | None
     category: (
         Literal[
             "HOUSING",
@@ -92,31 +92,31 @@ class DraftAnswer(_Answer):
         ]
         | None
     )
-    breakdown: Annotated[list[NormalizedText], _few(MAX_LINES)]
+    breakdown: Annotated[list[LineText], _max_items(MAX_LINES)]
 
     def draft(self, transcript: Transcript, language: str | None, default_currency: str) -> Draft:
-        """The campaign without what nobody said; ValueError if the story is not the speaker's."""
-        said = fold(transcript.text)
-        values = said_values(transcript.text, language)
+        """Return the draft without values that the transcript lacks. Raise ValueError if the story uses other words."""
+        spoken = fold(transcript.text)
+        values = spoken_values(transcript.text, language)
         story = _text(self.story)
-        if story is not None and not _is_own(story, said):
-            raise ValueError("a story in other words than the speaker's")
+        if story is not None and not _is_in_own_words(story, spoken):
+            raise ValueError("the story does not use the speaker's words")
         goal = self._goal(transcript, language, default_currency, values)
         return Draft(
-            title=_if_said(_line(self.title), said, share=0.5),
+            title=_if_spoken(_line(self.title), spoken, share=0.5),
             story=story,
             goal=goal,
             currency=goal.currency if goal else None,
-            beneficiary=_if_said(_line(self.beneficiary), said),
-            location=_if_said(_line(self.location), said),
+            beneficiary=_if_spoken(_line(self.beneficiary), spoken),
+            location=_if_spoken(_line(self.location), spoken),
             category=self.category,
-            breakdown=tuple(line for text in self.breakdown if (line := _line(text)) and _figures(line) <= values),
+            breakdown=tuple(line for text in self.breakdown if (line := _line(text)) and _numbers_in(line) <= values),
         )
 
     def _goal(
         self, transcript: Transcript, language: str | None, default_currency: str, values: frozenset[Decimal]
     ) -> Money | None:
-        """The amount if it was said, or is the sum that the local grammar reads as well."""
+        """Return the goal if the transcript contains it or the local rules compute the same sum."""
         if self.goal_amount is None:
             return None
         try:
@@ -125,42 +125,42 @@ class DraftAnswer(_Answer):
             return None
         if not amount.is_finite():
             return None
-        heard = goal_of(Utterance.of(transcript.text, language), default_currency)
-        if amount not in values and (heard is None or heard[0].major != amount):
+        spoken_goal = goal_of(Utterance.of(transcript.text, language), default_currency)
+        if amount not in values and (spoken_goal is None or spoken_goal[0].major != amount):
             return None
         currency = self.currency.upper() if self.currency and re.fullmatch("[A-Za-z]{3}", self.currency) else None
         return money_of(amount, currency or default_currency)
 
 
 def _text(text: str | None) -> str | None:
-    return tidy(text).strip() or None if text is not None else None
+    return cleaned(text).strip() or None if text is not None else None
 
 
 def _line(text: str | None) -> str | None:
-    return " ".join(tidy(text).split()) or None if text is not None else None
+    return " ".join(cleaned(text).split()) or None if text is not None else None
 
 
 def _words(text: str) -> list[str]:
-    """The words long enough to tell one text from another."""
+    """Return the words that are long enough to compare texts."""
     return [word for word in re.findall(r"[^\W\d_]+", fold(text)) if len(word) > 3 or not word.isascii()]
 
 
-def _is_own(story: str, said: str) -> bool:
+def _is_in_own_words(story: str, spoken: str) -> bool:
     words = _words(story)
-    own = sum(word in said for word in words)
-    links = len(_LINK.findall(story)) > len(_LINK.findall(said))
-    return not links and own >= _LEAST_OWN_WORDS * len(words)
+    spoken_words = sum(word in spoken for word in words)
+    links = len(_LINK.findall(story)) > len(_LINK.findall(spoken))
+    return not links and spoken_words >= _MIN_OWN_WORD_SHARE * len(words)
 
 
-def _if_said(text: str | None, said: str, share: float = 1.0) -> str | None:
-    """The text if at least this share of its words was said."""
+def _if_spoken(text: str | None, spoken: str, share: float = 1.0) -> str | None:
+    """Return the text if at least this share of its words is in the transcript, otherwise None."""
     if text is None or _LINK.search(text):
         return None
     words = _words(text)
-    return text if sum(word in said for word in words) >= share * len(words) else None
+    return text if sum(word in spoken for word in words) >= share * len(words) else None
 
 
-def _figures(line: str) -> frozenset[Decimal]:
+def _numbers_in(line: str) -> frozenset[Decimal]:
     return frozenset(
         Decimal(figure.replace(",", "")) for figure in re.findall(r"\d{1,12}(?:,\d{3})*(?:\.\d{1,4})?", line)
     )

@@ -1,4 +1,4 @@
-"""Who the money is for: the speaker, unless the speaker asks it for somebody else."""
+"""Finds the beneficiary: the speaker, unless the speaker asks for another person."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from bisect import bisect_right
 
 from adapters.drafting.names import MAX_NAME, name_at, speaker_in, spelled_name
-from adapters.drafting.speech import Utterance
+from adapters.drafting.utterance import Utterance
 from adapters.drafting.vocabulary import RELATIONS
 
 _RELATION = "|".join(sorted(RELATIONS, key=len, reverse=True))
 _KIN = rf"(?:my|our|mi|nuestr[oa]) (?:\w+ ){{0,2}}?(?P<relation>{_RELATION})(?P<owner>'s)?(?![\w'])"
-# Ways to ask for somebody else, the plainest first. A child's, partner's or parent's trouble alone is not one.
+# Ways to ask for another person, the clearest first. Mentioning a relative's trouble is not enough.
 _FOR_ANOTHER = tuple(
     re.compile(pattern)
     for pattern in (
@@ -29,43 +29,43 @@ _NAMED = re.compile(
 )
 
 
-def beneficiary_in(speech: Utterance) -> str | None:
-    """Who the money is for, as far as it was said; None if neither the speaker nor anybody else was named."""
-    speaker = speaker_in(speech)
-    line = speech.line.text
+def beneficiary_in(utterance: Utterance) -> str | None:
+    """Return the beneficiary's name, or None if no name was given."""
+    speaker = speaker_in(utterance)
+    line = utterance.normalized.text
     for pattern in _FOR_ANOTHER:
         match = pattern.search(line)
         if not match:
             continue
         relation = RELATIONS[match["relation"]]
-        given = _name_after(speech, match.end("relation")) or _name_of_relation(speech, match["relation"])
-        if given:
-            return given
+        name = _name_after(utterance, match.end("relation")) or _name_of_relation(utterance, match["relation"])
+        if name:
+            return name
         if speaker:
-            whose = f"{match['relation']} de {speaker}" if speech.language == "es" else f"{speaker}'s {relation}"
+            whose = f"{match['relation']} de {speaker}" if utterance.language == "es" else f"{speaker}'s {relation}"
             return whose[:MAX_NAME]
         return None
-    if (match := _NAMED.search(line)) and (given := _name_after(speech, match.end() - 1)):
-        return given
+    if (match := _NAMED.search(line)) and (name := _name_after(utterance, match.end() - 1)):
+        return name
     return speaker
 
 
-def _name_after(speech: Utterance, end: int) -> str | None:
-    """The name that stands at a place of the line; without capitals nobody could tell it from other words."""
-    if not speech.cased:
+def _name_after(utterance: Utterance, end: int) -> str | None:
+    """Return the name after an offset of the normalized text. Without capitals a name cannot be recognised here."""
+    if not utterance.cased:
         return None
-    at = bisect_right(speech.line.places, end)
-    if at == len(speech.words) or speech.words[at].gap.strip(" ,"):
+    at = bisect_right(utterance.normalized.word_starts, end)
+    if at == len(utterance.words) or utterance.words[at].separator.strip(" ,"):
         return None
-    found, _ = name_at(speech.words, at, speech.cased, sure=True)
-    return spelled_name(found, speech.cased) if found else None
+    parts, _ = name_at(utterance.words, at, utterance.cased, sure=True)
+    return spelled_name(parts, utterance.cased) if parts else None
 
 
-def _name_of_relation(speech: Utterance, relation: str) -> str | None:
-    """The name given elsewhere: "my son Kevin", "her name is Dorothy"."""
+def _name_of_relation(utterance: Utterance, relation: str) -> str | None:
+    """Return the name of a relation from elsewhere: "my son Kevin", "my son is named Kevin"."""
     pattern = rf"(?:my|our|mi) (?:\w+ ){{0,2}}?{relation}(?:'s name is| is named| named| is called| se llama)?(?= )"
-    for match in re.finditer(pattern, speech.line.text):
-        given = _name_after(speech, match.end())
-        if given:
-            return given
+    for match in re.finditer(pattern, utterance.normalized.text):
+        name = _name_after(utterance, match.end())
+        if name:
+            return name
     return None

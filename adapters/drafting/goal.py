@@ -1,4 +1,4 @@
-"""The goal: of all amounts somebody mentions, the one that is asked for."""
+"""Finds the goal: the amount that the speaker asks for among all amounts mentioned."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from decimal import Decimal
 from itertools import pairwise
 
 from adapters.drafting.amounts import Amount, amounts_in
-from adapters.drafting.speech import Filler, Token, Utterance
+from adapters.drafting.utterance import Token, Utterance
 from adapters.drafting.vocabulary import words
 from domain.errors import AmountError
 from domain.values import Money
 
 SMALLEST, LARGEST = Decimal(1), Decimal(10_000_000)
 
-# How much the word that governs an amount makes it the thing asked for. Beside the amount, the nearest one decides.
-_ASKED, _NEEDED, _DUE, _PRICE, _PLAIN, _THEIRS = 100, 80, 65, 50, 35, -60
+# Weights of the word that governs an amount, usually the nearest one before it: how likely the amount is the goal.
+_ASKED, _NEEDED, _DUE, _PRICE, _PLAIN, _OWN_MONEY = 100, 80, 65, 50, 35, -60
 _GOVERNORS: dict[str, int] = {
     word: weight
-    for weight, governing in (
+    for weight, words_of_weight in (
         (
             _ASKED,
             """
@@ -52,7 +52,7 @@ _GOVERNORS: dict[str, int] = {
             """,
         ),
         (
-            _THEIRS,
+            _OWN_MONEY,
             """
             make makes made making earn earns earned earning salary wage wages income paycheck paychecks
             paid pension disability ssi unemployment gano ganaba gana brings bring sueldo receive
@@ -62,7 +62,7 @@ _GOVERNORS: dict[str, int] = {
             """,
         ),
     )
-    for word in governing.split()
+    for word in words_of_weight.split()
 }
 _RATE = re.compile(
     r"(?:(?:a|an|per|every|each|al|por|cada|la) (?:month|week|hour|year|day|semester|session|mes|semana|hora|ano|dia)"
@@ -86,23 +86,23 @@ _OPENERS = words("no wait sorry correction scratch meant oops perdon digo")
 _MONEY_WORDS = words("dollars bucks euros pounds yen hundred thousand grand dolares mil")
 _MODALS = words("can could puedo podemos able")
 _NEGATIONS = words("don't dont didn't doesn't not never no won't")
-_REACH = 14
-_MOST_PARTS = 12
+_MAX_DISTANCE = 14
+_MAX_PARTS = 12
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One amount and how likely it is what the person asks for; `verb` is the token that governs it."""
+class GoalCandidate:
+    """An amount and how likely it is the goal. `verb` is the index of the word that governs it."""
 
     amount: Amount
     score: int
     verb: int | None
 
 
-def goal_of(speech: Utterance, default_currency: str) -> tuple[Money, Amount] | None:
-    """What is asked for and where it was said; None if nothing is, or if nobody can tell in which currency."""
-    asks = weighed(speech, amounts_in(speech, default_currency))
-    best = _best(asks, speech.tokens)
+def goal_of(utterance: Utterance, default_currency: str) -> tuple[Money, Amount] | None:
+    """Return the goal and the amount it comes from, or None if there is none or its currency is ambiguous."""
+    candidates = goal_candidates(utterance, amounts_in(utterance, default_currency))
+    best = _best(candidates, utterance.tokens)
     if best is None or best.amount.foreign:
         return None
     money = money_of(best.amount.value, best.amount.currency or default_currency)
@@ -110,7 +110,7 @@ def goal_of(speech: Utterance, default_currency: str) -> tuple[Money, Amount] | 
 
 
 def money_of(value: Decimal, currency: str) -> Money | None:
-    """The value as a goal; None if it is none that a campaign may have."""
+    """Return the value as money, or None if a campaign may not have such a goal."""
     if not SMALLEST <= value <= LARGEST:
         return None
     try:
@@ -119,62 +119,71 @@ def money_of(value: Decimal, currency: str) -> Money | None:
         return None
 
 
-def weighed(speech: Utterance, amounts: Sequence[Amount]) -> list[Ask]:
-    """The amounts with their weights; one that the person took back is left out."""
-    asks: list[Ask] = []
+def goal_candidates(utterance: Utterance, amounts: Sequence[Amount]) -> list[GoalCandidate]:
+    """Return the amounts with their scores, without those that the speaker corrected."""
+    candidates: list[GoalCandidate] = []
     for amount in amounts:
-        ask = _weigh(amount, speech.tokens)
-        if asks and _takes_back(asks[-1].amount, amount, speech.tokens):
-            before = asks.pop()
-            ask = Ask(_with_currency(amount, before.amount), max(ask.score, before.score), before.verb)
-        asks.append(ask)
-    return asks
+        candidate = _goal_candidate(amount, utterance.tokens)
+        if candidates and _corrects(candidates[-1].amount, amount, utterance.tokens):
+            previous = candidates.pop()
+            candidate = GoalCandidate(
+                _with_currency(amount, previous.amount), max(candidate.score, previous.score), previous.verb
+            )
+        candidates.append(candidate)
+    return candidates
 
 
-def _with_currency(amount: Amount, before: Amount) -> Amount:
+def _with_currency(amount: Amount, previous: Amount) -> Amount:
     if amount.explicit:
         return amount
-    return replace(amount, currency=before.currency, explicit=before.explicit, foreign=before.foreign)
+    return replace(amount, currency=previous.currency, explicit=previous.explicit, foreign=previous.foreign)
 
 
-def _best(asks: Sequence[Ask], tokens: Sequence[Token]) -> Ask | None:
-    worthy = [ask for ask in asks if ask.score > 0]
-    if not worthy:
+def _best(candidates: Sequence[GoalCandidate], tokens: Sequence[Token]) -> GoalCandidate | None:
+    positive = [candidate for candidate in candidates if candidate.score > 0]
+    if not positive:
         return None
-    best = max(worthy, key=lambda ask: (ask.score, ask.amount.first))
-    return _summed(best, worthy, tokens)
+    best = max(positive, key=lambda candidate: (candidate.score, candidate.amount.first))
+    return _summed(best, positive, tokens)
 
 
-def _summed(best: Ask, asks: Sequence[Ask], tokens: Sequence[Token]) -> Ask:
-    """Follows "500 for rent and 300 for food" to its sum, and "total 800" where it is the sum of the others."""
+def _summed(best: GoalCandidate, candidates: Sequence[GoalCandidate], tokens: Sequence[Token]) -> GoalCandidate:
+    """Return the sum of "500 for rent and 300 for food", or a stated total if it equals the sum of its parts."""
     sentence = tokens[best.amount.first].sentence
-    for at, total in enumerate(asks):
-        others = asks[max(0, at - _MOST_PARTS) : at]
-        nearby = [ask for ask in others if tokens[ask.amount.first].sentence >= sentence - 2]
+    for at, total in enumerate(candidates):
+        others = candidates[max(0, at - _MAX_PARTS) : at]
+        nearby = [candidate for candidate in others if tokens[candidate.amount.first].sentence >= sentence - 2]
         if best in nearby and len(nearby) > 1 and _is_total(total.amount, tokens):
-            if total.amount.value == sum(ask.amount.value for ask in nearby[-2:]):
+            if total.amount.value == sum(candidate.amount.value for candidate in nearby[-2:]):
                 return total
-            if total.amount.value == sum(ask.amount.value for ask in nearby):
+            if total.amount.value == sum(candidate.amount.value for candidate in nearby):
                 return total
-    same = [ask for ask in asks if ask.verb is not None and ask.verb == best.verb and ask.score >= _NEEDED - 20]
-    if len(same) > 1 and all(_is_listed(one.amount, two.amount, tokens) for one, two in pairwise(same)):
-        whole = replace(same[-1].amount, value=sum((ask.amount.value for ask in same), Decimal(0)))
-        return replace(same[-1], amount=_with_currency(whole, same[0].amount))
+    same_governor = [
+        candidate
+        for candidate in candidates
+        if candidate.verb is not None and candidate.verb == best.verb and candidate.score >= _NEEDED - 20
+    ]
+    if len(same_governor) > 1 and all(
+        _is_listed(first.amount, second.amount, tokens) for first, second in pairwise(same_governor)
+    ):
+        value = sum((candidate.amount.value for candidate in same_governor), Decimal(0))
+        total_amount = replace(same_governor[-1].amount, value=value)
+        return replace(same_governor[-1], amount=_with_currency(total_amount, same_governor[0].amount))
     return best
 
 
 def _is_total(amount: Amount, tokens: Sequence[Token]) -> bool:
-    before = " ".join(token.folded for token in tokens[max(0, amount.first - 4) : amount.first])
-    return bool(re.search(r"\b(?:total|altogether|adds up|comes to|so|sum|that's|all)\b", before)) or bool(
+    previous = " ".join(token.folded for token in tokens[max(0, amount.first - 4) : amount.first])
+    return bool(re.search(r"\b(?:total|altogether|adds up|comes to|so|sum|that's|all)\b", previous)) or bool(
         _TOTAL_AFTER.match(_after(amount, tokens))
     )
 
 
-def _is_listed(one: Amount, two: Amount, tokens: Sequence[Token]) -> bool:
-    """Whether two amounts stand side by side as "X for this and Y for that"."""
-    between = [token.folded for token in tokens[one.last + 1 : two.first]]
-    lists = bool(between) and (between[-1] in ("and", "plus", "y") or tokens[two.first].gap.strip() == ",")
-    after = tokens[two.last + 1].folded if two.last + 1 < len(tokens) else ""
+def _is_listed(first: Amount, second: Amount, tokens: Sequence[Token]) -> bool:
+    """Return True if two amounts are listed as in "X for this and Y for that"."""
+    between = [token.folded for token in tokens[first.last + 1 : second.first]]
+    lists = bool(between) and (between[-1] in ("and", "plus", "y") or tokens[second.first].separator.strip() == ",")
+    after = tokens[second.last + 1].folded if second.last + 1 < len(tokens) else ""
     return (
         lists
         and between[0] in ("for", "in", "on", "para")
@@ -184,17 +193,17 @@ def _is_listed(one: Amount, two: Amount, tokens: Sequence[Token]) -> bool:
 
 
 def _after(amount: Amount, tokens: Sequence[Token], reach: int = 6) -> str:
-    """What follows in the same breath, in plain words."""
+    """Return the folded words that follow in the same sentence."""
     words: list[str] = []
     for token in tokens[amount.last + 1 : amount.last + 1 + reach]:
-        if re.search(r"[.!?;]", token.gap):
+        if re.search(r"[.!?;]", token.separator):
             break
-        if token.filler is Filler.NONE:
+        if not token.is_filler:
             words.append(token.folded)
     return " ".join(words)
 
 
-def _weigh(amount: Amount, tokens: Sequence[Token]) -> Ask:
+def _goal_candidate(amount: Amount, tokens: Sequence[Token]) -> GoalCandidate:
     score, verb = _governed(amount, tokens)
     after = _after(amount, tokens)
     if score is None:
@@ -202,7 +211,7 @@ def _weigh(amount: Amount, tokens: Sequence[Token]) -> Ask:
     if _RATE.match(after):
         score -= 30
     if _HELD_AFTER.match(after):
-        score = min(score, _THEIRS)
+        score = min(score, _OWN_MONEY)
     if _SHORT_AFTER.match(after):
         score = max(score, 70)
     if _ASKED_AFTER.match(after):
@@ -213,13 +222,13 @@ def _weigh(amount: Amount, tokens: Sequence[Token]) -> Ask:
         score = max(score, _PRICE)
     if re.match(r"would (?:really )?help", after):
         score = 20 if _even_before(amount, tokens) else max(score, 60)
-    return Ask(amount, score, verb)
+    return GoalCandidate(amount, score, verb)
 
 
 def _is_estimate(amount: Amount, tokens: Sequence[Token]) -> bool:
-    """ "about 1500 for the deposit" speaks of money even without its name."""
-    before = [token.folded for token in tokens[max(0, amount.first - 3) : amount.first] if token.filler is Filler.NONE]
-    return before[-1:] in (["about"], ["around"], ["roughly"], ["maybe"]) and _after(amount, tokens).startswith(
+    """Return True for an estimate without currency, such as "about 1500 for the deposit"."""
+    previous = [token.folded for token in tokens[max(0, amount.first - 3) : amount.first] if not token.is_filler]
+    return previous[-1:] in (["about"], ["around"], ["roughly"], ["maybe"]) and _after(amount, tokens).startswith(
         ("for ", "to ")
     )
 
@@ -229,17 +238,17 @@ def _even_before(amount: Amount, tokens: Sequence[Token]) -> bool:
 
 
 def _governed(amount: Amount, tokens: Sequence[Token]) -> tuple[int | None, int | None]:
-    """The weight of the nearest word before the amount that says what it is, and that word."""
+    """Return the weight and index of the nearest governing word before the amount, or None twice."""
     penalty = 0
     start = amount.first
-    for index in range(start - 1, max(-1, start - 1 - _REACH), -1):
-        gap = tokens[index + 1].gap
+    for index in range(start - 1, max(-1, start - 1 - _MAX_DISTANCE), -1):
+        separator = tokens[index + 1].separator
         if tokens[index + 1].sentence != tokens[index].sentence and not _trails_off(tokens[index]):
             break
-        if re.search(r"[,;:(—–]", gap):
+        if re.search(r"[,;:(—–]", separator):
             penalty += 4
         word = tokens[index]
-        if word.filler is not Filler.NONE or any(letter.isdigit() for letter in word.folded):
+        if word.is_filler or any(letter.isdigit() for letter in word.folded):
             continue
         weight = _GOVERNORS.get(word.folded)
         if weight is None:
@@ -252,72 +261,72 @@ def _governed(amount: Amount, tokens: Sequence[Token]) -> tuple[int | None, int 
 
 
 def _trails_off(token: Token) -> bool:
-    """A sentence that ends in "for" or "about" goes on after the pause."""
+    """Return True if the sentence continues after this word despite a full stop, as after "for"."""
     return token.folded in ("for", "about", "need", "is", "of", "the", "a", "to", "n")
 
 
 def _in_context(weight: int, index: int, tokens: Sequence[Token], amount: Amount) -> int | None:
-    """The weight of a governing word once its neighbours are heard; None if here it governs nothing."""
+    """Return the weight of a governing word in its context, or None if it does not govern the amount."""
     word = tokens[index].folded
-    said = [token.folded for token in tokens[max(0, index - 6) : index] if token.filler is Filler.NONE]
-    before = said[-1] if said else ""
-    after = [token.folded for token in tokens[index + 1 : amount.first] if token.filler is Filler.NONE]
+    earlier = [token.folded for token in tokens[max(0, index - 6) : index] if not token.is_filler]
+    previous = earlier[-1] if earlier else ""
+    after = [token.folded for token in tokens[index + 1 : amount.first] if not token.is_filler]
     if weight == _PRICE and _is_purpose_of_another(index, tokens):
         return None
     if word in ("have", "has", "had") and after[:1] == ["to"]:
         return None
     if word in ("have", "has", "got", "had") and any(later in _GOVERNORS for later in after):
         return None
-    if word == "get" and before not in ("to", "can", "could", "should"):
+    if word == "get" and previous not in ("to", "can", "could", "should"):
         return None
-    if word == "get" and set(said[-3:]) & {"hoping", "hope", "trying", "looking"}:
+    if word == "get" and set(earlier[-3:]) & {"hoping", "hope", "trying", "looking"}:
         return _ASKED
     if word in ("come", "comes"):
         return weight if after[:1] in (["up"], ["to"]) else None
-    if word == "made" and before in ("was", "were"):
+    if word == "made" and previous in ("was", "were"):
         return None
-    if word == "make" and before == "to":
+    if word == "make" and previous == "to":
         return None
     if word == "bring" and not {"home", "in"} & set(after[:2]):
         return None
     if word == "lost" and after[:1] != []:
         return weight if len(after) < 3 else None
-    if word in ("paid", "raised") and set(said[-3:]) & {"be", "need", "to"}:
+    if word in ("paid", "raised") and set(earlier[-3:]) & {"be", "need", "to"}:
         return None
     if word == "raised":
-        return _THEIRS
+        return _OWN_MONEY
     if word in ("pay", "pagar", "paying") and (
-        before in _MODALS or "already" in said[-3:] or set(said[-3:]) & {"will", "insurance"}
+        previous in _MODALS or "already" in earlier[-3:] or set(earlier[-3:]) & {"will", "insurance"}
     ):
-        return _THEIRS
+        return _OWN_MONEY
     if word in ("want", "wants", "wanted") and after[:1] == ["to"]:
         return None
     if weight in (_ASKED, _NEEDED):
-        if set(said[-2:]) & _NEGATIONS and "if" not in said:
-            return _THEIRS
-        if word in ("need", "needs") and set(said[-3:]) & {"only", "just", "but"}:
+        if set(earlier[-2:]) & _NEGATIONS and "if" not in earlier:
+            return _OWN_MONEY
+        if word in ("need", "needs") and set(earlier[-3:]) & {"only", "just", "but"}:
             return weight + 10
-        if word in ("need", "needs") and set(said[-2:]) & {"also"}:
+        if word in ("need", "needs") and set(earlier[-2:]) & {"also"}:
             return weight - 20
-    if word in ("rent", "renta") and not ({"behind", "owe", "back", "past"} & set(said)):
+    if word in ("rent", "renta") and not ({"behind", "owe", "back", "past"} & set(earlier)):
         return weight - 20
     return weight
 
 
 def _is_purpose_of_another(index: int, tokens: Sequence[Token]) -> bool:
-    """Whether a word belongs to the amount before it, like the rent of "500 for the rent and 300 for food"."""
+    """Return True if a word belongs to the previous amount, like "rent" in "500 for the rent and 300 for food"."""
     for at in range(index - 1, max(0, index - 4), -1):
-        if tokens[at + 1].gap.strip():
+        if tokens[at + 1].separator.strip():
             return False
         if tokens[at].folded in ("for", "on", "in", "para"):
-            before = tokens[at - 1].folded
-            return before[-1].isdigit() or before in _MONEY_WORDS
+            previous = tokens[at - 1].folded
+            return previous[-1].isdigit() or previous in _MONEY_WORDS
     return False
 
 
-def _takes_back(before: Amount, after: Amount, tokens: Sequence[Token]) -> bool:
-    """Whether the second amount corrects the first: "three thousand, no, five thousand"."""
-    between = [token.folded for token in tokens[before.last + 1 : after.first]]
+def _corrects(previous: Amount, after: Amount, tokens: Sequence[Token]) -> bool:
+    """Return True if the second amount corrects the first: "three thousand, no, five thousand"."""
+    between = [token.folded for token in tokens[previous.last + 1 : after.first]]
     if not between or len(between) > 14:
         return False
     if all(word in _CORRECTING for word in between) and set(between) & _CORRECTIONS:

@@ -1,4 +1,4 @@
-"""The language of a text, where the recogniser did not say it."""
+"""The language of a transcript."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import re
 from functools import lru_cache
 from typing import Any
 
-# Fewer letters than these say too little; a weaker guess is none.
-_FEWEST_LETTERS = 12
-_LEAST_SURE = 0.5
-_ENOUGH_CHARACTERS = 4000
+# A shorter text or a less confident guess gives no language.
+_MIN_LETTERS = 12
+_MIN_CONFIDENCE = 0.5
+_MAX_CHARACTERS = 4000
 
 
 @lru_cache(maxsize=1)
@@ -19,11 +19,11 @@ def _identifier() -> Any:
     return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
-def language_of(text: str, said: str | None) -> str | None:
-    """The ISO 639-1 code the recogniser gave, or else the text's own; None where it is anybody's guess."""
-    if said and re.fullmatch(r"[A-Za-z]{2}(?:[-_][A-Za-z0-9]+)*", said):
-        return said[:2].lower()
-    if sum(letter.isalpha() for letter in text[:_ENOUGH_CHARACTERS]) < _FEWEST_LETTERS:
+def language_of(text: str, recognised: str | None) -> str | None:
+    """Return the recogniser's ISO 639-1 code, otherwise the detected one, or None if detection is uncertain."""
+    if recognised and re.fullmatch(r"[A-Za-z]{2}(?:[-_][A-Za-z0-9]+)*", recognised):
+        return recognised[:2].lower()
+    if sum(letter.isalpha() for letter in text[:_MAX_CHARACTERS]) < _MIN_LETTERS:
         return None
-    code, sureness = _identifier().classify(text[:_ENOUGH_CHARACTERS])
-    return code if len(code) == 2 and sureness >= _LEAST_SURE else None
+    code, confidence = _identifier().classify(text[:_MAX_CHARACTERS])
+    return code if len(code) == 2 and confidence >= _MIN_CONFIDENCE else None

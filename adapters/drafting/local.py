@@ -1,4 +1,4 @@
-"""An analyser and a drafter that need no network: what a transcript says, by the grammar of asking for help."""
+"""An analyser and a drafter that use rules instead of a language model, without network."""
 
 from __future__ import annotations
 
@@ -14,51 +14,51 @@ from adapters.drafting.numbers import SPOKEN_LANGUAGES
 from adapters.drafting.places import place_in
 from adapters.drafting.points import breakdown_of, key_points_of
 from adapters.drafting.sentiment import sentiment_of
-from adapters.drafting.speech import Utterance
 from adapters.drafting.story import story_in
 from adapters.drafting.titles import title_of
 from adapters.drafting.urgency import urgency_of
+from adapters.drafting.utterance import Utterance
 from domain.values import Analysis, Draft, Transcript
 
 
 @dataclass(frozen=True)
 class LocalAnalyser:
-    """Reads language, mood, urgency and key points off a transcript, always the same ones for the same words."""
+    """Finds language, sentiment, urgency and key points. The same transcript gives the same analysis."""
 
     def analyse(self, transcript: Transcript) -> Analysis:
         language = language_of(transcript.text, transcript.language)
-        speech = Utterance.of(transcript.text, language)
-        names = [name for name in (speaker_in(speech), place_in(speech)) if name]
+        utterance = Utterance.of(transcript.text, language)
+        names = [name for name in (speaker_in(utterance), place_in(utterance)) if name]
         return Analysis(
             language=language,
-            sentiment=sentiment_of(speech),
-            urgency=urgency_of(speech),
-            key_points=key_points_of(story_in(speech, names)),
+            sentiment=sentiment_of(utterance),
+            urgency=urgency_of(utterance),
+            key_points=key_points_of(story_in(utterance, names)),
         )
 
 
 @dataclass(frozen=True)
 class LocalDrafter:
-    """Writes a campaign of what was said in English or Spanish; of other languages it keeps the story alone.
+    """Drafts a campaign from English or Spanish. In other languages the draft has only a story.
 
-    An amount said in no currency, or in dollars of no country, is one in `default_currency`.
+    An amount without a currency, or in dollars without a country, is in `default_currency`.
     """
 
     default_currency: str = "USD"
 
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
-        speech = Utterance.of(transcript.text, analysis.language or transcript.language)
-        if speech.language not in SPOKEN_LANGUAGES:
-            return Draft(story=story_in(speech))
-        goal, asked = goal_of(speech, self.default_currency) or (None, None)
-        breakdown = breakdown_of(speech, amounts_in(speech, self.default_currency), goal) if goal else ()
-        speaker = speaker_in(speech)
-        beneficiary = beneficiary_in(speech)
-        place = place_in(speech)
-        category = category_of(speech, asked)
+        utterance = Utterance.of(transcript.text, analysis.language or transcript.language)
+        if utterance.language not in SPOKEN_LANGUAGES:
+            return Draft(story=story_in(utterance))
+        goal, goal_amount = goal_of(utterance, self.default_currency) or (None, None)
+        breakdown = breakdown_of(utterance, amounts_in(utterance, self.default_currency), goal) if goal else ()
+        speaker = speaker_in(utterance)
+        beneficiary = beneficiary_in(utterance)
+        place = place_in(utterance)
+        category = category_of(utterance, goal_amount)
         return Draft(
-            title=title_of(speech, beneficiary, category, None if breakdown else asked),
-            story=story_in(speech, [name for name in (speaker, beneficiary, place) if name]),
+            title=title_of(utterance, beneficiary, category, None if breakdown else goal_amount),
+            story=story_in(utterance, [name for name in (speaker, beneficiary, place) if name]),
             goal=goal,
             currency=goal.currency if goal else None,
             beneficiary=beneficiary,

@@ -1,4 +1,4 @@
-"""Names in speech: who is speaking, found by how people introduce themselves and by no list of names."""
+"""Finds the speaker's name from the words of an introduction, without a list of names."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from adapters.drafting.speech import Token, Utterance
+from adapters.drafting.utterance import Token, Utterance
 from adapters.drafting.vocabulary import FUNCTION_WORDS, PARTICLES, SITUATION_WORDS, TITLES, words
 
 MAX_NAME = 120
 
-# How people say who they are, the surest first. `opening` ones count only where speech begins anew.
+# Introductions with their weights, the most certain first.
 _INTRODUCTIONS: tuple[tuple[tuple[str, ...], int], ...] = (
     (("my", "full", "name", "is"), 4),
     (("my", "name", "is"), 4),
@@ -29,12 +29,12 @@ _INTRODUCTIONS: tuple[tuple[tuple[str, ...], int], ...] = (
     (("it's",), 1),
     (("name", "is"), 1),
 )
-_FAREWELLS = frozenset(["calling", "speaking", "here"])
+_AFTER_OWN_NAME = frozenset(["calling", "speaking", "here"])
 _GREETINGS = words("hi hello hey morning afternoon evening hola dias tardes noches")
-_OTHERS = words("his her their son's daughter's mother's father's wife's husband's dog's whose")
-_AGAIN = words("it's its is uh well my name no sorry um i'm like")
+_OTHER_PEOPLE = words("his her their son's daughter's mother's father's wife's husband's dog's whose")
+_REPEATED_INTRODUCTION = words("it's its is uh well my name no sorry um i'm like")
 _AFTER_A_NAME = words("and i i'm im we my calling speaking y necesito necesitamos vivo vivimos tengo mi")
-_INTERJECTION = 8
+_MAX_REMARK_WORDS = 8
 _MEASURES = words("dollars hundred thousand years months old")
 _SUFFIXES = ("ing", "ed", "ly", "ful", "less", "ness", "tion")
 
@@ -43,53 +43,59 @@ _SUFFIXES = ("ing", "ed", "ly", "ful", "less", "ness", "tion")
 class _Candidate:
     words: tuple[str, ...]
     weight: int
-    at: int
+    index: int
 
 
 def speaker_name(text: str, language: str | None = None) -> str | None:
-    """The name that the speaker gives as his or her own, None if none is said."""
+    """Return the name in the speaker's introduction, or None if there is none."""
     return speaker_in(Utterance.of(text, language))
 
 
-def speaker_in(speech: Utterance) -> str | None:
-    """The same, of speech already taken apart."""
-    words = speech.words
-    candidates = [*_introduced(words, speech.cased), *_announced(words, speech.cased)]
+def speaker_in(utterance: Utterance) -> str | None:
+    """Return the name in the speaker's introduction, or None if there is none."""
+    words = utterance.words
+    candidates = [*_introduced(words, utterance.cased), *_announced(words, utterance.cased)]
     if not candidates:
         return None
-    best = max(candidates, key=lambda one: (one.weight, min(len(one.words), 2), -one.at))
+    best = max(candidates, key=lambda candidate: (candidate.weight, min(len(candidate.words), 2), -candidate.index))
     if len(best.words) == 1:
-        best = next((one for one in candidates if len(one.words) > 1 and one.words[0] == best.words[0]), best)
-    return spelled_name(best.words, speech.cased)
+        best = next(
+            (candidate for candidate in candidates if len(candidate.words) > 1 and candidate.words[0] == best.words[0]),
+            best,
+        )
+    return spelled_name(best.words, utterance.cased)
 
 
 def name_at(words: Sequence[Token], start: int, cased: bool, sure: bool) -> tuple[tuple[str, ...], int]:
-    """The name that begins at a word, () if none does, and the word behind it; `sure` says that one was announced."""
-    found: list[str] = []
-    at = start
-    while at < len(words) and words[at].folded in TITLES:
-        at += 1
+    """Return the parts of the name that begins at a word, or (), and the index after it.
+
+    `sure` means that the words before announce a name.
+    """
+    parts: list[str] = []
+    index = start
+    while index < len(words) and words[index].folded in TITLES:
+        index += 1
     limit = 4 if cased else 2
-    while at < len(words) and len(found) < limit + sum(word.lower() in PARTICLES for word in found):
-        token = words[at]
-        if found and _breaks(words[at - 1], token):
+    while index < len(words) and len(parts) < limit + sum(word.lower() in PARTICLES for word in parts):
+        token = words[index]
+        if parts and _breaks(words[index - 1], token):
             break
-        if not _may_be_name(token, found, cased, sure, _next(words, at)):
+        if not _may_be_name(token, parts, cased, sure, _next_word(words, index)):
             break
-        found.append(token.text)
-        at += 1
-    if not cased and len(found) == 2:
-        third = _third_part(words, at, sure)
-        found.extend(third)
-        at += len(third)
-    while found and found[-1].lower() in PARTICLES:
-        found.pop()
-        at -= 1
-    return tuple(found), at
+        parts.append(token.text)
+        index += 1
+    if not cased and len(parts) == 2:
+        third = _third_part(words, index, sure)
+        parts.extend(third)
+        index += len(third)
+    while parts and parts[-1].lower() in PARTICLES:
+        parts.pop()
+        index -= 1
+    return tuple(parts), index
 
 
 def spelled_name(words: Sequence[str], cased: bool) -> str:
-    """The name as it is written, with capitals where a recogniser left them out."""
+    """Return the name with capitals, even if the recogniser wrote none."""
     parts = [word.removesuffix("'s").removesuffix("’s") for word in words]
     if not cased or all(part.isupper() and len(part) > 2 for part in parts):
         parts = [
@@ -99,64 +105,66 @@ def spelled_name(words: Sequence[str], cased: bool) -> str:
 
 
 def _introduced(words: Sequence[Token], cased: bool) -> list[_Candidate]:
-    found = []
+    candidates = []
     folded = [word.folded for word in words]
-    for at in range(len(words)):
+    for index in range(len(words)):
         for pattern, weight in _INTRODUCTIONS:
-            end = at + len(pattern)
-            if tuple(folded[at:end]) != pattern:
+            end = index + len(pattern)
+            if tuple(folded[index:end]) != pattern:
                 continue
-            if at and (folded[at - 1] in _OTHERS or folded[at - 1] == "my" or folded[at - 1].endswith("'s")):
+            if index and (
+                folded[index - 1] in _OTHER_PEOPLE or folded[index - 1] == "my" or folded[index - 1].endswith("'s")
+            ):
                 continue
             start = end
-            while weight == 4 and start < len(words) and folded[start] in _AGAIN and start < end + 4:
+            while weight == 4 and start < len(words) and folded[start] in _REPEATED_INTRODUCTION and start < end + 4:
                 start += 1
-            sure = weight == 4 or (weight == 3 and at < 12)
+            sure = weight == 4 or (weight == 3 and index < 12)
             name, end = name_at(words, start, cased, sure)
             if not name and weight == 4 and cased:
                 name, end = _after_interjection(words, start)
-            if not name or (not cased and weight < 4 and not _plausible(name, words, end, at, weight)):
+            if not name or (not cased and weight < 4 and not _plausible(name, words, end, index, weight)):
                 continue
             corrected = _corrected(words, end, cased)
-            found.append(_Candidate(corrected or name, weight, at))
+            candidates.append(_Candidate(corrected or name, weight, index))
             break
-    return found
+    return candidates
 
 
 def _after_interjection(words: Sequence[Token], start: int) -> tuple[tuple[str, ...], int]:
-    """The name behind a remark: "my name is... sorry, I'm nervous... David Chen"."""
-    for at in range(start + 1, min(start + _INTERJECTION, len(words))):
-        if re.search(r"\.\.|…|[-–—]", words[at].gap):
-            name, end = name_at(words, at, cased=True, sure=True)
+    """Return the name after a remark: "my name is... sorry, I'm nervous... David Chen"."""
+    for index in range(start + 1, min(start + _MAX_REMARK_WORDS, len(words))):
+        if re.search(r"\.\.|…|[-–—]", words[index].separator):
+            name, end = name_at(words, index, cased=True, sure=True)
             if len(name) > 1:
                 return name, end
     return (), start
 
 
 def _announced(words: Sequence[Token], cased: bool) -> list[_Candidate]:
-    """ "Maria Garcia calling", "Maria Garcia here": a name at the start of a sentence and one word behind it."""
-    found = []
-    for at, word in enumerate(words):
-        if word.folded not in _FAREWELLS or at == 0:
+    """Find a name at the start of a sentence before one of a few words: "Maria Garcia calling"."""
+    candidates = []
+    for index, word in enumerate(words):
+        if word.folded not in _AFTER_OWN_NAME or index == 0:
             continue
         for length in (3, 2, 1):
-            start = at - length
+            start = index - length
             if start < 0 or not _opens(words, start, word.folded, cased):
                 continue
-            name, end = name_at(words[:at], start, cased, sure=cased or start < 3)
-            if end == at and (len(name) > 1 or (name and cased)):
-                found.append(_Candidate(name, 3, start))
+            name, end = name_at(words[:index], start, cased, sure=cased or start < 3)
+            if end == index and (len(name) > 1 or (name and cased)):
+                candidates.append(_Candidate(name, 3, start))
                 break
-    return found
+    return candidates
 
 
-def _opens(words: Sequence[Token], start: int, farewell: str, cased: bool) -> bool:
-    """Whether a name may begin here: where a sentence does or, without capitals, before a word that ends only names."""
+def _opens(words: Sequence[Token], start: int, next_word: str, cased: bool) -> bool:
+    """Return True if a name may begin here: at the start of a sentence or, without capitals, if the words are rare."""
     if start == 0 or words[start - 1].folded in _GREETINGS:
         return True
-    if words[start - 1].sentence != words[start].sentence or "," in words[start].gap:
+    if words[start - 1].sentence != words[start].sentence or "," in words[start].separator:
         return True
-    return not cased and farewell != "here" and all(_is_rare(word) for word in words[start : start + 2])
+    return not cased and next_word != "here" and all(_is_rare(word) for word in words[start : start + 2])
 
 
 def _is_rare(token: Token) -> bool:
@@ -164,74 +172,74 @@ def _is_rare(token: Token) -> bool:
     return not (word in FUNCTION_WORDS or word in SITUATION_WORDS or any(letter.isdigit() for letter in word))
 
 
-def _corrected(words: Sequence[Token], at: int, cased: bool) -> tuple[str, ...]:
-    """The name that takes back the one before it: "Jon Smith, no, John Smythe"."""
-    start = at
+def _corrected(words: Sequence[Token], index: int, cased: bool) -> tuple[str, ...]:
+    """Return the name that corrects the previous one: "Jon Smith, no, John Smythe"."""
+    start = index
     while (
-        at < len(words)
-        and at < start + 3
-        and words[at].folded in ("no", "sorry", "wait", "rather", "it's", "correction")
+        index < len(words)
+        and index < start + 3
+        and words[index].folded in ("no", "sorry", "wait", "rather", "it's", "correction")
     ):
-        at += 1
-    if at == start or not cased:
+        index += 1
+    if index == start or not cased:
         return ()
-    name, _ = name_at(words, at, cased, sure=True)
+    name, _ = name_at(words, index, cased, sure=True)
     return name if len(name) > 1 else ()
 
 
 def _breaks(before: Token, token: Token) -> bool:
-    mark = token.gap.strip()
+    mark = token.separator.strip()
     if not mark:
         return False
     return not (mark == "." and (len(before.text) == 1 or before.folded in ("st", "jr", "sr")))
 
 
-def _next(words: Sequence[Token], at: int) -> str:
-    return words[at + 1].folded if at + 1 < len(words) else ""
+def _next_word(words: Sequence[Token], index: int) -> str:
+    return words[index + 1].folded if index + 1 < len(words) else ""
 
 
-def _may_be_name(token: Token, found: Sequence[str], cased: bool, sure: bool, after: str) -> bool:
+def _may_be_name(token: Token, parts: Sequence[str], cased: bool, sure: bool, after: str) -> bool:
     word = token.folded
-    if any(letter.isdigit() for letter in word) or word in _FAREWELLS:
+    if any(letter.isdigit() for letter in word) or word in _AFTER_OWN_NAME:
         return False
     if (
         word in PARTICLES
-        and (found or (cased and token.text[0].isupper()))
+        and (parts or (cased and token.text[0].isupper()))
         and after
         and after not in FUNCTION_WORDS - PARTICLES
     ):
         return True
     if cased:
         return token.text[0].isupper() and (
-            word not in FUNCTION_WORDS or bool(found and word in ("will", "may", "young"))
+            word not in FUNCTION_WORDS or bool(parts and word in ("will", "may", "young"))
         )
     if word in FUNCTION_WORDS or word in SITUATION_WORDS or word in _MEASURES:
         return False
     return sure or not word.endswith(_SUFFIXES)
 
 
-def _third_part(words: Sequence[Token], at: int, sure: bool) -> list[str]:
-    """A third name in speech without capitals, taken only where the sentence plainly goes on after it."""
-    if at >= len(words) or _breaks(words[at - 1], words[at]) or not sure:
+def _third_part(words: Sequence[Token], index: int, sure: bool) -> list[str]:
+    """Return a third part of a name without capitals, only if the next word continues the sentence."""
+    if index >= len(words) or _breaks(words[index - 1], words[index]) or not sure:
         return []
-    token = words[at]
-    if not _may_be_name(token, ["", ""], False, True, _next(words, at)) or token.folded.endswith(_SUFFIXES):
+    token = words[index]
+    if not _may_be_name(token, ["", ""], False, True, _next_word(words, index)) or token.folded.endswith(_SUFFIXES):
         return []
-    after = _next(words, at)
+    after = _next_word(words, index)
     return [token.text] if after in _AFTER_A_NAME else []
 
 
-def _plausible(name: Sequence[str], words: Sequence[Token], end: int, at: int, weight: int) -> bool:
-    """Without capitals, "i'm" and "this is" give a name only where a call begins, or where a name could end."""
+def _plausible(name: Sequence[str], words: Sequence[Token], end: int, index: int, weight: int) -> bool:
+    """Return True if "i'm" or "this is" without capitals introduces a name, judged by position and next word."""
     if len(name) < 2:
         return False
-    if at and words[at - 1].folded in _GREETINGS:
+    if index and words[index - 1].folded in _GREETINGS:
         return True
-    if at > 12:
+    if index > 12:
         return False
     after = words[end] if end < len(words) else None
-    ends = after is None or not _is_rare(after) or after.folded in _FAREWELLS or bool(after.gap.strip())
-    return ends or (weight == 3 and at <= 6)
+    ends = after is None or not _is_rare(after) or after.folded in _AFTER_OWN_NAME or bool(after.separator.strip())
+    return ends or (weight == 3 and index <= 6)
 
 
 def _capital(part: str) -> str:

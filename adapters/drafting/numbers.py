@@ -1,4 +1,4 @@
-"""Numbers as people say them: text2num for the words, and the grammar of prices around it."""
+"""Finds numbers in digits and words: text2num reads the words, and rules for spoken prices complete it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from adapters.drafting.speech import Token
+from adapters.drafting.utterance import Token
 from adapters.drafting.vocabulary import words
 
 SPOKEN_LANGUAGES = frozenset(["en", "es"])
@@ -27,16 +27,16 @@ _SCALES = {
 _VAGUE = words("few several many some hundreds thousands pocos varios")
 _PLAIN = re.compile(r"(?:(?:US|CA|AU|NZ)?[$€£¥]\s?)?(\d+(?:[.,]\d+)*)(?:\s?[€£¥])?([kKmM])?\Z")
 _SPAN = re.compile(r"\$?(\d+(?:,\d{3})*)[-–]\$?(\d+(?:,\d{3})*)\Z")
-# What a recogniser writes when it hears "two thousand" or "four thousand".
+# Words that a recogniser writes for numbers that sound alike, as in "to thousand" for "two thousand".
 _HOMOPHONES = {"to": 2, "too": 2, "for": 4, "ate": 8, "won": 1}
 _BEFORE_A_HOMOPHONE = words("need needs needed about around cost costs least maybe roughly approximately is")
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number between two tokens, both included; `low` is the lower end where a range was said.
+    """A number from token `first` to token `last`, both included. `low` is the lower end of a range.
 
-    `loose` marks what is a price only beside other signs of one, such as "six fifty" or "8-10".
+    `loose` marks a number such as "six fifty" or "8-10", which is a price only if the context says so.
     """
 
     value: Decimal
@@ -49,7 +49,7 @@ class Number:
 
 
 def digits_value(text: str) -> Decimal | None:
-    """What written digits mean, by either convention of points and commas; None if they are no plain number."""
+    """Return the value of written digits with points and commas in either convention, or None if it is not a number."""
     match = _PLAIN.match(text)
     if not match:
         return None
@@ -69,24 +69,24 @@ def digits_value(text: str) -> Decimal | None:
 
 
 def numbers_in(tokens: Sequence[Token], language: str) -> list[Number]:
-    """Every number in these tokens, in their order; digits are read in any language, words in English and Spanish."""
-    atoms = sorted([*_written(tokens), *_spelled(tokens, language)], key=lambda atom: atom.first)
-    return _ranges(_without_digit_runs(_joined(atoms, tokens)), tokens)
+    """Return the numbers in order: digits in any language, number words in English and Spanish."""
+    parts = sorted([*_written(tokens), *_spelled(tokens, language)], key=lambda part: part.first)
+    return _ranges(_without_digit_runs(_joined(parts, tokens)), tokens)
 
 
 def _written(tokens: Sequence[Token]) -> list[Number]:
-    found = []
+    numbers = []
     for index, token in enumerate(tokens):
         if not token.text[-1].isdigit() and not any(letter.isdigit() for letter in token.text):
             continue
         value = digits_value(token.text)
         if value is not None:
-            found.append(Number(value, index, index, scale=_suffix_scale(token.text)))
+            numbers.append(Number(value, index, index, scale=_suffix_scale(token.text)))
         elif (span := _SPAN.match(token.text)) and len(span[1]) <= 12 and len(span[2]) <= 12:
             low, high = (Decimal(part.replace(",", "")) for part in span.groups())
             if low < high:
-                found.append(Number(high, index, index, low=low, loose="$" not in token.text))
-    return found
+                numbers.append(Number(high, index, index, low=low, loose="$" not in token.text))
+    return numbers
 
 
 def _suffix_scale(text: str) -> int:
@@ -94,8 +94,8 @@ def _suffix_scale(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class _Heard:
-    """A token as text2num wants to see it."""
+class _TextToNumToken:
+    """A token with the interface that text2num expects."""
 
     token: Token
 
@@ -103,7 +103,7 @@ class _Heard:
         return self.token.text.lower()
 
     def nt_separated(self, previous: object) -> bool:
-        return bool(self.token.gap.strip(" -")) and isinstance(previous, _Heard)
+        return bool(self.token.separator.strip(" -")) and isinstance(previous, _TextToNumToken)
 
     def not_a_number_part(self) -> bool:
         return any(letter.isdigit() for letter in self.token.text)
@@ -114,68 +114,73 @@ def _spelled(tokens: Sequence[Token], language: str) -> list[Number]:
         return []
     from text_to_num import find_numbers
 
-    found = []
-    for heard in find_numbers([_Heard(token) for token in tokens], language, threshold=0.0):
-        if heard.is_ordinal or heard.value != heard.value or abs(heard.value) > 1e12:
+    numbers = []
+    for match in find_numbers([_TextToNumToken(token) for token in tokens], language, threshold=0.0):
+        if match.is_ordinal or match.value != match.value or abs(match.value) > 1e12:
             continue
-        last = tokens[heard.end - 1].folded
+        last = tokens[match.end - 1].folded
         scale = _SCALES.get(last.rsplit("-", 1)[-1], 1)
-        found.append(Number(Decimal(str(heard.value)), heard.start, heard.end - 1, scale=scale, spelled=True))
-    taken = {index for number in found for index in range(number.first, number.last + 1)}
+        numbers.append(Number(Decimal(str(match.value)), match.start, match.end - 1, scale=scale, spelled=True))
+    taken = {index for number in numbers for index in range(number.first, number.last + 1)}
     for index, token in enumerate(tokens):
         if index not in taken and index and token.folded in ("grand", "k"):
-            found.append(Number(Decimal(1000), index, index, scale=1000, spelled=True))
-    return found
+            numbers.append(Number(Decimal(1000), index, index, scale=1000, spelled=True))
+    return numbers
 
 
 def _is_scale(number: Number, tokens: Sequence[Token]) -> bool:
     return number.spelled and number.first == number.last and tokens[number.first].folded in _SCALES
 
 
-def _joined(atoms: Sequence[Number], tokens: Sequence[Token]) -> list[Number]:
-    """Puts together what is one number: "5 thousand 2 hundred", "two and a half thousand", "one fifty"."""
-    found: list[Number] = []
-    for number in _scaled(atoms, tokens):
-        before = found[-1] if found else None
-        if before is not None and before.last + 1 == number.first and not _pause(tokens, before.last, number.first):
-            if before.scale > 1 and number.value < before.scale and not before.spelled:
-                found[-1] = replace(before, value=before.value + number.value, last=number.last)
+def _joined(parts: Sequence[Number], tokens: Sequence[Token]) -> list[Number]:
+    """Join the parts of one number: "5 thousand 2 hundred", "two and a half thousand", "one fifty"."""
+    joined: list[Number] = []
+    for number in _scaled(parts, tokens):
+        previous = joined[-1] if joined else None
+        if (
+            previous is not None
+            and previous.last + 1 == number.first
+            and not _pause(tokens, previous.last, number.first)
+        ):
+            if previous.scale > 1 and number.value < previous.scale and not previous.spelled:
+                joined[-1] = replace(previous, value=previous.value + number.value, last=number.last)
                 continue
-            if _two_parts(before, number):
-                value = before.value * 100 + number.value
-                found[-1] = replace(before, value=value, last=number.last, loose=True)
+            if _two_parts(previous, number):
+                value = previous.value * 100 + number.value
+                joined[-1] = replace(previous, value=value, last=number.last, loose=True)
                 continue
-        found.append(number)
-    return [_and_a_half(number, tokens) for number in found]
+        joined.append(number)
+    return [_and_a_half(number, tokens) for number in joined]
 
 
-def _scaled(atoms: Sequence[Number], tokens: Sequence[Token]) -> list[Number]:
-    """Multiplies "5 thousand", "two and a half thousand", "a couple hundred"."""
-    found: list[Number] = []
-    for atom in atoms:
-        if not _is_scale(atom, tokens):
-            found.append(atom)
+def _scaled(parts: Sequence[Number], tokens: Sequence[Token]) -> list[Number]:
+    """Multiply counts and scales: "5 thousand", "two and a half thousand", "a couple hundred"."""
+    scaled: list[Number] = []
+    for part in parts:
+        if not _is_scale(part, tokens):
+            scaled.append(part)
             continue
-        before = found[-1] if found else None
-        if before is not None and before.scale < atom.scale and not _pause(tokens, before.last, atom.first):
-            between = tuple(token.folded for token in tokens[before.last + 1 : atom.first])
-            part = {(): Decimal(0), ("and", "a", "half"): Decimal("0.5")}.get(between)
-            if part is not None and before.value < 1000 and (not part or before.value == int(before.value)):
-                value = (before.value + part) * atom.scale
-                found[-1] = replace(before, value=value, last=atom.last, scale=atom.scale)
+        previous = scaled[-1] if scaled else None
+        if previous is not None and previous.scale < part.scale and not _pause(tokens, previous.last, part.first):
+            between = tuple(token.folded for token in tokens[previous.last + 1 : part.first])
+            fraction = {(): Decimal(0), ("and", "a", "half"): Decimal("0.5")}.get(between)
+            is_whole = not fraction or previous.value == int(previous.value)
+            if fraction is not None and previous.value < 1000 and is_whole:
+                value = (previous.value + fraction) * part.scale
+                scaled[-1] = replace(previous, value=value, last=part.last, scale=part.scale)
                 continue
-        counted = _counted_scale(atom, tokens)
+        counted = _counted_scale(part, tokens)
         if counted is not None:
-            found.append(counted)
-    return found
+            scaled.append(counted)
+    return scaled
 
 
 def _pause(tokens: Sequence[Token], first: int, last: int) -> bool:
-    return any(token.gap.strip(" -") for token in tokens[first + 1 : last + 1])
+    return any(token.separator.strip(" -") for token in tokens[first + 1 : last + 1])
 
 
 def _two_parts(before: Number, after: Number) -> bool:
-    """ "six fifty", "twelve fifty": hundreds first, then the rest, both in words."""
+    """Return True for a price in two parts, such as "six fifty" or "twelve fifty"."""
     return (
         before.spelled
         and after.spelled
@@ -186,25 +191,25 @@ def _two_parts(before: Number, after: Number) -> bool:
     )
 
 
-def _counted_scale(atom: Number, tokens: Sequence[Token]) -> Number | None:
-    """A bare "thousand" with what counts it: None where that is vague ("a few thousand") or nothing at all."""
-    last = tokens[atom.first - 1].folded if atom.first else ""
-    second = tokens[atom.first - 2].folded if atom.first > 1 else ""
-    if tokens[atom.first].folded in ("k", "grand"):
-        return atom if last == "a" and tokens[atom.first].folded == "grand" else None
+def _counted_scale(part: Number, tokens: Sequence[Token]) -> Number | None:
+    """Return a bare "thousand" with the count before it, or None if the count is vague ("a few thousand")."""
+    last = tokens[part.first - 1].folded if part.first else ""
+    second = tokens[part.first - 2].folded if part.first > 1 else ""
+    if tokens[part.first].folded in ("k", "grand"):
+        return part if last == "a" and tokens[part.first].folded == "grand" else None
     if last == "couple" or (last == "of" and second == "couple"):
-        return replace(atom, value=Decimal(2 * atom.scale), first=atom.first - (1 if last == "couple" else 2))
+        return replace(part, value=Decimal(2 * part.scale), first=part.first - (1 if last == "couple" else 2))
     if last in _VAGUE or (last == "of" and second in _VAGUE):
         return None
-    if tokens[atom.first].folded in ("hundreds", "thousands"):
+    if tokens[part.first].folded in ("hundreds", "thousands"):
         return None
     if last == "a" and second == "half":
-        return replace(atom, value=Decimal(atom.scale) / 2, first=atom.first - 2)
+        return replace(part, value=Decimal(part.scale) / 2, first=part.first - 2)
     if last in _HOMOPHONES:
-        heard = last in ("to", "too") or second in _BEFORE_A_HOMOPHONE
-        count = _HOMOPHONES[last] if heard else 1
-        return replace(atom, value=Decimal(count * atom.scale), first=atom.first - (1 if heard else 0))
-    return atom
+        is_homophone = last in ("to", "too") or second in _BEFORE_A_HOMOPHONE
+        count = _HOMOPHONES[last] if is_homophone else 1
+        return replace(part, value=Decimal(count * part.scale), first=part.first - (1 if is_homophone else 0))
+    return part
 
 
 def _and_a_half(number: Number, tokens: Sequence[Token]) -> Number:
@@ -215,7 +220,7 @@ def _and_a_half(number: Number, tokens: Sequence[Token]) -> Number:
 
 
 def _without_digit_runs(numbers: Sequence[Number]) -> list[Number]:
-    """Drops three or more single digits in a row: a telephone or house number read aloud."""
+    """Drop three or more single digits in a row, which are a telephone or house number read aloud."""
     kept: list[Number] = []
     run: list[Number] = []
     for number in [*numbers, None]:
@@ -240,21 +245,21 @@ def _without_digit_runs(numbers: Sequence[Number]) -> list[Number]:
 
 
 def _ranges(numbers: Sequence[Number], tokens: Sequence[Token]) -> list[Number]:
-    """Reads "eight to ten thousand" as one number with a lower end."""
-    found: list[Number] = []
+    """Join "eight to ten thousand" into one number with a lower end."""
+    ranges: list[Number] = []
     for number in numbers:
-        if found:
-            before = found[-1]
-            between = [token.folded for token in tokens[before.last + 1 : number.first]]
-            lead = [token.folded for token in tokens[max(0, before.first - 3) : before.first]]
+        if ranges:
+            previous = ranges[-1]
+            between = [token.folded for token in tokens[previous.last + 1 : number.first]]
+            lead = [token.folded for token in tokens[max(0, previous.first - 3) : previous.first]]
             if between in (["to"], ["or"], ["a"], ["o"]) or (
                 between in (["and"], ["y"]) and ("between" in lead or "entre" in lead)
             ):
-                low = before.value
-                if before.scale == 1 and number.scale > 1 and low < 1000 and low < number.value / number.scale:
+                low = previous.value
+                if previous.scale == 1 and number.scale > 1 and low < 1000 and low < number.value / number.scale:
                     low *= number.scale
-                if low < number.value and before.low is None and number.value <= low * 10:
-                    found[-1] = replace(number, first=before.first, low=low)
+                if low < number.value and previous.low is None and number.value <= low * 10:
+                    ranges[-1] = replace(number, first=previous.first, low=low)
                     continue
-        found.append(number)
-    return found
+        ranges.append(number)
+    return ranges

@@ -1,4 +1,4 @@
-"""An analyser and a drafter at OpenAI: strict structured answers, checked against what was said."""
+"""An analyser and a drafter that use OpenAI: strict structured answers, checked against the transcript."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from openai.types.responses import ParsedResponse
 from pydantic import BaseModel
 
 from adapters.drafting.answers import AnalysisAnswer, DraftAnswer
-from adapters.drafting.speech import MAX_CHARACTERS
+from adapters.drafting.utterance import MAX_CHARACTERS
 from domain.errors import StepFailed
 from domain.values import Analysis, Draft, Transcript
 
@@ -45,21 +45,21 @@ _DRAFT = _FRAME + (
     "each line like `rent: 500 USD`."
 )
 _MAX_OUTPUT_TOKENS = 16_000
-_TRIES = 2
+_ATTEMPTS = 2
 
 ResultT = TypeVar("ResultT")
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 
-class _Unusable(Exception):
-    """An answer that may be better the next time."""
+class _UnusableAnswer(Exception):
+    """The answer cannot be used. Another attempt may give a better one."""
 
 
 class OpenAIDrafter:
-    """Both steps at OpenAI's Responses API, or at another that speaks it under `base_url`.
+    """Analyses and drafts with OpenAI's Responses API, or a compatible API at `base_url`.
 
-    StepFailed is all it raises: `drafter_refused` and `drafter_rejected` for good, `drafter_unusable_answer`,
-    `drafter_busy` and `drafter_unavailable` where a later try may succeed.
+    It raises only StepFailed. `drafter_refused` and `drafter_rejected` are final; `drafter_unusable_answer`,
+    `drafter_busy` and `drafter_unavailable` may pass.
     """
 
     def __init__(
@@ -79,50 +79,50 @@ class OpenAIDrafter:
         self._default_currency = default_currency
 
     def analyse(self, transcript: Transcript) -> Analysis:
-        return self._read(AnalysisAnswer, _ANALYSE, transcript, lambda answer: answer.analysis(transcript))
+        return self._converted_answer(AnalysisAnswer, _ANALYSE, transcript, lambda answer: answer.analysis(transcript))
 
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
         language = analysis.language or transcript.language
-        return self._read(
+        return self._converted_answer(
             DraftAnswer, _DRAFT, transcript, lambda answer: answer.draft(transcript, language, self._default_currency)
         )
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Close the connections."""
         self._client.close()
 
-    def _read(
-        self, kind: type[AnswerT], task: str, transcript: Transcript, read: Callable[[AnswerT], ResultT]
+    def _converted_answer(
+        self, answer_type: type[AnswerT], task: str, transcript: Transcript, convert: Callable[[AnswerT], ResultT]
     ) -> ResultT:
-        """What is read off the answer, asked for a second time where the first was not to be used."""
-        for _ in range(_TRIES):
+        """Return the converted answer. Ask a second time if the first answer cannot be used."""
+        for _ in range(_ATTEMPTS):
             try:
-                return read(self._answer(kind, task, transcript))
-            except _Unusable:
+                return convert(self._answer(answer_type, task, transcript))
+            except _UnusableAnswer:
                 continue
-            except ValueError:  # pydantic's ValidationError is one too: the answer breaks the schema or our own checks
+            except ValueError:  # includes pydantic's ValidationError: the answer breaks the schema or our checks
                 continue
         raise StepFailed("drafter_unusable_answer", "The drafting service gave no usable answer.", retryable=True)
 
-    def _answer(self, kind: type[AnswerT], task: str, transcript: Transcript) -> AnswerT:
+    def _answer(self, answer_type: type[AnswerT], task: str, transcript: Transcript) -> AnswerT:
         try:
             response = self._client.responses.parse(
                 model=self._model,
                 instructions=task,
                 input=[{"role": "user", "content": _as_data(transcript)}],
-                text_format=kind,
+                text_format=answer_type,
                 max_output_tokens=_MAX_OUTPUT_TOKENS,
                 store=False,
             )
         except (openai.APIConnectionError, openai.APIStatusError) as error:
-            raise _failure(error) from None  # its own text may quote the key or the transcript
-        except AttributeError:  # the library hands a body that is no JSON on as a str, and fails on it
-            raise _Unusable from None
+            raise _failure(error) from None  # the error's text may quote the key or the transcript
+        except AttributeError:  # the library fails like this if the body is not JSON
+            raise _UnusableAnswer from None
         return _parsed(response)
 
 
 def _as_data(transcript: Transcript) -> str:
-    """The transcript inside JSON, where none of its words can end the quotation."""
+    """Return the transcript as JSON, so that no word of it can end the quotation."""
     return json.dumps({"transcript": transcript.text[:MAX_CHARACTERS]}, ensure_ascii=False)
 
 
@@ -131,18 +131,18 @@ def _parsed(response: ParsedResponse[AnswerT]) -> AnswerT:
     if answer is not None:
         return answer
     if response.status == "failed":
-        raise StepFailed("drafter_unavailable", "The drafting service could not do its work.", retryable=True)
+        raise StepFailed("drafter_unavailable", "The drafting service could not process this story.", retryable=True)
     filtered = response.incomplete_details is not None and response.incomplete_details.reason == "content_filter"
     if response.status == "completed" or filtered:
         raise StepFailed("drafter_refused", "The drafting service declined to work on this story.", retryable=False)
-    raise _Unusable
+    raise _UnusableAnswer
 
 
 def _failure(error: openai.APIConnectionError | openai.APIStatusError) -> StepFailed:
     match error:
         case openai.RateLimitError():
-            return StepFailed("drafter_busy", "The drafting service is busy; it is tried again later.", retryable=True)
+            return StepFailed("drafter_busy", "The drafting service is busy. We will try again later.", retryable=True)
         case openai.APIStatusError(status_code=status) if status < 500 and status not in (408, 409):
-            return StepFailed("drafter_rejected", "The drafting service does not accept our requests.", retryable=False)
+            return StepFailed("drafter_rejected", "The drafting service rejected our request.", retryable=False)
         case _:
             return StepFailed("drafter_unavailable", "The drafting service cannot be reached.", retryable=True)

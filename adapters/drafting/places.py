@@ -1,10 +1,10 @@
-"""Where somebody lives, if it is said: "we live in Portland Oregon"."""
+"""Finds where the speaker lives: "we live in Portland Oregon"."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.drafting.speech import Token, Utterance
+from adapters.drafting.utterance import Token, Utterance
 from adapters.drafting.vocabulary import FUNCTION_WORDS, SITUATION_WORDS, words
 
 MAX_PLACE = 120
@@ -26,7 +26,7 @@ _ABBREVIATED = words(
     "NJ NM NY NC ND OH OK OR PA RI SC SD "
     "TN TX UT VT VA WA WV WI WY DC UK"
 )
-_LEADS = (
+_LEAD_INS = (
     (("live", "in"), 3), (("lives", "in"), 1), (("living", "in"), 3), (("live", "near"), 2), (("located", "in"), 3),
     (("based", "in"), 3), (("i'm", "from"), 3), (("am", "from"), 3), (("we're", "from"), 3), (("are", "from"), 3),
     (("calling", "from"), 3), (("moved", "to"), 2), (("here", "in"), 2), (("home", "in"), 2), (("live", "outside"), 2),
@@ -39,37 +39,37 @@ _COMPOUND = words(
     "des college kansas oklahoma corpus colorado green"
 )
 _AFTER_A_TOWN = words("and i we my with but so because since for where")
-_NO_TOWN = (SITUATION_WORDS - {"city"}) | words(
+_NOT_A_TOWN = (SITUATION_WORDS - {"city"}) | words(
     "january february march april may june july august september october november december monday tuesday wednesday "
     "thursday friday saturday sunday god jesus medicaid medicare dollars college"
 )
 
 
-def place_in(speech: Utterance) -> str | None:
-    """The town and state that the speaker names as home, None if none is said."""
-    words = speech.words
+def place_in(utterance: Utterance) -> str | None:
+    """Return the town and state where the speaker lives, or None."""
+    words = utterance.words
     best: tuple[int, str] | None = None
     for at in range(len(words)):
-        for lead, weight in _LEADS:
+        for lead, weight in _LEAD_INS:
             end = at + len(lead)
             if tuple(word.folded for word in words[at:end]) != lead:
                 continue
-            found = _place_at(words, end, speech.cased, weight)
-            if found and (best is None or found[0] > best[0]):
-                best = found
+            place = _place_at(words, end, utterance.cased, weight)
+            if place and (best is None or place[0] > best[0]):
+                best = place
             break
     return best[1][:MAX_PLACE] if best else None
 
 
 def _place_at(words: Sequence[Token], start: int, cased: bool, weight: int) -> tuple[int, str] | None:
-    """The place that begins here and how sure it is; without a state it needs a lead that speaks of a home."""
+    """Return the score and name of the place that begins here, or None. A town alone needs a strong lead-in."""
     for length in range(4):
         region = _region_at(words, start + length)
         town = words[start : start + length]
         if not region or (town and town[0].folded == "city"):
             continue
         if not all(_may_be_town(token, cased) for token in town) or any(
-            "," in token.gap or token.sentence != words[start].sentence for token in town[1:]
+            "," in token.separator or token.sentence != words[start].sentence for token in town[1:]
         ):
             continue
         if length == 0 and (town_of_region := _town_before_state(words, start, region)):
@@ -85,7 +85,7 @@ def _place_at(words: Sequence[Token], start: int, cased: bool, weight: int) -> t
 
 
 def _town_before_state(words: Sequence[Token], start: int, region: int) -> str | None:
-    """ "New York, New York", "Kansas City Missouri": a town that is called like a state."""
+    """Return a town named like a state, with its state: "New York, New York", "Kansas City Missouri"."""
     for extra in (0, 1):
         end = start + region + extra
         second = _region_at(words, end)
@@ -96,7 +96,7 @@ def _town_before_state(words: Sequence[Token], start: int, region: int) -> str |
 
 
 def _region_at(words: Sequence[Token], at: int) -> int:
-    """How many words of a state's or country's name stand here."""
+    """Return the number of words of the state or country named here, 0 for none."""
     for length in (2, 1):
         part = words[at : at + length]
         if len(part) == length and tuple(token.folded for token in part) in REGIONS:
@@ -105,7 +105,7 @@ def _region_at(words: Sequence[Token], at: int) -> int:
 
 
 def _may_be_town(token: Token, cased: bool) -> bool:
-    if any(letter.isdigit() for letter in token.text) or token.folded in _NO_TOWN:
+    if any(letter.isdigit() for letter in token.text) or token.folded in _NOT_A_TOWN:
         return False
     if cased:
         return token.text[0].isupper() and token.folded != "i"
@@ -116,14 +116,14 @@ def _town_alone(words: Sequence[Token], start: int, cased: bool) -> list[Token]:
     town: list[Token] = []
     for at in range(start, min(start + 3, len(words))):
         token = words[at]
-        if (town and token.gap.strip()) or not _may_be_town(token, cased):
+        if (town and token.separator.strip()) or not _may_be_town(token, cased):
             break
         if not cased and town and town[-1].folded not in _COMPOUND:
             break
         town.append(token)
     end = start + len(town)
     if not town or (
-        not cased and end < len(words) and not words[end].gap.strip() and words[end].folded not in _AFTER_A_TOWN
+        not cased and end < len(words) and not words[end].separator.strip() and words[end].folded not in _AFTER_A_TOWN
     ):
         return []
     return [] if len(town) == 1 and town[0].folded in _COMPOUND else town

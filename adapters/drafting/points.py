@@ -1,4 +1,4 @@
-"""The sentences that matter most, and the lines of a budget, as they were said."""
+"""Finds the key points of a story and the parts of its budget."""
 
 from __future__ import annotations
 
@@ -9,77 +9,77 @@ from itertools import pairwise
 
 from adapters.drafting.amounts import Amount
 from adapters.drafting.categories import scores_of
-from adapters.drafting.goal import Ask, weighed
-from adapters.drafting.speech import Utterance, tokens_of
+from adapters.drafting.goal import GoalCandidate, goal_candidates
+from adapters.drafting.utterance import Utterance, tokenized
 from domain.values import Money, decimals
 
 MAX_POINTS, MAX_POINT = 5, 200
-# The need is told early; what a long story says after this repeats it.
-_HEARD_CHARACTERS = 20_000
+# Speakers name their need early; the rest of a long story repeats it.
+_MAX_CHARACTERS = 20_000
 MAX_LINES, MAX_LINE = 20, 200
 
-_TELLING = re.compile(
+_NEED_WORDS = re.compile(
     r"\b(?:need|needs|help|cost|costs|lost|because|sick|surgery|evict\w*|behind|bill|bills|job|hospital|necesit\w*)\b",
     re.I,
 )
 _PURPOSE = re.compile(
     r" ?(?:dollars |more |bucks |euros |pounds |yen )*(?:for|on|towards?) (?:the |my |our |a |his |her "
-    r"|their )?(?P<what>(?:(?!(?:and|but|so|plus|to|by|before|because|i|we)\b)[^\W\d_][\w'-]* ){1,5})"
+    r"|their )?(?P<purpose>(?:(?!(?:and|but|so|plus|to|by|before|because|i|we)\b)[^\W\d_][\w'-]* ){1,5})"
 )
 _NAMED = re.compile(
-    r"(?P<what>(?:(?<![\w'-])(?!(?:and|but|so|my|the|our|that|that's|plus|her|his|it|this|they|total"
+    r"(?P<purpose>(?:(?<![\w'-])(?!(?:and|but|so|my|the|our|that|that's|plus|her|his|it|this|they|total"
     r"|goal)\b)[^\W\d_][\w'-]* ){1,3})(?:is|are|costs?|will cost|runs) (?:about |around )?$"
 )
 
 
 def key_points_of(story: str | None) -> tuple[str, ...]:
-    """At most five sentences of the story, those that tell of the need and its amounts, in their order."""
+    """Return at most five sentences of the story about the need and its amounts, in order."""
     if not story:
         return ()
-    sentences = _sentences_of(story[:_HEARD_CHARACTERS])
+    sentences = _sentences_of(story[:_MAX_CHARACTERS])
     weights = [_weight(sentence) for sentence in sentences]
     ranked = sorted((at for at, weight in enumerate(weights) if weight), key=lambda at: (-weights[at], at))[:MAX_POINTS]
-    return tuple(_cut(sentences[at]) for at in sorted(ranked))
+    return tuple(_shortened(sentences[at]) for at in sorted(ranked))
 
 
-def breakdown_of(speech: Utterance, amounts: Sequence[Amount], goal: Money) -> tuple[str, ...]:
-    """What the goal is made of, where its parts were said and add up to it: "rent: 500 USD"."""
+def breakdown_of(utterance: Utterance, amounts: Sequence[Amount], goal: Money) -> tuple[str, ...]:
+    """Return the parts of the goal ("rent: 500 USD") if they add up to it, otherwise ()."""
     parts: list[tuple[str, Decimal]] = []
-    for ask in weighed(speech, amounts):
-        what = _spent_on(speech, ask)
-        if what and ask.score > 0 and not ask.amount.foreign and ask.amount.value < goal.major:
-            parts.append((what, ask.amount.value))
+    for candidate in goal_candidates(utterance, amounts):
+        purpose = _purpose_of(utterance, candidate)
+        if purpose and candidate.score > 0 and not candidate.amount.foreign and candidate.amount.value < goal.major:
+            parts.append((purpose, candidate.amount.value))
     if len(parts) < 2 or sum(value for _, value in parts) != goal.major:
         return ()
-    return tuple(f"{what}: {_price(value, goal.currency)}"[:MAX_LINE] for what, value in parts[:MAX_LINES])
+    return tuple(f"{purpose}: {_price(value, goal.currency)}"[:MAX_LINE] for purpose, value in parts[:MAX_LINES])
 
 
 def _sentences_of(story: str) -> list[str]:
-    tokens = tokens_of(story)
+    tokens = tokenized(story)
     starts = [token.start for before, token in pairwise(tokens) if token.sentence != before.sentence]
     return [story[start:end].strip() for start, end in zip([0, *starts], [*starts, len(story)], strict=True)]
 
 
 def _weight(sentence: str) -> int:
-    """How much a sentence tells of the need; 0 for a greeting or a name."""
-    telling = len(_TELLING.findall(sentence))
+    """Return how much a sentence says about the need, 0 for a greeting or a name."""
+    need_words = len(_NEED_WORDS.findall(sentence))
     amount = bool(re.search(r"\d{2}|\b(?:hundred|thousand|mil)\b", sentence))
-    signs = min(3, sum(scores_of(Utterance.of(sentence, None), None).values())) if len(sentence.split()) > 3 else 0
-    return 2 * telling + 3 * (amount and telling > 0) + signs
+    keywords = min(3, sum(scores_of(Utterance.of(sentence, None), None).values())) if len(sentence.split()) > 3 else 0
+    return 2 * need_words + 3 * (amount and need_words > 0) + keywords
 
 
-def _cut(sentence: str) -> str:
+def _shortened(sentence: str) -> str:
     return sentence if len(sentence) <= MAX_POINT else sentence[: MAX_POINT - 1].rsplit(" ", 1)[0] + "…"
 
 
-def _spent_on(speech: Utterance, ask: Ask) -> str | None:
-    line, starts = speech.line.text, speech.line.starts
-    before = starts.get(ask.amount.first)
-    if before is not None and (match := _NAMED.search(line[max(0, before - 80) : before])):
-        return match["what"].strip()
-    after = next((starts[index] for index in range(ask.amount.last + 1, ask.amount.last + 4) if index in starts), None)
-    if after is not None and (match := _PURPOSE.match(line, after)):
-        return match["what"].strip()
+def _purpose_of(utterance: Utterance, candidate: GoalCandidate) -> str | None:
+    normalized = utterance.normalized
+    before = normalized.starts.get(candidate.amount.first)
+    if before is not None and (match := _NAMED.search(normalized.text[max(0, before - 80) : before])):
+        return match["purpose"].strip()
+    after = normalized.first_offset(candidate.amount.last + 1, candidate.amount.last + 4)
+    if after is not None and (match := _PURPOSE.match(normalized.text, after)):
+        return match["purpose"].strip()
     return None
 
 

@@ -1,38 +1,38 @@
-"""A campaign's title, made of nothing but what was said."""
+"""Builds a campaign's title from the speaker's words."""
 
 from __future__ import annotations
 
 import re
 
 from adapters.drafting.amounts import Amount
-from adapters.drafting.speech import Utterance
+from adapters.drafting.utterance import Utterance
 from adapters.drafting.vocabulary import words
 
 MAX_TITLE = 80
 
-# A word that may be part of what is asked for: none that starts or ties another part of the sentence.
-_NO_PART = (
+# Words that begin or connect other parts of the sentence, so they cannot be part of a purpose.
+_NOT_IN_PURPOSE = (
     "need|needs|and|so|but|because|the|is|are|i|i'm|we|he|she|it|my|our|his|her|their|that|who|by|to|for|this|these|right"
     "|now|before|until|while|costs?|or|if|when|in|at|after"
 )
-_WORD = rf"(?:(?!(?:{_NO_PART})\b)[^\W\d_][\w'-]*)"
-_THING = (
+_WORD = rf"(?:(?!(?:{_NOT_IN_PURPOSE})\b)[^\W\d_][\w'-]*)"
+_PURPOSE = (
     r"(?:(?:my|our|the|some|his|her|their|this|these|a|an|basic) )*"
-    rf"(?P<thing>{_WORD}(?: {_WORD}){{0,3}})"
+    rf"(?P<purpose>{_WORD}(?: {_WORD}){{0,3}})"
 )
-_ASKED = re.compile(
+_HELP_WITH = re.compile(
     r"(?:help|assistance|money|funds) "
-    rf"(?:with|for|paying(?: for)?|to pay(?: for)?|to cover|fixing|finishing|covering) {_THING}"
+    rf"(?:with|for|paying(?: for)?|to pay(?: for)?|to cover|fixing|finishing|covering) {_PURPOSE}"
 )
 _MONEY_FOR = re.compile(
     r" ?(?:(?:dollars|more|total|euros|pounds|yen) )*(?:(?:urgently|immediately) )?"
-    rf"(?:for|to pay for|to pay|to cover|to fix) {_THING}"
+    rf"(?:for|to pay for|to pay|to cover|to fix) {_PURPOSE}"
 )
-_PLAIN_ASK = re.compile(
-    rf"\b(?:need|needs) (?P<thing>legal help|medical help|{_WORD} (?:surgery|repairs?|therapy|treatment|equipment)"
+_NEEDS = re.compile(
+    rf"\b(?:need|needs) (?P<purpose>legal help|medical help|{_WORD} (?:surgery|repairs?|therapy|treatment|equipment)"
     r"|surgery|groceries|childcare|rent)\b"
 )
-_LOOSE_ENDS = words(
+_TRIMMED_WORDS = words(
     "a an the of in on at as with from right now really urgently today tomorrow please here there also about me "
     "you us them him situation case life one something everything anything things stuff just"
 )
@@ -58,45 +58,46 @@ _BY_CATEGORY = {
 }
 
 
-def title_of(speech: Utterance, beneficiary: str | None, category: str | None, goal: Amount | None) -> str | None:
-    """ "Help Maria Garcia with car repairs": whom and with what, as far as either was said; None if neither was."""
-    spanish = speech.language == "es"
-    what = None if spanish else purpose_in(speech, goal)
-    what = what or _BY_CATEGORY["es" if spanish else "en"].get(category or "")
-    whom = ("Ayuda para " if spanish else "Help ") + beneficiary if beneficiary else None
-    if whom and beneficiary and what:
-        what = _without_owner(what, beneficiary)
-        tie = ":" if spanish else " get" if what.endswith(" help") else " with"
-        return whole if len(whole := f"{whom}{tie} {what}") <= MAX_TITLE else whom[:MAX_TITLE]
-    if whom:
-        return whom[:MAX_TITLE]
-    return f"{'Ayuda:' if spanish else 'Help with'} {what}"[:MAX_TITLE] if what else None
+def title_of(utterance: Utterance, beneficiary: str | None, category: str | None, goal: Amount | None) -> str | None:
+    """Return a title such as "Help Maria Garcia with car repairs", or None without beneficiary and purpose."""
+    spanish = utterance.language == "es"
+    purpose = None if spanish else purpose_in(utterance, goal)
+    purpose = purpose or _BY_CATEGORY["es" if spanish else "en"].get(category or "")
+    subject = ("Ayuda para " if spanish else "Help ") + beneficiary if beneficiary else None
+    if subject and beneficiary and purpose:
+        purpose = _without_owner(purpose, beneficiary)
+        connector = ":" if spanish else " get" if purpose.endswith(" help") else " with"
+        title = f"{subject}{connector} {purpose}"
+        return title if len(title) <= MAX_TITLE else subject[:MAX_TITLE]
+    if subject:
+        return subject[:MAX_TITLE]
+    return f"{'Ayuda:' if spanish else 'Help with'} {purpose}"[:MAX_TITLE] if purpose else None
 
 
-def purpose_in(speech: Utterance, goal: Amount | None) -> str | None:
-    """What the help is for, in the speaker's words: "car repairs"."""
-    line, starts = speech.line.text, speech.line.starts
-    found = None
+def purpose_in(utterance: Utterance, goal: Amount | None) -> str | None:
+    """Return what the help is for in the speaker's words ("car repairs"), or None."""
+    text = utterance.normalized.text
+    after_goal = None
     if goal is not None:
-        after = next((starts[index] for index in range(goal.last + 1, goal.last + 4) if index in starts), None)
-        found = _MONEY_FOR.match(line, after) if after is not None else None
-    for match in (found, _ASKED.search(line), _PLAIN_ASK.search(line)):
-        if match and (thing := _trimmed(match["thing"])):
-            return thing
+        after = utterance.normalized.first_offset(goal.last + 1, goal.last + 4)
+        after_goal = _MONEY_FOR.match(text, after) if after is not None else None
+    for match in (after_goal, _HELP_WITH.search(text), _NEEDS.search(text)):
+        if match and (purpose := _trimmed(match["purpose"])):
+            return purpose
     return None
 
 
-def _without_owner(what: str, beneficiary: str) -> str:
-    """ "mother's care" is just "care" where the title already says whose."""
-    owner, _, rest = what.partition(" ")
-    named = beneficiary.lower().split()[-1:]
-    return rest if rest and owner.endswith("'s") and [owner.removesuffix("'s")] == named else what
+def _without_owner(purpose: str, beneficiary: str) -> str:
+    """Remove the owner from "mother's care" if the beneficiary is the mother."""
+    owner, _, rest = purpose.partition(" ")
+    last_name = beneficiary.lower().split()[-1:]
+    return rest if rest and owner.endswith("'s") and [owner.removesuffix("'s")] == last_name else purpose
 
 
-def _trimmed(thing: str) -> str | None:
-    words = thing.split()
-    while words and words[-1] in _LOOSE_ENDS:
+def _trimmed(purpose: str) -> str | None:
+    words = purpose.split()
+    while words and words[-1] in _TRIMMED_WORDS:
         words.pop()
-    while words and words[0] in _LOOSE_ENDS:
+    while words and words[0] in _TRIMMED_WORDS:
         words.pop(0)
     return " ".join(words) or None

@@ -1,14 +1,14 @@
-"""How soon help is needed: a deadline or a danger decides before the kind of trouble does."""
+"""Finds how soon help is needed. A deadline or danger counts more than the kind of trouble."""
 
 from __future__ import annotations
 
 import re
 
-from adapters.drafting.signs import any_of
-from adapters.drafting.speech import Utterance
+from adapters.drafting.keywords import keyword_pattern
+from adapters.drafting.utterance import Utterance
 from domain.values import Urgency
 
-_CRITICAL = any_of(
+_CRITICAL = keyword_pattern(
     r"""
     life[- ]threatening|emergency(?! (?:fund|funds|savings|room|contact))|immediate(?:ly)?|violen\w*|abus\w*|
     dangerous|suicid\w*|dying|lost everything|tonight|(?:by|before|until) (?:\w+ )?(?:tomorrow|tonight|today|
@@ -18,7 +18,7 @@ _CRITICAL = any_of(
     burned down|fire destroyed|sleeping outside|critical(?:ly)?|manana|emergencia|inmediatamente
     """
 )
-_HIGH = any_of(
+_HIGH = keyword_pattern(
     r"""
     evict\w*|desalojo|urgent(?:ly)?|urgente|deadline|due date|final date|next week|this week|shut ?off|
     foreclos\w*|asap|(?:in|within) (?:the next )?(?:three|four|five|six|3|4|5|6|a few|a couple) days|
@@ -29,15 +29,15 @@ _HIGH = any_of(
     funeral|bail|deport\w*
     """
 )
-# Trouble that presses unless the person speaks of it calmly.
-_PRESSING = any_of(
+# Troubles that are urgent unless the speaker sounds calm.
+_PRESSING = keyword_pattern(
     r"""
     lost (?:my|his|her|our) job|terminated|laid off|fired|let go|unemployed|child ?care|day ?care|broke down|
     (?:for|on|with|pay|afford|owe|cover) (?:the |my |our |this month's )?(?:rent|mortgage|renta)(?! is| was|
      and deposit)
     """
 )
-_CALM = any_of(
+_CALM = keyword_pattern(
     r"""
     i think|maybe|probably|will cost|would cost|program|certification|training|living expenses|security deposit|
     hoping|some point|next month|few weeks
@@ -47,7 +47,7 @@ _DENIED = re.compile(
     r"\b(?:not|isn't|nothing|no|never|wasn't) (?:(?:really|that|too|very|so|an?|at all|super|exactly) )*"
     r"(?:urgent|emergency|crisis|immediate)\b(?: at all| or anything)?|\bbut not an emergency\b"
 )
-_PATIENT = any_of(
+_PATIENT = keyword_pattern(
     "can wait|no rush|no hurry|not in a hurry|whenever|when possible|some ?day|eventually|take (?:our|my) time"
 )
 _OPTIONAL = re.compile(r"\b(?:wedding|reunion|vacation|birthday|hobby|trip|celebration|hoping to get|would be nice)\b")
@@ -57,16 +57,16 @@ _ASIDE = re.compile(
 )
 
 
-def urgency_of(speech: Utterance) -> Urgency:
-    """How soon help is needed, MEDIUM where nothing is said of it."""
-    line = _ASIDE.sub(" ", speech.line.text)
-    denied = bool(_DENIED.search(line))
-    line = _DENIED.sub(" ", line)
-    if _CRITICAL.search(line):
+def urgency_of(utterance: Utterance) -> Urgency:
+    """Return how soon help is needed, MEDIUM if the speaker does not say."""
+    text = _ASIDE.sub(" ", utterance.normalized.text)
+    is_denied = bool(_DENIED.search(text))
+    text = _DENIED.sub(" ", text)
+    if _CRITICAL.search(text):
         return Urgency.CRITICAL
-    if _PATIENT.search(line) or denied:
-        calm = Urgency.LOW if (denied and _PATIENT.search(line)) or _OPTIONAL.search(line) else Urgency.MEDIUM
-        return Urgency.HIGH if calm is Urgency.MEDIUM and denied and _HIGH.search(line) else calm
-    if _HIGH.search(line) or (_PRESSING.search(line) and not _CALM.search(line)):
+    if _PATIENT.search(text) or is_denied:
+        calm = Urgency.LOW if (is_denied and _PATIENT.search(text)) or _OPTIONAL.search(text) else Urgency.MEDIUM
+        return Urgency.HIGH if calm is Urgency.MEDIUM and is_denied and _HIGH.search(text) else calm
+    if _HIGH.search(text) or (_PRESSING.search(text) and not _CALM.search(text)):
         return Urgency.HIGH
     return Urgency.MEDIUM

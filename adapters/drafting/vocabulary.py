@@ -1,10 +1,10 @@
-"""Words that are no names and no places: what speech is made of, so that the rest can be one."""
+"""Common words, which cannot be names or places."""
 
 from __future__ import annotations
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of a list written as one text."""
+    """Return the words of a text as a set."""
     return frozenset(text.split())
 
 
@@ -30,7 +30,7 @@ FUNCTION_WORDS = words("""
     necesitamos tengo hola buenas buenos dias tardes noches ayuda vivo vivimos tambien pero estoy aqui
     """)
 
-# What a person says about a situation after "I'm", "this is", "we live in", rather than a name.
+# Words that follow "I'm", "this is" or "we live in" without being a name or place.
 SITUATION_WORDS = words("""
     able accident afraid alone angry apartment ashamed asking badly behind broke calling car child children
     crisis currently daughter desperate difficult disabled divorced elderly embarrassed embarrassing emergency

@@ -1,8 +1,8 @@
-"""How often the local drafter gets labelled stories right, set by set.
+"""Measures the accuracy of the local drafter on labelled stories, for each set.
 
-Run it as `python -m tests.benchmarks.drafting_accuracy STORIES.jsonl`. A story is one JSON object a line:
-`{id, set, transcript, expected: {name, category, urgency, goalAmount, goalTolerance}}`. Right means: name exact,
-category and urgency equal, goal within the tolerance; a story that speaks for no category counts as OTHER.
+Run it as `python -m tests.benchmarks.drafting_accuracy STORIES.jsonl`. Each line is one story as a JSON object:
+`{id, set, transcript, expected: {name, category, urgency, goalAmount, goalTolerance}}`. Name, category and urgency must
+be equal, the goal within the tolerance. A story without a category counts as OTHER.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIELDS = ("name", "category", "urgency", "goal")
 
 @dataclass
 class Score:
-    """How many stories of a set there are, and how many are right in each field and in all four."""
+    """The number of stories in a set, and of those that are right in each field and in all four."""
 
     stories: int = 0
     right: dict[str, int] = field(default_factory=lambda: dict.fromkeys((*FIELDS, "all four"), 0))
@@ -39,7 +39,7 @@ def stories_in(path: Path) -> list[dict[str, Any]]:
 
 
 def right_fields(story: dict[str, Any]) -> dict[str, bool]:
-    """Which of a story's labels the local drafter finds by itself."""
+    """Return for each label of a story whether the local drafter finds it."""
     expected = story["expected"]
     transcript = Transcript(story["transcript"], None, "labelled")
     analysis = LocalAnalyser().analyse(transcript)
@@ -53,7 +53,7 @@ def right_fields(story: dict[str, Any]) -> dict[str, bool]:
 
 
 def scored(stories: Iterable[dict[str, Any]]) -> dict[str, Score]:
-    """The score of each set, and of all of them together."""
+    """Return the score of each set and of all sets together."""
     scores: dict[str, Score] = {}
     for story in stories:
         right = right_fields(story)
@@ -65,10 +65,10 @@ def scored(stories: Iterable[dict[str, Any]]) -> dict[str, Score]:
     return dict(sorted(scores.items(), key=lambda item: item[0] == "all sets"))
 
 
-def _is_near(found: Decimal | None, expected: float | None, tolerance: float | None) -> bool:
-    if found is None or expected is None:
-        return found is None and expected is None
-    return abs(found - Decimal(str(expected))) <= Decimal(str(tolerance or 0))
+def _is_near(amount: Decimal | None, expected: float | None, tolerance: float | None) -> bool:
+    if amount is None or expected is None:
+        return amount is None and expected is None
+    return abs(amount - Decimal(str(expected))) <= Decimal(str(tolerance or 0))
 
 
 def main(path: str) -> None:
@@ -80,7 +80,7 @@ def main(path: str) -> None:
     lines = [f"{'set':<14}{'stories':>8}" + "".join(f"{name:>10}" for name in (*FIELDS, "all four"))]
     for name, score in scores.items():
         lines.append(f"{name:<14}{score.stories:>8}" + "".join(f"{score.share(label):>10.1%}" for label in score.right))
-    sys.stdout.write("\n".join([*lines, f"{spent:.1f} ms a story, warm", ""]))
+    sys.stdout.write("\n".join([*lines, f"{spent:.1f} ms per story, warm", ""]))
 
 
 if __name__ == "__main__":

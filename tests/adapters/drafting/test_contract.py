@@ -1,4 +1,4 @@
-"""What every analyser and drafter keeps, whoever writes the words."""
+"""The contract that every analyser and drafter keeps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SPEECH = (
     "Hello, this is Ashley Williams. We live in Portland, Oregon. I lost my job, and our landlord sent an "
     "eviction notice. I make $400 a week. I need $2,000 for rent by Friday."
 )
-NOTHING_SAID = "Hello. It is raining today and the bus was late."
+NO_REQUEST = "Hello. It is raining today and the bus was late."
 
 
 @dataclass
@@ -26,26 +26,26 @@ class Pair:
     drafter: Drafter
 
 
-def answered(speech: str) -> list[dict[str, object]]:
-    """What a model that keeps to its task answers: first the analysis, then the campaign."""
-    silent = speech == NOTHING_SAID
+def answers(speech: str) -> list[dict[str, object]]:
+    """Return the answers of a correct model: first the analysis, then the campaign."""
+    is_empty = speech == NO_REQUEST
     campaign = {
-        "title": None if silent else "Help Ashley Williams with rent",
+        "title": None if is_empty else "Help Ashley Williams with rent",
         "story": speech,
-        "goal_amount": None if silent else "2000",
-        "currency": None if silent else "USD",
-        "beneficiary": None if silent else "Ashley Williams",
-        "location": None if silent else "Portland, Oregon",
-        "category": None if silent else "HOUSING",
+        "goal_amount": None if is_empty else "2000",
+        "currency": None if is_empty else "USD",
+        "beneficiary": None if is_empty else "Ashley Williams",
+        "location": None if is_empty else "Portland, Oregon",
+        "category": None if is_empty else "HOUSING",
         "breakdown": [],
     }
-    reading = {
+    analysis = {
         "language": "en",
-        "sentiment": "neutral" if silent else "negative",
-        "urgency": "MEDIUM" if silent else "CRITICAL",
-        "key_points": [] if silent else ["I need $2,000 for rent by Friday."],
+        "sentiment": "neutral" if is_empty else "negative",
+        "urgency": "MEDIUM" if is_empty else "CRITICAL",
+        "key_points": [] if is_empty else ["I need $2,000 for rent by Friday."],
     }
-    return [reading, campaign]
+    return [analysis, campaign]
 
 
 @pytest.fixture(params=["local", "openai"])
@@ -55,14 +55,14 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
         return
     speech = request.getfixturevalue("speech")
     with responses_server() as server:
-        server.replies = [text_reply(answer) for answer in answered(speech)]
+        server.replies = [text_reply(answer) for answer in answers(speech)]
         both = OpenAIDrafter("sk-test", base_url=server.url, timeout_seconds=5, max_retries=0)
         yield Pair(both, both)
         both.close()
 
 
 @pytest.mark.parametrize("speech", [SPEECH])
-def test_a_campaign_is_made_of_what_was_said(pair, speech):
+def test_a_draft_contains_what_the_speaker_said(pair, speech):
     transcript = Transcript(speech, "en", "test")
     analysis = pair.analyser.analyse(transcript)
     draft = pair.drafter.draft(transcript, analysis)
@@ -74,12 +74,12 @@ def test_a_campaign_is_made_of_what_was_said(pair, speech):
     assert draft.story == SPEECH
 
 
-@pytest.mark.parametrize("speech", [NOTHING_SAID])
-def test_what_nobody_said_stays_open(pair, speech):
+@pytest.mark.parametrize("speech", [NO_REQUEST])
+def test_values_that_were_not_said_stay_empty(pair, speech):
     transcript = Transcript(speech, "en", "test")
     analysis = pair.analyser.analyse(transcript)
     draft = pair.drafter.draft(transcript, analysis)
     assert analysis.urgency == Urgency.MEDIUM
     assert (draft.title, draft.goal, draft.currency, draft.beneficiary, draft.location) == (None,) * 5
     assert draft.breakdown == ()
-    assert draft.story == NOTHING_SAID
+    assert draft.story == NO_REQUEST

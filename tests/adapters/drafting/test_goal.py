@@ -4,15 +4,15 @@ from decimal import Decimal
 
 import pytest
 
-from adapters.drafting.amounts import said_values
+from adapters.drafting.amounts import spoken_values
 from adapters.drafting.goal import goal_of
-from adapters.drafting.speech import Utterance
+from adapters.drafting.utterance import Utterance
 from domain.values import Money
 
 
 def goal(text: str, language: str = "en", default: str = "USD") -> tuple[str, str] | None:
-    found = goal_of(Utterance.of(text, language), default)
-    return None if found is None else (str(found[0].major.normalize().__format__("f")), found[0].currency)
+    result = goal_of(Utterance.of(text, language), default)
+    return None if result is None else (f"{result[0].major.normalize():f}", result[0].currency)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def goal(text: str, language: str = "en", default: str = "USD") -> tuple[str, st
         ("i need 5 thousand 2 hundred dollars", "5200"),
     ],
 )
-def test_an_amount_is_heard_however_it_is_said(text, amount):
+def test_amounts_are_found_in_digits_and_words(text, amount):
     assert goal(text) == (amount, "USD")
 
 
@@ -59,7 +59,7 @@ def test_an_amount_is_heard_however_it_is_said(text, amount):
         ("Rent went up to $1,400, but I only need $420 for gas.", "420"),
     ],
 )
-def test_the_goal_is_what_is_asked_for(text, amount):
+def test_the_goal_is_the_amount_asked_for(text, amount):
     assert goal(text) == (amount, "USD")
 
 
@@ -72,11 +72,11 @@ def test_the_goal_is_what_is_asked_for(text, amount):
         ("i need three thousand for the rent actually no make that four thousand", "4000"),
     ],
 )
-def test_a_corrected_amount_takes_the_place_of_the_first(text, amount):
+def test_a_corrected_amount_replaces_the_first(text, amount):
     assert goal(text) == (amount, "USD")
 
 
-def test_of_a_range_the_upper_end_is_the_goal():
+def test_the_goal_of_a_range_is_its_upper_end():
     assert goal("we need eight to ten thousand dollars for the roof") == ("10000", "USD")
 
 
@@ -102,7 +102,7 @@ def test_parts_that_are_asked_for_together_are_added():
         "",
     ],
 )
-def test_what_is_no_ask_is_no_goal(text):
+def test_a_number_that_is_not_asked_for_is_not_a_goal(text):
     assert goal(text) is None
 
 
@@ -116,11 +116,11 @@ def test_what_is_no_ask_is_no_goal(text):
         ("I need 750 canadian dollars.", ("750", "CAD")),
     ],
 )
-def test_a_currency_that_was_said_counts(text, expected):
+def test_a_spoken_currency_is_used(text, expected):
     assert goal(text) == expected
 
 
-def test_dollars_are_those_of_the_default_where_that_has_dollars():
+def test_dollars_are_the_default_currency_if_that_is_a_dollar():
     assert goal("I need 500 dollars.", default="CAD") == ("500", "CAD")
     assert goal("I need 500 dollars.", default="EUR") == ("500", "USD")
 
@@ -133,20 +133,20 @@ def test_dollars_are_those_of_the_default_where_that_has_dollars():
         ("Necesitamos ochocientos euros para la operación de mi hijo.", ("800", "EUR")),
     ],
 )
-def test_spanish_is_heard_too(text, expected):
+def test_spanish_amounts_are_found(text, expected):
     assert goal(text, "es") == expected
 
 
-def test_an_amount_finer_than_its_currency_is_no_goal():
+def test_an_amount_with_too_many_decimals_is_not_a_goal():
     assert goal("I need ¥1500.5 for tuition.") is None
 
 
-def test_every_number_that_was_said_is_known():
-    said = said_values("I make $400 a week and need two to three thousand dollars", "en")
-    assert {Decimal(400), Decimal(2000), Decimal(3000)} <= said
+def test_every_spoken_number_is_found():
+    values = spoken_values("I make $400 a week and need two to three thousand dollars", "en")
+    assert {Decimal(400), Decimal(2000), Decimal(3000)} <= values
 
 
-def test_the_money_keeps_the_cents_that_were_said():
-    found = goal_of(Utterance.of("We need $20.50.", "en"), "USD")
-    assert found is not None
-    assert found[0] == Money(2050, "USD")
+def test_the_goal_keeps_its_cents():
+    result = goal_of(Utterance.of("We need $20.50.", "en"), "USD")
+    assert result is not None
+    assert result[0] == Money(2050, "USD")

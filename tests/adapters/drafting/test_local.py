@@ -12,14 +12,14 @@ from adapters.drafting.local import LocalAnalyser, LocalDrafter
 from domain.values import Analysis, Draft, Sentiment, Transcript, Urgency
 
 
-def read(text: str, language: str | None = "en") -> tuple[Analysis, Draft]:
+def drafted(text: str, language: str | None = "en") -> tuple[Analysis, Draft]:
     transcript = Transcript(text, language, "test")
     analysis = LocalAnalyser().analyse(transcript)
     return analysis, LocalDrafter().draft(transcript, analysis)
 
 
 def story(text: str, language: str | None = "en") -> str | None:
-    return read(text, language)[1].story
+    return drafted(text, language)[1].story
 
 
 def test_the_story_is_the_speakers_own_words_without_fillers_and_stutters():
@@ -38,12 +38,12 @@ def test_recognised_speech_without_marks_becomes_sentences():
     )
 
 
-def test_words_that_mean_something_are_no_fillers():
+def test_words_with_a_meaning_are_not_removed_as_fillers():
     kept = "I would like to say that they did very, very well. You know what it looks like."
     assert story(kept) == kept
 
 
-def test_marks_and_brackets_of_the_recogniser_are_kept_once():
+def test_repeated_marks_are_written_once_and_brackets_are_kept():
     assert (
         story("I need help!!,, please (for rent). {Now} [inaudible] <b>ok</b>")
         == "I need help! Please (for rent). Now ok."
@@ -59,38 +59,41 @@ def test_marks_and_brackets_of_the_recogniser_are_kept_once():
         ("fr", "Bonjour, je m'appelle Jean Dupont et j'ai besoin de deux mille euros."),
     ],
 )
-def test_a_language_it_does_not_read_keeps_story_and_language_alone(language, text):
-    analysis, draft = read(text, None)
+def test_an_unsupported_language_gives_only_language_and_story(language, text):
+    analysis, draft = drafted(text, None)
     assert analysis.language == language
     assert draft == Draft(story=text)
 
 
 def test_a_spanish_story_becomes_a_spanish_campaign():
-    analysis, draft = read("Hola, me llamo Inés Rojas. Vivo en Houston, Texas. Necesito mil euros para la renta.", None)
+    analysis, draft = drafted(
+        "Hola, me llamo Inés Rojas. Vivo en Houston, Texas. Necesito mil euros para la renta.", None
+    )
     assert analysis.language == "es"
     assert draft.title == "Ayuda para Inés Rojas: vivienda"
     assert draft.goal is not None
     assert (draft.goal.minor, draft.currency, draft.location) == (100_000, "EUR", "Houston, Texas")
 
 
-def test_the_recognisers_language_comes_before_a_guess():
-    assert read("hola", "es-MX")[0].language == "es"
-    assert read("ok", None)[0].language is None
+def test_the_recognisers_language_is_preferred_to_detection():
+    assert drafted("hola", "es-MX")[0].language == "es"
+    assert drafted("ok", None)[0].language is None
 
 
-def test_a_title_says_whom_and_with_what():
+def test_a_title_names_the_beneficiary_and_the_purpose():
     assert (
-        read("I'm Ada Moss. I need help with car repairs so I can work.")[1].title == "Help Ada Moss with car repairs"
+        drafted("I'm Ada Moss. I need help with car repairs so I can work.")[1].title
+        == "Help Ada Moss with car repairs"
     )
-    assert read("I'm Ada Moss. I am facing court and need legal help.")[1].title == "Help Ada Moss get legal help"
-    assert read("I need help paying for groceries.")[1].title == "Help with groceries"
-    assert len(read(f"My name is {'Maximiliana ' * 4}. I need help with rent.")[1].title or "") <= 80
+    assert drafted("I'm Ada Moss. I am facing court and need legal help.")[1].title == "Help Ada Moss get legal help"
+    assert drafted("I need help paying for groceries.")[1].title == "Help with groceries"
+    assert len(drafted(f"My name is {'Maximiliana ' * 4}. I need help with rent.")[1].title or "") <= 80
 
 
-def test_a_budget_is_written_down_where_its_parts_add_up():
-    draft = read("We need $500 for rent and $300 for food. I make $900 a month.")[1]
+def test_a_breakdown_is_kept_only_if_its_parts_add_up():
+    draft = drafted("We need $500 for rent and $300 for food. I make $900 a month.")[1]
     assert draft.breakdown == ("rent: 500 USD", "food: 300 USD")
-    assert read("Gas is $420, water is $95, but I only need $420 for gas.")[1].breakdown == ()
+    assert drafted("Gas is $420, water is $95, but I only need $420 for gas.")[1].breakdown == ()
 
 
 @pytest.mark.parametrize(
@@ -106,8 +109,8 @@ def test_a_budget_is_written_down_where_its_parts_add_up():
         ("The weather is nice.", None),
     ],
 )
-def test_a_category_is_what_help_is_asked_for(text, category):
-    assert read(text)[1].category == category
+def test_the_category_follows_the_request_for_help(text, category):
+    assert drafted(text)[1].category == category
 
 
 @pytest.mark.parametrize(
@@ -123,36 +126,38 @@ def test_a_category_is_what_help_is_asked_for(text, category):
     ],
 )
 def test_urgency_is_how_soon_help_is_needed(text, urgency):
-    assert read(text)[0].urgency == urgency
+    assert drafted(text)[0].urgency == urgency
 
 
-def test_asking_politely_for_help_is_no_good_mood():
-    assert read("Please help, help us please. My mother died and we are desperate.")[0].sentiment == Sentiment.NEGATIVE
-    assert read("We are so happy and grateful, what a wonderful day.")[0].sentiment == Sentiment.POSITIVE
+def test_polite_words_do_not_make_the_sentiment_positive():
+    assert (
+        drafted("Please help, help us please. My mother died and we are desperate.")[0].sentiment == Sentiment.NEGATIVE
+    )
+    assert drafted("We are so happy and grateful, what a wonderful day.")[0].sentiment == Sentiment.POSITIVE
 
 
 def test_key_points_are_sentences_of_the_story_about_the_need():
-    analysis, draft = read("Hi, I'm Ada Moss. It is Monday. I lost my job. I need $900 for the hospital bill.")
+    analysis, draft = drafted("Hi, I'm Ada Moss. It is Monday. I lost my job. I need $900 for the hospital bill.")
     assert analysis.key_points == ("I lost my job.", "I need $900 for the hospital bill.")
     assert all(point in (draft.story or "") for point in analysis.key_points)
 
 
-def test_nothing_said_makes_an_empty_draft():
+def test_an_empty_transcript_makes_an_empty_draft():
     for text in ("", "   ", "um uh", "...", "\x00"):
-        assert read(text)[1] == Draft()
+        assert drafted(text)[1] == Draft()
 
 
-SAID = (
+VOCABULARY = (
     "i need five thousand hundred dollars no wait my name is Ada Moss to for and rent half a couple of million k grand "
     "$5 1,000 2.5 20% 555-1234 euros pounds yen cents between or um . , ... ( ) { < \u202e \ud800 é ½ مرحبا 你好 -"
 )
-SPEECHES = st.lists(st.sampled_from(SAID.split()), max_size=60).map(" ".join) | st.text(max_size=200)
+TRANSCRIPTS = st.lists(st.sampled_from(VOCABULARY.split()), max_size=60).map(" ".join) | st.text(max_size=200)
 
 
 @settings(max_examples=150, deadline=None)
-@given(SPEECHES, st.sampled_from(["en", "es", "fr", None, "??"]))
-def test_whatever_is_said_the_draft_keeps_its_limits(text, language):
-    analysis, draft = read(text, language)
+@given(TRANSCRIPTS, st.sampled_from(["en", "es", "fr", None, "??"]))
+def test_a_draft_of_any_transcript_keeps_its_limits(text, language):
+    analysis, draft = drafted(text, language)
     assert len(analysis.key_points) <= 5
     assert draft.goal is None or 1 <= draft.goal.major <= 10_000_000
     assert len(draft.title or "") <= 80
@@ -161,24 +166,22 @@ def test_whatever_is_said_the_draft_keeps_its_limits(text, language):
     f"{draft} {analysis}".encode()
 
 
-def test_three_hours_of_speech_make_a_bounded_story_in_bounded_time():
-    started = time.thread_time()  # its own work, however busy the machine is
-    draft = read(
+def test_three_hours_of_speech_make_a_story_within_its_limit():
+    draft = drafted(
         "my name is orla dunne and i need five hundred dollars for rent because we live in portland oregon " * 400
     )[1]
     assert 5_000 < len(draft.story or "") <= 10_000
     assert draft.beneficiary == "Orla Dunne"
-    assert time.thread_time() - started < 20
 
 
-def test_hostile_repetition_costs_no_more_than_its_length():
-    started = time.thread_time()  # its own work, however busy the machine is
+def test_repetition_does_not_make_the_work_quadratic():
+    started = time.thread_time()  # CPU time of this thread, so that a busy machine does not matter
     for piece in ("1", "(", "<", "my name is ", "five ", "also dealing with ", "$1 "):
-        read((piece * 20_000)[:20_000])
+        drafted((piece * 20_000)[:20_000])
     assert time.thread_time() - started < 20
 
 
-def test_importing_it_loads_no_model():
+def test_importing_the_module_loads_no_model():
     code = (
         "import sys, adapters.drafting.local\n"
         "heavy = {'numpy', 'py3langid', 'vaderSentiment', 'text_to_num', 'openai'} & set(sys.modules)\n"

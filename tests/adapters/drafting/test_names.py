@@ -5,7 +5,7 @@ import pytest
 from adapters.drafting.beneficiary import beneficiary_in
 from adapters.drafting.names import speaker_name
 from adapters.drafting.places import place_in
-from adapters.drafting.speech import Utterance
+from adapters.drafting.utterance import Utterance
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from adapters.drafting.speech import Utterance
         ("buenas tardes soy luis pardo necesito ayuda", "Luis Pardo"),
     ],
 )
-def test_a_speaker_is_known_by_the_introduction(text, name):
+def test_the_speaker_is_named_in_the_introduction(text, name):
     assert speaker_name(text, "es" if "oy " in text or "llamo" in text else "en") == name
 
 
@@ -49,7 +49,7 @@ def test_a_speaker_is_known_by_the_introduction(text, name):
         "",
     ],
 )
-def test_nobody_is_named_who_did_not_say_so(text):
+def test_without_an_introduction_there_is_no_name(text):
     assert speaker_name(text, "en") is None
 
 
@@ -57,7 +57,7 @@ def beneficiary(text: str) -> str | None:
     return beneficiary_in(Utterance.of(text, "en"))
 
 
-def test_the_money_is_for_the_speaker_unless_asked_for_another():
+def test_the_beneficiary_is_the_speaker_unless_another_person_is_named():
     assert beneficiary("My name is Orla Dunne. My wife is sick and I need help with rent.") == "Orla Dunne"
     assert beneficiary("This is Orla Dunne calling about my son Kevin.") == "Kevin"
     assert beneficiary("My name is Orla Dunne. I need help with my mother's care.") == "Orla Dunne's mother"
@@ -76,7 +76,7 @@ def test_the_money_is_for_the_speaker_unless_asked_for_another():
         ("my name is maria i live in chicago and i need help", "Chicago"),
     ],
 )
-def test_a_home_is_where_the_speaker_says(text, place):
+def test_the_home_of_the_speaker_is_found(text, place):
     assert place_in(Utterance.of(text, "en")) == place
 
 
@@ -84,5 +84,5 @@ def test_a_home_is_where_the_speaker_says(text, place):
     "text",
     ["i live in my car with two kids", "I was in court in January.", "we live in an apartment", "in debt", ""],
 )
-def test_no_home_is_made_up(text):
+def test_other_places_are_not_a_home(text):
     assert place_in(Utterance.of(text, "en")) is None

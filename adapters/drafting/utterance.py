@@ -1,4 +1,4 @@
-"""Spoken words as tokens: what was said, where, and which of it only filled a pause."""
+"""A transcript as tokens: each word with its position, its sentence and whether it is a filler."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from adapters.drafting.vocabulary import words
 
-# Longer than three hours of speech: nothing said later can matter to a campaign of 10,000 characters.
+# More than three hours of speech. A campaign has at most 10,000 characters, so the rest cannot matter.
 MAX_CHARACTERS = 200_000
 
 _TOKEN = re.compile(
@@ -32,8 +32,8 @@ _CONTROL = re.compile(
 )
 
 
-class Filler(IntEnum):
-    """How surely a word says nothing: PAUSE never does, HEDGE seldom does."""
+class FillerKind(IntEnum):
+    """Whether a word carries meaning: a PAUSE ("um") never does, a HEDGE ("well") rarely does."""
 
     NONE = 0
     HEDGE = 1
@@ -42,22 +42,26 @@ class Filler(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word; `gap` is what stood between it and the word before, `folded` is without case and accents."""
+    """One word. `separator` is the text between it and the previous word; `folded` is `fold(text)`."""
 
     text: str
     folded: str
     start: int
     end: int
-    gap: str
+    separator: str
     sentence: int
-    filler: Filler
+    filler: FillerKind
+
+    @property
+    def is_filler(self) -> bool:
+        return self.filler is not FillerKind.NONE
 
 
 _PAUSES = words("um umm uh uhm uhh er erm ah ahh hm hmm mm mhm mmm eh ehm este")
 _HEDGES = words("basically actually well like literally honestly")
 _FIRST_PERSON = words("i i'm i've i'll i'd")
 _HEDGE_PAIRS = frozenset([("you", "know"), ("i", "mean"), ("o", "sea")])
-# "would like", "looks like", "as well": there the word says something.
+# After these words a hedge has a meaning: "would like", "looks like", "as well".
 _NO_FILLER_BEFORE = {
     "like": words("would i'd we'd he'd she'd they'd look looks looked feel feels felt sounds seem seems just is was"),
     "well": words("as doing very pretty so not feel feeling get getting"),
@@ -66,38 +70,38 @@ _NO_HEDGE_AFTER_YOU_KNOW = words("how what that who where why if anyone anybody 
 
 
 def fold(text: str) -> str:
-    """Lower case, straight apostrophes and no accents: the form in which words are compared."""
+    """Return the text in lower case, with straight apostrophes and without accents, to compare words."""
     plain = unicodedata.normalize("NFKD", text.replace("’", "'").lower())
     return "".join(letter for letter in plain if not unicodedata.combining(letter))
 
 
-def tidy(text: str) -> str:
-    """The text without what nobody can have said: control characters, markup, notes of the recogniser."""
+def cleaned(text: str) -> str:
+    """Return the text without control characters, markup and notes of the recogniser."""
     text = _CONTROL.sub(" ", text[:MAX_CHARACTERS].replace("\u00a0", " ").replace("\u202f", " "))
     return re.sub(r"[{}<>]", " ", _NON_SPEECH.sub(" ", unicodedata.normalize("NFC", text)))
 
 
-def tokens_of(text: str) -> tuple[Token, ...]:
-    """The words of a tidy text in their order."""
-    found: list[Token] = []
+def tokenized(text: str) -> tuple[Token, ...]:
+    """Return the words of a cleaned text in order."""
+    tokens: list[Token] = []
     sentence = 0
     matches = list(_TOKEN.finditer(text))
     folded = [fold(match.group()) for match in matches]
     end = 0
     for index, match in enumerate(matches):
-        gap = text[end : match.start()]
-        if found and _ends_sentence(found[-1].folded, gap, match.group()):
+        separator = text[end : match.start()]
+        if tokens and _ends_sentence(tokens[-1].folded, separator, match.group()):
             sentence += 1
-        found.append(
-            Token(match.group(), folded[index], match.start(), match.end(), gap, sentence, _filler(folded, index))
+        tokens.append(
+            Token(match.group(), folded[index], match.start(), match.end(), separator, sentence, _filler(folded, index))
         )
         end = match.end()
-    return tuple(found)
+    return tuple(tokens)
 
 
-def _ends_sentence(before: str, gap: str, after: str) -> bool:
-    mark = gap.strip()
-    if not re.search(r"[.!?\n…。！？]", gap):
+def _ends_sentence(before: str, separator: str, after: str) -> bool:
+    mark = separator.strip()
+    if not re.search(r"[.!?\n…。！？]", separator):
         return False
     if mark in ("...", "…", "..") and after[0].islower():
         return False
@@ -105,24 +109,24 @@ def _ends_sentence(before: str, gap: str, after: str) -> bool:
     return mark != "." or not (before in _ABBREVIATIONS or initial)
 
 
-def _filler(said: Sequence[str], index: int) -> Filler:
-    word = said[index]
-    before = said[index - 1] if index else ""
-    after = said[index + 1] if index + 1 < len(said) else ""
+def _filler(words: Sequence[str], index: int) -> FillerKind:
+    word = words[index]
+    before = words[index - 1] if index else ""
+    after = words[index + 1] if index + 1 < len(words) else ""
     if word in _PAUSES:
-        return Filler.PAUSE
+        return FillerKind.PAUSE
     if word in _HEDGES:
-        return Filler.NONE if before in _NO_FILLER_BEFORE.get(word, ()) else Filler.HEDGE
+        return FillerKind.NONE if before in _NO_FILLER_BEFORE.get(word, ()) else FillerKind.HEDGE
     if (word, after) in _HEDGE_PAIRS:
-        follower = said[index + 2] if index + 2 < len(said) else ""
-        return Filler.NONE if word == "you" and follower in _NO_HEDGE_AFTER_YOU_KNOW else Filler.HEDGE
+        follower = words[index + 2] if index + 2 < len(words) else ""
+        return FillerKind.NONE if word == "you" and follower in _NO_HEDGE_AFTER_YOU_KNOW else FillerKind.HEDGE
     if (before, word) in _HEDGE_PAIRS:
-        return Filler.NONE if before == "you" and after in _NO_HEDGE_AFTER_YOU_KNOW else Filler.HEDGE
-    return Filler.NONE
+        return FillerKind.NONE if before == "you" and after in _NO_HEDGE_AFTER_YOU_KNOW else FillerKind.HEDGE
+    return FillerKind.NONE
 
 
 def is_cased(tokens: Sequence[Token]) -> bool:
-    """Whether capitals mean something here: a recogniser may write everything small, or everything big."""
+    """Return True if capitals mark names. A recogniser may also write everything in one case."""
     return any(
         token.text[0].isupper() and not token.text.isupper() and before.sentence == token.sentence
         for before, token in pairwise(tokens)
@@ -132,18 +136,22 @@ def is_cased(tokens: Sequence[Token]) -> bool:
 
 @dataclass(frozen=True)
 class NormalizedText:
-    """The words that say something, folded, parted by spaces, with a bar where a sentence ends.
+    """The folded words without fillers, separated by spaces, with a bar between sentences.
 
-    `starts` tells where in `text` each token begins; fillers have no place in it.
+    `starts` maps the index of each token to its offset in `text`. Fillers are not in it.
     """
 
     text: str
     starts: dict[int, int]
 
     @cached_property
-    def places(self) -> list[int]:
-        """Where the words begin, in their order."""
+    def word_starts(self) -> list[int]:
+        """Return the offsets of the words in order."""
         return list(self.starts.values())
+
+    def first_offset(self, start: int, end: int) -> int | None:
+        """Return the offset of the first token from `start` to `end` that is not a filler, or None."""
+        return next((self.starts[index] for index in range(start, end) if index in self.starts), None)
 
     @classmethod
     def of(cls, tokens: Sequence[Token]) -> NormalizedText:
@@ -151,7 +159,7 @@ class NormalizedText:
         starts: dict[int, int] = {}
         at = sentence = 0
         for index, token in enumerate(tokens):
-            if token.filler is not Filler.NONE:
+            if token.is_filler:
                 continue
             if token.sentence != sentence:
                 parts.append("| ")
@@ -165,7 +173,7 @@ class NormalizedText:
 
 @dataclass(frozen=True)
 class Utterance:
-    """A whole transcript, taken apart once."""
+    """A tokenized transcript."""
 
     text: str
     tokens: tuple[Token, ...]
@@ -174,17 +182,16 @@ class Utterance:
 
     @classmethod
     def of(cls, text: str, language: str | None) -> Utterance:
-        """The speech in a transcript's text; an unknown language is read as English."""
-        clean = tidy(text)
-        tokens = tokens_of(clean)
+        """Tokenize a transcript's text. An unknown language is treated as English."""
+        clean = cleaned(text)
+        tokens = tokenized(clean)
         return cls(clean, tokens, is_cased(tokens), (language or "en").lower()[:2])
 
     @cached_property
-    def line(self) -> NormalizedText:
-        """What was said, folded, in one line."""
+    def normalized(self) -> NormalizedText:
         return NormalizedText.of(self.tokens)
 
     @cached_property
     def words(self) -> tuple[Token, ...]:
-        """The tokens that say something."""
-        return tuple(token for token in self.tokens if token.filler is Filler.NONE)
+        """Return the tokens without fillers."""
+        return tuple(token for token in self.tokens if not token.is_filler)

@@ -1,13 +1,13 @@
-"""The signs by which a story speaks for a category: expressions over folded words, each list with its weight."""
+"""Keywords of each category: expressions over folded words, with a weight for each list."""
 
 from __future__ import annotations
 
 import re
 
 
-def any_of(signs: str) -> re.Pattern[str]:
-    """One expression of a list of signs broken into lines; each stands for whole words."""
-    one_line = "".join(line.strip(" ") for line in signs.splitlines())
+def keyword_pattern(keywords: str) -> re.Pattern[str]:
+    """Compile a list of keywords, broken into lines, into one expression that matches whole words."""
+    one_line = "".join(line.strip(" ") for line in keywords.splitlines())
     return re.compile(rf"(?<![\w'])(?:{one_line})(?![\w'])")
 
 
@@ -16,8 +16,8 @@ CATEGORIES = (
     *("TRANSPORTATION", "EDUCATION", "SAFETY", "EMERGENCY", "OTHER"),
 )
 
-# A sign that is said of little else counts more.
-_SIGNS: dict[str, dict[int, str]] = {
+# A keyword that is rarely used of anything else has a higher weight.
+_KEYWORDS: dict[str, dict[int, str]] = {
     "HOUSING": {
         8: r"""
             liv(?:e|es|ing) in (?:my|our|a|the|his|her) (?:car|van|truck)
@@ -155,6 +155,7 @@ _SIGNS: dict[str, dict[int, str]] = {
 }
 
 
-PATTERNS = {
-    category: tuple((weight, any_of(signs)) for weight, signs in lists.items()) for category, lists in _SIGNS.items()
+CATEGORY_KEYWORDS = {
+    category: tuple((weight, keyword_pattern(keywords)) for weight, keywords in weighted.items())
+    for category, weighted in _KEYWORDS.items()
 }
