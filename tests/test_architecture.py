@@ -48,7 +48,7 @@ def lint_imports(root: Path) -> subprocess.CompletedProcess[str]:
 
 
 def import_circle(root: Path) -> list[str]:
-    """Return the modules of one import circle, or an empty list if there is none."""
+    """Return the modules of one import circle, or an empty list."""
     script = (
         "import sys, json, grimp; sys.path.insert(0, '.');"
         "graph = grimp.build_graph(*sys.argv[1:], cache_dir=None);"

@@ -1,4 +1,4 @@
-"""What commands share: settings, database, one-line errors, the access log and the parsing of arguments."""
+"""Helpers of all commands: settings, database, one-line errors, the access log and the parsing of arguments."""
 
 from __future__ import annotations
 
