@@ -49,7 +49,7 @@ class SupportTicket(BaseAggregate[UUID]):
         )
 
     @property
-    def own_key(self) -> bool:
+    def has_own_key(self) -> bool:
         """Whether its words are sealed with a key of their own, not with that of a ticket."""
         return self.ticket_id == self.id
 

@@ -26,7 +26,7 @@ from domain.events import (
     Transcribed,
     TranscriptionFailed,
 )
-from domain.tickets import Lifecycle, edited, missing_fields, proposed
+from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
 from domain.values import ContentStatus, Draft, Kind, Money, Step
 from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
@@ -122,7 +122,7 @@ def _note(entry: Recorded, rows: Rows) -> None:
         case _:
             pass
     life = _lifecycle(row)
-    life.note(event, complete=not missing_fields(Kind(row["kind"]), draft))
+    life.apply(event, complete=not missing_fields(Kind(row["kind"]), draft))
     row |= {"base": life.base, "published": life.published, "step": life.step}
     row["draft"] = asdict(draft)
     row |= {"updated_at": entry.recorded_at, "version": event.originator_version, "position": entry.position}

@@ -13,7 +13,8 @@ from adapters.payments.retrieval import PendingRetrievals, Retriever
 from adapters.payments.webhooks import WebhookVerifier, sign
 from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
-from domain.commands import Opening
+from domain.commands.pending_calls import PendingCallCommands
+from domain.commands.tickets import NewTicket
 from domain.donations import Donation
 from domain.errors import NotFoundError
 from domain.values import SYSTEM, Contact, ContactType, Money
@@ -30,6 +31,14 @@ def nowhere(object_id: str) -> dict[str, Any]:
     raise NotFoundError(object_id)
 
 
+def pending_calls(service: Any) -> PendingCallCommands:
+    """Return the command that completes the service's pending calls."""
+    commands = service.commands
+    return PendingCallCommands(
+        service.tickets, service.donations, commands.checkouts, commands.refunds, service.page_url
+    )
+
+
 class Ledger:
     """The service's inbox, applier and read models, each moved by hand; `stripe` answers what is asked of it."""
 
@@ -44,7 +53,7 @@ class Ledger:
     def ticket(self) -> UUID:
         id = uuid4()
         contact = Contact(ContactType.EMAIL, "ada@example.com")
-        self.service.commands.open_ticket(SYSTEM, Opening(id, "public", id.hex[:12], contact, id.hex, None, id.hex))
+        self.service.commands.tickets.open(SYSTEM, NewTicket(id, "public", id.hex[:12], contact, id.hex, None, id.hex))
         return id
 
     def payment(self, ticket: UUID | None = None, amount: int = 10_000, currency: str = "usd") -> Payment:

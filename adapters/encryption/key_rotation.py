@@ -18,7 +18,7 @@ from adapters.mail.outbox import OUTBOX_RING
 from adapters.payments.inbox import INBOX_RING
 from adapters.postgres.database import Database
 from domain.errors import DomainError, NotFoundError
-from domain.stores import Tickets
+from domain.ports import Tickets
 from domain.values import SYSTEM
 
 BATCH = 500

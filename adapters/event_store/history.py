@@ -30,8 +30,9 @@ from adapters.observability import log_context, tracing
 from domain.donations import Donation, donation_stream
 from domain.errors import NotFoundError, RefusedError, StaleVersionError
 from domain.events import TicketEvent
+from domain.lifecycle import requested_step
 from domain.ports import Mail
-from domain.tickets import RecordingTicket, work_asked_for
+from domain.tickets import RecordingTicket
 from domain.values import Step
 
 T = TypeVar("T")
@@ -195,7 +196,7 @@ class Streams:
         jobs = [
             (event.ticket, *work)
             for event in aggregate.pending_events
-            if isinstance(event, TicketEvent) and (work := work_asked_for(event))
+            if isinstance(event, TicketEvent) and (work := requested_step(event))
         ]
         consequences = [
             (act, event)

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from adapters.identity.login_codes import SESSION_TOKEN
+from adapters.identity.tokens import digest
 from adapters.ids import uuid7
 from adapters.postgres.database import Database
 from adapters.read_models.read_your_writes import TicketRows
-from domain.commands import digest
 from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.values import Actor, Role
 from projections.model import Row

@@ -21,11 +21,11 @@ from psycopg.rows import TupleRow
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.identity.contacts import ContactIndex
+from adapters.identity.tokens import digest
 from adapters.mail.outbox import Outbox
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
-from domain.commands import digest
 from domain.errors import UnavailableError
 from domain.ports import Mail
 from domain.values import Contact, ContactType

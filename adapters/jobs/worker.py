@@ -197,7 +197,7 @@ class Worker:
     def _repeat_erasure(self, ticket: UUID) -> None:
         """Remove the ticket's personal data; a failure is always retried, since nothing else asks for it again."""
         try:
-            self._commands.forgetting.forget(ticket)
+            self._commands.tickets.finish_erasure(ticket)
         except Exception as error:
             logger.error("erasure failed", ticket=str(ticket), error=type(error).__name__, where=error_location(error))
             raise _TryAgain(PAUSES_SECONDS[-1]) from None
@@ -227,7 +227,7 @@ class Worker:
         try:
             if attempts >= MAX_ATTEMPTS:
                 raise StepFailed("abandoned", "Working on this recording kept failing on our side.", retryable=True)
-            self._commands.work(step, ticket, recording, self._reporter(ticket, recording, step))
+            self._commands.recordings.run_step(step, ticket, recording, self._reporter(ticket, recording, step))
             log.info("step done", seconds=round(time.monotonic() - started, 3))
             return True
         except _HandedBack:
@@ -251,7 +251,7 @@ class Worker:
     def _record_failure(self, step: Step, ticket: UUID, recording: UUID, fault: StepFailed) -> None:
         """Record that the step failed for good; retried until it succeeds, or the ticket would stay in progress."""
         try:
-            self._commands.give_up(step, ticket, recording, fault)
+            self._commands.recordings.fail_step(step, ticket, recording, fault)
         except DomainError:
             raise _TryAgain(PAUSES_SECONDS[-1]) from None
 

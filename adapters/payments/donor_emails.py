@@ -31,8 +31,7 @@ from domain.donations import Donation
 from domain.errors import InvalidError, NotFoundError, UnavailableError
 from domain.events import PaymentReceived, Refunded
 from domain.gift import Gift
-from domain.ports import Mail
-from domain.stores import Donations, Tickets
+from domain.ports import Donations, Mail, Tickets
 from domain.tickets import RecordingTicket
 from domain.values import Donor, Money
 

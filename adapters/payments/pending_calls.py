@@ -10,8 +10,8 @@ import structlog
 
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import Database
+from domain.commands.pending_calls import PendingCallCommands
 from domain.errors import DomainError
-from domain.refunds import PendingCalls
 from projections import donation_ledger
 
 # Longer than one of our requests waits for Stripe, so that a call that is only slow is not repeated.
@@ -27,7 +27,7 @@ class PendingCallRetrier(BackgroundLoop):
     """Retries on call, or in its own thread between `start` and `stop`; several processes may do so at once."""
 
     def __init__(
-        self, database: Database, pending_calls: PendingCalls, patience_seconds: float = PATIENCE_SECONDS
+        self, database: Database, pending_calls: PendingCallCommands, patience_seconds: float = PATIENCE_SECONDS
     ) -> None:
         super().__init__("pending call retrier", self._retry_due, first=POLL_SECONDS)
         self._database = database
@@ -54,7 +54,9 @@ class PendingCallRetrier(BackgroundLoop):
             self._schedule[donation_id] = (time.monotonic() + pause, min(LONGEST_PAUSE_SECONDS, pause * 2))
             count += 1
             try:
-                self._pending_calls.repair(row["ticket_id"], donation_id, row["call_pending_since"])
+                self._pending_calls.complete(
+                    row["ticket_id"], donation_id, pending_since=row["call_pending_since"], now=datetime.now(UTC)
+                )
                 logger.info("pending call completed", donation=str(donation_id))
             except DomainError as error:
                 logger.info("pending call failed again", donation=str(donation_id), error=type(error).__name__)

@@ -22,7 +22,7 @@ from adapters.payments.retrieval import PendingRetrievals, Retriever
 from adapters.payments.stripe_objects import KINDS, DonationKey, MalformedFact, StripeObject
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
-from domain.stores import Donations
+from domain.ports import Donations
 
 StripeDict = Mapping[str, Any]
 

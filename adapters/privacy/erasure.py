@@ -20,7 +20,7 @@ from domain.events import TicketEvent
 
 
 class Erasure:
-    """The port `Forgetting`: calls each step with the ticket's id; a step may be repeated, and may find nothing."""
+    """The port `Erasure`: calls each step with the ticket's id; a step may be repeated, and may find nothing."""
 
     def __init__(self, inbox: Inbox, steps: Sequence[Callable[[UUID], None]]) -> None:
         self._inbox = inbox

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
 
 from adapters.postgres.database import Database
-from domain.commands import Commands
+from domain.commands.retention import RetentionCommands, Verdict, silence
 from domain.errors import DomainError, InvalidError, UnavailableError
-from domain.retention import Retiring, Verdict, silence
 
 LONGEST_DAYS = 36_500
 BATCH = 200
@@ -37,13 +36,17 @@ SELECT ticket_id, last_act FROM (
 """
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Retention:
     """Reviews the tickets of workspaces with a retention period; called by a chore of the worker or by hand."""
 
-    def __init__(self, database: Database, commands: Commands) -> None:
+    def __init__(self, database: Database, commands: RetentionCommands, now: Callable[[], datetime] = utc_now) -> None:
         self._database = database
         self._commands = commands
-        self._retiring = Retiring(commands)
+        self._now = now
 
     def periods(self) -> dict[str, int]:
         """Return the workspaces that have a retention period, with its days."""
@@ -79,12 +82,13 @@ class Retention:
                 )
 
     def _reviewed(self, workspace: str, days: int) -> Iterator[Verdict]:
-        before = self._commands.now() - silence(days)
+        now = self._now()
+        before = now - silence(days)
         for ticket, last_act in self._old(workspace, before):
             if last_act is None or last_act >= before:
                 continue
             try:
-                yield self._retiring.review(ticket, days, last_act)
+                yield self._commands.review(ticket, days, last_act, now)
             except UnavailableError:
                 raise
             except DomainError as error:

@@ -66,7 +66,7 @@ def erase(ticket: str, json: bool) -> None:
     id = as_uuid(ticket, "TICKET")
     with open_service() as service, logged_act(service.access_log, "erase", str(id)):
         try:
-            service.commands.erase(OPERATOR, id)
+            service.commands.tickets.erase(OPERATOR, id)
         except NotFoundError:
             raise CommandFailed("the ticket does not exist") from None
     if json:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from adapters.encryption.key_rotation import KeyRotation
 from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
@@ -11,8 +9,13 @@ from adapters.payments.pending_calls import PendingCallRetrier
 from adapters.privacy.erasure import Erasure
 from adapters.privacy.retention import Retention
 from domain.commands import Commands
-from domain.helpdesk import Helpdesk
-from domain.refunds import PendingCalls
+from domain.commands.checkouts import CheckoutCommands
+from domain.commands.documents import DocumentCommands
+from domain.commands.pending_calls import PendingCallCommands
+from domain.commands.recordings import RecordingCommands
+from domain.commands.retention import RetentionCommands
+from domain.commands.support import SupportCommands
+from domain.commands.tickets import TicketCommands
 from entrypoints.composition.access import Access
 from entrypoints.composition.aggregates import Aggregates
 from entrypoints.composition.content import Content
@@ -20,10 +23,6 @@ from entrypoints.composition.foundation import Foundation, Parts
 from entrypoints.composition.mail import MailDelivery
 from entrypoints.composition.payments import Payments
 from entrypoints.composition.proof import Proof
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Jobs:
@@ -40,38 +39,49 @@ class Jobs:
         proof: Proof,
     ) -> None:
         settings, database = ground.settings, ground.database
-        self.helpdesk = Helpdesk(
+        support = SupportCommands(
             tickets=aggregates.tickets,
             support=aggregates.support,
             contents=content.contents,
-            indexes=access.contact_index.all_of,
+            contact_indexes=access.contact_index.all_of,
             home=settings.public_url,
-            now=_now,
         )
-        erasure_steps = [content.erase, mails.forget, self.helpdesk.forget]
+        erasure_steps = [content.erase, mails.forget, support.forget]
         if money.sandbox is not None:
             erasure_steps.append(money.sandbox.forget)
+        tickets = TicketCommands(aggregates.tickets, Erasure(money.inbox, erasure_steps))
+        checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, money.gateway)
         self.commands = Commands(
-            tickets=aggregates.tickets,
-            donations=aggregates.donations,
-            contents=content.contents,
-            forgetting=Erasure(money.inbox, erasure_steps),
-            transcripts=content.transcripts,
-            inspector=content.inspector,
-            transcriber=content.transcriber,
-            analyser=content.analyser,
-            drafter=content.drafter,
-            printer=content.printer,
-            checkouts=money.gateway,
-            page_url=ground.page_url,
-            new_id=uuid7,
-            now=_now,
-            sandbox=settings.sandbox,
-            checkpoint=proof.checkpoints.latest,
+            tickets=tickets,
+            recordings=RecordingCommands(
+                tickets=aggregates.tickets,
+                contents=content.contents,
+                transcripts=content.transcripts,
+                transcriber=content.transcriber,
+                analyser=content.analyser,
+                drafter=content.drafter,
+                new_id=uuid7,
+            ),
+            documents=DocumentCommands(
+                tickets=aggregates.tickets,
+                donations=aggregates.donations,
+                contents=content.contents,
+                transcripts=content.transcripts,
+                printer=content.printer,
+                page_url=ground.page_url,
+                checkpoint=proof.checkpoints.latest,
+                sandbox=settings.sandbox,
+            ),
+            checkouts=checkouts,
+            refunds=money.refunds,
+            support=support,
         )
-        self.call_retrier = PendingCallRetrier(database, PendingCalls(self.commands, money.refunding))
+        pending_calls = PendingCallCommands(
+            aggregates.tickets, aggregates.donations, checkouts, money.refunds, ground.page_url
+        )
+        self.call_retrier = PendingCallRetrier(database, pending_calls)
         self.key_rotation = KeyRotation(database, ground.secrets.master, access.contact_index, aggregates.tickets)
-        self.retention = Retention(database, self.commands)
+        self.retention = Retention(database, RetentionCommands(tickets))
         chores = [self.retention.run, access.idempotency.purge, mails.dead.forget]
         self.worker: Worker | None = None
         if Parts.WORKER in ground.parts:

@@ -15,10 +15,10 @@ from adapters.mail.outbox import OUTBOX_RING, Outbox
 from adapters.mail.sender import MailSender
 from adapters.mail.subscriptions import Subscriptions
 from adapters.mail.transports import FileTransport, SmtpTransport
+from domain.commands.retention import erasure_notice
 from domain.errors import InvalidError
 from domain.events import ErasureAnnounced, TicketEvent
 from domain.ports import Mail
-from domain.retention import erasure_notice
 from domain.tickets import RecordingTicket
 from domain.values import ContactType
 from entrypoints.composition.foundation import Foundation

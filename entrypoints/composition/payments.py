@@ -15,7 +15,7 @@ from adapters.payments.refunds import StripeRefunds
 from adapters.payments.retrieval import PendingRetrievals, Retriever
 from adapters.payments.webhooks import WebhookVerifier
 from adapters.stripe_sandbox import Sandbox
-from domain.refunds import Refunding
+from domain.commands.refunds import RefundCommands
 from entrypoints.composition.aggregates import Aggregates
 from entrypoints.composition.foundation import Foundation
 from entrypoints.composition.history import History
@@ -66,7 +66,7 @@ class Payments:
         self.reconciler = Reconciler(
             database, self.gateway, self.inbox, self.applier, self.retrievals, retriever, donations, livemode=livemode
         )
-        self.refunding = Refunding(donations, StripeRefunds(self.gateway))
+        self.refunds = RefundCommands(donations, StripeRefunds(self.gateway))
 
     def _open_sandbox(self, ground: Foundation, key: str) -> None:
         # A small pool of its own: requests that hold our connections call the sandbox.

@@ -72,8 +72,8 @@ class Service(Queries):
         self.sandbox, self.gateway, self.webhook_secret = money.sandbox, money.gateway, money.webhook_secret
         self.door, self.inbox, self.dead_letters = money.door, money.inbox, money.dead_letters
         self.applier, self.retrievals, self.reconciler = money.applier, money.retrievals, money.reconciler
-        self.donor_emails, self.refunding = money.donor_emails, money.refunding
-        self.commands, self.helpdesk, self.worker = work.commands, work.helpdesk, work.worker
+        self.donor_emails = money.donor_emails
+        self.commands, self.worker = work.commands, work.worker
         self.call_retrier, self.key_rotation, self.retention = (
             work.call_retrier,
             work.key_rotation,

@@ -17,7 +17,7 @@ from adapters.read_models.follower import Follower
 from adapters.stripe_sandbox.simulation import oracle
 from adapters.stripe_sandbox.simulation.oracle import OracleRow
 from adapters.stripe_sandbox.simulation.world import World
-from domain.commands import Opening
+from domain.commands.tickets import NewTicket
 from domain.donations import Donation
 from domain.values import SYSTEM, Contact, ContactType, Money
 from entrypoints.composition.service import Service
@@ -41,8 +41,8 @@ class SimulationRunner:
         """Put the tickets and the checkouts of the world on record."""
         for ticket in {one.ticket_id: None for one in self.world.donations}:
             contact = Contact(ContactType.EMAIL, "rehearsal@example.com")
-            self.service.commands.open_ticket(
-                SYSTEM, Opening(ticket, "public", ticket.hex[:12], contact, ticket.hex, None, ticket.hex)
+            self.service.commands.tickets.open(
+                SYSTEM, NewTicket(ticket, "public", ticket.hex[:12], contact, ticket.hex, None, ticket.hex)
             )
         for one in self.world.donations:
             money = Money(one.amount, one.currency)

@@ -11,7 +11,7 @@ from uuid import UUID
 from adapters.encryption.field_cipher import SEAL, FieldCipher
 from adapters.event_store.history import ERASED
 from domain.errors import NotFoundError
-from domain.tickets import missing_fields
+from domain.lifecycle import missing_fields
 from domain.values import ContentStatus, FundingStatus, Kind, Money, Step
 from projections.donation_ledger import COUNTED
 from projections.model import Row

@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain.commands import digest
+from adapters.identity.tokens import digest
+from domain.commands.support import ContactReset, HelpRequest, SupportCommands
 from domain.errors import InvalidError, NotFoundError
-from domain.helpdesk import Help, Helpdesk, Reset
 from domain.ports import Mail
 from domain.support import SupportTicket
 from domain.values import Actor, Contact, ContactType, Role, SupportCategory
@@ -20,6 +20,7 @@ from tests.fakes.worlds import opened
 ADMIN = Actor(Role.ADMIN, "key")
 PHONE = Contact(ContactType.PHONE, "+12125550123")
 GRACE = Contact(ContactType.EMAIL, "grace@example.com")
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
 
 def index(contact: Contact) -> str:
@@ -27,25 +28,24 @@ def index(contact: Contact) -> str:
 
 
 @pytest.fixture
-def helpdesk() -> Helpdesk:
-    return Helpdesk(
+def helpdesk() -> SupportCommands:
+    return SupportCommands(
         tickets=MemoryTickets(),
         support=MemorySupportTickets(),
         contents=MemoryContents(),
-        indexes=lambda contact: [index(contact)],
+        contact_indexes=lambda contact: [index(contact)],
         home="https://story.example",
-        now=lambda: datetime(2026, 5, 1, 12, 0, tzinfo=UTC),
     )
 
 
-def ticket(helpdesk: Helpdesk) -> UUID:
+def ticket(helpdesk: SupportCommands) -> UUID:
     made = opened(uuid4())
     helpdesk.tickets.add(made)
     return made.id
 
 
 def ask(
-    helpdesk: Helpdesk,
+    helpdesk: SupportCommands,
     about: UUID | None = None,
     *,
     known: bool = False,
@@ -54,23 +54,23 @@ def ask(
 ) -> SupportTicket:
     support_id = uuid4()
     told = index(contact) if contact else None
-    helpdesk.ask(HOLDER, Help(support_id, category, "Help", about, known, contact, told))
+    helpdesk.ask(HOLDER, HelpRequest(support_id, category, "Help", about, known, contact, told))
     return helpdesk.support.get(support_id)
 
 
-def forgotten(helpdesk: Helpdesk) -> set[UUID]:
+def forgotten(helpdesk: SupportCommands) -> set[UUID]:
     assert isinstance(helpdesk.contents, MemoryContents)
     return helpdesk.contents.forgotten
 
 
-def test_words_are_sealed_with_the_key_of_the_ticket_that_whoever_asks_belongs_to(helpdesk: Helpdesk):
+def test_words_are_sealed_with_the_key_of_the_ticket_that_whoever_asks_belongs_to(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
-    assert not ask(helpdesk, ada, known=True).own_key
-    assert ask(helpdesk, ada, known=False).own_key
-    assert ask(helpdesk, None).own_key
+    assert not ask(helpdesk, ada, known=True).has_own_key
+    assert ask(helpdesk, ada, known=False).has_own_key
+    assert ask(helpdesk, None).has_own_key
 
 
-def test_resolving_again_changes_nothing(helpdesk: Helpdesk):
+def test_resolving_again_changes_nothing(helpdesk: SupportCommands):
     support = ask(helpdesk)
     for _ in range(2):
         helpdesk.resolve(ADMIN, support.id)
@@ -80,16 +80,18 @@ def test_resolving_again_changes_nothing(helpdesk: Helpdesk):
 # Resetting.
 
 
-def reset(helpdesk: Helpdesk, ticket_id: UUID, contact: Contact = GRACE, token: str = "tkt_new", id: int = 1) -> None:
-    helpdesk.reset(ADMIN, ticket_id, Reset(UUID(int=id), contact, index(contact), token))
+def reset(
+    helpdesk: SupportCommands, ticket_id: UUID, contact: Contact = GRACE, token: str = "tkt_new", id: int = 1
+) -> None:
+    helpdesk.reset(ADMIN, ticket_id, ContactReset(UUID(int=id), contact, index(contact), token, digest(token)), now=NOW)
 
 
-def mails(helpdesk: Helpdesk) -> list[Mail]:
+def mails(helpdesk: SupportCommands) -> list[Mail]:
     assert isinstance(helpdesk.tickets, MemoryTickets)
     return helpdesk.tickets.mails
 
 
-def test_a_reset_changes_contact_and_token_and_nothing_else(helpdesk: Helpdesk):
+def test_a_reset_changes_contact_and_token_and_nothing_else(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     before = vars(helpdesk.tickets.get(ada))
     reset(helpdesk, ada)
@@ -109,7 +111,7 @@ def test_a_reset_changes_contact_and_token_and_nothing_else(helpdesk: Helpdesk):
     assert (after["contact"], after["token_digest"]) == (GRACE, digest("tkt_new"))
 
 
-def test_the_new_token_goes_to_the_new_contact_and_a_notice_without_it_to_the_old(helpdesk: Helpdesk):
+def test_the_new_token_goes_to_the_new_contact_and_a_notice_without_it_to_the_old(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     reset(helpdesk, ada)
     new, old = mails(helpdesk)
@@ -119,7 +121,7 @@ def test_the_new_token_goes_to_the_new_contact_and_a_notice_without_it_to_the_ol
     assert all("@" not in mail.key for mail in (new, old))
 
 
-def test_the_same_reset_asked_for_again_sends_nothing_more(helpdesk: Helpdesk):
+def test_the_same_reset_asked_for_again_sends_nothing_more(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     for _ in range(2):
         reset(helpdesk, ada)
@@ -127,13 +129,13 @@ def test_the_same_reset_asked_for_again_sends_nothing_more(helpdesk: Helpdesk):
     assert helpdesk.tickets.get(ada).version == 2
 
 
-def test_a_new_token_at_the_same_contact_needs_no_notice(helpdesk: Helpdesk):
+def test_a_new_token_at_the_same_contact_needs_no_notice(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     reset(helpdesk, ada, CONTACT)
     assert [mail.kind for mail in mails(helpdesk)] == ["new_access"]
 
 
-def test_an_old_contact_that_has_no_mail_gets_none(helpdesk: Helpdesk):
+def test_an_old_contact_that_has_no_mail_gets_none(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     helpdesk.tickets.change(ada, lambda t: t.change_contact(ADMIN, PHONE, index(PHONE), "older"))
     reset(helpdesk, ada)
@@ -141,14 +143,14 @@ def test_an_old_contact_that_has_no_mail_gets_none(helpdesk: Helpdesk):
 
 
 @pytest.mark.parametrize("contact", [PHONE, Contact(ContactType.SOCIAL, "@grace")])
-def test_a_token_is_given_to_nobody_whom_no_mail_reaches(helpdesk: Helpdesk, contact: Contact):
+def test_a_token_is_given_to_nobody_whom_no_mail_reaches(helpdesk: SupportCommands, contact: Contact):
     ada = ticket(helpdesk)
     with pytest.raises(InvalidError, match="by mail"):
         reset(helpdesk, ada, contact)
     assert (mails(helpdesk), helpdesk.tickets.get(ada).contact) == ([], CONTACT)
 
 
-def test_nobody_who_was_erased_is_given_back(helpdesk: Helpdesk):
+def test_nobody_who_was_erased_is_given_back(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     helpdesk.tickets.change(ada, lambda t: t.erase(HOLDER))
     with pytest.raises(NotFoundError):
@@ -156,7 +158,7 @@ def test_nobody_who_was_erased_is_given_back(helpdesk: Helpdesk):
     assert mails(helpdesk) == []
 
 
-def test_a_reset_resolves_who_asked_for_it_by_ticket_or_by_contact_and_nobody_else(helpdesk: Helpdesk):
+def test_a_reset_resolves_who_asked_for_it_by_ticket_or_by_contact_and_nobody_else(helpdesk: SupportCommands):
     ada, other = ticket(helpdesk), uuid4()
     asked = [
         ask(helpdesk, ada, known=True),
@@ -178,7 +180,7 @@ def test_a_reset_resolves_who_asked_for_it_by_ticket_or_by_contact_and_nobody_el
 # Forgetting.
 
 
-def test_forgetting_destroys_the_keys_of_what_has_its_own_and_notes_all_that_is_gone(helpdesk: Helpdesk):
+def test_forgetting_destroys_the_keys_of_what_has_its_own_and_notes_all_that_is_gone(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     mine, named, loose = ask(helpdesk, ada, known=True), ask(helpdesk, ada), ask(helpdesk, contact=CONTACT)
     other = ask(helpdesk, contact=GRACE)
@@ -189,7 +191,7 @@ def test_forgetting_destroys_the_keys_of_what_has_its_own_and_notes_all_that_is_
     assert helpdesk.support.get(named.id).version == 2
 
 
-def test_what_was_written_from_an_earlier_contact_is_forgotten_too(helpdesk: Helpdesk):
+def test_what_was_written_from_an_earlier_contact_is_forgotten_too(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     before = ask(helpdesk, contact=CONTACT)
     helpdesk.tickets.change(ada, lambda t: t.change_contact(ADMIN, GRACE, index(GRACE), "newer"))
@@ -198,7 +200,7 @@ def test_what_was_written_from_an_earlier_contact_is_forgotten_too(helpdesk: Hel
     assert forgotten(helpdesk) == {before.id, after.id}
 
 
-def test_what_was_indexed_under_an_older_pepper_is_forgotten_too(helpdesk: Helpdesk):
+def test_what_was_indexed_under_an_older_pepper_is_forgotten_too(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     helpdesk.support.add(
         SupportTicket.open(
@@ -216,7 +218,7 @@ def test_what_was_indexed_under_an_older_pepper_is_forgotten_too(helpdesk: Helpd
     assert forgotten(helpdesk) == {old}
 
 
-def test_what_a_crash_left_half_forgotten_is_finished_by_asking_again(helpdesk: Helpdesk):
+def test_what_a_crash_left_half_forgotten_is_finished_by_asking_again(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     named = ask(helpdesk, ada)
     helpdesk.contents.forget(named.id)

@@ -6,7 +6,8 @@ from typing import Any
 
 from hypothesis import given
 
-from domain.tickets import RecordingTicket, missing_fields
+from domain.lifecycle import missing_fields
+from domain.tickets import RecordingTicket
 from domain.values import ContentStatus
 from tests.domain.facts import given as opened
 from tests.fakes.requests import Asked, histories

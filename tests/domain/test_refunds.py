@@ -9,16 +9,18 @@ from uuid import UUID
 
 import pytest
 
+from domain.commands.refunds import RefundCommands
 from domain.donations import Donation, donation_stream
 from domain.errors import InvalidError, RefusedError, UnavailableError
 from domain.events import PaymentReceived, RefundAccepted, Refunded, RefundRefused, RefundRequested
 from domain.ports import RefundOrder, RefundTold
-from domain.refunds import Refunding
 from domain.values import SYSTEM, Actor, Money, Role, StripeReport
 from tests.fakes.stores import MemoryDonations
 
 TICKET, DONATION, REQUEST = UUID(int=1), UUID(int=2), UUID(int=3)
 ADMIN = Actor(Role.ADMIN, "key")
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 @dataclass
@@ -50,9 +52,9 @@ def donations() -> MemoryDonations:
     return stored
 
 
-def refund(refunding: Refunding, amount: int | None = 4_000) -> None:
+def refund(commands: RefundCommands, amount: int | None = 4_000) -> None:
     money = None if amount is None else Money(amount, "USD")
-    refunding.refund(ADMIN, TICKET, DONATION, REQUEST, money, "asked for")
+    commands.request(ADMIN, TICKET, DONATION, REQUEST, money, "asked for")
 
 
 def story(donations: MemoryDonations) -> list[type]:
@@ -60,7 +62,7 @@ def story(donations: MemoryDonations) -> list[type]:
 
 
 def test_the_intention_comes_first_and_the_answer_last(donations):
-    refund(Refunding(donations, FakeRefunds()))
+    refund(RefundCommands(donations, FakeRefunds()))
     assert story(donations) == [RefundRequested, RefundAccepted, Refunded]
     gift = donations.get(TICKET, DONATION).gift
     assert (gift.refunded, gift.left) == (4_000, 6_000)
@@ -68,33 +70,33 @@ def test_the_intention_comes_first_and_the_answer_last(donations):
 
 def test_while_stripe_is_away_the_request_stays_open_and_is_finished_later(donations):
     refunds = FakeRefunds(UnavailableError("away"))
-    refunding = Refunding(donations, refunds)
-    refund(refunding)
+    commands = RefundCommands(donations, refunds)
+    refund(commands)
     assert story(donations) == [RefundRequested]
     refunds.fault = None
     for _ in range(2):
-        refunding.finish(TICKET, DONATION, REQUEST, datetime.now(UTC))
+        commands.retry(TICKET, DONATION, REQUEST, requested_at=NOW, now=NOW)
     assert story(donations) == [RefundRequested, RefundAccepted, Refunded]
     assert refunds.asked == 2
 
 
 def test_what_stripe_made_and_we_never_heard_of_is_found_and_not_made_again(donations):
     refunds = FakeRefunds(UnavailableError("away"))
-    refunding = Refunding(donations, refunds)
-    refund(refunding)
+    commands = RefundCommands(donations, refunds)
+    refund(commands)
     refunds.made[REQUEST] = RefundTold("re_made", Money(4_000, "USD"), "pending", 50, "ch")
-    refunding.finish(TICKET, DONATION, REQUEST, datetime.now(UTC) - timedelta(days=3))
+    commands.retry(TICKET, DONATION, REQUEST, requested_at=NOW - timedelta(days=3), now=NOW)
     assert donations.get(TICKET, DONATION).gift.requests[REQUEST].refund_id == "re_made"
     assert refunds.asked == 1
 
 
 def test_a_request_older_than_stripes_memory_is_never_made_again(donations):
     refunds = FakeRefunds(UnavailableError("away"))
-    refunding = Refunding(donations, refunds)
-    refund(refunding)
+    commands = RefundCommands(donations, refunds)
+    refund(commands)
     refunds.fault = None
     with pytest.raises(RefusedError):
-        refunding.finish(TICKET, DONATION, REQUEST, datetime.now(UTC) - timedelta(hours=24))
+        commands.retry(TICKET, DONATION, REQUEST, requested_at=NOW - timedelta(hours=24), now=NOW)
     assert (refunds.asked, refunds.made) == (1, {})
     assert donations.get(TICKET, DONATION).gift.left == 10_000
 
@@ -102,7 +104,7 @@ def test_a_request_older_than_stripes_memory_is_never_made_again(donations):
 @pytest.mark.parametrize("fault", [RefusedError("no"), InvalidError("too small", "/amount")])
 def test_a_refusal_is_on_record_and_sets_nothing_aside(donations, fault):
     with pytest.raises(type(fault)):
-        refund(Refunding(donations, FakeRefunds(fault)))
+        refund(RefundCommands(donations, FakeRefunds(fault)))
     assert story(donations) == [RefundRequested, RefundRefused]
     assert donations.get(TICKET, DONATION).gift.left == 10_000
 
@@ -110,5 +112,5 @@ def test_a_refusal_is_on_record_and_sets_nothing_aside(donations, fault):
 @pytest.mark.parametrize("amount", [0, -1])
 def test_nothing_and_less_than_nothing_cannot_be_given_back(donations, amount):
     with pytest.raises(InvalidError):
-        refund(Refunding(donations, FakeRefunds()), amount)
+        refund(RefundCommands(donations, FakeRefunds()), amount)
     assert story(donations) == []

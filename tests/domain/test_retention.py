@@ -8,7 +8,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.retention import NOTICE, Retiring, Verdict, erasure_notice, silence
+from domain.commands.retention import NOTICE, RetentionCommands, Verdict, erasure_notice, silence
 from domain.values import Actor, Role
 from tests.domain.facts import HOLDER
 from tests.fakes.outside import commands
@@ -25,19 +25,19 @@ class Years:
 
     def __init__(self, days: int) -> None:
         self.days = days
-        self.asked = commands(now=lambda: self.clock)
-        self.asked.tickets.add(opened(TICKET))
+        self.asked = commands()
+        self.asked.tickets.store.add(opened(TICKET))
         # To the microsecond: laws meet the very moment that a silence is long enough.
-        self.start: datetime = self.asked.tickets.get(TICKET).last_act or datetime.now(UTC)
+        self.start: datetime = self.asked.tickets.store.get(TICKET).last_act or datetime.now(UTC)
         self.clock = self.last_act = self.start
 
     def review(self, after: timedelta) -> Verdict:
         self.clock = self.start + after
-        return Retiring(self.asked).review(TICKET, self.days, self.last_act)
+        return RetentionCommands(self.asked.tickets).review(TICKET, self.days, self.last_act, self.clock)
 
     @property
     def erased(self) -> bool:
-        return self.asked.tickets.get(TICKET).erased
+        return self.asked.tickets.store.get(TICKET).erased
 
 
 def test_a_silent_ticket_is_announced_and_erased_when_its_days_are_over():
@@ -75,7 +75,7 @@ def test_a_gift_or_an_act_in_between_begins_it_all_again():
 def test_an_act_that_whoever_looked_has_not_seen_counts_too():
     years = Years(days=30)
     years.last_act -= 100 * DAY
-    years.asked.rename(HOLDER, TICKET, "Ada again")
+    years.asked.tickets.rename(HOLDER, TICKET, "Ada again")
     assert years.review(15 * DAY) is Verdict.KEEP
 
 
@@ -90,18 +90,18 @@ def test_a_workspace_that_keeps_longer_meanwhile_keeps_what_was_announced():
 
 def test_what_machines_do_is_nobodys_doing():
     years = Years(days=30)
-    years.asked.tickets.change(TICKET, lambda t: t.reindex(Actor(Role.SYSTEM), "another hash"))
-    before = years.asked.tickets.get(TICKET).last_act
+    years.asked.tickets.store.change(TICKET, lambda t: t.reindex(Actor(Role.SYSTEM), "another hash"))
+    before = years.asked.tickets.store.get(TICKET).last_act
     assert years.review(17 * DAY) is Verdict.ANNOUNCE
-    assert years.asked.tickets.get(TICKET).last_act == before
+    assert years.asked.tickets.store.get(TICKET).last_act == before
 
 
 def test_the_notice_says_when_and_is_one_for_each_silence():
     years = Years(days=30)
     years.review(17 * DAY)
-    ticket = years.asked.tickets.get(TICKET)
-    assert ticket.announced is not None
-    mail = erasure_notice(ticket, ticket.announced)
+    ticket = years.asked.tickets.store.get(TICKET)
+    assert ticket.erasure_announced is not None
+    mail = erasure_notice(ticket, ticket.erasure_announced)
     assert mail.to == ticket.contact.value
     assert mail.values["day"] == (years.start + 31 * DAY).date().isoformat()
     assert str(TICKET) in mail.key

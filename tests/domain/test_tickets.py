@@ -27,7 +27,8 @@ from domain.events import (
     TranscriptionFailed,
     Unpublished,
 )
-from domain.tickets import AlreadyProcessing, RecordingTicket, missing_fields, work_asked_for
+from domain.lifecycle import missing_fields, requested_step
+from domain.tickets import AlreadyProcessing, RecordingTicket
 from domain.values import SYSTEM, Analysis, ContentStatus, Draft, Kind, Money, Sentiment, Step, Urgency
 from tests.domain.facts import (
     ANALYSING,
@@ -52,7 +53,7 @@ from tests.domain.facts import (
     new_facts,
 )
 
-TOLD = {"transcription_id": TRANSCRIPTION, "content": WORDS, "language": "en", "engine": "fake"}
+TRANSCRIPT = (TRANSCRIPTION, WORDS, "en", "fake")
 ANALYSIS = Analysis("en", Sentiment.NEUTRAL, Urgency.LOW, ())
 SILENCE = StepFailed("no_speech", "Nothing was said.", retryable=False)
 AWAY = StepFailed("away", "Later.", retryable=True)
@@ -177,23 +178,23 @@ def test_each_step_is_awaited_in_its_turn_and_on_its_recording_only():
 def test_every_step_that_is_awaited_was_asked_of_a_worker():
     requests: list[tuple[Any, Step, Any]] = [
         (UPLOADED, Step.TRANSCRIBE, lambda t: t.process(HOLDER)),
-        (TRANSCRIBING, Step.ANALYSE, lambda t: t.note_transcript(SYSTEM, RECORDING, TOLD)),
-        (ANALYSING, Step.DRAFT, lambda t: t.note_analysis(SYSTEM, RECORDING, ANALYSIS)),
+        (TRANSCRIBING, Step.ANALYSE, lambda t: t.record_transcript(SYSTEM, RECORDING, *TRANSCRIPT)),
+        (ANALYSING, Step.DRAFT, lambda t: t.record_analysis(SYSTEM, RECORDING, ANALYSIS)),
     ]
     for history, step, request in requests:
         ticket = given(*history)
         request(ticket)
         [event] = ticket.collect_events()
-        assert work_asked_for(event) == (step, RECORDING)  # type: ignore[arg-type]
+        assert requested_step(event) == (step, RECORDING)  # type: ignore[arg-type]
         assert ticket.awaits(step, RECORDING)
 
 
 def test_a_step_is_done_once():
     ticket = given(*TRANSCRIBING)
     for _ in range(2):
-        ticket.note_transcript(SYSTEM, RECORDING, TOLD)
+        ticket.record_transcript(SYSTEM, RECORDING, *TRANSCRIPT)
     for _ in range(2):
-        ticket.note_analysis(SYSTEM, RECORDING, ANALYSIS)
+        ticket.record_analysis(SYSTEM, RECORDING, ANALYSIS)
     for _ in range(2):
         ticket.propose_draft(SYSTEM, RECORDING, COMPLETE)
     assert [told.kind for told in new_facts(ticket)] == [Transcribed, Analysed, DraftProposed]
@@ -201,7 +202,7 @@ def test_a_step_is_done_once():
 
 def test_work_on_an_older_recording_is_dropped():
     ticket = given(*TRANSCRIBING, fact(AudioUploaded, recording_id=NEWER_RECORDING))
-    ticket.note_transcript(SYSTEM, RECORDING, TOLD)
+    ticket.record_transcript(SYSTEM, RECORDING, *TRANSCRIPT)
     ticket.fail_step(SYSTEM, Step.TRANSCRIBE, RECORDING, SILENCE)
     assert new_facts(ticket) == []
 
@@ -322,17 +323,17 @@ def test_only_a_complete_draft_is_published():
         ticket = given(*WRITTEN, fact(DraftEdited, changed=(field,)))
         assert missing_fields(ticket.kind, ticket.draft) == (field,)
         with pytest.raises(RefusedError, match=field):
-            ticket.publish(HOLDER)
+            ticket.publish(HOLDER, consent=True)
 
 
 def test_publishing_and_unpublishing_again_changes_nothing():
     ticket = given(*WRITTEN)
     ticket.unpublish(HOLDER)
-    ticket.publish(HOLDER)
-    ticket.publish(HOLDER)
+    ticket.publish(HOLDER, consent=True)
+    ticket.publish(HOLDER, consent=True)
     ticket.unpublish(HOLDER)
     ticket.unpublish(HOLDER)
-    assert new_facts(ticket) == [fact(Published), fact(Unpublished)]
+    assert new_facts(ticket) == [fact(Published, consent=True), fact(Unpublished)]
 
 
 def test_a_published_page_stays_published_while_a_newer_recording_is_worked_on():
@@ -370,7 +371,7 @@ def test_a_document_is_noted_once():
     ticket = given(*DRAFTED)
     told = fact(DocumentGenerated).told
     for _ in range(2):
-        ticket.note_document(HOLDER, DOCUMENT, told["type"], told["format"], told["content"], None)
+        ticket.record_document(HOLDER, DOCUMENT, told["type"], told["format"], told["content"], None)
     assert new_facts(ticket) == [fact(DocumentGenerated)]
 
 
@@ -385,7 +386,7 @@ def test_a_ticket_is_erased_once_and_then_takes_nothing_more():
         lambda: ticket.upload(HOLDER, NEWER_RECORDING, SOUND, AUDIO, None),
         lambda: ticket.process(HOLDER),
         lambda: ticket.edit_draft(HOLDER, {"title": "Back"}),
-        lambda: ticket.publish(HOLDER),
+        lambda: ticket.publish(HOLDER, consent=True),
     ):
         with pytest.raises(NotFoundError):
             request()
@@ -393,6 +394,6 @@ def test_a_ticket_is_erased_once_and_then_takes_nothing_more():
 
 def test_work_that_was_under_way_when_a_ticket_was_erased_is_dropped():
     ticket = given(*TRANSCRIBING, fact(Erased))
-    ticket.note_transcript(SYSTEM, RECORDING, TOLD)
+    ticket.record_transcript(SYSTEM, RECORDING, *TRANSCRIPT)
     ticket.fail_step(SYSTEM, Step.TRANSCRIBE, RECORDING, AWAY)
     assert new_facts(ticket) == []

@@ -11,12 +11,18 @@ from uuid import UUID
 
 from adapters.storage.contents import JsonTranscripts
 from domain.commands import Commands
+from domain.commands.checkouts import CheckoutCommands
+from domain.commands.documents import DocumentCommands
+from domain.commands.recordings import RecordingCommands
+from domain.commands.refunds import RefundCommands
+from domain.commands.support import SupportCommands
+from domain.commands.tickets import TicketCommands
 from domain.errors import UnavailableError
 from domain.ports import CheckoutRequest, OpenCheckout, Sheet
 from domain.values import AudioFacts, DocumentFormat
 from tests.fakes.drafting import FakeAnalyser, FakeDrafter
 from tests.fakes.speech import FakeTranscriber
-from tests.fakes.stores import MemoryContents, MemoryDonations, MemoryTickets
+from tests.fakes.stores import MemoryContents, MemoryDonations, MemorySupportTickets, MemoryTickets
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -56,24 +62,47 @@ def _ids() -> Iterator[UUID]:
 
 
 def commands(**parts: Any) -> Commands:
-    """The commands on fakes; the parts that a test names are its own."""
+    """Return the commands on fakes; the parts that a test names replace them."""
     ids = _ids()
     usual: dict[str, Any] = {
         "tickets": MemoryTickets(),
         "donations": MemoryDonations(),
         "contents": MemoryContents(),
         "transcripts": JsonTranscripts(),
-        "inspector": FakeInspector(),
         "transcriber": FakeTranscriber(),
         "analyser": FakeAnalyser(),
         "drafter": FakeDrafter(),
         "printer": FakePrinter(),
         "checkouts": FakeCheckouts(),
+        "refunds": None,
+        "support": MemorySupportTickets(),
         "page_url": lambda slug: f"https://stories.example/d/{slug}",
         "new_id": lambda: next(ids),
-        "now": lambda: NOW,
         "sandbox": True,
         "checkpoint": lambda: None,
     }
     made = usual | parts
-    return Commands(**({"forgetting": made["contents"]} | made))
+    stores = {"tickets": made["tickets"], "donations": made["donations"]}
+    content = {"contents": made["contents"], "transcripts": made["transcripts"]}
+    return Commands(
+        tickets=TicketCommands(made["tickets"], made.get("erasure", made["contents"])),
+        recordings=RecordingCommands(
+            tickets=made["tickets"],
+            **content,
+            **{name: made[name] for name in ("transcriber", "analyser", "drafter", "new_id")},
+        ),
+        documents=DocumentCommands(
+            **stores,
+            **content,
+            **{name: made[name] for name in ("printer", "page_url", "checkpoint", "sandbox")},
+        ),
+        checkouts=CheckoutCommands(**stores, checkouts=made["checkouts"]),
+        refunds=RefundCommands(made["donations"], made["refunds"]),
+        support=SupportCommands(
+            made["tickets"],
+            made["support"],
+            made["contents"],
+            lambda contact: [contact.value],
+            "https://stories.example",
+        ),
+    )

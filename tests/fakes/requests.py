@@ -40,16 +40,7 @@ drafts = st.builds(Draft, **_FIELDS)
 changes = st.fixed_dictionaries({}, optional=_FIELDS)
 analyses = st.builds(Analysis, words, st.sampled_from(Sentiment), st.sampled_from(Urgency), lists)
 faults = st.builds(StepFailed, st.just("away"), st.just("Later."), retryable=st.booleans())
-transcripts = st.builds(
-    lambda number, content: {
-        "transcription_id": UUID(int=number),
-        "content": content,
-        "language": "en",
-        "engine": "fake",
-    },
-    st.integers(21, 23),
-    contents,
-)
+transcriptions = st.integers(21, 23).map(lambda number: UUID(int=number))
 contacts = st.sampled_from([CONTACT, Contact(ContactType.SOCIAL, "@grace")])
 
 _ASKED: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
@@ -58,15 +49,17 @@ _ASKED: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "upload": st.tuples(st.just(HOLDER), recordings, contents, st.just(AudioFacts("audio/webm", 1)), words),
     "process": st.tuples(st.just(HOLDER)),
     "retry": st.tuples(st.just(HOLDER)),
-    "note_transcript": st.tuples(st.just(SYSTEM), recordings, transcripts),
-    "note_analysis": st.tuples(st.just(SYSTEM), recordings, analyses),
+    "record_transcript": st.tuples(
+        st.just(SYSTEM), recordings, transcriptions, contents, st.just("en"), st.just("fake")
+    ),
+    "record_analysis": st.tuples(st.just(SYSTEM), recordings, analyses),
     "propose_draft": st.tuples(st.just(SYSTEM), recordings, drafts),
     "fail_step": st.tuples(st.just(SYSTEM), st.sampled_from(Step), recordings, faults),
     "edit_draft": st.tuples(st.just(HOLDER), changes),
     "provide_info": st.tuples(st.just(HOLDER), changes),
-    "publish": st.tuples(st.just(HOLDER)),
+    "publish": st.tuples(st.just(HOLDER), st.booleans()),
     "unpublish": st.tuples(st.just(HOLDER)),
-    "note_document": st.tuples(
+    "record_document": st.tuples(
         st.just(HOLDER),
         documents,
         st.sampled_from(DocumentType),
@@ -109,7 +102,7 @@ requests = st.integers(0, 40).flatmap(lambda rare: _rarely if rare == 40 else _o
 sequences = st.lists(requests, max_size=25)
 
 # A person's usual way, with anything else in between, so that the later steps are met often.
-_USUAL = ("upload", "process", "note_transcript", "note_analysis", "propose_draft", "publish")
+_USUAL = ("upload", "process", "record_transcript", "record_analysis", "propose_draft", "publish")
 _two, _four = st.lists(requests, max_size=2), st.lists(requests, max_size=4)
 
 

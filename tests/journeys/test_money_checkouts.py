@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 from adapters.payments.pending_calls import PendingCallRetrier
 from domain.donations import Donation
-from domain.refunds import PendingCalls
 from domain.values import SYSTEM, Money
 from tests.client import LiveService, eventually
 from tests.journeys.money_service import live, silent
+from tests.money import pending_calls
 
 __all__ = ["live", "silent"]
 
@@ -70,9 +70,7 @@ def test_a_checkout_left_unopened_by_a_crash_is_opened(live: LiveService):
     ticket = live.client().open_ticket()
     donation = requested(live, ticket)
     service = live.service
-    call_retrier = PendingCallRetrier(
-        service.database, PendingCalls(service.commands, service.refunding), patience_seconds=0
-    )
+    call_retrier = PendingCallRetrier(service.database, pending_calls(service), patience_seconds=0)
     eventually(lambda: call_retrier.retry_all() or _session(ticket))
     [row] = ticket.get("/donations").json()["donations"]
     assert (row["id"], row["status"]) == (str(donation), "CREATED")
@@ -83,8 +81,9 @@ def test_no_checkout_is_opened_for_a_ticket_that_was_erased_meanwhile(live: Live
     ticket = live.client().open_ticket()
     donation = requested(live, ticket)
     service = live.service
-    service.commands.erase(SYSTEM, UUID(ticket.id))
-    PendingCalls(service.commands, service.refunding).repair(UUID(ticket.id), donation, datetime.now(UTC))
+    service.commands.tickets.erase(SYSTEM, UUID(ticket.id))
+    now = datetime.now(UTC)
+    pending_calls(service).complete(UUID(ticket.id), donation, pending_since=now, now=now)
     assert service.donations.get(UUID(ticket.id), donation).gift.status == "FAILED"
 
 

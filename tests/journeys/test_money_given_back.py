@@ -11,11 +11,11 @@ import pytest
 
 from adapters.payments.pending_calls import PendingCallRetrier
 from adapters.stripe_sandbox import DisputeOutcome
-from domain.refunds import PendingCalls
 from domain.values import SYSTEM, Money, Role
 from projections import donation_ledger
 from tests.client import LiveService, eventually
 from tests.journeys.money_service import live, silent
+from tests.money import pending_calls
 
 __all__ = ["live", "silent"]
 
@@ -142,9 +142,7 @@ def test_a_refund_left_open_by_a_crash_is_finished_once(given: Given, stripe_has
     if stripe_has_it:
         intent = service.donations.get(ticket, donation).gift.requests[request].payment_intent_id
         service.gateway.refund(intent, Money(4_000, "USD"), f"refund-{request}", {"refundRequestId": str(request)})
-    call_retrier = PendingCallRetrier(
-        service.database, PendingCalls(service.commands, service.refunding), patience_seconds=0
-    )
+    call_retrier = PendingCallRetrier(service.database, pending_calls(service), patience_seconds=0)
     eventually(lambda: call_retrier.retry_all() or True)
     eventually(
         lambda: (call_retrier.retry_all() or True) and not service.donations.get(ticket, donation).gift.open_requests
@@ -158,7 +156,8 @@ def test_a_refund_request_too_old_to_repeat_is_looked_up_and_refused(given: Give
     service = given.live.service
     ticket, donation, request = UUID(given.ticket.id), UUID(given.checkout["donationId"]), uuid4()
     service.donations.change(ticket, donation, lambda d: d.request_refund(SYSTEM, request, None, "long ago"))
-    PendingCalls(service.commands, service.refunding).repair(ticket, donation, datetime.now(UTC) - timedelta(days=2))
+    now = datetime.now(UTC)
+    pending_calls(service).complete(ticket, donation, pending_since=now - timedelta(days=2), now=now)
     gift = service.donations.get(ticket, donation).gift
     assert (gift.open_requests, gift.left) == ([], 10_000)
 

@@ -67,14 +67,13 @@ def speech_intelligence(stage: SelfTestContext) -> None:
     """A recording becomes a draft step by step, and what was said can be read by nobody without the key."""
     ticket = stage.open_ticket()
     recording = uuid7()
-    told = {"transcription_id": uuid7(), "content": RECORDING, "language": "en", "engine": "self-test"}
     analysis = Analysis("en", Sentiment.NEUTRAL, Urgency.LOW, (WORDS,))
 
     def heard(t: RecordingTicket) -> None:
         t.upload(SYSTEM, recording, RECORDING, FACTS, "self-test.webm")
         t.process(SYSTEM)
-        t.note_transcript(SYSTEM, recording, told)
-        t.note_analysis(SYSTEM, recording, analysis)
+        t.record_transcript(SYSTEM, recording, uuid7(), RECORDING, "en", "self-test")
+        t.record_analysis(SYSTEM, recording, analysis)
 
     stage.tickets.change(ticket.id, heard)
     _report_progress(stage, ticket.id, recording)
@@ -102,7 +101,7 @@ def recording_ticket(stage: SelfTestContext) -> None:
     stage.tickets.change(ticket.id, lambda t: t.edit_draft(SYSTEM, {n: getattr(DRAFT, n) for n in ("title", "story")}))
     rest = {name: getattr(DRAFT, name) for name in ("goal", "beneficiary")}
     stage.tickets.change(ticket.id, lambda t: t.edit_draft(SYSTEM, rest))
-    stage.tickets.change(ticket.id, lambda t: t.publish(SYSTEM))
+    stage.tickets.change(ticket.id, lambda t: t.publish(SYSTEM, consent=True))
     stage.show(ticket.id)
     with stage.database.reading() as cursor:
         row = ticket_status.ticket(cursor, ticket.id)

@@ -172,7 +172,7 @@ def refund(call: Call) -> Answer:
         ticket = ticket_status.ticket(cursor, row["ticket_id"])
     # Where a person was erased the money can still go back; the words about it have no key to be sealed with.
     reason = order.reason if ticket is not None and not ticket["erased"] else None
-    call.service.refunding.refund(
+    call.service.commands.refunds.request(
         call.principal.actor, row["ticket_id"], row["donation_id"], call.seed.id("refund"), amount, reason
     )
     return Answer(views_for(call).donation(_donation(call), attributed=True), 202)

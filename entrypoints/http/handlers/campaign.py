@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
-from domain.commands import checked_gift, largest_gift, smallest_gift
+from domain.commands.checkouts import checked_gift, largest_gift, smallest_gift
 from domain.errors import DomainError, InvalidError
 from domain.values import CURRENCIES, Money
 from entrypoints.http.operations import Answer, Call
@@ -56,7 +56,7 @@ def give(call: Call) -> Answer:
     currency = _currency(call, row)
     try:
         amount = checked_gift(_amount(form.get("amount", ""), form.get("currency", currency)))
-        checkout = call.service.commands.open_checkout(
+        checkout = call.service.commands.checkouts.open(
             call.principal.actor,
             row["ticket_id"],
             call.seed.id("donation"),

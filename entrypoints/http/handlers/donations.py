@@ -26,7 +26,7 @@ def create_payment(call: Call) -> Answer:
     if_match(call)
     row = row_of(call)
     url = service.page_url(row["slug"])
-    checkout = service.commands.open_checkout(
+    checkout = service.commands.checkouts.open(
         call.principal.actor,
         call.ticket_id,
         call.seed.id("donation"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -10,8 +11,9 @@ from pydantic import Field
 from adapters import ids
 from adapters.identity import contacts
 from adapters.identity.credentials import ticket_token
+from adapters.identity.tokens import digest
+from domain.commands.support import ContactReset, HelpRequest
 from domain.errors import InvalidError, NotFoundError
-from domain.helpdesk import Help, Reset
 from domain.values import Contact, ContactType, Role, SupportCategory, SupportStatus
 from entrypoints.http import paging
 from entrypoints.http.bodies import Body, Line, Text
@@ -42,14 +44,14 @@ def ask(call: Call) -> Answer:
     about = asked.ticket_id or (call.principal.ticket if call.principal.role is Role.HOLDER else None)
     contact = _contact(asked.contact)
     support_id = call.seed.id("support ticket")
-    call.service.helpdesk.ask(
+    call.service.commands.support.ask(
         call.principal.actor,
-        Help(
+        HelpRequest(
             support_id=support_id,
             category=asked.category,
             message=asked.message,
             about=about,
-            known=about is not None and _known(call, about),
+            belongs_to_ticket=about is not None and _known(call, about),
             contact=contact,
             contact_index=call.service.contact_index.of(contact) if contact else None,
         ),
@@ -105,7 +107,7 @@ def get(call: Call) -> Answer:
 
 def resolve(call: Call) -> Answer:
     row = _row(call)
-    call.service.helpdesk.resolve(call.principal.actor, row["support_id"])
+    call.service.commands.support.resolve(call.principal.actor, row["support_id"])
     return Answer(views_for(call).support(_row(call)))
 
 
@@ -116,16 +118,19 @@ def approve_reset(call: Call) -> Answer:
         contact = contacts.normalize_contact(wanted.new_contact_type, wanted.new_contact_value)
     except InvalidError as fault:
         raise InvalidError(fault.detail, "/newContactValue") from None
-    call.service.helpdesk.reset(
+    token = ticket_token(call.ticket_id, call.seed.secret("new ticket token"))
+    call.service.commands.support.reset(
         call.principal.actor,
         call.ticket_id,
-        Reset(
+        ContactReset(
             reset_id=call.seed.id("reset"),
             contact=contact,
             contact_index=call.service.contact_index.of(contact),
-            token=ticket_token(call.ticket_id, call.seed.secret("new ticket token")),
+            token=token,
+            token_digest=digest(token),
         ),
-        if_match(call),
+        now=datetime.now(UTC),
+        if_match=if_match(call),
     )
     return shown(call, row_of(call))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -15,7 +15,9 @@ from psycopg.rows import TupleRow
 from adapters import ids
 from adapters.identity import contacts
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ticket_token
-from domain.commands import Opening, Upload, digest
+from adapters.identity.tokens import digest
+from domain.commands.recordings import Upload
+from domain.commands.tickets import NewTicket
 from domain.errors import InvalidError, NotFoundError, StaleVersionError
 from domain.tickets import AlreadyProcessing
 from domain.values import Contact, Content, DocumentFormat, Role
@@ -76,9 +78,9 @@ def create(call: Call) -> Answer:
     contact = contacts.normalize_contact(body.contact_type, body.contact_value)
     ticket = call.speaks_of = call.seed.id("ticket")
     token = ticket_token(ticket, call.seed.secret("ticket token"))
-    call.service.commands.open_ticket(
+    call.service.commands.tickets.open(
         call.principal.actor,
-        Opening(
+        NewTicket(
             ticket_id=ticket,
             workspace=call.principal.workspace or PUBLIC_WORKSPACE,
             slug=call.seed.slug(),
@@ -201,26 +203,26 @@ def _found(call: Call) -> tuple[list[Row], paging.Page]:
 
 
 def change(call: Call) -> Answer:
-    call.service.commands.rename(call.principal.actor, call.ticket_id, call.body.display_name, if_match(call))
+    call.service.commands.tickets.rename(call.principal.actor, call.ticket_id, call.body.display_name, if_match(call))
     return shown(call, row_of(call))
 
 
 def publish(call: Call) -> Answer:
-    if not call.body.consent:
-        raise invalid("/consent", "publishing needs the person's consent")
-    call.service.commands.publish(call.principal.actor, call.ticket_id, if_match(call))
+    call.service.commands.tickets.publish(
+        call.principal.actor, call.ticket_id, consent=call.body.consent, if_match=if_match(call)
+    )
     row = row_of(call)
     return shown(call, row, publicUrl=call.service.page_url(row["slug"]))
 
 
 def unpublish(call: Call) -> Answer:
-    call.service.commands.unpublish(call.principal.actor, call.ticket_id, if_match(call))
+    call.service.commands.tickets.unpublish(call.principal.actor, call.ticket_id, if_match(call))
     row = row_of(call)
     return shown(call, row, publicUrl=None)
 
 
 def erase(call: Call) -> Answer:
-    call.service.commands.erase(call.principal.actor, call.ticket_id, if_match(call))
+    call.service.commands.tickets.erase(call.principal.actor, call.ticket_id, if_match(call))
     return Answer({"ticketId": str(call.ticket_id), "status": "ERASED"}, 202)
 
 
@@ -231,7 +233,7 @@ def upload_audio(call: Call) -> Answer:
     assert call.upload is not None
     facts = call.service.inspector.inspect(call.upload.file)
     recording = call.seed.id("recording")
-    content = call.service.commands.upload(
+    content = call.service.commands.recordings.upload(
         call.principal.actor,
         call.ticket_id,
         Upload(recording, call.upload.file, facts, call.upload.file_name),
@@ -254,7 +256,7 @@ def upload_audio(call: Call) -> Answer:
 
 def process(call: Call) -> Answer:
     try:
-        call.service.commands.process(call.principal.actor, call.ticket_id, if_match(call))
+        call.service.commands.recordings.process(call.principal.actor, call.ticket_id, if_match(call))
     except AlreadyProcessing as refusal:
         raise Problem("conflict", str(refusal), more={"pollUrl": _poll_url(call)}) from None
     return _processing(call)
@@ -262,7 +264,7 @@ def process(call: Call) -> Answer:
 
 def retry(call: Call) -> Answer:
     try:
-        call.service.commands.retry(call.principal.actor, call.ticket_id, if_match(call))
+        call.service.commands.recordings.retry(call.principal.actor, call.ticket_id, if_match(call))
     except AlreadyProcessing as refusal:
         raise Problem("conflict", str(refusal), more={"pollUrl": _poll_url(call)}) from None
     return _processing(call)
@@ -292,7 +294,7 @@ def _status(call: Call, row: Row) -> Answer:
 
 def provide_info(call: Call) -> Answer:
     given = {name: value for name, value in _changes(call).items() if value is not None}
-    call.service.commands.provide_info(call.principal.actor, call.ticket_id, given, if_match(call))
+    call.service.commands.tickets.provide_info(call.principal.actor, call.ticket_id, given, if_match(call))
     return _status(call, row_of(call))
 
 
@@ -300,7 +302,7 @@ def change_draft(call: Call) -> Answer:
     changes = _changes(call)
     if "breakdown" in changes:
         changes["breakdown"] = tuple(changes["breakdown"] or ())
-    call.service.commands.edit_draft(call.principal.actor, call.ticket_id, changes, if_match(call))
+    call.service.commands.tickets.edit_draft(call.principal.actor, call.ticket_id, changes, if_match(call))
     row = row_of(call)
     return Answer(views_for(call).draft(row), 200, {"ETag": f'"{row["version"]}"'})
 
@@ -315,14 +317,15 @@ def _changes(call: Call) -> dict[str, Any]:
 def generate_document(call: Call) -> Answer:
     order = call.body
     document_id = call.seed.id("document")
-    call.service.commands.generate_document(
+    call.service.commands.documents.generate(
         call.principal.actor,
         call.ticket_id,
         document_id,
         order.doc_type,
         order.format,
-        order.donation_id,
-        if_match(call),
+        dated=datetime.now(UTC),
+        donation_id=order.donation_id,
+        if_match=if_match(call),
     )
     view = views.document(_document(call, document_id), call.service.public_url)
     return Answer(view, 201, {"Location": view["filePath"]})

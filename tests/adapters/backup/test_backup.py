@@ -27,7 +27,7 @@ from adapters.encryption.ticket_keys import TICKET_KEYRING
 from adapters.postgres.database import connect
 from adapters.read_models import rebuild
 from adapters.storage.files import FileStorage
-from domain.commands import Upload
+from domain.commands.recordings import Upload
 from domain.values import SYSTEM, AudioFacts
 from entrypoints.composition.secrets import master_keys
 from entrypoints.composition.service import Service
@@ -55,7 +55,9 @@ class World:
     def recorded(self) -> UUID:
         """A ticket with a recording."""
         ticket = self.ledger.ticket()
-        self.service.commands.upload(SYSTEM, ticket, Upload(uuid4(), BytesIO(RECORDING.read_bytes()), FACTS, "a.webm"))
+        self.service.commands.recordings.upload(
+            SYSTEM, ticket, Upload(uuid4(), BytesIO(RECORDING.read_bytes()), FACTS, "a.webm")
+        )
         return ticket
 
     def gift(self, amount: int = 10_000) -> None:
@@ -175,7 +177,7 @@ def test_who_is_erased_while_the_backup_runs_leaves_no_object_in_it(world: World
     def progress(name: str, done: int, total: int) -> None:
         if not erased:
             erased.append(ticket)
-            world.service.commands.erase(SYSTEM, ticket)
+            world.service.commands.tickets.erase(SYSTEM, ticket)
 
     ticket = world.recorded()
     taken = world.take(progress=progress)
@@ -185,7 +187,7 @@ def test_who_is_erased_while_the_backup_runs_leaves_no_object_in_it(world: World
 
 
 def test_who_was_erased_before_is_named_by_no_object(world: World, empty: str):
-    world.service.commands.erase(SYSTEM, world.recorded())
+    world.service.commands.tickets.erase(SYSTEM, world.recorded())
     taken = world.take()
     assert (taken.objects, taken.erased_meanwhile, taken.missing) == (1, 0, [])
     world.restore(empty)

@@ -10,7 +10,8 @@ import pytest
 
 from adapters.encryption.key_rotation import MissingSecretError, RotatedRows, check_master_key
 from adapters.encryption.keyring import DecryptionError
-from domain.commands import Opening, digest
+from adapters.identity.tokens import digest
+from domain.commands.tickets import NewTicket
 from domain.ports import Mail
 from domain.values import SYSTEM, Contact, ContactType
 from entrypoints.composition.service import Service
@@ -29,9 +30,9 @@ def serving(make_service: Made, master: tuple[str, ...], peppers: tuple[str, ...
 
 
 def open_ticket(service: Service, ticket: UUID) -> None:
-    service.commands.open_ticket(
+    service.commands.tickets.open(
         SYSTEM,
-        Opening(ticket, "public", ticket.hex[:12], CONTACT, service.contact_index.of(CONTACT), "Ada", digest("x")),
+        NewTicket(ticket, "public", ticket.hex[:12], CONTACT, service.contact_index.of(CONTACT), "Ada", digest("x")),
     )
     Ledger(service).follow()
 
@@ -110,7 +111,7 @@ def test_a_rotation_brings_nobody_back_who_is_erased_while_it_runs(make_service:
     replace = both.key_rotation._replace
 
     def erased_first(*given: Any) -> int:
-        both.commands.erase(SYSTEM, ADA)
+        both.commands.tickets.erase(SYSTEM, ADA)
         return replace(*given)
 
     monkeypatch.setattr(type(both.key_rotation), "_replace", lambda _, *given: erased_first(*given))

@@ -75,16 +75,18 @@ def test_every_event_has_a_golden_file(kind: type[TicketEvent]):
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.json")), ids=lambda file: file.stem)
 def test_what_was_ever_stored_still_loads(file: Path):
     """An upcast event may save back otherwise; until there is one, a difference is a field lost or renamed."""
+    topic = file.name.split(".")[0]
     state = to_json(json.loads(file.read_text()))
-    event = loaded(file.stem, state)
-    assert file.stem == event.TOPIC
+    event = loaded(topic, state)
+    assert topic == event.TOPIC
     assert codec.encode(event) == state
 
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.TOPIC)
-def test_a_golden_file_tells_every_field(kind: type[TicketEvent]):
-    told = set(json.loads((GOLDEN / f"{kind.TOPIC}.json").read_text()))
-    assert told == {field.name for field in dataclasses.fields(kind)} - BESIDE
+def test_every_field_is_in_a_golden_file(kind: type[TicketEvent]):
+    """A later form of an event, with another field, has a file of its own such as `published.2.json`."""
+    field_names = {name for file in GOLDEN.glob(f"{kind.TOPIC}.*json") for name in json.loads(file.read_text())}
+    assert field_names == {field.name for field in dataclasses.fields(kind)} - BESIDE
 
 
 def test_an_event_of_an_unknown_kind_or_without_its_fields_does_not_load():

@@ -15,7 +15,7 @@ from adapters.postgres.database import Database
 from domain.donations import Donation
 from domain.errors import NotFoundError, RefusedError, StaleVersionError, UnavailableError
 from domain.events import PaymentReceived
-from domain.stores import Donations, Tickets
+from domain.ports import Donations, Tickets
 from domain.tickets import AlreadyProcessing, RecordingTicket
 from domain.values import Actor, Kind, Money, Role, StripeReport
 from tests.domain.facts import AUDIO, CONTACT, HOLDER, RECORDING, SOUND

@@ -14,7 +14,7 @@ from adapters.jobs.queue import enqueue
 from adapters.postgres.database import Database, connect
 from adapters.read_models.follower import Follower
 from domain.errors import NotFoundError
-from domain.helpdesk import SupportTickets
+from domain.ports import SupportTickets
 from domain.support import SupportTicket
 from domain.values import SupportCategory
 from tests.domain.facts import CONTACT, HOLDER
@@ -82,7 +82,7 @@ def test_what_was_opened_is_there_and_opening_it_again_changes_nothing(support: 
     )
     support.add(again)
     known = support.get(id)
-    assert (known.category, known.resolved, known.own_key) == (SupportCategory.PAYMENT, True, True)
+    assert (known.category, known.resolved, known.has_own_key) == (SupportCategory.PAYMENT, True, True)
 
 
 def test_what_was_never_opened_is_not_there(support: SupportTickets):

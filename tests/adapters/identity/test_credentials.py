@@ -24,11 +24,11 @@ from adapters.identity.credentials import (
     ticket_holder,
     ticket_token,
 )
+from adapters.identity.tokens import digest
 from adapters.postgres.database import Database, connect
 from adapters.read_models.follower import Follower
 from adapters.read_models.projection_barrier import ProjectionBarrier
 from adapters.read_models.read_your_writes import ReadYourWrites, TicketRows
-from domain.commands import digest
 from domain.errors import InvalidError, NotFoundError
 from domain.values import Role
 from tests.domain.facts import CONTACT, HOLDER

@@ -22,7 +22,8 @@ from adapters.jobs import worker as job_worker
 from adapters.jobs.queue import enqueue
 from adapters.jobs.worker import MAX_ATTEMPTS, PAUSES_SECONDS, Worker
 from adapters.postgres.database import Database
-from domain.commands import Commands, Upload
+from domain.commands import Commands
+from domain.commands.recordings import Upload
 from domain.errors import StepFailed, UnavailableError
 from domain.events import TicketEvent
 from domain.ports import Report
@@ -84,7 +85,7 @@ class Work:
         self.upload(RECORDING)
 
     def upload(self, recording: UUID) -> None:
-        self.asked.upload(HOLDER, self.ticket, Upload(recording, BytesIO(recording.bytes), AUDIO, None))
+        self.asked.recordings.upload(HOLDER, self.ticket, Upload(recording, BytesIO(recording.bytes), AUDIO, None))
 
     def worker(self, **more: Any) -> Worker:
         return Worker(self.database.url, self.database, self.asked, **more)
@@ -127,7 +128,7 @@ DONE = ["processing_requested", "transcribed", "analysed", "draft_proposed"]
 
 def test_what_is_asked_for_is_worked_through_to_the_draft_and_leaves_an_empty_queue(work: Callable[..., Work]):
     made = work(workers=2)
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     eventually(lambda: made.status is ContentStatus.READY, 20)
     assert made.topics() == DONE
     eventually(lambda: made.queue() == [], 5)
@@ -136,7 +137,7 @@ def test_what_is_asked_for_is_worked_through_to_the_draft_and_leaves_an_empty_qu
 def test_work_queued_twice_is_done_once(work: Callable[..., Work]):
     transcriber = Attempts()
     made = work(workers=0, transcriber=transcriber)
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     with made.database.transaction() as cursor:
         enqueue(cursor, made.ticket, Step.TRANSCRIBE, RECORDING)
     worker = made.worker(concurrency=1)
@@ -148,7 +149,7 @@ def test_work_queued_twice_is_done_once(work: Callable[..., Work]):
 
 def test_a_newer_recording_drops_the_work_on_the_older_one(work: Callable[..., Work]):
     made = work(workers=0)
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     made.upload(NEWER_RECORDING)
     worker = made.worker()
     worker.start()
@@ -160,7 +161,7 @@ def test_a_newer_recording_drops_the_work_on_the_older_one(work: Callable[..., W
 def test_a_fault_that_may_pass_is_tried_again(work: Callable[..., Work]):
     transcriber = Attempts(faults=[AWAY, RuntimeError("broken"), UnavailableError("away")])
     made = work(transcriber=transcriber)
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     eventually(lambda: made.status is ContentStatus.READY, 20)
     assert transcriber.tried == 4
     assert made.topics() == DONE
@@ -170,7 +171,7 @@ def test_a_fault_that_may_pass_is_tried_again(work: Callable[..., Work]):
 def test_a_fault_that_does_not_pass_is_told_in_the_end(work: Callable[..., Work], fault: Exception, code: str):
     transcriber = Attempts(faults=[fault] * 9)
     made = work(transcriber=transcriber)
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     eventually(lambda: made.status is ContentStatus.ERROR, 20)
     told: Any = made.told()
     assert (told.code, told.retryable, transcriber.tried) == (code, True, 4)
@@ -180,11 +181,11 @@ def test_a_fault_that_does_not_pass_is_told_in_the_end(work: Callable[..., Work]
 def test_a_fault_that_cannot_pass_is_told_at_once(work: Callable[..., Work]):
     transcriber = Attempts(faults=[NO_SPEECH])
     made = work(transcriber=transcriber)
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     eventually(lambda: made.status is ContentStatus.ERROR, 20)
     told: Any = made.told()
     assert (told.code, told.retryable, transcriber.tried) == ("no_speech", False, 1)
-    made.asked.retry(HOLDER, made.ticket)
+    made.asked.recordings.retry(HOLDER, made.ticket)
     eventually(lambda: made.status is ContentStatus.READY, 20)
 
 
@@ -192,7 +193,7 @@ def test_a_fault_that_cannot_pass_is_told_at_once(work: Callable[..., Work]):
 def test_the_pauses_between_attempts_grow(work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch, fault: Exception):
     monkeypatch.setattr(job_worker, "PAUSES_SECONDS", PAUSES_SECONDS)
     made = work(workers=0, transcriber=Attempts(faults=[fault] * 3))
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     pauses = []
     for attempt in range(3):
         with pytest.raises(job_worker._TryAgain) as again:
@@ -204,7 +205,7 @@ def test_the_pauses_between_attempts_grow(work: Callable[..., Work], monkeypatch
 def test_a_job_that_takes_its_workers_down_is_abandoned(work: Callable[..., Work]):
     transcriber = Attempts()
     made = work(workers=0, transcriber=transcriber)
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     made.worker()._work(Step.TRANSCRIBE, made.ticket, RECORDING, MAX_ATTEMPTS)
     told: Any = made.told()
     assert (told.code, told.retryable, transcriber.tried) == ("abandoned", True, 0)
@@ -212,7 +213,7 @@ def test_a_job_that_takes_its_workers_down_is_abandoned(work: Callable[..., Work
 
 def test_a_failure_that_could_not_be_told_is_told_later(work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch):
     made = work(workers=0, transcriber=Attempts(faults=[NO_SPEECH, NO_SPEECH]))
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
 
     def away(*_: Any) -> None:
         raise UnavailableError("The database is not available.")
@@ -228,14 +229,14 @@ def test_a_failure_that_could_not_be_told_is_told_later(work: Callable[..., Work
 def test_a_recording_that_is_lost_does_not_leave_the_person_waiting(work: Callable[..., Work]):
     made = work()
     made.contents.kept.clear()
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     eventually(lambda: made.status is ContentStatus.ERROR, 20)
 
 
 def test_work_on_a_ticket_that_was_erased_is_dropped(work: Callable[..., Work]):
     made = work(workers=0)
-    made.asked.process(HOLDER, made.ticket)
-    made.asked.erase(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
+    made.asked.tickets.erase(HOLDER, made.ticket)
     worker = made.worker()
     worker.start()
     eventually(lambda: made.queue() == [], 20)
@@ -270,7 +271,7 @@ def test_a_worker_that_stops_hands_its_job_back_in_time(
     monkeypatch.setattr(job_worker, "GRACE_SECONDS", 1.0)
     slow = Slow(deaf=deaf)
     made = work(workers=0, transcriber=slow)
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     worker = made.worker()
     worker.start()
     assert slow.begun.wait(10)
@@ -292,7 +293,7 @@ def test_the_job_of_a_killed_worker_is_rescued_and_done_once(
 ):
     monkeypatch.setattr(job_worker, "STALLED_SECONDS", 2.0)
     made = work(workers=0)
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     child = [sys.executable, "-m", "tests.adapters.jobs.working", made.database.url]
     with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
@@ -313,7 +314,7 @@ def test_a_worker_goes_on_when_its_connections_were_lost(work: Callable[..., Wor
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name <> 'storyledger'"
         )
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     eventually(lambda: made.status is ContentStatus.READY, 30)
 
 
@@ -331,7 +332,7 @@ def test_the_logs_of_a_failing_job_name_no_person(
         StepFailed("odd", f"{CANARY} was hard to hear", retryable=False),
     ]
     made = work(transcriber=Attempts(faults=faults))  # type: ignore[arg-type]
-    made.asked.process(HOLDER, made.ticket)
+    made.asked.recordings.process(HOLDER, made.ticket)
     eventually(lambda: made.status is ContentStatus.ERROR, 20)
     eventually(lambda: made.queue() == [], 5)
     captured = capfd.readouterr()

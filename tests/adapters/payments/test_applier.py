@@ -175,7 +175,7 @@ def test_text_that_the_database_cannot_hold_is_no_trouble(ledger):
 
 def test_money_for_an_erased_ticket_is_recorded_and_nobodys_name(ledger):
     payment = ledger.payment()
-    ledger.service.commands.erase(SYSTEM, payment.ticket_id)
+    ledger.service.commands.tickets.erase(SYSTEM, payment.ticket_id)
     ledger.take(payment.completed(), payment.charged(), payment.refunded(3_000))
     row = ledger.row(payment)
     assert (row["status"], row["paid"], row["refunded"], row["donor_last_name"]) == ("PAID", 10_000, 3_000, None)
@@ -187,7 +187,7 @@ def test_erasing_a_ticket_makes_the_bodies_of_its_events_unreadable(ledger):
     ledger.take(payment.completed())
     rows = _bodies(ledger)
     ledger.service.inbox.open_body(*rows[0])
-    ledger.service.commands.erase(SYSTEM, payment.ticket_id)
+    ledger.service.commands.tickets.erase(SYSTEM, payment.ticket_id)
     for id, body, ticket in rows:
         with pytest.raises(Exception, match="no key"):
             ledger.service.inbox.open_body(id, body, ticket)

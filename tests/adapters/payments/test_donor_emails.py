@@ -78,7 +78,7 @@ def donor(service: Service) -> Donor:
 def test_a_donor_who_left_an_address_gets_a_receipt_with_thanks(donor: Donor):
     ticket = donor.payment.ticket_id
     draft = {"title": "A roof for Ada", "beneficiary": "Ada", "goal_amount": 100, "category": "OTHER", "story": "Rain."}
-    donor.service.commands.edit_draft(SYSTEM, ticket, draft)
+    donor.service.commands.tickets.edit_draft(SYSTEM, ticket, draft)
     donor.take(donor.completed)
     [mail] = donor.mails
     assert mail["To"] == "grace@example.com"
@@ -163,7 +163,7 @@ def test_a_refund_that_failed_before_its_mail_was_written_is_not_told(donor: Don
 
 def test_nobody_is_written_to_once_the_ticket_is_erased(donor: Donor):
     donor.ledger.take(donor.completed)
-    donor.service.commands.erase(SYSTEM, donor.payment.ticket_id)
+    donor.service.commands.tickets.erase(SYSTEM, donor.payment.ticket_id)
     donor.take(donor.refunded())
     assert donor.mails == []
     assert set(donor.notices().values()) == {"dropped"}
@@ -172,7 +172,7 @@ def test_nobody_is_written_to_once_the_ticket_is_erased(donor: Donor):
 def test_a_mail_that_waits_when_the_ticket_is_erased_never_goes_out(donor: Donor):
     donor.ledger.take(donor.completed)
     donor.service.donor_emails.write_all()
-    donor.service.commands.erase(SYSTEM, donor.payment.ticket_id)
+    donor.service.commands.tickets.erase(SYSTEM, donor.payment.ticket_id)
     donor.take()
     assert donor.mails == []
 

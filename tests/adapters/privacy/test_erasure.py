@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 import pytest
 
-from adapters.encryption.ticket_keys import CACHE_SECONDS, TicketKeys
-from adapters.storage.contents import SealedContents
-from domain.commands import Upload
+from adapters.encryption.ticket_keys import CACHE_SECONDS
+from domain.commands.recordings import Upload
 from domain.errors import NotFoundError, StaleVersionError
 from domain.values import SYSTEM, AudioFacts, Content, DocumentFormat, DocumentType, Step
 from entrypoints.composition.service import Service
-from tests.fakes.outside import FakeInspector
 from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
 from tests.money import Ledger
 from tests.stripe_events import Payment, event
@@ -42,7 +41,7 @@ def stored(service: Service) -> list[str]:
 
 def upload(service: Service, ticket: UUID, data: bytes = SOUND, if_match: int | None = None) -> Content:
     told = Upload(uuid4(), BytesIO(data), FACTS, "story.webm")
-    return service.commands.upload(SYSTEM, ticket, told, if_match)
+    return service.commands.recordings.upload(SYSTEM, ticket, told, if_match)
 
 
 def erase_before(service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
@@ -51,9 +50,7 @@ def erase_before(service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch
 
     def late(*given: Any) -> Any:
         monkeypatch.setattr(service.storage, act, real)
-        elsewhere = TicketKeys(service.database, service.master_keys)
-        forgetting = replace(service.commands, contents=SealedContents(service.storage, elsewhere))
-        forgetting.erase(SYSTEM, ticket)
+        service.commands.tickets.erase(SYSTEM, ticket)
         return real(*given)
 
     monkeypatch.setattr(service.storage, act, late)
@@ -66,9 +63,9 @@ def test_the_key_is_gone_with_the_fact_even_if_nothing_else_could_be_done(
         raise SystemExit
 
     upload(service, ticket)
-    monkeypatch.setattr(service.commands.forgetting, "forget", crash)
+    monkeypatch.setattr(service.commands.tickets.erasure, "forget", crash)
     with pytest.raises(SystemExit):
-        service.commands.erase(SYSTEM, ticket)
+        service.commands.tickets.erase(SYSTEM, ticket)
     assert not service.keys.key_exists(ticket)
     with service.database.connection() as connection:
         [(task, args)] = connection.execute(
@@ -77,7 +74,7 @@ def test_the_key_is_gone_with_the_fact_even_if_nothing_else_could_be_done(
     assert (task, args) == ("forget", {"ticket": str(ticket)})
     monkeypatch.undo()
     # What the job does, on whichever worker.
-    service.commands.forgetting.forget(ticket)
+    service.commands.tickets.finish_erasure(ticket)
     assert stored(service) == []
 
 
@@ -100,13 +97,13 @@ def test_a_job_that_crosses_with_the_erasure_leaves_nothing(
     service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch, act: str
 ):
     upload(service, ticket)
-    service.commands.process(SYSTEM, ticket)
+    service.commands.recordings.process(SYSTEM, ticket)
     recording = service.tickets.get(ticket).recording
     assert recording is not None
     erase_before(service, ticket, monkeypatch, act)
-    working = replace(service.commands, transcriber=FakeTranscriber(TRANSCRIPT), inspector=FakeInspector())
+    working = replace(service.commands.recordings, transcriber=FakeTranscriber(TRANSCRIPT))
     with pytest.raises(NotFoundError):
-        working.work(Step.TRANSCRIBE, ticket, recording.id, lambda _: None)
+        working.run_step(Step.TRANSCRIBE, ticket, recording.id, lambda _: None)
     assert stored(service) == []
     assert [entry.topic for entry in service.log.ticket_events(ticket)][-1] == "erased"
 
@@ -127,7 +124,7 @@ def test_nothing_is_kept_of_a_recording_that_somebody_else_was_quicker_than(
     keep = service.contents.keep
 
     def renamed_meanwhile(ticket_id: UUID, source: BinaryIO) -> Content:
-        service.commands.rename(SYSTEM, ticket, "Ada")
+        service.commands.tickets.rename(SYSTEM, ticket, "Ada")
         return keep(ticket_id, source)
 
     monkeypatch.setattr(service.contents, "keep", renamed_meanwhile)
@@ -159,7 +156,7 @@ def test_bytes_taken_back_by_one_request_are_there_for_another_that_noted_them(
 
     def renamed_meanwhile(ticket_id: UUID, source: BinaryIO) -> Content:
         monkeypatch.setattr(service.contents, "keep", keep)
-        service.commands.rename(SYSTEM, ticket, "Ada")
+        service.commands.tickets.rename(SYSTEM, ticket, "Ada")
         return keep(ticket_id, source)
 
     monkeypatch.setattr(service.contents, "discard", noted_meanwhile)
@@ -173,10 +170,10 @@ def test_bytes_taken_back_by_one_request_are_there_for_another_that_noted_them(
 
 
 def test_nothing_is_kept_of_a_document_refused_for_a_stale_version(service: Service, ticket: UUID):
-    service.commands.edit_draft(SYSTEM, ticket, {"title": "Help", "story": "It burned."})
-    order = (SYSTEM, ticket, uuid4(), DocumentType.GOFUNDME_DRAFT, DocumentFormat.DOCX, None)
+    service.commands.tickets.edit_draft(SYSTEM, ticket, {"title": "Help", "story": "It burned."})
+    order = (SYSTEM, ticket, uuid4(), DocumentType.GOFUNDME_DRAFT, DocumentFormat.DOCX)
     with pytest.raises(StaleVersionError):
-        service.commands.generate_document(*order, if_match=1)
+        service.commands.documents.generate(*order, dated=datetime.now(UTC), if_match=1)
     assert stored(service) == []
 
 
@@ -185,7 +182,7 @@ def test_the_picture_of_the_qr_code_goes_too(make_service: Callable[..., Service
     ticket = Ledger(service).ticket()
     service.save_qr_image(ticket, "https://stories.example/d/abc")
     assert stored(service) == [f"qr/{ticket}.png"]
-    service.commands.erase(SYSTEM, ticket)
+    service.commands.tickets.erase(SYSTEM, ticket)
     assert stored(service) == []
 
 
@@ -221,9 +218,9 @@ def test_a_donor_is_named_nowhere_in_the_inbox_once_the_person_is_erased(ledger:
     if when == "before":
         ledger.take(*told)
         assert "Hopper" in readable(ledger.service)
-        ledger.service.commands.erase(SYSTEM, ticket)
+        ledger.service.commands.tickets.erase(SYSTEM, ticket)
     else:
-        ledger.service.commands.erase(SYSTEM, ticket)
+        ledger.service.commands.tickets.erase(SYSTEM, ticket)
         ledger.take(*told)
     assert "Hopper" not in readable(ledger.service)
     assert "xample.com" not in readable(ledger.service)
@@ -240,7 +237,7 @@ def test_money_held_for_an_erased_person_still_comes_once_its_payment_is_known(l
     early = payment.charge(metadata={"ticketId": str(ticket), "donationId": "later"})
     ledger.take(event("charge.succeeded", early))
     assert list(ledger.inbox().values()) == ["held"]
-    ledger.service.commands.erase(SYSTEM, ticket)
+    ledger.service.commands.tickets.erase(SYSTEM, ticket)
     assert "Hopper" not in readable(ledger.service)
     ledger.take(payment.succeeded())
     assert ledger.totals(ticket) == {"USD": (10_000, 0, 10_000)}
@@ -261,7 +258,7 @@ def test_a_dead_letter_that_nobody_could_place_is_found_by_what_it_names(
             connection.execute("UPDATE stripe_inbox SET next_attempt_at = now()")
     assert "dead" in ledger.inbox().values()
     assert "Hopper" in readable(ledger.service)
-    ledger.service.commands.erase(SYSTEM, ticket)
+    ledger.service.commands.tickets.erase(SYSTEM, ticket)
     assert "Hopper" not in readable(ledger.service)
     # And the money in it can still be applied.
     monkeypatch.undo()
@@ -277,7 +274,7 @@ def test_an_answer_kept_for_a_repeated_request_is_gone_with_the_person(service: 
     place = ("visitor", "POST /api/tickets/create", "key")
     service.idempotency.begin(*place, "body")
     service.idempotency.store_answer(*place, b'{"contactValue": "ada@example.com"}', ticket)
-    service.commands.erase(SYSTEM, ticket)
+    service.commands.tickets.erase(SYSTEM, ticket)
     for _ in range(2):
         with pytest.raises(NotFoundError):
             service.idempotency.begin(*place, "body")
@@ -286,7 +283,7 @@ def test_an_answer_kept_for_a_repeated_request_is_gone_with_the_person(service: 
 def test_an_answer_that_comes_after_the_erasure_is_not_kept(service: Service, ticket: UUID):
     place = ("visitor", "POST /api/tickets/create", "key")
     service.idempotency.begin(*place, "body")
-    service.commands.erase(SYSTEM, ticket)
+    service.commands.tickets.erase(SYSTEM, ticket)
     service.idempotency.store_answer(*place, b"ada@example.com", ticket)
     with pytest.raises(NotFoundError):
         service.idempotency.begin(*place, "body")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -13,7 +12,8 @@ import pytest
 from adapters.jobs import worker as job_worker
 from adapters.jobs.worker import Worker
 from adapters.privacy.retention import Retention
-from domain.commands import Opening
+from domain.commands.retention import RetentionCommands
+from domain.commands.tickets import NewTicket
 from domain.errors import InvalidError
 from domain.values import Actor, Contact, ContactType, Role
 from entrypoints.composition.service import Service
@@ -30,14 +30,16 @@ class Years:
 
     def __init__(self, service: Service) -> None:
         self.service, self.ledger = service, Ledger(service)
-        self.start = self.clock = service.commands.now()
-        self.retention = Retention(service.database, replace(service.commands, now=lambda: self.clock))
+        self.start = self.clock = datetime.now(UTC)
+        self.retention = Retention(
+            service.database, RetentionCommands(service.commands.tickets), now=lambda: self.clock
+        )
 
     def ticket(self, workspace: str = "public", contact: str = "ada@example.com", actor: Actor = HOLDER) -> UUID:
         id = uuid4()
         kind = ContactType.EMAIL if "@" in contact else ContactType.PHONE
-        opening = Opening(id, workspace, id.hex[:12], Contact(kind, contact), id.hex, "Ada", id.hex)
-        self.service.commands.open_ticket(actor, opening)
+        opening = NewTicket(id, workspace, id.hex[:12], Contact(kind, contact), id.hex, "Ada", id.hex)
+        self.service.commands.tickets.open(actor, opening)
         self.ledger.follow()
         return id
 

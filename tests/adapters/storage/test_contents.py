@@ -18,7 +18,7 @@ from adapters.postgres.database import Database
 from adapters.storage.contents import JsonTranscripts, SealedContents
 from adapters.storage.files import FileStorage
 from domain.errors import DomainError, NotFoundError
-from domain.stores import Contents
+from domain.ports import Contents
 from domain.values import Content, Segment, Transcript, Word
 from tests.fakes.stores import MemoryContents
 

@@ -82,19 +82,19 @@ class Work:
         self._live = live
 
     def do(self, ticket: Ticket, draft: Draft = DRAFT, outcome: Any = TRANSCRIPT) -> None:
-        commands = dataclasses.replace(
-            self._live.service.commands,
+        recordings = dataclasses.replace(
+            self._live.service.commands.recordings,
             transcriber=FakeTranscriber(outcome),
             analyser=FakeAnalyser(),
             drafter=FakeDrafter(draft),
         )
         ticket_id = UUID(ticket.id)
-        recording = commands.tickets.get(ticket_id).recording.id
+        recording = self._live.service.tickets.get(ticket_id).recording.id
         for step in Step:
             try:
-                commands.work(step, ticket_id, recording, lambda _: None)
+                recordings.run_step(step, ticket_id, recording, lambda _: None)
             except StepFailed as fault:
-                commands.give_up(step, ticket_id, recording, fault)
+                recordings.fail_step(step, ticket_id, recording, fault)
                 return
 
 

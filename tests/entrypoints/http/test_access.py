@@ -15,8 +15,8 @@ import pytest
 
 from adapters.identity.contacts import normalize_contact
 from adapters.identity.credentials import SCOPES
+from adapters.identity.tokens import digest
 from adapters.ids import uuid7
-from domain.commands import digest
 from domain.values import SYSTEM, ContactType, Role
 from entrypoints.http.operations import Operation
 from entrypoints.http.table import OPERATIONS

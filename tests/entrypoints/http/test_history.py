@@ -39,7 +39,7 @@ def shown(file: Path) -> dict[str, Any]:
         id=7,
         originator_id=TICKET,
         originator_version=1,
-        topic=file.stem,
+        topic=file.name.split(".")[0],
         state=file.read_bytes(),
         ticket=TICKET,
         recorded_at=THEN,

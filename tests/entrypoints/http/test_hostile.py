@@ -16,7 +16,7 @@ from zipfile import ZipFile
 import pytest
 
 from adapters.mail.messages import checked, compose
-from domain.retention import erasure_notice
+from domain.commands.retention import erasure_notice
 from domain.values import SYSTEM
 from entrypoints.http.handlers.exports import COLUMNS, as_csv
 from tests.client import RECORDING, Client, LiveService, Ticket
@@ -179,15 +179,15 @@ def _elements(docx: bytes) -> set[str]:
 
 
 def test_a_title_cannot_write_a_header_or_a_tag_into_the_notice(live: LiveService, ticket: Ticket):
-    commands = live.service.commands
+    service = live.service
     title = 'Help"\r\nBcc: eve@example.com\r\n\r\n<script>alert(1)</script>'
-    commands.edit_draft(SYSTEM, UUID(ticket.id), {"title": title})
-    commands.tickets.change(
+    service.commands.tickets.edit_draft(SYSTEM, UUID(ticket.id), {"title": title})
+    service.tickets.change(
         UUID(ticket.id), lambda t: t.announce_erasure(SYSTEM, datetime.fromtimestamp(DAY, UTC), datetime.now(UTC))
     )
-    found = commands.tickets.get(UUID(ticket.id))
-    assert found.announced is not None
-    mail = compose(checked(erasure_notice(found, found.announced)), "us@example.org", datetime.now(UTC))
+    found = service.tickets.get(UUID(ticket.id))
+    assert found.erasure_announced is not None
+    mail = compose(checked(erasure_notice(found, found.erasure_announced)), "us@example.org", datetime.now(UTC))
     assert mail["Bcc"] is None
     assert mail["To"] == "ada@example.com"
     assert "2026-05-28" in mail["Subject"]

@@ -10,9 +10,9 @@ import pytest
 
 import projections
 from adapters.identity.credentials import ticket_token
+from adapters.identity.tokens import digest
 from adapters.ids import uuid7
 from adapters.read_models.follower import Follower
-from domain.commands import digest
 from domain.values import Actor, Contact, ContactType, Role
 from entrypoints.composition.service import Parts, Service
 from tests.client import LiveService, eventually

@@ -12,8 +12,8 @@ import pytest
 
 from adapters.identity.contacts import normalize_contact
 from adapters.identity.login_codes import MAX_CODE_ATTEMPTS, MAX_CODES_PER_HOUR, SESSION_HOURS
+from adapters.identity.tokens import digest
 from adapters.ids import uuid7
-from domain.commands import digest
 from domain.values import SYSTEM, Contact, ContactType, Role
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.contract import pointers, problem

@@ -1,25 +1,22 @@
-"""Retention: a ticket that nobody uses any more is announced to be erased, and then erased like any other."""
+"""The retention policy: an inactive ticket's erasure is announced, and later the ticket is erased."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING
 from uuid import UUID
 
+from domain.commands.tickets import TicketCommands
 from domain.errors import NotFoundError, StaleVersionError
 from domain.events import ErasureAnnounced
 from domain.ports import Mail
 from domain.tickets import RecordingTicket
 from domain.values import SYSTEM
 
-if TYPE_CHECKING:
-    from domain.commands import Commands
-
-# So long before it happens the person is told, and never later.
+# The erasure is announced at least this long before it happens.
 NOTICE = timedelta(days=14)
-# However short a workspace keeps its tickets: so long one must have been silent before that is said to anybody.
+# No erasure is announced before a ticket was inactive for this long, however short its workspace keeps tickets.
 SHORTEST_SILENCE = timedelta(days=1)
 
 
@@ -31,50 +28,51 @@ class Verdict(Enum):
 
 
 def silence(days: int) -> timedelta:
-    """After how long a silence it is announced."""
+    """Return how long a ticket that is kept for so many days is inactive before its erasure is announced."""
     return max(timedelta(days=days) - NOTICE, SHORTEST_SILENCE)
 
 
 def verdict(ticket: RecordingTicket, silent_since: datetime, days: int, now: datetime) -> Verdict:
-    """What becomes of a ticket, kept for so many days, where nobody did anything since then."""
+    """Return what is due for a ticket that is kept for so many days and has been inactive since `silent_since`."""
     if ticket.erased or now < silent_since + silence(days):
         return Verdict.KEEP
     announced = ticket.announced_since(silent_since)
     if announced is None:
         return Verdict.ANNOUNCE
-    # The workspace may have chosen to keep its tickets longer since.
+    # The workspace may have lengthened the period since the announcement.
     return Verdict.ERASE if now >= max(announced, silent_since + timedelta(days=days)) else Verdict.WAIT
 
 
 @dataclass(frozen=True)
-class Retiring:
-    """Looks after one ticket at a time; asking again changes nothing before the time has come."""
+class RetentionCommands:
+    tickets: TicketCommands
 
-    commands: Commands
+    def review(self, ticket_id: UUID, days: int, last_act: datetime, now: datetime) -> Verdict:
+        """Announce or carry out the erasure of a ticket that is kept for so many days, if that is due.
 
-    def review(self, ticket_id: UUID, days: int, last_act: datetime) -> Verdict:
-        """Announce or erase what is due of a ticket that is kept for so many days.
-
-        `last_act` is when somebody last did anything, gifts included; what happened to the ticket since counts too.
+        `last_act` is the time of the last act of a person, donations included; later events of the ticket count too.
         """
-        ticket, now = self.commands.tickets.get(ticket_id), self.commands.now()
+        store = self.tickets.store
+        ticket = store.get(ticket_id)
         silent_since = max(last_act, ticket.last_act or last_act)
-        found = verdict(ticket, silent_since, days, now)
+        due = verdict(ticket, silent_since, days, now)
         try:
-            if found is Verdict.ANNOUNCE:
+            if due is Verdict.ANNOUNCE:
                 erase_after = max(silent_since + timedelta(days=days), now + NOTICE)
-                self.commands.tickets.change(
-                    ticket_id, lambda t: t.announce_erasure(SYSTEM, erase_after, silent_since), ticket.version
+                store.change(
+                    ticket_id,
+                    lambda ticket: ticket.announce_erasure(SYSTEM, erase_after, silent_since),
+                    ticket.version,
                 )
-            elif found is Verdict.ERASE:
-                self.commands.erase(SYSTEM, ticket_id, ticket.version)
+            elif due is Verdict.ERASE:
+                self.tickets.erase(SYSTEM, ticket_id, ticket.version)
         except (StaleVersionError, NotFoundError):
-            return Verdict.KEEP  # somebody came back at this very moment, or was quicker
-        return found
+            return Verdict.KEEP  # a person used or erased the ticket at the same moment
+        return due
 
 
 def erasure_notice(ticket: RecordingTicket, event: ErasureAnnounced) -> Mail:
-    """The mail that tells the person; one for each silence."""
+    """Return the mail that announces the erasure; its key allows one mail for each period of inactivity."""
     day = datetime.fromtimestamp(event.erase_after, UTC).date().isoformat()
     return Mail(
         "retention_notice",

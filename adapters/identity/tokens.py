@@ -1,0 +1,10 @@
+"""The digest under which a secret that we made is stored."""
+
+from __future__ import annotations
+
+import hashlib
+
+
+def digest(secret: str) -> str:
+    """Return the SHA-256 of the secret, from which the secret can be recognised but not recovered."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,24 @@
+"""Commands: each loads an aggregate, lets it decide, and records the events. A module for each area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.commands.checkouts import CheckoutCommands
+from domain.commands.documents import DocumentCommands
+from domain.commands.recordings import RecordingCommands
+from domain.commands.refunds import RefundCommands
+from domain.commands.support import SupportCommands
+from domain.commands.tickets import TicketCommands
+
+
+@dataclass(frozen=True)
+class Commands:
+    """The commands of every area; a caller that needs one area takes only that."""
+
+    tickets: TicketCommands
+    recordings: RecordingCommands
+    documents: DocumentCommands
+    checkouts: CheckoutCommands
+    refunds: RefundCommands
+    support: SupportCommands

@@ -1,0 +1,56 @@
+"""Stores content that is too big for an event and records it in the ticket's history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO
+from uuid import UUID
+
+from domain.errors import StaleVersionError
+from domain.ports import Contents, Tickets
+from domain.tickets import RecordingTicket
+from domain.values import Content
+
+
+@dataclass(frozen=True)
+class ContentRecorder:
+    tickets: Tickets
+    contents: Contents
+
+    def record(
+        self,
+        ticket_id: UUID,
+        source: BinaryIO,
+        decide: Callable[[RecordingTicket, Content], None],
+        if_match: int | None = None,
+    ) -> Content:
+        """Store all bytes of `source` and let `decide` record them; content that is not recorded is deleted again.
+
+        Another request may store the same bytes at the same time. Therefore a deletion is followed by a second look at
+        the history, and a recording by a second look at the storage.
+        """
+        if if_match is not None and self.tickets.get(ticket_id).version != if_match:
+            raise StaleVersionError("The ticket has changed since you read it.")
+        content = self.contents.keep(ticket_id, source)
+
+        def decide_with_content(ticket: RecordingTicket) -> bool:
+            decide(ticket, content)
+            return content in ticket.recorded_contents
+
+        recorded = False
+        try:
+            recorded = self.tickets.change(ticket_id, decide_with_content, if_match)
+        finally:
+            if not recorded:
+                self._discard(ticket_id, source, content)
+        if not self.contents.has(ticket_id, content):
+            self.contents.keep(ticket_id, source)
+        return content
+
+    def _discard(self, ticket_id: UUID, source: BinaryIO, content: Content) -> None:
+        if content in self.tickets.get(ticket_id).recorded_contents:
+            return
+        self.contents.discard(ticket_id, content)
+        if content in self.tickets.get(ticket_id).recorded_contents:
+            self.contents.keep(ticket_id, source)

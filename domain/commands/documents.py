@@ -1,0 +1,93 @@
+"""The command that generates a document."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import BytesIO
+from uuid import UUID
+
+from domain.commands.content_recorder import ContentRecorder
+from domain.commands.recordings import transcript_of
+from domain.errors import InvalidError, RefusedError
+from domain.ports import (
+    CampaignSheet,
+    Contents,
+    Donations,
+    Printer,
+    ReceiptSheet,
+    Sheet,
+    Tickets,
+    Transcripts,
+    TranscriptSheet,
+)
+from domain.tickets import RecordingTicket
+from domain.values import Actor, DocumentFormat, DocumentType, Money
+
+
+@dataclass(frozen=True)
+class DocumentCommands:
+    """`checkpoint` returns the newest signed checkpoint of the event log, which is printed on every document."""
+
+    tickets: Tickets
+    donations: Donations
+    contents: Contents
+    transcripts: Transcripts
+    printer: Printer
+    page_url: Callable[[str], str]
+    checkpoint: Callable[[], str | None]
+    sandbox: bool
+
+    def generate(
+        self,
+        actor: Actor,
+        ticket_id: UUID,
+        document_id: UUID,
+        type: DocumentType,
+        format: DocumentFormat,
+        *,
+        dated: datetime,
+        donation_id: UUID | None = None,
+        if_match: int | None = None,
+    ) -> None:
+        ticket = self.tickets.get(ticket_id)
+        rendered = self.printer.render(self._sheet(ticket, type, donation_id, dated), format)
+        ContentRecorder(self.tickets, self.contents).record(
+            ticket_id,
+            BytesIO(rendered),
+            lambda ticket, content: ticket.record_document(actor, document_id, type, format, content, donation_id),
+            if_match,
+        )
+
+    def _sheet(self, ticket: RecordingTicket, type: DocumentType, donation_id: UUID | None, dated: datetime) -> Sheet:
+        language = ticket.analysis.language if ticket.analysis else None
+        match type:
+            case DocumentType.GOFUNDME_DRAFT:
+                if ticket.draft.title is None and ticket.draft.story is None:
+                    raise RefusedError("There is no draft to print yet.")
+                target_url = self.page_url(ticket.slug)
+                return CampaignSheet(ticket.draft, ticket.display_name, language, target_url, dated, self.checkpoint())
+            case DocumentType.OTHER:
+                transcript = transcript_of(ticket, self.contents, self.transcripts)
+                return TranscriptSheet(transcript, ticket.display_name, dated, self.checkpoint())
+            case DocumentType.RECEIPT:
+                if donation_id is None:
+                    raise InvalidError("a receipt needs the donation it is for", "/donationId")
+                donation = self.donations.get(ticket.id, donation_id)
+                gift = donation.gift
+                if gift.paid_at is None:
+                    raise RefusedError("This donation was not paid, so there is no receipt for it.")
+                return ReceiptSheet(
+                    donation_id=donation_id,
+                    donor=gift.donor.last_name or "Anonymous",
+                    amount=Money(gift.paid, donation.amount.currency),
+                    refunded_minor=gift.refunded,
+                    paid_at=datetime.fromtimestamp(gift.paid_at, UTC),
+                    campaign_title=ticket.draft.title,
+                    beneficiary=ticket.draft.beneficiary,
+                    language=language,
+                    test=self.sandbox,
+                    dated=dated,
+                    checkpoint=self.checkpoint(),
+                )

@@ -1,0 +1,109 @@
+"""Commands for a recording, and the steps that turn it into a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO
+from uuid import UUID
+
+from domain.commands.content_recorder import ContentRecorder
+from domain.errors import RefusedError, StepFailed, Superseded
+from domain.ports import Analyser, Contents, Drafter, Report, Tickets, Transcriber, Transcripts
+from domain.tickets import RecordingTicket
+from domain.values import SYSTEM, Actor, AudioFacts, Content, Step, Transcript
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A recording that was inspected and accepted, open at its beginning."""
+
+    recording_id: UUID
+    source: BinaryIO
+    facts: AudioFacts
+    file_name: str | None
+
+
+@dataclass(frozen=True)
+class RecordingCommands:
+    tickets: Tickets
+    contents: Contents
+    transcripts: Transcripts
+    transcriber: Transcriber
+    analyser: Analyser
+    drafter: Drafter
+    new_id: Callable[[], UUID]
+
+    def upload(self, actor: Actor, ticket_id: UUID, upload: Upload, if_match: int | None = None) -> Content:
+        return ContentRecorder(self.tickets, self.contents).record(
+            ticket_id,
+            upload.source,
+            lambda ticket, content: ticket.upload(actor, upload.recording_id, content, upload.facts, upload.file_name),
+            if_match,
+        )
+
+    def process(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
+        self.tickets.change(ticket_id, lambda ticket: ticket.process(actor), if_match)
+
+    def retry(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
+        self.tickets.change(ticket_id, lambda ticket: ticket.retry(actor), if_match)
+
+    def run_step(self, step: Step, ticket_id: UUID, recording_id: UUID, report: Report) -> None:
+        """Run one step for one recording; a step that the ticket does not wait for changes nothing.
+
+        StepFailed is raised to the caller, who knows whether to try again or to call `fail_step`.
+        """
+        ticket = self.tickets.get(ticket_id)
+        if not ticket.awaits(step, recording_id):
+            return
+
+        def report_unless_superseded(progress: float) -> None:
+            if not self.tickets.get(ticket_id).awaits(step, recording_id):
+                raise Superseded("A newer recording replaced this one.")
+            report(progress)
+
+        try:
+            match step:
+                case Step.TRANSCRIBE:
+                    self._transcribe(ticket, recording_id, report_unless_superseded)
+                case Step.ANALYSE:
+                    self._analyse(ticket, recording_id)
+                case Step.DRAFT:
+                    self._draft(ticket, recording_id)
+        except Superseded:
+            return
+
+    def fail_step(self, step: Step, ticket_id: UUID, recording_id: UUID, fault: StepFailed) -> None:
+        """Record that a step failed for good."""
+        self.tickets.change(ticket_id, lambda ticket: ticket.fail_step(SYSTEM, step, recording_id, fault))
+
+    def _transcribe(self, ticket: RecordingTicket, recording_id: UUID, report: Report) -> None:
+        assert ticket.recording is not None
+        with self.contents.open(ticket.id, ticket.recording.content) as recording:
+            transcript = self.transcriber.transcribe(recording, report)
+        transcription_id = self.new_id()
+        ContentRecorder(self.tickets, self.contents).record(
+            ticket.id,
+            BytesIO(self.transcripts.dump(transcript)),
+            lambda ticket, content: ticket.record_transcript(
+                SYSTEM, recording_id, transcription_id, content, transcript.language, transcript.engine
+            ),
+        )
+
+    def _analyse(self, ticket: RecordingTicket, recording_id: UUID) -> None:
+        analysis = self.analyser.analyse(transcript_of(ticket, self.contents, self.transcripts))
+        self.tickets.change(ticket.id, lambda ticket: ticket.record_analysis(SYSTEM, recording_id, analysis))
+
+    def _draft(self, ticket: RecordingTicket, recording_id: UUID) -> None:
+        assert ticket.analysis is not None
+        draft = self.drafter.draft(transcript_of(ticket, self.contents, self.transcripts), ticket.analysis)
+        self.tickets.change(ticket.id, lambda ticket: ticket.propose_draft(SYSTEM, recording_id, draft))
+
+
+def transcript_of(ticket: RecordingTicket, contents: Contents, transcripts: Transcripts) -> Transcript:
+    """Return the transcript of the ticket's latest transcribed recording; RefusedError if there is none yet."""
+    if ticket.transcript is None:
+        raise RefusedError("There is no transcript yet.")
+    with contents.open(ticket.id, ticket.transcript) as stored:
+        return transcripts.load(stored.read())

@@ -1,0 +1,94 @@
+"""Commands for refunds: the request is recorded first, then Stripe is asked, then its answer is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from domain.donations import Donation
+from domain.errors import InvalidError, RefusedError, UnavailableError
+from domain.events import Refunded, RefundFailed
+from domain.gift import LIVE_REFUND
+from domain.ports import Donations, RefundOrder, Refunds, RefundTold
+from domain.values import SYSTEM, Actor, Money, Role, StripeReport
+
+# Stripe keeps idempotency keys for a day; within this time a repeated call has no second effect.
+KEYS_LIVE = timedelta(hours=23)
+
+STRIPE = Actor(Role.STRIPE)
+
+
+@dataclass(frozen=True)
+class RefundCommands:
+    donations: Donations
+    refunds: Refunds
+
+    def request(
+        self,
+        actor: Actor,
+        ticket_id: UUID,
+        donation_id: UUID,
+        request_id: UUID,
+        amount: Money | None,
+        reason: str | None,
+    ) -> None:
+        """Refund `amount`, or all that is left if it is None; RefusedError if the donation or Stripe does not allow it.
+
+        While Stripe is away the request stays open; `retry` completes it later.
+        """
+        if amount is not None and amount.minor <= 0:
+            raise InvalidError("must be more than nothing", "/amount")
+        self.donations.change(
+            ticket_id, donation_id, lambda donation: donation.request_refund(actor, request_id, amount, reason)
+        )
+        with suppress(UnavailableError):
+            self._complete(ticket_id, donation_id, request_id, self.refunds.give_back)
+
+    def retry(
+        self, ticket_id: UUID, donation_id: UUID, request_id: UUID, *, requested_at: datetime, now: datetime
+    ) -> None:
+        """Complete a request whose answer was lost: Stripe may have made the refund already, at most once."""
+
+        def find_or_refund(order: RefundOrder) -> RefundTold:
+            if (refund := self.refunds.find(order, requested_at)) is not None:
+                return refund
+            if now - requested_at > KEYS_LIVE:
+                raise RefusedError("Stripe never received this request, and it is too old to be sent again.")
+            return self.refunds.give_back(order)
+
+        self._complete(ticket_id, donation_id, request_id, find_or_refund)
+
+    def _complete(
+        self, ticket_id: UUID, donation_id: UUID, request_id: UUID, ask_stripe: Callable[[RefundOrder], RefundTold]
+    ) -> None:
+        donation = self.donations.get(ticket_id, donation_id)
+        if request_id not in donation.gift.open_requests:
+            return
+        request = donation.gift.requests[request_id]
+        amount = Money(request.amount, donation.amount.currency)
+        try:
+            refund = ask_stripe(RefundOrder(request_id, ticket_id, donation_id, request.payment_intent_id, amount))
+        except (RefusedError, InvalidError) as error:
+            reason = str(error)
+            self.donations.change(
+                ticket_id, donation_id, lambda donation: donation.refuse_refund(SYSTEM, request_id, reason)
+            )
+            raise
+        self.donations.change(ticket_id, donation_id, lambda donation: _record_answer(donation, request_id, refund))
+
+
+def _record_answer(donation: Donation, request_id: UUID, refund: RefundTold) -> None:
+    donation.accept_refund(SYSTEM, request_id, refund.refund_id)
+    donation.take(
+        STRIPE,
+        Refunded if refund.state in LIVE_REFUND else RefundFailed,
+        refund_id=refund.refund_id,
+        amount=refund.amount,
+        state=refund.state,
+        refunded_at=refund.refunded_at,
+        charge_id=refund.charge_id,
+        report=StripeReport(refund.refund_id, refund.refunded_at),
+    )

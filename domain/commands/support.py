@@ -1,0 +1,115 @@
+"""Commands for support tickets, and for a holder who lost access to their contact address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from domain.errors import InvalidError
+from domain.ports import Contents, Mail, SupportTickets, Tickets
+from domain.support import SupportTicket
+from domain.tickets import RecordingTicket
+from domain.values import SYSTEM, Actor, Contact, ContactType, SupportCategory
+
+
+@dataclass(frozen=True)
+class HelpRequest:
+    """A support ticket about to be opened. The caller makes the id, so that a repeated request opens one.
+
+    `about` is the ticket that the author names; `belongs_to_ticket` is True if the author proved to belong to it.
+    """
+
+    support_id: UUID
+    category: SupportCategory
+    message: str
+    about: UUID | None
+    belongs_to_ticket: bool
+    contact: Contact | None
+    contact_index: str | None
+
+
+@dataclass(frozen=True)
+class ContactReset:
+    """A new contact and a new token for a ticket. The caller makes the id and the token, as for `HelpRequest`."""
+
+    reset_id: UUID
+    contact: Contact
+    contact_index: str
+    token: str
+    token_digest: str
+
+
+@dataclass(frozen=True)
+class SupportCommands:
+    """`contact_indexes` returns all keyed hashes that a contact may be stored under; `home` is our address."""
+
+    tickets: Tickets
+    support: SupportTickets
+    contents: Contents
+    contact_indexes: Callable[[Contact], Iterable[str]]
+    home: str
+
+    def ask(self, actor: Actor, request: HelpRequest) -> None:
+        """Open a support ticket, sealed with the key of the ticket that the author belongs to, or with its own."""
+        own_ticket = request.about if request.belongs_to_ticket else None
+        self.support.add(
+            SupportTicket.open(
+                actor,
+                request.support_id,
+                ticket_id=own_ticket or request.support_id,
+                category=request.category,
+                message=request.message,
+                about=request.about,
+                contact=request.contact,
+                contact_index=request.contact_index,
+            )
+        )
+
+    def resolve(self, actor: Actor, support_id: UUID) -> None:
+        self.support.change(support_id, lambda support: support.resolve(actor))
+
+    def reset(
+        self, actor: Actor, ticket_id: UUID, reset: ContactReset, *, now: datetime, if_match: int | None = None
+    ) -> None:
+        """Give the ticket a new contact and a new token, which is mailed there; the old token is no longer valid.
+
+        A mail to the old contact says that it was changed. Nothing else of the ticket changes. InvalidError if the new
+        contact is not an e-mail address, because the token must not be shown to the admin who approves the reset.
+        """
+        if reset.contact.type is not ContactType.EMAIL:
+            raise InvalidError("must be EMAIL: the new access token goes out by mail", "/newContactType")
+
+        def change_contact(ticket: RecordingTicket) -> Contact:
+            before = ticket.contact
+            ticket.change_contact(actor, reset.contact, reset.contact_index, reset.token_digest)
+            return before
+
+        self.tickets.change(
+            ticket_id, change_contact, if_match, lambda before: self._mails(ticket_id, reset, before, now)
+        )
+        for support_id in self._concerning(self.tickets.get(ticket_id)):
+            if self.support.get(support_id).asks_to_reset(ticket_id):
+                self.resolve(actor, support_id)
+
+    def _mails(self, ticket_id: UUID, reset: ContactReset, before: Contact, now: datetime) -> list[Mail]:
+        values = {"token": reset.token, "home": self.home}
+        mails = [Mail("new_access", reset.contact.value, values, f"new-access:{reset.reset_id}", ticket_id)]
+        if before.type is ContactType.EMAIL and before != reset.contact:
+            values = {"changed": f"{now:%Y-%m-%d %H:%M} UTC", "home": self.home}
+            mails.append(Mail("contact_changed", before.value, values, f"contact-changed:{reset.reset_id}", ticket_id))
+        return mails
+
+    def forget(self, ticket_id: UUID) -> None:
+        """Make every support ticket about an erased ticket, or from any contact it ever had, unreadable."""
+        for support_id in self._concerning(self.tickets.get(ticket_id)):
+            # The key first: a support ticket that is recorded as erased is not visited again after a crash.
+            if self.support.get(support_id).has_own_key:
+                self.contents.forget(support_id)
+            self.support.change(support_id, lambda support: support.erase(SYSTEM))
+
+    def _concerning(self, ticket: RecordingTicket) -> Sequence[UUID]:
+        # The contacts of an erased ticket may be unreadable, but the hashes that were recorded are always there.
+        indexes = {index for contact in ticket.contacts for index in self.contact_indexes(contact)}
+        return self.support.concerning(ticket.id, indexes | ticket.contact_indexes)

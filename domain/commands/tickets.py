@@ -1,0 +1,82 @@
+"""Commands for a ticket, its draft and its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from domain.errors import AmountError, InvalidError
+from domain.ports import Erasure, Tickets
+from domain.tickets import DEFAULT_CURRENCY, RecordingTicket, require_consent
+from domain.values import Actor, Contact, Kind
+
+
+@dataclass(frozen=True)
+class NewTicket:
+    """A ticket about to be opened. The caller makes the ids, so that a repeated request opens one ticket."""
+
+    ticket_id: UUID
+    workspace: str
+    slug: str
+    contact: Contact
+    contact_index: str
+    display_name: str | None
+    token_digest: str
+
+
+@dataclass(frozen=True)
+class TicketCommands:
+    store: Tickets
+    erasure: Erasure
+
+    def open(self, actor: Actor, new_ticket: NewTicket) -> None:
+        self.store.add(RecordingTicket.open(actor, kind=Kind.CAMPAIGN, **vars(new_ticket)))
+
+    def rename(self, actor: Actor, ticket_id: UUID, display_name: str | None, if_match: int | None = None) -> None:
+        self.store.change(ticket_id, lambda ticket: ticket.rename(actor, display_name), if_match)
+
+    def edit_draft(
+        self, actor: Actor, ticket_id: UUID, changes: Mapping[str, Any], if_match: int | None = None
+    ) -> None:
+        """Write the draft's fields; `goal_amount` and `currency` together make the goal, and None clears a field."""
+        self.store.change(ticket_id, lambda ticket: ticket.edit_draft(actor, _with_goal(ticket, changes)), if_match)
+
+    def provide_info(
+        self, actor: Actor, ticket_id: UUID, changes: Mapping[str, Any], if_match: int | None = None
+    ) -> None:
+        self.store.change(ticket_id, lambda ticket: ticket.provide_info(actor, _with_goal(ticket, changes)), if_match)
+
+    def publish(self, actor: Actor, ticket_id: UUID, *, consent: bool, if_match: int | None = None) -> None:
+        """Make the page public; InvalidError without the holder's consent, whatever state the ticket is in."""
+        require_consent(consent)
+        self.store.change(ticket_id, lambda ticket: ticket.publish(actor, consent), if_match)
+
+    def unpublish(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
+        self.store.change(ticket_id, lambda ticket: ticket.unpublish(actor), if_match)
+
+    def erase(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
+        """Make the person unreadable: recording the event destroys the key, and other personal data is deleted next."""
+        self.erasure.set_apart(ticket_id)
+        self.store.change(ticket_id, lambda ticket: ticket.erase(actor), if_match)
+        self.erasure.forget(ticket_id)
+
+    def finish_erasure(self, ticket_id: UUID) -> None:
+        """Delete the personal data of an erased ticket again, in case the first time was interrupted."""
+        self.erasure.forget(ticket_id)
+
+
+def _with_goal(ticket: RecordingTicket, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes with amount and currency combined into one goal, in the goal's present or new currency."""
+    fields = {name: value for name, value in changes.items() if name != "goal_amount"}
+    currency = fields.get("currency") or (DEFAULT_CURRENCY if "currency" in fields else None)
+    if "goal_amount" in changes and changes["goal_amount"] is None:
+        return fields | {"goal": None}
+    try:
+        goal = ticket.goal_of(changes.get("goal_amount"), currency)
+    except AmountError as error:
+        raise InvalidError(str(error), "/goalAmount") from None
+    if goal != ticket.draft.goal or "goal_amount" in changes:
+        fields["goal"] = goal
+    return fields

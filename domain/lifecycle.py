@@ -1,0 +1,106 @@
+"""How far a ticket's content has come, and its draft: folded alike by the aggregate and by the read models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from domain.events import (
+    Analysed,
+    AudioUploaded,
+    DraftEdited,
+    DraftingFailed,
+    DraftProposed,
+    Erased,
+    InfoRequested,
+    ProcessingRequested,
+    Published,
+    TicketEvent,
+    Transcribed,
+    TranscriptionFailed,
+    Unpublished,
+)
+from domain.values import ContentStatus, Draft, Kind, Step
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The draft fields that a kind of ticket requires before it may be published."""
+
+    required: tuple[str, ...]
+
+
+POLICIES: Mapping[Kind, Policy] = {Kind.CAMPAIGN: Policy(required=("title", "story", "goal", "beneficiary"))}
+
+
+def missing_fields(kind: Kind, draft: Draft) -> tuple[str, ...]:
+    """Return the draft's fields that its kind requires and that are still empty, in the policy's order."""
+    return tuple(name for name in POLICIES[kind].required if getattr(draft, name) is None)
+
+
+@dataclass
+class Lifecycle:
+    """The state of a ticket's content, and the step that is being worked on."""
+
+    base: ContentStatus = ContentStatus.DRAFT
+    published: bool = False
+    step: Step | None = None
+
+    @property
+    def status(self) -> ContentStatus:
+        """The status to show: a published page stays published while a new recording is processed."""
+        return ContentStatus.PUBLISHED if self.published else self.base
+
+    def apply(self, event: TicketEvent, *, complete: bool) -> None:
+        """Apply an event; `complete` is True if the draft after it has every field that its kind requires."""
+        match event:
+            case AudioUploaded():
+                self.base, self.step = ContentStatus.RECORDING, None
+            case ProcessingRequested():
+                self.base, self.step = ContentStatus.PROCESSING, Step.TRANSCRIBE
+            case Transcribed():
+                self.step = Step.ANALYSE
+            case Analysed():
+                self.step = Step.DRAFT
+            case TranscriptionFailed() | DraftingFailed():
+                self.base, self.step = ContentStatus.ERROR, None
+            case DraftProposed() | InfoRequested():
+                self.base, self.step = ContentStatus.READY if complete else ContentStatus.NEEDS_INFO, None
+            case DraftEdited() if self.base is not ContentStatus.PROCESSING:
+                if complete:
+                    self.base = ContentStatus.READY
+                elif self.base is ContentStatus.READY:
+                    self.base = ContentStatus.NEEDS_INFO
+            case Published():
+                self.published = True
+            case Unpublished():
+                self.published = False
+            case Erased():
+                self.published, self.step, self.base = False, None, ContentStatus.DRAFT
+            case _:
+                pass
+
+
+def edited(draft: Draft, event: DraftEdited) -> Draft:
+    """Return the draft after a person edited it."""
+    return replace(draft, **{name: getattr(event, name) for name in event.changed})
+
+
+def proposed(draft: Draft, event: DraftProposed, written: frozenset[str]) -> Draft:
+    """Return the draft after a proposal; the fields in `written`, which a person wrote, stay as they are."""
+    fields = [name for name in Draft.names() if name not in written]
+    return replace(draft, **{name: getattr(event, name) for name in fields})
+
+
+def requested_step(event: TicketEvent) -> tuple[Step, UUID] | None:
+    """Return the step that an event asks a worker to do and the recording to do it for, or None."""
+    match event:
+        case ProcessingRequested(recording_id=recording_id):
+            return Step.TRANSCRIBE, recording_id
+        case Transcribed(recording_id=recording_id):
+            return Step.ANALYSE, recording_id
+        case Analysed(recording_id=recording_id):
+            return Step.DRAFT, recording_id
+        case _:
+            return None
