@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problems: each has a stable name that the service explains at /problems/NAME."""
+"""Problems (RFC 9457): each kind has a stable name, which the service explains at /problems/NAME."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RETRY_AFTER_SECONDS = 2
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of problem: its name in the URL, its status, and what it means to whoever meets it."""
+    """One kind of problem: its name in the URL, its HTTP status, and its meaning for the client."""
 
     name: str
     status: int
@@ -42,28 +42,28 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("malformed", 400, "Malformed request", "The body is not the JSON, form or event it should be."),
+        Kind("malformed", 400, "Malformed request", "The body is not valid JSON, not a valid form or not a valid event."),
         Kind("unauthenticated", 401, "Not authenticated", "Send a valid credential as `Authorization: Bearer …`."),
-        Kind("forbidden", 403, "Not allowed", "This credential may never do this: it lacks a scope or the role."),
-        Kind("not-found", 404, "Not found", "There is no such thing, or not for you."),
-        Kind("method-not-allowed", 405, "Method not allowed", "The `Allow` header names the methods there are."),
-        Kind("conflict", 409, "Conflict", "The present state of things forbids the request."),
-        Kind("stale-version", 412, "Stale version", "What you read has changed since: read again, then decide."),
-        Kind("too-large", 413, "Too large", "The body, or the recording in it, is larger or longer than we take."),
-        Kind("unsupported-media-type", 415, "Unsupported media type", "We do not take content of this kind here."),
-        Kind("invalid", 422, "Invalid request", "Well-formed, but it breaks the contract: `errors` says where."),
-        Kind("too-many-requests", 429, "Too many requests", "Wait as long as `Retry-After` says."),
-        Kind("headers-too-large", 431, "Headers too large", "The headers are too many, or too large together."),
-        Kind("internal", 500, "Internal error", "A fault of ours. Nothing of your request is lost that was answered."),
-        Kind("insufficient-storage", 507, "No room left", "There is no room to keep this; nothing of it was kept."),
-        Kind("unavailable", 503, "Unavailable", "Something we depend on is away; try again after `Retry-After`."),
+        Kind("forbidden", 403, "Not allowed", "The credential lacks the scope or the role that this operation needs."),
+        Kind("not-found", 404, "Not found", "The resource does not exist, or the credential gives no access to it."),
+        Kind("method-not-allowed", 405, "Method not allowed", "The `Allow` header lists the methods of this path."),
+        Kind("conflict", 409, "Conflict", "The current state of the resource does not allow the request."),
+        Kind("stale-version", 412, "Stale version", "The resource has changed since you read it. Read it again and repeat your change."),
+        Kind("too-large", 413, "Too large", "The body or the recording is larger or longer than the limit."),
+        Kind("unsupported-media-type", 415, "Unsupported media type", "This operation does not accept this media type."),
+        Kind("invalid", 422, "Invalid request", "The request is well-formed but has invalid values; `errors` lists them."),
+        Kind("too-many-requests", 429, "Too many requests", "Wait for the number of seconds in `Retry-After`."),
+        Kind("headers-too-large", 431, "Headers too large", "The request has too many headers, or they are too large together."),
+        Kind("internal", 500, "Internal error", "An unexpected error occurred. Anything already acknowledged is safe."),
+        Kind("insufficient-storage", 507, "Insufficient storage", "The storage is full. Nothing of the request was stored."),
+        Kind("unavailable", 503, "Unavailable", "A system that the service needs is not available. Try again after `Retry-After`."),
     )
 }
 
 
 @dataclass
 class Problem(Exception):
-    """A refusal on its way out; `detail` is fit for the caller and never quotes a library, a path or a person."""
+    """An error response; `detail` is written for the client and never quotes a library, a file path or a person."""
 
     name: str
     detail: str
@@ -92,10 +92,10 @@ class Problem(Exception):
 
 
 def invalid(pointer: str, detail: str) -> Problem:
-    return Problem("invalid", "The request breaks the contract.", [{"pointer": pointer, "detail": detail}])
+    return Problem("invalid", "The request has invalid values.", [{"pointer": pointer, "detail": detail}])
 
 
-# Every refusal of the domain and the adapters, and the problem it is to the outside.
+# The problem for each kind of error of the domain and the adapters.
 _NAMES: tuple[tuple[type[DomainError], str], ...] = (
     (NotFoundError, "not-found"),
     (StaleVersionError, "stale-version"),
@@ -110,13 +110,13 @@ _NAMES: tuple[tuple[type[DomainError], str], ...] = (
 
 
 def of(error: DomainError) -> Problem:
-    """The problem that one of our errors is."""
+    """Return the problem for an error of the domain or the adapters."""
     if isinstance(error, InvalidError):
         return invalid(error.pointer, error.detail)
     if isinstance(error, FullError):
         return Problem("insufficient-storage", KINDS["insufficient-storage"].meaning)
     if isinstance(error, UnavailableError):
-        detail = "Something we depend on is not available."
+        detail = "A system that the service needs is not available."
         return Problem("unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
     for kind, name in _NAMES:
         if isinstance(error, kind):
