@@ -42,21 +42,47 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("malformed", 400, "Malformed request", "The body is not valid JSON, not a valid form or not a valid event."),
+        Kind(
+            "malformed", 400, "Malformed request", "The body is not valid JSON, not a valid form or not a valid event."
+        ),
         Kind("unauthenticated", 401, "Not authenticated", "Send a valid credential as `Authorization: Bearer …`."),
         Kind("forbidden", 403, "Not allowed", "The credential lacks the scope or the role that this operation needs."),
         Kind("not-found", 404, "Not found", "The resource does not exist, or the credential gives no access to it."),
         Kind("method-not-allowed", 405, "Method not allowed", "The `Allow` header lists the methods of this path."),
         Kind("conflict", 409, "Conflict", "The current state of the resource does not allow the request."),
-        Kind("stale-version", 412, "Stale version", "The resource has changed since you read it. Read it again and repeat your change."),
+        Kind(
+            "stale-version",
+            412,
+            "Stale version",
+            "The resource has changed since you read it. Read it again and repeat your change.",
+        ),
         Kind("too-large", 413, "Too large", "The body or the recording is larger or longer than the limit."),
-        Kind("unsupported-media-type", 415, "Unsupported media type", "This operation does not accept this media type."),
-        Kind("invalid", 422, "Invalid request", "The request is well-formed but has invalid values; `errors` lists them."),
+        Kind(
+            "unsupported-media-type", 415, "Unsupported media type", "This operation does not accept this media type."
+        ),
+        Kind(
+            "invalid", 422, "Invalid request", "The request is well-formed but has invalid values; `errors` lists them."
+        ),
         Kind("too-many-requests", 429, "Too many requests", "Wait for the number of seconds in `Retry-After`."),
-        Kind("headers-too-large", 431, "Headers too large", "The request has too many headers, or they are too large together."),
+        Kind(
+            "headers-too-large",
+            431,
+            "Headers too large",
+            "The request has too many headers, or they are too large together.",
+        ),
         Kind("internal", 500, "Internal error", "An unexpected error occurred. Anything already acknowledged is safe."),
-        Kind("insufficient-storage", 507, "Insufficient storage", "The storage is full. Nothing of the request was stored."),
-        Kind("unavailable", 503, "Unavailable", "A system that the service needs is not available. Try again after `Retry-After`."),
+        Kind(
+            "insufficient-storage",
+            507,
+            "Insufficient storage",
+            "The storage is full. Nothing of the request was stored.",
+        ),
+        Kind(
+            "unavailable",
+            503,
+            "Unavailable",
+            "A system that the service needs is not available. Try again after `Retry-After`.",
+        ),
     )
 }
 

@@ -1,4 +1,4 @@
-"""Counts of calls within a window of time: in this process, or in a Redis that processes share."""
+"""The rate-limit store: counts calls in this process, or in a Redis that processes share."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from limits.strategies import FixedWindowRateLimiter
 
 from entrypoints.http.fixed_window import FixedWindows
 
-# What one call may wait for the shared store, twice at most; its own limits are ten tries of five seconds.
-ANSWER_SECONDS = 0.25
-TRIES = 2
-# So long a store that failed is left alone, and each process counts for itself.
+# The time limit of one attempt at the shared store; the client's own default is ten attempts of five seconds.
+ATTEMPT_SECONDS = 0.25
+ATTEMPTS = 2
+# How long each process counts by itself after the shared store failed.
 PAUSE_SECONDS = 5.0
 
 logger = structlog.get_logger()
@@ -25,8 +25,8 @@ logger = structlog.get_logger()
 class RateLimitStore:
     """Counts calls, in the `shared` store if there is one.
 
-    While that is away or hangs, in this process alone, so that a limit still is one. A store that comes back is used
-    again by itself, found out by one call and waited for by no other.
+    While the shared store fails, calls are counted in this process, so that limits still apply. After a pause one call
+    tries the store again, and no other call waits for it.
     """
 
     def __init__(self, shared: str | None) -> None:
@@ -36,7 +36,7 @@ class RateLimitStore:
         self._away_until: float | None = None
 
     def hit(self, item: RateLimitItem, *client: str) -> float | None:
-        """One more call; if it is one too many, how many seconds until the next one is not."""
+        """Count one call; if it is above the limit, return the seconds until the window ends."""
         if self._shared is None or self._is_away():
             return _hit(self._own, item, client)
         try:
@@ -50,7 +50,7 @@ class RateLimitStore:
         return wait
 
     def _is_away(self) -> bool:
-        """Whether the store is left alone just now; whoever first finds the pause over tries for all."""
+        """Return True during a pause; the first caller after it gets False and tries the store for all."""
         with self._lock:
             if self._away_until is None or time.monotonic() < self._away_until:
                 return self._away_until is not None
@@ -59,9 +59,9 @@ class RateLimitStore:
 
     def _failed(self, error: Exception) -> None:
         with self._lock:
-            known, self._away_until = self._away_until is not None, time.monotonic() + PAUSE_SECONDS
-        if not known:
-            # Its text names hosts.
+            was_away, self._away_until = self._away_until is not None, time.monotonic() + PAUSE_SECONDS
+        if not was_away:
+            # The text of the error contains host names.
             logger.warning("rate limits are counted by each process for itself", error=type(error).__name__)
 
 
@@ -76,10 +76,10 @@ def _opened(url: str) -> FixedWindowRateLimiter:
     from redis.retry import Retry
 
     options: dict[str, Any] = {
-        "socket_timeout": ANSWER_SECONDS,
-        "socket_connect_timeout": ANSWER_SECONDS,
-        # A connection that was closed while it was idle says nothing about the next one.
-        "retry": Retry(NoBackoff(), TRIES - 1),
+        "socket_timeout": ATTEMPT_SECONDS,
+        "socket_connect_timeout": ATTEMPT_SECONDS,
+        # An idle connection may have been closed, so a second attempt uses a new one.
+        "retry": Retry(NoBackoff(), ATTEMPTS - 1),
     }
     storage = storage_from_string(url, **options)
     assert isinstance(storage, Storage)

@@ -1,4 +1,8 @@
-"""Threads for handlers, with a hand-over that costs half of what the framework's own does."""
+"""A thread pool for handlers.
+
+A call in a thread costs 6 µs of CPU instead of the 90 µs of Starlette's `run_in_threadpool`, with 32 callers at once
+(`python -m tests.benchmarks.shortcuts`).
+"""
 
 from __future__ import annotations
 
@@ -14,31 +18,30 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# As many as Starlette has: far more than there are connections to the database, since some wait for other things.
-MOST = 40
+# As many as Starlette has; more than there are database connections, since some threads wait for other things.
+MAX_THREADS = 40
 
 
 class Threads:
-    """Runs what blocks, for the callers on one event loop; threads are made as they are needed, and stay.
+    """Runs blocking calls for the event loop. Threads are started when needed, and stay.
 
-    What several threads have done at the same time is handed back in one turn of the loop, which costs one system call
-    as one result alone would.
+    Results of several threads are handed back in one turn of the loop, with one system call to wake it.
     """
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
+    def __init__(self, max_threads: int = MAX_THREADS) -> None:
+        self._max_threads = max_threads
         self._work: SimpleQueue[tuple[Context, Callable[[], Any], asyncio.Future[Any]]] = SimpleQueue()
         self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
-        self._told = False
-        # Counted on the loop only.
+        self._wakeup_pending = False
+        # Changed on the event loop only.
         self._threads = 0
         self._busy = 0
 
     async def run(self, work: Callable[..., T], *args: Any) -> T:
-        """What `work` returns or raises, done in a thread with a copy of the caller's context."""
+        """Return or raise the result of `work`, which runs in a thread with a copy of the caller's context."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._busy += 1
-        if self._busy > self._threads and self._threads < self._most:
+        if self._busy > self._threads and self._threads < self._max_threads:
             self._threads += 1
             threading.Thread(target=self._serve, name=f"handler {self._threads}", daemon=True).start()
         self._work.put((copy_context(), partial(work, *args), future))
@@ -49,20 +52,20 @@ class Threads:
             outcome = _outcome(*self._work.get())
             loop = outcome[0].get_loop()
             self._done.append(outcome)
-            # Nothing is held on to while there is nothing to do.
+            # An idle thread keeps no result alive.
             del outcome
-            # Whoever comes between these two lines wakes the loop once more than is needed, and never once less.
-            if not self._told:
-                self._told = True
-                with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            # Two threads between these two lines wake the loop once too often, which is harmless.
+            if not self._wakeup_pending:
+                self._wakeup_pending = True
+                with suppress(RuntimeError):  # the loop is closed, so nothing waits for the result
                     loop.call_soon_threadsafe(self._hand_back)
 
     def _hand_back(self) -> None:
-        self._told = False
+        self._wakeup_pending = False
         while self._done:
             future, result, error = self._done.popleft()
             self._busy -= 1
-            if future.done():  # its caller was cancelled; what it asked for is done all the same
+            if future.done():  # its caller was cancelled, but the work is done
                 continue
             if error is None:
                 future.set_result(result)

@@ -1,4 +1,4 @@
-"""Around the application: every request counted, timed, traced and logged, its ids known to every line about it."""
+"""Request metrics: counts, times, traces and logs every request, with its ids in every log line about it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from entrypoints.http.middleware.headers import logged_id_of
 
 logger = structlog.get_logger()
 
-# Where an endpoint says which path template it is of.
+# The key of the request's state in which an endpoint leaves its path template.
 OPERATION = "operation"
-# What the server answers for an application that raises.
+# The status that the server sends for an application that raises.
 FAILED = 500
 
 
 class RequestMetrics:
-    """Sees how every request ends, also those that no operation answers."""
+    """ASGI middleware: records the outcome of every request, also of those without an operation."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -35,11 +35,11 @@ class RequestMetrics:
             await self._counted(scope, receive, send)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> int:
-        """The status that was answered."""
+        """Return the status of the response."""
         started = perf_counter()
         status = FAILED
 
-        async def seen(message: Message) -> None:
+        async def observed_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -48,13 +48,13 @@ class RequestMetrics:
         log_context.begin(request_id=logged_id_of(scope))
         requests.in_progress += 1
         try:
-            await self._app(scope, receive, seen)
+            await self._app(scope, receive, observed_send)
         finally:
             requests.in_progress -= 1
             operation, method = scope["state"].get(OPERATION), method_label(scope["method"])
             seconds = perf_counter() - started
             requests.observe(operation, method, status, seconds)
-            # The path's template: what stood in its place may name a person.
+            # The path template, since a path parameter could name a person.
             path, milliseconds = operation or NO_OPERATION, round(seconds * 1000, 1)
             logger.info("request", method=method, path=path, status=status, milliseconds=milliseconds)
         return status
