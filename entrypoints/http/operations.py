@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cached_property
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic
 from uuid import UUID
@@ -113,9 +114,13 @@ class Call:
     raw: bytes = b""
     body_digest: str = NO_BODY_DIGEST
     upload: Received | None = None
-    seed: RequestSeed = field(default_factory=RequestSeed.new)
     # The ticket that the answer is about; a handler sets it where the path does not name the ticket.
     speaks_of: UUID | None = None
+
+    @cached_property
+    def seed(self) -> RequestSeed:
+        """Makes the ids and secrets of the request; a repeated request gets the seed of the first."""
+        return RequestSeed.new()
 
     def query_all(self, name: str) -> list[str]:
         """Every value of a parameter that may be given more than once."""

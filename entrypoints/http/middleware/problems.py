@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from adapters.observability.log_context import error_location
 from domain.errors import DomainError
 from entrypoints.http.middleware.headers import logged_id_of, request_id_of
+from entrypoints.http.middleware.rate_limits import RateLimits, client_address
 from entrypoints.http.problems import Problem, of
 
 LONGEST_SHOWN_PATH = 500
@@ -20,10 +22,14 @@ logger = structlog.get_logger()
 
 
 class ProblemResponses:
-    """ASGI middleware: answers every exception, unless a part of the response was sent already."""
+    """ASGI middleware: answers every exception, unless a part of the response was sent already.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Requests to unknown paths and methods count against the client's rate limit, so a search for paths is limited.
+    """
+
+    def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
         self._app = app
+        self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
@@ -33,12 +39,33 @@ class ProblemResponses:
             started = True
             await send(message)
 
+        # With an application in the scope Starlette raises HTTPException instead of answering in plain text.
+        scope["app"] = self
         try:
             await self._app(scope, receive, observed_send)
         except Exception as error:
             if started or scope["type"] != "http":
                 raise
-            await _response(error, Request(scope))(scope, receive, send)
+            request = Request(scope)
+            if isinstance(error, HTTPException):
+                error = await self._routing_problem(request, error)
+            await _response(error, request)(scope, receive, send)
+
+    async def _routing_problem(self, request: Request, error: HTTPException) -> Problem:
+        try:
+            await self._limits.count_refused(client_address(request))
+        except Problem as too_many_requests:
+            return too_many_requests
+        match error.status_code:
+            case 405:
+                headers = dict(error.headers or {})
+                return Problem("method-not-allowed", "The path has no such method.", headers=headers)
+            case 413:
+                return Problem("too-large", "The body is too large.")
+            case 400:
+                return Problem("malformed", "The request cannot be read.")
+            case _:
+                return Problem("not-found", "There is nothing at this path.")
 
 
 def _response(error: Exception, request: Request) -> Response:

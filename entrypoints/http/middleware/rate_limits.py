@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from ipaddress import IPv4Network, IPv6Address, ip_address, ip_network
+from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -101,14 +101,3 @@ def _network(address: str) -> str:
 def client_address(request: Request) -> str:
     """Return the address that the request came from, which a trusted proxy may have forwarded."""
     return request.client.host if request.client else ""
-
-
-def proxy_networks(trusted_proxies: Sequence[str]) -> list[str]:
-    """Return the networks of the trusted proxies for uvicorn, IPv4 ones also as a dual-stack socket shows them."""
-    networks = [ip_network(proxy, strict=False) for proxy in trusted_proxies]
-    mapped = [
-        f"::ffff:{network.network_address}/{96 + network.prefixlen}"
-        for network in networks
-        if isinstance(network, IPv4Network)
-    ]
-    return [*map(str, networks), *mapped]

@@ -6,7 +6,7 @@ import pytest
 from limits import parse
 
 from entrypoints.http import fixed_window
-from entrypoints.http.fixed_window import FEW, FixedWindows
+from entrypoints.http.fixed_window import MIN_WINDOWS, FixedWindows
 
 TWICE_A_MINUTE = parse("2/minute")
 
@@ -48,8 +48,8 @@ def test_clients_and_limits_are_counted_apart(clock: Clock):
 def test_windows_that_are_over_make_room_and_those_that_are_not_stay(clock: Clock):
     counted, hourly = FixedWindows(), parse("1/hour")
     assert counted.hit(hourly, "default", "ada")
-    for number in range(3 * FEW):
+    for number in range(3 * MIN_WINDOWS):
         clock.now += 0.1
         assert counted.hit(TWICE_A_MINUTE, "default", str(number))
-    assert len(counted._windows) <= 2 * FEW
+    assert len(counted._windows) <= 2 * MIN_WINDOWS
     assert not counted.hit(hourly, "default", "ada")

@@ -10,12 +10,11 @@ from time import sleep
 from typing import Any
 
 import pytest
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from domain.values import Role
 from entrypoints.composition.service import Parts
 from entrypoints.composition.settings import SettingsError, load
-from entrypoints.http.middleware.rate_limits import proxy_networks
+from entrypoints.http.middleware.proxy_headers import proxy_headers
 from tests.client import LiveService
 from tests.entrypoints.http.contract import Contract, problem
 
@@ -154,7 +153,7 @@ def test_the_client_is_the_nearest_address_that_is_not_a_trusted_proxy(
 
     headers = [] if forwarded_for is None else [(b"x-forwarded-for", forwarded_for.encode())]
     scope: Any = {"type": "http", "client": (peer, 1), "headers": headers}
-    asyncio.run(ProxyHeadersMiddleware(remember, proxy_networks(trusted))(scope, None, None))  # type: ignore[arg-type]
+    asyncio.run(proxy_headers(remember, trusted)(scope, None, None))  # type: ignore[arg-type]
     assert clients == [client]
 
 
