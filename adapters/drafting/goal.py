@@ -92,11 +92,11 @@ _MAX_PARTS = 12
 
 @dataclass(frozen=True)
 class GoalCandidate:
-    """An amount and how likely it is the goal. `verb` is the index of the word that governs it."""
+    """An amount and how likely it is the goal. `governor` is the index of the word that governs it."""
 
     amount: Amount
     score: int
-    verb: int | None
+    governor: int | None
 
 
 def goal_of(utterance: Utterance, default_currency: str) -> tuple[Money, Amount] | None:
@@ -127,7 +127,7 @@ def goal_candidates(utterance: Utterance, amounts: Sequence[Amount]) -> list[Goa
         if candidates and _corrects(candidates[-1].amount, amount, utterance.tokens):
             previous = candidates.pop()
             candidate = GoalCandidate(
-                _with_currency(amount, previous.amount), max(candidate.score, previous.score), previous.verb
+                _with_currency(amount, previous.amount), max(candidate.score, previous.score), previous.governor
             )
         candidates.append(candidate)
     return candidates
@@ -161,7 +161,7 @@ def _summed(best: GoalCandidate, candidates: Sequence[GoalCandidate], tokens: Se
     same_governor = [
         candidate
         for candidate in candidates
-        if candidate.verb is not None and candidate.verb == best.verb and candidate.score >= _NEEDED - 20
+        if candidate.governor is not None and candidate.governor == best.governor and candidate.score >= _NEEDED - 20
     ]
     if len(same_governor) > 1 and all(
         _is_listed(first.amount, second.amount, tokens) for first, second in pairwise(same_governor)
@@ -204,7 +204,7 @@ def _after(amount: Amount, tokens: Sequence[Token], reach: int = 6) -> str:
 
 
 def _goal_candidate(amount: Amount, tokens: Sequence[Token]) -> GoalCandidate:
-    score, verb = _governed(amount, tokens)
+    score, governor = _governed(amount, tokens)
     after = _after(amount, tokens)
     if score is None:
         score = _PLAIN if amount.explicit or _is_estimate(amount, tokens) else 0
@@ -222,7 +222,7 @@ def _goal_candidate(amount: Amount, tokens: Sequence[Token]) -> GoalCandidate:
         score = max(score, _PRICE)
     if re.match(r"would (?:really )?help", after):
         score = 20 if _even_before(amount, tokens) else max(score, 60)
-    return GoalCandidate(amount, score, verb)
+    return GoalCandidate(amount, score, governor)
 
 
 def _is_estimate(amount: Amount, tokens: Sequence[Token]) -> bool:

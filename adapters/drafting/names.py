@@ -41,6 +41,8 @@ _SUFFIXES = ("ing", "ed", "ly", "ful", "less", "ness", "tion")
 
 @dataclass(frozen=True)
 class _Candidate:
+    """A possible name of the speaker: its words, and the weight and index of its introduction."""
+
     words: tuple[str, ...]
     weight: int
     index: int
@@ -112,9 +114,8 @@ def _introduced(words: Sequence[Token], cased: bool) -> list[_Candidate]:
             end = index + len(pattern)
             if tuple(folded[index:end]) != pattern:
                 continue
-            if index and (
-                folded[index - 1] in _OTHER_PEOPLE or folded[index - 1] == "my" or folded[index - 1].endswith("'s")
-            ):
+            previous = folded[index - 1] if index else ""
+            if previous in _OTHER_PEOPLE or previous == "my" or previous.endswith("'s"):
                 continue
             start = end
             while weight == 4 and start < len(words) and folded[start] in _REPEATED_INTRODUCTION and start < end + 4:
@@ -122,16 +123,15 @@ def _introduced(words: Sequence[Token], cased: bool) -> list[_Candidate]:
             sure = weight == 4 or (weight == 3 and index < 12)
             name, end = name_at(words, start, cased, sure)
             if not name and weight == 4 and cased:
-                name, end = _after_interjection(words, start)
+                name, end = _after_remark(words, start)
             if not name or (not cased and weight < 4 and not _plausible(name, words, end, index, weight)):
                 continue
-            corrected = _corrected(words, end, cased)
-            candidates.append(_Candidate(corrected or name, weight, index))
+            candidates.append(_Candidate(_corrected(words, end, cased) or name, weight, index))
             break
     return candidates
 
 
-def _after_interjection(words: Sequence[Token], start: int) -> tuple[tuple[str, ...], int]:
+def _after_remark(words: Sequence[Token], start: int) -> tuple[tuple[str, ...], int]:
     """Return the name after a remark: "my name is... sorry, I'm nervous... David Chen"."""
     for index in range(start + 1, min(start + _MAX_REMARK_WORDS, len(words))):
         if re.search(r"\.\.|…|[-–—]", words[index].separator):

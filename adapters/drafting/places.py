@@ -10,21 +10,18 @@ from adapters.drafting.vocabulary import FUNCTION_WORDS, SITUATION_WORDS, words
 MAX_PLACE = 120
 
 _STATES = (
-    "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho "
-    "illinois indiana "
-    "iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota mississippi missouri "
-    "montana nebraska "
-    "nevada new_hampshire new_jersey new_mexico new_york north_carolina north_dakota ohio oklahoma oregon pennsylvania "
-    "rhode_island south_carolina south_dakota tennessee texas utah vermont virginia washington west_virginia wisconsin "
-    "wyoming washington_dc puerto_rico ontario quebec alberta manitoba british_columbia nova_scotia england "
-    "scotland wales "
-    "ireland canada mexico australia germany france spain italy japan new_zealand united_kingdom united_states"
+    "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho illinois "
+    "indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota mississippi missouri "
+    "montana nebraska nevada new_hampshire new_jersey new_mexico new_york north_carolina north_dakota ohio oklahoma "
+    "oregon pennsylvania rhode_island south_carolina south_dakota tennessee texas utah vermont virginia washington "
+    "west_virginia wisconsin wyoming washington_dc puerto_rico ontario quebec alberta manitoba british_columbia "
+    "nova_scotia england scotland wales ireland canada mexico australia germany france spain italy japan new_zealand "
+    "united_kingdom united_states"
 )
 REGIONS = frozenset(tuple(name.split("_")) for name in _STATES.split())
 _ABBREVIATED = words(
-    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH "
-    "NJ NM NY NC ND OH OK OR PA RI SC SD "
-    "TN TX UT VT VA WA WV WI WY DC UK"
+    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA "
+    "RI SC SD TN TX UT VT VA WA WV WI WY DC UK"
 )
 _LEAD_INS = (
     (("live", "in"), 3), (("lives", "in"), 1), (("living", "in"), 3), (("live", "near"), 2), (("located", "in"), 3),
@@ -34,9 +31,8 @@ _LEAD_INS = (
     (("en",), 1), (("to",), 0), (("near",), 1),
 )  # fmt: skip
 _COMPOUND = words(
-    "new san santa los las el la saint st fort port north south east west lake mount palm long "
-    "little salt grand cedar baton "
-    "des college kansas oklahoma corpus colorado green"
+    "new san santa los las el la saint st fort port north south east west lake mount palm long little salt grand cedar "
+    "baton des college kansas oklahoma corpus colorado green"
 )
 _AFTER_A_TOWN = words("and i we my with but so because since for where")
 _NOT_A_TOWN = (SITUATION_WORDS - {"city"}) | words(

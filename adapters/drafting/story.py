@@ -91,10 +91,9 @@ def _without_stutters(words: Sequence[_Word]) -> list[_Word]:
     for word in words:
         kept.append(word)
         for length in range(min(_MAX_STUTTER, len(kept) // 2), 0, -1):
-            repeated, before = kept[-length:], kept[-2 * length : -length]
-            if [word.token.folded for word in repeated] == [word.token.folded for word in before] and _is_stutter(
-                repeated
-            ):
+            repeated = kept[-length:]
+            words_before = [word.token.folded for word in kept[-2 * length : -length]]
+            if [word.token.folded for word in repeated] == words_before and _is_stutter(repeated):
                 del kept[-length:]
                 break
     return kept

@@ -44,59 +44,19 @@ SITUATION_WORDS = words("""
     """)
 
 TITLES = words(
-    "dr doctor mr mrs ms miss mister professor prof pastor reverend rev father sister brother "
-    "sergeant sgt captain "
+    "dr doctor mr mrs ms miss mister professor prof pastor reverend rev father sister brother sergeant sgt captain "
     "lieutenant lt officer sr sra srta senor senora don dona"
 )
 PARTICLES = words("de la las los del della di da dos das van von der den bin ibn al el ter san santa st mac le du")
 
+_ENGLISH_RELATIONS = """
+    son daughter mother father mom dad wife husband brother sister grandmother grandfather grandson granddaughter
+    grandma grandpa niece nephew aunt uncle cousin friend neighbor neighbour partner fiance fiancee boyfriend
+    girlfriend stepson stepdaughter roommate coworker baby boy girl child teacher student pastor toddler
+    """
+# Words for relations, each with its English word.
 RELATIONS: dict[str, str] = {
-    **{
-        word: word
-        for word in [
-            "son",
-            "daughter",
-            "mother",
-            "father",
-            "mom",
-            "dad",
-            "wife",
-            "husband",
-            "brother",
-            "sister",
-            "grandmother",
-            "grandfather",
-            "grandson",
-            "granddaughter",
-            "grandma",
-            "grandpa",
-            "niece",
-            "nephew",
-            "aunt",
-            "uncle",
-            "cousin",
-            "friend",
-            "neighbor",
-            "neighbour",
-            "partner",
-            "fiance",
-            "fiancee",
-            "boyfriend",
-            "girlfriend",
-            "stepson",
-            "stepdaughter",
-            "roommate",
-            "coworker",
-            "baby",
-            "boy",
-            "girl",
-            "child",
-            "teacher",
-            "student",
-            "pastor",
-            "toddler",
-        ]
-    },
+    **{word: word for word in _ENGLISH_RELATIONS.split()},
     "hijo": "son",
     "hija": "daughter",
     "madre": "mother",
