@@ -192,17 +192,14 @@ def draft_of(row: Row) -> Draft:
 # Queries. A row is the table's columns, `funded`, and `content_status` as it follows from the others.
 
 _NAMES = (*TICKETS.columns, "funded")
-WIDTH = len(_NAMES)
 _SELECT = f"""
 SELECT {", ".join("t." + name for name in TICKETS.columns)}, f.ticket_id IS NOT NULL AS funded
   FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket_id)
 """  # noqa: S608
-# One ticket as a row of `WIDTH` values, for a statement that asks for more besides.
-ONE = f"({_SELECT} WHERE t.ticket_id = %(ticket_id)s)"
 
 
-def row_of(values: Sequence[Any]) -> Row:
-    """The row from the values that a statement found."""
+def _row_of(values: Sequence[Any]) -> Row:
+    """Return the row from the values of `_SELECT`."""
     return with_status(dict(zip(_NAMES, values, strict=True)))
 
 
@@ -214,16 +211,16 @@ def with_status(row: Row) -> Row:
 def ticket(cursor: Cursor, ticket_id: UUID) -> Row | None:
     cursor.execute(_SELECT + "WHERE t.ticket_id = %(ticket_id)s", {"ticket_id": ticket_id})
     found = cursor.fetchone()
-    return row_of(found) if found else None
+    return _row_of(found) if found else None
 
 
 def tickets(cursor: Cursor, ticket_ids: Sequence[UUID]) -> dict[UUID, Row]:
     """Those of the tickets that there are."""
     cursor.execute(_SELECT + "WHERE t.ticket_id = ANY(%(ticket_ids)s)", {"ticket_ids": list(ticket_ids)})
-    return {row["ticket_id"]: row for row in map(row_of, cursor.fetchall())}
+    return {row["ticket_id"]: row for row in map(_row_of, cursor.fetchall())}
 
 
 def ticket_by_slug(cursor: Cursor, slug: str) -> Row | None:
     cursor.execute(_SELECT + "WHERE t.slug = %(slug)s", {"slug": slug})
     found = cursor.fetchone()
-    return row_of(found) if found else None
+    return _row_of(found) if found else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import UUID
 
 from adapters.event_store.log import EventLog
@@ -9,7 +10,10 @@ from adapters.postgres.database import Database
 from adapters.read_models.in_memory import ticket_row
 from adapters.read_models.projection_barrier import ProjectionBarrier
 from projections import ticket_status
-from projections.model import Recorded, Row
+from projections.model import Cursor, Recorded, Row
+
+# A named query of the projections that reads a ticket's row, perhaps with more.
+TicketQuery = Callable[[Cursor, UUID], Row | None]
 
 
 class ReadYourWrites:
@@ -28,10 +32,13 @@ class ReadYourWrites:
         """Remember that an event was acknowledged to a client before the read models saw it."""
         self._unprojected = max(self._unprojected, position)
 
-    def ticket(self, ticket: UUID) -> Row | None:
-        """Return the ticket's row with every write that this process has acknowledged, or None if there is none."""
+    def ticket(self, ticket: UUID, query: TicketQuery = ticket_status.ticket) -> Row | None:
+        """Return the ticket's row with every write that this process has acknowledged, or None if there is none.
+
+        A row that had to be folded from events has the ticket's columns only, whatever else the query reads.
+        """
         with self._database.reading() as cursor:
-            row = ticket_status.ticket(cursor, ticket)
+            row = query(cursor, ticket)
         if not self._unprojected:
             return row
         unprojected = self._unprojected
@@ -59,14 +66,15 @@ class ReadYourWrites:
 class TicketRows:
     """The ticket rows of one request: each is read at most once, by the check that needs it first."""
 
-    def __init__(self, reader: ReadYourWrites) -> None:
+    def __init__(self, reader: ReadYourWrites, query: TicketQuery = ticket_status.ticket) -> None:
         self._reader = reader
+        self._query = query
         self._rows: dict[UUID, Row | None] = {}
 
     def get(self, ticket: UUID) -> Row | None:
         """Return the row with every acknowledged write, or None if there is no such ticket."""
         if ticket not in self._rows:
-            self._rows[ticket] = self._reader.ticket(ticket)
+            self._rows[ticket] = self._reader.ticket(ticket, self._query)
         return self._rows[ticket]
 
     def newest(self, ticket: UUID) -> Row | None:

@@ -29,6 +29,7 @@ from entrypoints.http.operations import Call, Operation, bind
 from entrypoints.http.pages import PAGES
 from entrypoints.http.table import OPERATIONS
 from entrypoints.http.threads import Threads
+from projections import ticket_status
 
 if TYPE_CHECKING:
     from entrypoints.composition.service import Service
@@ -69,6 +70,9 @@ def application(service: Service, more: list[BaseRoute], operations: Sequence[Op
     wrappers: list[Wrapper] = [audit.acts, Idempotency(service.idempotency)]
 
     def new_call(operation: Operation, request: Request) -> Call:
+        reads = service.reads(writes=operation.method != "GET")
+        # With a replica the handler reads there what the answer shows.
+        ticket_query = operation.ticket_query if reads.replica is None else ticket_status.ticket
         return Call(
             service=service,
             operation=operation,
@@ -78,8 +82,8 @@ def application(service: Service, more: list[BaseRoute], operations: Sequence[Op
             path=request.path_params,
             query=request.query_params if request.scope["query_string"] else NO_QUERY,
             headers=request.headers,
-            reads=service.reads(writes=operation.method != "GET"),
-            ticket_rows=TicketRows(service.fresh),
+            reads=reads,
+            ticket_rows=TicketRows(service.fresh, ticket_query),
         )
 
     threads = Threads()

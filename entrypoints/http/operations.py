@@ -20,9 +20,10 @@ from typing_extensions import TypeVar
 
 from adapters.identity.credentials import VISITOR, Principal
 from adapters.identity.idempotency import RequestSeed
-from adapters.read_models.read_your_writes import TicketRows
+from adapters.read_models.read_your_writes import TicketQuery, TicketRows
 from adapters.read_models.reads import Reads
 from domain.values import Role
+from projections import ticket_status
 from projections.model import Row
 
 if TYPE_CHECKING:
@@ -213,6 +214,8 @@ class Operation:
     also: Mapping[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     asks_nobody: bool = False
     revalidates: bool = False
+    # Reads the path's ticket, once, for the access check and for the handler.
+    ticket_query: TicketQuery = ticket_status.ticket
 
     def answer(self, call: Call) -> Answer:
         """Return the handler's answer, in the caller's thread."""

@@ -26,6 +26,7 @@ from entrypoints.http.handlers import (
 from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
 from entrypoints.http.problems import MEDIA_TYPE
+from projections import ticket_totals
 
 HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDITOR
 
@@ -136,7 +137,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "GET", f"{ONE}/donations/total", "What the gifts add up to", donations.totals, TOTALS, gives=s.TOTALS,
         query=(AS_OF, KNOWN_AT, Parameter("explain", "Add the entries that make the total.", {"type": "boolean"})),
-        tag="Gifts",
+        tag="Gifts", ticket_query=ticket_totals.ticket_with_totals,
     ),
     Operation(
         "GET", f"{ONE}/history", "Every event, or the ticket as it stood", history.history, HISTORY,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from domain.values import DonationStatus
@@ -75,10 +74,10 @@ def totals(cursor: Cursor, ticket_id: UUID) -> list[Row]:
         {"ticket_id": ticket_id},
     )
     total_rows = [dict(zip(TOTALS.columns, values, strict=True)) for values in cursor.fetchall()]
-    return _without_ties(cursor, ticket_id, total_rows)
+    return ordered_totals(cursor, ticket_id, total_rows)
 
 
-def _without_ties(cursor: Cursor, ticket_id: UUID, totals: list[Row]) -> list[Row]:
+def ordered_totals(cursor: Cursor, ticket_id: UUID, totals: list[Row]) -> list[Row]:
     """Order currencies first captured in the same second (Stripe's unit) by when their donations were created."""
     first_paid_at = totals[0]["first_paid_at"] if totals else None
     tied = [total for total in totals if total["first_paid_at"] == first_paid_at]
@@ -93,31 +92,24 @@ def _without_ties(cursor: Cursor, ticket_id: UUID, totals: list[Row]) -> list[Ro
     return sorted(tied, key=lambda total: created_at.get(total["currency"], NEVER)) + totals[len(tied) :]
 
 
-# The columns and the joins of `summary`, for a statement in which `asked` has the `ticket_id`.
-SUMMARY = f"{', '.join('t.' + name for name in TOTALS.columns)}, {', '.join('d.' + name for name in DONATION_COLUMNS)}"
-SUMMARY_FROM = """
-          LEFT JOIN read.donation_totals t ON t.ticket_id = asked.ticket_id
-          LEFT JOIN LATERAL (
-               SELECT * FROM read.donation_ledger l WHERE l.ticket_id = asked.ticket_id
-                ORDER BY coalesce(l.paid_at, '-infinity') DESC, l.created_at DESC, l.donation_id DESC LIMIT 1
-               ) d ON true
-"""
-SUMMARY_ORDER = " ORDER BY t.first_paid_at NULLS LAST, t.currency"
+_SUMMARY = f"""
+SELECT {", ".join("t." + name for name in TOTALS.columns)}, {", ".join("d." + name for name in DONATION_COLUMNS)}
+  FROM (VALUES (%(ticket_id)s::uuid)) AS ticket (ticket_id)
+  LEFT JOIN read.donation_totals t ON t.ticket_id = ticket.ticket_id
+  LEFT JOIN LATERAL (
+       SELECT * FROM read.donation_ledger l WHERE l.ticket_id = ticket.ticket_id
+        ORDER BY coalesce(l.paid_at, '-infinity') DESC, l.created_at DESC, l.donation_id DESC LIMIT 1
+       ) d ON true
+ ORDER BY t.first_paid_at NULLS LAST, t.currency
+"""  # noqa: S608
 Summary = tuple[list[Row], Row | None]
 
 
 def summary(cursor: Cursor, ticket_id: UUID) -> Summary:
-    """Return, in one round trip, the totals and the donation paid last, whatever became of that since."""
-    cursor.execute(
-        f"SELECT {SUMMARY} FROM (VALUES (%(ticket_id)s::uuid)) AS asked (ticket_id) {SUMMARY_FROM} {SUMMARY_ORDER}",  # noqa: S608
-        {"ticket_id": ticket_id},
-    )
-    return summary_of(cursor, ticket_id, cursor.fetchall())
-
-
-def summary_of(cursor: Cursor, ticket_id: UUID, summary_rows: Sequence[Sequence[Any]]) -> Summary:
-    """Return the summary from the rows of a statement that selects `SUMMARY`."""
+    """Return, in one round trip, the totals and the donation paid last, also if it was refunded or disputed since."""
+    cursor.execute(_SUMMARY, {"ticket_id": ticket_id})
+    summary_rows = cursor.fetchall()
     width = len(TOTALS.columns)
     totals = [dict(zip(TOTALS.columns, row[:width], strict=True)) for row in summary_rows if row[0] is not None]
     last = donation_row(summary_rows[0][width:])
-    return _without_ties(cursor, ticket_id, totals), last if last["paid_at"] else None
+    return ordered_totals(cursor, ticket_id, totals), last if last["paid_at"] else None

@@ -1,0 +1,52 @@
+"""A ticket and the totals of its donations in one round trip, for requests that need both."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from projections import donation_ledger, ticket_status
+from projections.donation_ledger.donation_table import COLUMNS as DONATION_COLUMNS
+from projections.model import Cursor, Row
+
+# The key of the ticket's row that holds its `donation_ledger.summary`.
+SUMMARY = "summary"
+
+_TICKET_COLUMNS = (*ticket_status.TICKETS.columns, "funded")
+_TOTAL_COLUMNS = tuple(donation_ledger.TOTALS.columns)
+_SELECT = f"""
+SELECT {", ".join(f"ticket.{name}" for name in ticket_status.TICKETS.columns)}, funded.ticket_id IS NOT NULL,
+       {", ".join(f"total.{name}" for name in _TOTAL_COLUMNS)},
+       {", ".join(f"last.{name}" for name in DONATION_COLUMNS)}
+  FROM read.ticket_status ticket
+  LEFT JOIN read.funded_tickets funded ON funded.ticket_id = ticket.ticket_id
+  LEFT JOIN read.donation_totals total ON total.ticket_id = ticket.ticket_id
+  LEFT JOIN LATERAL (
+       SELECT * FROM read.donation_ledger donation WHERE donation.ticket_id = ticket.ticket_id
+        ORDER BY coalesce(donation.paid_at, '-infinity') DESC, donation.created_at DESC, donation.donation_id DESC
+        LIMIT 1
+       ) last ON true
+ WHERE ticket.ticket_id = %(ticket_id)s
+ ORDER BY total.first_paid_at NULLS LAST, total.currency
+"""  # noqa: S608
+
+
+def ticket_with_totals(cursor: Cursor, ticket_id: UUID) -> Row | None:
+    """Return the ticket's row with its `SUMMARY`, or None if there is no such ticket."""
+    cursor.execute(_SELECT, {"ticket_id": ticket_id})
+    joined_rows = [_split(values) for values in cursor.fetchall()]
+    if not joined_rows:
+        return None
+    ticket, _, last = joined_rows[0]
+    totals = [total for _, total, _ in joined_rows if total["ticket_id"] is not None]
+    row = ticket_status.with_status(ticket)
+    row[SUMMARY] = donation_ledger.ordered_totals(cursor, ticket_id, totals), last if last["paid_at"] else None
+    return row
+
+
+def _split(values: tuple[object, ...]) -> tuple[Row, Row, Row]:
+    """Return the ticket's, the total's and the last donation's columns of one joined row."""
+    remaining = iter(values)
+    ticket, total, last = (
+        {name: next(remaining) for name in names} for names in (_TICKET_COLUMNS, _TOTAL_COLUMNS, DONATION_COLUMNS)
+    )
+    return ticket, total, last
