@@ -1,4 +1,4 @@
-"""A real PostgreSQL of our own in a folder, for whoever brings no database along."""
+"""The embedded PostgreSQL: a server in a data folder, for users without a database of their own."""
 
 from adapters.postgres.embedded.errors import EmbeddedPostgresError
 from adapters.postgres.embedded.server import EmbeddedPostgres

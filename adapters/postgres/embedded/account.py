@@ -1,4 +1,4 @@
-"""Who runs the server, and who may connect to it."""
+"""The account that runs the server, and the accounts that may connect to it."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 
 from adapters.postgres.embedded.errors import EmbeddedPostgresError
 
-# PostgreSQL refuses to run as root. Both accounts exist nearly everywhere; we create none.
+# PostgreSQL refuses to run as root. One of these accounts exists on nearly every system.
 ACCOUNTS = ("postgres", "nobody")
 
 
 @dataclass(frozen=True)
 class Account:
-    """Who the server runs as."""
+    """The user and group that the server runs as."""
 
     user: int
     group: int
 
     def reaches(self, path: Path) -> bool:
-        """Whether the account may use this program or folder, going by the rights of it and of all folders above."""
-        return all(self._may_pass(place) for place in (path, *path.parents))
+        """Return True if the account may use this program or folder, by the permissions of it and its parents."""
+        return all(self._may_use(part) for part in (path, *path.parents))
 
-    def _may_pass(self, path: Path) -> bool:
+    def _may_use(self, path: Path) -> bool:
         status = path.stat()
         needed = 0o1 if stat.S_ISDIR(status.st_mode) else 0o5
         if status.st_uid == self.user:
@@ -36,9 +36,9 @@ class Account:
 
 
 def server_account(folder: Path) -> Account | None:
-    """Another account to run the server as when we are root; None when it runs as ourselves.
+    """Return the account to run the server as if this process is root, or None if it runs as the present user.
 
-    A cluster that exists goes on with whoever it belongs to.
+    An existing cluster keeps its owner.
     """
     if os.geteuid() != 0:
         return None
@@ -58,7 +58,7 @@ def server_account(folder: Path) -> Account | None:
 
 
 def client_names() -> list[str]:
-    """The operating system's accounts that may connect: root and ourselves."""
+    """Return the names of the system accounts that may connect: root and the present user."""
     names = set()
     for user in (0, os.geteuid()):
         try:

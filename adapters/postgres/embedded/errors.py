@@ -1,7 +1,7 @@
-"""What can be the matter with the embedded server."""
+"""The error of the embedded server."""
 
 from __future__ import annotations
 
 
 class EmbeddedPostgresError(Exception):
-    """There is no embedded PostgreSQL; the message says in one line what would have to change."""
+    """The embedded PostgreSQL cannot run; the message says why, or what to change, in one line."""

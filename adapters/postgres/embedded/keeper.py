@@ -1,9 +1,9 @@
-"""Keeps one PostgreSQL server running for as long as somebody is attached to its folder.
+"""The keeper: a process that runs one PostgreSQL server while any process is attached to its folder.
 
-A script of its own that needs only the standard library, because a server must not hang on the thread that
-happened to start it: Linux sends the parent-death signal when that *thread* ends. The keeper has one thread, and
-ends with the last process attached: all of them hold a shared lock on one file, the keeper waits for it alone.
-No owner has to hand the server over, and nobody can forget to stop it.
+Every attached process holds a shared lock on one file. The keeper waits for the exclusive lock, which it gets when the
+last of them has ended in any way, and then stops the server. It is a process of its own, and a script that needs only
+the standard library, because Linux sends the parent-death signal when the *thread* ends that started the child, and a
+thread of the application may end long before the application.
 """
 
 from __future__ import annotations
@@ -26,15 +26,18 @@ IMMEDIATE_SHUTDOWN_SECONDS = 10
 
 
 class ServerEnded(Exception):
-    """The server is gone without our doing."""
+    """The server ended although it was not stopped."""
 
 
 class Failure(Exception):
-    """Why there is no server, in one line."""
+    """The server cannot run; the message is one line."""
 
 
 def dying_with_us(death_signal: int) -> Callable[[], None] | None:
-    """What a child runs before it becomes the program, so that our end reaches it; None where that cannot be."""
+    """Return the function that a child runs before the program, so that it gets a signal when the keeper ends.
+
+    None on systems other than Linux.
+    """
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl
@@ -68,7 +71,7 @@ class Keeper:
             self.write_files()
             with self.server() as server:
                 try:
-                    self.wait_until_nobody_is_attached(server)
+                    self.wait_until_last_process_detached(server)
                 except ServerEnded:
                     return
                 self.stop(server)
@@ -76,15 +79,15 @@ class Keeper:
             shutil.rmtree(self.socket_dir, ignore_errors=True)
 
     def initialise(self) -> None:
-        """A new cluster appears whole or not at all."""
+        """Create the cluster under another name and rename it, so that no incomplete cluster is left behind."""
         unfinished = self.folder / f"cluster.new-{os.getpid()}"
         unfinished.mkdir(mode=0o700)
-        self.give(unfinished)
+        self.change_owner(unfinished)
         with self.start("initdb", unfinished, self.initdb_options, signal.SIGKILL, subprocess.PIPE) as initdb:
-            said = initdb.communicate()[0].decode(errors="replace")
+            output = initdb.communicate()[0].decode(errors="replace")
         if initdb.returncode:
             shutil.rmtree(unfinished, ignore_errors=True)
-            lines = [line for line in said.splitlines() if "error:" in line or "FATAL:" in line]
+            lines = [line for line in output.splitlines() if "error:" in line or "FATAL:" in line]
             raise Failure(lines[0] if lines else f"initdb ended with status {initdb.returncode}")
         unfinished.rename(self.cluster)
         descriptor = os.open(self.folder, os.O_RDONLY)
@@ -92,9 +95,9 @@ class Keeper:
         os.close(descriptor)
 
     def write_files(self) -> None:
-        """Replaced, never written through: the folder belongs to the server's account, and we may be root."""
-        # Whoever holds the server lock knows that no server is left: this file is from one that was killed, and
-        # its process id may be somebody else's by now. A server started by hand still meets the shared memory check.
+        """Replace the files and never write through them: root must not follow a link of the server's account."""
+        # The keeper holds the server lock, so no server is running, and this file is left from one that was killed; its
+        # process id may belong to another process by now. A server started by hand is detected by its shared memory.
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
         for name, text in self.files.items():
             fresh = self.cluster / f"{name}.new"
@@ -102,10 +105,10 @@ class Keeper:
             descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 file.write(text)
-            self.give(fresh)
+            self.change_owner(fresh)
             fresh.replace(self.cluster / name)
 
-    def give(self, path: Path) -> None:
+    def change_owner(self, path: Path) -> None:
         if self.account:
             os.chown(path, *self.account, follow_symlinks=False)
 
@@ -116,7 +119,7 @@ class Keeper:
     def start(
         self, program: str, cluster: Path, options: list[str], death_signal: int, output: int
     ) -> subprocess.Popen[bytes]:
-        """The program as the server's account, which may not be able to pass the folders above the cluster."""
+        """Start the program as the server's account, which may have no access to the folders above the cluster."""
         descriptor = os.open(cluster, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         identity: dict[str, Any] = {}
         if self.account:
@@ -139,17 +142,17 @@ class Keeper:
         finally:
             os.close(descriptor)
 
-    def wait_until_nobody_is_attached(self, server: subprocess.Popen[bytes]) -> None:
-        def look(*_: object) -> None:
+    def wait_until_last_process_detached(self, server: subprocess.Popen[bytes]) -> None:
+        def check(*_: object) -> None:
             if server.poll() is not None:
                 raise ServerEnded
 
         attached = os.open(self.folder / "attached.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        signal.signal(signal.SIGCHLD, look)
-        # A signal that comes just before the call blocks is only seen at the next one.
-        signal.signal(signal.SIGALRM, look)
+        signal.signal(signal.SIGCHLD, check)
+        # A SIGCHLD that arrives just before `flock` blocks would be missed, so a timer repeats the check every second.
+        signal.signal(signal.SIGALRM, check)
         signal.setitimer(signal.ITIMER_REAL, 1, 1)
-        look()
+        check()
         fcntl.flock(attached, fcntl.LOCK_EX)
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -172,10 +175,10 @@ def main() -> None:
     plan = json.loads(sys.argv[1])
     report: int = plan["report"]
     if os.fork():
-        os._exit(0)  # whoever started us waits for this process, and never has to reap the other
+        os._exit(0)  # the application waits for this process, so that it never has to reap the keeper
     os.setsid()
     for ignored in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(ignored, lambda *_: None)  # not SIG_IGN: the server would inherit that
+        signal.signal(ignored, lambda *_: None)  # not SIG_IGN, which the server would inherit
     for inherited in (report, plan["server_lock"]):
         os.set_inheritable(inherited, False)
     try:

@@ -1,4 +1,4 @@
-"""Locks on files that the kernel gives back when their holder dies, however it dies."""
+"""File locks, which the kernel releases when their holder dies in any way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EXCLUSIVE = fcntl.LOCK_EX
 
 _PAUSE_SECONDS = 0.005
 
-# A fork copies our descriptors, and with them the locks: a forked child that outlives us would keep what we held.
+# A fork copies the descriptors and with them the locks. A child that outlives this process must not keep them.
 _open: set[int] = set()
 
 
@@ -26,7 +26,7 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 
 class FileLock:
-    """One hold on one lock file; every instance competes with every other, in this process too."""
+    """A lock on one file. Every instance competes with every other one, in the same process too."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -34,9 +34,9 @@ class FileLock:
         self._descriptor = -1
 
     def acquire(self, kind: int, seconds: float) -> bool:
-        """Whether the lock was ours within so many seconds; changes its kind if it is already held."""
+        """Acquire the lock, or change its kind if it is held. Return False if that took longer than `seconds`."""
         deadline = time.monotonic() + seconds
-        descriptor = self._opened()
+        descriptor = self._open_descriptor()
         while True:
             try:
                 fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
@@ -47,13 +47,13 @@ class FileLock:
                 time.sleep(_PAUSE_SECONDS)
 
     def release(self) -> None:
-        """Give the lock back; no error if it was not held."""
+        """Release the lock; no error if it is not held."""
         if self.opened:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-            self.forget()
+            self.close()
 
-    def forget(self) -> None:
-        """Let go of our hold, leaving the lock to the processes that inherited the descriptor."""
+    def close(self) -> None:
+        """Close the descriptor, but leave the lock to the processes that inherited it."""
         if self.opened:
             _open.discard(self._descriptor)
             os.close(self._descriptor)
@@ -61,13 +61,13 @@ class FileLock:
 
     @property
     def opened(self) -> bool:
-        """Whether this process, not the one it was forked from, has the file open."""
+        """Return True if this process, and not only the one it was forked from, has the file open."""
         return self._descriptor >= 0 and self._pid == os.getpid()
 
     def fileno(self) -> int:
         return self._descriptor
 
-    def _opened(self) -> int:
+    def _open_descriptor(self) -> int:
         if not self.opened:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             self._pid = os.getpid()

@@ -1,4 +1,4 @@
-"""The server seen from a process that uses it: attach, make sure that it runs, let go."""
+"""The embedded server as its users see it: attach to it, make sure that it runs, detach."""
 
 from __future__ import annotations
 
@@ -27,23 +27,22 @@ from adapters.postgres.embedded.errors import EmbeddedPostgresError
 from adapters.postgres.embedded.locks import EXCLUSIVE, SHARED, FileLock
 from adapters.postgres.embedded.settings import NAME, PORT, access_files, initdb_options, server_settings
 
-READY_SECONDS = 120  # a long crash recovery included
+READY_SECONDS = 120  # includes a long crash recovery
 STOPPED_SECONDS = keeper.FAST_SHUTDOWN_SECONDS + keeper.IMMEDIATE_SHUTDOWN_SECONDS + 5
 POLL_SECONDS = 0.01
 LOG_BYTES = 10_000_000
-# What the keeper's interpreter needs of our environment to find its libraries.
+# The variables that the keeper's interpreter needs to find its libraries.
 KEPT_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 
-# A line of the server's log that says why it ended, unlike those that turn away an early client.
-COMPLAINT = re.compile(r"(?:FATAL|PANIC): +(?! |the database system is)(.+)")
+# A line of the server's log that says why it ended, and not only that it refused an early client.
+FATAL_LINE = re.compile(r"(?:FATAL|PANIC): +(?! |the database system is)(.+)")
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server in `data_dir`, shared by every process that starts it there.
+    """A PostgreSQL server in `data_dir`, shared by all processes that start it there.
 
-    The server runs for as long as somebody is attached, and a little longer: `stop()`, the end of the process
-    and kill -9 all detach, and the last one to go takes the server along. Whoever is attached and finds it gone
-    calls `ensure()`; the URL stays the same.
+    The server runs while any process is attached. `stop()`, the end of the process and kill -9 all detach, and the
+    server ends with the last process. `ensure()` restarts a server that died; the URL stays the same.
     """
 
     def __init__(self, data_dir: Path, *, bin_dir: Path | None = None) -> None:
@@ -64,18 +63,18 @@ class EmbeddedPostgres:
         self.stop()
 
     def binary(self, name: str) -> Path:
-        """One of PostgreSQL's own programs, like `pg_dump`, of the server's version."""
+        """Return the path of one of PostgreSQL's programs, like `pg_dump`, in the server's version."""
         path = (self._bin_dir or wheel_bin_dir()) / name
         if not path.is_file():
             raise EmbeddedPostgresError(f"there is no {name} in {path.parent}")
         return path
 
     def start(self) -> str:
-        """Attach to the server, starting it if nobody has; its URL once it answers."""
+        """Attach to the server, which is started if it does not run. Return its URL once it answers."""
         return self.ensure()
 
     def ensure(self) -> str:
-        """The URL of the server that certainly answered just now; brings it back if it was gone."""
+        """Return the URL of the server after checking that it answers. A server that died is started again."""
         with self._thread_lock:
             if self._attached.opened and self._socket_dir and self._ping() == Ping.OK:
                 return self.url()
@@ -87,7 +86,7 @@ class EmbeddedPostgres:
                 raise EmbeddedPostgresError(f"{error.filename or self._folder}: {error.strerror}") from None
 
     def url(self, database: str = NAME) -> str:
-        """Where a database of the started server is, as libpq and its programs take it."""
+        """Return the URL of a database of the started server, for libpq and PostgreSQL's programs."""
         if self._socket_dir is None:
             raise EmbeddedPostgresError("the embedded PostgreSQL was not started")
         return (
@@ -95,11 +94,11 @@ class EmbeddedPostgres:
         )
 
     def stop(self) -> None:
-        """Detach; the last one to do so returns when the server has ended."""
+        """Detach. The last process to do so waits until the server has ended."""
         with self._thread_lock:
             if not self._attached.opened:
                 return
-            with self._alone():
+            with self._exclusive():
                 self._attached.release()
                 if self._others_are_attached():
                     return
@@ -110,7 +109,10 @@ class EmbeddedPostgres:
                     raise EmbeddedPostgresError(f"the PostgreSQL in {self._folder} does not end")
 
     def _others_are_attached(self) -> bool:
-        """Asked while nobody can attach: a lock that can be shared but not had alone is shared with somebody."""
+        """Return True if another process is attached. Called while no process can attach.
+
+        Then the exclusive lock cannot be acquired, but a shared one can.
+        """
         probe = FileLock(self._folder / "attached.lock")
         try:
             return not probe.acquire(EXCLUSIVE, 0) and probe.acquire(SHARED, 0)
@@ -118,8 +120,8 @@ class EmbeddedPostgres:
             probe.release()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """While inside, nobody else starts or stops this server."""
+    def _exclusive(self) -> Iterator[None]:
+        """Keep other processes from starting or stopping this server."""
         lock = FileLock(self._folder / "start.lock")
         if not lock.acquire(EXCLUSIVE, READY_SECONDS + STOPPED_SECONDS):
             raise EmbeddedPostgresError(
@@ -132,19 +134,19 @@ class EmbeddedPostgres:
 
     def _ensure(self) -> str:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._alone():
+        with self._exclusive():
             if not self._attached.acquire(SHARED, STOPPED_SECONDS):
                 raise EmbeddedPostgresError(f"the PostgreSQL in {self._folder} does not end")
             try:
                 self._socket_dir = socket_dir.recorded(self._folder)
-                self._bring_up()
+                self._start_if_needed()
             except BaseException:
                 self._attached.release()
                 raise
             return self.url()
 
-    def _bring_up(self) -> None:
-        """A server that answers: the one that runs, or else a new one."""
+    def _start_if_needed(self) -> None:
+        """Wait for the running server to answer, or start one."""
         deadline = time.monotonic() + READY_SECONDS
         running = FileLock(self._folder / "server.lock")
         try:
@@ -157,18 +159,18 @@ class EmbeddedPostgres:
             else:
                 self._launch(running, deadline)
         finally:
-            running.forget()
+            running.close()
         self._create_database()
 
     def _launch(self, running: FileLock, deadline: float) -> None:
-        """Hand the server's lock to a keeper, and wait until its server answers."""
+        """Start a keeper, pass it the server's lock, and wait until its server answers."""
         bin_dir = self._bin_dir or wheel_bin_dir()
         version = major_version(bin_dir)
         self._check_version(version)
         account = server_account(self._folder)
         for unfinished in self._folder.glob("cluster.new-*"):
             shutil.rmtree(unfinished, ignore_errors=True)
-        self._log_start = self._turn_log()
+        self._log_start = self._rotate_log()
         self._socket_dir = socket_dir.prepare(self._folder, account)
         plan = {
             "folder": str(self._folder),
@@ -179,39 +181,39 @@ class EmbeddedPostgres:
             "socket_dir": str(self._socket_dir),
             "account": [account.user, account.group] if account else None,
         }
-        report, written_by_keeper = os.pipe()
+        report, keeper_end = os.pipe()
         try:
             try:
-                _spawn_keeper(plan, running.fileno(), written_by_keeper)
+                _spawn_keeper(plan, running.fileno(), keeper_end)
             finally:
-                os.close(written_by_keeper)
-            running.forget()
-            self._await(report, deadline)
+                os.close(keeper_end)
+            running.close()
+            self._wait_until_ready(report, deadline)
         finally:
             os.close(report)
 
-    def _await(self, report: int, deadline: float) -> None:
+    def _wait_until_ready(self, report: int, deadline: float) -> None:
         os.set_blocking(report, False)
         while self._ping() != Ping.OK:
             with suppress(BlockingIOError):
-                said = os.read(report, 2000)  # or nothing at all: the keeper has ended
-                raise EmbeddedPostgresError(self._reason(said.decode(errors="replace")))
+                message = os.read(report, 2000)  # empty if the keeper ended without one
+                raise EmbeddedPostgresError(self._reason(message.decode(errors="replace")))
             if time.monotonic() > deadline:
                 raise EmbeddedPostgresError(f"the PostgreSQL in {self._folder} did not answer in {READY_SECONDS} s")
             time.sleep(POLL_SECONDS)
 
-    def _reason(self, said: str) -> str:
-        """One line on why there is no server: what the keeper said, or else the last of the server's own complaints."""
+    def _reason(self, message: str) -> str:
+        """Return one line on why there is no server: the keeper's message, or else the last fatal line of its log."""
         log = self._folder / "server.log"
-        if not said and log.exists():
+        if not message and log.exists():
             with log.open("rb") as file:
                 file.seek(max(self._log_start, log.stat().st_size - 20_000))
                 lines = file.read().decode(errors="replace").splitlines()
-            complaints = (found[1] for line in reversed(lines) if (found := COMPLAINT.search(line)))
-            said = next(complaints, "it was killed while it started")
-        if "No space left on device" in said:
+            fatal_errors = (match[1] for line in reversed(lines) if (match := FATAL_LINE.search(line)))
+            message = next(fatal_errors, "it was killed while it started")
+        if "No space left on device" in message:
             return f"no PostgreSQL in {self._folder}: the disk is full"
-        return f"no PostgreSQL in {self._folder}: {said.strip()}"
+        return f"no PostgreSQL in {self._folder}: {message.strip()}"
 
     def _check_version(self, version: int) -> None:
         try:
@@ -223,8 +225,8 @@ class EmbeddedPostgres:
                 f"{self._folder} holds a PostgreSQL {present}, ours is {version}: restore a backup into a new folder"
             )
 
-    def _turn_log(self) -> int:
-        """Begin a new log when the old one is long; where this start's lines will begin."""
+    def _rotate_log(self) -> int:
+        """Start a new log if the present one is long. Return the offset at which this start's lines will begin."""
         log = self._folder / "server.log"
         if not log.exists():
             return 0
@@ -251,7 +253,7 @@ def _spawn_keeper(plan: dict[str, Any], server_lock: int, report: int) -> None:
     try:
         subprocess.run(  # noqa: S603 (our own program)
             [sys.executable, "-I", "-S", keeper.__file__, json.dumps(plan)],
-            # It outlives us, and has no business with our keys and passwords.
+            # The keeper outlives this process and must not have its keys and passwords.
             env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""How the server is set up: its cluster, its settings, and who may connect."""
+"""The server's settings: the options of its cluster, its parameters, and who may connect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PORT = 5432  # only a part of the socket's file name
 
 
 def initdb_options(version: int) -> list[str]:
-    """How a new cluster is made: texts in the same order on every machine, and a checksum on every page."""
+    """Return the options of a new cluster: the same sort order on every machine, and checksums of all data pages."""
     options = [f"--username={NAME}", "--encoding=UTF8", "--data-checksums", "--auth=reject", "--no-instructions"]
     if version >= 17:
         return [*options, "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -17,7 +17,7 @@ def initdb_options(version: int) -> list[str]:
 
 
 def server_settings(socket_dir: Path) -> dict[str, str]:
-    """What the server is told on its command line, where no file in its folder can say otherwise."""
+    """Return the parameters for the server's command line, which take precedence over the files in its folder."""
     return {
         "listen_addresses": "",
         "port": str(PORT),
@@ -32,7 +32,7 @@ def server_settings(socket_dir: Path) -> dict[str, str]:
         "log_timezone": "UTC",
         "lc_messages": "C",
         "jit": "off",  # our statements are short
-        # What people told us has no place in a log: neither the statement that failed nor the row it was about.
+        # Personal data must not reach the log, so failed statements and their values are not logged.
         "log_destination": "stderr",
         "logging_collector": "off",
         "log_statement": "none",
@@ -42,7 +42,7 @@ def server_settings(socket_dir: Path) -> dict[str, str]:
 
 
 def access_files(accounts: list[str]) -> dict[str, str]:
-    """Who may connect: the kernel says who is at the other end of the socket, so there is no password to keep."""
+    """Return the files that say who may connect. The kernel reports the client's account, so there is no password."""
     return {
         "pg_hba.conf": f"local all {NAME} peer map=owners\n",
         "pg_ident.conf": "".join(f'owners "{account}" {NAME}\n' for account in accounts),

@@ -1,8 +1,8 @@
 """The private folder of the server's socket.
 
-A socket's whole path has about a hundred bytes, and the server's account needs a way to it that does not lead through
-our data folder: so it is a folder of its own directly below the one for temporary files. Its name is kept in the data
-folder, so that the URL stays the same.
+It lies directly below the folder for temporary files, because a socket's path is limited to about a hundred bytes and
+the server's account must reach it without access to the data folder. Its name is kept in the data folder, so that the
+URL stays the same.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from pathlib import Path
 from adapters.postgres.embedded.account import Account
 from adapters.postgres.embedded.settings import NAME
 
-# Leaves room for `.s.PGSQL.5432.lock` in the shortest limit there is (macOS: 104 bytes).
+# Leaves room for `.s.PGSQL.5432.lock` within the smallest limit, 104 bytes on macOS.
 LONGEST_BYTES = 80
-# A comma would part it in two, for the server and for its clients; other odd characters are for nobody to try.
+# A comma separates two folders for the server and its clients, and other special characters may have a meaning too.
 PLAIN = re.compile(rf"(?:/[A-Za-z0-9_.+-]+)+/{NAME}-[a-z0-9_]{{8}}")
 
 RECORD = "socket"
 
 
 def recorded(folder: Path) -> Path | None:
-    """The socket's folder of the server that runs, or ran last, in this data folder."""
+    """Return the socket's folder of the server that runs, or ran last, in this data folder, or None."""
     try:
         name = (folder / RECORD).read_text()
     except FileNotFoundError:
@@ -35,9 +35,9 @@ def recorded(folder: Path) -> Path | None:
 
 
 def prepare(folder: Path, account: Account | None) -> Path:
-    """An empty socket folder for a new server: the same as last time unless somebody else took its name."""
+    """Make an empty socket folder for a new server: the same as last time, unless that name is taken by another."""
     chosen = recorded(folder)
-    if chosen is None or not _made_anew(chosen, account):
+    if chosen is None or not _recreate(chosen, account):
         chosen = _new(account)
         fresh = folder / f"{RECORD}.new"
         fresh.write_text(str(chosen))
@@ -47,7 +47,7 @@ def prepare(folder: Path, account: Account | None) -> Path:
     return chosen
 
 
-def _made_anew(chosen: Path, account: Account | None) -> bool:
+def _recreate(chosen: Path, account: Account | None) -> bool:
     try:
         status = chosen.lstat()
         if stat.S_ISDIR(status.st_mode) and status.st_uid in {os.geteuid(), account.user if account else os.geteuid()}:
@@ -62,10 +62,10 @@ def _made_anew(chosen: Path, account: Account | None) -> bool:
 
 
 def _new(account: Account | None) -> Path:
-    place = tempfile.gettempdir()
-    if not _fits(f"{place}/{NAME}-12345678") or (account and not account.reaches(Path(place).resolve())):
-        place = "/tmp"  # noqa: S108 (mkdtemp is private)
-    return Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir=place))
+    parent = tempfile.gettempdir()
+    if not _fits(f"{parent}/{NAME}-12345678") or (account and not account.reaches(Path(parent).resolve())):
+        parent = "/tmp"  # noqa: S108 (mkdtemp is private)
+    return Path(tempfile.mkdtemp(prefix=f"{NAME}-", dir=parent))
 
 
 def _fits(path: str) -> bool:

@@ -516,8 +516,8 @@ def test_another_account_may_not_connect_even_if_it_reaches_the_socket(folder: P
 def test_programs_in_a_folder_closed_to_the_account_are_copied(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(binaries_module, "SHELVES", (Path(tempfile.mkdtemp(dir="/tmp")) / "shelf",))
-    [shelf] = binaries_module.SHELVES
+    monkeypatch.setattr(binaries_module, "COPY_FOLDERS", (Path(tempfile.mkdtemp(dir="/tmp")) / "shelf",))
+    [shelf] = binaries_module.COPY_FOLDERS
     shelf.parent.chmod(0o755)
     site = tmp_path / "closed"
     package = wheel_bin_dir().parents[1]
