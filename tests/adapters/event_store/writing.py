@@ -1,9 +1,8 @@
-"""A process that appends as fast as it can, in several threads: `python -m … URL SECONDS THREADS`."""
+"""A process that appends events from several threads: `python -m … URL APPENDS THREADS`, two events an append."""
 
 from __future__ import annotations
 
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 from adapters.event_store.log import EventLog
@@ -11,17 +10,16 @@ from adapters.postgres.database import Database
 from tests.fakes.entries import entries
 
 
-def main(url: str, seconds: float, threads: int) -> None:
+def main(url: str, appends: int, threads: int) -> None:
     with Database(url, size=threads) as database, ThreadPoolExecutor(threads) as pool:
-        until = time.monotonic() + seconds
 
         def write(_: int) -> None:
-            log = EventLog(database)  # one each, so that they contend in the database and nowhere else
-            while time.monotonic() < until:
+            log = EventLog(database)  # one for each thread, so that they contend only in the database
+            for _ in range(appends):
                 log.append(entries(2))
 
         list(pool.map(write, range(threads)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

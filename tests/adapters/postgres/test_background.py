@@ -1,9 +1,8 @@
-"""Work is looked for again and again, whatever happens to it, until it is to stop."""
+"""A background loop calls its work until it is stopped, whatever the work raises."""
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 import psycopg
@@ -14,7 +13,7 @@ from domain.errors import UnavailableError
 from tests.client import eventually
 
 
-def test_work_in_the_background_steps_on_while_there_is_something_to_do_and_looks_again_after_a_pause():
+def test_a_loop_repeats_its_step_at_once_while_there_is_work_and_again_after_a_pause():
     left, steps = [3], [0]
 
     def step() -> bool:
@@ -27,13 +26,11 @@ def test_work_in_the_background_steps_on_while_there_is_something_to_do_and_look
     eventually(lambda: steps[0] >= 4, 10)
     left[0] = 2
     eventually(lambda: left[0] < 0 and steps[0] >= 7, 10)
-    running.stop()
-    done = steps[0]
-    time.sleep(0.05)
-    assert steps[0] == done
+    running.stop(10)
+    assert not [thread for thread in threading.enumerate() if thread.name == "test"]
 
 
-def test_work_in_the_background_that_stops_begins_nothing_more():
+def test_a_loop_that_stops_starts_no_further_step():
     begun, go_on = threading.Event(), threading.Event()
     steps = []
 
@@ -46,8 +43,9 @@ def test_work_in_the_background_that_stops_begins_nothing_more():
     running = BackgroundLoop.steps("test", step, 0.01)
     running.start()
     begun.wait(10)
-    threading.Timer(0.05, go_on.set).start()
-    running.stop()
+    running.stop(0)  # asks the loop to end while its step is running
+    go_on.set()
+    running.stop(10)
     assert steps == [1]
 
 
@@ -57,7 +55,7 @@ def running(work: Callable[[], float]) -> BackgroundLoop:
     return started
 
 
-def test_what_goes_on_by_itself_survives_every_fault(monkeypatch: pytest.MonkeyPatch):
+def test_a_loop_survives_every_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("adapters.postgres.background.PAUSE_SECONDS", 0.01)
     outcomes: list[Exception | None] = [UnavailableError(), psycopg.OperationalError(), ValueError("ours"), None]
     done = threading.Event()
@@ -69,23 +67,22 @@ def test_what_goes_on_by_itself_survives_every_fault(monkeypatch: pytest.MonkeyP
         done.set()
         return 60
 
-    going = running(work)
-    assert done.wait(5)
-    going.stop()
+    loop = running(work)
+    assert done.wait(10)
+    loop.stop(10)
 
 
-def test_what_pauses_is_woken_and_ends_at_once():
+def test_a_pausing_loop_is_woken_and_stopped_at_once():
     calls = threading.Semaphore(0)
 
     def work() -> float:
         calls.release()
         return 60
 
-    going = running(work)
-    assert calls.acquire(timeout=5)
-    going.wake()
-    assert calls.acquire(timeout=5)
-    started = time.monotonic()
-    going.stop()
-    assert time.monotonic() - started < 1
-    assert going.stopping
+    loop = running(work)
+    assert calls.acquire(timeout=10)
+    loop.wake()
+    assert calls.acquire(timeout=10)
+    loop.stop(10)
+    assert loop.stopping
+    assert not [thread for thread in threading.enumerate() if thread.name == "test"]

@@ -1,9 +1,8 @@
-"""The way to the database: shut while it is away, and never a dead connection for whoever asks."""
+"""The pool is shut while the database is unavailable, and never lends a dead connection."""
 
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -15,7 +14,7 @@ from domain.errors import UnavailableError
 from tests.client import eventually
 from tests.fakes.line import Line
 
-NAMES = "storyledger"
+APPLICATION = "storyledger"
 
 
 def answers(database: Database) -> bool:
@@ -24,29 +23,29 @@ def answers(database: Database) -> bool:
         return cursor.fetchone() == (1,)
 
 
-def terminate(url: str, name: str = NAMES) -> int:
-    """End the sessions of that name, and wait until they are gone."""
+def terminate(url: str, name: str = APPLICATION) -> int:
+    """End the sessions of that application and wait until they are gone. Return their number."""
     with connect(url, name="test") as connection:
-        ended = connection.execute(
+        row = connection.execute(
             "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
             " WHERE application_name = %s AND datname = current_database()",
             (name,),
         ).fetchone()
-    assert ended is not None
-    return int(ended[0])
+    assert row is not None
+    return int(row[0])
 
 
 def sessions(url: str) -> set[int]:
-    """The processes at the server that serve us."""
+    """Return the ids of the server processes of our sessions."""
     with connect(url, name="test") as connection:
-        found = connection.execute(
+        pids = connection.execute(
             "SELECT pid FROM pg_stat_activity WHERE application_name LIKE %s AND datname = current_database()",
-            (f"{NAMES}%",),
+            (f"{APPLICATION}%",),
         ).fetchall()
-    return {pid for (pid,) in found}
+    return {pid for (pid,) in pids}
 
 
-def test_connections_that_died_in_the_pool_cost_nobody_an_error(database: Database):
+def test_connections_that_died_in_the_pool_cause_no_error(database: Database):
     assert answers(database)
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda _: answers(database), range(50)))
@@ -55,36 +54,30 @@ def test_connections_that_died_in_the_pool_cost_nobody_an_error(database: Databa
             assert all(threads.map(lambda _: answers(database), range(50)))
 
 
-def test_whoever_waits_for_an_answer_when_the_database_is_shut_hears_at_once(database: Database):
+def test_shutting_the_pool_ends_every_wait_for_an_answer_or_a_connection(database: Database):
     def sleep() -> None:
         with database.reading() as cursor:
-            cursor.execute("SELECT pg_sleep(30)")
+            cursor.execute("SELECT pg_sleep(600)")
 
     with ThreadPoolExecutor(12) as threads:
-        # Eight have a connection, four wait for one.
-        waiting = [threads.submit(sleep) for _ in range(12)]
-        eventually(lambda: len([w for w in waiting if w.running()]) == 12)
-        time.sleep(0.2)
-        started = time.monotonic()
+        callers = [threads.submit(sleep) for _ in range(12)]
+        # Eight callers have a connection, so four wait for one, at most WAIT_FOR_CONNECTION_SECONDS.
+        eventually(lambda: database.occupancy().in_use == 8)
         database.shut()
-        for one in waiting:
+        for caller in callers:
             with pytest.raises(UnavailableError):
-                one.result(timeout=5)
-        assert time.monotonic() - started < 1
+                caller.result(timeout=30)
 
 
-def test_a_database_that_is_shut_turns_everybody_away_until_it_is_opened_anew(database: Database):
+def test_a_pool_that_is_shut_refuses_every_caller_until_it_is_reopened(database: Database):
     database.shut()
-    started = time.monotonic()
-    for _ in range(100):
-        with pytest.raises(UnavailableError):
-            answers(database)
-    assert time.monotonic() - started < 1
+    with pytest.raises(UnavailableError):
+        answers(database)
     database.reopen()
     assert answers(database)
 
 
-def test_whoever_is_at_work_or_waits_while_it_is_opened_anew_notices_nothing(migrated_url: str):
+def test_reopening_the_pool_disturbs_neither_running_nor_waiting_callers(migrated_url: str):
     with Database(migrated_url, size=2) as database, ThreadPoolExecutor(6) as threads:
         begun = threading.Semaphore(0)
 
@@ -98,11 +91,11 @@ def test_whoever_is_at_work_or_waits_while_it_is_opened_anew_notices_nothing(mig
         for _ in range(2):
             begun.acquire()
         database.reopen()
-        assert all(one.result(timeout=10) for one in working)
+        assert all(caller.result(timeout=30) for caller in working)
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("message", "category"),
     [
         ('connection failed: FATAL:  password authentication failed for user "ada"', "wrong user or password"),
         ('connection failed: FATAL:  database "x" does not exist', "no such database or role"),
@@ -114,8 +107,8 @@ def test_whoever_is_at_work_or_waits_while_it_is_opened_anew_notices_nothing(mig
         ("something about ada@example.com", "not reachable"),
     ],
 )
-def test_what_is_the_matter_is_told_without_names(said: str, told: str):
-    assert fault_category(psycopg.OperationalError(said)) == told
+def test_the_category_of_a_fault_names_no_host_and_no_user(message: str, category: str):
+    assert fault_category(psycopg.OperationalError(message)) == category
 
 
 # The watchdog.
@@ -125,14 +118,14 @@ def watchdog(database: Database) -> Watchdog:
     return Watchdog(database.url, [database], patience_seconds=0, give_up=lambda: None)
 
 
-def test_a_watchdog_whose_own_connection_was_lost_has_everybody_begin_anew(database: Database):
+def test_a_watchdog_that_lost_its_connection_reopens_the_pools(database: Database):
     watching = watchdog(database)
     watching.start()
     try:
         assert answers(database)
         before = sessions(database.url)
         assert terminate(database.url, "storyledger watchdog") == 1
-        # Its own session and those of the pool are others now, and nobody was turned away.
+        # The watchdog and the pool have new sessions, and no caller was refused.
         eventually(lambda: sessions(database.url) and not sessions(database.url) & before)
         assert watching.health.available
         assert answers(database)
@@ -140,7 +133,7 @@ def test_a_watchdog_whose_own_connection_was_lost_has_everybody_begin_anew(datab
         watching.stop()
 
 
-def test_the_record_of_health_is_kept_for_a_while_and_no_longer(database: Database):
+def test_old_health_checks_are_deleted(database: Database):
     with database.reading() as cursor:
         cursor.execute(
             "INSERT INTO health_checks (id, checked_at, outcome)"
@@ -160,19 +153,20 @@ def test_the_record_of_health_is_kept_for_a_while_and_no_longer(database: Databa
         assert cursor.fetchall() == [("back", KEPT_CHECKS - 1), ("started", 1)]
 
 
-def test_lines_that_go_dead_are_cut_while_others_are_answered(migrated_url: str):
+def test_silent_connections_are_closed_while_new_ones_are_answered(migrated_url: str):
     registry = ConnectionRegistry()
     with Line(migrated_url) as line, Database(line.url, size=4) as database, ThreadPoolExecutor(4) as threads:
         watching = Watchdog(line.url, [database], registry, patience_seconds=0, give_up=lambda: None)
         watching.start()
         try:
             pooled = [threads.submit(_sleep, database) for _ in range(2)]
+            eventually(lambda: database.occupancy().in_use == 2)
             own = connect(line.url, registry=registry)
             line.go_dead()
             waiting = threads.submit(own.execute, "SELECT 1")
-            for one in (*pooled, waiting):
+            for caller in (*pooled, waiting):
                 with pytest.raises((UnavailableError, psycopg.OperationalError)):
-                    one.result(timeout=20)
+                    caller.result(timeout=60)
             assert watching.health.available
             assert answers(database)
         finally:
@@ -181,4 +175,4 @@ def test_lines_that_go_dead_are_cut_while_others_are_answered(migrated_url: str)
 
 def _sleep(database: Database) -> None:
     with database.reading() as cursor:
-        cursor.execute("SELECT pg_sleep(1)")
+        cursor.execute("SELECT pg_sleep(600)")

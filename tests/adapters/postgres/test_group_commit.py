@@ -1,4 +1,4 @@
-"""Work that waits at the same time is done together, and what comes of each item is its own."""
+"""Items submitted at the same time are processed in one batch, and each has its own result or error."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from adapters.postgres.group_commit import AsyncGroupCommit, GroupCommit
 from domain.errors import UnavailableError
 
 ITEMS = range(40)
-# Asked for first; while it is worked on all the others come.
+# Submitted first; all other items come while it is processed.
 FIRST = 1_000
 
 
 class Doubling:
-    """Doubles numbers, but waits on the first until it is let go, refuses odd ones, and counts how often it works."""
+    """Doubles numbers once `go` is set, raises the error that `refuse` gives for an item, and keeps the batches."""
 
     def __init__(self, refuse: Callable[[int], BaseException | None] = lambda _: None) -> None:
         self._refuse = refuse
@@ -45,21 +45,21 @@ def away(item: int) -> BaseException | None:
 def outcomes_of_threads(doubling: Doubling) -> list[object]:
     group_commit = GroupCommit(doubling, max_weight=1_000)
 
-    def ask(item: int) -> object:
+    def outcome(item: int) -> object:
         try:
             return group_commit.submit(item)
         except Exception as error:
             return error
 
     with ThreadPoolExecutor(len(ITEMS) + 1) as threads:
-        first = threads.submit(ask, FIRST)
+        first = threads.submit(outcome, FIRST)
         while not doubling.batches:
             pass
-        others = [threads.submit(ask, item) for item in ITEMS]
+        others = [threads.submit(outcome, item) for item in ITEMS]
         while len(group_commit._queue) < len(ITEMS):
             pass
         doubling.go.set()
-        return [first.result(), *(one.result() for one in others)]
+        return [first.result(), *(other.result() for other in others)]
 
 
 def outcomes_of_a_loop(doubling: Doubling) -> list[object]:
@@ -81,21 +81,23 @@ both = pytest.mark.parametrize("outcomes", [outcomes_of_threads, outcomes_of_a_l
 
 
 @both
-def test_what_waits_is_done_at_once_and_everybody_gets_their_own(outcomes: Callable[[Doubling], list[object]]):
+def test_waiting_items_are_processed_in_one_batch_and_each_gets_its_result(
+    outcomes: Callable[[Doubling], list[object]],
+):
     doubling = Doubling()
     assert outcomes(doubling) == [2 * FIRST, *(2 * item for item in ITEMS)]
     assert [len(batch) for batch in doubling.batches] == [1, len(ITEMS)]
 
 
 @both
-def test_what_cannot_be_done_harms_nothing_else(outcomes: Callable[[Doubling], list[object]]):
+def test_an_item_that_fails_does_not_fail_the_others(outcomes: Callable[[Doubling], list[object]]):
     _, *others = outcomes(Doubling(odd))
     for item, outcome in zip(ITEMS, others, strict=True):
         assert outcome == 2 * item if item % 2 == 0 else str(outcome) == str(item)
 
 
 @both
-def test_when_what_we_depend_on_is_away_all_hear_so_and_it_is_asked_once(
+def test_an_unavailable_database_fails_all_items_after_one_attempt(
     outcomes: Callable[[Doubling], list[object]],
 ):
     doubling = Doubling(away)
@@ -104,7 +106,7 @@ def test_when_what_we_depend_on_is_away_all_hear_so_and_it_is_asked_once(
     assert len(doubling.batches) == 2
 
 
-def test_whoever_went_away_takes_nobody_along():
+def test_a_cancelled_caller_does_not_cancel_the_others():
     doubling = Doubling()
     group_commit = AsyncGroupCommit(doubling, max_items=10)
 

@@ -1,4 +1,4 @@
-"""The schema's steps are taken once each, in order, all or none, from wherever they are asked for."""
+"""The steps of the schema are applied once each, in order, all or none, from any number of processes."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ def applied(url: str) -> list[str]:
         return migrations.applied(connection)
 
 
-def test_an_empty_database_takes_every_step_in_order(database_url: str):
+def test_every_step_is_applied_to_an_empty_database_in_order(database_url: str):
     assert applied(database_url) == []
     assert migrated(database_url) == NAMES
     assert sorted(applied(database_url)) == sorted(NAMES)
     reach(database_url)
 
 
-def test_migrating_again_takes_no_step(database_url: str):
+def test_migrating_again_applies_no_step(database_url: str):
     migrated(database_url)
     assert migrated(database_url) == []
 
 
-def test_migrating_from_several_places_at_once_takes_each_step_once(database_url: str):
+def test_migrating_from_several_processes_at_once_applies_each_step_once(database_url: str):
     with ThreadPoolExecutor(4) as pool:
-        taken = list(pool.map(migrated, [database_url] * 4))
-    assert sorted(taken, key=len) == [[], [], [], NAMES]
+        applied_steps = list(pool.map(migrated, [database_url] * 4))
+    assert sorted(applied_steps, key=len) == [[], [], [], NAMES]
 
 
-def test_whoever_migrates_second_waits_however_long_the_first_takes(database_url: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_second_migration_waits_however_long_the_first_one_takes(database_url: str):
     with connect(database_url) as first, connect(database_url) as second, ThreadPoolExecutor(1) as pool:
         second.execute("SET lock_timeout = '50ms'")
         second.execute("SET statement_timeout = '50ms'")
@@ -66,7 +66,7 @@ def test_a_step_that_fails_leaves_the_database_as_it_was(database_url: str, monk
         assert connection.execute("SELECT to_regclass('half'), to_regclass('events')").fetchone() == (None, None)
 
 
-def test_a_schema_that_is_behind_says_what_to_run(database_url: str):
+def test_the_error_of_a_schema_that_is_behind_says_what_to_run(database_url: str):
     with pytest.raises(NotReadyError, match="storyledger migrate"):
         reach(database_url)
     migrated(database_url)
@@ -76,7 +76,7 @@ def test_a_schema_that_is_behind_says_what_to_run(database_url: str):
         reach(database_url)
 
 
-def test_a_schema_of_a_later_version_is_left_alone(database_url: str):
+def test_a_schema_of_a_later_version_is_refused(database_url: str):
     migrated(database_url)
     with connect(database_url) as connection:
         connection.execute("INSERT INTO schema_steps (name) VALUES ('9999_later')")
