@@ -1,6 +1,6 @@
-"""One donation: a fold over facts about Stripe's objects, the same for every order and repetition of them.
+"""The Donation: decides about checkouts and refunds, and records each fact that Stripe reports once.
 
-The rules of money are in `domain.gift`; here is what may be decided, and what is noted of what Stripe tells.
+The rules for the money are in `domain.gift`.
 """
 
 from __future__ import annotations
@@ -13,27 +13,38 @@ from eventsourcing.domain import BaseAggregate
 
 from domain.errors import RefusedError
 from domain.events import (
+    CheckoutExpired,
     CheckoutOpened,
     CheckoutRefused,
     CheckoutRequested,
+    DisputeClosed,
+    DisputeFundsReinstated,
+    DisputeFundsWithdrawn,
+    DisputeOpened,
     DonationEvent,
+    FeeCharged,
     PaymentConfirmed,
+    PaymentDelayed,
+    PaymentFailed,
     PaymentReceived,
     RefundAccepted,
+    Refunded,
+    RefundFailed,
     RefundRefused,
     RefundRequested,
+    RefundTotalReported,
 )
 from domain.gift import Gift
-from domain.values import Actor, Money
+from domain.values import Actor, Donor, Money
 
 
 def donation_stream(ticket_id: UUID, donation_id: UUID) -> UUID:
-    """The stream that a donation's facts are kept in."""
+    """Return the id of the donation's stream."""
     return uuid5(ticket_id, donation_id.hex)
 
 
 class Donation(BaseAggregate[UUID]):
-    """One gift under a ticket, from the wish to give to whatever became of the money."""
+    """One gift under a ticket, from the requested checkout on."""
 
     TOPIC = "donation"
 
@@ -43,7 +54,8 @@ class Donation(BaseAggregate[UUID]):
         self.amount = amount
         self.description: str | None = None
         self.gift = Gift()
-        self._told_at: dict[tuple[Any, ...], int] = {}
+        # For each fact from Stripe its earliest reported time, in Unix seconds.
+        self._reported_at: dict[tuple[Any, ...], int] = {}
 
     # Deciding: the checkout.
 
@@ -63,7 +75,7 @@ class Donation(BaseAggregate[UUID]):
 
     @property
     def awaits_checkout(self) -> bool:
-        """The gift is on record, and nobody knows yet whether Stripe opened a checkout for it."""
+        """Whether the donation is recorded and neither an opened nor a refused checkout is."""
         return self.gift.awaits_checkout
 
     def open_checkout(self, actor: Actor, session_id: str, expires_at: int, livemode: bool) -> None:
@@ -74,26 +86,26 @@ class Donation(BaseAggregate[UUID]):
         if self.awaits_checkout:
             self._trigger(CheckoutRefused, actor, reason=reason)
 
-    # Deciding: giving money back.
+    # Deciding: refunds.
 
     def request_refund(self, actor: Actor, request_id: UUID, amount: Money | None, reason: str | None) -> None:
-        """Set `amount` aside to be given back, all that is left if None; asking again with the same id is no news."""
+        """Record a refund request for `amount`, or for all that is left if it is None; each request id counts once."""
         if request_id in self.gift.requests:
             return
         if not self.gift.captured:
-            raise RefusedError("This donation was not paid, so there is nothing to give back.")
+            raise RefusedError("This donation was not paid, so there is nothing to refund.")
         if self.gift.dispute_open:
             raise RefusedError("A dispute about this donation is open: the bank decides who gets the money.")
         left = self.gift.left
-        wanted = left if amount is None else amount.minor
-        if not 0 < wanted <= left:
-            raise RefusedError("No more can be given back than is left of the donation.")
+        refund_minor = left if amount is None else amount.minor
+        if not 0 < refund_minor <= left:
+            raise RefusedError("No more can be refunded than is left of the donation.")
         self._trigger(
             RefundRequested,
             actor,
             request_id=request_id,
             payment_intent_id=max(self.gift.captured, key=lambda intent: (self.gift.captured[intent], intent)),
-            amount=Money(wanted, self.amount.currency),
+            amount=Money(refund_minor, self.amount.currency),
             reason=reason,
         )
 
@@ -108,36 +120,55 @@ class Donation(BaseAggregate[UUID]):
     def _awaits_refund(self, request_id: UUID) -> bool:
         return request_id in self.gift.open_requests
 
-    # Noting what Stripe tells.
+    # Recording the facts that Stripe reports.
 
-    def take(self, actor: Actor, fact: type[DonationEvent], **told: Any) -> None:
-        """Note a fact that Stripe told; the same fact told again, by another event or later, changes nothing."""
-        if fact is PaymentReceived and told["payment_intent_id"] in self.gift.captured:
-            fact = PaymentConfirmed
-        known_since = self._told_at.get(_fingerprint(fact, told))
-        if known_since is None or told["report"].at < known_since:
-            self._trigger(fact, actor, **told)
+    def record(self, actor: Actor, event_type: type[DonationEvent], **fields: Any) -> None:
+        """Record a fact from Stripe; the same fact reported again changes nothing, unless with an earlier time."""
+        if event_type is PaymentReceived and fields["payment_intent_id"] in self.gift.captured:
+            event_type = PaymentConfirmed
+        reported_at = self._reported_at.get(_identity(event_type, fields))
+        if reported_at is None or fields["report"].at < reported_at:
+            self._trigger(event_type, actor, **fields)
 
-    def _trigger(self, fact: type[DonationEvent], actor: Actor, **told: Any) -> None:
-        self.trigger_event(fact, actor=actor, ticket_id=self.ticket_id, donation_id=self.donation_id, **told)
+    def _trigger(self, event_type: type[DonationEvent], actor: Actor, **fields: Any) -> None:
+        self.trigger_event(event_type, actor=actor, ticket_id=self.ticket_id, donation_id=self.donation_id, **fields)
 
     # Evolving.
 
     def evolve(self, event: DonationEvent) -> None:
         if isinstance(event, CheckoutRequested):
             self.description = event.description
-        if (report := getattr(event, "report", None)) is not None:
-            told = {name: value for name, value in vars(event).items() if name not in _NOT_TOLD}
-            self._told_at[_fingerprint(type(event), told)] = report.at
-        self.gift.note(event)
+        if type(event) in IDENTIFYING_FIELDS:
+            fields = vars(event)
+            self._reported_at[_identity(type(event), fields)] = fields["report"].at
+        self.gift.apply(event)
 
 
-_NOT_TOLD = frozenset(("originator_id", "originator_version", "timestamp", "actor", "ticket_id", "donation_id"))
+_PAYMENT = ("payment_intent_id", "amount", "session_id", "charge_id", "donor")
+_REFUND = ("refund_id", "amount", "state", "refunded_at", "charge_id")
+_DISPUTE = ("dispute_id", "amount", "state")
+_DISPUTE_FUNDS = ("dispute_id", "balance_transaction_id", "amount")
+
+# Two reports from Stripe are the same fact if they have the same type and equal values in these fields.
+IDENTIFYING_FIELDS: Mapping[type[DonationEvent], tuple[str, ...]] = {
+    CheckoutExpired: ("session_id",),
+    PaymentDelayed: ("object_id",),
+    PaymentReceived: _PAYMENT,
+    PaymentConfirmed: _PAYMENT,
+    PaymentFailed: ("object_id", "reason"),
+    Refunded: _REFUND,
+    RefundFailed: _REFUND,
+    RefundTotalReported: ("charge_id", "amount"),
+    DisputeOpened: _DISPUTE,
+    DisputeClosed: _DISPUTE,
+    DisputeFundsWithdrawn: _DISPUTE_FUNDS,
+    DisputeFundsReinstated: _DISPUTE_FUNDS,
+    FeeCharged: ("balance_transaction_id", "source_id", "category", "gross", "fee"),
+}
+_DEFAULTS: Mapping[str, Any] = {"session_id": None, "charge_id": None, "donor": Donor()}
 
 
-def _fingerprint(fact: type[DonationEvent], told: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a fact says, whoever reported it and when; a capture told first and told again are the same fact."""
-    kind = PaymentReceived if fact is PaymentConfirmed else fact
-    defaults = {name: getattr(kind, name) for name in ("session_id", "charge_id", "donor") if hasattr(kind, name)}
-    said = defaults | {name: value for name, value in told.items() if name != "report"}
-    return (kind.TOPIC, *sorted(said.items(), key=lambda item: item[0]))
+def _identity(event_type: type[DonationEvent], fields: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what identifies a fact; a payment first received and later confirmed with equal values is one fact."""
+    topic = PaymentReceived.TOPIC if event_type is PaymentConfirmed else event_type.TOPIC
+    return topic, *[fields.get(name, _DEFAULTS.get(name)) for name in IDENTIFYING_FIELDS[event_type]]

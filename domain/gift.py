@@ -1,7 +1,7 @@
-"""What is known of one donation's money: the rules, which give the same for every order and repetition of facts.
+"""The rules for one donation's money; facts give the same result in every order and with every repetition.
 
-The donation read models fold with the same `Gift`, over events whose personal texts are sealed: so nothing here may
-depend on what such a text says.
+The donation read models fold with the same `Gift` over events whose personal texts are sealed, so nothing here may
+depend on the content of such a text.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from domain.values import DonationStatus, Donor
 REFUND_RANK = {"pending": 0, "requires_action": 1, "succeeded": 2, "canceled": 3, "failed": 4}
 LIVE_REFUND = frozenset({"pending", "requires_action", "succeeded"})
 
-# Likewise a dispute: an inquiry may become a dispute, and what is closed stays closed. The last of two different
-# outcomes for one dispute cannot be told from the first by order, so the worse one for us counts.
+# Likewise a dispute: an inquiry may become a dispute, and a closed one stays closed. Of two different outcomes the
+# order of arrival does not show the later, so the worse one for us counts.
 DISPUTE_RANK = {
     "": 0,
     "warning_needs_response": 1,
@@ -54,7 +54,7 @@ CLOSED_DISPUTE = frozenset({"warning_closed", "prevented", "won", "lost"})
 OPEN_DISPUTE = frozenset({"", "needs_response", "under_review"})
 DISPUTED_STATES = OPEN_DISPUTE | {"lost"}
 
-# The facts that can change what was paid, refunded or disputed; no other does.
+# Only these facts change the paid, refunded or disputed sum.
 MOVES_MONEY = (
     PaymentReceived,
     PaymentConfirmed,
@@ -65,8 +65,8 @@ MOVES_MONEY = (
     DisputeFundsReinstated,
 )
 
-# What was first said of each part of the donor, and when Stripe says it was said.
-Said = dict[str, tuple[int, str]]
+# The earliest report of each part of the donor: its time in Unix seconds and its text.
+DonorReports = dict[str, tuple[int, str]]
 DONOR_PARTS = tuple(field.name for field in fields(Donor))
 
 
@@ -77,13 +77,14 @@ class Refund:
     at: int
     charge_id: str | None = None
 
-    def more_telling(self, other: Refund) -> Refund:
+    def or_later(self, other: Refund) -> Refund:
+        """Return the one of two reports of the same refund that has the more advanced state."""
         return max(self, other, key=lambda r: (REFUND_RANK[r.state], r.amount, r.at, r.charge_id or ""))
 
 
 @dataclass
 class RefundRequest:
-    """A refund that we asked for: open until Stripe accepted or refused it."""
+    """A refund requested here: open until Stripe accepted or refused it."""
 
     amount: int
     payment_intent_id: str
@@ -93,7 +94,7 @@ class RefundRequest:
 
 @dataclass(slots=True)
 class Gift:
-    """All that is known of one donation's money, in the minor unit of its one currency; times in Unix seconds."""
+    """The state of one donation's money, in the minor unit of its currency; times are Unix seconds."""
 
     captured: dict[str, int] = field(default_factory=dict)
     refunds: dict[str, Refund] = field(default_factory=dict)
@@ -108,26 +109,26 @@ class Gift:
     failure: tuple[int, str] | None = None
     expired: bool = False
     delayed: bool = False
-    said_by_charge: Said = field(default_factory=dict)
-    said_by_session: Said = field(default_factory=dict)
+    donor_from_charge: DonorReports = field(default_factory=dict)
+    donor_from_session: DonorReports = field(default_factory=dict)
 
-    def note(self, event: DonationEvent) -> None:
-        """Take in one fact; noting it again, or in another order, gives the same gift."""
+    def apply(self, event: DonationEvent) -> None:
+        """Apply one fact; facts give the same gift in every order and with every repetition."""
         match event:
             case PaymentReceived() | PaymentConfirmed():
-                self._note_capture(event)
+                self._apply_capture(event)
             case CheckoutOpened(session_id=session_id):
                 self.opened_session = max(session_id, self.opened_session or "")
             case CheckoutRequested():
                 pass
             case CheckoutRefused(reason=reason):
-                self._note_failure(0, reason)
+                self._apply_failure(0, reason)
             case CheckoutExpired():
                 self.expired = True
             case PaymentDelayed():
                 self.delayed = True
             case PaymentFailed(reason=reason, report=report):
-                self._note_failure(report.at, reason)
+                self._apply_failure(report.at, reason)
             case RefundRequested(request_id=request_id, amount=amount, payment_intent_id=intent):
                 self.requests[request_id] = RefundRequest(amount.minor, intent)
             case RefundAccepted(request_id=request_id, refund_id=refund_id) if request_id in self.requests:
@@ -135,22 +136,22 @@ class Gift:
             case RefundRefused(request_id=request_id) if request_id in self.requests:
                 self.requests[request_id].refused = True
             case Refunded() | RefundFailed():
-                told = Refund(event.amount.minor, event.state, event.refunded_at, event.charge_id)
-                self.refunds[event.refund_id] = told.more_telling(self.refunds.get(event.refund_id, told))
+                refund = Refund(event.amount.minor, event.state, event.refunded_at, event.charge_id)
+                self.refunds[event.refund_id] = refund.or_later(self.refunds.get(event.refund_id, refund))
             case RefundTotalReported(charge_id=charge_id, amount=amount):
                 self.refund_totals[charge_id] = max(amount.minor, self.refund_totals.get(charge_id, 0))
             case DisputeOpened() | DisputeClosed():
-                known = self.disputes.get(event.dispute_id, "")
-                self.disputes[event.dispute_id] = max(known, event.state, key=DISPUTE_RANK.__getitem__)
+                present = self.disputes.get(event.dispute_id, "")
+                self.disputes[event.dispute_id] = max(present, event.state, key=DISPUTE_RANK.__getitem__)
             case DisputeFundsWithdrawn() | DisputeFundsReinstated():
-                self._note_movement(event)
+                self._apply_movement(event)
             case _:
                 pass
 
-    def _note_failure(self, at: int, reason: str) -> None:
+    def _apply_failure(self, at: int, reason: str) -> None:
         self.failure = max((at, reason), self.failure or (at, reason))
 
-    def _note_capture(self, event: PaymentReceived | PaymentConfirmed) -> None:
+    def _apply_capture(self, event: PaymentReceived | PaymentConfirmed) -> None:
         intent, at, charge_id, donor = event.payment_intent_id, event.report.at, event.charge_id, event.donor
         self.captured[intent] = max(event.amount.minor, self.captured.get(intent, 0))
         self.paid_at = at if self.paid_at is None else min(self.paid_at, at)
@@ -158,13 +159,13 @@ class Gift:
             self.paid_session = max(event.session_id, self.paid_session or "")
         if charge_id is not None:
             self.charge_id = max(charge_id, self.charge_id or "")
-        said = self.said_by_session if charge_id is None else self.said_by_charge
+        reports = self.donor_from_session if charge_id is None else self.donor_from_charge
         for name in DONOR_PARTS:
             text = getattr(donor, name)
-            if text is not None and ((known := said.get(name)) is None or (at, text) < known):
-                said[name] = (at, text)
+            if text is not None:
+                reports[name] = min((at, text), reports.get(name, (at, text)))
 
-    def _note_movement(self, event: DisputeFundsWithdrawn | DisputeFundsReinstated) -> None:
+    def _apply_movement(self, event: DisputeFundsWithdrawn | DisputeFundsReinstated) -> None:
         sign = 1 if isinstance(event, DisputeFundsWithdrawn) else -1
         moved = sign * event.amount.minor
         self.disputes.setdefault(event.dispute_id, "")
@@ -186,15 +187,15 @@ class Gift:
 
     @property
     def refunded(self) -> int:
-        """Live refunds, and what each charge says was refunded of it beyond all refunds of it that we know of."""
+        """The live refunds, and the part of each charge's refund total that no recorded refund explains."""
         if not self.refund_totals:
             return self.refunded_live
-        missing = sum(
+        unexplained = sum(
             max(0, total - _sum(refund for refund in self.refunds.values() if refund.charge_id == charge))
             for charge, total in self.refund_totals.items()
         )
-        of_no_charge = _sum(refund for refund in self.refunds.values() if refund.charge_id is None)
-        return self.refunded_live + max(0, missing - of_no_charge)
+        without_charge = _sum(refund for refund in self.refunds.values() if refund.charge_id is None)
+        return self.refunded_live + max(0, unexplained - without_charge)
 
     @property
     def disputed(self) -> int:
@@ -206,13 +207,13 @@ class Gift:
 
     @property
     def left(self) -> int:
-        """What may still be given back: the net, less what we asked Stripe to give back and have not heard of."""
-        promised = sum(
+        """The sum that may still be refunded: the net minus our requests whose refunds are not recorded yet."""
+        requested = sum(
             request.amount
             for request in self.requests.values()
             if not request.refused and request.refund_id not in self.refunds
         )
-        return self.net - promised
+        return self.net - requested
 
     # State.
 
@@ -232,7 +233,7 @@ class Gift:
 
     @property
     def dispute_status(self) -> str | None:
-        """The state of the dispute that matters most: one that weighs on the gift before one that is over."""
+        """The state of the most important dispute: one that counts against the gift comes before one that is over."""
         if not self.disputes:
             return None
         state = max(self.disputes.values(), key=lambda s: (s in DISPUTED_STATES, DISPUTE_RANK[s]))
@@ -250,7 +251,7 @@ class Gift:
 
     @property
     def pending(self) -> bool:
-        """A delayed method was chosen, and neither its money nor its failure has come."""
+        """A delayed payment method was chosen, and neither its capture nor its failure was reported."""
         return self.delayed and self.status is DonationStatus.CREATED
 
     @property
@@ -259,19 +260,19 @@ class Gift:
 
     @property
     def open_requests(self) -> list[UUID]:
-        """Refunds that we asked for and do not know the answer to."""
+        """Refund requests whose answer from Stripe is not recorded."""
         return [id for id, request in self.requests.items() if not request.refused and request.refund_id is None]
 
     @property
     def awaits_answer(self) -> bool:
-        """Something was asked of Stripe, and what came of it is not on record."""
+        """Whether a call to Stripe is pending: its result is not recorded."""
         return self.awaits_checkout or (bool(self.requests) and bool(self.open_requests))
 
     @property
     def donor(self) -> Donor:
-        """The donor as the charge tells it, and where that is silent as the checkout did."""
-        said = self.said_by_session | self.said_by_charge
-        return Donor(*[said[name][1] if name in said else None for name in DONOR_PARTS])
+        """The donor as reported with the charge, and else with the checkout session."""
+        reports = self.donor_from_session | self.donor_from_charge
+        return Donor(*[reports[name][1] if name in reports else None for name in DONOR_PARTS])
 
 
 def _sum(refunds: Iterable[Refund]) -> int:

@@ -290,7 +290,7 @@ class Applier:
                 row.state, row.error = "dead", "malformed: currency differs from the donation's"
                 continue
             for fact in row.event.facts:
-                donation.take(STRIPE, fact.event, **fact.fields)
+                donation.record(STRIPE, fact.event, **fact.fields)
         groups = {}
         for key, donation in donations.items():
             if events := donation.collect_events():

@@ -84,7 +84,7 @@ def add_donor_emails(cursor: Cursor[TupleRow], applied_events: Iterable[AppliedE
 
 
 def _has_address(gift: Gift) -> bool:
-    return "email_hash" in gift.said_by_session or "email_hash" in gift.said_by_charge
+    return gift.donor.email_hash is not None
 
 
 def _receipt_key(donation_id: UUID) -> str:

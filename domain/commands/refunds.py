@@ -82,7 +82,7 @@ class RefundCommands:
 
 def _record_answer(donation: Donation, request_id: UUID, refund: RefundTold) -> None:
     donation.accept_refund(SYSTEM, request_id, refund.refund_id)
-    donation.take(
+    donation.record(
         STRIPE,
         Refunded if refund.state in LIVE_REFUND else RefundFailed,
         refund_id=refund.refund_id,

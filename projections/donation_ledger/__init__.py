@@ -93,7 +93,7 @@ def fold(page: Sequence[Recorded], rows: Rows) -> None:
 def _fold_fact(entry: Recorded, row: Row, gift: Gift, rows: Rows) -> None:
     """Fold one fact into its donation's row and gift, and post an entry for each sum that it moved."""
     event: Any = entry.event
-    gift.note(event)
+    gift.apply(event)
     if isinstance(event, MOVES_MONEY):
         post_entries(entry, event.report.at, row, gift, rows)
         if row["recorded_at"] is None and gift.captured:

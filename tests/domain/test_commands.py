@@ -278,7 +278,7 @@ def paid(asked: Commands) -> None:
         "report": StripeReport("evt_1", 1_700_000_000),
         "donor": Donor("Hopper"),
     }
-    asked.checkouts.donations.change(TICKET, DONATION, lambda d: d.take(Actor(Role.STRIPE), PaymentReceived, **told))
+    asked.checkouts.donations.change(TICKET, DONATION, lambda d: d.record(Actor(Role.STRIPE), PaymentReceived, **told))
 
 
 def test_a_gift_is_on_record_before_stripe_is_asked():

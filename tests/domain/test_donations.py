@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import permutations
-from typing import Any
+from typing import Any, get_type_hints
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.donations import Donation
+from domain.donations import IDENTIFYING_FIELDS, Donation
 from domain.errors import RefusedError
 from domain.events import (
     CheckoutExpired,
@@ -80,7 +80,7 @@ EXPIRED: Fact = CheckoutExpired, {"session_id": "cs", "report": report(40)}
 def donation(*facts: Fact) -> Donation:
     made = Donation.request_checkout(SYSTEM, TICKET, DONATION, usd(10_000), None)
     for kind, told in facts:
-        made.take(STRIPE, kind, **told)
+        made.record(STRIPE, kind, **told)
     return made
 
 
@@ -140,7 +140,7 @@ def test_facts_that_are_told_again_are_not_recorded_again(facts):
     made = donation(*facts)
     made.collect_events()
     for kind, told in facts:
-        made.take(STRIPE, kind, **told | {"report": report(told["report"].at + 1, "another")})
+        made.record(STRIPE, kind, **told | {"report": report(told["report"].at + 1, "another")})
     assert made.collect_events() == []
 
 
@@ -248,9 +248,9 @@ def test_a_refund_that_stripe_made_counts_once_and_one_it_refused_not_at_all():
     ask(made, amount=usd(6_000))
     made.accept_refund(SYSTEM, REQUEST, "re_1")
     assert made.gift.left == 4_000
-    made.take(STRIPE, refund(6_000)[0], **refund(6_000)[1])
+    made.record(STRIPE, refund(6_000)[0], **refund(6_000)[1])
     assert made.gift.left == 4_000
-    made.take(STRIPE, RefundFailed, **refund(6_000, "failed")[1])
+    made.record(STRIPE, RefundFailed, **refund(6_000, "failed")[1])
     assert made.gift.left == 10_000
 
     other = donation(PAID_100)
@@ -277,3 +277,10 @@ def test_where_nothing_is_left_nothing_is_given_back(facts):
         ask(donation(*facts), amount=None)
     with pytest.raises(RefusedError):
         ask(donation(*facts), amount=usd(1))
+
+
+def test_every_fact_from_stripe_names_the_fields_that_identify_it():
+    reported = {kind for kind in DonationEvent.__subclasses__() if "report" in get_type_hints(kind)}
+    assert set(IDENTIFYING_FIELDS) == reported
+    for kind, names in IDENTIFYING_FIELDS.items():
+        assert set(names) | {"report"} == set(kind.__annotations__) - {"TOPIC"}

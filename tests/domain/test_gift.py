@@ -30,6 +30,6 @@ def test_only_the_facts_named_so_move_money(facts: list[DonationEvent]):
     gift = Gift()
     for fact in facts:
         before = gift.paid, gift.refunded, gift.disputed
-        gift.note(fact)
+        gift.apply(fact)
         if not isinstance(fact, MOVES_MONEY):
             assert (gift.paid, gift.refunded, gift.disputed) == before

@@ -47,7 +47,7 @@ def donations() -> MemoryDonations:
     stored = MemoryDonations()
     donation = Donation.request_checkout(SYSTEM, TICKET, DONATION, Money(10_000, "USD"), None)
     told: dict[str, Any] = {"payment_intent_id": "pi", "amount": Money(10_000, "USD"), "report": StripeReport("e", 1)}
-    donation.take(SYSTEM, PaymentReceived, **told)
+    donation.record(SYSTEM, PaymentReceived, **told)
     stored.add(donation)
     return stored
 

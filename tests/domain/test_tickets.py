@@ -397,3 +397,11 @@ def test_work_that_was_under_way_when_a_ticket_was_erased_is_dropped():
     ticket.record_transcript(SYSTEM, RECORDING, *TRANSCRIPT)
     ticket.fail_step(SYSTEM, Step.TRANSCRIBE, RECORDING, AWAY)
     assert new_facts(ticket) == []
+
+
+def test_nothing_is_published_without_consent():
+    ticket = given(*WRITTEN)
+    with pytest.raises(InvalidError) as refused:
+        ticket.publish(HOLDER, consent=False)
+    assert refused.value.pointer == "/consent"
+    assert new_facts(ticket) == []

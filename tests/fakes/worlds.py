@@ -40,9 +40,9 @@ def gift(ticket_id: UUID, minor: int, refunds: Sequence[int]) -> list[TicketEven
     donation = Donation.request_checkout(HOLDER, ticket_id, uuid4(), Money(minor, "USD"), None)
     name = donation.donation_id.hex
     told = {"payment_intent_id": f"pi_{name}", "amount": Money(minor, "USD"), "donor": Donor("Hopper", "US")}
-    donation.take(STRIPE, PaymentReceived, **told, report=StripeReport(f"evt_{name}", 1_700_000_000))
+    donation.record(STRIPE, PaymentReceived, **told, report=StripeReport(f"evt_{name}", 1_700_000_000))
     for number, back in enumerate(refunds):
-        donation.take(
+        donation.record(
             STRIPE,
             Refunded,
             refund_id=f"re_{name}_{number}",

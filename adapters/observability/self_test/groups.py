@@ -128,9 +128,9 @@ def donation_pipeline(stage: SelfTestContext) -> None:
     def paid(d: Donation) -> None:
         d.open_checkout(SYSTEM, f"cs_{name}", report.at + 3_600, livemode=False)
         donor = Donor("Nobody", "US", "0" * 64)
-        d.take(SYSTEM, PaymentReceived, payment_intent_id=f"pi_{name}", amount=amount, report=report, donor=donor)
+        d.record(SYSTEM, PaymentReceived, payment_intent_id=f"pi_{name}", amount=amount, report=report, donor=donor)
         back = {"refund_id": f"re_{name}", "amount": Money(2_000, "USD"), "state": "succeeded"}
-        d.take(SYSTEM, Refunded, refunded_at=report.at, report=replace(report, event_id=f"evt_r{name}"), **back)
+        d.record(SYSTEM, Refunded, refunded_at=report.at, report=replace(report, event_id=f"evt_r{name}"), **back)
 
     stage.donations.change(ticket.id, donation, paid)
     stage.show(ticket.id)

@@ -139,7 +139,7 @@ def test_donations_are_kept_beside_their_ticket_without_changing_its_version(por
     report = StripeReport("evt_1", 1_700_000_000)
     told = {"payment_intent_id": "pi_1", "amount": Money(5_000, "USD"), "report": report}
     for _ in range(2):
-        donations.change(ada, gift, lambda d: d.take(Actor(Role.STRIPE), PaymentReceived, **told))
+        donations.change(ada, gift, lambda d: d.record(Actor(Role.STRIPE), PaymentReceived, **told))
     assert (donations.get(ada, gift).gift.paid, donations.get(ada, gift).version) == (5_000, 2)
     assert donations.get(ada, gift).description == "For the roof"
     assert tickets.get(ada).version == 1
