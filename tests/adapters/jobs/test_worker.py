@@ -23,7 +23,7 @@ from adapters.jobs.queue import enqueue
 from adapters.jobs.worker import MAX_ATTEMPTS, PAUSES_SECONDS, Worker
 from adapters.postgres.database import Database
 from domain.commands import Commands
-from domain.commands.recordings import Upload
+from domain.commands.recordings import RecordingCommands, Upload
 from domain.errors import StepFailed, UnavailableError
 from domain.events import TicketEvent
 from domain.ports import Report
@@ -219,7 +219,7 @@ def test_a_failure_that_could_not_be_told_is_told_later(work: Callable[..., Work
         raise UnavailableError("The database is not available.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Commands, "give_up", away)
+        patched.setattr(RecordingCommands, "fail_step", away)
         with pytest.raises(job_worker._TryAgain):
             made.worker()._work(Step.TRANSCRIBE, made.ticket, RECORDING, 0)
     made.worker()._work(Step.TRANSCRIBE, made.ticket, RECORDING, 1)
