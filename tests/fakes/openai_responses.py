@@ -1,26 +1,14 @@
-"""A small HTTP server on loopback that has the API of OpenAI's Responses API."""
+"""A small HTTP server on loopback that has the API of OpenAI's Responses."""
 
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.client import HTTPMessage
 from typing import Any
 
-
-@dataclass(frozen=True)
-class Reply:
-    """One answer of the server. Without a `body` the server closes the connection."""
-
-    body: str | None
-    status: int = 200
-    media_type: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
-    pause_seconds: float = 0.0
+from tests.fakes.openai_server import FakeServer, Reply, running
 
 
 def _response(content: list[dict[str, Any]], **changes: Any) -> Reply:
@@ -70,59 +58,15 @@ def error_reply(status: int, code: str, **headers: str) -> Reply:
 
 
 @dataclass
-class ResponsesServer:
-    """Answers with `replies` in order, repeating the last one, and keeps the requests."""
-
-    url: str
-    replies: list[Reply] = field(default_factory=list)
+class ResponsesServer(FakeServer):
     requests: list[dict[str, Any]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
 
-    def next_reply(self) -> Reply:
-        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+    def record(self, path: str, headers: HTTPMessage, body: bytes) -> None:
+        self.paths.append(path)
+        self.requests.append(json.loads(body))
 
 
-@contextmanager
-def responses_server() -> Iterator[ResponsesServer]:
+def responses_server() -> AbstractContextManager[ResponsesServer]:
     """Run a server for the duration of the block."""
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            server.paths.append(self.path)
-            server.requests.append(json.loads(body))
-            reply = server.next_reply()
-            time.sleep(reply.pause_seconds)
-            if reply.body is None:
-                self.close_connection = True
-                return
-            data = reply.body.encode()
-            self.send_response(reply.status)
-            for name, value in reply.headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.send_header("Content-Type", reply.media_type)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Write no log."""
-
-    class Quiet(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, request: Any, client_address: Any) -> None:
-            """Ignore clients that disconnect, because some tests do so on purpose."""
-
-    httpd = Quiet(("127.0.0.1", 0), Handler)
-    server = ResponsesServer(f"http://127.0.0.1:{httpd.server_address[1]}/v1")
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        httpd.shutdown()
-        httpd.server_close()
-        thread.join()
+    return running(ResponsesServer)

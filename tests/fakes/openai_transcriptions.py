@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.client import HTTPMessage
 
-
-@dataclass(frozen=True)
-class Reply:
-    """One answer of the server. Without a `body` the server closes the connection."""
-
-    body: str | None
-    status: int = 200
-    media_type: str = "application/json"
-    pause_seconds: float = 0.0
+from tests.fakes.openai_server import FakeServer, Reply, running
 
 
 def text_reply(text: str, *languages: str) -> Reply:
@@ -47,54 +35,19 @@ class Sent:
 
 
 @dataclass
-class TranscriptionServer:
-    """Answers with `replies` in order, repeating the last one, and keeps the uploads."""
-
-    base_url: str
-    replies: list[Reply] = field(default_factory=lambda: [text_reply("Hello.", "en")])
+class TranscriptionServer(FakeServer):
     sent: list[Sent] = field(default_factory=list)
 
-    def next_reply(self) -> Reply:
-        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+    def record(self, path: str, headers: HTTPMessage, body: bytes) -> None:
+        self.sent.append(_sent(path, headers, body))
 
 
-@contextmanager
-def transcription_server() -> Iterator[TranscriptionServer]:
+def transcription_server() -> AbstractContextManager[TranscriptionServer]:
     """Run a server for the duration of the block."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            server.sent.append(_sent(self.path, self.headers, body))
-            reply = server.next_reply()
-            time.sleep(reply.pause_seconds)
-            if reply.body is None:
-                self.close_connection = True
-                return
-            content = reply.body.encode()
-            with suppress(ConnectionError):  # the client has given up waiting
-                self.send_response(reply.status)
-                self.send_header("Content-Type", reply.media_type)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            """Write no log."""
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    server = TranscriptionServer(f"http://127.0.0.1:{http.server_port}/v1")
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        http.shutdown()
-        http.server_close()
+    return running(lambda url: TranscriptionServer(url, [text_reply("Hello.", "en")]))
 
 
-def _sent(path: str, headers: Any, body: bytes) -> Sent:
+def _sent(path: str, headers: HTTPMessage, body: bytes) -> Sent:
     form = message_from_bytes(
         b"Content-Type: " + headers["Content-Type"].encode() + b"\r\n\r\n" + body, policy=policy.HTTP
     )

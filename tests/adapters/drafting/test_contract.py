@@ -56,7 +56,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     speech = request.getfixturevalue("speech")
     with responses_server() as server:
         server.replies = [text_reply(answer) for answer in answers(speech)]
-        both = OpenAIDrafter("sk-test", base_url=server.url, timeout_seconds=5, max_retries=0)
+        both = OpenAIDrafter("sk-test", base_url=server.url, timeout_seconds=60, max_retries=0)
         yield Pair(both, both)
         both.close()
 

@@ -10,7 +10,6 @@ from adapters.drafting.openai import OpenAIDrafter
 from domain.errors import StepFailed
 from domain.values import Analysis, Money, Sentiment, Transcript, Urgency
 from tests.fakes.openai_responses import (
-    Reply,
     ResponsesServer,
     empty_reply,
     error_reply,
@@ -19,6 +18,7 @@ from tests.fakes.openai_responses import (
     text_reply,
     truncated_reply,
 )
+from tests.fakes.openai_server import NO_REPLY, Reply
 
 SPEECH = (
     "Um, my name is Maria Garcia and we live in Portland Oregon. My landlord wants to evict us. "
@@ -56,7 +56,7 @@ def server() -> Iterator[ResponsesServer]:
 
 @pytest.fixture
 def drafter(server: ResponsesServer) -> Iterator[OpenAIDrafter]:
-    drafter = OpenAIDrafter("sk-proj-SECRET", base_url=server.url, timeout_seconds=5, max_retries=0)
+    drafter = OpenAIDrafter("sk-proj-SECRET", base_url=server.url, timeout_seconds=60, max_retries=0)
     yield drafter
     drafter.close()
 
@@ -211,7 +211,7 @@ def test_a_failure_contains_neither_the_key_nor_the_transcript(server, drafter):
 
 
 def test_a_timeout_is_a_retryable_failure(server):
-    server.replies = [Reply("{}", pause_seconds=1.0)]
+    server.replies = [NO_REPLY]
     impatient = OpenAIDrafter("sk", base_url=server.url, timeout_seconds=0.2, max_retries=0)
     failure = failure_of(impatient)
     assert (failure.code, failure.retryable) == ("drafter_unavailable", True)
@@ -219,7 +219,7 @@ def test_a_timeout_is_a_retryable_failure(server):
 
 def test_a_server_error_is_retried_at_once(server):
     server.replies = [error_reply(503, "overloaded", retry_after_ms="1"), text_reply(CAMPAIGN)]
-    patient = OpenAIDrafter("sk", base_url=server.url, timeout_seconds=5, max_retries=1)
+    patient = OpenAIDrafter("sk", base_url=server.url, timeout_seconds=60, max_retries=1)
     assert patient.draft(TRANSCRIPT, ANALYSIS).beneficiary == "Maria Garcia"
 
 

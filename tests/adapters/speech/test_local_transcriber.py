@@ -117,8 +117,8 @@ def test_the_transcript_names_its_language_and_engine(transcript_of: Transcribe)
 
 def test_two_recordings_can_be_transcribed_at_the_same_time(transcript_of: Transcribe) -> None:
     with ThreadPoolExecutor(2) as workers:
-        at_once = list(workers.map(transcribed, [RECORDINGS / name for name in VOICES]))
-    assert [transcript.text for transcript in at_once] == [transcript_of(name).text for name in VOICES]
+        at_once = list(workers.map(transcribed, [RECORDINGS / name for name in FORMATS]))
+    assert [transcript.text for transcript in at_once] == [transcript_of(name).text for name in FORMATS]
 
 
 @pytest.mark.parametrize("name", NOT_SPEECH)

@@ -14,7 +14,8 @@ from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.openai import OpenAITranscriber
 from domain.errors import StepFailed, Superseded
 from domain.values import Transcript
-from tests.fakes.openai_transcriptions import Reply, TranscriptionServer, error_reply, text_reply, transcription_server
+from tests.fakes.openai_server import NO_REPLY, Reply
+from tests.fakes.openai_transcriptions import TranscriptionServer, error_reply, text_reply, transcription_server
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
 
@@ -26,7 +27,7 @@ def server() -> Iterator[TranscriptionServer]:
 
 
 def transcribed(server: TranscriptionServer, path: Path = RECORDINGS / "speech.webm", **options: object) -> Transcript:
-    transcriber = OpenAITranscriber("sk-secret", server.base_url, retries=0, **options)  # type: ignore[arg-type]
+    transcriber = OpenAITranscriber("sk-secret", server.url, retries=0, **options)  # type: ignore[arg-type]
     with path.open("rb") as recording:
         return transcriber.transcribe(recording, lambda _: None)
 
@@ -84,7 +85,7 @@ def test_a_recording_too_long_to_send_is_split_and_its_transcripts_joined(server
         text_reply("Four.", "en"),
     ]
     progress: list[float] = []
-    transcriber = OpenAITranscriber("sk-secret", server.base_url, retries=0, part_seconds=15)
+    transcriber = OpenAITranscriber("sk-secret", server.url, retries=0, part_seconds=15)
     with DEMO_RECORDING.open("rb") as recording:
         transcript = transcriber.transcribe(recording, progress.append)
         whole = ChildAudioInspector().inspect(recording).duration_ms / 1000
@@ -142,7 +143,7 @@ def test_an_unknown_language_becomes_none(server: TranscriptionServer, languages
 
 
 def test_a_service_that_does_not_answer_is_unavailable(server: TranscriptionServer) -> None:
-    server.replies = [Reply("{}", pause_seconds=3.0)]
+    server.replies = [NO_REPLY]
     with pytest.raises(StepFailed) as failed:
         transcribed(server, timeout_seconds=0.3)
     assert (failed.value.code, failed.value.retryable) == ("transcriber_unavailable", True)
@@ -158,7 +159,7 @@ def test_a_service_that_refuses_connections_is_unavailable() -> None:
 
 def test_a_server_error_is_retried(server: TranscriptionServer) -> None:
     server.replies = [error_reply(500, "server_error"), text_reply("Hello.", "en")]
-    transcriber = OpenAITranscriber("sk-secret", server.base_url, retries=1)
+    transcriber = OpenAITranscriber("sk-secret", server.url, retries=1)
     with (RECORDINGS / "speech.webm").open("rb") as recording:
         assert transcriber.transcribe(recording, lambda _: None).text == "Hello."
     assert [len(sent.content) for sent in server.sent] == [(RECORDINGS / "speech.webm").stat().st_size] * 2
@@ -175,7 +176,7 @@ def test_superseded_work_sends_nothing(server: TranscriptionServer) -> None:
     def supersede(_: float) -> None:
         raise Superseded
 
-    transcriber = OpenAITranscriber("sk-secret", server.base_url)
+    transcriber = OpenAITranscriber("sk-secret", server.url)
     with (RECORDINGS / "speech.webm").open("rb") as recording, pytest.raises(Superseded):
         transcriber.transcribe(recording, supersede)
     assert server.sent == []

@@ -39,7 +39,7 @@ def transcribers(request: pytest.FixtureRequest) -> Iterator[Transcribers]:
             with transcription_server() as speech, transcription_server() as silence:
                 speech.replies, silence.replies = [text_reply(TRANSCRIPT.text, "en")], [text_reply("")]
                 yield Transcribers(
-                    OpenAITranscriber("sk-secret", speech.base_url), OpenAITranscriber("sk-secret", silence.base_url)
+                    OpenAITranscriber("sk-secret", speech.url), OpenAITranscriber("sk-secret", silence.url)
                 )
         case _:
             no_speech = StepFailed("no_speech", "We could not hear any speech.", retryable=False)
