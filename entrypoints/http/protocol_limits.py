@@ -1,7 +1,7 @@
-"""HTTP/1.1 on the wire as uvicorn speaks it, with bounds on what one connection may hold and how long it may take.
+"""uvicorn's HTTP/1.1 protocol with limits on the size of a request head and on the time a connection may take.
 
-uvicorn with httptools reads a head of any length, waits for the rest of it for ever, and answers what it cannot read
-in plain text.
+By itself uvicorn with httptools accepts a head of any length, waits for the rest of it without a limit, and answers
+malformed requests in plain text.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from entrypoints.http.middleware.headers import SAFE
 from entrypoints.http.problems import Problem
 
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
-# What asks for another protocol, and what a client says to it.
+# The headers of a request to upgrade to another protocol.
 _UPGRADE = frozenset({b"upgrade", b"http2-settings"})
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """One connection. What takes too long is cut off; what cannot be read is a problem like any other."""
+    """One connection. It is closed when it takes too long; a malformed request is answered with a problem."""
 
     MOST_HEADERS: ClassVar[int] = 100
-    # Bytes that neither end a head nor carry a body: of the head itself, of chunk sizes, of trailers.
+    # Bytes in a row that neither end a head nor carry a body: of the head itself, of chunk sizes, of trailers.
     MOST_HEAD_BYTES: ClassVar[int] = 64 * 1024
-    # From a connection's beginning, or the last answer, to the end of the next head: longer than connections are kept.
+    # From the start of a connection, or the last response, to the end of the next head; longer than keep-alive.
     HEAD_SECONDS: ClassVar[float] = 20
-    # Without a byte of a body that is awaited, and without one of an answer being taken.
+    # Without a byte of an expected body, or without a byte of the response being read.
     STILL_SECONDS: ClassVar[float] = 30
-    # For a whole body: 50 MB at a quarter of a megabit a second.
+    # For a whole body: 50 MB at a quarter of a megabit per second.
     BODY_SECONDS: ClassVar[float] = 1800
     CHECK_SECONDS: ClassVar[float] = 5
 
@@ -42,10 +42,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     _heard = 0.0
     _left = 0
     _taken = 0.0
-    _fruitless = 0
-    _fruit = False
+    _unproductive_bytes = 0
+    _productive = False
     _in_head = True
-    # What the parser has been given and what it gets next; the head without its upgrade, while the parser is stopped.
+    # The bytes given to the parser, the bytes for it to read next, and the head without its upgrade headers.
     _reading = b""
     _unread = b""
     _plain_head: bytes | None = None
@@ -62,55 +62,55 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = self.loop.time()
-        self._fruit, self._unread = False, data
+        self._productive, self._unread = False, data
         while self._unread:
             self._reading, self._unread = self._unread, b""
             super().data_received(self._reading)
-        self._fruitless = 0 if self._fruit else self._fruitless + len(data)
-        if self._fruitless > self.MOST_HEAD_BYTES and not self.transport.is_closing():
+        self._unproductive_bytes = 0 if self._productive else self._unproductive_bytes + len(data)
+        if self._unproductive_bytes > self.MOST_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(Problem("headers-too-large", "The headers are too large."))
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Who has said all they want to say, and closed that half, still gets the answer."""
+        """Keep the connection for the response when a client closes only its sending half."""
         cycle = self.cycle
         if cycle is None or cycle.response_complete or cycle.more_body:
             return False
         cycle.keep_alive = False
         return True
 
-    # What the parser finds.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # A trailer would still become a header of the request that is being answered.
+        # Without this a trailer would become a header of the request that is being answered.
         if self._in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._fruit, self._in_head, self._awaiting = True, False, None
+        self._productive, self._in_head, self._awaiting = True, False, None
         self._begun = self._heard
         if len(self.headers) > self.MOST_HEADERS:
             self._refuse(Problem("headers-too-large", f"A request may have at most {self.MOST_HEADERS} headers."))
         elif self.parser.should_upgrade() and any(name in _LENGTHS for name, _ in self.headers):
-            # The parser takes what follows for another protocol, which nobody has to speak (RFC 9110, 7.8).
+            # The parser takes the body for another protocol. A server may ignore an upgrade (RFC 9110, 7.8).
             self._plain_head = self._head_without_upgrade()
         else:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._fruit = True
+        self._productive = True
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._fruit = True
+        self._productive = True
         if self._plain_head is None and not self.transport.is_closing():
             super().on_message_complete()
 
-    # Who asks for another protocol, as clients do that would rather speak HTTP/2, is answered in this one.
+    # A request that offers an upgrade is answered in HTTP/1.1. uvicorn alone would lose the body of `curl --http2 -d`.
 
     def _head_without_upgrade(self) -> bytes:
         lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
@@ -123,7 +123,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return b"\r\n".join([*lines, b"\r\n"])
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Called by uvicorn once the parser has stopped at the end of such a head."""
+        """Called by uvicorn when the parser has stopped at the end of such a head: parse again without the upgrade."""
         stopped, head = sys.exception(), self._plain_head
         if head is None or self.transport.is_closing():
             return
@@ -137,7 +137,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._awaiting = None if self.pipeline else self.loop.time()
         super().on_response_complete()
 
-    # What takes too long.
+    # Time limits.
 
     def _check(self) -> None:
         self._checking = self.loop.call_later(self.CHECK_SECONDS, self._check)
@@ -157,18 +157,18 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return False
         return now - self._heard > self.STILL_SECONDS or now - self._begun > self.BODY_SECONDS
 
-    # What cannot be read.
+    # Malformed requests.
 
     def send_400_response(self, msg: str) -> None:
         del msg
         if not self.transport.is_closing():
-            self._refuse(Problem("malformed", "This is not HTTP as we understand it."))
+            self._refuse(Problem("malformed", "This is not a valid HTTP request."))
 
     def _refuse(self, problem: Problem) -> None:
         request_id = secrets.token_hex(12)
         response = problem.response("/", request_id)
         headers = {**response.headers, **SAFE, "X-Request-Id": request_id, "Connection": "close"}
-        said: list[Any] = [STATUS_LINE[response.status_code]]
-        said += [f"{name.lower()}: {value}\r\n".encode() for name, value in headers.items()]
-        self.transport.write(b"".join([*said, b"\r\n", bytes(response.body)]))
+        head: list[Any] = [STATUS_LINE[response.status_code]]
+        head += [f"{name.lower()}: {value}\r\n".encode() for name, value in headers.items()]
+        self.transport.write(b"".join([*head, b"\r\n", bytes(response.body)]))
         self.transport.close()

@@ -1,4 +1,4 @@
-"""uvicorn, but nobody who got through to us is cut off when we stop."""
+"""The uvicorn server, with a stop that answers every client whose connection was accepted."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from starlette.types import ASGIApp
 
 from entrypoints.http.protocol_limits import LimitedHttpProtocol
 
-# So long clients with a connection may come once more, to be told with their answer that it was the last.
+# How long idle connections stay open after the stop began, so that their next response can say `Connection: close`.
 LAST_CALL_SECONDS = 0.3
 FINISH_SECONDS = 5
 BACKLOG = 512
 
 
 class Server(uvicorn.Server):
-    """Serves until a signal, or until `ended` says so; a clean stop is a clean exit and not a death by the signal.
+    """Serves until a signal arrives or `ended` returns True, and then returns instead of raising the signal again.
 
-    `finish` is called when it begins to stop: from then on every answer closes its connection.
+    `finish` is called when the stop begins; from then on every response closes its connection.
     """
 
     def __init__(self, app: ASGIApp, finish: Callable[[], None], ended: Callable[[], bool]) -> None:
@@ -62,32 +62,32 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter) or self._ended()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer everybody who is connected, those too whom the system has let in and we have not yet met."""
+        """Answer every client, also those whose connection the kernel has accepted and the server has not."""
         self._finish()
-        await self._last_call()
+        await self._let_connections_finish()
         listeners = [listener.dup() for listener in sockets or []]
         for server in self.servers:
             server.close()
-        # A turn of the loop in which the closing happens: from here on only we take connections.
+        # The servers close in this turn of the loop; from here on only `_accept_queued` accepts connections.
         await asyncio.sleep(0)
         for listener in listeners:
-            await self._take_the_rest(listener)
-        await self._last_call()
+            await self._accept_queued(listener)
+        await self._let_connections_finish()
         await super().shutdown(sockets)
 
-    async def _last_call(self) -> None:
+    async def _let_connections_finish(self) -> None:
         if self.server_state.connections:
             await asyncio.sleep(LAST_CALL_SECONDS)
 
-    async def _take_the_rest(self, listener: socket.socket) -> None:
-        """Let in who stands in the queue of a listener that closes; what stays in it is reset."""
+    async def _accept_queued(self, listener: socket.socket) -> None:
+        """Accept the connections in the queue of a closing listener; the kernel would reset them."""
         loop = asyncio.get_running_loop()
 
         def protocol() -> asyncio.Protocol:
-            made: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
+            connection_protocol: asyncio.Protocol = self.config.http_protocol_class(  # type: ignore[call-arg]
                 config=self.config, server_state=self.server_state, app_state=self.lifespan.state, _loop=loop
             )
-            return made
+            return connection_protocol
 
         accepted = []
         with listener, suppress(BlockingIOError):

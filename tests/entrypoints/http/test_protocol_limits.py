@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -355,3 +357,10 @@ def test_a_form_of_a_strange_kind_is_refused(ticket: Ticket, kind: str):
     answer = ticket.http.post(f"{ticket.path}/upload-audio", content=body, headers=headers)
     assert answer.status_code in (400, 415, 422)
     assert answer.headers["content-type"] == PROBLEM
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_body_of_a_request_by_curl_that_offers_http_2_is_read(live: LiveService):
+    command = ["curl", "--silent", "--http2", "--header", "Content-Type: application/json", "--data", BODY.decode()]
+    created = subprocess.run([*command, f"{live.base_url}/api/tickets/create"], capture_output=True, check=True)
+    assert json.loads(created.stdout)["contactValue"] == "ada@example.com"
