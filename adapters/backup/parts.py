@@ -1,4 +1,4 @@
-"""The file: parts one after the other in a tar, and the hash of each of them at its end."""
+"""The file format: parts in a tar file, and at its end the hash of each part."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHUNK_BYTES = 256 * 1024
 
 
 class BackupError(Exception):
-    """The backup cannot be taken or restored; the message is one clear line."""
+    """The backup cannot be made or restored; the message is one line."""
 
 
 class Readable(Protocol):
@@ -27,7 +27,7 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a backup while it passes: its bytes can be read until the next one is asked for."""
+    """One part of a backup; its content can be read until the next part is requested."""
 
     name: str
     size: int
@@ -35,7 +35,7 @@ class Part:
 
 
 class Writer:
-    """Adds parts to a file; memory stays bounded however many they are."""
+    """Adds parts to a file with bounded memory."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
@@ -45,7 +45,7 @@ class Writer:
         self._add(name, len(content), io.BytesIO(content), hashlib.sha256(content))
 
     def add_file(self, name: str, source: BinaryIO) -> None:
-        """Add a seekable file from its beginning."""
+        """Add a seekable file, read from its beginning."""
         source.seek(0)
         digest, size = hashlib.sha256(), 0
         while chunk := source.read(CHUNK_BYTES):
@@ -55,7 +55,7 @@ class Writer:
         self._add(name, size, source, digest)
 
     def finish(self) -> None:
-        """Add the hashes; without them no file is a backup."""
+        """Add the hashes, which complete the file."""
         with self._sums:
             self._sums.seek(0, io.SEEK_END)
             size = self._sums.tell()
@@ -72,59 +72,59 @@ class Writer:
         entry.size = size
         entry.mode = 0o600
         self._tar.addfile(entry, content)
-        self._tar.members.clear()  # type: ignore[attr-defined]  # it would remember every part
+        self._tar.members.clear()  # type: ignore[attr-defined]  # it would keep an entry for every part
 
 
 def _line(name: str, digest: hashlib._Hash) -> bytes:
-    """As `sha256sum` writes and checks it."""
+    """Return a line in the format of `sha256sum`."""
     return f"{digest.hexdigest()}  {name}\n".encode()
 
 
 def parts(file: BinaryIO) -> Iterator[Part]:
-    """The parts of a backup in their order, the hashes last; BackupError where it is damaged."""
+    """Yield the parts of a backup in order, the hashes last; BackupError if the file is damaged."""
     file.seek(0)
-    with _damage_told(), tarfile.open(fileobj=file, mode="r|") as tar:
+    with _damage_as_backup_error(), tarfile.open(fileobj=file, mode="r|") as tar:
         while (entry := tar.next()) is not None:
             content = tar.extractfile(entry)
             if content is None:
-                raise BackupError(f"the backup is damaged: {entry.name!r} is no file")
+                raise BackupError(f"the backup is damaged: {entry.name!r} is not a file")
             yield Part(entry.name, entry.size, content)
             tar.members.clear()  # type: ignore[attr-defined]
 
 
 @contextmanager
-def _damage_told() -> Iterator[None]:
-    """What the tar library raises on bytes that are no tar."""
+def _damage_as_backup_error() -> Iterator[None]:
+    """Raise the tar library's errors as BackupError."""
     try:
         yield
     except (tarfile.TarError, EOFError, UnicodeError, ValueError, OverflowError) as error:
-        raise BackupError(f"the backup is damaged, or no backup ({type(error).__name__})") from None
+        raise BackupError(f"the file is damaged or not a backup ({type(error).__name__})") from None
 
 
-def checked(file: BinaryIO) -> Iterator[Part]:
-    """The parts again, every hash compared: the iterator ends well only if the backup is whole."""
+def checked_parts(file: BinaryIO) -> Iterator[Part]:
+    """Yield the parts and compare every hash; BackupError at the end if the backup is not complete and intact."""
     ours, theirs, last = hashlib.sha256(), hashlib.sha256(), ""
     for part in parts(file):
         if last == SUMS:
-            raise BackupError("the backup is damaged: something follows its end")
+            raise BackupError("the backup is damaged: there are parts after its end")
         last = part.name
         digest = theirs if part.name == SUMS else hashlib.sha256()
-        counted = _Counted(part.content, digest)
-        yield Part(part.name, part.size, counted)
-        while counted.read(CHUNK_BYTES):
+        content = _HashedContent(part.content, digest)
+        yield Part(part.name, part.size, content)
+        while content.read(CHUNK_BYTES):
             pass
-        if counted.count != part.size:
+        if content.count != part.size:
             raise BackupError("the backup is cut off")
         if part.name != SUMS:
             ours.update(_line(part.name, digest))
     if last != SUMS:
-        raise BackupError("the backup is cut off, or no backup")
+        raise BackupError("the file is cut off or not a backup")
     if ours.digest() != theirs.digest():
         raise BackupError("the backup is damaged: a part does not match its hash")
 
 
-class _Counted:
-    """What is read of a part goes into its hash."""
+class _HashedContent:
+    """A part's content that is hashed and counted while it is read."""
 
     def __init__(self, source: Readable, digest: hashlib._Hash) -> None:
         self._source = source
@@ -132,7 +132,7 @@ class _Counted:
         self.count = 0
 
     def read(self, size: int, /) -> bytes:
-        with _damage_told():
+        with _damage_as_backup_error():
             chunk = self._source.read(size)
         self._digest.update(chunk)
         self.count += len(chunk)
@@ -141,10 +141,10 @@ class _Counted:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file for its owner alone that has its name only once the block ended well, and is durable then."""
+    """Open a file, readable by its owner only, that gets its name and is durable when the block ends without error."""
     unfinished = path.with_name(path.name + ".unfinished")
     if path.exists():
-        raise BackupError(f"{path} is there already")
+        raise BackupError(f"{path} already exists")
     try:
         with unfinished.open("wb") as file:
             unfinished.chmod(0o600)

@@ -1,8 +1,9 @@
-"""Restoring a backup into a database and a storage that hold nothing yet.
+"""Restoring a backup into an empty database and an empty storage.
 
-The rows enter in one transaction, together with a mark that keeps the service from starting; storage, read models and
-the verification follow, and the mark goes last. A restore that was cut off goes on when it is started again with the
-same backup; nothing of it is ever served.
+The schema is migrated to the backup's own version, and the rows are inserted in the same transaction, together with a
+mark that keeps the service from starting. Then objects are stored, the schema is migrated to this version, read models
+are rebuilt and the history is verified; the mark is deleted last. An interrupted restore continues when it is started
+again with the same backup, and is never served before.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from psycopg.rows import TupleRow
 
 import projections
 from adapters.backup import tables
-from adapters.backup.parts import SUMS, BackupError, Part, checked
+from adapters.backup.parts import SUMS, BackupError, Part, checked_parts
 from adapters.backup.taking import FORMAT, HEADER, OBJECTS, ROWS, Header
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
@@ -32,18 +33,18 @@ from projections.model import Projection
 LARGEST_HEADER_BYTES = 2**20
 MIB = 2**20
 
-# Told what is done, how much of it, and of how much.
+# Called with the unit, the number done, and the expected number.
 Progress = Callable[[str, int, int], None]
 
-_ANYTHING = """
+_HAS_TABLES = """
 SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                 WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND n.nspname !~ '^(pg_|information_schema$)')
 """
 
 
 @dataclass(frozen=True)
-class Restored:
-    """What a restore brought back; the chain was verified up to the backup's own head."""
+class RestoreReport:
+    """What was restored; the chain is verified up to the backup's head."""
 
     events: int
     rows: int
@@ -59,51 +60,51 @@ def restore(
     master_keys: frozenset[str] | None,
     progress: Progress = lambda *_: None,
     models: tuple[Projection, ...] = tuple(projections.ALL),
-) -> Restored:
-    """Bring a backup back; BackupError before anything is written if it is damaged or has no place here.
+) -> RestoreReport:
+    """Restore a backup; BackupError before anything is written if it is damaged or the target is not empty.
 
-    `master_keys` names the master keys at hand, and a backup with people whom none of them opens is refused; None
-    restores it all the same.
+    `master_keys` are the names of the configured master keys: a backup with keys wrapped by another one is refused.
+    None restores it nevertheless.
     """
     try:
         with file.open("rb") as opened, connect(url, statement_seconds=0, name="storyledger restore") as connection:
-            header = _checked(opened, progress)
-            _fits(header, master_keys)
+            header = _check_file(opened, progress)
+            _check_compatible(header, master_keys)
             rows = _fill_database(connection, header, opened, storage, progress)
             objects = _fill_storage(storage, opened, progress)
             migrations.migrate(connection)
             rebuild.ensure_live(url, models, progress)
             _verify(url, header, progress)
             connection.execute("DELETE FROM schema_steps WHERE name = %s", (_mark(header),))
-            return Restored(header.events, rows, objects, header.taken_at.isoformat(), header.version)
+            return RestoreReport(header.events, rows, objects, header.taken_at.isoformat(), header.version)
     except OSError as error:
         raise BackupError(f"{file}: {error.strerror or 'failed'}") from None
 
 
-def _checked(file: BinaryIO, progress: Progress) -> Header:
-    """The header of a backup that is whole."""
+def _check_file(file: BinaryIO, progress: Progress) -> Header:
+    """Return the header of a backup after checking the whole file."""
     size = file.seek(0, 2)
     header: Header | None = None
-    for part in checked(file):
+    for part in checked_parts(file):
         if header is None:
             header = _header(part)
         elif not _is_known(part.name, header):
-            raise BackupError("the backup is damaged: it holds a part that belongs to none")
+            raise BackupError("the backup is damaged: it holds an unknown part")
         progress("MiB checked", file.tell() // MIB, size // MIB)
     if header is None:
-        raise BackupError("the file is no backup")
+        raise BackupError("the file is not a backup")
     return header
 
 
 def _header(part: Part) -> Header:
     if part.name != HEADER or part.size > LARGEST_HEADER_BYTES:
-        raise BackupError("the file is no backup")
+        raise BackupError("the file is not a backup")
     try:
         header = msgspec.json.decode(part.content.read(LARGEST_HEADER_BYTES), type=Header)
     except msgspec.MsgspecError:
-        raise BackupError("the file is no backup of a kind that this version knows") from None
+        raise BackupError("the file is not a backup in a format that this version knows") from None
     if header.format != FORMAT:
-        raise BackupError("the file is no backup of a kind that this version knows")
+        raise BackupError("the file is not a backup in a format that this version knows")
     return header
 
 
@@ -114,13 +115,13 @@ def _is_known(name: str, header: Header) -> bool:
     return name == SUMS or (name.startswith(OBJECTS) and KEY.fullmatch(name.removeprefix(OBJECTS)) is not None)
 
 
-def _fits(header: Header, master_keys: frozenset[str] | None) -> None:
+def _check_compatible(header: Header, master_keys: frozenset[str] | None) -> None:
     unknown = set(header.steps) - {name for name, _ in migrations.steps()}
     if unknown:
-        raise BackupError(f"the backup was made by a newer version ({header.version}): restore it with that one")
+        raise BackupError(f"the backup was made by a newer version ({header.version}): restore it with that version")
     if master_keys is not None and (foreign := set(header.master_keys) - master_keys):
         raise BackupError(
-            f"MASTER_KEY: does not open what is sealed in this backup ({len(foreign)} of"
+            f"MASTER_KEY: cannot open the keys in this backup ({len(foreign)} of"
             f" {len(header.master_keys)} master keys are missing); nothing was written"
         )
 
@@ -132,7 +133,10 @@ def _mark(header: Header) -> str:
 def _fill_database(
     connection: Connection[TupleRow], header: Header, file: BinaryIO, storage: Storage, progress: Progress
 ) -> int:
-    """Take the backup's own steps and put its rows in, all or nothing; how many, 0 if they are there already."""
+    """Migrate to the backup's version and insert its rows, all or nothing.
+
+    Return the number of rows, or 0 if an earlier run inserted them.
+    """
     try:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL statement_timeout = 0")
@@ -142,39 +146,39 @@ def _fill_database(
                 return 0
             migrations.migrate(connection, header.steps)
             cursor.execute("INSERT INTO schema_steps (name) VALUES (%s)", (_mark(header),))
-            if tables.kept(cursor) != header.tables:
-                raise BackupError("the backup does not fit: its tables are not those of its version")
-            filling = tables.TableLoad(cursor, header.tables)
-            # What a step put into its tables is in the backup as it was then.
+            if tables.backed_up_tables(cursor) != header.tables:
+                raise BackupError("the tables in the backup are not those of its version")
+            load = tables.TableLoad(cursor, header.tables)
+            # The backup has the rows that migrations inserted as they were then.
             tables.clear(cursor, header.tables)
             with tables.without_triggers(cursor, header.tables):
-                for part in checked(file):
+                for part in checked_parts(file):
                     if part.name.startswith(ROWS):
-                        filling.fill(part.name.removeprefix(ROWS).rpartition("/")[0], part.content)
-                        progress("rows", filling.rows, filling.rows)
+                        load.copy(part.name.removeprefix(ROWS).rpartition("/")[0], part.content)
+                        progress("rows", load.rows, load.rows)
             tables.set_sequences(cursor, header.sequences)
     except (psycopg.DataError, psycopg.IntegrityError):
         raise BackupError("the backup is damaged: its rows do not fit their tables") from None
-    return filling.rows
+    return load.rows
 
 
 def _is_filled(connection: Connection[TupleRow], header: Header, storage: Storage) -> bool:
-    """Whether this backup's rows are there already; BackupError if anything else is."""
-    known = migrations.applied(connection)
-    if _mark(header) in known:
+    """Return True if an earlier run inserted this backup's rows; BackupError if there is anything else."""
+    steps = migrations.applied(connection)
+    if _mark(header) in steps:
         return True
-    if any(name.startswith(migrations.UNFINISHED_RESTORE) for name in known):
-        raise BackupError("the database holds an unfinished restore of another backup: give an empty one")
-    if connection.execute(_ANYTHING).fetchone() != (False,):
-        raise BackupError("the database is not empty: a backup is restored into a database just created")
+    if any(name.startswith(migrations.UNFINISHED_RESTORE) for name in steps):
+        raise BackupError("the database holds an unfinished restore of another backup: use an empty database")
+    if connection.execute(_HAS_TABLES).fetchone() != (False,):
+        raise BackupError("the database is not empty: restore into a new database")
     if list(islice(storage.keys(), 1)):
-        raise BackupError("the storage is not empty: a backup is restored into one that holds nothing")
+        raise BackupError("the storage is not empty: restore into an empty storage")
     return False
 
 
 def _fill_storage(storage: Storage, file: BinaryIO, progress: Progress) -> int:
     count = 0
-    for part in checked(file):
+    for part in checked_parts(file):
         if part.name.startswith(OBJECTS):
             storage.put(part.name.removeprefix(OBJECTS), part.content)  # type: ignore[arg-type]
             count += 1
@@ -185,6 +189,6 @@ def _fill_storage(storage: Storage, file: BinaryIO, progress: Progress) -> int:
 def _verify(url: str, header: Header, progress: Progress) -> None:
     verdict = audit.verify(url, lambda position: progress("links", position, header.events))
     if verdict.first_bad is not None:
-        raise BackupError(f"event {verdict.first_bad[0]} {verdict.first_bad[1]}: the history in the backup is broken")
+        raise BackupError(f"event {verdict.first_bad[0]} {verdict.first_bad[1]}: the history in the backup is damaged")
     if (verdict.events, verdict.head.hex()) != (header.events, header.head or audit.GENESIS.hex()):
-        raise BackupError("the history ends elsewhere than the backup says")
+        raise BackupError("the history does not end where the backup's header says")

@@ -1,4 +1,4 @@
-"""Which tables a backup holds, and how their rows leave and enter."""
+"""The tables of a backup, and how their rows are read and written."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from adapters.backup.parts import BackupError, Readable
 
 PIECE_BYTES = 4 * 2**20
 CHUNK_BYTES = 256 * 1024
-# More than any piece of ours has: what would grow without end is no piece of a backup.
-MOST_PIECE_BYTES = PIECE_BYTES + 2**30
+# No piece that this code writes is larger; a damaged one could unpack without end.
+LARGEST_PIECE_BYTES = PIECE_BYTES + 2**30
 
-# Schema and name of a table, and its columns in their order.
+# "SCHEMA.TABLE" to the names of its columns in order.
 Tables = dict[str, list[str]]
 
-# All that is ours and no other table could give again: read models are folded from the history, the stand-in for
-# Stripe is no part of the service's own data, and the steps are taken by `migrate`.
+# All tables except read models (folded from the history), the sandbox (not the service's data) and the schema steps
+# (written by `migrate`).
 _COLUMNS = """
 SELECT n.nspname || '.' || c.relname, array_agg(a.attname::text ORDER BY a.attnum)
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
@@ -41,31 +41,31 @@ SELECT n.nspname || '.' || c.relname, m.nspname || '.' || d.relname
 """
 
 
-def kept(cursor: Cursor[TupleRow]) -> Tables:
-    """The tables of a backup, each after those that its rows point to."""
+def backed_up_tables(cursor: Cursor[TupleRow]) -> Tables:
+    """Return the tables of a backup; a table comes after the tables that it references."""
     columns: Tables = dict(cursor.execute(_COLUMNS).fetchall())
     order: TopologicalSorter[str] = TopologicalSorter({name: set() for name in columns})
-    for table, needed in cursor.execute(_REFERENCES).fetchall():
-        if table in columns and needed in columns:
-            order.add(table, needed)
+    for table, referenced in cursor.execute(_REFERENCES).fetchall():
+        if table in columns and referenced in columns:
+            order.add(table, referenced)
     return {name: columns[name] for name in order.static_order()}
 
 
-def _named(name: str, columns: list[str]) -> sql.Composed:
+def _with_columns(name: str, columns: list[str]) -> sql.Composed:
     return sql.SQL("{} ({})").format(
         sql.Identifier(*name.split(".", 1)), sql.SQL(", ").join(map(sql.Identifier, columns))
     )
 
 
 def estimate(cursor: Cursor[TupleRow], name: str) -> int:
-    """About how many rows there are, as the planner thinks; for progress only."""
+    """Return the planner's estimate of the number of rows, for progress only."""
     row = cursor.execute("SELECT reltuples::bigint FROM pg_class WHERE oid = to_regclass(%s)", (name,)).fetchone()
     return max(0, int(row[0])) if row else 0
 
 
 def pieces(cursor: Cursor[TupleRow], name: str, columns: list[str]) -> Iterator[tuple[bytes, int]]:
-    """A table's rows as COPY text, compressed in pieces of whole rows, each with the number of them."""
-    with cursor.copy(sql.SQL("COPY {} TO STDOUT").format(_named(name, columns))) as copy:
+    """Yield a table's rows as compressed COPY text in pieces of whole rows, each with its number of rows."""
+    with cursor.copy(sql.SQL("COPY {} TO STDOUT").format(_with_columns(name, columns))) as copy:
         piece = bytearray()
         for block in copy:
             piece += block
@@ -81,38 +81,38 @@ def _compressed(piece: bytearray) -> bytes:
 
 
 class TableLoad:
-    """Puts pieces into tables, in the caller's transaction."""
+    """Copies pieces into tables, in the caller's transaction."""
 
     def __init__(self, cursor: Cursor[TupleRow], tables: Tables) -> None:
         self._cursor = cursor
         self._tables = tables
         self.rows = 0
 
-    def fill(self, name: str, piece: Readable) -> None:
-        with self._cursor.copy(sql.SQL("COPY {} FROM STDIN").format(_named(name, self._tables[name]))) as copy:
+    def copy(self, name: str, piece: Readable) -> None:
+        with self._cursor.copy(sql.SQL("COPY {} FROM STDIN").format(_with_columns(name, self._tables[name]))) as copy:
             for chunk in _decompressed(piece):
                 copy.write(chunk)
         self.rows += self._cursor.rowcount
 
 
 def _decompressed(piece: Readable) -> Iterator[bytes]:
-    inside = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
     size = 0
     try:
         while chunk := piece.read(CHUNK_BYTES):
-            plain = inside.decompress(chunk, CHUNK_BYTES)
+            plain = decompressor.decompress(chunk, CHUNK_BYTES)
             while plain:
                 size += len(plain)
-                if size > MOST_PIECE_BYTES:
-                    raise BackupError("the backup is damaged: a piece has no end")
+                if size > LARGEST_PIECE_BYTES:
+                    raise BackupError("the backup is damaged: a piece is too large")
                 yield plain
-                plain = inside.decompress(inside.unconsumed_tail, CHUNK_BYTES)
+                plain = decompressor.decompress(decompressor.unconsumed_tail, CHUNK_BYTES)
     except zlib.error:
         raise BackupError("the backup is damaged: a piece cannot be unpacked") from None
 
 
 def clear(cursor: Cursor[TupleRow], tables: Tables) -> None:
-    """Take out what the steps themselves put into their tables; who points to others goes first."""
+    """Delete the rows that the migrations inserted; tables that reference others come first."""
     for name in reversed(tables):
         table = sql.Identifier(*name.split(".", 1))
         if cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone() == (True,):
@@ -129,7 +129,7 @@ SELECT n.nspname, c.relname, t.tgname FROM pg_trigger t
 
 @contextmanager
 def without_triggers(cursor: Cursor[TupleRow], tables: Tables) -> Iterator[None]:
-    """While the block runs, a row that enters does nothing but enter: what it caused is in the backup too."""
+    """Disable insert triggers while the block runs: the rows that they made are in the backup too."""
     triggers = cursor.execute(_ON_INSERT, (list(tables),)).fetchall()
     for verb in ("DISABLE", "ENABLE"):
         for schema, table, trigger in triggers:
@@ -143,7 +143,7 @@ def without_triggers(cursor: Cursor[TupleRow], tables: Tables) -> Iterator[None]
 
 
 def sequences(cursor: Cursor[TupleRow]) -> dict[str, int]:
-    """The last value that each sequence has given out; one that gave none is left out."""
+    """Return the last value of each sequence that was used."""
     cursor.execute(
         "SELECT schemaname || '.' || sequencename, last_value FROM pg_sequences"
         " WHERE last_value IS NOT NULL AND schemaname NOT LIKE 'read%' AND schemaname <> 'sandbox'"

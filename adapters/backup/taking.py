@@ -1,4 +1,4 @@
-"""Taking a backup while everybody works on: one snapshot of the database, and the stored objects it names."""
+"""Making a backup of a running service: one snapshot of the database, and the stored objects that it names."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ FORMAT = "storyledger backup 1"
 ROWS, OBJECTS = "tables/", "objects/"
 
 CHUNK_BYTES = 256 * 1024
-# Objects up to this size are handled in memory, larger ones in a nameless file.
+# Larger objects are buffered in a temporary file.
 IN_MEMORY_BYTES = 2**20
-PAGE_NAMES = 500
+BATCH_NAMES = 500
 
-# The events that name content in storage.
-CARRIERS = [
+# The topics of events that name content in storage.
+CONTENT_TOPICS = [
     event.TOPIC
     for event in vars(events).values()
     if isinstance(event, type) and "content" in getattr(event, "__annotations__", {}) and hasattr(event, "TOPIC")
@@ -44,13 +44,13 @@ SELECT DISTINCT e.ticket, convert_from(e.state, 'UTF8')::json -> 'content' ->> '
   FROM events e JOIN ticket_keys k ON k.ticket_id = e.ticket WHERE e.topic = ANY(%s) AND k.wrapped <> ''
 """
 
-# Told what is copied, how much of it is done, and of how much.
+# Called with the unit, the number done, and the expected number.
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a backup says of itself, before everything else in it."""
+    """The first part of a backup, which describes it."""
 
     format: str
     id: str
@@ -65,8 +65,8 @@ class Header:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What is in a backup. `missing` names contents that the history speaks of and storage has lost."""
+class BackupReport:
+    """What a backup holds. `missing` are keys of contents that the history names and storage does not have."""
 
     events: int
     rows: int
@@ -77,34 +77,36 @@ class Taken:
     size_bytes: int
 
 
-def take(url: str, storage: Storage, file: Path, version: str, progress: Progress = lambda *_: None) -> Taken:
-    """Write a backup to a file that is not there yet; BackupError if that cannot be done.
+def take_backup(
+    url: str, storage: Storage, file: Path, version: str, progress: Progress = lambda *_: None
+) -> BackupReport:
+    """Write a backup to a new file; BackupError if that fails.
 
-    Content is stored before the event that names it and never changed, so that all that the snapshot names is there,
-    but for what was erased since: that is gone from storage, and not in the backup.
+    Content is stored before the event that names it and never changes, so storage holds everything that the snapshot
+    names, except what was erased since: that is not in the backup.
     """
     with (
         connect(url, statement_seconds=0, name="storyledger backup") as connection,
-        connect(url, name="storyledger backup") as now,
+        connect(url, name="storyledger backup") as present,
         new_file(file) as opened,
     ):
         writer = Writer(opened)
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        # A lock that a migration holds is waited for; a long copy is no statement that hangs.
+        # Copying takes long, and may wait for a migration's lock.
         connection.execute("SET LOCAL statement_timeout = 0")
         with connection.cursor() as cursor:
             header = _header(cursor, version)
             writer.add(HEADER, msgspec.json.format(msgspec.json.encode(asdict(header))))
             rows = sum(_copy_table(cursor, writer, name, progress) for name in header.tables.items())
-            objects = _Objects(storage, writer, now)
+            objects = _Objects(storage, writer, present)
             objects.copy(connection, progress)
             objects.copy_others(progress)
         connection.execute("COMMIT")
         writer.finish()
         size = opened.tell()
-        # Later events too: what the backup holds is a beginning of what is verified here.
+        # Verifies later events too; the backup holds the beginning of this history.
         verdict = audit.verify(url, lambda position: progress("links", position, header.events))
-    return Taken(header.events, rows, objects.count, objects.erased, objects.missing, verdict.first_bad, size)
+    return BackupReport(header.events, rows, objects.count, objects.erased, objects.missing, verdict.first_bad, size)
 
 
 def _header(cursor: Cursor[TupleRow], version: str) -> Header:
@@ -120,7 +122,7 @@ def _header(cursor: Cursor[TupleRow], version: str) -> Header:
         head=bytes(row[1]).hex() if row else "",
         master_keys=[name for (name,) in names],
         sequences=tables.sequences(cursor),
-        tables=tables.kept(cursor),
+        tables=tables.backed_up_tables(cursor),
     )
 
 
@@ -135,38 +137,38 @@ def _copy_table(cursor: Cursor[TupleRow], writer: Writer, table: tuple[str, list
 
 
 class _Objects:
-    """Copies stored objects, and counts what became of them."""
+    """Copies stored objects and counts the copied, erased and missing ones."""
 
-    def __init__(self, storage: Storage, writer: Writer, now: Connection[TupleRow]) -> None:
+    def __init__(self, storage: Storage, writer: Writer, present: Connection[TupleRow]) -> None:
         self._storage = storage
         self._writer = writer
-        self._now = now
+        self._present = present
         self.count = 0
         self.erased = 0
         self.missing: list[str] = []
 
     def copy(self, snapshot: Connection[TupleRow], progress: Progress) -> None:
-        """All content that the snapshot's history names, of everybody who can still be read."""
+        """Copy all content that the snapshot's history names, except that of erased tickets."""
         with snapshot.cursor("contents") as cursor:
-            cursor.itersize = PAGE_NAMES
-            cursor.execute(_NAMED, (CARRIERS,))
+            cursor.itersize = BATCH_NAMES
+            cursor.execute(_NAMED, (CONTENT_TOPICS,))
             for ticket, digest in cursor:
                 key = storage_key(ticket, digest)
-                if not self._copied(key):
-                    if self._erased(ticket):
+                if not self._copy(key):
+                    if self._is_erased(ticket):
                         self.erased += 1
                     else:
                         self.missing.append(key)
                 progress("objects", self.count, self.count)
 
     def copy_others(self, progress: Progress) -> None:
-        """What is kept beside the tickets' content."""
+        """Copy the objects that are not content of tickets."""
         for key in self._storage.keys(""):
             if not key.startswith("tickets/"):
-                self._copied(key)
+                self._copy(key)
                 progress("objects", self.count, self.count)
 
-    def _copied(self, key: str) -> bool:
+    def _copy(self, key: str) -> bool:
         try:
             source = self._storage.open(key)
         except NotFoundError:
@@ -178,7 +180,7 @@ class _Objects:
         self.count += 1
         return True
 
-    def _erased(self, ticket: UUID) -> bool:
-        """Whether the person was erased since the snapshot was taken."""
-        row = self._now.execute("SELECT wrapped FROM ticket_keys WHERE ticket_id = %s", (ticket,)).fetchone()
+    def _is_erased(self, ticket: UUID) -> bool:
+        """Return True if the person was erased since the snapshot was taken."""
+        row = self._present.execute("SELECT wrapped FROM ticket_keys WHERE ticket_id = %s", (ticket,)).fetchone()
         return row is None or not row[0]

@@ -17,7 +17,7 @@ from entrypoints.composition.service import VERSION
 
 def backup(file: Path, json: bool) -> None:
     with database() as (settings, url), ProgressBar(shown=not json) as bar:
-        taken = backups.take(url, open_storage(settings.storage), file, VERSION, bar)
+        taken = backups.take_backup(url, open_storage(settings.storage), file, VERSION, bar)
     if json:
         print_json(
             {

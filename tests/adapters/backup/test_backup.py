@@ -64,10 +64,10 @@ class World:
         payment = self.ledger.payment(amount=amount)
         self.ledger.take(payment.succeeded(), payment.completed())
 
-    def take(self, **more: Any) -> backup.Taken:
-        return backup.take(self.service.url, self.service.storage, self.file, "1.2.3", **more)
+    def take(self, **more: Any) -> backup.BackupReport:
+        return backup.take_backup(self.service.url, self.service.storage, self.file, "1.2.3", **more)
 
-    def restore(self, url: str, name: str = "other", **more: Any) -> backup.Restored:
+    def restore(self, url: str, name: str = "other", **more: Any) -> backup.RestoreReport:
         return backup.restore(url, FileStorage(self.folder / name), self.file, None, **more)
 
 
@@ -88,7 +88,7 @@ def empty(server_url: str) -> Iterator[str]:
 def rows(url: str) -> dict[str, list[Any]]:
     """Everything in the tables that a backup keeps, and in the read models."""
     with connect(url) as connection, connection.cursor() as cursor:
-        names = list(tables.kept(cursor)) + [f"read.{t.name}" for p in projections.ALL for t in p.TABLES]
+        names = list(tables.backed_up_tables(cursor)) + [f"read.{t.name}" for p in projections.ALL for t in p.TABLES]
         return {name: cursor.execute(f"SELECT t::text FROM {name} t ORDER BY 1".encode()).fetchall() for name in names}
 
 
@@ -114,7 +114,7 @@ def test_a_restored_service_is_the_same_in_every_row_and_every_object(world: Wor
         assert rebuild.verify(empty, projection, lambda *_: None).differences == []
 
 
-def test_a_restored_service_starts_and_goes_on(world: World, empty: str, tmp_path: Path):
+def test_a_restored_service_starts_and_accepts_writes(world: World, empty: str, tmp_path: Path):
     world.take()
     world.restore(empty)
     reach(empty)
@@ -133,7 +133,7 @@ def test_a_restored_service_starts_and_goes_on(world: World, empty: str, tmp_pat
         again.stop()
 
 
-def test_what_is_taken_under_load_is_one_moment(world: World, empty: str):
+def test_a_backup_taken_under_load_is_a_consistent_snapshot(world: World, empty: str):
     done = threading.Event()
 
     def write() -> None:
@@ -171,7 +171,7 @@ def eventually_more(service: Service, events: int) -> None:
         threading.Event().wait(0.02)
 
 
-def test_who_is_erased_while_the_backup_runs_leaves_no_object_in_it(world: World):
+def test_a_person_erased_while_the_backup_runs_leaves_no_object_in_it(world: World):
     erased: list[UUID] = []
 
     def progress(name: str, done: int, total: int) -> None:
@@ -186,7 +186,7 @@ def test_who_is_erased_while_the_backup_runs_leaves_no_object_in_it(world: World
         assert not any(str(ticket) in part.name for part in parts(file))
 
 
-def test_who_was_erased_before_is_named_by_no_object(world: World, empty: str):
+def test_a_person_erased_before_has_no_object_in_the_backup(world: World, empty: str):
     world.service.commands.tickets.erase(SYSTEM, world.recorded())
     taken = world.take()
     assert (taken.objects, taken.erased_meanwhile, taken.missing) == (1, 0, [])
@@ -194,13 +194,13 @@ def test_who_was_erased_before_is_named_by_no_object(world: World, empty: str):
     assert rows(empty)["public.ticket_keys"] == rows(world.service.url)["public.ticket_keys"]
 
 
-def test_an_object_that_storage_has_lost_is_named(world: World):
+def test_an_object_missing_in_storage_is_reported(world: World):
     [key] = world.service.storage.keys()
     world.service.storage.delete(key)
     assert world.take().missing == [key]
 
 
-def test_a_history_that_was_tampered_with_is_said_so_and_not_restored(world: World, empty: str):
+def test_an_altered_history_is_reported_and_not_restored(world: World, empty: str):
     with connect(world.service.url) as connection:
         connection.execute("ALTER TABLE events DISABLE TRIGGER ALL")
         connection.execute("UPDATE events SET topic = 'published' WHERE position = 2")
@@ -214,13 +214,13 @@ def test_a_history_that_was_tampered_with_is_said_so_and_not_restored(world: Wor
 # What a backup may not be restored from, or into.
 
 
-def test_nothing_is_restored_into_a_database_that_holds_something(world: World, migrated_url: str):
+def test_a_restore_refuses_a_database_that_is_not_empty(world: World, migrated_url: str):
     world.take()
     with pytest.raises(BackupError, match="database is not empty"):
         world.restore(migrated_url)
 
 
-def test_nothing_is_restored_into_a_storage_that_holds_something(world: World, empty: str):
+def test_a_restore_refuses_a_storage_that_is_not_empty(world: World, empty: str):
     world.take()
     FileStorage(world.folder / "other").put("a", [b"x"])
     with pytest.raises(BackupError, match="storage is not empty"):
@@ -228,9 +228,9 @@ def test_nothing_is_restored_into_a_storage_that_holds_something(world: World, e
     assert is_empty(empty)
 
 
-def test_a_backup_takes_the_place_of_no_file(world: World):
+def test_a_backup_does_not_overwrite_a_file(world: World):
     world.file.write_text("precious")
-    with pytest.raises(BackupError, match="is there already"):
+    with pytest.raises(BackupError, match="already exists"):
         world.take()
     assert world.file.read_text() == "precious"
 
@@ -244,12 +244,12 @@ def test_a_backup_that_failed_leaves_no_file(world: World):
     assert [path.name for path in world.folder.iterdir()] == ["var"]
 
 
-def test_a_backup_is_for_its_owner_alone(world: World):
+def test_only_its_owner_can_read_a_backup(world: World):
     world.take()
     assert world.file.stat().st_mode & 0o777 == 0o600
 
 
-def test_another_master_key_is_told_before_anything_is_written(world: World, empty: str):
+def test_a_missing_master_key_is_reported_before_anything_is_written(world: World, empty: str):
     world.take()
     ours = Keyring(master_keys(world.service.settings), TICKET_KEYRING).names
     storage = FileStorage(world.folder / "other")
@@ -271,7 +271,7 @@ def rewritten(file: Path, change: Callable[[str, bytes], bytes]) -> None:
 
 
 @pytest.mark.parametrize("name", ["backup.json", "tables/public.events/00000001", "objects/", "SHA256SUMS"])
-def test_a_part_that_was_changed_is_found(world: World, empty: str, name: str):
+def test_a_changed_part_is_detected(world: World, empty: str, name: str):
     world.take()
     rewritten(world.file, lambda part, content: content.replace(b"0", b"1") if part.startswith(name) else content)
     with pytest.raises(BackupError):
@@ -290,7 +290,7 @@ def test_a_file_of_another_kind_is_refused(world: World, empty: str, content: by
 def test_a_tar_file_of_another_kind_is_refused(world: World, empty: str):
     with tarfile.open(world.file, "w") as tar:
         tar.add(RECORDING, "backup.json")
-    with pytest.raises(BackupError, match="no backup"):
+    with pytest.raises(BackupError, match="not a backup"):
         world.restore(empty)
 
 
@@ -322,7 +322,7 @@ def read(content: bytes) -> list[tuple[str, bytes]]:
 
 @given(where=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
 @hypothesis_settings(max_examples=300)
-def test_a_damaged_byte_is_found_or_changes_nothing(where: float, flip: int):
+def test_a_damaged_byte_is_detected_or_changes_nothing(where: float, flip: int):
     damaged = bytearray(SMALL)
     damaged[int(where * len(SMALL))] ^= flip
     try:
@@ -334,7 +334,7 @@ def test_a_damaged_byte_is_found_or_changes_nothing(where: float, flip: int):
 
 @given(kept=st.floats(0, 1, exclude_max=True))
 @example(kept=0.0)
-def test_a_backup_that_was_cut_off_is_found(kept: float):
+def test_a_truncated_backup_is_detected(kept: float):
     end = len(SMALL.rstrip(b"\x00"))
     with pytest.raises(BackupError):
         read(SMALL[: int(kept * end)])
@@ -344,7 +344,7 @@ def test_a_backup_that_was_cut_off_is_found(kept: float):
 
 
 @pytest.mark.parametrize("point", ["rows", "objects", "links"])
-def test_a_killed_restore_is_never_served_and_goes_on_when_it_is_started_again(
+def test_a_killed_restore_is_not_served_and_continues_when_started_again(
     world: World, empty: str, server_url: str, point: str
 ):
     world.take()
@@ -359,7 +359,7 @@ def test_a_killed_restore_is_never_served_and_goes_on_when_it_is_started_again(
         reach(empty)
     if point != "rows":
         another = world.folder / "another.backup"
-        backup.take(world.service.url, world.service.storage, another, "1.2.3")
+        backup.take_backup(world.service.url, world.service.storage, another, "1.2.3")
         with pytest.raises(BackupError, match="another backup"):
             backup.restore(empty, FileStorage(storage), another, None)
     world.restore(empty)

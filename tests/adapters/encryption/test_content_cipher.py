@@ -154,12 +154,12 @@ def test_bytes_that_were_never_sealed_are_refused(noise: bytes) -> None:
         opened(noise)
 
 
-def test_the_same_content_never_looks_the_same_twice() -> None:
+def test_sealing_the_same_content_twice_gives_different_bytes() -> None:
     assert sealed(b"a story") != sealed(b"a story")
     assert b"a story" not in sealed(b"a story")
 
 
-def test_what_comes_out_before_a_broken_chunk_is_genuine() -> None:
+def test_the_bytes_before_a_damaged_chunk_are_authentic() -> None:
     plain = content(3 * CHUNK_BYTES)
     stored = bytearray(sealed(plain))
     stored[HEADER_BYTES + 2 * SEALED_CHUNK + 5] ^= 1
@@ -199,7 +199,7 @@ class Endless(io.RawIOBase):
         return bytes(taken)
 
 
-def test_memory_stays_small_however_big_the_content_is() -> None:
+def test_memory_stays_small_for_large_content() -> None:
     source: BinaryIO = Endless(50_000_000)  # type: ignore[assignment]
     tracemalloc.start()
     try:

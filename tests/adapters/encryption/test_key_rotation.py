@@ -56,7 +56,7 @@ def done(told: list[RotatedRows]) -> dict[str, tuple[int, int]]:
 ADA, GRACE = UUID(int=1), UUID(int=2)
 
 
-def test_after_a_rotation_the_old_master_key_is_needed_for_nothing(make_service: Made):
+def test_after_a_rotation_the_old_master_key_is_not_needed(make_service: Made):
     old = serving(make_service, (OLD,))
     ledger = Ledger(old)
     open_ticket(old, ADA)
@@ -122,7 +122,7 @@ def test_a_rotation_brings_nobody_back_who_is_erased_while_it_runs(make_service:
     check_master_key(both.database, (OTHER,))
 
 
-def test_contacts_are_found_by_every_pepper_and_then_by_the_newest_alone(make_service: Made):
+def test_contacts_are_found_with_every_pepper_and_after_a_rotation_with_the_newest_alone(make_service: Made):
     old = serving(make_service, (OLD,), (OLD,))
     open_ticket(old, ADA)
     both = serving(make_service, (OLD,), (NEW, OLD))

@@ -93,7 +93,7 @@ def test_a_ring_opens_nothing_that_was_changed(plain: bytes, data: st.DataObject
         ring.open(bytes(sealed[:at]), b"here")
 
 
-def test_the_same_text_is_sealed_otherwise_each_time():
+def test_sealing_the_same_text_twice_gives_different_envelopes():
     ring = Keyring(MASTER, "x")
     assert ring.seal(b"text", b"here") != ring.seal(b"text", b"here")
 
@@ -165,7 +165,7 @@ def test_a_destroyed_key_is_gone_for_good_even_for_a_request_that_opens_the_tick
     keys.destroy(ticket)
 
 
-def test_another_process_forgets_a_destroyed_key_within_seconds(
+def test_another_process_drops_a_destroyed_key_within_seconds(
     database: Database, keys: TicketKeys, ticket: UUID, monkeypatch: pytest.MonkeyPatch
 ):
     elsewhere = TicketKeys(database, MASTER)
@@ -182,7 +182,7 @@ def test_another_process_forgets_a_destroyed_key_within_seconds(
 
 @THREADS_DRAW_TOO
 @given(st.text(st.characters(codec="utf-8")))
-def test_a_sealed_text_opens_as_it_was(cipher: FieldCipher, ticket: UUID, text: str):
+def test_a_sealed_text_can_be_opened(cipher: FieldCipher, ticket: UUID, text: str):
     assert cipher.open(ticket, cipher.seal(ticket, PLACE, text), PLACE) == text
 
 
@@ -222,7 +222,7 @@ def test_a_seal_with_any_byte_changed_is_refused(cipher: FieldCipher, ticket: UU
 
 
 @pytest.mark.parametrize("text", ["", "Ada", "sealed:1", "sealed:1:", f"sealed:1:{PLACE}:", f"sealed:1:{PLACE}:é"])
-def test_what_was_never_sealed_does_not_open(cipher: FieldCipher, ticket: UUID, text: str):
+def test_a_text_that_was_never_sealed_cannot_be_opened(cipher: FieldCipher, ticket: UUID, text: str):
     for place in (PLACE, None):
         with pytest.raises(DecryptionError):
             cipher.open(ticket, text, place)
@@ -234,7 +234,7 @@ def test_what_was_never_sealed_does_not_open(cipher: FieldCipher, ticket: UUID, 
 @THREADS_DRAW_TOO
 @given(events)
 @settings(max_examples=100)
-def test_nothing_personal_can_be_read_in_what_is_stored(cipher: FieldCipher, keys: TicketKeys, event: TicketEvent):
+def test_stored_events_hold_no_readable_personal_data(cipher: FieldCipher, keys: TicketKeys, event: TicketEvent):
     keys.get(event.ticket, create=True)
     entry = SealingMapper(cipher).to_stored_event(event)
     assert CANARY.encode() not in entry.state
@@ -245,7 +245,7 @@ def test_nothing_personal_can_be_read_in_what_is_stored(cipher: FieldCipher, key
 @THREADS_DRAW_TOO
 @given(events)
 @settings(max_examples=100)
-def test_an_event_of_an_erased_ticket_loads_with_nothing_personal_in_it(
+def test_an_event_of_an_erased_ticket_loads_without_personal_data(
     database: Database, cipher: FieldCipher, keys: TicketKeys, event: TicketEvent
 ):
     with database.connection() as connection:  # the same ticket may come again, and is a new one then

@@ -35,7 +35,7 @@ def forced(database: Database, statement: str) -> None:
         connection.execute(statement.encode())
 
 
-def test_what_is_noted_is_listed_newest_first_a_page_at_a_time(log: AccessLog):
+def test_records_are_listed_newest_first_in_pages(log: AccessLog):
     for number in range(5):
         log.append(replace(ACT, request_id=f"r-{number}"))
     first = log.page(2)
@@ -52,7 +52,7 @@ def test_what_is_noted_is_listed_newest_first_a_page_at_a_time(log: AccessLog):
     )
 
 
-def test_entries_of_many_at_once_are_in_one_order_without_gaps(database: Database, log: AccessLog):
+def test_concurrent_records_have_one_order_without_gaps(database: Database, log: AccessLog):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda n: log.append(replace(ACT, request_id=f"r-{n}")), range(60)))
     entries = log.page(100)
@@ -89,7 +89,7 @@ def test_the_database_refuses_to_rewrite_it(database: Database, log: AccessLog, 
          " FROM access_log WHERE position = 4", 5, "does not match its hash"),
     ],
 )  # fmt: skip
-def test_whatever_is_changed_by_force_shows(
+def test_every_forced_change_is_detected(
     database: Database, log: AccessLog, statement: str, position: int, reason: str
 ):
     for _ in range(4):
@@ -103,7 +103,7 @@ def test_whatever_is_changed_by_force_shows(
     assert reason in found.first_bad[1]
 
 
-def test_a_cut_end_shows_in_the_head(database: Database, log: AccessLog):
+def test_a_removed_end_changes_the_head(database: Database, log: AccessLog):
     for _ in range(3):
         log.append(ACT)
     before = verdict(database)
@@ -113,7 +113,7 @@ def test_a_cut_end_shows_in_the_head(database: Database, log: AccessLog):
     assert (after.entries, after.head) != (before.entries, before.head)
 
 
-def test_an_empty_log_holds(database: Database):
+def test_an_empty_log_is_valid(database: Database):
     assert verdict(database) == Verdict(0, None, bytes(32))
 
 
@@ -121,14 +121,14 @@ def test_an_empty_log_holds(database: Database):
 @given(
     st.lists(st.builds(AccessRecord, *[st.text(st.characters(exclude_characters="\0", codec="utf-8"))] * 5), max_size=5)
 )
-def test_whatever_the_words_the_chain_holds(database: Database, acts: list[AccessRecord]):
+def test_the_chain_is_valid_for_any_text(database: Database, acts: list[AccessRecord]):
     log = AccessLog(database)
     for act in acts:
         log.append(act)
     assert verdict(database).ok
 
 
-def test_the_log_and_the_history_wait_for_each_other_never(database: Database, log: AccessLog):
+def test_the_access_log_and_the_history_have_separate_locks(database: Database, log: AccessLog):
     """Its lock is its own: who holds one up holds up the other not."""
     with connect(database.url) as holder, holder.transaction():
         holder.execute("SELECT append_access_log('{a}', '{b}', '{c}', '{d}', '{e}')")
@@ -142,7 +142,7 @@ def test_the_log_and_the_history_wait_for_each_other_never(database: Database, l
         assert time.monotonic() - started < 1
 
 
-def test_what_does_not_look_like_an_id_is_not_written_down():
+def test_a_path_part_that_does_not_look_like_an_id_is_not_logged():
     assert logged_object(["0198c0de-0000-7000-8000-000000000000", "ticket_status"]).endswith("/ticket_status")
     assert logged_object(["ada@example.com"]) == "?"
     assert logged_object(["+14155550100"]) == "?"

@@ -73,7 +73,7 @@ def test_a_contact_has_one_normal_form(type: ContactType, typed: str, normal: st
         (SOCIAL, "https://example.com/\x7f"),
     ],
 )
-def test_what_is_no_contact_of_its_type_is_refused(type: ContactType, typed: str):
+def test_a_text_that_is_not_a_contact_of_its_type_is_refused(type: ContactType, typed: str):
     with pytest.raises(InvalidError) as refused:
         normalize_contact(type, typed)
     assert refused.value.pointer == "/contactValue"
@@ -81,7 +81,7 @@ def test_what_is_no_contact_of_its_type_is_refused(type: ContactType, typed: str
 
 
 @given(st.sampled_from(ContactType), st.text(max_size=40))
-def test_whatever_is_typed_is_refused_or_normal_for_good(type: ContactType, typed: str):
+def test_any_text_is_refused_or_has_a_stable_normal_form(type: ContactType, typed: str):
     try:
         contact = normalize_contact(type, typed)
     except InvalidError:
@@ -109,6 +109,6 @@ def test_a_contact_is_found_by_every_pepper_and_made_with_the_newest():
     assert "ada" not in both.of(ada)
 
 
-def test_contacts_of_different_types_never_meet():
+def test_contacts_of_different_types_have_different_hashes():
     index = ContactIndex(("pepper",))
     assert index.of(normalize_contact(PHONE, "+14155552671")) != index.of(normalize_contact(SOCIAL, "14155552671"))

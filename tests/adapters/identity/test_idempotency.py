@@ -58,7 +58,7 @@ def test_the_same_key_with_another_body_is_refused(keys: IdempotencyKeys, finish
         keys.begin(*PLACE, "another body")
 
 
-def test_while_the_first_is_running_the_second_is_told_so(keys: IdempotencyKeys):
+def test_a_repeated_request_is_refused_while_the_first_is_in_progress(keys: IdempotencyKeys):
     begun(keys)
     with pytest.raises(RequestInProgress):
         keys.begin(*PLACE, "body")
@@ -86,19 +86,17 @@ def test_after_a_crash_the_request_resumes_with_the_same_ids_once_the_lease_is_o
         keys.begin(*PLACE, "body")
 
 
-def test_a_request_of_which_nothing_came_may_be_taken_up_again_at_once(keys: IdempotencyKeys):
+def test_a_released_request_may_be_sent_again_at_once(keys: IdempotencyKeys):
     first = begun(keys)
     keys.release(*PLACE)
     assert begun(keys).id("ticket") == first.id("ticket")
 
 
-def test_a_lease_is_short_enough_for_a_client_that_resumes():
+def test_a_lease_is_short_enough_for_a_retrying_client():
     assert idempotency.LEASE_SECONDS <= 5
 
 
-def test_a_request_that_takes_long_keeps_its_lease(
-    database: Database, keys: IdempotencyKeys, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_long_request_keeps_its_lease(database: Database, keys: IdempotencyKeys, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(idempotency, "RENEWAL_SECONDS", 0.02)
     begun(keys)
     with keys.hold_lease(*PLACE):
@@ -112,7 +110,7 @@ def test_a_request_that_takes_long_keeps_its_lease(
     assert begun(keys)
 
 
-def test_of_many_at_once_one_is_taken_up(keys: IdempotencyKeys):
+def test_only_one_of_many_concurrent_requests_begins(keys: IdempotencyKeys):
     def ask(_: int) -> str:
         try:
             return type(keys.begin(*PLACE, "body")).__name__
@@ -123,7 +121,7 @@ def test_of_many_at_once_one_is_taken_up(keys: IdempotencyKeys):
         assert sorted(pool.map(ask, range(6))) == ["NewRequest", *["RequestInProgress"] * 5]
 
 
-def test_a_key_is_forgotten_after_a_day(database: Database, keys: IdempotencyKeys):
+def test_a_key_is_deleted_after_a_day(database: Database, keys: IdempotencyKeys):
     first = begun(keys)
     keys.store_answer(*PLACE, b"the answer")
     stored(database, "UPDATE idempotency_keys SET created_at = now() - interval '23 hours' RETURNING 1")
@@ -132,7 +130,7 @@ def test_a_key_is_forgotten_after_a_day(database: Database, keys: IdempotencyKey
     assert begun(keys, body="another body").id("ticket") != first.id("ticket")
 
 
-def test_what_is_kept_of_a_request_is_sealed(database: Database, keys: IdempotencyKeys):
+def test_seeds_and_answers_are_sealed(database: Database, keys: IdempotencyKeys):
     seed = begun(keys)
     keys.store_answer(*PLACE, b"tkt_secret of ada@example.com")
     [row] = stored(database, "SELECT seed, answer, idempotency_keys::text FROM idempotency_keys")

@@ -117,12 +117,12 @@ def test_a_secret_is_found_alone_and_within_prose(secret: str):
 
 
 @pytest.mark.parametrize("prose", PROSE)
-def test_prose_about_secrets_holds_none(prose: str):
+def test_prose_about_secrets_has_no_findings(prose: str):
     assert findings(prose) == []
 
 
 @pytest.mark.parametrize("file", [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "tests" / "fixtures").glob("*.md"))])
-def test_our_own_texts_hold_none(file: Path):
+def test_the_documentation_has_no_findings(file: Path):
     assert findings(file.read_text()) == []
 
 
@@ -137,7 +137,7 @@ def test_a_key_is_found_wherever_it_stands_in_a_long_line(key: str, before: int)
     assert findings("a " * (before // 2) + key + " b" * 500)
 
 
-def test_only_the_first_few_are_told():
+def test_only_the_first_findings_are_returned():
     assert len(findings("\n".join(PASSWORDS))) == 5
 
 
@@ -145,14 +145,14 @@ def test_only_the_first_few_are_told():
     "part",
     ["password", "password:", "api key ", "://a:", "eyJ.", "sk-aaaa", "'aB3", "\n", "xoxb-1-", " ", '"', "\u200b"],
 )
-def test_no_text_takes_long(part: str):
+def test_hostile_texts_are_scanned_quickly(part: str):
     findings("warm")
     started = time.thread_time()
     findings((part * 200_000)[:200_000])
     assert time.thread_time() - started < 10
 
 
-def test_many_threads_find_the_same():
+def test_concurrent_scans_have_the_same_findings():
     """The library's settings belong to the process; nothing here may depend on them."""
     texts = [*KEYS, *PROSE] * 4
     with ThreadPoolExecutor(8) as pool:

@@ -61,7 +61,7 @@ def years(service: Service) -> Years:
     return Years(service)
 
 
-def test_nothing_is_erased_where_no_workspace_asks_for_it(years: Years):
+def test_nothing_is_erased_without_a_retention_period(years: Years):
     ticket = years.ticket()
     years.run(5_000 * DAY)
     assert years.topics(ticket) == ["ticket_opened"]
@@ -85,14 +85,14 @@ def test_a_ticket_is_announced_by_mail_and_then_erased_like_any_other(years: Yea
     assert years.topics(other) == ["ticket_opened"]
 
 
-def test_who_left_no_address_is_announced_in_the_history_alone(years: Years):
+def test_without_an_address_an_erasure_is_announced_in_the_history_only(years: Years):
     ticket = years.ticket(contact="+14155552671")
     years.retention.keep_for("public", 30)
     years.run(17 * DAY)
     assert (years.topics(ticket)[-1], years.mails()) == ("erasure_announced", [])
 
 
-def test_what_stripe_and_we_ourselves_say_keeps_nobody_and_open_money_does_not_either(years: Years):
+def test_events_of_stripe_and_the_system_do_not_delay_an_erasure_nor_does_an_open_payment(years: Years):
     ticket = years.ticket()
     payment = years.ledger.payment(ticket)
     years.ledger.take(payment.succeeded())
@@ -115,7 +115,7 @@ def test_a_period_can_be_changed_and_taken_back(years: Years):
             years.retention.keep_for("mine", days)
 
 
-def test_many_tickets_are_looked_after_page_by_page(years: Years, monkeypatch: pytest.MonkeyPatch):
+def test_many_tickets_are_reviewed_in_batches(years: Years, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("adapters.privacy.retention.BATCH", 2)
     tickets = [years.ticket() for _ in range(5)]
     years.retention.keep_for("public", 30)
@@ -123,7 +123,7 @@ def test_many_tickets_are_looked_after_page_by_page(years: Years, monkeypatch: p
     assert {years.topics(ticket)[-1] for ticket in tickets} == {"erasure_announced"}
 
 
-def test_of_several_workers_one_does_the_chores_and_a_failing_one_holds_up_no_other(
+def test_one_of_several_workers_runs_the_chores_and_a_failing_chore_stops_no_other(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(job_worker, "POLL_SECONDS", 0.1)

@@ -136,7 +136,7 @@ def test_a_change_is_found_on_any_page_and_only_the_first_is_told(history: Datab
     assert verdict.first_bad == (6, "does not match its hash")
 
 
-def test_verification_sees_one_moment_while_others_write(history: Database, monkeypatch: pytest.MonkeyPatch):
+def test_verification_reads_one_snapshot_during_writes(history: Database, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(audit, "BATCH_EVENTS", 5)
     log = EventLog(history)
     verdict = audit.verify(history.url, lambda _: log.append([entry()]) and None)

@@ -73,7 +73,7 @@ def history(server_url: str, migrated_template: str) -> Iterator[History]:
         yield History(url)
 
 
-def test_what_nobody_touched_is_whole_and_its_root_is_the_signed_one(history: History):
+def test_an_unaltered_history_is_valid_and_has_the_signed_root(history: History):
     verdict = audit.verify(history.url, read=SIGNER.read, since=SIGNER.read(history.notes[0]))
     assert (verdict.ok, verdict.events) == (True, history.events)
     assert verdict.root == SIGNER.read(history.notes[-1]).root
@@ -244,7 +244,7 @@ def test_a_tree_that_was_made_anew_is_found_by_kept_checkpoints_and_located_betw
 
 
 @pytest.mark.parametrize("position", [1, 150, 200])
-def test_somebody_who_rewrote_all_there_is_is_found_by_an_older_checkpoint(history: History, position: int):
+def test_an_older_checkpoint_reveals_a_complete_rewrite(history: History, position: int):
     everything = (altered(position), rehashed_from(position), regrown(history.url), delete_checkpoints)
     older = SIGNER.read(history.notes[1])
     assert history.after(*everything, since=older).first_bad == (1, "differs from the checkpoint of 200 events")
@@ -293,7 +293,7 @@ def test_a_forged_checkpoint_is_found(history: History):
     assert "not signed by any of the given keys" in verdict.first_bad[1]
 
 
-def test_where_several_things_are_wrong_the_first_is_told(history: History):
+def test_the_first_of_several_faults_is_reported(history: History):
     verdict = history.after(
         altered(40), rehashed_from(40), lambda c: c.execute("DELETE FROM events WHERE position = 90")
     )

@@ -22,7 +22,7 @@ def made(url: str, every: float, signer: Signer = SIGNER) -> bool:
         return checkpoints.sign_tree(connection, signer, every)
 
 
-def test_nothing_is_signed_before_anything_happened(migrated_url: str):
+def test_no_checkpoint_is_signed_for_an_empty_history(migrated_url: str):
     assert not made(migrated_url, 0)
 
 
@@ -48,7 +48,7 @@ def test_a_new_key_signs_at_once(database: Database):
     assert checkpoint_of(note, rotated.keys[:1])[0].size == 3
 
 
-def test_processes_that_sign_at_once_make_one_checkpoint(database: Database):
+def test_concurrent_processes_sign_one_checkpoint(database: Database):
     append(database, [30])
     grow(database.url)
     done: list[bool] = []
@@ -60,7 +60,7 @@ def test_processes_that_sign_at_once_make_one_checkpoint(database: Database):
     assert sorted(done) == [False, False, False, True]
 
 
-def test_the_follower_keeps_the_tree_up_and_signs_it(database: Database):
+def test_the_follower_extends_and_signs_the_tree(database: Database):
     follower = ProofFollower(database.url, SIGNER)
     follower.start()
     try:
@@ -81,19 +81,19 @@ def paper_and_answer(database: Database, *, signer: Signer = SIGNER) -> tuple[st
     return paper, {"key": str(signer.keys[0]), "checkpoint": proved[0], "proof": proved[1]}
 
 
-def test_paper_and_todays_log_agree(database: Database):
+def test_the_current_log_continues_an_older_checkpoint(database: Database):
     paper, answer = paper_and_answer(database)
     old, new, key = check_paper(paper, json.dumps(answer), SIGNER.keys)
     assert (old.size, new.size, key) == (100, 400, SIGNER.keys[0])
 
 
-def test_paper_from_before_the_log_moved_is_still_good(database: Database):
+def test_a_checkpoint_from_before_the_log_was_renamed_is_valid(database: Database):
     paper, answer = paper_and_answer(database, signer=Signer(("s" * 40,), "new.example"))
     old, new, _ = check_paper(paper, json.dumps(answer))
     assert (old.origin, new.origin) == (SIGNER.origin, "new.example")
 
 
-def test_paper_contradicts_a_log_that_was_rewritten(database: Database):
+def test_an_older_checkpoint_contradicts_a_rewritten_log(database: Database):
     paper, answer = paper_and_answer(database)
     forged = SIGNER.checkpoint(400, EMPTY_ROOT)
     with pytest.raises(Refused, match="does not continue"):
@@ -108,7 +108,7 @@ def test_paper_contradicts_a_log_that_was_rewritten(database: Database):
         check_paper(other.checkpoint(100, EMPTY_ROOT), json.dumps(answer))
 
 
-def test_there_is_no_continuing_what_was_never_signed(database: Database):
+def test_there_is_no_consistency_proof_without_a_large_enough_checkpoint(database: Database):
     assert Checkpoints(database, SIGNER).consistency_proof(0) is None
     append(database, [3])
     sign(database.url)

@@ -196,7 +196,7 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_is_changed_in_a_file_is_refused(file: str, change: str):
+def test_every_changed_field_of_an_export_is_refused(file: str, change: str):
     assert altered(file, lambda _: None) == file
     with pytest.raises(Refused):
         checked(altered(file, CHANGES[change]))
@@ -205,7 +205,7 @@ def test_whatever_is_changed_in_a_file_is_refused(file: str, change: str):
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", "{}\n", "[" * 5000, '{"events":[\n]}\n', "\x00", "x" * 100_000, "\ufeff{}"]
 )
-def test_what_is_no_export_is_refused(text: str):
+def test_a_text_that_is_not_an_export_is_refused(text: str):
     with pytest.raises(Refused):
         checked(text)
 

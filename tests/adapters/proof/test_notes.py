@@ -103,7 +103,7 @@ def test_a_signed_text_that_is_no_checkpoint_is_refused(text: str):
         SIGNER.read(SIGNER.sign(text))
 
 
-def test_lines_that_a_later_version_adds_do_no_harm():
+def test_additional_lines_of_a_checkpoint_are_ignored():
     note = SIGNER.sign(Checkpoint("stories.example", 7, ROOT).text + "time 2031\n")
     assert SIGNER.read(note).size == 7
 

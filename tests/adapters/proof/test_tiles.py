@@ -48,7 +48,7 @@ def test_a_leaf_is_the_hash_of_an_events_link(database: Database):
     assert root(database.url, 1) == leaf_hash(links(database.url)[0])
 
 
-def test_the_tree_is_over_all_links_in_order_however_it_grew(database: Database):
+def test_the_tree_covers_all_links_in_order_for_any_batches(database: Database):
     for size in (1, 3, 252, 1, 300):
         append(database, [size])
         known = links(database.url)
@@ -57,7 +57,7 @@ def test_the_tree_is_over_all_links_in_order_however_it_grew(database: Database)
         assert root(database.url, len(known)) == tree.root(lambda level, index: levels[level][index], len(known))  # noqa: B023
 
 
-def test_growing_again_changes_nothing(database: Database):
+def test_growing_a_complete_tree_changes_nothing(database: Database):
     append(database, [5, 300])
     grow(database.url)
     before = kept(database.url)
@@ -66,7 +66,7 @@ def test_growing_again_changes_nothing(database: Database):
     assert kept(database.url) == before
 
 
-def test_a_tree_that_was_grown_in_steps_is_the_one_grown_at_once(database: Database):
+def test_a_tree_grown_in_steps_equals_one_grown_at_once(database: Database):
     append(database, [1] * 3 + [256, 400])
     with connect(database.url) as connection:
         while tiles.grow(connection, 7):
@@ -124,7 +124,7 @@ class _Counting(Tiles):
         return super()._tile(place)
 
 
-def test_processes_that_grow_it_at_once_do_not_disturb_each_other(database: Database):
+def test_concurrent_processes_grow_one_tree(database: Database):
     stop = threading.Event()
 
     def follow() -> None:

@@ -69,14 +69,14 @@ def read(contents: Contents, ticket: UUID, content: Content) -> bytes:
 
 
 @pytest.mark.parametrize("data", [b"", b"x", SOUND])
-def test_what_is_kept_can_be_read_again(contents: Contents, new_ticket: Callable[[], UUID], data: bytes):
+def test_stored_content_can_be_read(contents: Contents, new_ticket: Callable[[], UUID], data: bytes):
     ticket = new_ticket()
     content = contents.keep(ticket, BytesIO(data))
     assert content == Content(hashlib.sha256(data).hexdigest(), len(data))
     assert read(contents, ticket, content) == data
 
 
-def test_keeping_reads_from_the_beginning_and_keeping_again_changes_nothing(
+def test_content_is_read_from_its_beginning_and_storing_it_again_changes_nothing(
     contents: Contents, new_ticket: Callable[[], UUID]
 ):
     ticket, source = new_ticket(), BytesIO(SOUND)
@@ -86,7 +86,7 @@ def test_keeping_reads_from_the_beginning_and_keeping_again_changes_nothing(
     assert read(contents, ticket, first) == SOUND
 
 
-def test_what_is_opened_can_be_sought_in(contents: Contents, new_ticket: Callable[[], UUID]):
+def test_opened_content_is_seekable(contents: Contents, new_ticket: Callable[[], UUID]):
     ticket = new_ticket()
     with contents.open(ticket, contents.keep(ticket, BytesIO(SOUND))) as stored:
         stored.seek(-8, 2)
@@ -95,13 +95,13 @@ def test_what_is_opened_can_be_sought_in(contents: Contents, new_ticket: Callabl
         assert stored.read(1) == SOUND[:1]
 
 
-def test_a_ticket_has_only_what_was_kept_for_it(contents: Contents, new_ticket: Callable[[], UUID]):
+def test_a_ticket_has_only_its_own_content(contents: Contents, new_ticket: Callable[[], UUID]):
     content = contents.keep(new_ticket(), BytesIO(SOUND))
     with pytest.raises(NotFoundError):
         read(contents, new_ticket(), content)
 
 
-def test_what_was_forgotten_is_gone_and_nothing_more_is_kept(contents: Contents, new_ticket: Callable[[], UUID]):
+def test_an_erased_ticket_has_no_content_and_accepts_none(contents: Contents, new_ticket: Callable[[], UUID]):
     ada, grace = new_ticket(), new_ticket()
     content = contents.keep(ada, BytesIO(SOUND))
     contents.keep(grace, BytesIO(SOUND))
@@ -123,15 +123,13 @@ def stored_bytes(storage: FileStorage) -> Iterator[bytes]:
             yield file.read()
 
 
-def test_nothing_that_is_kept_can_be_read_in_storage(
-    storage: FileStorage, sealed: SealedContents, new_ticket: Callable[[], UUID]
-):
+def test_content_is_unreadable_in_storage(storage: FileStorage, sealed: SealedContents, new_ticket: Callable[[], UUID]):
     sealed.keep(new_ticket(), BytesIO(SOUND))
     [stored] = stored_bytes(storage)
     assert SOUND[:23] not in stored
 
 
-def test_contents_moved_to_another_ticket_do_not_open(
+def test_content_moved_to_another_ticket_cannot_be_opened(
     storage: FileStorage, sealed: SealedContents, new_ticket: Callable[[], UUID]
 ):
     ada, grace = new_ticket(), new_ticket()
@@ -142,7 +140,7 @@ def test_contents_moved_to_another_ticket_do_not_open(
         read(sealed, grace, content)
 
 
-def test_forgetting_leaves_no_file_behind(storage: FileStorage, sealed: SealedContents, new_ticket: Callable[[], UUID]):
+def test_erasure_leaves_no_file_behind(storage: FileStorage, sealed: SealedContents, new_ticket: Callable[[], UUID]):
     ticket = new_ticket()
     for data in (b"one", b"two"):
         sealed.keep(ticket, BytesIO(data))
@@ -150,7 +148,7 @@ def test_forgetting_leaves_no_file_behind(storage: FileStorage, sealed: SealedCo
     assert list(storage.keys()) == []
 
 
-def test_a_source_that_fails_midway_leaves_nothing_behind(
+def test_a_failing_source_leaves_no_content_behind(
     storage: FileStorage, sealed: SealedContents, new_ticket: Callable[[], UUID]
 ):
     class Broken(BytesIO):

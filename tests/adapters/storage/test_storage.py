@@ -71,13 +71,13 @@ def read(storage: Storage, key: str) -> bytes:
         return file.read()
 
 
-def test_what_was_put_is_read_again(storage: Storage) -> None:
+def test_a_stored_object_can_be_read(storage: Storage) -> None:
     storage.put(A_KEY, io.BytesIO(b"spoken"))
     assert read(storage, A_KEY) == b"spoken"
     assert storage.exists(A_KEY)
 
 
-def test_pieces_are_put_together(storage: Storage) -> None:
+def test_an_object_is_stored_from_several_chunks(storage: Storage) -> None:
     storage.put(A_KEY, (piece for piece in (b"spo", b"", b"ken")))
     assert read(storage, A_KEY) == b"spoken"
 
@@ -94,7 +94,7 @@ def test_putting_a_key_again_replaces_it(storage: Storage) -> None:
     assert len(list(storage.keys())) == 1
 
 
-def test_who_reads_an_object_reads_it_to_its_end_though_it_is_deleted(storage: Storage) -> None:
+def test_an_open_object_can_be_read_to_its_end_after_it_was_deleted(storage: Storage) -> None:
     storage.put(A_KEY, [b"spoken"])
     with storage.open(A_KEY) as file:
         storage.delete(A_KEY)
@@ -109,7 +109,7 @@ def test_an_absent_object_is_not_found(storage: Storage, key: str) -> None:
         storage.open(key)
 
 
-def test_deleting_what_is_absent_is_no_error(storage: Storage) -> None:
+def test_deleting_an_absent_object_is_not_an_error(storage: Storage) -> None:
     storage.delete(A_KEY)
     storage.delete_prefix("tickets")
     storage.put(A_KEY, [b"spoken"])
@@ -124,7 +124,7 @@ def test_a_deleted_object_leaves_nothing(folder: FileStorage, root: Path) -> Non
     assert sorted(path.name for path in root.rglob("*")) == ["objects", "unfinished"]
 
 
-def test_a_prefix_takes_everything_below_it_and_nothing_beside_it(storage: Storage) -> None:
+def test_a_prefix_stands_for_everything_below_it_and_nothing_beside_it(storage: Storage) -> None:
     for key in ("tickets/a/1", "tickets/a/2", "tickets/a/deep/3", "tickets/ab/4"):
         storage.put(key, [b"x"])
     assert sorted(storage.keys("tickets/a")) == ["tickets/a/1", "tickets/a/2", "tickets/a/deep/3"]
@@ -140,7 +140,7 @@ def test_a_key_is_a_prefix_of_itself(storage: Storage) -> None:
     assert list(storage.keys()) == []
 
 
-def test_the_empty_prefix_takes_everything(storage: Storage) -> None:
+def test_the_empty_prefix_stands_for_everything(storage: Storage) -> None:
     storage.put(A_KEY, [b"x"])
     storage.put("single", [b"y"])
     storage.delete_prefix("")
@@ -172,7 +172,7 @@ HOSTILE_KEYS = [
 
 
 @pytest.mark.parametrize("key", HOSTILE_KEYS)
-def test_a_key_that_is_none_is_refused(storage: Storage, key: str) -> None:
+def test_an_invalid_key_is_refused(storage: Storage, key: str) -> None:
     for attempt in (storage.open, storage.exists, storage.delete, lambda key: storage.put(key, [b"x"])):
         with pytest.raises(ValueError, match="not a storage key"):
             attempt(key)
@@ -187,7 +187,7 @@ def test_no_key_leads_out_of_the_folder(key: str) -> None:
         assert len(f"/root/{key}") < 1100
 
 
-def test_nobody_else_may_read_it(folder: FileStorage, root: Path) -> None:
+def test_other_accounts_cannot_read_the_folder(folder: FileStorage, root: Path) -> None:
     before = os.umask(0)
     try:
         folder.put(A_KEY, [b"spoken"])
@@ -201,7 +201,7 @@ class SourceGone(Exception):
     pass
 
 
-def test_a_source_that_breaks_leaves_nothing_and_its_own_error(folder: FileStorage, root: Path) -> None:
+def test_a_failing_source_leaves_nothing_and_raises_its_own_error(folder: FileStorage, root: Path) -> None:
     def source() -> Iterator[bytes]:
         yield b"x" * 100_000
         raise SourceGone
@@ -246,7 +246,7 @@ FileStorage(Path(sys.argv[1])).put("tickets/a/1", source())
 """
 
 
-def test_what_a_killed_process_left_is_swept_a_day_later(folder: FileStorage, root: Path) -> None:
+def test_unfinished_files_of_a_killed_process_are_removed_a_day_later(folder: FileStorage, root: Path) -> None:
     writer = subprocess.Popen([sys.executable, "-c", PUT_AND_HANG, str(root)], stdout=subprocess.PIPE)
     assert writer.stdout is not None
     assert writer.stdout.readline() == b"writing\n"
@@ -264,7 +264,7 @@ def test_what_a_killed_process_left_is_swept_a_day_later(folder: FileStorage, ro
     assert files_below(root) == []
 
 
-def test_a_storage_that_works_passes_its_check_and_is_as_before(storage: Storage) -> None:
+def test_the_check_of_a_working_storage_leaves_nothing_behind(storage: Storage) -> None:
     storage.check()
     assert list(storage.keys()) == []
 
@@ -279,7 +279,7 @@ def test_a_folder_that_cannot_be_written_fails_its_check(folder: FileStorage, ro
 # What is said of a bucket only.
 
 
-def test_a_large_object_goes_in_parts_with_little_memory(s3: S3Server, bucket: S3Storage) -> None:
+def test_a_large_object_is_uploaded_in_parts_with_little_memory(s3: S3Server, bucket: S3Storage) -> None:
     size, digest = 50 * 2**20, hashlib.sha256()
 
     def source() -> Iterator[bytes]:
@@ -295,7 +295,7 @@ def test_a_large_object_goes_in_parts_with_little_memory(s3: S3Server, bucket: S
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
 
 
-def test_a_source_that_breaks_begins_no_upload(s3: S3Server) -> None:
+def test_a_failing_source_begins_no_upload(s3: S3Server) -> None:
     def source() -> Iterator[bytes]:
         yield b"x" * (6 * 2**20)
         raise SourceGone
@@ -306,7 +306,7 @@ def test_a_source_that_breaks_begins_no_upload(s3: S3Server) -> None:
     assert "<Upload>" not in s3.uploads("unbegun")
 
 
-def test_more_objects_than_fit_a_page_are_listed_and_deleted(bucket: S3Storage) -> None:
+def test_more_objects_than_one_listing_returns_are_listed_and_deleted(bucket: S3Storage) -> None:
     keys = {f"many/{number}" for number in range(1005)}
     for key in keys:
         bucket.put(key, [b"x"])
@@ -315,7 +315,7 @@ def test_more_objects_than_fit_a_page_are_listed_and_deleted(bucket: S3Storage) 
     assert list(bucket.keys()) == []
 
 
-def test_two_prefixes_of_a_bucket_know_nothing_of_each_other(s3: S3Server) -> None:
+def test_two_prefixes_of_a_bucket_are_separate(s3: S3Server) -> None:
     s3.make_bucket("shared")
     one, other = S3Storage("shared", "one", endpoint=s3.url), S3Storage("shared", "other", endpoint=s3.url)
     one.put(A_KEY, [b"x"])
@@ -323,7 +323,7 @@ def test_two_prefixes_of_a_bucket_know_nothing_of_each_other(s3: S3Server) -> No
     assert (list(one.keys()), list(other.keys())) == ([A_KEY], [])
 
 
-def test_a_bucket_that_is_not_there_is_unavailable_and_named_nowhere(s3: S3Server) -> None:
+def test_a_missing_bucket_is_unavailable_and_not_named_in_the_error(s3: S3Server) -> None:
     storage = S3Storage("nowhere", endpoint=s3.url)
     for attempt in (
         lambda: storage.put(A_KEY, [b"x"]),
@@ -336,7 +336,7 @@ def test_a_bucket_that_is_not_there_is_unavailable_and_named_nowhere(s3: S3Serve
         assert "nowhere" not in str(refusal.value)
 
 
-def test_a_store_that_is_away_is_unavailable_within_seconds(s3: S3Server) -> None:
+def test_an_unreachable_store_is_unavailable_within_seconds(s3: S3Server) -> None:
     storage = S3Storage("away", endpoint=f"http://127.0.0.1:{free_port()}")
     for attempt in (
         lambda: storage.put(A_KEY, [b"x"]),
@@ -363,7 +363,7 @@ def test_a_storage_is_opened_by_its_url(s3: S3Server, tmp_path: Path, monkeypatc
     assert (tmp_path / "a folder" / "objects" / A_KEY).exists()
 
 
-def test_putting_beside_deletions_of_the_same_folder_always_succeeds(storage: Storage) -> None:
+def test_storing_succeeds_during_deletions_in_the_same_folder(storage: Storage) -> None:
     done = threading.Event()
 
     def delete() -> None:
