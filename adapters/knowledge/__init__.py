@@ -1,1 +1,1 @@
-"""The knowledge base: texts that help is given from, in chunks that can be searched."""
+"""The knowledge base: texts for support, stored in searchable chunks."""

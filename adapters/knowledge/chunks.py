@@ -1,29 +1,29 @@
-"""A text in pieces that can be found and read by themselves: whole paragraphs where they fit, else whole sentences."""
+"""Chunks of a text that can be found and read on their own: whole paragraphs if they fit, else whole sentences."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-# In characters. A chunk is some paragraphs long, and begins with the last sentences of the one before it, so that what
-# is said across a border is found too.
+# In characters. A chunk begins with the last sentences of the chunk before it, so that a search also finds text across
+# the border of two chunks.
 LONGEST = 1_200
 OVERLAP = 200
 
 _PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 _SENTENCE = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+|\n\s*")
 
-# Where a piece begins and ends in the text.
+# The start and end of a piece in the text.
 Span = tuple[int, int]
 
 
 def chunks(text: str) -> list[str]:
-    """The text's chunks in order."""
+    """Return the text's chunks in order."""
     return [text[start:end] for start, end in spans(text)]
 
 
 def spans(text: str) -> list[Span]:
-    """Where the chunks stand, none longer than LONGEST; only white space is in none of them."""
+    """Return the spans of the chunks, none longer than LONGEST; together they cover all but white space."""
     pieces: list[Span] = []
     ends: set[int] = set()
     for start, end in _split(text, 0, len(text), _PARAGRAPH):
@@ -34,12 +34,12 @@ def spans(text: str) -> list[Span]:
 
 
 def _packed(pieces: list[Span], ends: set[int]) -> Iterator[Span]:
-    """The first and last piece of each chunk; `ends` are the pieces that end a paragraph."""
+    """Yield the first and last piece of each chunk; `ends` are the pieces that end a paragraph."""
     first, reached = 0, -1
     while reached < len(pieces) - 1:
         last = _last(pieces, first, LONGEST)
         if last <= reached:
-            # With the overlap nothing new fits.
+            # Nothing new fits beside the overlap.
             first = reached + 1
             last = _last(pieces, first, LONGEST)
         if last < len(pieces) - 1:
@@ -49,7 +49,7 @@ def _packed(pieces: list[Span], ends: set[int]) -> Iterator[Span]:
 
 
 def _last(pieces: list[Span], first: int, most: int) -> int:
-    """The last piece that fits with the first one into so many characters; at least the first itself."""
+    """Return the last piece that fits into `most` characters with the first one, or the first piece itself."""
     last = first
     while last + 1 < len(pieces) and pieces[last + 1][1] - pieces[first][0] <= most:
         last += 1
@@ -57,7 +57,7 @@ def _last(pieces: list[Span], first: int, most: int) -> int:
 
 
 def _at_a_paragraph(pieces: list[Span], ends: set[int], first: int, last: int, reached: int) -> int:
-    """The last end of a paragraph up to `last`, if that leaves at least half a chunk; else `last`."""
+    """Return the last piece up to `last` that ends a paragraph and leaves at least half a chunk, else `last`."""
     for end in range(last, max(first, reached + 1) - 1, -1):
         if pieces[end][1] - pieces[first][0] < LONGEST // 2:
             break
@@ -67,7 +67,7 @@ def _at_a_paragraph(pieces: list[Span], ends: set[int], first: int, last: int, r
 
 
 def _overlapping(pieces: list[Span], first: int, last: int) -> int:
-    """Where the next chunk begins: with as many whole pieces of this one as OVERLAP takes."""
+    """Return the first piece of the next chunk, which repeats as many whole pieces as fit into OVERLAP."""
     start = last + 1
     while start - 1 > first and pieces[last][1] - pieces[start - 1][0] <= OVERLAP:
         start -= 1
@@ -75,7 +75,7 @@ def _overlapping(pieces: list[Span], first: int, last: int) -> int:
 
 
 def _split(text: str, start: int, end: int, border: re.Pattern[str]) -> Iterator[Span]:
-    """What lies between the borders, without the white space around it."""
+    """Yield the spans between the borders, without surrounding white space."""
     for match in border.finditer(text, start, end):
         yield from _trimmed(text, start, match.start() + len(match.group().rstrip()))
         start = match.end()
@@ -90,7 +90,7 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def _cut(text: str, start: int, end: int) -> Iterator[Span]:
-    """A piece too long for a chunk with its overlap, cut between words where there are any."""
+    """Yield the parts of a piece that is too long for a chunk with its overlap, cut between words if possible."""
     most = LONGEST - OVERLAP
     while end - start > most:
         space = max(text.rfind(space, start + most // 2, start + most) for space in " \t")

@@ -19,15 +19,15 @@ from adapters.knowledge import secrets
 from adapters.knowledge.chunks import chunks
 from domain.errors import InvalidError
 
-# Around each word in a snippet that was searched for.
+# Surrounds each matching word in a snippet.
 MARK = "**"
 
-# Where a page of found chunks ended: rank, source and number of its last.
-Place = tuple[float, UUID, int]
+# The rank, source and number of the last match on a result page.
+MatchKey = tuple[float, UUID, int]
 
 
 class SourceType(StrEnum):
-    """Where a text comes from; a URL is kept as it is written and never fetched."""
+    """The origin of a text; a URL is stored and never fetched."""
 
     DOC = "DOC"
     URL = "URL"
@@ -44,8 +44,8 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A chunk that was found: `rank` compares it with others of the same search, `number` counts from 1."""
+class Match:
+    """A chunk that matches a search; `rank` orders the matches of one search, `number` counts from 1."""
 
     source: Source
     number: int
@@ -55,21 +55,21 @@ class Found:
 
 
 def check(title: str, content: str) -> None:
-    """InvalidError if either holds a secret, saying where and never which."""
+    """Raise InvalidError if title or content holds a secret; the error names the line and never the secret."""
     for pointer, text in (("/title", title), ("/content", content)):
-        if found := secrets.findings(text):
-            raise InvalidError("; ".join(map(str, found)), pointer)
+        if findings := secrets.findings(text):
+            raise InvalidError("; ".join(map(str, findings)), pointer)
 
 
 def add(cursor: Cursor[TupleRow], id: UUID, type: SourceType, title: str, content: str) -> int:
-    """Keep a text that was checked; the number of its chunks. Adding the same id again changes nothing."""
+    """Store a checked text and return its number of chunks; adding the same id again changes nothing."""
     parts = chunks(content)
     cursor.execute(
         "INSERT INTO knowledge_sources (id, type, title) VALUES (%s, %s, %s) ON CONFLICT (id) DO NOTHING",
         (id, type.value, title),
     )
     if cursor.rowcount:
-        # The title counts for every chunk, but less than what the chunk itself says.
+        # The title counts for every chunk, but less than the chunk's own text.
         cursor.execute(
             "INSERT INTO knowledge_chunks (source_id, number, content, english, simple)"
             " SELECT %(id)s, number, content,"
@@ -82,7 +82,7 @@ def add(cursor: Cursor[TupleRow], id: UUID, type: SourceType, title: str, conten
 
 
 def remove(cursor: Cursor[TupleRow], id: UUID) -> bool:
-    """Take a source away with its chunks; False if there is none."""
+    """Delete a source with its chunks; return False if there is none."""
     cursor.execute("DELETE FROM knowledge_sources WHERE id = %s", (id,))
     return bool(cursor.rowcount)
 
@@ -90,7 +90,7 @@ def remove(cursor: Cursor[TupleRow], id: UUID) -> bool:
 def sources(
     cursor: Cursor[TupleRow], limit: int, before: tuple[datetime, UUID] | None = None
 ) -> list[tuple[Source, int]]:
-    """The sources, newest first, each with the number of its chunks; `before` is where the last page ended."""
+    """Return sources, newest first, each with its number of chunks; `before` is the last one of the previous page."""
     at, id = before or (None, None)
     cursor.execute(
         "SELECT s.id, s.type, s.title, s.created_at,"
@@ -103,44 +103,51 @@ def sources(
     return [(_source(row), row[4]) for row in cursor.fetchall()]
 
 
-# The stems find more than the words as they stand, but for what is excluded: who says `-cats` means `cat` too.
+# A query matches stems or exact words. One with an exclusion matches stems only, so that `-cats` excludes `cat` too.
 _SEARCH = """
-WITH asked AS (
+WITH query AS (
     SELECT websearch_to_tsquery('english', %(q)s) AS stems, websearch_to_tsquery('simple', %(q)s) AS words
-), found AS (
+), matches AS (
     SELECT c.source_id, c.number, c.content, stems, words, c.english @@ stems AS by_stem,
            (ts_rank(c.english, stems, 1) + ts_rank(c.simple, words, 1))::float8 AS rank
-      FROM knowledge_chunks c, asked
+      FROM knowledge_chunks c, query
      WHERE c.english @@ stems OR (c.simple @@ words AND (numnode(stems) = 0 OR strpos(stems::text, '!') = 0))
 ), page AS (
-    SELECT * FROM found
+    SELECT * FROM matches
      WHERE %(rank)s::float8 IS NULL OR rank < %(rank)s
         OR (rank = %(rank)s AND (source_id, number) > (%(source)s::uuid, %(number)s::integer))
      ORDER BY rank DESC, source_id, number LIMIT %(limit)s
 )
 SELECT s.id, s.type, s.title, s.created_at, p.number, p.content,
-       CASE WHEN p.by_stem THEN ts_headline('english', p.content, p.stems, %(look)s)
-            ELSE ts_headline('simple', p.content, p.words, %(look)s) END,
+       CASE WHEN p.by_stem THEN ts_headline('english', p.content, p.stems, %(headline)s)
+            ELSE ts_headline('simple', p.content, p.words, %(headline)s) END,
        p.rank
   FROM page p JOIN knowledge_sources s ON s.id = p.source_id
  ORDER BY p.rank DESC, p.source_id, p.number
 """
-_LOOK = f'StartSel="{MARK}", StopSel="{MARK}", MaxWords=40, MinWords=20'
+_HEADLINE = f'StartSel="{MARK}", StopSel="{MARK}", MaxWords=40, MinWords=20'
 
 
-def search(cursor: Cursor[TupleRow], text: str, limit: int, after: Place | None = None) -> list[Found]:
-    """The chunks that speak of it, best first: words, "a phrase", `or` and `-not` as people write them.
+def search(cursor: Cursor[TupleRow], text: str, limit: int, after: MatchKey | None = None) -> list[Match]:
+    """Return the matching chunks, best first; the text may hold words, "a phrase", `or` and `-not`.
 
-    InvalidError for what nobody can mean.
+    Raise InvalidError for a query that PostgreSQL cannot parse.
     """
     rank, source, number = after or (None, None, None)
-    told: dict[str, Any] = {"q": text, "rank": rank, "source": source, "number": number, "limit": limit, "look": _LOOK}
+    parameters: dict[str, Any] = {
+        "q": text,
+        "rank": rank,
+        "source": source,
+        "number": number,
+        "limit": limit,
+        "headline": _HEADLINE,
+    }
     try:
-        cursor.execute(_SEARCH, told)
+        cursor.execute(_SEARCH, parameters)
     except psycopg.errors.InternalError_:
-        # `websearch_to_tsquery` takes any text but some dozens of minuses with no word between them.
-        raise InvalidError("excludes the exclusion of an exclusion", "/q") from None
-    return [Found(_source(row), *row[4:]) for row in cursor.fetchall()]
+        # `websearch_to_tsquery` accepts any text except dozens of minus signs without a word between them.
+        raise InvalidError("has too many minus signs in a row", "/q") from None
+    return [Match(_source(row), *row[4:]) for row in cursor.fetchall()]
 
 
 def _source(row: TupleRow) -> Source:

@@ -1,4 +1,4 @@
-"""The self-test: each part of the service writes and reads in the real database, and leaves nothing behind."""
+"""The self-test: each part of the service writes to and reads from the real database, in a transaction rolled back."""
 
 from adapters.observability.self_test.runner import SelfTest
 

@@ -1,4 +1,4 @@
-"""What a rehearsal works with: the real adapters, all of them in one transaction that nobody else ever sees."""
+"""The adapters that a self-test works with, all in one transaction that is never committed."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from domain.values import SYSTEM, Contact, ContactType, Kind
 from projections.model import Recorded
 
 
-class Failed(Exception):
-    """What was read is not what was written."""
+class SelfTestFailed(Exception):
+    """An expectation of the self-test was not met."""
 
 
-def expect(kept: bool, what: str) -> None:
-    """Failed, with what was expected, unless it was kept."""
-    if not kept:
-        raise Failed(what)
+def expect(met: bool, expectation: str) -> None:
+    """Raise SelfTestFailed with the expectation unless it was met."""
+    if not met:
+        raise SelfTestFailed(expectation)
 
 
-class _Borrowed(Database):
-    """One connection as a whole database: a transaction of its users' is a savepoint in the one that goes on."""
+class _SharedConnection(Database):
+    """A database over one connection: each transaction is a savepoint of the outer one."""
 
     def __init__(self, connection: Connection[TupleRow]) -> None:
         self._connection = connection
@@ -47,23 +47,23 @@ class _Borrowed(Database):
 
 
 class SelfTestContext:
-    """The history, the seals, the read models and Stripe's door, over one connection."""
+    """The history, encryption, read models and webhook inbox over one connection."""
 
     def __init__(self, connection: Connection[TupleRow], master: tuple[str, ...]) -> None:
-        self.database = _Borrowed(connection)
+        self.database = _SharedConnection(connection)
         self.log = EventLog(self.database)
         keys = TicketKeys(self.database, master)
         self.cipher = FieldCipher(keys)
         self.mapper = SealingMapper(self.cipher)
         history = TicketHistory(self.log, self.cipher)
-        # The queue numbers its jobs from a sequence, which no rollback takes back: nothing is asked of it here.
+        # No jobs are enqueued: their ids come from a sequence, which a rollback does not reset.
         streams = Streams(history, enqueue=lambda *_: None, recorded=lambda _: None)
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
         self.support = StoredSupportTickets(streams, self.database, self.log)
         self.inbox = Inbox(self.database, Keyring(master, "stripe inbox"), keys)
 
     def open_ticket(self) -> RecordingTicket:
-        """A new ticket on record, of a person that there is not."""
+        """Record a new ticket of an invented person."""
         ticket = RecordingTicket.open(
             SYSTEM,
             uuid7(),
@@ -78,12 +78,14 @@ class SelfTestContext:
         self.tickets.add(ticket)
         return self.tickets.get(ticket.id)
 
-    def show(self, ticket: UUID) -> None:
-        """Take the ticket's whole history into the live read models, as a follower would; once for each ticket."""
-        page = [Recorded(entry.position, entry.recorded_at, entry.event()) for entry in self.log.ticket_events(ticket)]
+    def project(self, ticket: UUID) -> None:
+        """Fold the ticket's whole history into the live read models, as a follower does; call once for each ticket."""
+        events = [
+            Recorded(entry.position, entry.recorded_at, entry.event()) for entry in self.log.ticket_events(ticket)
+        ]
         with self.database.reading() as cursor:
             for projection in projections.ALL:
                 live = builds.find(cursor, projection, live=True)
                 expect(live is not None, f"a live read model {projection.NAME}")
                 assert live is not None
-                builds.fold(cursor, live, page)
+                builds.fold(cursor, live, events)

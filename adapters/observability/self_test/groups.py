@@ -1,4 +1,4 @@
-"""The groups of the self-test, by the names that an operator knows them by."""
+"""The groups of the self-test by the names that its answer uses."""
 
 from __future__ import annotations
 
@@ -39,91 +39,92 @@ RECORDING = Content("0" * 64, 1)
 FACTS = AudioFacts("audio/webm", 1_000)
 
 
-def health_check_run(stage: SelfTestContext) -> None:
-    """The watchdog's record can be kept and read."""
+def health_check_run(context: SelfTestContext) -> None:
+    """The watchdog's record can be written and read."""
     run = uuid7()
-    with stage.database.transaction() as cursor:
+    with context.database.transaction() as cursor:
         cursor.execute("INSERT INTO health_checks (id, outcome, error) VALUES (%s, 'started', 'none')", (run,))
         cursor.execute("SELECT outcome, error, failures FROM health_checks WHERE id = %s", (run,))
-        expect(cursor.fetchone() == ("started", "none", 0), "the record as it was kept")
+        expect(cursor.fetchone() == ("started", "none", 0), "the record as it was written")
 
 
-def profile_ticket(stage: SelfTestContext) -> None:
-    """A person is found by the contact they have, and no longer by the one they had."""
-    ticket = stage.open_ticket()
+def profile_ticket(context: SelfTestContext) -> None:
+    """A ticket is found by its current contact and not by an earlier one."""
+    ticket = context.open_ticket()
     before, after = f"before {uuid7().hex}", f"after {uuid7().hex}"
-    known = Contact(ContactType.EMAIL, "known@example.com")
-    moved = Contact(ContactType.PHONE, "+12025550123")
-    stage.tickets.change(ticket.id, lambda t: t.change_contact(SYSTEM, known, before, "digest"))
-    stage.tickets.change(ticket.id, lambda t: t.change_contact(SYSTEM, moved, after, "newer digest"))
-    expect(stage.tickets.get(ticket.id).contact == moved, "the contact, opened again")
-    stage.show(ticket.id)
-    with stage.database.reading() as cursor:
-        found = [contact_index.tickets_of(cursor, [index], None, 10) for index in (before, after)]
-    expect([[one for one, _ in page] for page in found] == [[], [ticket.id]], "the ticket under its new contact")
+    old_contact = Contact(ContactType.EMAIL, "known@example.com")
+    new_contact = Contact(ContactType.PHONE, "+12025550123")
+    context.tickets.change(ticket.id, lambda t: t.change_contact(SYSTEM, old_contact, before, "digest"))
+    context.tickets.change(ticket.id, lambda t: t.change_contact(SYSTEM, new_contact, after, "newer digest"))
+    expect(context.tickets.get(ticket.id).contact == new_contact, "the contact, opened again")
+    context.project(ticket.id)
+    with context.database.reading() as cursor:
+        pages = [contact_index.tickets_of(cursor, [index], None, 10) for index in (before, after)]
+    expect([[id for id, _ in page] for page in pages] == [[], [ticket.id]], "the ticket under its new contact")
 
 
-def speech_intelligence(stage: SelfTestContext) -> None:
-    """A recording becomes a draft step by step, and what was said can be read by nobody without the key."""
-    ticket = stage.open_ticket()
+def speech_intelligence(context: SelfTestContext) -> None:
+    """A recording becomes a draft step by step, and its words are stored sealed."""
+    ticket = context.open_ticket()
     recording = uuid7()
     analysis = Analysis("en", Sentiment.NEUTRAL, Urgency.LOW, (WORDS,))
 
-    def heard(t: RecordingTicket) -> None:
+    def upload_and_transcribe(t: RecordingTicket) -> None:
         t.upload(SYSTEM, recording, RECORDING, FACTS, "self-test.webm")
         t.process(SYSTEM)
         t.record_transcript(SYSTEM, recording, uuid7(), RECORDING, "en", "self-test")
         t.record_analysis(SYSTEM, recording, analysis)
 
-    stage.tickets.change(ticket.id, heard)
-    _report_progress(stage, ticket.id, recording)
-    stage.tickets.change(ticket.id, lambda t: t.propose_draft(SYSTEM, recording, DRAFT))
-    drafted = stage.tickets.get(ticket.id)
+    context.tickets.change(ticket.id, upload_and_transcribe)
+    _report_progress(context, ticket.id, recording)
+    context.tickets.change(ticket.id, lambda t: t.propose_draft(SYSTEM, recording, DRAFT))
+    drafted = context.tickets.get(ticket.id)
     expect((drafted.analysis, drafted.draft) == (analysis, DRAFT), "analysis and draft, opened again")
     expect(drafted.lifecycle.status is ContentStatus.READY, "a draft with nothing missing")
-    stored = stage.log.stream(ticket.id)
-    expect(all(WORDS.encode() not in entry.state for entry in stored), "words that are sealed where they are stored")
+    stored = context.log.stream(ticket.id)
+    expect(all(WORDS.encode() not in entry.state for entry in stored), "the words stored sealed")
 
 
-def _report_progress(stage: SelfTestContext, ticket: UUID, recording: UUID) -> None:
-    with stage.database.transaction() as cursor:
+def _report_progress(context: SelfTestContext, ticket: UUID, recording: UUID) -> None:
+    with context.database.transaction() as cursor:
         cursor.execute("INSERT INTO step_progress VALUES (%s, %s, %s, 0.5)", (ticket, recording, Step.DRAFT.value))
         cursor.execute("SELECT done FROM step_progress WHERE ticket_id = %s", (ticket,))
-        expect(cursor.fetchone() == (0.5,), "how far the step is")
+        expect(cursor.fetchone() == (0.5,), "the progress of the step")
         cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'")
         expect(cursor.fetchone() is not None, "a queue that answers")
 
 
-def recording_ticket(stage: SelfTestContext) -> None:
-    """A ticket is written, published and shown, and no second event takes the place of a first."""
-    ticket = stage.open_ticket()
-    stage.tickets.change(ticket.id, lambda t: t.upload(SYSTEM, uuid7(), RECORDING, FACTS, None))
-    stage.tickets.change(ticket.id, lambda t: t.edit_draft(SYSTEM, {n: getattr(DRAFT, n) for n in ("title", "story")}))
+def recording_ticket(context: SelfTestContext) -> None:
+    """A ticket is drafted, published and projected, and a version of its history can be recorded only once."""
+    ticket = context.open_ticket()
+    context.tickets.change(ticket.id, lambda t: t.upload(SYSTEM, uuid7(), RECORDING, FACTS, None))
+    context.tickets.change(
+        ticket.id, lambda t: t.edit_draft(SYSTEM, {n: getattr(DRAFT, n) for n in ("title", "story")})
+    )
     rest = {name: getattr(DRAFT, name) for name in ("goal", "beneficiary")}
-    stage.tickets.change(ticket.id, lambda t: t.edit_draft(SYSTEM, rest))
-    stage.tickets.change(ticket.id, lambda t: t.publish(SYSTEM, consent=True))
-    stage.show(ticket.id)
-    with stage.database.reading() as cursor:
+    context.tickets.change(ticket.id, lambda t: t.edit_draft(SYSTEM, rest))
+    context.tickets.change(ticket.id, lambda t: t.publish(SYSTEM, consent=True))
+    context.project(ticket.id)
+    with context.database.reading() as cursor:
         row = ticket_status.ticket(cursor, ticket.id)
     expect(row is not None and row["content_status"] is ContentStatus.PUBLISHED, "the ticket, published")
-    events = list(stage.log.ticket_events(ticket.id))
+    events = list(context.log.ticket_events(ticket.id))
     first = events[0].position
     expect([e.position for e in events] == list(range(first, first + len(events))), "positions without a gap")
-    rename = RecordingTicket.rename
-    rename(ticket, SYSTEM, "Somebody Else")
-    [taken] = [stage.mapper.to_stored_event(event) for event in ticket.collect_events()]
-    expect(stage.log.append([taken]) is None, "a version that is taken once only")
-    expect(stage.log.append([replace(taken, originator_version=len(events) + 1)]) is not None, "a version that is free")
+    RecordingTicket.rename(ticket, SYSTEM, "Somebody Else")
+    [duplicate] = [context.mapper.to_stored_event(event) for event in ticket.collect_events()]
+    expect(context.log.append([duplicate]) is None, "a version that is recorded only once")
+    expect(context.log.append([replace(duplicate, originator_version=len(events) + 1)]) is not None, "the next version")
 
 
-def donation_pipeline(stage: SelfTestContext) -> None:
-    """An event of Stripe's is stored once, and a gift with a refund adds up in the ledger."""
-    ticket, donation, name = stage.open_ticket(), uuid7(), f"selftest_{uuid7().hex}"
+def donation_pipeline(context: SelfTestContext) -> None:
+    """A Stripe event is stored once, and a gift with a refund has the right totals in the ledger."""
+    ticket, donation, name = context.open_ticket(), uuid7(), f"selftest_{uuid7().hex}"
     report = StripeReport(f"evt_{name}", int(time.time()))
     event = {"id": report.event_id, "object": "event", "type": "charge.succeeded", "created": report.at}
-    expect([stage.inbox.accept_listed(event) for _ in range(2)] == [True, False], "an event that is stored once")
+    expect([context.inbox.accept_listed(event) for _ in range(2)] == [True, False], "an event that is stored once")
     amount = Money(5_000, "USD")
-    stage.donations.add(Donation.request_checkout(SYSTEM, ticket.id, donation, amount, WORDS))
+    context.donations.add(Donation.request_checkout(SYSTEM, ticket.id, donation, amount, WORDS))
 
     def paid(d: Donation) -> None:
         d.open_checkout(SYSTEM, f"cs_{name}", report.at + 3_600, livemode=False)
@@ -132,9 +133,9 @@ def donation_pipeline(stage: SelfTestContext) -> None:
         back = {"refund_id": f"re_{name}", "amount": Money(2_000, "USD"), "state": "succeeded"}
         d.record(SYSTEM, Refunded, refunded_at=report.at, report=replace(report, event_id=f"evt_r{name}"), **back)
 
-    stage.donations.change(ticket.id, donation, paid)
-    stage.show(ticket.id)
-    with stage.database.transaction() as cursor:
+    context.donations.change(ticket.id, donation, paid)
+    context.project(ticket.id)
+    with context.database.transaction() as cursor:
         cursor.execute("INSERT INTO stripe_links VALUES (%s, %s, %s)", (f"pi_{name}", ticket.id, donation))
         [total] = donation_ledger.totals(cursor, ticket.id)
         row = donation_ledger.donation(cursor, donation)

@@ -1,4 +1,4 @@
-"""Runs the groups, each in a transaction of its own that is rolled back."""
+"""Runs the groups of the self-test, each in its own transaction, which is rolled back."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from adapters.observability.self_test.context import Failed, SelfTestContext
+from adapters.observability.self_test.context import SelfTestContext, SelfTestFailed
 from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry, connect
 from domain.errors import UnavailableError
 
 if TYPE_CHECKING:
     from adapters.observability.self_test.groups import Group
 
-# A group holds the lock of the append while it lasts, so it may not last.
+# A group holds the lock for appends, so it must be short.
 STATEMENT_SECONDS = 5
 
 logger = structlog.get_logger()
 
 
 class SelfTest:
-    """Rehearses what is kept in the database, without a trace: no row, no position, no number of a sequence."""
+    """Tests all writes to the database without leaving a row, a position or a number of a sequence behind."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class SelfTest:
         self._groups = groups
 
     def run(self) -> dict[str, bool]:
-        """For each group whether it did what it should; UnavailableError when the database is away."""
+        """Return for each group whether it passed; UnavailableError when the database is not available."""
         from adapters.observability.self_test.groups import GROUPS
 
         groups = GROUPS if self._groups is None else self._groups
@@ -54,13 +54,13 @@ class SelfTest:
             try:
                 with connection.transaction(force_rollback=True):
                     group(SelfTestContext(connection, self._master))
-            except Failed as missing:
-                logger.error("self-test failed", group=name, expected=str(missing))
+            except SelfTestFailed as failure:
+                logger.error("self-test failed", group=name, expected=str(failure))
                 return False
             except Exception as error:
                 if connection.closed:
                     raise UnavailableError("The database is not available.") from error
-                # Its text may quote a row.
+                # The error's message may quote personal data.
                 logger.error("self-test failed", group=name, error=type(error).__name__)
                 return False
         return True

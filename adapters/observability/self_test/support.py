@@ -1,4 +1,4 @@
-"""The groups of the self-test that are about help: asked for, and given from what is known."""
+"""The groups of the self-test for support tickets and the knowledge base."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from projections import support
 MESSAGE = "This message was written by the self-test."
 
 
-def support_ticket(stage: SelfTestContext) -> None:
-    """Somebody asks for help, is read and seen to; their words are sealed where they are stored."""
+def support_ticket(context: SelfTestContext) -> None:
+    """A support ticket is opened, read and resolved, and its words are stored sealed."""
     support_id = uuid7()
-    asked = SupportTicket.open(
+    opened = SupportTicket.open(
         SYSTEM,
         support_id,
         ticket_id=support_id,
@@ -25,25 +25,25 @@ def support_ticket(stage: SelfTestContext) -> None:
         contact=Contact(ContactType.EMAIL, "self-test@example.com"),
         contact_index=f"self-test {support_id.hex}",
     )
-    stage.support.add(asked)
-    stage.support.change(support_id, lambda ticket: ticket.resolve(SYSTEM))
-    expect(stage.support.get(support_id).resolved, "a support ticket, resolved")
-    stored = stage.log.stream(support_id)
-    expect(all(MESSAGE.encode() not in entry.state for entry in stored), "words that are sealed where they are stored")
-    stage.show(support_id)
-    with stage.database.reading() as cursor:
+    context.support.add(opened)
+    context.support.change(support_id, lambda ticket: ticket.resolve(SYSTEM))
+    expect(context.support.get(support_id).resolved, "a support ticket, resolved")
+    stored = context.log.stream(support_id)
+    expect(all(MESSAGE.encode() not in entry.state for entry in stored), "the words stored sealed")
+    context.project(support_id)
+    with context.database.reading() as cursor:
         row = support.support_ticket(cursor, support_id)
-    expect(row is not None and row["status"] == "RESOLVED", "the support ticket among all others")
+    expect(row is not None and row["status"] == "RESOLVED", "the support ticket in the list")
 
 
-def knowledge_base(stage: SelfTestContext) -> None:
-    """A text is kept, found by the stem of a word in it, and taken away with all of its chunks."""
+def knowledge_base(context: SelfTestContext) -> None:
+    """A text is stored, found by a word in it, and deleted with all of its chunks."""
     source, word = uuid7(), f"word{uuid7().hex}"
-    with stage.database.transaction() as cursor:
+    with context.database.transaction() as cursor:
         chunks = repository.add(
             cursor, source, repository.SourceType.NOTE, "Self-test", f"{MESSAGE}\n\nIt speaks of {word}."
         )
-        found = repository.search(cursor, word, 10)
-        expect((chunks, [one.source.id for one in found]) == (1, [source]), "the text that a word is in")
-        expect(repository.remove(cursor, source), "a text that can be taken away")
-        expect(repository.search(cursor, word, 10) == [], "nothing of a text that was taken away")
+        matches = repository.search(cursor, word, 10)
+        expect((chunks, [match.source.id for match in matches]) == (1, [source]), "the text with the word")
+        expect(repository.remove(cursor, source), "a text that can be deleted")
+        expect(repository.search(cursor, word, 10) == [], "nothing of a deleted text")

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from adapters import ids
 from adapters.knowledge import repository
-from adapters.knowledge.repository import Found, Place, Source, SourceType
+from adapters.knowledge.repository import Match, MatchKey, Source, SourceType
 from domain.errors import NotFoundError
 from entrypoints.http import paging
 from entrypoints.http.bodies import Body, Line, Text
@@ -68,7 +68,7 @@ def search(call: Call) -> Answer:
     return page.answer({"chunks": [_chunk(chunk) for chunk in found[: page.limit]]})
 
 
-def _after(page: paging.Page) -> Place | None:
+def _after(page: paging.Page) -> MatchKey | None:
     if page.after is None:
         return None
     try:
@@ -89,7 +89,7 @@ def _source(source: Source) -> dict[str, Any]:
     }
 
 
-def _chunk(found: Found) -> dict[str, Any]:
+def _chunk(found: Match) -> dict[str, Any]:
     return {
         "source": _source(found.source),
         "number": found.number,

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import projections
 from adapters import backup
 from adapters.backup import BackupError, tables
-from adapters.backup.parts import Writer, checked, parts
+from adapters.backup.parts import Writer, checked_parts, parts
 from adapters.encryption.keyring import Keyring
 from adapters.encryption.ticket_keys import TICKET_KEYRING
 from adapters.postgres.database import connect
@@ -317,7 +317,7 @@ SMALL = small_backup()
 
 
 def read(content: bytes) -> list[tuple[str, bytes]]:
-    return [(part.name, part.content.read(part.size)) for part in checked(BytesIO(content))]
+    return [(part.name, part.content.read(part.size)) for part in checked_parts(BytesIO(content))]
 
 
 @given(where=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
