@@ -44,7 +44,7 @@ SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamesp
 
 @dataclass(frozen=True)
 class RestoreReport:
-    """What was restored; the chain is verified up to the backup's head."""
+    """The numbers of restored events, rows and objects; the chain is verified up to the backup's head."""
 
     events: int
     rows: int

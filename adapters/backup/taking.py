@@ -66,7 +66,7 @@ class Header:
 
 @dataclass(frozen=True)
 class BackupReport:
-    """What a backup holds. `missing` are keys of contents that the history names and storage does not have."""
+    """The contents of a backup. `missing` are keys of contents that the history names and storage does not have."""
 
     events: int
     rows: int

@@ -82,7 +82,7 @@ def add(cursor: Cursor[TupleRow], id: UUID, type: SourceType, title: str, conten
 
 
 def remove(cursor: Cursor[TupleRow], id: UUID) -> bool:
-    """Delete a source with its chunks; return False if there is none."""
+    """Delete a source with its chunks; return False if it does not exist."""
     cursor.execute("DELETE FROM knowledge_sources WHERE id = %s", (id,))
     return bool(cursor.rowcount)
 

@@ -1,1 +1,1 @@
-"""What an operator sees from outside: numbers, log lines that belong together, and traces. Never a person."""
+"""Metrics, log context, traces, lag and self-test: what operators see of the service, without personal data."""

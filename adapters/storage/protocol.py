@@ -36,7 +36,7 @@ class Storage(Protocol):
         """Delete the object; no error if it is absent."""
 
     def delete_prefix(self, prefix: str) -> None:
-        """Delete all objects below the prefix; no error if there are none."""
+        """Delete all objects below the prefix; no error if nothing is below it."""
 
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys of all objects below the prefix, in any order."""

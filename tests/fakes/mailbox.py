@@ -1,4 +1,4 @@
-"""A real SMTP server that keeps what it is handed, and reads of the folder that stands in for one."""
+"""A real SMTP server that keeps its mails, and readers for the outbox folder that replaces one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PASSWORD = "a p@ss:word/of these tests"
 
 
 class Mailbox:
-    """What an SMTP server got; `rcpt` and `data` are what it answers next to a recipient and to a message."""
+    """The mails that an SMTP server received; `rcpt` and `data` are its next answers to a recipient and a message."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
@@ -92,7 +92,7 @@ def text_of(message: EmailMessage) -> str:
 
 
 def certified(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's side of TLS for 127.0.0.1, and the certificate that whoever trusts it must know."""
+    """A server's side of TLS for 127.0.0.1, and its certificate for clients."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail of these tests")])
     now = datetime.now(UTC)

@@ -125,7 +125,7 @@ def _post(client: Client, path: str, **body: Any) -> dict[str, Any]:
 
 
 def _deliver_refund(visitor: Client, webhook_secret: str, id: str, amount: int) -> None:
-    """Deliver a signed event about a refund of a payment that nobody knows; a negative amount makes it malformed."""
+    """Deliver a signed event about a refund of an unknown payment; a negative amount makes it malformed."""
     now = int(time.time())
     refund = {
         "id": f"re_{id}",

@@ -118,7 +118,7 @@ def test_a_rotation_brings_nobody_back_who_is_erased_while_it_runs(make_service:
     told = done(both.key_rotation.run())
     assert told["ticketKeys"] == (0, 0)
     assert not both.keys.key_exists(ADA)
-    # Of the erased nobody asks for a key any more.
+    # The keys of erased tickets are not needed.
     check_master_key(both.database, (OTHER,))
 
 

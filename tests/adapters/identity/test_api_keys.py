@@ -83,7 +83,7 @@ def test_a_key_has_one_successor_and_only_while_it_works(credentials: Credential
     assert len(credentials.list()) == before
 
 
-def test_of_many_who_replace_a_key_at_once_one_does(credentials: Credentials):
+def test_only_one_of_several_concurrent_replacements_of_a_key_succeeds(credentials: Credentials):
     old, _ = credentials.create(Role.CLIENT)
 
     def replace(_: int) -> str:
@@ -111,7 +111,7 @@ def test_a_revoked_key_opens_nothing_in_any_process_within_five_seconds(database
             assert time.monotonic() < started + 5
 
 
-def test_of_a_successor_too_only_its_digest_is_stored(database: Database, credentials: Credentials):
+def test_only_the_digest_of_a_successor_is_stored(database: Database, credentials: Credentials):
     old, _ = credentials.create(Role.ADMIN)
     _, secret = credentials.replace(old.id, WEEK)
     with database.connection() as connection:

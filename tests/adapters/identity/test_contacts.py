@@ -1,4 +1,4 @@
-"""A contact has one form, however it was typed; and what is none is refused in our words."""
+"""A contact has one normal form, and a text that is not a contact is refused."""
 
 from __future__ import annotations
 

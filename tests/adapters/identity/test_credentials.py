@@ -118,7 +118,7 @@ def test_a_key_opens_its_workspace_with_its_scopes(credentials: Credentials):
     assert len(base64.urlsafe_b64decode(secret.removeprefix(API_KEY) + "=")) == SECRET_BYTES
 
 
-def test_of_a_key_only_its_digest_is_stored(database: Database, credentials: Credentials):
+def test_only_the_digest_of_a_key_is_stored(database: Database, credentials: Credentials):
     _, secret = credentials.create(Role.ADMIN)
     with database.connection() as connection:
         [(row,)] = connection.execute("SELECT api_keys::text FROM api_keys").fetchall()

@@ -1,4 +1,4 @@
-"""The same request asked twice is answered once, also across a crash."""
+"""A repeated request is executed once and gets the first answer, also after a crash."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def stored(database: Database, query: str) -> list[tuple[Any, ...]]:
 
 
 def lapse(database: Database) -> None:
-    """The lease ran out: whoever had it crashed."""
+    """Let the lease expire, as after a crash of its process."""
     stored(database, "UPDATE idempotency_keys SET lease_until = now() - interval '1 second' RETURNING 1")
 
 

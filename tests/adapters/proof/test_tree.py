@@ -195,7 +195,7 @@ def test_a_continuation_is_proved_by_its_own_path_only(sizes: tuple[int, int], d
 
 
 def test_an_inner_node_cannot_pass_for_a_leaf():
-    """What second preimages would need: leaves and nodes are hashed differently."""
+    """Leaves and nodes are hashed differently, which prevents second preimages."""
     left, right = leaf_hash(leaf(0)), leaf_hash(leaf(1))
     assert leaf_hash(left + right) != node_hash(left, right)
 

@@ -38,7 +38,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["folder", "bucket"])
 def storage(request: pytest.FixtureRequest) -> Storage:
-    """What is true of every storage is tried on all of them."""
+    """Every implementation of the storage, one after the other."""
     made: Storage = request.getfixturevalue(request.param)
     return made
 

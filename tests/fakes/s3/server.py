@@ -1,6 +1,6 @@
-"""A store that speaks S3, for the tests: moto's server in an environment of its own, made once from its lock file.
+"""An S3 store for the tests: moto's server in its own environment, which is made once from its lock file.
 
-It cannot share ours: the versions that it needs are not those that we do.
+It cannot use the service's environment, because it needs other versions of the same packages.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.client import eventually, free_port
 
 LOCK = Path(__file__).parent / "requirements.lock"
 HOME = Path(__file__).parents[3] / ".venv" / "s3"
-# A store that is there asks who calls; the tests' one believes everybody.
+# The server of the tests accepts any credentials.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests", "AWS_REGION": "us-east-1"}
 
 
@@ -46,7 +46,7 @@ def program() -> Path:
 
 
 class S3Server:
-    """A running store; it can be stopped and started again, and forgets everything then."""
+    """A running store; stopping it deletes its objects."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -74,7 +74,7 @@ class S3Server:
         assert httpx2.put(f"{self.url}/{name}").status_code == 200
 
     def uploads(self, bucket: str) -> str:
-        """What the store says of uploads that were begun and not ended."""
+        """Return the store's list of incomplete uploads."""
         return httpx2.get(f"{self.url}/{bucket}?uploads").text
 
     def stop(self) -> None:
