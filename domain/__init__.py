@@ -1,1 +1,1 @@
-"""What is true about tickets: values, events, aggregates, and what may be asked of them."""
+"""The rules for tickets and donations: values, events, aggregates, ports and commands."""

@@ -1,30 +1,30 @@
-"""What can be the matter, in the domain's words; the edges turn each into a status and a sentence."""
+"""The domain's errors; the entrypoints turn each into a status and a sentence."""
 
 from __future__ import annotations
 
 
 class DomainError(Exception):
-    """Something asked of us that we do not do; the message is fit for the person who asked."""
+    """A refused request; the message is written for the person who made it."""
 
 
 class AmountError(DomainError):
-    """An amount that is no amount of its currency."""
+    """An amount that its currency does not allow."""
 
 
 class NotFoundError(DomainError):
-    """There is no such thing, or not for this caller: nobody can tell which."""
+    """The object does not exist or the caller may not see it; the error does not tell which."""
 
 
 class RefusedError(DomainError):
-    """The state of things forbids the request."""
+    """The present state does not allow the request."""
 
 
 class StaleVersionError(DomainError):
-    """The caller decided on an older version than the present one."""
+    """The caller read an older version than the present one."""
 
 
 class InvalidError(DomainError):
-    """A well-formed request that breaks the contract; `pointer` is a JSON pointer to the part at fault."""
+    """A request with an invalid value; `pointer` is a JSON pointer to that value."""
 
     def __init__(self, detail: str, pointer: str = "") -> None:
         super().__init__(detail)
@@ -33,26 +33,26 @@ class InvalidError(DomainError):
 
 
 class NotAudioError(DomainError):
-    """Bytes that hold no sound we accept."""
+    """A file without audio in an accepted format."""
 
 
 class AudioTooLongError(DomainError):
-    """A recording longer, or bigger once decoded, than we accept."""
+    """A recording that is longer, or bigger once decoded, than the limit."""
 
 
 class UnavailableError(DomainError):
-    """Something we depend on is away; trying again later helps."""
+    """A system that we depend on is away; the same request may succeed later."""
 
 
 class FullError(UnavailableError):
-    """There is no room left to keep it in; somebody must make some."""
+    """The storage is full; an operator must make room."""
 
 
 class StepFailed(DomainError):
-    """A step of the work on a recording failed.
+    """A step of processing a recording failed.
 
-    `code` is stable (like `no_speech`), the message is plain enough to show the person, and `retryable` says
-    whether the same recording may succeed later.
+    `code` is stable (like `no_speech`), the message may be shown to the holder, and `retryable` is True if the same
+    recording may succeed later.
     """
 
     def __init__(self, code: str, message: str, *, retryable: bool) -> None:
@@ -63,4 +63,4 @@ class StepFailed(DomainError):
 
 
 class Superseded(DomainError):
-    """The work is no longer wanted: a newer recording took its place."""
+    """The step is no longer needed: a newer recording replaced this one."""

@@ -1,8 +1,8 @@
-"""A support ticket: somebody's words for help, until somebody has seen to it or they were erased."""
+"""The SupportTicket: a request for help until an admin resolves it or its author is erased."""
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from eventsourcing.domain import BaseAggregate
@@ -50,11 +50,11 @@ class SupportTicket(BaseAggregate[UUID]):
 
     @property
     def has_own_key(self) -> bool:
-        """Whether its words are sealed with a key of their own, not with that of a ticket."""
+        """Whether its message is sealed with a key of its own, not with a ticket's key."""
         return self.ticket_id == self.id
 
     def asks_to_reset(self, ticket_id: UUID) -> bool:
-        """Whether it waits for this ticket's contact to be changed, or says not which ticket's."""
+        """Return True if it is an open request for a new contact, and names this ticket or none."""
         is_reset = self.category is SupportCategory.PROFILE_RESET
         return is_reset and not self.resolved and self.about in (None, ticket_id)
 
@@ -66,8 +66,8 @@ class SupportTicket(BaseAggregate[UUID]):
         if not self.erased:
             self._trigger(SupportTicketErased, actor)
 
-    def _trigger(self, fact: type[SupportEvent], actor: Actor, **told: Any) -> None:
-        self.trigger_event(fact, actor=actor, ticket_id=self.ticket_id, **told)
+    def _trigger(self, event_type: type[SupportEvent], actor: Actor) -> None:
+        self.trigger_event(event_type, actor=actor, ticket_id=self.ticket_id)
 
     # Evolving.
 

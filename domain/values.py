@@ -1,4 +1,4 @@
-"""The nouns everybody shares: frozen, with the unit in the field's name, checked for shape and never for policy."""
+"""The shared values: frozen, with units in field names, checked for their shape and never for a policy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ZERO_DECIMAL = frozenset(
 THREE_DECIMAL = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
 
-# What Stripe charges in (https://docs.stripe.com/currencies#presentment-currencies), beside the two above.
+# The currencies that Stripe charges in (https://docs.stripe.com/currencies#presentment-currencies), without the above.
 _TWO_DECIMAL = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CNY COP CRC CVE
 CZK DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK JMD KES KGS KHR KYD
@@ -28,14 +28,14 @@ CURRENCIES = ZERO_DECIMAL | THREE_DECIMAL | frozenset(_TWO_DECIMAL.split())
 
 
 def decimals(currency: str) -> int:
-    """How many decimals the currency's major unit has: 2 unless Stripe lists it otherwise."""
+    """Return how many decimals the currency's major unit has: 2 unless Stripe lists it otherwise."""
     if currency in ZERO_DECIMAL:
         return 0
     return 3 if currency in THREE_DECIMAL else 2
 
 
 class _PersonalMark:
-    """Marks a field that only the ticket's own key may open once it is stored."""
+    """Marks a field that is sealed with the ticket's key before it is stored."""
 
     def __repr__(self) -> str:
         return "PERSONAL"
@@ -61,7 +61,7 @@ class Money:
 
     @classmethod
     def of(cls, major: Decimal | str | int, currency: str) -> Money:
-        """The money that `major` units are; AmountError if it has more decimals than the currency."""
+        """Return the money for an amount in major units; AmountError if it has more decimals than the currency."""
         try:
             scaled = Decimal(major).scaleb(decimals(currency))
         except InvalidOperation:
@@ -81,14 +81,14 @@ class ContactType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """How a person is reached: `value` is normalised, so that equal contacts compare equal."""
+    """The address of a person; `value` is normalised, so that equal contacts compare equal."""
 
     type: ContactType
     value: Personal
 
 
 class Role(StrEnum):
-    """Who acts, in the events and in the access rules."""
+    """The kinds of actors, in the events and in the access rules."""
 
     VISITOR = "visitor"
     HOLDER = "holder"
@@ -101,7 +101,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it: a role, and the key's id where the role has many."""
+    """The cause of an event: a role, and the key's id where the role has several keys."""
 
     role: Role
     id: str | None = None
@@ -114,7 +114,7 @@ SYSTEM = Actor(Role.SYSTEM)
 
 
 class Kind(StrEnum):
-    """What a ticket is for; each has a policy in `domain.tickets`."""
+    """The purpose of a ticket; each kind has a policy in `domain.lifecycle`."""
 
     CAMPAIGN = "campaign"
 
@@ -162,7 +162,7 @@ class DocumentFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Something too big for an event, kept sealed in storage under the SHA-256 of its plain bytes."""
+    """A file that is too big for an event, sealed in storage under the SHA-256 of its plain bytes."""
 
     sha256: str
     size_bytes: int
@@ -170,7 +170,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class AudioFacts:
-    """What decoding a recording showed: its real media type, and its length by counted samples."""
+    """The facts found by decoding a recording: its media type, and its length by counted samples."""
 
     media_type: str
     duration_ms: int
@@ -198,7 +198,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What was said; `language` is an ISO 639-1 code, `segments` and `words` are None where the engine has none."""
+    """The text of a recording; `language` is an ISO 639-1 code; an engine without segments or words leaves None."""
 
     text: str
     language: str | None
@@ -222,7 +222,7 @@ class Urgency(StrEnum):
 
 @dataclass(frozen=True)
 class Analysis:
-    """What a transcript says about itself, before anybody writes a campaign from it."""
+    """The analysis of a transcript, made before a campaign is drafted from it."""
 
     language: str | None
     sentiment: Sentiment
@@ -232,9 +232,9 @@ class Analysis:
 
 @dataclass(frozen=True)
 class Draft:
-    """A campaign as far as it is written; None is what nobody has said yet.
+    """A campaign so far; a field that is not known yet is None.
 
-    `currency` is the one chosen for the goal, which may be said before its amount.
+    `currency` is chosen for the goal, perhaps before the goal has an amount.
     """
 
     title: str | None = None
@@ -252,7 +252,7 @@ class Draft:
 
 
 class SupportCategory(StrEnum):
-    """What somebody asks for help with."""
+    """The subject of a support ticket."""
 
     PROFILE_RESET = "PROFILE_RESET"
     TRANSCRIPTION = "TRANSCRIPTION"
@@ -277,7 +277,7 @@ class DonationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StripeReport:
-    """Where a fact from Stripe comes from: their event, and their time of it in Unix seconds."""
+    """The source of a fact from Stripe: the id of their event, and its time in Unix seconds."""
 
     event_id: str
     at: int
@@ -285,7 +285,7 @@ class StripeReport:
 
 @dataclass(frozen=True, slots=True)
 class Donor:
-    """All that is kept of a donor: the last token of the name, the country, and a keyed hash of the e-mail."""
+    """All stored data of a donor: the last word of the name, the country, and a keyed hash of the e-mail address."""
 
     last_name: Personal | None = None
     country: str | None = None

@@ -1,4 +1,4 @@
-"""What history tells: one module a read model. A new one is a file here and a line in `ALL`."""
+"""The read models: one module each. A new one is a module here and an entry in `ALL`."""
 
 from __future__ import annotations
 

@@ -28,12 +28,12 @@ CONTACTS = Table(
 TABLES = (CONTACTS,)
 
 
-def fold(page: Sequence[Recorded], rows: Rows) -> None:
-    mine = [
-        entry for entry in page if isinstance(entry.event, TicketOpened | ContactChanged | ContactReindexed | Erased)
+def fold(batch: Sequence[Recorded], rows: Rows) -> None:
+    entries = [
+        entry for entry in batch if isinstance(entry.event, TicketOpened | ContactChanged | ContactReindexed | Erased)
     ]
-    rows.load(CONTACTS, {(entry.event.ticket,) for entry in mine})
-    for entry in mine:
+    rows.load(CONTACTS, {(entry.event.ticket,) for entry in entries})
+    for entry in entries:
         match entry.event:
             case TicketOpened() as event:
                 rows.put(
@@ -63,9 +63,9 @@ def tickets_of(
     before: tuple[datetime, UUID] | None = None,
     only: UUID | None = None,
 ) -> list[tuple[UUID, datetime]]:
-    """Tickets of a contact, newest first, in one workspace or in all; `before` is where the last page ended.
+    """Return a contact's tickets, the newest first, in one workspace or in all, beginning behind `before`.
 
-    `only` is the one ticket that whoever asks may know of.
+    `only` limits the result to one ticket, for a caller that may see no other.
     """
     cursor.execute(
         """
@@ -89,7 +89,7 @@ def tickets_of(
 
 
 def is_of(cursor: Cursor, ticket_id: UUID | None, contact_indexes: Sequence[str]) -> bool:
-    """Whether the ticket, if there is one, is of this contact now."""
+    """Return True if the ticket exists and has this contact now."""
     cursor.execute(
         "SELECT 1 FROM read.contact_index WHERE ticket_id = %(ticket_id)s AND contact_index = ANY(%(indexes)s)",
         {"ticket_id": ticket_id, "indexes": list(contact_indexes)},

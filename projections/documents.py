@@ -1,4 +1,4 @@
-"""Documents: one row for every document generated."""
+"""Documents: one row for each generated document."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ DOCUMENTS = Table(
     },
     key=("ticket_id", "document_id"),
 )
-# Which documents a ticket has, so that an erasure finds them without reading more than its own tables.
+# The documents of each ticket, so that the fold of an erasure can find and delete their rows.
 ISSUED = Table(
     "issued_documents", {"ticket_id": "uuid", "document_ids": "jsonb", "position": "bigint"}, key=("ticket_id",)
 )
 TABLES = (DOCUMENTS, ISSUED)
 
 
-def fold(page: Sequence[Recorded], rows: Rows) -> None:
-    mine = [entry for entry in page if isinstance(entry.event, DocumentGenerated | Erased)]
-    rows.load(ISSUED, {(entry.event.ticket,) for entry in mine})
+def fold(batch: Sequence[Recorded], rows: Rows) -> None:
+    entries = [entry for entry in batch if isinstance(entry.event, DocumentGenerated | Erased)]
+    rows.load(ISSUED, {(entry.event.ticket,) for entry in entries})
     rows.load(
-        DOCUMENTS, {(e.event.ticket, e.event.document_id) for e in mine if isinstance(e.event, DocumentGenerated)}
+        DOCUMENTS, {(e.event.ticket, e.event.document_id) for e in entries if isinstance(e.event, DocumentGenerated)}
     )
-    for entry in mine:
+    for entry in entries:
         ticket_id = entry.event.ticket
         issued = rows.get(ISSUED, (ticket_id,)) or {
             "ticket_id": ticket_id,
@@ -75,7 +75,7 @@ _COLUMNS = ", ".join(DOCUMENTS.columns)
 
 
 def documents(cursor: Cursor, ticket_id: UUID) -> list[Row]:
-    """All documents of a ticket, newest first."""
+    """Return all documents of a ticket, the newest first."""
     cursor.execute(
         f"SELECT {_COLUMNS} FROM read.documents WHERE ticket_id = %(ticket_id)s ORDER BY position DESC",  # noqa: S608
         {"ticket_id": ticket_id},
@@ -88,5 +88,5 @@ def document(cursor: Cursor, ticket_id: UUID, document_id: UUID) -> Row | None:
         f"SELECT {_COLUMNS} FROM read.documents WHERE ticket_id = %(ticket_id)s AND document_id = %(document_id)s",  # noqa: S608
         {"ticket_id": ticket_id, "document_id": document_id},
     )
-    found = cursor.fetchone()
-    return dict(zip(DOCUMENTS.columns, found, strict=True)) if found else None
+    values = cursor.fetchone()
+    return dict(zip(DOCUMENTS.columns, values, strict=True)) if values else None

@@ -1,4 +1,4 @@
-"""Fee ledger: what our account at Stripe settled, one compound entry a balance transaction, apart from what donors see.
+"""Fee ledger: one row for each balance transaction of our account at Stripe; donors never see it.
 
 Each row is three postings in one currency: `net` to the balance, `fee` to the costs, and `gross` out of clearing. The
 database itself refuses a row whose postings do not sum to zero.
@@ -39,20 +39,20 @@ FEES = Table(
 )
 TABLES = (FEES,)
 
-# A compound entry's accounts, and how its row's amounts are posted to them.
+# The accounts that a row is posted to.
 BALANCE, COSTS, CLEARING = "assets:stripe:balance", "expenses:stripe:fees", "assets:stripe:clearing"
 
 
-def fold(page: Sequence[Recorded], rows: Rows) -> None:
-    mine = [(entry, entry.event) for entry in page if isinstance(entry.event, FeeCharged)]
-    rows.load(FEES, {(event.balance_transaction_id,) for _, event in mine})
-    for entry, event in mine:
+def fold(batch: Sequence[Recorded], rows: Rows) -> None:
+    fee_entries = [(entry, entry.event) for entry in batch if isinstance(entry.event, FeeCharged)]
+    rows.load(FEES, {(event.balance_transaction_id,) for _, event in fee_entries})
+    for entry, event in fee_entries:
         occurred_at = datetime.fromtimestamp(event.report.at, UTC)
-        known = rows.get(FEES, (event.balance_transaction_id,))
-        if known is None:
+        row = rows.get(FEES, (event.balance_transaction_id,))
+        if row is None:
             rows.put(FEES, _entered(event, entry, occurred_at))
-        elif occurred_at < known["occurred_at"]:
-            rows.put(FEES, known | {"occurred_at": occurred_at, "position": entry.position})
+        elif occurred_at < row["occurred_at"]:
+            rows.put(FEES, row | {"occurred_at": occurred_at, "position": entry.position})
 
 
 def _entered(event: FeeCharged, entry: Recorded, occurred_at: datetime) -> Row:
@@ -73,7 +73,7 @@ def _entered(event: FeeCharged, entry: Recorded, occurred_at: datetime) -> Row:
 
 
 def postings(row: Row) -> Iterator[tuple[str, int]]:
-    """The accounts that an entry moves, and by how much; the amounts sum to zero."""
+    """Yield each account that the row changes and by how much; the amounts sum to zero."""
     for account, amount in ((BALANCE, row["net"]), (COSTS, row["fee"]), (CLEARING, -row["gross"])):
         if amount:
             yield account, amount
@@ -85,7 +85,7 @@ _SELECT = f"SELECT {', '.join(FEES.columns)} FROM read.fee_ledger "  # noqa: S60
 
 
 def entries(cursor: Cursor, donation_ids: Sequence[UUID]) -> list[Row]:
-    """What was settled of these donations, in the order in which we learned of it."""
+    """Return the fee rows of these donations in the order in which they were recorded."""
     cursor.execute(
         _SELECT + "WHERE donation_id = ANY(%(donation_ids)s) ORDER BY position", {"donation_ids": list(donation_ids)}
     )

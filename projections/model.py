@@ -1,4 +1,4 @@
-"""What a read model is made of; the driver that fills it is in `adapters.read_models`."""
+"""The parts of a read model; `adapters.read_models` fills it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ Row = dict[str, Any]
 class Table:
     """One table: columns with their SQL types in order, the first of them the key.
 
-    Every table has a column `position`: the place in the history of the event that last touched the row, so that
-    each row can be traced. `jsonb` columns take and give Python objects. `checks` are conditions that the database
-    holds every row to.
+    Every table has a column `position`: the position of the event that last changed the row, so that each row can be
+    traced. `jsonb` columns take and return Python objects. `checks` are conditions that the database enforces.
     """
 
     name: str
@@ -32,12 +31,12 @@ class Table:
 
     @cached_property
     def key_of(self) -> Callable[[Row], Key]:
-        """A row's key."""
+        """Return a row's key."""
         return _picked(self.key)
 
     @cached_property
     def values_of(self) -> Callable[[Row], tuple[Any, ...]]:
-        """A row's values in the order of the columns."""
+        """Return a row's values in the order of the columns."""
         return _picked(tuple(self.columns))
 
 
@@ -49,7 +48,7 @@ def _picked(names: tuple[str, ...]) -> Callable[[Row], tuple[Any, ...]]:
 
 
 class Recorded(NamedTuple):
-    """An event of the history as read models get it: its personal texts stay sealed."""
+    """An event as read models get it: its personal texts stay sealed."""
 
     position: int
     recorded_at: datetime
@@ -57,13 +56,13 @@ class Recorded(NamedTuple):
 
 
 class Rows(Protocol):
-    """The projection's own tables while one page of events is folded into them."""
+    """The projection's own tables while one batch of events is folded into them."""
 
     def load(self, table: Table, keys: Iterable[Key]) -> None:
-        """Fetch these rows at once; `get` asks for nothing that was not loaded or put."""
+        """Fetch these rows at once; only rows that were loaded or put may be read with `get`."""
 
     def get(self, table: Table, key: Key) -> Row | None:
-        """A copy of the row as it stands, with what this page has put; None if there is none."""
+        """Return a copy of the row, including changes by this batch, or None if there is none."""
 
     def put(self, table: Table, row: Row) -> None:
         """Insert the row, or replace the one with its key."""
@@ -81,23 +80,23 @@ class Projection(Protocol):
     def VERSION(self) -> int: ...  # noqa: N802
     @property
     def TOPICS(self) -> frozenset[str]:  # noqa: N802
-        """The events that can change the tables: `fold` passes over all others, so a rebuild need not read them."""
+        """The topics of events that can change the tables; `fold` ignores others, so a rebuild skips them."""
 
     @property
     def TABLES(self) -> Sequence[Table]: ...  # noqa: N802
 
-    def fold(self, page: Sequence[Recorded], rows: Rows) -> None:
-        """Take a page of events into the tables, reading nothing but the events and the tables."""
+    def fold(self, batch: Sequence[Recorded], rows: Rows) -> None:
+        """Fold a batch of events into the tables, reading nothing but the events and the tables."""
 
 
 def topics(*kinds: type[TicketEvent]) -> frozenset[str]:
-    """The topics of these kinds of events and of all that are kinds of them."""
+    """Return the topics of these event classes and of all their subclasses."""
     own = {kind.TOPIC for kind in kinds if "TOPIC" in vars(kind)}
     return frozenset(own).union(*(topics(*kind.__subclasses__()) for kind in kinds if kind.__subclasses__()))
 
 
 class Cursor(Protocol):
-    """As much of a database cursor as a query needs."""
+    """The part of a database cursor that a query needs."""
 
     def execute(self, query: str, params: Mapping[str, Any] | None = None, /) -> Any: ...
     def fetchone(self) -> Any: ...

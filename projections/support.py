@@ -1,4 +1,4 @@
-"""Support: one row for every support ticket, what it says as sealed as it is stored."""
+"""Support: one row for each support ticket, with its message sealed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NAME = "support"
 VERSION = 2
 TOPICS = topics(SupportEvent)
 
-# `ticket_id` is the one whose key seals the words; `about` the one that they name, or say to.
+# `ticket_id` is the ticket whose key seals the message; `about` is the ticket that the author names.
 SUPPORT_TICKETS = Table(
     "support_tickets",
     {
@@ -40,11 +40,11 @@ TABLES = (SUPPORT_TICKETS,)
 _ERASED: Row = {"message": None, "contact_type": None, "contact": None, "contact_index": None, "erased": True}
 
 
-def fold(page: Sequence[Recorded], rows: Rows) -> None:
-    mine = [(entry, entry.event) for entry in page if isinstance(entry.event, SupportEvent)]
-    opened = {event.originator_id for _, event in mine if isinstance(event, SupportTicketOpened)}
-    rows.load(SUPPORT_TICKETS, {(event.originator_id,) for _, event in mine if event.originator_id not in opened})
-    for entry, event in mine:
+def fold(batch: Sequence[Recorded], rows: Rows) -> None:
+    entries = [(entry, entry.event) for entry in batch if isinstance(entry.event, SupportEvent)]
+    opened = {event.originator_id for _, event in entries if isinstance(event, SupportTicketOpened)}
+    rows.load(SUPPORT_TICKETS, {(event.originator_id,) for _, event in entries if event.originator_id not in opened})
+    for entry, event in entries:
         row = _opened(event) if isinstance(event, SupportTicketOpened) else rows.get(SUPPORT_TICKETS, (_id(event),))
         if row is None:
             continue
@@ -80,7 +80,7 @@ def _opened(event: SupportTicketOpened) -> Row:
     }
 
 
-# Queries. A row is the table's columns.
+# Queries. A row has the table's columns.
 
 _COLUMNS = ", ".join(SUPPORT_TICKETS.columns)
 _SELECT = f"SELECT {_COLUMNS} FROM read.support_tickets "  # noqa: S608
@@ -92,12 +92,12 @@ def _rows(cursor: Cursor) -> list[Row]:
 
 def support_ticket(cursor: Cursor, support_id: UUID) -> Row | None:
     cursor.execute(_SELECT + "WHERE support_id = %(support_id)s", {"support_id": support_id})
-    found = _rows(cursor)
-    return found[0] if found else None
+    rows = _rows(cursor)
+    return rows[0] if rows else None
 
 
 def recent(cursor: Cursor, limit: int, before: tuple[datetime, UUID] | None = None) -> list[Row]:
-    """All support tickets, newest first; `before` is where the last page ended."""
+    """Return all support tickets, the newest first, beginning behind `before`."""
     cursor.execute(
         _SELECT
         + """
@@ -110,7 +110,7 @@ def recent(cursor: Cursor, limit: int, before: tuple[datetime, UUID] | None = No
 
 
 def about(cursor: Cursor, ticket_id: UUID) -> list[Row]:
-    """The support tickets that name a ticket, newest first."""
+    """Return the support tickets that name a ticket, the newest first."""
     cursor.execute(
         _SELECT + "WHERE about = %(ticket_id)s ORDER BY created_at DESC, support_id DESC", {"ticket_id": ticket_id}
     )
@@ -118,7 +118,7 @@ def about(cursor: Cursor, ticket_id: UUID) -> list[Row]:
 
 
 def concerning(cursor: Cursor, ticket_id: UUID, contact_indexes: Sequence[str]) -> list[Row]:
-    """Those not erased that name a ticket, or leave one of these contacts and belong to no other."""
+    """Return those about the ticket, and those from these contacts with no other ticket, except erased ones."""
     cursor.execute(
         _SELECT
         + """

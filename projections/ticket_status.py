@@ -1,4 +1,4 @@
-"""Ticket status: one row a ticket, with its draft; and which tickets were ever funded."""
+"""Ticket status: one row for each ticket with its draft, and one for each ticket that was ever funded."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from projections.model import Cursor, Recorded, Row, Rows, Table, topics
 
 NAME = "ticket_status"
 VERSION = 2
-# What is kept in streams of its own and changes nothing of the ticket itself.
-ELSEWHERE = DonationEvent | SupportEvent
+# These events have streams of their own and change nothing of the ticket itself.
+OTHER_STREAMS = DonationEvent | SupportEvent
 TOPICS = topics(TicketEvent) - topics(DonationEvent, SupportEvent) | topics(PaymentReceived)
 
 TICKETS = Table(
@@ -70,13 +70,13 @@ FUNDED = Table("funded_tickets", {"ticket_id": "uuid", "position": "bigint"}, ke
 TABLES = (TICKETS, FUNDED)
 
 
-def fold(page: Sequence[Recorded], rows: Rows) -> None:
-    mine = [entry for entry in page if not isinstance(entry.event, ELSEWHERE)]
-    paid = [entry for entry in page if isinstance(entry.event, PaymentReceived)]
-    opened = {entry.event.ticket for entry in mine if isinstance(entry.event, TicketOpened)}
-    rows.load(TICKETS, {(entry.event.ticket,) for entry in mine} - {(ticket,) for ticket in opened})
+def fold(batch: Sequence[Recorded], rows: Rows) -> None:
+    entries = [entry for entry in batch if not isinstance(entry.event, OTHER_STREAMS)]
+    paid = [entry for entry in batch if isinstance(entry.event, PaymentReceived)]
+    opened = {entry.event.ticket for entry in entries if isinstance(entry.event, TicketOpened)}
+    rows.load(TICKETS, {(entry.event.ticket,) for entry in entries} - {(ticket,) for ticket in opened})
     rows.load(FUNDED, {(entry.event.ticket,) for entry in paid})
-    for entry in mine:
+    for entry in entries:
         _note(entry, rows)
     for entry in paid:
         if rows.get(FUNDED, (entry.event.ticket,)) is None:
@@ -182,14 +182,14 @@ def _lifecycle(row: Row) -> Lifecycle:
 
 
 def draft_of(row: Row) -> Draft:
-    """The row's draft, its personal texts as sealed as they are stored."""
-    told = dict(row["draft"])
-    told["goal"] = Money(**told["goal"]) if told["goal"] else None
-    told["breakdown"] = tuple(told["breakdown"])
-    return Draft(**told)
+    """Return the row's draft with its personal texts sealed."""
+    fields = dict(row["draft"])
+    fields["goal"] = Money(**fields["goal"]) if fields["goal"] else None
+    fields["breakdown"] = tuple(fields["breakdown"])
+    return Draft(**fields)
 
 
-# Queries. A row is the table's columns, `funded`, and `content_status` as it follows from the others.
+# Queries. A row has the table's columns, `funded`, and the derived `content_status`.
 
 _NAMES = (*TICKETS.columns, "funded")
 _SELECT = f"""
@@ -204,23 +204,23 @@ def _row_of(values: Sequence[Any]) -> Row:
 
 
 def with_status(row: Row) -> Row:
-    """The row with its `content_status`, which follows from the others."""
+    """Return the row with its `content_status`, which follows from the other columns."""
     return row | {"content_status": _lifecycle(row).status}
 
 
 def ticket(cursor: Cursor, ticket_id: UUID) -> Row | None:
     cursor.execute(_SELECT + "WHERE t.ticket_id = %(ticket_id)s", {"ticket_id": ticket_id})
-    found = cursor.fetchone()
-    return _row_of(found) if found else None
+    values = cursor.fetchone()
+    return _row_of(values) if values else None
 
 
 def tickets(cursor: Cursor, ticket_ids: Sequence[UUID]) -> dict[UUID, Row]:
-    """Those of the tickets that there are."""
+    """Return the rows of those tickets that exist, by their ids."""
     cursor.execute(_SELECT + "WHERE t.ticket_id = ANY(%(ticket_ids)s)", {"ticket_ids": list(ticket_ids)})
     return {row["ticket_id"]: row for row in map(_row_of, cursor.fetchall())}
 
 
 def ticket_by_slug(cursor: Cursor, slug: str) -> Row | None:
     cursor.execute(_SELECT + "WHERE t.slug = %(slug)s", {"slug": slug})
-    found = cursor.fetchone()
-    return _row_of(found) if found else None
+    values = cursor.fetchone()
+    return _row_of(values) if values else None

@@ -65,10 +65,10 @@ TOPICS = topics(DonationEvent)
 TABLES = (DONATIONS, ENTRIES, TOTALS)
 
 
-def fold(page: Sequence[Recorded], rows: Rows) -> None:
+def fold(batch: Sequence[Recorded], rows: Rows) -> None:
     # Keyed by the integer of the id, because comparing and hashing a UUID is slow Python code.
     by_donation: dict[int, list[Recorded]] = {}
-    for entry in page:
+    for entry in batch:
         if isinstance(entry.event, DonationEvent):
             by_donation.setdefault(entry.event.donation_id.int, []).append(entry)
     first_events: list[Any] = [entries_of[0].event for entries_of in by_donation.values()]

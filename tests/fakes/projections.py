@@ -1,4 +1,4 @@
-"""Projections made for a test: one that counts, and one that fails while it is told to."""
+"""A projection for tests: it counts events, and fails on request."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from domain.events import TicketEvent
 from projections.model import Recorded, Rows, Table, topics
 
-TALLY = Table("tally", {"ticket": "uuid", "events": "bigint", "position": "bigint"}, key=("ticket",))
+TALLY = Table("tally", {"ticket_id": "uuid", "events": "bigint", "position": "bigint"}, key=("ticket_id",))
 
 
 @dataclass(eq=False)
 class Tally:
-    """How many events each ticket has: taking one twice, or leaving one out, shows."""
+    """Counts the events of each ticket, so that an event folded twice or left out shows."""
 
     VERSION: int = 1
     NAME: str = "tally"
@@ -24,11 +24,14 @@ class Tally:
     fails_at: int = 0
     folded: list[int] = field(default_factory=list)
 
-    def fold(self, page: Sequence[Recorded], rows: Rows) -> None:
-        if self.failure is not None and any(entry.position >= self.fails_at for entry in page):
+    def fold(self, batch: Sequence[Recorded], rows: Rows) -> None:
+        if self.failure is not None and any(entry.position >= self.fails_at for entry in batch):
             raise self.failure
-        rows.load(TALLY, {(entry.event.ticket,) for entry in page})
-        for entry in page:
-            row: dict[str, Any] = rows.get(TALLY, (entry.event.ticket,)) or {"ticket": entry.event.ticket, "events": 0}
+        rows.load(TALLY, {(entry.event.ticket,) for entry in batch})
+        for entry in batch:
+            row: dict[str, Any] = rows.get(TALLY, (entry.event.ticket,)) or {
+                "ticket_id": entry.event.ticket,
+                "events": 0,
+            }
             rows.put(TALLY, row | {"events": row["events"] + 1, "position": entry.position})
-        self.folded.append(len(page))
+        self.folded.append(len(batch))
