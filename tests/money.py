@@ -47,7 +47,7 @@ class Ledger:
         self.retriever = Retriever(lambda id: self.stripe(id), livemode=False)
         self.stripe = stripe
         self.retrievals = PendingRetrievals(service.database, service.inbox, self.retriever)
-        self._door = WebhookVerifier([SECRET], livemode=False)
+        self._verifier = WebhookVerifier([SECRET], livemode=False)
         self._follower = Follower(service.url, projections.ALL)
 
     def ticket(self) -> UUID:
@@ -69,7 +69,7 @@ class Ledger:
         """Through the door, signed; applied only by `settle`."""
         for event in events:
             body = json.dumps(event).encode()
-            self.service.inbox.accept(self._door.open(body, sign(body, SECRET, time.time())))
+            self.service.inbox.accept(self._verifier.verify(body, sign(body, SECRET, time.time())))
 
     def settle(self) -> None:
         while self.service.applier.apply_batch() or self.retrievals.retrieve_one():

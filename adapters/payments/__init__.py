@@ -1,1 +1,1 @@
-"""Payments: the gateway we call, the door its webhooks come in by, and a sandbox that stands in for it all."""
+"""Payments: the gateway that calls Stripe, and the way of a webhook from its signature to the event log."""

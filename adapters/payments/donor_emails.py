@@ -2,7 +2,7 @@
 
 The applier adds a row of ids in the transaction that records the money. A worker writes the mail a little later, from
 the donation's state at that time. Nobody can unsubscribe from these mails, because they are about the donor's own
-money. A replay of history adds no rows, and nobody is told of what is older than a week.
+money. A replay of history adds no rows, and payments and refunds older than a week get no mail.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class DonorEmails:
         return "written", None
 
     def _address(self, cursor: Cursor[TupleRow], email: DonorEmail) -> str | None:
-        """Return the address in the webhook event that holds it, or None if there is none."""
+        """Return the address in the webhook event that holds it, or None if no event holds it."""
         row = cursor.execute(_ADDRESS, (_receipt_key(email.donation_id),)).fetchone()
         if row is None:
             return None

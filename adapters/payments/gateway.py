@@ -1,4 +1,4 @@
-"""The gateway to Stripe: opens checkouts, gives money back, and reads what Stripe knows, in our words and errors."""
+"""The gateway to Stripe: opens checkouts, makes refunds and reads objects, with our own values and errors."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ logger = logging.getLogger(__name__)
 
 
 class StripeGateway:
-    """Calls Stripe, or at `api_base` whatever speaks like it; no proxy but the one given, none of the environment.
+    """Calls Stripe, or a server with the same API at `api_base`. Proxy settings of the environment are ignored.
 
-    A call lasts at most `(retries + 1) * (connect_seconds + read_seconds)` and the short pauses between.
+    A call takes at most `(retries + 1) * (connect_seconds + read_seconds)` plus the short pauses between attempts.
     """
 
     def __init__(
@@ -46,15 +46,15 @@ class StripeGateway:
     ) -> None:
         timeout = (connect_seconds, read_seconds)
 
-        def made() -> stripe.StripeClient:
+        def make_client() -> stripe.StripeClient:
             from adapters.payments.stripe_client import client
 
             return client(secret_key, api_base, timeout=timeout, proxy=proxy, retries=retries)
 
-        self._late_client = Lazy(made)
+        self._late_client = Lazy(make_client)
 
     def load(self) -> None:
-        """So that the first who gives need not wait for the library."""
+        """Load the library, so that the first checkout does not wait for it."""
         self._late_client()
 
     @property
@@ -62,7 +62,7 @@ class StripeGateway:
         return self._late_client()
 
     def _service(self, prefix: str) -> Any:
-        """What reads the objects whose ids have this prefix; None if there are none such."""
+        """Return the library's service for objects whose ids have this prefix, or None if the prefix is unknown."""
         v1 = self._client.v1
         match prefix:
             case "cs":
@@ -83,9 +83,9 @@ class StripeGateway:
                 return None
 
     def open(self, request: CheckoutRequest) -> OpenCheckout:
-        """A checkout for this gift: the same one however often it is asked for, for as long as Stripe keeps its key."""
+        """Open a checkout; a repeated call returns the same one as long as Stripe keeps the idempotency key."""
         metadata = {"ticketId": str(request.ticket_id), "donationId": str(request.donation_id)}
-        with _our_errors():
+        with _translated_errors():
             session = self._client.v1.checkout.sessions.create(
                 {
                     "mode": "payment",
@@ -125,39 +125,39 @@ class StripeGateway:
         idempotency_key: str,
         metadata: Mapping[str, str] | None = None,
     ) -> StripeDict:
-        """Give back `amount`, or all that is left of it; Stripe's refund, which may still be pending or fail later."""
+        """Refund `amount`, or all that is left; return Stripe's refund, which may be pending or fail later."""
         params: RefundCreateParams = {"payment_intent": payment_intent_id, "metadata": dict(metadata or {})}
         if amount is not None:
             params["amount"] = amount.minor
         try:
-            with _our_errors():
+            with _translated_errors():
                 refund = self._client.v1.refunds.create(params, {"idempotency_key": idempotency_key})
         except InvalidError as error:
             if error.pointer == "/amount":
-                raise RefusedError("No more can be given back than is left of the payment.") from None
-            raise RefusedError("The payment service does not take this refund.") from None
+                raise RefusedError("A refund cannot be larger than what is left of the payment.") from None
+            raise RefusedError("The payment service does not accept this refund.") from None
         return refund.to_dict(for_json=True)
 
     def retrieve(self, object_id: str) -> StripeDict:
-        """A session, payment intent, charge, refund, dispute, balance transaction or event as Stripe has it now."""
-        prefix = _OBJECT_ID.fullmatch(object_id)
-        service = self._service(prefix[1]) if prefix else None
+        """Return any object or event in its present state; NotFoundError if it is unknown."""
+        match = _OBJECT_ID.fullmatch(object_id)
+        service = self._service(match[1]) if match else None
         if service is None:
-            raise NotFoundError("Stripe has nothing of that id.")
-        with _our_errors():
-            found: StripeDict = service.retrieve(object_id).to_dict(for_json=True)
-        return found
+            raise NotFoundError("Stripe has no object with this id.")
+        with _translated_errors():
+            stripe_object: StripeDict = service.retrieve(object_id).to_dict(for_json=True)
+        return stripe_object
 
     def events(self, since: datetime) -> Iterator[StripeDict]:
-        """Stripe's events since then, newest first, fetched page by page; Stripe keeps them for 30 days."""
+        """Yield Stripe's events since then, newest first; Stripe keeps them for 30 days."""
         return self.objects("evt", since)
 
     def objects(self, prefix: str, since: datetime) -> Iterator[StripeDict]:
-        """All objects whose ids have this prefix (`cs`, `pi`, `ch`, `re`, `dp`, `txn`), newest first."""
-        with _our_errors():
+        """Yield the objects since then with this id prefix (`cs`, `pi`, `ch`, `re`, `dp`, `txn`), newest first."""
+        with _translated_errors():
             page = self._service(prefix).list({"created": {"gte": int(since.timestamp())}, "limit": _PAGE})
-            for found in page.auto_paging_iter():
-                yield found.to_dict(for_json=True)
+            for stripe_object in page.auto_paging_iter():
+                yield stripe_object.to_dict(for_json=True)
 
 
 def _product_name(description: str) -> str:
@@ -165,26 +165,26 @@ def _product_name(description: str) -> str:
 
 
 @contextmanager
-def _our_errors() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     import stripe
 
     try:
         yield
     except stripe.StripeError as error:
-        raise _ours(error) from None
+        raise _translate(error) from None
 
 
-def _ours(error: stripe.StripeError) -> DomainError:
-    """The library's error in our words: none of its own, which quote keys, bodies and addresses."""
+def _translate(error: stripe.StripeError) -> DomainError:
+    """Return our own error for the library's; the library's messages quote keys, bodies and addresses."""
     import stripe
 
     match error:
         case stripe.InvalidRequestError(code="resource_missing"):
-            return NotFoundError("Stripe has nothing of that id.")
+            return NotFoundError("Stripe has no object with this id.")
         case stripe.InvalidRequestError(code="charge_already_refunded"):
-            return RefusedError("All of this payment was given back already.")
+            return RefusedError("This payment has been refunded completely.")
         case stripe.InvalidRequestError(code="charge_disputed"):
-            return RefusedError("This payment is disputed, so it cannot be given back.")
+            return RefusedError("This payment is disputed, so it cannot be refunded.")
         case stripe.InvalidRequestError(param=param, code=code, http_status=400):
             return _invalid(str(param or ""), str(code or ""))
         case stripe.IdempotencyError():
@@ -204,10 +204,10 @@ def _invalid(param: str, code: str) -> DomainError:
         size = code.removeprefix("amount_too_")
         return InvalidError(f"The amount is too {size} for the payment service.", "/amount")
     if param.endswith("[currency]") or param == "currency":
-        return InvalidError("The payment service does not take this currency.", "/currency")
+        return InvalidError("The payment service does not accept this currency.", "/currency")
     if "unit_amount" in param or param == "amount":
-        return InvalidError("The payment service does not take this amount.", "/amount")
+        return InvalidError("The payment service does not accept this amount.", "/amount")
     if param.endswith("[name]"):
-        return InvalidError("The payment service does not take this description.", "/description")
+        return InvalidError("The payment service does not accept this description.", "/description")
     logger.warning("the payment service refused a request: %s at %s", code or "no code", param or "no parameter")
-    return InvalidError("The payment service does not take this request.")
+    return InvalidError("The payment service does not accept this request.")

@@ -1,7 +1,7 @@
 """Pending retrievals: the objects that we get from Stripe in the background.
 
-Events name some objects without containing them, and others nobody tells us of. The retrieval is stored in the inbox
-before the call, and the answer goes there too. After a crash at any moment the same harmless call is made again.
+An event may name an object without containing it, and of some objects we receive no event. The retrieval is stored in
+the inbox before the call, and the answer goes there too. After a crash the same harmless call is repeated.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The library's client as we want it: patient, without memory, and deaf to what the environment says of proxies."""
+"""Configures the stripe library: it retries rate-limited calls and ignores cookies and the environment's proxies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TOO_MANY_REQUESTS = 429
 def client(
     secret_key: str, api_base: str | None, *, timeout: tuple[float, float], proxy: str | None, retries: int
 ) -> stripe.StripeClient:
-    """Calls Stripe, or at `api_base` whatever speaks like it; `timeout` in seconds, to connect and to read."""
+    """Return a client for Stripe or a server with the same API; `timeout` has the seconds to connect and to read."""
     stripe.enable_telemetry = False  # or the library writes an id into the home folder
     # At lower levels the library logs whole request and response bodies, people's names included.
     logging.getLogger("stripe").setLevel(logging.WARNING)
@@ -24,12 +24,12 @@ def client(
         secret_key,
         base_addresses={"api": api_base.rstrip("/")} if api_base else {},
         max_network_retries=retries,
-        http_client=_Patient(timeout=timeout, session=_session(), proxy=proxy),
+        http_client=_RetryingClient(timeout=timeout, session=_session(), proxy=proxy),
     )
 
 
-class _Patient(stripe.RequestsClient):
-    """Asks again, a little later, what it asked too often, which the library takes for an answer."""
+class _RetryingClient(stripe.RequestsClient):
+    """Retries a call that Stripe refused with 429, which the library does not."""
 
     def _should_retry(
         self, response: Any, api_connection_error: Any, num_retries: int, max_network_retries: int | None
@@ -41,7 +41,7 @@ class _Patient(stripe.RequestsClient):
 
 def _session() -> requests.Session:
     session = requests.Session()
-    session.trust_env = False  # neither a proxy nor a .netrc of the environment gets to see the key
+    session.trust_env = False  # a proxy or .netrc of the environment must not see the key
     session.max_redirects = 0
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("https://", "http://"):

@@ -1,4 +1,4 @@
-"""The door for webhooks: the signature first, over the raw body, and only then a strict look at what was signed."""
+"""Verifies webhooks: first the signature over the raw body, and only then, strictly, the signed event."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ logger = logging.getLogger(__name__)
 
 
 class InvalidWebhook(DomainError):
-    """Something at the door that we do not take in: a plain 400, and no trace of it."""
+    """The webhook is refused with a plain 400, and nothing of it is stored."""
 
 
 class BadSignature(InvalidWebhook):
-    """Nobody who holds one of our secrets signed this, or not just now."""
+    """No valid signature with one of our secrets and a recent time."""
 
 
 class BadEvent(InvalidWebhook):
-    """Properly signed, and still no event that can be read."""
+    """The signature is valid, but the body is not a readable event."""
 
 
 class WrongMode(BadEvent):
-    """A test event at a live door, or a live one at a test door."""
+    """A test event at a live endpoint, or a live event at a test endpoint."""
 
 
 @dataclass(frozen=True)
 class SignedEvent:
-    """An event as it was signed; `created` is Stripe's time, `api_version` None for a thin event."""
+    """An event with a valid signature; `created` is Stripe's time, `api_version` is None for a thin event."""
 
     id: str
     type: str
@@ -64,48 +64,48 @@ class SignedEvent:
 
     @property
     def thin(self) -> bool:
-        """Whether the payload only names its object, which then has to be fetched."""
+        """Return True if the payload only names its object, which must then be retrieved."""
         return bool(self.payload["object"] == "v2.core.event")
 
 
 def sign(body: bytes, secret: str, at: float) -> str:
-    """The `Stripe-Signature` header that vouches for `body` at that time."""
+    """Return the `Stripe-Signature` header for `body` at this time, in seconds since the epoch."""
     return f"t={int(at)},v1={_signature(secret.encode(), int(at), body)}"
 
 
 class WebhookVerifier:
-    """Lets in what one of several secrets signed (rotation), for one mode; without any secret it is closed."""
+    """Accepts events of one mode, signed with any of several secrets (rotation); without a secret it accepts none."""
 
     def __init__(self, secrets: Sequence[str], livemode: bool, clock: Callable[[], float] = time.time) -> None:
         if any(not secret.strip() for secret in secrets):
-            raise ValueError("a blank webhook secret would let anybody in")
+            raise ValueError("a blank webhook secret would accept forged events")
         self._secrets = [secret.strip().encode() for secret in secrets]
         self._livemode = livemode
         self._clock = clock
 
-    def open(self, body: bytes, signature_header: bytes | str | None) -> SignedEvent:
-        """The event in `body`; BadSignature or BadEvent for anything hostile, UnavailableError without any secret."""
+    def verify(self, body: bytes, signature_header: bytes | str | None) -> SignedEvent:
+        """Return the event in `body`; BadSignature or BadEvent if refused, UnavailableError without any secret."""
         if not self._secrets:
             raise UnavailableError("no webhook secret is configured")
         if len(body) > MAX_BODY:
-            raise BadSignature("the body is larger than any event")
+            raise BadSignature("the body is too large for an event")
         at, signatures = _read_header(signature_header)
-        self._verify(body, at, signatures)
+        self._check_signature(body, at, signatures)
         event = _read_event(body)
         if event.livemode is not self._livemode:
             logger.warning("refused event %s: its livemode is %s", event.id, event.livemode)
             raise WrongMode("the event belongs to the other mode")
         return event
 
-    def _verify(self, body: bytes, at: int, signatures: list[bytes]) -> None:
-        # Every secret against every signature, whatever the first comparison said: time tells nothing.
+    def _check_signature(self, body: bytes, at: int, signatures: list[bytes]) -> None:
+        # Every secret is compared with every signature, so that the time reveals nothing about a match.
         matches = False
         for secret in self._secrets:
             expected = _signature(secret, at, body).encode()
             for signature in signatures:
                 matches |= hmac.compare_digest(expected, signature)
         if not matches:
-            raise BadSignature("no signature fits")
+            raise BadSignature("no signature is valid")
         now = self._clock()
         if not now - PAST_SECONDS <= at <= now + FUTURE_SECONDS:
             raise BadSignature("the signature's time is too far from ours")
@@ -116,7 +116,7 @@ def _signature(secret: bytes, at: int, body: bytes) -> str:
 
 
 def _read_header(header: bytes | str | None) -> tuple[int, list[bytes]]:
-    """The time and the v1 signatures; other schemes are skipped, a second time is no header of Stripe's."""
+    """Return the time and the v1 signatures. Other schemes are skipped; a second time makes the header malformed."""
     if not header:
         raise BadSignature("not signed")
     if len(header) > MAX_HEADER:
@@ -150,7 +150,7 @@ def _read_event(body: bytes) -> SignedEvent:
                 case {"object": {"object": str()}}:
                     pass
                 case _:
-                    raise BadEvent("the event is about no object")
+                    raise BadEvent("the event has no object")
         case {"object": "v2.core.event", "id": id, "type": type, "created": created, "livemode": bool(livemode)}:
             when = _rfc3339_time(created)
             version = None
@@ -158,13 +158,13 @@ def _read_event(body: bytes) -> SignedEvent:
                 case None | {"id": str(), "type": str()}:
                     pass
                 case _:
-                    raise BadEvent("the event names its object in no way we know")
+                    raise BadEvent("the event's related object is malformed")
         case _:
-            raise BadEvent("the body is no event")
+            raise BadEvent("the body is not an event")
     if not isinstance(id, str) or not _ID.fullmatch(id):
-        raise BadEvent("the event's id is no event id")
+        raise BadEvent("the event's id is malformed")
     if not isinstance(type, str) or len(type) > 150 or not _TYPE.fullmatch(type):
-        raise BadEvent("the event's type is no event type")
+        raise BadEvent("the event's type is malformed")
     return SignedEvent(id, type, when, livemode, version, body, payload)
 
 
@@ -179,7 +179,7 @@ def _read_json(body: bytes) -> dict[str, Any]:
             parse_float=_finite,
         )
         if "\\u" in text:
-            # An escape may hold half a character, which nothing after us could store.
+            # An escape may encode half of a surrogate pair, which the database cannot store.
             json.dumps(payload, ensure_ascii=False).encode("utf-8")
     except RecursionError:
         raise BadEvent("the body is nested too deep") from None
@@ -188,38 +188,38 @@ def _read_json(body: bytes) -> dict[str, Any]:
     except ValueError:
         raise BadEvent("the body is not JSON") from None
     if not isinstance(payload, dict):
-        raise BadEvent("the body is no event")
-    if text.count("{") + text.count("[") > MAX_DEPTH:  # hardly any event is walked through for this
+        raise BadEvent("the body is not an event")
+    if text.count("{") + text.count("[") > MAX_DEPTH:  # true for hardly any event
         _check_depth(payload)
     return payload
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise BadEvent("the body says one thing twice")
-    return found
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise BadEvent("the body has an object with a repeated name")
+    return members
 
 
 def _refuse_constant(_: str) -> NoReturn:
-    raise BadEvent("the body holds a number that is none")
+    raise BadEvent("the body contains NaN or Infinity")
 
 
 def _integer(digits: str) -> int:
     if len(digits) > 19:
-        raise BadEvent("the body holds a number beyond all bounds")
+        raise BadEvent("the body contains a number that is too large")
     return int(digits)
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise BadEvent("the body holds a number beyond all bounds")
+        raise BadEvent("the body contains a number that is too large")
     return number
 
 
 def _check_depth(payload: dict[str, Any]) -> None:
-    # Parsing it survived; what handles the event later may recurse on a stack that is less empty.
+    # Parsing succeeded, but later code may recurse with less stack left.
     level: list[Any] = [payload]
     for _ in range(MAX_DEPTH):
         level = [
@@ -235,20 +235,20 @@ def _check_depth(payload: dict[str, Any]) -> None:
 
 def _unix_time(seconds: object) -> datetime:
     if type(seconds) is not int or not 0 <= seconds <= _LAST_SECOND:
-        raise BadEvent("the event's time is no time")
+        raise BadEvent("the event's time is malformed")
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def _rfc3339_time(text: object) -> datetime:
     if not isinstance(text, str) or not _RFC3339.fullmatch(text):
-        raise BadEvent("the event's time is no time")
+        raise BadEvent("the event's time is malformed")
     try:
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadEvent("the event's time is no time") from None
+        raise BadEvent("the event's time is malformed") from None
 
 
 def _api_version(version: object) -> str | None:
     if version is None or (isinstance(version, str) and _VERSION.fullmatch(version)):
         return version
-    raise BadEvent("the event's API version is none")
+    raise BadEvent("the event's API version is malformed")

@@ -1,4 +1,4 @@
-"""Stripe's HTTP API as far as we use it: which request reads or does what, and the shape of every answer."""
+"""The part of Stripe's HTTP API that we use: the requests, what they do, and their answers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from adapters.stripe_sandbox import checkout, refunds
 from adapters.stripe_sandbox.refusal import StripeRefusal, missing
 from adapters.stripe_sandbox.shapes import API_VERSION, Shape, new_id
+from adapters.stripe_sandbox.state import SandboxState
+from adapters.stripe_sandbox.store import Store
 
 if TYPE_CHECKING:
     from adapters.stripe_sandbox.parameters import ListParams, RefundParams
-    from adapters.stripe_sandbox.service import Sandbox
-    from adapters.stripe_sandbox.store import Store
 
-# The last part of a collection's path, and the kind of object in it.
+# The path of each collection, and the kind of its objects.
 COLLECTIONS = {
     "checkout/sessions": "checkout.session",
     "payment_intents": "payment_intent",
@@ -33,7 +33,7 @@ _PATH = re.compile(r"/v1/(checkout/sessions|[a-z_]+)(?:/([A-Za-z0-9_]{1,255}))?(
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer: a status, a JSON body and headers."""
+    """An HTTP answer."""
 
     status: int
     body: Shape
@@ -49,51 +49,55 @@ class _Call:
 
 
 class Api:
-    """Answers as Stripe would, in one transaction for each request."""
+    """Answers like Stripe, with one transaction for each request."""
 
-    def __init__(self, sandbox: Sandbox, api_key: str, pages: str) -> None:
-        self._sandbox = sandbox
+    def __init__(self, state: SandboxState, api_key: str, pages: str) -> None:
+        self._state = state
         self._authorization = f"Bearer {api_key}".encode()
         self._pages = pages
 
     def answer(self, method: str, path: str, query: str, body: bytes, headers: dict[str, str]) -> Answer:
-        marks = {"Request-Id": new_id("req_", 14), "Stripe-Version": headers.get("stripe-version", API_VERSION)[:64]}
+        response_headers = {
+            "Request-Id": new_id("req_", 14),
+            "Stripe-Version": headers.get("stripe-version", API_VERSION)[:64],
+        }
         key = headers.get("idempotency-key")
         if key is not None:
-            marks["Idempotency-Key"] = key
+            response_headers["Idempotency-Key"] = key
         try:
             self._authorize(headers.get("authorization", ""))
             form = query if method == "GET" else _text(body)
             if key is not None and not 1 <= len(key) <= 255:
                 raise StripeRefusal("Idempotency keys may be up to 255 characters.")
-            found, replayed = self._once(_Call(method, path, form, key))
+            result, is_replayed = self._run_once(_Call(method, path, form, key))
         except StripeRefusal as refusal:
-            return Answer(refusal.status, refusal.body(), marks)
-        return Answer(200, found, marks | ({"Idempotent-Replayed": "true"} if replayed else {}))
+            return Answer(refusal.status, refusal.body(), response_headers)
+        replayed = {"Idempotent-Replayed": "true"} if is_replayed else {}
+        return Answer(200, result, response_headers | replayed)
 
     def _authorize(self, authorization: str) -> None:
         if not hmac.compare_digest(authorization.encode(), self._authorization):
             raise StripeRefusal("Invalid API Key provided.", status=401)
 
-    def _once(self, call: _Call) -> tuple[Shape, bool]:
-        """The answer, and whether it is the one given before to the same key."""
-        with self._sandbox.transaction() as store:
+    def _run_once(self, call: _Call) -> tuple[Shape, bool]:
+        """Return the result, and True if it is the stored result of an earlier call with the same key."""
+        with self._state.transaction() as store:
             if call.method != "POST" or call.key is None:
-                return self._do(store, call), False
+                return self._run(store, call), False
             fingerprint = hmac.digest(self._authorization, f"{call.path}\n{call.form}".encode(), hashlib.sha256).hex()
-            before = store.reserve(call.key, fingerprint)
-            if before is None:
-                found = self._do(store, call)
-                store.remember(call.key, found)
-                return found, False
-            if before != fingerprint:
+            first_fingerprint = store.reserve(call.key, fingerprint)
+            if first_fingerprint is None:
+                result = self._run(store, call)
+                store.save_answer(call.key, result)
+                return result, False
+            if first_fingerprint != fingerprint:
                 raise StripeRefusal(
                     "Keys for idempotent requests can only be used with the same parameters they were first used with.",
                     type="idempotency_error",
                 )
-            return store.remembered(call.key), True
+            return store.answer(call.key), True
 
-    def _do(self, store: Store, call: _Call) -> Shape:
+    def _run(self, store: Store, call: _Call) -> Shape:
         from adapters.stripe_sandbox.parameters import ListParams, RefundParams, RetrieveParams, SessionParams, read
 
         match = _PATH.fullmatch(call.path)
@@ -103,17 +107,17 @@ class Api:
         match call.method, kind, match[2], match[3]:
             case "POST", "checkout.session", None, None:
                 params = read(SessionParams, call.form)
-                found = checkout.open_session(store, params, self._sandbox.now(), self._pages)
-                return _expanded(store, found, params.expand)
+                session = checkout.open_session(store, params, self._state.clock(), self._pages)
+                return _expanded(store, session, params.expand)
             case "POST", "checkout.session", str(id), "expire":
-                self._existing(store, kind, id)
-                payment = self._sandbox.payment(store, id, call.key)
+                self._find(store, kind, id)
+                payment = self._state.payment(store, id, call.key)
                 checkout.expire(payment)
                 return payment.session
             case "POST", "refund", None, None:
                 return self._refund(store, read(RefundParams, call.form), call.key)
             case "GET", _, str(id), None:
-                return _expanded(store, self._existing(store, kind, id), read(RetrieveParams, call.form).expand)
+                return _expanded(store, self._find(store, kind, id), read(RetrieveParams, call.form).expand)
             case "GET", _, None, None:
                 return self._list(store, kind, match[1], read(ListParams, call.form))
             case _:
@@ -123,16 +127,16 @@ class Api:
         if (params.payment_intent is None) is (params.charge is None):
             raise StripeRefusal("One of the following params should be provided: payment_intent or charge.")
         kind, id = ("charge", params.charge) if params.charge else ("payment_intent", params.payment_intent or "")
-        self._existing(store, kind, id)
-        payment = self._sandbox.payment(store, id, key)
-        found = refunds.refund(payment, params.amount, None, params.reason, params.metadata)
-        return _expanded(store, found, params.expand)
+        self._find(store, kind, id)
+        payment = self._state.payment(store, id, key)
+        refund = refunds.refund(payment, params.amount, None, params.reason, params.metadata)
+        return _expanded(store, refund, params.expand)
 
-    def _existing(self, store: Store, kind: str, id: str) -> Shape:
-        found = store.find(kind, id)
-        if found is None:
+    def _find(self, store: Store, kind: str, id: str) -> Shape:
+        stripe_object = store.find(kind, id)
+        if stripe_object is None:
             raise missing(kind, id)
-        return found
+        return stripe_object
 
     def _list(self, store: Store, kind: str, collection: str, params: ListParams) -> Shape:
         page = store.page(
@@ -144,10 +148,10 @@ class Api:
         )
         if page is None:
             raise missing(kind, params.starting_after or "")
-        found, more = page
+        objects, has_more = page
         paths = [path.removeprefix("data.") for path in params.expand]
-        data = [_expanded(store, each, paths) for each in found]
-        return {"object": "list", "data": data, "has_more": more, "url": f"/v1/{collection}"}
+        data = [_expanded(store, stripe_object, paths) for stripe_object in objects]
+        return {"object": "list", "data": data, "has_more": has_more, "url": f"/v1/{collection}"}
 
 
 def _text(body: bytes) -> str:
@@ -162,14 +166,14 @@ def _unrecognized(call: _Call) -> StripeRefusal:
 
 
 def _expanded(store: Store, body: Shape, paths: list[str]) -> Shape:
-    """The object with the ids at these dotted paths replaced by what they name."""
-    whole = json.loads(json.dumps(body))
+    """Return the object with the ids at these dotted paths replaced by the objects that they name."""
+    expanded = json.loads(json.dumps(body))
     for path in paths:
-        node: Any = whole
+        node: Any = expanded
         for part in path.split("."):
             if not isinstance(node, dict) or part not in node:
                 raise StripeRefusal(f"This property cannot be expanded ({path}).", param="expand")
             if isinstance(node[part], str):
                 node[part] = store.find_any(node[part]) or node[part]
             node = node[part]
-    return dict(whole)
+    return dict(expanded)

@@ -1,4 +1,4 @@
-"""From an open checkout to a payment, or to none."""
+"""Checkouts: opening a session, attempts to pay it, and its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(StrEnum):
-    """How somebody's attempt to pay ends."""
+    """How an attempt to pay ends."""
 
     PAID = "paid"
     DECLINED = "declined"
@@ -25,9 +25,9 @@ class Outcome(StrEnum):
 
 
 def open_session(store: Store, params: SessionParams, now: float, pages: str) -> Shape:
-    """A new checkout session, which expires by itself."""
+    """Open a checkout session, which expires later; return it."""
     expires_at = int(now) + 86_400 if params.expires_at is None else params.expires_at
-    # Stripe's bounds are 30 minutes and 24 hours; a minute more on both sides is for clocks that differ.
+    # Stripe's bounds are 30 minutes and 24 hours; one minute on both sides allows for clock differences.
     if not now + 29 * 60 <= expires_at <= now + 86_460:
         raise StripeRefusal(
             "The `expires_at` timestamp must be between 30 minutes and 24 hours from now.", param="expires_at"
@@ -52,17 +52,17 @@ def open_session(store: Store, params: SessionParams, now: float, pages: str) ->
         session["id"],
         {"product": item.price_data.product_data.name, "metadata": intent.metadata, "description": intent.description},
     )
-    store.plan(session["id"], "expire", expires_at)
+    store.plan_step(session["id"], "expire", expires_at)
     return session
 
 
 def pay(payment: Payment, outcome: Outcome, payer: Payer) -> None:
-    """One attempt to pay; refused unless the session is open."""
+    """Make one attempt to pay; refused unless the session is open."""
     session = payment.session
     if session["status"] != "open" or session["expires_at"] <= payment.moment.at:
         raise StripeRefusal("This checkout is no longer open.")
-    delayed = outcome in (Outcome.PAID_LATER, Outcome.FAILED_LATER)
-    method = delayed_method(session["currency"]) if delayed else CARD
+    is_delayed = outcome in (Outcome.PAID_LATER, Outcome.FAILED_LATER)
+    method = delayed_method(session["currency"]) if is_delayed else CARD
     intent = payment.intent() or _new_intent(payment)
     charge = shapes.charge(intent, payer, method, payment.moment.second)
     intent["latest_charge"] = charge["id"]
@@ -71,24 +71,24 @@ def pay(payment: Payment, outcome: Outcome, payer: Payer) -> None:
         _fail(payment, intent, charge, "card_declined", "Your card was declined.")
         return
     session |= {"status": "complete", "url": None, "customer_details": shapes.customer_details(payer)}
-    payment.plan(session["id"], None)
-    if delayed:
+    payment.plan_step(session["id"], None)
+    if is_delayed:
         intent |= {"status": "processing", "payment_method": charge["payment_method"]}
         payment.save(charge, intent, session)
         payment.emit("payment_intent.processing", intent)
         payment.emit("checkout.session.completed", session)
-        payment.plan(session["id"], "succeed" if outcome is Outcome.PAID_LATER else "fail")
+        payment.plan_step(session["id"], "succeed" if outcome is Outcome.PAID_LATER else "fail")
     else:
         _succeed(payment, intent, charge, "checkout.session.completed")
 
 
 def settle(payment: Payment, succeeded: bool) -> None:
-    """The delayed method reports how it ended."""
+    """End a payment with a delayed method."""
     intent = payment.intent()
     if intent is None or intent["status"] != "processing":
         raise StripeRefusal("No delayed payment is under way.")
     charge = payment.charge_of(intent)
-    payment.plan(payment.session["id"], None)
+    payment.plan_step(payment.session["id"], None)
     if succeeded:
         _succeed(payment, intent, charge, "checkout.session.async_payment_succeeded")
     else:
@@ -97,11 +97,11 @@ def settle(payment: Payment, succeeded: bool) -> None:
 
 
 def expire(payment: Payment) -> None:
-    """The end of a checkout nobody paid, and of its payment intent if attempts were made."""
+    """End an unpaid checkout, and its payment intent if there is one."""
     session = payment.session
     if session["status"] != "open":
         raise StripeRefusal(f"Only an open Checkout Session can be expired; this one is {session['status']}.")
-    payment.plan(session["id"], None)
+    payment.plan_step(session["id"], None)
     session |= {"status": "expired", "url": None}
     payment.save(session)
     intent = payment.intent()
@@ -149,7 +149,7 @@ def _succeed(payment: Payment, intent: Shape, charge: Shape, session_event: str)
     fee = processing_fee(charge["amount"], charge["currency"])
     charge["balance_transaction"] = payment.balance(charge, kind, "charge", charge["amount"], fee)["id"]
     payment.save(charge)
-    payment.emit("charge.updated", charge, {"balance_transaction": None}, payment.moment.pace.settlement)
+    payment.emit("charge.updated", charge, {"balance_transaction": None}, payment.moment.timing.settlement)
 
 
 def _fail(payment: Payment, intent: Shape, charge: Shape, code: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Delivers the events: at least once, whatever is killed, and with growing pauses until somebody answers 2xx."""
+"""Delivers events at least once, also after a crash, with growing pauses until the receiver answers 2xx."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adapters.payments.webhooks import sign
 from adapters.stripe_sandbox.store import Store
 
 POST_SECONDS = 10.0
-# Longer than one post may take, so that a delivery comes back only if its process is gone.
+# Longer than one POST may take, so that a delivery is repeated only if its process died.
 LEASE_SECONDS = 15.0
 LONGEST_PAUSE_SECONDS = 60.0
 POLL_SECONDS = 0.25
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class WebhookSender(threading.Thread):
-    """A thread that posts what is due to one address; `work` is called before every look at the queue."""
+    """A thread that posts due events to one URL; it calls `run_due_steps` before every look at the queue."""
 
     def __init__(
         self,
@@ -32,45 +32,45 @@ class WebhookSender(threading.Thread):
         url: str,
         secret: str,
         clock: Callable[[], float],
-        work: Callable[[], None],
+        run_due_steps: Callable[[], None],
         first_pause_seconds: float,
     ) -> None:
-        super().__init__(name="sandbox-postman", daemon=True)
+        super().__init__(name="sandbox webhook sender", daemon=True)
         self._transaction = transaction
         self._url = urlsplit(url)
         self._secret = secret
         self._clock = clock
-        self._work = work
+        self._run_due_steps = run_due_steps
         self._first_pause_seconds = first_pause_seconds
-        self._news = threading.Event()
-        self._leaving = False
+        self._wake_event = threading.Event()
+        self._stopping = False
 
     def wake(self) -> None:
-        """There is something to deliver."""
-        self._news.set()
+        """Look at the queue now."""
+        self._wake_event.set()
 
-    def leave(self) -> None:
-        """Stop after the delivery under way, and return when stopped."""
-        self._leaving = True
-        self._news.set()
+    def stop(self) -> None:
+        """Stop after the present delivery, and wait for the thread's end."""
+        self._stopping = True
+        self._wake_event.set()
         if self.is_alive():
             self.join(POST_SECONDS + 1)
 
     def run(self) -> None:
         pause = POLL_SECONDS
-        while not self._leaving:
-            self._news.clear()
+        while not self._stopping:
+            self._wake_event.clear()
             try:
-                self._work()
-                while not self._leaving and self._deliver_one():
+                self._run_due_steps()
+                while not self._stopping and self._deliver_one():
                     pass
                 pause = POLL_SECONDS
             except Exception as error:
-                # Whatever it is (the database away, as a rule), the queue is kept and tried again.
-                logger.warning("sandbox deliveries are stuck: %s", type(error).__name__)
+                # Usually the database is unavailable. The queue is kept, and tried again.
+                logger.warning("sandbox deliveries failed: %s", type(error).__name__)
                 pause = min(pause * 2, 5.0)
                 time.sleep(pause)
-            self._news.wait(pause)
+            self._wake_event.wait(pause)
 
     def _deliver_one(self) -> bool:
         with self._transaction() as store:
@@ -82,14 +82,14 @@ class WebhookSender(threading.Thread):
         status = self._post(body)
         with self._transaction() as store:
             if status is not None and 200 <= status < 300:
-                store.delivered(delivery, status)
+                store.mark_delivered(delivery, status)
             else:
                 pause = self._first_pause_seconds * 2 ** min(attempts - 1, 20)
                 store.postpone(delivery, status, min(pause, LONGEST_PAUSE_SECONDS))
         return True
 
     def _post(self, body: bytes) -> int | None:
-        """The answer's status; None if there was no answer."""
+        """Return the status of the answer, or None if there was no answer."""
         secure = self._url.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         connection = kind(self._url.hostname or "", self._url.port, timeout=POST_SECONDS)

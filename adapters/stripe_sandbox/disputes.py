@@ -1,4 +1,4 @@
-"""The payer's bank asks, takes the money back, and perhaps returns it."""
+"""Disputes and inquiries by the payer's bank."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class DisputeOutcome(StrEnum):
 
 
 def dispute(payment: Payment, amount: int | None, inquiry: bool, reason: str) -> Shape:
-    """The payer's bank disputes `amount` of the charge, all that was not refunded if None; or only asks about it."""
+    """Open a dispute or an inquiry about `amount` of the charge, or about all that was not refunded."""
     charge = payment.paid_charge()
-    if payment.disputed("needs_response", "under_review", "lost", "warning_needs_response"):
-        raise StripeRefusal("This charge is disputed already.")
+    if payment.is_disputed("needs_response", "under_review", "lost", "warning_needs_response"):
+        raise StripeRefusal("This charge is already disputed.")
     amount = charge["amount"] - charge["amount_refunded"] if amount is None else amount
     if not 0 < amount <= charge["amount"]:
         raise StripeRefusal("A dispute is about a part of the charge or all of it.", param="amount")
@@ -40,7 +40,7 @@ def dispute(payment: Payment, amount: int | None, inquiry: bool, reason: str) ->
 
 
 def escalate(payment: Payment, dispute_id: str) -> Shape:
-    """An inquiry becomes a dispute, and the money leaves."""
+    """Turn an inquiry into a dispute, which withdraws the money."""
     dispute = payment.find("dispute", dispute_id)
     if dispute["status"] != "warning_needs_response":
         raise StripeRefusal("Only an open inquiry can become a dispute.")
@@ -53,18 +53,18 @@ def escalate(payment: Payment, dispute_id: str) -> Shape:
 
 
 def close_dispute(payment: Payment, dispute_id: str, outcome: DisputeOutcome, reinstated: int | None) -> Shape:
-    """The end of a dispute or an inquiry; a won dispute brings back `reinstated`, all of it if None."""
+    """End a dispute or an inquiry; winning a dispute reinstates `reinstated`, or the whole amount."""
     dispute = payment.find("dispute", dispute_id)
     before = {"status": dispute["status"]}
     returned = dispute["amount"] if reinstated is None else reinstated
     if dispute["status"] not in ("needs_response", "under_review", "warning_needs_response"):
-        raise StripeRefusal("This dispute is closed already.")
+        raise StripeRefusal("This dispute is already closed.")
     if dispute["status"].startswith("warning_") is not (outcome is DisputeOutcome.WARNING_CLOSED):
         raise StripeRefusal("An inquiry ends with warning_closed; a dispute is won or lost.")
     if not 0 < returned <= dispute["amount"]:
-        raise StripeRefusal("No more comes back than was withdrawn.", param="amount")
+        raise StripeRefusal("At most the withdrawn amount can be reinstated.", param="amount")
     if outcome is DisputeOutcome.WON:
-        # Nobody wins without an answer, which is an update of its own.
+        # Winning requires submitted evidence, which is an update of its own.
         dispute["status"] = "under_review"
         dispute["evidence_details"] |= {"has_evidence": True, "submission_count": 1}
         payment.save(dispute)
@@ -74,8 +74,8 @@ def close_dispute(payment: Payment, dispute_id: str, outcome: DisputeOutcome, re
     payment.save(dispute)
     payment.emit("charge.dispute.closed", dispute, before)
     if outcome is DisputeOutcome.WON:
-        back = payment.balance(dispute, "adjustment", "dispute_reversal", returned)
-        dispute["balance_transactions"].append(back)
+        reversal = payment.balance(dispute, "adjustment", "dispute_reversal", returned)
+        dispute["balance_transactions"].append(reversal)
         payment.save(dispute)
         payment.emit("charge.dispute.funds_reinstated", dispute)
     return dispute

@@ -1,4 +1,4 @@
-"""What callers of the API may send: nested forms, bounded and typed, refused in Stripe's words."""
+"""The parameters of the API: nested forms, typed and bounded, with Stripe's error messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_FIELDS = 400
 MAX_DEPTH = 6
 
 _KEY = re.compile(r"([^\[\]]{1,64})((?:\[[^\[\]]{0,64}\])*)")
-# NUL and its like; no database takes the first, no card network the others.
+# PostgreSQL does not store NUL, and card networks refuse the other control characters.
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -37,7 +37,7 @@ def _known_currency(text: str) -> str:
     return text
 
 
-# Those Stripe takes cards in (https://docs.stripe.com/currencies).
+# The currencies in which Stripe accepts cards (https://docs.stripe.com/currencies).
 _CODES = """
 usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn bzd cad cdf chf clp cny
 cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl htg huf idr ils inr isk jmd jod
@@ -88,7 +88,7 @@ class PaymentIntentData(_Params):
 
 
 class SessionParams(_Params):
-    """The part of Stripe's parameters for a checkout that the sandbox understands."""
+    """The parameters for a checkout that the sandbox supports."""
 
     mode: Literal["payment"]
     line_items: Annotated[list[LineItem], Field(min_length=1, max_length=1)]
@@ -103,16 +103,16 @@ class SessionParams(_Params):
     expand: Expand = []
 
     def total(self) -> int:
-        """The sum to pay, within Stripe's bounds for its currency."""
+        """Return the amount to pay; StripeRefusal if it is outside Stripe's bounds for the currency."""
         [item] = self.line_items
         total = item.quantity * item.price_data.unit_amount
-        thousandths = decimals(item.price_data.currency.upper()) == 3
+        has_thousandths = decimals(item.price_data.currency.upper()) == 3
         param = "line_items[0][price_data][unit_amount]"
-        if total < (500 if thousandths else 50):
+        if total < (500 if has_thousandths else 50):
             raise StripeRefusal("The total amount is below the minimum.", code="amount_too_small", param=param)
         if total > 99_999_999:
             raise StripeRefusal("Amount must be no more than 99999999.", code="amount_too_large", param=param)
-        if thousandths and total % 10:
+        if has_thousandths and total % 10:
             raise StripeRefusal(
                 "The last digit of this currency must be 0.", code="parameter_invalid_integer", param=param
             )
@@ -140,7 +140,7 @@ class CreatedRange(_Params):
 
 
 class ListParams(_Params):
-    """How to page through any list; the filters are those some kind of object has a field for."""
+    """The paging and filter parameters of all lists."""
 
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     starting_after: ObjectId | None = None
@@ -170,7 +170,7 @@ AnyParams = TypeVar("AnyParams", bound=_Params)
 
 
 def read(model: type[AnyParams], form: str) -> AnyParams:
-    """The parameters in an encoded form; StripeRefusal for whatever Stripe would not take."""
+    """Return the parameters in an encoded form; StripeRefusal if Stripe would refuse them."""
     try:
         return model.model_validate(_nested(form))
     except ValidationError as error:
@@ -195,7 +195,7 @@ def _refusal(error: ValidationError) -> StripeRefusal:
 
 
 def _nested(form: str) -> dict[str, Any]:
-    """`a[b][0]=c` as {"a": {"b": ["c"]}}."""
+    """Return `a[b][0]=c` as {"a": {"b": ["c"]}}."""
     try:
         pairs = parse_qsl(
             form, keep_blank_values=True, strict_parsing=bool(form), max_num_fields=MAX_FIELDS, errors="strict"
@@ -207,7 +207,7 @@ def _nested(form: str) -> dict[str, Any]:
         match = _KEY.fullmatch(name)
         path = [match[1], *re.findall(r"\[([^\[\]]*)\]", match[2])] if match else []
         if not 1 <= len(path) <= MAX_DEPTH:
-            raise StripeRefusal("The request's parameters are nested in no way we know.")
+            raise StripeRefusal("The request's parameters are nested in an unknown way.")
         node = root
         for part in path[:-1]:
             node = node.setdefault(part, {})

@@ -1,4 +1,4 @@
-"""One payment, held still while something happens to it; and what all such acts are made of."""
+"""A locked payment, with the operations that all acts on payments share."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from domain.values import decimals
 
 @dataclass(frozen=True)
 class PaymentTiming:
-    """How many seconds the sandbox takes for what takes Stripe or a bank its time.
+    """The sandbox's delays in seconds.
 
-    `later` ends delayed payments and refunds, `settlement` comes between a charge and its balance transaction,
-    `shuffle` is how far an event falls behind when the order is odd, `retry` the first pause after a failed delivery.
+    `later` passes until a delayed payment or refund ends, `settlement` between a charge and its balance transaction,
+    `shuffle` is the longest delay of an event delivered in random order, `retry` the first pause after a failed
+    delivery.
     """
 
     later: float = 8
@@ -27,10 +28,10 @@ class PaymentTiming:
 
 @dataclass(frozen=True)
 class Moment:
-    """When an act happens, at what pace things follow from it, and under which key it was asked for."""
+    """The time of an act, the delays of what follows from it, and the idempotency key of its request."""
 
     at: float
-    pace: PaymentTiming
+    timing: PaymentTiming
     idempotency_key: str | None = None
 
     @property
@@ -39,7 +40,7 @@ class Moment:
 
 
 class Payment:
-    """A checkout session and all that came of it, locked until the transaction of `store` ends."""
+    """A checkout session and all its objects, locked until the transaction of `store` ends."""
 
     def __init__(self, store: Store, session_id: str, moment: Moment) -> None:
         store.lock(session_id)
@@ -51,9 +52,8 @@ class Payment:
         self.moment = moment
 
     def intent(self) -> Shape | None:
-        """The payment intent, which begins with the first attempt to pay."""
-        found = self.store.of_session(self.session["id"], "payment_intent")
-        return found[0] if found else None
+        """Return the payment intent, or None before the first attempt to pay."""
+        return next(iter(self.store.of_session(self.session["id"], "payment_intent")), None)
 
     def charge_of(self, intent: Shape) -> Shape:
         return self.find("charge", intent["latest_charge"])
@@ -65,13 +65,13 @@ class Payment:
         return self.charge_of(intent)
 
     def find(self, kind: str, id: str) -> Shape:
-        found = self.store.find(kind, id)
-        if found is None:
+        stripe_object = self.store.find(kind, id)
+        if stripe_object is None:
             raise missing(kind, id)
-        return found
+        return stripe_object
 
-    def disputed(self, *states: str) -> bool:
-        """Whether a dispute or inquiry in one of these states exists."""
+    def is_disputed(self, *states: str) -> bool:
+        """Return True if there is a dispute or inquiry in one of these states."""
         return any(dispute["status"] in states for dispute in self.store.of_session(self.session["id"], "dispute"))
 
     def save(self, *bodies: Shape) -> None:
@@ -79,17 +79,17 @@ class Payment:
             self.store.save(body, self.session["id"])
 
     def emit(self, type: str, body: Shape, previous: Shape | None = None, after_seconds: float = 0) -> None:
-        """Tell of `body` as it is now; `previous` are the former values of what changed."""
+        """Emit an event with the object's present state; `previous` has the former values of its changed fields."""
         second = int(self.moment.at + after_seconds)
         event = shapes.event(type, body, second, previous, self.moment.idempotency_key)
-        self.store.emit(event, self.session["id"], after_seconds, self.moment.pace.shuffle)
+        self.store.emit(event, self.session["id"], after_seconds, self.moment.timing.shuffle)
 
-    def plan(self, id: str, step: str | None) -> None:
-        """What will happen to this object by itself, some time later."""
-        self.store.plan(id, step, self.moment.at + self.moment.pace.later if step else None)
+    def plan_step(self, id: str, step: str | None) -> None:
+        """Set the step that will happen to this object later; None cancels it."""
+        self.store.plan_step(id, step, self.moment.at + self.moment.timing.later if step else None)
 
     def balance(self, source: Shape, type: str, category: str, amount: int, fee: int = 0) -> Shape:
-        """Book `amount` for an object on the account's balance."""
+        """Book `amount` for an object on the account's balance; return the balance transaction."""
         transaction = shapes.balance_transaction(
             source=source["id"],
             type=type,
@@ -105,12 +105,12 @@ class Payment:
 
 
 def processing_fee(amount: int, currency: str) -> int:
-    """2.9 % and 30 hundredths, rounded half up, and never more than the whole amount."""
+    """Return 2.9 % plus 30 hundredths, rounded half up, and at most the whole amount."""
     return min(amount, (amount * 29 + 500) // 1000 + _hundredths(30, currency))
 
 
 def dispute_fee(currency: str) -> int:
-    """15.00 in the currency, or 1500 of its units where it has no hundredths."""
+    """Return 15.00 in the currency, or 1500 of its units if it has no hundredths."""
     return _hundredths(1500, currency)
 
 

@@ -1,4 +1,4 @@
-"""What Stripe's objects say of people: sealed while the sandbox keeps it, and dropped when a person is forgotten."""
+"""Seals people's data in Stripe's objects while the sandbox stores them, and removes it when a person is erased."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from adapters.stripe_sandbox.shapes import Shape
 _MARK = "sealed:sandbox:"
 _CONTEXT = b"sandbox"
 
-# Where people are named, in their own words or in those of the campaign that they give to.
+# The fields that may name people: the payer's own, and texts of the campaign.
 _PAYER = ("name", "email", "phone", "line1", "line2", "city", "postal_code", "individual_name", "business_name")
-_WORDS = ("description", "product", "receipt_email", "customer_email", "customer_name", "customer_email_address")
-_PEOPLE = frozenset((*_PAYER, *_WORDS))
+_TEXTS = ("description", "product", "receipt_email", "customer_email", "customer_name", "customer_email_address")
+_PEOPLE = frozenset((*_PAYER, *_TEXTS))
 
 
 class Redaction:
-    """Seals with a key made of the sandbox's own API key."""
+    """Seals and opens these fields with a key derived from the sandbox's API key."""
 
     def __init__(self, api_key: str) -> None:
         self._ring = Keyring((api_key,), "sandbox")
 
-    def sealed(self, body: Shape) -> Shape:
-        return _told(body, self._seal)
+    def seal(self, body: Shape) -> Shape:
+        return _replaced(body, self._seal_text)
 
-    def opened(self, body: Shape) -> Shape:
-        return _told(body, self._open)
+    def open(self, body: Shape) -> Shape:
+        return _replaced(body, self._open_text)
 
-    def _seal(self, text: str) -> str:
+    def _seal_text(self, text: str) -> str:
         return _MARK + base64.urlsafe_b64encode(self._ring.seal(text.encode(), _CONTEXT)).decode()
 
-    def _open(self, text: str) -> str:
+    def _open_text(self, text: str) -> str:
         if not text.startswith(_MARK):
             return text
         return self._ring.open(base64.urlsafe_b64decode(text.removeprefix(_MARK)), _CONTEXT).decode()
 
 
 def without_people(body: Shape) -> Shape:
-    return _told(body, lambda _: None)
+    return _replaced(body, lambda _: None)
 
 
-def _told(body: Shape, leaf: Callable[[str], str | None]) -> Shape:
-    return {name: _part(name, value, leaf) for name, value in body.items()}
+def _replaced(body: Shape, replace: Callable[[str], str | None]) -> Shape:
+    return {name: _replaced_value(name, value, replace) for name, value in body.items()}
 
 
-def _part(name: str, value: Any, leaf: Callable[[str], str | None]) -> Any:
+def _replaced_value(name: str, value: Any, replace: Callable[[str], str | None]) -> Any:
     match value:
         case dict():
-            return _told(value, leaf)
+            return _replaced(value, replace)
         case list():
-            return [_part(name, part, leaf) for part in value]
+            return [_replaced_value(name, part, replace) for part in value]
         case str() if name in _PEOPLE:
-            return leaf(value)
+            return replace(value)
         case _:
             return value

@@ -1,4 +1,4 @@
-"""Money given back, and money that comes back from that."""
+"""Refunds, and refunds that fail later."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adapters.stripe_sandbox.shapes import Shape
 
 
 class RefundOutcome(StrEnum):
-    """How a refund goes: PENDING waits for `finish_refund`, FAILING succeeds at first and fails later."""
+    """PENDING waits for `finish_refund`, FAILING succeeds at first and fails later."""
 
     SUCCEEDED = "succeeded"
     PENDING = "pending"
@@ -25,11 +25,11 @@ def refund(
     reason: str | None,
     metadata: dict[str, str],
 ) -> Shape:
-    """Give back `amount`, or all that is left; without an outcome a card is refunded at once, a bank account later."""
+    """Refund `amount`, or all that is left; without an outcome a card is refunded at once, a bank account later."""
     charge = payment.paid_charge()
     left = charge["amount"] - charge["amount_refunded"]
     amount = left if amount is None else amount
-    if payment.disputed("needs_response", "under_review", "lost"):
+    if payment.is_disputed("needs_response", "under_review", "lost"):
         raise StripeRefusal(f"Charge {charge['id']} has been charged back.", code="charge_disputed")
     if left == 0:
         raise StripeRefusal(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
@@ -37,8 +37,8 @@ def refund(
         raise StripeRefusal(
             f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left}).", param="amount"
         )
-    slow = outcome is None and charge["id"].startswith("py_")
-    status = "pending" if slow or outcome is RefundOutcome.PENDING else "succeeded"
+    is_slow = outcome is None and charge["id"].startswith("py_")
+    status = "pending" if is_slow or outcome is RefundOutcome.PENDING else "succeeded"
     refund = shapes.refund(
         charge, now=payment.moment.second, amount=amount, status=status, reason=reason, metadata=metadata
     )
@@ -50,40 +50,40 @@ def refund(
     payment.emit("refund.created", refund)
     payment.emit("charge.refunded", charge, before)
     if status == "succeeded":
-        _updated(payment, refund, {"destination_details": refund["destination_details"]})
-    if slow or outcome is RefundOutcome.FAILING:
-        payment.plan(refund["id"], "succeed" if slow else "fail")
+        _emit_update(payment, refund, {"destination_details": refund["destination_details"]})
+    if is_slow or outcome is RefundOutcome.FAILING:
+        payment.plan_step(refund["id"], "succeed" if is_slow else "fail")
     return refund
 
 
 def finish_refund(payment: Payment, refund_id: str, succeeded: bool) -> Shape:
-    """The bank reports: a pending refund arrived, or any refund came back."""
+    """Let a pending refund arrive, or let any refund fail."""
     refund = payment.find("refund", refund_id)
     before = {"status": refund["status"]}
     if refund["status"] not in (["pending"] if succeeded else ["pending", "succeeded"]):
         raise StripeRefusal(f"The refund is {refund['status']} already.")
-    payment.plan(refund_id, None)
+    payment.plan_step(refund_id, None)
     refund.pop("pending_reason", None)
     if succeeded:
         refund["status"] = "succeeded"
-        _updated(payment, refund, before)
+        _emit_update(payment, refund, before)
         return refund
     charge = payment.paid_charge()
     charge["amount_refunded"] -= refund["amount"]
     charge["refunded"] = False
-    back = payment.balance(refund, "refund_failure", "refund_failure", refund["amount"])
+    reversal = payment.balance(refund, "refund_failure", "refund_failure", refund["amount"])
     refund |= {
         "status": "failed",
         "failure_reason": "lost_or_stolen_card",
-        "failure_balance_transaction": back["id"],
+        "failure_balance_transaction": reversal["id"],
     }
     payment.save(charge, refund)
     payment.emit("refund.failed", refund)
-    _updated(payment, refund, before)
+    _emit_update(payment, refund, before)
     return refund
 
 
-def _updated(payment: Payment, refund: Shape, before: Shape) -> None:
+def _emit_update(payment: Payment, refund: Shape, before: Shape) -> None:
     kind = refund["destination_details"]["type"]
     if refund["status"] == "succeeded":
         arrived = {"reference": "8888888888888888", "reference_status": "available", "type": "refund"}

@@ -1,4 +1,4 @@
-"""How the sandbox says no: in Stripe's shape for the library, as a domain error for everybody else."""
+"""The sandbox's refusals: errors in Stripe's format for the library, and domain errors for all other callers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from domain.errors import RefusedError
 
 
 class StripeRefusal(RefusedError):
-    """A request Stripe would refuse, with the status, type, code and parameter of its answer."""
+    """A request that Stripe would refuse, with the status, type, code and parameter of its answer."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class StripeRefusal(RefusedError):
         self.param = param
 
     def body(self) -> dict[str, Any]:
-        """The error as Stripe writes it."""
+        """Return the error in Stripe's format."""
         error: dict[str, Any] = {"message": str(self), "type": self.type}
         if self.code is not None:
             error["code"] = self.code
@@ -37,5 +37,5 @@ class StripeRefusal(RefusedError):
 
 
 def missing(kind: str, id: str) -> StripeRefusal:
-    """What Stripe answers about an id it does not know."""
+    """Return Stripe's refusal for an unknown id."""
     return StripeRefusal(f"No such {kind}: '{id}'", status=404, code="resource_missing", param="id")

@@ -1,10 +1,11 @@
-"""The sandbox: a stand-in for the part of Stripe that we use, with state, events and webhooks of its own."""
+"""The sandbox: a stand-in for the part of Stripe that we use, with its own state, events and webhooks."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,23 +14,24 @@ from adapters.stripe_sandbox.api import Answer, Api
 from adapters.stripe_sandbox.checkout import Outcome
 from adapters.stripe_sandbox.delivery import WebhookSender
 from adapters.stripe_sandbox.disputes import DisputeOutcome
-from adapters.stripe_sandbox.payment import Moment, Payment, PaymentTiming
+from adapters.stripe_sandbox.payment import Payment, PaymentTiming
 from adapters.stripe_sandbox.redaction import Redaction
 from adapters.stripe_sandbox.refunds import RefundOutcome
-from adapters.stripe_sandbox.refusal import StripeRefusal, missing
+from adapters.stripe_sandbox.refusal import StripeRefusal
 from adapters.stripe_sandbox.shapes import Payer, Shape
-from adapters.stripe_sandbox.store import Connect, DeliveryFaults, Store, ensure_schema, transaction
+from adapters.stripe_sandbox.state import SandboxState
+from adapters.stripe_sandbox.store import Connect, DeliveryFaults, ensure_schema
 
 MAX_REPEATS = 5
 
 
 class Sandbox:
-    """For development and tests only: whoever reaches it may pay, refund and dispute what no money stands behind.
+    """For development and tests only: everybody with access to it may pay, refund and dispute without real money.
 
-    Every act is one transaction: the new state, its events and the deliveries owed. `start` begins to deliver,
-    to expire what is due and to finish what was said to happen later; any number of processes may do so at once.
-    Acts that Stripe would refuse raise StripeRefusal,
-    a RefusedError. A payment is named by the id of its session or of anything that came of it.
+    Every act is one transaction with the new state, its events and their pending deliveries. `start` begins to deliver
+    events, to expire sessions and to end delayed payments; any number of processes may do so. An act that Stripe would
+    refuse raises StripeRefusal, a RefusedError. The id of a payment is the id of its session, or of any object that
+    belongs to that session.
     """
 
     def __init__(
@@ -41,63 +43,63 @@ class Sandbox:
         api_key: str,
         clock: Callable[[], float] = time.time,
         *,
-        pace: PaymentTiming | None = None,
+        timing: PaymentTiming | None = None,
     ) -> None:
         if not api_key.startswith("sk_test_"):
-            raise ValueError("the sandbox takes only a test key (sk_test_…)")
-        self._connect = connect
-        self._redaction = Redaction(api_key)
-        self._clock = clock
-        self._pace = pace or PaymentTiming()
+            raise ValueError("the sandbox accepts only a test key (sk_test_…)")
+        self.clock = clock
+        self._timing = timing or PaymentTiming()
+        self._state = SandboxState(connect, Redaction(api_key), clock, self._timing)
         with connect() as connection:
             ensure_schema(connection)
-        self._api = Api(self, api_key, f"{base_url.rstrip('/')}/sandbox/pay")
-        self._postman_settings = (
-            self.transaction,
+        self._api = Api(self._state, api_key, f"{base_url.rstrip('/')}/sandbox/pay")
+        self._new_webhook_sender = partial(
+            WebhookSender,
+            self._state.transaction,
             webhook_url,
             webhook_secret,
             clock,
-            self.do_what_is_due,
-            self._pace.retry,
+            self.run_due_steps,
+            self._timing.retry,
         )
-        self._postman = WebhookSender(*self._postman_settings)
+        self._webhook_sender = self._new_webhook_sender()
 
     def load(self) -> None:
-        """So that the first who asks need not wait for the rules of what may be asked."""
+        """Load the models of the API's parameters, so that the first request does not wait for them."""
         from adapters.stripe_sandbox import parameters  # noqa: F401
 
     def start(self) -> None:
         """Deliver from now on, in a thread of its own; calling it again changes nothing."""
-        if not self._postman.is_alive():
-            self._postman = WebhookSender(*self._postman_settings)
-            self._postman.start()
+        if not self._webhook_sender.is_alive():
+            self._webhook_sender = self._new_webhook_sender()
+            self._webhook_sender.start()
 
     def close(self) -> None:
-        """Stop delivering; what is owed stays on record."""
-        self._postman.leave()
+        """Stop delivering; pending deliveries stay stored."""
+        self._webhook_sender.stop()
 
     def answer(self, method: str, path: str, query: str, body: bytes, headers: dict[str, str]) -> Answer:
-        """What Stripe's API answers to this request; `path` begins with /v1, header names are in lower case."""
+        """Answer a request to Stripe's API; `path` begins with /v1, header names are in lower case."""
         answer = self._api.answer(method, path, query, body, headers)
-        self._postman.wake()
+        self._webhook_sender.wake()
         return answer
 
-    # What people do.
+    # Acts of donors, of their banks and of the operator.
 
     def pay(self, session_id: str, outcome: Outcome = Outcome.PAID, payer: Payer | None = None) -> Shape:
-        """One attempt to pay a session; the session as it is then."""
+        """Make one attempt to pay a session; return the session."""
         with self._payment(session_id) as payment:
             checkout.pay(payment, outcome, payer or Payer())
             return payment.session
 
     def settle(self, payment_id: str, succeeded: bool = True) -> Shape:
-        """End a delayed payment now; the session as it is then."""
+        """End a delayed payment now; return the session."""
         with self._payment(payment_id) as payment:
             checkout.settle(payment, succeeded)
             return payment.session
 
     def expire(self, session_id: str) -> Shape:
-        """End an open checkout; the session as it is then."""
+        """End an open checkout; return the session."""
         with self._payment(session_id) as payment:
             checkout.expire(payment)
             return payment.session
@@ -110,95 +112,95 @@ class Sandbox:
         reason: str | None = None,
         metadata: dict[str, str] | None = None,
     ) -> Shape:
-        """Give back `amount` in the smallest unit, all that is left if None; the refund."""
+        """Refund `amount` in the currency's smallest unit, or all that is left; return the refund."""
         with self._payment(payment_id) as payment:
             return refunds.refund(payment, amount, outcome, reason, metadata or {})
 
     def finish_refund(self, refund_id: str, succeeded: bool) -> Shape:
-        """A pending refund arrives, or any refund comes back; the refund."""
+        """Let a pending refund arrive, or any refund fail; return the refund."""
         with self._payment(refund_id) as payment:
             return refunds.finish_refund(payment, refund_id, succeeded)
 
     def dispute(
         self, payment_id: str, amount: int | None = None, inquiry: bool = False, reason: str = "fraudulent"
     ) -> Shape:
-        """The payer's bank disputes a payment, or only asks about it; the dispute."""
+        """Let the payer's bank dispute a payment or open an inquiry; return the dispute."""
         with self._payment(payment_id) as payment:
             return disputes.dispute(payment, amount, inquiry, reason)
 
     def escalate(self, dispute_id: str) -> Shape:
-        """An inquiry becomes a dispute; the dispute."""
+        """Turn an inquiry into a dispute; return the dispute."""
         with self._payment(dispute_id) as payment:
             return disputes.escalate(payment, dispute_id)
 
     def close_dispute(self, dispute_id: str, outcome: DisputeOutcome, reinstated: int | None = None) -> Shape:
-        """The end of a dispute (WON or LOST) or an inquiry (WARNING_CLOSED); the dispute."""
+        """End a dispute (WON or LOST) or an inquiry (WARNING_CLOSED); return the dispute."""
         with self._payment(dispute_id) as payment:
             return disputes.close_dispute(payment, dispute_id, outcome, reinstated)
 
     # Deliveries.
 
-    def set_habits(self, repeats: int = 0, shuffled: bool = False) -> None:
-        """How events are delivered from now on: each that many times more, and in order or not."""
+    def set_delivery_faults(self, repeats: int = 0, shuffled: bool = False) -> None:
+        """From now on deliver each event this many more times, and in random order if `shuffled`."""
         if not 0 <= repeats <= MAX_REPEATS:
             raise StripeRefusal(f"An event is repeated at most {MAX_REPEATS} times.")
-        with transaction(self._connect, self._redaction) as store:
-            store.set_habits(DeliveryFaults(repeats, shuffled))
+        with self._state.transaction() as store:
+            store.set_delivery_faults(DeliveryFaults(repeats, shuffled))
 
     def deliver_again(self, payment_id: str, shuffled: bool = False) -> None:
-        """Owe every event of a payment once more, in order or not."""
+        """Deliver every event of a payment once more."""
         with self._payment(payment_id) as payment:
             for row in payment.store.events_of(payment.session["id"]):
-                payment.store.owe(row["event"]["id"], shuffle_seconds=self._pace.shuffle if shuffled else 0)
+                payment.store.add_delivery(row["event"]["id"], shuffle_seconds=self._timing.shuffle if shuffled else 0)
 
     def wait_delivered(self, timeout_seconds: float) -> bool:
-        """Whether every event has been taken in, at the latest after that time."""
-        until = time.monotonic() + timeout_seconds
-        while self._owed():
-            if time.monotonic() >= until:
+        """Wait until no delivery is pending; return False if one still is after this time."""
+        deadline = time.monotonic() + timeout_seconds
+        while self._pending_deliveries():
+            if time.monotonic() >= deadline:
                 return False
             time.sleep(0.02)
         return True
 
-    def do_what_is_due(self) -> None:
-        """Expire sessions and finish delayed payments and refunds whose time has come."""
+    def run_due_steps(self) -> None:
+        """Expire sessions and end delayed payments and refunds that are due."""
         while True:
-            with transaction(self._connect, self._redaction) as store:
-                due = store.next_step(self._clock())
+            with self._state.transaction() as store:
+                due = store.next_step(self._state.clock())
             if due is None:
                 return
             id, step = due
             try:
                 with self._payment(id) as payment:
-                    if payment.store.planned(id) == step:
-                        self._do(payment, id, step)
+                    if payment.store.planned_step(id) == step:
+                        self._run_step(payment, id, step)
             except StripeRefusal:
-                # It cannot happen any more, and must not hold up what can.
-                with transaction(self._connect, self._redaction) as store:
-                    store.plan(id, None)
+                # The step is no longer possible, and must not block the others.
+                with self._state.transaction() as store:
+                    store.plan_step(id, None)
 
     def forget(self, ticket_id: UUID) -> None:
-        """Name nobody any more in what was paid under this ticket, whoever asks; what is still open stays payable."""
-        with self.transaction() as store:
+        """Remove people from all payments under this ticket, past and future; an open checkout stays payable."""
+        with self._state.transaction() as store:
             for session_id in store.sessions_of({"ticketId": str(ticket_id)}):
                 store.lock(session_id)
                 store.forget(session_id)
 
-    # What the pages show.
+    # Values for the pages.
 
     def session(self, session_id: str) -> Shape | None:
-        """The session and, as `product`, what is paid for; None if there is none of that id."""
-        with transaction(self._connect, self._redaction) as store:
+        """Return the session with the name of its product added as `product`, or None if the id is unknown."""
+        with self._state.transaction() as store:
             session = store.find("checkout.session", session_id)
             return session and session | {"product": store.hidden(session_id)["product"]}
 
     def overview(self, limit: int = 20) -> dict[str, Any]:
-        """The latest sessions with all that came of them, for the operator."""
-        with transaction(self._connect, self._redaction) as store:
+        """Return the latest sessions with all their objects and events, for the operator's page."""
+        with self._state.transaction() as store:
             sessions, _ = store.page("checkout.session", limit=limit) or ([], False)
             return {
-                "habits": store.delivery_faults(),
-                "owed": store.owed(),
+                "delivery_faults": store.delivery_faults(),
+                "pending_deliveries": store.pending_deliveries(),
                 "payments": [
                     {
                         "session": session,
@@ -216,32 +218,16 @@ class Sandbox:
     # Inside.
 
     @contextmanager
-    def transaction(self) -> Iterator[Store]:
-        """One transaction on the sandbox's state."""
-        with transaction(self._connect, self._redaction) as store:
-            yield store
-
-    def payment(self, store: Store, id: str, idempotency_key: str | None = None) -> Payment:
-        """The payment that the object of this id belongs to, locked."""
-        session_id = store.session_of(id)
-        if session_id is None:
-            raise missing("payment", id)
-        return Payment(store, session_id, Moment(self.now(), self._pace, idempotency_key))
-
-    def now(self) -> float:
-        return self._clock()
-
-    @contextmanager
     def _payment(self, id: str) -> Iterator[Payment]:
-        with transaction(self._connect, self._redaction) as store:
-            yield self.payment(store, id)
-        self._postman.wake()
+        with self._state.transaction() as store:
+            yield self._state.payment(store, id)
+        self._webhook_sender.wake()
 
-    def _owed(self) -> int:
-        with transaction(self._connect, self._redaction) as store:
-            return store.owed()
+    def _pending_deliveries(self) -> int:
+        with self._state.transaction() as store:
+            return store.pending_deliveries()
 
-    def _do(self, payment: Payment, id: str, step: str) -> None:
+    def _run_step(self, payment: Payment, id: str, step: str) -> None:
         if step == "expire":
             checkout.expire(payment)
         elif id == payment.session["id"]:

@@ -1,4 +1,4 @@
-"""What the sandbox keeps: Stripe's objects, its events, the deliveries still owed, and answers given before."""
+"""The sandbox's tables: Stripe's objects, events, pending deliveries, and answers to idempotency keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from adapters.stripe_sandbox.shapes import Shape
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
-# Marks a session of which nobody may be named any more.
+# Marks a session whose people were removed.
 FORGOTTEN = "forgotten"
 
 _SCHEMA = """
@@ -67,12 +67,12 @@ CREATE TABLE IF NOT EXISTS sandbox.habits (
 INSERT INTO sandbox.habits DEFAULT VALUES ON CONFLICT DO NOTHING;
 """
 
-# Two numbers, so that it cannot meet an advisory lock of one number that somebody else takes.
+# A lock of two numbers cannot collide with the advisory locks of one number that the service takes.
 _SCHEMA_LOCK = (0x53414E44, 1)
 
 
 def ensure_schema(connection: psycopg.Connection[Any]) -> None:
-    """The sandbox's own tables exist once this returns, however many ask at the same time."""
+    """Create the sandbox's tables if they do not exist; concurrent calls are safe."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", _SCHEMA_LOCK)
         cursor.execute(_SCHEMA)
@@ -80,7 +80,7 @@ def ensure_schema(connection: psycopg.Connection[Any]) -> None:
 
 @dataclass(frozen=True)
 class DeliveryFaults:
-    """How badly events are delivered: each `1 + repeats` times, and in order or not."""
+    """Each event is delivered `1 + repeats` times, and in random order if `shuffled`."""
 
     repeats: int = 0
     shuffled: bool = False
@@ -99,33 +99,33 @@ class Store:
         self._cursor.execute("SELECT 1 FROM sandbox.objects WHERE id = %s FOR UPDATE", (session_id,))
 
     def session_of(self, id: str) -> str | None:
-        """The checkout session that the object of this id belongs to."""
+        """Return the id of the checkout session that the object belongs to, or None if the id is unknown."""
         row = self._cursor.execute("SELECT session_id FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
         return row[0] if row else None
 
     def find(self, kind: str, id: str) -> Shape | None:
-        """The object or event of this kind and id."""
+        """Return the object or event of this kind and id, or None."""
         if kind == "event":
             row = self._cursor.execute("SELECT body::text FROM sandbox.events WHERE id = %s", (id,)).fetchone()
             return self._read(row[0]) if row else None
-        found = self.find_any(id)
-        return found if found and found["object"] == kind else None
+        stripe_object = self.find_any(id)
+        return stripe_object if stripe_object and stripe_object["object"] == kind else None
 
     def find_any(self, id: str) -> Shape | None:
-        """The object of this id, of whatever kind."""
+        """Return the object of this id, or None."""
         row = self._cursor.execute("SELECT body::text FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
         return self._read(row[0]) if row else None
 
     def hidden(self, id: str) -> Shape:
-        """What the sandbox remembers of an object and Stripe would not show."""
+        """Return the values that the sandbox keeps with an object and that Stripe's API does not show."""
         row = self._cursor.execute("SELECT hidden::text FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
         return self._read(row[0]) if row else {}
 
     def hide(self, id: str, hidden: Shape) -> None:
-        self._cursor.execute("UPDATE sandbox.objects SET hidden = %s WHERE id = %s", (self._written(hidden), id))
+        self._cursor.execute("UPDATE sandbox.objects SET hidden = %s WHERE id = %s", (self._to_json(hidden), id))
 
     def of_session(self, session_id: str, kind: str) -> list[Shape]:
-        """The session's objects of that kind, oldest first."""
+        """Return the session's objects of this kind, oldest first."""
         self._cursor.execute(
             "SELECT body::text FROM sandbox.objects WHERE session_id = %s AND kind = %s ORDER BY seq",
             (session_id, kind),
@@ -137,7 +137,7 @@ class Store:
         self._cursor.execute(
             "INSERT INTO sandbox.objects (id, kind, session_id, created, body) VALUES (%s, %s, %s, %s, %s)"
             " ON CONFLICT (id) DO UPDATE SET body = excluded.body",
-            (body["id"], body["object"], session_id, body["created"], self._written(body, session_id)),
+            (body["id"], body["object"], session_id, body["created"], self._to_json(body, session_id)),
         )
 
     def page(
@@ -149,7 +149,7 @@ class Store:
         created: dict[str, int] | None = None,
         equal: dict[str, str] | None = None,
     ) -> tuple[list[Shape], bool] | None:
-        """The newest objects of that kind, or None if `starting_after` is not one; and whether there are more."""
+        """Return the newest objects of this kind and True if there are more, or None if `starting_after` is unknown."""
         if kind == "event":
             table, where, values = "sandbox.events", ["true"], list[Any]()
         else:
@@ -173,21 +173,21 @@ class Store:
             f"SELECT body::text FROM {table} WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT %s",  # noqa: S608
             (*values, limit + 1),
         )
-        found = [self._read(row[0]) for row in self._cursor]
-        return found[:limit], len(found) > limit
+        objects = [self._read(row[0]) for row in self._cursor]
+        return objects[:limit], len(objects) > limit
 
-    # What happens by itself, later.
+    # Planned steps.
 
-    def plan(self, id: str, step: str | None, at: float | None = None) -> None:
-        """The one thing that will happen to this object by itself; None forgets it."""
+    def plan_step(self, id: str, step: str | None, at: float | None = None) -> None:
+        """Set the one step that will happen to this object later; None cancels it."""
         self._cursor.execute("UPDATE sandbox.objects SET step = %s, step_at = %s WHERE id = %s", (step, at, id))
 
-    def planned(self, id: str) -> str | None:
+    def planned_step(self, id: str) -> str | None:
         row = self._cursor.execute("SELECT step FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
         return row[0] if row else None
 
     def next_step(self, now: float) -> tuple[str, str] | None:
-        """The object and step that have been due the longest."""
+        """Return the object and its step that has been due the longest, or None."""
         row = self._cursor.execute(
             "SELECT id, step FROM sandbox.objects WHERE step IS NOT NULL AND step_at <= %s ORDER BY step_at LIMIT 1",
             (now,),
@@ -197,17 +197,17 @@ class Store:
     # Events and their deliveries.
 
     def emit(self, event: Shape, session_id: str, after_seconds: float, shuffle_seconds: float) -> None:
-        """Put the event on record and owe its delivery, both with this transaction."""
+        """Store the event and its pending deliveries, in this transaction."""
         self._cursor.execute(
             "INSERT INTO sandbox.events (id, session_id, type, created, body) VALUES (%s, %s, %s, %s, %s)",
-            (event["id"], session_id, event["type"], event["created"], self._written(event, session_id)),
+            (event["id"], session_id, event["type"], event["created"], self._to_json(event, session_id)),
         )
         delivery_faults = self.delivery_faults()
         for _ in range(1 + delivery_faults.repeats):
-            self.owe(event["id"], after_seconds, shuffle_seconds if delivery_faults.shuffled else 0)
+            self.add_delivery(event["id"], after_seconds, shuffle_seconds if delivery_faults.shuffled else 0)
 
-    def owe(self, event_id: str, after_seconds: float = 0, shuffle_seconds: float = 0) -> None:
-        """Deliver the event once more, after that time and up to so much more by chance."""
+    def add_delivery(self, event_id: str, after_seconds: float = 0, shuffle_seconds: float = 0) -> None:
+        """Have the event delivered after `after_seconds` plus a random time of up to `shuffle_seconds`."""
         self._cursor.execute(
             "INSERT INTO sandbox.deliveries (event_id, due)"
             " VALUES (%s, clock_timestamp() + make_interval(secs => %s + %s * random()))",
@@ -215,7 +215,7 @@ class Store:
         )
 
     def events_of(self, session_id: str) -> list[Shape]:
-        """The session's events in their order, each as {event, deliveries: {owed, done, status}}."""
+        """Return the session's events in order, each with its deliveries: {event, pending, done, attempts, status}."""
         self._cursor.execute(
             "SELECT e.body::text, count(d.seq) FILTER (WHERE d.delivered_at IS NULL), count(d.delivered_at),"
             " coalesce(max(d.attempts), 0), (array_agg(d.status ORDER BY d.seq DESC))[1]"
@@ -224,12 +224,12 @@ class Store:
             (session_id,),
         )
         return [
-            {"event": self._read(body), "owed": owed, "done": done, "attempts": attempts, "status": status}
-            for body, owed, done, attempts, status in self._cursor
+            {"event": self._read(body), "pending": pending, "done": done, "attempts": attempts, "status": status}
+            for body, pending, done, attempts, status in self._cursor
         ]
 
     def claim(self, lease_seconds: float) -> tuple[int, int, Shape] | None:
-        """The delivery due the longest, its attempts so far and its event; it comes back when the lease runs out."""
+        """Claim the delivery due the longest until the lease ends; return its number, its attempts and its event."""
         row = self._cursor.execute(
             "UPDATE sandbox.deliveries d SET due = clock_timestamp() + make_interval(secs => %s),"
             " attempts = attempts + 1 FROM sandbox.events e WHERE e.id = d.event_id AND d.seq = ("
@@ -239,7 +239,7 @@ class Store:
         ).fetchone()
         return (row[0], row[1], self._read(row[2])) if row else None
 
-    def delivered(self, delivery: int, status: int) -> None:
+    def mark_delivered(self, delivery: int, status: int) -> None:
         self._cursor.execute(
             "UPDATE sandbox.deliveries SET delivered_at = clock_timestamp(), status = %s WHERE seq = %s",
             (status, delivery),
@@ -252,8 +252,8 @@ class Store:
             (status, pause_seconds, delivery),
         )
 
-    def owed(self) -> int:
-        """How many deliveries have not arrived yet."""
+    def pending_deliveries(self) -> int:
+        """Return the number of deliveries that have not arrived yet."""
         row = self._cursor.execute("SELECT count(*) FROM sandbox.deliveries WHERE delivered_at IS NULL").fetchone()
         return int(row[0]) if row else 0
 
@@ -261,7 +261,7 @@ class Store:
         row = self._cursor.execute("SELECT repeats, shuffled FROM sandbox.habits").fetchone()
         return DeliveryFaults(*row) if row else DeliveryFaults()
 
-    def set_habits(self, delivery_faults: DeliveryFaults) -> None:
+    def set_delivery_faults(self, delivery_faults: DeliveryFaults) -> None:
         self._cursor.execute(
             "UPDATE sandbox.habits SET repeats = %s, shuffled = %s", (delivery_faults.repeats, delivery_faults.shuffled)
         )
@@ -269,9 +269,9 @@ class Store:
     # Idempotency keys.
 
     def reserve(self, key: str, fingerprint: str) -> str | None:
-        """None if the key is new and now ours, otherwise the fingerprint it was first used with.
+        """Reserve a new key and return None, or return the fingerprint with which the key was first used.
 
-        While the first request is still under way this waits for it.
+        The call waits while the first request with the key is still running.
         """
         self._cursor.execute(
             "INSERT INTO sandbox.answers (key, fingerprint) VALUES (%s, %s) ON CONFLICT DO NOTHING RETURNING 1",
@@ -282,18 +282,18 @@ class Store:
         row = self._cursor.execute("SELECT fingerprint FROM sandbox.answers WHERE key = %s", (key,)).fetchone()
         return str(row[0]) if row else None
 
-    def remembered(self, key: str) -> Shape:
-        """The answer that was given to this key."""
+    def answer(self, key: str) -> Shape:
+        """Return the answer that was given to this key."""
         row = self._cursor.execute("SELECT body::text FROM sandbox.answers WHERE key = %s", (key,)).fetchone()
         return self._read(row[0]) if row else {}
 
-    def remember(self, key: str, body: Shape) -> None:
-        self._cursor.execute("UPDATE sandbox.answers SET body = %s WHERE key = %s", (self._written(body), key))
+    def save_answer(self, key: str, body: Shape) -> None:
+        self._cursor.execute("UPDATE sandbox.answers SET body = %s WHERE key = %s", (self._to_json(body), key))
 
     # People.
 
     def forget(self, session_id: str) -> None:
-        """Drop whoever is named in the session and in all that came of it, and in whatever is still to come."""
+        """Remove people from the session, from its objects and events, and from those that will follow."""
         self._cursor.execute(
             "UPDATE sandbox.objects SET hidden = (hidden::jsonb || %s)::json WHERE id = %s",
             (json.dumps({FORGOTTEN: True}), session_id),
@@ -313,7 +313,7 @@ class Store:
         self._cursor.execute("DELETE FROM sandbox.answers WHERE body ->> 'id' = %s", (session_id,))
 
     def sessions_of(self, metadata: dict[str, str]) -> list[str]:
-        """The checkout sessions whose metadata says this."""
+        """Return the ids of the checkout sessions with this metadata."""
         self._cursor.execute(
             "SELECT id FROM sandbox.objects WHERE kind = 'checkout.session' AND (body -> 'metadata')::jsonb @> %s",
             (json.dumps(metadata),),
@@ -321,11 +321,11 @@ class Store:
         return [id for (id,) in self._cursor.fetchall()]
 
     def _read(self, text: str) -> Shape:
-        return self._redaction.opened(json.loads(text))
+        return self._redaction.open(json.loads(text))
 
-    def _written(self, body: Shape, session_id: str | None = None) -> str:
-        forgotten = session_id is not None and self.hidden(session_id).get(FORGOTTEN)
-        return json.dumps(without_people(body) if forgotten else self._redaction.sealed(body))
+    def _to_json(self, body: Shape, session_id: str | None = None) -> str:
+        is_forgotten = session_id is not None and self.hidden(session_id).get(FORGOTTEN)
+        return json.dumps(without_people(body) if is_forgotten else self._redaction.seal(body))
 
 
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -333,6 +333,6 @@ _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 @contextmanager
 def transaction(connect: Connect, redaction: Redaction) -> Iterator[Store]:
-    """A transaction of its own on a connection of its own, whatever that connection's settings are."""
+    """Open a transaction on a connection of its own, whose settings do not matter."""
     with connect() as connection, connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
         yield Store(cursor, redaction)

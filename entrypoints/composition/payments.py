@@ -41,7 +41,7 @@ class Payments:
         self.loads = [self.gateway.load]
         if self.sandbox is not None:
             self.loads.append(self.sandbox.load)
-        self.door = WebhookVerifier(secrets.webhooks, livemode=livemode)
+        self.webhook_verifier = WebhookVerifier(secrets.webhooks, livemode=livemode)
         self.inbox = Inbox(database, Keyring(secrets.master, INBOX_RING), history.keys)
         self.dead_letters = DeadLetters(database)
         retriever = Retriever(self.gateway.retrieve, livemode=livemode)

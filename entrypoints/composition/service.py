@@ -70,7 +70,7 @@ class Service(Queries):
         self.credentials, self.access_log, self.contact_index = access.credentials, access.log, access.contact_index
         self.idempotency, self.login_codes, self._admit = access.idempotency, access.login_codes, access.admit
         self.sandbox, self.gateway, self.webhook_secret = money.sandbox, money.gateway, money.webhook_secret
-        self.door, self.inbox, self.dead_letters = money.door, money.inbox, money.dead_letters
+        self.webhook_verifier, self.inbox, self.dead_letters = money.webhook_verifier, money.inbox, money.dead_letters
         self.applier, self.retrievals, self.reconciler = money.applier, money.retrievals, money.reconciler
         self.donor_emails = money.donor_emails
         self.commands, self.worker = work.commands, work.worker

@@ -45,7 +45,7 @@ def sandbox_routes(sandbox: Sandbox) -> list[BaseRoute]:
     pages = _Pages(sandbox)
     return [
         Route("/sandbox", pages.operator, methods=["GET"]),
-        Route("/sandbox/habits", pages.set_habits, methods=["POST"], max_body_size=MAX_BODY),
+        Route("/sandbox/habits", pages.set_delivery_faults, methods=["POST"], max_body_size=MAX_BODY),
         Route("/sandbox/acts/{act}/{id}", pages.act, methods=["POST"], max_body_size=MAX_BODY),
         Route("/sandbox/pay/{id}", _PayPage(pages).handle, methods=["GET", "POST"], max_body_size=MAX_BODY),
         Route("/sandbox/sandbox.css", _style, methods=["GET"]),
@@ -97,11 +97,12 @@ class _Pages:
         overview = await self.in_thread(self.sandbox.overview)
         return self.page("operator.html", refusal=request.query_params.get("refusal", "")[:300], **overview)
 
-    async def set_habits(self, request: Request) -> Response:
+    async def set_delivery_faults(self, request: Request) -> Response:
         form = await _form(request)
         repeats = form.get("repeats", "0")
         return await self._back(
-            "", partial(self.sandbox.set_habits, int(repeats) if repeats.isdecimal() else -1, "shuffled" in form)
+            "",
+            partial(self.sandbox.set_delivery_faults, int(repeats) if repeats.isdecimal() else -1, "shuffled" in form),
         )
 
     async def act(self, request: Request) -> Response:

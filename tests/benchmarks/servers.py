@@ -39,10 +39,10 @@ def _ours(port: int, url: str, data_dir: str) -> Starlette:
 
 
 def _verifying() -> Starlette:
-    door = WebhookVerifier([SECRET], livemode=False)
+    verifier = WebhookVerifier([SECRET], livemode=False)
 
     async def take(request: Request) -> Response:
-        event = door.open(await request.body(), request.headers.get("stripe-signature"))
+        event = verifier.verify(await request.body(), request.headers.get("stripe-signature"))
         return Response(msgspec.json.encode({"received": True, "type": event.type}), media_type="application/json")
 
     return Starlette(routes=[Route("/api/webhooks/stripe", take, methods=["POST"])])
@@ -52,11 +52,11 @@ def _library(url: str) -> Starlette:
     """Verifies, and saves one event the library's way before it answers."""
     from tests.benchmarks.history_speed import Noted, Notes, library_env
 
-    door = WebhookVerifier([SECRET], livemode=False)
+    verifier = WebhookVerifier([SECRET], livemode=False)
     library = Notes(library_env(url))
 
     async def take(request: Request) -> Response:
-        event = door.open(await request.body(), request.headers.get("stripe-signature"))
+        event = verifier.verify(await request.body(), request.headers.get("stripe-signature"))
         await run_in_threadpool(library.save, Noted(str(uuid4()), event.id, 500, "USD"))
         return Response(msgspec.json.encode({"received": True, "type": event.type}), media_type="application/json")
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.adapters.payments.serving import free_port
+from tests.client import free_port
 
 PASSWORD = "a p@ss:word/of these tests"
 

@@ -22,7 +22,7 @@ _NEW, _REPEATED, _REFUSED = (counters.webhooks_received.labels(told) for told in
 async def webhook(call: Call) -> Answer:
     """Answered once the event is durable, and never because of what it says."""
     try:
-        event = call.service.door.open(call.raw, call.headers.get("stripe-signature"))
+        event = call.service.webhook_verifier.verify(call.raw, call.headers.get("stripe-signature"))
     except InvalidWebhook:
         _REFUSED.inc()
         raise

@@ -19,7 +19,7 @@ from adapters.stripe_sandbox import Outcome
 from domain.errors import InvalidError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import CheckoutRequest
 from domain.values import Money
-from tests.adapters.payments.serving import serving
+from tests.serving import serving
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
@@ -263,4 +263,4 @@ def test_a_refund_that_stripe_does_not_take_for_whatever_reason_is_refused_as_su
     app = Starlette(routes=[Route("/{path:path}", reply, methods=["POST"])])
     with serving(app) as url, pytest.raises(RefusedError) as refused:
         StripeGateway("sk_test_secret", url, retries=0).refund("pi_1", Money(500, "USD"), "key")
-    assert str(refused.value) == "The payment service does not take this refund."
+    assert str(refused.value) == "The payment service does not accept this refund."

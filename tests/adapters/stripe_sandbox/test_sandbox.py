@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal, ensure_schema
-from tests.adapters.payments.conftest import SECRET
 from tests.adapters.payments.test_gateway import LONG_AGO, gift
+from tests.fakes.sandbox_world import SECRET
 
 ADA = Payer("Ada Lovelace", "ada@example.com", "GB")
 PAID = ["charge.succeeded", "payment_intent.succeeded", "checkout.session.completed", "charge.updated"]
@@ -132,7 +132,7 @@ def test_a_checkout_expires_by_itself_after_its_day(world, session):
     tomorrow = world.another_sandbox(clock=lambda: time.time() + 86_500)
     with pytest.raises(StripeRefusal):
         tomorrow.pay(session)
-    tomorrow.do_what_is_due()
+    tomorrow.run_due_steps()
     assert world.gateway.retrieve(session)["status"] == "expired"
 
 
@@ -290,7 +290,7 @@ def test_what_cannot_happen_is_refused_and_told_to_nobody(sandbox, session, told
         lambda: sandbox.finish_refund(session, True),
         lambda: sandbox.escalate(session),
         lambda: sandbox.close_dispute("dp_1", DisputeOutcome.WON),
-        lambda: sandbox.set_habits(repeats=1000),
+        lambda: sandbox.set_delivery_faults(repeats=1000),
     ):
         with pytest.raises(StripeRefusal):
             act()

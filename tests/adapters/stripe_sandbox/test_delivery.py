@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.adapters.payments.conftest import API_KEY, SECRET
 from tests.adapters.payments.test_gateway import gift
-from tests.adapters.payments.test_sandbox import PAID
+from tests.adapters.stripe_sandbox.test_sandbox import PAID
+from tests.fakes.sandbox_world import API_KEY, SECRET
 
 ROOT = Path(__file__).parents[3]
 
@@ -105,13 +105,13 @@ def test_a_process_killed_while_it_delivers_loses_nothing(world):
 
 
 def test_events_can_be_repeated(world, session):
-    world.sandbox.set_habits(repeats=2)
+    world.sandbox.set_delivery_faults(repeats=2)
     world.sandbox.pay(session)
     assert Counter(world.arrive()) == dict.fromkeys(PAID, 3)
 
 
 def test_events_can_be_shuffled(world, session):
-    world.sandbox.set_habits(shuffled=True)
+    world.sandbox.set_delivery_faults(shuffled=True)
     for _ in range(5):
         world.sandbox.pay(world.gateway.open(gift()).session_id)
     arrived = world.arrive()

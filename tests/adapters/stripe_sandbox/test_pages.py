@@ -9,7 +9,7 @@ import requests
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.adapters.payments.test_gateway import gift
-from tests.adapters.payments.test_sandbox import PAID
+from tests.adapters.stripe_sandbox.test_sandbox import PAID
 
 ARGUMENTS = [
     "--no-sandbox",

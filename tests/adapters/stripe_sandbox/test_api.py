@@ -15,9 +15,10 @@ from starlette.routing import Route
 from adapters.payments.gateway import StripeGateway
 from adapters.stripe_sandbox import Sandbox
 from entrypoints.http.sandbox_pages import sandbox_routes
-from tests.adapters.payments.conftest import API_KEY, SECRET
-from tests.adapters.payments.serving import free_port, serving
 from tests.adapters.payments.test_gateway import gift
+from tests.client import free_port
+from tests.fakes.sandbox_world import API_KEY, SECRET
+from tests.serving import serving
 
 SESSION = {
     "mode": "payment",
