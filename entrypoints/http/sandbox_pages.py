@@ -184,7 +184,7 @@ class _PayPage:
         return await self._pages.in_thread(partial(self._pages.sandbox.session, id)) if _ID.fullmatch(id) else None
 
     def _open(self, session: Shape) -> bool:
-        return bool(session["status"] == "open" and session["expires_at"] > self._pages.sandbox.now())
+        return bool(session["status"] == "open" and session["expires_at"] > self._pages.sandbox.clock())
 
     def _show(self, session: Shape) -> Response:
         if self._open(session):
