@@ -133,7 +133,7 @@ def test_many_writers_of_one_stream_get_each_version_once(log: EventLog):
 
 
 def appended_together(url: str, log: EventLog, groups: list[Any]) -> list[Any]:
-    """What became of each group when all others came while the first one was committing."""
+    """Return the result or error of each group when all others came while the first one was committing."""
     outcomes: dict[int, Any] = {}
     waiting = log._group_commit._queue
 
@@ -189,7 +189,7 @@ def test_an_append_is_one_round_trip(migrated_url: str, tmp_path: Path):
     assert waits == ["Sync", "Sync"]
 
 
-# Together with other rows.
+# With other rows in the same transaction.
 
 
 def test_rows_beside_an_event_are_in_its_transaction(database: Database, log: EventLog):
@@ -213,9 +213,9 @@ def test_when_the_rows_beside_fail_there_is_no_event(log: EventLog):
 def test_when_a_version_is_taken_no_rows_are_put_beside(log: EventLog):
     stream = uuid4()
     log.append([entry(stream)])
-    asked: list[Any] = []
-    assert log.append([entry(stream, state=STATE + b" ")], asked.append) is None
-    assert asked == []
+    calls: list[Any] = []
+    assert log.append([entry(stream, state=STATE + b" ")], calls.append) is None
+    assert calls == []
 
 
 # When the connection is lost.
@@ -229,7 +229,7 @@ def test_a_connection_lost_just_after_the_commit_is_neither_a_conflict_nor_a_dup
         assert log.head() == 2
 
 
-def test_a_connection_that_died_unnoticed_costs_nobody_an_append(migrated_url: str):
+def test_an_append_succeeds_after_its_idle_connection_died(migrated_url: str):
     with Database(migrated_url, size=1) as database, connect(migrated_url) as other:
         log = EventLog(database)
         with database.connection() as connection:

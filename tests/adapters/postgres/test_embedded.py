@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: it is there for whoever is attached, comes back after any death, and leaves nothing."""
+"""The embedded PostgreSQL runs while a process is attached, restarts after any crash, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_texts_sort_by_code_point_and_know_upper_and_lower_case(folder: Path) ->
         assert ask(server.url(), "SELECT lower('Ä')") == "ä"
 
 
-def test_what_was_committed_is_there_after_a_restart_under_the_same_url(folder: Path) -> None:
+def test_committed_data_is_there_after_a_restart_under_the_same_url(folder: Path) -> None:
     with EmbeddedPostgres(folder) as server:
         before = server.url()
         with psycopg.connect(before) as connection:
@@ -272,14 +272,14 @@ def test_stopping_while_others_are_attached_only_detaches(folder: Path) -> None:
         assert eventually(lambda: nothing_runs(folder))
 
 
-def test_two_objects_in_one_process_are_two_who_are_attached(folder: Path) -> None:
+def test_two_objects_in_one_process_attach_separately(folder: Path) -> None:
     with EmbeddedPostgres(folder) as first:
         with EmbeddedPostgres(folder):
             pass
         assert ask(first.url(), "SELECT 1") == 1
 
 
-def test_many_that_start_at_once_share_one_server(folder: Path) -> None:
+def test_simultaneous_starts_share_one_server(folder: Path) -> None:
     servers = [EmbeddedPostgres(folder) for _ in range(8)]
     urls: list[str] = []
     threads = [threading.Thread(target=lambda server=server: urls.append(server.start())) for server in servers]
@@ -305,7 +305,7 @@ def test_starting_right_while_the_last_one_stops_gives_a_server_that_stays(folde
         second.stop()
 
 
-def test_a_killed_server_comes_back_with_all_that_was_committed(folder: Path) -> None:
+def test_a_killed_server_is_restarted_with_all_committed_data(folder: Path) -> None:
     with EmbeddedPostgres(folder) as server:
         with psycopg.connect(server.url()) as connection:
             connection.execute("CREATE TABLE survives AS SELECT 7 AS number")
@@ -318,7 +318,7 @@ def test_a_killed_server_comes_back_with_all_that_was_committed(folder: Path) ->
         assert ask(before, "SELECT number FROM survives") == 7
 
 
-def test_a_killed_server_comes_back_for_everybody_though_all_ask_at_once(folder: Path) -> None:
+def test_a_killed_server_is_restarted_once_for_all_attached_processes(folder: Path) -> None:
     with EmbeddedPostgres(folder) as server, attached(folder) as (other, _):
         os.kill(server_pid(folder), signal.SIGKILL)
         assert other.stdin is not None
@@ -338,7 +338,7 @@ def test_a_killed_keeper_takes_the_server_along_and_both_come_back(folder: Path)
         assert ask(server.ensure(), "SELECT 1") == 1
 
 
-def test_signals_to_a_whole_group_do_not_end_the_keeper_before_the_work(folder: Path) -> None:
+def test_the_keeper_ignores_signals_to_its_process_group(folder: Path) -> None:
     with EmbeddedPostgres(folder) as server:
         keeper = keeper_pid(folder)
         for polite in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -349,7 +349,7 @@ def test_signals_to_a_whole_group_do_not_end_the_keeper_before_the_work(folder: 
 
 
 @pytest.mark.parametrize("left", ["recycled", "dead", "empty", "cut", "nonsense"])
-def test_a_stale_pid_file_is_in_nobodys_way(folder: Path, left: str) -> None:
+def test_a_stale_pid_file_does_not_prevent_a_start(folder: Path, left: str) -> None:
     account = server_account(folder)
     other = subprocess.Popen(["sleep", "60"], user=account.user if account else None)
     try:
@@ -369,7 +369,7 @@ def test_a_stale_pid_file_is_in_nobodys_way(folder: Path, left: str) -> None:
         other.wait()
 
 
-def test_leftovers_where_the_socket_was_are_in_nobodys_way(folder: Path) -> None:
+def test_leftover_socket_files_do_not_prevent_a_start(folder: Path) -> None:
     socket_dir = Path((folder / "socket").read_text())
     socket_dir.mkdir(mode=0o700)
     (socket_dir / ".s.PGSQL.5432.lock").write_text("")
@@ -380,7 +380,7 @@ def test_leftovers_where_the_socket_was_are_in_nobodys_way(folder: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["a b,c", 'quo"te%20&x', "closed"])
-def test_an_odd_folder_for_temporary_files_is_no_matter(
+def test_an_odd_folder_for_temporary_files_does_not_prevent_a_start(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as place:
@@ -397,7 +397,7 @@ def test_an_odd_folder_for_temporary_files_is_no_matter(
         assert ask(server.url(), "SELECT 1") == 1
 
 
-def test_the_environment_of_other_databases_does_not_lead_astray(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_libpq_variables_of_other_databases_are_ignored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"PGPORT": "1", "PGHOST": "nowhere", "PGUSER": "x", "PGDATABASE": "x", "PGDATA": "/x"}.items():
         monkeypatch.setenv(name, value)
     with EmbeddedPostgres(folder) as server:
@@ -405,7 +405,7 @@ def test_the_environment_of_other_databases_does_not_lead_astray(folder: Path, m
 
 
 @pytest.mark.parametrize("squat", ["a file", "a link"])
-def test_whoever_takes_the_sockets_name_gets_nothing(folder: Path, tmp_path: Path, squat: str) -> None:
+def test_a_file_or_link_in_place_of_the_socket_folder_is_not_used(folder: Path, tmp_path: Path, squat: str) -> None:
     taken = Path((folder / "socket").read_text())
     if squat == "a file":
         taken.write_text("mine")
@@ -420,7 +420,7 @@ def test_whoever_takes_the_sockets_name_gets_nothing(folder: Path, tmp_path: Pat
         taken.unlink()
 
 
-def test_data_of_another_major_version_is_named_and_left_alone(folder: Path) -> None:
+def test_data_of_another_major_version_is_refused(folder: Path) -> None:
     version = folder / "cluster" / "PG_VERSION"
     present = version.read_text()
     version.write_text("15\n")
