@@ -26,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_a_window_lasts_from_its_first_call_and_holds_so_many(clock: Clock):
+def test_a_window_begins_with_its_first_call_and_allows_the_limit(clock: Clock):
     counted = FixedWindows()
     assert [counted.hit(TWICE_A_MINUTE, "default", "ada") for _ in range(3)] == [True, True, False]
     assert counted.get_window_stats(TWICE_A_MINUTE, "default", "ada") == (1_060.0, 0)
@@ -45,7 +45,7 @@ def test_clients_and_limits_are_counted_apart(clock: Clock):
     assert counted.hit(TWICE_A_MINUTE, "default", "ada")
 
 
-def test_windows_that_are_over_make_room_and_those_that_are_not_stay(clock: Clock):
+def test_windows_that_are_over_are_removed_and_the_others_stay(clock: Clock):
     counted, hourly = FixedWindows(), parse("1/hour")
     assert counted.hit(hourly, "default", "ada")
     for number in range(3 * MIN_WINDOWS):

@@ -13,7 +13,7 @@ from entrypoints.http.threads import Threads
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
 
 
-def test_work_is_done_elsewhere_in_the_context_of_who_asked():
+def test_work_runs_in_a_thread_with_the_context_of_its_caller():
     async def ask() -> tuple[int, str]:
         WHO.set("ada")
         return await Threads().run(lambda: (threading.get_ident(), WHO.get()))
@@ -22,9 +22,9 @@ def test_work_is_done_elsewhere_in_the_context_of_who_asked():
     assert (thread != threading.get_ident(), who) == (True, "ada")
 
 
-def test_what_the_work_raises_is_raised_to_who_asked_and_the_thread_goes_on():
+def test_an_error_of_the_work_reaches_its_caller_and_the_thread_goes_on():
     async def ask() -> str:
-        threads = Threads(most=1)
+        threads = Threads(max_threads=1)
         with pytest.raises(ZeroDivisionError):
             await threads.run(lambda: 1 // 0)
         return await threads.run(str, 7)
@@ -32,9 +32,9 @@ def test_what_the_work_raises_is_raised_to_who_asked_and_the_thread_goes_on():
     assert asyncio.run(ask()) == "7"
 
 
-def test_so_many_work_at_once_and_no_more():
+def test_no_more_threads_than_the_maximum_work_at_once():
     async def ask() -> tuple[int, int]:
-        threads, together, lock, most = Threads(most=3), [0], threading.Lock(), [0]
+        threads, together, lock, most = Threads(max_threads=3), [0], threading.Lock(), [0]
         three = threading.Barrier(3, timeout=10)
 
         def work() -> int:
@@ -60,9 +60,9 @@ def test_a_thousand_results_all_find_their_way_back():
     assert asyncio.run(ask()) == list(range(1_000))
 
 
-def test_who_gave_up_waiting_is_not_told_and_harms_nobody():
+def test_a_cancelled_caller_does_not_disturb_the_others():
     async def ask() -> str:
-        threads, go = Threads(most=1), threading.Event()
+        threads, go = Threads(max_threads=1), threading.Event()
         impatient = asyncio.create_task(threads.run(go.wait, 10))
         await asyncio.sleep(0)
         impatient.cancel()
