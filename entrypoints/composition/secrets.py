@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from adapters.proof.checkpoints import Signer, origin_of
-from entrypoints.composition.settings import Generated, Settings
+from entrypoints.composition.generated_secrets import GeneratedSecrets
+from entrypoints.composition.settings import Settings
 
 
 class Secrets:
@@ -14,7 +15,7 @@ class Secrets:
     """
 
     def __init__(self, settings: Settings) -> None:
-        generated = None if settings.production else Generated(settings.data_dir)
+        generated = None if settings.production else GeneratedSecrets(settings.data_dir)
         self.master = master_keys(settings)
         self.peppers = settings.email_pepper or ((generated["email_pepper"],) if generated else ())
         self.admin_key = generated["admin_key"] if generated else None
@@ -30,12 +31,12 @@ def master_keys(settings: Settings) -> tuple[str, ...]:
     """What wraps the tickets' keys, the present secret first: given, or that of a data folder in development."""
     if settings.master_key or settings.production:
         return settings.master_key
-    return (Generated(settings.data_dir)["master_key"],)
+    return (GeneratedSecrets(settings.data_dir)["master_key"],)
 
 
 def signer(settings: Settings) -> Signer:
     """Signs in the name of this service's log."""
     secrets = settings.checkpoint_key
     if not secrets and not settings.production:
-        secrets = (Generated(settings.data_dir)["checkpoint_key"],)
+        secrets = (GeneratedSecrets(settings.data_dir)["checkpoint_key"],)
     return Signer(secrets, origin_of(settings.public_url))

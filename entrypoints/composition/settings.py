@@ -1,13 +1,9 @@
-"""The environment, read once and checked; what is wrong with it is said in one line a fault."""
+"""The settings of a process, read once from the environment and checked."""
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import re
-import secrets as random
-from collections.abc import Callable
 from email.utils import getaddresses
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -20,17 +16,13 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from adapters.postgres.embedded.locks import EXCLUSIVE, FileLock
-
-SHORTEST_SECRET_BYTES = 32
-GENERATED = "secrets.json"
-LOCK_SECONDS = 10.0
+MIN_SECRET_BYTES = 32
 _RATE = re.compile(r"[1-9][0-9]*/(?:[1-9][0-9]*)?(?:second|minute|hour|day)s?")
 _DEFAULTS = frozenset({"changeme", "secret", "password", "default", "example", "test"})
 
 
 class SettingsError(Exception):
-    """The environment cannot be run with; the message is one clear line."""
+    """The service cannot run with these settings; the message is one line."""
 
 
 def _listed(value: Any) -> Any:
@@ -42,7 +34,7 @@ def _blank_is_none(value: Any) -> Any:
 
 
 def _is_conninfo(url: str) -> bool:
-    """Whether PostgreSQL's own library can read it; several hosts have a comma list of ports."""
+    """Return True if libpq accepts the URL; several hosts have several ports, separated by commas."""
     try:
         ports = str(conninfo_to_dict(url).get("port") or "").split(",")
     except ProgrammingError:
@@ -51,12 +43,12 @@ def _is_conninfo(url: str) -> bool:
 
 
 def _is_redis_url(url: str) -> bool:
-    """Whether Redis' own library can read it, with every option in it; a part that it would pass over is a slip."""
+    """Return True if the Redis library accepts the URL and uses every part of it."""
     from redis import ConnectionPool
 
     try:
         parts, port = urlsplit(url), urlsplit(url).port
-        # Made, and not yet connected.
+        # This creates a connection without opening it.
         ConnectionPool.from_url(url).make_connection()
     except (ValueError, TypeError):
         return False
@@ -65,7 +57,7 @@ def _is_redis_url(url: str) -> bool:
 
 
 def _parts(url: str) -> SplitResult:
-    """The parts of a URL; a ValueError of ours where it has none: the library's quotes it, and its password with it."""
+    """Split a URL; the library's own ValueError would quote the URL with its password."""
     try:
         return urlsplit(url)
     except ValueError:
@@ -74,13 +66,13 @@ def _parts(url: str) -> SplitResult:
 
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Optional = Annotated[str | None, BeforeValidator(_blank_is_none)]
-# What is a secret or holds one is no part of how settings are printed.
+# These are left out when settings are printed.
 Secret = Annotated[Optional, Field(repr=False)]
 Secrets = Annotated[Listed, Field(repr=False)]
 
 
 class Settings(BaseSettings):
-    """One field for every variable that the service reads; the names are those of the environment, in lower case."""
+    """One field for each environment variable that the service reads, in lower case."""
 
     model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)
 
@@ -115,7 +107,7 @@ class Settings(BaseSettings):
     admin_diagnostics_token: Secret = None
     metrics_token: Secret = None
     db_outage_exit_seconds: float = Field(300, ge=0, le=86_400)
-    # Read by OpenTelemetry itself, as everything of its standard environment.
+    # OpenTelemetry reads these itself, and the other variables of its standard environment.
     otel_exporter_otlp_endpoint: Optional = None
     otel_exporter_otlp_traces_endpoint: Optional = None
     log_level: Annotated[str, Field(validation_alias=AliasChoices("LOG_LEVEL"))] = "INFO"
@@ -128,7 +120,7 @@ class Settings(BaseSettings):
     @field_validator("data_dir", mode="before")
     @classmethod
     def _folder(cls, value: Any) -> Any:
-        # A blank path would be the folder that somebody happens to be in.
+        # An empty path would mean the current folder.
         return _blank_is_none(value) or "var"
 
     @field_validator("log_level")
@@ -172,10 +164,10 @@ class Settings(BaseSettings):
         if value is not None:
             try:
                 parts = urlsplit(value)
-                known = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
+                has_server = parts.scheme in ("smtp", "smtps") and parts.hostname and parts.port != 0
             except ValueError:
-                known = False
-            if not known or parts.path.strip("/") or parts.query or parts.fragment:
+                has_server = False
+            if not has_server or parts.path.strip("/") or parts.query or parts.fragment:
                 raise ValueError("must be an smtp:// or smtps:// URL")
         return value
 
@@ -188,10 +180,10 @@ class Settings(BaseSettings):
             addresses = [address for _, address in getaddresses([value])]
             try:
                 validate_email(addresses[0], check_deliverability=False, test_environment=True)
-                known = len(addresses) == 1 and value.isprintable() and addresses[0].isascii()
+                valid = len(addresses) == 1 and value.isprintable() and addresses[0].isascii()
             except EmailNotValidError:
-                known = False
-            if not known:
+                valid = False
+            if not valid:
                 raise ValueError("must be one address in ASCII, like Storyledger <hello@example.org>")
         return value
 
@@ -235,12 +227,12 @@ class Settings(BaseSettings):
 
     @property
     def shared_rate_limits(self) -> str | None:
-        """The store that processes count calls in together; None where each counts for itself."""
+        """Return the URL of the store that processes share, or None if each process counts alone."""
         return None if self.rate_limit_storage.startswith("memory:") else self.rate_limit_storage
 
     @property
     def port_is_given(self) -> bool:
-        """Whether somebody chose the port."""
+        """Return True if PORT is set."""
         return "port" in self.model_fields_set
 
     @property
@@ -249,9 +241,10 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> dict[str, tuple[str, ...]]:
-        """What must not be guessed, where it is set."""
-        alone = ("stripe_secret_key", "admin_diagnostics_token", "metrics_token")
-        tokens = {name: getattr(self, name) for name in alone}
+        """Return all values of each secret; the tuple is empty if a secret is not set."""
+        tokens = {
+            name: getattr(self, name) for name in ("stripe_secret_key", "admin_diagnostics_token", "metrics_token")
+        }
         return {
             "master_key": self.master_key,
             "email_pepper": self.email_pepper,
@@ -262,12 +255,12 @@ class Settings(BaseSettings):
 
     @property
     def traced(self) -> bool:
-        """Whether somebody collects traces."""
+        """Return True if traces are sent somewhere."""
         return bool(self.otel_exporter_otlp_endpoint or self.otel_exporter_otlp_traces_endpoint)
 
     @property
     def sandbox(self) -> bool:
-        """Payments are made in the stand-in for Stripe: only without a key, and never in production."""
+        """Return True if payments go to the sandbox: outside production, without a Stripe key."""
         return self.stripe_secret_key is None and not self.production
 
     @property
@@ -276,23 +269,23 @@ class Settings(BaseSettings):
 
     @property
     def storage(self) -> str:
-        """Where big things are kept, as a URL."""
+        """Return the URL of the storage of recordings and documents."""
         return self.storage_url or (self.data_dir / "storage").absolute().as_uri()
 
     @property
     def outbox(self) -> Path:
-        """Where mails go while there is no server for them."""
+        """Return the folder to which mails are written without an SMTP server."""
         return self.data_dir / "outbox"
 
     @property
     def public_url(self) -> str:
-        """The address that strangers reach the service at."""
+        """Return the public URL of the service."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return self.base_url or f"http://{host}:{self.port}"
 
     @property
     def sender(self) -> str:
-        """Whom our mails are from."""
+        """Return the sender of mails."""
         return self.mail_from or "Storyledger <storyledger@localhost>"
 
     @property
@@ -304,69 +297,10 @@ class Settings(BaseSettings):
         return self.drafter or ("openai" if self.openai_api_key else "local")
 
 
-_SECRETS: dict[str, Callable[[], str]] = {
-    "master_key": lambda: random.token_urlsafe(32),
-    "email_pepper": lambda: random.token_urlsafe(32),
-    "checkpoint_key": lambda: random.token_urlsafe(32),
-    "webhook_secret": lambda: "whsec_" + random.token_urlsafe(32),
-    "sandbox_key": lambda: "sk_test_" + random.token_urlsafe(32).replace("-", "x").replace("_", "y"),
-    "admin_key": lambda: "slk_" + random.token_urlsafe(32),
-}
-
-
-class Generated:
-    """The secrets that a data folder in development made for itself; readable by its owner alone."""
-
-    def __init__(self, data_dir: Path) -> None:
-        self._path = data_dir / GENERATED
-        try:
-            data_dir.mkdir(parents=True, exist_ok=True)
-            self._values = self._read()
-            if not _SECRETS.keys() <= self._values.keys():
-                self._make()
-        except OSError as error:
-            raise SettingsError(f"DATA_DIR: {error.filename or data_dir}: {error.strerror or 'failed'}") from None
-
-    def _read(self) -> dict[str, str]:
-        if not self._path.exists():
-            return {}
-        try:
-            values = json.loads(self._path.read_bytes())
-        except ValueError:
-            values = None
-        if not isinstance(values, dict) or not all(isinstance(value, str) and value for value in values.values()):
-            # Made anew they would open nothing of what lies beside them.
-            raise SettingsError(f"DATA_DIR: {self._path} is damaged: bring it back from a copy")
-        return values
-
-    def _make(self) -> None:
-        """Add what a new folder, or one of an older version, lacks: of two processes at once, one's secrets stay.
-
-        Written whole under another name first, so that nobody ever reads half of them.
-        """
-        lock = FileLock(self._path.with_suffix(".lock"))
-        if not lock.acquire(EXCLUSIVE, LOCK_SECONDS):
-            raise SettingsError(f"DATA_DIR: somebody else holds {GENERATED}")
-        try:
-            self._values = {name: make() for name, make in _SECRETS.items()} | self._read()
-            draft = self._path.with_suffix(".new")
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                json.dump(self._values, file)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
-        finally:
-            lock.release()
-
-    def __getitem__(self, name: str) -> str:
-        return self._values[name]
-
-
-def load(**given: Any) -> Settings:
-    """The settings of this process's environment; SettingsError names each variable at fault, never its value."""
+def load(**overrides: Any) -> Settings:
+    """Return the settings from the environment; SettingsError names each wrong variable, but never its value."""
     try:
-        settings = Settings(**given)
+        settings = Settings(**overrides)
     except ValidationError as error:
         faults = "; ".join(
             f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
@@ -383,13 +317,13 @@ def load(**given: Any) -> Settings:
 
 
 def _is_default(secret: str) -> bool:
-    """A word that everybody writes there, however often and with whatever in between, or hardly any letters at all."""
+    """Return True for a placeholder, also if it is repeated or padded, and for a value of very few characters."""
     rest = re.sub("|".join(_DEFAULTS), "", secret.casefold())
-    return len(set(secret)) < 8 or (rest != secret.casefold() and len(rest) < SHORTEST_SECRET_BYTES / 2)
+    return len(set(secret)) < 8 or (rest != secret.casefold() and len(rest) < MIN_SECRET_BYTES / 2)
 
 
 def _check_production(settings: Settings) -> None:
-    """Fail closed: nothing generated, nothing default, nothing short."""
+    """Refuse missing, default and short secrets."""
     faults = []
     if settings.database_url is None:
         faults.append("DATABASE_URL: missing")
@@ -402,7 +336,7 @@ def _check_production(settings: Settings) -> None:
         for value in values:
             if _is_default(value):
                 faults.append(f"{name.upper()}: a default is no secret")
-            elif len(value.encode()) < SHORTEST_SECRET_BYTES:
-                faults.append(f"{name.upper()}: shorter than {SHORTEST_SECRET_BYTES} bytes")
+            elif len(value.encode()) < MIN_SECRET_BYTES:
+                faults.append(f"{name.upper()}: shorter than {MIN_SECRET_BYTES} bytes")
     if faults:
         raise SettingsError("; ".join(faults))

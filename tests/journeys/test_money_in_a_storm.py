@@ -15,8 +15,8 @@ import httpx2
 
 from adapters.payments.webhooks import sign
 from adapters.stripe_sandbox.simulation import world
+from entrypoints.composition.generated_secrets import GeneratedSecrets
 from entrypoints.composition.service import Service
-from entrypoints.composition.settings import Generated
 from entrypoints.composition.simulation_runner import SimulationRunner
 from tests.client import eventually
 from tests.processes import Serving
@@ -68,7 +68,7 @@ def test_a_service_killed_several_times_while_webhooks_arrive_has_the_ledger_of_
     runner.open()
     events = runner.world.deliveries(Random(77))
     with Serving(database_url=migrated_url, data_dir=tmp_path / "var") as serving:
-        deliveries = StripeDeliveries(serving, Generated(tmp_path / "var")["webhook_secret"], events)
+        deliveries = StripeDeliveries(serving, GeneratedSecrets(tmp_path / "var")["webhook_secret"], events)
         for thread in deliveries.threads:
             thread.start()
         for number in range(1, KILLS + 1):

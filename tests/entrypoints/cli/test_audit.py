@@ -14,7 +14,8 @@ import pytest
 from adapters.postgres.database import connect
 from adapters.proof.checker import Key, checkpoint_of
 from entrypoints.cli.app import main
-from entrypoints.composition.settings import GENERATED, Generated, SettingsError, load
+from entrypoints.composition.generated_secrets import SECRETS_FILE, GeneratedSecrets
+from entrypoints.composition.settings import SettingsError, load
 from tests.adapters.proof.growing import grow
 from tests.benchmarks.world import write_history
 
@@ -217,17 +218,17 @@ def test_each_error_is_one_line_with_its_exit_code(storyledger: Command, tmp_pat
 
 
 def test_the_signing_key_is_generated_once_and_readable_only_by_its_owner(tmp_path: Path):
-    first = Generated(tmp_path / "var")["checkpoint_key"]
-    assert Generated(tmp_path / "var")["checkpoint_key"] == first
-    assert stat.S_IMODE((tmp_path / "var" / GENERATED).stat().st_mode) == 0o600
+    first = GeneratedSecrets(tmp_path / "var")["checkpoint_key"]
+    assert GeneratedSecrets(tmp_path / "var")["checkpoint_key"] == first
+    assert stat.S_IMODE((tmp_path / "var" / SECRETS_FILE).stat().st_mode) == 0o600
 
 
 def test_a_secrets_file_of_an_older_version_gets_the_missing_secrets_and_keeps_the_others(tmp_path: Path):
-    values = dict(Generated(tmp_path)._values)
+    values = dict(GeneratedSecrets(tmp_path)._values)
     del values["checkpoint_key"]
-    (tmp_path / GENERATED).write_text(json.dumps(values))
-    assert Generated(tmp_path)["checkpoint_key"]
-    assert {name: Generated(tmp_path)[name] for name in values} == values
+    (tmp_path / SECRETS_FILE).write_text(json.dumps(values))
+    assert GeneratedSecrets(tmp_path)["checkpoint_key"]
+    assert {name: GeneratedSecrets(tmp_path)[name] for name in values} == values
 
 
 PRODUCTION = {
