@@ -1,4 +1,4 @@
-"""Who is calling, who comes back, and what is on record about those who do."""
+"""Credentials, login codes, contact index, idempotency keys and access log."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from entrypoints.composition.foundation import Foundation
 from entrypoints.composition.history import History
 from entrypoints.composition.mail import MailDelivery
 
-REQUESTS_RING = "access requests"
+REQUEST_KEYRING = "access requests"
 
 
 class Access:
-    """Credentials, the index of contacts, the log of acts, and answers kept for who asks twice."""
+    """The stores behind authentication, idempotency and the access log."""
 
-    def __init__(self, ground: Foundation, history: History, mails: MailDelivery) -> None:
-        database, master, peppers = ground.database, ground.secrets.master, ground.secrets.peppers
-        self._admin_key = ground.secrets.admin_key
+    def __init__(self, foundation: Foundation, history: History, mails: MailDelivery) -> None:
+        database, master, peppers = foundation.database, foundation.secrets.master, foundation.secrets.peppers
+        self._admin_key = foundation.secrets.admin_key
         self.credentials = Credentials(database)
         self.log = AccessLog(database)
         self.contact_index = ContactIndex(peppers)
         self.idempotency = IdempotencyKeys(database, Keyring(master, SERVICE_KEYRING), history.keys)
         self.login_codes = LoginCodes(
-            database, Keyring(master, REQUESTS_RING), self.contact_index, mails.outbox, peppers
+            database, Keyring(master, REQUEST_KEYRING), self.contact_index, mails.outbox, peppers
         )
 
     def admit(self) -> None:
-        """Make the data folder's own admin key one that is known, where it has one."""
+        """Register the admin key of the data folder, if there is one."""
         if self._admin_key is not None:
             self.credentials.create(Role.ADMIN, key=self._admin_key)

@@ -1,4 +1,4 @@
-"""What is too big for an event, and what makes and reads it: recordings, words, drafts, documents, QR codes."""
+"""The storage of recordings and documents, and the tools that transcribe, draft and render them."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from entrypoints.composition.settings import Settings
 
 
 class Content:
-    """Storage, and the tools that turn what is in it into something else."""
+    """Storage, transcriber, analyser, drafter, document renderer and QR codes."""
 
-    def __init__(self, ground: Foundation, history: History) -> None:
-        self._saves_qr_images = ground.settings.save_qr_images
-        self.storage = open_storage(ground.settings.storage)
+    def __init__(self, foundation: Foundation, history: History) -> None:
+        self._saves_qr_images = foundation.settings.save_qr_images
+        self.storage = open_storage(foundation.settings.storage)
         self.contents = SealedContents(self.storage, history.keys)
         self.transcripts = JsonTranscripts()
         self.inspector = ChildAudioInspector()
-        self.transcriber = _Transcribing(ground.settings)
-        self.analyser = self.drafter = drafting = _Drafting(ground.settings)
+        self.transcriber = _Transcribing(foundation.settings)
+        self.analyser = self.drafter = drafting = _Drafting(foundation.settings)
         self.printer = DocumentRenderer()
         self.qr_codes = QrCodeRenderer()
         self.loads: list[Callable[[], object]] = []
-        if Parts.WEB in ground.parts:
+        if Parts.WEB in foundation.parts:
             self.loads += [self.qr_codes.load, self.printer.load]
-        if Parts.WORKER in ground.parts:
+        if Parts.WORKER in foundation.parts:
             self.loads += [drafting.load, self.transcriber.load]
 
     def erase(self, ticket: UUID) -> None:
@@ -44,7 +44,7 @@ class Content:
         self.storage.delete(_qr_key(ticket))
 
     def save_qr_image(self, ticket: UUID, url: str) -> None:
-        """Keep the page's QR code as a picture too, where the operator wants that."""
+        """Store the QR code of the page as PNG, if SAVE_QR_IMAGES is set."""
         if self._saves_qr_images:
             key = _qr_key(ticket)
             if not self.storage.exists(key):
@@ -56,32 +56,32 @@ def _qr_key(ticket: UUID) -> str:
 
 
 class _Transcribing:
-    """The transcriber that the settings choose, loaded when there is something to transcribe."""
+    """The transcriber of the settings, loaded at its first use."""
 
     def __init__(self, settings: Settings) -> None:
-        self._chosen = Lazy(lambda: _transcriber(settings))
+        self._lazy = Lazy(lambda: _transcriber(settings))
 
     def load(self) -> None:
-        self._chosen()
+        self._lazy()
 
     def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
-        return self._chosen().transcribe(recording, report)
+        return self._lazy().transcribe(recording, report)
 
 
 class _Drafting:
-    """The analyser and the drafter that the settings choose, loaded when there is something to draft."""
+    """The analyser and the drafter of the settings, loaded at their first use."""
 
     def __init__(self, settings: Settings) -> None:
-        self._chosen = Lazy(lambda: _drafting(settings))
+        self._lazy = Lazy(lambda: _drafting(settings))
 
     def load(self) -> None:
-        self._chosen()
+        self._lazy()
 
     def analyse(self, transcript: Transcript) -> Analysis:
-        return self._chosen()[0].analyse(transcript)
+        return self._lazy()[0].analyse(transcript)
 
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
-        return self._chosen()[1].draft(transcript, analysis)
+        return self._lazy()[1].draft(transcript, analysis)
 
 
 def _transcriber(settings: Settings) -> Transcriber:

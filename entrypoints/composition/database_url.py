@@ -1,4 +1,4 @@
-"""Where the database is."""
+"""The address of the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = structlog.get_logger()
 
 
 class DatabaseUrl:
-    """Where the database is: outside, or embedded in the data folder and then ours to start, migrate and stop."""
+    """The database at DATABASE_URL, or an embedded one that is started, migrated and stopped with the context."""
 
     def __init__(self, settings: Settings, *, migrate: bool = True) -> None:
         self._settings = settings
@@ -33,7 +33,7 @@ class DatabaseUrl:
         if self._migrate:
             with connect(url) as connection:
                 migrations.migrate(connection)
-        self._watch = threading.Thread(target=self._bring_back, args=(self.embedded,), daemon=True)
+        self._watch = threading.Thread(target=self._keep_running, args=(self.embedded,), daemon=True)
         self._watch.start()
         return url
 
@@ -43,10 +43,10 @@ class DatabaseUrl:
             self._watch.join(timeout=10)
             self.embedded.stop()
 
-    def _bring_back(self, embedded: EmbeddedPostgres) -> None:
-        """A server that was killed comes back while anybody still needs it."""
+    def _keep_running(self, embedded: EmbeddedPostgres) -> None:
+        """Start the embedded server again if it was killed."""
         while not self._left.wait(WATCH_SECONDS):
             try:
                 embedded.ensure()
             except EmbeddedPostgresError as error:
-                logger.error("embedded PostgreSQL is away", reason=str(error))
+                logger.error("embedded PostgreSQL is unavailable", reason=str(error))

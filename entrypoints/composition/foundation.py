@@ -1,4 +1,4 @@
-"""What every other part stands on: settings, secrets, the database, and which parts run in this process."""
+"""The foundation of all components: settings, secrets, database pools, and the parts that this process runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ POOL_CONNECTIONS = 24
 
 
 class Parts:
-    """What `serve --only` names."""
+    """The parts of the service that `serve --only` chooses from."""
 
     WEB = "web"
     WORKER = "worker"
@@ -19,8 +19,9 @@ class Parts:
 
 
 class Foundation:
-    """`url` is the database's; `pools` are all that lend connections to it, by name, the main one first; `registry`
-    are the connections outside of them, whose owners go on by themselves.
+    """The database at `url` with its connection pools by name, the main one first.
+
+    `registry` holds the connections outside the pools, so that the watchdog can cut them.
     """
 
     def __init__(self, settings: Settings, url: str, parts: frozenset[str]) -> None:
@@ -33,21 +34,21 @@ class Foundation:
         self.database = self.pool("service", POOL_CONNECTIONS, "storyledger")
 
     def pool(self, name: str, connections: int, application: str | None = None) -> Database:
-        """Connections of its own, for who must not wait for those of others; the watchdog's word counts for all."""
-        made = Database(self.url, size=connections, name=application or f"storyledger {name}")
-        made.open()
-        self.pools[name] = made
-        return made
+        """Open a separate pool for a component that must not wait for others; the watchdog guards every pool."""
+        pool = Database(self.url, size=connections, name=application or f"storyledger {name}")
+        pool.open()
+        self.pools[name] = pool
+        return pool
 
     def page_url(self, slug: str) -> str:
-        """The public page of a ticket: printed on paper, so it never changes."""
+        """Return the URL of a ticket's public page, which is printed on paper and therefore never changes."""
         return f"{self.settings.public_url}/d/{slug}"
 
     @property
     def inside_url(self) -> str:
-        """Where this service reaches its own web part, whatever strangers call it.
+        """Return the URL at which this process reaches the web part.
 
-        A process without that part has an address of its own, so it goes where everybody does, if it is told where.
+        A process without the web part uses BASE_URL, if it is set.
         """
         settings = self.settings
         if Parts.WEB not in self.parts and settings.base_url is not None:

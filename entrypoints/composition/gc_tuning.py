@@ -1,23 +1,23 @@
-"""How this process collects garbage."""
+"""Tuning of the garbage collector."""
 
 from __future__ import annotations
 
 import gc
 
-# So many new containers before the youngest are looked at: a page of events or a batch of webhooks stays below it.
+# New containers before a collection of the youngest generation; a batch of events or webhooks creates fewer.
 YOUNGEST = 50_000
 
 
 def hold() -> None:
-    """Collect nothing until `settle`: what is loaded at the start stays, and looking through it takes time."""
+    """Collect nothing until `settle`: objects that the start loads stay, and traversing them takes time."""
     gc.disable()
 
 
 def settle() -> None:
-    """Leave what was loaded so far out of every collection, and collect seldom.
+    """Exclude everything loaded so far from collection, and collect rarely.
 
-    What is decoded in bulk holds no cycles and goes by its reference counts; looking for cycles in it, and in all that
-    the libraries keep for ever, took a third of the time of a rebuild.
+    Decoded events contain no cycles, so reference counts free them. Searching them and the objects of libraries for
+    cycles took a third of the time of a rebuild (`make bench`).
     """
     gc.collect()
     gc.freeze()

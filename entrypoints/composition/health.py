@@ -1,4 +1,4 @@
-"""How the service is: the watchdog's word counts for every pool, and health has a pool of its own."""
+"""Watchdog, health probe, gauges and self-test."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ HEALTH_CONNECTIONS = 1
 
 
 class Health:
-    """Built last: the watchdog guards the pools that there are. `gave_up` says that the database was away too long."""
+    """Built last, because the watchdog guards all existing pools. `gave_up` is set after too long an outage."""
 
-    def __init__(self, ground: Foundation) -> None:
-        # Requests may exhaust theirs.
-        self.database = ground.pool("health", HEALTH_CONNECTIONS)
+    def __init__(self, foundation: Foundation) -> None:
+        # A pool of its own, because requests may exhaust theirs.
+        self.database = foundation.pool("health", HEALTH_CONNECTIONS)
         self.health_probe = HealthProbe(self.database)
         self.gauges = Gauges(self.database)
         self.gave_up = threading.Event()
         self.watchdog = Watchdog(
-            ground.url,
-            list(ground.pools.values()),
-            ground.registry,
-            patience_seconds=ground.settings.db_outage_exit_seconds,
+            foundation.url,
+            list(foundation.pools.values()),
+            foundation.registry,
+            patience_seconds=foundation.settings.db_outage_exit_seconds,
             give_up=self.gave_up.set,
         )
-        self.self_test = SelfTest(ground.url, ground.secrets.master, registry=ground.registry)
+        self.self_test = SelfTest(foundation.url, foundation.secrets.master, registry=foundation.registry)

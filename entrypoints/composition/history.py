@@ -1,4 +1,4 @@
-"""The history, what seals it, and how far the read models have followed it."""
+"""The event store with its encryption, the follower and the projection barrier."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ logger = structlog.get_logger()
 
 
 class History:
-    """The event store; `follower` only where this process runs the projections, `replica` where it answers people."""
+    """The event store; `follower` exists with the projections part, `replica` with the web part."""
 
-    def __init__(self, ground: Foundation) -> None:
-        self.log = EventLog(ground.database)
+    def __init__(self, foundation: Foundation) -> None:
+        self.log = EventLog(foundation.database)
         self.replica: Replica | None = None
-        if ground.settings.read_database_url is not None and Parts.WEB in ground.parts:
-            self.replica = Replica(ground.settings.read_database_url, ground.url)
-        self.keys = TicketKeys(ground.database, ground.secrets.master)
+        if foundation.settings.read_database_url is not None and Parts.WEB in foundation.parts:
+            self.replica = Replica(foundation.settings.read_database_url, foundation.url)
+        self.keys = TicketKeys(foundation.database, foundation.secrets.master)
         self.cipher = FieldCipher(self.keys)
         self.application = TicketHistory(self.log, self.cipher)
         self.follower: Follower | None = None
-        if Parts.PROJECTIONS in ground.parts:
-            self.follower = Follower(ground.url, projections.ALL, ground.registry)
-        self.barrier = ProjectionBarrier(ground.database, list(projections.BY_NAME), self.follower)
-        self.fresh = ReadYourWrites(ground.database, self.log, self.barrier)
+        if Parts.PROJECTIONS in foundation.parts:
+            self.follower = Follower(foundation.url, projections.ALL, foundation.registry)
+        self.barrier = ProjectionBarrier(foundation.database, list(projections.BY_NAME), self.follower)
+        self.fresh = ReadYourWrites(foundation.database, self.log, self.barrier)
 
     def recorded(self, position: int) -> None:
-        """There is something new, and nobody waits for it to be seen."""
+        """Wake the follower after an append whose caller does not wait for the read models."""
         del position
         if self.follower is not None:
             self.follower.wake()
 
     def seen(self, position: int) -> None:
-        """Let the read models see a write before it is answered; a fault of theirs only makes the answer later."""
+        """Wait until the read models have reached a write; if they do not in time, note that they are behind."""
         with suppress(UnavailableError, *CONNECTION_ERRORS):
             if not self.barrier.wait_for(position):
                 self.fresh.note_unprojected(position)

@@ -1,4 +1,4 @@
-"""Logs: one line of JSON an event on standard error, with ids and never with people."""
+"""Logs: one JSON line for each event on standard error, with ids and without personal data."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import structlog
 
 from adapters.observability import log_context
 
-# Our own loggers, whose words we know; what others say may quote anybody.
-OURS = ("adapters", "domain", "entrypoints", "projections")
+# Messages of other loggers may quote personal data.
+OUR_LOGGERS = ("adapters", "domain", "entrypoints", "projections")
 
 logger = structlog.get_logger()
 
 
 def configure(level: str, *, quiet: bool = False) -> None:
-    """Log from `level` on; `quiet` is for commands, which speak for themselves and log only what is wrong."""
+    """Log from `level` on; `quiet` is for commands, which print their own output and log only errors."""
     number = logging.ERROR if quiet else logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     structlog.configure(
         processors=[
@@ -35,49 +35,49 @@ def configure(level: str, *, quiet: bool = False) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
-    # The queue and the pools repeat at length what the health page says in a word.
+    # The health check reports the same faults in a word.
     for name in ("procrastinate", "psycopg.pool", "uvicorn.error"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    threading.excepthook = _tell_of_thread
+    threading.excepthook = _log_thread_death
 
 
 def _line(event: structlog.typing.EventDict, **_: object) -> str:
-    """What is no JSON by itself is told as it would be printed."""
+    """Return the event as JSON; values without a JSON form are written as strings."""
     return msgspec.json.encode(event, enc_hook=str).decode()
 
 
 def _with_ids(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """What it is about; what the line says itself counts."""
+    """Add the ids of the current context, unless the event sets them itself."""
     for name, id in log_context.current().items():
         event.setdefault(name, id)
     return event
 
 
 def _without_traceback(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Of an exception its type and place only: messages quote rows, and rows are people."""
+    """Replace an exception by its type and place: its message may quote a row with personal data."""
     error = event.pop("exc_info", None)
     if error:
-        found = sys.exc_info()[1] if error is True else error
-        if isinstance(found, BaseException):
-            event.update(_of(found))
+        exception = sys.exc_info()[1] if error is True else error
+        if isinstance(exception, BaseException):
+            event.update(_type_and_place(exception))
     return event
 
 
-def _of(error: BaseException) -> dict[str, str]:
-    told = {"error": type(error).__name__}
+def _type_and_place(error: BaseException) -> dict[str, str]:
+    fields = {"error": type(error).__name__}
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     if trace is not None:
-        told["where"] = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
-    return told
+        fields["where"] = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
+    return fields
 
 
 class _Formatter(logging.Formatter):
-    """The same lines for who logs through the standard library; of what is not ours the words without the values."""
+    """The same lines for standard library records; messages of other libraries appear without their values."""
 
     def format(self, record: logging.LogRecord) -> str:
-        is_ours = record.name.partition(".")[0] in OURS
+        is_ours = record.name.partition(".")[0] in OUR_LOGGERS
         event: structlog.typing.EventDict = {
             "event": record.getMessage() if is_ours else str(record.msg),
             "logger": record.name,
@@ -85,12 +85,12 @@ class _Formatter(logging.Formatter):
             "timestamp": structlog.processors.TimeStamper(fmt="iso", utc=True)(None, "", {})["timestamp"],
         }
         if record.exc_info and record.exc_info[1] is not None:
-            event.update(_of(record.exc_info[1]))
+            event.update(_type_and_place(record.exc_info[1]))
         return _line(_with_ids(None, "", event))
 
 
-def _tell_of_thread(died: threading.ExceptHookArgs) -> None:
-    """Python itself would print the message of the exception."""
+def _log_thread_death(died: threading.ExceptHookArgs) -> None:
+    """Log without the message of the exception, which Python would print."""
     if died.exc_value is not None:
         name = died.thread.name if died.thread else None
-        logger.error("thread died", thread=name, **_of(died.exc_value))
+        logger.error("thread died", thread=name, **_type_and_place(died.exc_value))

@@ -1,4 +1,4 @@
-"""What proves the history: the Merkle tree, checkpoints signed in this service's name, exports for strangers."""
+"""Merkle tree, signed checkpoints and exports."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from entrypoints.composition.secrets import signer
 
 
 class Proof:
-    """`follower` only where this process runs the projections."""
+    """`follower` exists with the projections part."""
 
-    def __init__(self, ground: Foundation) -> None:
-        self.signer = signer(ground.settings)
-        self.checkpoints = Checkpoints(ground.database, self.signer)
-        self.exporter = Exporter(ground.database, self.signer)
+    def __init__(self, foundation: Foundation) -> None:
+        self.signer = signer(foundation.settings)
+        self.checkpoints = Checkpoints(foundation.database, self.signer)
+        self.exporter = Exporter(foundation.database, self.signer)
         self.follower: ProofFollower | None = None
-        if Parts.PROJECTIONS in ground.parts:
-            self.follower = ProofFollower(ground.url, self.signer, ground.registry)
+        if Parts.PROJECTIONS in foundation.parts:
+            self.follower = ProofFollower(foundation.url, self.signer, foundation.registry)

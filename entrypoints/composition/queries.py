@@ -1,4 +1,4 @@
-"""What the edges ask besides commands."""
+"""Queries of HTTP and the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The service's secrets: given in production, otherwise those that its data folder keeps for itself."""
+"""The secrets of the service: from the settings, or in development generated in the data folder."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from entrypoints.composition.settings import Settings
 
 
 class Secrets:
-    """`master` wraps the tickets' keys and `peppers` key the hashes of people, each the present one first.
+    """Master keys and e-mail peppers, the current one first, and webhook secrets.
 
-    `webhooks` sign what Stripe tells us. What is None does not exist: outside of development there is no admin key but
-    those that were made with `keys create`, and without the sandbox none of its keys.
+    `admin_key` is None in production, and `sandbox_key` is None without the sandbox.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -28,14 +27,14 @@ class Secrets:
 
 
 def master_keys(settings: Settings) -> tuple[str, ...]:
-    """What wraps the tickets' keys, the present secret first: given, or that of a data folder in development."""
+    """Return the master keys, the current one first; in development the generated one if none is set."""
     if settings.master_key or settings.production:
         return settings.master_key
     return (GeneratedSecrets(settings.data_dir)["master_key"],)
 
 
 def signer(settings: Settings) -> Signer:
-    """Signs in the name of this service's log."""
+    """Return the signer of this service's checkpoints."""
     secrets = settings.checkpoint_key
     if not secrets and not settings.production:
         secrets = (GeneratedSecrets(settings.data_dir)["checkpoint_key"],)

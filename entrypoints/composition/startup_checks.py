@@ -1,4 +1,4 @@
-"""The gate at the start: what the service needs is there and fit, or one clear line says what is not."""
+"""Checks at the start; each failure is one line."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from adapters.postgres.database import connect, fault_category, goes_through_und
 from adapters.storage.protocol import Storage
 from domain.errors import UnavailableError
 
-REACHING_TRIES = 3
-REACHING_PAUSE_SECONDS = 0.5
-REACHING_SECONDS = 8.0
-UNSAID_POOLER = "reached through a pooler: add ?pgbouncer=true to DATABASE_URL"
+REACH_TRIES = 3
+REACH_PAUSE_SECONDS = 0.5
+REACH_SECONDS = 8.0
+UNDECLARED_POOLER = "reached through a pooler: add ?pgbouncer=true to DATABASE_URL"
 
 
 class NotReadyError(Exception):
-    """The service refuses to start; the message is one clear line that says what to do."""
+    """The service cannot start; the message is one line."""
 
 
 def reach(url: str, *, production: bool = False) -> None:
-    """The database answers, loses nothing, and its schema is exactly this version's; NotReadyError otherwise.
+    """Raise NotReadyError unless the database answers, is durable and has exactly this version's schema.
 
-    Whatever hangs, be it the name service, there is an answer within REACHING_SECONDS.
+    The check takes at most REACH_SECONDS, even if the name service hangs.
     """
-    found: list[str | None] = []
-    asking = threading.Thread(target=lambda: found.append(_fault(url, production)), daemon=True)
-    asking.start()
-    asking.join(REACHING_SECONDS)
-    fault = found[0] if found else "does not answer"
+    faults: list[str | None] = []
+    check = threading.Thread(target=lambda: faults.append(_fault(url, production)), daemon=True)
+    check.start()
+    check.join(REACH_SECONDS)
+    fault = faults[0] if faults else "does not answer"
     if fault is not None:
         raise NotReadyError(f"database: {fault}")
 
 
 def check_storage(storage: Storage) -> None:
-    """Something can be kept, read and taken away again; NotReadyError otherwise."""
+    """Raise NotReadyError unless an object can be stored, read and deleted."""
     try:
         storage.check()
     except UnavailableError as error:
@@ -45,21 +45,21 @@ def check_storage(storage: Storage) -> None:
 
 
 def _fault(url: str, production: bool) -> str | None:
-    for attempt in range(REACHING_TRIES):
+    for attempt in range(REACH_TRIES):
         try:
             with connect(url) as connection:
                 if goes_through_undeclared_pooler(connection, url):
-                    return UNSAID_POOLER
+                    return UNDECLARED_POOLER
                 return schema_check.server_fault(connection, production=production) or schema_check.schema_fault(
                     connection
                 )
         except psycopg.OperationalError as error:
-            # PgBouncer takes no settings at the start of a session.
+            # PgBouncer refuses settings at the start of a session.
             if "unsupported startup parameter" in str(error):
-                return UNSAID_POOLER
+                return UNDECLARED_POOLER
             fault = fault_category(error)
         except psycopg.Error as error:
-            return f"refuses our questions ({type(error).__name__})"
-        if attempt < REACHING_TRIES - 1:
-            time.sleep(REACHING_PAUSE_SECONDS)
+            return f"a statement failed ({type(error).__name__})"
+        if attempt < REACH_TRIES - 1:
+            time.sleep(REACH_PAUSE_SECONDS)
     return fault

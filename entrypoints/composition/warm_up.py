@@ -1,4 +1,4 @@
-"""What the start had no need of is loaded soon after it."""
+"""Loads libraries soon after the start, so that the start is fast and no request waits for them."""
 
 from __future__ import annotations
 
@@ -7,19 +7,16 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-# So long after the start nothing is loaded that nobody asks for: who asks first is answered first.
-CALM_SECONDS = 0.3
-# The longest of them takes less, also on a busy machine.
-LONGEST_SECONDS = 5.0
+# The first requests after the start are answered before anything is loaded.
+DELAY_SECONDS = 0.3
+# More than the slowest single load takes on a busy machine.
+STOP_SECONDS = 5.0
 
 logger = structlog.get_logger()
 
 
 class Loading:
-    """Loads one after the other in a thread of its own between `start` and `stop`, so that nobody waits for it later.
-
-    Once all are there it calls `then`.
-    """
+    """Runs the loads one after the other in a thread between `start` and `stop`, and calls `then` after the last."""
 
     def __init__(self, loads: Sequence[Callable[[], object]], then: Callable[[], None]) -> None:
         self._loads = loads
@@ -31,13 +28,13 @@ class Loading:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the present one: a library must not be cut off by the end of the process while it is loaded."""
+        """Wait for the current load: the process must not end while a library is being imported."""
         self._stopping.set()
         if self._thread.ident is not None:
-            self._thread.join(LONGEST_SECONDS)
+            self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
-        if self._stopping.wait(CALM_SECONDS):
+        if self._stopping.wait(DELAY_SECONDS):
             return
         for load in self._loads:
             if self._stopping.is_set():
@@ -45,6 +42,6 @@ class Loading:
             try:
                 load()
             except Exception as error:
-                # Whoever needs it meets the same fault, and is told of it.
+                # The request that needs it meets the same error and reports it.
                 logger.error("not loaded", error=type(error).__name__)
         self._then()
