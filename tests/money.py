@@ -19,7 +19,8 @@ from domain.donations import Donation
 from domain.errors import NotFoundError
 from domain.values import SYSTEM, Contact, ContactType, Money
 from entrypoints.composition.service import Service
-from entrypoints.presentation.views import Views
+from entrypoints.presentation.donations import Attribution
+from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, fee_ledger
 from tests.stripe_events import Payment
 
@@ -93,8 +94,8 @@ class Ledger:
         assert row is not None
         return row | {"net": row["paid"] - row["refunded"] - row["disputed"]}
 
-    def view(self, payment: Payment) -> dict[str, Any]:
-        return Views(self.service.cipher).donation(self.row(payment), attributed=True)
+    def view(self, payment: Payment) -> Attribution:
+        return Attribution.from_row(self.row(payment), PersonalData(self.service.cipher))
 
     def totals(self, ticket: UUID) -> dict[str, tuple[int, int, int]]:
         """Paid, refunded and net in each currency; held against the entries on the way."""

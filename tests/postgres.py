@@ -1,7 +1,7 @@
-"""A real PostgreSQL for the tests: one server for all tests, and an empty database for each.
+"""A real PostgreSQL for the tests: one server for everybody, an empty database for whoever asks.
 
-All workers and runs of this user share the server; it is deleted after the last of them. Its folder is in memory where
-there is enough of it, so that creating a database does not wait for a disk. `TEST_POSTGRES=15` takes the
+The server is shared by all workers and runs of this user; the last one to leave takes it and its folder along. It lies
+in memory where there is enough, so that making a database does not wait for a disk. `TEST_POSTGRES=15` takes the
 version of the operating system from `/usr/lib/postgresql/15`, or of any folder with a `bin` in it.
 """
 
@@ -32,21 +32,21 @@ ROOM_BYTES = 3 * 2**30
 
 _numbers = count()
 
-# Databases to drop later: dropping one whose last connection is just closing takes a tenth of a second.
+# Dropped a little later: a database whose last connection is just closing costs a tenth of a second to drop.
 _used: list[str] = []
 
 
 def server_bin_dir() -> Path | None:
-    """Return the folder of the programs that TEST_POSTGRES names, or None for the embedded server."""
-    version = os.environ.get("TEST_POSTGRES", "")
-    if not version or version == "18":
+    """The programs that TEST_POSTGRES asks for; None is the embedded server."""
+    wanted = os.environ.get("TEST_POSTGRES", "")
+    if not wanted or wanted == "18":
         return None
-    return Path(version if "/" in version else f"/usr/lib/postgresql/{version}") / "bin"
+    return Path(wanted if "/" in wanted else f"/usr/lib/postgresql/{wanted}") / "bin"
 
 
 @contextmanager
 def test_server() -> Iterator[str]:
-    """Yield the URL of a running server; `fresh_database` creates databases on it."""
+    """The URL of a running server; databases of it are made with `fresh_database`."""
     bin_dir = server_bin_dir()
     version = "18" if bin_dir is None else str(bin_dir.parent).strip("/").replace("/", "-")
     private = roomy_folder() / f"storyledger-tests-{os.geteuid()}"
@@ -71,11 +71,11 @@ test_server.__test__ = False  # type: ignore[attr-defined]  # pytest takes every
 
 @contextmanager
 def fresh_database(server_url: str, template: str | None = None) -> Iterator[str]:
-    """Yield the URL of a new database, a copy of the template or empty, which is dropped later."""
+    """The URL of a database nobody else uses, a copy of the template or empty; it is gone soon afterwards."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         _drop_by(connection, _used)
-        # The other strategy writes the whole database to the log first, which takes more than twice as long.
+        # By files: the other way writes the whole database to the log first, which takes more than twice as long.
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(template or "template0")
@@ -88,7 +88,7 @@ def fresh_database(server_url: str, template: str | None = None) -> Iterator[str
 
 
 def template_database(server_url: str, key: str, prepare: Callable[[str], None]) -> str:
-    """Return the name of a database that `prepare` filled, once for all workers; `key` identifies its content."""
+    """The name of a database as `prepare` left it, made once for every worker; `key` says what is in it."""
     name = f"template_{key}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
@@ -104,7 +104,7 @@ def template_database(server_url: str, key: str, prepare: Callable[[str], None])
 
 
 def at(server_url: str, database: str) -> str:
-    """Return the URL of another database of the same server."""
+    """The same server's other database."""
     return urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
 
 
@@ -128,7 +128,7 @@ def _runs(folder: Path) -> bool:
 
 
 def roomy_folder() -> Path:
-    """Return a folder in memory if it has enough space, or else the one for temporary files."""
+    """Where temporary files wait for no disk, if this machine has such a place."""
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM_BYTES
     return memory if roomy else Path(tempfile.gettempdir())
@@ -147,7 +147,7 @@ def _drop_by(connection: psycopg.Connection[Any], names: list[str]) -> None:
 
 
 def _abandoned(server_url: str) -> list[str]:
-    """Return the databases of processes that have ended: killed runs leave them behind."""
+    """What killed runs have left behind: the databases of processes that are no more."""
     with psycopg.connect(server_url, autocommit=True) as connection:
         names = connection.execute(r"SELECT datname FROM pg_database WHERE datname ~ '^test_\d+_\d+$'").fetchall()
     return [name for (name,) in names if not _alive(int(name.split("_")[1]))]
@@ -164,9 +164,9 @@ def _alive(pid: int) -> bool:
 
 
 class OwnServer:
-    """A server for one test, which can be stopped, frozen and restarted; its URL stays the same.
+    """A server of a test's own, which may be stopped, frozen and brought back; its URL stays the same.
 
-    `settings` override the usual ones, and `access` is put before the usual lines of `pg_hba.conf`.
+    `settings` take the place of ours, and `access` are lines of `pg_hba.conf` before ours.
     """
 
     def __init__(self, settings: Mapping[str, str] | None = None, access: str = "") -> None:
@@ -180,7 +180,7 @@ class OwnServer:
             self.url = self._server.start()
 
     def _prepare(self) -> None:
-        """Prepare a cluster that does not begin empty."""
+        """For a kind of server whose cluster does not begin empty."""
 
     def start(self) -> None:
         assert self._server.start() == self.url
@@ -196,20 +196,20 @@ class OwnServer:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """Kill all its processes, frozen or not, with SIGKILL."""
+        """-9 to all of it, frozen or not."""
         self.freeze()
         for pid in self._processes():
             os.kill(pid, signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
-        # The postmaster first, so that it starts no further child meanwhile.
+        # The postmaster first: whom it starts meanwhile is not forgotten.
         os.kill(self._processes()[0], number)
         for child in self._processes()[1:]:
             with suppress(ProcessLookupError):
                 os.kill(child, number)
 
     def _processes(self) -> list[int]:
-        """Return the process ids of the postmaster and its children."""
+        """The postmaster and whom it started."""
         postmaster = int((self.folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         return [postmaster, *map(int, children)]

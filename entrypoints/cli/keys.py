@@ -11,7 +11,7 @@ from domain.values import Role
 from entrypoints.cli.console import CommandFailed, UsageError, print_json, print_line, print_table
 from entrypoints.cli.context import as_moment, as_uuid, logged_act, open_service
 from entrypoints.composition.service import Service
-from entrypoints.presentation.views import time
+from entrypoints.presentation.responses import utc, utc_or_none
 
 
 def _view(key: ApiKey) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def _view(key: ApiKey) -> dict[str, Any]:
         "role": key.role,
         "workspace": key.workspace,
         "scopes": list(key.scopes),
-        "expiresAt": time(key.expires_at),
+        "expiresAt": utc_or_none(key.expires_at),
     }
 
 
@@ -95,9 +95,9 @@ def list_all(json: bool) -> None:
     documents = [
         _view(key)
         | {
-            "createdAt": time(key.created_at),
-            "revokedAt": time(key.revoked_at),
-            "lastUsedAt": time(key.last_used_at),
+            "createdAt": utc_or_none(key.created_at),
+            "revokedAt": utc_or_none(key.revoked_at),
+            "lastUsedAt": utc_or_none(key.last_used_at),
             "replacedBy": None if key.replaced_by is None else str(key.replaced_by),
         }
         for key in keys
@@ -112,7 +112,7 @@ def list_all(json: bool) -> None:
                 key.role,
                 key.workspace,
                 " ".join(key.scopes),
-                (time(key.last_used_at) or "")[:10],
+                key.last_used_at and utc(key.last_used_at).date(),
                 _validity(key),
             ]
             for key in keys
@@ -125,7 +125,7 @@ def _validity(key: ApiKey) -> str:
         return "revoked"
     if key.expires_at is None:
         return "yes"
-    return f"until {str(time(key.expires_at))[:10]}" if key.expires_at > datetime.now(UTC) else "expired"
+    return f"until {utc(key.expires_at).date()}" if key.expires_at > datetime.now(UTC) else "expired"
 
 
 def revoke(id: str, json: bool) -> None:

@@ -11,8 +11,11 @@ from adapters.identity.access_log import logged_object
 from entrypoints.cli.console import CommandFailed, UsageError, minute, print_json, print_line, print_table
 from entrypoints.cli.context import as_moment, as_uuid, logged_act, open_service
 from entrypoints.composition.service import Service
-from entrypoints.http.handlers import exports
-from entrypoints.presentation.views import Views, time
+from entrypoints.presentation.administration import DeadLetterView
+from entrypoints.presentation.exports import ExportedDonation, as_csv, as_json
+from entrypoints.presentation.journal import as_journal
+from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.responses import rfc3339
 
 # Stripe lists its events for 30 days.
 STRIPE_EVENTS_KEPT = timedelta(days=30)
@@ -34,15 +37,13 @@ def reconcile(since: str | None, json: bool) -> None:
 
 def list_dead_letters(json: bool) -> None:
     with open_service() as service:
-        rows = [
-            (letter.id, letter.type, letter.attempts, letter.error, time(letter.received_at))
-            for letter in service.dead_letters.list()
-        ]
+        letters = [DeadLetterView.of(letter) for letter in service.dead_letters.list()]
     if json:
-        print_json([dict(zip(("id", "type", "attempts", "error", "receivedAt"), row, strict=True)) for row in rows])
+        print_json(letters)
     else:
         columns = ("id", "type", "attempts", "error", "received (UTC)")
-        print_table("Dead letters", columns, [(*row[:-1], minute(row[-1])) for row in rows])
+        rows = [(one.id, one.type, one.attempts, one.error, minute(rfc3339(one.received_at))) for one in letters]
+        print_table("Dead letters", columns, rows)
 
 
 def retry_dead_letters(ids: list[str] | None, json: bool) -> None:
@@ -76,7 +77,8 @@ def _exported(
     service: Service, ticket: UUID | None, start: datetime | None, end: datetime | None, format: str
 ) -> Iterator[bytes]:
     if format == "journal":
-        return exports.as_journal(service.journal(ticket, start, end), service.settlements(ticket, start, end))
-    view = Views(service.cipher)
-    lines = (exports.line(view, row, settled) for row, settled in service.exported(ticket, None, start, end))
-    return exports.as_csv(lines) if format == "csv" else exports.as_json(lines)
+        return as_journal(service.journal(ticket, start, end), service.settlements(ticket, start, end))
+    personal = PersonalData(service.cipher)
+    rows = service.exported(ticket, None, start, end)
+    lines = (ExportedDonation.from_rows(row, settlements, personal) for row, settlements in rows)
+    return as_csv(lines) if format == "csv" else as_json(lines)

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
+
+from msgspec import to_builtins
 
 from domain.errors import NotFoundError
 from entrypoints.cli.console import CommandFailed, minute, print_json, print_line, print_table
 from entrypoints.cli.context import OPERATOR, as_position, as_uuid, logged_act, open_service
-from entrypoints.http.handlers import history as history_handlers
-from entrypoints.presentation.views import Views
+from entrypoints.presentation.history import EventPage, HistoryEvent, PastState
+from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.responses import rfc3339
+from entrypoints.presentation.tickets import ErasedTicket
 
 
 def history(ticket: str, at: str | None, json: bool) -> None:
     id = as_uuid(ticket, "TICKET")
     with open_service() as service:
-        view = Views(service.cipher)
+        personal = PersonalData(service.cipher)
         if at is not None:
             position = as_position(service, at, "--at")
-            state = history_handlers.state(view, list(service.recorded(id, position)), position)
+            state = PastState.of(list(service.recorded(id, position)), position, personal)
             _print_state(state, json)
             return
-        events = [history_handlers.event_view(view, entry) for entry in service.log.ticket_events(id)]
+        events = [HistoryEvent.of(entry, personal) for entry in service.log.ticket_events(id)]
     if not events:
         raise CommandFailed("the ticket does not exist")
     if json:
-        print_json({"events": events, "nextCursor": None})
+        print_json(EventPage(events, None))
         return
-    rows = [(e["position"], minute(e["recordedAt"]), e["type"], e["actor"], _summary(e["data"])) for e in events]
+    rows = [(e.position, minute(rfc3339(e.recorded_at)), e.type, e.actor, _summary(e.data)) for e in events]
     print_table(f"History of {id}", ("position", "recorded (UTC)", "type", "actor", "data"), rows)
 
 
@@ -47,19 +52,21 @@ def _text(value: Any) -> str:
             return str(value)
 
 
-def _print_state(state: dict[str, Any], json: bool) -> None:
+def _print_state(state: PastState, json: bool) -> None:
     if json:
         print_json(state)
         return
-    fields = [(name, value) for name, value in state["ticket"].items() if name != "donationDraft"]
-    print_table(f"The ticket at position {state['at']}", ("field", "value"), fields)
-    print_table("The draft", ("field", "value"), list((state["ticket"]["donationDraft"] or {}).items()))
+    ticket = to_builtins(state.ticket, builtin_types=(Decimal,))
+    draft = ticket.pop("donationDraft") or {}
+    print_table(f"The ticket at position {state.at}", ("field", "value"), list(ticket.items()))
+    print_table("The draft", ("field", "value"), list(draft.items()))
     columns = ("id", "amount", "currency", "status", "refunded", "paid (UTC)")
-    parts = ("id", "amount", "currency", "status", "amountRefunded")
-    donations = [[*(d[part] for part in parts), minute(d["paidAt"])] for d in state["donations"]]
+    donations = [
+        (d.id, d.amount, d.currency, d.status, d.amount_refunded, d.paid_at and minute(rfc3339(d.paid_at)))
+        for d in state.donations
+    ]
     print_table("The donations", columns, donations)
-    totals = state["totals"]
-    print_line(f"Total {totals['total']} {totals['currency']}")
+    print_line(f"Total {state.totals.total} {state.totals.currency}")
 
 
 def erase(ticket: str, json: bool) -> None:
@@ -70,6 +77,6 @@ def erase(ticket: str, json: bool) -> None:
         except NotFoundError:
             raise CommandFailed("the ticket does not exist") from None
     if json:
-        print_json({"ticketId": str(id), "status": "ERASED"})
+        print_json(ErasedTicket(id, "ERASED"))
     else:
         print_line(f"Ticket {id} is erased: its personal data can no longer be read.")

@@ -21,7 +21,7 @@ from domain.commands.tickets import NewTicket
 from domain.donations import Donation
 from domain.values import SYSTEM, Contact, ContactType, Money
 from entrypoints.composition.service import Service
-from entrypoints.presentation import views
+from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, fee_ledger
 
 SECRET = "whsec_of_a_rehearsal"  # noqa: S105 - signs nothing that anybody else believes
@@ -70,7 +70,7 @@ class SimulationRunner:
 
     def found(self) -> dict[UUID, OracleRow]:
         """The ledger's lines, personal texts opened as for somebody who may read them."""
-        view = views.Views(self.service.cipher)
+        personal = PersonalData(self.service.cipher)
         lines = {}
         for one in self.world.donations:
             with self.service.database.transaction() as cursor:
@@ -85,7 +85,7 @@ class SimulationRunner:
                     paid_at=row["paid_at"] and int(row["paid_at"].timestamp()),
                     refunded_at=row["refunded_at"] and int(row["refunded_at"].timestamp()),
                     dispute=row["dispute_status"],
-                    donor=view.opened(row["ticket_id"], row["donor_last_name"]),
+                    donor=personal.text_or_none(row["ticket_id"], row["donor_last_name"]),
                     country=row["country"],
                 )
         return lines

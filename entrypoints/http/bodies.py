@@ -1,11 +1,11 @@
-"""What clients send: models that refuse whatever they do not know, and JSON read without a float in it."""
+"""Request bodies: models that refuse unknown fields, and JSON that is parsed without floats."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
@@ -15,23 +15,23 @@ from pydantic_core import ErrorDetails
 from domain.values import CURRENCIES, ContactType, DocumentFormat, DocumentType
 from entrypoints.http.problems import Problem, invalid
 
-MOST_JSON_BYTES = 256 * 1024
-DEEPEST = 32
-MOST_FAULTS = 20
+MAX_JSON_BYTES = 256 * 1024
+MAX_DEPTH = 32
+MAX_FAULTS = 20
 
 M = TypeVar("M", bound=BaseModel)
 
 
 def _clean(text: str) -> str:
-    """Text that every store and document can hold: no NUL, no lone surrogate, no control but line ends and tabs."""
+    """Return the text unless it has a NUL, a lone surrogate, or a control character other than line ends and tabs."""
     if any((ord(c) < 32 and c not in "\n\r\t") or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text):
-        raise ValueError("holds characters that are no text")
+        raise ValueError("contains characters that are not text")
     return text
 
 
 def _line(text: str) -> str:
     if "\n" in text or "\r" in text:
-        raise ValueError("must be one line")
+        raise ValueError("must be a single line")
     return text.strip()
 
 
@@ -45,8 +45,8 @@ Text = Annotated[str, AfterValidator(_clean), AfterValidator(_filled)]
 Line = Annotated[str, AfterValidator(_clean), AfterValidator(_line), AfterValidator(_filled)]
 
 
-def _decimal(value: Any) -> Any:
-    """A JSON number or a decimal string; never a float, a boolean, an exponent or a NaN."""
+def _decimal(value: object) -> Decimal:
+    """Return the decimal of a JSON number or a decimal string without an exponent."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise ValueError("must be a number or a decimal string")
     if isinstance(value, str) and not (value.isascii() and value.replace(".", "", 1).removeprefix("-").isdigit()):
@@ -60,7 +60,7 @@ def _decimal(value: Any) -> Any:
 def _currency(value: str) -> str:
     code = value.upper()
     if not value.isascii() or code not in CURRENCIES:
-        raise ValueError("is not a currency that we take")
+        raise ValueError("is not a supported currency")
     return code
 
 
@@ -73,7 +73,7 @@ Currency = Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_cur
 
 
 class Body(BaseModel):
-    """A request body: camelCase, unknown fields refused, errors that do not quote what was sent."""
+    """A request body in camelCase. Unknown fields are refused, and errors do not quote the input."""
 
     model_config = ConfigDict(
         extra="forbid", alias_generator=to_camel, hide_input_in_errors=True, str_strip_whitespace=False
@@ -92,7 +92,7 @@ class TicketChange(Body):
 
 class ProcessRequest(Body):
     audio_file_path: Annotated[
-        Any, Field(description="Sent by older clients; ignored. No path of a client is ever read.")
+        Any, Field(description="Sent by older clients and ignored; the service never reads a path that a client names.")
     ] = None
 
 
@@ -112,7 +112,7 @@ class InfoGiven(Body):
 
 
 class DraftChange(Body):
-    """JSON Merge Patch (RFC 7396): what is absent stays, what is null is cleared."""
+    """A JSON Merge Patch (RFC 7396): absent fields stay as they are, null clears a field."""
 
     title: Annotated[Line, Field(max_length=120)] | None = None
     story: Annotated[Text, Field(max_length=10_000)] | None = None
@@ -136,16 +136,16 @@ class PaymentOrder(Body):
     description: Annotated[Line, Field(max_length=200)] | None = None
 
 
-def _refused_constant(_: str) -> Any:
+def _refused_constant(_: str) -> NoReturn:
     raise ValueError("not JSON")
 
 
-# Longer than any number of ours; what is longer is JSON, but no amount.
-_MOST_DIGITS = 40
+# No number of ours has more digits; a longer one is valid JSON, but not a valid amount.
+_MAX_DIGITS = 40
 
 
 def _whole(text: str) -> int | Decimal:
-    return int(text) if len(text) <= _MOST_DIGITS else _number(text)
+    return int(text) if len(text) <= _MAX_DIGITS else _number(text)
 
 
 def _number(text: str) -> Decimal:
@@ -155,17 +155,17 @@ def _number(text: str) -> Decimal:
         return Decimal("NaN")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise ValueError("a field stands twice")
+        raise ValueError("a field is repeated")
     return fields
 
 
-def parsed(data: bytes) -> Any:
-    """The JSON value with its numbers exact; Problem 400 for whatever is not JSON or nested absurdly deep."""
+def parsed(data: bytes) -> object:
+    """Return the JSON value with exact numbers; Problem 400 if it is not JSON or is nested too deep."""
     try:
-        value = json.loads(
+        value: object = json.loads(
             data.decode("utf-8"),
             parse_float=_number,
             parse_int=_whole,
@@ -178,15 +178,15 @@ def parsed(data: bytes) -> Any:
     return value
 
 
-def _check_shape(value: Any) -> None:
-    """Refuse what is nested too deep, and names that are no text."""
+def _check_shape(value: object) -> None:
+    """Refuse deep nesting, and field names that are not text."""
     level = [value]
-    for _ in range(DEEPEST):
-        below: list[Any] = []
+    for _ in range(MAX_DEPTH):
+        below: list[object] = []
         for parent in level:
             if isinstance(parent, dict):
                 if not all(name.isascii() or _is_text(name) for name in parent):
-                    raise invalid("", "has a field whose name is no text")
+                    raise invalid("", "has a field name that is not text")
                 below += parent.values()
             elif isinstance(parent, list):
                 below += parent
@@ -201,34 +201,34 @@ def _is_text(name: str) -> bool:
 
 
 def read(model: type[M], data: bytes) -> M:
-    """The body as the model, or a Problem that says where it differs, never what was sent."""
+    """Return the body as the model, or raise a Problem that names the invalid fields and quotes none of them."""
     value = parsed(data) if data.strip() else {}
     return validated(model.model_validate, value)
 
 
-def validated(validate: Callable[[Any], M], value: Any) -> M:
+def validated(validate: Callable[[object], M], value: object) -> M:
     try:
         return validate(value)
     except ValidationError as error:
         errors = [
-            {"pointer": "".join(f"/{_escaped(part)}" for part in fault["loc"]), "detail": _in_our_words(fault)}
-            for fault in error.errors(include_url=False, include_input=False)[:MOST_FAULTS]
+            {"pointer": "".join(f"/{_escaped(part)}" for part in fault["loc"]), "detail": _detail(fault)}
+            for fault in error.errors(include_url=False, include_input=False)[:MAX_FAULTS]
         ]
         raise Problem("invalid", "The request breaks the contract.", errors) from None
 
 
 def _escaped(part: str | int) -> str:
-    """A JSON pointer's reference token (RFC 6901)."""
+    """Return the part of a path as a reference token of a JSON pointer (RFC 6901)."""
     return str(part)[:100].replace("~", "~0").replace("/", "~1")
 
 
-# What can be wrong with a body, in our words and not the library's; filled in with what the rule says.
+# The details of validation errors, by pydantic's error type; the parameters are those of the rule.
 _FAULTS = {
-    "missing": "is needed",
-    "extra_forbidden": "is not a field that is known here",
+    "missing": "is required",
+    "extra_forbidden": "is not a known field",
     "model_type": "must be an object",
     "string_type": "must be a string",
-    "string_unicode": "holds characters that are no text",
+    "string_unicode": "contains characters that are not text",
     "string_too_short": "must have at least {min_length} characters",
     "string_too_long": "is longer than {max_length}",
     "too_long": "is longer than {max_length}",
@@ -242,8 +242,8 @@ _FAULTS = {
 }
 
 
-def _in_our_words(fault: ErrorDetails) -> str:
+def _detail(fault: ErrorDetails) -> str:
     context = fault.get("ctx", {})
     if fault["type"] == "value_error":
         return str(context["error"])
-    return _FAULTS.get(fault["type"], "is not what is expected here").format_map(context)
+    return _FAULTS.get(fault["type"], "is not valid here").format_map(context)

@@ -1,4 +1,4 @@
-"""Countries to choose from on a pay page: ISO 3166 code and English name, in the order of the names."""
+"""The countries to choose from on the sandbox's pay page: ISO 3166 code and English name, ordered by name."""
 
 from __future__ import annotations
 

@@ -1,97 +1,148 @@
-"""The OpenAPI 3.1 document, made from the table of operations and nothing else."""
+"""The OpenAPI 3.1 document, made from the table of operations, the models of bodies and the types of responses."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
 
 from domain.values import Role
-from entrypoints.http import schemas
-from entrypoints.http.operations import Access, Limit, Operation, Takes
+from entrypoints.http.operations import Access, Answer, JsonStream, Limit, Operation, Stream, Takes
 from entrypoints.http.problems import KINDS, MEDIA_TYPE
+from entrypoints.presentation.about import ProblemDetails
 
+Schema = dict[str, Any]
+
+JSON = "application/json"
+REFERENCE = "#/components/schemas/{name}"
 _BODY_TYPES = {
-    Takes.JSON: "application/json",
+    Takes.JSON: JSON,
     Takes.MERGE_PATCH: "application/merge-patch+json",
-    Takes.SIGNED: "application/json",
+    Takes.SIGNED: JSON,
     Takes.FORM: "application/x-www-form-urlencoded",
     Takes.AUDIO: "multipart/form-data",
 }
 CREDENTIALS = {
-    "ticketToken": "A ticket's token (`tkt_…`), given once when the ticket is opened: everything of that one ticket.",
-    "session": "A session (`ses_…`) for a code sent to a contact: the tickets of that contact, for some hours.",
-    "metricsToken": "The METRICS_TOKEN that the service was started with: its metrics and nothing else.",
-    "apiKey": "An API key (`slk_…`), bound to a workspace and scopes, or with the role admin or auditor.",
+    "ticketToken": "The access token of a ticket (`tkt_…`), shown once when the ticket is opened. It gives access to"
+    " everything of that ticket.",
+    "session": "A session (`ses_…`), given for a login code. It gives access to a contact's tickets for some hours.",
+    "metricsToken": "The METRICS_TOKEN that the service was started with. It gives access to the metrics only.",
+    "apiKey": "An API key (`slk_…`), either for one workspace with scopes, or with the role admin or auditor.",
 }
-_AUDIO = {"type": "object", "properties": {"audio": {"type": "string", "format": "binary"}}, "required": ["audio"]}
-_FORM = {
+_TEXT: Schema = {"type": "string"}
+_ID: Schema = {"type": "string", "format": "uuid"}
+_AUDIO: Schema = {
     "type": "object",
-    "properties": {"amount": {"type": "string"}, "currency": {"type": "string"}},
-    "required": ["amount"],
+    "properties": {"audio": {"type": "string", "format": "binary"}},
+    "required": ["audio"],
 }
+_FORM: Schema = {"type": "object", "properties": {"amount": _TEXT, "currency": _TEXT}, "required": ["amount"]}
 
 
-def document(operations: Iterable[Operation], version: str, base_url: str) -> dict[str, Any]:
-    """The whole interface as it is in the table."""
-    models: dict[str, Any] = {}
-    paths: dict[str, dict[str, Any]] = {}
-    for operation in operations:
-        if not operation.hidden:
-            paths.setdefault(operation.path, {})[operation.method.lower()] = _described(operation, models)
+def document(operations: Iterable[Operation], version: str, base_url: str) -> Schema:
+    """Return the OpenAPI document of all operations that are not hidden."""
+    described = [operation for operation in operations if not operation.hidden]
+    responses, components = _response_schemas(described)
+    paths: dict[str, Schema] = {}
+    for operation, response in zip(described, responses, strict=True):
+        methods = paths.setdefault(operation.path, {})
+        methods[operation.method.lower()] = _described(operation, response, components)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Storyledger",
             "version": version,
-            "description": "A spoken story becomes a campaign, and every gift to it a line in a ledger.",
+            "description": "Storyledger turns a spoken story into a fundraising campaign, and records every donation to"
+            " it in a ledger that can be proved.",
         },
         "servers": [{"url": base_url}],
         "paths": paths,
         "components": {
-            "schemas": {"Problem": schemas.PROBLEM, **models},
+            "schemas": components,
             "securitySchemes": {
-                name: {"type": "http", "scheme": "bearer", "description": meaning}
-                for name, meaning in CREDENTIALS.items()
+                name: {"type": "http", "scheme": "bearer", "description": description}
+                for name, description in CREDENTIALS.items()
             },
             "responses": {
-                name: {
-                    "description": f"{kind.title}: {kind.meaning}",
-                    "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-                }
+                name: {"description": f"{kind.title}: {kind.meaning}", "content": {MEDIA_TYPE: _problem_content()}}
                 for name, kind in KINDS.items()
             },
         },
     }
 
 
-def _described(operation: Operation, models: dict[str, Any]) -> dict[str, Any]:
-    described: dict[str, Any] = {
+def _problem_content() -> Schema:
+    return {"schema": {"$ref": REFERENCE.format(name=ProblemDetails.__name__)}}
+
+
+def _response_schemas(operations: Iterable[Operation]) -> tuple[list[Schema | None], Schema]:
+    """Return the schema of each operation's JSON response, None if it has none, and the components they refer to."""
+    types_of_operations = [_json_types(get_type_hints(operation.handler)["return"]) for operation in operations]
+    types = list(dict.fromkeys([ProblemDetails, *(type for types in types_of_operations for type in types)]))
+    schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    _write_amounts_as_numbers(components)
+    schema_of_type = dict(zip(types, schemas, strict=True))
+    return [_any_of([schema_of_type[type] for type in types]) for types in types_of_operations], components
+
+
+def _json_types(result: object) -> list[object]:
+    """Return the types of a handler's result that are sent as JSON."""
+    origin, arguments = get_origin(result), get_args(result)
+    if origin in (Answer, JsonStream):
+        return _json_types(arguments[0])
+    if origin in (Union, UnionType):
+        return [type for argument in arguments for type in _json_types(argument)]
+    return [] if result in (bytes, NoneType, Stream) else [result]
+
+
+def _any_of(schemas: list[Schema]) -> Schema | None:
+    if len(schemas) > 1:
+        return {"anyOf": schemas}
+    return schemas[0] if schemas else None
+
+
+def _write_amounts_as_numbers(schema: object) -> None:
+    """Change decimals from strings, which is how msgspec describes them, to numbers, which is how we encode them."""
+    if isinstance(schema, list):
+        for part in schema:
+            _write_amounts_as_numbers(part)
+    elif isinstance(schema, dict):
+        if schema.get("format") == "decimal":
+            schema["type"] = "number"
+        for part in schema.values():
+            _write_amounts_as_numbers(part)
+
+
+def _described(operation: Operation, response: Schema | None, components: Schema) -> Schema:
+    described: Schema = {
         "operationId": _operation_id(operation),
         "summary": operation.summary,
-        "description": _who(operation),
+        "description": _callers(operation),
         "tags": [operation.tag],
         "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_headers(operation)],
-        "responses": _responses(operation),
+        "responses": _responses(operation, response),
         "security": _security(operation.access),
     }
     if operation.takes is not Takes.NOTHING:
-        described["requestBody"] = _request_body(operation, models)
+        described["requestBody"] = _request_body(operation, components)
     return described
 
 
 def _security(access: Access) -> list[dict[str, list[str]]]:
-    """Each of the ways to be let in: nothing at all, or a credential, and what it must be good for."""
+    """Return the alternatives: no credential at all, or a credential with the role or scope that it needs."""
     if access.ignores_credentials:
         return []
     if access.metrics:
         return [{"metricsToken": []}]
-    ways: list[dict[str, list[str]]] = [{}] if access.open or access.published else []
+    alternatives: list[dict[str, list[str]]] = [{}] if access.open or access.published else []
     if Role.HOLDER in access.roles:
-        ways += [{"ticketToken": []}, {"session": []}]
+        alternatives += [{"ticketToken": []}, {"session": []}]
     if Role.CLIENT in access.roles:
-        ways.append({"apiKey": [Role.CLIENT.value, *([access.scope] if access.scope else [])]})
-    return ways + [{"apiKey": [role.value]} for role in (Role.ADMIN, Role.AUDITOR) if role in access.roles]
+        alternatives.append({"apiKey": [Role.CLIENT.value, *([access.scope] if access.scope else [])]})
+    return alternatives + [{"apiKey": [role.value]} for role in (Role.ADMIN, Role.AUDITOR) if role in access.roles]
 
 
 def _operation_id(operation: Operation) -> str:
@@ -99,28 +150,26 @@ def _operation_id(operation: Operation) -> str:
     return "_".join([operation.method.lower(), *words])
 
 
-def _who(operation: Operation) -> str:
-    if operation.access.metrics:
-        return "For whoever has the METRICS_TOKEN of this service; without one there is nothing here."
-    roles = ", ".join(sorted(role.value for role in operation.access.roles))
-    scope = f" An API client needs the scope `{operation.access.scope}`." if operation.access.scope else ""
-    everybody = " Everybody once the ticket is published." if operation.access.published else ""
-    return f"For: {roles}.{scope}{everybody}"
+def _callers(operation: Operation) -> str:
+    access = operation.access
+    if access.metrics:
+        return "Needs the METRICS_TOKEN of this service. Without a METRICS_TOKEN the path answers 404."
+    sentences = [f"For: {', '.join(sorted(role.value for role in access.roles))}."]
+    if access.scope:
+        sentences.append(f"An API client needs the scope `{access.scope}`.")
+    if access.published:
+        sentences.append("Open to everybody once the ticket is published.")
+    return " ".join(sentences)
 
 
-def _path_parameters(operation: Operation) -> list[dict[str, Any]]:
+def _path_parameters(operation: Operation) -> list[Schema]:
     return [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "schema": schemas.ID if name.endswith("_id") else schemas.TEXT,
-        }
+        {"name": name, "in": "path", "required": True, "schema": _ID if name.endswith("_id") else _TEXT}
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
 
 
-def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
+def _query_parameters(operation: Operation) -> list[Schema]:
     return [
         {
             "name": parameter.name,
@@ -133,58 +182,61 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
     ]
 
 
-def _headers(operation: Operation) -> list[dict[str, Any]]:
-    found = []
+def _headers(operation: Operation) -> list[Schema]:
+    headers: dict[str, Schema] = {}
     if operation.creates:
-        schema = {"type": "string", "minLength": 1, "maxLength": 255}
-        found.append({"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema})
+        headers["Idempotency-Key"] = {"type": "string", "minLength": 1, "maxLength": 255}
     if operation.access.ticket and operation.method in ("POST", "PATCH", "DELETE"):
-        found.append({"name": "If-Match", "in": "header", "required": False, "schema": schemas.TEXT})
+        headers["If-Match"] = _TEXT
     if operation.revalidates:
-        found.append({"name": "If-None-Match", "in": "header", "required": False, "schema": schemas.TEXT})
+        headers["If-None-Match"] = _TEXT
     if operation.takes is Takes.SIGNED:
-        found.append({"name": "Stripe-Signature", "in": "header", "required": True, "schema": schemas.TEXT})
-    return found
+        headers["Stripe-Signature"] = _TEXT
+    return [
+        {"name": name, "in": "header", "required": name == "Stripe-Signature", "schema": schema}
+        for name, schema in headers.items()
+    ]
 
 
-def _request_body(operation: Operation, models: dict[str, Any]) -> dict[str, Any]:
-    schema: dict[str, Any]
+def _request_body(operation: Operation, components: Schema) -> Schema:
+    schema: Schema = {Takes.AUDIO: _AUDIO, Takes.FORM: _FORM}.get(operation.takes, {"type": "object"})
+    required = True
     if operation.body is not None:
-        model = operation.body.model_json_schema(ref_template="#/components/schemas/{model}")
-        models.update(model.pop("$defs", {}))
-        models[operation.body.__name__] = model
-        schema = {"$ref": f"#/components/schemas/{operation.body.__name__}"}
-    else:
-        schema = {Takes.AUDIO: _AUDIO, Takes.FORM: _FORM}.get(operation.takes, {"type": "object"})
+        name = operation.body.__name__
+        model = operation.body.model_json_schema(ref_template=REFERENCE.replace("{name}", "{model}"))
+        components.update(model.pop("$defs", {}))
+        components[name] = model
+        schema = {"$ref": REFERENCE.format(name=name)}
+        required = bool(model.get("required"))
     content = {_BODY_TYPES[operation.takes]: {"schema": schema}}
     if operation.takes is Takes.MERGE_PATCH:
-        content["application/json"] = {"schema": schema}
-    required = operation.body is None or bool(models[operation.body.__name__].get("required"))
+        content[JSON] = {"schema": schema}
     return {"required": required, "content": content}
 
 
-def _responses(operation: Operation) -> dict[str, Any]:
-    done: dict[str, Any] = {"description": operation.summary}
+def _responses(operation: Operation, response: Schema | None) -> Schema:
+    def content(media_type: str) -> Schema:
+        return {media_type: {"schema": response} if media_type == JSON else {}}
+
+    success: Schema = {"description": operation.summary}
     if operation.status not in (204, 303):
-        done["content"] = {
-            media_type: {"schema": dict(operation.gives)} if media_type == "application/json" else {}
-            for media_type in operation.gives_types
-        }
-    responses: dict[str, Any] = {str(operation.status): done}
+        success["content"] = {}
+        for media_type in operation.gives_types:
+            success["content"] |= content(media_type)
+    responses: Schema = {str(operation.status): success}
     for name in _problems(operation):
         responses[str(KINDS[name].status)] = {"$ref": f"#/components/responses/{name}"}
     if operation.revalidates:
-        responses["304"] = {"description": "What you have is what there is."}
-    for status, (media_type, schema) in operation.also.items():
-        name = next(name for name, kind in KINDS.items() if kind.status == status)
-        problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-        content = {media_type: {"schema": dict(schema)} if schema else {}}
-        responses[str(status)] = {"description": KINDS[name].title, "content": content | problem}
+        responses["304"] = {"description": "The client has the current content already."}
+    for status, media_type in operation.also.items():
+        title = next(kind.title for kind in KINDS.values() if kind.status == status)
+        also = content(media_type) if media_type != MEDIA_TYPE else {}
+        responses[str(status)] = {"description": title, "content": also | {MEDIA_TYPE: _problem_content()}}
     return responses
 
 
 def _problems(operation: Operation) -> list[str]:
-    """Which problems an operation may answer with, as they follow from what it is."""
+    """Return the problems that an operation may answer with, which follow from its other properties."""
     names = ["internal", "unavailable"]
     if not operation.access.ignores_credentials:
         names += ["unauthenticated", "forbidden"]

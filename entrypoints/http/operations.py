@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
-from types import FunctionType, MethodType
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, BinaryIO, Generic
 from uuid import UUID
 
@@ -134,14 +134,19 @@ class Call:
 
     @property
     def ticket_id(self) -> UUID:
-        """The path's ticket, which the caller was found to be allowed to know of."""
-        assert self.ticket is not None
-        ticket: UUID = self.ticket["ticket_id"]
+        """The id of the path's ticket, which the caller may know of."""
+        ticket: UUID = self.path_ticket["ticket_id"]
         return ticket
 
     @property
+    def path_ticket(self) -> Row:
+        """The row of the path's ticket, which the caller may know of."""
+        assert self.ticket is not None
+        return self.ticket
+
+    @property
     def masked(self) -> bool:
-        """An auditor sees everything but who it is."""
+        """Auditors see everything except personal data."""
         return self.principal.role is Role.AUDITOR
 
 
@@ -191,7 +196,7 @@ class Parameter:
 class Operation:
     """One row of the interface; `hidden` is no part of what is described.
 
-    `also` are answers of its own besides: for a status, the media type and the schema. What `asks_nobody` is answered
+    `also` are answers of its own besides: the media type for a status. What `asks_nobody` is answered
     on the event loop, without a look at who calls or how often. What `revalidates` answers 304 to who has it already.
     """
 
@@ -203,7 +208,6 @@ class Operation:
     takes: Takes = Takes.NOTHING
     body: type[BaseModel] | None = None
     status: int = 200
-    gives: Mapping[str, Any] = field(default_factory=dict)
     gives_types: tuple[str, ...] = ("application/json",)
     query: tuple[Parameter, ...] = ()
     creates: bool = False
@@ -211,7 +215,7 @@ class Operation:
     limit: Limit = Limit.DEFAULT
     hidden: bool = False
 
-    also: Mapping[int, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
+    also: Mapping[int, str] = field(default_factory=dict)
     asks_nobody: bool = False
     revalidates: bool = False
     # Reads the path's ticket, once, for the access check and for the handler.
@@ -228,9 +232,7 @@ class Operation:
         return self._answer(await result)
 
     def _handle(self, call: Call) -> object:
-        if self.body is not None and isinstance(self.handler, MethodType):
-            return self.handler(call, call.body)
-        return self.handler(call)
+        return self.handler(call) if self.body is None else self.handler(call, call.body)
 
     def _answer(self, result: object) -> Answer:
         return result if isinstance(result, Answer) else Answer(result, self.status)

@@ -1,4 +1,4 @@
-"""Pages for people, who come by links and printed codes: what all of them share, and what is shown where none is."""
+"""What all HTML pages share: templates, the content security policy, and the page for an unknown address."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ CSP = (
 HTML = "text/html; charset=utf-8"
 
 
-def absent(call: Call, detail: str) -> Answer:
-    """The page that says so to a browser, which asks for HTML; to all others the NotFoundError that it is."""
+def not_found_page(call: Call, detail: str) -> Answer[bytes]:
+    """Return a page that says so to browsers; raise NotFoundError for clients that do not prefer HTML."""
     if preferred(call.headers.get("accept"), (MEDIA_TYPE, "text/html")) == MEDIA_TYPE:
         raise NotFoundError(detail)
     page = PAGES.render("absent.html", thanks="thanks" in call.query)

@@ -1,64 +1,73 @@
-"""The interface described for people: one page made from the OpenAPI document, with nothing from another host."""
+"""The API reference for people: one page made from the OpenAPI document, which loads nothing from another host."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
+from entrypoints.http.openapi import Schema
 from entrypoints.http.pages import PAGES
 
-# The last document and its page: there is one document for as long as a service runs, and its page takes a while.
-_made: tuple[dict[str, Any], bytes] | None = None
+# The last document and its page. A service has one document while it runs, and rendering it takes a while.
+_rendered_page: tuple[Schema, bytes] | None = None
 
 
-def page(document: dict[str, Any]) -> bytes:
-    """The document for people, rendered once."""
-    global _made
-    if _made is None or _made[0] is not document:
-        _made = document, _rendered(document).encode()
-    return _made[1]
+def page(document: Schema) -> bytes:
+    """Return the page of the document, which is rendered only once."""
+    global _rendered_page
+    if _rendered_page is None or _rendered_page[0] is not document:
+        _rendered_page = document, _rendered(document).encode()
+    return _rendered_page[1]
 
 
-def _rendered(document: dict[str, Any]) -> str:
-    tags: dict[str, list[dict[str, Any]]] = {}
+def _rendered(document: Schema) -> str:
+    tags: dict[str, list[Schema]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             tags.setdefault(operation["tags"][0], []).append(
-                {"path": path, "method": method.upper(), **_for_people(operation, document)}
+                {"path": path, "method": method.upper(), **_shown_operation(operation, document)}
             )
     return PAGES.render("reference.html", document=document, tags=tags)
 
 
-def _for_people(operation: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+def _shown_operation(operation: Schema, document: Schema) -> Schema:
     body = next(iter(operation.get("requestBody", {}).get("content", {}).items()), None)
+    responses = {status: _resolved(response, document) for status, response in sorted(operation["responses"].items())}
     return {
         "id": operation["operationId"],
         "summary": operation["summary"],
         "description": operation["description"],
-        "parameters": [p for p in operation["parameters"] if p["in"] != "path"],
-        "body": body and {"type": body[0], "schema": _pretty(_resolved(body[1]["schema"], document))},
+        "parameters": [parameter for parameter in operation["parameters"] if parameter["in"] != "path"],
+        "body": body and {"type": body[0], "schema": _shown_schema(body[1]["schema"], document)},
         "responses": [
             {
                 "status": status,
-                "description": _resolved(response, document)["description"],
-                "schema": _pretty(
-                    _resolved(response, document).get("content", {}).get("application/json", {}).get("schema")
+                "description": response["description"],
+                "schema": _shown_schema(
+                    response.get("content", {}).get("application/json", {}).get("schema"), document
                 ),
             }
-            for status, response in sorted(operation["responses"].items())
+            for status, response in responses.items()
         ],
     }
 
 
-def _resolved(value: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+def _shown_schema(schema: Schema | None, document: Schema) -> str | None:
+    return json.dumps(_inlined(schema, document), indent=2, ensure_ascii=False) if schema else None
+
+
+def _inlined(value: object, document: Schema) -> object:
+    """Return the schema with its references replaced by what they refer to."""
+    if isinstance(value, list):
+        return [_inlined(part, document) for part in value]
+    if isinstance(value, dict):
+        return {name: _inlined(part, document) for name, part in _resolved(value, document).items()}
+    return value
+
+
+def _resolved(value: Schema, document: Schema) -> Schema:
     if "$ref" not in value:
         return value
-    found: Any = document
+    target = document
     for part in value["$ref"].removeprefix("#/").split("/"):
-        found = found[part]
-    resolved: dict[str, Any] = found
-    return resolved
-
-
-def _pretty(schema: dict[str, Any] | None) -> str | None:
-    return json.dumps(schema, indent=2, ensure_ascii=False) if schema else None
+        target = target[part]
+    return target

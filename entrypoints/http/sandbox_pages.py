@@ -1,4 +1,4 @@
-"""The sandbox's routes, for sandbox mode only: the API, the page where a gift is paid, and the operator's page."""
+"""The routes of the Stripe sandbox: its API, the page where a donation is paid, and the operator's page."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ STYLE = PAGES / "static" / "sandbox.css"
 MAX_BODY = 64 * 1024
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
-# The service's own requests call the sandbox over HTTP while they hold a thread of the default pool:
-# were the sandbox to draw from that pool too, they could wait for each other for ever.
+# The service's own requests call the sandbox over HTTP while they hold a thread of the default pool.
+# If the sandbox used the same pool, they could wait for each other for ever.
 THREADS = 16
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
@@ -41,7 +41,7 @@ Shape = dict[str, Any]
 
 
 def sandbox_routes(sandbox: Sandbox) -> list[BaseRoute]:
-    """Routes under `/sandbox`, none of which needs a credential but the API."""
+    """Return the routes under `/sandbox`; only the API needs a credential."""
     pages = _Pages(sandbox)
     return [
         Route("/sandbox", pages.operator, methods=["GET"]),
@@ -49,13 +49,13 @@ def sandbox_routes(sandbox: Sandbox) -> list[BaseRoute]:
         Route("/sandbox/acts/{act}/{id}", pages.act, methods=["POST"], max_body_size=MAX_BODY),
         Route("/sandbox/pay/{id}", _PayPage(pages).handle, methods=["GET", "POST"], max_body_size=MAX_BODY),
         Route("/sandbox/sandbox.css", _style, methods=["GET"]),
-        # Stripe answers a wrong method as it does a wrong path, so all of them come in here.
+        # Stripe answers a wrong method like a wrong path, so this route accepts every method.
         Route("/sandbox/stripe/{path:path}", pages.api, methods=METHODS, max_body_size=MAX_BODY),
     ]
 
 
 class _Pages:
-    """The handlers, with what they share: the sandbox, its threads and the templates."""
+    """The handlers, and the sandbox, threads and templates that they share."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
@@ -66,7 +66,7 @@ class _Pages:
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
     def page(self, template: str, status: int = 200, leads_to: str | None = None, **context: Any) -> Response:
-        """A page that loads nothing but our own style, and sends forms to us and on to `leads_to` only."""
+        """Return a page that loads only our own style, and whose forms lead only to us and to `leads_to`."""
         origin = _ORIGIN.match(leads_to or "")
         return HTMLResponse(
             self._templates.render(template, **context),
@@ -109,11 +109,11 @@ class _Pages:
         id, form = request.path_params["id"], await _form(request)
         act = self._acts().get(request.path_params["act"])
         if act is None or not _ID.fullmatch(id):
-            return self.page("closed.html", 404, title="Nothing here", text="There is no such act.", link=None)
+            return self.page("closed.html", 404, title="Not found", text="There is no such action.", link=None)
         return await self._back(id, partial(act, id, form))
 
     async def _back(self, id: str, work: Callable[[], object]) -> Response:
-        """Do it, and show the operator's page again, with the reason if it was refused."""
+        """Do the work and return to the operator's page, with the reason if the sandbox refused it."""
         try:
             await self.in_thread(work)
         except (StripeRefusal, AmountError) as refusal:
@@ -151,7 +151,7 @@ class _Pages:
 
 
 class _PayPage:
-    """The page where one gift is paid: GET shows it, POST is one attempt."""
+    """The page where one donation is paid: GET shows it, POST is one attempt."""
 
     def __init__(self, pages: _Pages) -> None:
         self._pages = pages
@@ -173,7 +173,7 @@ class _PayPage:
         try:
             paid = await self._pages.in_thread(partial(self._pages.sandbox.pay, session["id"], outcome, payer))
         except StripeRefusal:
-            # Somebody was quicker: what the page would show now is the answer.
+            # Another attempt was quicker: show the page as it is now.
             return self._show(await self._session(request) or session)
         if outcome is Outcome.DECLINED:
             return self._form(session, values, {}, 402, declined=True)
@@ -190,9 +190,9 @@ class _PayPage:
         if self._open(session):
             return self._form(session, {"email": session["customer_email"] or ""}, {})
         if session["status"] == "complete":
-            text = "This gift was sent already. Nothing more is owed."
+            text = "This donation was paid already. Nothing more is due."
             return self._closed(200, "Already paid", text, _success_url(session))
-        text = "This checkout has expired and nobody was charged. Open a new one to give."
+        text = "This checkout has expired and no card was charged. Open a new one to donate."
         return self._closed(410, "This checkout has expired", text, session["cancel_url"])
 
     def _closed(self, status: int, title: str, text: str, link: str | None) -> Response:
@@ -215,7 +215,7 @@ async def _style(_: Request) -> Response:
 
 
 async def _form(request: Request) -> Form:
-    """The fields of a submitted form; of a field given twice the last, of an unreadable form nothing."""
+    """Return the form's fields, the last of each name; an unreadable form has none."""
     body = await request.body()
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=50, errors="strict"))
@@ -224,7 +224,7 @@ async def _form(request: Request) -> Form:
 
 
 def _read_attempt(values: Form) -> tuple[Payer | None, Outcome | None, Form]:
-    """Who pays and how it shall end; or, for each field at fault, why."""
+    """Return the payer and the chosen outcome, and the fault of each invalid field."""
     faults: Form = {}
     name, email, country = (values.get(field, "").strip() for field in ("name", "email", "country"))
     outcome = _chosen(Outcome, values.get("outcome"))
@@ -235,7 +235,7 @@ def _read_attempt(values: Form) -> tuple[Payer | None, Outcome | None, Form]:
     if country not in COUNTRIES:
         faults["country"] = "Choose a country from the list."
     if outcome is None:
-        faults["outcome"] = "Choose how this payment shall end."
+        faults["outcome"] = "Choose how this payment should end."
     return (None if faults else Payer(name or None, email, country)), outcome, faults
 
 

@@ -19,7 +19,7 @@ Count = Annotated[int, Meta(ge=0)]
 Url = Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})]
 
 
-class ResponseBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True, frozen=True):
+class ResponseBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """The body of a response. Its JSON names are camelCase, and its OpenAPI schema follows from its fields.
 
     A field whose default is UNSET is absent from the JSON until it is set.
@@ -31,9 +31,13 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def utc(moment: datetime | None) -> datetime | None:
-    """Return the time in UTC, which is encoded with a Z, or None for None."""
-    return None if moment is None else moment.astimezone(UTC)
+def utc(moment: datetime) -> datetime:
+    """Return the time in UTC, in which it is encoded with a Z."""
+    return moment.astimezone(UTC)
+
+
+def utc_or_none(moment: datetime | None) -> datetime | None:
+    return None if moment is None else utc(moment)
 
 
 def major(minor: int, currency: str) -> Decimal:

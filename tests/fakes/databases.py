@@ -1,4 +1,4 @@
-"""Databases that fail at a chosen moment, or record the statements that they execute."""
+"""Databases that fail in the moment a test chose, or tell what was asked of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.errors import UnavailableError
 
 
 class LosingDatabase(Database):
-    """Loses the connection `losses` times, just after its transaction became durable."""
+    """Loses the connection, as often as `losses` says, just after what was done on it became durable."""
 
     losses = 0
 
@@ -29,13 +29,13 @@ class LosingDatabase(Database):
 
 @contextmanager
 def overheard(database: Database) -> Iterator[list[str]]:
-    """Record the statements that HTTP handlers execute on this database during the block."""
-    statements: list[str] = []
+    """Every statement that requests execute by way of this object while the block runs, in threads of the server."""
+    said: list[str] = []
 
-    class RecordingCursor(Cursor[Any]):
+    class Telling(Cursor[Any]):
         def execute(self, query: Any, *args: Any, **more: Any) -> Any:
             if threading.current_thread().name.startswith("handler "):
-                statements.append(query if isinstance(query, str) else query.decode())
+                said.append(query if isinstance(query, str) else query.decode())
             return super().execute(query, *args, **more)
 
     pooled = database.connection
@@ -43,7 +43,7 @@ def overheard(database: Database) -> Iterator[list[str]]:
     @contextmanager
     def connection() -> Iterator[Connection[Any]]:
         with pooled() as lent:
-            lent.cursor_factory = RecordingCursor
+            lent.cursor_factory = Telling
             try:
                 yield lent
             finally:
@@ -51,6 +51,6 @@ def overheard(database: Database) -> Iterator[list[str]]:
 
     database.connection = connection  # type: ignore[method-assign]
     try:
-        yield statements
+        yield said
     finally:
         database.connection = pooled  # type: ignore[method-assign]

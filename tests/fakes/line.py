@@ -1,4 +1,4 @@
-"""A TCP proxy to a PostgreSQL that listens on a Unix socket. It observes every commit and can go silent.
+"""A TCP line to a PostgreSQL that listens on a socket of the file system, which knows of every commit and may go dead.
 
 It reads the frontend/backend protocol (https://www.postgresql.org/docs/current/protocol-message-formats.html) of
 connections without TLS. A commit here is one that changed something: a COMMIT after a statement that wrote, or a
@@ -20,8 +20,8 @@ from urllib.parse import parse_qs, urlsplit
 from domain import events as facts
 from domain.events import TicketEvent
 
-# Tables whose commits are not reported: the watchdog writes them at any time.
-IGNORED_TABLES = frozenset({"health_checks"})
+# A watchdog's record of itself: no step of anything.
+BREATHING = frozenset({"health_checks"})
 # Functions by which a SELECT writes, and statements that do.
 _WRITES = re.compile(
     rb"\b(?:insert\s+into|update|delete\s+from|merge\s+into|copy)\s+\"?(?!set\b|of\b|skip\b|nowait\b)([\w.]+)"
@@ -33,7 +33,7 @@ _LENGTH = 4
 
 @dataclass(frozen=True)
 class Commit:
-    """A durable change: the connection's application name, and the tables, functions and topics of events written."""
+    """Something became durable: by whose connection, and what it was, as tables, functions and topics of events."""
 
     name: str
     wrote: frozenset[str]
@@ -43,17 +43,17 @@ class Commit:
 
 
 def _topics() -> dict[bytes, str]:
-    classes = (value for value in vars(facts).values() if isinstance(value, type) and issubclass(value, TicketEvent))
-    return {topic.encode(): topic for event in classes if (topic := getattr(event, "TOPIC", None))}
+    classes = (one for one in vars(facts).values() if isinstance(one, type) and issubclass(one, TicketEvent))
+    return {topic.encode(): topic for one in classes if (topic := getattr(one, "TOPIC", None))}
 
 
 @dataclass
 class _Conversation:
-    """The state of one connection, read from both directions by one thread each."""
+    """What one connection is about, as both directions tell it; each is read by one thread."""
 
     name: str = "?"
     texts: dict[bytes, bytes] = field(default_factory=dict)
-    statements: list[tuple[bytes, bytes]] = field(default_factory=list)
+    asked: list[tuple[bytes, bytes]] = field(default_factory=list)
     wrote: set[str] = field(default_factory=set)
     answered: int = 0
     any_value: bool = False
@@ -65,12 +65,12 @@ class _Conversation:
                 self.texts[name] = text
             case b"B":
                 _, name, given = body.split(b"\0", 2)
-                self.statements.append((self.texts.get(name, b""), given))
+                self.asked.append((self.texts.get(name, b""), given))
             case b"Q":
-                self.statements.append((body.rstrip(b"\0"), b""))
+                self.asked.append((body.rstrip(b"\0"), b""))
 
     def server_says(self, kind: bytes, body: bytes) -> Commit | None:
-        """Return the commit that this message completes, or None."""
+        """The commit that is over with this message."""
         match kind:
             case b"D":
                 self.any_value = self.any_value or _any_value(body)
@@ -79,15 +79,15 @@ class _Conversation:
             case b"E":
                 self.wrote.clear()
             case b"Z":
-                self.statements, self.answered, self.any_value = self.statements[self.answered :], 0, False
+                self.asked, self.answered, self.any_value = self.asked[self.answered :], 0, False
                 if body == b"I":
                     wrote, self.wrote = frozenset(self.wrote), set()
-                    if wrote - IGNORED_TABLES:
+                    if wrote - BREATHING:
                         return Commit(self.name, wrote)
         return None
 
     def _completed(self, tag: bytes) -> None:
-        text, given = self.statements[min(self.answered, len(self.statements) - 1)] if self.statements else (b"", b"")
+        text, given = self.asked[min(self.answered, len(self.asked) - 1)] if self.asked else (b"", b"")
         self.answered += 1
         if tag == b"ROLLBACK":
             self.wrote.clear()
@@ -97,10 +97,10 @@ class _Conversation:
         verb, _, count = tag.rpartition(b" ")
         if count == b"0" or (verb == b"SELECT" and not self.any_value) or (verb == b"COPY" and b"STDOUT" in text):
             return
-        written = {(table or function).decode().lower() for table, function in _WRITES.findall(text)}
-        self.wrote |= written
-        if "append_events" in written:
-            self.wrote |= {topic for encoded, topic in _TOPICS.items() if encoded in given}
+        found = {(table or function).decode().lower() for table, function in _WRITES.findall(text)}
+        self.wrote |= found
+        if "append_events" in found:
+            self.wrote |= {topic for known, topic in _TOPICS.items() if known in given}
 
 
 _TOPICS = _topics()
@@ -139,20 +139,20 @@ class Line:
         self._server.server_close()
 
     def go_dead(self) -> None:
-        """Silently drop all traffic of the present connections; new ones work."""
+        """Nothing comes through any more on the connections that are there, and nobody is told; new ones are fine."""
         self._time += 1
 
     def carry(self, client: socket.socket) -> None:
         born = self._time
         with socket.socket(socket.AF_UNIX) as server:
             server.connect(self._target)
-            conversation = _Conversation()
-            asking = threading.Thread(target=self._ask, args=(client, server, conversation, born), daemon=True)
+            told = _Conversation()
+            asking = threading.Thread(target=self._ask, args=(client, server, told, born), daemon=True)
             asking.start()
-            self._answer(client, server, conversation, born)
+            self._answer(client, server, told, born)
             asking.join()
 
-    def _ask(self, client: socket.socket, server: socket.socket, conversation: _Conversation, born: int) -> None:
+    def _ask(self, client: socket.socket, server: socket.socket, told: _Conversation, born: int) -> None:
         pending = b""
         begun = False
         with suppress(OSError):
@@ -162,18 +162,18 @@ class Line:
                     if len(pending) < _LENGTH or len(pending) < int.from_bytes(pending[:_LENGTH], "big"):
                         continue
                     length = int.from_bytes(pending[:_LENGTH], "big")
-                    conversation.name = _application(pending[2 * _LENGTH : length])
+                    told.name = _application(pending[2 * _LENGTH : length])
                     begun, ready, pending = True, pending[:length], pending[length:]
                     server.sendall(ready)
                 messages, pending = _messages(pending)
                 for kind, body, _ in messages:
-                    conversation.client_says(kind, body)
+                    told.client_says(kind, body)
                 if self._time == born:
                     server.sendall(b"".join(raw for _, _, raw in messages))
         with suppress(OSError):
             server.shutdown(socket.SHUT_WR)
 
-    def _answer(self, client: socket.socket, server: socket.socket, conversation: _Conversation, born: int) -> None:
+    def _answer(self, client: socket.socket, server: socket.socket, told: _Conversation, born: int) -> None:
         pending = held = b""
         with suppress(OSError):
             while data := server.recv(65_536):
@@ -181,9 +181,9 @@ class Line:
                 for kind, body, raw in messages:
                     held += raw
                     if kind == b"C":
-                        conversation.server_says(kind, body)
-                        continue  # held back until the message that follows it
-                    commit = conversation.server_says(kind, body)
+                        told.server_says(kind, body)
+                        continue  # not heard of before what follows
+                    commit = told.server_says(kind, body)
                     if commit is not None:
                         self.before(commit)
                     if self._time == born:
@@ -201,22 +201,22 @@ def _application(startup: bytes) -> str:
 
 
 def _messages(data: bytes) -> tuple[list[tuple[bytes, bytes, bytes]], bytes]:
-    """Return the complete messages as kind, body and raw bytes, and the remaining bytes."""
-    messages, at = [], 0
+    """The whole messages at the beginning, each with its kind and body, and what is left."""
+    found, at = [], 0
     while len(data) - at > _LENGTH:
         end = at + 1 + int.from_bytes(data[at + 1 : at + 1 + _LENGTH], "big")
         if end > len(data):
             break
-        messages.append((data[at : at + 1], data[at + 1 + _LENGTH : end], data[at:end]))
+        found.append((data[at : at + 1], data[at + 1 + _LENGTH : end], data[at:end]))
         at = end
-    return messages, data[at:]
+    return found, data[at:]
 
 
 class _Handler(socketserver.BaseRequestHandler):
     server: _Server
 
     def handle(self) -> None:
-        # While the server is stopped, this address closes new connections.
+        # The server may be away: then this address refuses, as nearly as it can.
         with suppress(OSError):
             self.server.line.carry(self.request)
 

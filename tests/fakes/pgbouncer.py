@@ -1,4 +1,4 @@
-"""A PgBouncer in transaction mode before the tests' server; it comes with the package of the operating system."""
+"""A PgBouncer before the tests' server, lending servers for one transaction at a time; the system's package has it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import psycopg
 from tests.client import eventually, free_port
 from tests.fakes.relay import relay
 
-# Debian installs it in a folder that is only on the administrator's path.
+# Debian's place for it is on nobody's path but the administrator's.
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
-# A small pool, so that consecutive statements of a client often get different server connections.
+# Few servers, so that a statement may well meet another one than the last.
 SETTINGS = """\
 [databases]
 {name} = host=127.0.0.1 port={inside} dbname={name} user={user}
@@ -38,7 +38,7 @@ max_client_conn = 200
 
 @contextmanager
 def pgbouncer(server_url: str, *more: str) -> Iterator[str]:
-    """Yield the URL of the database through a PgBouncer, without `?pgbouncer=true`; `more` are further settings."""
+    """The URL of the same database through a PgBouncer, as it is without any hint of it; `more` are its settings."""
     assert PROGRAM is not None
     parts = urlsplit(server_url)
     given = parse_qs(parts.query)
@@ -48,7 +48,7 @@ def pgbouncer(server_url: str, *more: str) -> Iterator[str]:
         settings.write_text(SETTINGS.format(name=name, inside=inside, user=user, port=port) + "\n".join(more))
         settings.parent.chmod(0o755)
         process = subprocess.Popen(
-            [PROGRAM, settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_other_account()
+            [PROGRAM, settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_somebody()
         )
         url = f"postgresql://{user}@127.0.0.1:{port}/{name}"
         try:
@@ -59,8 +59,8 @@ def pgbouncer(server_url: str, *more: str) -> Iterator[str]:
             process.wait()
 
 
-def _other_account() -> dict[str, Any]:
-    """Return the account to run as if we are root, since PgBouncer refuses to run as root."""
+def _somebody() -> dict[str, Any]:
+    """It does not run as root."""
     if os.geteuid() != 0:
         return {}
     account = pwd.getpwnam("nobody")

@@ -1,4 +1,4 @@
-"""A TCP address for a server that listens on a Unix socket."""
+"""A TCP address for a server that listens on a socket of the file system, and lets in only ourselves there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Relay(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def relay(target: str) -> Iterator[int]:
-    """Yield a port on 127.0.0.1 that leads to the socket."""
+    """The port on 127.0.0.1 that leads to the socket."""
     with _Relay(("127.0.0.1", 0), _Handler) as server:
         server.target = target  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

@@ -1,4 +1,4 @@
-"""A hot standby of a test's own server, which can be paused, frozen and stopped."""
+"""A hot standby of a test's own server: a copy of its cluster that follows it, to be delayed, frozen and stopped."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import psycopg
 from tests.client import eventually
 from tests.postgres import OwnServer
 
-# A line of `pg_hba.conf` for replication. The permissions of the socket refuse all other accounts.
-REPLICATION_ACCESS = "local replication storyledger trust\n"
+# Lines of `pg_hba.conf` that let a standby in: the socket's rights keep everybody else out.
+LETS_STANDBYS_IN = "local replication storyledger trust\n"
 
 
 def primary() -> OwnServer:
-    """Start a server that standbys may follow."""
-    return OwnServer(access=REPLICATION_ACCESS)
+    """A server that standbys may follow."""
+    return OwnServer(access=LETS_STANDBYS_IN)
 
 
 class Standby(OwnServer):
@@ -25,10 +25,10 @@ class Standby(OwnServer):
 
     def __init__(self, leader: OwnServer) -> None:
         self._leader = leader
-        super().__init__(access=REPLICATION_ACCESS)
+        super().__init__(access=LETS_STANDBYS_IN)
 
     def _prepare(self) -> None:
-        """Copy the leader's cluster."""
+        """Begin with a copy of the leader's cluster instead of an empty one."""
         place = parse_qs(urlsplit(self._leader.url).query)
         cluster = self.folder / "postgres" / "cluster"
         cluster.parent.mkdir(mode=0o711)
@@ -42,32 +42,32 @@ class Standby(OwnServer):
                 os.chown(path, owner.st_uid, owner.st_gid)
 
     def pause(self) -> None:
-        """Receive changes from the leader without applying them."""
+        """What comes from the leader is kept, and not shown."""
         self.execute("SELECT pg_wal_replay_pause()")
-        eventually(lambda: self._query("SELECT pg_get_wal_replay_pause_state() = 'paused'"), 10)
+        eventually(lambda: self._asked("SELECT pg_get_wal_replay_pause_state() = 'paused'"), 10)
 
     def resume(self) -> None:
         self.execute("SELECT pg_wal_replay_resume()")
 
     def catch_up(self) -> None:
-        """Wait until all changes of the leader are applied."""
+        """Wait until everything that the leader has is shown."""
         with psycopg.connect(self._leader.url, autocommit=True) as connection:
             row = connection.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
         assert row is not None
-        eventually(lambda: self._query(f"SELECT pg_last_wal_replay_lsn() >= '{row[0]}'::pg_lsn"), 10)
+        eventually(lambda: self._asked(f"SELECT pg_last_wal_replay_lsn() >= '{row[0]}'::pg_lsn"), 10)
 
     def promote(self) -> None:
-        """Stop following the leader and accept writes."""
+        """It follows nobody any more, and takes writes of its own."""
         self.execute("SELECT pg_promote()")
 
     def looked_up(self) -> int:
-        """Return how often tables of read models were scanned so far; PostgreSQL reports it with a delay."""
-        return self._query(
+        """How often its clients have looked into a table of read models so far; told with a delay."""
+        return self._asked(
             "SELECT coalesce(sum(idx_scan + seq_scan), 0) FROM pg_stat_user_tables WHERE schemaname LIKE 'read%'"
         )
 
-    def _query(self, statement: str) -> int:
+    def _asked(self, question: str) -> int:
         with psycopg.connect(self.url, autocommit=True) as connection:
-            row = connection.execute(statement.encode()).fetchone()
+            row = connection.execute(question.encode()).fetchone()
         assert row is not None
         return int(row[0])

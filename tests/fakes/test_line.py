@@ -1,4 +1,4 @@
-"""The proxy to PostgreSQL reports each commit once, and before its client gets the answer."""
+"""The line to PostgreSQL tells what PostgreSQL did: each commit once, and before its client hears of it."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ def line(database_url: str) -> Iterator[Line]:
 
 
 @pytest.fixture
-def commits(line: Line) -> list[Commit]:
-    commits: list[Commit] = []
-    line.before = commits.append
-    return commits
+def heard(line: Line) -> list[Commit]:
+    found: list[Commit] = []
+    line.before = found.append
+    return found
 
 
-def test_each_commit_is_reported_once_with_its_writer_and_its_tables(line: Line, commits: list[Commit]):
+def test_each_commit_is_reported_once_with_its_writer_and_its_tables(line: Line, heard: list[Commit]):
     with psycopg.connect(line.url, autocommit=True, application_name="somebody") as connection:
         for number in range(8):  # the later ones as a prepared statement
             connection.execute("INSERT INTO told VALUES (%s)", [number])
         with connection.transaction():
             connection.execute("UPDATE told SET n = n + 1 WHERE n < 3")
             connection.execute("DELETE FROM told WHERE n = 0")
-            assert len(commits) == 8
+            assert len(heard) == 8
         with connection.cursor() as cursor, cursor.copy("COPY told FROM STDIN") as copying:
             copying.write_row([1])
-    assert commits == [Commit("somebody", frozenset({"told"}))] * 10
+    assert heard == [Commit("somebody", frozenset({"told"}))] * 10
 
 
-def test_a_transaction_that_changed_nothing_is_not_reported(line: Line, commits: list[Commit]):
+def test_a_transaction_that_changed_nothing_is_not_reported(line: Line, heard: list[Commit]):
     with psycopg.connect(line.url, autocommit=True) as connection:
         connection.execute("SELECT * FROM told FOR UPDATE SKIP LOCKED")
         connection.execute("UPDATE told SET n = 1 WHERE n = 2")
@@ -52,10 +52,10 @@ def test_a_transaction_that_changed_nothing_is_not_reported(line: Line, commits:
             connection.execute("INSERT INTO told VALUES (1)")
             connection.execute("SELECT 1 / 0")
         assert connection.execute("SELECT count(*) FROM told").fetchone() == (0,)
-    assert commits == []
+    assert heard == []
 
 
-def test_a_commit_is_durable_and_not_yet_answered_when_it_is_reported(line: Line, database_url: str):
+def test_a_commit_is_durable_and_its_client_has_not_heard_while_it_is_told(line: Line, database_url: str):
     answered = threading.Event()
     seen: list[tuple[int, bool]] = []
 
@@ -72,7 +72,7 @@ def test_a_commit_is_durable_and_not_yet_answered_when_it_is_reported(line: Line
     assert seen == [(1, False)]
 
 
-def test_a_silent_connection_gets_no_answer_and_new_ones_work(line: Line):
+def test_a_line_that_is_dead_says_nothing_and_new_ones_are_fine(line: Line):
     old = psycopg.connect(line.url, autocommit=True)
     line.go_dead()
     ended = threading.Event()

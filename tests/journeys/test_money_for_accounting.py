@@ -10,16 +10,17 @@ import subprocess
 from collections import defaultdict
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
+from msgspec import to_builtins
 
 from adapters.stripe_sandbox.simulation import world
 from domain.values import Role
 from entrypoints.composition.simulation_runner import SimulationRunner
-from entrypoints.http.handlers import exports
-from entrypoints.http.handlers.exports import COLUMNS
-from entrypoints.presentation.views import Views
+from entrypoints.presentation.exports import COLUMNS, ExportedDonation, as_csv
+from entrypoints.presentation.journal import as_journal
+from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.responses import rfc3339
 from tests.client import LiveService
 from tests.money import Ledger
 from tests.stripe_events import event
@@ -30,14 +31,15 @@ def ledger(service) -> Ledger:
     return Ledger(service)
 
 
-def lines(ledger: Ledger) -> list[dict[str, Any]]:
-    view = Views(ledger.service.cipher)
-    return [exports.line(view, *both) for both in ledger.service.exported(None, None, None, None)]
+def lines(ledger: Ledger) -> list[ExportedDonation]:
+    personal = PersonalData(ledger.service.cipher)
+    exported = ledger.service.exported(None, None, None, None)
+    return [ExportedDonation.from_rows(row, settlements, personal) for row, settlements in exported]
 
 
 def journal(service) -> bytes:
     both = service.journal(None, None, None), service.settlements(None, None, None)
-    return b"".join(exports.as_journal(*both))
+    return b"".join(as_journal(*both))
 
 
 def test_an_exported_line_has_the_gift_its_refunds_its_fees_and_their_times(ledger):
@@ -45,12 +47,12 @@ def test_an_exported_line_has_the_gift_its_refunds_its_fees_and_their_times(ledg
     ledger.stripe = {"txn_1": payment.transaction("1", 10_000, 320, id="txn_1")}.__getitem__
     ledger.take(payment.completed(), payment.charged(balance_transaction="txn_1"), payment.refunded(3_000))
     [line] = lines(ledger)
-    assert {name for name in line if not name.endswith("Minor")} == set(COLUMNS)
-    assert (line["grossMinor"], line["netMinor"], line["settledMinor"]) == (10_000, 7_000, 9_680)
-    money = [line[name] for name in ("gross", "refund", "dispute", "net", "fee", "settled")]
+    assert {name for name in to_builtins(line) if not name.endswith("Minor")} == set(COLUMNS)
+    assert (line.gross_minor, line.net_minor, line.settled_minor) == (10_000, 7_000, 9_680)
+    money = [line.gross, line.refund, line.dispute, line.net, line.fee, line.settled]
     assert [str(amount) for amount in money] == ["100.00", "30.00", "0.00", "70.00", "3.20", "96.80"]
-    assert line["paidAt"] == "2026-05-28T20:26:40Z" != line["recordedAt"]
-    assert (line["chargeId"], line["balanceTransactionIds"]) == (payment.charge_id, "txn_1")
+    assert rfc3339(line.paid_at) == "2026-05-28T20:26:40Z" != rfc3339(line.recorded_at)
+    assert (line.charge_id, line.balance_transaction_ids) == (payment.charge_id, "txn_1")
 
 
 def test_no_exported_cell_is_read_as_a_formula(ledger):
@@ -59,7 +61,7 @@ def test_no_exported_cell_is_read_as_a_formula(ledger):
         payment.details = {"name": name}
         ledger.deliver(payment.completed())
     ledger.settle()
-    rows = list(csv.DictReader(io.StringIO(b"".join(exports.as_csv(lines(ledger))).decode())))
+    rows = list(csv.DictReader(io.StringIO(b"".join(as_csv(lines(ledger))).decode())))
     assert sorted(row["donor"] for row in rows) == ["'+1", "'-1", "'=HYPERLINK(1)", "'@x", "'＝1"]
 
 
@@ -120,7 +122,7 @@ def test_settlements_in_several_currencies_are_not_summed(ledger):
     for transaction in both:
         ledger.take(event("charge.updated", payment.charge(balance_transaction=transaction)))
     [line] = lines(ledger)
-    assert (line["fee"], line["settled"], line["settlementCurrency"]) == (None, None, "EUR USD")
+    assert (line.fee, line.settled, line.settlement_currency) == (None, None, "EUR USD")
 
 
 def play(service, seed: int) -> SimulationRunner:

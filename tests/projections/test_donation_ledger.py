@@ -19,8 +19,8 @@ from domain.donations import Donation
 from domain.events import FeeCharged
 from domain.values import SYSTEM, Money, StripeReport
 from entrypoints.composition.simulation_runner import SimulationRunner
-from entrypoints.http.handlers.donations import totals_in
-from entrypoints.presentation.views import Views
+from entrypoints.presentation.past_ledger import past_totals
+from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, fee_ledger
 from projections.model import Recorded
 from tests.money import Ledger
@@ -157,5 +157,5 @@ def test_of_currencies_captured_in_the_same_second_that_of_the_gift_opened_first
     folded = MemoryRows()
     donation_ledger.fold(list(ledger.service.recorded(ticket)), folded)
     row = ledger.service.ticket_row(ticket)
-    then = totals_in(Views(ledger.service.cipher), row, folded, explain=False)
-    assert then["currency"] == first.upper()
+    then = past_totals(row, folded, PersonalData(ledger.service.cipher), explain=False)
+    assert then.currency == first.upper()

@@ -1,26 +1,45 @@
-"""What only an administrator does: look after the inbox and the read models, and give money back."""
+"""Handlers for administrators: dead letters, dead mails, read models, the access log and refunds."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
 import projections
 from adapters import ids
-from adapters.identity.access_log import StoredAccessRecord
-from adapters.mail.dead_mails import DeadMail
-from adapters.payments.dead_letters import DeadLetter
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.identity.access_log import AccessLog
+from adapters.mail.dead_mails import DeadMails
+from adapters.payments.dead_letters import DeadLetters
+from adapters.postgres.database import Database
+from adapters.read_models.rebuild_jobs import RebuildJobs
+from domain.commands.refunds import RefundCommands
 from domain.errors import NotFoundError
-from entrypoints.http import paging
-from entrypoints.http.bodies import Amount, Body, Line
-from entrypoints.http.handlers import donations
-from entrypoints.http.handlers.tickets import views_for
+from entrypoints.composition.queries import Queries
+from entrypoints.http.bodies import Amount, Body, Empty, Line
+from entrypoints.http.handlers.donations import money
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.problems import Problem, invalid
-from entrypoints.presentation import views
+from entrypoints.http.paging import ResultPage, invalid_cursor, requested_page
+from entrypoints.http.problems import Problem
+from entrypoints.presentation.access import AccessLogEntry, AccessLogPage
+from entrypoints.presentation.administration import (
+    DeadLetterPage,
+    DeadLetterView,
+    DeadMailPage,
+    DeadMailView,
+    ProjectionList,
+    ProjectionState,
+    RebuildStarted,
+    RetriedDeadLetter,
+    RetriedDeadMail,
+)
+from entrypoints.presentation.donations import Attribution
+from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, ticket_status
 from projections.model import Row
 
@@ -30,161 +49,127 @@ class RefundOrder(Body):
     reason: Annotated[Line, Field(max_length=500)]
 
 
-# The inbox.
+@dataclass(frozen=True)
+class DeadLetterHandlers:
+    dead_letters: DeadLetters
+    wake_applier: Callable[[], None]
+
+    def list_dead_letters(self, call: Call) -> Answer[DeadLetterPage]:
+        page = requested_page(call)
+        letters = self.dead_letters.list(page.limit + 1, _after_time_and_event(page))
+        letters_on_page = page.cut(letters, lambda letter: (letter.received_at.isoformat(), letter.id))
+        return page.answer(DeadLetterPage([DeadLetterView.of(letter) for letter in letters_on_page], page.next_cursor))
+
+    def retry(self, call: Call, _: Empty) -> RetriedDeadLetter:
+        id = call.path["id"]
+        if not self.dead_letters.retry([id]):
+            raise NotFoundError("There is no such dead letter.")
+        self.wake_applier()
+        return RetriedDeadLetter(id, "received")
 
 
-def list_dead_letters(call: Call) -> Answer:
-    page = paging.asked(call)
-    found = call.service.dead_letters.list(page.limit + 1, _after(page))
-    if len(found) > page.limit:
-        last = found[page.limit - 1]
-        page.more_after(last.received_at.isoformat(), last.id)
-    return page.answer({"deadLetters": [letter_view(letter) for letter in found[: page.limit]]})
-
-
-def letter_view(letter: DeadLetter) -> dict[str, Any]:
-    return {
-        "id": letter.id,
-        "type": letter.type,
-        "attempts": letter.attempts,
-        "error": letter.error,
-        "receivedAt": views.time(letter.received_at),
-    }
-
-
-def _after(page: paging.Page) -> tuple[datetime, str] | None:
+def _after_time_and_event(page: ResultPage) -> tuple[datetime, str] | None:
     if page.after is None:
         return None
     try:
-        moment, id = page.after
-        after = datetime.fromisoformat(moment), str(id)
+        time, id = page.after
+        after = datetime.fromisoformat(time), str(id)
         if after[0].tzinfo is None or "\x00" in after[1]:
             raise ValueError
     except (ValueError, TypeError):
-        raise invalid("/cursor", "is not a cursor of this list") from None
+        raise invalid_cursor() from None
     return after
 
 
-def retry_dead_letter(call: Call) -> Answer:
-    """Taken up again at once by whichever worker is there."""
-    id = call.path["id"]
-    if not call.service.dead_letters.retry([id]):
-        raise NotFoundError("There is no such dead letter.")
-    call.service.inbox.arrived.set()
-    return Answer({"id": id, "state": "received"}, 202)
+@dataclass(frozen=True)
+class DeadMailHandlers:
+    dead_mails: DeadMails
+
+    def list_dead_mails(self, call: Call) -> Answer[DeadMailPage]:
+        page = requested_page(call)
+        mails = self.dead_mails.list(page.limit + 1, page.after_time_and_id())
+        mails_on_page = page.cut(mails, lambda mail: (mail.created_at.isoformat(), str(mail.id)))
+        return page.answer(DeadMailPage([DeadMailView.of(mail) for mail in mails_on_page], page.next_cursor))
+
+    def retry(self, call: Call, _: Empty) -> RetriedDeadMail:
+        id = ids.parse(call.path["id"])
+        if id is None:
+            raise NotFoundError("There is no such dead mail.")
+        self.dead_mails.retry(id)
+        return RetriedDeadMail(id, "waiting")
 
 
-# Mails.
+@dataclass(frozen=True)
+class ProjectionHandlers:
+    queries: Queries
+    rebuilds: RebuildJobs
+
+    def list_projections(self, _: Call) -> ProjectionList:
+        lags = self.queries.projections_standing()
+        return ProjectionList(
+            [
+                ProjectionState(
+                    name=name,
+                    version=projections.BY_NAME[name].VERSION,
+                    position=lag["position"],
+                    head=lag["head"],
+                    lag_seconds=lag["lagSeconds"],
+                    rebuilding=self.rebuilds.running(name),
+                )
+                for name, lag in lags.items()
+                if name in projections.BY_NAME
+            ]
+        )
+
+    def rebuild(self, call: Call, _: Empty) -> Answer[RebuildStarted]:
+        """Start the rebuild; until it has ended, readers see the old read model."""
+        projection = projections.BY_NAME.get(call.path["name"])
+        if projection is None:
+            raise NotFoundError("There is no such projection.")
+        if not self.rebuilds.begin(projection):
+            raise Problem("conflict", "This projection is being rebuilt already.")
+        headers = {"Location": "/admin/projections", "Retry-After": "1"}
+        return Answer(RebuildStarted(projection.NAME, "REBUILDING"), 202, headers)
 
 
-def list_dead_mails(call: Call) -> Answer:
-    page = paging.asked(call)
-    found = call.service.dead_mails.list(page.limit + 1, page.after_time_and_id())
-    if len(found) > page.limit:
-        last = found[page.limit - 1]
-        page.more_after(last.created_at.isoformat(), str(last.id))
-    return page.answer({"deadMails": [_mail_view(mail) for mail in found[: page.limit]]})
+@dataclass(frozen=True)
+class AccessLogHandlers:
+    access_log: AccessLog
+
+    def list_access_log(self, call: Call) -> Answer[AccessLogPage]:
+        page = requested_page(call)
+        entries = self.access_log.page(page.limit + 1, page.after_position() or None)
+        entries_on_page = page.cut(entries, lambda entry: [entry.position])
+        return page.answer(AccessLogPage([AccessLogEntry.of(entry) for entry in entries_on_page], page.next_cursor))
 
 
-def _mail_view(mail: DeadMail) -> dict[str, Any]:
-    return {
-        "id": str(mail.id),
-        "kind": mail.kind,
-        "ticketId": mail.ticket_id and str(mail.ticket_id),
-        "attempts": mail.attempts,
-        "error": mail.error,
-        "createdAt": views.time(mail.created_at),
-        "retryable": mail.retryable,
-    }
+@dataclass(frozen=True)
+class RefundHandlers:
+    commands: RefundCommands
+    cipher: FieldCipher
+    database: Database
 
+    def refund(self, call: Call, body: RefundOrder) -> Attribution:
+        """Record the refund; the donation shows Stripe's answer once there is one."""
+        row = self._donation_row(call)
+        call.speaks_of = row["ticket_id"]
+        amount = None if body.amount is None else money(body.amount, row["currency"])
+        with self.database.reading() as cursor:
+            ticket = ticket_status.ticket(cursor, row["ticket_id"])
+        # The reason is sealed with the ticket's key, which an erasure destroys. The money can still go back.
+        reason = body.reason if ticket is not None and not ticket["erased"] else None
+        self.commands.request(
+            call.principal.actor, row["ticket_id"], row["donation_id"], call.seed.id("refund"), amount, reason
+        )
+        return Attribution.from_row(self._donation_row(call), PersonalData(self.cipher, masked=call.masked))
 
-def retry_dead_mail(call: Call) -> Answer:
-    """Tried again at once by whichever sender is there."""
-    id = ids.parse(call.path["id"])
-    if id is None:
-        raise NotFoundError("There is no such dead mail.")
-    call.service.dead_mails.retry(id)
-    return Answer({"id": str(id), "state": "waiting"}, 202)
-
-
-# Read models.
-
-
-def list_projections(call: Call) -> Answer:
-    standing = call.service.projections_standing()
-    known = {name: told for name, told in standing.items() if name in projections.BY_NAME}
-    return Answer({"projections": [_projection(call, name, told) for name, told in known.items()]})
-
-
-def _projection(call: Call, name: str, told: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": name,
-        "version": projections.BY_NAME[name].VERSION,
-        **told,
-        "rebuilding": call.service.rebuilds.running(name),
-    }
-
-
-def rebuild_projection(call: Call) -> Answer:
-    """Begun at once; the list of projections says when it is done. Readers see the old one until then."""
-    projection = projections.BY_NAME.get(call.path["name"])
-    if projection is None:
-        raise NotFoundError("There is no such projection.")
-    if not call.service.rebuilds.begin(projection):
-        raise Problem("conflict", "This projection is being rebuilt already.")
-    headers = {"Location": "/admin/projections", "Retry-After": "1"}
-    return Answer({"name": projection.NAME, "status": "REBUILDING"}, 202, headers)
-
-
-# Who did what, and who was not let do it.
-
-
-def list_access_log(call: Call) -> Answer:
-    page = paging.asked(call)
-    found = call.service.access_log.page(page.limit + 1, page.after_position() or None)
-    if len(found) > page.limit:
-        page.more_after(found[page.limit - 1].position)
-    return page.answer({"accessLog": [_entry_view(entry) for entry in found[: page.limit]]})
-
-
-def _entry_view(entry: StoredAccessRecord) -> dict[str, Any]:
-    return {
-        "position": entry.position,
-        "at": views.time(entry.recorded_at),
-        "actor": entry.actor,
-        "operation": entry.operation,
-        "object": entry.object or None,
-        "outcome": entry.outcome,
-        "requestId": entry.request_id,
-    }
-
-
-# Money.
-
-
-def refund(call: Call) -> Answer:
-    """On record at once; what Stripe answered later, or will, shows in the donation."""
-    row = _donation(call)
-    call.speaks_of = row["ticket_id"]
-    order = call.body
-    amount = None if order.amount is None else donations.money(order.amount, row["currency"])
-    with call.service.database.reading() as cursor:
-        ticket = ticket_status.ticket(cursor, row["ticket_id"])
-    # Where a person was erased the money can still go back; the words about it have no key to be sealed with.
-    reason = order.reason if ticket is not None and not ticket["erased"] else None
-    call.service.commands.refunds.request(
-        call.principal.actor, row["ticket_id"], row["donation_id"], call.seed.id("refund"), amount, reason
-    )
-    return Answer(views_for(call).donation(_donation(call), attributed=True), 202)
-
-
-def _donation(call: Call) -> Row:
-    try:
-        donation = UUID(call.path["donation_id"])
-    except ValueError:
-        raise NotFoundError("There is no such donation.") from None
-    with call.service.database.reading() as cursor:
-        row = donation_ledger.donation(cursor, donation)
-    if row is None:
-        raise NotFoundError("There is no such donation.")
-    return row
+    def _donation_row(self, call: Call) -> Row:
+        try:
+            donation_id = UUID(call.path["donation_id"])
+        except ValueError:
+            raise NotFoundError("There is no such donation.") from None
+        with self.database.reading() as cursor:
+            row = donation_ledger.donation(cursor, donation_id)
+        if row is None:
+            raise NotFoundError("There is no such donation.")
+        return row

@@ -1,189 +1,119 @@
-"""Gifts: checkouts, the ledger, its totals, and both as they stood at another time."""
+"""Handlers for donations: checkouts, the ledger and its totals, both also as of an earlier time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from math import inf
-from typing import Any
-from uuid import UUID
+from decimal import Decimal
 
-from adapters.read_models.in_memory import MemoryRows, folded
+from adapters.encryption.field_cipher import FieldCipher
+from domain.commands.checkouts import CheckoutCommands
 from domain.errors import AmountError
-from domain.events import CheckoutOpened, CheckoutRequested, DonationEvent
+from domain.ports import QrCodes
 from domain.values import Money
-from entrypoints.http import paging
-from entrypoints.http.handlers.tickets import if_match, qr_data, row_of, views_for
+from entrypoints.http.bodies import PaymentOrder
+from entrypoints.http.handlers.preconditions import if_match
+from entrypoints.http.handlers.qr_codes import qr_data
 from entrypoints.http.operations import Answer, Call
+from entrypoints.http.paging import ResultPage, requested_page
 from entrypoints.http.problems import invalid
-from entrypoints.presentation import views
+from entrypoints.http.query import flag_parameter, time_parameter
+from entrypoints.presentation.donations import Donation, DonationPage, DonationTotals, OpenedCheckout
+from entrypoints.presentation.past_ledger import order_key, past_donations, past_ledger, past_totals, row_order
+from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.responses import utc
 from projections import donation_ledger, ticket_totals
-from projections.model import Recorded, Row
+from projections.model import Row
 
 
-def create_payment(call: Call) -> Answer:
-    order, service = call.body, call.service
-    if_match(call)
-    row = row_of(call)
-    url = service.page_url(row["slug"])
-    checkout = service.commands.checkouts.open(
-        call.principal.actor,
-        call.ticket_id,
-        call.seed.id("donation"),
-        money(order.amount, order.currency),
-        order.description,
-        return_url=url,
-    )
-    return Answer(
-        {
-            "checkoutSessionId": checkout.session_id,
-            "checkoutUrl": checkout.url,
-            "qrCodeData": qr_data(call, url),
-            "targetUrl": url,
-            "donationId": str(checkout.donation_id),
-            "expiresAt": views.time(checkout.expires_at),
-        },
-        201,
-    )
+@dataclass(frozen=True)
+class DonationHandlers:
+    commands: CheckoutCommands
+    cipher: FieldCipher
+    qr_codes: QrCodes
+    page_url: Callable[[str], str]
 
-
-def money(amount: Any, currency: str) -> Money:
-    try:
-        return Money.of(amount, currency)
-    except AmountError as fault:
-        raise invalid("/amount", str(fault)) from None
-
-
-def list_donations(call: Call) -> Answer:
-    page = paging.asked(call)
-    as_of, known_at = _moments(call)
-    if as_of is None and known_at is None:
-        after = page.after_payment()
-        rows, sums = call.reads.ask(
-            lambda cursor: (
-                donation_ledger.donations(cursor, call.ticket_id, page.limit + 1, after),
-                donation_ledger.totals(cursor, call.ticket_id),
-            )
+    def create_payment(self, call: Call, body: PaymentOrder) -> OpenedCheckout:
+        if_match(call)
+        url = self.page_url(call.path_ticket["slug"])
+        checkout = self.commands.open(
+            call.principal.actor,
+            call.ticket_id,
+            call.seed.id("donation"),
+            money(body.amount, body.currency),
+            body.description,
+            return_url=url,
         )
-        count = sum(total[name] for total in sums for name in donation_ledger.COUNTED.values())
-    else:
-        everything = ordered(_ledger_then(call, as_of, known_at).all(donation_ledger.DONATIONS))
-        count, after = len(everything), page.after_payment()
-        rows = [row for row in everything if after is None or _order(row) < _order_of(*after)][: page.limit + 1]
-    if len(rows) > page.limit:
-        last = rows[page.limit - 1]
-        paid_at = last["paid_at"] and last["paid_at"].isoformat()
-        page.more_after(paid_at, last["created_at"].isoformat(), str(last["donation_id"]))
-    view = views_for(call)
-    return page.answer(
-        {
-            "success": True,
-            "ticketId": str(call.ticket_id),
-            "count": count,
-            "donations": [view.donation(row) for row in rows[: page.limit]],
-        }
-    )
+        return OpenedCheckout(
+            checkout_session_id=checkout.session_id,
+            checkout_url=checkout.url,
+            qr_code_data=qr_data(self.qr_codes, url),
+            target_url=url,
+            donation_id=checkout.donation_id,
+            expires_at=utc(checkout.expires_at),
+        )
 
+    def list_donations(self, call: Call) -> Answer[DonationPage]:
+        page = requested_page(call)
+        as_of, known_at = time_parameter(call, "as_of"), time_parameter(call, "known_at")
+        if as_of is None and known_at is None:
+            rows, count = _present_donations(call, page)
+        else:
+            rows, count = _past_donations(call, page, as_of, known_at)
+        personal = self._personal(call)
+        donations = [Donation.from_row(row, personal) for row in page.cut(rows, _cursor)]
+        return page.answer(DonationPage(True, call.ticket_id, count, donations, page.next_cursor))
 
-def totals(call: Call) -> Answer:
-    as_of, known_at = _moments(call)
-    explain = _flag(call, "explain")
-    assert call.ticket is not None
-    view = views_for(call)
-    if as_of is None and known_at is None:
-        if ticket_totals.SUMMARY in call.ticket and not explain:
-            sums, last = call.ticket[ticket_totals.SUMMARY]
-            return Answer(view.totals(call.ticket, sums, last, None))
-        (sums, last), entries = call.reads.ask(
+    def totals(self, call: Call) -> DonationTotals:
+        as_of, known_at = time_parameter(call, "as_of"), time_parameter(call, "known_at")
+        explain = flag_parameter(call, "explain")
+        ticket, personal = call.path_ticket, self._personal(call)
+        if as_of is not None or known_at is not None:
+            ledger = past_ledger(call.reads.recorded(call.ticket_id), as_of, known_at)
+            return past_totals(ticket, ledger, personal, explain=explain)
+        if ticket_totals.SUMMARY in ticket and not explain:
+            totals, last = ticket[ticket_totals.SUMMARY]
+            return DonationTotals.from_rows(ticket, totals, last, None, personal)
+        (totals, last), entries = call.reads.ask(
             lambda cursor: (
                 donation_ledger.summary(cursor, call.ticket_id),
                 donation_ledger.entries(cursor, call.ticket_id) if explain else None,
             )
         )
-        return Answer(view.totals(call.ticket, sums, last, entries))
-    rows = _ledger_then(call, as_of, known_at)
-    return Answer(totals_in(view, call.ticket, rows, explain=explain))
+        return DonationTotals.from_rows(ticket, totals, last, entries, personal)
+
+    def _personal(self, call: Call) -> PersonalData:
+        return PersonalData(self.cipher, masked=call.masked)
 
 
-def totals_in(view: views.Views, ticket: Row, rows: MemoryRows, *, explain: bool) -> dict[str, Any]:
-    """The totals of a ledger that was folded for another time than now."""
-    paid = [row for row in ordered(rows.all(donation_ledger.DONATIONS)) if row["paid_at"]]
-    opened = {(row["currency"], row["paid_at"]): row["created_at"] for row in paid}
-    sums = sorted(rows.all(donation_ledger.TOTALS), key=lambda total: _first_captured(total, opened))
-    entries = sorted(rows.all(donation_ledger.ENTRIES), key=lambda e: (e["position"], e["kind"])) if explain else None
-    return view.totals(ticket, sums, paid[0] if paid else None, entries)
-
-
-def _first_captured(total: Row, opened: Mapping[tuple[str, datetime], datetime]) -> tuple[float, datetime, str]:
-    """When something was captured in the currency first, and when that gift was opened: Stripe tells whole seconds."""
-    at = total["first_paid_at"]
-    if at is None:
-        return inf, donation_ledger.NEVER, total["currency"]
-    return at.timestamp(), opened.get((total["currency"], at), donation_ledger.NEVER), total["currency"]
-
-
-def _order(row: Row) -> tuple[bool, float, datetime, UUID]:
-    return _order_of(row["paid_at"], row["created_at"], row["donation_id"])
-
-
-def _order_of(paid_at: datetime | None, created_at: datetime, donation: UUID) -> tuple[bool, float, datetime, UUID]:
-    return paid_at is not None, paid_at.timestamp() if paid_at else 0.0, created_at, donation
-
-
-def ordered(rows: list[Row]) -> list[Row]:
-    """Newest payment first, unpaid ones last: the order of the ledger."""
-    return sorted(rows, key=_order, reverse=True)
-
-
-def _ledger_then(call: Call, as_of: datetime | None, known_at: datetime | None) -> MemoryRows:
-    """The ledger from those facts alone that had happened at `as_of` and were recorded at `known_at`."""
-    known = [r for r in call.reads.recorded(call.ticket_id) if known_at is None or r.recorded_at <= known_at]
-    return folded(donation_ledger, known if as_of is None else _happened(known, as_of))
-
-
-def _happened(known: list[Recorded], as_of: datetime) -> Iterator[Recorded]:
-    """What had happened by Stripe's clock; what is told of a checkout by then means that it was there, by ours too."""
-    reports = [getattr(recorded.event, "report", None) for recorded in known]
-    told = {
-        recorded.event.donation_id
-        for recorded, report in zip(known, reports, strict=True)
-        if report is not None and report.at <= as_of.timestamp() and isinstance(recorded.event, DonationEvent)
-    }
-    for recorded, report in zip(known, reports, strict=True):
-        event = recorded.event
-        if report is not None:
-            happened = report.at <= as_of.timestamp()
-        else:
-            opened = isinstance(event, CheckoutRequested | CheckoutOpened) and event.donation_id in told
-            happened = opened or recorded.recorded_at <= as_of
-        if happened:
-            yield recorded
-
-
-def _moments(call: Call) -> tuple[datetime | None, datetime | None]:
-    return moment(call, "as_of"), moment(call, "known_at")
-
-
-def moment(call: Call, name: str) -> datetime | None:
-    """A time in the query, RFC 3339; Problem 422 for what is none."""
-    text = call.query.get(name)
-    if text is None:
-        return None
+def money(amount: Decimal, currency: str) -> Money:
+    """Return the amount as money; Problem 422 if the currency cannot express it."""
     try:
-        # A plus sign that was not escaped arrives as a space.
-        found = datetime.fromisoformat(text.replace(" ", "+"))
-        if found.tzinfo is None or not 1970 <= found.year < 9999:
-            raise ValueError
-        return found
-    except ValueError:
-        raise invalid(f"/{name}", "must be a time like 2026-05-01T12:00:00Z") from None
+        return Money.of(amount, currency)
+    except AmountError as error:
+        raise invalid("/amount", str(error)) from None
 
 
-def _flag(call: Call, name: str) -> bool:
-    match call.query.get(name, "false"):
-        case "true" | "1":
-            return True
-        case "false" | "0":
-            return False
-        case _:
-            raise invalid(f"/{name}", "must be true or false")
+def _present_donations(call: Call, page: ResultPage) -> tuple[Sequence[Row], int]:
+    """Return up to one row more than the page holds, and the number of all donations."""
+    after = page.after_payment()
+    rows, totals = call.reads.ask(
+        lambda cursor: (
+            donation_ledger.donations(cursor, call.ticket_id, page.limit + 1, after),
+            donation_ledger.totals(cursor, call.ticket_id),
+        )
+    )
+    return rows, sum(total[column] for total in totals for column in donation_ledger.COUNTED.values())
+
+
+def _past_donations(
+    call: Call, page: ResultPage, as_of: datetime | None, known_at: datetime | None
+) -> tuple[Sequence[Row], int]:
+    rows = past_donations(past_ledger(call.reads.recorded(call.ticket_id), as_of, known_at))
+    after = page.after_payment()
+    return [row for row in rows if after is None or row_order(row) < order_key(*after)][: page.limit + 1], len(rows)
+
+
+def _cursor(row: Row) -> tuple[str | None, str, str]:
+    return row["paid_at"] and row["paid_at"].isoformat(), row["created_at"].isoformat(), str(row["donation_id"])

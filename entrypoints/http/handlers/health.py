@@ -1,104 +1,123 @@
-"""How the service is: answered on the event loop from what is known, however busy or cut off everything else is."""
+"""Handlers for health checks: they run on the event loop, so they answer also when every thread is busy."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TypeVar
 
-from adapters.observability.lag import ServiceLag
+from msgspec import UNSET, UnsetType
+
+from adapters.observability.lag import HealthProbe, ServiceLag
+from adapters.observability.self_test import SelfTest
 from adapters.postgres.replica import Replica
+from adapters.postgres.watchdog import Watchdog
 from domain.errors import UnavailableError
-from entrypoints.http import problems
+from entrypoints.http.bodies import Empty
 from entrypoints.http.operations import Answer, Call
-from entrypoints.presentation.views import time as rfc3339
+from entrypoints.http.problems import RETRY_AFTER_SECONDS
+from entrypoints.presentation.health import (
+    DatabaseHealth,
+    InboxState,
+    JobCounts,
+    Liveness,
+    ProjectionLag,
+    Readiness,
+    ReplicaState,
+    SelfTestResult,
+    Verdict,
+)
+from entrypoints.presentation.responses import utc_or_none
 
-# So long a standing may take to find out, while nobody knows yet that the database hangs.
-PATIENCE_SECONDS = 1.5
+# How long the probe may take while the watchdog has not noticed yet that the database hangs.
+PROBE_TIMEOUT_SECONDS = 1.5
+
+Health = TypeVar("Health", DatabaseHealth, Readiness)
 
 _STARTED = time.monotonic()
 
 
-async def live(call: Call) -> Answer:
-    return Answer(
-        {
-            "status": "alive",
-            "timestamp": rfc3339(datetime.now(UTC)),
-            "uptime": round(time.monotonic() - _STARTED, 3),
-            "version": call.service.version,
-        }
+@dataclass(frozen=True)
+class HealthHandlers:
+    version: str
+    watchdog: Watchdog
+    probe: HealthProbe
+    replica: Replica | None
+    is_stopping: Callable[[], bool]
+
+    async def live(self, _: Call) -> Liveness:
+        uptime = round(time.monotonic() - _STARTED, 3)
+        return Liveness("alive", datetime.now(UTC), uptime, self.version)
+
+    async def database(self, _: Call) -> Answer[DatabaseHealth]:
+        health = self.watchdog.health
+        body = DatabaseHealth(
+            ready=health.available,
+            last_ping_at=utc_or_none(health.last_answer_at),
+            last_error=health.error,
+            failure_count=health.failures,
+            database_url="configured",
+            message=f"The database {health.error}." if health.error else "The database answers.",
+        )
+        return _ok_or_unavailable(body, health.available)
+
+    async def ready(self, _: Call) -> Answer[Readiness]:
+        """Answer 503 only if the database or its schema is not as needed, or if this process is stopping."""
+        health = self.watchdog.health
+        lag = None
+        if health.available:
+            try:
+                lag = await asyncio.wait_for(self.probe.lag(), PROBE_TIMEOUT_SECONDS)
+            except (UnavailableError, TimeoutError):
+                lag = None
+        is_ready = lag is not None and health.schema_fault is None and not self.is_stopping()
+        return _ok_or_unavailable(_readiness(is_ready, lag, self.replica), is_ready)
+
+
+@dataclass(frozen=True)
+class SelfTestHandlers:
+    tests: SelfTest
+
+    def run(self, _: Call, __: Empty) -> Answer[SelfTestResult]:
+        """Let each group write and read in a transaction that is rolled back."""
+        results = self.tests.run()
+        passed = all(results.values())
+        verdicts = {name: _verdict(passed) for name, passed in results.items()}
+        body = SelfTestResult(_verdict(passed), verdicts, datetime.now(UTC))
+        return Answer(body, 200 if passed else 500)
+
+
+def _verdict(passed: bool) -> Verdict:
+    return "PASS" if passed else "FAIL"
+
+
+def _readiness(is_ready: bool, lag: ServiceLag | None, replica: Replica | None) -> Readiness:
+    if lag is None:
+        return Readiness(is_ready, False, {}, None, None, _replica_state(replica))
+    inbox, jobs = lag.inbox, lag.jobs
+    return Readiness(
+        ready=is_ready,
+        database=True,
+        projections={
+            name: ProjectionLag(projection["position"], projection["head"], projection["lagSeconds"])
+            for name, projection in lag.projections.items()
+        },
+        inbox=InboxState(inbox.waiting, inbox.dead_letters, round(inbox.oldest_seconds, 3)),
+        jobs=JobCounts(jobs["waiting"], jobs["running"], jobs["failed"]),
+        replica=_replica_state(replica),
     )
 
 
-async def database(call: Call) -> Answer:
-    """What the watchdog knows."""
-    health = call.service.watchdog.health
-    body = {
-        "ready": health.available,
-        "lastPingAt": None if health.last_answer_at is None else rfc3339(health.last_answer_at),
-        "lastError": health.error,
-        "failureCount": health.failures,
-        "databaseUrl": "configured",
-        "message": f"The database {health.error}." if health.error else "The database answers.",
-    }
-    return Answer(body) if health.available else _unready(body)
-
-
-async def ready(call: Call) -> Answer:
-    """503 only while database or schema are not as needed, or we stop; lag and dead letters are told, not punished."""
-    service = call.service
-    health = service.watchdog.health
-    standing = None
-    if health.available:
-        try:
-            standing = await asyncio.wait_for(service.health_probe.lag(), PATIENCE_SECONDS)
-        except (UnavailableError, TimeoutError):
-            standing = None
-    is_ready = standing is not None and health.schema_fault is None and not service.finishing
-    body = {"ready": is_ready, "database": standing is not None, **_told(standing), **_copied(service.replica)}
-    return Answer(body) if is_ready else _unready(body)
-
-
-def self_test(call: Call) -> Answer:
-    """Each group really writes and reads, in a transaction that is rolled back."""
-    tests = call.service.self_test.run()
-    passed = all(tests.values())
-    body = {
-        "overall": _verdict(passed),
-        "tests": {name: _verdict(kept) for name, kept in tests.items()},
-        "timestamp": rfc3339(datetime.now(UTC)),
-    }
-    return Answer(body, 200 if passed else 500)
-
-
-def _verdict(kept: bool) -> str:
-    return "PASS" if kept else "FAIL"
-
-
-def _told(standing: ServiceLag | None) -> dict[str, Any]:
-    if standing is None:
-        return {"projections": {}, "inbox": None, "jobs": None}
-    return {
-        "projections": standing.projections,
-        "inbox": {
-            "waiting": standing.inbox.waiting,
-            "deadLetters": standing.inbox.dead_letters,
-            "oldestSeconds": round(standing.inbox.oldest_seconds, 3),
-        },
-        "jobs": standing.jobs,
-    }
-
-
-def _copied(replica: Replica | None) -> dict[str, Any]:
-    """How the read replica is, where there is one; without it all is read from the database itself."""
+def _replica_state(replica: Replica | None) -> ReplicaState | UnsetType:
     if replica is None:
-        return {}
+        return UNSET
     health = replica.health
-    lag = None if health.lag_seconds is None else round(health.lag_seconds, 3)
-    told = {"state": health.state, "lagBytes": health.lag_bytes, "lagSeconds": lag, "error": health.error}
-    return {"replica": told}
+    lag_seconds = None if health.lag_seconds is None else round(health.lag_seconds, 3)
+    return ReplicaState(health.state, health.lag_bytes, lag_seconds, health.error)
 
 
-def _unready(body: dict[str, Any]) -> Answer:
-    return Answer(body, 503, {"Retry-After": str(problems.RETRY_AFTER_SECONDS)})
+def _ok_or_unavailable(body: Health, ok: bool) -> Answer[Health]:
+    return Answer(body) if ok else Answer(body, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})

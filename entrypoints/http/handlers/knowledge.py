@@ -1,74 +1,74 @@
-"""The knowledge base: an admin adds texts to it, and searches them when somebody asks for help."""
+"""Handlers for the knowledge base: add, list, remove and search texts."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
 from adapters import ids
 from adapters.knowledge import repository
-from adapters.knowledge.repository import Match, MatchKey, Source, SourceType
+from adapters.knowledge.repository import MatchKey, SourceType
+from adapters.postgres.database import Database
 from domain.errors import NotFoundError
-from entrypoints.http import paging
 from entrypoints.http.bodies import Body, Line, Text
 from entrypoints.http.operations import Answer, Call
+from entrypoints.http.paging import ResultPage, invalid_cursor, requested_page
 from entrypoints.http.problems import invalid
-from entrypoints.presentation import views
+from entrypoints.presentation.knowledge import AddedSource, Chunk, ChunkPage, ListedSource, SourcePage
 
-LONGEST_SEARCH = 200
+MAX_SEARCH_LENGTH = 200
 
 
 class NewSource(Body):
     type: SourceType
     title: Annotated[Line, Field(max_length=200)]
-    content: Annotated[Text, Field(max_length=200_000, description="Plain text or Markdown; no address in it is read.")]
+    content: Annotated[
+        Text, Field(max_length=200_000, description="Plain text or Markdown; addresses in it are not fetched.")
+    ]
 
 
-def add(call: Call) -> Answer:
-    added: NewSource = call.body
-    repository.check(added.title, added.content)
-    id = call.seed.id("knowledge source")
-    with call.service.database.transaction() as cursor:
-        count = repository.add(cursor, id, added.type, added.title, added.content)
-    return Answer({"id": str(id), "chunkCount": count}, 201)
+@dataclass(frozen=True)
+class KnowledgeHandlers:
+    database: Database
+
+    def add(self, call: Call, body: NewSource) -> AddedSource:
+        repository.check(body.title, body.content)
+        id = call.seed.id("knowledge source")
+        with self.database.transaction() as cursor:
+            count = repository.add(cursor, id, body.type, body.title, body.content)
+        return AddedSource(id, count)
+
+    def list_sources(self, call: Call) -> Answer[SourcePage]:
+        page = requested_page(call)
+        after = page.after_time_and_id()
+        counted_sources = call.reads.ask(lambda cursor: repository.sources(cursor, page.limit + 1, after))
+        on_page = page.cut(counted_sources, lambda counted: (counted[0].created_at.isoformat(), str(counted[0].id)))
+        sources = [ListedSource.of(source, chunk_count=count) for source, count in on_page]
+        return page.answer(SourcePage(sources, page.next_cursor))
+
+    def remove(self, call: Call) -> None:
+        id = ids.parse(call.path["source_id"])
+        if id is not None:
+            with self.database.transaction() as cursor:
+                if repository.remove(cursor, id):
+                    return
+        raise NotFoundError("There is no such source.")
+
+    def search(self, call: Call) -> Answer[ChunkPage]:
+        text = call.query.get("q", "").strip()
+        if not 1 <= len(text) <= MAX_SEARCH_LENGTH or not text.isprintable():
+            raise invalid("/q", f"must be 1 to {MAX_SEARCH_LENGTH} characters in one line")
+        page = requested_page(call)
+        after = _after_match(page)
+        matches = call.reads.ask(lambda cursor: repository.search(cursor, text, page.limit + 1, after))
+        on_page = page.cut(matches, lambda match: (match.rank, str(match.source.id), match.number))
+        return page.answer(ChunkPage([Chunk.of(match) for match in on_page], page.next_cursor))
 
 
-def list_sources(call: Call) -> Answer:
-    page = paging.asked(call)
-    after = page.after_time_and_id()
-    found = call.reads.ask(lambda cursor: repository.sources(cursor, page.limit + 1, after))
-    if len(found) > page.limit:
-        last, _ = found[page.limit - 1]
-        page.more_after(last.created_at.isoformat(), str(last.id))
-    listed = [_source(source) | {"chunkCount": count} for source, count in found[: page.limit]]
-    return page.answer({"sources": listed})
-
-
-def remove(call: Call) -> Answer:
-    id = ids.parse(call.path["source_id"])
-    if id is not None:
-        with call.service.database.transaction() as cursor:
-            if repository.remove(cursor, id):
-                return Answer(None, 204)
-    raise NotFoundError("There is no such source.")
-
-
-def search(call: Call) -> Answer:
-    text = call.query.get("q", "").strip()
-    if not 1 <= len(text) <= LONGEST_SEARCH or not text.isprintable():
-        raise invalid("/q", f"say what to search for, in 1 to {LONGEST_SEARCH} characters of one line")
-    page = paging.asked(call)
-    after = _after(page)
-    found = call.reads.ask(lambda cursor: repository.search(cursor, text, page.limit + 1, after))
-    if len(found) > page.limit:
-        last = found[page.limit - 1]
-        page.more_after(last.rank, str(last.source.id), last.number)
-    return page.answer({"chunks": [_chunk(chunk) for chunk in found[: page.limit]]})
-
-
-def _after(page: paging.Page) -> MatchKey | None:
+def _after_match(page: ResultPage) -> MatchKey | None:
     if page.after is None:
         return None
     try:
@@ -77,23 +77,4 @@ def _after(page: paging.Page) -> MatchKey | None:
             raise ValueError
         return rank, UUID(source), number
     except (ValueError, TypeError, AttributeError):
-        raise invalid("/cursor", "is not a cursor of this list") from None
-
-
-def _source(source: Source) -> dict[str, Any]:
-    return {
-        "id": str(source.id),
-        "type": source.type,
-        "title": source.title,
-        "createdAt": views.time(source.created_at),
-    }
-
-
-def _chunk(found: Match) -> dict[str, Any]:
-    return {
-        "source": _source(found.source),
-        "number": found.number,
-        "text": found.text,
-        "snippet": found.snippet,
-        "rank": round(found.rank, 6),
-    }
+        raise invalid_cursor() from None

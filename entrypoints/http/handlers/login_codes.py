@@ -1,19 +1,21 @@
-"""Coming back without a token: a code to one's contact, and a session for the code."""
+"""Handlers for passwordless sign-in: a login code for a contact, and a session for the code."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
 
 from adapters.identity import contacts
-from adapters.identity.login_codes import session_token
+from adapters.identity.login_codes import LoginCodes, session_token
 from domain.values import ContactType
 from entrypoints.http.bodies import Body, Line
-from entrypoints.http.operations import Answer, Call
+from entrypoints.http.operations import Call
 from entrypoints.http.problems import Problem
-from entrypoints.presentation import views
+from entrypoints.presentation.access import LoginCodeRequested, Session
+from entrypoints.presentation.responses import utc
 
 
 class LoginCodeRequest(Body):
@@ -26,22 +28,24 @@ class LoginCodeVerification(Body):
     code: Annotated[Line, Field(max_length=32)]
 
 
-def request(call: Call) -> Answer:
-    """The same answer for every contact: whether it is known is found out later, elsewhere."""
-    contact = contacts.normalize_contact(call.body.contact_type, call.body.contact_value)
-    request_id = call.seed.id("access request")
-    call.service.login_codes.request(request_id, contact)
-    return Answer({"requestId": str(request_id)}, 202)
+@dataclass(frozen=True)
+class LoginCodeHandlers:
+    login_codes: LoginCodes
 
+    def request(self, call: Call, body: LoginCodeRequest) -> LoginCodeRequested:
+        """Answer alike for every contact: its tickets are looked up later, in the background."""
+        contact = contacts.normalize_contact(body.contact_type, body.contact_value)
+        request_id = call.seed.id("access request")
+        self.login_codes.request(request_id, contact)
+        return LoginCodeRequested(request_id)
 
-def verify(call: Call) -> Answer:
-    secret = call.seed.secret("session")
-    given = call.body
-    expires_at = call.service.login_codes.verify(given.request_id, given.code, call.seed.id("session"), secret)
-    if expires_at is None:
-        raise Problem(
-            "unauthenticated",
-            "This is not the code, or it was used, tried too often or has expired.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
-    return Answer({"accessToken": session_token(secret), "expiresAt": views.time(expires_at)})
+    def verify(self, call: Call, body: LoginCodeVerification) -> Session:
+        secret = call.seed.secret("session")
+        expires_at = self.login_codes.verify(body.request_id, body.code, call.seed.id("session"), secret)
+        if expires_at is None:
+            raise Problem(
+                "unauthenticated",
+                "The code is wrong, was used already, was tried too often or has expired.",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        return Session(session_token(secret), utc(expires_at))

@@ -8,8 +8,9 @@ from pathlib import Path
 from adapters.proof import checker
 from adapters.proof.checkpoints import Checkpoints, Signer
 from adapters.proof.export import Exporter
-from entrypoints.http.operations import Answer, Call, Stream
+from entrypoints.http.operations import Answer, Call, JsonStream
 from entrypoints.http.problems import Problem, invalid
+from entrypoints.presentation.proofs import AuditExport, ConsistencyProof
 
 TEXT = "text/plain; charset=utf-8"
 # A checkpoint stays true, but a newer one follows soon.
@@ -23,34 +24,33 @@ class ProofHandlers:
     signer: Signer
     exporter: Exporter
 
-    def checkpoint(self, _: Call) -> Answer:
+    def checkpoint(self, _: Call) -> Answer[bytes]:
         note = self.checkpoints.latest()
         if note is None:
             raise _no_checkpoint()
         return Answer(note.encode(), 200, dict(CHECKPOINT_CACHING), TEXT)
 
-    def key(self, _: Call) -> Answer:
+    def key(self, _: Call) -> Answer[bytes]:
         keys = "".join(f"{key}\n" for key in self.signer.keys)
         return Answer(keys.encode(), 200, dict(STATIC_CACHING), TEXT)
 
-    def check_program(self, _: Call) -> Answer:
+    def check_program(self, _: Call) -> Answer[bytes]:
         headers = {**STATIC_CACHING, "Content-Disposition": 'attachment; filename="checker.py"'}
         return Answer(Path(checker.__file__).read_bytes(), 200, headers, TEXT)
 
-    def consistency(self, call: Call) -> Answer:
+    def consistency(self, call: Call) -> Answer[ConsistencyProof]:
         text = call.query.get("from", "")
         if not (text.isascii() and text.isdigit() and len(text) < 19):
             raise invalid("/from", "must be the size of an older checkpoint")
         checkpoint_and_proof = self.checkpoints.consistency_proof(int(text))
         if checkpoint_and_proof is None:
             raise _no_checkpoint()
-        note, path = checkpoint_and_proof
-        body = {"key": str(self.signer.keys[0]), "checkpoint": note, "proof": path}
+        body = ConsistencyProof(str(self.signer.keys[0]), *checkpoint_and_proof)
         return Answer(body, 200, dict(CHECKPOINT_CACHING))
 
-    def export(self, call: Call) -> Answer:
+    def export(self, call: Call) -> Answer[JsonStream[AuditExport]]:
         headers = {"Content-Disposition": f'attachment; filename="audit-{call.ticket_id}.json"'}
-        return Answer(Stream(self.exporter.export(call.ticket_id)), 200, headers)
+        return Answer(JsonStream(self.exporter.export(call.ticket_id)), 200, headers)
 
 
 def _no_checkpoint() -> Problem:

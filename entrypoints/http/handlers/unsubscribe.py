@@ -1,31 +1,34 @@
-"""No more mails: a page with one button, since whoever looks at links in mails (a filter, say) must change nothing.
+"""Handlers for unsubscribing: a GET shows a button and changes nothing, because mail filters follow links.
 
-A mail program may press the button by itself (RFC 8058): it posts a form of either kind, of which nothing is read.
+A mail program may press the button by itself (RFC 8058): it posts a form, of which nothing is read.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.mail.subscriptions import Subscriptions
 from domain.errors import NotFoundError
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import CSP, HTML, PAGES, absent
+from entrypoints.http.pages import CSP, HTML, PAGES, not_found_page
 
 
-def show(call: Call) -> Answer:
+@dataclass(frozen=True)
+class UnsubscribeHandlers:
+    subscriptions: Subscriptions
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return _page(call, self.subscriptions.check, unsubscribed=False)
+
+    def unsubscribe(self, call: Call) -> Answer[bytes]:
+        return _page(call, self.subscriptions.unsubscribe, unsubscribed=True)
+
+
+def _page(call: Call, use_token: Callable[[str], object], *, unsubscribed: bool) -> Answer[bytes]:
     try:
-        call.service.subscriptions.check(call.path["token"])
-    except NotFoundError as none:
-        return absent(call, str(none))
-    return _answer(left=False)
-
-
-def leave(call: Call) -> Answer:
-    try:
-        call.service.subscriptions.unsubscribe(call.path["token"])
-    except NotFoundError as none:
-        return absent(call, str(none))
-    return _answer(left=True)
-
-
-def _answer(*, left: bool) -> Answer:
+        use_token(call.path["token"])
+    except NotFoundError as error:
+        return not_found_page(call, str(error))
     headers = {"Content-Security-Policy": CSP.format(form="'self'"), "Referrer-Policy": "no-referrer"}
-    return Answer(PAGES.render("unsubscribe.html", left=left).encode(), 200, headers, HTML)
+    return Answer(PAGES.render("unsubscribe.html", unsubscribed=unsubscribed).encode(), 200, headers, HTML)

@@ -58,8 +58,8 @@ async def read_bounded(chunks: AsyncIterator[bytes]) -> bytes:
     data = bytearray()
     async for chunk in chunks:
         data += chunk
-        if len(data) > bodies.MOST_JSON_BYTES:
+        if len(data) > bodies.MAX_JSON_BYTES:
             data.clear()
-            limit = bodies.MOST_JSON_BYTES
+            limit = bodies.MAX_JSON_BYTES
             raise await uploads.too_large(chunks, f"A body may have at most {limit // 1024} KB.", DRAINED_TIMES * limit)
     return bytes(data)

@@ -15,7 +15,7 @@ from domain.commands.tickets import NewTicket
 from domain.ports import Mail
 from domain.values import SYSTEM, Contact, ContactType
 from entrypoints.composition.service import Service
-from entrypoints.presentation.views import Views
+from entrypoints.presentation.personal_data import PersonalData
 from projections import contact_index, ticket_status
 from tests.money import Ledger
 
@@ -41,7 +41,7 @@ def name_of(service: Service, ticket: UUID) -> str | None:
     with service.database.reading() as cursor:
         row = ticket_status.ticket(cursor, ticket)
     assert row is not None
-    return Views(service.cipher).opened(ticket, row["display_name"])
+    return PersonalData(service.cipher).text_or_none(ticket, row["display_name"])
 
 
 def found(service: Service) -> list[UUID]:
@@ -145,4 +145,4 @@ def test_a_donors_hash_says_which_pepper_made_it(make_service: Made):
     ledger.take(after.completed())
     names = [ledger.row(payment)["email_hash"].partition(":")[0] for payment in (before, after)]
     assert names[0] != names[1]
-    assert len(ledger.view(after)["donorEmailHash"]) == 64
+    assert len(ledger.view(after).donor_email_hash) == 64

@@ -1,4 +1,4 @@
-"""Events are stored as readable JSON, encode to the same bytes again, and load for ever."""
+"""Events as they are stored: readable, the same bytes again, and for ever."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def test_an_event_loads_as_it_was_and_saves_back_byte_for_byte(event: TicketEven
 
 @given(events)
 def test_an_event_is_stored_as_plain_readable_json(event: TicketEvent):
-    stored = json.loads(codec.encode(event))
-    assert stored["actor"]["role"] == event.actor.role
-    assert not BESIDE & set(stored)
+    told = json.loads(codec.encode(event))
+    assert told["actor"]["role"] == event.actor.role
+    assert not BESIDE & set(told)
 
 
 @given(events)
-def test_every_personal_text_is_sealed_and_unsealed(event: TicketEvent):
+def test_every_personal_text_passes_through_the_seal_and_back(event: TicketEvent):
     sealed: dict[str, str] = {}
 
     def seal(field: str, text: str) -> str:
@@ -56,9 +56,9 @@ def test_every_personal_text_is_sealed_and_unsealed(event: TicketEvent):
     state = codec.encode(event, seal)
     assert sorted(sealed.values()) == sorted(personal_texts(event))
     assert CANARY.encode() not in state
-    metadata = (event.originator_id, event.originator_version, event.timestamp)
-    assert codec.decode(event.TOPIC, state, *metadata, unseal) == event
-    assert codec.encode(codec.decode(event.TOPIC, state, *metadata)) == state
+    place = (event.originator_id, event.originator_version, event.timestamp)
+    assert codec.decode(event.TOPIC, state, *place, unseal) == event
+    assert codec.encode(codec.decode(event.TOPIC, state, *place)) == state
 
 
 def test_every_event_has_a_topic_of_its_own():
@@ -69,12 +69,12 @@ def test_every_event_has_a_topic_of_its_own():
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.TOPIC)
 def test_every_event_has_a_golden_file(kind: type[TicketEvent]):
-    assert (GOLDEN / f"{kind.TOPIC}.json").is_file(), "store the JSON of one such event with all its fields in it"
+    assert (GOLDEN / f"{kind.TOPIC}.json").is_file(), "keep what is stored of one such event, every field told, in it"
 
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.json")), ids=lambda file: file.stem)
-def test_every_event_version_ever_stored_still_loads(file: Path):
-    """Without upcasting so far, a difference means that a field was lost or renamed."""
+def test_what_was_ever_stored_still_loads(file: Path):
+    """An upcast event may save back otherwise; until there is one, a difference is a field lost or renamed."""
     topic = file.name.split(".")[0]
     state = to_json(json.loads(file.read_text()))
     event = loaded(topic, state)

@@ -1,4 +1,4 @@
-"""Tickets and donations in the event log: recorded once, decided again after a conflict, and replayed exactly."""
+"""Tickets and donations in the history: recorded once, decided anew when somebody else was quicker, replayed alike."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def ticket(ticket_id: UUID, name: str | None = "Ada") -> RecordingTicket:
     )
 
 
-def state(aggregate: Any) -> dict[str, Any]:
-    # The loaded aggregate has the times of recording, which are later than those of the decision.
+def state(found: Any) -> dict[str, Any]:
+    # What is loaded was recorded a moment after it was decided.
     times = ("_created_on", "_modified_on", "_pending_events", "last_act")
-    return {name: value for name, value in vars(aggregate).items() if name not in times}
+    return {name: value for name, value in vars(found).items() if name not in times}
 
 
 def jobs(database: Database) -> list[tuple[Any, ...]]:
@@ -56,7 +56,7 @@ def jobs(database: Database) -> list[tuple[Any, ...]]:
         return connection.execute("SELECT args->>'step', args->>'recording' FROM procrastinate_jobs").fetchall()
 
 
-# The contract of the ports, for the fakes too.
+# The contract of the ports, kept by the fakes too.
 
 
 @pytest.fixture(params=["in memory", "in PostgreSQL"])
@@ -84,19 +84,19 @@ def test_adding_the_same_ticket_again_changes_nothing(ports: tuple[Tickets, Dona
     assert tickets.get(ada).version == 2
 
 
-def test_an_aggregate_that_was_never_added_is_not_found(ports: tuple[Tickets, Donations]):
+def test_what_was_never_added_is_not_found(ports: tuple[Tickets, Donations]):
     tickets, donations = ports
-    for request in (
+    for asked in (
         lambda: tickets.get(uuid4()),
         lambda: tickets.change(uuid4(), lambda t: None),
         lambda: donations.get(uuid4(), uuid4()),
         lambda: donations.change(uuid4(), uuid4(), lambda d: None),
     ):
         with pytest.raises(NotFoundError):
-            request()
+            asked()
 
 
-def test_a_change_returns_the_decision_and_is_recorded(ports: tuple[Tickets, Donations]):
+def test_a_change_gives_back_what_was_decided_and_is_kept(ports: tuple[Tickets, Donations]):
     tickets, _ = ports
     ada = uuid4()
     tickets.add(ticket(ada))
@@ -119,7 +119,7 @@ def test_a_change_that_decides_nothing_or_fails_leaves_the_ticket_as_it_was(port
     assert (tickets.get(ada).display_name, tickets.get(ada).version) == ("Ada", 1)
 
 
-def test_a_change_of_another_version_is_stale(ports: tuple[Tickets, Donations]):
+def test_a_change_asked_of_another_version_is_stale(ports: tuple[Tickets, Donations]):
     tickets, _ = ports
     ada = uuid4()
     tickets.add(ticket(ada))
@@ -145,11 +145,11 @@ def test_donations_are_kept_beside_their_ticket_without_changing_its_version(por
     assert tickets.get(ada).version == 1
 
 
-# Conflicts between writers.
+# What only a history shared by many can show.
 
 
 def rival(stores: Stores, ada: UUID, names: list[str]) -> Callable[[RecordingTicket], None]:
-    """Return a decision during which another writer renames the ticket, once for each name."""
+    """A decision in whose midst somebody else renames the ticket, as often as there are names."""
 
     def decide(found: RecordingTicket) -> None:
         if names:
@@ -160,7 +160,7 @@ def rival(stores: Stores, ada: UUID, names: list[str]) -> Callable[[RecordingTic
     return decide
 
 
-def test_a_decision_is_repeated_after_a_conflict(stores: Stores):
+def test_a_decision_is_taken_anew_when_somebody_else_was_quicker(stores: Stores):
     ada = uuid4()
     stores.tickets.add(ticket(ada))
     stores.tickets.change(ada, rival(stores, ada, ["Grace", "Joan"]))
@@ -168,7 +168,7 @@ def test_a_decision_is_repeated_after_a_conflict(stores: Stores):
     assert stores.tickets.get(ada).version == 4
 
 
-def test_a_decision_for_a_given_version_is_not_repeated(stores: Stores):
+def test_a_decision_made_for_one_version_is_not_taken_anew(stores: Stores):
     ada = uuid4()
     stores.tickets.add(ticket(ada))
     with pytest.raises(StaleVersionError):
@@ -176,14 +176,14 @@ def test_a_decision_for_a_given_version_is_not_repeated(stores: Stores):
     assert stores.tickets.get(ada).display_name == "Grace"
 
 
-def test_a_decision_that_conflicts_every_time_is_refused(stores: Stores):
+def test_a_decision_that_never_gets_its_turn_is_refused(stores: Stores):
     ada = uuid4()
     stores.tickets.add(ticket(ada))
     with pytest.raises(RefusedError):
         stores.tickets.change(ada, rival(stores, ada, [str(n) for n in range(MAX_DECISIONS)]))
 
 
-def test_the_position_of_every_save_is_reported(stores: Stores):
+def test_whoever_waits_is_told_how_far_the_history_has_come(stores: Stores):
     ada = uuid4()
     stores.tickets.add(ticket(ada))
     stores.tickets.change(ada, lambda t: t.rename(HOLDER, "Grace"))
@@ -226,7 +226,7 @@ def test_opening_an_erased_ticket_again_does_not_break_its_history(stores: Store
     assert stores.tickets.get(ada).display_name == ERASED
 
 
-# Work is queued in the transaction of its event.
+# Work is asked for in the transaction of its event.
 
 
 def uploaded(stores: Stores) -> UUID:
@@ -253,7 +253,7 @@ def test_a_conflict_queues_no_work(database: Database, stores: Stores):
     assert jobs(database) == []
 
 
-def test_an_event_whose_work_cannot_be_queued_is_not_recorded(database: Database):
+def test_without_its_work_there_is_no_event(database: Database):
     stores = Stores(database)
     ada = uploaded(stores)
 
@@ -266,7 +266,7 @@ def test_an_event_whose_work_cannot_be_queued_is_not_recorded(database: Database
     assert stores.tickets.get(ada).version == 2
 
 
-def test_work_is_not_queued_twice_after_a_commit_whose_answer_was_lost(migrated_url: str):
+def test_work_whose_commit_went_unheard_is_found_done_when_asked_again(migrated_url: str):
     with LosingDatabase(migrated_url) as database:
         stores = Stores(database)
         ada = uploaded(stores)
@@ -283,7 +283,7 @@ def test_work_is_not_queued_twice_after_a_commit_whose_answer_was_lost(migrated_
         assert len(jobs(database)) == 1
 
 
-# The library's recorder interface.
+# The library's contract of a recorder.
 
 
 @pytest.fixture
@@ -291,7 +291,7 @@ def recorder(stores: Stores) -> LogRecorder:
     return LogRecorder(stores.log)
 
 
-def test_a_recorder_returns_positions_and_refuses_a_version_that_exists(recorder: LogRecorder):
+def test_a_recorder_gives_positions_and_refuses_a_version_that_is_taken(recorder: LogRecorder):
     stream = uuid4()
     assert recorder.max_notification_id() is None
     assert recorder.insert_events(entries(3, stream)) == [1, 2, 3]
@@ -304,8 +304,8 @@ def test_a_recorder_selects_events_of_a_stream(recorder: LogRecorder):
     stream = uuid4()
     recorder.insert_events(entries(5, stream))
 
-    def versions(**options: Any) -> list[int]:
-        return [stored.originator_version for stored in recorder.select_events(stream, **options)]
+    def versions(**asked: Any) -> list[int]:
+        return [found.originator_version for found in recorder.select_events(stream, **asked)]
 
     assert versions() == [1, 2, 3, 4, 5]
     assert versions(gt=2) == [3, 4, 5]

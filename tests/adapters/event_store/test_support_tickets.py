@@ -1,4 +1,4 @@
-"""Support tickets are stored and found in the same way in the event log and in the fake in memory."""
+"""Support tickets are kept and found alike in the history and in the tests' memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stores(database: Database) -> Stores:
 
 @pytest.fixture(params=["stored", "in memory"])
 def support(request: pytest.FixtureRequest) -> SupportTickets:
-    """Both implementations; the read model has folded none of the stored tickets."""
+    """Either kind; no read model has seen anything of the stored ones."""
     if request.param == "in memory":
         return MemorySupportTickets()
     return stored(request.getfixturevalue("stores"), request.getfixturevalue("database"))
@@ -40,9 +40,7 @@ def stored(stores: Stores, database: Database) -> StoredSupportTickets:
     return StoredSupportTickets(Streams(stores.history, enqueue, stores.recorded.append), database, stores.log)
 
 
-def opened_support(
-    support: SupportTickets, about: UUID | None = None, index: str = "index", ticket: UUID | None = None
-) -> UUID:
+def asked(support: SupportTickets, about: UUID | None = None, index: str = "index", ticket: UUID | None = None) -> UUID:
     support_id = uuid4()
     support.add(
         SupportTicket.open(
@@ -59,7 +57,7 @@ def opened_support(
     return support_id
 
 
-def test_opening_a_support_ticket_again_changes_nothing(support: SupportTickets):
+def test_what_was_opened_is_there_and_opening_it_again_changes_nothing(support: SupportTickets):
     opened = SupportTicket.open(
         HOLDER,
         id := uuid4(),
@@ -71,7 +69,7 @@ def test_opening_a_support_ticket_again_changes_nothing(support: SupportTickets)
         contact_index=None,
     )
     support.add(opened)
-    support.change(id, lambda ticket: ticket.resolve(HOLDER))
+    support.change(id, lambda one: one.resolve(HOLDER))
     again = SupportTicket.open(
         HOLDER,
         id,
@@ -83,35 +81,36 @@ def test_opening_a_support_ticket_again_changes_nothing(support: SupportTickets)
         contact_index=None,
     )
     support.add(again)
-    loaded = support.get(id)
-    assert (loaded.category, loaded.resolved, loaded.has_own_key) == (SupportCategory.PAYMENT, True, True)
+    known = support.get(id)
+    assert (known.category, known.resolved, known.has_own_key) == (SupportCategory.PAYMENT, True, True)
 
 
-def test_a_support_ticket_that_was_never_opened_is_not_found(support: SupportTickets):
-    for request in (support.get, lambda id: support.change(id, lambda ticket: ticket.resolve(HOLDER))):
+def test_what_was_never_opened_is_not_there(support: SupportTickets):
+    for ask in (support.get, lambda id: support.change(id, lambda one: one.resolve(HOLDER))):
         with pytest.raises(NotFoundError):
-            request(uuid4())
+            ask(uuid4())
 
 
-def test_support_tickets_are_found_by_ticket_and_by_contact_without_a_read_model(support: SupportTickets):
+def test_those_that_name_a_ticket_or_leave_its_contact_are_found_with_no_read_model_in_between(support: SupportTickets):
     ada, grace = uuid4(), uuid4()
-    named, loose = opened_support(support, ada, "other"), opened_support(support, None, "adas")
-    other_ticket = opened_support(support, uuid4(), "adas")
-    opened_support(support, grace, "graces"), opened_support(support, None, "")
-    assert support.concerning(ada, ["adas", "older"]) == [named, loose, other_ticket]
+    named, loose = asked(support, ada, "other"), asked(support, None, "adas")
+    about_none = asked(support, uuid4(), "adas")
+    asked(support, grace, "graces"), asked(support, None, "")
+    assert support.concerning(ada, ["adas", "older"]) == [named, loose, about_none]
     assert support.concerning(uuid4(), []) == []
 
 
-def test_an_erased_support_ticket_is_not_found(support: SupportTickets):
+def test_what_is_erased_is_found_no_more(support: SupportTickets):
     ada = uuid4()
-    gone, left = opened_support(support, ada), opened_support(support, ada)
-    support.change(gone, lambda ticket: ticket.erase(HOLDER))
-    assert left in support.concerning(ada, [])
-    support.change(left, lambda ticket: ticket.erase(HOLDER))
+    gone, left = asked(support, ada), asked(support, ada)
+    support.change(gone, lambda one: one.erase(HOLDER))
+    found = support.concerning(ada, [])
+    assert left in found
+    support.change(left, lambda one: one.erase(HOLDER))
     assert support.get(left).erased
 
 
-def test_a_ticket_is_not_found_as_a_support_ticket(stores: Stores, database: Database):
+def test_a_ticket_is_no_support_ticket(stores: Stores, database: Database):
     ticket, memory = opened(uuid4()), MemoryTickets()
     stores.tickets.add(ticket)
     memory.add(opened(ticket.id))
@@ -120,17 +119,17 @@ def test_a_ticket_is_not_found_as_a_support_ticket(stores: Stores, database: Dat
         with pytest.raises(NotFoundError):
             support.get(ticket.id)
         with pytest.raises(NotFoundError):
-            support.change(ticket.id, lambda ticket: ticket.resolve(HOLDER))
+            support.change(ticket.id, lambda one: one.resolve(HOLDER))
 
 
-def test_support_tickets_of_read_model_and_event_log_are_found_once_and_in_order(stores: Stores, database: Database):
+def test_what_the_read_model_has_is_found_once_and_in_order(stores: Stores, database: Database):
     support, ada = stored(stores, database), uuid4()
-    early = opened_support(support, ada)
+    early = asked(support, ada)
     with connect(database.url) as connection:
         follower = Follower(database.url, projections.ALL)
         while follower.fold_next_batch(connection):
             pass
-    late = opened_support(support, ada)
+    late = asked(support, ada)
     assert support.concerning(ada, []) == [early, late]
-    belongs_to_another: Any = opened_support(stored(stores, database), None, "adas")
+    belongs_to_another: Any = asked(stored(stores, database), None, "adas")
     assert support.concerning(ada, ["adas"]) == [early, late, belongs_to_another]

@@ -1,4 +1,4 @@
-"""A page of one ticket's history is read from its own index, however many events other tickets have."""
+"""A page of one ticket's history is read from its own index, however long everybody else's history is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker process whose steps never end, to be killed: `python -m … URL`."""
+"""A worker in a process of its own whose steps never end, to be killed: `python -m … URL`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.stores import Stores
 
 
 class AnyContents(MemoryContents):
-    """Has a content for every id."""
+    """Has whatever it is asked for."""
 
     @contextmanager
     def open(self, ticket_id: UUID, content: Content) -> Iterator[BinaryIO]:
@@ -29,7 +29,7 @@ class AnyContents(MemoryContents):
 
 
 class EndlessTranscriber(FakeTranscriber):
-    """Prints a line when it begins, and never ends."""
+    """Says on standard output that it has begun."""
 
     def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
         sys.stdout.write("transcribing\n")
@@ -41,13 +41,13 @@ class EndlessTranscriber(FakeTranscriber):
 def main(url: str) -> None:
     with Database(url, size=4) as database:
         stores = Stores(database)
-        made = commands(
+        asked = commands(
             tickets=stores.tickets,
             donations=stores.donations,
             contents=AnyContents(),
             transcriber=EndlessTranscriber(),
         )
-        Worker(url, database, made).start()
+        Worker(url, database, asked).start()
         time.sleep(600)
 
 

@@ -21,6 +21,7 @@ from adapters.postgres.database import Database
 from adapters.stripe_sandbox.simulation import world
 from domain.values import SYSTEM
 from entrypoints.composition.simulation_runner import SimulationRunner
+from entrypoints.presentation.responses import rfc3339
 from tests.money import Ledger
 from tests.stripe_events import Payment, event, thin
 
@@ -169,7 +170,7 @@ def test_text_that_the_database_cannot_hold_is_no_trouble(ledger):
         "charge.succeeded", payment.charge(billing_details=nul, description="\u0000", metadata=payment.metadata)
     )
     ledger.take(noted, event("checkout.session.expired", payment.session(id="cs_\u0000")))
-    assert ledger.view(payment)["donor"] == "lace"
+    assert ledger.view(payment).donor == "lace"
     assert sorted(ledger.inbox().values()) == ["applied", "dead"]
 
 
@@ -191,7 +192,7 @@ def test_erasing_a_ticket_makes_the_bodies_of_its_events_unreadable(ledger):
     for id, body, ticket in rows:
         with pytest.raises(Exception, match="no key"):
             ledger.service.inbox.open_body(id, body, ticket)
-    assert ledger.view(payment)["donor"] == "Anonymous"
+    assert ledger.view(payment).donor == "Anonymous"
 
 
 def test_no_table_holds_a_donor_in_clear(ledger):
@@ -200,7 +201,7 @@ def test_no_table_holds_a_donor_in_clear(ledger):
     ledger.take(payment.completed(), payment.charged(), unknown.completed(), poisoned)
     assert sorted(ledger.inbox().values()) == ["applied", "applied", "dead", "held"]
     ledger.deliver(payment.charged())
-    assert ledger.view(payment)["donor"] == "Hopper"
+    assert ledger.view(payment).donor == "Hopper"
     with ledger.service.database.connection() as connection:
         tables = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables WHERE schemaname !~ '^(pg_|information_schema)'"
@@ -331,7 +332,7 @@ def test_a_checkout_is_fulfilled_once_by_return_page_reconciler_and_webhook_toge
         for thing in things:  # as the reconciler finds them
             ledger.service.inbox.accept_retrieved(thing, ledger.retriever.time_of(thing))
         ledger.settle()
-    assert ledger.view(payment)["paidAt"] == "2026-05-28T20:26:47Z"
+    assert rfc3339(ledger.view(payment).paid_at) == "2026-05-28T20:26:47Z"
     before = ledger.events(payment)
     ledger.retrievals.request(payment.session_id)
     ledger.settle()

@@ -239,7 +239,7 @@ def test_a_held_payment_of_an_erased_person_is_applied_once_it_is_known(ledger: 
     assert "Hopper" not in readable(ledger.service)
     ledger.take(payment.succeeded())
     assert ledger.totals(ticket) == {"USD": (10_000, 0, 10_000)}
-    assert ledger.view(payment)["donor"] == "Anonymous"
+    assert ledger.view(payment).donor == "Anonymous"
     assert set(ledger.inbox().values()) == {"applied"}
 
 

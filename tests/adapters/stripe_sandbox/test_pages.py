@@ -160,7 +160,7 @@ def test_the_operator_refunds_disputes_and_delivers_again(world, checkout, page)
     expect(page.get_by_role("alert")).to_contain_text("more decimals")
     before = len(world.arrive())
     page.locator("summary").click()
-    page.get_by_role("button", name="Deliver again in odd order").click()
+    page.get_by_role("button", name="Deliver again in shuffled order").click()
     assert len(world.arrive()) == 2 * before
 
 

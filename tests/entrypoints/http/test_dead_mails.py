@@ -22,7 +22,7 @@ def died(live: LiveService, kind: str, **values: str) -> str:
     return address
 
 
-def test_a_dead_mail_is_listed_and_tried_again(live: LiveService, admin: Client):
+def test_a_dead_mail_is_listed_and_sent_again(live: LiveService, admin: Client):
     live.service.mail_sender.send_all()
     address = died(live, "published", page=PAGE)
     [mail] = [one for one in admin.get("/admin/dead-mails").json()["deadMails"] if one["kind"] == "published"]
@@ -35,7 +35,7 @@ def test_a_dead_mail_is_listed_and_tried_again(live: LiveService, admin: Client)
     problem(admin.post(f"/admin/dead-mails/{mail['id']}/retry", json={}), 404, "not-found")
 
 
-def test_what_cannot_be_tried_again_says_so(live: LiveService, admin: Client):
+def test_a_mail_that_cannot_be_retried_says_so(live: LiveService, admin: Client):
     live.service.mail_sender.send_all()
     died(live, "access_code", code="1", expires="soon")
     with live.service.database.connection() as connection:
@@ -45,7 +45,7 @@ def test_what_cannot_be_tried_again_says_so(live: LiveService, admin: Client):
     problem(admin.post(f"/admin/dead-mails/{mail['id']}/retry", json={}), 409, "conflict")
 
 
-def test_no_other_mail_is_tried_again(admin: Client):
+def test_only_dead_mails_can_be_retried(admin: Client):
     for id in (uuid7(), "nothing"):
         problem(admin.post(f"/admin/dead-mails/{id}/retry", json={}), 404, "not-found")
     assert pointers(admin.get("/admin/dead-mails", params={"cursor": "x"})) == ["/cursor"]

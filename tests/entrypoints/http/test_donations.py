@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from domain.values import Role
-from entrypoints.http.handlers.exports import COLUMNS, as_csv
+from entrypoints.presentation.exports import ExportedDonation, as_csv
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.http.conftest import delivered, given
 from tests.entrypoints.http.contract import pointers, problem
@@ -26,7 +26,7 @@ def now() -> str:
 # Checkouts.
 
 
-def test_a_payment_opens_a_checkout_with_the_pages_own_code(ticket: Ticket):
+def test_a_payment_opens_a_checkout_and_returns_the_pages_qr_code(ticket: Ticket):
     answer = ticket.post("/create-payment", {"amount": "50.00", "currency": "usd", "description": "For Ada"})
     assert answer.status_code == 201
     opened = answer.json()
@@ -48,7 +48,7 @@ def test_a_payment_opens_a_checkout_with_the_pages_own_code(ticket: Ticket):
         (12.5, "GBP", 1250),
     ],
 )  # fmt: skip
-def test_amounts_within_the_limits_are_taken(ticket: Ticket, amount: Any, currency: str, minor: int):
+def test_amounts_within_the_limits_are_accepted(ticket: Ticket, amount: Any, currency: str, minor: int):
     ticket.pay(amount, currency)
     [donation] = ticket.get("/donations").json()["donations"]
     assert (donation["amountMinor"], donation["currency"]) == (minor, currency)
@@ -75,7 +75,7 @@ def test_amounts_within_the_limits_are_taken(ticket: Ticket, amount: Any, curren
         ({"description": "a\0"}, "/description"), ({"amountMinor": 500}, "/amountMinor"),
     ],
 )  # fmt: skip
-def test_other_amounts_are_refused_before_anything_is_on_record(
+def test_other_amounts_are_refused_before_anything_is_recorded(
     live: LiveService, ticket: Ticket, body: dict[str, Any], at: str
 ):
     events = live.row_count("events")
@@ -84,7 +84,7 @@ def test_other_amounts_are_refused_before_anything_is_on_record(
 
 
 @pytest.mark.parametrize("number", ["1e2", "1E+2", "1.0e1", "1e-2000000", "1e2000000", "-0", "0.1e3"])
-def test_a_number_is_read_however_json_spells_it(ticket: Ticket, number: str):
+def test_an_amount_may_be_written_in_every_form_of_json_numbers(ticket: Ticket, number: str):
     answer = ticket.http.post(
         f"{ticket.path}/create-payment",
         content=f'{{"amount": {number}, "currency": "USD"}}',
@@ -119,7 +119,7 @@ def test_the_ledger_is_newest_payment_first_and_unpaid_last(live: LiveService, t
     assert (gift["status"], gift["refundedAt"], gift["disputeStatus"], gift["pending"]) == ("PAID", None, None, False)
 
 
-def test_totals_are_exact_and_tell_what_they_are_made_of(live: LiveService, ticket: Ticket):
+def test_totals_are_exact_and_explain_lists_their_entries(live: LiveService, ticket: Ticket):
     empty = ticket.get("/donations/total").json()
     assert (empty["total"], empty["currency"], empty["lastDonation"], empty["byCurrency"]) == (0, "USD", None, [])
     before = now()
@@ -160,16 +160,16 @@ def test_totals_are_exact_and_tell_what_they_are_made_of(live: LiveService, tick
 @pytest.mark.parametrize(
     "text", ["", "yesterday", "2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "\0", "1e9"]
 )
-def test_a_time_that_is_none_is_refused(ticket: Ticket, name: str, text: str):
+def test_an_invalid_time_is_refused(ticket: Ticket, name: str, text: str):
     for path in ("/donations/total", "/donations"):
         assert pointers(ticket.get(path, params={name: text})) == [f"/{name}"]
 
 
-def test_explain_is_true_or_false(ticket: Ticket):
+def test_explain_must_be_true_or_false(ticket: Ticket):
     assert pointers(ticket.get("/donations/total", params={"explain": "perhaps"})) == ["/explain"]
 
 
-def test_published_totals_are_everybodys(client: Client, ticket: Ticket):
+def test_the_totals_of_a_published_ticket_are_public(client: Client, ticket: Ticket):
     ticket.publish()
     assert client.get(f"{ticket.path}/donations/total").json()["success"] is True
     problem(client.get(f"{ticket.path}/donations"), 401, "unauthenticated")
@@ -180,7 +180,7 @@ def test_published_totals_are_everybodys(client: Client, ticket: Ticket):
 # History.
 
 
-def test_the_history_is_whole_and_in_order_however_it_is_paged(live: LiveService, ticket: Ticket):
+def test_the_history_is_complete_and_in_order_for_every_page_size(live: LiveService, ticket: Ticket):
     ticket.write_draft()
     given(live, ticket)
     whole = ticket.get("/history", params={"limit": "100"}).json()["events"]
@@ -201,7 +201,7 @@ def test_the_history_is_whole_and_in_order_however_it_is_paged(live: LiveService
     assert "tokenDigest" not in text
 
 
-def test_a_ticket_is_shown_as_it_stood(live: LiveService, ticket: Ticket):
+def test_a_ticket_is_shown_as_of_an_earlier_position(live: LiveService, ticket: Ticket):
     [opened] = ticket.get("/history").json()["events"]
     ticket.patch("", {"displayName": "Grace"})
     moment = now()
@@ -228,7 +228,7 @@ def accounting(live: LiveService, workspace: str) -> Client:
     )
 
 
-def test_an_export_holds_the_workspaces_donations_in_both_formats(live: LiveService, accounting: Client):
+def test_an_export_has_the_workspaces_donations_in_both_formats(live: LiveService, accounting: Client):
     one, other = accounting.open_ticket(), accounting.open_ticket()
     given(live, one, "12.50")
     given(live, other, 1000, "JPY", name='=HYPERLINK("http://evil.example")')
@@ -262,7 +262,7 @@ def test_an_export_holds_the_workspaces_donations_in_both_formats(live: LiveServ
      ({"to": "2026-02-30"}, "/to"), ({"from": "\0"}, "/from"), ({"to": "9999-12-31"}, None),
      ({"from": "0001-01-01"}, None)],
 )  # fmt: skip
-def test_what_is_asked_of_an_export_is_checked(accounting: Client, query: dict[str, str], at: str | None):
+def test_invalid_export_parameters_are_refused(accounting: Client, query: dict[str, str], at: str | None):
     answer = accounting.get("/api/exports/donations", params=query)
     if at is None:
         assert answer.status_code in (200, 422)
@@ -271,8 +271,8 @@ def test_what_is_asked_of_an_export_is_checked(accounting: Client, query: dict[s
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r", "\n"])
-def test_no_text_of_an_export_is_a_formula_to_a_spreadsheet(sign: str):
-    line = dict.fromkeys(COLUMNS, "x") | {"donor": f"{sign}1+1"}
+def test_no_text_of_an_export_is_a_spreadsheet_formula(sign: str):
+    line = ExportedDonation(**dict.fromkeys(ExportedDonation.__struct_fields__, "x") | {"donor": f"{sign}1+1"})
     cells = list(csv.DictReader(io.StringIO(b"".join(as_csv([line])).decode(), newline="")))
     assert cells[0]["donor"].startswith("'")
 
@@ -283,7 +283,7 @@ CANARIES = ("Canaryname", "Canarystory", "Canarytitle", "Canaryplace", "Canarybe
             "Canarydonor", "Canaryfile", "five thousand")  # fmt: skip
 
 
-def test_an_auditor_sees_no_person_anywhere(live: LiveService, client: Client, auditor: Client, work: Any):
+def test_an_auditor_sees_no_personal_data(live: LiveService, client: Client, auditor: Client, work: Any):
     ticket = client.open_ticket(contactValue="canary@example.com", displayName="Canaryname")
     ticket.upload(RECORDING.read_bytes(), name="Canaryfile.webm")
     ticket.post("/process")
@@ -298,7 +298,7 @@ def test_an_auditor_sees_no_person_anywhere(live: LiveService, client: Client, a
     given(live, ticket, name="Canarydonor")
     ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"})
     everything = {"include": "draft,documents,attributions,qr,transcriptions,support"}
-    asked = [
+    requests = [
         (ticket.path, everything), (f"{ticket.path}/status", {}), (f"{ticket.path}/documents", {}),
         (f"{ticket.path}/qr-code", {}), (f"{ticket.path}/donations", {}),
         (f"{ticket.path}/donations", {"known_at": now()}),
@@ -309,7 +309,7 @@ def test_an_auditor_sees_no_person_anywhere(live: LiveService, client: Client, a
         ("/api/exports/donations", {"ticket": ticket.id, "format": "json"}),
     ]  # fmt: skip
     seen = ""
-    for path, query in asked:
+    for path, query in requests:
         holders = ticket.http.get(path, params=query) if not path.startswith("/api/exports") else None
         answer = auditor.get(path, params=query)
         assert answer.status_code == 200, path

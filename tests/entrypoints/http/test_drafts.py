@@ -18,7 +18,7 @@ DRAFT = {"title": "Help Ada", "story": "The roof fell in.", "goalAmount": 1500, 
 # The draft.
 
 
-def test_a_story_may_be_written_by_hand_with_no_recording_at_all(ticket: Ticket):
+def test_a_story_may_be_written_by_hand_without_a_recording(ticket: Ticket):
     written = ticket.patch("/draft", DRAFT | {"location": "Paris", "category": "Housing", "breakdown": ["Roof"]}).json()
     assert written == {
         **DRAFT, "goalAmount": 1500, "goalAmountMinor": 150_000, "currency": "USD", "location": "Paris",
@@ -28,7 +28,7 @@ def test_a_story_may_be_written_by_hand_with_no_recording_at_all(ticket: Ticket)
     assert ticket.get().json()["status"] == "READY"
 
 
-def test_null_clears_and_what_is_absent_stays(ticket: Ticket):
+def test_null_clears_a_field_and_absent_fields_stay(ticket: Ticket):
     ticket.patch("/draft", DRAFT | {"breakdown": ["Roof"], "location": "Paris"})
     written = ticket.patch("/draft", {"location": None, "breakdown": None, "goalAmount": None}).json()
     assert (written["location"], written["breakdown"], written["goalAmount"]) == (None, [], None)
@@ -54,11 +54,11 @@ def test_null_clears_and_what_is_absent_stays(ticket: Ticket):
         ({"titel": "x"}, "/titel"), ({"category": "x" * 61}, "/category"),
     ],
 )  # fmt: skip
-def test_a_draft_has_limits(ticket: Ticket, change: dict[str, Any], at: str):
+def test_a_draft_beyond_its_limits_is_refused(ticket: Ticket, change: dict[str, Any], at: str):
     assert pointers(ticket.patch("/draft", change)) == [at]
 
 
-def test_a_goal_keeps_to_its_currency(ticket: Ticket):
+def test_a_goal_has_no_more_decimals_than_its_currency(ticket: Ticket):
     assert ticket.patch("/draft", {"goalAmount": "12.50", "currency": "eur"}).json()["currency"] == "EUR"
     assert pointers(ticket.patch("/draft", {"currency": "JPY"})) == ["/goalAmount"]
     written = ticket.patch("/draft", {"goalAmount": 1000, "currency": "JPY"})
@@ -81,7 +81,7 @@ def test_processing_needs_a_recording(ticket: Ticket):
     problem(ticket.post("/retry"), 409, "conflict")
 
 
-def test_processing_is_accepted_once_and_told_where_to_look(ticket: Ticket):
+def test_processing_is_accepted_once_and_names_the_poll_url(ticket: Ticket):
     ticket.upload(RECORDING.read_bytes())
     answer = ticket.post("/process", {"audioFilePath": "/etc/passwd"})
     assert answer.status_code == 202
@@ -100,21 +100,21 @@ def test_processing_is_accepted_once_and_told_where_to_look(ticket: Ticket):
     assert 0 <= status["progress"] < 100
 
 
-def test_work_that_is_done_shows_in_the_status(ticket: Ticket, work: Work):
+def test_finished_steps_show_in_the_status(ticket: Ticket, work: Work):
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
     work.do(ticket)
     status = ticket.get("/status").json()
     assert (status["stage"], status["progress"], status["status"]) == ("DONE", 100, "READY")
     assert (status["hasTranscription"], status["hasDraft"], status["hasDocument"]) == (True, True, False)
-    [told] = ticket.get(params={"include": "transcriptions"}).json()["transcriptions"]
-    assert (told["language"], told["engine"]) == ("en", "fake")
+    [body] = ticket.get(params={"include": "transcriptions"}).json()["transcriptions"]
+    assert (body["language"], body["engine"]) == ("en", "fake")
     draft = ticket.get(params={"include": "draft"}).json()["donationDraft"]
     assert (draft["language"], draft["sentiment"]) == ("en", "negative")
     assert draft["keyPoints"]
 
 
-def test_what_a_person_wrote_wins_over_every_job(ticket: Ticket, work: Work):
+def test_no_job_overwrites_a_draft_that_a_person_wrote(ticket: Ticket, work: Work):
     ticket.patch("/draft", {"title": "My own title", "location": None})
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
@@ -125,7 +125,7 @@ def test_what_a_person_wrote_wins_over_every_job(ticket: Ticket, work: Work):
     assert draft["beneficiary"] == "Ada Moss"
 
 
-def test_work_that_failed_may_be_tried_again(ticket: Ticket, work: Work):
+def test_a_failed_step_may_be_repeated(ticket: Ticket, work: Work):
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
     work.do(ticket, outcome=StepFailed("no_speech", "Nobody speaks.", retryable=False))
@@ -137,14 +137,14 @@ def test_work_that_failed_may_be_tried_again(ticket: Ticket, work: Work):
     assert ticket.get("/status").json()["error"] is None
 
 
-def test_what_is_missing_is_asked_for_and_may_be_provided(ticket: Ticket, work: Work):
+def test_missing_information_is_asked_for_and_may_be_provided(ticket: Ticket, work: Work):
     problem(ticket.post("/provide-info", {"beneficiary": "Ada"}), 409, "conflict")
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
     work.do(ticket, Draft(title="Help", story="A story."))
-    asked = ticket.get("/status").json()
-    assert asked["needsInfo"]["missingFields"] == ["goalAmount", "beneficiary"]
-    assert len(asked["needsInfo"]["suggestedQuestions"]) == 2
+    status = ticket.get("/status").json()
+    assert status["needsInfo"]["missingFields"] == ["goalAmount", "beneficiary"]
+    assert len(status["needsInfo"]["suggestedQuestions"]) == 2
     status = ticket.post("/provide-info", {"goalAmount": "500", "currency": "EUR"})
     assert (status.status_code, status.json()["status"]) == (200, "NEEDS_INFO")
     assert status.json()["needsInfo"]["missingFields"] == ["beneficiary"]
@@ -163,14 +163,14 @@ def test_publishing_needs_consent_and_a_complete_draft(ticket: Ticket):
     ticket.patch("/draft", DRAFT | {"beneficiary": None})
     problem(ticket.post("/publish", {"consent": True}), 409, "conflict")
     ticket.patch("/draft", {"beneficiary": "Ada"})
-    told = ticket.post("/publish", {"consent": True}).json()
-    assert (told["status"], told["publicUrl"]) == ("PUBLISHED", ticket.get("/qr-code").json()["targetUrl"])
+    body = ticket.post("/publish", {"consent": True}).json()
+    assert (body["status"], body["publicUrl"]) == ("PUBLISHED", ticket.get("/qr-code").json()["targetUrl"])
     again = ticket.post("/publish", {"consent": True}).json()
-    assert again["version"] == told["version"]
+    assert again["version"] == body["version"]
     assert ticket.post("/unpublish").json()["status"] == "READY"
 
 
-def test_documents_are_made_listed_and_downloaded(live: LiveService, ticket: Ticket, work: Work):
+def test_documents_are_generated_listed_and_downloaded(live: LiveService, ticket: Ticket, work: Work):
     for type in ("GOFUNDME_DRAFT", "OTHER"):
         problem(ticket.post("/generate-doc", {"docType": type}), 409, "conflict")
     ticket.upload(RECORDING.read_bytes())
@@ -182,23 +182,23 @@ def test_documents_are_made_listed_and_downloaded(live: LiveService, ticket: Tic
         for format, magic in (("docx", b"PK"), ("pdf", b"%PDF")):
             answer = ticket.post("/generate-doc", {"docType": type, "format": format} | more)
             assert answer.status_code == 201, answer.text
-            told = answer.json()
-            assert (told["type"], told["format"]) == (type, format)
-            made.append(told)
-            file = ticket.http.get(told["filePath"])
+            body = answer.json()
+            assert (body["type"], body["format"]) == (type, format)
+            made.append(body)
+            file = ticket.http.get(body["filePath"])
             assert file.content.startswith(magic)
-            assert file.headers["content-length"] == str(told["sizeBytes"]) == str(len(file.content))
-            assert file.headers["etag"] == f'"{told["sha256"]}"'
+            assert file.headers["content-length"] == str(body["sizeBytes"]) == str(len(file.content))
+            assert file.headers["etag"] == f'"{body["sha256"]}"'
             assert file.headers["content-disposition"].startswith("attachment; filename*=UTF-8''")
             for known in (file.headers["etag"], f'"other", W/{file.headers["etag"]}', "*"):
-                again = ticket.http.get(told["filePath"], headers={"If-None-Match": known})
+                again = ticket.http.get(body["filePath"], headers={"If-None-Match": known})
                 assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", file.headers["etag"])
-            assert ticket.http.get(told["filePath"], headers={"If-None-Match": '"other"'}).status_code == 200
+            assert ticket.http.get(body["filePath"], headers={"If-None-Match": '"other"'}).status_code == 200
     assert ticket.get("/documents").json() == made[::-1]
     assert ticket.post("/generate-doc", {"docType": "OTHER"}).json()["format"] == "docx"
 
 
-def test_a_receipt_is_for_a_gift_of_this_ticket_that_was_paid(live: LiveService, client: Client, ticket: Ticket):
+def test_a_receipt_needs_a_paid_donation_of_the_same_ticket(live: LiveService, client: Client, ticket: Ticket):
     assert pointers(ticket.post("/generate-doc", {"docType": "RECEIPT"})) == ["/donationId"]
     unpaid = ticket.pay()["donationId"]
     problem(ticket.post("/generate-doc", {"docType": "RECEIPT", "donationId": unpaid}), 409, "conflict")
@@ -219,7 +219,7 @@ def test_a_receipt_is_for_a_gift_of_this_ticket_that_was_paid(live: LiveService,
         ("image/png;q=x, ;;;,", "application/json"), ("text/plain", "application/json"),
     ],
 )  # fmt: skip
-def test_a_qr_code_comes_as_it_is_wanted(ticket: Ticket, accept: str | None, kind: str):
+def test_a_qr_code_has_the_format_that_the_client_accepts(ticket: Ticket, accept: str | None, kind: str):
     answer = ticket.get("/qr-code", headers={"Accept": accept} if accept else {"Accept": ""})
     assert answer.headers["content-type"].split(";")[0] == kind
     assert "accept" in answer.headers["vary"].lower()

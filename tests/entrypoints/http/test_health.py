@@ -1,4 +1,4 @@
-"""What the service says about itself: health, readiness, and the self-test that leaves nothing behind."""
+"""Health, readiness, and the self-test, which leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def diagnosed(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
         yield running
 
 
-def test_the_health_of_the_database_is_told_without_its_address(client: Client):
-    told = client.get("/health/db").json()
-    assert told.pop("lastPingAt") > (datetime.now(UTC) - timedelta(seconds=30)).isoformat()
-    assert told == {
+def test_the_database_health_does_not_show_the_database_url(client: Client):
+    body = client.get("/health/db").json()
+    assert body.pop("lastPingAt") > (datetime.now(UTC) - timedelta(seconds=30)).isoformat()
+    assert body == {
         "ready": True,
         "lastError": None,
         "failureCount": 0,
@@ -54,23 +54,23 @@ def test_the_health_of_the_database_is_told_without_its_address(client: Client):
     }
 
 
-def test_readiness_says_how_far_everything_is(live: LiveService, client: Client):
+def test_readiness_reports_projections_inbox_and_jobs(live: LiveService, client: Client):
     ticket = client.open_ticket()
     assert ticket.get().status_code == 200
-    told = client.get("/health/ready").json()
-    assert (told["ready"], told["database"]) == (True, True)
-    assert set(told["projections"]) == set(live.service.projections_standing())
+    body = client.get("/health/ready").json()
+    assert (body["ready"], body["database"]) == (True, True)
+    assert set(body["projections"]) == set(live.service.projections_standing())
     head = live.service.log.head()
-    assert {one["head"] for one in told["projections"].values()} == {head}
+    assert {one["head"] for one in body["projections"].values()} == {head}
     # Also those that do not care for what happened last.
     assert eventually(
         lambda: {one["position"] for one in client.get("/health/ready").json()["projections"].values()} == {head}
     )
-    assert set(told["inbox"]) == {"waiting", "deadLetters", "oldestSeconds"}
-    assert set(told["jobs"]) == {"waiting", "running", "failed"}
+    assert set(body["inbox"]) == {"waiting", "deadLetters", "oldestSeconds"}
+    assert set(body["jobs"]) == {"waiting", "running", "failed"}
 
 
-def test_lag_is_told_in_seconds_and_is_no_reason_to_be_unready(diagnosed: LiveService):
+def test_lag_is_reported_in_seconds_and_does_not_make_the_service_unready(diagnosed: LiveService):
     assert diagnosed.service.follower is not None
     diagnosed.service.follower.stop()
     with diagnosed.client() as client:
@@ -79,13 +79,13 @@ def test_lag_is_told_in_seconds_and_is_no_reason_to_be_unready(diagnosed: LiveSe
         def lags() -> bool:
             answer = client.get("/health/ready")
             assert answer.status_code == 200
-            told: dict[str, Any] = answer.json()["projections"]["ticket_status"]
-            return bool(told["lagSeconds"] > 0.5 and told["position"] < told["head"])
+            body: dict[str, Any] = answer.json()["projections"]["ticket_status"]
+            return bool(body["lagSeconds"] > 0.5 and body["position"] < body["head"])
 
         eventually(lags)
 
 
-def test_health_is_answered_when_every_connection_and_every_thread_is_taken(diagnosed: LiveService):
+def test_health_answers_while_all_connections_and_threads_are_busy(diagnosed: LiveService):
     release = threading.Event()
     service = diagnosed.service
 
@@ -108,20 +108,20 @@ def test_health_is_answered_when_every_connection_and_every_thread_is_taken(diag
                 assert answer.elapsed < timedelta(seconds=1)
 
 
-def test_a_schema_that_is_not_ours_any_more_makes_the_service_unready(diagnosed: LiveService, migrated_url: str):
+def test_an_unexpected_schema_makes_the_service_unready(diagnosed: LiveService, migrated_url: str):
     with connect(migrated_url) as connection:
         connection.execute("ALTER TABLE step_progress RENAME TO progress")
     with diagnosed.client() as client:
         eventually(lambda: client.get("/health/ready").status_code == 503, 20)
-        told = client.get("/health/ready").json()
-        assert (told["ready"], told["database"]) == (False, True)
+        body = client.get("/health/ready").json()
+        assert (body["ready"], body["database"]) == (False, True)
         assert client.get("/health/db").status_code == 200
         with connect(migrated_url) as connection:
             connection.execute("ALTER TABLE progress RENAME TO step_progress")
         eventually(lambda: client.get("/health/ready").status_code == 200, 20)
 
 
-def test_a_service_that_is_about_to_end_is_not_ready_and_closes_its_connections(diagnosed: LiveService):
+def test_a_stopping_service_is_unready_and_closes_its_connections(diagnosed: LiveService):
     with diagnosed.client() as client:
         assert "connection" not in client.get("/health/live").headers
         diagnosed.service.finish()
@@ -159,16 +159,16 @@ def test_the_self_test_writes_and_reads_everything_and_leaves_nothing_behind(
     given(live, client.open_ticket())
     assert admin.get("/admin/projections").status_code == 200
     before = everything(live.service.url)
-    told = admin.post("/admin/db/self-test", json={}).json()
-    assert (told["overall"], set(told["tests"]), set(told["tests"].values())) == ("PASS", GROUPS, {"PASS"})
-    # No row anywhere and no bookmark of a follower: nobody has seen anything.
+    body = admin.post("/admin/db/self-test", json={}).json()
+    assert (body["overall"], set(body["tests"]), set(body["tests"].values())) == ("PASS", GROUPS, {"PASS"})
+    # No row is left in any table, and no follower has moved.
     assert everything(live.service.url) == before
     head = live.service.log.head()
     client.open_ticket()
     assert live.service.log.head() == head + 1
 
 
-def test_the_operators_token_opens_the_self_test_and_nothing_else(diagnosed: LiveService):
+def test_the_diagnostics_token_gives_access_to_the_self_test_only(diagnosed: LiveService):
     with diagnosed.client(TOKEN) as operator:
         assert operator.post("/admin/db/self-test").json()["overall"] == "PASS"
         for method, path in (("GET", "/admin/projections"), ("GET", "/admin/dead-letters")):
@@ -177,7 +177,7 @@ def test_the_operators_token_opens_the_self_test_and_nothing_else(diagnosed: Liv
         problem(almost.post("/admin/db/self-test"), 401, "unauthenticated")
 
 
-def test_a_group_that_fails_is_named_and_the_others_go_on(diagnosed: LiveService, migrated_url: str):
+def test_a_failed_group_is_named_and_the_others_continue(diagnosed: LiveService, migrated_url: str):
     with connect(migrated_url) as connection:
         connection.execute("ALTER TABLE stripe_links RENAME TO links")
     with diagnosed.client(TOKEN) as operator:
@@ -188,7 +188,7 @@ def test_a_group_that_fails_is_named_and_the_others_go_on(diagnosed: LiveService
     assert "links" not in answer.text
 
 
-def test_a_group_that_is_not_as_expected_fails(migrated_url: str):
+def test_a_group_with_an_unexpected_result_fails(migrated_url: str):
     def disappointed(_: SelfTestContext) -> None:
         expect(False, "something else")
 

@@ -1,20 +1,22 @@
-"""What the history shows of each event: in the same units, times and words as every other answer."""
+"""The history shows events in the same units, times and words as every other response."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from msgspec import to_builtins
 
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.event_store.log import StoredEntry
-from entrypoints.http.handlers.history import event_view
-from entrypoints.presentation.views import Views
+from entrypoints.presentation.history import HistoryEvent
+from entrypoints.presentation.personal_data import PersonalData
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden" / "events"
 TICKET = UUID("018f0000-0000-7000-8000-000000000001")
@@ -45,16 +47,17 @@ def shown(file: Path) -> dict[str, Any]:
         recorded_at=THEN,
         hash=b"",
     )
-    return event_view(Views(Opening()), entry)
+    event: dict[str, Any] = to_builtins(HistoryEvent.of(entry, PersonalData(Opening())), builtin_types=(Decimal,))
+    return event
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
-        for part, told in value.items():
-            yield from leaves(told, part)
+        for part, inner in value.items():
+            yield from leaves(inner, part)
     elif isinstance(value, list):
-        for told in value:
-            yield from leaves(told, name)
+        for inner in value:
+            yield from leaves(inner, name)
     else:
         yield name, value
 
@@ -71,6 +74,6 @@ def test_an_event_shows_its_times_as_times_and_its_amounts_twice(file: Path):
 
 
 def test_an_amount_has_the_decimals_of_its_currency():
-    told = shown(GOLDEN / "payment_received.json")["data"]["amount"]
-    assert told.keys() == {"amount", "amountMinor", "currency"}
-    assert str(told["amount"]) == f"{told['amountMinor'] / 100:.2f}"
+    amount = shown(GOLDEN / "payment_received.json")["data"]["amount"]
+    assert amount.keys() == {"amount", "amountMinor", "currency"}
+    assert str(amount["amount"]) == f"{amount['amountMinor'] / 100:.2f}"

@@ -1,4 +1,4 @@
-"""The knowledge base: what is added can be found, best first, and nothing that holds a secret is kept."""
+"""The knowledge base: texts are added and searched, best match first, and texts with secrets are refused."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def empty_shelf(live: LiveService) -> Iterator[None]:
 def added(admin: Client, title: str, content: str, type: str = "NOTE") -> dict[str, Any]:
     answer = admin.post(SOURCES, json={"type": type, "title": title, "content": content})
     assert answer.status_code == 201, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
+    body: dict[str, Any] = answer.json()
+    return body
 
 
-def found(admin: Client, q: str, **more: Any) -> list[dict[str, Any]]:
+def search(admin: Client, q: str, **more: Any) -> list[dict[str, Any]]:
     answer = admin.get(SEARCH, params={"q": q} | more)
     assert answer.status_code == 200, answer.text
     chunks: list[dict[str, Any]] = answer.json()["chunks"]
@@ -42,7 +42,7 @@ def found(admin: Client, q: str, **more: Any) -> list[dict[str, Any]]:
 
 
 def titles(admin: Client, q: str) -> list[str]:
-    return [chunk["source"]["title"] for chunk in found(admin, q)]
+    return [chunk["source"]["title"] for chunk in search(admin, q)]
 
 
 # Adding.
@@ -52,17 +52,17 @@ def titles(admin: Client, q: str) -> list[str]:
 def test_a_text_of_every_type_is_added_and_found_with_its_source(admin: Client, type: str):
     source = added(admin, "Refunds", "Money goes back to the card within ten days.", type)
     assert source["chunkCount"] == 1
-    [chunk] = found(admin, "card")
+    [chunk] = search(admin, "card")
     assert (chunk["source"]["id"], chunk["source"]["type"], chunk["source"]["title"]) == (source["id"], type, "Refunds")
     assert chunk["text"] == "Money goes back to the card within ten days."
     assert chunk["snippet"] == "Money goes back to the **card** within ten days."
 
 
-def test_a_long_text_is_cut_into_chunks_that_can_be_read_alone(admin: Client):
+def test_a_long_text_is_split_into_chunks_that_can_be_read_alone(admin: Client):
     paragraphs = [f"Paragraph {n} says: " + "some words that say little, " * 20 + "and it ends." for n in range(20)]
     source = added(admin, "Long", "\n\n".join(paragraphs))
     assert source["chunkCount"] > 8
-    [chunk] = found(admin, '"paragraph 17 says"')
+    [chunk] = search(admin, '"paragraph 17 says"')
     assert "\n\nParagraph 17 says: some words" in chunk["text"]
     assert len(chunk["text"]) <= LONGEST
     assert len(chunk["snippet"]) < len(chunk["text"])
@@ -83,7 +83,7 @@ def test_a_long_text_is_cut_into_chunks_that_can_be_read_alone(admin: Client):
         ({"type": "NOTE", "title": "T", "content": "c", "url": "http://example.com"}, "/url"),
     ],
 )
-def test_what_breaks_the_contract_is_refused_where_it_does(admin: Client, body: dict[str, Any], pointer: str):
+def test_an_invalid_body_is_refused_with_a_pointer_to_the_field(admin: Client, body: dict[str, Any], pointer: str):
     assert pointers(admin.post(SOURCES, json=body)) == [pointer]
 
 
@@ -91,7 +91,7 @@ def test_what_breaks_the_contract_is_refused_where_it_does(admin: Client, body: 
     "secret",
     ["whsec_" + "Ab3" * 10, "sk-proj-" + "Ab3" * 10, "-----BEGIN RSA " + "PRIVATE KEY-----", "password: Sonne12"],
 )
-def test_what_holds_a_secret_is_refused_not_kept_and_not_repeated(live: LiveService, admin: Client, secret: str):
+def test_a_text_with_a_secret_is_refused_and_neither_stored_nor_repeated(live: LiveService, admin: Client, secret: str):
     for body, pointer in (
         ({"type": "DOC", "title": "How to sign in", "content": f"Easy.\n\nUse {secret} here."}, "/content"),
         ({"type": "DOC", "title": f"Use {secret}", "content": "Easy."}, "/title"),
@@ -104,7 +104,7 @@ def test_what_holds_a_secret_is_refused_not_kept_and_not_repeated(live: LiveServ
     assert live.row_count("knowledge_sources") == live.row_count("knowledge_chunks") == 0
 
 
-def test_a_url_is_kept_as_it_is_written_and_nobody_goes_there(admin: Client):
+def test_a_url_is_stored_as_text_and_not_fetched(admin: Client):
     with socket.create_server(("127.0.0.1", 0)) as door:
         door.settimeout(0.3)
         url = f"http://127.0.0.1:{door.getsockname()[1]}/page"
@@ -112,10 +112,10 @@ def test_a_url_is_kept_as_it_is_written_and_nobody_goes_there(admin: Client):
         added(admin, "A page", f"See {url} for more.", "URL")
         with pytest.raises(TimeoutError):
             door.accept()
-    assert found(admin, "more")[0]["text"] == f"See {url} for more."
+    assert search(admin, "more")[0]["text"] == f"See {url} for more."
 
 
-def test_the_same_key_adds_one_source(live: LiveService, admin: Client):
+def test_the_same_idempotency_key_adds_one_source(live: LiveService, admin: Client):
     body, headers = {"type": "NOTE", "title": "Once", "content": "Only once."}, {"Idempotency-Key": str(uuid4())}
     first, again = (admin.post(SOURCES, json=body, headers=headers) for _ in range(2))
     assert first.json() == again.json()
@@ -125,7 +125,7 @@ def test_the_same_key_adds_one_source(live: LiveService, admin: Client):
 # Listing and removing.
 
 
-def test_sources_are_listed_newest_first_a_page_at_a_time_and_can_be_taken_away(live: LiveService, admin: Client):
+def test_sources_are_listed_newest_first_and_can_be_removed(live: LiveService, admin: Client):
     ids = [added(admin, f"Source {number}", "Words. " * 400 * number)["id"] for number in (1, 2, 3)]
     first = admin.get(SOURCES, params={"limit": 2}).json()
     second = admin.get(SOURCES, params={"limit": 2, "cursor": first["nextCursor"]}).json()
@@ -142,7 +142,7 @@ def test_sources_are_listed_newest_first_a_page_at_a_time_and_can_be_taken_away(
 # Searching.
 
 
-def test_what_says_it_more_comes_first_and_the_title_counts_too(admin: Client):
+def test_the_best_match_comes_first_and_titles_count(admin: Client):
     added(
         admin, "Everything", "Many things are said here, and a refund is one of them, among all the others there are."
     )
@@ -152,7 +152,7 @@ def test_what_says_it_more_comes_first_and_the_title_counts_too(admin: Client):
     assert titles(admin, "refund") == ["Refunds", "Everything", "Refund times"]
 
 
-def test_words_are_found_by_their_stems_and_names_as_they_stand(admin: Client):
+def test_words_match_by_their_stems_and_names_exactly(admin: Client):
     added(admin, "English", "Donors were refunded quickly.")
     added(admin, "Spanish", "Las donaciones llegan mañana.")
     added(admin, "Stop words", "The Who are a band.")
@@ -162,7 +162,7 @@ def test_words_are_found_by_their_stems_and_names_as_they_stand(admin: Client):
     assert titles(admin, '"the who"') == ["Stop words"]
 
 
-def test_phrases_alternatives_and_exclusions_mean_what_people_mean(admin: Client):
+def test_phrases_alternatives_and_exclusions_are_understood(admin: Client):
     added(admin, "Cats", "Cats sleep all day.")
     added(admin, "Dogs", "Dogs sleep all night.")
     added(admin, "Both", "A dog and a cat sleep.")
@@ -172,10 +172,10 @@ def test_phrases_alternatives_and_exclusions_mean_what_people_mean(admin: Client
     assert titles(admin, "unicorn") == []
 
 
-def test_pages_of_a_search_follow_each_other_without_a_gap(admin: Client):
+def test_result_pages_of_a_search_have_no_gaps(admin: Client):
     for number in range(7):
         added(admin, f"Gift {number}", "gift " * (number % 3 + 1) + "and other words that are the same in all of them")
-    whole = [(c["source"]["id"], c["number"]) for c in found(admin, "gift")]
+    whole = [(c["source"]["id"], c["number"]) for c in search(admin, "gift")]
     paged: list[tuple[str, int]] = []
     query: dict[str, Any] = {"q": "gift", "limit": 2}
     while True:
@@ -189,12 +189,12 @@ def test_pages_of_a_search_follow_each_other_without_a_gap(admin: Client):
 
 
 @pytest.mark.parametrize("q", ["", "   ", "x" * 201, "a\x00b", "two\nlines", None])
-def test_what_is_no_search_is_refused(admin: Client, q: str | None):
+def test_an_invalid_search_is_refused(admin: Client, q: str | None):
     assert pointers(admin.get(SEARCH, params={} if q is None else {"q": q})) == ["/q"]
 
 
 @pytest.mark.parametrize("cursor", ["x", "W10", "WzEuMCwieCIsMV0", "WzEsMiwzXQ"])
-def test_a_cursor_that_is_none_is_refused(admin: Client, cursor: str):
+def test_an_invalid_cursor_is_refused(admin: Client, cursor: str):
     assert pointers(admin.get(SEARCH, params={"q": "gift", "cursor": cursor})) == ["/cursor"]
 
 
@@ -206,20 +206,20 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("q", HOSTILE)
-def test_hostile_searches_are_searches_like_any_other(live: LiveService, admin: Client, q: str):
+def test_hostile_searches_are_plain_searches(live: LiveService, admin: Client, q: str):
     added(admin, "Note", "A text that nobody harms; it stays.")
-    found(admin, q)
+    search(admin, q)
     assert live.row_count("knowledge_chunks") == 1
 
 
 @pytest.mark.parametrize("q", ["-" * 200, "- " * 100, "-(" * 100])
-def test_minuses_without_end_are_refused(admin: Client, q: str):
+def test_a_search_of_very_many_exclusions_is_refused(admin: Client, q: str):
     assert pointers(admin.get(SEARCH, params={"q": q})) == ["/q"]
 
 
 @given(q=st.text(min_size=1, max_size=200))
 @settings(max_examples=60)
-def test_any_text_is_answered_or_refused(admin: Client, q: str):
+def test_every_search_is_answered_or_refused(admin: Client, q: str):
     try:
         q.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Somebody who lost their token comes back by their contact, and nobody learns whose contacts are known."""
+"""Passwordless sign-in: a login code opens a session, and the answers do not reveal which contacts are known."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def mails(live: LiveService, to: str) -> list[Any]:
 
 def code_for(live: LiveService, to: str) -> str:
     """The code in the newest mail to this address."""
-    found = re.search(r"\d{4} \d{4}", text_of(mails(live, to)[-1]))
-    assert found is not None
-    return found[0]
+    matches = re.search(r"\d{4} \d{4}", text_of(mails(live, to)[-1]))
+    assert matches is not None
+    return matches[0]
 
 
 def verify(client: Client, request: str, code: str, **more: Any) -> Any:
@@ -73,7 +73,7 @@ def aged(live: LiveService, table: str, column: str, hours: float, id: str) -> N
 # The way back.
 
 
-def test_a_code_from_ones_mail_opens_all_the_tickets_of_the_contact(live: LiveService, client: Client):
+def test_a_login_code_opens_all_tickets_of_the_contact(live: LiveService, client: Client):
     contact = address()
     one, two = (client.open_ticket(contactValue=contact) for _ in range(2))
     request = ask(client, f"  {contact.upper()} ")
@@ -91,7 +91,7 @@ def test_a_code_from_ones_mail_opens_all_the_tickets_of_the_contact(live: LiveSe
 
 
 @pytest.mark.parametrize("typed", ["{}", "{}-{}", " {} {} ", "{}{}"])
-def test_a_code_may_be_typed_as_people_do(live: LiveService, client: Client, typed: str):
+def test_a_code_may_be_typed_with_spaces_and_dashes(live: LiveService, client: Client, typed: str):
     contact = address()
     client.open_ticket(contactValue=contact)
     request = ask(client, contact)
@@ -125,7 +125,7 @@ def test_a_code_works_for_its_own_request_only(live: LiveService, client: Client
     assert sorted(got.values()) == [200, 200, 401, 401]
 
 
-def test_after_five_wrong_tries_the_right_code_is_too_late(live: LiveService, client: Client):
+def test_after_five_wrong_tries_the_right_code_is_refused(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     early, late = ask(client, contact), ask(client, contact)
@@ -140,7 +140,7 @@ def test_after_five_wrong_tries_the_right_code_is_too_late(live: LiveService, cl
         assert right == (200 if wrong < MAX_CODE_ATTEMPTS else 401)
 
 
-def test_of_many_guesses_at_once_no_more_than_five_count(live: LiveService, client: Client):
+def test_at_most_five_concurrent_guesses_count(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     request = ask(client, contact)
@@ -154,7 +154,7 @@ def test_of_many_guesses_at_once_no_more_than_five_count(live: LiveService, clie
     problem(verify(client, request, code), 401, "unauthenticated")
 
 
-def test_of_many_who_have_the_code_at_once_one_comes_in(live: LiveService, client: Client):
+def test_of_concurrent_requests_with_the_code_one_gets_a_session(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     request = ask(client, contact)
@@ -164,7 +164,7 @@ def test_of_many_who_have_the_code_at_once_one_comes_in(live: LiveService, clien
     assert sorted(got) == [200, 401, 401, 401, 401]
 
 
-def test_a_code_is_good_for_ten_minutes(live: LiveService, client: Client):
+def test_a_code_expires_after_ten_minutes(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     for minutes, status in ((9.9, 200), (10.1, 401)):
@@ -174,14 +174,14 @@ def test_a_code_is_good_for_ten_minutes(live: LiveService, client: Client):
         assert verify(client, request, code).status_code == status
 
 
-def test_a_question_that_waited_too_long_for_its_answer_gets_no_mail(live: LiveService, client: Client):
+def test_a_request_that_waited_too_long_sends_no_mail(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     aged(live, "access_requests", "created_at", 0.2, ask(client, contact))
     assert mails(live, contact) == []
 
 
-def test_a_session_ends(live: LiveService, client: Client):
+def test_a_session_expires(live: LiveService, client: Client):
     contact = address()
     ticket = client.open_ticket(contactValue=contact)
     with returned(live, client, contact) as back:
@@ -193,7 +193,7 @@ def test_a_session_ends(live: LiveService, client: Client):
         problem(back.get("/openapi.json/x"), 404, "not-found")
 
 
-def test_a_verification_asked_for_again_with_its_key_gives_the_same_session(live: LiveService, client: Client):
+def test_a_repeated_verification_with_its_idempotency_key_returns_the_same_session(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     request = ask(client, contact)
@@ -206,7 +206,7 @@ def test_a_verification_asked_for_again_with_its_key_gives_the_same_session(live
     problem(verify(client, request, code), 401, "unauthenticated")
 
 
-def test_a_verification_that_crashed_before_it_was_answered_is_resumed(live: LiveService, client: Client):
+def test_a_verification_is_resumed_after_a_crash(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     request = UUID(ask(client, contact))
@@ -220,14 +220,14 @@ def test_a_verification_that_crashed_before_it_was_answered_is_resumed(live: Liv
 # What a session opens, and what not.
 
 
-def test_a_session_finds_by_its_own_contact_and_by_no_other(live: LiveService, client: Client):
+def test_a_session_searches_by_its_own_contact_only(live: LiveService, client: Client):
     contact, other = address(), address()
     mine = {client.open_ticket(contactValue=contact).id for _ in range(2)}
     client.open_ticket(contactValue=other)
     with returned(live, client, contact) as back:
         for path in ("/api/tickets/search", "/api/profiles/search"):
-            found = back.get(path, params={"contact": contact}).json()["tickets"]
-            assert {ticket["id"] for ticket in found} == mine
+            matches = back.get(path, params={"contact": contact}).json()["tickets"]
+            assert {ticket["id"] for ticket in matches} == mine
             assert back.get(path, params={"contact": other}).json()["tickets"] == []
 
 
@@ -241,7 +241,7 @@ def test_a_session_opens_no_ticket_of_another_contact(live: LiveService, client:
             problem(answer, 404, "not-found")
 
 
-def test_the_same_number_as_a_handle_is_another_contact(live: LiveService, client: Client):
+def test_a_number_as_a_social_handle_is_another_contact(live: LiveService, client: Client):
     """Contacts of other types are other contacts, whatever they look like."""
     contact = address()
     client.open_ticket(contactValue=contact)
@@ -250,7 +250,7 @@ def test_the_same_number_as_a_handle_is_another_contact(live: LiveService, clien
         problem(back.get(handle.path), 404, "not-found")
 
 
-def test_what_was_erased_or_given_to_another_contact_does_not_open(live: LiveService, client: Client):
+def test_a_session_does_not_open_erased_tickets_or_tickets_of_a_new_contact(live: LiveService, client: Client):
     contact, newer = address(), address()
     erased, reset, kept = (client.open_ticket(contactValue=contact) for _ in range(3))
     with returned(live, client, contact) as back:
@@ -258,8 +258,8 @@ def test_what_was_erased_or_given_to_another_contact_does_not_open(live: LiveSer
         assert back.delete(erased.path).status_code == 202
         give_to(live, reset, newer)
         assert [back.get(ticket.path).status_code for ticket in (erased, reset, kept)] == [404, 404, 200]
-        found = back.get("/api/tickets/search", params={"contact": contact}).json()["tickets"]
-        assert [ticket["id"] for ticket in found] == [kept.id]
+        matches = back.get("/api/tickets/search", params={"contact": contact}).json()["tickets"]
+        assert [ticket["id"] for ticket in matches] == [kept.id]
     with returned(live, client, newer) as back:
         assert [back.get(ticket.path).status_code for ticket in (erased, reset, kept)] == [404, 200, 404]
 
@@ -270,7 +270,7 @@ def give_to(live: LiveService, ticket: Ticket, contact: str) -> None:
     live.service.tickets.change(UUID(ticket.id), lambda t: t.change_contact(SYSTEM, new, index, digest("tkt_another")))
 
 
-def test_nobody_comes_back_to_what_is_erased(live: LiveService, client: Client):
+def test_an_erased_ticket_gets_no_login_code(live: LiveService, client: Client):
     contact = address()
     ticket = client.open_ticket(contactValue=contact)
     ticket.http.delete(ticket.path)
@@ -278,7 +278,7 @@ def test_nobody_comes_back_to_what_is_erased(live: LiveService, client: Client):
     assert mails(live, contact) == []
 
 
-def test_a_session_does_no_admin_act(live: LiveService, client: Client):
+def test_a_session_cannot_act_as_an_administrator(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     with returned(live, client, contact) as back:
@@ -293,7 +293,9 @@ def test_a_session_does_no_admin_act(live: LiveService, client: Client):
     ("type", "value"),
     [("PHONE", "+1 415 555 0100"), ("SOCIAL", "@ada"), ("SOCIAL", "https://social.example/ada"), ("EMAIL", None)],
 )
-def test_to_what_is_no_mail_or_nobodys_nothing_is_sent(live: LiveService, client: Client, type: str, value: str | None):
+def test_nothing_is_sent_to_unknown_contacts_or_contacts_without_mail(
+    live: LiveService, client: Client, type: str, value: str | None
+):
     if value is not None:
         client.open_ticket(contactType=type, contactValue=value)
     before = live.row_count("outbox")
@@ -302,39 +304,39 @@ def test_to_what_is_no_mail_or_nobodys_nothing_is_sent(live: LiveService, client
     assert live.row_count("outbox") == before
 
 
-def test_the_same_is_done_and_answered_whether_a_contact_is_known_or_not(live: LiveService, client: Client):
+def test_known_and_unknown_contacts_cause_the_same_work_and_answer(live: LiveService, client: Client):
     """The very same statements, with parameters of the same size: there is nothing that time could tell."""
     contact = address()
     client.open_ticket(contactValue=contact)
     client.open_ticket(contactType="PHONE", contactValue="+14155550123")
-    told, done = [], []
+    answers, done = [], []
     for type, value in (("EMAIL", contact), ("EMAIL", address()), ("PHONE", "+14155550123"), ("PHONE", "+14155550124")):
-        with overheard(live.service.database) as said:
+        with overheard(live.service.database) as statements:
             answer = client.post(REQUEST, json={"contactType": type, "contactValue": value})
-        told.append((answer.status_code, re.sub(r"[0-9a-f-]{36}", "ID", answer.text), sorted(answer.headers)))
-        done.append(list(said))
+        answers.append((answer.status_code, re.sub(r"[0-9a-f-]{36}", "ID", answer.text), sorted(answer.headers)))
+        done.append(list(statements))
     assert done[0] == done[1] == done[2] == done[3]
     assert len(done[0]) == 1
-    assert told[0] == told[1] == told[2] == told[3]
+    assert answers[0] == answers[1] == answers[2] == answers[3]
 
 
-def test_a_wrong_code_is_answered_for_alike_whether_there_was_a_right_one_or_not(live: LiveService, client: Client):
+def test_a_wrong_code_gets_the_same_answer_whether_a_code_was_sent_or_not(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     requests = [ask(client, contact), ask(client, address()), str(uuid7())]
     live.service.login_codes.answer_all()
-    told, done = [], []
+    answers, done = [], []
     for request in requests:
-        with overheard(live.service.database) as said:
+        with overheard(live.service.database) as statements:
             answer = verify(client, request, "1234 567x")
         problem(answer, 401, "unauthenticated")
-        told.append(answer.text.replace(answer.headers["x-request-id"], "REQUEST"))
-        done.append(list(said))
-    assert told[0] == told[1] == told[2]
+        answers.append(answer.text.replace(answer.headers["x-request-id"], "REQUEST"))
+        done.append(list(statements))
+    assert answers[0] == answers[1] == answers[2]
     assert done[0] == done[1] == done[2]
 
 
-def test_one_contact_gets_so_many_mails_an_hour_and_whoever_asks_is_told_the_same(live: LiveService, client: Client):
+def test_mails_to_one_contact_are_limited_and_the_answer_does_not_show_it(live: LiveService, client: Client):
     contact, other = address(), address()
     for known in (contact, other):
         client.open_ticket(contactValue=known)
@@ -348,7 +350,7 @@ def test_one_contact_gets_so_many_mails_an_hour_and_whoever_asks_is_told_the_sam
     assert len(mails(live, contact)) == MAX_CODES_PER_HOUR + 1
 
 
-def test_of_code_session_and_contact_nothing_is_kept_in_clear(live: LiveService, client: Client):
+def test_code_session_and_contact_are_not_stored_in_clear(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     request = ask(client, contact)
@@ -371,7 +373,7 @@ def test_of_code_session_and_contact_nothing_is_kept_in_clear(live: LiveService,
     assert row == (0,)
 
 
-def test_what_is_old_is_forgotten(live: LiveService, client: Client):
+def test_old_requests_and_sessions_are_deleted(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     old = ask(client, contact)
@@ -386,7 +388,7 @@ def test_what_is_old_is_forgotten(live: LiveService, client: Client):
 # What is no request.
 
 
-def test_a_contact_that_is_none_is_refused(client: Client):
+def test_an_invalid_contact_is_refused(client: Client):
     for type, value in (("EMAIL", "ada"), ("PHONE", "12"), ("SOCIAL", "two words")):
         answer = client.post(REQUEST, json={"contactType": type, "contactValue": value})
         assert pointers(answer) == ["/contactValue"]
@@ -395,7 +397,7 @@ def test_a_contact_that_is_none_is_refused(client: Client):
     assert pointers(client.post(VERIFY, json={"requestId": str(uuid7()), "code": "1" * 33})) == ["/code"]
 
 
-def test_an_auditor_comes_back_as_nobody(live: LiveService):
+def test_an_auditor_cannot_request_a_login_code(live: LiveService):
     with live.client_with_key(Role.AUDITOR) as auditor:
         answer = auditor.post(REQUEST, json={"contactType": "EMAIL", "contactValue": address()})
         problem(answer, 403, "forbidden")

@@ -1,4 +1,4 @@
-"""The metrics: whoever has the token sees numbers, whatever is broken, and never a person."""
+"""The metrics need the metrics token, work during outages, and contain no personal data."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ class Metrics:
         self.samples = {(s.name, frozenset(s.labels.items())): s.value for f in families for s in f.samples}
 
     def __call__(self, name: str, **labels: str) -> float:
-        """The sum of what has these labels."""
-        wanted = set(labels.items())
-        return sum(value for (known, has), value in self.samples.items() if known == name and wanted <= has)
+        """Return the sum of the samples with these labels."""
+        expected_labels = set(labels.items())
+        return sum(value for (known, has), value in self.samples.items() if known == name and expected_labels <= has)
 
     @property
     def names(self) -> set[str]:
         return {name for name, _ in self.samples}
 
 
-def test_metrics_are_for_whoever_has_the_token_and_nobody_else(measured: LiveService):
+def test_metrics_need_the_metrics_token(measured: LiveService):
     with measured.client() as visitor:
         problem(visitor.get("/metrics"), 401, "unauthenticated")
         for header in (f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", "Bearer", "Bearer é"):
@@ -67,7 +67,7 @@ def test_metrics_are_for_whoever_has_the_token_and_nobody_else(measured: LiveSer
         problem(prometheus.get("/admin/projections"), 401, "unauthenticated")
 
 
-def test_without_a_token_in_the_settings_there_are_no_metrics(migrated_url: str, tmp_path: Path):
+def test_without_a_configured_token_there_are_no_metrics(migrated_url: str, tmp_path: Path):
     for given in ({}, {"metrics_token": " "}):
         with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB}), **given) as live:
             for credential in (None, TOKEN, live.service.admin_key):
@@ -75,7 +75,7 @@ def test_without_a_token_in_the_settings_there_are_no_metrics(migrated_url: str,
                     problem(client.get("/metrics"), 404, "not-found")
 
 
-def test_requests_are_counted_under_the_template_of_their_path(measured: LiveService):
+def test_requests_are_counted_by_path_template(measured: LiveService):
     path = "/api/tickets/{ticket_id}"
     before = Metrics(measured)
     with measured.client() as client:
@@ -101,18 +101,18 @@ def test_requests_are_counted_under_the_template_of_their_path(measured: LiveSer
     assert after("storyledger_http_requests_in_progress") == 1
 
 
-def test_what_goes_on_by_itself_is_measured(measured: LiveService):
+def test_background_work_is_measured(measured: LiveService):
     before = Metrics(measured)
     with measured.client() as client:
         ticket = client.open_ticket()
-        asked = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
+        body = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
         eventually(lambda: Metrics(measured)("storyledger_projection_lag_events") == 0)
-        assert client.post("/api/access/request", json=asked).status_code == 202
+        assert client.post("/api/access/request", json=body).status_code == 202
         assert client.post("/api/webhooks/stripe", content=b"{}").status_code == 400
     stranger = Payment(UUID(ticket.id))
     held, other = stranger.charged(), event("customer.created", {"id": "cus_1", "object": "customer"})
-    for told in (held, held, other):
-        assert measured.webhook(told).status_code == 200
+    for stripe_event in (held, held, other):
+        assert measured.webhook(stripe_event).status_code == 200
     measured.applied()
     sent = before("storyledger_mails_total", outcome="sent")
     eventually(lambda: Metrics(measured)("storyledger_mails_total", outcome="sent") > sent)
@@ -137,7 +137,7 @@ def test_what_goes_on_by_itself_is_measured(measured: LiveService):
     assert positions == {1}
 
 
-def test_what_is_stuck_is_seen(measured: LiveService, migrated_url: str):
+def test_stuck_work_shows_in_the_metrics(measured: LiveService, migrated_url: str):
     assert measured.service.follower is not None
     assert measured.service.prover is not None
     for part in (measured.service.follower, measured.service.prover, measured.service.applier):
@@ -162,50 +162,50 @@ def test_what_is_stuck_is_seen(measured: LiveService, migrated_url: str):
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status) VALUES"
             " ('steps', 'work', '{\"step\": \"draft\"}', 'failed'), ('steps', 'forget', '{}', 'todo')"
         )
-    told = Metrics(measured)
-    assert told("storyledger_projection_lag_events", projection="ticket_status") == 1
-    assert told("storyledger_projection_lag_seconds", projection="ticket_status") > 0
-    assert told("storyledger_proof_lag_events") == 1
-    assert told("storyledger_checkpoint_lag_events") == 1
-    assert [told("storyledger_outbox_mails", state=state) for state in ("waiting", "dead")] == [1, 1]
-    assert told("storyledger_outbox_oldest_seconds") == pytest.approx(3600, abs=60)
-    assert [told("storyledger_inbox_events", state=state) for state in ("waiting", "held", "dead")] == [1, 0, 1]
-    assert told("storyledger_inbox_oldest_seconds") == pytest.approx(7200, abs=60)
-    assert told("storyledger_jobs", kind="draft", state="failed") == 1
-    assert told("storyledger_jobs", kind="forget", state="waiting") == 1
-    assert told("storyledger_jobs", kind="transcribe", state="waiting") == 0
+    metrics = Metrics(measured)
+    assert metrics("storyledger_projection_lag_events", projection="ticket_status") == 1
+    assert metrics("storyledger_projection_lag_seconds", projection="ticket_status") > 0
+    assert metrics("storyledger_proof_lag_events") == 1
+    assert metrics("storyledger_checkpoint_lag_events") == 1
+    assert [metrics("storyledger_outbox_mails", state=state) for state in ("waiting", "dead")] == [1, 1]
+    assert metrics("storyledger_outbox_oldest_seconds") == pytest.approx(3600, abs=60)
+    assert [metrics("storyledger_inbox_events", state=state) for state in ("waiting", "held", "dead")] == [1, 0, 1]
+    assert metrics("storyledger_inbox_oldest_seconds") == pytest.approx(7200, abs=60)
+    assert metrics("storyledger_jobs", kind="draft", state="failed") == 1
+    assert metrics("storyledger_jobs", kind="forget", state="waiting") == 1
+    assert metrics("storyledger_jobs", kind="transcribe", state="waiting") == 0
 
 
-def test_without_its_database_the_service_still_says_what_it_counted(measured: LiveService):
+def test_the_service_reports_its_own_metrics_without_a_database(measured: LiveService):
     measured.service.watchdog.stop()
     for _, pool in measured.service.pools:
         pool.shut()
-    told = Metrics(measured)
-    assert told.answer.elapsed < timedelta(seconds=WAIT_FOR_CONNECTION_SECONDS)
-    assert told("storyledger_database_up") == 0
-    assert told("storyledger_http_requests_total") > 0
-    assert not {name for name in told.names if re.match("storyledger_(projection|inbox|jobs|outbox|events)", name)}
+    metrics = Metrics(measured)
+    assert metrics.answer.elapsed < timedelta(seconds=WAIT_FOR_CONNECTION_SECONDS)
+    assert metrics("storyledger_database_up") == 0
+    assert metrics("storyledger_http_requests_total") > 0
+    assert not {name for name in metrics.names if re.match("storyledger_(projection|inbox|jobs|outbox|events)", name)}
 
 
-def test_a_database_that_hangs_delays_the_metrics_by_little(measured: LiveService, migrated_url: str):
+def test_a_hanging_database_delays_the_metrics_only_briefly(measured: LiveService, migrated_url: str):
     with connect(migrated_url) as connection, connection.transaction():
         connection.execute("LOCK TABLE stripe_inbox IN ACCESS EXCLUSIVE MODE")
-        told = Metrics(measured)
-    assert told.answer.elapsed < timedelta(seconds=3)
-    assert told("storyledger_database_up") == 0
+        metrics = Metrics(measured)
+    assert metrics.answer.elapsed < timedelta(seconds=3)
+    assert metrics("storyledger_database_up") == 0
     eventually(lambda: Metrics(measured)("storyledger_database_up") == 1)
 
 
-def test_no_label_can_hold_what_somebody_sent(measured: LiveService):
+def test_no_label_contains_client_input(measured: LiveService):
     with measured.client() as client:
         ticket = client.open_ticket(contactValue="qzkanarix@example.com", displayName="Qzkanarix")
         client.get("/qzkanarix/qzkanarix")
         client.request("DELETE", f"/api/tickets/{ticket.id}", headers={"X-Request-Id": "qzkanarix"})
         client.get("/d/qzkanarix", headers={"User-Agent": "qzkanarix"})
         client.get("/problems/qzkanarix")
-    told = Metrics(measured)
-    values = " ".join(value for _, labels in told.samples for _, value in labels)
-    assert "qzkanarix" not in told.answer.text.lower()
+    metrics = Metrics(measured)
+    values = " ".join(value for _, labels in metrics.samples for _, value in labels)
+    assert "qzkanarix" not in metrics.answer.text.lower()
     assert ticket.id not in values
     assert not re.search(r"[0-9a-f]{8}-|tkt_|@", values)
 
@@ -223,31 +223,31 @@ def expressions(folder: Path) -> Iterator[tuple[str, str]]:
         for target in panel.get("targets", []):
             yield f"panel {panel['title']}", target["expr"]
     for line in (folder / "alerts.yml").read_text().splitlines():
-        if found := re.match(r"\s+expr: (.*)", line):
-            yield "alert", found[1]
+        if match := re.match(r"\s+expr: (.*)", line):
+            yield "alert", match[1]
 
 
 def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(measured: LiveService):
-    told = Metrics(measured)
+    metrics = Metrics(measured)
     # What Prometheus itself says of whom it asks.
-    names = told.names | kinds(told.answer) | {"up"}
-    asked = list(expressions(DATA))
-    assert len(asked) > 30
-    for place, expression in asked:
+    names = metrics.names | kinds(metrics.answer) | {"up"}
+    all_expressions = list(expressions(DATA))
+    assert len(all_expressions) > 30
+    for place, expression in all_expressions:
         assert named(expression), place
         assert named(expression) <= names, f"{place}: {named(expression) - names}"
 
 
 def kinds(answer: httpx2.Response) -> set[str]:
     """Names of samples that come with the first of their kind, by the families that are described."""
-    found = set()
+    names = set()
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", answer.text, re.MULTILINE):
         suffixes = ("_bucket", "_count", "_sum") if kind == "histogram" else ("",)
-        found |= {name + suffix for suffix in suffixes}
-    return found
+        names |= {name + suffix for suffix in suffixes}
+    return names
 
 
-def test_the_dashboard_shows_every_metric_of_ours(measured: LiveService):
+def test_the_dashboard_shows_every_metric(measured: LiveService):
     shown = {name for place, expression in expressions(DATA) if place != "alert" for name in named(expression)}
     ours = {name for name in kinds(Metrics(measured).answer) if name.startswith("storyledger_")}
     left_out = {name for name in ours - shown if not name.endswith(("_count", "_sum"))}

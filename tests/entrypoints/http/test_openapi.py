@@ -1,4 +1,4 @@
-"""The interface described, and hostile requests made from the description."""
+"""The OpenAPI document, and hostile requests made from it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_every_operation_of_the_table_is_described_once(document: dict[str, Any]
     assert len(ids) == len(set(ids))
 
 
-def test_every_operation_says_who_may_call_it_what_it_takes_and_how_it_may_be_refused(document: dict[str, Any]):
+def test_every_operation_describes_its_callers_body_and_problems(document: dict[str, Any]):
     for operation in OPERATIONS:
         if operation.hidden:
             continue
@@ -60,9 +60,7 @@ def test_every_operation_says_who_may_call_it_what_it_takes_and_how_it_may_be_re
             assert {"401", "403", "429"} <= set(one["responses"])
 
 
-def test_the_page_for_people_names_every_operation_and_loads_nothing_from_another_host(
-    live: LiveService, client: Client
-):
+def test_the_reference_page_lists_every_operation_and_loads_nothing_from_other_hosts(live: LiveService, client: Client):
     answer = client.get("/docs")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     for operation in OPERATIONS:
@@ -154,7 +152,7 @@ def callers(shared_live: LiveService) -> list[Client]:
 
 @pytest.fixture(scope="module")
 def known(callers: list[Client]) -> dict[str, str]:
-    """What the parts of paths are filled with, where they are not hostile."""
+    """Return values for the path parameters that name existing objects."""
     holder = callers[1]
     token = holder.headers["authorization"].removeprefix("Bearer tkt_")
     id = str(UUID(bytes=urlsafe_b64decode(token + "=" * (-len(token) % 4))[:16]))
@@ -163,7 +161,7 @@ def known(callers: list[Client]) -> dict[str, str]:
 
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())
-def test_no_request_whatever_it_holds_is_a_fault_of_ours(
+def test_no_request_causes_an_internal_error(
     shared_live: LiveService, callers: list[Client], known: dict[str, str], data: st.DataObject
 ):
     """Each answer is also held against the description, as in every test here."""
@@ -203,6 +201,6 @@ def test_no_request_whatever_it_holds_is_a_fault_of_ours(
     assert answer.status_code < 500
 
 
-def test_a_ticket_may_be_asked_for_with_anything_in_its_query(ticket: Ticket):
+def test_a_hostile_include_is_answered_or_refused(ticket: Ticket):
     for text in ("\0", "%", "a" * 5000, "é", "draft,draft", ",", "draft,\0"):
         assert ticket.get(params={"include": text}).status_code in (200, 422)

@@ -1,4 +1,4 @@
-"""What anybody may have that proves the history, and a ticket's own file."""
+"""The public proofs of the event log, and a ticket's own audit export."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_newest_checkpoint_is_signed_by_the_key_that_is_served(client: Clien
     assert checkpoint.origin == key.name == str(client.base_url).removeprefix("http://").rstrip("/")
 
 
-def test_an_older_checkpoint_is_continued_by_the_newest(client: Client, ticket: Ticket):
+def test_the_newest_checkpoint_continues_an_older_one(client: Client, ticket: Ticket):
     paper = newest(client)
     size = checkpoint_of(paper, keys_of(client))[0].size
     client.open_ticket()
@@ -48,7 +48,7 @@ def test_an_older_checkpoint_is_continued_by_the_newest(client: Client, ticket: 
     assert old.size == size <= new.size
 
 
-def test_what_was_never_signed_cannot_be_continued(client: Client, ticket: Ticket):
+def test_a_checkpoint_that_was_never_signed_has_no_consistency_proof(client: Client, ticket: Ticket):
     newest(client)
     problem(client.get("/checkpoint/consistency", params={"from": "99999999"}), 404, "not-found")
     for wrong in ("", "-1", "1.5", "one", "9" * 30, "٣"):
@@ -83,7 +83,7 @@ def test_an_erased_tickets_proof_stays_as_it_was(client: Client, admin: Client, 
     assert after.events == before + 1
 
 
-def test_a_document_carries_the_newest_checkpoint_to_paper(client: Client, ticket: Ticket):
+def test_a_pdf_contains_the_newest_checkpoint(client: Client, ticket: Ticket):
     ticket.publish()
     note = newest(client)
     made = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT", "format": "pdf"}).json()
@@ -95,7 +95,7 @@ def test_a_document_carries_the_newest_checkpoint_to_paper(client: Client, ticke
     assert f"{signed.size} events in the log {signed.origin}" in pdf_text(document)
 
 
-def test_a_word_file_carries_it_too(client: Client, ticket: Ticket):
+def test_a_word_file_contains_the_newest_checkpoint(client: Client, ticket: Ticket):
     ticket.write_draft()
     newest(client)
     made = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT", "format": "docx"}).json()

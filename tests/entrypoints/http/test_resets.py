@@ -41,15 +41,13 @@ def test_the_ticket_is_shown_with_its_new_contact_and_without_a_token(admin: Cli
     new = address()
     answer = approve(admin, ticket, new.upper())
     assert answer.status_code == 200, answer.text
-    told = answer.json()
-    assert (told["id"], told["contactType"], told["contactValue"]) == (ticket.id, "EMAIL", new)
+    body = answer.json()
+    assert (body["id"], body["contactType"], body["contactValue"]) == (ticket.id, "EMAIL", new)
     assert "tkt_" not in answer.text
-    assert answer.headers["etag"] == f'"{told["version"]}"'
+    assert answer.headers["etag"] == f'"{body["version"]}"'
 
 
-def test_the_old_token_opens_nothing_and_the_new_one_in_the_mail_opens_the_same(
-    live: LiveService, admin: Client, ticket: Ticket
-):
+def test_the_new_token_replaces_the_old_one(live: LiveService, admin: Client, ticket: Ticket):
     ticket.write_draft()
     before = ticket.get(params={"include": "draft"}).json()
     new = address()
@@ -61,9 +59,7 @@ def test_the_old_token_opens_nothing_and_the_new_one_in_the_mail_opens_the_same(
     assert {name for name in after if after[name] != before[name]} == {"contactValue", "updatedAt", "version"}
 
 
-def test_the_old_address_is_told_without_the_token_and_without_the_new_address(
-    live: LiveService, client: Client, admin: Client
-):
+def test_the_old_address_gets_a_notice_without_token_and_new_address(live: LiveService, client: Client, admin: Client):
     old, new = address("ada"), address()
     ticket = client.open_ticket(contactValue=old)
     approve(admin, ticket, new)
@@ -75,14 +71,14 @@ def test_the_old_address_is_told_without_the_token_and_without_the_new_address(
 
 def returned(live: LiveService, visitor: Client, contact: str) -> Client:
     """Whoever has this contact, by a code from their mail."""
-    asked = visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": contact}).json()
+    requested = visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": contact}).json()
     live.service.login_codes.answer_all()
     code = mail_to(live, contact)["Subject"].partition(" is ")[0]
-    session = visitor.post("/api/access/verify", json={"requestId": asked["requestId"], "code": code}).json()
+    session = visitor.post("/api/access/verify", json={"requestId": requested["requestId"], "code": code}).json()
     return live.client(session["accessToken"])
 
 
-def test_a_session_of_the_old_contact_opens_the_ticket_no_more(live: LiveService, client: Client, admin: Client):
+def test_a_session_of_the_old_contact_loses_access_to_the_ticket(live: LiveService, client: Client, admin: Client):
     old = address("ada")
     ticket = client.open_ticket(contactValue=old)
     with returned(live, client, old) as holder:
@@ -92,7 +88,7 @@ def test_a_session_of_the_old_contact_opens_the_ticket_no_more(live: LiveService
         assert holder.get("/api/tickets/search", params={"contact": old}).json()["tickets"] == []
 
 
-def test_the_old_token_dies_in_other_processes_too(migrated_url: str, tmp_path: Any):
+def test_the_old_token_stops_working_in_other_processes(migrated_url: str, tmp_path: Any):
     folder = tmp_path / "var"
     with (
         LiveService(migrated_url, folder, Parts.ALL) as one,
@@ -107,15 +103,15 @@ def test_the_old_token_dies_in_other_processes_too(migrated_url: str, tmp_path: 
             eventually(lambda: elsewhere.get(ticket.path).status_code == 401, 5)
 
 
-def test_the_ticket_is_found_by_its_new_contact_and_no_more_by_the_old(client: Client, admin: Client):
+def test_the_ticket_is_found_by_its_new_contact_only(client: Client, admin: Client):
     old, new = address("ada"), address()
     ticket = client.open_ticket(contactValue=old)
     approve(admin, ticket, new)
-    found = [admin.get("/api/tickets/search", params={"contact": who}).json()["tickets"] for who in (old, new)]
-    assert [[one["id"] for one in tickets] for tickets in found] == [[], [ticket.id]]
+    results = [admin.get("/api/tickets/search", params={"contact": who}).json()["tickets"] for who in (old, new)]
+    assert [[one["id"] for one in tickets] for tickets in results] == [[], [ticket.id]]
 
 
-def test_the_same_key_resets_once(live: LiveService, admin: Client, ticket: Ticket):
+def test_the_same_idempotency_key_resets_once(live: LiveService, admin: Client, ticket: Ticket):
     new, headers = address(), {"Idempotency-Key": str(uuid4())}
     first, again = (approve(admin, ticket, new, headers) for _ in range(2))
     assert first.json() == again.json()
@@ -144,23 +140,21 @@ def test_a_stale_version_changes_nothing_and_sends_nothing(live: LiveService, ad
         ({"newContactValue": "a@b.co", "contactValue": "a@b.co"}, "/contactValue"),
     ],
 )
-def test_what_no_mail_can_reach_is_refused_and_the_old_token_lives(
+def test_a_contact_without_mail_is_refused_and_the_old_token_still_works(
     admin: Client, ticket: Ticket, body: dict[str, Any], pointer: str
 ):
     assert pointers(admin.post(f"/admin/profiles/{ticket.id}/approve-reset", json=body)) == [pointer]
     assert ticket.get().status_code == 200
 
 
-def test_an_erased_ticket_is_given_to_nobody(live: LiveService, admin: Client, ticket: Ticket):
+def test_an_erased_ticket_cannot_be_reset(live: LiveService, admin: Client, ticket: Ticket):
     ticket.http.delete(ticket.path)
     before = live.row_count("outbox")
     problem(approve(admin, ticket, address()), 404, "not-found")
     assert live.row_count("outbox") == before
 
 
-def test_two_resets_one_after_the_other_leave_the_last_token_alone_alive(
-    live: LiveService, admin: Client, ticket: Ticket
-):
+def test_after_two_resets_only_the_last_token_works(live: LiveService, admin: Client, ticket: Ticket):
     first, second = address(), address("hopper")
     approve(admin, ticket, first)
     approve(admin, ticket, second)
@@ -171,7 +165,7 @@ def test_two_resets_one_after_the_other_leave_the_last_token_alone_alive(
         assert [one.get(ticket.path).status_code for one in (early, late)] == [401, 200]
 
 
-def test_the_history_tells_who_changed_the_contact(admin: Client, ticket: Ticket):
+def test_the_history_shows_who_changed_the_contact(admin: Client, ticket: Ticket):
     approve(admin, ticket, address())
     events = admin.get(ticket.path + "/history").json()["events"]
     assert [event["type"] for event in events] == ["TicketOpened", "ContactChanged"]

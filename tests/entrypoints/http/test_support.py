@@ -1,4 +1,4 @@
-"""Support tickets: anybody may ask, nobody learns by it which tickets there are, and erasing forgets the words."""
+"""Support tickets: visitors may open them, the answer reveals no other ticket, and an erasure erases the message."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ASK = "/api/support/ticket"
 RECENT = "/api/support/recent"
 
 
-def asked(client: Client, **more: Any) -> dict[str, Any]:
+def open_support_ticket(client: Client, **more: Any) -> dict[str, Any]:
     """A support ticket opened, and what the answer said of it."""
     answer = client.post(ASK, json={"category": "OTHER", "message": "I cannot hear myself."} | more)
     assert answer.status_code == 201, answer.text
@@ -37,16 +37,16 @@ def shown(admin: Client, opened: dict[str, Any]) -> dict[str, Any]:
 def listed(reader: Client, opened: dict[str, Any]) -> dict[str, Any]:
     """The support ticket as it stands in the list."""
     [one] = [one for one in reader.get(RECENT).json()["supportTickets"] if one["id"] == opened["id"]]
-    found: dict[str, Any] = one
-    return found
+    support_ticket: dict[str, Any] = one
+    return support_ticket
 
 
 # Asking.
 
 
 @pytest.mark.parametrize("category", SupportCategory)
-def test_anybody_may_ask_for_help_of_every_category(client: Client, admin: Client, category: str):
-    opened = asked(client, category=category, contact="ada@example.com")
+def test_a_visitor_may_open_a_support_ticket_of_every_category(client: Client, admin: Client, category: str):
+    opened = open_support_ticket(client, category=category, contact="ada@example.com")
     assert set(opened) == {"id", "status", "createdAt"}
     assert opened["status"] == "OPEN"
     whole = shown(admin, opened)
@@ -75,16 +75,16 @@ def test_anybody_may_ask_for_help_of_every_category(client: Client, admin: Clien
         ({"category": "OTHER", "message": "Help", "status": "RESOLVED"}, "/status"),
     ],
 )
-def test_what_breaks_the_contract_is_refused_where_it_does(client: Client, body: dict[str, Any], pointer: str):
+def test_an_invalid_body_is_refused_with_a_pointer_to_the_field(client: Client, body: dict[str, Any], pointer: str):
     assert pointers(client.post(ASK, json=body)) == [pointer]
 
 
-def test_the_longest_message_of_the_widest_letters_is_kept_whole(client: Client, admin: Client):
+def test_the_longest_message_is_stored_in_full(client: Client, admin: Client):
     message = "😀" * 5_000
-    assert shown(admin, asked(client, message=message))["message"] == message
+    assert shown(admin, open_support_ticket(client, message=message))["message"] == message
 
 
-def test_the_same_key_opens_one_support_ticket(client: Client, admin: Client):
+def test_the_same_idempotency_key_opens_one_support_ticket(client: Client, admin: Client):
     body = {"category": "PAYMENT", "message": f"Twice: {uuid4()}"}
     answers = [client.post(ASK, json=body, headers={"Idempotency-Key": body["message"]}) for _ in range(2)]
     assert [one.status_code for one in answers] == [201, 201]
@@ -94,7 +94,7 @@ def test_the_same_key_opens_one_support_ticket(client: Client, admin: Client):
     assert messages.count(body["message"]) == 1
 
 
-def test_opening_many_is_limited_for_each_client(make_limited: LiveService):
+def test_support_tickets_are_rate_limited_for_each_client(make_limited: LiveService):
     with make_limited.client() as client:
         statuses = [client.post(ASK, json={"category": "OTHER", "message": "Help"}).status_code for _ in range(4)]
         assert statuses == [201, 201, 429, 429]
@@ -114,41 +114,41 @@ def make_limited(migrated_url: str, tmp_path: Any) -> Any:
 # About a ticket.
 
 
-def test_nobody_learns_by_asking_whether_a_ticket_exists(live: LiveService, client: Client, ticket: Ticket):
+def test_the_answer_does_not_reveal_whether_a_ticket_exists(live: LiveService, client: Client, ticket: Ticket):
     erased = client.open_ticket()
     erased.http.delete(erased.path)
     another = client.open_ticket()
     for asker in (client, another.http):
-        said = []
+        answers = []
         for about in (ticket.id, erased.id, str(uuid4())):
             answer = asker.post(ASK, json={"ticketId": about, "category": "OTHER", "message": "Help"})
             id = answer.json()["id"]
             headers = {k for k in answer.headers if k != "x-request-id"}
-            said.append((answer.status_code, set(answer.json()), id != about, headers))
-        assert said[0] == said[1] == said[2]
+            answers.append((answer.status_code, set(answer.json()), id != about, headers))
+        assert answers[0] == answers[1] == answers[2]
 
 
-def test_a_ticket_shows_the_support_tickets_that_name_it_without_their_words(client: Client, ticket: Ticket):
-    mine = asked(ticket.http, ticketId=ticket.id, category="DOCUMENT")
-    others = asked(client, ticketId=ticket.id, category="PROFILE_RESET")
-    asked(client, category="PAYMENT")
-    found = ticket.get(params={"include": "support"}).json()["supportTickets"]
-    assert [(one["id"], one["category"], one["status"]) for one in found] == [
+def test_a_ticket_shows_its_support_tickets_without_their_messages(client: Client, ticket: Ticket):
+    mine = open_support_ticket(ticket.http, ticketId=ticket.id, category="DOCUMENT")
+    others = open_support_ticket(client, ticketId=ticket.id, category="PROFILE_RESET")
+    open_support_ticket(client, category="PAYMENT")
+    rows = ticket.get(params={"include": "support"}).json()["supportTickets"]
+    assert [(one["id"], one["category"], one["status"]) for one in rows] == [
         (others["id"], "PROFILE_RESET", "OPEN"),
         (mine["id"], "DOCUMENT", "OPEN"),
     ]
-    assert set(found[0]) == {"id", "category", "status", "createdAt"}
+    assert set(rows[0]) == {"id", "category", "status", "createdAt"}
 
 
-def test_a_holder_who_names_no_ticket_means_their_own(admin: Client, ticket: Ticket):
-    assert shown(admin, asked(ticket.http))["ticketId"] == ticket.id
+def test_without_a_ticket_id_a_holders_support_ticket_is_about_their_own_ticket(admin: Client, ticket: Ticket):
+    assert shown(admin, open_support_ticket(ticket.http))["ticketId"] == ticket.id
 
 
-def test_what_the_holder_asked_is_part_of_the_tickets_history_and_a_strangers_words_are_not(
+def test_only_the_holders_support_tickets_are_part_of_the_tickets_history(
     client: Client, ticket: Ticket, auditor: Client
 ):
-    asked(client, ticketId=ticket.id, message="I am not the holder.")
-    asked(ticket.http, message="I am the holder.", contact="ada@example.com")
+    open_support_ticket(client, ticketId=ticket.id, message="I am not the holder.")
+    open_support_ticket(ticket.http, message="I am the holder.", contact="ada@example.com")
     events = ticket.get("/history").json()["events"]
     assert [event["type"] for event in events] == ["TicketOpened", "SupportTicketOpened"]
     assert events[1]["data"]["message"] == "I am the holder."
@@ -156,21 +156,19 @@ def test_what_the_holder_asked_is_part_of_the_tickets_history_and_a_strangers_wo
     assert "I am the holder." not in masked
 
 
-def test_who_came_back_by_a_code_asks_as_the_holder_of_their_own_tickets(
-    live: LiveService, client: Client, admin: Client
-):
+def test_a_session_opens_support_tickets_as_the_holder_of_its_tickets(live: LiveService, client: Client, admin: Client):
     address = f"back-{uuid4().hex[:8]}@example.com"
     ticket, other = client.open_ticket(contactValue=address), client.open_ticket()
     with returned(live, client, address) as holder:
-        asked(holder, ticketId=ticket.id)
-        asked(holder, ticketId=other.id)
-    told = [[event["type"] for event in one.get("/history").json()["events"]] for one in (ticket, other)]
-    assert told == [["TicketOpened", "SupportTicketOpened"], ["TicketOpened"]]
+        open_support_ticket(holder, ticketId=ticket.id)
+        open_support_ticket(holder, ticketId=other.id)
+    event_types = [[event["type"] for event in one.get("/history").json()["events"]] for one in (ticket, other)]
+    assert event_types == [["TicketOpened", "SupportTicketOpened"], ["TicketOpened"]]
 
 
-def test_asking_for_help_does_not_change_the_tickets_version(ticket: Ticket):
+def test_a_support_ticket_does_not_change_the_tickets_version(ticket: Ticket):
     before = ticket.get().headers["etag"]
-    asked(ticket.http)
+    open_support_ticket(ticket.http)
     assert ticket.get().headers["etag"] == before
     assert ticket.patch("", {"displayName": "Grace"}, headers={"If-Match": before}).status_code == 200
 
@@ -190,39 +188,39 @@ def test_asking_for_help_does_not_change_the_tickets_version(ticket: Ticket):
         (None, None),
     ],
 )
-def test_the_list_masks_contacts_for_everybody(
+def test_the_list_shortens_contacts_for_every_reader(
     client: Client, admin: Client, auditor: Client, contact: str | None, masked: str | None
 ):
-    opened = asked(client, contact=contact)
+    opened = open_support_ticket(client, contact=contact)
     assert [listed(reader, opened)["contact"] for reader in (admin, auditor)] == [masked, masked]
     answer = admin.get(RECENT)
     assert contact is None or contact not in answer.text
 
 
-def test_an_auditor_sees_that_somebody_asked_and_not_what(client: Client, admin: Client, auditor: Client):
-    opened = asked(client, message="My name is Ada Lovelace.")
+def test_an_auditor_sees_support_tickets_without_their_messages(client: Client, admin: Client, auditor: Client):
+    opened = open_support_ticket(client, message="My name is Ada Lovelace.")
     assert listed(admin, opened)["message"] == "My name is Ada Lovelace."
     assert listed(auditor, opened)["message"] == "[masked]"
     assert "Lovelace" not in auditor.get(RECENT).text
 
 
-def test_the_list_is_newest_first_and_pages_stay_while_more_are_opened(client: Client, admin: Client):
-    opened = [asked(client)["id"] for _ in range(5)]
+def test_the_list_is_newest_first_and_its_pages_are_stable(client: Client, admin: Client):
+    opened = [open_support_ticket(client)["id"] for _ in range(5)]
     first = admin.get(RECENT, params={"limit": 2}).json()
     assert [one["id"] for one in first["supportTickets"]] == opened[:2:-1]
-    asked(client)
+    open_support_ticket(client)
     second = admin.get(RECENT, params={"limit": 2, "cursor": first["nextCursor"]})
     assert [one["id"] for one in second.json()["supportTickets"]] == opened[2:0:-1]
     assert 'rel="next"' in second.headers["link"]
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "ten", ""])
-def test_a_limit_that_is_none_is_refused(admin: Client, limit: str):
+def test_an_invalid_limit_is_refused(admin: Client, limit: str):
     assert pointers(admin.get(RECENT, params={"limit": limit})) == ["/limit"]
 
 
-def test_resolving_is_on_record_once_and_shown_everywhere(live: LiveService, client: Client, admin: Client):
-    opened = asked(client)
+def test_resolving_is_recorded_once_and_shown_everywhere(live: LiveService, client: Client, admin: Client):
+    opened = open_support_ticket(client)
     path = f"/admin/support/{opened['id']}/resolve"
     first, again = admin.post(path, json={}), admin.post(path, json={})
     assert (first.status_code, first.json()["status"]) == (200, "RESOLVED")
@@ -233,7 +231,7 @@ def test_resolving_is_on_record_once_and_shown_everywhere(live: LiveService, cli
 
 
 @pytest.mark.parametrize("id", ["none", "018f0000-0000-7000-8000-00000000dead", "TICKET"])
-def test_what_is_no_support_ticket_cannot_be_resolved(admin: Client, ticket: Ticket, id: str):
+def test_an_unknown_support_ticket_cannot_be_resolved(admin: Client, ticket: Ticket, id: str):
     path = f"/admin/support/{ticket.id if id == 'TICKET' else id}"
     problem(admin.get(path), 404, "not-found")
     problem(admin.post(f"{path}/resolve", json={}), 404, "not-found")
@@ -243,47 +241,46 @@ def test_what_is_no_support_ticket_cannot_be_resolved(admin: Client, ticket: Tic
 
 
 def unreadable(live: LiveService, admin: Client, opened: dict[str, Any]) -> bool:
-    """Whether the words are gone: from what is shown, and from the history for whoever has all our keys."""
+    """Return True if the message is unreadable: in the answers, and in the history with all keys of the service."""
     whole = shown(admin, opened)
     gone = (whole["message"], whole["contact"], whole["erased"]) == (None, None, True)
     event = live.service.history.mapper.to_domain_event(live.service.log.stream(UUID(opened["id"]))[0])
     return gone and event.message == ERASED  # type: ignore[attr-defined]
 
 
-def test_erasing_a_ticket_makes_unreadable_what_was_asked_about_it(
+def test_erasing_a_ticket_makes_its_support_messages_unreadable(
     live: LiveService, client: Client, admin: Client, ticket: Ticket
 ):
-    mine = asked(ticket.http, contact="somebody@example.com")
-    named = asked(client, ticketId=ticket.id, contact="other@example.com")
-    stays = asked(client, contact="nobody@example.com")
+    mine = open_support_ticket(ticket.http, contact="somebody@example.com")
+    named = open_support_ticket(client, ticketId=ticket.id, contact="other@example.com")
+    stays = open_support_ticket(client, contact="nobody@example.com")
     assert ticket.http.delete(ticket.path).status_code == 202
     assert [unreadable(live, admin, one) for one in (mine, named, stays)] == [True, True, False]
 
 
-def test_erasing_a_ticket_forgets_what_was_asked_from_its_contact_however_it_was_written(
-    live: LiveService, client: Client, admin: Client
-):
+def test_erasing_a_ticket_erases_the_support_messages_of_its_contact(live: LiveService, client: Client, admin: Client):
     address = f"erika-{uuid4().hex[:8]}@example.com"
     ticket = client.open_ticket(contactValue=address)
-    loose, other = asked(client, contact=address.upper()), asked(client, contact=f"x{address}")
-    about_none, another = asked(client, contact=address, ticketId=str(uuid4())), client.open_ticket()
-    about_another = asked(another.http, contact=address)
+    loose = open_support_ticket(client, contact=address.upper())
+    other = open_support_ticket(client, contact=f"x{address}")
+    about_none, another = open_support_ticket(client, contact=address, ticketId=str(uuid4())), client.open_ticket()
+    about_another = open_support_ticket(another.http, contact=address)
     ticket.http.delete(ticket.path)
     gone = [unreadable(live, admin, one) for one in (loose, about_none, other, about_another)]
     assert gone == [True, True, False, False], "what belongs to another ticket goes with that"
 
 
-def test_what_is_erased_stays_countable_and_can_still_be_resolved(client: Client, admin: Client, ticket: Ticket):
-    opened = asked(ticket.http, category="PAYMENT")
+def test_an_erased_support_ticket_is_still_counted_and_can_be_resolved(client: Client, admin: Client, ticket: Ticket):
+    opened = open_support_ticket(ticket.http, category="PAYMENT")
     ticket.http.delete(ticket.path)
     assert admin.post(f"/admin/support/{opened['id']}/resolve", json={}).json()["status"] == "RESOLVED"
     assert shown(admin, opened)["category"] == "PAYMENT"
 
 
-def test_no_table_holds_the_words_in_clear(live: LiveService, client: Client, ticket: Ticket):
+def test_no_table_has_the_messages_in_clear(live: LiveService, client: Client, ticket: Ticket):
     canary = f"canary{uuid4().hex}"
-    asked(client, message=f"I am {canary}.", contact=f"{canary}@example.com")
-    asked(ticket.http, message=f"I am {canary}.", contact=f"@{canary}")
+    open_support_ticket(client, message=f"I am {canary}.", contact=f"{canary}@example.com")
+    open_support_ticket(ticket.http, message=f"I am {canary}.", contact=f"@{canary}")
     with live.service.database.connection() as connection:
         tables = connection.execute(
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
@@ -292,14 +289,14 @@ def test_no_table_holds_the_words_in_clear(live: LiveService, client: Client, ti
         assert ("public.events",) in tables
         for (table,) in tables:
             # Bytes are shown in hex there.
-            found = connection.execute(
+            rows = connection.execute(
                 f"SELECT count(*) FROM {table} t WHERE t::text ~* %s OR t::text ~* %s".encode(),
                 (canary, canary.encode().hex()),
             ).fetchone()
-            assert found == (0,), table
+            assert rows == (0,), table
 
 
-def test_an_answer_repeats_nothing_of_what_was_sent(client: Client):
+def test_an_answer_repeats_nothing_of_the_message(client: Client):
     answer: httpx2.Response = client.post(
         ASK, json={"category": "OTHER", "message": "secret words", "contact": "a b c"}
     )

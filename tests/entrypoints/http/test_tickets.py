@@ -1,4 +1,4 @@
-"""Tickets over HTTP: opened, read, found, changed, erased."""
+"""Tickets over HTTP: opened, read, found_ticket, changed, erased."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FIELDS = {
 # Opened.
 
 
-def test_opening_a_ticket_gives_it_with_its_token_and_its_place(client: Client):
+def test_opening_a_ticket_returns_the_ticket_its_token_and_its_location(client: Client):
     answer = client.post(
         CREATE, json={"contactType": "EMAIL", "contactValue": "Ada@Example.COM", "displayName": " Ada "}
     )
@@ -50,7 +50,7 @@ def test_opening_a_ticket_gives_it_with_its_token_and_its_place(client: Client):
         ("SOCIAL", "https://social.example/Ada/", "https://social.example/Ada"),
     ],
 )
-def test_a_contact_is_kept_in_its_one_form(client: Client, type: str, typed: str, normal: str):
+def test_a_contact_is_stored_normalised(client: Client, type: str, typed: str, normal: str):
     opened = client.post(CREATE, json={"contactType": type, "contactValue": typed}).json()
     assert opened["contactValue"] == normal
 
@@ -66,7 +66,7 @@ def test_a_contact_is_kept_in_its_one_form(client: Client, type: str, typed: str
         ("SOCIAL", "https://["),
     ],
 )  # fmt: skip
-def test_what_is_no_contact_of_its_type_is_refused(client: Client, type: str, typed: str):
+def test_an_invalid_contact_is_refused(client: Client, type: str, typed: str):
     answer = client.post(CREATE, json={"contactType": type, "contactValue": typed})
     assert pointers(answer) == ["/contactValue"]
 
@@ -74,7 +74,7 @@ def test_what_is_no_contact_of_its_type_is_refused(client: Client, type: str, ty
 # Read.
 
 
-def test_a_ticket_shows_what_is_asked_for_and_nothing_else(ticket: Ticket):
+def test_a_ticket_shows_only_the_included_parts(ticket: Ticket):
     assert set(ticket.get().json()) == FIELDS
     whole = ticket.get(params={"include": "draft,documents,attributions,qr,transcriptions,support"}).json()
     assert (whole["donationDraft"], whole["documents"], whole["attributions"]) == (None, [], [])
@@ -96,13 +96,13 @@ def test_attributions_carry_stripes_ids_and_the_donors_keyed_hash(live: LiveServ
 # Found.
 
 
-def test_a_contact_finds_the_tickets_of_ones_own_workspace_newest_first(live: LiveService, workspace: str):
+def test_a_search_by_contact_finds_the_workspaces_tickets_newest_first(live: LiveService, workspace: str):
     with live.client_with_key(Role.CLIENT, "tickets:write", "tickets:search", workspace=workspace) as client:
         contact = f"{workspace}@example.com"
         opened = [client.open_ticket(contactValue=contact).id for _ in range(3)]
         live.client().open_ticket(contactValue=contact)
         answer = client.get("/api/tickets/search", params={"contact": contact.upper()})
-        assert [found["id"] for found in answer.json()["tickets"]] == opened[::-1]
+        assert [found_ticket["id"] for found_ticket in answer.json()["tickets"]] == opened[::-1]
         assert set(answer.json()) == {"tickets", "nextCursor"}
         assert answer.json()["tickets"][0]["donationDraft"] is None
         profiles = client.get("/api/profiles/search", params={"contact": contact}).json()
@@ -112,7 +112,7 @@ def test_a_contact_finds_the_tickets_of_ones_own_workspace_newest_first(live: Li
         assert len(admin.get("/api/tickets/search", params={"contact": contact}).json()["tickets"]) == 4
 
 
-def test_a_holder_finds_their_own_ticket_however_many_others_share_the_contact(
+def test_a_holder_finds_only_their_own_ticket_when_others_share_the_contact(
     live: LiveService, client: Client, workspace: str
 ):
     contact = f"{workspace}@example.com"
@@ -120,15 +120,17 @@ def test_a_holder_finds_their_own_ticket_however_many_others_share_the_contact(
     for _ in range(3):
         client.open_ticket(contactValue=contact)
     answer = mine.http.get("/api/tickets/search", params={"contact": contact, "limit": "2"}).json()
-    assert [found["id"] for found in answer["tickets"]] == [mine.id]
+    assert [found_ticket["id"] for found_ticket in answer["tickets"]] == [mine.id]
     assert answer["nextCursor"] is None
 
 
-def test_what_is_found_shows_its_draft_in_short(ticket: Ticket, client: Client, workspace: str):
+def test_a_found_ticket_shows_a_summary_of_its_draft(ticket: Ticket, client: Client, workspace: str):
     mine = client.open_ticket(contactValue=f"{workspace}@example.com")
     mine.write_draft()
-    [found] = mine.http.get("/api/tickets/search", params={"contact": f"{workspace}@example.com"}).json()["tickets"]
-    assert found["donationDraft"] == {
+    [found_ticket] = mine.http.get("/api/tickets/search", params={"contact": f"{workspace}@example.com"}).json()[
+        "tickets"
+    ]
+    assert found_ticket["donationDraft"] == {
         "title": "Help Ada",
         "goalAmount": 1500,
         "goalAmountMinor": 150_000,
@@ -136,27 +138,27 @@ def test_what_is_found_shows_its_draft_in_short(ticket: Ticket, client: Client, 
     }
 
 
-def test_a_number_is_found_however_its_plus_sign_arrives(live: LiveService, workspace: str):
+def test_a_phone_number_is_found_with_and_without_an_escaped_plus_sign(live: LiveService, workspace: str):
     client = live.client_with_key(Role.CLIENT, "tickets:write", "tickets:search", workspace=workspace)
     opened = client.open_ticket(contactType="PHONE", contactValue="+47 22 22 55 55")
     for typed in ("+4722225555", "%2B4722225555", "+47%2022225555"):
-        found = client.get(f"/api/tickets/search?contact={typed}").json()["tickets"]
-        assert [one["id"] for one in found] == [opened.id]
+        found_ticket = client.get(f"/api/tickets/search?contact={typed}").json()["tickets"]
+        assert [one["id"] for one in found_ticket] == [opened.id]
 
 
-def test_what_is_included_may_be_listed_in_one_parameter_or_in_many(ticket: Ticket):
-    for asked in ("include=draft,documents", "include=draft&include=documents", "include=draft,%20documents,"):
-        told = ticket.get(f"?{asked}").json()
-        assert (told["donationDraft"], told["documents"]) == (None, [])
+def test_includes_may_be_listed_in_one_parameter_or_in_several(ticket: Ticket):
+    for query in ("include=draft,documents", "include=draft&include=documents", "include=draft,%20documents,"):
+        body = ticket.get(f"?{query}").json()
+        assert (body["donationDraft"], body["documents"]) == (None, [])
     assert pointers(ticket.get("?include=draft&include=nothing")) == ["/include"]
 
 
-def test_a_search_says_whom_it_is_for(ticket: Ticket):
+def test_a_search_needs_a_contact(ticket: Ticket):
     for query in ({}, {"contact": ""}, {"contact": "  "}):
         assert pointers(ticket.http.get("/api/tickets/search", params=query)) == ["/contact"]
 
 
-def test_pages_are_stable_while_tickets_are_added(live: LiveService, workspace: str):
+def test_result_pages_are_stable_while_tickets_are_added(live: LiveService, workspace: str):
     with live.client_with_key(Role.CLIENT, "tickets:write", "tickets:search", workspace=workspace) as client:
         contact = f"{workspace}@example.com"
         opened = [client.open_ticket(contactValue=contact).id for _ in range(5)]
@@ -164,7 +166,7 @@ def test_pages_are_stable_while_tickets_are_added(live: LiveService, workspace: 
         address: Any = f"/api/tickets/search?contact={contact}&limit=2"
         while address:
             answer = client.get(address)
-            seen += [found["id"] for found in answer.json()["tickets"]]
+            seen += [found_ticket["id"] for found_ticket in answer.json()["tickets"]]
             client.open_ticket(contactValue=contact)
             assert (answer.json()["nextCursor"] is None) is ("link" not in answer.headers)
             address = answer.links["next"]["url"] if "link" in answer.headers else None
@@ -172,7 +174,7 @@ def test_pages_are_stable_while_tickets_are_added(live: LiveService, workspace: 
 
 
 @pytest.mark.parametrize("path", ["/api/tickets/search?contact=a@b.co", "{}/donations?", "{}/history?"])
-def test_limits_and_cursors_are_checked(ticket: Ticket, path: str):
+def test_invalid_limits_and_cursors_are_refused(ticket: Ticket, path: str):
     address = path.replace("{}", ticket.path)
     for limit in ("1", "100"):
         assert ticket.http.get(f"{address}&limit={limit}").status_code == 200
@@ -203,7 +205,7 @@ def test_a_display_name_may_be_changed_and_cleared(ticket: Ticket):
     assert pointers(ticket.patch("", {})) == ["/displayName"]
 
 
-def test_neither_status_nor_contact_are_set_by_a_client(ticket: Ticket):
+def test_a_client_can_set_neither_status_nor_contact(ticket: Ticket):
     for field, value in (("status", "PUBLISHED"), ("contentStatus", "READY"), ("contactValue", "x@y.co"), ("id", "1")):
         assert pointers(ticket.patch("", {"displayName": "Ada", field: value})) == [f"/{field}"]
     assert ticket.get().json()["status"] == "DRAFT"
@@ -212,7 +214,7 @@ def test_neither_status_nor_contact_are_set_by_a_client(ticket: Ticket):
 # Erased.
 
 
-def test_erasing_answers_once_and_leaves_nothing_to_the_holder(ticket: Ticket, admin: Client):
+def test_after_an_erasure_the_holder_can_read_nothing(ticket: Ticket, admin: Client):
     ticket.publish()
     url = ticket.get("/qr-code").json()["targetUrl"]
     answer = ticket.http.delete(ticket.path)

@@ -1,4 +1,4 @@
-"""Recordings as they come in: accepted by content, streamed, and nothing kept of what is refused."""
+"""Uploads of recordings: accepted by content, streamed, and not stored if they are refused."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def silence(megabytes: int) -> bytes:
 
 
 class Kept:
-    """What the service has on disk and on record; to be the same after a refusal."""
+    """The files and events of the service, which a refused upload must not change."""
 
     def __init__(self, live: LiveService, temporary: Path) -> None:
         self._live, self._temporary = live, temporary
@@ -78,14 +78,14 @@ def test_every_format_of_sound_is_accepted_by_its_content(ticket: Ticket, name: 
     data = recording(name)
     answer = ticket.upload(data, name="whatever.txt")
     assert answer.status_code == 200, answer.text
-    told = answer.json()
-    assert (told["mediaType"], told["sizeBytes"]) == (FORMATS[name], len(data))
-    assert 3.5 < told["durationSeconds"] < 4.5
-    assert told["sha256"] == sha256(data).hexdigest()
-    assert (told["ticket"]["id"], told["ticket"]["status"]) == (ticket.id, "RECORDING")
+    body = answer.json()
+    assert (body["mediaType"], body["sizeBytes"]) == (FORMATS[name], len(data))
+    assert 3.5 < body["durationSeconds"] < 4.5
+    assert body["sha256"] == sha256(data).hexdigest()
+    assert (body["ticket"]["id"], body["ticket"]["status"]) == (ticket.id, "RECORDING")
 
 
-def test_the_declared_type_and_name_count_for_nothing(ticket: Ticket):
+def test_the_declared_type_and_file_name_are_ignored(ticket: Ticket):
     for name, declared in (
         ("a.exe", "application/x-msdownload"),
         ("", "text/plain"),
@@ -104,7 +104,7 @@ def test_the_declared_type_and_name_count_for_nothing(ticket: Ticket):
      b"ffconcat version 1.0\nfile /etc/passwd\n"],
     ids=["empty", "one byte", "pdf", "pdf named wav", "video without sound", "png", "playlist", "only a tag", "concat"],
 )  # fmt: skip
-def test_what_holds_no_sound_is_refused_and_nothing_is_kept_of_it(ticket: Ticket, kept: Kept, data: bytes):
+def test_an_upload_without_sound_is_refused_and_not_stored(ticket: Ticket, kept: Kept, data: bytes):
     problem(ticket.upload(data, name="story.wav"), 415, "unsupported-media-type")
     kept.nothing_more()
     assert ticket.get().json()["status"] == "DRAFT"
@@ -154,14 +154,14 @@ SPEECH = recording("speech.ogg")
         "long header",
     ],
 )
-def test_a_form_that_is_not_one_recording_is_refused_and_nothing_is_kept_of_it(
+def test_a_form_without_exactly_one_recording_is_refused_and_not_stored(
     ticket: Ticket, kept: Kept, body: bytes, status: int, name: str
 ):
     problem(form(ticket, body), status, name)
     kept.nothing_more()
 
 
-def test_other_fields_beside_the_recording_do_not_matter(ticket: Ticket):
+def test_other_form_fields_are_ignored(ticket: Ticket):
     body = part("note", b"hello") + part("audio", SPEECH) + part("more", b"x" * 1000) + b"--b--\r\n"
     assert form(ticket, body).status_code == 200
 
@@ -177,7 +177,7 @@ def test_a_wrong_field_is_named(ticket: Ticket):
     assert pointers(form(ticket, part("sound", SPEECH) + b"--b--\r\n")) == ["/audio"]
 
 
-def test_more_than_50_mb_is_too_large_whether_it_is_announced_or_not(ticket: Ticket, kept: Kept):
+def test_more_than_50_mb_is_too_large_with_and_without_a_declared_length(ticket: Ticket, kept: Kept):
     data = silence(51)
     problem(ticket.upload(data), 413, "too-large")
     body = part("audio", data) + b"--b--\r\n"
@@ -186,7 +186,7 @@ def test_more_than_50_mb_is_too_large_whether_it_is_announced_or_not(ticket: Tic
     kept.nothing_more()
 
 
-def test_hours_of_sound_in_few_bytes_are_too_long(ticket: Ticket, kept: Kept):
+def test_a_small_file_with_hours_of_sound_is_too_long(ticket: Ticket, kept: Kept):
     file = io.BytesIO()
     with av.open(file, "w", format="flac") as container:
         stream: Any = container.add_stream("flac", rate=8000, layout="mono")
@@ -201,7 +201,7 @@ def test_hours_of_sound_in_few_bytes_are_too_long(ticket: Ticket, kept: Kept):
     kept.nothing_more()
 
 
-def test_a_client_that_goes_away_in_the_middle_leaves_nothing(live: LiveService, ticket: Ticket, kept: Kept):
+def test_an_aborted_upload_leaves_nothing(live: LiveService, ticket: Ticket, kept: Kept):
     url = httpx2.URL(live.base_url)
     with socket.create_connection((url.host, url.port or 80)) as connection:
         connection.sendall(
@@ -213,7 +213,7 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(live: LiveService,
     kept.nothing_more()
 
 
-def test_a_newer_recording_takes_the_place_of_the_older(ticket: Ticket):
+def test_a_newer_recording_replaces_the_older(ticket: Ticket):
     first, second = ticket.upload(SPEECH).json(), ticket.upload(recording("speech.mp3")).json()
     assert first["audioId"] != second["audioId"]
     assert second["ticket"]["version"] > first["ticket"]["version"]
@@ -258,7 +258,7 @@ def has_loaded(process: subprocess.Popen[bytes]) -> bool:
     return peak_kb(process) == before
 
 
-def test_an_upload_of_50_mb_takes_no_memory_to_speak_of(served: tuple[subprocess.Popen[bytes], str]):
+def test_an_upload_of_50_mb_is_not_held_in_memory(served: tuple[subprocess.Popen[bytes], str]):
     process, url = served
     with Client(base_url=url, timeout=120) as client:
         ticket = client.open_ticket()

@@ -1,0 +1,159 @@
+"""Handlers for the public page of a campaign, and for its form, which opens a checkout."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from urllib.parse import parse_qsl
+
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.payments.retrieval import PendingRetrievals
+from adapters.postgres.database import Database
+from domain.commands.checkouts import CheckoutCommands, checked_gift, largest_gift, smallest_gift
+from domain.errors import DomainError, InvalidError
+from domain.values import CURRENCIES, Money
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import CSP, HTML, PAGES, not_found_page
+from entrypoints.presentation.donations import DonationTotals, main_currency
+from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.tickets import Draft
+from projections import donation_ledger, ticket_status
+from projections.model import Row
+
+NO_PAGE = "There is no such page."
+MAX_AMOUNT_LENGTH = 12
+MAX_FORM_FIELDS = 10
+SUGGESTED_MAJOR = (10, 25, 50, 100)
+SUGGESTED_MAJOR_ZERO_DECIMAL = (1_000, 2_500, 5_000, 10_000)
+
+_SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
+
+
+@dataclass(frozen=True)
+class CampaignPageHandlers:
+    commands: CheckoutCommands
+    database: Database
+    cipher: FieldCipher
+    retrievals: PendingRetrievals
+    public_url: str
+    page_url: Callable[[str], str]
+    sandbox: bool
+
+    def show(self, call: Call) -> Answer[bytes]:
+        row = self._published_row(call)
+        if row is None:
+            return not_found_page(call, NO_PAGE)
+        if "thanks" in call.query:
+            self._fetch_payment(call, row)
+        return self._page(call, row)
+
+    def donate(self, call: Call) -> Answer[bytes | None]:
+        """Open a checkout and redirect to it, or show the form again if the amount is invalid."""
+        row = self._published_row(call)
+        if row is None:
+            return not_found_page(call, NO_PAGE)
+        call.speaks_of = row["ticket_id"]
+        form = _form(call.raw)
+        currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
+        try:
+            amount = checked_gift(_amount(form.get("amount", ""), currency))
+            checkout = self.commands.open(
+                call.principal.actor,
+                row["ticket_id"],
+                call.seed.id("donation"),
+                amount,
+                None,
+                return_url=self.page_url(row["slug"]),
+            )
+        except InvalidError as error:
+            typed = form.get("amount", "")[:MAX_AMOUNT_LENGTH]
+            return self._page(call, row, complaint=f"The amount {error.detail}.", typed=typed, status=422)
+        return Answer(None, 303, {"Location": checkout.url})
+
+    def _published_row(self, call: Call) -> Row | None:
+        slug, row = call.path["slug"], None
+        if slug.isascii() and slug.isalnum():
+            with self.database.reading() as cursor:
+                row = ticket_status.ticket_by_slug(cursor, slug)
+        return row if row is not None and row["published"] else None
+
+    def _fetch_payment(self, call: Call, row: Row) -> None:
+        """Have Stripe asked about the donor's checkout if it is unpaid here: its webhook may still be on the way."""
+        session_id = call.query.get("session_id", "")
+        if not _SESSION.fullmatch(session_id):
+            return
+        with self.database.reading() as cursor:
+            unpaid = donation_ledger.unpaid_session(cursor, row["ticket_id"], session_id)
+        if unpaid is not None:
+            self.retrievals.request(session_id)
+
+    def _page(
+        self, call: Call, row: Row, complaint: str | None = None, typed: str = "", status: int = 200
+    ) -> Answer[bytes]:
+        personal = PersonalData(self.cipher)
+        draft = Draft.from_row(row, personal)
+        totals = DonationTotals.from_rows(row, _totals(call, row), None, None, personal)
+        currency, counts = totals.currency, totals.counts
+        goal = draft.goal_amount_minor if draft.currency == currency else None
+        raised = max(0, totals.total_minor)
+        page = PAGES.render(
+            "campaign.html",
+            draft=draft,
+            # The owner may clear the title while the page is published.
+            title=draft.title or "A campaign",
+            paragraphs=[paragraph for paragraph in (draft.story or "").splitlines() if paragraph.strip()],
+            currency=currency,
+            raised=shown(Money(raised, currency)),
+            goal=shown(Money(goal, currency)) if goal else None,
+            share=min(100, raised * 100 // goal) if goal else None,
+            gifts=counts.paid + counts.refunded + counts.disputed,
+            suggested=_suggested(currency),
+            least=shown(smallest_gift(currency)),
+            most=shown(largest_gift(currency)),
+            complaint=complaint,
+            typed=typed,
+            thanks="thanks" in call.query,
+            sandbox=self.sandbox,
+            language=draft.language or "en",
+        )
+        # Browsers check the redirect to the checkout against the policy for forms, too.
+        targets = f"'self' {self.public_url}" if self.sandbox else "'self' https://checkout.stripe.com"
+        return Answer(page.encode(), status, {"Content-Security-Policy": CSP.format(form=targets)}, HTML)
+
+
+def _totals(call: Call, row: Row) -> list[Row]:
+    return call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket_id"]))
+
+
+def _form(raw: bytes) -> dict[str, str]:
+    """Return the form's fields, the last of each name; a form with too many fields has none."""
+    try:
+        return dict(parse_qsl(raw.decode("utf-8", "replace"), max_num_fields=MAX_FORM_FIELDS, keep_blank_values=True))
+    except ValueError:
+        return {}
+
+
+def _amount(text: str, currency: str) -> Money:
+    if currency not in CURRENCIES:
+        raise InvalidError("is in a currency that we do not accept")
+    plain = text.strip().replace(",", ".")
+    if not plain.isascii() or not plain.replace(".", "", 1).isdigit() or len(plain) > MAX_AMOUNT_LENGTH:
+        raise InvalidError("must be a number like 25 or 12.50")
+    try:
+        return Money.of(Decimal(plain), currency)
+    except DomainError as error:
+        raise InvalidError(f"is {error}") from None
+
+
+def _suggested(currency: str) -> list[dict[str, str]]:
+    amounts = SUGGESTED_MAJOR if smallest_gift(currency).major < 100 else SUGGESTED_MAJOR_ZERO_DECIMAL
+    return [{"value": str(amount), "label": shown(Money.of(amount, currency))} for amount in amounts]
+
+
+def shown(money: Money) -> str:
+    """Return an amount for people: grouped digits, decimals unless they are zero, and the currency's code."""
+    major = money.major
+    text = f"{major:,.0f}" if major == major.to_integral_value() else f"{major:,}"
+    return f"{text} {money.currency}"

@@ -1,0 +1,46 @@
+"""Handlers for a campaign's draft and its publication."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.read_models.read_your_writes import ReadYourWrites
+from domain.commands.tickets import TicketCommands
+from entrypoints.http.bodies import DraftChange, Empty, Publication
+from entrypoints.http.handlers.preconditions import etag, if_match
+from entrypoints.http.handlers.tickets import current_row
+from entrypoints.http.operations import Answer, Call
+from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.tickets import Draft, PublishedTicket
+
+
+@dataclass(frozen=True)
+class CampaignHandlers:
+    commands: TicketCommands
+    tickets: ReadYourWrites
+    cipher: FieldCipher
+    page_url: Callable[[str], str]
+
+    def edit_draft(self, call: Call, body: DraftChange) -> Answer[Draft]:
+        changes = {name: getattr(body, name) for name in body.model_fields_set}
+        if "breakdown" in changes:
+            changes["breakdown"] = tuple(changes["breakdown"] or ())
+        self.commands.edit_draft(call.principal.actor, call.ticket_id, changes, if_match(call))
+        row = current_row(self.tickets, call.ticket_id)
+        return Answer(Draft.from_row(row, PersonalData(self.cipher, masked=call.masked)), 200, etag(row))
+
+    def publish(self, call: Call, body: Publication) -> Answer[PublishedTicket]:
+        self.commands.publish(call.principal.actor, call.ticket_id, consent=body.consent, if_match=if_match(call))
+        return self._publication(call, published=True)
+
+    def unpublish(self, call: Call, _: Empty) -> Answer[PublishedTicket]:
+        self.commands.unpublish(call.principal.actor, call.ticket_id, if_match(call))
+        return self._publication(call, published=False)
+
+    def _publication(self, call: Call, *, published: bool) -> Answer[PublishedTicket]:
+        row = current_row(self.tickets, call.ticket_id)
+        personal = PersonalData(self.cipher, masked=call.masked)
+        url = self.page_url(row["slug"]) if published else None
+        return Answer(PublishedTicket.from_row(row, personal, public_url=url), 200, etag(row))

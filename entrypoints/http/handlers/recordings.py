@@ -1,0 +1,84 @@
+"""Handlers for recordings: upload one, start or repeat the work on it, and show its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from adapters.encryption.field_cipher import FieldCipher
+from adapters.read_models.read_your_writes import ReadYourWrites
+from domain.commands.recordings import RecordingCommands, Upload
+from domain.commands.tickets import TicketCommands
+from domain.ports import AudioInspector
+from domain.tickets import AlreadyProcessing
+from domain.values import Actor
+from entrypoints.http.bodies import Empty, InfoGiven, ProcessRequest
+from entrypoints.http.handlers.preconditions import etag, if_match
+from entrypoints.http.handlers.tickets import current_row
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.problems import Problem
+from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.progress import ProcessingStarted, TicketProgress
+from entrypoints.presentation.tickets import Ticket, UploadedRecording
+from projections.model import Row
+
+
+@dataclass(frozen=True)
+class RecordingHandlers:
+    commands: RecordingCommands
+    ticket_commands: TicketCommands
+    tickets: ReadYourWrites
+    cipher: FieldCipher
+    inspector: AudioInspector
+    # How much of a recording's step is done, 0..1.
+    step_progress: Callable[[UUID, UUID, str], float]
+
+    def upload(self, call: Call) -> Answer[UploadedRecording]:
+        assert call.upload is not None
+        facts = self.inspector.inspect(call.upload.file)
+        recording_id = call.seed.id("recording")
+        content = self.commands.upload(
+            call.principal.actor,
+            call.ticket_id,
+            Upload(recording_id, call.upload.file, facts, call.upload.file_name),
+            if_match(call),
+        )
+        row = current_row(self.tickets, call.ticket_id)
+        uploaded = UploadedRecording(
+            audio_id=recording_id,
+            sha256=content.sha256,
+            size_bytes=content.size_bytes,
+            media_type=facts.media_type,
+            duration_seconds=facts.duration_ms / 1000,
+            ticket=Ticket.from_row(row, PersonalData(self.cipher, masked=call.masked)),
+        )
+        return Answer(uploaded, 200, etag(row))
+
+    def process(self, call: Call, _: ProcessRequest) -> Answer[ProcessingStarted]:
+        return _started(call, self.commands.process)
+
+    def retry(self, call: Call, _: Empty) -> Answer[ProcessingStarted]:
+        return _started(call, self.commands.retry)
+
+    def progress(self, call: Call) -> Answer[TicketProgress]:
+        return self._progress(call.path_ticket)
+
+    def provide_info(self, call: Call, body: InfoGiven) -> Answer[TicketProgress]:
+        info = {name: value for name in body.model_fields_set if (value := getattr(body, name)) is not None}
+        self.ticket_commands.provide_info(call.principal.actor, call.ticket_id, info, if_match(call))
+        return self._progress(current_row(self.tickets, call.ticket_id))
+
+    def _progress(self, row: Row) -> Answer[TicketProgress]:
+        done = self.step_progress(row["ticket_id"], row["recording_id"], row["step"]) if row["step"] else 0.0
+        return Answer(TicketProgress.from_row(row, done), 200, etag(row))
+
+
+def _started(call: Call, start: Callable[[Actor, UUID, int | None], None]) -> Answer[ProcessingStarted]:
+    poll_url = f"/api/tickets/{call.ticket_id}/status"
+    try:
+        start(call.principal.actor, call.ticket_id, if_match(call))
+    except AlreadyProcessing as error:
+        raise Problem("conflict", str(error), more={"pollUrl": poll_url}) from None
+    started = ProcessingStarted(call.ticket_id, "PROCESSING", poll_url)
+    return Answer(started, 202, {"Location": poll_url, "Retry-After": "1"})

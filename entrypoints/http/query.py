@@ -1,0 +1,53 @@
+"""Query parameters: each is read as its type, or refused with Problem 422."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+
+from entrypoints.http.operations import Call
+from entrypoints.http.problems import invalid
+
+
+def time_parameter(call: Call, name: str) -> datetime | None:
+    """Return a time in RFC 3339, or None if the parameter is absent."""
+    text = call.query.get(name)
+    if text is None:
+        return None
+    try:
+        # An unescaped plus sign arrives as a space.
+        moment = datetime.fromisoformat(text.replace(" ", "+"))
+        if moment.tzinfo is None or not 1970 <= moment.year < 9999:
+            raise ValueError
+        return moment
+    except ValueError:
+        raise invalid(f"/{name}", "must be a time like 2026-05-01T12:00:00Z") from None
+
+
+def day_parameter(call: Call, name: str, *, end_of_day: bool = False) -> datetime | None:
+    """Return a time, or the beginning or end of a day; None if the parameter is absent."""
+    text = call.query.get(name)
+    if text is None:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(text), time(tzinfo=UTC)) + timedelta(days=end_of_day)
+    except (ValueError, OverflowError):
+        return time_parameter(call, name)
+
+
+def id_parameter(call: Call, name: str) -> UUID | None:
+    text = call.query.get(name)
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise invalid(f"/{name}", "must be an id") from None
+
+
+def flag_parameter(call: Call, name: str) -> bool:
+    match call.query.get(name, "false"):
+        case "true" | "1":
+            return True
+        case "false" | "0":
+            return False
+        case _:
+            raise invalid(f"/{name}", "must be true or false")

@@ -1,0 +1,90 @@
+"""Dead letters, dead mails and read models as responses."""
+
+from __future__ import annotations
+
+from typing import Literal
+from uuid import UUID
+
+from adapters.mail.dead_mails import DeadMail
+from adapters.payments.dead_letters import DeadLetter
+from entrypoints.presentation.responses import ResponseBody, Time, utc
+
+
+class DeadLetterView(ResponseBody):
+    """A webhook event that could not be applied."""
+
+    id: str
+    type: str
+    attempts: int
+    error: str | None
+    received_at: Time
+
+    @classmethod
+    def of(cls, letter: DeadLetter) -> DeadLetterView:
+        return cls(letter.id, letter.type, letter.attempts, letter.error, utc(letter.received_at))
+
+
+class DeadLetterPage(ResponseBody):
+    """A result page of dead letters, oldest first; `nextCursor` is null on the last one."""
+
+    dead_letters: list[DeadLetterView]
+    next_cursor: str | None
+
+
+class RetriedDeadLetter(ResponseBody):
+    """A dead letter that is applied again."""
+
+    id: str
+    state: Literal["received"]
+
+
+class DeadMailView(ResponseBody):
+    """A mail that could not be sent."""
+
+    id: UUID
+    kind: str
+    ticket_id: UUID | None
+    attempts: int
+    error: str | None
+    created_at: Time
+    retryable: bool
+
+    @classmethod
+    def of(cls, mail: DeadMail) -> DeadMailView:
+        return cls(mail.id, mail.kind, mail.ticket_id, mail.attempts, mail.error, utc(mail.created_at), mail.retryable)
+
+
+class DeadMailPage(ResponseBody):
+    """A result page of dead mails, oldest first; `nextCursor` is null on the last one."""
+
+    dead_mails: list[DeadMailView]
+    next_cursor: str | None
+
+
+class RetriedDeadMail(ResponseBody):
+    """A dead mail that is sent again."""
+
+    id: UUID
+    state: Literal["waiting"]
+
+
+class ProjectionState(ResponseBody):
+    """A read model: its position, the event log's, and how long the first event that it lacks has waited."""
+
+    name: str
+    version: int
+    position: int
+    head: int
+    lag_seconds: float
+    rebuilding: bool
+
+
+class ProjectionList(ResponseBody):
+    projections: list[ProjectionState]
+
+
+class RebuildStarted(ResponseBody):
+    """A rebuild has begun; `/admin/projections` shows when it has ended."""
+
+    name: str
+    status: Literal["REBUILDING"]

@@ -1,0 +1,141 @@
+"""Donations for accounting, one line each, as CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from msgspec.structs import fields
+
+from domain.values import DonationStatus
+from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.responses import ResponseBody, Time, encode, major, rfc3339, utc, utc_or_none
+from projections.model import Row
+
+CSV_CHUNK_CHARACTERS = 64 * 1024
+
+# Spreadsheets may split cells at other characters than our commas.
+_FORMULA_WITHIN = re.compile(r"([;|\t\r\n]\s*)(?=[=+\-@＝＋－＠])")
+
+
+class ExportedDonation(ResponseBody):
+    """One donation; the fee and the settled amount are in the currency of our Stripe account."""
+
+    donation_id: UUID
+    ticket_id: UUID
+    status: DonationStatus
+    currency: str
+    gross: Decimal
+    refund: Decimal
+    dispute: Decimal
+    net: Decimal
+    fee: Decimal | None
+    settled: Decimal | None
+    settlement_currency: str | None
+    donor: str
+    country: str | None
+    created_at: Time
+    paid_at: Time | None
+    recorded_at: Time | None
+    refunded_at: Time | None
+    session_id: str | None
+    payment_intent_id: str | None
+    charge_id: str | None
+    balance_transaction_ids: str | None
+    gross_minor: int
+    refund_minor: int
+    dispute_minor: int
+    net_minor: int
+    fee_minor: int | None
+    settled_minor: int | None
+
+    @classmethod
+    def from_rows(cls, row: Row, settlements: Sequence[Row], personal: PersonalData) -> ExportedDonation:
+        """Make the line from the donation's row and the balance transactions that settled it.
+
+        Balance transactions in several currencies have no sum: fee and settled amount are null.
+        """
+        currency = row["currency"]
+        net_minor = row["paid"] - row["refunded"] - row["disputed"]
+        currencies = sorted({settlement["currency"] for settlement in settlements})
+        fee = settled = fee_minor = settled_minor = None
+        if len(currencies) == 1:
+            fee_minor = sum(settlement["fee"] for settlement in settlements)
+            settled_minor = sum(settlement["net"] for settlement in settlements)
+            fee, settled = major(fee_minor, currencies[0]), major(settled_minor, currencies[0])
+        return cls(
+            donation_id=row["donation_id"],
+            ticket_id=row["ticket_id"],
+            status=row["status"],
+            currency=currency,
+            gross=major(row["paid"], currency),
+            refund=major(row["refunded"], currency),
+            dispute=major(row["disputed"], currency),
+            net=major(net_minor, currency),
+            fee=fee,
+            settled=settled,
+            settlement_currency=" ".join(currencies) or None,
+            donor=personal.donor(row),
+            country=row["country"],
+            created_at=utc(row["created_at"]),
+            paid_at=utc_or_none(row["paid_at"]),
+            recorded_at=utc_or_none(row["recorded_at"]),
+            refunded_at=utc_or_none(row["refunded_at"]),
+            session_id=row["session_id"],
+            payment_intent_id=row["payment_intent_id"],
+            charge_id=row["charge_id"],
+            balance_transaction_ids=" ".join(s["balance_transaction_id"] for s in settlements) or None,
+            gross_minor=row["paid"],
+            refund_minor=row["refunded"],
+            dispute_minor=row["disputed"],
+            net_minor=net_minor,
+            fee_minor=fee_minor,
+            settled_minor=settled_minor,
+        )
+
+
+# The JSON repeats every amount in the minor unit, for programs; the CSV does not.
+_CSV_FIELDS = [field for field in fields(ExportedDonation) if not field.name.endswith("_minor")]
+COLUMNS = tuple(field.encode_name for field in _CSV_FIELDS)
+
+
+def as_csv(lines: Iterable[ExportedDonation]) -> Iterator[bytes]:
+    """Yield the CSV (RFC 4180); a cell that a spreadsheet could take for a formula begins with an apostrophe."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(COLUMNS)
+    for line in lines:
+        writer.writerow([_cell(getattr(line, field.name)) for field in _CSV_FIELDS])
+        if buffer.tell() > CSV_CHUNK_CHARACTERS:
+            yield buffer.getvalue().encode()
+            buffer.seek(0)
+            buffer.truncate()
+    yield buffer.getvalue().encode()
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if not isinstance(value, str):
+        return value
+    text = _FORMULA_WITHIN.sub(r"\1'", value)
+    if (text[:1] in "\t\r\n" or text.lstrip()[:1] in "=+-@＝＋－＠") and text.strip():
+        return "'" + text
+    return text
+
+
+def as_json(lines: Iterable[ExportedDonation]) -> Iterator[bytes]:
+    """Yield one JSON array with a donation on each line."""
+    yield b"["
+    separator = b"\n"
+    for line in lines:
+        yield separator + encode(line)
+        separator = b",\n"
+    yield b"\n]\n"

@@ -1,0 +1,84 @@
+"""The health of the service as responses."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import UNSET, UnsetType
+
+from adapters.postgres.replica import State
+from entrypoints.presentation.responses import ResponseBody, Time
+
+Verdict = Literal["PASS", "FAIL"]
+
+
+class Liveness(ResponseBody):
+    """The process runs; `uptime` is in seconds."""
+
+    status: Literal["alive"]
+    timestamp: Time
+    uptime: float
+    version: str
+
+
+class DatabaseHealth(ResponseBody):
+    """What the watchdog last saw of the database."""
+
+    ready: bool
+    last_ping_at: Time | None
+    last_error: str | None
+    failure_count: int
+    database_url: Literal["configured"]
+    message: str
+
+
+class ProjectionLag(ResponseBody):
+    """A read model's position, the event log's, and how long the first event that it lacks has waited."""
+
+    position: int
+    head: int
+    lag_seconds: float
+
+
+class InboxState(ResponseBody):
+    """The webhook inbox."""
+
+    waiting: int
+    dead_letters: int
+    oldest_seconds: float
+
+
+class JobCounts(ResponseBody):
+    """The jobs of the content pipeline."""
+
+    waiting: int
+    running: int
+    failed: int
+
+
+class ReplicaState(ResponseBody):
+    """The standby for reads."""
+
+    state: State
+    lag_bytes: int | None
+    lag_seconds: float | None
+    error: str | None
+
+
+class Readiness(ResponseBody):
+    """Whether this process can serve requests; lag and dead letters do not make it unready."""
+
+    ready: bool
+    database: bool
+    projections: dict[str, ProjectionLag]
+    inbox: InboxState | None
+    jobs: JobCounts | None
+    replica: ReplicaState | UnsetType = UNSET
+
+
+class SelfTestResult(ResponseBody):
+    """The verdict on each group of the self-test."""
+
+    overall: Verdict
+    tests: dict[str, Verdict]
+    timestamp: Time

@@ -1,0 +1,114 @@
+"""A ticket's history, and the ticket at an earlier position, as responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic.alias_generators import to_camel
+from pydantic_core import from_json
+
+from adapters.encryption.field_cipher import SEAL
+from adapters.event_store.log import StoredEntry
+from adapters.read_models.in_memory import folded, ticket_row
+from domain.errors import NotFoundError
+from entrypoints.presentation.donations import Donation, DonationTotals
+from entrypoints.presentation.past_ledger import past_donations, past_totals
+from entrypoints.presentation.personal_data import PersonalData, shown_email_hash
+from entrypoints.presentation.responses import ResponseBody, Time, major, rfc3339, utc
+from entrypoints.presentation.tickets import Draft, Ticket, draft_or_none
+from projections import donation_ledger
+from projections.model import Recorded
+
+# Fields that events store in Unix seconds.
+_TIMES = frozenset({"at", "expires_at", "refunded_at", "inactive_since", "erase_after"})
+# Fields that are never shown, such as digests of credentials, or that the response has elsewhere.
+_HIDDEN = frozenset({"token_digest", "contact_index", "actor", "ticket_id", "donation_id"})
+
+
+class HistoryEvent(ResponseBody):
+    """One event of the ticket or of one of its donations; `data` are its fields, personal texts in clear or masked."""
+
+    position: int
+    type: str
+    donation_id: UUID | None
+    version: int
+    recorded_at: Time
+    actor: str
+    data: dict[str, Any]
+
+    @classmethod
+    def of(cls, entry: StoredEntry, personal: PersonalData) -> HistoryEvent:
+        data = from_json(entry.state)
+        actor, donation_id = data["actor"], data.get("donation_id")
+        return cls(
+            position=entry.position,
+            type=type(entry.event()).__name__,
+            donation_id=donation_id and UUID(donation_id),
+            version=entry.originator_version,
+            recorded_at=utc(entry.recorded_at),
+            actor=f"{actor['role']}:{actor['id']}" if actor.get("id") else actor["role"],
+            data=_shown_fields(data, entry.ticket, personal),
+        )
+
+
+def _shown_fields(fields: Mapping[str, object], ticket_id: UUID, personal: PersonalData) -> dict[str, object]:
+    shown = {name: value for name, value in fields.items() if name not in _HIDDEN}
+    return {to_camel(name): _shown(name, value, ticket_id, personal) for name, value in shown.items()}
+
+
+def _shown(name: str, value: object, ticket_id: UUID, personal: PersonalData) -> object:
+    """Return a field's value as clients see it: amounts in major units, times in RFC 3339, sealed texts opened."""
+    match value:
+        case {"minor": int(minor), "currency": str(currency), **others} if not others:
+            return {"amount": major(minor, currency), "amountMinor": minor, "currency": currency}
+        case dict():
+            return {to_camel(part): _shown(part, inner, ticket_id, personal) for part, inner in value.items()}
+        case list():
+            return [_shown(name, inner, ticket_id, personal) for inner in value]
+        case int() if name in _TIMES:
+            return rfc3339(datetime.fromtimestamp(value, UTC))
+        case str() if name == "email_hash":
+            return shown_email_hash(value)
+        case str() if value.startswith(SEAL):
+            return personal.text(ticket_id, value)
+        case _:
+            return value
+
+
+class EventPage(ResponseBody):
+    """A result page of events, oldest first; `nextCursor` is null on the last one."""
+
+    events: list[HistoryEvent]
+    next_cursor: str | None
+
+
+class PastTicket(Ticket):
+    """A ticket and its draft at an earlier position of the event log."""
+
+    donation_draft: Draft | None
+
+
+class PastState(ResponseBody):
+    """A ticket, its donations and their totals at a position of the event log."""
+
+    at: int
+    ticket: PastTicket
+    donations: list[Donation]
+    totals: DonationTotals
+
+    @classmethod
+    def of(cls, recorded: Sequence[Recorded], position: int, personal: PersonalData) -> PastState:
+        """Fold the ticket's events up to the position; NotFoundError if there are none."""
+        row = ticket_row(recorded)
+        if row is None:
+            raise NotFoundError("There was no such ticket then.")
+        ledger = folded(donation_ledger, recorded)
+        return cls(
+            at=position,
+            ticket=PastTicket.from_row(row, personal, donation_draft=draft_or_none(row, personal)),
+            donations=[Donation.from_row(donation, personal) for donation in past_donations(ledger)],
+            totals=past_totals(row, ledger, personal, explain=False),
+        )

@@ -1,0 +1,53 @@
+"""The ledger as a plain-text accounting journal, which `hledger check --strict` accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC
+
+from domain.values import decimals
+from entrypoints.presentation.responses import major
+from projections import fee_ledger
+from projections.fee_ledger import CLEARING
+from projections.model import Row
+
+# The account of each kind of movement in the donors' ledger; the other side is the clearing account at Stripe.
+_ACCOUNTS = {
+    "paid": "income:donations",
+    "refunded": "income:donations:refunded",
+    "disputed": "income:donations:disputed",
+}
+
+
+def as_journal(entries: Iterable[Row], settlements: Iterable[Row]) -> Iterator[bytes]:
+    """Yield the journal: the donations as donors see them, then what Stripe settled of them."""
+    currencies: set[str] = set()
+    yield b"; Dates are Stripe's; `recorded` is when we knew. Amounts are exact.\ndecimal-mark .\n\n"
+    for entry in entries:
+        currencies.add(entry["currency"])
+        amount = entry["amount"] if entry["kind"] == "paid" else -entry["amount"]
+        yield _transaction(entry, entry["kind"], [(CLEARING, amount), (_ACCOUNTS[entry["kind"]], -amount)])
+    for settlement in settlements:
+        currencies.add(settlement["currency"])
+        yield _transaction(settlement, f"settled {settlement['category']}", fee_ledger.postings(settlement))
+    for account in sorted({CLEARING, fee_ledger.BALANCE, fee_ledger.COSTS, *_ACCOUNTS.values()}):
+        yield f"account {account}\n".encode()
+    for currency in sorted(currencies):
+        yield f"commodity 1000.{'0' * decimals(currency)} {currency}\n".encode()
+
+
+def _transaction(row: Row, description: str, postings: Iterable[tuple[str, int]]) -> bytes:
+    day = row["occurred_at"].astimezone(UTC).date().isoformat()
+    recorded = row["recorded_at"].astimezone(UTC).date().isoformat()
+    tags = f"donation:{row['donation_id']}, ticket:{row['ticket_id']}, recorded:{recorded}"
+    if "balance_transaction_id" in row:
+        tags += f", balance:{_plain(row['balance_transaction_id'])}"
+    lines = [f"{day} ({row['position']}) {_plain(description)}  ; {tags}"]
+    currency = row["currency"]
+    lines += [f"    {account:<28}  {major(minor, currency)} {currency}" for account, minor in postings]
+    return ("\n".join(lines) + "\n\n").encode()
+
+
+def _plain(text: str) -> str:
+    """Replace the characters that have a meaning in a journal."""
+    return "".join(c if c.isalnum() or c in " _-" else "_" for c in text)

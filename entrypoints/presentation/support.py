@@ -1,0 +1,62 @@
+"""Support tickets as responses."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+from uuid import UUID
+
+from domain.values import SupportCategory, SupportStatus
+from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.responses import ResponseBody, Time, utc, utc_or_none
+from projections.model import Row
+
+
+class OpenedSupportTicket(ResponseBody):
+    """A new support ticket."""
+
+    id: UUID
+    status: Literal["OPEN"]
+    created_at: Time
+
+
+class SupportSummary(ResponseBody):
+    """A support ticket without personal data."""
+
+    id: UUID
+    category: SupportCategory
+    status: SupportStatus
+    created_at: Time
+
+    @classmethod
+    def from_row(cls, row: Row, **more: Any) -> Self:
+        """Make the response from the support ticket's row; `more` are the fields that a subclass adds."""
+        return cls(row["support_id"], row["category"], row["status"], utc(row["created_at"]), **more)
+
+
+class SupportTicket(SupportSummary):
+    """A support ticket; the contact is shortened in lists and for auditors."""
+
+    ticket_id: UUID | None
+    message: str | None
+    contact: str | None
+    resolved_at: Time | None
+    erased: bool
+
+    @classmethod
+    def of(cls, row: Row, personal: PersonalData, *, contact_shown: bool = False) -> Self:
+        """Make the response from the support ticket's row; `contact_shown` gives the contact in full."""
+        return cls.from_row(
+            row,
+            ticket_id=row["about"],
+            message=personal.text_or_none(row["ticket_id"], row["message"]),
+            contact=personal.contact(row, hidden=not contact_shown),
+            resolved_at=utc_or_none(row["resolved_at"]),
+            erased=row["erased"],
+        )
+
+
+class SupportTicketPage(ResponseBody):
+    """A result page of support tickets, newest first; `nextCursor` is null on the last one."""
+
+    support_tickets: list[SupportTicket]
+    next_cursor: str | None

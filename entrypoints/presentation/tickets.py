@@ -1,0 +1,241 @@
+"""Tickets, their drafts and transcriptions as responses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from msgspec import UNSET, Meta, UnsetType
+
+from domain.values import ContactType, ContentStatus, FundingStatus, Segment, Sentiment, Transcript, Urgency, Word
+from entrypoints.presentation.documents import Document, QrCode
+from entrypoints.presentation.donations import Attribution
+from entrypoints.presentation.personal_data import MASKED, PersonalData
+from entrypoints.presentation.responses import ResponseBody, Time, Url, major, utc
+from entrypoints.presentation.support import SupportSummary
+from projections.model import Row
+from projections.ticket_status import draft_of
+
+PAYMENT_RECEIVED = "PAYMENT_RECEIVED"
+
+# PAYMENT_RECEIVED once some money was captured, otherwise the content status.
+Status = Annotated[str, Meta(extra_json_schema={"enum": [*map(str, ContentStatus), PAYMENT_RECEIVED]})]
+
+
+def statuses(row: Row) -> tuple[Status, ContentStatus, FundingStatus]:
+    """Return a ticket's status, content status and funding status."""
+    content: ContentStatus = row["content_status"]
+    if row["funded"]:
+        return PAYMENT_RECEIVED, content, FundingStatus.FUNDED
+    return content.value, content, FundingStatus.NONE
+
+
+class Ticket(ResponseBody):
+    """A ticket; a contact that an auditor reads is shortened, and other personal texts are masked."""
+
+    id: UUID
+    contact_type: ContactType
+    contact_value: str | None
+    display_name: str | None
+    status: Status
+    content_status: ContentStatus
+    funding_status: FundingStatus
+    created_at: Time
+    updated_at: Time
+    version: int
+
+    @classmethod
+    def from_row(cls, row: Row, personal: PersonalData, **more: Any) -> Self:
+        """Make the response from the ticket's row; `more` are the fields that a subclass adds."""
+        return cls(
+            row["ticket_id"],
+            row["contact_type"],
+            personal.contact(row),
+            personal.text_or_none(row["ticket_id"], row["display_name"]),
+            *statuses(row),
+            utc(row["created_at"]),
+            utc(row["updated_at"]),
+            row["version"],
+            **more,
+        )
+
+
+class Draft(ResponseBody):
+    """A campaign's text and goal with what the analysis of the recording found; null is a field not yet known."""
+
+    title: str | None
+    story: str | None
+    goal_amount: Decimal | None
+    goal_amount_minor: int | None
+    currency: str | None
+    beneficiary: str | None
+    location: str | None
+    category: str | None
+    breakdown: list[str]
+    language: str | None
+    sentiment: Sentiment | None
+    urgency: Urgency | None
+    key_points: list[str]
+
+    @classmethod
+    def from_row(cls, row: Row, personal: PersonalData) -> Draft:
+        """Make the response from the ticket's row."""
+        ticket_id, draft, analysis = row["ticket_id"], draft_of(row), row["analysis"] or {}
+        goal = draft.goal
+        return cls(
+            title=personal.text_or_none(ticket_id, draft.title),
+            story=personal.text_or_none(ticket_id, draft.story),
+            goal_amount=major(goal.minor, goal.currency) if goal else None,
+            goal_amount_minor=goal.minor if goal else None,
+            currency=goal.currency if goal else draft.currency,
+            beneficiary=personal.text_or_none(ticket_id, draft.beneficiary),
+            location=personal.text_or_none(ticket_id, draft.location),
+            category=personal.text_or_none(ticket_id, draft.category),
+            breakdown=[personal.text(ticket_id, line) for line in draft.breakdown],
+            language=analysis.get("language"),
+            sentiment=analysis.get("sentiment"),
+            urgency=analysis.get("urgency"),
+            key_points=[personal.text(ticket_id, point) for point in analysis.get("key_points", [])],
+        )
+
+
+class DraftSummary(ResponseBody):
+    """A draft in a list of tickets."""
+
+    title: str | None
+    goal_amount: Decimal | None
+    goal_amount_minor: int | None
+    currency: str | None
+
+    @classmethod
+    def from_row(cls, row: Row, personal: PersonalData) -> DraftSummary | None:
+        """Make the response from the ticket's row, or return None if there is no draft."""
+        draft = draft_or_none(row, personal)
+        if draft is None:
+            return None
+        return cls(draft.title, draft.goal_amount, draft.goal_amount_minor, draft.currency)
+
+
+def has_draft(row: Row) -> bool:
+    return any(value for name, value in row["draft"].items() if name != "currency")
+
+
+def draft_or_none(row: Row, personal: PersonalData) -> Draft | None:
+    return Draft.from_row(row, personal) if has_draft(row) else None
+
+
+class TranscriptSegment(ResponseBody):
+    """A stretch of speech between two pauses."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    speaker: str | None
+
+    @classmethod
+    def of(cls, segment: Segment) -> TranscriptSegment:
+        return cls(segment.text, segment.start_ms, segment.end_ms, segment.speaker)
+
+
+class TranscriptWord(ResponseBody):
+    """One recognised word; the confidence is 0 to 1 where the engine gives it."""
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float | None
+
+    @classmethod
+    def of(cls, word: Word) -> TranscriptWord:
+        return cls(word.text, word.start_ms, word.end_ms, word.confidence)
+
+
+class Transcription(ResponseBody):
+    """The transcript of one recording, with segments and words where the engine gives them."""
+
+    id: UUID
+    text: str
+    language: str | None
+    engine: str
+    created_at: Time
+    segments: list[TranscriptSegment] | UnsetType = UNSET
+    words: list[TranscriptWord] | UnsetType = UNSET
+
+    @classmethod
+    def from_row(cls, row: Row, transcript: Transcript | None) -> Transcription:
+        """Make the response from the transcription's row; without the transcript its text is masked."""
+        segments, words = (transcript.segments, transcript.words) if transcript else (None, None)
+        return cls(
+            id=UUID(row["id"]),
+            text=MASKED if transcript is None else transcript.text,
+            language=row["language"],
+            engine=row["engine"],
+            created_at=datetime.fromisoformat(row["created_at"]),
+            segments=UNSET if segments is None else [TranscriptSegment.of(segment) for segment in segments],
+            words=UNSET if words is None else [TranscriptWord.of(word) for word in words],
+        )
+
+
+class TicketDetails(Ticket):
+    """A ticket with the parts that `include` named."""
+
+    documents: list[Document] | UnsetType = UNSET
+    attributions: list[Attribution] | UnsetType = UNSET
+    donation_draft: Draft | UnsetType | None = UNSET
+    qr_code: QrCode | UnsetType = UNSET
+    transcriptions: list[Transcription] | UnsetType = UNSET
+    support_tickets: list[SupportSummary] | UnsetType = UNSET
+
+
+class OpenedTicket(Ticket):
+    """A new ticket with its access token, which is shown only once."""
+
+    access_token: str
+
+
+class PublishedTicket(Ticket):
+    """A ticket with the address of its page, or null if the page is not published."""
+
+    public_url: Url | None
+
+
+class ErasedTicket(ResponseBody):
+    """The person of this ticket can no longer be read."""
+
+    ticket_id: UUID
+    status: Literal["ERASED"]
+
+
+class TicketSummary(Ticket):
+    """A ticket in a list."""
+
+    donation_draft: DraftSummary | None
+
+
+class TicketPage(ResponseBody):
+    """A result page of tickets; `nextCursor` is null on the last one."""
+
+    tickets: list[TicketSummary]
+    next_cursor: str | None
+
+
+class ProfilePage(ResponseBody):
+    """A result page of tickets; `count` counts those on this page."""
+
+    success: bool
+    count: int
+    tickets: list[TicketSummary]
+    next_cursor: str | None
+
+
+class UploadedRecording(ResponseBody):
+    """A stored recording, and its ticket afterwards."""
+
+    audio_id: UUID
+    sha256: str
+    size_bytes: int
+    media_type: str
+    duration_seconds: float
+    ticket: Ticket
