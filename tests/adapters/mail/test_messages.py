@@ -93,7 +93,7 @@ def test_no_value_ends_a_part():
         "a" * 400 + "@example.com",
     ],
 )
-def test_what_is_not_one_address_is_refused(to: str):
+def test_anything_but_exactly_one_address_is_refused(to: str):
     with pytest.raises(InvalidError):
         messages.checked(mail(to))
 

@@ -206,7 +206,7 @@ def test_a_mail_sent_just_before_a_crash_comes_again_under_the_same_message_id(o
     assert office.rows() == [("sent", 2, True, None)]
 
 
-def test_what_fails_is_tried_again_with_growing_pauses(office: Office):
+def test_a_failed_mail_is_tried_again_with_growing_pauses(office: Office):
     office.queue()
     office.post.fault = UnavailableError("SMTP connection: TimeoutError")
     pauses = []

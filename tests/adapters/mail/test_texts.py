@@ -48,7 +48,7 @@ class Tags(HTMLParser):
 
 
 @pytest.mark.parametrize(("kind", "name"), [("receipt", "donor"), ("receipt", "title"), ("refund", "title")])
-def test_what_people_wrote_is_no_markup_and_no_header(kind: str, name: str):
+def test_values_become_neither_markup_nor_headers(kind: str, name: str):
     plain, hostile = sent(kind), sent(kind, **{name: HOSTILE})
     assert hostile.keys() == plain.keys()
     assert Tags(html_of(hostile)).found == Tags(html_of(plain)).found
@@ -85,7 +85,7 @@ def test_a_test_says_so_first_and_a_real_one_never(kind: str):
     assert "TEST" not in text_of(sent(kind)) + html_of(sent(kind)) + sent(kind)["Subject"]
 
 
-def test_what_can_be_left_says_how_to_people_and_to_programs():
+def test_an_optional_mail_has_an_unsubscribe_link_and_header():
     message = sent("published")
     assert message["List-Unsubscribe"] == f"<{LINK}>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"

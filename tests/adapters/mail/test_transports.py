@@ -57,7 +57,7 @@ def delivery(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
 # The contract.
 
 
-def test_what_is_delivered_arrives_as_it_was(delivery: Delivery):
+def test_a_delivered_message_arrives_unchanged(delivery: Delivery):
     delivery.post.deliver(message(code="Zażółć 12 €"))
     [arrived] = delivery.arrived()
     for name in ("From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted"):
@@ -163,7 +163,7 @@ def test_credentials_never_go_in_clear():
 
 @pytest.mark.parametrize("word", ["rcpt", "data"])
 @pytest.mark.parametrize(("answer", "kind"), [("451 4.3.0 later", UnavailableError), ("550 5.1.1 no", RefusedError)])
-def test_what_the_server_says_for_good_is_told_from_what_passes(word: str, answer: str, kind: type[Exception]):
+def test_permanent_and_temporary_refusals_are_distinguished(word: str, answer: str, kind: type[Exception]):
     with smtp_server() as mailbox:
         post = SmtpTransport(mailbox.url, SENDER)
         setattr(mailbox, word, f"{answer} <ada@example.com>")

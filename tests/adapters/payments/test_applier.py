@@ -52,7 +52,7 @@ def test_an_event_is_applied_once_however_often_it_is_delivered(ledger):
     assert ledger.events(payment).count("payment_received") == 1
 
 
-def test_what_comes_before_its_payment_is_held_and_applied_when_the_link_appears(ledger):
+def test_an_event_before_its_payment_is_held_and_applied_when_the_link_appears(ledger):
     payment = ledger.payment()
     refund = payment.refunded(3_000)
     ledger.take(refund)
@@ -150,7 +150,7 @@ def test_an_event_that_we_fail_at_is_tried_again_later_and_holds_up_nobody(ledge
     assert ledger.service.dead_letters.list() == []
 
 
-def test_what_nobody_could_match_for_three_days_is_listed_as_unmatched(ledger):
+def test_an_event_held_for_three_days_is_listed_as_unmatched(ledger):
     payment = ledger.payment()
     ledger.take(payment.refunded(3_000))
     assert ledger.service.dead_letters.list() == []

@@ -122,7 +122,7 @@ def test_a_donor_without_an_address_hears_nothing_and_nothing_is_noted(service: 
 @pytest.mark.parametrize(
     "address", ["nowhere", "a@b", "Ada <ada@example.com>", "a@example.com, b@example.com", "@", "x" * 900]
 )
-def test_what_is_no_address_gets_no_mail_and_holds_up_nobody(service: Service, address: str):
+def test_an_invalid_address_gets_no_mail_and_delays_no_other_mail(service: Service, address: str):
     lost, found = Donor(service, email=address), Donor(service)
     lost.ledger.deliver(lost.completed)
     found.take(found.completed)
@@ -130,7 +130,7 @@ def test_what_is_no_address_gets_no_mail_and_holds_up_nobody(service: Service, a
     assert sorted(found.ledger.inbox().values()) == ["applied", "applied"]
 
 
-def test_of_what_is_long_past_nobody_is_told_but_of_its_refund(donor: Donor):
+def test_an_old_donation_gets_no_receipt_but_a_mail_about_its_refund(donor: Donor):
     donor.take(donor.payment.completed(donor.now - 8 * DAY))
     assert donor.mails == []
     # What Stripe tells later of an old payment makes it no newer.
@@ -229,7 +229,7 @@ def test_a_crash_between_any_two_steps_gives_one_mail(donor: Donor, monkeypatch:
     assert donor.subjects == [RECEIPT]
 
 
-def test_a_notice_that_cannot_be_written_holds_up_only_itself(service: Service, monkeypatch: pytest.MonkeyPatch):
+def test_a_donor_email_that_cannot_be_written_delays_only_itself(service: Service, monkeypatch: pytest.MonkeyPatch):
     poisoned, fine = Donor(service), Donor(service)
     real = service.tickets.get
 

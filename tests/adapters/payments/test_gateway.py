@@ -85,7 +85,7 @@ def test_every_kind_of_currency_is_sent_in_its_smallest_unit(world, minor, curre
     ("minor", "currency", "pointer"),
     [(1, "USD", "/amount"), (100_000_000, "USD", "/amount"), (12345, "KWD", "/amount"), (5000, "XYZ", "/currency")],
 )
-def test_what_stripe_does_not_take_names_the_part_at_fault(world, minor, currency, pointer):
+def test_an_invalid_request_names_the_field_that_stripe_refused(world, minor, currency, pointer):
     with pytest.raises(InvalidError) as refused:
         world.gateway.open(gift(minor, currency))
     assert refused.value.pointer == pointer
@@ -153,7 +153,7 @@ def test_a_charge_of_a_bank_account_has_another_prefix_and_is_fetched_all_the_sa
 
 
 @pytest.mark.parametrize("id", ["", "cs_test_unknown", "zz_1", "pi_../../charges", "evt_ü", "ch_" + "x" * 300, "pi"])
-def test_what_is_unknown_is_not_found(world, id):
+def test_an_unknown_id_is_not_found(world, id):
     with pytest.raises(NotFoundError):
         world.gateway.retrieve(id)
 
@@ -241,7 +241,7 @@ def test_one_gateway_serves_many_threads(world):
         assert len(set(threads.map(open_one, range(8)))) == 8
 
 
-def test_who_is_told_to_ask_less_often_asks_again_a_little_later(world):
+def test_a_rate_limited_call_is_retried_a_little_later(world):
     answers = [
         JSONResponse({"error": {"type": "invalid_request_error", "code": "rate_limit"}}, 429),
         JSONResponse({"object": "list", "data": [], "has_more": False, "url": "/v1/events"}),

@@ -149,7 +149,7 @@ def test_a_thin_event_of_an_unknown_name_says_what_its_object_does():
     assert kinds(thin("v2.core.thing.changed", "re_1", "refund") | {FETCHED: PAY.refund(5)}) == [Refunded]
 
 
-def test_what_is_not_ours_says_nothing():
+def test_an_event_of_another_kind_has_no_facts():
     assert parse_event(event("customer.created", {"id": "cus_1", "object": "customer"}), str) is None
     assert object_to_retrieve(thin("v2.core.account.updated", "acct_1", "v2.core.account")) is None
     assert parse_event(thin("v2.core.account.updated", "acct_1", "v2.core.account"), str) is None
@@ -195,7 +195,7 @@ def test_what_is_not_ours_says_nothing():
         event("refund.created", PAY.refund(1)) | {"created": "today"},
     ],
 )
-def test_what_is_not_as_documented_has_no_effect(told):
+def test_a_malformed_event_has_no_effect(told):
     with pytest.raises(MalformedFact):
         parse_event(told, str)
 

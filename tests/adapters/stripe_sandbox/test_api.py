@@ -121,7 +121,7 @@ def test_a_body_beyond_all_bounds_is_refused(call):
         ("GET", "checkout"),
     ],
 )
-def test_what_the_sandbox_does_not_know_is_an_unrecognized_request(call, method, path):
+def test_an_unsupported_request_is_answered_as_unrecognized(call, method, path):
     assert fault(call(method, path))[0] == 404
 
 

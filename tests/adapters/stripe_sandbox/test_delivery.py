@@ -69,7 +69,7 @@ def test_each_failure_is_followed_by_a_longer_pause(world, session):
     assert 3 <= row[0] <= 5
 
 
-def test_a_restart_keeps_the_state_and_what_is_owed(world, session):
+def test_a_restart_keeps_the_state_and_the_pending_deliveries(world, session):
     world.sandbox.pay(session)
     world.sandbox.close()
     again = world.another_sandbox()

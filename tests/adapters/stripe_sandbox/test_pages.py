@@ -100,7 +100,7 @@ def test_a_bank_account_is_pending_when_the_donor_comes_back(world, checkout, pa
 
 
 @pytest.mark.browser
-def test_who_cancels_goes_back_and_may_return(world, checkout, page):
+def test_a_donor_who_cancels_goes_back_and_may_return(world, checkout, page):
     page.goto(checkout.url)
     page.get_by_role("link", name="Cancel and go back").click()
     page.wait_for_url(f"{world.url}/campaign")

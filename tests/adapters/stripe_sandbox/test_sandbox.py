@@ -111,7 +111,7 @@ def test_a_delayed_payment_may_fail_later(sandbox, session, told):
     assert types(told()) == ["charge.failed", "payment_intent.payment_failed", "checkout.session.async_payment_failed"]
 
 
-def test_what_is_delayed_comes_by_itself(world, session):
+def test_delayed_steps_happen_without_a_further_call(world, session):
     other = world.gateway.open(gift()).session_id
     world.sandbox.pay(session, Outcome.PAID_LATER)
     world.sandbox.pay(other, Outcome.FAILED_LATER)
@@ -281,7 +281,7 @@ def test_a_refunded_charge_may_be_disputed_for_all_of_it(sandbox, session, told)
     assert sandbox.dispute(session, 5000)["amount"] == 5000
 
 
-def test_what_cannot_happen_is_refused_and_told_to_nobody(sandbox, session, told):
+def test_an_impossible_act_is_refused_and_sends_no_event(sandbox, session, told):
     for act in (
         lambda: sandbox.refund(session),
         lambda: sandbox.dispute(session),
@@ -347,7 +347,7 @@ def test_a_live_key_is_no_key_for_a_sandbox(world):
         Sandbox(world.pool.connection, "http://127.0.0.1:1", "http://127.0.0.1:1/", SECRET, "sk_live_1")
 
 
-def test_every_event_passes_through_the_library_and_the_door(world, session):
+def test_every_event_is_accepted_by_the_library_and_the_verifier(world, session):
     world.sandbox.pay(session)
     world.arrive()
     for event in world.receiver.events:
