@@ -1,4 +1,4 @@
-"""What may be asked, and what comes of it, with nothing real around."""
+"""What may be commands, and what comes of it, with nothing real around."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from domain.values import (
 )
 from tests.domain.facts import AUDIO, CONTACT, DOCUMENT, HOLDER, NEWER_RECORDING, RECORDING, TICKET
 from tests.fakes.drafting import DRAFT, FakeAnalyser, FakeDrafter
-from tests.fakes.outside import NOW, FakeCheckouts, FakePrinter, commands
+from tests.fakes.outside import NOW, FakeCheckouts, FakePrinter, fake_commands
 from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
 
 OPENING = NewTicket(TICKET, "public", "abcdefghjkmn", CONTACT, "index", "Ada", "digest")
@@ -41,69 +41,69 @@ DONATION = UUID(int=77)
 FIFTY = Money(5_000, "USD")
 
 
-def opened(asked: Commands) -> Commands:
-    asked.tickets.open(HOLDER, OPENING)
-    return asked
+def opened(commands: Commands) -> Commands:
+    commands.tickets.open(HOLDER, OPENING)
+    return commands
 
 
-def uploaded(asked: Commands, recording: UUID = RECORDING, sound: bytes = b"sound") -> Commands:
-    asked.recordings.upload(HOLDER, TICKET, Upload(recording, BytesIO(sound), AUDIO, "story.webm"))
-    return asked
+def uploaded(commands: Commands, recording: UUID = RECORDING, sound: bytes = b"sound") -> Commands:
+    commands.recordings.upload(HOLDER, TICKET, Upload(recording, BytesIO(sound), AUDIO, "story.webm"))
+    return commands
 
 
 def processing(**parts: Any) -> Commands:
-    asked = uploaded(opened(commands(**parts)))
-    asked.recordings.process(HOLDER, TICKET)
-    return asked
+    commands = uploaded(opened(fake_commands(**parts)))
+    commands.recordings.process(HOLDER, TICKET)
+    return commands
 
 
-def worked(asked: Commands) -> Commands:
+def worked(commands: Commands) -> Commands:
     for step in Step:
-        asked.recordings.run_step(step, TICKET, RECORDING, lambda _: None)
-    return asked
+        commands.recordings.run_step(step, TICKET, RECORDING, lambda _: None)
+    return commands
 
 
-def history(asked: Commands, stream: UUID = TICKET) -> list[type[TicketEvent]]:
-    events = asked.tickets.store.streams.events | asked.checkouts.donations.streams.events  # type: ignore[attr-defined]
+def history(commands: Commands, stream: UUID = TICKET) -> list[type[TicketEvent]]:
+    events = commands.tickets.store.streams.events | commands.checkouts.donations.streams.events  # type: ignore[attr-defined]
     return [type(event) for event in events.get(stream, [])]
 
 
 def test_the_same_ticket_is_opened_once():
-    asked = opened(opened(commands()))
-    assert len(history(asked)) == 1
-    assert asked.tickets.store.get(TICKET).contact == CONTACT
+    commands = opened(opened(fake_commands()))
+    assert len(history(commands)) == 1
+    assert commands.tickets.store.get(TICKET).contact == CONTACT
 
 
 def test_nothing_can_be_asked_of_a_ticket_that_is_not_there():
     with pytest.raises(NotFoundError):
-        commands().tickets.rename(HOLDER, TICKET, "Grace")
+        fake_commands().tickets.rename(HOLDER, TICKET, "Grace")
 
 
 def test_a_request_made_for_an_older_version_changes_nothing():
-    asked = opened(commands())
-    asked.tickets.rename(HOLDER, TICKET, "Grace", if_match=1)
+    commands = opened(fake_commands())
+    commands.tickets.rename(HOLDER, TICKET, "Grace", if_match=1)
     for request in (
-        lambda: asked.tickets.rename(HOLDER, TICKET, "Ada", if_match=1),
-        lambda: asked.tickets.edit_draft(HOLDER, TICKET, {"title": "T"}, if_match=1),
-        lambda: asked.tickets.publish(HOLDER, TICKET, consent=True, if_match=1),
+        lambda: commands.tickets.rename(HOLDER, TICKET, "Ada", if_match=1),
+        lambda: commands.tickets.edit_draft(HOLDER, TICKET, {"title": "T"}, if_match=1),
+        lambda: commands.tickets.publish(HOLDER, TICKET, consent=True, if_match=1),
     ):
         with pytest.raises(StaleVersionError):
             request()
-    assert asked.tickets.store.get(TICKET).version == 2
+    assert commands.tickets.store.get(TICKET).version == 2
 
 
 # From a recording to a draft.
 
 
 def test_a_recording_becomes_a_draft_step_by_step():
-    asked = worked(processing())
-    ticket = asked.tickets.store.get(TICKET)
-    assert transcript_of(ticket, asked.recordings.contents, asked.recordings.transcripts) == TRANSCRIPT
+    commands = worked(processing())
+    ticket = commands.tickets.store.get(TICKET)
+    assert transcript_of(ticket, commands.recordings.contents, commands.recordings.transcripts) == TRANSCRIPT
     assert ticket.draft == DRAFT
     assert ticket.lifecycle.status is ContentStatus.READY
 
 
-def test_what_is_transcribed_is_the_recording_that_was_uploaded():
+def test_the_uploaded_recording_is_transcribed():
     @dataclass
     class Listener(FakeTranscriber):
         heard: bytes = b""
@@ -119,59 +119,59 @@ def test_what_is_transcribed_is_the_recording_that_was_uploaded():
 
 def test_a_step_asked_again_is_left_alone():
     analyser, drafter = FakeAnalyser(), FakeDrafter()
-    asked = worked(worked(processing(analyser=analyser, drafter=drafter)))
+    commands = worked(worked(processing(analyser=analyser, drafter=drafter)))
     assert (len(analyser.transcripts), len(drafter.transcripts)) == (1, 1)
-    assert len(history(asked)) == len(set(history(asked)))
+    assert len(history(commands)) == len(set(history(commands)))
 
 
 def test_work_stops_when_a_newer_recording_comes():
-    asked = processing()
+    commands = processing()
     told: list[float] = []
 
     def report(done: float) -> None:
         told.append(done)
-        uploaded(asked, NEWER_RECORDING, b"newer")
+        uploaded(commands, NEWER_RECORDING, b"newer")
 
-    asked.recordings.run_step(Step.TRANSCRIBE, TICKET, RECORDING, report)
+    commands.recordings.run_step(Step.TRANSCRIBE, TICKET, RECORDING, report)
     assert told == [0.0]
-    assert asked.tickets.store.get(TICKET).transcript is None
+    assert commands.tickets.store.get(TICKET).transcript is None
 
 
 def test_work_on_a_ticket_erased_meanwhile_leaves_nothing_behind():
-    asked = processing()
-    asked.recordings.run_step(Step.TRANSCRIBE, TICKET, RECORDING, lambda _: asked.tickets.erase(HOLDER, TICKET))
-    assert asked.recordings.contents.kept == {}  # type: ignore[attr-defined]
-    assert asked.tickets.store.get(TICKET).erased
+    commands = processing()
+    commands.recordings.run_step(Step.TRANSCRIBE, TICKET, RECORDING, lambda _: commands.tickets.erase(HOLDER, TICKET))
+    assert commands.recordings.contents.kept == {}  # type: ignore[attr-defined]
+    assert commands.tickets.store.get(TICKET).erased
 
 
 @pytest.mark.parametrize("retryable", [True, False])
 def test_a_step_that_fails_says_so_and_records_nothing_by_itself(retryable: bool):
     fault = StepFailed("no_speech", "Nothing was said.", retryable=retryable)
-    asked = processing(transcriber=FakeTranscriber(fault))
-    before = history(asked)
+    commands = processing(transcriber=FakeTranscriber(fault))
+    before = history(commands)
     with pytest.raises(StepFailed):
-        asked.recordings.run_step(Step.TRANSCRIBE, TICKET, RECORDING, lambda _: None)
-    assert history(asked) == before
-    asked.recordings.fail_step(Step.TRANSCRIBE, TICKET, RECORDING, fault)
-    assert asked.tickets.store.get(TICKET).lifecycle.status is ContentStatus.ERROR
-    asked.recordings.retry(HOLDER, TICKET)
-    assert asked.tickets.store.get(TICKET).awaits(Step.TRANSCRIBE, RECORDING)
+        commands.recordings.run_step(Step.TRANSCRIBE, TICKET, RECORDING, lambda _: None)
+    assert history(commands) == before
+    commands.recordings.fail_step(Step.TRANSCRIBE, TICKET, RECORDING, fault)
+    assert commands.tickets.store.get(TICKET).lifecycle.status is ContentStatus.ERROR
+    commands.recordings.retry(HOLDER, TICKET)
+    assert commands.tickets.store.get(TICKET).awaits(Step.TRANSCRIBE, RECORDING)
 
 
 def test_without_words_there_is_no_transcript():
-    asked = opened(commands())
+    commands = opened(fake_commands())
     with pytest.raises(RefusedError):
-        transcript_of(asked.tickets.store.get(TICKET), asked.recordings.contents, asked.recordings.transcripts)
+        transcript_of(commands.tickets.store.get(TICKET), commands.recordings.contents, commands.recordings.transcripts)
 
 
 # Writing.
 
 
 def goal_after(*changes: dict[str, Any]) -> tuple[Money | None, str | None]:
-    asked = opened(commands())
+    commands = opened(fake_commands())
     for change in changes:
-        asked.tickets.edit_draft(HOLDER, TICKET, change)
-    draft = asked.tickets.store.get(TICKET).draft
+        commands.tickets.edit_draft(HOLDER, TICKET, change)
+    draft = commands.tickets.store.get(TICKET).draft
     return draft.goal, draft.currency
 
 
@@ -186,10 +186,10 @@ def test_amount_and_currency_together_make_the_goal():
 
 
 def test_an_amount_that_makes_no_goal_is_refused_by_its_name():
-    asked = opened(commands())
+    commands = opened(fake_commands())
     for amount in ("many", "1.234", "-1", 0):
         with pytest.raises(InvalidError) as refused:
-            asked.tickets.edit_draft(HOLDER, TICKET, {"goal_amount": amount})
+            commands.tickets.edit_draft(HOLDER, TICKET, {"goal_amount": amount})
         assert refused.value.pointer == "/goalAmount"
     assert goal_after({"title": "T"}) == (None, None)
 
@@ -205,34 +205,34 @@ def test_a_goal_that_the_new_currency_cannot_hold_is_refused_by_its_name():
 
 def test_a_campaign_is_printed_with_the_address_of_its_page():
     printer = FakePrinter()
-    asked = worked(processing(printer=printer))
-    asked.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.GOFUNDME_DRAFT, DocumentFormat.PDF, dated=NOW)
+    commands = worked(processing(printer=printer))
+    commands.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.GOFUNDME_DRAFT, DocumentFormat.PDF, dated=NOW)
     [sheet] = printer.printed
     assert isinstance(sheet, CampaignSheet)
     assert (sheet.target_url, sheet.draft) == ("https://stories.example/d/abcdefghjkmn", DRAFT)
-    assert b"CampaignSheet as pdf" in asked.recordings.contents.kept.values()  # type: ignore[attr-defined]
+    assert b"CampaignSheet as pdf" in commands.recordings.contents.kept.values()  # type: ignore[attr-defined]
 
 
 def test_the_same_document_asked_again_is_noted_once():
-    asked = worked(processing())
+    commands = worked(processing())
     for _ in range(2):
-        asked.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.OTHER, DocumentFormat.DOCX, dated=NOW)
-    assert [kind.TOPIC for kind in history(asked)].count("document_generated") == 1
+        commands.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.OTHER, DocumentFormat.DOCX, dated=NOW)
+    assert [kind.TOPIC for kind in history(commands)].count("document_generated") == 1
 
 
 def test_a_document_needs_what_it_is_made_of():
-    asked = opened(commands())
+    commands = opened(fake_commands())
     for type in (DocumentType.GOFUNDME_DRAFT, DocumentType.OTHER):
         with pytest.raises(RefusedError):
-            asked.documents.generate(HOLDER, TICKET, DOCUMENT, type, DocumentFormat.PDF, dated=NOW)
+            commands.documents.generate(HOLDER, TICKET, DOCUMENT, type, DocumentFormat.PDF, dated=NOW)
     with pytest.raises(InvalidError, match="donation"):
-        asked.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.RECEIPT, DocumentFormat.PDF, dated=NOW)
+        commands.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.RECEIPT, DocumentFormat.PDF, dated=NOW)
 
 
 def test_a_transcript_is_printed_as_it_was_heard():
     printer = FakePrinter()
-    asked = worked(processing(printer=printer))
-    asked.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.OTHER, DocumentFormat.DOCX, dated=NOW)
+    commands = worked(processing(printer=printer))
+    commands.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.OTHER, DocumentFormat.DOCX, dated=NOW)
     [sheet] = printer.printed
     assert isinstance(sheet, TranscriptSheet)
     assert sheet.transcript == TRANSCRIPT
@@ -240,14 +240,14 @@ def test_a_transcript_is_printed_as_it_was_heard():
 
 def test_a_receipt_needs_a_paid_gift():
     printer = FakePrinter()
-    asked = opened(commands(printer=printer))
-    gift(asked)
-    receipt: Callable[[], Any] = lambda: asked.documents.generate(  # noqa: E731
+    commands = opened(fake_commands(printer=printer))
+    gift(commands)
+    receipt: Callable[[], Any] = lambda: commands.documents.generate(  # noqa: E731
         HOLDER, TICKET, DOCUMENT, DocumentType.RECEIPT, DocumentFormat.PDF, dated=NOW, donation_id=DONATION
     )
     with pytest.raises(RefusedError):
         receipt()
-    paid(asked)
+    paid(commands)
     receipt()
     [sheet] = printer.printed
     assert isinstance(sheet, ReceiptSheet)
@@ -256,66 +256,67 @@ def test_a_receipt_needs_a_paid_gift():
 
 def test_whatever_is_printed_carries_the_newest_checkpoint():
     printer = FakePrinter()
-    asked = worked(processing(printer=printer, checkpoint=lambda: "a signed note"))
-    gift(asked)
-    paid(asked)
+    commands = worked(processing(printer=printer, checkpoint=lambda: "a signed note"))
+    gift(commands)
+    paid(commands)
     for type in DocumentType:
-        asked.documents.generate(HOLDER, TICKET, DOCUMENT, type, DocumentFormat.PDF, dated=NOW, donation_id=DONATION)
+        commands.documents.generate(HOLDER, TICKET, DOCUMENT, type, DocumentFormat.PDF, dated=NOW, donation_id=DONATION)
     assert [sheet.checkpoint for sheet in printer.printed] == ["a signed note"] * len(DocumentType)
 
 
 # Gifts.
 
 
-def gift(asked: Commands, amount: Money = FIFTY, description: str | None = None) -> Any:
-    return asked.checkouts.open(Actor(Role.VISITOR), TICKET, DONATION, amount, description, "https://back.example/")
+def gift(commands: Commands, amount: Money = FIFTY, description: str | None = None) -> Any:
+    return commands.checkouts.open(Actor(Role.VISITOR), TICKET, DONATION, amount, description, "https://back.example/")
 
 
-def paid(asked: Commands) -> None:
+def paid(commands: Commands) -> None:
     told = {
         "payment_intent_id": "pi_1",
         "amount": FIFTY,
         "report": StripeReport("evt_1", 1_700_000_000),
         "donor": Donor("Hopper"),
     }
-    asked.checkouts.donations.change(TICKET, DONATION, lambda d: d.record(Actor(Role.STRIPE), PaymentReceived, **told))
+    stripe = Actor(Role.STRIPE)
+    commands.checkouts.donations.change(TICKET, DONATION, lambda d: d.record(stripe, PaymentReceived, **told))
 
 
 def test_a_gift_is_on_record_before_stripe_is_asked():
     checkouts = FakeCheckouts(away=True)
-    asked = opened(commands(checkouts=checkouts))
+    commands = opened(fake_commands(checkouts=checkouts))
     with pytest.raises(UnavailableError):
-        gift(asked)
-    assert history(asked, donation_stream(TICKET, DONATION)) == [CheckoutRequested]
+        gift(commands)
+    assert history(commands, donation_stream(TICKET, DONATION)) == [CheckoutRequested]
     checkouts.away = False
-    assert gift(asked).session_id == f"cs_{DONATION.hex}"
-    assert history(asked, donation_stream(TICKET, DONATION)) == [CheckoutRequested, CheckoutOpened]
+    assert gift(commands).session_id == f"cs_{DONATION.hex}"
+    assert history(commands, donation_stream(TICKET, DONATION)) == [CheckoutRequested, CheckoutOpened]
 
 
 def test_the_same_gift_asked_again_is_one_gift_with_one_checkout():
-    asked = opened(commands())
-    assert gift(asked) == gift(asked)
-    assert history(asked, donation_stream(TICKET, DONATION)) == [CheckoutRequested, CheckoutOpened]
+    commands = opened(fake_commands())
+    assert gift(commands) == gift(commands)
+    assert history(commands, donation_stream(TICKET, DONATION)) == [CheckoutRequested, CheckoutOpened]
 
 
 def test_a_gift_is_named_by_the_donor_else_by_the_campaign():
     checkouts = FakeCheckouts()
-    asked = opened(commands(checkouts=checkouts))
-    gift(asked)
-    asked.tickets.edit_draft(HOLDER, TICKET, {"title": "A roof"})
+    commands = opened(fake_commands(checkouts=checkouts))
+    gift(commands)
+    commands.tickets.edit_draft(HOLDER, TICKET, {"title": "A roof"})
     for donation, description in ((UUID(int=1), None), (UUID(int=2), "For Ada")):
-        asked.checkouts.open(HOLDER, TICKET, donation, FIFTY, description, "https://back.example/")
+        commands.checkouts.open(HOLDER, TICKET, donation, FIFTY, description, "https://back.example/")
     assert [request.description for request in checkouts.asked] == ["Gift", "Gift: A roof", "For Ada"]
 
 
 def test_nobody_gives_to_a_ticket_that_is_erased_or_not_there():
     checkouts = FakeCheckouts()
-    asked = commands(checkouts=checkouts)
+    commands = fake_commands(checkouts=checkouts)
     with pytest.raises(NotFoundError):
-        gift(asked)
-    opened(asked).tickets.erase(HOLDER, TICKET)
+        gift(commands)
+    opened(commands).tickets.erase(HOLDER, TICKET)
     with pytest.raises(NotFoundError):
-        gift(asked)
+        gift(commands)
     assert checkouts.asked == []
 
 
@@ -348,16 +349,16 @@ def test_a_gift_is_made_in_a_currency_that_stripe_takes():
 
 
 def test_erasing_destroys_what_was_kept_and_may_be_asked_again():
-    asked = worked(processing())
-    asked.tickets.erase(HOLDER, TICKET)
-    asked.tickets.erase(SYSTEM, TICKET)
-    assert asked.recordings.contents.kept == {}  # type: ignore[attr-defined]
-    assert [kind.TOPIC for kind in history(asked)].count("erased") == 1
+    commands = worked(processing())
+    commands.tickets.erase(HOLDER, TICKET)
+    commands.tickets.erase(SYSTEM, TICKET)
+    assert commands.recordings.contents.kept == {}  # type: ignore[attr-defined]
+    assert [kind.TOPIC for kind in history(commands)].count("erased") == 1
 
 
 def test_an_erasure_that_was_cut_short_is_finished_by_asking_again():
-    asked = worked(processing())
-    asked.tickets.store.change(TICKET, lambda ticket: ticket.erase(HOLDER))
-    assert asked.recordings.contents.kept != {}  # type: ignore[attr-defined]
-    asked.tickets.erase(HOLDER, TICKET)
-    assert asked.recordings.contents.kept == {}  # type: ignore[attr-defined]
+    commands = worked(processing())
+    commands.tickets.store.change(TICKET, lambda ticket: ticket.erase(HOLDER))
+    assert commands.recordings.contents.kept != {}  # type: ignore[attr-defined]
+    commands.tickets.erase(HOLDER, TICKET)
+    assert commands.recordings.contents.kept == {}  # type: ignore[attr-defined]

@@ -145,7 +145,7 @@ def test_facts_that_are_told_again_are_not_recorded_again(facts):
 
 
 @given(st.lists(FACTS, max_size=12))
-def test_what_is_left_and_given_back_and_disputed_is_always_what_was_paid(facts):
+def test_net_refunded_and_disputed_always_add_up_to_paid(facts):
     gift = donation(*facts).gift
     assert gift.net + gift.refunded + gift.disputed == gift.paid
 
@@ -226,7 +226,7 @@ def test_without_an_amount_all_that_is_left_is_given_back():
     assert made.gift.left == 0
 
 
-def test_what_was_promised_cannot_be_promised_again():
+def test_a_requested_sum_cannot_be_requested_again():
     made = donation(PAID_100)
     ask(made, amount=usd(6_000))
     with pytest.raises(RefusedError):

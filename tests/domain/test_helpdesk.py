@@ -63,7 +63,7 @@ def forgotten(helpdesk: SupportCommands) -> set[UUID]:
     return helpdesk.contents.forgotten
 
 
-def test_words_are_sealed_with_the_key_of_the_ticket_that_whoever_asks_belongs_to(helpdesk: SupportCommands):
+def test_a_message_is_sealed_with_the_key_of_the_ticket_that_its_author_belongs_to(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     assert not ask(helpdesk, ada, known=True).has_own_key
     assert ask(helpdesk, ada, known=False).has_own_key
@@ -143,14 +143,14 @@ def test_an_old_contact_that_has_no_mail_gets_none(helpdesk: SupportCommands):
 
 
 @pytest.mark.parametrize("contact", [PHONE, Contact(ContactType.SOCIAL, "@grace")])
-def test_a_token_is_given_to_nobody_whom_no_mail_reaches(helpdesk: SupportCommands, contact: Contact):
+def test_a_reset_needs_an_email_contact(helpdesk: SupportCommands, contact: Contact):
     ada = ticket(helpdesk)
     with pytest.raises(InvalidError, match="by mail"):
         reset(helpdesk, ada, contact)
     assert (mails(helpdesk), helpdesk.tickets.get(ada).contact) == ([], CONTACT)
 
 
-def test_nobody_who_was_erased_is_given_back(helpdesk: SupportCommands):
+def test_an_erased_ticket_cannot_be_reset(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     helpdesk.tickets.change(ada, lambda t: t.erase(HOLDER))
     with pytest.raises(NotFoundError):
@@ -158,7 +158,7 @@ def test_nobody_who_was_erased_is_given_back(helpdesk: SupportCommands):
     assert mails(helpdesk) == []
 
 
-def test_a_reset_resolves_who_asked_for_it_by_ticket_or_by_contact_and_nobody_else(helpdesk: SupportCommands):
+def test_a_reset_resolves_the_support_tickets_that_asked_for_it_and_no_others(helpdesk: SupportCommands):
     ada, other = ticket(helpdesk), uuid4()
     asked = [
         ask(helpdesk, ada, known=True),
@@ -180,7 +180,7 @@ def test_a_reset_resolves_who_asked_for_it_by_ticket_or_by_contact_and_nobody_el
 # Forgetting.
 
 
-def test_forgetting_destroys_the_keys_of_what_has_its_own_and_notes_all_that_is_gone(helpdesk: SupportCommands):
+def test_an_erasure_destroys_own_keys_and_is_recorded_for_every_support_ticket(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     mine, named, loose = ask(helpdesk, ada, known=True), ask(helpdesk, ada), ask(helpdesk, contact=CONTACT)
     other = ask(helpdesk, contact=GRACE)
@@ -191,7 +191,7 @@ def test_forgetting_destroys_the_keys_of_what_has_its_own_and_notes_all_that_is_
     assert helpdesk.support.get(named.id).version == 2
 
 
-def test_what_was_written_from_an_earlier_contact_is_forgotten_too(helpdesk: SupportCommands):
+def test_support_tickets_from_an_earlier_contact_are_erased_too(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     before = ask(helpdesk, contact=CONTACT)
     helpdesk.tickets.change(ada, lambda t: t.change_contact(ADMIN, GRACE, index(GRACE), "newer"))
@@ -200,7 +200,7 @@ def test_what_was_written_from_an_earlier_contact_is_forgotten_too(helpdesk: Sup
     assert forgotten(helpdesk) == {before.id, after.id}
 
 
-def test_what_was_indexed_under_an_older_pepper_is_forgotten_too(helpdesk: SupportCommands):
+def test_support_tickets_indexed_with_an_older_pepper_are_erased_too(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     helpdesk.support.add(
         SupportTicket.open(
@@ -218,7 +218,7 @@ def test_what_was_indexed_under_an_older_pepper_is_forgotten_too(helpdesk: Suppo
     assert forgotten(helpdesk) == {old}
 
 
-def test_what_a_crash_left_half_forgotten_is_finished_by_asking_again(helpdesk: SupportCommands):
+def test_an_erasure_interrupted_by_a_crash_is_finished_when_repeated(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     named = ask(helpdesk, ada)
     helpdesk.contents.forget(named.id)

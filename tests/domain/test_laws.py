@@ -51,7 +51,7 @@ def test_a_refusal_changes_nothing(asked: list[Asked]):
 
 
 @given(histories)
-def test_what_a_person_wrote_is_changed_by_a_person_only(asked: list[Asked]):
+def test_only_a_person_changes_fields_that_a_person_wrote(asked: list[Asked]):
     ticket = opened()
     for request in asked:
         before = {name: getattr(ticket.draft, name) for name in ticket.written}

@@ -61,7 +61,7 @@ def story(donations: MemoryDonations) -> list[type]:
     return [type(event) for event in donations.streams.events[donation_stream(TICKET, DONATION)]][2:]
 
 
-def test_the_intention_comes_first_and_the_answer_last(donations):
+def test_the_request_is_recorded_before_the_answer(donations):
     refund(RefundCommands(donations, FakeRefunds()))
     assert story(donations) == [RefundRequested, RefundAccepted, Refunded]
     gift = donations.get(TICKET, DONATION).gift
@@ -80,7 +80,7 @@ def test_while_stripe_is_away_the_request_stays_open_and_is_finished_later(donat
     assert refunds.asked == 2
 
 
-def test_what_stripe_made_and_we_never_heard_of_is_found_and_not_made_again(donations):
+def test_a_refund_whose_answer_was_lost_is_found_at_stripe_and_not_repeated(donations):
     refunds = FakeRefunds(UnavailableError("away"))
     commands = RefundCommands(donations, refunds)
     refund(commands)
@@ -90,7 +90,7 @@ def test_what_stripe_made_and_we_never_heard_of_is_found_and_not_made_again(dona
     assert refunds.asked == 1
 
 
-def test_a_request_older_than_stripes_memory_is_never_made_again(donations):
+def test_a_request_older_than_stripes_idempotency_keys_is_never_repeated(donations):
     refunds = FakeRefunds(UnavailableError("away"))
     commands = RefundCommands(donations, refunds)
     refund(commands)
@@ -102,7 +102,7 @@ def test_a_request_older_than_stripes_memory_is_never_made_again(donations):
 
 
 @pytest.mark.parametrize("fault", [RefusedError("no"), InvalidError("too small", "/amount")])
-def test_a_refusal_is_on_record_and_sets_nothing_aside(donations, fault):
+def test_a_refused_refund_is_recorded_and_reserves_no_money(donations, fault):
     with pytest.raises(type(fault)):
         refund(RefundCommands(donations, FakeRefunds(fault)))
     assert story(donations) == [RefundRequested, RefundRefused]
@@ -110,7 +110,7 @@ def test_a_refusal_is_on_record_and_sets_nothing_aside(donations, fault):
 
 
 @pytest.mark.parametrize("amount", [0, -1])
-def test_nothing_and_less_than_nothing_cannot_be_given_back(donations, amount):
+def test_a_refund_needs_a_positive_amount(donations, amount):
     with pytest.raises(InvalidError):
         refund(RefundCommands(donations, FakeRefunds()), amount)
     assert story(donations) == []

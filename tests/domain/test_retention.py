@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from domain.commands.retention import NOTICE, RetentionCommands, Verdict, erasure_notice, silence
 from domain.values import Actor, Role
 from tests.domain.facts import HOLDER
-from tests.fakes.outside import commands
+from tests.fakes.outside import fake_commands
 from tests.fakes.worlds import opened
 
 TICKET = UUID(int=1)
@@ -25,7 +25,7 @@ class Years:
 
     def __init__(self, days: int) -> None:
         self.days = days
-        self.asked = commands()
+        self.asked = fake_commands()
         self.asked.tickets.store.add(opened(TICKET))
         # To the microsecond: laws meet the very moment that a silence is long enough.
         self.start: datetime = self.asked.tickets.store.get(TICKET).last_act or datetime.now(UTC)
@@ -88,7 +88,7 @@ def test_a_workspace_that_keeps_longer_meanwhile_keeps_what_was_announced():
     assert years.review(61 * DAY) is Verdict.ERASE
 
 
-def test_what_machines_do_is_nobodys_doing():
+def test_events_of_machines_do_not_count_as_activity():
     years = Years(days=30)
     years.asked.tickets.store.change(TICKET, lambda t: t.reindex(Actor(Role.SYSTEM), "another hash"))
     before = years.asked.tickets.store.get(TICKET).last_act

@@ -225,7 +225,7 @@ def test_a_step_that_failed_is_told_once_with_its_reason(history: Any, step: Ste
     assert ticket.lifecycle.status is ContentStatus.ERROR
 
 
-def test_what_the_recording_did_not_say_is_asked_for():
+def test_fields_that_the_recording_does_not_mention_are_requested():
     ticket = given(*DRAFTING)
     ticket.propose_draft(SYSTEM, RECORDING, replace(COMPLETE, goal=None, beneficiary=None))
     assert new_facts(ticket)[-1] == fact(InfoRequested, actor=SYSTEM, missing=("goal", "beneficiary"))

@@ -61,7 +61,7 @@ def _ids() -> Iterator[UUID]:
     return (UUID(int=number) for number in count(1))
 
 
-def commands(**parts: Any) -> Commands:
+def fake_commands(**parts: Any) -> Commands:
     """Return the commands on fakes; the parts that a test names replace them."""
     ids = _ids()
     usual: dict[str, Any] = {

@@ -130,7 +130,7 @@ def test_money_that_goes_back_before_it_came_makes_entries_all_the_same(ledger):
     assert ledger.row(payment)["status"] == "PAID"
 
 
-def test_what_waits_for_stripes_answer_is_found_and_what_has_one_is_not(ledger):
+def test_only_donations_with_a_pending_call_are_awaiting(ledger):
     payment = Payment(ledger.ticket())
     gift = Donation.request_checkout(SYSTEM, payment.ticket_id, payment.donation_id, Money(1, "USD"), None)
     ledger.service.donations.add(gift)
@@ -144,7 +144,7 @@ def test_what_waits_for_stripes_answer_is_found_and_what_has_one_is_not(ledger):
 
 
 @pytest.mark.parametrize("first", ["usd", "jpy", "eur"])
-def test_of_currencies_captured_in_the_same_second_that_of_the_gift_opened_first_is_the_earliest(ledger, first):
+def test_currencies_captured_in_the_same_second_are_ordered_by_the_creation_of_their_donations(ledger, first):
     ticket = ledger.ticket()
     currencies = [first, *sorted({"usd", "jpy", "eur"} - {first})]
     payments = [ledger.payment(ticket, currency=currency) for currency in currencies]

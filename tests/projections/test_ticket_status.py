@@ -75,7 +75,7 @@ def test_transcriptions_are_listed_newest_first():
     assert [one["id"] for one in found] == [str(UUID(int=5)), str(TRANSCRIPTION)]
 
 
-def test_what_failed_is_shown_until_it_is_tried_again_or_replaced():
+def test_a_failure_is_shown_until_a_retry_or_a_new_recording():
     failed = (*TRANSCRIBING, fact(TranscriptionFailed))
     assert row(*failed)["error"] == {"code": "no_speech", "message": "Nothing.", "retryable": False}
     assert row(*failed, fact(ProcessingRequested))["error"] is None
@@ -109,7 +109,7 @@ def test_an_erased_ticket_keeps_its_structure_and_nothing_personal():
     assert not any(ticket_status.draft_of(found).__dict__.values())
 
 
-def test_what_an_analysis_says_is_shown():
+def test_the_key_points_of_an_analysis_are_shown():
     found = row(*TRANSCRIBING, fact(Transcribed), fact(Analysed, key_points=("The roof fell in.",)))
     assert found["analysis"]["key_points"] == ["The roof fell in."]
 

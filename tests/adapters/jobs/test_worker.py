@@ -30,7 +30,7 @@ from domain.ports import Report
 from domain.values import ContentStatus, Step, Transcript
 from tests.client import eventually
 from tests.domain.facts import AUDIO, HOLDER, NEWER_RECORDING, RECORDING
-from tests.fakes.outside import commands
+from tests.fakes.outside import fake_commands
 from tests.fakes.speech import FakeTranscriber
 from tests.fakes.stores import MemoryContents
 from tests.fakes.worlds import opened
@@ -77,7 +77,7 @@ class Work:
         self.database = database
         self.stores = Stores(database)
         self.contents = MemoryContents()
-        self.asked: Commands = commands(
+        self.asked: Commands = fake_commands(
             tickets=self.stores.tickets, donations=self.stores.donations, contents=self.contents, **parts
         )
         self.ticket = uuid4()

@@ -14,7 +14,7 @@ from adapters.jobs.worker import Worker
 from adapters.postgres.database import Database
 from domain.ports import Report
 from domain.values import Content, Transcript
-from tests.fakes.outside import commands
+from tests.fakes.outside import fake_commands
 from tests.fakes.speech import FakeTranscriber
 from tests.fakes.stores import MemoryContents
 from tests.stores import Stores
@@ -41,7 +41,7 @@ class EndlessTranscriber(FakeTranscriber):
 def main(url: str) -> None:
     with Database(url, size=4) as database:
         stores = Stores(database)
-        asked = commands(
+        asked = fake_commands(
             tickets=stores.tickets,
             donations=stores.donations,
             contents=AnyContents(),

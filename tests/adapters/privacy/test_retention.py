@@ -18,7 +18,7 @@ from domain.errors import InvalidError
 from domain.values import Actor, Contact, ContactType, Role
 from entrypoints.composition.service import Service
 from tests.client import eventually
-from tests.fakes.outside import commands
+from tests.fakes.outside import fake_commands
 from tests.money import Ledger
 
 DAY = timedelta(days=1)
@@ -142,7 +142,7 @@ def test_one_of_several_workers_runs_the_chores_and_a_failing_chore_stops_no_oth
         Worker(
             service.url,
             service.database,
-            commands(),
+            fake_commands(),
             chores=[broken, chore(name)],
             chores_at=f"{due.minute} {due.hour} {due.day} {due.month} *",
         )
