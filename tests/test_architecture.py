@@ -74,7 +74,6 @@ def test_no_modules_import_each_other_in_a_circle():
     assert import_circle(ROOT) == []
 
 
-@pytest.mark.xfail(reason="entrypoints/http/schemas.py is left", strict=False)
 def test_no_module_is_longer_than_400_lines():
     assert long_modules(ROOT) == []
 
