@@ -74,7 +74,6 @@ def application(service: Service, more: list[BaseRoute], operations: Sequence[Op
         # With a replica the handler reads there what the answer shows.
         ticket_query = operation.ticket_query if reads.replica is None else ticket_status.ticket
         return Call(
-            service=service,
             operation=operation,
             request_id=logged_id_of(request.scope),
             client=client_address(request),

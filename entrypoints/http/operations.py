@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, BinaryIO, Generic
+from typing import Any, BinaryIO, Generic
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -26,14 +26,11 @@ from domain.values import Role
 from projections import ticket_status
 from projections.model import Row
 
-if TYPE_CHECKING:
-    from entrypoints.composition.service import Service
-
 Body = TypeVar("Body", covariant=True, default=object)
 
 
 class Takes(Enum):
-    """What a request carries."""
+    """The kind of body that a request carries."""
 
     NOTHING = "nothing"
     JSON = "json"
@@ -95,7 +92,6 @@ class Received:
 class Call:
     """One request to an operation; the middleware fills in who calls, the ticket and the body."""
 
-    service: Service
     operation: Operation
     request_id: str
     client: str

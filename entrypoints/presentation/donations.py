@@ -187,7 +187,7 @@ class LedgerEntry(ResponseBody):
 
 
 class DonationTotals(ResponseBody):
-    """What the donations add up to. The top level speaks of one currency, `counts` and `byCurrency` of all."""
+    """The totals of a ticket's donations. `counts` and `byCurrency` span all currencies, the other sums have one."""
 
     success: bool
     total: Decimal

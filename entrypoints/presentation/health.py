@@ -22,7 +22,7 @@ class Liveness(ResponseBody):
 
 
 class DatabaseHealth(ResponseBody):
-    """What the watchdog last saw of the database."""
+    """The state of the database when the watchdog last checked it."""
 
     ready: bool
     last_ping_at: Time | None

@@ -1,4 +1,4 @@
-"""What all response bodies have in common: their base class, their encoding, times and amounts."""
+"""The base class of all response bodies, their encoding, and their times and amounts."""
 
 from __future__ import annotations
 
