@@ -157,7 +157,7 @@ class LiveService:
         return Client(base_url=self.base_url, headers=headers, timeout=60, event_hooks={"response": self.watchers})
 
     def client_with_key(self, role: Role, *scopes: str, workspace: str = "public") -> Client:
-        _, key = self.service.credentials.create(role, workspace, scopes)
+        _, key = self.service.access.credentials.create(role, workspace, scopes)
         return self.client(key)
 
     def webhook(self, event: dict[str, Any], *, at: float | None = None) -> httpx2.Response:
@@ -173,7 +173,7 @@ class LiveService:
 
     @property
     def webhook_secret(self) -> str:
-        return self.service.webhook_secret
+        return self.service.payments.webhook_secret
 
     def applied(self) -> None:
         """Wait until everything at Stripe's door is in the ledger, and visible."""
@@ -182,7 +182,7 @@ class LiveService:
             # The door before the read models: what is applied in between must still be seen to become visible.
             with self.service.database.connection() as connection:
                 row = connection.execute("SELECT count(*) FROM stripe_inbox WHERE state = 'received'").fetchone()
-            standing = self.service.projections_standing().values()
+            standing = self.service.queries.projections_standing().values()
             return row == (0,) and all(one["position"] == one["head"] for one in standing)
 
         eventually(quiet)

@@ -36,7 +36,7 @@ def pending_calls(service: Any) -> PendingCallCommands:
     """Return the command that completes the service's pending calls."""
     commands = service.commands
     return PendingCallCommands(
-        service.tickets, service.donations, commands.checkouts, commands.refunds, service.page_url
+        service.aggregates.tickets, service.aggregates.donations, commands.checkouts, commands.refunds, service.page_url
     )
 
 
@@ -47,7 +47,7 @@ class Ledger:
         self.service = service
         self.retriever = Retriever(lambda id: self.stripe(id), livemode=False)
         self.stripe = stripe
-        self.retrievals = PendingRetrievals(service.database, service.inbox, self.retriever)
+        self.retrievals = PendingRetrievals(service.database, service.payments.inbox, self.retriever)
         self._verifier = WebhookVerifier([SECRET], livemode=False)
         self._follower = Follower(service.url, projections.ALL)
 
@@ -63,17 +63,17 @@ class Ledger:
         money = Money(amount, currency.upper())
         donation = Donation.request_checkout(SYSTEM, payment.ticket_id, payment.donation_id, money, None)
         donation.open_checkout(SYSTEM, payment.session_id, int(time.time()), livemode=False)
-        self.service.donations.add(donation)
+        self.service.aggregates.donations.add(donation)
         return payment
 
     def deliver(self, *events: Event) -> None:
         """Through the door, signed; applied only by `settle`."""
         for event in events:
             body = json.dumps(event).encode()
-            self.service.inbox.accept(self._verifier.verify(body, sign(body, SECRET, time.time())))
+            self.service.payments.inbox.accept(self._verifier.verify(body, sign(body, SECRET, time.time())))
 
     def settle(self) -> None:
-        while self.service.applier.apply_batch() or self.retrievals.retrieve_one():
+        while self.service.payments.applier.apply_batch() or self.retrievals.retrieve_one():
             pass
         self.follow()
 
@@ -95,7 +95,7 @@ class Ledger:
         return row | {"net": row["paid"] - row["refunded"] - row["disputed"]}
 
     def view(self, payment: Payment) -> Attribution:
-        return Attribution.from_row(self.row(payment), PersonalData(self.service.cipher))
+        return Attribution.from_row(self.row(payment), PersonalData(self.service.history.cipher))
 
     def totals(self, ticket: UUID) -> dict[str, tuple[int, int, int]]:
         """Paid, refunded and net in each currency; held against the entries on the way."""
@@ -118,5 +118,5 @@ class Ledger:
             return dict(connection.execute("SELECT event_id, state FROM stripe_inbox").fetchall())
 
     def events(self, payment: Payment) -> list[str]:
-        entries = self.service.log.ticket_events(payment.ticket_id)
+        entries = self.service.history.log.ticket_events(payment.ticket_id)
         return [e.topic for e in entries if getattr(e.event(), "donation_id", None) == payment.donation_id]

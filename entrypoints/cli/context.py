@@ -136,4 +136,4 @@ def as_position(service: Service, text: str, name: str) -> int:
         return int(text)
     moment = as_moment(text, name)
     assert moment is not None
-    return service.log.position_at(moment)
+    return service.history.log.position_at(moment)

@@ -188,9 +188,9 @@ def _donate(holder: httpx2.Client, donor: httpx2.Client, ticket: str, service: S
     report.line(checkout["checkoutUrl"])
     if donor.post(checkout["checkoutUrl"], data=DONOR).status_code != 303:
         raise CommandFailed("the sandbox did not accept the payment")
-    assert service.sandbox is not None
+    assert service.payments.sandbox is not None
     _delivered(service)
-    service.sandbox.refund(checkout["checkoutSessionId"], REFUND_MINOR)
+    service.payments.sandbox.refund(checkout["checkoutSessionId"], REFUND_MINOR)
     _delivered(service)
 
     def refunded() -> bool:
@@ -201,8 +201,8 @@ def _donate(holder: httpx2.Client, donor: httpx2.Client, ticket: str, service: S
 
 
 def _delivered(service: Service) -> None:
-    assert service.sandbox is not None
-    if not service.sandbox.wait_delivered(DELIVERY_SECONDS):
+    assert service.payments.sandbox is not None
+    if not service.payments.sandbox.wait_delivered(DELIVERY_SECONDS):
         raise CommandFailed("the sandbox's webhooks were not delivered in time")
 
 
@@ -229,7 +229,7 @@ def _verify(service: Service, report: _Report) -> None:
     comparisons = [rebuild.verify(service.url, projection, lambda *_: None) for projection in projections.ALL]
     columns = ("name", "events", "rows", "differences")
     report.table("", columns, [[each.name, each.events, each.rows, len(each.differences)] for each in comparisons])
-    verdict = audit.verify(service.url, read=service.signer.read)
+    verdict = audit.verify(service.url, read=service.proof.signer.read)
     differing = [each.name for each in comparisons if each.differences]
     report.results |= {"differences": differing, "chainHolds": verdict.ok, "links": verdict.events}
     if differing:

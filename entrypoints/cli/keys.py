@@ -68,8 +68,8 @@ def _create(
     except ValueError:
         raise UsageError("--role must be client, admin or auditor") from None
     try:
-        with logged_act(service.access_log, "keys create") as act:
-            key, secret = service.credentials.create(
+        with logged_act(service.access.log, "keys create") as act:
+            key, secret = service.access.credentials.create(
                 key_role, PUBLIC_WORKSPACE if workspace is None else workspace, scope_names, expires
             )
             act.object = str(key.id)
@@ -81,8 +81,8 @@ def _create(
 def _replace(service: Service, replaces: str, expires: datetime | None, overlap_days: float) -> tuple[ApiKey, str]:
     old_id = as_uuid(replaces, "--replaces")
     try:
-        with logged_act(service.access_log, "keys create --replaces", str(old_id)) as act:
-            key, secret = service.credentials.replace(old_id, timedelta(days=overlap_days), expires)
+        with logged_act(service.access.log, "keys create --replaces", str(old_id)) as act:
+            key, secret = service.access.credentials.replace(old_id, timedelta(days=overlap_days), expires)
             act.object = f"{old_id}/{key.id}"
     except (NotFoundError, RefusedError) as error:
         raise CommandFailed(str(error)) from None
@@ -91,7 +91,7 @@ def _replace(service: Service, replaces: str, expires: datetime | None, overlap_
 
 def list_all(json: bool) -> None:
     with open_service() as service:
-        keys = service.credentials.list()
+        keys = service.access.credentials.list()
     documents = [
         _view(key)
         | {
@@ -132,8 +132,8 @@ def revoke(id: str, json: bool) -> None:
     key_id = as_uuid(id, "ID")
     with open_service() as service:
         try:
-            with logged_act(service.access_log, "keys revoke", str(key_id)):
-                service.credentials.revoke(key_id)
+            with logged_act(service.access.log, "keys revoke", str(key_id)):
+                service.access.credentials.revoke(key_id)
         except NotFoundError:
             raise CommandFailed("there is no such key") from None
     if json:

@@ -23,8 +23,8 @@ STRIPE_EVENTS_KEPT = timedelta(days=30)
 
 def reconcile(since: str | None, json: bool) -> None:
     moment = as_moment(since, "--since") or datetime.now(UTC) - STRIPE_EVENTS_KEPT
-    with open_service() as service, logged_act(service.access_log, "reconcile"):
-        outcome = service.reconciler.reconcile(moment)
+    with open_service() as service, logged_act(service.access.log, "reconcile"):
+        outcome = service.payments.reconciler.reconcile(moment)
     if json:
         print_json(vars(outcome))
     else:
@@ -37,7 +37,7 @@ def reconcile(since: str | None, json: bool) -> None:
 
 def list_dead_letters(json: bool) -> None:
     with open_service() as service:
-        letters = [DeadLetterView.of(letter) for letter in service.dead_letters.list()]
+        letters = [DeadLetterView.of(letter) for letter in service.payments.dead_letters.list()]
     if json:
         print_json(letters)
     else:
@@ -48,12 +48,12 @@ def list_dead_letters(json: bool) -> None:
 
 def retry_dead_letters(ids: list[str] | None, json: bool) -> None:
     with open_service() as service:
-        with logged_act(service.access_log, "dead-letters retry", logged_object(ids or [])):
-            count = service.dead_letters.retry(ids or None)
-        service.applier.apply_all()
-        service.retrievals.retrieve_all()
-        service.applier.apply_all()
-        left = [letter.id for letter in service.dead_letters.list() if not ids or letter.id in ids]
+        with logged_act(service.access.log, "dead-letters retry", logged_object(ids or [])):
+            count = service.payments.dead_letters.retry(ids or None)
+        service.payments.applier.apply_all()
+        service.payments.retrievals.retrieve_all()
+        service.payments.applier.apply_all()
+        left = [letter.id for letter in service.payments.dead_letters.list() if not ids or letter.id in ids]
     if json:
         print_json({"retried": count, "left": left})
     else:
@@ -77,8 +77,8 @@ def _exported(
     service: Service, ticket: UUID | None, start: datetime | None, end: datetime | None, format: str
 ) -> Iterator[bytes]:
     if format == "journal":
-        return as_journal(service.journal(ticket, start, end), service.settlements(ticket, start, end))
-    personal = PersonalData(service.cipher)
-    rows = service.exported(ticket, None, start, end)
+        return as_journal(service.queries.journal(ticket, start, end), service.queries.settlements(ticket, start, end))
+    personal = PersonalData(service.history.cipher)
+    rows = service.queries.exported(ticket, None, start, end)
     lines = (ExportedDonation.from_rows(row, settlements, personal) for row, settlements in rows)
     return as_csv(lines) if format == "csv" else as_json(lines)

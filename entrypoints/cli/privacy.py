@@ -8,7 +8,7 @@ from entrypoints.cli.context import logged_act, open_service
 
 def rewrap_keys(json: bool) -> None:
     with open_service() as service, ProgressBar(shown=not json) as bar:
-        results = [vars(rotated) for rotated in service.key_rotation.run(bar)]
+        results = [vars(rotated) for rotated in service.jobs.key_rotation.run(bar)]
     if json:
         print_json({"rewrapped": results})
     else:
@@ -24,10 +24,10 @@ def set_retention(workspace: str, days: str, json: bool) -> None:
         raise UsageError("DAYS must be a number from 1 to 36500, or none")
     period = None if days == "none" else int(days)
     with open_service() as service:
-        if workspace not in {*service.workspaces(), *service.retention.periods()}:
+        if workspace not in {*service.queries.workspaces(), *service.jobs.retention.periods()}:
             raise CommandFailed("the workspace does not exist")
-        with logged_act(service.access_log, "workspaces retention", workspace):
-            service.retention.keep_for(workspace, period)
+        with logged_act(service.access.log, "workspaces retention", workspace):
+            service.jobs.retention.keep_for(workspace, period)
     if json:
         print_json({"workspace": workspace, "retentionDays": period})
     elif period is None:
@@ -40,7 +40,7 @@ def set_retention(workspace: str, days: str, json: bool) -> None:
 
 def list_workspaces(json: bool) -> None:
     with open_service() as service:
-        names, periods = service.workspaces(), service.retention.periods()
+        names, periods = service.queries.workspaces(), service.jobs.retention.periods()
     rows = [(name, periods.get(name)) for name in sorted({*names, *periods})]
     if json:
         print_json([{"workspace": name, "retentionDays": days} for name, days in rows])

@@ -89,10 +89,10 @@ def export(ticket: str, file: Path, json: bool) -> None:
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with open_service() as service:
-            parts = service.exporter.export(id)
+            parts = service.proof.exporter.export(id)
             with draft.open("wb") as output:
                 output.writelines(parts)
-            finding = _checked(draft, service.signer.keys)
+            finding = _checked(draft, service.proof.signer.keys)
         draft.replace(file)
     except OSError as error:
         raise CommandFailed(f"{file} cannot be written: {_reason(error)}") from None

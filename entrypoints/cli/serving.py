@@ -43,12 +43,12 @@ def web_application(service: Service) -> ASGIApp:
     """Return the application of the web part, or one that only answers health and metrics for other parts."""
     if Parts.WEB not in service.parts:
         return application(service, [], HOW_IT_IS)
-    return application(service, sandbox_routes(service.sandbox) if service.sandbox else [])
+    return application(service, sandbox_routes(service.payments.sandbox) if service.payments.sandbox else [])
 
 
 def server(service: Service, finish: Callable[[], None] | None = None) -> Server:
     """Return the HTTP server of this process, ready to run on a socket."""
-    return Server(web_application(service), finish or service.finish, service.gave_up.is_set)
+    return Server(web_application(service), finish or service.finish, service.health.gave_up.is_set)
 
 
 def bound(settings: Settings) -> socket.socket:
@@ -99,8 +99,8 @@ def serve(only: str | None) -> None:
             service = Service(settings, url, parts)
             loading = Loading(service.loads, settle)
             try:
-                check_master_key(service.database, service.master_keys)
-                check_storage(service.storage)
+                check_master_key(service.database, service.secrets.master)
+                check_storage(service.content.storage)
                 # Several parts on one machine must not share the default port: other parts listen only on a given PORT.
                 address = bound(settings) if Parts.WEB in parts or settings.port_is_given else None
                 service.start()
@@ -121,7 +121,7 @@ def serve(only: str | None) -> None:
                 loading.stop()
                 service.stop()
                 tracing.stop()
-            if service.gave_up.is_set():
+            if service.health.gave_up.is_set():
                 raise CommandFailed(f"database: unavailable for more than {settings.db_outage_exit_seconds:g} s")
     logger.info("stopped")
 
@@ -130,10 +130,10 @@ def _announce(service: Service) -> None:
     if sys.stdout.isatty() or not service.settings.production:
         print_line(f"\nStoryledger runs at {service.public_url}")
         print_line(f"  API described   {service.public_url}/docs")
-        if service.sandbox is not None:
+        if service.payments.sandbox is not None:
             print_line(f"  TEST payments   {service.public_url}/sandbox")
-        if service.admin_key is not None:
-            print_line(f"  admin key       {service.admin_key}")
+        if service.secrets.admin_key is not None:
+            print_line(f"  admin key       {service.secrets.admin_key}")
         print_line("  stop            Ctrl+C\n")
 
 
@@ -141,7 +141,7 @@ def _wait_for_stop(service: Service) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    while not stop.wait(0.2) and not service.gave_up.is_set():
+    while not stop.wait(0.2) and not service.health.gave_up.is_set():
         pass
     _finish(service)
 

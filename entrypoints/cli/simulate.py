@@ -55,7 +55,7 @@ def simulate(seed: int, donations: int, json: bool) -> None:
                     runner.deliver(event)
                     bar("deliveries", number, len(deliveries))
                     if random.random() < 0.05:
-                        service.applier.apply_batch(random.choice((1, 10, 200)))
+                        service.payments.applier.apply_batch(random.choice((1, 10, 200)))
                 runner.settle()
                 differences = runner.differences()
                 totals = runner.totals()

@@ -19,13 +19,13 @@ from entrypoints.presentation.tickets import ErasedTicket
 def history(ticket: str, at: str | None, json: bool) -> None:
     id = as_uuid(ticket, "TICKET")
     with open_service() as service:
-        personal = PersonalData(service.cipher)
+        personal = PersonalData(service.history.cipher)
         if at is not None:
             position = as_position(service, at, "--at")
-            state = PastState.of(list(service.recorded(id, position)), position, personal)
+            state = PastState.of(list(service.queries.recorded(id, position)), position, personal)
             _print_state(state, json)
             return
-        events = [HistoryEvent.of(entry, personal) for entry in service.log.ticket_events(id)]
+        events = [HistoryEvent.of(entry, personal) for entry in service.history.log.ticket_events(id)]
     if not events:
         raise CommandFailed("the ticket does not exist")
     if json:
@@ -71,7 +71,7 @@ def _print_state(state: PastState, json: bool) -> None:
 
 def erase(ticket: str, json: bool) -> None:
     id = as_uuid(ticket, "TICKET")
-    with open_service() as service, logged_act(service.access_log, "erase", str(id)):
+    with open_service() as service, logged_act(service.access.log, "erase", str(id)):
         try:
             service.commands.tickets.erase(OPERATOR, id)
         except NotFoundError:

@@ -1,4 +1,4 @@
-"""One process of the service: its parts built in order, started in order, and stopped the other way round."""
+"""One process of the service: its components are built in order, started in order, and stopped in the reverse order."""
 
 from __future__ import annotations
 
@@ -27,71 +27,48 @@ VERSION = version("storyledger")
 
 
 class Running(Protocol):
-    """Something that goes on by itself."""
+    """Background work between `start` and `stop`."""
 
     def start(self) -> None: ...
 
     def stop(self) -> None: ...
 
 
-class Service(Queries):
-    """Everything one process of the service consists of, by the names that handlers and commands ask for.
+class Service:
+    """The components of one process; each holds the collaborators of its area.
 
-    With no `parts` nothing runs by itself: commands and queries work all the same.
+    With no `parts` nothing runs in the background, and commands and queries work all the same.
     """
 
     version = VERSION
 
     def __init__(self, settings: Settings, url: str, parts: frozenset[str] = Parts.ALL) -> None:
-        ground = Foundation(settings, url, parts)
-        history = History(ground)
-        mails = MailDelivery(ground, history)
-        aggregates = Aggregates(ground, history, mails)
-        proof = Proof(ground)
-        content = Content(ground, history)
-        access = Access(ground, history, mails)
-        money = Payments(ground, history, mails, aggregates)
-        work = Jobs(ground, mails, aggregates, content, money, access, proof)
-        health = Health(ground)
-        super().__init__(ground.database, history.log, history.replica)
+        foundation = Foundation(settings, url, parts)
         self.settings, self.url, self.parts = settings, url, parts
-        self.public_url, self.page_url = settings.public_url, ground.page_url
-        self.master_keys, self.admin_key = ground.secrets.master, ground.secrets.admin_key
-        self.keys, self.cipher, self.history = history.keys, history.cipher, history.application
-        self.follower, self.barrier, self.fresh = history.follower, history.barrier, history.fresh
-        self.tickets, self.donations, self.support = aggregates.tickets, aggregates.donations, aggregates.support
-        self.subscriptions, self.outbox, self.mail_sender = mails.subscriptions, mails.outbox, mails.sender
-        self.dead_mails = mails.dead
-        self.signer, self.checkpoints, self.exporter = proof.signer, proof.checkpoints, proof.exporter
-        self.prover = proof.follower
-        self.storage, self.contents, self.transcripts = content.storage, content.contents, content.transcripts
-        self.inspector, self.printer, self.qr_codes = content.inspector, content.printer, content.qr_codes
-        self.save_qr_image = content.save_qr_image
-        self.credentials, self.access_log, self.contact_index = access.credentials, access.log, access.contact_index
-        self.idempotency, self.login_codes, self._admit = access.idempotency, access.login_codes, access.admit
-        self.sandbox, self.gateway, self.webhook_secret = money.sandbox, money.gateway, money.webhook_secret
-        self.webhook_verifier, self.inbox, self.dead_letters = money.webhook_verifier, money.inbox, money.dead_letters
-        self.applier, self.retrievals, self.reconciler = money.applier, money.retrievals, money.reconciler
-        self.donor_emails = money.donor_emails
-        self.commands, self.worker = work.commands, work.worker
-        self.call_retrier, self.key_rotation, self.retention = (
-            work.call_retrier,
-            work.key_rotation,
-            work.retention,
-        )
-        self.watchdog, self.gave_up, self.self_test = health.watchdog, health.gave_up, health.self_test
-        self.health_probe, self.gauges = health.health_probe, health.gauges
-        self.pools, self.rebuilds = list(ground.pools.items()), RebuildJobs(url, ground.registry)
-        if self.replica is not None:
-            self.pools.append(("reads", self.replica.database))
-
-        self._registry = ground.registry
-        # What takes long to load and is not needed at the start, the soonest needed first.
+        self.public_url, self.page_url = settings.public_url, foundation.page_url
+        self.secrets, self.database = foundation.secrets, foundation.database
+        self.history = History(foundation)
+        self.mail = MailDelivery(foundation, self.history)
+        self.aggregates = Aggregates(foundation, self.history, self.mail)
+        self.proof = Proof(foundation)
+        self.content = Content(foundation, self.history)
+        self.access = Access(foundation, self.history, self.mail)
+        self.payments = Payments(foundation, self.history, self.mail, self.aggregates)
+        self.jobs = Jobs(foundation, self.mail, self.aggregates, self.content, self.payments, self.access, self.proof)
+        self.health = Health(foundation)
+        self.commands = self.jobs.commands
+        self.queries = Queries(self.database, self.history.log, self.history.replica)
+        self.rebuilds = RebuildJobs(url, foundation.registry)
+        self.pools = list(foundation.pools.items())
+        if self.history.replica is not None:
+            self.pools.append(("reads", self.history.replica.database))
+        self._registry = foundation.registry
+        # Loaded after the start, in this order: libraries that take long to load and that the start does not need.
         self.loads: list[Callable[[], object]] = []
         if parts & {Parts.WEB, Parts.WORKER}:
-            self.loads += [contacts.load, *mails.loads, *money.loads, *content.loads]
+            self.loads += [contacts.load, *self.mail.loads, *self.payments.loads, *self.content.loads]
         self.finishing = False
-        # The interface described: the web part says how.
+        # Replaced by the web part, which knows the operations.
         self.describe: Callable[[], dict[str, Any]] = dict
 
     @property
@@ -100,45 +77,42 @@ class Service(Queries):
         return self.describe()
 
     def _running(self) -> Iterator[Running]:
-        """What goes on by itself in this process, in the order of starting."""
-        if self.replica is not None:
-            yield self.replica
-        if self.follower is not None:
-            yield self.follower
-        if self.prover is not None:
-            yield self.prover
-        if self.worker is not None:
-            yield self.worker
-            yield self.applier
-            yield self.retrievals
-            yield self.call_retrier
-            yield self.login_codes
-            yield self.donor_emails
-            yield self.mail_sender
+        """The background work of this process, in the order in which it starts."""
+        for component in (self.history.replica, self.history.follower, self.proof.follower):
+            if component is not None:
+                yield component
+        if self.jobs.worker is not None:
+            yield self.jobs.worker
+            yield self.payments.applier
+            yield self.payments.retrievals
+            yield self.jobs.call_retrier
+            yield self.access.login_codes
+            yield self.payments.donor_emails
+            yield self.mail.sender
 
     def start(self) -> None:
-        """Begin to work; the web part begins when its server does."""
-        self.watchdog.start()
+        """Start the background work; the web part starts with its server."""
+        self.health.watchdog.start()
         rebuild.ensure_live(self.url, projections.ALL, lambda *_: None, self._registry)
-        self._admit()
-        for one in self._running():
-            one.start()
-        if self.sandbox is not None and Parts.WEB in self.parts:
-            self.sandbox.start()
+        self.access.admit()
+        for component in self._running():
+            component.start()
+        if self.payments.sandbox is not None and Parts.WEB in self.parts:
+            self.payments.sandbox.start()
 
     def finish(self) -> None:
-        """Take up no new work: what is begun ends meanwhile, in the background."""
+        """Accept no new work; work that has begun ends in the background."""
         self.finishing = True
-        if self.worker is not None:
-            self.worker.finish()
+        if self.jobs.worker is not None:
+            self.jobs.worker.finish()
 
     def stop(self) -> None:
-        """Finish what was begun, hand back what cannot be, and let go of everything."""
+        """Finish the work that has begun, hand back what cannot be finished, and close every connection."""
         self.finish()
-        if self.sandbox is not None:
-            self.sandbox.close()
-        for one in reversed(list(self._running())):
-            one.stop()
-        self.watchdog.stop()
+        if self.payments.sandbox is not None:
+            self.payments.sandbox.close()
+        for component in reversed(list(self._running())):
+            component.stop()
+        self.health.watchdog.stop()
         for _, database in reversed(self.pools):
             database.close()

@@ -34,7 +34,9 @@ class SimulationRunner:
         self.service = service
         self.world = world
         self._verifier = WebhookVerifier([SECRET], livemode=False)
-        self._retrievals = PendingRetrievals(service.database, service.inbox, Retriever(world.retrieve, livemode=False))
+        self._retrievals = PendingRetrievals(
+            service.database, service.payments.inbox, Retriever(world.retrieve, livemode=False)
+        )
         self._follower = Follower(service.url, projections.ALL)
 
     def open(self) -> None:
@@ -48,16 +50,16 @@ class SimulationRunner:
             money = Money(one.amount, one.currency)
             donation = Donation.request_checkout(SYSTEM, one.ticket_id, one.donation_id, money, None)
             donation.open_checkout(SYSTEM, one.session_id, int(time.time()), livemode=False)
-            self.service.donations.add(donation)
+            self.service.aggregates.donations.add(donation)
 
     def deliver(self, event: Mapping[str, Any]) -> None:
         """Send an event through the door, signed."""
         body = json.dumps(event).encode()
-        self.service.inbox.accept(self._verifier.verify(body, sign(body, SECRET, time.time())))
+        self.service.payments.inbox.accept(self._verifier.verify(body, sign(body, SECRET, time.time())))
 
     def settle(self) -> None:
         """Apply and fetch until nothing is left to do, and let the read models see it."""
-        while self.service.applier.apply_batch() or self._retrievals.retrieve_one():
+        while self.service.payments.applier.apply_batch() or self._retrievals.retrieve_one():
             pass
         with connect(self.service.url) as connection:
             while self._follower.fold_next_batch(connection):
@@ -70,7 +72,7 @@ class SimulationRunner:
 
     def found(self) -> dict[UUID, OracleRow]:
         """The ledger's lines, personal texts opened as for somebody who may read them."""
-        personal = PersonalData(self.service.cipher)
+        personal = PersonalData(self.service.history.cipher)
         lines = {}
         for one in self.world.donations:
             with self.service.database.transaction() as cursor:

@@ -44,7 +44,7 @@ def application(service: Service, more: list[BaseRoute], operations: Sequence[Op
     """Build the application for the operations; `more` are routes beside the table, like the sandbox's."""
     settings = service.settings
     service.describe = Lazy(lambda: document(operations, service.version, service.public_url))
-    limits, audit = RateLimits(settings), AuditTrail(service.access_log, service.credentials)
+    limits, audit = RateLimits(settings), AuditTrail(service.access.log, service.access.credentials)
     service.loads[:0] = [limits.load]
     if operations is OPERATIONS:
         service.loads += [PAGES.load, service.describe]
@@ -63,14 +63,14 @@ def application(service: Service, more: list[BaseRoute], operations: Sequence[Op
     # wrappers around the handler.
     checks: list[Check] = [
         audit.denied_writes,
-        Authentication(service.credentials, settings.admin_diagnostics_token, limits),
+        Authentication(service.access.credentials, settings.admin_diagnostics_token, limits),
         limits,
         Authorization(service.database),
     ]
-    wrappers: list[Wrapper] = [audit.acts, Idempotency(service.idempotency)]
+    wrappers: list[Wrapper] = [audit.acts, Idempotency(service.access.idempotency)]
 
     def new_call(operation: Operation, request: Request) -> Call:
-        reads = service.reads(writes=operation.method != "GET")
+        reads = service.queries.reads(writes=operation.method != "GET")
         # With a replica the handler reads there what the answer shows.
         ticket_query = operation.ticket_query if reads.replica is None else ticket_status.ticket
         return Call(
@@ -82,7 +82,7 @@ def application(service: Service, more: list[BaseRoute], operations: Sequence[Op
             query=request.query_params if request.scope["query_string"] else NO_QUERY,
             headers=request.headers,
             reads=reads,
-            ticket_rows=TicketRows(service.fresh, ticket_query),
+            ticket_rows=TicketRows(service.history.fresh, ticket_query),
         )
 
     threads = Threads()

@@ -79,12 +79,14 @@ def appends(report: Report, server_url: str) -> None:
         ticket = uuid4()
         with connect(url) as connection, connection.cursor() as cursor:
             event_log.append(cursor, [[opened(ticket)]])
-        service.keys.get(ticket, create=True)
+        service.history.keys.get(ticket, create=True)
         state = gift(ticket, 1)[0].state
 
         def ours(_: int) -> None:
             for _ in range(APPENDS // WRITERS):
-                service.donations.add(Donation.request_checkout(HOLDER, ticket, uuid7(), Money(500, "USD"), None))
+                service.aggregates.donations.add(
+                    Donation.request_checkout(HOLDER, ticket, uuid7(), Money(500, "USD"), None)
+                )
 
         def librarys(_: int) -> None:
             for _ in range(APPENDS // WRITERS):
@@ -113,7 +115,7 @@ def hot_ticket(report: Report, server_url: str, gifts: int) -> None:
     with migrated(server_url) as url, service_on(url) as service:
         hot, new = uuid4(), uuid4()
         for ticket in (hot, new):
-            service.keys.get(ticket, create=True)
+            service.history.keys.get(ticket, create=True)
         with connect(url) as connection, connection.cursor() as cursor:
             event_log.append(cursor, [[opened(hot)], [opened(new)]])
         write_history(url, gifts, ticket=hot)
@@ -122,7 +124,9 @@ def hot_ticket(report: Report, server_url: str, gifts: int) -> None:
             rebuild.rebuild(url, projection, lambda *_: None)
 
         def give(ticket: UUID) -> None:
-            service.donations.add(Donation.request_checkout(HOLDER, ticket, uuid7(), Money(500, "USD"), None))
+            service.aggregates.donations.add(
+                Donation.request_checkout(HOLDER, ticket, uuid7(), Money(500, "USD"), None)
+            )
 
         def sixteen(ticket: UUID) -> float:
             return seconds(lambda: in_threads(16, lambda _: [give(ticket) for _ in range(20)]))
@@ -143,7 +147,7 @@ def hot_ticket(report: Report, server_url: str, gifts: int) -> None:
 
         reads: tuple[tuple[str, Callable[[UUID], Callable[[], object]]], ...] = (
             ("totals", total),
-            ("a history page of 100", lambda ticket: lambda: service.log.ticket_page(ticket, 0, 100)),
+            ("a history page of 100", lambda ticket: lambda: service.history.log.ticket_page(ticket, 0, 100)),
         )
         for label, make in reads:
             values = [took * 1e3 for took in typical_pair(make(hot), make(new), 300)]
@@ -262,13 +266,13 @@ def _visible(report: Report, service: Any) -> None:
     ticket = uuid4()
     with connect(service.url) as connection, connection.cursor() as cursor:
         event_log.append(cursor, [[opened(ticket)]])
-    service.keys.get(ticket, create=True)
+    service.history.keys.get(ticket, create=True)
     waits = []
     for _ in range(60):
         donation = Donation.request_checkout(HOLDER, ticket, uuid7(), Money(500, "USD"), None)
-        recordings = service.history.save(donation)
+        recordings = service.history.application.save(donation)
         committed = time.perf_counter()
-        assert service.barrier.wait_for(recordings[-1].notification.id)
+        assert service.history.barrier.wait_for(recordings[-1].notification.id)
         waits.append(time.perf_counter() - committed)
         threading.Event().wait(0.01)
     report.add(Figure("from commit to visible, at rest", median(waits) * 1e3, "ms", 20, at_most=True))

@@ -21,9 +21,9 @@ def live(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempP
 @pytest.fixture
 def silent(live: LiveService) -> Iterator[LiveService]:
     """The service while no webhook comes."""
-    assert live.service.sandbox is not None
-    live.service.sandbox.close()
+    assert live.service.payments.sandbox is not None
+    live.service.payments.sandbox.close()
     yield live
-    live.service.sandbox.start()
-    assert live.service.sandbox.wait_delivered(20)
+    live.service.payments.sandbox.start()
+    assert live.service.payments.sandbox.wait_delivered(20)
     live.applied()

@@ -30,20 +30,20 @@ def test_a_recording_becomes_a_campaign_with_a_paid_gift_in_its_ledger(live: Liv
     assert ticket.post("/publish", {"consent": True}).json()["status"] == "PUBLISHED"
 
     checkout = ticket.pay(50.00)
-    assert live.service.sandbox is not None
+    assert live.service.payments.sandbox is not None
     paid = client.post(
         checkout["checkoutUrl"],
         data={"outcome": "paid", "email": "grace@example.com", "name": "Grace Hopper", "country": "US"},
     )
     assert paid.status_code == 303
-    assert live.service.sandbox.wait_delivered(10)
+    assert live.service.payments.sandbox.wait_delivered(10)
     live.applied()
 
     [donation] = ticket.get("/donations").json()["donations"]
     assert (donation["status"], donation["amountMinor"], donation["donor"]) == ("PAID", 5000, "Hopper")
 
-    live.service.sandbox.refund(checkout["checkoutSessionId"], 2000)
-    assert live.service.sandbox.wait_delivered(10)
+    live.service.payments.sandbox.refund(checkout["checkoutSessionId"], 2000)
+    assert live.service.payments.sandbox.wait_delivered(10)
     live.applied()
 
     totals = client.get(f"{ticket.path}/donations/total", params={"explain": "true"}).json()

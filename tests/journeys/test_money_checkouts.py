@@ -18,11 +18,11 @@ __all__ = ["live", "silent"]
 
 def test_a_donor_who_returns_before_the_webhook_sees_the_gift(silent: LiveService):
     live = silent
-    assert live.service.sandbox is not None
+    assert live.service.payments.sandbox is not None
     ticket = live.client().open_ticket()
     page = ticket.publish()
     checkout = ticket.pay(25)
-    session = live.service.sandbox.pay(checkout["checkoutSessionId"])
+    session = live.service.payments.sandbox.pay(checkout["checkoutSessionId"])
     back = session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"])
     assert back == f"{page}?thanks&session_id={session['id']}"
 
@@ -32,18 +32,18 @@ def test_a_donor_who_returns_before_the_webhook_sees_the_gift(silent: LiveServic
         assert donor.get(f"{page}?thanks&session_id=cs_nobody").status_code == 200
     eventually(lambda: ticket.get("/donations/total").json()["totalMinor"] == 2_500, 20)
 
-    live.service.sandbox.start()
-    assert live.service.sandbox.wait_delivered(10)
+    live.service.payments.sandbox.start()
+    assert live.service.payments.sandbox.wait_delivered(10)
     live.applied()
     total = ticket.get("/donations/total").json()
     assert (total["totalMinor"], total["counts"]) == (2_500, total["counts"] | {"paid": 1, "total": 1})
 
 
 def test_a_donor_who_cancels_returns_to_the_page_without_thanks(live: LiveService):
-    assert live.service.sandbox is not None
+    assert live.service.payments.sandbox is not None
     ticket = live.client().open_ticket()
     page = ticket.publish()
-    session = live.service.sandbox.session(ticket.pay(25)["checkoutSessionId"])
+    session = live.service.payments.sandbox.session(ticket.pay(25)["checkoutSessionId"])
     assert session is not None
     assert session["cancel_url"] == page
 
@@ -62,7 +62,7 @@ def requested(live: LiveService, ticket: Any) -> UUID:
     """A gift whose process died before Stripe was asked."""
     donation = uuid4()
     gift = Donation.request_checkout(SYSTEM, UUID(ticket.id), donation, Money(2_500, "USD"), "Gift")
-    live.service.donations.add(gift)
+    live.service.aggregates.donations.add(gift)
     return donation
 
 
@@ -84,7 +84,7 @@ def test_no_checkout_is_opened_for_a_ticket_that_was_erased_meanwhile(live: Live
     service.commands.tickets.erase(SYSTEM, UUID(ticket.id))
     now = datetime.now(UTC)
     pending_calls(service).complete(UUID(ticket.id), donation, pending_since=now, now=now)
-    assert service.donations.get(UUID(ticket.id), donation).gift.status == "FAILED"
+    assert service.aggregates.donations.get(UUID(ticket.id), donation).gift.status == "FAILED"
 
 
 def _session(ticket: Any) -> Any:

@@ -32,13 +32,13 @@ def ledger(service) -> Ledger:
 
 
 def lines(ledger: Ledger) -> list[ExportedDonation]:
-    personal = PersonalData(ledger.service.cipher)
-    exported = ledger.service.exported(None, None, None, None)
+    personal = PersonalData(ledger.service.history.cipher)
+    exported = ledger.service.queries.exported(None, None, None, None)
     return [ExportedDonation.from_rows(row, settlements, personal) for row, settlements in exported]
 
 
 def journal(service) -> bytes:
-    both = service.journal(None, None, None), service.settlements(None, None, None)
+    both = service.queries.journal(None, None, None), service.queries.settlements(None, None, None)
     return b"".join(as_journal(*both))
 
 
@@ -66,10 +66,10 @@ def test_no_exported_cell_is_read_as_a_formula(ledger):
 
 
 def test_the_export_over_http_is_streamed_in_both_formats(live: LiveService):
-    assert live.service.sandbox is not None
+    assert live.service.payments.sandbox is not None
     ticket = live.client().open_ticket()
-    live.service.sandbox.pay(ticket.pay(12)["checkoutSessionId"])
-    assert live.service.sandbox.wait_delivered(10)
+    live.service.payments.sandbox.pay(ticket.pay(12)["checkoutSessionId"])
+    assert live.service.payments.sandbox.wait_delivered(10)
     live.applied()
     admin = live.client_with_key(Role.ADMIN)
     rows = list(csv.DictReader(io.StringIO(admin.get("/api/exports/donations").text)))

@@ -25,8 +25,8 @@ class Given:
 
     def __init__(self, live: LiveService) -> None:
         self.live = live
-        assert live.service.sandbox is not None
-        self.sandbox = live.service.sandbox
+        assert live.service.payments.sandbox is not None
+        self.sandbox = live.service.payments.sandbox
         self.ticket = live.client().open_ticket()
         self.checkout = self.ticket.pay(100)
         self.sandbox.pay(self.checkout["checkoutSessionId"])
@@ -136,16 +136,21 @@ def test_a_refund_left_open_by_a_crash_is_finished_once(given: Given, stripe_has
     service = given.live.service
     ticket, donation = UUID(given.ticket.id), UUID(given.checkout["donationId"])
     request = uuid4()
-    service.donations.change(
+    service.aggregates.donations.change(
         ticket, donation, lambda d: d.request_refund(SYSTEM, request, Money(4_000, "USD"), "a crash comes")
     )
     if stripe_has_it:
-        intent = service.donations.get(ticket, donation).gift.requests[request].payment_intent_id
-        service.gateway.refund(intent, Money(4_000, "USD"), f"refund-{request}", {"refundRequestId": str(request)})
+        intent = service.aggregates.donations.get(ticket, donation).gift.requests[request].payment_intent_id
+        service.payments.gateway.refund(
+            intent, Money(4_000, "USD"), f"refund-{request}", {"refundRequestId": str(request)}
+        )
     call_retrier = PendingCallRetrier(service.database, pending_calls(service), patience_seconds=0)
     eventually(lambda: call_retrier.retry_all() or True)
     eventually(
-        lambda: (call_retrier.retry_all() or True) and not service.donations.get(ticket, donation).gift.open_requests
+        lambda: (
+            (call_retrier.retry_all() or True)
+            and not service.aggregates.donations.get(ticket, donation).gift.open_requests
+        )
     )
     given.settle()
     assert given.donation()["amountRefundedMinor"] == 4_000
@@ -155,10 +160,10 @@ def test_a_refund_left_open_by_a_crash_is_finished_once(given: Given, stripe_has
 def test_a_refund_request_too_old_to_repeat_is_looked_up_and_refused(given: Given):
     service = given.live.service
     ticket, donation, request = UUID(given.ticket.id), UUID(given.checkout["donationId"]), uuid4()
-    service.donations.change(ticket, donation, lambda d: d.request_refund(SYSTEM, request, None, "long ago"))
+    service.aggregates.donations.change(ticket, donation, lambda d: d.request_refund(SYSTEM, request, None, "long ago"))
     now = datetime.now(UTC)
     pending_calls(service).complete(ticket, donation, pending_since=now - timedelta(days=2), now=now)
-    gift = service.donations.get(ticket, donation).gift
+    gift = service.aggregates.donations.get(ticket, donation).gift
     assert (gift.open_requests, gift.left) == ([], 10_000)
 
 
@@ -168,5 +173,5 @@ def test_a_refund_that_stripe_refuses_is_recorded_and_reserves_nothing(given: Gi
     answer = given.refund(10)
     assert answer.status_code == 409
     assert "RefundRefused" in given.events()
-    gift = service.donations.get(UUID(given.ticket.id), UUID(given.checkout["donationId"])).gift
+    gift = service.aggregates.donations.get(UUID(given.ticket.id), UUID(given.checkout["donationId"])).gift
     assert gift.left == 10_000

@@ -22,15 +22,15 @@ Row = dict[str, Any]
 
 
 def reconciled(live: LiveService) -> tuple[int, int, list[Row]]:
-    outcome = live.service.reconciler.reconcile(LONG_AGO)
+    outcome = live.service.payments.reconciler.reconcile(LONG_AGO)
     live.applied()
     return outcome.matched, outcome.repaired, outcome.unmatched
 
 
 def eventful(live: LiveService) -> Any:
     """Gifts of which everything happened, and nobody told us."""
-    assert live.service.sandbox is not None
-    sandbox = live.service.sandbox
+    assert live.service.payments.sandbox is not None
+    sandbox = live.service.payments.sandbox
     sandbox.close()
     ticket = live.client().open_ticket()
     paid, refunded, failing, lost, won, late, left = (ticket.pay(100)["checkoutSessionId"] for _ in range(7))
@@ -88,10 +88,10 @@ def test_reconciliation_retrieves_missing_fees(live: LiveService):
 
 
 def test_reconciliation_matches_a_held_event_by_asking_stripe_for_its_payment(live: LiveService):
-    assert live.service.sandbox is not None
-    live.service.sandbox.close()
+    assert live.service.payments.sandbox is not None
+    live.service.payments.sandbox.close()
     ticket = live.client().open_ticket()
-    session = live.service.sandbox.pay(ticket.pay(100)["checkoutSessionId"])
+    session = live.service.payments.sandbox.pay(ticket.pay(100)["checkoutSessionId"])
     intent = session["payment_intent"]
     refund = {"id": "re_1", "object": "refund", "amount": 500, "currency": "usd", "status": "pending", "created": 5}
     live.webhook(event("refund.created", refund | {"payment_intent": intent}))
@@ -114,10 +114,10 @@ def test_reconciliation_names_unmatched_objects_and_exits_with_1(live: LiveServi
 
 
 def test_a_donation_with_more_than_stripe_captured_is_unmatched(live: LiveService):
-    assert live.service.sandbox is not None
+    assert live.service.payments.sandbox is not None
     ticket = live.client().open_ticket()
-    session = live.service.sandbox.pay(ticket.pay(100)["checkoutSessionId"])
-    assert live.service.sandbox.wait_delivered(10)
+    session = live.service.payments.sandbox.pay(ticket.pay(100)["checkoutSessionId"])
+    assert live.service.payments.sandbox.wait_delivered(10)
     phantom = {"id": "re_phantom", "object": "refund", "amount": 500, "currency": "usd", "status": "succeeded"}
     live.webhook(event("refund.created", phantom | {"payment_intent": session["payment_intent"]}))
     live.applied()

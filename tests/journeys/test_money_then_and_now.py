@@ -87,7 +87,9 @@ def test_a_dead_letter_is_listed_retried_and_gone(live: LiveService):
     assert (letter["error"], letter["type"]) == ("malformed: amount_received", "payment_intent.succeeded")
 
     with live.service.database.connection() as connection:
-        body = live.service.inbox.seal_body(poisoned["id"], to_json(payment.succeeded() | {"id": poisoned["id"]}))
+        body = live.service.payments.inbox.seal_body(
+            poisoned["id"], to_json(payment.succeeded() | {"id": poisoned["id"]})
+        )
         connection.execute(
             "UPDATE stripe_inbox SET body = %s, ticket_id = NULL WHERE event_id = %s", (body, poisoned["id"])
         )

@@ -74,8 +74,8 @@ def ticket(live: LiveService) -> Ticket:
 
 
 def state(live: LiveService) -> State:
-    assert live.service.replica is not None
-    return live.service.replica.health.state
+    assert live.service.history.replica is not None
+    return live.service.history.replica.health.state
 
 
 def in_use(live: LiveService) -> None:
@@ -299,8 +299,8 @@ def test_a_query_that_the_standby_cancels_is_repeated_on_the_primary(
 
 
 def unfit(live: LiveService) -> str | None:
-    assert live.service.replica is not None
-    health = live.service.replica.health
+    assert live.service.history.replica is not None
+    health = live.service.history.replica.health
     return health.error if health.state is State.UNFIT else None
 
 

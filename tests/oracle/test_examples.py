@@ -38,7 +38,7 @@ def played(ledger: Ledger, tell: Callable[[list[Payment]], Told], *amounts: tupl
         told = tell(payments)
         for step in order:
             ledger.deliver(told[step["place"]])
-            ledger.service.applier.apply_batch()
+            ledger.service.payments.applier.apply_batch()
         outcomes.append((ticket, payments))
     ledger.settle()
     return outcomes

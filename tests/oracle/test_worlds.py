@@ -21,7 +21,7 @@ def play(service, seed: int, donations: int, order: int) -> list[str]:
     for event in rehearsal.world.deliveries(random):
         rehearsal.deliver(event)
         if random.random() < 0.02:
-            service.applier.apply_batch(random.choice((1, 7, 200)))
+            service.payments.applier.apply_batch(random.choice((1, 7, 200)))
     rehearsal.settle()
     return rehearsal.differences()
 

@@ -109,9 +109,9 @@ def test_a_ledger_folded_in_one_page_is_the_ledger_folded_in_many(service, seed)
     rehearsal.open()
     for told in rehearsal.world.deliveries(Random(seed)):
         rehearsal.deliver(told)
-    service.applier.apply_all()
+    service.payments.applier.apply_all()
     ticket = rehearsal.world.donations[0].ticket_id
-    history = list(service.recorded(ticket))
+    history = list(service.queries.recorded(ticket))
     whole, paged = MemoryRows(), MemoryRows()
     donation_ledger.fold(history, whole)
     for event in history:
@@ -133,7 +133,7 @@ def test_money_that_goes_back_before_it_came_makes_entries_all_the_same(ledger):
 def test_only_donations_with_a_pending_call_are_awaiting(ledger):
     payment = Payment(ledger.ticket())
     gift = Donation.request_checkout(SYSTEM, payment.ticket_id, payment.donation_id, Money(1, "USD"), None)
-    ledger.service.donations.add(gift)
+    ledger.service.aggregates.donations.add(gift)
     ledger.payment()
     ledger.follow()
     later = datetime.now(UTC) + timedelta(seconds=5)
@@ -155,7 +155,7 @@ def test_currencies_captured_in_the_same_second_are_ordered_by_the_creation_of_t
     assert len({total["first_paid_at"] for total in totals}) == 1
     assert totals[0]["currency"] == first.upper()
     folded = MemoryRows()
-    donation_ledger.fold(list(ledger.service.recorded(ticket)), folded)
-    row = ledger.service.ticket_row(ticket)
-    then = past_totals(row, folded, PersonalData(ledger.service.cipher), explain=False)
+    donation_ledger.fold(list(ledger.service.queries.recorded(ticket)), folded)
+    row = ledger.service.queries.ticket_row(ticket)
+    then = past_totals(row, folded, PersonalData(ledger.service.history.cipher), explain=False)
     assert then.currency == first.upper()

@@ -35,51 +35,56 @@ if TYPE_CHECKING:
 
 def handlers(service: Service) -> list[object]:
     """Build the handlers of every area for this process."""
-    commands, database, cipher, tickets = service.commands, service.database, service.cipher, service.fresh
-    contents, qr_codes = service.contents, service.qr_codes
+    commands, queries, database = service.commands, service.queries, service.database
+    history, content, payments, access = service.history, service.content, service.payments, service.access
+    cipher, tickets, contents, qr_codes = history.cipher, history.fresh, content.contents, content.qr_codes
     public_url, page_url, sandbox = service.public_url, service.page_url, service.settings.sandbox
     return [
         TicketHandlers(
             commands.tickets,
             tickets,
             cipher,
-            service.contact_index,
+            access.contact_index,
             contents,
-            service.transcripts,
+            content.transcripts,
             qr_codes,
             public_url,
             page_url,
         ),
-        RecordingHandlers(commands.recordings, commands.tickets, tickets, cipher, service.inspector, service.progress),
+        RecordingHandlers(commands.recordings, commands.tickets, tickets, cipher, content.inspector, queries.progress),
         CampaignHandlers(commands.tickets, tickets, cipher, page_url),
-        DocumentHandlers(commands.documents, contents, qr_codes, public_url, page_url, service.save_qr_image),
+        DocumentHandlers(commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image),
         DonationHandlers(commands.checkouts, cipher, qr_codes, page_url),
         HistoryHandlers(cipher),
-        ProofHandlers(service.checkpoints, service.signer, service.exporter),
-        ExportHandlers(service, cipher),
-        LoginCodeHandlers(service.login_codes),
-        SupportHandlers(commands.support, tickets, cipher, service.contact_index, database, service.log),
-        WebhookHandlers(service.webhook_verifier, service.inbox),
-        DeadLetterHandlers(service.dead_letters, service.inbox.arrived.set),
-        DeadMailHandlers(service.dead_mails),
-        ProjectionHandlers(service, service.rebuilds),
-        AccessLogHandlers(service.access_log),
+        ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
+        ExportHandlers(queries, cipher),
+        LoginCodeHandlers(access.login_codes),
+        SupportHandlers(commands.support, tickets, cipher, access.contact_index, database, history.log),
+        WebhookHandlers(payments.webhook_verifier, payments.inbox),
+        DeadLetterHandlers(payments.dead_letters, payments.inbox.arrived.set),
+        DeadMailHandlers(service.mail.dead),
+        ProjectionHandlers(queries, service.rebuilds),
+        AccessLogHandlers(access.log),
         RefundHandlers(commands.refunds, cipher, database),
         KnowledgeHandlers(database),
-        CampaignPageHandlers(commands.checkouts, database, cipher, service.retrievals, public_url, page_url, sandbox),
-        UnsubscribeHandlers(service.subscriptions),
+        CampaignPageHandlers(commands.checkouts, database, cipher, payments.retrievals, public_url, page_url, sandbox),
+        UnsubscribeHandlers(service.mail.subscriptions),
         HealthHandlers(
-            service.version, service.watchdog, service.health_probe, service.replica, lambda: service.finishing
+            service.version,
+            service.health.watchdog,
+            service.health.health_probe,
+            history.replica,
+            lambda: service.finishing,
         ),
-        SelfTestHandlers(service.self_test),
+        SelfTestHandlers(service.health.self_test),
         MetricsHandlers(
             service.version,
             service.parts,
             service.settings.metrics_token,
             database,
-            service.replica,
+            history.replica,
             service.pools,
-            service.gauges,
+            service.health.gauges,
         ),
         AboutHandlers(lambda: service.openapi, sandbox),
     ]

@@ -65,7 +65,7 @@ class World:
         self.ledger.take(payment.succeeded(), payment.completed())
 
     def take(self, **more: Any) -> backup.BackupReport:
-        return backup.take_backup(self.service.url, self.service.storage, self.file, "1.2.3", **more)
+        return backup.take_backup(self.service.url, self.service.content.storage, self.file, "1.2.3", **more)
 
     def restore(self, url: str, name: str = "other", **more: Any) -> backup.RestoreReport:
         return backup.restore(url, FileStorage(self.folder / name), self.file, None, **more)
@@ -107,8 +107,8 @@ def test_a_restored_service_is_the_same_in_every_row_and_every_object(world: Wor
     assert rows(empty) == rows(world.service.url)
     for name in ("var/storage", "other"):
         assert len(list(FileStorage(world.folder / name).keys())) == 1
-    for key in world.service.storage.keys(""):
-        with world.service.storage.open(key) as ours, FileStorage(world.folder / "other").open(key) as theirs:
+    for key in world.service.content.storage.keys(""):
+        with world.service.content.storage.open(key) as ours, FileStorage(world.folder / "other").open(key) as theirs:
             assert ours.read() == theirs.read()
     for projection in projections.ALL:
         assert rebuild.verify(empty, projection, lambda *_: None).differences == []
@@ -147,7 +147,7 @@ def test_a_backup_taken_under_load_is_a_consistent_snapshot(world: World, empty:
     try:
         eventually_more(world.service, 40)
         taken = world.take()
-        head = world.service.log.head()
+        head = world.service.history.log.head()
     finally:
         done.set()
         for writer in writers:
@@ -167,7 +167,7 @@ def test_a_backup_taken_under_load_is_a_consistent_snapshot(world: World, empty:
 
 
 def eventually_more(service: Service, events: int) -> None:
-    while service.log.head() < events:
+    while service.history.log.head() < events:
         threading.Event().wait(0.02)
 
 
@@ -195,8 +195,8 @@ def test_a_person_erased_before_has_no_object_in_the_backup(world: World, empty:
 
 
 def test_an_object_missing_in_storage_is_reported(world: World):
-    [key] = world.service.storage.keys()
-    world.service.storage.delete(key)
+    [key] = world.service.content.storage.keys()
+    world.service.content.storage.delete(key)
     assert world.take().missing == [key]
 
 
@@ -359,7 +359,7 @@ def test_a_killed_restore_is_not_served_and_continues_when_started_again(
         reach(empty)
     if point != "rows":
         another = world.folder / "another.backup"
-        backup.take_backup(world.service.url, world.service.storage, another, "1.2.3")
+        backup.take_backup(world.service.url, world.service.content.storage, another, "1.2.3")
         with pytest.raises(BackupError, match="another backup"):
             backup.restore(empty, FileStorage(storage), another, None)
     world.restore(empty)

@@ -32,7 +32,9 @@ def serving(make_service: Made, master: tuple[str, ...], peppers: tuple[str, ...
 def open_ticket(service: Service, ticket: UUID) -> None:
     service.commands.tickets.open(
         SYSTEM,
-        NewTicket(ticket, "public", ticket.hex[:12], CONTACT, service.contact_index.of(CONTACT), "Ada", digest("x")),
+        NewTicket(
+            ticket, "public", ticket.hex[:12], CONTACT, service.access.contact_index.of(CONTACT), "Ada", digest("x")
+        ),
     )
     Ledger(service).follow()
 
@@ -41,12 +43,12 @@ def name_of(service: Service, ticket: UUID) -> str | None:
     with service.database.reading() as cursor:
         row = ticket_status.ticket(cursor, ticket)
     assert row is not None
-    return PersonalData(service.cipher).text_or_none(ticket, row["display_name"])
+    return PersonalData(service.history.cipher).text_or_none(ticket, row["display_name"])
 
 
 def found(service: Service) -> list[UUID]:
     with service.database.reading() as cursor:
-        return [t for t, _ in contact_index.tickets_of(cursor, service.contact_index.all_of(CONTACT), None, 10)]
+        return [t for t, _ in contact_index.tickets_of(cursor, service.access.contact_index.all_of(CONTACT), None, 10)]
 
 
 def done(told: list[RotatedRows]) -> dict[str, tuple[int, int]]:

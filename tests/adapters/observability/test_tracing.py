@@ -85,7 +85,7 @@ def test_an_applied_webhook_is_linked_to_its_delivery(spans: Spans, live: LiveSe
 
 
 def test_a_mail_belongs_to_the_trace_of_the_request_that_queued_it(spans: Spans, live: LiveService):
-    with live.client() as client, live.client(live.service.admin_key) as admin:
+    with live.client() as client, live.client(live.service.secrets.admin_key) as admin:
         ticket = client.open_ticket(contactValue="old-qzkanarix@example.com")
         path = f"/admin/profiles/{ticket.id}/approve-reset"
         assert admin.post(path, json={"newContactValue": "new-qzkanarix@example.com"}).status_code == 200

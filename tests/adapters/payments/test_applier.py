@@ -35,8 +35,8 @@ def applier(service: Any, **parts: Any) -> Applier:
     """An applier for the service's inbox, with parts of the test's own."""
     usual: dict[str, Any] = {
         "database": service.database,
-        "inbox": service.inbox,
-        "mapper": SealingMapper(service.cipher),
+        "inbox": service.payments.inbox,
+        "mapper": SealingMapper(service.history.cipher),
         "hash_email": str,
         "recorded": lambda position: None,
     }
@@ -108,7 +108,7 @@ def test_a_payment_in_another_currency_than_the_donations_is_a_persons_to_look_a
     payment = ledger.payment(currency="usd")
     wrong = event("payment_intent.succeeded", payment.intent(currency="jpy"))
     ledger.take(wrong)
-    [letter] = ledger.service.dead_letters.list()
+    [letter] = ledger.service.payments.dead_letters.list()
     assert (letter.id, letter.error) == (wrong["id"], "malformed: currency differs from the donation's")
     assert ledger.row(payment)["paid"] == 0
 
@@ -118,21 +118,21 @@ def test_a_malformed_event_is_a_dead_letter_and_holds_up_nobody(ledger):
     poisoned = event("payment_intent.succeeded", payment.intent(amount_received="all"))
     ledger.take(poisoned, payment.completed())
     assert ledger.row(payment)["status"] == "PAID"
-    [letter] = ledger.service.dead_letters.list()
+    [letter] = ledger.service.payments.dead_letters.list()
     assert letter.error == "malformed: amount_received"
 
 
 def test_an_event_that_we_fail_at_is_tried_again_later_and_holds_up_nobody(ledger):
     payment, other = ledger.payment(), ledger.payment()
     payment.details["email"] = "poison@example.com"
-    poisoned, healthy = payment.completed(), ledger.service.applier
+    poisoned, healthy = payment.completed(), ledger.service.payments.applier
 
     def hash_email(email: str) -> str:
         if email == "poison@example.com":
             raise RuntimeError("a fault of ours")
         return email
 
-    ledger.service.applier = applier(ledger.service, hash_email=hash_email)
+    ledger.service.payments.applier = applier(ledger.service, hash_email=hash_email)
     ledger.take(poisoned, other.completed())
     assert (ledger.row(payment)["paid"], ledger.row(other)["paid"]) == (0, 10_000)
     assert inbox.health(ledger.service.database).waiting == 1
@@ -140,27 +140,27 @@ def test_an_event_that_we_fail_at_is_tried_again_later_and_holds_up_nobody(ledge
         for _ in range(7):
             connection.execute("UPDATE stripe_inbox SET next_attempt_at = now()  WHERE state = 'received'")
             ledger.settle()
-    [letter] = ledger.service.dead_letters.list()
+    [letter] = ledger.service.payments.dead_letters.list()
     assert (letter.id, letter.attempts, letter.error) == (poisoned["id"], 8, "RuntimeError")
 
-    ledger.service.applier = healthy
-    assert ledger.service.dead_letters.retry([poisoned["id"]]) == 1
+    ledger.service.payments.applier = healthy
+    assert ledger.service.payments.dead_letters.retry([poisoned["id"]]) == 1
     ledger.settle()
     assert ledger.row(payment)["paid"] == 10_000
-    assert ledger.service.dead_letters.list() == []
+    assert ledger.service.payments.dead_letters.list() == []
 
 
 def test_an_event_held_for_three_days_is_listed_as_unmatched(ledger):
     payment = ledger.payment()
     ledger.take(payment.refunded(3_000))
-    assert ledger.service.dead_letters.list() == []
+    assert ledger.service.payments.dead_letters.list() == []
     with ledger.service.database.connection() as connection:
         connection.execute("UPDATE stripe_inbox SET received_at = now() - interval '73 hours'")
-    [letter] = ledger.service.dead_letters.list()
+    [letter] = ledger.service.payments.dead_letters.list()
     assert letter.error == "unmatched"
     assert inbox.health(ledger.service.database).dead_letters == 1
     ledger.take(payment.completed())
-    assert ledger.service.dead_letters.list() == []
+    assert ledger.service.payments.dead_letters.list() == []
 
 
 def test_text_that_the_database_cannot_hold_is_no_trouble(ledger):
@@ -187,11 +187,11 @@ def test_erasing_a_ticket_makes_the_bodies_of_its_events_unreadable(ledger):
     payment = ledger.payment()
     ledger.take(payment.completed())
     rows = _bodies(ledger)
-    ledger.service.inbox.open_body(*rows[0])
+    ledger.service.payments.inbox.open_body(*rows[0])
     ledger.service.commands.tickets.erase(SYSTEM, payment.ticket_id)
     for id, body, ticket in rows:
         with pytest.raises(Exception, match="no key"):
-            ledger.service.inbox.open_body(id, body, ticket)
+            ledger.service.payments.inbox.open_body(id, body, ticket)
     assert ledger.view(payment).donor == "Anonymous"
 
 
@@ -213,7 +213,7 @@ def test_no_table_holds_a_donor_in_clear(ledger):
             for canary in ("Hopper", "Brewster", "Grace@", "grace@"):
                 assert canary not in text, (table, canary)
                 assert canary.encode() not in bodies
-    states = [bytes(entry.state) for entry in ledger.service.log.ticket_events(payment.ticket_id)]
+    states = [bytes(entry.state) for entry in ledger.service.history.log.ticket_events(payment.ticket_id)]
     assert not any(b"Hopper" in state or b"example.com" in state for state in states)
 
 
@@ -227,9 +227,9 @@ def test_a_repaired_event_can_be_read_again_after_its_ticket_was_known(ledger):
     payment = ledger.payment()
     wrong = event("payment_intent.succeeded", payment.intent(currency="jpy"))
     ledger.take(payment.completed(), wrong)
-    assert ledger.service.dead_letters.retry() == 1
+    assert ledger.service.payments.dead_letters.retry() == 1
     ledger.settle()
-    assert [letter.id for letter in ledger.service.dead_letters.list()] == [wrong["id"]]
+    assert [letter.id for letter in ledger.service.payments.dead_letters.list()] == [wrong["id"]]
 
 
 def test_appliers_at_the_same_time_do_each_thing_once(ledger, make_service):
@@ -261,10 +261,12 @@ def test_a_donation_that_somebody_else_writes_to_meanwhile_is_applied_all_the_sa
             if not self.done:
                 self.done = True
                 names = payment.ticket_id, payment.donation_id
-                ledger.service.donations.change(*names, lambda d: d.open_checkout(SYSTEM, "cs_other", 1, False))
+                ledger.service.aggregates.donations.change(
+                    *names, lambda d: d.open_checkout(SYSTEM, "cs_other", 1, False)
+                )
             return super().to_stored_event(domain_event)
 
-    ledger.service.applier = applier(ledger.service, mapper=CutIn(ledger.service.cipher))
+    ledger.service.payments.applier = applier(ledger.service, mapper=CutIn(ledger.service.history.cipher))
     ledger.settle()
     assert ledger.row(payment)["status"] == "PAID"
     assert ledger.events(payment) == ["checkout_requested", "checkout_opened", "checkout_opened", "payment_received"]
@@ -278,7 +280,7 @@ def test_a_thin_event_is_stored_its_object_fetched_and_folded(ledger):
     ledger.stripe = {payment.intent_id: payment.intent()}.__getitem__  # and no charge: the event has its own time
     told = thin("v1.payment_intent.succeeded", payment.intent_id, "payment_intent")
     ledger.deliver(told)
-    ledger.service.applier.apply_all()
+    ledger.service.payments.applier.apply_all()
     assert ledger.inbox()[told["id"]] == "held"
     ledger.settle()
     assert (ledger.inbox()[told["id"]], ledger.row(payment)["paid"]) == ("applied", 10_000)
@@ -330,7 +332,7 @@ def test_a_checkout_is_fulfilled_once_by_return_page_reconciler_and_webhook_toge
     for _ in range(3):
         ledger.retrievals.request(payment.session_id)  # the donor is back
         for thing in things:  # as the reconciler finds them
-            ledger.service.inbox.accept_retrieved(thing, ledger.retriever.time_of(thing))
+            ledger.service.payments.inbox.accept_retrieved(thing, ledger.retriever.time_of(thing))
         ledger.settle()
     assert rfc3339(ledger.view(payment).paid_at) == "2026-05-28T20:26:47Z"
     before = ledger.events(payment)
@@ -393,7 +395,7 @@ class Doomed(Applier):
 def crash_once(service: Any, statements: int) -> None:
     """Apply in a process that dies after so many statements."""
     database: Any = CrashingDatabase(service.database, statements)
-    doomed = Doomed(database, service.inbox, SealingMapper(service.cipher), str, lambda position: None)
+    doomed = Doomed(database, service.payments.inbox, SealingMapper(service.history.cipher), str, lambda position: None)
     with suppress(Crash):
         doomed.apply_batch()
 
@@ -424,7 +426,7 @@ def test_simultaneous_deliveries_and_appliers_leave_what_the_oracle_says(service
     def deliver(part: list[dict[str, Any]]) -> None:
         for told in part:
             rehearsal.deliver(told)
-            service.applier.apply_batch(3)
+            service.payments.applier.apply_batch(3)
 
     threads = [threading.Thread(target=deliver, args=(sent[n::4],)) for n in range(4)]
     for thread in threads:
@@ -440,4 +442,4 @@ def test_the_inbox_keeps_an_event_as_it_was_sent(ledger):
     told = payment.completed()
     ledger.deliver(told)
     [(id, body, ticket)] = _bodies(ledger)
-    assert json.loads(ledger.service.inbox.open_body(id, body, ticket)) == told
+    assert json.loads(ledger.service.payments.inbox.open_body(id, body, ticket)) == told

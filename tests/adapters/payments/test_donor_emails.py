@@ -49,8 +49,8 @@ class Donor:
 
     def take(self, *events: dict[str, Any]) -> None:
         self.ledger.take(*events)
-        self.service.donor_emails.write_all()
-        self.service.mail_sender.send_all()
+        self.service.payments.donor_emails.write_all()
+        self.service.mail.sender.send_all()
 
     @property
     def mails(self) -> list[EmailMessage]:
@@ -92,7 +92,7 @@ def test_a_donor_who_left_an_address_gets_a_receipt_with_thanks(donor: Donor):
 
 def test_a_live_receipt_is_no_test(make_service: Callable[..., Service]):
     service = make_service(stripe_secret_key="sk_" + "live_" + "x" * 24)
-    assert service.donor_emails._test is False
+    assert service.payments.donor_emails._test is False
     assert make_service(stripe_secret_key="sk_" + "test_" + "x" * 24).donor_emails._test is True
 
 
@@ -171,7 +171,7 @@ def test_nobody_is_written_to_once_the_ticket_is_erased(donor: Donor):
 
 def test_a_mail_that_waits_when_the_ticket_is_erased_never_goes_out(donor: Donor):
     donor.ledger.take(donor.completed)
-    donor.service.donor_emails.write_all()
+    donor.service.payments.donor_emails.write_all()
     donor.service.commands.tickets.erase(SYSTEM, donor.payment.ticket_id)
     donor.take()
     assert donor.mails == []
@@ -179,7 +179,7 @@ def test_a_mail_that_waits_when_the_ticket_is_erased_never_goes_out(donor: Donor
 
 def test_the_address_waits_nowhere_in_clear(donor: Donor):
     donor.ledger.take(donor.completed)
-    donor.service.donor_emails.write_all()
+    donor.service.payments.donor_emails.write_all()
     with donor.service.database.connection() as connection:
         for table in ("donor_emails", "outbox", "stripe_inbox"):
             for (row,) in connection.execute(f"SELECT t::text FROM {table} t".encode()):
@@ -198,7 +198,7 @@ def test_a_dead_letter_taken_up_again_writes_nobody_twice(donor: Donor):
 
 def test_an_address_that_only_an_object_we_asked_for_tells_is_written_to(donor: Donor):
     thing = donor.payment.session(created=donor.now)
-    donor.service.inbox.accept_retrieved(thing, donor.now)
+    donor.service.payments.inbox.accept_retrieved(thing, donor.now)
     assert as_event("x", thing, donor.now)["data"] == {"object": thing}
     donor.take()
     assert donor.subjects == [RECEIPT]
@@ -213,9 +213,9 @@ def test_a_crash_between_any_two_steps_gives_one_mail(donor: Donor, monkeypatch:
 
     donor.ledger.deliver(donor.completed)
     for place, name, act in (
-        (donor.service.inbox, "open_body", donor.ledger.settle),
-        (donor.service.outbox, "queue", donor.service.donor_emails.write_all),
-        (donor.service.mail_sender, "_record_sent", donor.service.mail_sender.send_all),
+        (donor.service.payments.inbox, "open_body", donor.ledger.settle),
+        (donor.service.mail.outbox, "queue", donor.service.payments.donor_emails.write_all),
+        (donor.service.mail.sender, "_record_sent", donor.service.mail.sender.send_all),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(place, name, killed)
@@ -231,14 +231,14 @@ def test_a_crash_between_any_two_steps_gives_one_mail(donor: Donor, monkeypatch:
 
 def test_a_donor_email_that_cannot_be_written_delays_only_itself(service: Service, monkeypatch: pytest.MonkeyPatch):
     poisoned, fine = Donor(service), Donor(service)
-    real = service.tickets.get
+    real = service.aggregates.tickets.get
 
     def failing(ticket: Any) -> Any:
         if ticket == poisoned.payment.ticket_id:
             raise ZeroDivisionError
         return real(ticket)
 
-    monkeypatch.setattr(service.tickets, "get", failing)
+    monkeypatch.setattr(service.aggregates.tickets, "get", failing)
     poisoned.ledger.take(poisoned.completed)
     fine.take(fine.completed)
     assert fine.subjects == [RECEIPT]
@@ -246,7 +246,7 @@ def test_a_donor_email_that_cannot_be_written_delays_only_itself(service: Servic
         waiting = "SELECT attempts, error FROM donor_emails WHERE state = 'waiting'"
         assert connection.execute(waiting).fetchall() == [(1, "ZeroDivisionError")]
         connection.execute("UPDATE donor_emails SET next_attempt_at = now()")
-    monkeypatch.setattr(service.tickets, "get", real)
+    monkeypatch.setattr(service.aggregates.tickets, "get", real)
     fine.take()
     assert fine.subjects == [RECEIPT, RECEIPT]
 

@@ -36,7 +36,7 @@ def ticket(ledger: Ledger) -> UUID:
 
 
 def stored(service: Service) -> list[str]:
-    return sorted(service.storage.keys())
+    return sorted(service.content.storage.keys())
 
 
 def upload(service: Service, ticket: UUID, data: bytes = SOUND, if_match: int | None = None) -> Content:
@@ -46,14 +46,14 @@ def upload(service: Service, ticket: UUID, data: bytes = SOUND, if_match: int | 
 
 def erase_before(service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
     """The person is erased in another process, just before this one does `act` to the storage."""
-    real = getattr(service.storage, act)
+    real = getattr(service.content.storage, act)
 
     def late(*given: Any) -> Any:
-        monkeypatch.setattr(service.storage, act, real)
+        monkeypatch.setattr(service.content.storage, act, real)
         service.commands.tickets.erase(SYSTEM, ticket)
         return real(*given)
 
-    monkeypatch.setattr(service.storage, act, late)
+    monkeypatch.setattr(service.content.storage, act, late)
 
 
 def test_the_key_is_destroyed_with_the_event_even_if_every_other_step_fails(
@@ -66,7 +66,7 @@ def test_the_key_is_destroyed_with_the_event_even_if_every_other_step_fails(
     monkeypatch.setattr(service.commands.tickets.erasure, "forget", crash)
     with pytest.raises(SystemExit):
         service.commands.tickets.erase(SYSTEM, ticket)
-    assert not service.keys.key_exists(ticket)
+    assert not service.history.keys.key_exists(ticket)
     with service.database.connection() as connection:
         [(task, args)] = connection.execute(
             "SELECT task_name, args FROM procrastinate_jobs WHERE task_name = 'forget'"
@@ -98,14 +98,14 @@ def test_a_job_that_crosses_with_the_erasure_leaves_nothing(
 ):
     upload(service, ticket)
     service.commands.recordings.process(SYSTEM, ticket)
-    recording = service.tickets.get(ticket).recording
+    recording = service.aggregates.tickets.get(ticket).recording
     assert recording is not None
     erase_before(service, ticket, monkeypatch, act)
     working = replace(service.commands.recordings, transcriber=FakeTranscriber(TRANSCRIPT))
     with pytest.raises(NotFoundError):
         working.run_step(Step.TRANSCRIBE, ticket, recording.id, lambda _: None)
     assert stored(service) == []
-    assert [entry.topic for entry in service.log.ticket_events(ticket)][-1] == "erased"
+    assert [entry.topic for entry in service.history.log.ticket_events(ticket)][-1] == "erased"
 
 
 # Nothing is kept of what is refused.
@@ -119,14 +119,14 @@ def test_a_recording_refused_for_a_stale_version_is_not_stored(service: Service,
 
 
 def test_a_recording_that_lost_a_race_is_not_stored(service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch):
-    keep = service.contents.keep
+    keep = service.content.contents.keep
 
     def renamed_meanwhile(ticket_id: UUID, source: BinaryIO) -> Content:
         service.commands.tickets.rename(SYSTEM, ticket, "Ada")
         return keep(ticket_id, source)
 
-    monkeypatch.setattr(service.contents, "keep", renamed_meanwhile)
-    version = service.tickets.get(ticket).version
+    monkeypatch.setattr(service.content.contents, "keep", renamed_meanwhile)
+    version = service.aggregates.tickets.get(ticket).version
     with pytest.raises(StaleVersionError):
         upload(service, ticket, if_match=version)
     assert stored(service) == []
@@ -136,34 +136,34 @@ def test_a_recording_noted_before_stays_when_the_same_bytes_are_refused(service:
     content = upload(service, ticket)
     with pytest.raises(StaleVersionError):
         upload(service, ticket, if_match=1)
-    with service.contents.open(ticket, content) as kept:
+    with service.content.contents.open(ticket, content) as kept:
         assert kept.read() == SOUND
 
 
 def test_content_discarded_by_one_request_stays_for_another_that_recorded_it(
     service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch
 ):
-    discard = service.contents.discard
+    discard = service.content.contents.discard
 
     def noted_meanwhile(ticket_id: UUID, content: Content) -> None:
         monkeypatch.undo()
         upload(service, ticket)
         discard(ticket_id, content)
 
-    keep = service.contents.keep
+    keep = service.content.contents.keep
 
     def renamed_meanwhile(ticket_id: UUID, source: BinaryIO) -> Content:
-        monkeypatch.setattr(service.contents, "keep", keep)
+        monkeypatch.setattr(service.content.contents, "keep", keep)
         service.commands.tickets.rename(SYSTEM, ticket, "Ada")
         return keep(ticket_id, source)
 
-    monkeypatch.setattr(service.contents, "discard", noted_meanwhile)
-    monkeypatch.setattr(service.contents, "keep", renamed_meanwhile)
+    monkeypatch.setattr(service.content.contents, "discard", noted_meanwhile)
+    monkeypatch.setattr(service.content.contents, "keep", renamed_meanwhile)
     with pytest.raises(StaleVersionError):
-        upload(service, ticket, if_match=service.tickets.get(ticket).version)
-    recording = service.tickets.get(ticket).recording
+        upload(service, ticket, if_match=service.aggregates.tickets.get(ticket).version)
+    recording = service.aggregates.tickets.get(ticket).recording
     assert recording is not None
-    with service.contents.open(ticket, recording.content) as kept:
+    with service.content.contents.open(ticket, recording.content) as kept:
         assert kept.read() == SOUND
 
 
@@ -178,7 +178,7 @@ def test_a_document_refused_for_a_stale_version_is_not_stored(service: Service, 
 def test_erasure_deletes_the_image_of_the_qr_code(make_service: Callable[..., Service]):
     service = make_service(save_qr_images=True)
     ticket = Ledger(service).ticket()
-    service.save_qr_image(ticket, "https://stories.example/d/abc")
+    service.content.save_qr_image(ticket, "https://stories.example/d/abc")
     assert stored(service) == [f"qr/{ticket}.png"]
     service.commands.tickets.erase(SYSTEM, ticket)
     assert stored(service) == []
@@ -194,7 +194,7 @@ def readable(service: Service) -> str:
         rows = connection.execute("SELECT event_id, body, ticket_id FROM stripe_inbox").fetchall()
     for id, body, ticket in rows:
         try:
-            found.append(service.inbox.open_body(id, bytes(body), ticket).decode() if body else "")
+            found.append(service.payments.inbox.open_body(id, bytes(body), ticket).decode() if body else "")
         except NotFoundError:
             continue
     return "\n".join(found)
@@ -249,10 +249,10 @@ def test_a_dead_letter_that_nobody_could_place_is_found_by_what_it_names(
     payment = ledger.payment(ticket)
     ledger.take(payment.succeeded())
     ledger.deliver(event("charge.updated", payment.charge(metadata={})))
-    monkeypatch.setattr(type(ledger.service.applier), "_decide", lambda *_: 1 / 0)
+    monkeypatch.setattr(type(ledger.service.payments.applier), "_decide", lambda *_: 1 / 0)
     with ledger.service.database.connection() as connection:
         for _ in range(8):
-            ledger.service.applier.apply_batch()
+            ledger.service.payments.applier.apply_batch()
             connection.execute("UPDATE stripe_inbox SET next_attempt_at = now()")
     assert "dead" in ledger.inbox().values()
     assert "Hopper" in readable(ledger.service)
@@ -260,7 +260,7 @@ def test_a_dead_letter_that_nobody_could_place_is_found_by_what_it_names(
     assert "Hopper" not in readable(ledger.service)
     # And the money in it can still be applied.
     monkeypatch.undo()
-    ledger.service.dead_letters.retry()
+    ledger.service.payments.dead_letters.retry()
     ledger.settle()
     assert set(ledger.inbox().values()) == {"applied"}
 
@@ -270,25 +270,25 @@ def test_a_dead_letter_that_nobody_could_place_is_found_by_what_it_names(
 
 def test_an_answer_kept_for_a_repeated_request_is_gone_with_the_person(service: Service, ticket: UUID):
     place = ("visitor", "POST /api/tickets/create", "key")
-    service.idempotency.begin(*place, "body")
-    service.idempotency.store_answer(*place, b'{"contactValue": "ada@example.com"}', ticket)
+    service.access.idempotency.begin(*place, "body")
+    service.access.idempotency.store_answer(*place, b'{"contactValue": "ada@example.com"}', ticket)
     service.commands.tickets.erase(SYSTEM, ticket)
     for _ in range(2):
         with pytest.raises(NotFoundError):
-            service.idempotency.begin(*place, "body")
+            service.access.idempotency.begin(*place, "body")
 
 
 def test_an_answer_that_comes_after_the_erasure_is_not_kept(service: Service, ticket: UUID):
     place = ("visitor", "POST /api/tickets/create", "key")
-    service.idempotency.begin(*place, "body")
+    service.access.idempotency.begin(*place, "body")
     service.commands.tickets.erase(SYSTEM, ticket)
-    service.idempotency.store_answer(*place, b"ada@example.com", ticket)
+    service.access.idempotency.store_answer(*place, b"ada@example.com", ticket)
     with pytest.raises(NotFoundError):
-        service.idempotency.begin(*place, "body")
+        service.access.idempotency.begin(*place, "body")
 
 
 def test_stored_idempotency_keys_reveal_neither_caller_nor_key_nor_body(service: Service):
-    service.idempotency.begin("visitor:@203.0.113.7", "POST /d/ada", "ada@example.com", "ada@example.com")
+    service.access.idempotency.begin("visitor:@203.0.113.7", "POST /d/ada", "ada@example.com", "ada@example.com")
     with service.database.connection() as connection:
         [row] = connection.execute("SELECT row_to_json(k)::text FROM idempotency_keys k").fetchall()
     assert not any(text in row[0] for text in ("203.0.113.7", "ada", b"ada@example.com".hex()))

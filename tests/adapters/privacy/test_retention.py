@@ -49,7 +49,7 @@ class Years:
         self.ledger.follow()
 
     def topics(self, ticket: UUID) -> list[str]:
-        return [entry.topic for entry in self.service.log.ticket_events(ticket)]
+        return [entry.topic for entry in self.service.history.log.ticket_events(ticket)]
 
     def mails(self) -> list[str]:
         with self.service.database.connection() as connection:
@@ -78,7 +78,7 @@ def test_a_ticket_is_announced_by_mail_and_then_erased_like_any_other(years: Yea
     assert years.mails() == ["retention_notice"]
     years.run(92 * DAY)
     assert years.topics(mine) == ["ticket_opened", "erasure_announced", "erased"]
-    assert not years.service.keys.key_exists(mine)
+    assert not years.service.history.keys.key_exists(mine)
     assert years.mails() == []
     years.run(200 * DAY)
     assert years.topics(mine)[-1] == "erased"

@@ -35,10 +35,10 @@ def shared_live(
             running.watchers.append(Contract(running.service.openapi).check)
             service = running.service
             # The attribute is the real inspector's; most tests of the contract send the same recording.
-            service.inspector = CachingInspector(service.inspector)  # type: ignore[assignment]
-            running.service.applier.start()
+            service.content.inspector = CachingInspector(service.content.inspector)  # type: ignore[assignment]
+            running.service.payments.applier.start()
             yield running
-            running.service.applier.stop()
+            running.service.payments.applier.stop()
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ class Work:
             drafter=FakeDrafter(draft),
         )
         ticket_id = UUID(ticket.id)
-        recording = self._live.service.tickets.get(ticket_id).recording.id
+        recording = self._live.service.aggregates.tickets.get(ticket_id).recording.id
         for step in Step:
             try:
                 recordings.run_step(step, ticket_id, recording, lambda _: None)
@@ -121,7 +121,7 @@ def given(
 
 def delivered(live: LiveService) -> None:
     """Wait until the sandbox has told everything, and the ledger shows it."""
-    assert live.service.sandbox is not None
-    if not live.service.sandbox.wait_delivered(20):
+    assert live.service.payments.sandbox is not None
+    if not live.service.payments.sandbox.wait_delivered(20):
         raise UnavailableError("the sandbox's webhooks were not delivered")
     live.applied()

@@ -196,8 +196,8 @@ class People:
     def _came_back(self, contact: str) -> Client:
         """Whoever has this contact, by a code from their mail."""
         request = self.visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": contact})
-        self._live.service.login_codes.answer_all()
-        self._live.service.mail_sender.send_all()
+        self._live.service.access.login_codes.answer_all()
+        self._live.service.mail.sender.send_all()
         sent = next(one for one in reversed(files(self._live.settings.outbox)) if one["To"] == contact)
         given = {"requestId": request.json()["requestId"], "code": sent["Subject"].partition(" is ")[0]}
         verified = self.visitor.post("/api/access/verify", json=given)
@@ -207,9 +207,11 @@ class People:
         """The ticket gets another contact, and its holder another token."""
         contact = normalize_contact(ContactType.EMAIL, "somebody.else@example.com")
         service = self._live.service
-        service.tickets.change(
+        service.aggregates.tickets.change(
             UUID(ticket.id),
-            lambda t: t.change_contact(SYSTEM, contact, service.contact_index.of(contact), digest("tkt_another")),
+            lambda t: t.change_contact(
+                SYSTEM, contact, service.access.contact_index.of(contact), digest("tkt_another")
+            ),
         )
 
     def ticket(self, *, published: bool = False) -> Ticket:
@@ -363,10 +365,10 @@ BAD = {
 def test_a_credential_that_is_none_opens_nothing_but_what_ignores_it(live: LiveService, operation: Operation):
     path = re.sub(r"{\w+}", str(uuid7()), operation.path)
     ignored = operation.access.ignores_credentials
-    revoked, key = live.service.credentials.create(Role.ADMIN)
-    live.service.credentials.revoke(revoked.id)
+    revoked, key = live.service.access.credentials.create(Role.ADMIN)
+    live.service.access.credentials.revoke(revoked.id)
     past = datetime.now(UTC) - timedelta(seconds=1)
-    _, expired = live.service.credentials.create(Role.ADMIN, expires_at=past)
+    _, expired = live.service.access.credentials.create(Role.ADMIN, expires_at=past)
     with live.client() as client:
         for credential in (*BAD.values(), key, expired):
             answer = client.request(operation.method, path, headers={"Authorization": f"Bearer {credential}"})

@@ -21,11 +21,11 @@ from tests.fakes.databases import overheard
 @pytest.fixture
 def noted(live: LiveService) -> Callable[[], list[tuple[str, str, str, str]]]:
     """Actor, operation, object and outcome of what came on record since the test began, oldest first."""
-    newest = live.service.access_log.page(1)
+    newest = live.service.access.log.page(1)
     start = newest[0].position if newest else 0
 
     def noted() -> list[tuple[str, str, str, str]]:
-        entries = [entry for entry in live.service.access_log.page(1000) if entry.position > start]
+        entries = [entry for entry in live.service.access.log.page(1000) if entry.position > start]
         return [(entry.actor, entry.operation, entry.object, entry.outcome) for entry in reversed(entries)]
 
     return noted
@@ -33,7 +33,7 @@ def noted(live: LiveService) -> Callable[[], list[tuple[str, str, str, str]]]:
 
 @pytest.fixture
 def admin_key(live: LiveService) -> Iterator[tuple[str, Client]]:
-    key, secret = live.service.credentials.create(Role.ADMIN)
+    key, secret = live.service.access.credentials.create(Role.ADMIN)
     with live.client(secret) as client:
         yield f"admin:{key.id}", client
 
@@ -68,7 +68,7 @@ def test_an_act_that_is_refused_or_breaks_is_on_record_too(
     def away(*_: object) -> int:
         raise UnavailableError("away")
 
-    monkeypatch.setattr(live.service.dead_letters, "retry", away)
+    monkeypatch.setattr(live.service.payments.dead_letters, "retry", away)
     problem(admin.post("/admin/dead-letters/evt_1/retry", json={}), 503, "unavailable")
     outcomes = [outcome for who, _, _, outcome in noted() if who == actor]
     assert outcomes == ["begun", "answered 404", "begun", "answered 503"]
@@ -83,8 +83,8 @@ def test_no_act_is_done_that_cannot_be_put_on_record(
         raise UnavailableError("away")
 
     done = []
-    monkeypatch.setattr(live.service.access_log, "append", away)
-    monkeypatch.setattr(live.service.dead_letters, "retry", lambda ids: done.append(ids) or 1)
+    monkeypatch.setattr(live.service.access.log, "append", away)
+    monkeypatch.setattr(live.service.payments.dead_letters, "retry", lambda ids: done.append(ids) or 1)
     problem(admin.post("/admin/dead-letters/evt_1/retry", json={}), 503, "unavailable")
     assert done == []
 
@@ -118,11 +118,11 @@ def test_every_denied_write_is_on_record_with_who_and_why(
     live: LiveService, client: Client, ticket: Ticket, noted: Any
 ):
     draft, body = f"{ticket.path}/draft", {"title": "x"}
-    key, secret = live.service.credentials.create(Role.CLIENT, "elsewhere", ["tickets:write"])
-    lacking, lacks = live.service.credentials.create(Role.CLIENT)
-    revoked, gone = live.service.credentials.create(Role.CLIENT, scopes=["tickets:write"])
-    live.service.credentials.revoke(revoked.id)
-    auditor, audits = live.service.credentials.create(Role.AUDITOR)
+    key, secret = live.service.access.credentials.create(Role.CLIENT, "elsewhere", ["tickets:write"])
+    lacking, lacks = live.service.access.credentials.create(Role.CLIENT)
+    revoked, gone = live.service.access.credentials.create(Role.CLIENT, scopes=["tickets:write"])
+    live.service.access.credentials.revoke(revoked.id)
+    auditor, audits = live.service.access.credentials.create(Role.AUDITOR)
     stranger = client.open_ticket()
     askers = [live.client(), live.client("slk_guessed"), live.client(gone), live.client(secret), live.client(lacks),
               live.client(audits), stranger.http]  # fmt: skip

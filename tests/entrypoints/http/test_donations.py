@@ -130,9 +130,9 @@ def test_totals_are_exact_and_explain_lists_their_entries(live: LiveService, tic
         )
     delivered(live)
     given(live, ticket, 1000, "JPY")
-    assert live.service.sandbox is not None
+    assert live.service.payments.sandbox is not None
     between = now()
-    live.service.sandbox.refund(checkout["checkoutSessionId"], 2000)
+    live.service.payments.sandbox.refund(checkout["checkoutSessionId"], 2000)
     delivered(live)
     answer = ticket.get("/donations/total", params={"explain": "true"})
     totals = answer.json()

@@ -59,8 +59,8 @@ def test_readiness_reports_projections_inbox_and_jobs(live: LiveService, client:
     assert ticket.get().status_code == 200
     body = client.get("/health/ready").json()
     assert (body["ready"], body["database"]) == (True, True)
-    assert set(body["projections"]) == set(live.service.projections_standing())
-    head = live.service.log.head()
+    assert set(body["projections"]) == set(live.service.queries.projections_standing())
+    head = live.service.history.log.head()
     assert {one["head"] for one in body["projections"].values()} == {head}
     # Also those that do not care for what happened last.
     assert eventually(
@@ -71,8 +71,8 @@ def test_readiness_reports_projections_inbox_and_jobs(live: LiveService, client:
 
 
 def test_lag_is_reported_in_seconds_and_does_not_make_the_service_unready(diagnosed: LiveService):
-    assert diagnosed.service.follower is not None
-    diagnosed.service.follower.stop()
+    assert diagnosed.service.history.follower is not None
+    diagnosed.service.history.follower.stop()
     with diagnosed.client() as client:
         client.open_ticket()
 
@@ -163,9 +163,9 @@ def test_the_self_test_writes_and_reads_everything_and_leaves_nothing_behind(
     assert (body["overall"], set(body["tests"]), set(body["tests"].values())) == ("PASS", GROUPS, {"PASS"})
     # No row is left in any table, and no follower has moved.
     assert everything(live.service.url) == before
-    head = live.service.log.head()
+    head = live.service.history.log.head()
     client.open_ticket()
-    assert live.service.log.head() == head + 1
+    assert live.service.history.log.head() == head + 1
 
 
 def test_the_diagnostics_token_gives_access_to_the_self_test_only(diagnosed: LiveService):

@@ -99,7 +99,7 @@ def test_no_address_that_anybody_writes_is_ever_called(live: LiveService, client
         | {"related_object": {"id": "ch_1", "type": "charge", "url": url}},
     ):
         assert live.webhook(told).status_code in (200, 400)
-    live.service.retrievals.retrieve_all()
+    live.service.payments.retrievals.retrieve_all()
     live.applied()
     assert listener.visits == 0
 
@@ -126,7 +126,7 @@ def test_no_name_of_a_client_becomes_a_path(live: LiveService, client: Client, t
                 answer = client.get(f"{path}/{name.replace(chr(0), '%00')}{end}")
                 assert answer.status_code in (401, 404, 405), answer.url
     assert {path for path in live.settings.data_dir.rglob("*") if "storage" not in path.parts} == before
-    for key in live.service.storage.keys():  # noqa: SIM118 - it is no mapping
+    for key in live.service.content.storage.keys():  # noqa: SIM118 - it is no mapping
         kind, owner, name = key.split("/")
         assert (kind, str(UUID(owner)), len(name)) == ("tickets", owner, 64)
 
@@ -183,10 +183,10 @@ def test_a_title_cannot_write_a_header_or_a_tag_into_the_notice(live: LiveServic
     service = live.service
     title = 'Help"\r\nBcc: eve@example.com\r\n\r\n<script>alert(1)</script>'
     service.commands.tickets.edit_draft(SYSTEM, UUID(ticket.id), {"title": title})
-    service.tickets.change(
+    service.aggregates.tickets.change(
         UUID(ticket.id), lambda t: t.announce_erasure(SYSTEM, datetime.fromtimestamp(DAY, UTC), datetime.now(UTC))
     )
-    found = service.tickets.get(UUID(ticket.id))
+    found = service.aggregates.tickets.get(UUID(ticket.id))
     assert found.erasure_announced is not None
     mail = compose(checked(erasure_notice(found, found.erasure_announced)), "us@example.org", datetime.now(UTC))
     assert mail["Bcc"] is None

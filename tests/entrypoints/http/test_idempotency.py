@@ -156,14 +156,14 @@ def test_twenty_at_once_create_one_thing(live: LiveService, ticket: Ticket):
 @contextmanager
 def slow_printing(live: LiveService, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Documents are not printed before the event is set."""
-    go, render = threading.Event(), live.service.printer.render
+    go, render = threading.Event(), live.service.content.printer.render
 
     def rendered(*given: Any) -> bytes:
         assert go.wait(30)
         return render(*given)
 
     with monkeypatch.context() as changed:
-        changed.setattr(live.service.printer, "render", rendered)
+        changed.setattr(live.service.content.printer, "render", rendered)
         yield go
         go.set()
 

@@ -24,7 +24,7 @@ from tests.fakes.databases import overheard
 def lagging(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
     """A web process whose followers are all gone; writes wait for them in vain, but not as long as they would."""
     with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB})) as running:
-        running.service.barrier.patience_seconds = 0.02
+        running.service.history.barrier.patience_seconds = 0.02
         running.watchers.append(Contract(running.service.openapi).check)
         yield running
 
@@ -68,7 +68,7 @@ def test_a_new_token_opens_the_ticket_at_every_process_and_the_old_one_no_longer
     new = ticket_token(UUID(ticket.id), b"n" * 32)
     contact = Contact(ContactType.EMAIL, "new@example.com")
     admin = Actor(Role.ADMIN)
-    service.tickets.change(UUID(ticket.id), lambda t: t.change_contact(admin, contact, "index", digest(new)))
+    service.aggregates.tickets.change(UUID(ticket.id), lambda t: t.change_contact(admin, contact, "index", digest(new)))
     assert lagging.client(new).get(ticket.path).status_code == 200
     problem(ticket.get(), 401, "unauthenticated")
     with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB})) as other:

@@ -38,8 +38,8 @@ def ask(client: Client, value: str, type: str = "EMAIL") -> str:
 
 def mails(live: LiveService, to: str) -> list[Any]:
     """All that was ever sent to this address, once every question is answered."""
-    live.service.login_codes.answer_all()
-    live.service.mail_sender.send_all()
+    live.service.access.login_codes.answer_all()
+    live.service.mail.sender.send_all()
     return [one for one in files(live.settings.outbox) if one["To"] == to]
 
 
@@ -211,10 +211,10 @@ def test_a_verification_is_resumed_after_a_crash(live: LiveService, client: Clie
     client.open_ticket(contactValue=contact)
     request = UUID(ask(client, contact))
     code, session = code_for(live, contact), uuid7()
-    opened = live.service.login_codes.verify(request, code, session, b"s" * 32)
+    opened = live.service.access.login_codes.verify(request, code, session, b"s" * 32)
     assert opened is not None
-    assert live.service.login_codes.verify(request, code, session, b"s" * 32) == opened
-    assert live.service.login_codes.verify(request, code, session, b"t" * 32) is None
+    assert live.service.access.login_codes.verify(request, code, session, b"s" * 32) == opened
+    assert live.service.access.login_codes.verify(request, code, session, b"t" * 32) is None
 
 
 # What a session opens, and what not.
@@ -266,8 +266,10 @@ def test_a_session_does_not_open_erased_tickets_or_tickets_of_a_new_contact(live
 
 def give_to(live: LiveService, ticket: Ticket, contact: str) -> None:
     new = Contact(ContactType.EMAIL, contact)
-    index = live.service.contact_index.of(normalize_contact(new.type, new.value))
-    live.service.tickets.change(UUID(ticket.id), lambda t: t.change_contact(SYSTEM, new, index, digest("tkt_another")))
+    index = live.service.access.contact_index.of(normalize_contact(new.type, new.value))
+    live.service.aggregates.tickets.change(
+        UUID(ticket.id), lambda t: t.change_contact(SYSTEM, new, index, digest("tkt_another"))
+    )
 
 
 def test_an_erased_ticket_gets_no_login_code(live: LiveService, client: Client):
@@ -300,7 +302,7 @@ def test_nothing_is_sent_to_unknown_contacts_or_contacts_without_mail(
         client.open_ticket(contactType=type, contactValue=value)
     before = live.row_count("outbox")
     ask(client, value or address(), type)
-    live.service.login_codes.answer_all()
+    live.service.access.login_codes.answer_all()
     assert live.row_count("outbox") == before
 
 
@@ -324,7 +326,7 @@ def test_a_wrong_code_gets_the_same_answer_whether_a_code_was_sent_or_not(live: 
     contact = address()
     client.open_ticket(contactValue=contact)
     requests = [ask(client, contact), ask(client, address()), str(uuid7())]
-    live.service.login_codes.answer_all()
+    live.service.access.login_codes.answer_all()
     answers, done = [], []
     for request in requests:
         with overheard(live.service.database) as statements:
@@ -380,7 +382,7 @@ def test_old_requests_and_sessions_are_deleted(live: LiveService, client: Client
     assert mails(live, contact)
     aged(live, "access_requests", "created_at", 25, old)
     ask(client, contact)
-    live.service.login_codes.answer_all()
+    live.service.access.login_codes.answer_all()
     with live.service.database.connection() as connection:
         assert connection.execute("SELECT 1 FROM access_requests WHERE id = %s", (old,)).fetchone() is None
 

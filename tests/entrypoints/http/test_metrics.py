@@ -59,7 +59,7 @@ def test_metrics_need_the_metrics_token(measured: LiveService):
             problem(visitor.get("/metrics", headers=sent), 401, "unauthenticated")
         problem(visitor.get("/metrics", params={"token": TOKEN}), 401, "unauthenticated")
         problem(visitor.post("/metrics"), 405, "method-not-allowed")
-    with measured.client(measured.service.admin_key) as admin:
+    with measured.client(measured.service.secrets.admin_key) as admin:
         problem(admin.get("/metrics"), 401, "unauthenticated")
     with measured.client(TOKEN) as prometheus:
         answer = prometheus.get("/metrics")
@@ -70,7 +70,7 @@ def test_metrics_need_the_metrics_token(measured: LiveService):
 def test_without_a_configured_token_there_are_no_metrics(migrated_url: str, tmp_path: Path):
     for given in ({}, {"metrics_token": " "}):
         with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB}), **given) as live:
-            for credential in (None, TOKEN, live.service.admin_key):
+            for credential in (None, TOKEN, live.service.secrets.admin_key):
                 with live.client(credential) as client:
                     problem(client.get("/metrics"), 404, "not-found")
 
@@ -138,12 +138,12 @@ def test_background_work_is_measured(measured: LiveService):
 
 
 def test_stuck_work_shows_in_the_metrics(measured: LiveService, migrated_url: str):
-    assert measured.service.follower is not None
-    assert measured.service.prover is not None
-    for part in (measured.service.follower, measured.service.prover, measured.service.applier):
+    assert measured.service.history.follower is not None
+    assert measured.service.proof.follower is not None
+    for part in (measured.service.history.follower, measured.service.proof.follower, measured.service.payments.applier):
         part.stop()
-    assert measured.service.worker is not None
-    measured.service.worker.stop()
+    assert measured.service.jobs.worker is not None
+    measured.service.jobs.worker.stop()
     with measured.client() as client:
         client.open_ticket()
     with connect(migrated_url) as connection:
@@ -177,7 +177,7 @@ def test_stuck_work_shows_in_the_metrics(measured: LiveService, migrated_url: st
 
 
 def test_the_service_reports_its_own_metrics_without_a_database(measured: LiveService):
-    measured.service.watchdog.stop()
+    measured.service.health.watchdog.stop()
     for _, pool in measured.service.pools:
         pool.shut()
     metrics = Metrics(measured)

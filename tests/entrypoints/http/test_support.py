@@ -227,7 +227,7 @@ def test_resolving_is_recorded_once_and_shown_everywhere(live: LiveService, clie
     assert first.json()["resolvedAt"] is not None
     assert again.json() == first.json()
     assert listed(admin, opened)["status"] == "RESOLVED"
-    assert len(live.service.log.stream(UUID(opened["id"]))) == 2
+    assert len(live.service.history.log.stream(UUID(opened["id"]))) == 2
 
 
 @pytest.mark.parametrize("id", ["none", "018f0000-0000-7000-8000-00000000dead", "TICKET"])
@@ -244,7 +244,9 @@ def unreadable(live: LiveService, admin: Client, opened: dict[str, Any]) -> bool
     """Return True if the message is unreadable: in the answers, and in the history with all keys of the service."""
     whole = shown(admin, opened)
     gone = (whole["message"], whole["contact"], whole["erased"]) == (None, None, True)
-    event = live.service.history.mapper.to_domain_event(live.service.log.stream(UUID(opened["id"]))[0])
+    event = live.service.history.application.mapper.to_domain_event(
+        live.service.history.log.stream(UUID(opened["id"]))[0]
+    )
     return gone and event.message == ERASED  # type: ignore[attr-defined]
 
 

@@ -51,8 +51,8 @@ def test_a_ticket_with_a_wrong_secret_costs_what_an_unknown_one_costs(
 def test_a_revoked_key_costs_what_one_costs_that_never_was(
     live: LiveService, ticket: Ticket, method: str, rest: str, sent: dict[str, Any]
 ):
-    revoked, key = live.service.credentials.create(Role.CLIENT, scopes=("tickets:write",))
-    live.service.credentials.revoke(revoked.id)
+    revoked, key = live.service.access.credentials.create(Role.CLIENT, scopes=("tickets:write",))
+    live.service.access.credentials.revoke(revoked.id)
     path = f"/api/tickets/{ticket.id}{rest}"
     costs = [done(live, method, path, credential, **sent) for credential in (key, "slk_" + "x" * 43)]
     assert costs[0] == costs[1]

@@ -21,17 +21,17 @@ def address() -> str:
 
 
 def mails_to(live: LiveService, address: str) -> list[Any]:
-    live.service.mail_sender.send_all()
+    live.service.mail.sender.send_all()
     return [mail for mail in files(live.settings.outbox) if mail["To"] == address]
 
 
 def is_unsubscribed(live: LiveService, address: str) -> bool:
     with live.service.database.connection() as connection:
-        return live.service.subscriptions.is_unsubscribed(connection, address)
+        return live.service.mail.subscriptions.is_unsubscribed(connection, address)
 
 
 def token_of(live: LiveService, address: str) -> str:
-    return live.service.subscriptions.link(address).rpartition("/")[2]
+    return live.service.mail.subscriptions.link(address).rpartition("/")[2]
 
 
 def test_a_holder_gets_one_mail_about_the_publication(live: LiveService, client: Client, address: str):
@@ -83,15 +83,15 @@ def test_necessary_mails_are_still_sent(live: LiveService, client: Client, addre
     client.post(f"/unsubscribe/{token_of(live, address)}")
     code = Mail("access_code", address, {"code": "1", "expires": "soon"}, uuid4().hex, None)
     with live.service.database.connection() as connection:
-        live.service.outbox.queue(connection, code)
+        live.service.mail.outbox.queue(connection, code)
     assert [mail["Subject"] for mail in mails_to(live, address)] == ["1 is your Storyledger code"]
 
 
 def test_a_waiting_mail_is_not_sent_after_unsubscribing(live: LiveService, address: str):
     with live.service.database.connection() as connection:
         mail = Mail("published", address, {"page": "https://here/d/x"}, uuid4().hex, None)
-        live.service.outbox.queue(connection, mail)
-    live.service.subscriptions.unsubscribe(token_of(live, address))
+        live.service.mail.outbox.queue(connection, mail)
+    live.service.mail.subscriptions.unsubscribe(token_of(live, address))
     assert mails_to(live, address) == []
 
 
