@@ -10,8 +10,10 @@ from uuid import UUID
 import pytest
 
 from adapters.ids import uuid7
+from adapters.speech.inspector import ChildAudioInspector
 from domain.errors import StepFailed, UnavailableError
 from domain.values import Draft, Role, Step
+from entrypoints.composition import content
 from entrypoints.composition.service import Parts
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.contract import Contract
@@ -28,14 +30,13 @@ def shared_live(
     server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveService]:
     """The web part with its read models and the applier of webhooks; jobs wait until a test does them."""
-    with fresh_database(server_url, migrated_template) as url:
+    with fresh_database(server_url, migrated_template) as url, pytest.MonkeyPatch.context() as patch:
+        # Most tests send the same recording, which is inspected once.
+        patch.setattr(content, "ChildAudioInspector", lambda: CachingInspector(ChildAudioInspector()))
         folder = tmp_path_factory.mktemp("http") / "var"
         parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
         with LiveService(url, folder, parts, cors_origins=(ORIGIN,), metrics_token="m" * 32) as running:
             running.watchers.append(Contract(running.service.openapi).check)
-            service = running.service
-            # The attribute is the real inspector's; most tests of the contract send the same recording.
-            service.content.inspector = CachingInspector(service.content.inspector)  # type: ignore[assignment]
             running.service.payments.applier.start()
             yield running
             running.service.payments.applier.stop()
