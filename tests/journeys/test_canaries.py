@@ -106,8 +106,8 @@ class Planter:
         self.main.write_draft(**{name: self.canary(name) for name in texts}, breakdown=[self.canary("breakdown")])
 
     def info(self) -> None:
-        told = {"beneficiary": self.canary("beneficiary"), "location": self.canary("location")}
-        assert self.main.post("/provide-info", told).status_code == 409
+        info = {"beneficiary": self.canary("beneficiary"), "location": self.canary("location")}
+        assert self.main.post("/provide-info", info).status_code == 200
 
     def publish(self) -> None:
         answer = self.main.post("/publish", {"consent": True})

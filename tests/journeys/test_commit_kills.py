@@ -20,13 +20,11 @@ from tests.postgres import migrated_server
 
 logger = logging.getLogger(__name__)
 
-# An upload that is on record; a transcription that has just ended; a page of the read models; a document that was
-# rendered; a gift in the ledger; a person forgotten.
+# After a transcription has ended, after read models have folded a batch, before a gift in the ledger is confirmed, and
+# before an erasure is; the soak kills at every commit.
 AT = (
-    ("audio_uploaded", When.UNHEARD),
     ("transcribed", When.UNHEARD),
     ("projections", When.HEARD),
-    ("document_generated", When.UNHEARD),
     ("payment_received", When.UNHEARD),
     ("erased", When.UNHEARD),
 )

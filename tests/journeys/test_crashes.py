@@ -67,12 +67,8 @@ def test_a_stopped_service_exits_with_0_and_leaves_no_database_running(tmp_path:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"database_url": "mysql://localhost/x"}, "DATABASE_URL: "),
         ({"database_url": "postgresql://127.0.0.1:1/x"}, "database: refuses connections"),
-        ({"port": "http"}, "PORT: "),
-        ({"app_env": "production"}, "DATABASE_URL: missing"),
         ({"app_env": "production", "master_key": "changeme"}, "MASTER_KEY: a default is no secret"),
-        ({"transcriber": "openai"}, "OPENAI_API_KEY: "),
     ],
 )
 def test_a_service_that_cannot_start_says_why_in_one_line(tmp_path: Path, settings: dict[str, str], message: str):

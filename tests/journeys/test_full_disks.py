@@ -20,7 +20,7 @@ from domain.errors import UnavailableError
 from entrypoints.composition.database_url import DatabaseUrl
 from entrypoints.composition.service import Parts
 from entrypoints.composition.settings import Settings
-from tests.client import RECORDING, LiveService, eventually
+from tests.client import DEMO_RECORDING, LiveService, eventually
 from tests.entrypoints.http.contract import Contract, problem
 from tests.postgres import OwnServer
 
@@ -49,7 +49,7 @@ def test_an_upload_without_disk_space_is_answered_with_507_and_leaves_nothing(mi
         live.watchers.append(Contract(live.service.openapi).check)
         ticket = live.client().open_ticket()
         (small / "filler").write_bytes(bytes(250_000))
-        problem(ticket.upload(RECORDING.read_bytes()), 507, "insufficient-storage")
+        problem(ticket.upload(DEMO_RECORDING.read_bytes()), 507, "insufficient-storage")
         assert list(live.service.content.storage.keys()) == []
         assert [path for path in (small / "storage").rglob("*") if path.is_file()] == []
         assert ticket.get().json()["status"] == "DRAFT"
@@ -57,7 +57,7 @@ def test_an_upload_without_disk_space_is_answered_with_507_and_leaves_nothing(mi
         # Everything that needs no room goes on, and with room so does the rest.
         ticket.write_draft()
         (small / "filler").unlink()
-        assert ticket.upload(RECORDING.read_bytes()).status_code == 200
+        assert ticket.upload(DEMO_RECORDING.read_bytes()).status_code == 200
 
 
 def test_an_upload_without_space_for_its_temporary_file_is_answered_with_507(
@@ -66,7 +66,7 @@ def test_an_upload_without_space_for_its_temporary_file_is_answered_with_507(
     ticket = live.client().open_ticket()
     with disk(tmp_path / "small", "40k") as small:
         monkeypatch.setattr("tempfile.tempdir", str(small))
-        problem(ticket.upload(RECORDING.read_bytes()), 507, "insufficient-storage")
+        problem(ticket.upload(DEMO_RECORDING.read_bytes()), 507, "insufficient-storage")
     assert list(live.service.content.storage.keys()) == []
 
 

@@ -56,9 +56,8 @@ def play(
         service.stop()
 
 
-def test_a_few_kills_of_each_process_and_of_all_at_once_lose_and_duplicate_nothing(tmp_path: Path):
-    kills = {WEB: 1, WORKER: 1, PROJECTIONS: 1, DATABASE: 1, EVERYTHING: 1}
-    assert play(tmp_path, seed=7, clients=3, transcriptions=1, kills=kills, parts=APART) == []
+def test_kills_of_the_service_and_of_its_database_lose_and_duplicate_nothing(tmp_path: Path):
+    assert play(tmp_path, seed=7, clients=2, transcriptions=1, kills={DATABASE: 1, EVERYTHING: 1}) == []
 
 
 @pytest.mark.soak

@@ -178,8 +178,8 @@ def test_each_outage_is_recorded(lasting: Serving, postgres: OwnServer):
 def test_a_service_that_is_stopped_answers_every_request_that_it_accepted(postgres: OwnServer, tmp_path: Path):
     with serving(postgres, tmp_path) as running:
         with running.client() as visitor:
-            # More recordings than are transcribed at once, so that some wait and some are in work at the signal.
-            tickets = [visitor.open_ticket() for _ in range(3)]
+            # Recordings that take longer to transcribe than the service takes to stop.
+            tickets = [visitor.open_ticket() for _ in range(2)]
             for ticket in tickets:
                 assert ticket.upload(DEMO_RECORDING.read_bytes()).status_code == 200
                 assert ticket.post("/process").status_code == 202

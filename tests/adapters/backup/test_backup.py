@@ -121,11 +121,11 @@ def test_a_restored_service_starts_and_accepts_writes(world: World, empty: str, 
     storage = (tmp_path / "other").as_uri()
     again = Service(Settings(data_dir=tmp_path / "var", storage_url=storage), empty, frozenset())
     try:
-        before = again.log.head()
+        before = again.history.log.head()
         ledger = Ledger(again)
         payment = ledger.payment()
         ledger.take(payment.succeeded())
-        assert again.log.head() > before
+        assert again.history.log.head() > before
         with again.database.connection() as connection:
             # Its sequences go on too.
             connection.execute("SELECT procrastinate_defer_jobs_v1(ARRAY[]::procrastinate_job_to_defer_v1[])")

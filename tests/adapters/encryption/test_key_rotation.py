@@ -64,15 +64,17 @@ def test_after_a_rotation_the_old_master_key_is_not_needed(make_service: Made):
     open_ticket(old, ADA)
     payment = ledger.payment(ADA)
     ledger.deliver(payment.succeeded())  # received, and sealed with the inbox's key until it is applied
-    old.idempotency.begin("visitor", "POST /x", "key", "body")
+    old.access.idempotency.begin("visitor", "POST /x", "key", "body")
     with old.database.connection() as connection:
-        old.outbox.queue(connection, Mail("access_code", "ada@example.com", {"code": "1", "expires": "now"}, "k", None))
+        old.mail.outbox.queue(
+            connection, Mail("access_code", "ada@example.com", {"code": "1", "expires": "now"}, "k", None)
+        )
 
     both = serving(make_service, (NEW, OLD))
     open_ticket(both, GRACE)
     assert name_of(both, ADA) == "Ada"
-    check_master_key(both.database, both.master_keys)
-    told = done(both.key_rotation.run())
+    check_master_key(both.database, both.secrets.master)
+    told = done(both.jobs.key_rotation.run())
     assert told == {
         "ticketKeys": (1, 0),
         "serviceKeys": (1, 0),
@@ -80,19 +82,19 @@ def test_after_a_rotation_the_old_master_key_is_not_needed(make_service: Made):
         "outbox": (1, 0),
         "contacts": (0, 0),
     }
-    assert all(count == 0 for count, _ in done(both.key_rotation.run()).values())
+    assert all(count == 0 for count, _ in done(both.jobs.key_rotation.run()).values())
 
     new = serving(make_service, (NEW,))
-    check_master_key(new.database, new.master_keys)
+    check_master_key(new.database, new.secrets.master)
     assert (name_of(new, ADA), name_of(new, GRACE)) == ("Ada", "Ada")
     later = Ledger(new)
     later.settle()
     assert later.totals(ADA) == {"USD": (10_000, 0, 10_000)}
     with pytest.raises(Exception, match="still running"):
-        new.idempotency.begin("visitor", "POST /x", "key", "body")
+        new.access.idempotency.begin("visitor", "POST /x", "key", "body")
     # Who was not restarted yet reads on what it knows, and says so of what it cannot open.
     with pytest.raises(DecryptionError):
-        serving(make_service, (OLD,)).keys.get(GRACE)
+        serving(make_service, (OLD,)).history.keys.get(GRACE)
 
 
 def test_a_service_without_a_master_key_that_is_needed_does_not_start(make_service: Made):
@@ -102,7 +104,7 @@ def test_a_service_without_a_master_key_that_is_needed_does_not_start(make_servi
         with pytest.raises(MissingSecretError, match="MASTER_KEY: "):
             check_master_key(database, given)
     check_master_key(database, (NEW, OLD))
-    [ticket_keys, *_] = serving(make_service, (NEW,)).key_rotation.run()
+    [ticket_keys, *_] = serving(make_service, (NEW,)).jobs.key_rotation.run()
     assert (ticket_keys.done, ticket_keys.left) == (0, 1)
 
 
@@ -110,16 +112,16 @@ def test_a_rotation_brings_nobody_back_who_is_erased_while_it_runs(make_service:
     service = serving(make_service, (OLD,))
     open_ticket(service, ADA)
     both = serving(make_service, (NEW, OLD))
-    replace = both.key_rotation._replace
+    replace = both.jobs.key_rotation._replace
 
     def erased_first(*given: Any) -> int:
         both.commands.tickets.erase(SYSTEM, ADA)
         return replace(*given)
 
-    monkeypatch.setattr(type(both.key_rotation), "_replace", lambda _, *given: erased_first(*given))
-    told = done(both.key_rotation.run())
+    monkeypatch.setattr(type(both.jobs.key_rotation), "_replace", lambda _, *given: erased_first(*given))
+    told = done(both.jobs.key_rotation.run())
     assert told["ticketKeys"] == (0, 0)
-    assert not both.keys.key_exists(ADA)
+    assert not both.history.keys.key_exists(ADA)
     # The keys of erased tickets are not needed.
     check_master_key(both.database, (OTHER,))
 
@@ -132,10 +134,10 @@ def test_contacts_are_found_with_every_pepper_and_after_a_rotation_with_the_newe
     assert set(found(both)) == {ADA, GRACE}
     assert set(found(serving(make_service, (OLD,), (NEW,)))) == {GRACE}
 
-    assert done(both.key_rotation.run())["contacts"] == (1, 0)
+    assert done(both.jobs.key_rotation.run())["contacts"] == (1, 0)
     Ledger(both).follow()
     assert set(found(serving(make_service, (OLD,), (NEW,)))) == {ADA, GRACE}
-    assert done(both.key_rotation.run())["contacts"] == (0, 0)
+    assert done(both.jobs.key_rotation.run())["contacts"] == (0, 0)
 
 
 def test_a_donors_hash_says_which_pepper_made_it(make_service: Made):

@@ -238,7 +238,9 @@ def test_appliers_at_the_same_time_do_each_thing_once(ledger, make_service):
     Random(1).shuffle(told)
     ledger.deliver(*told)
     services = [make_service() for _ in range(3)]
-    threads = [threading.Thread(target=s.applier.apply_batch, args=(n,)) for s in services for n in (7, 11, 5, 200)]
+    threads = [
+        threading.Thread(target=s.payments.applier.apply_batch, args=(n,)) for s in services for n in (7, 11, 5, 200)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -51,6 +51,6 @@ def test_a_sender_that_is_not_one_plain_address_is_refused(sender: str):
 
 
 def test_the_service_has_the_post_that_its_settings_name(make_service):
-    assert isinstance(make_service().mail_sender._transport, FileTransport)
+    assert isinstance(make_service().mail.sender._transport, FileTransport)
     served = make_service(smtp_url="smtp://127.0.0.1:1", mail_from="hello@example.org")
-    assert isinstance(served.mail_sender._transport, SmtpTransport)
+    assert isinstance(served.mail.sender._transport, SmtpTransport)
