@@ -18,55 +18,55 @@ from adapters.postgres.replica import Replica
 from domain.errors import UnavailableError
 from projections.model import Recorded
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 @dataclass
 class Reads:
-    """The reads of one request: from the standby if it has all that was answered before, else from the primary.
+    """The reads of one request: from the replica if it has every acknowledged write, else from the primary.
 
-    Without a `replica` everything is read from the primary. A question may be asked twice, so it only reads. Who may
-    see what is no question for here: the primary alone decides that.
+    Without a `replica` everything is read from the primary. A query may run twice, so it must only read. Access is
+    never decided here, but on the primary.
     """
 
     primary: Database
     log: EventLog
     replica: Replica | None = None
-    _sure: bool = False
+    _caught_up: bool = False
 
-    def ask(self, question: Callable[[Cursor[TupleRow]], Found]) -> Found:
-        """What the question finds with a cursor whose every statement stands for itself."""
+    def ask(self, query: Callable[[Cursor[TupleRow]], Result]) -> Result:
+        """Return the result of the query, which gets a cursor in autocommit mode."""
 
-        def asked(database: Database) -> Found:
+        def run(database: Database) -> Result:
             with database.reading() as cursor:
-                return question(cursor)
+                return query(cursor)
 
-        return self._found(lambda replica: asked(replica.database), lambda: asked(self.primary))
+        return self._read(lambda replica: run(replica.database), lambda: run(self.primary))
 
-    def ask_log(self, question: Callable[[EventLog], Found]) -> Found:
-        """What the question finds in the history."""
-        return self._found(lambda replica: question(replica.log), lambda: question(self.log))
+    def ask_log(self, query: Callable[[EventLog], Result]) -> Result:
+        """Return the result of a query of the event log."""
+        return self._read(lambda replica: query(replica.log), lambda: query(self.log))
 
     def recorded(self, ticket: UUID, until: int | None = None) -> list[Recorded]:
-        """A ticket's whole history as read models get it."""
+        """Return a ticket's whole history as events for the fold of read models."""
         entries = self.ask_log(lambda log: list(log.ticket_events(ticket, until)))
         return [Recorded(entry.position, entry.recorded_at, entry.event()) for entry in entries]
 
-    def _found(self, there: Callable[[Replica], Found], here: Callable[[], Found]) -> Found:
+    def _read(self, on_replica: Callable[[Replica], Result], on_primary: Callable[[], Result]) -> Result:
         replica = self.replica
         if replica is None:
-            return here()
-        # What the standby had once it has for good.
-        self._sure = self._sure or replica.is_caught_up()
-        if self._sure:
+            return on_primary()
+        # A replica never loses what it has received.
+        self._caught_up = self._caught_up or replica.is_caught_up()
+        if self._caught_up:
             try:
-                found = there(replica)
+                result = on_replica(replica)
             except (UnavailableError, psycopg.Error) as error:
                 replica.report_failure(error)
             else:
                 reads.labels("replica").inc()
-                return found
-        # To the end of the request: what is shown must not go back.
+                return result
+        # Stay on the primary until the end of the request, so that its reads do not go back in time.
         self.replica = None
         reads.labels("primary").inc()
-        return here()
+        return on_primary()

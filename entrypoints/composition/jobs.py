@@ -1,4 +1,4 @@
-"""What is done: commands that people ask for, jobs that they started, and chores that nobody asks for."""
+"""The commands, the jobs that commands start, and the periodic chores."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from entrypoints.composition.proof import Proof
 
 
 class Jobs:
-    """`worker` only where this process runs the jobs."""
+    """Commands, retries of pending calls, key rotation, retention, and the worker where this process runs the jobs."""
 
     def __init__(
         self,
-        ground: Foundation,
-        mails: MailDelivery,
+        foundation: Foundation,
+        mail: MailDelivery,
         aggregates: Aggregates,
         content: Content,
-        money: Payments,
+        payments: Payments,
         access: Access,
         proof: Proof,
     ) -> None:
-        settings, database = ground.settings, ground.database
+        settings, database = foundation.settings, foundation.database
         support = SupportCommands(
             tickets=aggregates.tickets,
             support=aggregates.support,
@@ -46,11 +46,11 @@ class Jobs:
             contact_indexes=access.contact_index.all_of,
             home=settings.public_url,
         )
-        erasure_steps = [content.erase, mails.forget, support.forget]
-        if money.sandbox is not None:
-            erasure_steps.append(money.sandbox.forget)
-        tickets = TicketCommands(aggregates.tickets, Erasure(money.inbox, erasure_steps))
-        checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, money.gateway)
+        erasure_steps = [content.erase, mail.forget, support.forget]
+        if payments.sandbox is not None:
+            erasure_steps.append(payments.sandbox.forget)
+        tickets = TicketCommands(aggregates.tickets, Erasure(payments.inbox, erasure_steps))
+        checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, payments.gateway)
         self.commands = Commands(
             tickets=tickets,
             recordings=RecordingCommands(
@@ -68,21 +68,21 @@ class Jobs:
                 contents=content.contents,
                 transcripts=content.transcripts,
                 printer=content.printer,
-                page_url=ground.page_url,
+                page_url=foundation.page_url,
                 checkpoint=proof.checkpoints.latest,
                 sandbox=settings.sandbox,
             ),
             checkouts=checkouts,
-            refunds=money.refunds,
+            refunds=payments.refunds,
             support=support,
         )
         pending_calls = PendingCallCommands(
-            aggregates.tickets, aggregates.donations, checkouts, money.refunds, ground.page_url
+            aggregates.tickets, aggregates.donations, checkouts, payments.refunds, foundation.page_url
         )
         self.call_retrier = PendingCallRetrier(database, pending_calls)
-        self.key_rotation = KeyRotation(database, ground.secrets.master, access.contact_index, aggregates.tickets)
+        self.key_rotation = KeyRotation(database, foundation.secrets.master, access.contact_index, aggregates.tickets)
         self.retention = Retention(database, RetentionCommands(tickets))
-        chores = [self.retention.run, access.idempotency.purge, mails.dead.forget]
+        chores = [self.retention.run, access.idempotency.purge, mail.dead.forget]
         self.worker: Worker | None = None
-        if Parts.WORKER in ground.parts:
-            self.worker = Worker(ground.url, database, self.commands, chores=chores, registry=ground.registry)
+        if Parts.WORKER in foundation.parts:
+            self.worker = Worker(foundation.url, database, self.commands, chores=chores, registry=foundation.registry)

@@ -1,4 +1,4 @@
-"""Mails: what is queued with the facts it tells of, and sent once each."""
+"""Outgoing mail: queued in the transaction of the event that it reports, and sent once."""
 
 from __future__ import annotations
 
@@ -26,36 +26,37 @@ from entrypoints.composition.history import History
 
 
 class MailDelivery:
-    """The outbox, what empties it, and which facts people hear of by mail."""
+    """The outbox, its sender, and the mails that events cause."""
 
-    def __init__(self, ground: Foundation, history: History) -> None:
-        settings = ground.settings
-        post = (
+    def __init__(self, foundation: Foundation, history: History) -> None:
+        settings = foundation.settings
+        transport = (
             SmtpTransport(settings.smtp_url, settings.sender) if settings.smtp_url else FileTransport(settings.outbox)
         )
-        self._database = ground.database
-        self._page_url = ground.page_url
-        self.subscriptions = Subscriptions(ground.database, ground.secrets.peppers, settings.public_url)
-        ring = Keyring(ground.secrets.master, OUTBOX_RING)
-        self.outbox = Outbox(ring, history.cipher, post, settings.sender, self.subscriptions)
+        self._database = foundation.database
+        self._page_url = foundation.page_url
+        self.subscriptions = Subscriptions(foundation.database, foundation.secrets.peppers, settings.public_url)
+        keyring = Keyring(foundation.secrets.master, OUTBOX_RING)
+        self.outbox = Outbox(keyring, history.cipher, transport, settings.sender, self.subscriptions)
         self.loads = [messages.load]
-        self.sender = MailSender(ground.database, self.outbox, post)
-        self.dead = DeadMails(ground.database)
+        self.sender = MailSender(foundation.database, self.outbox, transport)
+        self.dead = DeadMails(foundation.database)
 
     def forget(self, ticket: UUID) -> None:
+        """Remove the mails about an erased ticket from the outbox."""
         with self._database.connection() as connection:
             self.outbox.forget(connection, ticket)
 
     def announce_erasure(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
-        """The person hears of it by mail, where they left an address."""
+        """Queue a mail about the announced erasure, if the ticket has an e-mail address."""
         assert isinstance(event, ErasureAnnounced)
         if ticket.contact.type is ContactType.EMAIL:
             self.outbox.queue(cursor.connection, erasure_notice(ticket, event))
 
     def tell_published(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
-        """The person hears of it by mail, where they left an address: the first time, however often it happens.
+        """Queue a mail about the first publication, if the ticket has an e-mail address.
 
-        It has no words of theirs, since nobody has yet shown that the address is their own.
+        It contains no text of the ticket, because the address is not verified.
         """
         del event
         if ticket.contact.type is ContactType.EMAIL:

@@ -1,4 +1,4 @@
-"""Money: Stripe, or the sandbox in its place, the door that its webhooks come through, and all that applies them."""
+"""Payments: Stripe or the sandbox, the webhook verifier, and everything that applies webhooks."""
 
 from __future__ import annotations
 
@@ -25,16 +25,19 @@ SANDBOX_CONNECTIONS = 6
 
 
 class Payments:
-    """`sandbox` only in sandbox mode, and then the gateway talks to it; a door without secrets lets nothing in."""
+    """The collaborators for payments.
 
-    def __init__(self, ground: Foundation, history: History, mails: MailDelivery, aggregates: Aggregates) -> None:
-        settings, secrets, database = ground.settings, ground.secrets, ground.database
+    `sandbox` exists only in sandbox mode, where the gateway calls it. Without webhook secrets every webhook is refused.
+    """
+
+    def __init__(self, foundation: Foundation, history: History, mail: MailDelivery, aggregates: Aggregates) -> None:
+        settings, secrets, database = foundation.settings, foundation.secrets, foundation.database
         donations, livemode = aggregates.donations, settings.livemode
         self.sandbox: Sandbox | None = None
         key, api_base = settings.stripe_secret_key, settings.stripe_api_base
         if secrets.sandbox_key is not None:
-            key, api_base = secrets.sandbox_key, f"{ground.inside_url}/sandbox/stripe"
-            self._open_sandbox(ground, key)
+            key, api_base = secrets.sandbox_key, f"{foundation.inside_url}/sandbox/stripe"
+            self._open_sandbox(foundation, key)
         assert key is not None
         self.webhook_secret = secrets.webhooks[0] if secrets.webhooks else None
         self.gateway = StripeGateway(key, api_base)
@@ -59,8 +62,8 @@ class Payments:
             self.inbox,
             aggregates.tickets,
             donations,
-            mails.outbox,
-            ground.page_url,
+            mail.outbox,
+            foundation.page_url,
             test=not livemode,
         )
         self.reconciler = Reconciler(
@@ -68,13 +71,13 @@ class Payments:
         )
         self.refunds = RefundCommands(donations, StripeRefunds(self.gateway))
 
-    def _open_sandbox(self, ground: Foundation, key: str) -> None:
-        # A small pool of its own: requests that hold our connections call the sandbox.
-        database = ground.pool("sandbox", SANDBOX_CONNECTIONS)
+    def _open_sandbox(self, foundation: Foundation, key: str) -> None:
+        # The sandbox has a pool of its own, because requests that hold a connection of the main pool call it.
+        database = foundation.pool("sandbox", SANDBOX_CONNECTIONS)
         self.sandbox = Sandbox(
             database.connection,
-            base_url=ground.settings.public_url,
-            webhook_url=f"{ground.inside_url}/api/webhooks/stripe",
-            webhook_secret=ground.secrets.webhooks[0],
+            base_url=foundation.settings.public_url,
+            webhook_url=f"{foundation.inside_url}/api/webhooks/stripe",
+            webhook_secret=foundation.secrets.webhooks[0],
             api_key=key,
         )

@@ -1,4 +1,4 @@
-"""A rehearsal: a random world of donations sent through the door, and the ledger held against the oracle."""
+"""Plays a simulated world to a service as signed webhooks, and compares the ledger with the oracle."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from adapters.payments.webhooks import WebhookVerifier, sign
 from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
 from adapters.stripe_sandbox.simulation import oracle
-from adapters.stripe_sandbox.simulation.oracle import OracleRow
+from adapters.stripe_sandbox.simulation.oracle import OracleEvent, OracleRow
 from adapters.stripe_sandbox.simulation.world import World
 from domain.commands.tickets import NewTicket
 from domain.donations import Donation
@@ -24,11 +24,11 @@ from entrypoints.composition.service import Service
 from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, fee_ledger
 
-SECRET = "whsec_of_a_rehearsal"  # noqa: S105 - signs nothing that anybody else believes
+SECRET = "whsec_of_a_simulation"  # noqa: S105 - signs only simulated events
 
 
 class SimulationRunner:
-    """One world played to one service, which has nothing running of its own."""
+    """Plays one world to one service that has no background work running."""
 
     def __init__(self, service: Service, world: World) -> None:
         self.service = service
@@ -40,25 +40,25 @@ class SimulationRunner:
         self._follower = Follower(service.url, projections.ALL)
 
     def open(self) -> None:
-        """Put the tickets and the checkouts of the world on record."""
-        for ticket in {one.ticket_id: None for one in self.world.donations}:
-            contact = Contact(ContactType.EMAIL, "rehearsal@example.com")
+        """Record the tickets and the checkouts of the world."""
+        for ticket in dict.fromkeys(donation.ticket_id for donation in self.world.donations):
+            contact = Contact(ContactType.EMAIL, "simulation@example.com")
             self.service.commands.tickets.open(
                 SYSTEM, NewTicket(ticket, "public", ticket.hex[:12], contact, ticket.hex, None, ticket.hex)
             )
-        for one in self.world.donations:
-            money = Money(one.amount, one.currency)
-            donation = Donation.request_checkout(SYSTEM, one.ticket_id, one.donation_id, money, None)
-            donation.open_checkout(SYSTEM, one.session_id, int(time.time()), livemode=False)
+        for simulated in self.world.donations:
+            money = Money(simulated.amount, simulated.currency)
+            donation = Donation.request_checkout(SYSTEM, simulated.ticket_id, simulated.donation_id, money, None)
+            donation.open_checkout(SYSTEM, simulated.session_id, int(time.time()), livemode=False)
             self.service.aggregates.donations.add(donation)
 
     def deliver(self, event: Mapping[str, Any]) -> None:
-        """Send an event through the door, signed."""
+        """Deliver an event as a signed webhook."""
         body = json.dumps(event).encode()
         self.service.payments.inbox.accept(self._verifier.verify(body, sign(body, SECRET, time.time())))
 
     def settle(self) -> None:
-        """Apply and fetch until nothing is left to do, and let the read models see it."""
+        """Apply webhooks and retrieve objects until no work is left, and let the read models follow."""
         while self.service.payments.applier.apply_batch() or self._retrievals.retrieve_one():
             pass
         with connect(self.service.url) as connection:
@@ -66,19 +66,23 @@ class SimulationRunner:
                 pass
 
     def expected(self) -> dict[UUID, OracleRow]:
-        told = [oracle.told(event, self.world.retrieve) for event in self.world.events]
-        grouped = oracle.by_donation(told)
-        return {one.donation_id: oracle.line(grouped.get(one.donation_id, [])) for one in self.world.donations}
+        """Return the oracle's row of each donation."""
+        events_by_donation = oracle.by_donation(self._oracle_events())
+        ids = [donation.donation_id for donation in self.world.donations]
+        return {id: oracle.row_of(events_by_donation.get(id, [])) for id in ids}
 
-    def found(self) -> dict[UUID, OracleRow]:
-        """The ledger's lines, personal texts opened as for somebody who may read them."""
+    def _oracle_events(self) -> list[OracleEvent]:
+        return [oracle.with_object(event, self.world.retrieve) for event in self.world.events]
+
+    def ledger(self) -> dict[UUID, OracleRow]:
+        """Return the ledger's row of each donation, with personal texts decrypted."""
         personal = PersonalData(self.service.history.cipher)
-        lines = {}
-        for one in self.world.donations:
+        rows = {}
+        for donation in self.world.donations:
             with self.service.database.transaction() as cursor:
-                row = donation_ledger.donation(cursor, one.donation_id)
+                row = donation_ledger.donation(cursor, donation.donation_id)
             if row is not None:
-                lines[one.donation_id] = OracleRow(
+                rows[donation.donation_id] = OracleRow(
                     status=row["status"],
                     pending=row["pending"],
                     paid=row["paid"],
@@ -90,22 +94,20 @@ class SimulationRunner:
                     donor=personal.text_or_none(row["ticket_id"], row["donor_last_name"]),
                     country=row["country"],
                 )
-        return lines
+        return rows
 
     def differences(self) -> list[str]:
-        """Where ledger, totals, entries and fees are not what the oracle says; nothing, if all is well."""
-        expected, found = self.expected(), self.found()
-        wrong = [
-            f"donation {id}: {found.get(id)} instead of {line}"
-            for id, line in expected.items()
-            if found.get(id) != line
+        """Return every difference between the oracle and the ledger with its totals, entries and fees."""
+        expected, ledger = self.expected(), self.ledger()
+        wrong_donations = [
+            f"donation {id}: {ledger.get(id)} instead of {row}" for id, row in expected.items() if ledger.get(id) != row
         ]
-        return [*wrong, *self._wrong_totals(expected), *self._wrong_fees()]
+        return [*wrong_donations, *self._wrong_totals(expected), *self._wrong_fees()]
 
     def totals(self) -> list[dict[str, Any]]:
-        """What the ledger sums to in each currency, over all tickets."""
+        """Return the sums of the ledger over all tickets, one for each currency."""
         sums: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(donation_ledger.MOVED, 0))
-        for ticket in {one.ticket_id for one in self.world.donations}:
+        for ticket in {donation.ticket_id for donation in self.world.donations}:
             with self.service.database.transaction() as cursor:
                 for total in donation_ledger.totals(cursor, ticket):
                     for kind in donation_ledger.MOVED:
@@ -121,11 +123,11 @@ class SimulationRunner:
 
     def _wrong_totals(self, expected: Mapping[UUID, OracleRow]) -> Iterable[str]:
         sums: dict[tuple[UUID, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-        for one in self.world.donations:
-            line, summed = expected[one.donation_id], sums[one.ticket_id, one.currency]
-            for place, amount in enumerate((line.paid, line.refunded, line.disputed)):
-                summed[place] += amount
-        for ticket in {one.ticket_id for one in self.world.donations}:
+        for donation in self.world.donations:
+            row, amounts = expected[donation.donation_id], sums[donation.ticket_id, donation.currency]
+            for index, amount in enumerate((row.paid, row.refunded, row.disputed)):
+                amounts[index] += amount
+        for ticket in {donation.ticket_id for donation in self.world.donations}:
             with self.service.database.transaction() as cursor:
                 totals = donation_ledger.totals(cursor, ticket)
                 entries = donation_ledger.entries(cursor, ticket)
@@ -135,18 +137,17 @@ class SimulationRunner:
                     sum(e["amount"] for e in entries if (e["kind"], e["currency"]) == (kind, total["currency"]))
                     for kind in kinds
                 ]
-                wanted = sums.pop((ticket, total["currency"]))
-                if not [total[kind] for kind in kinds] == posted == wanted:
-                    yield f"ticket {ticket}: {total}, posted {posted} instead of {wanted}"
-        for (ticket, currency), wanted in sums.items():
-            yield f"ticket {ticket}: no {currency} instead of {wanted}"
+                amounts = sums.pop((ticket, total["currency"]))
+                if not [total[kind] for kind in kinds] == posted == amounts:
+                    yield f"ticket {ticket}: {total}, posted {posted} instead of {amounts}"
+        for (ticket, currency), amounts in sums.items():
+            yield f"ticket {ticket}: no {currency} instead of {amounts}"
 
     def _wrong_fees(self) -> Iterable[str]:
-        told = [oracle.told(event, self.world.retrieve) for event in self.world.events]
-        expected = oracle.settlements(told, self.world.retrieve)
+        expected = oracle.settlements(self._oracle_events(), self.world.retrieve)
         with self.service.database.transaction() as cursor:
-            rows = fee_ledger.entries(cursor, [one.donation_id for one in self.world.donations])
-        found = {row["balance_transaction_id"]: (row["gross"], row["fee"], row["currency"]) for row in rows}
-        for id in expected.keys() | found.keys():
-            if expected.get(id) != found.get(id):
-                yield f"balance transaction {id}: {found.get(id)} instead of {expected.get(id)}"
+            rows = fee_ledger.entries(cursor, [donation.donation_id for donation in self.world.donations])
+        recorded = {row["balance_transaction_id"]: (row["gross"], row["fee"], row["currency"]) for row in rows}
+        for id in expected.keys() | recorded.keys():
+            if expected.get(id) != recorded.get(id):
+                yield f"balance transaction {id}: {recorded.get(id)} instead of {expected.get(id)}"

@@ -1,6 +1,6 @@
-"""Operations: each a row that says its path, who may call it, what it takes and gives, and who handles it.
+"""Operations: each row of the table has the path, the access, the body, the answer and the handler of one call.
 
-Routing, access checks and the OpenAPI document are all made from the same rows.
+Routes, access checks and the OpenAPI document are made from the same rows.
 """
 
 from __future__ import annotations
@@ -55,11 +55,11 @@ EVERYBODY = frozenset(Role) - {Role.STRIPE, Role.SYSTEM}
 
 @dataclass(frozen=True)
 class Access:
-    """Who may call: the roles, and the scope that an API client needs besides.
+    """Who may call: the roles, and the scope that an API client needs.
 
-    `ticket` says that the path names a ticket, which the caller must be allowed to know of. `published` opens a
-    published ticket to everybody. `diagnostics` lets in who has the operator's token for it besides;
-    `metrics` whoever has the token for the metrics, and nobody else.
+    With `ticket` the path names a ticket that the caller must have access to. With `published` every caller has access
+    to a published ticket. With `diagnostics` the ADMIN_DIAGNOSTICS_TOKEN is accepted too. With `metrics` only the
+    METRICS_TOKEN is accepted.
     """
 
     roles: frozenset[Role]
@@ -80,7 +80,7 @@ NO_BODY_DIGEST = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True)
 class Received:
-    """A recording as it came in: complete, hashed, not yet looked at."""
+    """A received recording: complete and hashed, not yet inspected."""
 
     file: BinaryIO
     sha256: str
@@ -103,7 +103,7 @@ class Call:
     reads: Reads
     # For the access decision and read-your-writes, always from the primary.
     ticket_rows: TicketRows
-    # The bearer credential of the request, None if there is none or the operation ignores it.
+    # The bearer credential of the request; None if the request has none or the operation ignores it.
     credential: str | None = None
     principal: Principal = VISITOR
     ticket: Row | None = None
@@ -112,7 +112,7 @@ class Call:
     body_digest: str = NO_BODY_DIGEST
     upload: Received | None = None
     # The ticket that the answer is about; a handler sets it where the path does not name the ticket.
-    speaks_of: UUID | None = None
+    about_ticket: UUID | None = None
 
     @cached_property
     def seed(self) -> RequestSeed:
@@ -125,8 +125,8 @@ class Call:
 
     @property
     def about(self) -> UUID | None:
-        """The ticket whose erasure takes the answer along."""
-        return self.speaks_of or (self.ticket["ticket_id"] if self.ticket is not None else None)
+        """The ticket with which a stored answer is erased."""
+        return self.about_ticket or (self.ticket["ticket_id"] if self.ticket is not None else None)
 
     @property
     def ticket_id(self) -> UUID:
@@ -170,17 +170,16 @@ class JsonStream(Stream, Generic[Body]):
     """A stream whose parts together are the JSON of the type."""
 
 
-# Handlers run in a thread; on the event loop do the one at Stripe's door, since a storm comes through it, and those of
-# health, which must answer when no thread is free.
-# The table names unbound methods of handler classes; `bind` makes them methods of the instances that hold the
-# collaborators.
-# A handler returns its body, or an Answer where it also says something about status or headers.
+# The table names unbound methods of handler classes; `bind` replaces them by methods of the instances that hold the
+# collaborators. A handler returns its body, or an Answer where it also sets the status or headers. Handlers run in a
+# thread. Two kinds run on the event loop: the webhook, because many arrive at once, and health checks, which must
+# answer when no thread is free.
 Handler = Callable[..., object]
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A query parameter, for the document of the interface; its handler checks it."""
+    """A query parameter in the OpenAPI document; the handler checks its value."""
 
     name: str
     meaning: str
@@ -190,10 +189,11 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Operation:
-    """One row of the interface; `hidden` is no part of what is described.
+    """One row of the table.
 
-    `also` are answers of its own besides: the media type for a status. What `asks_nobody` is answered
-    on the event loop, without a look at who calls or how often. What `revalidates` answers 304 to who has it already.
+    `also` has further answers: the media type for each status. An operation with `asks_nobody` runs on the event loop
+    without credentials and rate limits. One that `revalidates` answers 304 to a matching If-None-Match. A `hidden` one
+    is not in the OpenAPI document.
     """
 
     method: str

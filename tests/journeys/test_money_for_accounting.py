@@ -80,7 +80,7 @@ def test_the_export_over_http_is_streamed_in_both_formats(live: LiveService):
 
 
 def test_the_journal_holds_every_movement_and_sums_to_zero(service):
-    rehearsal = play(service, 11)
+    runner = play(service, 11)
     posted: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for text in journal(service).decode().splitlines():
         if text.startswith("    "):
@@ -89,7 +89,7 @@ def test_the_journal_holds_every_movement_and_sums_to_zero(service):
     currencies = {currency for _, currency in posted}
     for currency in currencies:
         assert sum(amount for (_, c), amount in posted.items() if c == currency) == 0
-    for total in rehearsal.totals():
+    for total in runner.totals():
         gifts = [a for (account, c), a in posted.items() if account.startswith("income") and c == total["currency"]]
         digits = {"JPY": 0, "KWD": 3}.get(total["currency"], 2)
         assert -sum(gifts) == Decimal(total["netMinor"]).scaleb(-digits)
@@ -99,7 +99,7 @@ def test_hledger_accepts_the_journal_strictly(service, tmp_path: Path):
     hledger = shutil.which("hledger")
     if hledger is None:
         pytest.skip("hledger is not installed: apt-get install hledger")
-    rehearsal = play(service, 12)
+    runner = play(service, 12)
     path = tmp_path / "gifts.journal"
     path.write_bytes(journal(service))
     checked = subprocess.run([hledger, "-f", path, "check", "--strict"], capture_output=True, text=True, timeout=60)
@@ -110,7 +110,7 @@ def test_hledger_accepts_the_journal_strictly(service, tmp_path: Path):
         a["acommodity"]: Decimal(a["aquantity"]["decimalMantissa"]).scaleb(-a["aquantity"]["decimalPlaces"])
         for a in told[1]
     }
-    for total in rehearsal.totals():
+    for total in runner.totals():
         digits = {"JPY": 0, "KWD": 3}.get(total["currency"], 2)
         assert sums[total["currency"]] == Decimal(total["netMinor"]).scaleb(-digits)
 
@@ -126,9 +126,9 @@ def test_settlements_in_several_currencies_are_not_summed(ledger):
 
 
 def play(service, seed: int) -> SimulationRunner:
-    rehearsal = SimulationRunner(service, world.build(seed, 30, "accounting"))
-    rehearsal.open()
-    for told in rehearsal.world.events:
-        rehearsal.deliver(told)
-    rehearsal.settle()
-    return rehearsal
+    runner = SimulationRunner(service, world.build(seed, 30, "accounting"))
+    runner.open()
+    for told in runner.world.events:
+        runner.deliver(told)
+    runner.settle()
+    return runner

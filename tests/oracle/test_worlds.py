@@ -16,14 +16,14 @@ WORLDS = int(os.environ.get("SOAK_WORLDS", "200"))
 def play(service, seed: int, donations: int, order: int) -> list[str]:
     """Play the world of a seed in an order of its own, a part at a time; what differs in the end."""
     random = Random(f"{seed} {order}")
-    rehearsal = SimulationRunner(service, world.build(seed, donations, f"order {order}"))
-    rehearsal.open()
-    for event in rehearsal.world.deliveries(random):
-        rehearsal.deliver(event)
+    runner = SimulationRunner(service, world.build(seed, donations, f"order {order}"))
+    runner.open()
+    for event in runner.world.deliveries(random):
+        runner.deliver(event)
         if random.random() < 0.02:
             service.payments.applier.apply_batch(random.choice((1, 7, 200)))
-    rehearsal.settle()
-    return rehearsal.differences()
+    runner.settle()
+    return runner.differences()
 
 
 @pytest.mark.parametrize("order", range(3))

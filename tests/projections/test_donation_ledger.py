@@ -35,13 +35,13 @@ def ledger(service) -> Ledger:
 
 
 def test_live_and_rebuilt_ledgers_are_the_same_to_the_byte(service):
-    rehearsal = SimulationRunner(service, world.build(5, 40))
-    rehearsal.open()
-    for number, told in enumerate(rehearsal.world.deliveries(Random(5))):
-        rehearsal.deliver(told)
+    runner = SimulationRunner(service, world.build(5, 40))
+    runner.open()
+    for number, told in enumerate(runner.world.deliveries(Random(5))):
+        runner.deliver(told)
         if number % 20 == 0:
-            rehearsal.settle()
-    rehearsal.settle()
+            runner.settle()
+    runner.settle()
     for projection in (donation_ledger, fee_ledger):
         verified = rebuild.verify(service.url, projections.BY_NAME[projection.NAME], lambda *_: None)
         assert (verified.differences, verified.rows > 0) == ([], True)
@@ -105,12 +105,12 @@ def test_the_database_itself_refuses_postings_that_do_not_sum_to_zero(ledger):
 @settings(max_examples=10)
 @given(seed=st.integers(0, 10**6))
 def test_a_ledger_folded_in_one_page_is_the_ledger_folded_in_many(service, seed):
-    rehearsal = SimulationRunner(service, world.build(seed, 5, f"pages {seed} {Random().random()}"))
-    rehearsal.open()
-    for told in rehearsal.world.deliveries(Random(seed)):
-        rehearsal.deliver(told)
+    runner = SimulationRunner(service, world.build(seed, 5, f"pages {seed} {Random().random()}"))
+    runner.open()
+    for told in runner.world.deliveries(Random(seed)):
+        runner.deliver(told)
     service.payments.applier.apply_all()
-    ticket = rehearsal.world.donations[0].ticket_id
+    ticket = runner.world.donations[0].ticket_id
     history = list(service.queries.recorded(ticket))
     whole, paged = MemoryRows(), MemoryRows()
     donation_ledger.fold(history, whole)

@@ -1,6 +1,6 @@
-"""The oracle: what a set of Stripe's events must add up to, read off the whole set at once.
+"""The oracle: computes the ledger from the whole set of Stripe's events at once.
 
-It knows no order, no states and no history: each rule is a statement about all the events there are.
+It uses no order, no states and no history: each rule is a statement about all events of a donation.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MOVING_TYPES = frozenset({"charge.dispute.funds_withdrawn", "charge.dispute.fund
 
 @dataclass(frozen=True)
 class OracleRow:
-    """One donation as the ledger must show it; times in Unix seconds."""
+    """One donation as the ledger must show it, with times in Unix seconds."""
 
     status: str
     pending: bool
@@ -52,14 +52,14 @@ class OracleRow:
 
 @dataclass(frozen=True)
 class OracleEvent:
-    """An event with its object whole, whether Stripe sent it along or not."""
+    """An event with its whole object, which Stripe does not send with a thin event."""
 
     type: str
     at: int
-    thing: Shape
+    object: Shape
 
 
-def told(event: Shape, retrieve: Callable[[str], Shape]) -> OracleEvent:
+def with_object(event: Shape, retrieve: Callable[[str], Shape]) -> OracleEvent:
     if event["object"] == "event":
         return OracleEvent(event["type"], event["created"], event["data"]["object"])
     moment = int(datetime.fromisoformat(event["created"]).timestamp())
@@ -67,7 +67,7 @@ def told(event: Shape, retrieve: Callable[[str], Shape]) -> OracleEvent:
 
 
 def by_donation(events: Iterable[OracleEvent]) -> dict[UUID, list[OracleEvent]]:
-    """The events of each donation that a session, an intent or a charge names, over any chain of objects."""
+    """Group the events by the donation that a session, an intent or a charge names, over any chain of objects."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -75,45 +75,45 @@ def by_donation(events: Iterable[OracleEvent]) -> dict[UUID, list[OracleEvent]]:
             name = above
         return name
 
-    every = [one for one in events if isinstance(one.thing.get("id"), str)]
-    for one in every:
+    identified = [event for event in events if isinstance(event.object.get("id"), str)]
+    for event in identified:
         for field in ("payment_intent", "charge", "latest_charge"):
-            if isinstance(other := one.thing.get(field), str):
-                parent[root(one.thing["id"])] = root(other)
+            if isinstance(other := event.object.get(field), str):
+                parent[root(event.object["id"])] = root(other)
     owner: dict[str, UUID] = {}
-    for one in every:
-        metadata = one.thing.get("metadata") or {}
-        if one.thing["object"] in ("checkout.session", "payment_intent", "charge") and "donationId" in metadata:
-            owner[root(one.thing["id"])] = UUID(metadata["donationId"])
+    for event in identified:
+        metadata = event.object.get("metadata") or {}
+        if event.object["object"] in ("checkout.session", "payment_intent", "charge") and "donationId" in metadata:
+            owner[root(event.object["id"])] = UUID(metadata["donationId"])
     grouped: dict[UUID, list[OracleEvent]] = defaultdict(list)
-    for one in every:
-        if (donation := owner.get(root(one.thing["id"]))) is not None:
-            grouped[donation].append(one)
+    for event in identified:
+        if (donation := owner.get(root(event.object["id"]))) is not None:
+            grouped[donation].append(event)
     return grouped
 
 
-def line(events: Iterable[OracleEvent]) -> OracleRow:
-    """What the events of one donation say, whatever their order and however often they came."""
+def row_of(events: Iterable[OracleEvent]) -> OracleRow:
+    """Return the row that the events of one donation give, in whatever order and however often they were delivered."""
     every = list(events)
-    captures = [one for one in every if one.type in PAID_TYPES and _captured(one.thing) is not None]
+    captures = [event for event in every if event.type in PAID_TYPES and _captured(event.object) is not None]
     gross: dict[str, int] = {}
-    for one in captures:
-        intent, amount = _captured(one.thing) or ("", 0)
+    for event in captures:
+        intent, amount = _captured(event.object) or ("", 0)
         gross[intent] = max(amount, gross.get(intent, 0))
     paid = sum(gross.values())
     live, ever, refunded_at = _refunds(every)
     largest: Counter[str] = Counter()
-    for one in every:
-        if one.type == "charge.refunded":
-            largest[one.thing["id"]] = max(largest[one.thing["id"]], one.thing["amount_refunded"])
+    for event in every:
+        if event.type == "charge.refunded":
+            largest[event.object["id"]] = max(largest[event.object["id"]], event.object["amount_refunded"])
     dispute = _dispute(every)
     moved = {
         moving["id"]: -moving["amount"]
-        for one in every
-        if one.type in MOVING_TYPES
-        for moving in one.thing["balance_transactions"]
+        for event in every
+        if event.type in MOVING_TYPES
+        for moving in event.object["balance_transactions"]
     }
-    types = {one.type for one in every}
+    types = {event.type for event in every}
     if captures:
         weighs = dispute in ("needs_response", "under_review", "lost")
         status = "DISPUTED" if weighs else "REFUNDED" if live >= paid else "PAID"
@@ -122,7 +122,7 @@ def line(events: Iterable[OracleEvent]) -> OracleRow:
     else:
         status = "FAILED" if types & FAILED_TYPES else "CREATED"
     waits = "payment_intent.processing" in types or any(
-        one.type == "checkout.session.completed" and one.thing["payment_status"] == "unpaid" for one in every
+        event.type == "checkout.session.completed" and event.object["payment_status"] == "unpaid" for event in every
     )
     donor, country = _donor(captures)
     return OracleRow(
@@ -131,7 +131,7 @@ def line(events: Iterable[OracleEvent]) -> OracleRow:
         paid=paid,
         refunded=live + max(0, sum(largest.values()) - ever),
         disputed=sum(moved.values()),
-        paid_at=min((one.at for one in captures), default=None),
+        paid_at=min((event.at for event in captures), default=None),
         refunded_at=refunded_at,
         dispute=dispute,
         donor=donor,
@@ -139,50 +139,50 @@ def line(events: Iterable[OracleEvent]) -> OracleRow:
     )
 
 
-def _captured(thing: Shape) -> tuple[str, int] | None:
-    """The payment that an object says was captured, and how much of it."""
-    match thing:
+def _captured(stripe_object: Shape) -> tuple[str, int] | None:
+    """Return the payment intent and the amount that the object reports as captured, or None."""
+    match stripe_object:
         case {"object": "checkout.session", "payment_status": "paid", "payment_intent": str(intent)}:
-            return intent, thing["amount_total"]
+            return intent, stripe_object["amount_total"]
         case {"object": "payment_intent", "status": "succeeded"}:
-            return thing["id"], thing["amount_received"]
+            return stripe_object["id"], stripe_object["amount_received"]
         case {"object": "charge", "status": "succeeded", "captured": True}:
-            return thing["payment_intent"], thing["amount_captured"]
+            return stripe_object["payment_intent"], stripe_object["amount_captured"]
         case _:
             return None
 
 
 def _refunds(every: list[OracleEvent]) -> tuple[int, int, int | None]:
-    """What live refunds sum to, what all known ones do, and when the last live one was made."""
+    """Return the sum of live refunds, the sum of all known refunds, and the time of the last live one."""
     states: dict[str, set[str]] = defaultdict(set)
-    things: dict[str, Shape] = {}
-    for one in every:
-        if one.type in REFUND_TYPES:
-            states[one.thing["id"]].add(one.thing["status"])
-            things[one.thing["id"]] = one.thing
-    live = [things[id] for id in things if not states[id] & {"failed", "canceled"}]
+    refunds: dict[str, Shape] = {}
+    for event in every:
+        if event.type in REFUND_TYPES:
+            states[event.object["id"]].add(event.object["status"])
+            refunds[event.object["id"]] = event.object
+    live = [refunds[id] for id in refunds if not states[id] & {"failed", "canceled"}]
     times = [refund["created"] for refund in live]
-    return sum(r["amount"] for r in live), sum(r["amount"] for r in things.values()), max(times, default=None)
+    return sum(r["amount"] for r in live), sum(r["amount"] for r in refunds.values()), max(times, default=None)
 
 
 def _dispute(every: list[OracleEvent]) -> str | None:
-    """How the one dispute of a donation stands: its most final state."""
-    states = {one.thing["status"] for one in every if one.thing["object"] == "dispute"}
+    """Return the most final state of the donation's dispute, or None."""
+    states = {event.object["status"] for event in every if event.object["object"] == "dispute"}
     finality = ("lost", "won", "warning_closed", "under_review", "needs_response", "warning_needs_response")
     return next((state for state in finality if state in states), None)
 
 
 def _donor(captures: list[OracleEvent]) -> tuple[str | None, str | None]:
-    """Name and country: what the charge says first of each, else the session."""
-    found: list[str | None] = []
+    """Return last name and country, each from the earliest charge that has it, else from the earliest session."""
+    donor: list[str | None] = []
     for read in (_last_name, _country):
-        said = [
-            (one.thing["object"] != "charge", one.at, text)
-            for one in captures
-            if (text := read(one.thing.get("billing_details") or one.thing.get("customer_details") or {}))
+        values = [
+            (event.object["object"] != "charge", event.at, text)
+            for event in captures
+            if (text := read(event.object.get("billing_details") or event.object.get("customer_details") or {}))
         ]
-        found.append(min(said)[2] if said else None)
-    return found[0], found[1]
+        donor.append(min(values)[2] if values else None)
+    return donor[0], donor[1]
 
 
 def _last_name(details: Shape) -> str | None:
@@ -196,13 +196,13 @@ def _country(details: Shape) -> str | None:
 
 
 def settlements(events: Iterable[OracleEvent], retrieve: Callable[[str], Shape]) -> dict[str, tuple[int, int, str]]:
-    """Gross, fee and currency of each balance transaction that the events show or name."""
-    found: dict[str, Shape] = {}
-    for one in events:
-        if one.type in MOVING_TYPES:
-            found |= {moving["id"]: moving for moving in one.thing["balance_transactions"]}
-        elif one.type in PAID_TYPES | REFUND_TYPES | {"charge.refunded"}:
+    """Return gross, fee and currency of each balance transaction that the events contain or name."""
+    transactions: dict[str, Shape] = {}
+    for event in events:
+        if event.type in MOVING_TYPES:
+            transactions |= {moving["id"]: moving for moving in event.object["balance_transactions"]}
+        elif event.type in PAID_TYPES | REFUND_TYPES | {"charge.refunded"}:
             for name in ("balance_transaction", "failure_balance_transaction"):
-                if id := one.thing.get(name):
-                    found[id] = retrieve(id)
-    return {id: (one["amount"], one["fee"], one["currency"].upper()) for id, one in found.items()}
+                if id := event.object.get(name):
+                    transactions[id] = retrieve(id)
+    return {id: (t["amount"], t["fee"], t["currency"].upper()) for id, t in transactions.items()}

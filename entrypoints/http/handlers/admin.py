@@ -152,7 +152,7 @@ class RefundHandlers:
     def refund(self, call: Call, body: RefundOrder) -> Attribution:
         """Record the refund; the donation shows Stripe's answer once there is one."""
         row = self._donation_row(call)
-        call.speaks_of = row["ticket_id"]
+        call.about_ticket = row["ticket_id"]
         amount = None if body.amount is None else money(body.amount, row["currency"])
         with self.database.reading() as cursor:
             ticket = ticket_status.ticket(cursor, row["ticket_id"])

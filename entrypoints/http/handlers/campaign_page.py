@@ -54,7 +54,7 @@ class CampaignPageHandlers:
         row = self._published_row(call)
         if row is None:
             return not_found_page(call, NO_PAGE)
-        call.speaks_of = row["ticket_id"]
+        call.about_ticket = row["ticket_id"]
         form = _form(call.raw)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
         try:

@@ -405,29 +405,29 @@ def crash_once(service: Any, statements: int) -> None:
 @settings(max_examples=12)
 @given(seed=st.integers(0, 10**6), crashes=st.lists(st.integers(0, 12), max_size=12), random=st.randoms())
 def test_crashes_between_any_two_steps_and_any_order_leave_what_the_oracle_says(service, seed, crashes, random):
-    rehearsal = SimulationRunner(service, world.build(seed, 6, uuid4().hex))
-    rehearsal.open()
-    sent = rehearsal.world.deliveries(random)
+    runner = SimulationRunner(service, world.build(seed, 6, uuid4().hex))
+    runner.open()
+    sent = runner.world.deliveries(random)
     for number, told in enumerate(sent):
-        rehearsal.deliver(told)
+        runner.deliver(told)
         if crashes and number % 9 == 0:
             crash_once(service, crashes.pop())
     for statements in crashes:
         crash_once(service, statements)
-    rehearsal.settle()
-    assert rehearsal.differences() == []
+    runner.settle()
+    assert runner.differences() == []
 
 
 @settings(max_examples=6)
 @given(seed=st.integers(0, 10**6), random=st.randoms())
 def test_simultaneous_deliveries_and_appliers_leave_what_the_oracle_says(service, seed, random):
-    rehearsal = SimulationRunner(service, world.build(seed, 6, uuid4().hex))
-    rehearsal.open()
-    sent = rehearsal.world.deliveries(random)
+    runner = SimulationRunner(service, world.build(seed, 6, uuid4().hex))
+    runner.open()
+    sent = runner.world.deliveries(random)
 
     def deliver(part: list[dict[str, Any]]) -> None:
         for told in part:
-            rehearsal.deliver(told)
+            runner.deliver(told)
             service.payments.applier.apply_batch(3)
 
     threads = [threading.Thread(target=deliver, args=(sent[n::4],)) for n in range(4)]
@@ -435,8 +435,8 @@ def test_simultaneous_deliveries_and_appliers_leave_what_the_oracle_says(service
         thread.start()
     for thread in threads:
         thread.join()
-    rehearsal.settle()
-    assert rehearsal.differences() == []
+    runner.settle()
+    assert runner.differences() == []
 
 
 def test_the_inbox_keeps_an_event_as_it_was_sent(ledger):

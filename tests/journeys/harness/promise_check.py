@@ -114,7 +114,9 @@ class PromiseCheck:
         return wrong
 
     def _wrong_money(self) -> list[str]:
-        oracle_events = [oracle.told(event, lambda id: {}) for ticket in self._tickets for event in ticket.events]
+        oracle_events = [
+            oracle.with_object(event, lambda id: {}) for ticket in self._tickets for event in ticket.events
+        ]
         grouped = oracle.by_donation(oracle_events)
         ledger = {
             str(id): (status, paid, refunded)
@@ -126,7 +128,7 @@ class PromiseCheck:
             str(payment.donation_id): (line.status, line.paid, line.refunded)
             for ticket in self._tickets
             for payment in ticket.payments
-            for line in [oracle.line(grouped[payment.donation_id])]
+            for line in [oracle.row_of(grouped[payment.donation_id])]
         } | {
             bought.donation: ("PAID", bought.paid, bought.refunded)
             for ticket in self._tickets
