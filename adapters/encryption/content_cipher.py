@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from adapters.storage.disk import translated_os_errors
+from adapters.disk import translated_os_errors
 from domain.errors import DomainError
 
 MAGIC = b"SLSEAL\x00\x01"  # the last byte is the version of the format

@@ -18,9 +18,9 @@ import structlog
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from adapters.contacts import ContactIndex
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring
-from adapters.identity.contacts import ContactIndex
 from adapters.identity.tokens import digest
 from adapters.mail.outbox import Outbox
 from adapters.postgres.background import BackgroundLoop

@@ -13,7 +13,7 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import parseaddr
 from pathlib import Path
 
-from adapters.identity import contacts
+from adapters import contacts
 from adapters.mail.templates import Templates, Unwritable
 from domain.errors import InvalidError
 from domain.ports import Mail

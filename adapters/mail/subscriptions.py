@@ -12,8 +12,8 @@ import re
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from adapters import contacts
 from adapters.encryption.keyed_hashes import KeyedHashes
-from adapters.identity import contacts
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.values import ContactType

@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 from adapters.event_store.log import EventLog
 from adapters.observability.counters import reads
 from adapters.postgres.database import Database
-from adapters.postgres.replica import Replica
+from adapters.read_models.replica import Replica
 from domain.errors import UnavailableError
 from projections.model import Recorded
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from adapters.storage.disk import translated_os_errors
+from adapters.disk import translated_os_errors
 from adapters.storage.protocol import checked_key, chunks_of, verify_storage
 from domain.errors import NotFoundError
 

@@ -13,8 +13,8 @@ from typing import NoReturn
 import structlog
 from starlette.types import ASGIApp
 
-from adapters.encryption.key_rotation import check_master_key
 from adapters.observability import tracing
+from adapters.privacy.key_rotation import check_master_key
 from entrypoints.cli.console import CommandFailed, UsageError, print_line
 from entrypoints.cli.context import one_line_errors
 from entrypoints.composition import settings as environment

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from adapters.contacts import ContactIndex
 from adapters.encryption.keyring import Keyring
 from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.identity.access_log import AccessLog
-from adapters.identity.contacts import ContactIndex
 from adapters.identity.credentials import Credentials
 from adapters.identity.idempotency import IdempotencyKeys
 from adapters.identity.login_codes import LoginCodes

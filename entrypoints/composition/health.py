@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
+from adapters.health.lag import HealthProbe
+from adapters.health.self_test import SelfTest
 from adapters.observability.gauges import Gauges
-from adapters.observability.lag import HealthProbe
-from adapters.observability.self_test import SelfTest
 from adapters.postgres.watchdog import Watchdog
 from entrypoints.composition.foundation import Foundation
 

@@ -12,10 +12,10 @@ from adapters.encryption.ticket_keys import TicketKeys
 from adapters.event_store.history import TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.postgres.database import CONNECTION_ERRORS
-from adapters.postgres.replica import Replica
 from adapters.read_models.follower import Follower
 from adapters.read_models.projection_barrier import ProjectionBarrier
 from adapters.read_models.read_your_writes import ReadYourWrites
+from adapters.read_models.replica import Replica
 from domain.errors import UnavailableError
 from entrypoints.composition.foundation import Foundation, Parts
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from adapters.encryption.key_rotation import KeyRotation
 from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
 from adapters.payments.pending_calls import PendingCallRetrier
 from adapters.privacy.erasure import Erasure
+from adapters.privacy.key_rotation import KeyRotation
 from adapters.privacy.retention import Retention
 from domain.commands import Commands
 from domain.commands.checkouts import CheckoutCommands

@@ -11,11 +11,11 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.event_store.log import EventLog
-from adapters.observability import lag
+from adapters.health import lag
 from adapters.postgres.database import Database
-from adapters.postgres.replica import Replica
 from adapters.read_models.in_memory import ticket_row
 from adapters.read_models.reads import Reads
+from adapters.read_models.replica import Replica
 from projections import donation_ledger, fee_ledger
 from projections.model import Recorded, Row
 

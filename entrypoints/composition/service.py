@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any, Protocol
 
 import projections
-from adapters.identity import contacts
+from adapters import contacts
 from adapters.read_models import rebuild
 from adapters.read_models.rebuild_jobs import RebuildJobs
 from entrypoints.composition.access import Access

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from adapters.storage.disk import translated_os_errors
+from adapters.disk import translated_os_errors
 from domain.errors import FullError
 from entrypoints.http.operations import Received
 from entrypoints.http.problems import Problem, invalid

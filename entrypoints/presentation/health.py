@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
-from adapters.postgres.replica import State
+from adapters.read_models.replica import State
 from entrypoints.presentation.responses import ResponseBody, Time
 
 Verdict = Literal["PASS", "FAIL"]

@@ -14,7 +14,7 @@ import pytest
 
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
-from adapters.postgres.replica import State
+from adapters.read_models.replica import State
 from domain.values import Role
 from entrypoints.composition.service import Parts
 from tests.client import LiveService, Ticket, eventually

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from msgspec import UNSET, UnsetType
 
-from adapters.observability.lag import HealthProbe, ServiceLag
-from adapters.observability.self_test import SelfTest
-from adapters.postgres.replica import Replica
+from adapters.health.lag import HealthProbe, ServiceLag
+from adapters.health.self_test import SelfTest
 from adapters.postgres.watchdog import Watchdog
+from adapters.read_models.replica import Replica
 from domain.errors import UnavailableError
 from entrypoints.http.bodies import Empty
 from entrypoints.http.operations import Answer, Call

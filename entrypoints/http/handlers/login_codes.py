@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from adapters.identity import contacts
+from adapters import contacts
 from adapters.identity.login_codes import LoginCodes, session_token
 from domain.values import ContactType
 from entrypoints.http.bodies import Body, Line

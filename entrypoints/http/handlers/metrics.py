@@ -15,9 +15,9 @@ from prometheus_client.registry import Collector
 
 from adapters.observability import counters, gauges
 from adapters.observability.gauges import Gauges
-from adapters.postgres import replica
 from adapters.postgres.database import Database
-from adapters.postgres.replica import Replica
+from adapters.read_models import replica
+from adapters.read_models.replica import Replica
 from domain.errors import UnavailableError
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem

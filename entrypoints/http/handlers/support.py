@@ -9,11 +9,10 @@ from uuid import UUID
 
 from pydantic import Field
 
-from adapters import ids
+from adapters import contacts, ids
+from adapters.contacts import ContactIndex
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.event_store.log import EventLog
-from adapters.identity import contacts
-from adapters.identity.contacts import ContactIndex
 from adapters.identity.credentials import ticket_token
 from adapters.identity.tokens import digest
 from adapters.postgres.database import Database

@@ -12,9 +12,9 @@ from msgspec import UNSET
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from adapters import contacts
+from adapters.contacts import ContactIndex
 from adapters.encryption.field_cipher import FieldCipher
-from adapters.identity import contacts
-from adapters.identity.contacts import ContactIndex
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ticket_token
 from adapters.identity.tokens import digest
 from adapters.read_models.read_your_writes import ReadYourWrites

@@ -13,7 +13,7 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from adapters.identity.contacts import normalize_contact
+from adapters.contacts import normalize_contact
 from adapters.identity.credentials import SCOPES
 from adapters.identity.tokens import digest
 from adapters.ids import uuid7

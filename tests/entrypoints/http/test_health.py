@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from adapters.observability.self_test import SelfTest
-from adapters.observability.self_test.context import SelfTestContext, expect
+from adapters.health.self_test import SelfTest
+from adapters.health.self_test.context import SelfTestContext, expect
 from adapters.postgres.database import connect
 from entrypoints.composition.service import Parts
 from tests.client import Client, LiveService, eventually

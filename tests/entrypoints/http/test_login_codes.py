@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from adapters.identity.contacts import normalize_contact
+from adapters.contacts import normalize_contact
 from adapters.identity.login_codes import MAX_CODE_ATTEMPTS, MAX_CODES_PER_HOUR, SESSION_HOURS
 from adapters.identity.tokens import digest
 from adapters.ids import uuid7

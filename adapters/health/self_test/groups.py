@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from uuid import UUID
 
+from adapters.health.self_test.context import SelfTestContext, expect
+from adapters.health.self_test.support import knowledge_base, support_ticket
 from adapters.ids import uuid7
-from adapters.observability.self_test.context import SelfTestContext, expect
-from adapters.observability.self_test.support import knowledge_base, support_ticket
 from domain.donations import Donation
 from domain.events import PaymentReceived, Refunded
 from domain.tickets import RecordingTicket

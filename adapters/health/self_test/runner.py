@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from adapters.observability.self_test.context import SelfTestContext, SelfTestFailed
+from adapters.health.self_test.context import SelfTestContext, SelfTestFailed
 from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry, connect
 from domain.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from adapters.observability.self_test.groups import Group
+    from adapters.health.self_test.groups import Group
 
 # A group holds the lock for appends, so it must be short.
 STATEMENT_SECONDS = 5
@@ -38,7 +38,7 @@ class SelfTest:
 
     def run(self) -> dict[str, bool]:
         """Return for each group whether it passed; UnavailableError when the database is not available."""
-        from adapters.observability.self_test.groups import GROUPS
+        from adapters.health.self_test.groups import GROUPS
 
         groups = GROUPS if self._groups is None else self._groups
         return {name: self._passes(name, group) for name, group in groups.items()}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.identity.contacts import ContactIndex, normalize_contact, possible_contacts
+from adapters.contacts import ContactIndex, normalize_contact, possible_contacts
 from domain.errors import InvalidError
 from domain.values import ContactType
 

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pytest
 
-from adapters.encryption.key_rotation import MissingSecretError, RotatedRows, check_master_key
 from adapters.encryption.keyring import DecryptionError
 from adapters.identity.tokens import digest
+from adapters.privacy.key_rotation import MissingSecretError, RotatedRows, check_master_key
 from domain.commands.tickets import NewTicket
 from domain.ports import Mail
 from domain.values import SYSTEM, Contact, ContactType

@@ -1,5 +1,5 @@
 """The self-test: each part of the service writes to and reads from the real database, in a transaction rolled back."""
 
-from adapters.observability.self_test.runner import SelfTest
+from adapters.health.self_test.runner import SelfTest
 
 __all__ = ["SelfTest"]

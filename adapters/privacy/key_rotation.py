@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
+from adapters.contacts import ContactIndex
 from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.encryption.ticket_keys import TICKET_KEYRING
-from adapters.identity.contacts import ContactIndex
 from adapters.mail.outbox import OUTBOX_RING
 from adapters.payments.inbox import INBOX_RING
 from adapters.postgres.database import Database

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from adapters.health.self_test.context import SelfTestContext, expect
 from adapters.ids import uuid7
 from adapters.knowledge import repository
-from adapters.observability.self_test.context import SelfTestContext, expect
 from domain.support import SupportTicket
 from domain.values import SYSTEM, Contact, ContactType, SupportCategory
 from projections import support
