@@ -104,10 +104,9 @@ def printable(text: str) -> str:
 
 def paragraphs(text: str) -> list[str]:
     """Return the lines that are not blank, without characters that cannot be printed."""
-    text = normalize("NFC", LONE_SURROGATE.sub("\ufffd", text))
-    lines = (
-        BLANKS.sub(" ", PILED_MARKS.sub(r"\1", UNPRINTABLE.sub("", line))).strip() for line in NEW_LINE.split(text)
-    )
+    # Composed only after the removal: a removed character may have stood between a letter and its mark.
+    text = normalize("NFC", UNPRINTABLE.sub("", LONE_SURROGATE.sub("\ufffd", text)))
+    lines = (BLANKS.sub(" ", PILED_MARKS.sub(r"\1", line)).strip() for line in NEW_LINE.split(text))
     return [line for line in lines if line]
 
 

@@ -144,7 +144,7 @@ class Planter:
         for contact in (self.main.get().json()["contactValue"], f"{self.canary('nobody')}@example.com"):
             asked = {"contactType": "EMAIL", "contactValue": contact}
             assert self.visitor.post("/api/access/request", json=asked).status_code == 202
-        eventually(lambda: any(self.service.mail.outbox.glob("*.eml")), 30)
+        eventually(lambda: any(self.service.outbox.glob("*.eml")), 30)
 
     def guess(self) -> None:
         guess = {"requestId": self.main.id, "code": self.canary("code")}
@@ -361,7 +361,7 @@ def test_a_person_is_stored_nowhere_in_clear_and_nowhere_at_all_once_erased(serv
     assert found_in(service.dump()) == []
     for folder in (service.data, service.temporary):
         assert found_under(folder) == []
-    assert list(service.mail.outbox.iterdir()) == []
+    assert list(service.outbox.iterdir()) == []
     kept = [path for path in (service.data / "storage").rglob("*") if path.is_file()]
     assert kept == []
     after = planter.admin.get(f"{main.path}/donations/total").json()
@@ -380,4 +380,4 @@ def test_a_person_is_stored_nowhere_in_clear_and_nowhere_at_all_once_erased(serv
     shown = planter.admin.get(f"{main.path}?include=draft,documents,attributions,transcriptions")
     assert found_in(shown.content) == []
     service.stop()
-    assert found_in(service.history.log.read_bytes()) == []
+    assert found_in(service.log.read_bytes()) == []

@@ -14,7 +14,7 @@ import httpx2
 import psutil
 import pytest
 
-from tests.client import RECORDING, Client, eventually, free_port
+from tests.client import DEMO_RECORDING, Client, eventually, free_port
 from tests.fakes.children import speech_children
 
 STORYLEDGER = str(Path(sys.executable).with_name("storyledger"))
@@ -47,7 +47,7 @@ def serving(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], Client, P
                     return client.get("/health/live").status_code == 200
                 return False
 
-            eventually(alive, 60)
+            eventually(alive)
             yield process, client, log
     finally:
         process.send_signal(signal.SIGTERM)
@@ -60,9 +60,9 @@ def test_no_secret_is_visible_to_other_processes_or_in_the_log(
     process, client, log = serving
     ticket = client.open_ticket(contactValue="canary.person@example.com", displayName="Canary Person")
     token = ticket.token
-    assert ticket.upload(RECORDING.read_bytes()).status_code == 200
+    assert ticket.upload(DEMO_RECORDING.read_bytes()).status_code == 200
     assert ticket.post("/process").status_code == 202
-    eventually(lambda: speech_children(process.pid), 30)
+    eventually(lambda: speech_children(process.pid))
     read = 0
     for other in psutil.process_iter():
         # The database's processes are no children of the one that started them.

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.documents.script import DocumentLanguage, Script, TextLine, paragraphs, printable, script_runs
@@ -15,6 +15,7 @@ def test_the_script_runs_of_a_line_make_up_the_line(text):
 
 
 @given(ANY_TEXT)
+@example("A\ufeff\u0300")
 def test_printable_text_can_be_encoded_and_does_not_change_again(text):
     cleaned = printable(text)
     cleaned.encode("utf-8")
