@@ -163,8 +163,8 @@ def _applied(url: str) -> None:
 
 _TOTALS = "SELECT * FROM read.donation_totals WHERE ticket_id = '{ticket}'"
 _STATUS = (
-    "SELECT t.*, f.ticket_id FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket_id)"
-    " WHERE t.ticket = '{ticket}'"
+    "SELECT t.*, f.ticket_id AS funded FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket_id)"
+    " WHERE t.ticket_id = '{ticket}'"
 )
 
 
