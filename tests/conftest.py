@@ -1,4 +1,4 @@
-"""What every test may ask for: a real PostgreSQL, migrated and empty, and the service on it."""
+"""Fixtures for every test: a real PostgreSQL, migrated and empty, and the service on it."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ def _drop_by(connection: psycopg.Connection[Any], names: list[str]) -> None:
 
 
 def _abandoned(server_url: str) -> list[str]:
-    """What killed runs have left behind: the databases of processes that are no more."""
+    """Return the databases that killed runs have left behind."""
     with psycopg.connect(server_url, autocommit=True) as connection:
         names = connection.execute(r"SELECT datname FROM pg_database WHERE datname ~ '^test_\d+_\d+$'").fetchall()
     return [name for (name,) in names if not _alive(int(name.split("_")[1]))]

@@ -1,4 +1,4 @@
-"""What the HTTP layer's own thread pool and rate-limit counter save: python -m tests.benchmarks.shortcuts"""
+"""Measures our thread pool and rate-limit counter against the libraries': python -m tests.benchmarks.shortcuts"""
 
 from __future__ import annotations
 

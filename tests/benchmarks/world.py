@@ -1,4 +1,4 @@
-"""What benchmarks share: databases, services, and a history of any length, made quickly."""
+"""Shared by the benchmarks: databases, services, and a history of any length, made quickly."""
 
 from __future__ import annotations
 

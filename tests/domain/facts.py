@@ -107,7 +107,7 @@ _BESIDE = {"originator_id", "originator_version", "timestamp", "originator_topic
 
 @dataclasses.dataclass(frozen=True)
 class Fact:
-    """What happened, without its place in a history; fields with their default value are left out."""
+    """Return the event's fields without its place in the history and without default values."""
 
     kind: type[TicketEvent]
     told: dict[str, Any]
@@ -137,7 +137,7 @@ def given(*facts: Fact) -> RecordingTicket:
 
 
 def new_facts(ticket: RecordingTicket) -> list[Fact]:
-    """What the last requests made happen."""
+    """Return the events that the last requests triggered."""
     found = []
     for event in ticket.collect_events():
         assert isinstance(event, TicketEvent)

@@ -1,4 +1,4 @@
-"""What may be commands, and what comes of it, with nothing real around."""
+"""The commands with fakes for everything outside the domain."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def test_the_same_document_asked_again_is_noted_once():
     assert [kind.TOPIC for kind in history(commands)].count("document_generated") == 1
 
 
-def test_a_document_needs_what_it_is_made_of():
+def test_a_document_without_its_source_is_refused():
     commands = opened(fake_commands())
     for type in (DocumentType.GOFUNDME_DRAFT, DocumentType.OTHER):
         with pytest.raises(RefusedError):
@@ -309,7 +309,7 @@ def test_a_gift_is_named_by_the_donor_else_by_the_campaign():
     assert [request.description for request in checkouts.asked] == ["Gift", "Gift: A roof", "For Ada"]
 
 
-def test_nobody_gives_to_a_ticket_that_is_erased_or_not_there():
+def test_no_checkout_opens_for_an_erased_or_absent_ticket():
     checkouts = FakeCheckouts()
     commands = fake_commands(checkouts=checkouts)
     with pytest.raises(NotFoundError):
@@ -348,7 +348,7 @@ def test_a_gift_is_made_in_a_currency_that_stripe_takes():
 # Erasing.
 
 
-def test_erasing_destroys_what_was_kept_and_may_be_asked_again():
+def test_erasure_destroys_stored_content_and_can_be_repeated():
     commands = worked(processing())
     commands.tickets.erase(HOLDER, TICKET)
     commands.tickets.erase(SYSTEM, TICKET)

@@ -207,7 +207,7 @@ def test_only_the_first_capture_of_a_payment_is_money_received():
     assert made.gift.paid == 10_000
 
 
-def test_the_donor_is_who_the_charge_names_and_else_the_checkout():
+def test_the_donor_is_taken_from_the_charge_or_else_from_the_checkout():
     session = captured(session_id="cs", donor=Donor("Session", "DE", "hash"))
     charge = captured(charge_id="ch", donor=Donor("Charge", None, None))
     for order in permutations([session, charge]):

@@ -1,4 +1,4 @@
-"""What `Gift` says of its facts as a whole."""
+"""`Gift` as a function of all its facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every sequence of requests."""
+"""Laws that hold for every sequence of requests."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_a_silent_ticket_is_announced_and_erased_when_its_days_are_over():
     assert years.review(500 * DAY) is Verdict.KEEP
 
 
-def test_nobody_is_erased_who_was_not_told_in_time():
+def test_a_ticket_is_not_erased_without_notice_in_time():
     years = Years(days=90)
     assert years.review(400 * DAY) is Verdict.ANNOUNCE
     assert years.review(401 * DAY) is Verdict.WAIT
@@ -79,7 +79,7 @@ def test_an_act_that_whoever_looked_has_not_seen_counts_too():
     assert years.review(15 * DAY) is Verdict.KEEP
 
 
-def test_a_workspace_that_keeps_longer_meanwhile_keeps_what_was_announced():
+def test_a_longer_retention_period_cancels_an_announced_erasure():
     years = Years(days=30)
     assert years.review(17 * DAY) is Verdict.ANNOUNCE
     years.days = 60

@@ -1,4 +1,4 @@
-"""What is true about a ticket."""
+"""The rules of a ticket."""
 
 from __future__ import annotations
 
@@ -232,7 +232,7 @@ def test_fields_that_the_recording_does_not_mention_are_requested():
     assert ticket.lifecycle.status is ContentStatus.NEEDS_INFO
 
 
-def test_a_draft_never_overwrites_what_a_person_wrote_or_cleared():
+def test_a_proposed_draft_never_overwrites_fields_that_a_person_wrote_or_cleared():
     ticket = given(*DRAFTING)
     ticket.edit_draft(HOLDER, {"title": "Mine", "story": None})
     ticket.propose_draft(SYSTEM, RECORDING, COMPLETE)
@@ -257,7 +257,7 @@ def test_a_story_may_be_written_with_no_recording_at_all():
     assert new_facts(ticket) == [fact(DraftEdited, changed=("title",), title="A roof")]
 
 
-def test_only_what_really_changes_is_recorded():
+def test_only_changed_fields_are_recorded():
     ticket = given(*WRITTEN)
     ticket.edit_draft(HOLDER, {"title": COMPLETE.title, "story": "It fell in, all of it."})
     ticket.edit_draft(HOLDER, {"title": COMPLETE.title})
@@ -310,7 +310,7 @@ def test_a_goal_is_from_one_to_ten_millions(amount: Any):
 @pytest.mark.parametrize(
     ("amount", "currency"), [("1.005", "USD"), ("10.5", "JPY"), ("1e400", "USD"), ("NaN", "USD"), ("many", "USD")]
 )
-def test_an_amount_that_is_none_of_its_currency_is_refused(amount: Any, currency: str):
+def test_an_amount_with_too_many_decimals_is_refused(amount: Any, currency: str):
     with pytest.raises(AmountError):
         given().goal_of(amount, currency)
 

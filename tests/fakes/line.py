@@ -49,7 +49,7 @@ def _topics() -> dict[bytes, str]:
 
 @dataclass
 class _Conversation:
-    """What one connection is about, as both directions tell it; each is read by one thread."""
+    """The state of one connection, read by one thread for each direction."""
 
     name: str = "?"
     texts: dict[bytes, bytes] = field(default_factory=dict)

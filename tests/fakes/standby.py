@@ -42,7 +42,7 @@ class Standby(OwnServer):
                 os.chown(path, owner.st_uid, owner.st_gid)
 
     def pause(self) -> None:
-        """What comes from the leader is kept, and not shown."""
+        """Receive changes from the primary without replaying them."""
         self.execute("SELECT pg_wal_replay_pause()")
         eventually(lambda: self._asked("SELECT pg_get_wal_replay_pause_state() = 'paused'"), 10)
 

@@ -55,7 +55,7 @@ def gift(ticket_id: UUID, minor: int, refunds: Sequence[int]) -> list[TicketEven
 
 
 def asked_for_help(ticket_id: UUID, known: bool, asked: Sequence[Callable[[SupportTicket], Any]]) -> list[TicketEvent]:
-    """What happened to a support ticket about a ticket, by its holder or by somebody who only names it."""
+    """Events of a support ticket about a ticket, opened by its holder or by another person."""
     support_id = uuid4()
     support = SupportTicket.open(
         HOLDER,
@@ -76,7 +76,7 @@ _SEEN_TO = st.lists(st.sampled_from([lambda s: s.resolve(HOLDER), lambda s: s.er
 
 
 def lived(ticket_id: UUID, asked: Sequence[Callable[[RecordingTicket], Any]]) -> list[TicketEvent]:
-    """What happened to a ticket of which this was asked."""
+    """Return the events of a ticket after these requests."""
     ticket = opened(ticket_id)
     for request in asked:
         request(ticket)

@@ -21,7 +21,7 @@ def paid(live: LiveService, ticket: Ticket) -> None:
 
 
 def everything(holder: Client, path: str) -> dict[str, object]:
-    """What the ticket holds, whoever it belongs to."""
+    """Return everything that the ticket holds."""
     told = holder.get(path, params={"include": "draft,documents,attributions,transcriptions,qr"}).json()
     kept = {name: told[name] for name in ("donationDraft", "documents", "attributions", "transcriptions", "qrCode")}
     totals = holder.get(f"{path}/donations/total", params={"explain": "true"}).json()

@@ -63,7 +63,7 @@ class Planter:
         request.url = request.url.copy_merge_params({"name": self.canary("query")})
 
     def _note(self, answer: httpx2.Response) -> None:
-        """What an error says besides the caller's own names for the request, its path and its fields."""
+        """Search the texts of an error, except the request id, the path and the field names of the caller."""
         assert answer.status_code < 500
         if answer.headers.get("content-type") == PROBLEM:
             answer.read()

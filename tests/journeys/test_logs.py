@@ -1,4 +1,4 @@
-"""What the service logs is lines of JSON that belong together by their ids, and names nobody."""
+"""Log lines are JSON, are linked by ids, and contain no personal data."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def refuse(client: Client, ticket: Ticket, canary: Canaries) -> None:
 
 
 def run(code: str) -> list[Line]:
-    """What a process logs that does this."""
+    """Return the log lines of a process that runs this code."""
     ran = subprocess.run(
         [sys.executable, "-c", "from entrypoints.composition.logs import configure\nconfigure('DEBUG')\n" + code],
         cwd=ROOT,
@@ -158,7 +158,7 @@ def run(code: str) -> list[Line]:
     return [json.loads(line) for line in ran.stderr.splitlines()]
 
 
-def test_of_log_records_of_libraries_only_the_constant_text_is_kept():
+def test_only_the_constant_text_of_a_librarys_log_record_is_kept():
     [line] = run(
         "import logging\n"
         "try:\n    raise KeyError('qzkanarix')\n"

@@ -1,4 +1,4 @@
-"""What is looked up: the documents of a ticket, and the tickets of a contact."""
+"""Look-ups: the documents of a ticket, and the tickets of a contact."""
 
 from __future__ import annotations
 

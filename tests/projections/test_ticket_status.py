@@ -82,7 +82,7 @@ def test_a_failure_is_shown_until_a_retry_or_a_new_recording():
     assert row(*failed, fact(AudioUploaded, recording_id=UUID(int=5)))["error"] is None
 
 
-def test_the_draft_is_what_was_proposed_except_for_what_a_person_wrote():
+def test_the_draft_has_the_proposed_fields_except_those_that_a_person_wrote():
     found = row(
         *TRANSCRIBING, fact(DraftEdited, changed=("title",), title="Mine"), fact(DraftProposed, **vars(COMPLETE))
     )
@@ -114,6 +114,6 @@ def test_the_key_points_of_an_analysis_are_shown():
     assert found["analysis"]["key_points"] == ["The roof fell in."]
 
 
-def test_an_event_of_a_ticket_nobody_opened_is_passed_over():
+def test_an_event_of_an_unopened_ticket_is_ignored():
     stray = made(Published, TICKET, 1, actor=Actor(Role.HOLDER))
     assert folded(ticket_status, [Recorded(1, START, stray)]).all(ticket_status.TICKETS) == []

@@ -73,7 +73,7 @@ def test_every_event_has_a_golden_file(kind: type[TicketEvent]):
 
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.json")), ids=lambda file: file.stem)
-def test_what_was_ever_stored_still_loads(file: Path):
+def test_every_event_version_ever_stored_still_loads(file: Path):
     """An upcast event may save back otherwise; until there is one, a difference is a field lost or renamed."""
     topic = file.name.split(".")[0]
     state = to_json(json.loads(file.read_text()))

@@ -84,7 +84,7 @@ def test_adding_the_same_ticket_again_changes_nothing(ports: tuple[Tickets, Dona
     assert tickets.get(ada).version == 2
 
 
-def test_what_was_never_added_is_not_found(ports: tuple[Tickets, Donations]):
+def test_a_stream_that_was_never_added_is_not_found(ports: tuple[Tickets, Donations]):
     tickets, donations = ports
     for asked in (
         lambda: tickets.get(uuid4()),
@@ -96,7 +96,7 @@ def test_what_was_never_added_is_not_found(ports: tuple[Tickets, Donations]):
             asked()
 
 
-def test_a_change_gives_back_what_was_decided_and_is_kept(ports: tuple[Tickets, Donations]):
+def test_a_change_returns_the_decision_and_is_stored(ports: tuple[Tickets, Donations]):
     tickets, _ = ports
     ada = uuid4()
     tickets.add(ticket(ada))
@@ -160,7 +160,7 @@ def rival(stores: Stores, ada: UUID, names: list[str]) -> Callable[[RecordingTic
     return decide
 
 
-def test_a_decision_is_taken_anew_when_somebody_else_was_quicker(stores: Stores):
+def test_a_decision_is_repeated_after_a_concurrent_write(stores: Stores):
     ada = uuid4()
     stores.tickets.add(ticket(ada))
     stores.tickets.change(ada, rival(stores, ada, ["Grace", "Joan"]))
@@ -183,7 +183,7 @@ def test_a_decision_that_never_gets_its_turn_is_refused(stores: Stores):
         stores.tickets.change(ada, rival(stores, ada, [str(n) for n in range(MAX_DECISIONS)]))
 
 
-def test_whoever_waits_is_told_how_far_the_history_has_come(stores: Stores):
+def test_listeners_are_told_the_position_of_new_events(stores: Stores):
     ada = uuid4()
     stores.tickets.add(ticket(ada))
     stores.tickets.change(ada, lambda t: t.rename(HOLDER, "Grace"))
@@ -266,7 +266,7 @@ def test_without_its_work_there_is_no_event(database: Database):
     assert stores.tickets.get(ada).version == 2
 
 
-def test_work_whose_commit_went_unheard_is_found_done_when_asked_again(migrated_url: str):
+def test_a_commit_without_a_confirmation_is_recognised_when_repeated(migrated_url: str):
     with LosingDatabase(migrated_url) as database:
         stores = Stores(database)
         ada = uploaded(stores)

@@ -284,7 +284,7 @@ def test_a_stream_is_read_in_order_and_between_versions(log: EventLog, two_ticke
     assert positions(log.stream(ada, until=0)) == []
 
 
-def test_a_page_is_what_lies_between_two_positions(log: EventLog, two_tickets: tuple[UUID, UUID]):
+def test_a_batch_has_the_events_between_two_positions(log: EventLog, two_tickets: tuple[UUID, UUID]):
     assert positions(log.batch(2, 3)) == [3, 4, 5]
     assert positions(log.batch(2, 100, 4)) == [3, 4]
     assert positions(log.batch(0, 100, 0)) == []

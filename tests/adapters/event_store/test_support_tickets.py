@@ -57,7 +57,7 @@ def asked(support: SupportTickets, about: UUID | None = None, index: str = "inde
     return support_id
 
 
-def test_what_was_opened_is_there_and_opening_it_again_changes_nothing(support: SupportTickets):
+def test_an_opened_support_ticket_is_stored_once_however_often_it_is_opened(support: SupportTickets):
     opened = SupportTicket.open(
         HOLDER,
         id := uuid4(),
@@ -85,7 +85,7 @@ def test_what_was_opened_is_there_and_opening_it_again_changes_nothing(support: 
     assert (known.category, known.resolved, known.has_own_key) == (SupportCategory.PAYMENT, True, True)
 
 
-def test_what_was_never_opened_is_not_there(support: SupportTickets):
+def test_a_support_ticket_that_was_never_opened_is_not_found(support: SupportTickets):
     for ask in (support.get, lambda id: support.change(id, lambda one: one.resolve(HOLDER))):
         with pytest.raises(NotFoundError):
             ask(uuid4())
@@ -100,7 +100,7 @@ def test_those_that_name_a_ticket_or_leave_its_contact_are_found_with_no_read_mo
     assert support.concerning(uuid4(), []) == []
 
 
-def test_what_is_erased_is_found_no_more(support: SupportTickets):
+def test_an_erased_support_ticket_is_not_found(support: SupportTickets):
     ada = uuid4()
     gone, left = asked(support, ada), asked(support, ada)
     support.change(gone, lambda one: one.erase(HOLDER))
@@ -122,7 +122,7 @@ def test_a_ticket_is_no_support_ticket(stores: Stores, database: Database):
             support.change(ticket.id, lambda one: one.resolve(HOLDER))
 
 
-def test_what_the_read_model_has_is_found_once_and_in_order(stores: Stores, database: Database):
+def test_support_tickets_of_the_read_model_are_found_once_and_in_order(stores: Stores, database: Database):
     support, ada = stored(stores, database), uuid4()
     early = asked(support, ada)
     with connect(database.url) as connection:

@@ -27,7 +27,9 @@ def elapse(database: Database, by: timedelta) -> None:
         connection.execute("UPDATE api_keys SET created_at = created_at - %s, expires_at = expires_at - %s", (by, by))
 
 
-def test_a_successor_may_do_what_the_key_may_and_both_work_for_a_while(database: Database, credentials: Credentials):
+def test_a_replacing_key_has_the_same_rights_and_both_work_for_the_overlap(
+    database: Database, credentials: Credentials
+):
     old, old_secret = credentials.create(Role.CLIENT, "ngo", ["tickets:read", "exports:read"])
     new, new_secret = credentials.replace(old.id, WEEK)
     assert (new.role, new.workspace, new.scopes) == (old.role, old.workspace, old.scopes)

@@ -43,7 +43,7 @@ AWAY = StepFailed("engine_away", "Later.", retryable=True)
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[EventDict]]:
-    """What was logged, instead of printing it."""
+    """Capture log entries instead of printing them."""
     with capture_logs() as events:
         yield events
 
@@ -126,7 +126,7 @@ def work(database: Database) -> Iterator[Callable[..., Work]]:
 DONE = ["processing_requested", "transcribed", "analysed", "draft_proposed"]
 
 
-def test_what_is_asked_for_is_worked_through_to_the_draft_and_leaves_an_empty_queue(work: Callable[..., Work]):
+def test_a_requested_recording_is_processed_to_a_draft_and_leaves_an_empty_queue(work: Callable[..., Work]):
     made = work(workers=2)
     made.asked.recordings.process(HOLDER, made.ticket)
     eventually(lambda: made.status is ContentStatus.READY, 20)

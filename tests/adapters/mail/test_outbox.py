@@ -94,7 +94,7 @@ def office(database: Database) -> Office:
 # Queueing.
 
 
-def test_a_mail_is_sent_once_what_it_tells_is_committed(office: Office):
+def test_a_mail_is_sent_only_after_its_event_is_committed(office: Office):
     with office.database.connection() as connection, connection.transaction():
         office.outbox.queue(connection, mail())
         assert not office.sender.send_one()
@@ -102,7 +102,7 @@ def test_a_mail_is_sent_once_what_it_tells_is_committed(office: Office):
     assert [one["To"] for one in office.post.delivered] == ["ada@example.com"]
 
 
-def test_a_mail_about_what_did_not_happen_is_never_sent(office: Office):
+def test_a_mail_of_a_rolled_back_event_is_never_sent(office: Office):
     def fail_after_queueing() -> None:
         with office.database.transaction() as cursor:
             office.outbox.queue(cursor.connection, mail())
@@ -147,7 +147,7 @@ def test_address_and_words_wait_sealed_and_are_gone_once_the_mail_is_out(office:
     assert office.post.delivered[0]["Subject"].startswith("canary-code")
 
 
-def test_to_somebody_who_was_erased_nothing_is_sent(office: Office):
+def test_no_mail_is_sent_to_an_erased_person(office: Office):
     ticket = uuid4()
     office.queue("k-1", ticket)
     office.keys.destroy(ticket)

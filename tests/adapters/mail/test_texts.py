@@ -1,4 +1,4 @@
-"""What the mails to donors and holders say, whatever people wrote: readable, and never more than a value."""
+"""The texts of mails to donors and holders: readable with any input, and input is never markup."""
 
 from __future__ import annotations
 

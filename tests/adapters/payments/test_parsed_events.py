@@ -1,4 +1,4 @@
-"""What Stripe's events say, read strictly: what is not as documented says nothing at all."""
+"""Stripe's events are parsed strictly: an undocumented shape has no effect."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ def readable(service: Service) -> str:
 
 
 def misunderstood(payment: Payment) -> Iterator[dict[str, Any]]:
-    """What tells of a donor and cannot be applied: malformed, of a donation nobody knows, and not ours at all."""
+    """Events with personal data that cannot be applied: malformed, of an unknown donation, and of another business."""
     yield event("charge.succeeded", payment.charge(metadata=payment.metadata, amount_captured="much"))
     unknown = {"ticketId": str(payment.ticket_id), "donationId": str(uuid4())}
     yield event("charge.succeeded", payment.charge(metadata=unknown, id="ch_1", payment_intent="pi_1"))

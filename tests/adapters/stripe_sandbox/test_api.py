@@ -47,7 +47,7 @@ def fault(answer) -> tuple[int, str | None, str | None]:
 
 
 @pytest.mark.parametrize("key", [None, "", "sk_test_other", API_KEY + "x", "ü"])
-def test_nobody_without_the_key_is_answered(call, key):
+def test_requests_without_the_api_key_are_refused(call, key):
     answer = call("POST", "checkout/sessions", SESSION, key and key.encode().decode("latin-1"))
     assert answer.status_code == 401
     assert "sk_test" not in answer.text
@@ -154,7 +154,7 @@ def test_a_key_beyond_255_characters_is_refused(call):
     assert fault(call("POST", "checkout/sessions", SESSION, Idempotency_Key="k" * 256))[0] == 400
 
 
-def test_ids_are_expanded_into_what_they_name(world, call):
+def test_expanded_ids_become_their_objects(world, call):
     session = world.sandbox.pay(world.gateway.open(gift()).session_id)
     path = "expand[]=payment_intent.latest_charge.balance_transaction"
     found = call("GET", f"checkout/sessions/{session['id']}?{path}").json()

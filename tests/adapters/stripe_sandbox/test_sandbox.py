@@ -145,7 +145,7 @@ def test_a_paid_checkout_is_neither_paid_again_nor_expired(sandbox, session, tol
     assert told() == []
 
 
-def test_twenty_who_pay_at_once_pay_once(sandbox, session, told):
+def test_twenty_simultaneous_payments_of_one_checkout_pay_once(sandbox, session, told):
     def attempt(_: int) -> bool:
         try:
             sandbox.pay(session)
@@ -368,7 +368,7 @@ ACTS = st.lists(
 
 @given(ACTS)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_happens_the_balance_is_what_the_objects_say(world, acts):
+def test_the_sandbox_balance_always_equals_its_objects(world, acts):
     sandbox = world.sandbox
     session = sandbox.pay(world.gateway.open(gift()).session_id)["id"]
     for name, amount in acts:

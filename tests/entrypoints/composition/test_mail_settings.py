@@ -50,7 +50,7 @@ def test_a_sender_that_is_not_one_plain_address_is_refused(sender: str):
         load(mail_from=sender)
 
 
-def test_the_service_has_the_post_that_its_settings_name(make_service):
+def test_the_service_uses_the_mail_transport_of_its_settings(make_service):
     assert isinstance(make_service().mail.sender._transport, FileTransport)
     served = make_service(smtp_url="smtp://127.0.0.1:1", mail_from="hello@example.org")
     assert isinstance(served.mail.sender._transport, SmtpTransport)

@@ -1,4 +1,4 @@
-"""What the environment may say, and that nothing that is printed tells a secret of it."""
+"""Settings from the environment; no error shows a secret."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_every_setting_is_known_to_be_printed_or_not():
         ("app_env", SECRET),
     ],
 )
-def test_what_is_wrong_is_named_and_not_quoted(name: str, value: str):
+def test_a_wrong_setting_is_named_and_its_value_is_not_quoted(name: str, value: str):
     with pytest.raises(SettingsError, match=name.upper()) as told:
         load(**{name: value})
     assert SECRET not in str(told.value)

@@ -197,7 +197,7 @@ def test_a_wrong_password_is_said_so_and_not_shown(refused: Callable[..., str], 
     assert not {"guest", "wr:ng"} & set(line.split())
 
 
-def test_production_refuses_a_database_that_may_lose_what_it_acknowledged(
+def test_production_refuses_a_database_that_may_lose_acknowledged_commits(
     refused: Callable[..., str], careless: OwnServer, migrated_url: str
 ):
     assert "fsync, full_page_writes off" in refused(careless.url, **PRODUCTION | {"DATABASE_URL": careless.url})

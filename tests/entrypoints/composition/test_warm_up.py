@@ -47,7 +47,7 @@ def test_the_start_loads_nothing_that_only_some_requests_need(migrated_url: str,
     assert not found & (ASKED_FOR | ELSEWHERE)
 
 
-def test_what_the_start_left_out_is_there_once_the_rest_is_loaded(migrated_url: str, tmp_path: Path):
+def test_libraries_that_the_start_leaves_out_are_loaded_by_the_warm_up(migrated_url: str, tmp_path: Path):
     found = loaded(f"{SERVES}\nfor load in service.loads:\n    load()", migrated_url, tmp_path)
     assert found >= ASKED_FOR
 
@@ -62,7 +62,7 @@ def test_a_process_that_is_stopped_at_once_ends_cleanly(migrated_url: str, tmp_p
         assert serving.stop() == 0
 
 
-def test_what_cannot_be_loaded_keeps_nothing_else_from_it():
+def test_a_failed_preload_does_not_stop_the_others():
     loaded: list[str] = []
 
     def broken() -> None:

@@ -23,7 +23,7 @@ BESIDE = re.compile(r"/static/|/favicon.ico|/sandbox(/|$)")
 
 
 class Contract:
-    """What the document promises of each answer; `check` fails on the first that keeps it not."""
+    """Checks answers against the OpenAPI document; `check` fails on the first that differs."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document

@@ -235,7 +235,7 @@ def ask(client: Client, method: str, path: str, ticket: str, send: dict[str, Any
 
 
 @pytest.mark.parametrize(("method", "path"), TICKET_RULES)
-def test_a_ticket_is_for_its_holder_its_workspace_and_who_may_read_any(people: People, method: str, path: str):
+def test_a_ticket_is_open_to_its_holder_its_workspace_admins_and_auditors(people: People, method: str, path: str):
     rule = TICKET_RULES[method, path]
     own, absent, erased, reset = people.ticket(), str(uuid7()), people.erased.id, people.reset.id
     others = {scope for scope in SCOPES if scope != rule.scope}
@@ -298,7 +298,7 @@ def test_publishing_opens_the_totals_and_nothing_else(people: People, method: st
 
 
 @pytest.mark.parametrize(("method", "path"), OPEN_RULES)
-def test_what_is_about_no_ticket_is_for_whom_the_table_says(people: People, method: str, path: str):
+def test_operations_without_a_ticket_are_open_to_the_roles_of_the_table(people: People, method: str, path: str):
     statuses, send, scope = OPEN_RULES[method, path]
     visitor, holder, client, lacks, admin, auditor = statuses
     lacking = people.client(*(one for one in SCOPES if one != scope))
@@ -362,7 +362,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
-def test_a_credential_that_is_none_opens_nothing_but_what_ignores_it(live: LiveService, operation: Operation):
+def test_an_invalid_credential_is_refused_except_where_credentials_are_ignored(live: LiveService, operation: Operation):
     path = re.sub(r"{\w+}", str(uuid7()), operation.path)
     ignored = operation.access.ignores_credentials
     revoked, key = live.service.access.credentials.create(Role.ADMIN)
@@ -447,7 +447,7 @@ def ways(people: People, live: LiveService, operation: Operation) -> list[tuple[
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if not o.hidden], ids=named)
-def test_the_description_says_who_is_let_in(people: People, live: LiveService, operation: Operation):
+def test_the_openapi_document_describes_the_access(people: People, live: LiveService, operation: Operation):
     described = live.service.openapi["paths"][operation.path][operation.method.lower()]["security"]
     if operation.access.ignores_credentials:
         assert described == []

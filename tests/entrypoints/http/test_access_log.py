@@ -1,4 +1,4 @@
-"""What administrators do, and what is denied, is on record before anybody is answered."""
+"""Acts of administrators and denied writes are logged before they are answered."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def admin_key(live: LiveService) -> Iterator[tuple[str, Client]]:
 # Admin acts.
 
 
-def test_an_admin_act_is_on_record_before_it_is_begun_and_with_what_came_of_it(admin_key: Any, noted: Any):
+def test_an_admin_act_is_logged_before_it_begins_and_with_its_outcome(admin_key: Any, noted: Any):
     actor, admin = admin_key
     place = "/admin/projections/contact_index/rebuild"
     assert admin.post(place, json={}, headers={"X-Request-Id": "7700-0077"}).status_code == 202
@@ -104,7 +104,7 @@ def test_a_look_at_somebodys_ticket_is_on_record_and_one_at_the_service_is_not(
     ]
 
 
-def test_what_holders_and_clients_may_do_is_not_in_this_log(live: LiveService, ticket: Ticket, noted: Any):
+def test_acts_of_holders_and_clients_are_not_in_the_access_log(live: LiveService, ticket: Ticket, noted: Any):
     ticket.write_draft()
     with live.client_with_key(Role.CLIENT, "tickets:write") as client:
         client.open_ticket()
@@ -114,7 +114,7 @@ def test_what_holders_and_clients_may_do_is_not_in_this_log(live: LiveService, t
 # Denied writes.
 
 
-def test_every_denied_write_is_on_record_with_who_and_why(
+def test_every_denied_write_is_logged_with_actor_and_reason(
     live: LiveService, client: Client, ticket: Ticket, noted: Any
 ):
     draft, body = f"{ticket.path}/draft", {"title": "x"}
@@ -136,7 +136,7 @@ def test_every_denied_write_is_on_record_with_who_and_why(
     ]
 
 
-def test_what_is_denied_under_admin_is_on_record(client: Client, ticket: Ticket, noted: Any):
+def test_a_denied_admin_act_is_logged(client: Client, ticket: Ticket, noted: Any):
     donation = str(uuid7())
     problem(client.post(f"/admin/donations/{donation}/refund", json={"reason": "x"}), 401, "unauthenticated")
     problem(ticket.http.post(f"/admin/donations/{donation}/refund", json={"reason": "x"}), 403, "forbidden")

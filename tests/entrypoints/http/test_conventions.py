@@ -1,4 +1,4 @@
-"""What holds for every path: errors as problems, methods, media types, limits, headers."""
+"""Rules for every path: errors as problems, methods, media types, limits, headers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def filled(path: str) -> str:
 
 
 def raw(live: LiveService, request: bytes) -> bytes:
-    """What the service says to these very bytes."""
+    """Send these bytes and return the answer."""
     address = urlsplit(live.base_url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
         connection.sendall(request)
@@ -89,7 +89,7 @@ def test_every_problem_is_explained_at_its_type(client: Client, name: str):
     assert (told["type"], told["status"], told["title"]) == (f"/problems/{name}", KINDS[name].status, KINDS[name].title)
 
 
-def test_a_problem_nobody_has_is_not_found(client: Client):
+def test_an_unknown_problem_type_is_not_found(client: Client):
     problem(client.get("/problems/none"), 404, "not-found")
 
 
@@ -194,11 +194,11 @@ def test_a_body_that_breaks_the_contract_is_told_where(client: Client, body: obj
         b'{"contactType": "EMAIL", "contactValue": "a@example.com", "displayName": -' + b"9" * 100_000 + b"}",
     ],
 )
-def test_what_no_text_or_number_can_hold_is_refused_as_invalid(client: Client, body: bytes):
+def test_text_and_numbers_that_cannot_be_stored_are_refused_as_invalid(client: Client, body: bytes):
     assert pointers(client.post(CREATE, content=body, headers={"Content-Type": "application/json"}))
 
 
-def test_what_was_sent_is_not_told_back(client: Client):
+def test_an_error_does_not_repeat_the_input(client: Client):
     answer = client.post(CREATE, json=BODY | {"contactValue": "canary-person", "contactType": "canary-type"})
     assert answer.status_code == 422
     assert "canary" not in answer.text
@@ -279,7 +279,7 @@ def test_every_answer_has_a_request_id_and_is_safe_in_a_browser(client: Client, 
 
 
 def assert_is_safe(headers: Mapping[str, str]) -> None:
-    """What keeps an answer from being framed, sniffed, opened from elsewhere, or loading from elsewhere."""
+    """Check the headers against framing, sniffing, and loading by or from other origins."""
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].rstrip("; ").split(";"))
     assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
     assert "form-action" in policy
@@ -325,7 +325,7 @@ def test_pages_name_no_other_host(client: Client, ticket: Ticket):
         assert not re.search(r"\son\w+=|style=|@import|javascript:", text), page
 
 
-def test_what_is_reached_by_https_is_never_asked_for_otherwise(migrated_url: str, tmp_path: Path):
+def test_a_service_with_an_https_address_sends_strict_transport_security(migrated_url: str, tmp_path: Path):
     with (
         LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB}), base_url="https://story.example") as secure,
         secure.client() as client,

@@ -144,7 +144,7 @@ def test_no_cell_of_an_export_is_a_formula_whatever_parts_the_cells(separator: s
             assert cell.strip(' "\u3000')[:1] not in tuple("=+-@＝＋－＠"), cell
 
 
-def test_a_donor_who_is_a_formula_is_a_text_in_the_export(live: LiveService, ticket: Ticket, admin: Client):
+def test_a_donor_name_that_looks_like_a_formula_is_exported_as_text(live: LiveService, ticket: Ticket, admin: Client):
     given(live, ticket, name="=cmd|'/C_calc'!A0")
     [row] = csv.DictReader(io.StringIO(admin.get("/api/exports/donations", params={"ticket": ticket.id}).text))
     assert row["donor"].startswith("'=")
@@ -158,7 +158,7 @@ FIELDS = (
 )
 
 
-def test_a_word_file_holds_what_was_written_as_words_alone(ticket: Ticket):
+def test_user_text_in_a_word_file_is_never_markup(ticket: Ticket):
     plain = ticket.write_draft(title="Help", story="It burned.", breakdown=["Rent"])
     assert plain["title"] == "Help"
     shape = _elements(next(documents(ticket)))

@@ -131,7 +131,7 @@ def test_a_refused_request_may_be_tried_again_under_its_key(ticket: Ticket):
     assert ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"}, headers=headers).status_code == 201
 
 
-def test_a_page_with_a_complaint_is_not_what_the_key_remembers(client: Client, ticket: Ticket):
+def test_a_page_with_an_error_is_not_stored_for_its_idempotency_key(client: Client, ticket: Ticket):
     url, headers = ticket.publish(), key()
     assert client.post(url, data={"amount": "0.10"}, headers=headers).status_code == 422
     assert client.post(url, data={"amount": "0.10"}, headers=headers).status_code == 422
@@ -214,7 +214,7 @@ def test_after_a_crash_the_same_key_resumes_with_the_same_ids(
     assert holder.get(answer.headers["location"]).status_code == 200
 
 
-def test_what_is_kept_of_an_answer_is_sealed(live: LiveService, client: Client):
+def test_a_stored_answer_is_sealed(live: LiveService, client: Client):
     answer = client.post(CREATE, json=BODY | {"displayName": "Canary Jones"}, headers=key())
     with live.service.database.connection() as connection:
         rows = connection.execute("SELECT * FROM idempotency_keys").fetchall()

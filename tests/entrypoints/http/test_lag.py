@@ -49,7 +49,7 @@ def test_a_write_is_answered_with_what_it_changed(lagging: LiveService):
     assert ticket.pay()["checkoutUrl"]
 
 
-def test_a_programs_new_ticket_is_found_by_it_and_by_nobody_elses_program(lagging: LiveService):
+def test_a_ticket_of_a_client_is_found_only_by_clients_of_its_workspace(lagging: LiveService):
     with (
         lagging.client_with_key(Role.CLIENT, "tickets:write", "tickets:read", workspace="ours") as ours,
         lagging.client_with_key(Role.CLIENT, "tickets:read", workspace="theirs") as theirs,
@@ -83,7 +83,7 @@ def test_an_erased_persons_token_is_worthless_at_once(lagging: LiveService):
         assert "Ada" not in admin.get(ticket.path).text
 
 
-def test_what_was_never_given_out_stays_worthless(lagging: LiveService):
+def test_a_token_that_was_never_issued_stays_invalid_while_read_models_lag(lagging: LiveService):
     ticket = lagging.client().open_ticket()
     for token in (ticket_token(UUID(ticket.id), b"x" * 32), ticket_token(uuid7(), b"x" * 32)):
         problem(lagging.client(token).get(ticket.path), 401, "unauthenticated")

@@ -65,7 +65,7 @@ def test_codes_are_asked_for_as_often_as_tickets_are_made_and_counted_apart(limi
         assert statuses(6, lambda: client.post("/api/access/verify", json=given)) == [401] * 5 + [429]
 
 
-def test_who_is_limited_is_told_how_long_to_wait_and_nothing_is_done(limited: Callable[..., LiveService]):
+def test_a_limited_request_gets_retry_after_and_has_no_effect(limited: Callable[..., LiveService]):
     live = limited(rate_limit_create="1/hour")
     with live.client() as client:
         client.post(CREATE, json=BODY)
@@ -88,7 +88,7 @@ def test_guessing_credentials_is_limited_by_address(limited: Callable[..., LiveS
         assert statuses(6, lambda: guesser.get("/api/tickets/search")) == [401] * 5 + [429]
 
 
-def test_health_and_what_stripe_signs_are_never_limited(limited: Callable[..., LiveService]):
+def test_health_checks_and_signed_webhooks_are_never_limited(limited: Callable[..., LiveService]):
     live = limited(rate_limit_default="1/minute")
     with live.client() as client:
         assert statuses(5, lambda: client.get("/health/live")) == [200] * 5
@@ -118,7 +118,7 @@ def test_strangers_behind_a_trusted_proxy_are_limited_each_for_themselves(limite
         assert ask("2001:db8:0:1::1") == 200
 
 
-def test_nobody_elses_word_about_an_address_is_believed(limited: Callable[..., LiveService]):
+def test_forwarded_addresses_of_untrusted_clients_are_ignored(limited: Callable[..., LiveService]):
     with limited(rate_limit_default="2/minute", trusted_proxies=("10.0.0.0/8",)).client() as client:
         asked = [client.get("/openapi.json", headers={"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(3)]
         assert [answer.status_code for answer in asked] == [200, 200, 429]

@@ -69,7 +69,7 @@ def test_a_wrong_method_counts(limited: Callable[..., LiveService], method: str)
     assert let_through(limited(), lambda client, _: client.request(method, "/docs")) == 3
 
 
-def test_who_looks_for_doors_is_limited_and_told_how_long(limited: Callable[..., LiveService]):
+def test_requests_for_unknown_paths_are_limited_with_retry_after(limited: Callable[..., LiveService]):
     live = limited()
     assert let_through(live, lambda client, number: client.get(f"/wp-admin/{number}.php")) == 3
     with live.client() as client:
@@ -87,14 +87,14 @@ def test_no_header_makes_another_method_of_one(limited: Callable[..., LiveServic
         assert client.get("/docs", headers={override: "DELETE"}).status_code == 200
 
 
-def test_many_credentials_that_are_none_are_one_guesser(limited: Callable[..., LiveService]):
+def test_guesses_of_credentials_count_for_the_address_they_come_from(limited: Callable[..., LiveService]):
     def ask(client: Any, number: int) -> Any:
         return client.get("/api/tickets/search", headers={"Authorization": f"Bearer slk_{number:043}"})
 
     assert let_through(limited(), ask) == 3
 
 
-def test_of_two_headers_that_tell_an_address_the_one_of_the_proxy_counts(limited: Callable[..., LiveService]):
+def test_of_two_forwarded_addresses_the_one_that_the_proxy_added_counts(limited: Callable[..., LiveService]):
     """Some proxies add a line of their own after the one that a stranger wrote."""
     live = limited(trusted_proxies=("127.0.0.0/8",))
     assert urlsplit(live.base_url).hostname == "127.0.0.1"

@@ -65,7 +65,7 @@ def test_processes_that_share_a_store_share_the_limit(webs: Callable[..., list[L
 
 
 @pytest.mark.parametrize("away", [RedisServer.freeze, RedisServer.stop])
-def test_while_the_store_is_away_each_process_holds_the_limit_for_itself_and_nobody_waits(
+def test_while_the_store_is_away_each_process_counts_for_itself_without_waiting(
     webs: Callable[..., list[LiveService]],
     redis: RedisServer,
     away: Callable[[RedisServer], None],

@@ -154,7 +154,7 @@ def test_at_most_five_concurrent_guesses_count(live: LiveService, client: Client
     problem(verify(client, request, code), 401, "unauthenticated")
 
 
-def test_of_concurrent_requests_with_the_code_one_gets_a_session(live: LiveService, client: Client):
+def test_one_of_several_concurrent_requests_with_a_code_gets_a_session(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     request = ask(client, contact)

@@ -1,4 +1,4 @@
-"""What comes over the wire and is no decent HTTP: refused, cut off or ignored, and the service lives on."""
+"""Malformed HTTP is refused, closed or ignored, and the service keeps running."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def answered(connection: socket.socket) -> bytes:
 
 
 def told(live: LiveService, request: bytes) -> bytes:
-    """What is said to these very bytes by somebody who sends no more."""
+    """Send these bytes, close the sending side, and return the answer."""
     with connected(live) as connection:
         # Who is refused before the end finds nobody listening.
         with suppress(OSError):
@@ -99,7 +99,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         b"GET http://[ HTTP/1.1", b"GET http://evil.example:99999/ HTTP/1.1", b"{}",
     ],
 )  # fmt: skip
-def test_what_is_no_request_is_refused_as_a_problem(live: LiveService, request_line: bytes):
+def test_bytes_that_are_no_http_request_are_refused_as_a_problem(live: LiveService, request_line: bytes):
     answer = told(live, request_line + b"\r\nHost: x\r\n\r\n")
     assert statuses(answer) == [400]
     assert problem_of(answer)["type"] == "/problems/malformed"
@@ -126,7 +126,7 @@ def test_an_odd_method_is_not_allowed_and_its_words_are_not_told_back(live: Live
         b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
     ],
 )  # fmt: skip
-def test_a_request_whose_end_two_readers_could_see_differently_is_refused(live: LiveService, headers: bytes):
+def test_a_request_with_an_ambiguous_length_is_refused(live: LiveService, headers: bytes):
     hidden = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"
     answer = told(live, CREATE + headers + b"\r\n{}" + hidden)
     assert statuses(answer)[:1] == [400]
@@ -137,7 +137,7 @@ def test_a_request_whose_end_two_readers_could_see_differently_is_refused(live: 
     "body",
     [b"-1\r\n{}\r\n0\r\n\r\n", b"2;" + b"x" * 200_000 + b"\r\n{}\r\n0\r\n\r\n", b"ffffffffffffffffff\r\n{}", b"zz\r\n"],
 )
-def test_a_chunk_that_is_none_is_refused(live: LiveService, body: bytes):
+def test_a_malformed_chunk_is_refused(live: LiveService, body: bytes):
     answer = told(live, CREATE + b"Transfer-Encoding: chunked\r\n\r\n" + body)
     # Of those who still send when we answer, not all get to read it.
     assert set(statuses(answer)) <= {400, 422, 431}
@@ -160,7 +160,7 @@ def test_a_trailer_is_not_taken_for_a_header(live: LiveService):
 
 
 @pytest.mark.parametrize("size", [101, 1_000, 50_000])
-def test_so_many_headers_are_too_many(live: LiveService, size: int):
+def test_more_headers_than_the_limit_are_refused(live: LiveService, size: int):
     answer = told(live, b"GET /docs HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * size + b"\r\n")
     assert statuses(answer) == [431]
     assert problem_of(answer)["type"] == "/problems/headers-too-large"
@@ -187,7 +187,7 @@ def test_a_head_as_large_as_browsers_make_them_is_read(live: LiveService):
 
 @pytest.mark.usefixtures("_impatient")
 @pytest.mark.parametrize("begun", [b"", b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\n", b"\r\n", CREATE])
-def test_who_does_not_come_to_the_end_of_the_head_is_cut_off(live: LiveService, begun: bytes):
+def test_a_connection_that_does_not_finish_its_head_is_closed(live: LiveService, begun: bytes):
     with connected(live) as connection:
         connection.sendall(begun)
         started = time.monotonic()
@@ -208,7 +208,7 @@ def test_a_body_that_does_not_go_on_is_cut_off(live: LiveService, length: bytes)
 
 
 @pytest.mark.usefixtures("_impatient")
-def test_who_does_not_read_the_answer_is_cut_off(live: LiveService):
+def test_a_connection_that_does_not_read_its_answer_is_closed(live: LiveService):
     with connected(live) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         with suppress(BrokenPipeError, ConnectionResetError, TimeoutError):
@@ -241,7 +241,7 @@ def test_requests_sent_all_at_once_are_answered_in_their_order(live: LiveService
 
 
 @pytest.mark.parametrize("path", [b"/nothing", b"/docs", b"/api/tickets/search", b"/checkpoint/key"])
-def test_who_says_no_more_is_answered_all_the_same(live: LiveService, path: bytes):
+def test_a_half_closed_connection_is_still_answered(live: LiveService, path: bytes):
     assert len(statuses(told(live, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n"))) == 1
 
 
@@ -264,7 +264,7 @@ BODY = json.dumps({"contactType": "EMAIL", "contactValue": "ada@example.com"}).e
     [b"Content-Length: %d\r\n\r\n%s" % (len(BODY), BODY),
      b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)],
 )  # fmt: skip
-def test_who_would_rather_speak_http_2_is_answered_in_http_1(live: LiveService, framed: bytes, pieces: int):
+def test_a_request_to_upgrade_to_http_2_is_answered_in_http_1(live: LiveService, framed: bytes, pieces: int):
     request = CREATE + H2C + framed + b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     size = -(-len(request) // pieces)
     with connected(live) as connection:
@@ -283,7 +283,7 @@ def test_many_that_would_rather_speak_http_2_are_answered_in_turn(live: LiveServ
     assert statuses(told(live, asked * 400 + last)) == [405] * 400 + [200]
 
 
-def test_an_upgrade_keeps_what_else_was_said_of_the_connection(live: LiveService):
+def test_an_upgrade_request_keeps_the_other_connection_options(live: LiveService):
     with connected(live) as connection:
         head = CREATE + H2C.replace(b"Upgrade,", b"close, Upgrade,") + b"Content-Length: %d\r\n\r\n" % len(BODY)
         connection.sendall(head + BODY)

@@ -1,4 +1,4 @@
-"""What is asked of the database does not depend on what a guesser wants to know: so time does not tell it either."""
+"""The number of queries does not depend on secrets, so response times do not reveal them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WRITES = [
 
 
 @pytest.mark.parametrize(("method", "rest", "sent"), WRITES)
-def test_a_ticket_with_a_wrong_secret_costs_what_an_unknown_one_costs(
+def test_a_token_with_a_wrong_secret_costs_the_same_queries_as_an_unknown_one(
     live: LiveService, ticket: Ticket, method: str, rest: str, sent: dict[str, Any]
 ):
     wrong = ticket_token(UUID(ticket.id), b"x" * 32)
@@ -48,7 +48,7 @@ def test_a_ticket_with_a_wrong_secret_costs_what_an_unknown_one_costs(
 
 
 @pytest.mark.parametrize(("method", "rest", "sent"), WRITES)
-def test_a_revoked_key_costs_what_one_costs_that_never_was(
+def test_a_revoked_key_costs_the_same_queries_as_an_unknown_one(
     live: LiveService, ticket: Ticket, method: str, rest: str, sent: dict[str, Any]
 ):
     revoked, key = live.service.access.credentials.create(Role.CLIENT, scopes=("tickets:write",))
@@ -60,7 +60,7 @@ def test_a_revoked_key_costs_what_one_costs_that_never_was(
     assert sessions[0] == sessions[1]
 
 
-def test_writes_about_things_of_others_cost_what_they_cost_about_things_that_are_not(
+def test_writes_to_objects_of_others_cost_the_same_queries_as_writes_to_absent_objects(
     live: LiveService, client: Client, ticket: Ticket
 ):
     """Where a body names something: a donation, or the ticket that help is asked for."""
