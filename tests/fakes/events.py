@@ -39,7 +39,7 @@ def _values(annotation: Any) -> st.SearchStrategy[Any]:
         return st.one_of([_values(choice) for choice in get_args(annotation)])
     if origin is tuple:
         return st.lists(_values(get_args(annotation)[0]), max_size=3).map(tuple)
-    if dataclasses.is_dataclass(annotation):
+    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
         hints = get_type_hints(annotation, include_extras=True)
         return st.builds(annotation, **{f.name: _values(hints[f.name]) for f in dataclasses.fields(annotation)})
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
