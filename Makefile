@@ -57,7 +57,7 @@ test: compiled check ## Run `check`, then all tests in parallel
 	@./.ci/system-packages
 	$(PYTEST)
 
-test-quick: compiled check ## Run `check`, then the tests that need no browser and kill no process, in under two minutes
+test-quick: compiled check ## Run `check`, then the tests that need no browser and kill no process
 	$(PYTEST) -m 'not browser and not slow and not soak'
 
 coverage: compiled ## Run all tests and report which lines they cover

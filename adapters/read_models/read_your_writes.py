@@ -78,6 +78,6 @@ class TicketRows:
         return self._rows[ticket]
 
     def newest(self, ticket: UUID) -> Row | None:
-        """Return the row as the event log leaves it; nobody is denied by a read model alone."""
+        """Return the row folded from the event log. Access is denied only after this, never from a read model alone."""
         row = self._rows[ticket] = self._reader.newest_ticket(ticket, self.get(ticket))
         return row

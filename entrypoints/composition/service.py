@@ -107,7 +107,7 @@ class Service:
             self.jobs.worker.finish()
 
     def stop(self) -> None:
-        """Finish the work that has begun, hand back what cannot be finished, and close every connection."""
+        """Finish started work, return unfinished jobs to the queue, and close every connection."""
         self.finish()
         if self.payments.sandbox is not None:
             self.payments.sandbox.close()
