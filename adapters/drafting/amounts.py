@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from adapters.drafting.numbers import Number, numbers_in
 from adapters.drafting.utterance import FillerKind, Token, Utterance
-from adapters.drafting.vocabulary import words
+from adapters.drafting.vocabulary import WORDS, words
 
 _CURRENCY_SYMBOLS = {"€": "EUR", "£": "GBP", "¥": "JPY", "US$": "USD", "CA$": "CAD", "AU$": "AUD", "NZ$": "NZD"}
 DOLLARS = frozenset(["USD", "CAD", "AUD", "NZD", "SGD", "HKD"])
@@ -37,24 +37,11 @@ _NATIONS = {
 }
 
 # A number without currency is money only if one of these words follows; before a noun it counts things.
-_AFTER_MONEY = words(
-    "for to by so and but or because before on if in total more from at now right today tomorrow as until till within "
-    "just this next a an per each every urgently immediately we i my is was would will could monthly weekly yearly "
-    "hourly annually altogether please need lost previously had also hello hi help which that it he she they upfront "
-    "short behind maybe or then when out with para por al y antes mas porque pero cada mensuales"
-)
-_COUNTED = words("month months week weeks year years day days hour hours minute minutes")
-_MONTHS = words(
-    "january february march april may june july august september october november december jan feb mar apr jun jul aug "
-    "sept sep oct nov dec enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre"
-)
-_NUMBERED = words(
-    "apartment apt unit room suite box route highway number zip code case page line extension ext floor grade gate "
-    "flight bus form chapter section phase stage type covid size"
-)
-_STREETS = words(
-    "street st avenue ave road rd boulevard blvd drive dr lane ln court way place highway parkway circle terrace"
-)
+_AFTER_MONEY = WORDS["after_money"]
+_COUNTED = WORDS["counted"]
+_MONTHS = WORDS["month"]
+_NUMBERED = WORDS["numbered"]
+_STREETS = WORDS["street"]
 _BE = words("am i'm im is are was be he's she's age aged ages turned turning tengo tiene")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sized
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Literal
 
@@ -21,28 +22,19 @@ _MIN_OWN_WORD_SHARE = 0.6
 _LINK = re.compile(r"https?://|www\.", re.I)
 
 
-def _max_length(limit: int) -> AfterValidator:
-    """Limit a text by a validator, because the API does not support maxLength in the schema."""
+def _at_most(limit: int) -> AfterValidator:
+    """Limit a text or a list by a validator, because the API supports no limit in the schema."""
 
-    def check(text: str) -> str:
-        if len(text) > limit:
+    def check(value: Sized) -> Sized:
+        if len(value) > limit:
             raise ValueError("too long")
-        return text
+        return value
 
     return AfterValidator(check)
 
 
-def _max_items(limit: int) -> AfterValidator:
-    def check(items: list[str]) -> list[str]:
-        if len(items) > limit:
-            raise ValueError("too many")
-        return items
-
-    return AfterValidator(check)
-
-
-ShortText = Annotated[str, _max_length(MAX_SHORT)]
-LineText = Annotated[str, _max_length(MAX_LINE)]
+ShortText = Annotated[str, _at_most(MAX_SHORT)]
+LineText = Annotated[str, _at_most(MAX_LINE)]
 
 
 class _Answer(BaseModel):
@@ -52,10 +44,10 @@ class _Answer(BaseModel):
 class AnalysisAnswer(_Answer):
     """The analysis of the transcript."""
 
-    language: Annotated[str, _max_length(35)] | None
+    language: Annotated[str, _at_most(35)] | None
     sentiment: Literal["positive", "neutral", "negative"]
     urgency: Literal["CRITICAL", "HIGH", "MEDIUM", "LOW"]
-    key_points: Annotated[list[LineText], _max_items(MAX_POINTS)]
+    key_points: Annotated[list[LineText], _at_most(MAX_POINTS)]
 
     def analysis(self, transcript: Transcript) -> Analysis:
         return Analysis(
@@ -69,10 +61,10 @@ class AnalysisAnswer(_Answer):
 class DraftAnswer(_Answer):
     """A campaign draft. The amount is a decimal string in the currency's major unit."""
 
-    title: Annotated[str, _max_length(MAX_TITLE)] | None
-    story: Annotated[str, _max_length(MAX_STORY)] | None
-    goal_amount: Annotated[str, _max_length(20)] | None
-    currency: Annotated[str, _max_length(3)] | None
+    title: Annotated[str, _at_most(MAX_TITLE)] | None
+    story: Annotated[str, _at_most(MAX_STORY)] | None
+    goal_amount: Annotated[str, _at_most(20)] | None
+    currency: Annotated[str, _at_most(3)] | None
     beneficiary: ShortText | None
     location: ShortText | None
     category: (
@@ -92,7 +84,7 @@ class DraftAnswer(_Answer):
         ]
         | None
     )
-    breakdown: Annotated[list[LineText], _max_items(MAX_LINES)]
+    breakdown: Annotated[list[LineText], _at_most(MAX_LINES)]
 
     def draft(self, transcript: Transcript, language: str | None, default_currency: str) -> Draft:
         """Return the draft without values that the transcript lacks. Raise ValueError if the story uses other words."""

@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 
 from adapters.drafting.amounts import Amount
-from adapters.drafting.keywords import CATEGORIES, CATEGORY_KEYWORDS
 from adapters.drafting.utterance import NormalizedText, Utterance
+from adapters.drafting.vocabulary import CATEGORIES, CATEGORY_KEYWORDS
 
 # A trouble that is mentioned as another or an earlier one does not count.
 _ASIDE = re.compile(

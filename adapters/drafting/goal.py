@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from adapters.drafting.amounts import Amount, amounts_in
 from adapters.drafting.utterance import Token, Utterance
-from adapters.drafting.vocabulary import words
+from adapters.drafting.vocabulary import TABLES, WORDS, words
 from domain.errors import AmountError
 from domain.values import Money
 
@@ -18,52 +18,8 @@ SMALLEST, LARGEST = Decimal(1), Decimal(10_000_000)
 
 # Weights of the word that governs an amount, usually the nearest one before it: how likely the amount is the goal.
 _ASKED, _NEEDED, _DUE, _PRICE, _PLAIN, _OWN_MONEY = 100, 80, 65, 50, 35, -60
-_GOVERNORS: dict[str, int] = {
-    word: weight
-    for weight, words_of_weight in (
-        (
-            _ASKED,
-            """
-            asking ask goal hoping hope raise raising raised request requesting requested seeking
-            fundraise pido pedimos pidiendo solicito recaudar meta
-            """,
-        ),
-        (
-            _NEEDED,
-            """
-            need needs needed needing require requires required n necesito necesitamos necesita
-            necesitan falta faltan ocupo ocupamos
-            """,
-        ),
-        (
-            _DUE,
-            """
-            pay paying repay pagar get come gather conseguir juntar
-            """,
-        ),
-        (
-            _PRICE,
-            """
-            cost costs costing bill bills charge charges charging charged quoted quote estimate
-            estimated price priced fee fees deposit tuition wants want wanted total totals totaling
-            totalling owe owes owed owing due behind balance expenses copay repair repairs replace
-            replacing fix amount amounts debo debemos cuesta cuestan costo cobra cobran adds comes
-            deductible arrears rent renta surgery demanding demands
-            """,
-        ),
-        (
-            _OWN_MONEY,
-            """
-            make makes made making earn earns earned earning salary wage wages income paycheck paychecks
-            paid pension disability ssi unemployment gano ganaba gana brings bring sueldo receive
-            receives received pays saved save savings have has had've got covered covers donated gave
-            gives lent borrowed contributed spent lost worth collected inherited ahorrado ahorre tengo
-            tenemos tenia
-            """,
-        ),
-    )
-    for word in words_of_weight.split()
-}
+_WEIGHTS = {"asked": _ASKED, "needed": _NEEDED, "due": _DUE, "price": _PRICE, "own_money": _OWN_MONEY}
+_GOVERNORS = {word: _WEIGHTS[kind] for kind, text in TABLES["governors"].items() for word in text.split()}
 _RATE = re.compile(
     r"(?:(?:a|an|per|every|each|al|por|cada|la) (?:month|week|hour|year|day|semester|session|mes|semana|hora|ano|dia)"
     r"|monthly|weekly|hourly|yearly|annually|daily|each|apiece|mensuales|a piece)\b"
@@ -78,10 +34,8 @@ _ASKED_AFTER = re.compile(
 )
 _SHORT_AFTER = re.compile(r"(?:short|out of pocket)\b")
 _TOTAL_AFTER = re.compile(r"(?:in )?(?:total|altogether|all together|in all|all told)\b")
-_CORRECTIONS = words("no wait sorry rather correction scratch meant actually mean perdon digo oops")
-_CORRECTING = _CORRECTIONS | words(
-    "i it's its make that it not or well hold on a second let me correct is to say should be about like more was um"
-)
+_CORRECTIONS = WORDS["correction"]
+_CORRECTING = _CORRECTIONS | WORDS["correcting"]
 _OPENERS = words("no wait sorry correction scratch meant oops perdon digo")
 _MONEY_WORDS = words("dollars bucks euros pounds yen hundred thousand grand dolares mil")
 _MODALS = words("can could puedo podemos able")

@@ -7,28 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from adapters.drafting.utterance import Token, Utterance
-from adapters.drafting.vocabulary import FUNCTION_WORDS, PARTICLES, SITUATION_WORDS, TITLES, words
+from adapters.drafting.vocabulary import FUNCTION_WORDS, PARTICLES, SITUATION_WORDS, TABLES, TITLES, words
 
 MAX_NAME = 120
 
 # Introductions with their weights, the most certain first.
-_INTRODUCTIONS: tuple[tuple[tuple[str, ...], int], ...] = (
-    (("my", "full", "name", "is"), 4),
-    (("my", "name", "is"), 4),
-    (("my", "name's"), 4),
-    (("my", "names"), 4),
-    (("me", "llamo"), 4),
-    (("mi", "nombre", "es"), 4),
-    (("this", "is"), 3),
-    (("le", "habla"), 3),
-    (("habla",), 2),
-    (("i", "am"), 2),
-    (("i'm",), 2),
-    (("im",), 2),
-    (("soy",), 3),
-    (("it's",), 1),
-    (("name", "is"), 1),
-)
+_INTRODUCTIONS = tuple((tuple(phrase.split()), weight) for phrase, weight in TABLES["introductions"].items())
 _AFTER_OWN_NAME = frozenset(["calling", "speaking", "here"])
 _GREETINGS = words("hi hello hey morning afternoon evening hola dias tardes noches")
 _OTHER_PEOPLE = words("his her their son's daughter's mother's father's wife's husband's dog's whose")
@@ -46,11 +30,6 @@ class _Candidate:
     words: tuple[str, ...]
     weight: int
     index: int
-
-
-def speaker_name(text: str, language: str | None = None) -> str | None:
-    """Return the name in the speaker's introduction, or None if there is none."""
-    return speaker_in(Utterance.of(text, language))
 
 
 def speaker_in(utterance: Utterance) -> str | None:

@@ -5,40 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters.drafting.utterance import Token, Utterance
-from adapters.drafting.vocabulary import FUNCTION_WORDS, SITUATION_WORDS, words
+from adapters.drafting.vocabulary import FUNCTION_WORDS, SITUATION_WORDS, TABLES, WORDS, words
 
 MAX_PLACE = 120
 
-_STATES = (
-    "alabama alaska arizona arkansas california colorado connecticut delaware florida georgia hawaii idaho illinois "
-    "indiana iowa kansas kentucky louisiana maine maryland massachusetts michigan minnesota mississippi missouri "
-    "montana nebraska nevada new_hampshire new_jersey new_mexico new_york north_carolina north_dakota ohio oklahoma "
-    "oregon pennsylvania rhode_island south_carolina south_dakota tennessee texas utah vermont virginia washington "
-    "west_virginia wisconsin wyoming washington_dc puerto_rico ontario quebec alberta manitoba british_columbia "
-    "nova_scotia england scotland wales ireland canada mexico australia germany france spain italy japan new_zealand "
-    "united_kingdom united_states"
-)
-REGIONS = frozenset(tuple(name.split("_")) for name in _STATES.split())
-_ABBREVIATED = words(
-    "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA "
-    "RI SC SD TN TX UT VT VA WA WV WI WY DC UK"
-)
-_LEAD_INS = (
-    (("live", "in"), 3), (("lives", "in"), 1), (("living", "in"), 3), (("live", "near"), 2), (("located", "in"), 3),
-    (("based", "in"), 3), (("i'm", "from"), 3), (("am", "from"), 3), (("we're", "from"), 3), (("are", "from"), 3),
-    (("calling", "from"), 3), (("moved", "to"), 2), (("here", "in"), 2), (("home", "in"), 2), (("live", "outside"), 2),
-    (("vivo", "en"), 3), (("vivimos", "en"), 3), (("soy", "de"), 2), (("somos", "de"), 2), (("in",), 1), (("from",), 1),
-    (("en",), 1), (("to",), 0), (("near",), 1),
-)  # fmt: skip
-_COMPOUND = words(
-    "new san santa los las el la saint st fort port north south east west lake mount palm long little salt grand cedar "
-    "baton des college kansas oklahoma corpus colorado green"
-)
+REGIONS = frozenset(tuple(name.split("_")) for name in WORDS["region"])
+_ABBREVIATED = WORDS["abbreviated_region"]
+_LEAD_INS = tuple((tuple(phrase.split()), weight) for phrase, weight in TABLES["lead_ins_to_a_place"].items())
+_COMPOUND = WORDS["compound_town"]
 _AFTER_A_TOWN = words("and i we my with but so because since for where")
-_NOT_A_TOWN = (SITUATION_WORDS - {"city"}) | words(
-    "january february march april may june july august september october november december monday tuesday wednesday "
-    "thursday friday saturday sunday god jesus medicaid medicare dollars college"
-)
+_NOT_A_TOWN = (SITUATION_WORDS - {"city"}) | WORDS["not_a_town"]
 
 
 def place_in(utterance: Utterance) -> str | None:

@@ -9,20 +9,15 @@ from itertools import pairwise
 
 from adapters.drafting.numbers import SPOKEN_LANGUAGES
 from adapters.drafting.utterance import FillerKind, Token, Utterance
-from adapters.drafting.vocabulary import words
+from adapters.drafting.vocabulary import WORDS, words
 
 MAX_STORY = 10_000
 
 _MAX_STUTTER = 6
 _REPEATED_ON_PURPOSE = words("very really so many much no never please again bye ha long far had that")
-_NUMBER_WORDS = words(
-    "zero one two three four five six seven eight nine ten twenty thirty forty fifty hundred thousand oh double"
-)
+_NUMBER_WORDS = WORDS["story_number"]
 _SENTENCE_STARTERS = words("i i'm we my he she they our this it it's")
-_CONTINUING = words(
-    "and but so because that if when where what who how which while since until than as for with to of about from by "
-    "after before then or like help is was are think know say says said need"
-)
+_CONTINUING = WORDS["continuing"]
 _MIN_SENTENCE_WORDS = 9
 _ENDINGS = (".", "!", "?")
 _ABBREVIATIONS = words("dr mr mrs ms st jr sr rev prof")

@@ -6,7 +6,7 @@ import re
 
 from adapters.drafting.amounts import Amount
 from adapters.drafting.utterance import Utterance
-from adapters.drafting.vocabulary import words
+from adapters.drafting.vocabulary import TABLES, WORDS
 
 MAX_TITLE = 80
 
@@ -32,30 +32,8 @@ _NEEDS = re.compile(
     rf"\b(?:need|needs) (?P<purpose>legal help|medical help|{_WORD} (?:surgery|repairs?|therapy|treatment|equipment)"
     r"|surgery|groceries|childcare|rent)\b"
 )
-_TRIMMED_WORDS = words(
-    "a an the of in on at as with from right now really urgently today tomorrow please here there also about me "
-    "you us them him situation case life one something everything anything things stuff just"
-)
-_BY_CATEGORY = {
-    "en": {
-        "HOUSING": "housing",
-        "HEALTHCARE": "medical costs",
-        "UTILITIES": "utility bills",
-        "LEGAL": "legal costs",
-        "FOOD": "food",
-        "EDUCATION": "education",
-        "TRANSPORTATION": "transportation",
-    },
-    "es": {
-        "HOUSING": "vivienda",
-        "HEALTHCARE": "gastos médicos",
-        "UTILITIES": "servicios del hogar",
-        "LEGAL": "gastos legales",
-        "FOOD": "comida",
-        "EDUCATION": "educación",
-        "TRANSPORTATION": "transporte",
-    },
-}
+_TRIMMED_WORDS = WORDS["trimmed_from_purpose"]
+_BY_CATEGORY: dict[str, dict[str, str]] = TABLES["purposes"]
 
 
 def title_of(utterance: Utterance, beneficiary: str | None, category: str | None, goal: Amount | None) -> str | None:

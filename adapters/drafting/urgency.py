@@ -4,52 +4,20 @@ from __future__ import annotations
 
 import re
 
-from adapters.drafting.keywords import keyword_pattern
 from adapters.drafting.utterance import Utterance
+from adapters.drafting.vocabulary import TABLES, keyword_pattern
 from domain.values import Urgency
 
-_CRITICAL = keyword_pattern(
-    r"""
-    life[- ]threatening|emergency(?! (?:fund|funds|savings|room|contact))|immediate(?:ly)?|violen\w*|abus\w*|
-    dangerous|suicid\w*|dying|lost everything|tonight|(?:by|before|until) (?:\w+ )?(?:tomorrow|tonight|today|
-    (?:monday|tuesday|wednesday|thursday|friday|saturday|sunday))|tomorrow|right away|starving|nothing to eat|
-    (?:in|within) (?:the next )?(?:(?:one|two|1|2) days?|(?:24|48|twenty[- ]four|forty[- ]eight) hours|hours)|
-    (?:shut ?off|eviction|disconnection|foreclosure) notice(?! last month)|fear for (?:my|our)|flooded|
-    burned down|fire destroyed|sleeping outside|critical(?:ly)?|manana|emergencia|inmediatamente
-    """
-)
-_HIGH = keyword_pattern(
-    r"""
-    evict\w*|desalojo|urgent(?:ly)?|urgente|deadline|due date|final date|next week|this week|shut ?off|
-    foreclos\w*|asap|(?:in|within) (?:the next )?(?:three|four|five|six|3|4|5|6|a few|a couple) days|
-    disconnect\w*|turn(?:ed|ing)? off|on the street|without a place|nowhere (?:else )?to|homeless|surgery|
-    operation|cirugia|operacion|cancer|chemo\w*|lawyer|attorney|custody|court|legal|desperate\w*|behind (?:on|
-    in)|(?:months?|weeks?) behind|catch up|last (?:chance|notice)|(?:lose|losing) (?:my|our|the) (?:home|house|
-    apartment|place|spot|kids|children)|repossess\w*|as soon as possible|can't work(?! without)|hungry|no food|
-    funeral|bail|deport\w*
-    """
-)
+_CRITICAL = keyword_pattern(TABLES["urgency"]["critical"])
+_HIGH = keyword_pattern(TABLES["urgency"]["high"])
 # Troubles that are urgent unless the speaker sounds calm.
-_PRESSING = keyword_pattern(
-    r"""
-    lost (?:my|his|her|our) job|terminated|laid off|fired|let go|unemployed|child ?care|day ?care|broke down|
-    (?:for|on|with|pay|afford|owe|cover) (?:the |my |our |this month's )?(?:rent|mortgage|renta)(?! is| was|
-     and deposit)
-    """
-)
-_CALM = keyword_pattern(
-    r"""
-    i think|maybe|probably|will cost|would cost|program|certification|training|living expenses|security deposit|
-    hoping|some point|next month|few weeks
-    """
-)
+_PRESSING = keyword_pattern(TABLES["urgency"]["pressing"])
+_CALM = keyword_pattern(TABLES["urgency"]["calm"])
 _DENIED = re.compile(
     r"\b(?:not|isn't|nothing|no|never|wasn't) (?:(?:really|that|too|very|so|an?|at all|super|exactly) )*"
     r"(?:urgent|emergency|crisis|immediate)\b(?: at all| or anything)?|\bbut not an emergency\b"
 )
-_PATIENT = keyword_pattern(
-    "can wait|no rush|no hurry|not in a hurry|whenever|when possible|some ?day|eventually|take (?:our|my) time"
-)
+_PATIENT = keyword_pattern(TABLES["urgency"]["patient"])
 _OPTIONAL = re.compile(r"\b(?:wedding|reunion|vacation|birthday|hobby|trip|celebration|hoping to get|would be nice)\b")
 _ASIDE = re.compile(
     r"(?:previously|had (?:issues|problems|trouble) with|also (?:dealing|struggling) with"

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from adapters.drafting.local import LocalAnalyser, LocalDrafter
-from adapters.drafting.names import speaker_name
+from adapters.drafting.names import speaker_in
+from adapters.drafting.utterance import Utterance
 from domain.values import Transcript
 
 FIELDS = ("name", "category", "urgency", "goal")
@@ -45,7 +46,7 @@ def right_fields(story: dict[str, Any]) -> dict[str, bool]:
     analysis = LocalAnalyser().analyse(transcript)
     draft = LocalDrafter().draft(transcript, analysis)
     return {
-        "name": speaker_name(transcript.text, analysis.language) == expected["name"],
+        "name": speaker_in(Utterance.of(transcript.text, analysis.language)) == expected["name"],
         "category": (draft.category or "OTHER") == expected["category"],
         "urgency": analysis.urgency == expected["urgency"],
         "goal": _is_near(draft.goal.major if draft.goal else None, expected["goalAmount"], expected["goalTolerance"]),

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from adapters.drafting.beneficiary import beneficiary_in
-from adapters.drafting.names import speaker_name
+from adapters.drafting.names import speaker_in
 from adapters.drafting.places import place_in
 from adapters.drafting.utterance import Utterance
 
@@ -32,7 +32,7 @@ from adapters.drafting.utterance import Utterance
     ],
 )
 def test_the_speaker_is_named_in_the_introduction(text, name):
-    assert speaker_name(text, "es" if "oy " in text or "llamo" in text else "en") == name
+    assert speaker_in(Utterance.of(text, "es" if "oy " in text or "llamo" in text else "en")) == name
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_speaker_is_named_in_the_introduction(text, name):
     ],
 )
 def test_without_an_introduction_there_is_no_name(text):
-    assert speaker_name(text, "en") is None
+    assert speaker_in(Utterance.of(text, "en")) is None
 
 
 def beneficiary(text: str) -> str | None:
