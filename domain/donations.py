@@ -11,29 +11,8 @@ from uuid import UUID, uuid5
 
 from eventsourcing.domain import BaseAggregate
 
+from domain import events
 from domain.errors import RefusedError
-from domain.events import (
-    CheckoutExpired,
-    CheckoutOpened,
-    CheckoutRefused,
-    CheckoutRequested,
-    DisputeClosed,
-    DisputeFundsReinstated,
-    DisputeFundsWithdrawn,
-    DisputeOpened,
-    DonationEvent,
-    FeeCharged,
-    PaymentConfirmed,
-    PaymentDelayed,
-    PaymentFailed,
-    PaymentReceived,
-    RefundAccepted,
-    Refunded,
-    RefundFailed,
-    RefundRefused,
-    RefundRequested,
-    RefundTotalReported,
-)
 from domain.gift import Gift
 from domain.values import Actor, Donor, Money
 
@@ -64,7 +43,7 @@ class Donation(BaseAggregate[UUID]):
         cls, actor: Actor, ticket_id: UUID, donation_id: UUID, amount: Money, description: str | None
     ) -> Self:
         return cls._create(
-            CheckoutRequested,
+            events.CheckoutRequested,
             id=donation_stream(ticket_id, donation_id),
             actor=actor,
             ticket_id=ticket_id,
@@ -80,11 +59,11 @@ class Donation(BaseAggregate[UUID]):
 
     def open_checkout(self, actor: Actor, session_id: str, expires_at: int, livemode: bool) -> None:
         if self.gift.opened_session != session_id:
-            self._trigger(CheckoutOpened, actor, session_id=session_id, expires_at=expires_at, livemode=livemode)
+            self._trigger(events.CheckoutOpened, actor, session_id=session_id, expires_at=expires_at, livemode=livemode)
 
     def refuse_checkout(self, actor: Actor, reason: str) -> None:
         if self.awaits_checkout:
-            self._trigger(CheckoutRefused, actor, reason=reason)
+            self._trigger(events.CheckoutRefused, actor, reason=reason)
 
     # Deciding: refunds.
 
@@ -101,7 +80,7 @@ class Donation(BaseAggregate[UUID]):
         if not 0 < refund_minor <= left:
             raise RefusedError("No more can be refunded than is left of the donation.")
         self._trigger(
-            RefundRequested,
+            events.RefundRequested,
             actor,
             request_id=request_id,
             payment_intent_id=max(self.gift.captured, key=lambda intent: (self.gift.captured[intent], intent)),
@@ -111,32 +90,32 @@ class Donation(BaseAggregate[UUID]):
 
     def accept_refund(self, actor: Actor, request_id: UUID, refund_id: str) -> None:
         if self._awaits_refund(request_id):
-            self._trigger(RefundAccepted, actor, request_id=request_id, refund_id=refund_id)
+            self._trigger(events.RefundAccepted, actor, request_id=request_id, refund_id=refund_id)
 
     def refuse_refund(self, actor: Actor, request_id: UUID, reason: str) -> None:
         if self._awaits_refund(request_id):
-            self._trigger(RefundRefused, actor, request_id=request_id, reason=reason)
+            self._trigger(events.RefundRefused, actor, request_id=request_id, reason=reason)
 
     def _awaits_refund(self, request_id: UUID) -> bool:
         return request_id in self.gift.open_requests
 
     # Recording the facts that Stripe reports.
 
-    def record(self, actor: Actor, event_type: type[DonationEvent], **fields: Any) -> None:
+    def record(self, actor: Actor, event_type: type[events.DonationEvent], **fields: Any) -> None:
         """Record a fact from Stripe; the same fact reported again changes nothing, unless with an earlier time."""
-        if event_type is PaymentReceived and fields["payment_intent_id"] in self.gift.captured:
-            event_type = PaymentConfirmed
+        if event_type is events.PaymentReceived and fields["payment_intent_id"] in self.gift.captured:
+            event_type = events.PaymentConfirmed
         reported_at = self._reported_at.get(_identity(event_type, fields))
         if reported_at is None or fields["report"].at < reported_at:
             self._trigger(event_type, actor, **fields)
 
-    def _trigger(self, event_type: type[DonationEvent], actor: Actor, **fields: Any) -> None:
+    def _trigger(self, event_type: type[events.DonationEvent], actor: Actor, **fields: Any) -> None:
         self.trigger_event(event_type, actor=actor, ticket_id=self.ticket_id, donation_id=self.donation_id, **fields)
 
     # Evolving.
 
-    def evolve(self, event: DonationEvent) -> None:
-        if isinstance(event, CheckoutRequested):
+    def evolve(self, event: events.DonationEvent) -> None:
+        if isinstance(event, events.CheckoutRequested):
             self.description = event.description
         if type(event) in IDENTIFYING_FIELDS:
             fields = vars(event)
@@ -150,25 +129,25 @@ _DISPUTE = ("dispute_id", "amount", "state")
 _DISPUTE_FUNDS = ("dispute_id", "balance_transaction_id", "amount")
 
 # Two reports from Stripe are the same fact if they have the same type and equal values in these fields.
-IDENTIFYING_FIELDS: Mapping[type[DonationEvent], tuple[str, ...]] = {
-    CheckoutExpired: ("session_id",),
-    PaymentDelayed: ("object_id",),
-    PaymentReceived: _PAYMENT,
-    PaymentConfirmed: _PAYMENT,
-    PaymentFailed: ("object_id", "reason"),
-    Refunded: _REFUND,
-    RefundFailed: _REFUND,
-    RefundTotalReported: ("charge_id", "amount"),
-    DisputeOpened: _DISPUTE,
-    DisputeClosed: _DISPUTE,
-    DisputeFundsWithdrawn: _DISPUTE_FUNDS,
-    DisputeFundsReinstated: _DISPUTE_FUNDS,
-    FeeCharged: ("balance_transaction_id", "source_id", "category", "gross", "fee"),
+IDENTIFYING_FIELDS: Mapping[type[events.DonationEvent], tuple[str, ...]] = {
+    events.CheckoutExpired: ("session_id",),
+    events.PaymentDelayed: ("object_id",),
+    events.PaymentReceived: _PAYMENT,
+    events.PaymentConfirmed: _PAYMENT,
+    events.PaymentFailed: ("object_id", "reason"),
+    events.Refunded: _REFUND,
+    events.RefundFailed: _REFUND,
+    events.RefundTotalReported: ("charge_id", "amount"),
+    events.DisputeOpened: _DISPUTE,
+    events.DisputeClosed: _DISPUTE,
+    events.DisputeFundsWithdrawn: _DISPUTE_FUNDS,
+    events.DisputeFundsReinstated: _DISPUTE_FUNDS,
+    events.FeeCharged: ("balance_transaction_id", "source_id", "category", "gross", "fee"),
 }
 _DEFAULTS: Mapping[str, Any] = {"session_id": None, "charge_id": None, "donor": Donor()}
 
 
-def _identity(event_type: type[DonationEvent], fields: Mapping[str, Any]) -> tuple[Any, ...]:
+def _identity(event_type: type[events.DonationEvent], fields: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return what identifies a fact; a payment first received and later confirmed with equal values is one fact."""
-    topic = PaymentReceived.TOPIC if event_type is PaymentConfirmed else event_type.TOPIC
+    topic = events.PaymentReceived.TOPIC if event_type is events.PaymentConfirmed else event_type.TOPIC
     return topic, *[fields.get(name, _DEFAULTS.get(name)) for name in IDENTIFYING_FIELDS[event_type]]

@@ -10,27 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from uuid import UUID
 
-from domain.events import (
-    CheckoutExpired,
-    CheckoutOpened,
-    CheckoutRefused,
-    CheckoutRequested,
-    DisputeClosed,
-    DisputeFundsReinstated,
-    DisputeFundsWithdrawn,
-    DisputeOpened,
-    DonationEvent,
-    PaymentConfirmed,
-    PaymentDelayed,
-    PaymentFailed,
-    PaymentReceived,
-    RefundAccepted,
-    Refunded,
-    RefundFailed,
-    RefundRefused,
-    RefundRequested,
-    RefundTotalReported,
-)
+from domain import events
 from domain.values import DonationStatus, Donor
 
 # A refund only moves up: `pending` that arrives after `succeeded` changes nothing, and a failure is final.
@@ -56,13 +36,13 @@ DISPUTED_STATES = OPEN_DISPUTE | {"lost"}
 
 # Only these facts change the paid, refunded or disputed sum.
 MOVES_MONEY = (
-    PaymentReceived,
-    PaymentConfirmed,
-    Refunded,
-    RefundFailed,
-    RefundTotalReported,
-    DisputeFundsWithdrawn,
-    DisputeFundsReinstated,
+    events.PaymentReceived,
+    events.PaymentConfirmed,
+    events.Refunded,
+    events.RefundFailed,
+    events.RefundTotalReported,
+    events.DisputeFundsWithdrawn,
+    events.DisputeFundsReinstated,
 )
 
 # The earliest report of each part of the donor: its time in Unix seconds and its text.
@@ -112,38 +92,38 @@ class Gift:
     donor_from_charge: DonorReports = field(default_factory=dict)
     donor_from_session: DonorReports = field(default_factory=dict)
 
-    def apply(self, event: DonationEvent) -> None:
+    def apply(self, event: events.DonationEvent) -> None:
         """Apply one fact; facts give the same gift in every order and with every repetition."""
         match event:
-            case PaymentReceived() | PaymentConfirmed():
+            case events.PaymentReceived() | events.PaymentConfirmed():
                 self._apply_capture(event)
-            case CheckoutOpened(session_id=session_id):
+            case events.CheckoutOpened(session_id=session_id):
                 self.opened_session = max(session_id, self.opened_session or "")
-            case CheckoutRequested():
+            case events.CheckoutRequested():
                 pass
-            case CheckoutRefused(reason=reason):
+            case events.CheckoutRefused(reason=reason):
                 self._apply_failure(0, reason)
-            case CheckoutExpired():
+            case events.CheckoutExpired():
                 self.expired = True
-            case PaymentDelayed():
+            case events.PaymentDelayed():
                 self.delayed = True
-            case PaymentFailed(reason=reason, report=report):
+            case events.PaymentFailed(reason=reason, report=report):
                 self._apply_failure(report.at, reason)
-            case RefundRequested(request_id=request_id, amount=amount, payment_intent_id=intent):
+            case events.RefundRequested(request_id=request_id, amount=amount, payment_intent_id=intent):
                 self.requests[request_id] = RefundRequest(amount.minor, intent)
-            case RefundAccepted(request_id=request_id, refund_id=refund_id) if request_id in self.requests:
+            case events.RefundAccepted(request_id=request_id, refund_id=refund_id) if request_id in self.requests:
                 self.requests[request_id].refund_id = refund_id
-            case RefundRefused(request_id=request_id) if request_id in self.requests:
+            case events.RefundRefused(request_id=request_id) if request_id in self.requests:
                 self.requests[request_id].refused = True
-            case Refunded() | RefundFailed():
+            case events.Refunded() | events.RefundFailed():
                 refund = Refund(event.amount.minor, event.state, event.refunded_at, event.charge_id)
                 self.refunds[event.refund_id] = refund.or_later(self.refunds.get(event.refund_id, refund))
-            case RefundTotalReported(charge_id=charge_id, amount=amount):
+            case events.RefundTotalReported(charge_id=charge_id, amount=amount):
                 self.refund_totals[charge_id] = max(amount.minor, self.refund_totals.get(charge_id, 0))
-            case DisputeOpened() | DisputeClosed():
+            case events.DisputeOpened() | events.DisputeClosed():
                 present = self.disputes.get(event.dispute_id, "")
                 self.disputes[event.dispute_id] = max(present, event.state, key=DISPUTE_RANK.__getitem__)
-            case DisputeFundsWithdrawn() | DisputeFundsReinstated():
+            case events.DisputeFundsWithdrawn() | events.DisputeFundsReinstated():
                 self._apply_movement(event)
             case _:
                 pass
@@ -151,7 +131,7 @@ class Gift:
     def _apply_failure(self, at: int, reason: str) -> None:
         self.failure = max((at, reason), self.failure or (at, reason))
 
-    def _apply_capture(self, event: PaymentReceived | PaymentConfirmed) -> None:
+    def _apply_capture(self, event: events.PaymentReceived | events.PaymentConfirmed) -> None:
         intent, at, charge_id, donor = event.payment_intent_id, event.report.at, event.charge_id, event.donor
         self.captured[intent] = max(event.amount.minor, self.captured.get(intent, 0))
         self.paid_at = at if self.paid_at is None else min(self.paid_at, at)
@@ -165,8 +145,8 @@ class Gift:
             if text is not None:
                 reports[name] = min((at, text), reports.get(name, (at, text)))
 
-    def _apply_movement(self, event: DisputeFundsWithdrawn | DisputeFundsReinstated) -> None:
-        sign = 1 if isinstance(event, DisputeFundsWithdrawn) else -1
+    def _apply_movement(self, event: events.DisputeFundsWithdrawn | events.DisputeFundsReinstated) -> None:
+        sign = 1 if isinstance(event, events.DisputeFundsWithdrawn) else -1
         moved = sign * event.amount.minor
         self.disputes.setdefault(event.dispute_id, "")
         self.movements[event.balance_transaction_id] = max(

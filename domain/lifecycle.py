@@ -6,21 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from domain.events import (
-    Analysed,
-    AudioUploaded,
-    DraftEdited,
-    DraftingFailed,
-    DraftProposed,
-    Erased,
-    InfoRequested,
-    ProcessingRequested,
-    Published,
-    TicketEvent,
-    Transcribed,
-    TranscriptionFailed,
-    Unpublished,
-)
+from domain import events
 from domain.values import ContentStatus, Draft, Kind, Step
 
 
@@ -52,55 +38,55 @@ class Lifecycle:
         """The status to show: a published page stays published while a new recording is processed."""
         return ContentStatus.PUBLISHED if self.published else self.base
 
-    def apply(self, event: TicketEvent, *, complete: bool) -> None:
+    def apply(self, event: events.TicketEvent, *, complete: bool) -> None:
         """Apply an event; `complete` is True if the draft after it has every field that its kind requires."""
         match event:
-            case AudioUploaded():
+            case events.AudioUploaded():
                 self.base, self.step = ContentStatus.RECORDING, None
-            case ProcessingRequested():
+            case events.ProcessingRequested():
                 self.base, self.step = ContentStatus.PROCESSING, Step.TRANSCRIBE
-            case Transcribed():
+            case events.Transcribed():
                 self.step = Step.ANALYSE
-            case Analysed():
+            case events.Analysed():
                 self.step = Step.DRAFT
-            case TranscriptionFailed() | DraftingFailed():
+            case events.TranscriptionFailed() | events.DraftingFailed():
                 self.base, self.step = ContentStatus.ERROR, None
-            case DraftProposed() | InfoRequested():
+            case events.DraftProposed() | events.InfoRequested():
                 self.base, self.step = ContentStatus.READY if complete else ContentStatus.NEEDS_INFO, None
-            case DraftEdited() if self.base is not ContentStatus.PROCESSING:
+            case events.DraftEdited() if self.base is not ContentStatus.PROCESSING:
                 if complete:
                     self.base = ContentStatus.READY
                 elif self.base is ContentStatus.READY:
                     self.base = ContentStatus.NEEDS_INFO
-            case Published():
+            case events.Published():
                 self.published = True
-            case Unpublished():
+            case events.Unpublished():
                 self.published = False
-            case Erased():
+            case events.Erased():
                 self.published, self.step, self.base = False, None, ContentStatus.DRAFT
             case _:
                 pass
 
 
-def edited(draft: Draft, event: DraftEdited) -> Draft:
+def edited(draft: Draft, event: events.DraftEdited) -> Draft:
     """Return the draft after a person edited it."""
     return replace(draft, **{name: getattr(event, name) for name in event.changed})
 
 
-def proposed(draft: Draft, event: DraftProposed, written: frozenset[str]) -> Draft:
+def proposed(draft: Draft, event: events.DraftProposed, written: frozenset[str]) -> Draft:
     """Return the draft after a proposal; the fields in `written`, which a person wrote, stay as they are."""
     fields = [name for name in Draft.names() if name not in written]
     return replace(draft, **{name: getattr(event, name) for name in fields})
 
 
-def requested_step(event: TicketEvent) -> tuple[Step, UUID] | None:
+def requested_step(event: events.TicketEvent) -> tuple[Step, UUID] | None:
     """Return the step that an event asks a worker to do and the recording to do it for, or None."""
     match event:
-        case ProcessingRequested(recording_id=recording_id):
+        case events.ProcessingRequested(recording_id=recording_id):
             return Step.TRANSCRIBE, recording_id
-        case Transcribed(recording_id=recording_id):
+        case events.Transcribed(recording_id=recording_id):
             return Step.ANALYSE, recording_id
-        case Analysed(recording_id=recording_id):
+        case events.Analysed(recording_id=recording_id):
             return Step.DRAFT, recording_id
         case _:
             return None

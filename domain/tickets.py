@@ -11,28 +11,8 @@ from uuid import UUID
 
 from eventsourcing.domain import BaseAggregate
 
+from domain import events
 from domain.errors import InvalidError, NotFoundError, RefusedError, StepFailed
-from domain.events import (
-    Analysed,
-    AudioUploaded,
-    ContactChanged,
-    ContactReindexed,
-    DisplayNameChanged,
-    DocumentGenerated,
-    DraftEdited,
-    DraftingFailed,
-    DraftProposed,
-    Erased,
-    ErasureAnnounced,
-    InfoRequested,
-    ProcessingRequested,
-    Published,
-    TicketEvent,
-    TicketOpened,
-    Transcribed,
-    TranscriptionFailed,
-    Unpublished,
-)
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
 from domain.values import (
     Actor,
@@ -105,7 +85,7 @@ class RecordingTicket(BaseAggregate[UUID]):
         self.erased = False
         # When the last act of a person was recorded.
         self.last_act: datetime | None = None
-        self.erasure_announced: ErasureAnnounced | None = None
+        self.erasure_announced: events.ErasureAnnounced | None = None
 
     # Deciding.
 
@@ -124,7 +104,7 @@ class RecordingTicket(BaseAggregate[UUID]):
         token_digest: str,
     ) -> Self:
         return cls._create(
-            TicketOpened,
+            events.TicketOpened,
             id=ticket_id,
             actor=actor,
             workspace=workspace,
@@ -138,18 +118,18 @@ class RecordingTicket(BaseAggregate[UUID]):
 
     def rename(self, actor: Actor, display_name: str | None) -> None:
         if display_name != self.display_name:
-            self._trigger(DisplayNameChanged, actor, display_name=display_name)
+            self._trigger(events.DisplayNameChanged, actor, display_name=display_name)
 
     def change_contact(self, actor: Actor, contact: Contact, contact_index: str, token_digest: str) -> None:
         if (contact, token_digest) != (self.contact, self.token_digest):
             self._trigger(
-                ContactChanged, actor, contact=contact, contact_index=contact_index, token_digest=token_digest
+                events.ContactChanged, actor, contact=contact, contact_index=contact_index, token_digest=token_digest
             )
 
     def reindex(self, actor: Actor, contact_index: str) -> None:
         """Store the contact's keyed hash made with a new secret."""
         if contact_index != self.contact_index:
-            self._trigger(ContactReindexed, actor, contact_index=contact_index)
+            self._trigger(events.ContactReindexed, actor, contact_index=contact_index)
 
     def upload(
         self, actor: Actor, recording_id: UUID, content: Content, facts: AudioFacts, file_name: str | None
@@ -157,7 +137,12 @@ class RecordingTicket(BaseAggregate[UUID]):
         """Replace the recording; the work on an older one ends."""
         if recording_id not in self.recorded_ids:
             self._trigger(
-                AudioUploaded, actor, recording_id=recording_id, content=content, facts=facts, file_name=file_name
+                events.AudioUploaded,
+                actor,
+                recording_id=recording_id,
+                content=content,
+                facts=facts,
+                file_name=file_name,
             )
 
     def process(self, actor: Actor) -> None:
@@ -165,14 +150,14 @@ class RecordingTicket(BaseAggregate[UUID]):
             raise RefusedError("There is no recording to process yet: upload one first.")
         if self.lifecycle.step is not None:
             raise AlreadyProcessing
-        self._trigger(ProcessingRequested, actor, recording_id=self.recording.id)
+        self._trigger(events.ProcessingRequested, actor, recording_id=self.recording.id)
 
     def retry(self, actor: Actor) -> None:
         if self.lifecycle.step is not None:
             raise AlreadyProcessing
         if self.failed_retryable is None or self.recording is None:
             raise RefusedError("Nothing has failed, so there is nothing to retry.")
-        self._trigger(ProcessingRequested, actor, recording_id=self.recording.id)
+        self._trigger(events.ProcessingRequested, actor, recording_id=self.recording.id)
 
     def awaits(self, step: Step, recording_id: UUID) -> bool:
         """Return True if this step of this recording is the one being worked on."""
@@ -189,7 +174,7 @@ class RecordingTicket(BaseAggregate[UUID]):
     ) -> None:
         if self.awaits(Step.TRANSCRIBE, recording_id):
             self._trigger(
-                Transcribed,
+                events.Transcribed,
                 actor,
                 recording_id=recording_id,
                 transcription_id=transcription_id,
@@ -200,25 +185,25 @@ class RecordingTicket(BaseAggregate[UUID]):
 
     def record_analysis(self, actor: Actor, recording_id: UUID, analysis: Analysis) -> None:
         if self.awaits(Step.ANALYSE, recording_id):
-            self._trigger(Analysed, actor, recording_id=recording_id, **vars(analysis))
+            self._trigger(events.Analysed, actor, recording_id=recording_id, **vars(analysis))
 
     def propose_draft(self, actor: Actor, recording_id: UUID, draft: Draft) -> None:
         """Record a draft made from the recording, and ask the holder for the fields that are still missing."""
         if not self.awaits(Step.DRAFT, recording_id):
             return
         proposal = {name: value for name, value in vars(draft).items() if name not in self.written}
-        self._trigger(DraftProposed, actor, recording_id=recording_id, **proposal)
+        self._trigger(events.DraftProposed, actor, recording_id=recording_id, **proposal)
         if missing := missing_fields(self.kind, self.draft):
-            self._trigger(InfoRequested, actor, missing=missing)
+            self._trigger(events.InfoRequested, actor, missing=missing)
 
     def fail_step(self, actor: Actor, step: Step, recording_id: UUID, fault: StepFailed) -> None:
         if not self.awaits(step, recording_id):
             return
         reason = {"code": fault.code, "message": fault.message, "retryable": fault.retryable}
         if step is Step.TRANSCRIBE:
-            self._trigger(TranscriptionFailed, actor, recording_id=recording_id, **reason)
+            self._trigger(events.TranscriptionFailed, actor, recording_id=recording_id, **reason)
         else:
-            self._trigger(DraftingFailed, actor, recording_id=recording_id, step=step, **reason)
+            self._trigger(events.DraftingFailed, actor, recording_id=recording_id, step=step, **reason)
 
     def edit_draft(self, actor: Actor, changes: Mapping[str, Any]) -> None:
         """Write the fields named in `changes`, where None clears a field; an edit without effect is not recorded."""
@@ -226,7 +211,7 @@ class RecordingTicket(BaseAggregate[UUID]):
         # A field that is written for the first time is recorded too: from now on no proposal changes it.
         recorded = tuple(name for name in changes if name in changed or name not in self.written)
         if recorded:
-            self._trigger(DraftEdited, actor, changed=recorded, **{name: changes[name] for name in recorded})
+            self._trigger(events.DraftEdited, actor, changed=recorded, **{name: changes[name] for name in recorded})
 
     def provide_info(self, actor: Actor, changes: Mapping[str, Any]) -> None:
         if self.lifecycle.base is not ContentStatus.NEEDS_INFO:
@@ -250,11 +235,11 @@ class RecordingTicket(BaseAggregate[UUID]):
         if missing := missing_fields(self.kind, self.draft):
             raise RefusedError(f"The draft is not complete yet: {', '.join(missing)} missing.")
         if not self.lifecycle.published:
-            self._trigger(Published, actor, consent=consent)
+            self._trigger(events.Published, actor, consent=consent)
 
     def unpublish(self, actor: Actor) -> None:
         if self.lifecycle.published:
-            self._trigger(Unpublished, actor)
+            self._trigger(events.Unpublished, actor)
 
     def record_document(
         self,
@@ -267,7 +252,7 @@ class RecordingTicket(BaseAggregate[UUID]):
     ) -> None:
         if document_id not in self.recorded_ids:
             self._trigger(
-                DocumentGenerated,
+                events.DocumentGenerated,
                 actor,
                 document_id=document_id,
                 type=type,
@@ -278,14 +263,14 @@ class RecordingTicket(BaseAggregate[UUID]):
 
     def erase(self, actor: Actor) -> None:
         if not self.erased:
-            self._trigger(Erased, actor)
+            self._trigger(events.Erased, actor)
 
     def announce_erasure(self, actor: Actor, erase_after: datetime, inactive_since: datetime) -> None:
         """Announce that the ticket will be erased unless a person uses it; once for each period of inactivity."""
         if self.erased or self.announced_since(inactive_since) is not None:
             return
         self._trigger(
-            ErasureAnnounced,
+            events.ErasureAnnounced,
             actor,
             erase_after=int(erase_after.timestamp()),
             inactive_since=int(inactive_since.timestamp()),
@@ -297,50 +282,50 @@ class RecordingTicket(BaseAggregate[UUID]):
             return None
         return datetime.fromtimestamp(self.erasure_announced.erase_after, UTC)
 
-    def _trigger(self, event_type: type[TicketEvent], actor: Actor, **fields: Any) -> None:
+    def _trigger(self, event_type: type[events.TicketEvent], actor: Actor, **fields: Any) -> None:
         if self.erased:
             raise NotFoundError("This ticket was erased.")
         self.trigger_event(event_type, actor=actor, **fields)
 
     # Evolving.
 
-    def evolve(self, event: TicketEvent) -> None:
+    def evolve(self, event: events.TicketEvent) -> None:
         if event.actor.role not in MACHINES:
             self.last_act = event.timestamp
         match event:
-            case ErasureAnnounced():
+            case events.ErasureAnnounced():
                 self.erasure_announced = event
-            case ContactReindexed(contact_index=contact_index):
+            case events.ContactReindexed(contact_index=contact_index):
                 self.contact_index = contact_index
                 self.contact_indexes |= {contact_index}
-            case DisplayNameChanged(display_name=display_name):
+            case events.DisplayNameChanged(display_name=display_name):
                 self.display_name = display_name
-            case ContactChanged(contact=contact, contact_index=contact_index, token_digest=token_digest):
+            case events.ContactChanged(contact=contact, contact_index=contact_index, token_digest=token_digest):
                 self.contact, self.contact_index, self.token_digest = contact, contact_index, token_digest
                 self.contacts, self.contact_indexes = (*self.contacts, contact), self.contact_indexes | {contact_index}
-            case AudioUploaded(recording_id=recording_id, content=content):
+            case events.AudioUploaded(recording_id=recording_id, content=content):
                 self.recording = Recording(recording_id, content)
                 self.recorded_ids |= {recording_id}
                 self.recorded_contents |= {content}
                 self.failed_retryable = None
-            case DocumentGenerated(document_id=document_id, content=content):
+            case events.DocumentGenerated(document_id=document_id, content=content):
                 self.recorded_ids |= {document_id}
                 self.recorded_contents |= {content}
-            case ProcessingRequested():
+            case events.ProcessingRequested():
                 self.failed_retryable = None
-            case Transcribed(content=content):
+            case events.Transcribed(content=content):
                 self.transcript = content
                 self.recorded_contents |= {content}
-            case Analysed():
+            case events.Analysed():
                 self.analysis = Analysis(event.language, event.sentiment, event.urgency, event.key_points)
-            case TranscriptionFailed(retryable=retryable) | DraftingFailed(retryable=retryable):
+            case events.TranscriptionFailed(retryable=retryable) | events.DraftingFailed(retryable=retryable):
                 self.failed_retryable = retryable
-            case DraftProposed():
+            case events.DraftProposed():
                 self.draft = proposed(self.draft, event, self.written)
-            case DraftEdited():
+            case events.DraftEdited():
                 self.draft = edited(self.draft, event)
                 self.written |= frozenset(event.changed)
-            case Erased():
+            case events.Erased():
                 self.erased = True
             case _:
                 pass

@@ -1,0 +1,467 @@
+"""The glossary of events: everything that can happen to a ticket, its donations and its support tickets.
+
+`TOPIC` is an event's name in the database and never changes; a class may move. A new need is a new event, or a new
+field with a default. Texts marked `Personal` are sealed with the ticket's key before they are stored. An event that
+comes from Stripe has Stripe's ids, and in `report` the id and the time of the Stripe event.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from eventsourcing.domain import AggregateCreated, AggregateEvent
+from eventsourcing.utils import register_topic
+
+from domain.values import (
+    Actor,
+    AudioFacts,
+    Contact,
+    Content,
+    DocumentFormat,
+    DocumentType,
+    Donor,
+    Kind,
+    Money,
+    Personal,
+    Sentiment,
+    Step,
+    StripeReport,
+    SupportCategory,
+    Urgency,
+)
+
+
+class TicketEvent(AggregateEvent):
+    """One fact about one ticket, caused by `actor`; the store adds the time of recording."""
+
+    TOPIC: ClassVar[str]
+    actor: Actor
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "TOPIC" in cls.__dict__:
+            register_topic(cls.TOPIC, cls)
+
+    @property
+    def ticket(self) -> UUID:
+        """The id of the ticket that the event belongs to; a ticket has several streams."""
+        return self.originator_id
+
+    def apply(self, aggregate: Any) -> None:
+        aggregate.evolve(self)
+
+
+# A ticket and its holder: opening, contact, and name.
+
+
+class TicketOpened(TicketEvent, AggregateCreated):
+    TOPIC = "ticket_opened"
+    workspace: str
+    kind: Kind
+    slug: str
+    contact: Contact
+    contact_index: str
+    display_name: Personal | None
+    token_digest: str
+
+
+class ContactChanged(TicketEvent):
+    TOPIC = "contact_changed"
+    contact: Contact
+    contact_index: str
+    token_digest: str
+
+
+class ContactReindexed(TicketEvent):
+    """The contact is the same; its keyed hash was made anew with another secret."""
+
+    TOPIC = "contact_reindexed"
+    contact_index: str
+
+
+class DisplayNameChanged(TicketEvent):
+    TOPIC = "display_name_changed"
+    display_name: Personal | None
+
+
+# From a recording to its transcript and analysis.
+
+
+class AudioUploaded(TicketEvent):
+    TOPIC = "audio_uploaded"
+    recording_id: UUID
+    content: Content
+    facts: AudioFacts
+    file_name: Personal | None
+
+
+class ProcessingRequested(TicketEvent):
+    TOPIC = "processing_requested"
+    recording_id: UUID
+
+
+class Transcribed(TicketEvent):
+    """`content` names the transcript, which is kept in storage as JSON."""
+
+    TOPIC = "transcribed"
+    recording_id: UUID
+    transcription_id: UUID
+    content: Content
+    language: str | None
+    engine: str
+
+
+class TranscriptionFailed(TicketEvent):
+    TOPIC = "transcription_failed"
+    recording_id: UUID
+    code: str
+    message: str
+    retryable: bool
+
+
+class Analysed(TicketEvent):
+    TOPIC = "analysed"
+    recording_id: UUID
+    language: str | None
+    sentiment: Sentiment
+    urgency: Urgency
+    key_points: tuple[Personal, ...]
+
+
+# The draft: proposed from a recording, completed and edited by a person.
+
+
+class DraftProposed(TicketEvent):
+    """A draft was made from the recording; fields that a person wrote are left out."""
+
+    TOPIC = "draft_proposed"
+    recording_id: UUID
+    title: Personal | None = None
+    story: Personal | None = None
+    goal: Money | None = None
+    currency: str | None = None
+    beneficiary: Personal | None = None
+    location: Personal | None = None
+    category: Personal | None = None
+    breakdown: tuple[Personal, ...] = ()
+
+
+class DraftingFailed(TicketEvent):
+    """Analysing or drafting failed; the transcript remains valid."""
+
+    TOPIC = "drafting_failed"
+    recording_id: UUID
+    step: Step
+    code: str
+    message: str
+    retryable: bool
+
+
+class InfoRequested(TicketEvent):
+    """The draft lacks fields that its kind of ticket requires; `missing` names them."""
+
+    TOPIC = "info_requested"
+    missing: tuple[str, ...]
+
+
+class DraftEdited(TicketEvent):
+    """A person edited the draft: the fields named in `changed` have these values now; None clears a field."""
+
+    TOPIC = "draft_edited"
+    changed: tuple[str, ...]
+    title: Personal | None = None
+    story: Personal | None = None
+    goal: Money | None = None
+    currency: str | None = None
+    beneficiary: Personal | None = None
+    location: Personal | None = None
+    category: Personal | None = None
+    breakdown: tuple[Personal, ...] = ()
+
+
+# The page that strangers can see.
+
+
+class Published(TicketEvent):
+    """The page became visible to strangers.
+
+    `consent` is True where the holder agreed to that; events recorded before consent was stored have None.
+    """
+
+    TOPIC = "published"
+    consent: bool | None = None
+
+
+class Unpublished(TicketEvent):
+    TOPIC = "unpublished"
+
+
+# Documents generated from a ticket.
+
+
+class DocumentGenerated(TicketEvent):
+    TOPIC = "document_generated"
+    document_id: UUID
+    type: DocumentType
+    format: DocumentFormat
+    content: Content
+    donation_id: UUID | None = None
+
+
+# A donation from the checkout to its payment. Each donation has a stream of its own.
+
+
+class DonationEvent(TicketEvent):
+    """One fact about one donation under a ticket."""
+
+    ticket_id: UUID
+    donation_id: UUID
+
+    @property
+    def ticket(self) -> UUID:
+        return self.ticket_id
+
+
+class CheckoutRequested(DonationEvent, AggregateCreated):
+    """A donor wants to give; recorded before Stripe is asked for a checkout."""
+
+    TOPIC = "checkout_requested"
+    amount: Money
+    description: Personal | None = None
+
+
+class CheckoutOpened(DonationEvent):
+    TOPIC = "checkout_opened"
+    session_id: str
+    expires_at: int
+    livemode: bool
+
+
+class CheckoutRefused(DonationEvent):
+    """Stripe refused for good to open a checkout for this donation."""
+
+    TOPIC = "checkout_refused"
+    reason: str
+
+
+class CheckoutExpired(DonationEvent):
+    TOPIC = "checkout_expired"
+    session_id: str
+    report: StripeReport
+
+
+class PaymentDelayed(DonationEvent):
+    """The donor chose a payment method that takes days; the payment is still open."""
+
+    TOPIC = "payment_delayed"
+    object_id: str
+    report: StripeReport
+
+
+class PaymentReceived(DonationEvent):
+    """Money was captured; `amount` is the gross amount of this payment intent."""
+
+    TOPIC = "payment_received"
+    payment_intent_id: str
+    amount: Money
+    report: StripeReport
+    session_id: str | None = None
+    charge_id: str | None = None
+    donor: Donor = Donor()
+
+
+class PaymentConfirmed(DonationEvent):
+    """Stripe reported a payment again with more about it: an earlier time, a charge, or a donor."""
+
+    TOPIC = "payment_confirmed"
+    payment_intent_id: str
+    amount: Money
+    report: StripeReport
+    session_id: str | None = None
+    charge_id: str | None = None
+    donor: Donor = Donor()
+
+
+class PaymentFailed(DonationEvent):
+    """An attempt to pay failed; another may follow."""
+
+    TOPIC = "payment_failed"
+    object_id: str
+    reason: str
+    report: StripeReport
+
+
+# Refunds: those requested here, and those that Stripe reports.
+
+
+class RefundRequested(DonationEvent):
+    """A refund was requested here; recorded before Stripe is asked, with an idempotency key made of `request_id`.
+
+    `reason` is None for an erased ticket.
+    """
+
+    TOPIC = "refund_requested"
+    request_id: UUID
+    payment_intent_id: str
+    amount: Money
+    reason: Personal | None = None
+
+
+class RefundAccepted(DonationEvent):
+    """Stripe accepted the request; the state of the refund follows in `Refunded` and `RefundFailed`."""
+
+    TOPIC = "refund_accepted"
+    request_id: UUID
+    refund_id: str
+
+
+class RefundRefused(DonationEvent):
+    """Stripe refused the request for good."""
+
+    TOPIC = "refund_refused"
+    request_id: UUID
+    reason: str
+
+
+class Refunded(DonationEvent):
+    """A refund in the state `pending`, `requires_action` or `succeeded`; `refunded_at` is when Stripe created it."""
+
+    TOPIC = "refunded"
+    refund_id: str
+    amount: Money
+    state: str
+    refunded_at: int
+    report: StripeReport
+    charge_id: str | None = None
+
+
+class RefundFailed(DonationEvent):
+    """A refund whose money came back to us (`failed`) or never left (`canceled`); both states are final."""
+
+    TOPIC = "refund_failed"
+    refund_id: str
+    amount: Money
+    state: str
+    refunded_at: int
+    report: StripeReport
+    charge_id: str | None = None
+
+
+class RefundTotalReported(DonationEvent):
+    """The sum that Stripe has refunded of a charge so far; it covers refunds that were not reported one by one."""
+
+    TOPIC = "refund_total_reported"
+    charge_id: str
+    amount: Money
+    report: StripeReport
+
+
+# Disputes of a payment, and the money they move.
+
+
+class DisputeOpened(DonationEvent):
+    """A dispute was opened or moved to another open state; with a `warning_` state it is only an inquiry."""
+
+    TOPIC = "dispute_opened"
+    dispute_id: str
+    amount: Money
+    state: str
+    report: StripeReport
+
+
+class DisputeFundsWithdrawn(DonationEvent):
+    TOPIC = "dispute_funds_withdrawn"
+    dispute_id: str
+    balance_transaction_id: str
+    amount: Money
+    report: StripeReport
+
+
+class DisputeFundsReinstated(DonationEvent):
+    TOPIC = "dispute_funds_reinstated"
+    dispute_id: str
+    balance_transaction_id: str
+    amount: Money
+    report: StripeReport
+
+
+class DisputeClosed(DonationEvent):
+    TOPIC = "dispute_closed"
+    dispute_id: str
+    amount: Money
+    state: str
+    report: StripeReport
+
+
+# Fees that Stripe charges for a donation.
+
+
+class FeeCharged(DonationEvent):
+    """The gross amount and the fee of one balance transaction; donors never see it.
+
+    Both are in the currency of our account at Stripe and signed as there; the balance changed by `gross` minus `fee`.
+    """
+
+    TOPIC = "fee_charged"
+    balance_transaction_id: str
+    source_id: str | None
+    category: str
+    gross: Money
+    fee: Money
+    report: StripeReport
+
+
+# Support tickets. Each has a stream of its own.
+
+
+class SupportEvent(TicketEvent):
+    """One fact about one support ticket.
+
+    `ticket_id` is the ticket whose key seals the message: the ticket it is about if the author proved to belong to it,
+    and otherwise the support ticket's own id.
+    """
+
+    ticket_id: UUID
+
+    @property
+    def ticket(self) -> UUID:
+        return self.ticket_id
+
+
+class SupportTicketOpened(SupportEvent, AggregateCreated):
+    """A person asks for help. The ticket that they name in `about` may not exist, or not be theirs."""
+
+    TOPIC = "support_ticket_opened"
+    category: SupportCategory
+    message: Personal
+    about: UUID | None = None
+    contact: Contact | None = None
+    contact_index: str | None = None
+
+
+class SupportTicketResolved(SupportEvent):
+    TOPIC = "support_ticket_resolved"
+
+
+class SupportTicketErased(SupportEvent):
+    """Its author was erased, and with that the key to the message."""
+
+    TOPIC = "support_ticket_erased"
+
+
+# Erasure: announced after inactivity, and done.
+
+
+class ErasureAnnounced(TicketEvent):
+    """The ticket has been inactive and will be erased unless a person uses it again; times are Unix seconds."""
+
+    TOPIC = "erasure_announced"
+    inactive_since: int
+    erase_after: int
+
+
+class Erased(TicketEvent):
+    """The key to everything personal is destroyed; money, structure and proof stay."""
+
+    TOPIC = "erased"

@@ -1,0 +1,277 @@
+"""What the domain needs of the outside: one or two methods each, named for the need."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO, Protocol, TypeVar
+from uuid import UUID
+
+from domain.donations import Donation
+from domain.support import SupportTicket
+from domain.tickets import RecordingTicket
+from domain.values import Analysis, AudioFacts, Content, DocumentFormat, Draft, Money, Transcript
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail to one address: `kind` names its text, and `values` fill the text in.
+
+    Only one mail is ever sent for a `key`; keys contain ids, never personal data. A mail about a ticket is sealed with
+    that ticket's key while it waits, and is deleted when the ticket is erased.
+    """
+
+    kind: str
+    to: str = field(repr=False)
+    values: Mapping[str, str] = field(repr=False)
+    key: str
+    ticket_id: UUID | None
+
+
+# The stores of aggregates, and of content that is too big for an event.
+
+
+class Tickets(Protocol):
+    def add(self, ticket: RecordingTicket) -> None:
+        """Record a new ticket's events; adding the same ticket again changes nothing."""
+
+    def get(self, ticket_id: UUID) -> RecordingTicket:
+        """Return the ticket in its present state; NotFoundError if there is none."""
+
+    def change(
+        self,
+        ticket_id: UUID,
+        decide: Callable[[RecordingTicket], T],
+        if_match: int | None = None,
+        mails: Callable[[T], Sequence[Mail]] | None = None,
+    ) -> T:
+        """Load the ticket, decide, record the events, and return the result of `decide`.
+
+        `decide` is called again with the newer ticket if another writer was faster; StaleVersionError if `if_match` is
+        given and is not the ticket's version. `mails` gets the result of `decide`; its mails are queued with the
+        events, and not at all if no event was recorded.
+        """
+
+
+class Donations(Protocol):
+    def add(self, donation: Donation) -> None:
+        """Record a new donation's events; adding the same donation again changes nothing."""
+
+    def get(self, ticket_id: UUID, donation_id: UUID) -> Donation:
+        """Return the donation in its present state; NotFoundError if there is none."""
+
+    def change(self, ticket_id: UUID, donation_id: UUID, decide: Callable[[Donation], T]) -> T:
+        """Load, decide and record, as for tickets."""
+
+
+class SupportTickets(Protocol):
+    def add(self, support: SupportTicket) -> None:
+        """Record a new support ticket; adding the same one again changes nothing."""
+
+    def change(self, support_id: UUID, decide: Callable[[SupportTicket], None]) -> None:
+        """Load, decide and record; NotFoundError if there is no such support ticket."""
+
+    def get(self, support_id: UUID) -> SupportTicket:
+        """Return the support ticket in its present state; NotFoundError if there is none."""
+
+    def concerning(self, ticket_id: UUID, contact_indexes: Iterable[str]) -> Sequence[UUID]:
+        """Return the support tickets about the ticket, and those from one of these contacts with no other ticket.
+
+        Erased ones are left out. Every support ticket recorded before the call is considered.
+        """
+
+
+class Contents(Protocol):
+    """Content that is too big for an event, sealed with its ticket's key."""
+
+    def keep(self, ticket_id: UUID, source: BinaryIO) -> Content:
+        """Store all bytes of `source`, which are safe on disk when this returns."""
+
+    def open(self, ticket_id: UUID, content: Content) -> AbstractContextManager[BinaryIO]:
+        """Return the plain bytes as a seekable file that lives as long as the context; NotFoundError once erased."""
+
+    def has(self, ticket_id: UUID, content: Content) -> bool:
+        """Return True if the content is stored."""
+
+    def discard(self, ticket_id: UUID, content: Content) -> None:
+        """Delete content that no event names; no error if it is gone already."""
+
+    def forget(self, ticket_id: UUID) -> None:
+        """Delete everything stored for the ticket, and destroy the key to all that was ever sealed for it."""
+
+
+class Erasure(Protocol):
+    """The part of an erasure beside its event; each method may be called any number of times."""
+
+    def set_apart(self, ticket_id: UUID) -> None:
+        """Prepare the inbox to apply later webhooks of the ticket without its key."""
+
+    def forget(self, ticket_id: UUID) -> None:
+        """Destroy the ticket's key and delete all other personal data, wherever it is kept."""
+
+
+class Transcripts(Protocol):
+    def dump(self, transcript: Transcript) -> bytes:
+        """Return the transcript as plain readable JSON."""
+
+    def load(self, data: bytes) -> Transcript:
+        """Return the transcript that any version of `dump` wrote."""
+
+
+# Checkouts and refunds at Stripe; each call uses an id of ours as its idempotency key.
+
+
+@dataclass(frozen=True)
+class CheckoutRequest:
+    """A donation about to be paid; its donation id is also the idempotency key at Stripe."""
+
+    ticket_id: UUID
+    donation_id: UUID
+    amount: Money
+    description: str
+    return_url: str
+    cancel_url: str
+
+
+@dataclass(frozen=True)
+class OpenCheckout:
+    """The page at Stripe where one donation can be paid until `expires_at`."""
+
+    session_id: str
+    url: str
+    expires_at: datetime
+    livemode: bool
+
+
+class Checkouts(Protocol):
+    def open(self, request: CheckoutRequest) -> OpenCheckout:
+        """Return the checkout of the donation: the same for every repetition. UnavailableError if Stripe is away."""
+
+
+@dataclass(frozen=True)
+class RefundOrder:
+    """A refund about to be made; its request id is also the idempotency key at Stripe."""
+
+    request_id: UUID
+    ticket_id: UUID
+    donation_id: UUID
+    payment_intent_id: str
+    amount: Money
+
+
+@dataclass(frozen=True)
+class RefundTold:
+    """A refund in its present state at Stripe; `refunded_at` is Stripe's creation time in Unix seconds."""
+
+    refund_id: str
+    amount: Money
+    state: str
+    refunded_at: int
+    charge_id: str | None
+
+
+class Refunds(Protocol):
+    def give_back(self, order: RefundOrder) -> RefundTold:
+        """Return the refund of this order: the same for every repetition.
+
+        RefusedError or InvalidError if Stripe refuses it for good, UnavailableError while Stripe is away.
+        """
+
+    def find(self, order: RefundOrder, since: datetime) -> RefundTold | None:
+        """Return the refund that was made of this order since then, or None if there is none."""
+
+
+# The tools that turn a recording into a draft.
+
+
+# Takes the finished part of a step, 0..1, and raises Superseded to stop the work.
+Report = Callable[[float], None]
+
+
+class AudioInspector(Protocol):
+    def inspect(self, recording: BinaryIO) -> AudioFacts:
+        """Return the facts found by decoding; NotAudioError or AudioTooLongError if the recording is not accepted.
+
+        `recording` is a seekable file with a file descriptor; its position is not preserved.
+        """
+
+
+class Transcriber(Protocol):
+    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+        """Return the transcript of an inspected recording; StepFailed (`no_speech`, `unsupported_language`, …) if none.
+
+        Calls `report` as it advances, and leaves no process behind when `report` raises.
+        """
+
+
+class Analyser(Protocol):
+    def analyse(self, transcript: Transcript) -> Analysis:
+        """Return the analysis of the transcript."""
+
+
+class Drafter(Protocol):
+    def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
+        """Return a draft made from the transcript alone: fields that it does not mention stay None. Or StepFailed."""
+
+
+# Documents and QR codes: the content of each kind of document, and what renders it.
+
+
+@dataclass(frozen=True)
+class CampaignSheet:
+    """A campaign to hand out; its QR code leads to `target_url`, and None leaves the code out."""
+
+    draft: Draft
+    display_name: str | None
+    language: str | None
+    target_url: str | None
+    dated: datetime
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class ReceiptSheet:
+    """The receipt of one donation for its donor."""
+
+    donation_id: UUID
+    donor: str
+    amount: Money
+    refunded_minor: int
+    paid_at: datetime
+    campaign_title: str | None
+    beneficiary: str | None
+    language: str | None
+    test: bool
+    dated: datetime
+    checkpoint: str | None = None
+
+
+@dataclass(frozen=True)
+class TranscriptSheet:
+    """A transcript to read and correct."""
+
+    transcript: Transcript
+    display_name: str | None
+    dated: datetime
+    checkpoint: str | None = None
+
+
+# Each may carry the signed checkpoint of the event log, so that the paper contradicts a rewritten log.
+Sheet = CampaignSheet | ReceiptSheet | TranscriptSheet
+
+
+class Printer(Protocol):
+    def render(self, sheet: Sheet, format: DocumentFormat) -> bytes:
+        """Return the sheet as a document; the same sheet gives the same bytes."""
+
+
+class QrCodes(Protocol):
+    def png(self, text: str) -> bytes:
+        """Return the text as a QR code that a phone reads off paper."""
+
+    def svg(self, text: str) -> bytes:
+        """Return the same QR code as a drawing that can be printed in any size."""
