@@ -100,17 +100,17 @@ class Contents(Protocol):
     def discard(self, ticket_id: UUID, content: Content) -> None:
         """Delete content that no event names; no error if it is gone already."""
 
-    def forget(self, ticket_id: UUID) -> None:
+    def erase(self, ticket_id: UUID) -> None:
         """Delete everything stored for the ticket, and destroy the key to all that was ever sealed for it."""
 
 
 class Erasure(Protocol):
-    """The part of an erasure beside its event; each method may be called any number of times."""
+    """The part of an erasure that no event does. Each method may be called any number of times."""
 
-    def set_apart(self, ticket_id: UUID) -> None:
-        """Prepare the inbox to apply later webhooks of the ticket without its key."""
+    def prepare(self, ticket_id: UUID) -> None:
+        """Make the unapplied webhooks of the ticket readable without its key."""
 
-    def forget(self, ticket_id: UUID) -> None:
+    def complete(self, ticket_id: UUID) -> None:
         """Destroy the ticket's key and delete all other personal data, wherever it is kept."""
 
 
@@ -149,7 +149,10 @@ class OpenCheckout:
 
 class Checkouts(Protocol):
     def open(self, request: CheckoutRequest) -> OpenCheckout:
-        """Return the checkout of the donation: the same for every repetition. UnavailableError if Stripe is away."""
+        """Open the donation's checkout: the same one for every repetition.
+
+        UnavailableError while Stripe is unavailable.
+        """
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ class RefundOrder:
 
 
 @dataclass(frozen=True)
-class RefundTold:
+class ReportedRefund:
     """A refund in its present state at Stripe; `refunded_at` is Stripe's creation time in Unix seconds."""
 
     refund_id: str
@@ -175,14 +178,14 @@ class RefundTold:
 
 
 class Refunds(Protocol):
-    def give_back(self, order: RefundOrder) -> RefundTold:
-        """Return the refund of this order: the same for every repetition.
+    def create(self, order: RefundOrder) -> ReportedRefund:
+        """Make the refund of this order and return it: the same one for every repetition.
 
-        RefusedError or InvalidError if Stripe refuses it for good, UnavailableError while Stripe is away.
+        RefusedError or InvalidError if Stripe refuses it for good, UnavailableError while Stripe is unavailable.
         """
 
-    def find(self, order: RefundOrder, since: datetime) -> RefundTold | None:
-        """Return the refund that was made of this order since then, or None if there is none."""
+    def find(self, order: RefundOrder, since: datetime) -> ReportedRefund | None:
+        """Return the refund that was made for this order since then, or None if Stripe has none."""
 
 
 # The tools that turn a recording into a draft.

@@ -26,7 +26,7 @@ UPDATE outbox SET state = 'waiting', attempts = 0, error = NULL, next_attempt_at
  WHERE id = %s AND state = 'dead' AND sealed <> ''
 """
 # The `next_attempt_at` of a dead mail is the time when it died.
-_FORGET = "DELETE FROM outbox WHERE state = 'dead' AND next_attempt_at < now() - make_interval(days => %s)"
+_PURGE = "DELETE FROM outbox WHERE state = 'dead' AND next_attempt_at < now() - make_interval(days => %s)"
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class DeadMails:
             raise NotFoundError("There is no such dead mail.")
         raise RefusedError("The content of this mail is no longer valid, so it is not sent again.")
 
-    def forget(self) -> None:
+    def purge(self) -> None:
         """Delete the mails that died more than KEPT_DAYS ago."""
         with self._database.connection() as connection:
-            connection.execute(_FORGET, (KEPT_DAYS,))
+            connection.execute(_PURGE, (KEPT_DAYS,))

@@ -79,7 +79,7 @@ class Outbox:
             (id, mail.key, mail.kind, mail.ticket_id, sealed),
         )
 
-    def forget(self, connection: Connection[TupleRow], ticket_id: UUID) -> None:
+    def erase(self, connection: Connection[TupleRow], ticket_id: UUID) -> None:
         """Delete every mail of the ticket, and the files of those that were sent into our own folder."""
         for (key,) in connection.execute("DELETE FROM outbox WHERE ticket_id = %s RETURNING key", (ticket_id,)):
             self.recall(key)

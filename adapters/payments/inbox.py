@@ -161,7 +161,7 @@ class Inbox:
         nonce = os.urandom(NONCE_BYTES)
         return ticket_id, nonce + AESGCM(key).encrypt(nonce, body, id.encode())
 
-    def set_apart(self, ticket_id: UUID) -> None:
+    def redact_unapplied(self, ticket_id: UUID) -> None:
         """Before a person is erased, remove the person from every event that is still to be applied to their ticket.
 
         These are the events that the ticket's key sealed, and the dead letters of which no ticket was known.

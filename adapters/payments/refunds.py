@@ -7,7 +7,7 @@ from typing import Any
 
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.stripe_objects import REFUND, StripeObject
-from domain.ports import RefundOrder, RefundTold
+from domain.ports import RefundOrder, ReportedRefund
 
 # The metadata field of a refund that names our request for it.
 REQUEST = "refundRequestId"
@@ -20,25 +20,25 @@ class StripeRefunds:
     def __init__(self, gateway: StripeGateway) -> None:
         self._gateway = gateway
 
-    def give_back(self, order: RefundOrder) -> RefundTold:
+    def create(self, order: RefundOrder) -> ReportedRefund:
         metadata = {
             "ticketId": str(order.ticket_id),
             "donationId": str(order.donation_id),
             REQUEST: str(order.request_id),
         }
         key = f"refund-{order.request_id}"
-        return _as_reported(self._gateway.refund(order.payment_intent_id, order.amount, key, metadata))
+        return _reported_refund(self._gateway.refund(order.payment_intent_id, order.amount, key, metadata))
 
-    def find(self, order: RefundOrder, since: datetime) -> RefundTold | None:
+    def find(self, order: RefundOrder, since: datetime) -> ReportedRefund | None:
         for refund in self._gateway.objects("re", since - CLOCKS_DIFFER):
             if (refund.get("metadata") or {}).get(REQUEST) == str(order.request_id):
-                return _as_reported(refund)
+                return _reported_refund(refund)
         return None
 
 
-def _as_reported(data: dict[str, Any]) -> RefundTold:
+def _reported_refund(data: dict[str, Any]) -> ReportedRefund:
     refund = StripeObject(data, REFUND)
-    return RefundTold(
+    return ReportedRefund(
         refund_id=refund.text("id"),
         amount=refund.money("amount"),
         state=refund.optional("status") or "pending",

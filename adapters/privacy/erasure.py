@@ -26,10 +26,10 @@ class Erasure:
         self._inbox = inbox
         self._steps = steps
 
-    def set_apart(self, ticket_id: UUID) -> None:
-        self._inbox.set_apart(ticket_id)
+    def prepare(self, ticket_id: UUID) -> None:
+        self._inbox.redact_unapplied(ticket_id)
 
-    def forget(self, ticket_id: UUID) -> None:
+    def complete(self, ticket_id: UUID) -> None:
         for erase in self._steps:
             erase(ticket_id)
 

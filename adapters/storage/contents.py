@@ -58,7 +58,7 @@ class SealedContents:
         with plain:
             yield plain
 
-    def forget(self, ticket_id: UUID) -> None:
+    def erase(self, ticket_id: UUID) -> None:
         self._keys.destroy(ticket_id)
         self._storage.delete_prefix(f"tickets/{ticket_id}")
 

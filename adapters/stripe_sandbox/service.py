@@ -179,12 +179,12 @@ class Sandbox:
                 with self._state.transaction() as store:
                     store.plan_step(id, None)
 
-    def forget(self, ticket_id: UUID) -> None:
+    def erase(self, ticket_id: UUID) -> None:
         """Remove people from all payments under this ticket, past and future; an open checkout stays payable."""
         with self._state.transaction() as store:
             for session_id in store.sessions_of({"ticketId": str(ticket_id)}):
                 store.lock(session_id)
-                store.forget(session_id)
+                store.remove_people(session_id)
 
     # Values for the pages.
 

@@ -17,7 +17,7 @@ from adapters.stripe_sandbox.shapes import Shape
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
 # Marks a session whose people were removed.
-FORGOTTEN = "forgotten"
+PEOPLE_REMOVED = "forgotten"
 
 _SCHEMA = """
 CREATE SCHEMA IF NOT EXISTS sandbox;
@@ -292,11 +292,11 @@ class Store:
 
     # People.
 
-    def forget(self, session_id: str) -> None:
+    def remove_people(self, session_id: str) -> None:
         """Remove people from the session, from its objects and events, and from those that will follow."""
         self._cursor.execute(
             "UPDATE sandbox.objects SET hidden = (hidden::jsonb || %s)::json WHERE id = %s",
-            (json.dumps({FORGOTTEN: True}), session_id),
+            (json.dumps({PEOPLE_REMOVED: True}), session_id),
         )
         for table in ("objects", "events"):
             self._cursor.execute(
@@ -324,8 +324,8 @@ class Store:
         return self._redaction.open(json.loads(text))
 
     def _to_json(self, body: Shape, session_id: str | None = None) -> str:
-        is_forgotten = session_id is not None and self.hidden(session_id).get(FORGOTTEN)
-        return json.dumps(without_people(body) if is_forgotten else self._redaction.seal(body))
+        are_people_removed = session_id is not None and self.hidden(session_id).get(PEOPLE_REMOVED)
+        return json.dumps(without_people(body) if are_people_removed else self._redaction.seal(body))
 
 
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}

@@ -25,7 +25,7 @@ class PendingCallCommands:
     page_url: Callable[[str], str]
 
     def complete(self, ticket_id: UUID, donation_id: UUID, *, pending_since: datetime, now: datetime) -> None:
-        """Complete the pending calls of one donation; UnavailableError while Stripe is away."""
+        """Complete the pending calls of one donation; UnavailableError while Stripe is unavailable."""
         donation = self.donations.get(ticket_id, donation_id)
         with suppress(RefusedError, InvalidError):
             if donation.awaits_checkout:

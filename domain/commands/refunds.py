@@ -12,7 +12,7 @@ from domain.donations import Donation
 from domain.errors import InvalidError, RefusedError, UnavailableError
 from domain.events import Refunded, RefundFailed
 from domain.gift import LIVE_REFUND
-from domain.ports import Donations, RefundOrder, Refunds, RefundTold
+from domain.ports import Donations, RefundOrder, Refunds, ReportedRefund
 from domain.values import SYSTEM, Actor, Money, Role, StripeReport
 
 # Stripe keeps idempotency keys for a day; within this time a repeated call has no second effect.
@@ -37,7 +37,7 @@ class RefundCommands:
     ) -> None:
         """Refund `amount`, or all that is left if it is None; RefusedError if the donation or Stripe does not allow it.
 
-        While Stripe is away the request stays open; `retry` completes it later.
+        While Stripe is unavailable, the request stays open; `retry` completes it later.
         """
         if amount is not None and amount.minor <= 0:
             raise InvalidError("must be more than nothing", "/amount")
@@ -45,24 +45,24 @@ class RefundCommands:
             ticket_id, donation_id, lambda donation: donation.request_refund(actor, request_id, amount, reason)
         )
         with suppress(UnavailableError):
-            self._complete(ticket_id, donation_id, request_id, self.refunds.give_back)
+            self._complete(ticket_id, donation_id, request_id, self.refunds.create)
 
     def retry(
         self, ticket_id: UUID, donation_id: UUID, request_id: UUID, *, requested_at: datetime, now: datetime
     ) -> None:
         """Complete a request whose answer was lost: Stripe may have made the refund already, at most once."""
 
-        def find_or_refund(order: RefundOrder) -> RefundTold:
+        def find_or_refund(order: RefundOrder) -> ReportedRefund:
             if (refund := self.refunds.find(order, requested_at)) is not None:
                 return refund
             if now - requested_at > KEYS_LIVE:
                 raise RefusedError("Stripe never received this request, and it is too old to be sent again.")
-            return self.refunds.give_back(order)
+            return self.refunds.create(order)
 
         self._complete(ticket_id, donation_id, request_id, find_or_refund)
 
     def _complete(
-        self, ticket_id: UUID, donation_id: UUID, request_id: UUID, ask_stripe: Callable[[RefundOrder], RefundTold]
+        self, ticket_id: UUID, donation_id: UUID, request_id: UUID, ask_stripe: Callable[[RefundOrder], ReportedRefund]
     ) -> None:
         donation = self.donations.get(ticket_id, donation_id)
         if request_id not in donation.gift.open_requests:
@@ -80,7 +80,7 @@ class RefundCommands:
         self.donations.change(ticket_id, donation_id, lambda donation: _record_answer(donation, request_id, refund))
 
 
-def _record_answer(donation: Donation, request_id: UUID, refund: RefundTold) -> None:
+def _record_answer(donation: Donation, request_id: UUID, refund: ReportedRefund) -> None:
     donation.accept_refund(SYSTEM, request_id, refund.refund_id)
     donation.record(
         STRIPE,

@@ -101,12 +101,12 @@ class SupportCommands:
             mails.append(Mail("contact_changed", before.value, values, f"contact-changed:{reset.reset_id}", ticket_id))
         return mails
 
-    def forget(self, ticket_id: UUID) -> None:
+    def erase(self, ticket_id: UUID) -> None:
         """Make every support ticket about an erased ticket, or from any contact it ever had, unreadable."""
         for support_id in self._concerning(self.tickets.get(ticket_id)):
             # The key first: a support ticket that is recorded as erased is not visited again after a crash.
             if self.support.get(support_id).has_own_key:
-                self.contents.forget(support_id)
+                self.contents.erase(support_id)
             self.support.change(support_id, lambda support: support.erase(SYSTEM))
 
     def _concerning(self, ticket: RecordingTicket) -> Sequence[UUID]:

@@ -58,13 +58,13 @@ class TicketCommands:
 
     def erase(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         """Make the person unreadable: recording the event destroys the key, and other personal data is deleted next."""
-        self.erasure.set_apart(ticket_id)
+        self.erasure.prepare(ticket_id)
         self.store.change(ticket_id, lambda ticket: ticket.erase(actor), if_match)
-        self.erasure.forget(ticket_id)
+        self.erasure.complete(ticket_id)
 
     def finish_erasure(self, ticket_id: UUID) -> None:
         """Delete the personal data of an erased ticket again, in case the first time was interrupted."""
-        self.erasure.forget(ticket_id)
+        self.erasure.complete(ticket_id)
 
 
 def _with_goal(ticket: RecordingTicket, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from entrypoints.composition.warm_up import Loading
 from entrypoints.http.app import application
 from entrypoints.http.sandbox_pages import sandbox_routes
 from entrypoints.http.server import BACKLOG, Server
-from entrypoints.http.table import HOW_IT_IS
+from entrypoints.http.table import MONITORING_OPERATIONS
 
 # A process manager waits ten seconds before it kills us; unfinished work is done after the next start.
 SHUTDOWN_SECONDS = 9.5
@@ -42,7 +42,7 @@ logger = structlog.get_logger()
 def web_application(service: Service) -> ASGIApp:
     """Return the application of the web part, or one that only answers health and metrics for other parts."""
     if Parts.WEB not in service.parts:
-        return application(service, [], HOW_IT_IS)
+        return application(service, [], MONITORING_OPERATIONS)
     return application(service, sandbox_routes(service.payments.sandbox) if service.payments.sandbox else [])
 
 

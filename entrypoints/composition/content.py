@@ -40,7 +40,7 @@ class Content:
 
     def erase(self, ticket: UUID) -> None:
         """Destroy the ticket's key, and delete its stored content and QR code."""
-        self.contents.forget(ticket)
+        self.contents.erase(ticket)
         self.storage.delete(_qr_key(ticket))
 
     def save_qr_image(self, ticket: UUID, url: str) -> None:

@@ -46,9 +46,9 @@ class Jobs:
             contact_indexes=access.contact_index.all_of,
             home=settings.public_url,
         )
-        erasure_steps = [content.erase, mail.forget, support.forget]
+        erasure_steps = [content.erase, mail.erase, support.erase]
         if payments.sandbox is not None:
-            erasure_steps.append(payments.sandbox.forget)
+            erasure_steps.append(payments.sandbox.erase)
         tickets = TicketCommands(aggregates.tickets, Erasure(payments.inbox, erasure_steps))
         checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, payments.gateway)
         self.commands = Commands(
@@ -82,7 +82,7 @@ class Jobs:
         self.call_retrier = PendingCallRetrier(database, pending_calls)
         self.key_rotation = KeyRotation(database, foundation.secrets.master, access.contact_index, aggregates.tickets)
         self.retention = Retention(database, RetentionCommands(tickets))
-        chores = [self.retention.run, access.idempotency.purge, mail.dead.forget]
+        chores = [self.retention.run, access.idempotency.purge, mail.dead.purge]
         self.worker: Worker | None = None
         if Parts.WORKER in foundation.parts:
             self.worker = Worker(foundation.url, database, self.commands, chores=chores, registry=foundation.registry)

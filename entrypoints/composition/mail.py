@@ -42,10 +42,10 @@ class MailDelivery:
         self.sender = MailSender(foundation.database, self.outbox, transport)
         self.dead = DeadMails(foundation.database)
 
-    def forget(self, ticket: UUID) -> None:
+    def erase(self, ticket: UUID) -> None:
         """Remove the mails about an erased ticket from the outbox."""
         with self._database.connection() as connection:
-            self.outbox.forget(connection, ticket)
+            self.outbox.erase(connection, ticket)
 
     def announce_erasure(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
         """Queue a mail about the announced erasure, if the ticket has an e-mail address."""

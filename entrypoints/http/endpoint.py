@@ -75,7 +75,7 @@ class Endpoint:
     async def _answer(self, call: Call, request: Request) -> Answer:
         if call.operation.takes is Takes.SIGNED:
             return await self._signed(call, request)
-        if call.operation.asks_nobody:
+        if call.operation.monitoring:
             return await call.operation.answer_on_loop(call)
         if call.operation.takes is Takes.NOTHING:
             return await self._threads.run(self._check_and_handle, call)

@@ -191,9 +191,9 @@ class Parameter:
 class Operation:
     """One row of the table.
 
-    `also` has further answers: the media type for each status. An operation with `asks_nobody` runs on the event loop
-    without credentials and rate limits. One that `revalidates` answers 304 to a matching If-None-Match. A `hidden` one
-    is not in the OpenAPI document.
+    `also` has further answers: the media type for each status. A `monitoring` operation (health, metrics) runs on the
+    event loop without credentials and rate limits, and every process with a port serves it. One that `revalidates`
+    answers 304 to a matching If-None-Match. A `hidden` one is not in the OpenAPI document.
     """
 
     method: str
@@ -212,7 +212,7 @@ class Operation:
     hidden: bool = False
 
     also: Mapping[int, str] = field(default_factory=dict)
-    asks_nobody: bool = False
+    monitoring: bool = False
     revalidates: bool = False
     # Reads the path's ticket, once, for the access check and for the handler.
     ticket_query: TicketQuery = ticket_status.ticket

@@ -302,7 +302,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     *(
         Operation(
-            "GET", path, summary, handler, ALWAYS_OPEN, tag="Health", limit=Limit.NONE, also=also, asks_nobody=True,
+            "GET", path, summary, handler, ALWAYS_OPEN, tag="Health", limit=Limit.NONE, also=also, monitoring=True,
         )
         for path, summary, handler, also in (
             ("/health/live", "Check that the process runs", HealthHandlers.live, {}),
@@ -312,7 +312,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/metrics", "Get the metrics for Prometheus", MetricsHandlers.metrics, METRICS,
-        gives_types=("text/plain",), tag="Health", limit=Limit.NONE, also=NO_CONTENT_YET, asks_nobody=True,
+        gives_types=("text/plain",), tag="Health", limit=Limit.NONE, also=NO_CONTENT_YET, monitoring=True,
     ),
     Operation("GET", "/problems/{name}", "Get the meaning of a problem type", AboutHandlers.problem, ALWAYS_OPEN,
               tag="About"),
@@ -331,5 +331,4 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
 )  # fmt: skip
 
-# Health and metrics, which every process with a port serves, whatever its parts.
-HOW_IT_IS = tuple(operation for operation in OPERATIONS if operation.asks_nobody)
+MONITORING_OPERATIONS = tuple(operation for operation in OPERATIONS if operation.monitoring)

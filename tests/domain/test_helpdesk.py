@@ -1,4 +1,4 @@
-"""Helping people: whose words they are decides which key seals them and when they are forgotten."""
+"""Helping people: whose words they are decides which key seals them and when they are erased."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def ask(
     return helpdesk.support.get(support_id)
 
 
-def forgotten(helpdesk: SupportCommands) -> set[UUID]:
+def erased_ids(helpdesk: SupportCommands) -> set[UUID]:
     assert isinstance(helpdesk.contents, MemoryContents)
-    return helpdesk.contents.forgotten
+    return helpdesk.contents.erased
 
 
 def test_a_message_is_sealed_with_the_key_of_the_ticket_that_its_author_belongs_to(helpdesk: SupportCommands):
@@ -177,7 +177,7 @@ def test_a_reset_resolves_the_support_tickets_that_asked_for_it_and_no_others(he
     assert [helpdesk.support.get(one.id).resolved for one in left] == [False] * 4
 
 
-# Forgetting.
+# Erasure.
 
 
 def test_an_erasure_destroys_own_keys_and_is_recorded_for_every_support_ticket(helpdesk: SupportCommands):
@@ -185,8 +185,8 @@ def test_an_erasure_destroys_own_keys_and_is_recorded_for_every_support_ticket(h
     mine, named, loose = ask(helpdesk, ada, known=True), ask(helpdesk, ada), ask(helpdesk, contact=CONTACT)
     other = ask(helpdesk, contact=GRACE)
     for _ in range(2):
-        helpdesk.forget(ada)
-    assert forgotten(helpdesk) == {named.id, loose.id}
+        helpdesk.erase(ada)
+    assert erased_ids(helpdesk) == {named.id, loose.id}
     assert [helpdesk.support.get(one.id).erased for one in (mine, named, loose, other)] == [True, True, True, False]
     assert helpdesk.support.get(named.id).version == 2
 
@@ -196,8 +196,8 @@ def test_support_tickets_from_an_earlier_contact_are_erased_too(helpdesk: Suppor
     before = ask(helpdesk, contact=CONTACT)
     helpdesk.tickets.change(ada, lambda t: t.change_contact(ADMIN, GRACE, index(GRACE), "newer"))
     after = ask(helpdesk, contact=GRACE)
-    helpdesk.forget(ada)
-    assert forgotten(helpdesk) == {before.id, after.id}
+    helpdesk.erase(ada)
+    assert erased_ids(helpdesk) == {before.id, after.id}
 
 
 def test_support_tickets_indexed_with_an_older_pepper_are_erased_too(helpdesk: SupportCommands):
@@ -214,13 +214,13 @@ def test_support_tickets_indexed_with_an_older_pepper_are_erased_too(helpdesk: S
             contact_index="index",  # what the ticket itself was opened with
         )
     )
-    helpdesk.forget(ada)
-    assert forgotten(helpdesk) == {old}
+    helpdesk.erase(ada)
+    assert erased_ids(helpdesk) == {old}
 
 
 def test_an_erasure_interrupted_by_a_crash_is_finished_when_repeated(helpdesk: SupportCommands):
     ada = ticket(helpdesk)
     named = ask(helpdesk, ada)
-    helpdesk.contents.forget(named.id)
-    helpdesk.forget(ada)
+    helpdesk.contents.erase(named.id)
+    helpdesk.erase(ada)
     assert helpdesk.support.get(named.id).erased

@@ -13,7 +13,7 @@ from domain.commands.refunds import RefundCommands
 from domain.donations import Donation, donation_stream
 from domain.errors import InvalidError, RefusedError, UnavailableError
 from domain.events import PaymentReceived, RefundAccepted, Refunded, RefundRefused, RefundRequested
-from domain.ports import RefundOrder, RefundTold
+from domain.ports import RefundOrder, ReportedRefund
 from domain.values import SYSTEM, Actor, Money, Role, StripeReport
 from tests.fakes.stores import MemoryDonations
 
@@ -28,17 +28,17 @@ class FakeRefunds:
     """Makes each refund once, as Stripe does while it remembers the key; or is away, or refuses."""
 
     fault: Exception | None = None
-    made: dict[UUID, RefundTold] = field(default_factory=dict)
+    made: dict[UUID, ReportedRefund] = field(default_factory=dict)
     asked: int = 0
 
-    def give_back(self, order: RefundOrder) -> RefundTold:
+    def create(self, order: RefundOrder) -> ReportedRefund:
         self.asked += 1
         if self.fault is not None:
             raise self.fault
-        told = RefundTold(f"re_{len(self.made)}", order.amount, "succeeded", 50, "ch")
+        told = ReportedRefund(f"re_{len(self.made)}", order.amount, "succeeded", 50, "ch")
         return self.made.setdefault(order.request_id, told)
 
-    def find(self, order: RefundOrder, since: datetime) -> RefundTold | None:
+    def find(self, order: RefundOrder, since: datetime) -> ReportedRefund | None:
         return self.made.get(order.request_id)
 
 
@@ -84,7 +84,7 @@ def test_a_refund_whose_answer_was_lost_is_found_at_stripe_and_not_repeated(dona
     refunds = FakeRefunds(UnavailableError("away"))
     commands = RefundCommands(donations, refunds)
     refund(commands)
-    refunds.made[REQUEST] = RefundTold("re_made", Money(4_000, "USD"), "pending", 50, "ch")
+    refunds.made[REQUEST] = ReportedRefund("re_made", Money(4_000, "USD"), "pending", 50, "ch")
     commands.retry(TICKET, DONATION, REQUEST, requested_at=NOW - timedelta(days=3), now=NOW)
     assert donations.get(TICKET, DONATION).gift.requests[REQUEST].refund_id == "re_made"
     assert refunds.asked == 1

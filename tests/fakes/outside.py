@@ -22,7 +22,7 @@ from domain.ports import CheckoutRequest, OpenCheckout, Sheet
 from domain.values import AudioFacts, DocumentFormat
 from tests.fakes.drafting import FakeAnalyser, FakeDrafter
 from tests.fakes.speech import FakeTranscriber
-from tests.fakes.stores import MemoryContents, MemoryDonations, MemorySupportTickets, MemoryTickets
+from tests.fakes.stores import MemoryContents, MemoryDonations, MemoryErasure, MemorySupportTickets, MemoryTickets
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ class FakeCheckouts:
     def open(self, request: CheckoutRequest) -> OpenCheckout:
         self.asked.append(request)
         if self.away:
-            raise UnavailableError("Stripe is away.")
+            raise UnavailableError("Stripe is unavailable.")
         return OpenCheckout(f"cs_{request.donation_id.hex}", "https://pay.example/", NOW, livemode=False)
 
 
@@ -85,7 +85,7 @@ def fake_commands(**parts: Any) -> Commands:
     stores = {"tickets": made["tickets"], "donations": made["donations"]}
     content = {"contents": made["contents"], "transcripts": made["transcripts"]}
     return Commands(
-        tickets=TicketCommands(made["tickets"], made.get("erasure", made["contents"])),
+        tickets=TicketCommands(made["tickets"], MemoryErasure(made["contents"])),
         recordings=RecordingCommands(
             tickets=made["tickets"],
             **content,

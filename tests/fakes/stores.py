@@ -122,10 +122,10 @@ class MemorySupportTickets:
 @dataclass
 class MemoryContents:
     kept: dict[tuple[UUID, str], bytes] = field(default_factory=dict)
-    forgotten: set[UUID] = field(default_factory=set)
+    erased: set[UUID] = field(default_factory=set)
 
     def keep(self, ticket_id: UUID, source: BinaryIO) -> Content:
-        if ticket_id in self.forgotten:
+        if ticket_id in self.erased:
             raise NotFoundError("There is no key for this ticket.")
         source.seek(0)
         data = source.read()
@@ -145,10 +145,20 @@ class MemoryContents:
     def discard(self, ticket_id: UUID, content: Content) -> None:
         self.kept.pop((ticket_id, content.sha256), None)
 
-    def set_apart(self, ticket_id: UUID) -> None:
-        """There is no money here."""
-
-    def forget(self, ticket_id: UUID) -> None:
-        self.forgotten.add(ticket_id)
+    def erase(self, ticket_id: UUID) -> None:
+        self.erased.add(ticket_id)
         for key in [key for key in self.kept if key[0] == ticket_id]:
             del self.kept[key]
+
+
+@dataclass
+class MemoryErasure:
+    """Erases content only; there are no webhooks to prepare."""
+
+    contents: MemoryContents
+
+    def prepare(self, ticket_id: UUID) -> None:
+        pass
+
+    def complete(self, ticket_id: UUID) -> None:
+        self.contents.erase(ticket_id)

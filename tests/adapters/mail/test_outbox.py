@@ -133,7 +133,7 @@ def test_a_mail_that_could_never_be_sent_is_refused_at_once(office: Office):
     assert office.rows() == []
 
 
-# Sealing and forgetting.
+# Sealing and erasure.
 
 
 @pytest.mark.parametrize("ticket", [None, uuid4()], ids=["of nobody", "of a ticket"])
@@ -158,7 +158,7 @@ def test_no_mail_is_sent_to_an_erased_person(office: Office):
     assert office.rows() == []
 
 
-def test_a_ticket_can_be_forgotten_with_what_lies_in_our_own_folder(database: Database, tmp_path: Path):
+def test_an_erasure_deletes_the_mails_in_our_own_folder_too(database: Database, tmp_path: Path):
     office = Office(database, FileTransport(tmp_path))
     mine, other = uuid4(), uuid4()
     office.queue("sent", mine)
@@ -167,19 +167,19 @@ def test_a_ticket_can_be_forgotten_with_what_lies_in_our_own_folder(database: Da
     office.queue("waiting", mine)
     assert len(files(tmp_path)) == 2
     with database.transaction() as cursor:
-        office.outbox.forget(cursor.connection, mine)
+        office.outbox.erase(cursor.connection, mine)
     office.sender.send_all()
     assert len(files(tmp_path)) == 1
     assert office.rows("key") == [("of another",)]
 
 
-def test_a_mail_forgotten_while_it_is_on_its_way_is_recalled(database: Database):
+def test_a_mail_erased_while_it_is_being_sent_is_recalled(database: Database):
     ticket = uuid4()
 
     class Slow(FlakyPost):
         def deliver(self, message: EmailMessage) -> None:
             with database.transaction() as cursor:
-                office.outbox.forget(cursor.connection, ticket)
+                office.outbox.erase(cursor.connection, ticket)
             super().deliver(message)
 
     office = Office(database, Slow())
@@ -278,14 +278,14 @@ def test_a_dead_mail_goes_with_its_person_and_with_time(office: Office):
     office.post.fault = RefusedError("550")
     office.sender.send_all()
     with office.database.connection() as connection:
-        office.outbox.forget(connection, one)
+        office.outbox.erase(connection, one)
     [left] = dead.list(10)
     assert left.ticket_id == other
-    dead.forget()
+    dead.purge()
     assert dead.list(10) == [left]
     with office.database.connection() as connection:
         connection.execute("UPDATE outbox SET next_attempt_at = now() - interval '31 days'")
-    dead.forget()
+    dead.purge()
     assert office.rows() == []
 
 

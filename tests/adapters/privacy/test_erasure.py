@@ -63,7 +63,7 @@ def test_the_key_is_destroyed_with_the_event_even_if_every_other_step_fails(
         raise SystemExit
 
     upload(service, ticket)
-    monkeypatch.setattr(service.commands.tickets.erasure, "forget", crash)
+    monkeypatch.setattr(service.commands.tickets.erasure, "complete", crash)
     with pytest.raises(SystemExit):
         service.commands.tickets.erase(SYSTEM, ticket)
     assert not service.history.keys.key_exists(ticket)

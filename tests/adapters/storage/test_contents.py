@@ -106,7 +106,7 @@ def test_an_erased_ticket_has_no_content_and_accepts_none(contents: Contents, ne
     content = contents.keep(ada, BytesIO(SOUND))
     contents.keep(grace, BytesIO(SOUND))
     for _ in range(2):
-        contents.forget(ada)
+        contents.erase(ada)
     with pytest.raises(NotFoundError):
         read(contents, ada, content)
     with pytest.raises(NotFoundError):
@@ -144,7 +144,7 @@ def test_erasure_leaves_no_file_behind(storage: FileStorage, sealed: SealedConte
     ticket = new_ticket()
     for data in (b"one", b"two"):
         sealed.keep(ticket, BytesIO(data))
-    sealed.forget(ticket)
+    sealed.erase(ticket)
     assert list(storage.keys()) == []
 
 
