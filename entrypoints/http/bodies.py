@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from domain.values import CURRENCIES, ContactType, DocumentFormat, DocumentType
 from entrypoints.http.problems import Problem, invalid
+from entrypoints.presentation.problems import InvalidField
 
 MAX_JSON_BYTES = 256 * 1024
 MAX_DEPTH = 32
@@ -211,7 +212,7 @@ def validated(validate: Callable[[object], M], value: object) -> M:
         return validate(value)
     except ValidationError as error:
         errors = [
-            {"pointer": "".join(f"/{_escaped(part)}" for part in fault["loc"]), "detail": _detail(fault)}
+            InvalidField("".join(f"/{_escaped(part)}" for part in fault["loc"]), _detail(fault))
             for fault in error.errors(include_url=False, include_input=False)[:MAX_FAULTS]
         ]
         raise Problem("invalid", "The request breaks the contract.", errors) from None

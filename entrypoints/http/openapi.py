@@ -11,8 +11,8 @@ import msgspec
 
 from domain.values import Role
 from entrypoints.http.operations import Access, Answer, JsonStream, Limit, Operation, Stream, Takes
-from entrypoints.http.problems import KINDS, MEDIA_TYPE
-from entrypoints.presentation.about import ProblemDetails
+from entrypoints.http.problems import MEDIA_TYPE, PROBLEM_TYPES
+from entrypoints.presentation.problems import ProblemDetails
 
 Schema = dict[str, Any]
 
@@ -67,8 +67,8 @@ def document(operations: Iterable[Operation], version: str, base_url: str) -> Sc
                 for name, description in CREDENTIALS.items()
             },
             "responses": {
-                name: {"description": f"{kind.title}: {kind.meaning}", "content": {MEDIA_TYPE: _problem_content()}}
-                for name, kind in KINDS.items()
+                name: {"description": f"{type.title}: {type.description}", "content": {MEDIA_TYPE: _problem_content()}}
+                for name, type in PROBLEM_TYPES.items()
             },
         },
     }
@@ -225,11 +225,11 @@ def _responses(operation: Operation, response: Schema | None) -> Schema:
             success["content"] |= content(media_type)
     responses: Schema = {str(operation.status): success}
     for name in _problems(operation):
-        responses[str(KINDS[name].status)] = {"$ref": f"#/components/responses/{name}"}
+        responses[str(PROBLEM_TYPES[name].status)] = {"$ref": f"#/components/responses/{name}"}
     if operation.revalidates:
         responses["304"] = {"description": "The client has the current content already."}
     for status, media_type in operation.also.items():
-        title = next(kind.title for kind in KINDS.values() if kind.status == status)
+        title = next(type.title for type in PROBLEM_TYPES.values() if type.status == status)
         also = content(media_type) if media_type != MEDIA_TYPE else {}
         responses[str(status)] = {"description": title, "content": also | {MEDIA_TYPE: _problem_content()}}
     return responses

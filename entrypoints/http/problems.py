@@ -1,12 +1,13 @@
-"""Problems (RFC 9457): each kind has a stable name, which the service explains at /problems/NAME."""
+"""Problems (RFC 9457): each type has a stable name and is explained at /problems/NAME."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.responses import Response
 
 from adapters.identity.idempotency import RequestInProgress
@@ -24,64 +25,48 @@ from domain.errors import (
     StepFailed,
     UnavailableError,
 )
+from entrypoints.presentation.problems import InvalidField, ProblemDetails, ProblemType
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of problem: its name in the URL, its HTTP status, and its meaning for the client."""
-
-    name: str
-    status: int
-    title: str
-    meaning: str
-
-
-KINDS = {
-    kind.name: kind
-    for kind in (
-        Kind(
-            "malformed", 400, "Malformed request", "The body is not valid JSON, not a valid form or not a valid event."
-        ),
-        Kind("unauthenticated", 401, "Not authenticated", "Send a valid credential as `Authorization: Bearer …`."),
-        Kind("forbidden", 403, "Not allowed", "The credential lacks the scope or the role that this operation needs."),
-        Kind("not-found", 404, "Not found", "The resource does not exist, or the credential gives no access to it."),
-        Kind("method-not-allowed", 405, "Method not allowed", "The `Allow` header lists the methods of this path."),
-        Kind("conflict", 409, "Conflict", "The current state of the resource does not allow the request."),
-        Kind(
+PROBLEM_TYPES = {
+    name: ProblemType(f"/problems/{name}", status, title, description)
+    for name, status, title, description in (
+        ("malformed", 400, "Malformed request", "The body is not valid JSON, not a valid form or not a valid event."),
+        ("unauthenticated", 401, "Not authenticated", "Send a valid credential as `Authorization: Bearer …`."),
+        ("forbidden", 403, "Not allowed", "The credential lacks the scope or the role that this operation needs."),
+        ("not-found", 404, "Not found", "The resource does not exist, or the credential gives no access to it."),
+        ("method-not-allowed", 405, "Method not allowed", "The `Allow` header lists the methods of this path."),
+        ("conflict", 409, "Conflict", "The current state of the resource does not allow the request."),
+        (
             "stale-version",
             412,
             "Stale version",
             "The resource has changed since you read it. Read it again and repeat your change.",
         ),
-        Kind("too-large", 413, "Too large", "The body or the recording is larger or longer than the limit."),
-        Kind(
-            "unsupported-media-type", 415, "Unsupported media type", "This operation does not accept this media type."
-        ),
-        Kind(
-            "invalid", 422, "Invalid request", "The request is well-formed but has invalid values; `errors` lists them."
-        ),
-        Kind("too-many-requests", 429, "Too many requests", "Wait for the number of seconds in `Retry-After`."),
-        Kind(
+        ("too-large", 413, "Too large", "The body is larger or the recording is longer than the limit."),
+        ("unsupported-media-type", 415, "Unsupported media type", "This operation does not accept this media type."),
+        ("invalid", 422, "Invalid request", "The request is well-formed but has invalid values; `errors` lists them."),
+        ("too-many-requests", 429, "Too many requests", "Wait for the number of seconds in `Retry-After`."),
+        (
             "headers-too-large",
             431,
             "Headers too large",
             "The request has too many headers, or they are too large together.",
         ),
-        Kind("internal", 500, "Internal error", "An unexpected error occurred. Anything already acknowledged is safe."),
-        Kind(
+        ("internal", 500, "Internal error", "An unexpected error occurred. Anything already acknowledged is safe."),
+        (
             "insufficient-storage",
             507,
             "Insufficient storage",
             "The storage is full. Nothing of the request was stored.",
         ),
-        Kind(
+        (
             "unavailable",
             503,
             "Unavailable",
-            "A system that the service needs is not available. Try again after `Retry-After`.",
+            "A system that the service needs is not available. Try again after the number of seconds in `Retry-After`.",
         ),
     )
 }
@@ -93,36 +78,43 @@ class Problem(Exception):
 
     name: str
     detail: str
-    errors: Sequence[Mapping[str, str]] = ()
+    errors: Sequence[InvalidField] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
-    more: Mapping[str, Any] = field(default_factory=dict)
+    poll_url: str | UnsetType = UNSET
 
     @property
-    def kind(self) -> Kind:
-        return KINDS[self.name]
+    def type(self) -> ProblemType:
+        return PROBLEM_TYPES[self.name]
+
+    @property
+    def status(self) -> int:
+        return self.type.status
 
     def response(self, instance: str, request_id: str) -> Response:
-        body: dict[str, Any] = {
-            "type": f"/problems/{self.name}",
-            "title": self.kind.title,
-            "status": self.kind.status,
-            "detail": self.detail,
-            "instance": instance,
-            "requestId": request_id,
-            **self.more,
-        }
-        if self.errors:
-            body["errors"] = list(self.errors)
-        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-        return Response(content, self.kind.status, dict(self.headers), MEDIA_TYPE)
+        details = ProblemDetails(
+            type=self.type.type,
+            title=self.type.title,
+            status=self.status,
+            detail=self.detail,
+            instance=instance,
+            request_id=request_id,
+            errors=list(self.errors) or UNSET,
+            poll_url=self.poll_url,
+        )
+        content = json.dumps(msgspec.to_builtins(details), ensure_ascii=False).encode("utf-8", "replace")
+        return Response(content, self.status, dict(self.headers), MEDIA_TYPE)
 
 
 def invalid(pointer: str, detail: str) -> Problem:
-    return Problem("invalid", "The request has invalid values.", [{"pointer": pointer, "detail": detail}])
+    return Problem("invalid", "The request has invalid values.", [InvalidField(pointer, detail)])
 
 
-# The problem for each kind of error of the domain and the adapters.
-_NAMES: tuple[tuple[type[DomainError], str], ...] = (
+def unauthenticated(detail: str = "A valid credential is needed.") -> Problem:
+    return Problem("unauthenticated", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+# The problem types of the errors whose message becomes the detail.
+_TYPE_NAMES: tuple[tuple[type[DomainError], str], ...] = (
     (NotFoundError, "not-found"),
     (StaleVersionError, "stale-version"),
     (RequestInProgress, "conflict"),
@@ -135,16 +127,18 @@ _NAMES: tuple[tuple[type[DomainError], str], ...] = (
 )
 
 
-def of(error: DomainError) -> Problem:
-    """Return the problem for an error of the domain or the adapters."""
+def problem_of(error: Exception) -> Problem:
+    """Return the problem that answers an error; the message of an unexpected error is not part of it."""
+    if isinstance(error, Problem):
+        return error
     if isinstance(error, InvalidError):
         return invalid(error.pointer, error.detail)
     if isinstance(error, FullError):
-        return Problem("insufficient-storage", KINDS["insufficient-storage"].meaning)
+        return Problem("insufficient-storage", PROBLEM_TYPES["insufficient-storage"].description)
     if isinstance(error, UnavailableError):
         detail = "A system that the service needs is not available."
         return Problem("unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
-    for kind, name in _NAMES:
-        if isinstance(error, kind):
-            return Problem(name, str(error) or KINDS[name].meaning)
-    return Problem("internal", KINDS["internal"].meaning)
+    for error_type, name in _TYPE_NAMES:
+        if isinstance(error, error_type):
+            return Problem(name, str(error) or PROBLEM_TYPES[name].description)
+    return Problem("internal", "An unexpected error occurred and was logged.")

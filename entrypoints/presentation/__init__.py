@@ -1,1 +1,1 @@
-"""The bodies of responses, shared by HTTP and the command line: their types, and how they are made from rows."""
+"""The bodies of responses, shared by HTTP and the command line: their types, and their construction from rows."""

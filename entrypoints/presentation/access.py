@@ -9,7 +9,7 @@ from entrypoints.presentation.responses import ResponseBody, Time, utc
 
 
 class LoginCodeRequested(ResponseBody):
-    """The request for a login code, whether its contact has tickets or not."""
+    """A login code was requested. The response does not depend on whether the contact has tickets."""
 
     request_id: UUID
 

@@ -32,7 +32,7 @@ class DeadLetterPage(ResponseBody):
 
 
 class RetriedDeadLetter(ResponseBody):
-    """A dead letter that is applied again."""
+    """A dead letter that will be applied again."""
 
     id: str
     state: Literal["received"]
@@ -62,14 +62,14 @@ class DeadMailPage(ResponseBody):
 
 
 class RetriedDeadMail(ResponseBody):
-    """A dead mail that is sent again."""
+    """A dead mail that will be sent again."""
 
     id: UUID
     state: Literal["waiting"]
 
 
 class ProjectionState(ResponseBody):
-    """A read model: its position, the event log's, and how long the first event that it lacks has waited."""
+    """A read model's position, the event log's as `head`, and the age of the first event that it has not applied."""
 
     name: str
     version: int

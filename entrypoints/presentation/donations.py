@@ -50,8 +50,7 @@ class Donation(ResponseBody):
     session_id: str | None
 
     @classmethod
-    def from_row(cls, row: Row, personal: PersonalData, **more: Any) -> Self:
-        """Make the response from the donation's row; `more` are the fields that a subclass adds."""
+    def from_row(cls, row: Row, personal: PersonalData, **subclass_fields: Any) -> Self:
         currency = row["currency"]
         return cls(
             row["donation_id"],
@@ -67,11 +66,11 @@ class Donation(ResponseBody):
             major(row["refunded"], currency),
             row["refunded"],
             row["disputed"],
-            row["paid"] - row["refunded"] - row["disputed"],
+            net_minor(row),
             row["dispute_status"],
             row["pending"],
             row["session_id"],
-            **more,
+            **subclass_fields,
         )
 
 
@@ -83,14 +82,14 @@ class Attribution(Donation):
     donor_email_hash: str | None
 
     @classmethod
-    def from_row(cls, row: Row, personal: PersonalData, **more: Any) -> Self:
+    def from_row(cls, row: Row, personal: PersonalData, **subclass_fields: Any) -> Self:
         return super().from_row(
             row,
             personal,
             payment_intent_id=row["payment_intent_id"],
             charge_id=row["charge_id"],
             donor_email_hash=row["email_hash"] and shown_email_hash(row["email_hash"]),
-            **more,
+            **subclass_fields,
         )
 
 
@@ -115,6 +114,20 @@ class Breakdown(ResponseBody):
     refunded_minor: int
     disputed_minor: int
     net_minor: int
+
+    @classmethod
+    def of(cls, paid: int, refunded: int, disputed: int, currency: str) -> Breakdown:
+        net = paid - refunded - disputed
+        return cls(
+            major(paid, currency),
+            major(refunded, currency),
+            major(disputed, currency),
+            major(net, currency),
+            paid,
+            refunded,
+            disputed,
+            net,
+        )
 
 
 class DonationCounts(ResponseBody):
@@ -155,12 +168,11 @@ class CurrencySums(ResponseBody):
 
     @classmethod
     def from_row(cls, row: Row) -> CurrencySums:
-        paid, refunded, disputed = row["paid"], row["refunded"], row["disputed"]
-        return cls(row["currency"], paid, refunded, disputed, paid - refunded - disputed)
+        return cls(row["currency"], row["paid"], row["refunded"], row["disputed"], net_minor(row))
 
 
 class LedgerEntry(ResponseBody):
-    """One movement of money, signed as it adds to the total: money refunded or disputed counts against it."""
+    """One movement of money. The amount is negative if the money was refunded or disputed."""
 
     position: int
     kind: Literal["paid", "refunded", "disputed"]
@@ -187,7 +199,7 @@ class LedgerEntry(ResponseBody):
 
 
 class DonationTotals(ResponseBody):
-    """The totals of a ticket's donations. `counts` and `byCurrency` span all currencies, the other sums have one."""
+    """The totals of a ticket's donations: `counts` and `byCurrency` cover all currencies, the rest one currency."""
 
     success: bool
     total: Decimal
@@ -205,28 +217,19 @@ class DonationTotals(ResponseBody):
     ) -> DonationTotals:
         """Make the response from the ticket's row, a total for each currency, the last paid donation and the entries.
 
-        Without `entries` the response has none.
+        If `entries` is None, the response has no field `entries`.
         """
         currency = main_currency(ticket, totals)
         main = next((total for total in totals if total["currency"] == currency), None)
         paid, refunded, disputed = (main["paid"], main["refunded"], main["disputed"]) if main else (0, 0, 0)
-        net = paid - refunded - disputed
+        breakdown = Breakdown.of(paid, refunded, disputed, currency)
         counts = {status.lower(): sum(total[column] for total in totals) for status, column in COUNTED.items()}
         return cls(
             success=True,
-            total=major(net, currency),
-            total_minor=net,
+            total=breakdown.net,
+            total_minor=breakdown.net_minor,
             currency=currency,
-            breakdown=Breakdown(
-                major(paid, currency),
-                major(refunded, currency),
-                major(disputed, currency),
-                major(net, currency),
-                paid,
-                refunded,
-                disputed,
-                net,
-            ),
+            breakdown=breakdown,
             counts=DonationCounts(**counts, total=sum(counts.values())),
             last_donation=LastDonation.from_row(last, personal) if last else None,
             by_currency=[
@@ -240,10 +243,15 @@ class DonationTotals(ResponseBody):
         )
 
 
-def main_currency(ticket: Row, totals: Sequence[Row]) -> str:
-    """Return the currency of the draft if money was captured in it, else the earliest captured one.
+def net_minor(row: Row) -> int:
+    """Return what remains of the paid amount of a donation or a total after refunds and disputes."""
+    return int(row["paid"] - row["refunded"] - row["disputed"])
 
-    Without captured money it is the draft's currency, or USD if the draft has none.
+
+def main_currency(ticket: Row, totals: Sequence[Row]) -> str:
+    """Return the draft's currency if money was captured in it, else the currency of the earliest capture.
+
+    If nothing was captured, return the draft's currency, or USD if the draft has none.
     """
     draft = draft_of(ticket)
     currency = draft.goal.currency if draft.goal else draft.currency

@@ -13,13 +13,14 @@ from uuid import UUID
 from msgspec.structs import fields
 
 from domain.values import DonationStatus
+from entrypoints.presentation.donations import net_minor
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import ResponseBody, Time, encode, major, rfc3339, utc, utc_or_none
 from projections.model import Row
 
 CSV_CHUNK_CHARACTERS = 64 * 1024
 
-# Spreadsheets may split cells at other characters than our commas.
+# A spreadsheet may also split a cell at these characters, so that a formula could begin behind one of them.
 _FORMULA_WITHIN = re.compile(r"([;|\t\r\n]\s*)(?=[=+\-@＝＋－＠])")
 
 
@@ -58,16 +59,16 @@ class ExportedDonation(ResponseBody):
     def from_rows(cls, row: Row, settlements: Sequence[Row], personal: PersonalData) -> ExportedDonation:
         """Make the line from the donation's row and the balance transactions that settled it.
 
-        Balance transactions in several currencies have no sum: fee and settled amount are null.
+        Fee and settled amount are null if the balance transactions have several currencies.
         """
         currency = row["currency"]
-        net_minor = row["paid"] - row["refunded"] - row["disputed"]
-        currencies = sorted({settlement["currency"] for settlement in settlements})
+        net = net_minor(row)
+        settled_currencies = sorted({entry["currency"] for entry in settlements})
         fee = settled = fee_minor = settled_minor = None
-        if len(currencies) == 1:
-            fee_minor = sum(settlement["fee"] for settlement in settlements)
-            settled_minor = sum(settlement["net"] for settlement in settlements)
-            fee, settled = major(fee_minor, currencies[0]), major(settled_minor, currencies[0])
+        if len(settled_currencies) == 1:
+            fee_minor = sum(entry["fee"] for entry in settlements)
+            settled_minor = sum(entry["net"] for entry in settlements)
+            fee, settled = major(fee_minor, settled_currencies[0]), major(settled_minor, settled_currencies[0])
         return cls(
             donation_id=row["donation_id"],
             ticket_id=row["ticket_id"],
@@ -76,10 +77,10 @@ class ExportedDonation(ResponseBody):
             gross=major(row["paid"], currency),
             refund=major(row["refunded"], currency),
             dispute=major(row["disputed"], currency),
-            net=major(net_minor, currency),
+            net=major(net, currency),
             fee=fee,
             settled=settled,
-            settlement_currency=" ".join(currencies) or None,
+            settlement_currency=" ".join(settled_currencies) or None,
             donor=personal.donor(row),
             country=row["country"],
             created_at=utc(row["created_at"]),
@@ -89,11 +90,12 @@ class ExportedDonation(ResponseBody):
             session_id=row["session_id"],
             payment_intent_id=row["payment_intent_id"],
             charge_id=row["charge_id"],
-            balance_transaction_ids=" ".join(s["balance_transaction_id"] for s in settlements) or None,
+            balance_transaction_ids=" ".join(settlement["balance_transaction_id"] for settlement in settlements)
+            or None,
             gross_minor=row["paid"],
             refund_minor=row["refunded"],
             dispute_minor=row["disputed"],
-            net_minor=net_minor,
+            net_minor=net,
             fee_minor=fee_minor,
             settled_minor=settled_minor,
         )

@@ -33,7 +33,7 @@ class DatabaseHealth(ResponseBody):
 
 
 class ProjectionLag(ResponseBody):
-    """A read model's position, the event log's, and how long the first event that it lacks has waited."""
+    """A read model's position, the event log's as `head`, and the age of the first event that it has not applied."""
 
     position: int
     head: int
@@ -41,7 +41,7 @@ class ProjectionLag(ResponseBody):
 
 
 class InboxState(ResponseBody):
-    """The webhook inbox."""
+    """The numbers of waiting events and dead letters in the webhook inbox, and the age of the oldest waiting event."""
 
     waiting: int
     dead_letters: int
@@ -49,7 +49,7 @@ class InboxState(ResponseBody):
 
 
 class JobCounts(ResponseBody):
-    """The jobs of the content pipeline."""
+    """The numbers of background jobs by state."""
 
     waiting: int
     running: int
@@ -57,7 +57,7 @@ class JobCounts(ResponseBody):
 
 
 class ReplicaState(ResponseBody):
-    """The standby for reads."""
+    """The state of the standby that serves reads, and how far it is behind the primary."""
 
     state: State
     lag_bytes: int | None
@@ -66,7 +66,7 @@ class ReplicaState(ResponseBody):
 
 
 class Readiness(ResponseBody):
-    """Whether this process can serve requests; lag and dead letters do not make it unready."""
+    """`ready` is true if this process can serve requests; lag and dead letters do not change it."""
 
     ready: bool
     database: bool

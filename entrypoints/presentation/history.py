@@ -1,4 +1,4 @@
-"""A ticket's history, and the ticket at an earlier position, as responses."""
+"""A ticket's history, and the ticket as it was at an earlier position, as responses."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from entrypoints.presentation.tickets import Draft, Ticket, draft_or_none
 from projections import donation_ledger
 from projections.model import Recorded
 
-# Fields that events store in Unix seconds.
+# Fields that hold Unix seconds.
 _TIMES = frozenset({"at", "expires_at", "refunded_at", "inactive_since", "erase_after"})
-# Fields that are never shown, such as digests of credentials, or that the response has elsewhere.
+# Fields that are secret, such as digests of credentials, or that the response has outside of `data`.
 _HIDDEN = frozenset({"token_digest", "contact_index", "actor", "ticket_id", "donation_id"})
 
 
 class HistoryEvent(ResponseBody):
-    """One event of the ticket or of one of its donations; `data` are its fields, personal texts in clear or masked."""
+    """One event of the ticket or of one of its donations; `data` has its fields, personal texts in clear or masked."""
 
     position: int
     type: str
@@ -60,7 +60,7 @@ def _shown_fields(fields: Mapping[str, object], ticket_id: UUID, personal: Perso
 
 
 def _shown(name: str, value: object, ticket_id: UUID, personal: PersonalData) -> object:
-    """Return a field's value as clients see it: amounts in major units, times in RFC 3339, sealed texts opened."""
+    """Return a field's value as clients see it: amounts in both units, times in RFC 3339, texts decrypted."""
     match value:
         case {"minor": int(minor), "currency": str(currency), **others} if not others:
             return {"amount": major(minor, currency), "amountMinor": minor, "currency": currency}
@@ -86,13 +86,13 @@ class EventPage(ResponseBody):
 
 
 class PastTicket(Ticket):
-    """A ticket and its draft at an earlier position of the event log."""
+    """A ticket and its draft as they were at an earlier position of the event log."""
 
     donation_draft: Draft | None
 
 
 class PastState(ResponseBody):
-    """A ticket, its donations and their totals at a position of the event log."""
+    """A ticket, its donations and their totals as they were at a position of the event log."""
 
     at: int
     ticket: PastTicket
@@ -101,10 +101,10 @@ class PastState(ResponseBody):
 
     @classmethod
     def of(cls, recorded: Sequence[Recorded], position: int, personal: PersonalData) -> PastState:
-        """Fold the ticket's events up to the position; NotFoundError if there are none."""
+        """Fold the ticket's events up to the position; raise NotFoundError if there are none."""
         row = ticket_row(recorded)
         if row is None:
-            raise NotFoundError("There was no such ticket then.")
+            raise NotFoundError("There was no such ticket at that time.")
         ledger = folded(donation_ledger, recorded)
         return cls(
             at=position,

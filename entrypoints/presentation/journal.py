@@ -11,7 +11,7 @@ from projections import fee_ledger
 from projections.fee_ledger import CLEARING
 from projections.model import Row
 
-# The account of each kind of movement in the donors' ledger; the other side is the clearing account at Stripe.
+# The account of each kind of entry in the donation ledger; its counterpart is the clearing account at Stripe.
 _ACCOUNTS = {
     "paid": "income:donations",
     "refunded": "income:donations:refunded",
@@ -20,9 +20,9 @@ _ACCOUNTS = {
 
 
 def as_journal(entries: Iterable[Row], settlements: Iterable[Row]) -> Iterator[bytes]:
-    """Yield the journal: the donations as donors see them, then what Stripe settled of them."""
+    """Yield the journal: the entries of the donation ledger, then Stripe's settlements of these donations."""
     currencies: set[str] = set()
-    yield b"; Dates are Stripe's; `recorded` is when we knew. Amounts are exact.\ndecimal-mark .\n\n"
+    yield b"; Dates are Stripe's; `recorded` is the day on which we recorded it. Amounts are exact.\ndecimal-mark .\n\n"
     for entry in entries:
         currencies.add(entry["currency"])
         amount = entry["amount"] if entry["kind"] == "paid" else -entry["amount"]
@@ -49,5 +49,5 @@ def _transaction(row: Row, description: str, postings: Iterable[tuple[str, int]]
 
 
 def _plain(text: str) -> str:
-    """Replace the characters that have a meaning in a journal."""
+    """Return the text with an underscore for each character that has a meaning in a journal."""
     return "".join(c if c.isalnum() or c in " _-" else "_" for c in text)

@@ -26,9 +26,8 @@ class Source(ResponseBody):
     created_at: Time
 
     @classmethod
-    def of(cls, source: repository.Source, **more: Any) -> Self:
-        """Make the response; `more` are the fields that a subclass adds."""
-        return cls(source.id, source.type, source.title, utc(source.created_at), **more)
+    def of(cls, source: repository.Source, **subclass_fields: Any) -> Self:
+        return cls(source.id, source.type, source.title, utc(source.created_at), **subclass_fields)
 
 
 class ListedSource(Source):

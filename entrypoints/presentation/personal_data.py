@@ -1,4 +1,4 @@
-"""Reading personal data for a response: sealed values are opened at that moment, and masked for auditors."""
+"""Personal data in responses: values are decrypted when a response is made, and masked for auditors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MASKED = "[masked]"
 
 
 class PersonalData:
-    """Reads personal fields in full or, with `masked`, for a reader who must not see them."""
+    """Reads personal fields; with `masked`, for a reader who must not see them in full."""
 
     def __init__(self, cipher: FieldCipher, *, masked: bool = False) -> None:
         self._cipher = cipher
@@ -32,12 +32,12 @@ class PersonalData:
     def text_or_none(self, ticket_id: UUID, value: str | None) -> str | None:
         return None if value is None else self.text(ticket_id, value)
 
-    def contact(self, row: Row, *, hidden: bool = False) -> str | None:
-        """Return a row's contact, shortened for a masked reader and where it is `hidden`, or None if there is none."""
+    def contact(self, row: Row, *, shortened: bool = False) -> str | None:
+        """Return a row's contact or None, and shorten it if `shortened` is True or the reader is masked."""
         if row["contact"] is None:
             return None
         contact = PersonalData(self._cipher).text(row["ticket_id"], row["contact"])
-        return shortened_contact(row["contact_type"], contact) if self.masked or hidden else contact
+        return _shortened_contact(row["contact_type"], contact) if self.masked or shortened else contact
 
     def donor(self, row: Row) -> str:
         """Return the donor's last name, or "Anonymous" if it is not known or was erased."""
@@ -45,7 +45,7 @@ class PersonalData:
         return ANONYMOUS if name is None or name == ERASED else name
 
 
-def shortened_contact(type: str, value: str) -> str:
+def _shortened_contact(type: str, value: str) -> str:
     """Return enough of a contact for its owner to recognise it, and too little for others to learn it."""
     if type == ContactType.EMAIL:
         name, _, host = value.partition("@")
@@ -56,5 +56,5 @@ def shortened_contact(type: str, value: str) -> str:
 
 
 def shown_email_hash(stored: str) -> str:
-    """Return the keyed hash of a donor's address without the name of the pepper it was made with."""
+    """Return the stored hash of a donor's e-mail address without the name of its pepper, which precedes it."""
     return stored.rpartition(":")[2]

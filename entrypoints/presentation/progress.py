@@ -16,7 +16,7 @@ from projections.ticket_status import draft_of
 
 Stage = Literal["TRANSCRIBING", "ANALYSING", "DRAFTING", "DONE", "FAILED"]
 
-# The progress of the whole work, in per cent, at the beginning and the end of each step.
+# The progress in per cent at the beginning and at the end of each step.
 _STEP_BEGINS = {Step.TRANSCRIBE: 5, Step.ANALYSE: 75, Step.DRAFT: 85}
 _STEP_ENDS = {Step.TRANSCRIBE: 75, Step.ANALYSE: 85, Step.DRAFT: 100}
 _STAGES: dict[Step, Stage] = {Step.TRANSCRIBE: "TRANSCRIBING", Step.ANALYSE: "ANALYSING", Step.DRAFT: "DRAFTING"}
@@ -47,7 +47,7 @@ class MissingInfo(ResponseBody):
 
     @classmethod
     def from_row(cls, row: Row) -> MissingInfo | None:
-        """Make the response from the ticket's row, or return None unless the ticket waits for information."""
+        """Make the response from the ticket's row, or return None if the ticket needs no information."""
         if row["base"] != ContentStatus.NEEDS_INFO:
             return None
         missing = missing_fields(Kind(row["kind"]), draft_of(row))
@@ -56,7 +56,7 @@ class MissingInfo(ResponseBody):
 
 
 class StepError(ResponseBody):
-    """Why a step failed, and whether it may be tried again."""
+    """The error of a failed step; `retryable` is true if the step may be tried again."""
 
     code: str
     message: str
@@ -81,7 +81,7 @@ class TicketProgress(ResponseBody):
 
     @classmethod
     def from_row(cls, row: Row, step_progress: float) -> TicketProgress:
-        """Make the response from the ticket's row; `step_progress` is how much of its step is done, 0..1."""
+        """Make the response from the ticket's row; `step_progress`, from 0 to 1, is that of its running step."""
         return cls(
             row["ticket_id"],
             *statuses(row),
@@ -108,7 +108,7 @@ def _stage_and_progress(row: Row, step_progress: float) -> tuple[Stage | None, i
 
 
 class ProcessingStarted(ResponseBody):
-    """The work has begun; `pollUrl` shows its progress."""
+    """The work on the recording has begun; `pollUrl` shows its progress."""
 
     ticket_id: UUID
     status: Literal["PROCESSING"]

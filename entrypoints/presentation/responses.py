@@ -1,4 +1,4 @@
-"""The base class of all response bodies, their encoding, and their times and amounts."""
+"""The base class of all response bodies, and how they, their times and their amounts are encoded."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from msgspec import Meta
 
 from domain.values import Money
 
-# Decimals become JSON numbers digit for digit: 50.00 stays 50.00, and no float is ever in between.
+# Decimals become JSON numbers with the same digits, as in 50.00, without a conversion to float.
 encode = msgspec.json.Encoder(decimal_format="number").encode
 
 Time = Annotated[datetime, Meta(tz=True)]
-Count = Annotated[int, Meta(ge=0)]
 Url = Annotated[str, Meta(extra_json_schema={"format": "uri-reference"})]
 
 
 class ResponseBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """The body of a response. Its JSON names are camelCase, and its OpenAPI schema follows from its fields.
 
-    A field whose default is UNSET is absent from the JSON until it is set.
+    A field with the value UNSET is absent from the JSON.
     """
 
 
 def rfc3339(moment: datetime) -> str:
-    """Return the time in UTC, written with a Z."""
+    """Return the time in UTC as text that ends in Z."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def utc(moment: datetime) -> datetime:
-    """Return the time in UTC, in which it is encoded with a Z."""
+    """Return the time in UTC, so that its JSON ends in Z."""
     return moment.astimezone(UTC)
 
 

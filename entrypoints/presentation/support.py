@@ -28,13 +28,12 @@ class SupportSummary(ResponseBody):
     created_at: Time
 
     @classmethod
-    def from_row(cls, row: Row, **more: Any) -> Self:
-        """Make the response from the support ticket's row; `more` are the fields that a subclass adds."""
-        return cls(row["support_id"], row["category"], row["status"], utc(row["created_at"]), **more)
+    def from_row(cls, row: Row, **subclass_fields: Any) -> Self:
+        return cls(row["support_id"], row["category"], row["status"], utc(row["created_at"]), **subclass_fields)
 
 
 class SupportTicket(SupportSummary):
-    """A support ticket; the contact is shortened in lists and for auditors."""
+    """A support ticket; the contact is in full only when an administrator gets a single ticket."""
 
     ticket_id: UUID | None
     message: str | None
@@ -43,13 +42,12 @@ class SupportTicket(SupportSummary):
     erased: bool
 
     @classmethod
-    def of(cls, row: Row, personal: PersonalData, *, contact_shown: bool = False) -> Self:
-        """Make the response from the support ticket's row; `contact_shown` gives the contact in full."""
+    def of(cls, row: Row, personal: PersonalData, *, shortened_contact: bool = True) -> Self:
         return cls.from_row(
             row,
             ticket_id=row["about"],
             message=personal.text_or_none(row["ticket_id"], row["message"]),
-            contact=personal.contact(row, hidden=not contact_shown),
+            contact=personal.contact(row, shortened=shortened_contact),
             resolved_at=utc_or_none(row["resolved_at"]),
             erased=row["erased"],
         )

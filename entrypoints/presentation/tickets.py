@@ -20,7 +20,7 @@ from projections.ticket_status import draft_of
 
 PAYMENT_RECEIVED = "PAYMENT_RECEIVED"
 
-# PAYMENT_RECEIVED once some money was captured, otherwise the content status.
+# The status is PAYMENT_RECEIVED once money was captured, otherwise the content status.
 Status = Annotated[str, Meta(extra_json_schema={"enum": [*map(str, ContentStatus), PAYMENT_RECEIVED]})]
 
 
@@ -33,7 +33,7 @@ def statuses(row: Row) -> tuple[Status, ContentStatus, FundingStatus]:
 
 
 class Ticket(ResponseBody):
-    """A ticket; a contact that an auditor reads is shortened, and other personal texts are masked."""
+    """A ticket. For auditors the contact is shortened, and other personal texts are masked."""
 
     id: UUID
     contact_type: ContactType
@@ -47,8 +47,7 @@ class Ticket(ResponseBody):
     version: int
 
     @classmethod
-    def from_row(cls, row: Row, personal: PersonalData, **more: Any) -> Self:
-        """Make the response from the ticket's row; `more` are the fields that a subclass adds."""
+    def from_row(cls, row: Row, personal: PersonalData, **subclass_fields: Any) -> Self:
         return cls(
             row["ticket_id"],
             row["contact_type"],
@@ -58,12 +57,12 @@ class Ticket(ResponseBody):
             utc(row["created_at"]),
             utc(row["updated_at"]),
             row["version"],
-            **more,
+            **subclass_fields,
         )
 
 
 class Draft(ResponseBody):
-    """A campaign's text and goal with what the analysis of the recording found; null is a field not yet known."""
+    """A campaign's text and goal, and the results of the analysis; a field that is not known yet is null."""
 
     title: str | None
     story: str | None
@@ -81,7 +80,6 @@ class Draft(ResponseBody):
 
     @classmethod
     def from_row(cls, row: Row, personal: PersonalData) -> Draft:
-        """Make the response from the ticket's row."""
         ticket_id, draft, analysis = row["ticket_id"], draft_of(row), row["analysis"] or {}
         goal = draft.goal
         return cls(
@@ -127,7 +125,7 @@ def draft_or_none(row: Row, personal: PersonalData) -> Draft | None:
 
 
 class TranscriptSegment(ResponseBody):
-    """A stretch of speech between two pauses."""
+    """The speech between two pauses."""
 
     text: str
     start_ms: int
@@ -140,7 +138,7 @@ class TranscriptSegment(ResponseBody):
 
 
 class TranscriptWord(ResponseBody):
-    """One recognised word; the confidence is 0 to 1 where the engine gives it."""
+    """One recognised word, with a confidence from 0 to 1 if the engine gives one."""
 
     text: str
     start_ms: int
@@ -153,7 +151,7 @@ class TranscriptWord(ResponseBody):
 
 
 class Transcription(ResponseBody):
-    """The transcript of one recording, with segments and words where the engine gives them."""
+    """The transcript of one recording, with segments and words if the engine gives them."""
 
     id: UUID
     text: str
@@ -165,7 +163,7 @@ class Transcription(ResponseBody):
 
     @classmethod
     def from_row(cls, row: Row, transcript: Transcript | None) -> Transcription:
-        """Make the response from the transcription's row; without the transcript its text is masked."""
+        """Make the response from the transcription's row; if `transcript` is None, the text is masked."""
         segments, words = (transcript.segments, transcript.words) if transcript else (None, None)
         return cls(
             id=UUID(row["id"]),
@@ -196,13 +194,13 @@ class OpenedTicket(Ticket):
 
 
 class PublishedTicket(Ticket):
-    """A ticket with the address of its page, or null if the page is not published."""
+    """A ticket with the address of its campaign page, which is null unless the page is published."""
 
     public_url: Url | None
 
 
 class ErasedTicket(ResponseBody):
-    """The person of this ticket can no longer be read."""
+    """A ticket whose personal data was erased."""
 
     ticket_id: UUID
     status: Literal["ERASED"]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from entrypoints.http import pages, problems, reference
+from domain.errors import NotFoundError
+from entrypoints.http import pages, reference
 from entrypoints.http.openapi import Schema
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.problems import Problem
-from entrypoints.presentation.about import ProblemKind
+from entrypoints.http.problems import PROBLEM_TYPES
+from entrypoints.presentation.problems import ProblemType
 
 STATIC = pages.FOLDER / "static"
 STATIC_TYPES = {
@@ -25,11 +26,11 @@ class AboutHandlers:
     openapi_document: Callable[[], Schema]
     sandbox: bool
 
-    def problem(self, call: Call) -> ProblemKind:
-        kind = problems.KINDS.get(call.path["name"])
-        if kind is None:
-            raise Problem("not-found", "There is no such problem.")
-        return ProblemKind(f"/problems/{kind.name}", kind.status, kind.title, kind.meaning)
+    def problem(self, call: Call) -> ProblemType:
+        problem_type = PROBLEM_TYPES.get(call.path["name"])
+        if problem_type is None:
+            raise NotFoundError("There is no such problem.")
+        return problem_type
 
     def openapi(self, _: Call) -> Schema:
         return self.openapi_document()
@@ -46,5 +47,5 @@ class AboutHandlers:
         """Return a file that our pages load; browsers ask for `/favicon.ico` whatever a page says."""
         name = call.path.get("name", "icon.svg")
         if name not in STATIC_TYPES:
-            raise Problem("not-found", "There is no such file.")
+            raise NotFoundError("There is no such file.")
         return Answer((STATIC / name).read_bytes(), 200, {"Cache-Control": "max-age=3600"}, STATIC_TYPES[name])

@@ -20,7 +20,7 @@ from entrypoints.http.paging import ResultPage, requested_page
 from entrypoints.http.problems import invalid
 from entrypoints.http.query import flag_parameter, time_parameter
 from entrypoints.presentation.donations import Donation, DonationPage, DonationTotals, OpenedCheckout
-from entrypoints.presentation.past_ledger import order_key, past_donations, past_ledger, past_totals, row_order
+from entrypoints.presentation.past_ledger import past_donations, past_ledger, past_totals, sort_key, sort_key_of
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import utc
 from projections import donation_ledger, ticket_totals
@@ -112,7 +112,7 @@ def _past_donations(
 ) -> tuple[Sequence[Row], int]:
     rows = past_donations(past_ledger(call.reads.recorded(call.ticket_id), as_of, known_at))
     after = page.after_payment()
-    return [row for row in rows if after is None or row_order(row) < order_key(*after)][: page.limit + 1], len(rows)
+    return [row for row in rows if after is None or sort_key(row) < sort_key_of(*after)][: page.limit + 1], len(rows)
 
 
 def _cursor(row: Row) -> tuple[str | None, str, str]:

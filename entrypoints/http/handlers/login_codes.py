@@ -13,7 +13,7 @@ from adapters.identity.login_codes import LoginCodes, session_token
 from domain.values import ContactType
 from entrypoints.http.bodies import Body, Line
 from entrypoints.http.operations import Call
-from entrypoints.http.problems import Problem
+from entrypoints.http.problems import unauthenticated
 from entrypoints.presentation.access import LoginCodeRequested, Session
 from entrypoints.presentation.responses import utc
 
@@ -43,9 +43,5 @@ class LoginCodeHandlers:
         secret = call.seed.secret("session")
         expires_at = self.login_codes.verify(body.request_id, body.code, call.seed.id("session"), secret)
         if expires_at is None:
-            raise Problem(
-                "unauthenticated",
-                "The code is wrong, was used already, was tried too often or has expired.",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+            raise unauthenticated("The code is wrong, was used already, was tried too often or has expired.")
         return Session(session_token(secret), utc(expires_at))

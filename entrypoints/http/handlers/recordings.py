@@ -79,6 +79,6 @@ def _started(call: Call, start: Callable[[Actor, UUID, int | None], None]) -> An
     try:
         start(call.principal.actor, call.ticket_id, if_match(call))
     except AlreadyProcessing as error:
-        raise Problem("conflict", str(error), more={"pollUrl": poll_url}) from None
+        raise Problem("conflict", str(error), poll_url=poll_url) from None
     started = ProcessingStarted(call.ticket_id, "PROCESSING", poll_url)
     return Answer(started, 202, {"Location": poll_url, "Retry-After": "1"})

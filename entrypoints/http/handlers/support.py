@@ -107,7 +107,7 @@ class SupportHandlers:
         return page.answer(SupportTicketPage(tickets, page.next_cursor))
 
     def get(self, call: Call) -> SupportTicket:
-        return SupportTicket.of(_support_row(call), self._personal(call), contact_shown=True)
+        return SupportTicket.of(_support_row(call), self._personal(call), shortened_contact=False)
 
     def resolve(self, call: Call, _: Empty) -> SupportTicket:
         self.commands.resolve(call.principal.actor, _support_row(call)["support_id"])

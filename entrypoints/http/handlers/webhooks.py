@@ -10,7 +10,7 @@ from adapters.observability import counters, log_context, tracing
 from adapters.payments.inbox import Inbox
 from adapters.payments.webhooks import InvalidWebhook, WebhookVerifier
 from entrypoints.http.operations import Call
-from entrypoints.presentation.about import WebhookReceipt
+from entrypoints.presentation.webhooks import WebhookReceipt
 
 _NEW, _REPEATED, _REFUSED = (counters.webhooks_received.labels(name) for name in ("new", "repeated", "refused"))
 

@@ -10,11 +10,10 @@ import structlog
 import projections
 from adapters.identity.access_log import BEGUN, LOOKED, AccessLog, AccessRecord, logged_object
 from adapters.identity.credentials import VISITOR, Credentials
-from domain.errors import DomainError, UnavailableError
+from domain.errors import UnavailableError
 from domain.values import Role
-from entrypoints.http import problems
 from entrypoints.http.operations import Answer, Call, Operation
-from entrypoints.http.problems import Problem
+from entrypoints.http.problems import Problem, problem_of
 
 T = TypeVar("T")
 
@@ -34,7 +33,7 @@ class AuditTrail:
             return proceed(call)
         except Problem as problem:
             # A client over its limit writes no log entries either.
-            if problem.kind.status != 429:
+            if problem.status != 429:
                 self._log_denied(call, problem)
             raise
 
@@ -49,7 +48,7 @@ class AuditTrail:
         try:
             answer = proceed(call)
         except Exception as error:
-            self._log_outcome(call, _status(error))
+            self._log_outcome(call, problem_of(error).status)
             raise
         self._log_outcome(call, answer.status)
         return answer
@@ -59,7 +58,7 @@ class AuditTrail:
         try:
             return proceed(call)
         except Problem as problem:
-            if problem.kind.status in (401, 403):
+            if problem.status in (401, 403):
                 self._log_denied(call, problem)
             raise
 
@@ -69,7 +68,7 @@ class AuditTrail:
             return
         has_invalid_credential = call.principal is VISITOR and call.credential is not None
         actor = self._credentials.key_name(call.credential or "") if has_invalid_credential else call.principal.name
-        self._log(call, f"denied {problem.kind.status}", actor)
+        self._log(call, f"denied {problem.status}", actor)
 
     def _log_outcome(self, call: Call, status: int) -> None:
         """Log the outcome; if the database is no longer available, the log still shows that the act began."""
@@ -95,9 +94,3 @@ def _is_audited(operation: Operation) -> bool:
     if operation.method != "GET":
         return True
     return not operation.access.open and not operation.path.startswith("/admin/")
-
-
-def _status(error: Exception) -> int:
-    if isinstance(error, Problem):
-        return error.kind.status
-    return problems.of(error).kind.status if isinstance(error, DomainError) else 500

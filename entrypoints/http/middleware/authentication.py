@@ -10,7 +10,7 @@ from adapters.identity.credentials import TICKET_TOKEN, VISITOR, Credentials, Pr
 from domain.values import Role
 from entrypoints.http.middleware.rate_limits import RateLimits
 from entrypoints.http.operations import Call, Limit
-from entrypoints.http.problems import Problem
+from entrypoints.http.problems import unauthenticated
 
 T = TypeVar("T")
 
@@ -53,7 +53,3 @@ def _bearer_credential(header: str) -> str:
     """Return the credential, or an empty string if the header is not a bearer token."""
     scheme, _, credential = header.partition(" ")
     return credential.strip() if scheme.lower() == "bearer" else ""
-
-
-def unauthenticated() -> Problem:
-    return Problem("unauthenticated", "A valid credential is needed.", headers={"WWW-Authenticate": "Bearer"})

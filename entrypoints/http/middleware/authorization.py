@@ -10,9 +10,8 @@ from adapters import ids
 from adapters.observability import log_context
 from adapters.postgres.database import Database
 from domain.values import Role
-from entrypoints.http.middleware.authentication import unauthenticated
 from entrypoints.http.operations import Call
-from entrypoints.http.problems import Problem
+from entrypoints.http.problems import Problem, unauthenticated
 from projections import contact_index
 from projections.model import Row
 

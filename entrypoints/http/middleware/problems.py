@@ -11,10 +11,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.observability.log_context import error_location
-from domain.errors import DomainError
 from entrypoints.http.middleware.headers import logged_id_of, request_id_of
 from entrypoints.http.middleware.rate_limits import RateLimits, client_address
-from entrypoints.http.problems import Problem, of
+from entrypoints.http.problems import Problem, problem_of
 
 LONGEST_SHOWN_PATH = 500
 
@@ -71,13 +70,8 @@ class ProblemResponses:
 def _response(error: Exception, request: Request) -> Response:
     if isinstance(error, ClientDisconnect):
         return Response(status_code=400)
-    if isinstance(error, Problem):
-        problem = error
-    elif isinstance(error, DomainError):
-        problem = of(error)
-    else:
-        problem = Problem("internal", "An unexpected error occurred. It was logged under this request id.")
-    if problem.kind.status == 500:
+    problem = problem_of(error)
+    if problem.status == 500:
         logger.error(
             "request failed",
             request_id=logged_id_of(request.scope),

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from entrypoints.composition.service import Parts
-from entrypoints.http.problems import KINDS
+from entrypoints.http.problems import PROBLEM_TYPES
 from entrypoints.http.table import OPERATIONS
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.conftest import ORIGIN
@@ -83,10 +83,11 @@ def test_head_answers_as_get_does_but_without_a_body(client: Client, path: str):
         assert headed.headers["content-length"] == str(len(got.content))
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", PROBLEM_TYPES)
 def test_every_problem_is_explained_at_its_type(client: Client, name: str):
-    told = client.get(f"/problems/{name}").json()
-    assert (told["type"], told["status"], told["title"]) == (f"/problems/{name}", KINDS[name].status, KINDS[name].title)
+    shown, problem_type = client.get(f"/problems/{name}").json(), PROBLEM_TYPES[name]
+    assert shown["type"] == f"/problems/{name}"
+    assert (shown["status"], shown["title"]) == (problem_type.status, problem_type.title)
 
 
 def test_an_unknown_problem_type_is_not_found(client: Client):

@@ -1,4 +1,4 @@
-"""Received webhook events, and kinds of problems, as responses."""
+"""Problems (RFC 9457) and their types as responses."""
 
 from __future__ import annotations
 
@@ -7,15 +7,7 @@ from msgspec import UNSET, UnsetType
 from entrypoints.presentation.responses import ResponseBody, Url
 
 
-class WebhookReceipt(ResponseBody):
-    """A webhook event was stored; `idempotent` is true if it had been stored before."""
-
-    received: bool
-    type: str
-    idempotent: bool | UnsetType = UNSET
-
-
-class ProblemKind(ResponseBody):
+class ProblemType(ResponseBody):
     """The meaning of a problem's `type`."""
 
     type: Url
@@ -25,7 +17,7 @@ class ProblemKind(ResponseBody):
 
 
 class InvalidField(ResponseBody):
-    """A field of the request that is invalid, as a JSON pointer, and why."""
+    """An invalid field of the request, as a JSON pointer, and the reason."""
 
     pointer: str
     detail: str
