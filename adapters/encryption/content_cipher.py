@@ -37,12 +37,6 @@ class TamperedError(DomainError):
     """Sealed content was changed, or was sealed with another key or for another context."""
 
 
-def sealed_size(plain_bytes: int) -> int:
-    """Return the size of the sealed content."""
-    chunks = max(1, -(-plain_bytes // CHUNK_BYTES))
-    return HEADER_BYTES + plain_bytes + chunks * TAG_BYTES
-
-
 def seal(source: BinaryIO, key: bytes, context: bytes) -> Iterator[bytes]:
     """Yield the sealed content, which can be opened only with the same 32-byte key and the same context."""
     salt = os.urandom(SALT_BYTES)

@@ -46,10 +46,6 @@ class Keyring:
         """Return the names of the keys in the database; a name reveals nothing about its key."""
         return frozenset(self._keys)
 
-    def is_current(self, sealed: bytes) -> bool:
-        """Return True if the newest key sealed the value."""
-        return sealed[:8].hex() == self.current
-
     def seal(self, plain: bytes, context: bytes) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
         return bytes.fromhex(self.current) + nonce + self._keys[self.current].encrypt(nonce, plain, context)

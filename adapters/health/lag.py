@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from psycopg import Cursor
+from psycopg.rows import TupleRow
+
 from adapters.payments import inbox
 from adapters.payments.inbox import InboxHealth
 from adapters.postgres.database import Database
@@ -26,19 +29,22 @@ class ServiceLag:
     jobs: dict[str, int]
 
 
+def projection_rows(cursor: Cursor[TupleRow]) -> list[TupleRow]:
+    """Return each read model's name, its position, the history's last position, and its lag in seconds."""
+    return cursor.execute(
+        "SELECT p.name, p.position, h.head,"
+        " greatest(0, coalesce(extract(epoch FROM now() - (SELECT recorded_at FROM events e"
+        "  WHERE e.position = p.position + 1)), 0))::float"
+        " FROM projections p, (SELECT coalesce(max(position), 0) AS head FROM events) h WHERE p.live ORDER BY p.name"
+    ).fetchall()
+
+
 def projections(database: Database) -> dict[str, dict[str, Any]]:
-    with database.connection() as connection:
-        rows = connection.execute(
-            "SELECT p.name, p.position, h.head,"
-            " coalesce(extract(epoch FROM now() - (SELECT recorded_at FROM events e"
-            "  WHERE e.position = p.position + 1)), 0)::float"
-            " FROM projections p, (SELECT coalesce(max(position), 0) AS head FROM events) h"
-            " WHERE p.live ORDER BY p.name"
-        ).fetchall()
-    return {
-        name: {"position": position, "head": head, "lagSeconds": round(max(0.0, lag), 3)}
-        for name, position, head, lag in rows
-    }
+    with database.reading() as cursor:
+        return {
+            name: {"position": position, "head": head, "lagSeconds": round(lag, 3)}
+            for name, position, head, lag in projection_rows(cursor)
+        }
 
 
 def jobs(database: Database) -> dict[str, int]:

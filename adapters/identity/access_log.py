@@ -5,7 +5,6 @@ It holds operations and ids, never a person, an address or a secret.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Container, Sequence
 from dataclasses import astuple, dataclass
@@ -16,8 +15,8 @@ from psycopg.rows import TupleRow
 
 from adapters.postgres.database import Database
 from adapters.postgres.group_commit import GroupCommit
+from adapters.proof.audit import BEFORE_ALL, Chain
 
-GENESIS = bytes(32)
 BATCH_ENTRIES = 10_000
 MOST_PER_COMMIT = 256
 
@@ -116,19 +115,11 @@ def logged_object(parts: Sequence[str], fixed_names: Container[str] = ()) -> str
 
 def verify_access_log(connection: Connection[TupleRow]) -> Verdict:
     """Recompute every link from the stored bytes, in the connection's transaction."""
-    expected, last, entries = GENESIS, 0, 0
+    chain = Chain()
     with connection.cursor(binary=True) as cursor:
-        while True:
-            cursor.execute(_COVERED, (last or -_NO_END, BATCH_ENTRIES), prepare=True)
-            batch = cursor.fetchall()
-            if not batch:
-                return Verdict(entries, None, expected)
-            for position, covered, stored in batch:
-                if position < 1:
-                    return Verdict(entries, (position, "added"), expected)
-                if position != last + 1:
-                    return Verdict(entries, (last + 1, "missing"), expected)
-                expected = hashlib.sha256(expected + covered).digest()
-                if expected != stored:
-                    return Verdict(entries, (position, "does not match its hash"), expected)
-                last, entries = position, entries + 1
+        while chain.bad is None:
+            cursor.execute(_COVERED, (chain.length or BEFORE_ALL, BATCH_ENTRIES), prepare=True)
+            if not (rows := cursor.fetchall()):
+                break
+            chain.extend(rows)
+    return Verdict(chain.length, chain.bad, chain.head)

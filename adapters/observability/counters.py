@@ -28,39 +28,31 @@ PlatformCollector(registry=REGISTRY)
 
 _SLOW = (0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
+
+def _counter(name: str, documentation: str, *labels: str) -> Counter:
+    return Counter(f"storyledger_{name}", documentation, labels, registry=REGISTRY)
+
+
 requests = RequestCollector(REGISTRY)
-webhooks_received = Counter(
-    "storyledger_webhooks_received",
-    "Webhook deliveries, by outcome: new, repeated or refused.",
-    ["outcome"],
-    registry=REGISTRY,
+webhooks_received = _counter(
+    "webhooks_received", "Webhook deliveries, by outcome: new, repeated or refused.", "outcome"
 )
-webhooks_applied = Counter(
-    "storyledger_webhooks_applied",
+webhooks_applied = _counter(
+    "webhooks_applied",
     "Webhook events processed from the inbox, by outcome: applied, ignored, held, dead or failed.",
-    ["outcome"],
-    registry=REGISTRY,
+    "outcome",
 )
-_job_runs = Counter(
-    "storyledger_job_runs",
-    "Runs of jobs, by outcome: done, again (retried later), failed or handed_back.",
-    ["kind", "outcome"],
-    registry=REGISTRY,
+_job_runs = _counter(
+    "job_runs", "Runs of jobs, by outcome: done, again (retried later), failed or handed_back.", "kind", "outcome"
 )
 _job_durations = Histogram(
     "storyledger_job_duration_seconds", "Duration of job runs.", ["kind"], buckets=_SLOW, registry=REGISTRY
 )
-mails = Counter(
-    "storyledger_mails",
-    "Attempts to send mails, by outcome: sent, again (retried later), dead or dropped.",
-    ["kind", "outcome"],
-    registry=REGISTRY,
+mails = _counter(
+    "mails", "Attempts to send mails, by outcome: sent, again (retried later), dead or dropped.", "kind", "outcome"
 )
-reads = Counter(
-    "storyledger_reads",
-    "Reads while a replica is configured, by the server that answered: the replica or the primary.",
-    ["by"],
-    registry=REGISTRY,
+reads = _counter(
+    "reads", "Reads while a replica is configured, by the server that answered: the replica or the primary.", "by"
 )
 
 

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
+from adapters.health import lag
 from adapters.postgres.database import Database
 from adapters.postgres.group_commit import AsyncGroupCommit
 from adapters.proof import tiles
@@ -32,12 +33,6 @@ _INBOX = (
 _OUTBOX = (
     "SELECT state, count(*), extract(epoch FROM now() - min(created_at))::float FROM outbox"
     " WHERE state = 'waiting' OR state = 'dead' GROUP BY 1"
-)
-_PROJECTIONS = (
-    "SELECT p.name, p.position, h.head,"
-    " greatest(0, coalesce(extract(epoch FROM now() - (SELECT recorded_at FROM events e"
-    "  WHERE e.position = p.position + 1)), 0))::float"
-    " FROM projections p, (SELECT coalesce(max(position), 0) AS head FROM events) h WHERE p.live ORDER BY p.name"
 )
 _COVERED = (
     "SELECT (SELECT coalesce(max(position), 0) FROM events), (SELECT coalesce(max(size), 0) FROM proof_checkpoints)"
@@ -65,8 +60,6 @@ class Gauges:
 
 
 def _history(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
-    cursor.execute(_PROJECTIONS)
-    projections = cursor.fetchall()
     position = GaugeMetricFamily(
         "storyledger_projection_position",
         "Position of the last event that a read model has folded.",
@@ -77,16 +70,16 @@ def _history(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
         "Number of events that a read model has not folded yet.",
         labels=["projection"],
     )
-    lag = GaugeMetricFamily(
+    age = GaugeMetricFamily(
         "storyledger_projection_lag_seconds",
         "Age of the first event that a read model has not folded yet.",
         labels=["projection"],
     )
-    for name, reached, head, seconds in projections:
+    for name, reached, head, seconds in lag.projection_rows(cursor):
         position.add_metric([name], reached)
         behind.add_metric([name], head - reached)
-        lag.add_metric([name], seconds)
-    yield from (position, behind, lag)
+        age.add_metric([name], seconds)
+    yield from (position, behind, age)
     cursor.execute(_COVERED)
     head, signed = cursor.fetchone() or (0, 0)
     yield CounterMetricFamily(

@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
@@ -27,30 +27,21 @@ FLUSH_SECONDS = 2.0
 Attributes = Mapping[str, Any]
 
 
-class ActiveSpan(Protocol):
-    """A span that lasts as long as its `with` block."""
-
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-    def rename(self, name: str) -> None: ...
-    def set_attributes(self, **attributes: Any) -> None: ...
-
-
-class _NoSpan:
-    """Stands for a span while tracing is not enabled."""
+class ActiveSpan:
+    """A span that lasts as long as its `with` block; this one, used while tracing is disabled, records nothing."""
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        return None
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        pass
 
     def rename(self, name: str) -> None:
         pass
 
-    def set_attributes(self, **_: Any) -> None:
+    def set_attributes(self, **attributes: Any) -> None:
         pass
 
 
@@ -64,7 +55,7 @@ class _Tracing:
         self.lock = threading.Lock()
 
 
-_NO_SPAN = _NoSpan()
+_NO_SPAN = ActiveSpan()
 _tracing: _Tracing | None = None
 
 
@@ -174,7 +165,7 @@ def _prefixed(attributes: Attributes) -> dict[str, Any]:
     }
 
 
-class _RecordedSpan:
+class _RecordedSpan(ActiveSpan):
     """A span that records only the type of an error: the library would record its message, which may be personal."""
 
     def __init__(

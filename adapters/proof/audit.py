@@ -69,13 +69,13 @@ def verify(
     """
     with connect(url, statement_seconds=0, name="storyledger audit") as connection:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        chain, merkle = _Chain(), _Tree(connection)
+        chain, merkle = Chain(), _Tree(connection)
         bad = None
         for rows, stored_tiles in _Batches(connection):
             bad = merkle.extend(chain.extend(rows), stored_tiles)
             if bad or chain.bad:
                 break
-            progress(chain.events)
+            progress(chain.length)
         # A difference of the tree before a broken link comes first.
         bad = bad or merkle.finish() or chain.bad or merkle.missing_end()
         if read is not None:
@@ -83,8 +83,8 @@ def verify(
         if since is not None:
             bad = bad or merkle.contradicts(since, read)
         if bad:
-            return Verdict(min(bad[0] - 1, chain.events), bad, chain.head)
-        return Verdict(chain.events, None, chain.head, tree.root(merkle.node, chain.events))
+            return Verdict(min(bad[0] - 1, chain.length), bad, chain.head)
+        return Verdict(chain.length, None, chain.head, tree.root(merkle.node, chain.length))
 
 
 Row = tuple[int, bytes, bytes]  # position, the bytes that its link covers, and the link
@@ -121,17 +121,17 @@ def read_tiles(cursor: Cursor[TupleRow], level: int, first: int, end: int) -> Ti
     return dict(cursor.fetchall())
 
 
-class _Chain:
+class Chain:
     """Recomputes links up to the first bad one, which `bad` names."""
 
     def __init__(self) -> None:
-        self.events = 0
+        self.length = 0
         self.head = GENESIS
         self.bad: Bad | None = None
 
     def extend(self, rows: list[Row]) -> list[bytes]:
-        """Check the next events and return their valid links in order."""
-        sha256, expected, last = hashlib.sha256, self.head, self.events
+        """Check the next rows and return their valid links in order."""
+        sha256, expected, last = hashlib.sha256, self.head, self.length
         links = []
         for position, covered, stored in rows:
             if position != last + 1:
@@ -144,7 +144,7 @@ class _Chain:
             last = position
             links.append(stored)
         if links:
-            self.events, self.head = last, links[-1]
+            self.length, self.head = last, links[-1]
         return links
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache, partial
 from hashlib import sha256
 
 from psycopg import Connection, Cursor
@@ -126,8 +126,7 @@ class Tiles:
     """Reads the nodes of the tree on a cursor, and caches the last tiles."""
 
     def __init__(self, cursor: Cursor[TupleRow]) -> None:
-        self.cursor = cursor
-        self._tiles: OrderedDict[TileIndex, list[list[bytes]]] = OrderedDict()
+        self._tile = lru_cache(CACHED_TILES)(partial(_expanded_tile, cursor))
 
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of a complete subtree, as `tree.Node`; BrokenProofError if it is not in the tree."""
@@ -138,12 +137,6 @@ class Tiles:
         except IndexError:
             raise BrokenProofError("the stored tree is shorter than expected") from None
 
-    def _tile(self, at: TileIndex) -> list[list[bytes]]:
-        tile = self._tiles.get(at)
-        if tile is None:
-            tile = self._tiles[at] = expanded(cut(_read(self.cursor, [at]).get(at, b"")))
-            if len(self._tiles) > CACHED_TILES:
-                self._tiles.popitem(last=False)
-        else:
-            self._tiles.move_to_end(at)
-        return tile
+
+def _expanded_tile(cursor: Cursor[TupleRow], at: TileIndex) -> list[list[bytes]]:
+    return expanded(cut(_read(cursor, [at]).get(at, b"")))

@@ -2,6 +2,5 @@
 
 from pathlib import Path
 
-# A spoken appeal that ships with the project, and its words.
+# A spoken appeal that ships with the project; its words are in demo.txt.
 DEMO_RECORDING = Path(__file__).with_name("demo.webm")
-DEMO_WORDS = DEMO_RECORDING.with_suffix(".txt")

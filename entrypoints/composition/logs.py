@@ -64,13 +64,7 @@ def _without_traceback(_: object, __: str, event: structlog.typing.EventDict) ->
 
 
 def _type_and_place(error: BaseException) -> dict[str, str]:
-    fields = {"error": type(error).__name__}
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is not None:
-        fields["where"] = f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
-    return fields
+    return {"error": type(error).__name__, "where": log_context.error_location(error)}
 
 
 class _Formatter(logging.Formatter):

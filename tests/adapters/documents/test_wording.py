@@ -1,10 +1,10 @@
-from adapters.documents.wording import ENGLISH, SPANISH, Wording
+from adapters.documents.wording import LABELS, Wording
 
 
 def test_every_label_exists_in_both_languages():
-    assert ENGLISH.keys() == SPANISH.keys()
-    assert all(ENGLISH.values())
-    assert all(SPANISH.values())
+    assert LABELS["en"].keys() == LABELS["es"].keys()
+    assert all(LABELS["en"].values())
+    assert all(LABELS["es"].values())
 
 
 def test_every_other_language_gets_english_labels():

@@ -16,7 +16,6 @@ from adapters.encryption.content_cipher import (
     TAG_BYTES,
     TamperedError,
     seal,
-    sealed_size,
     unseal,
     unsealed_file,
 )
@@ -37,6 +36,11 @@ def content(size: int) -> bytes:
 
 def sealed(plain: bytes, key: bytes = KEY, context: bytes = CONTEXT) -> bytes:
     return b"".join(seal(io.BytesIO(plain), key, context))
+
+
+def sealed_size(plain_bytes: int) -> int:
+    chunks = max(1, -(-plain_bytes // CHUNK_BYTES))
+    return HEADER_BYTES + plain_bytes + chunks * TAG_BYTES
 
 
 def opened(stored: bytes, key: bytes = KEY, context: bytes = CONTEXT) -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.speech import DEMO_RECORDING, DEMO_WORDS
+from adapters.speech import DEMO_RECORDING
 from adapters.speech.local import LocalTranscriber
 from domain.errors import StepFailed, Superseded
 from domain.values import Transcript
@@ -83,7 +83,7 @@ def test_other_voices_are_recognised(transcript_of: Transcribe, name: str) -> No
 
 def test_nearly_every_word_of_the_demo_is_recognised(transcript_of: Transcribe) -> None:
     text = transcript_of("demo").text
-    spoken = words(DEMO_WORDS.read_text())
+    spoken = words(DEMO_RECORDING.with_suffix(".txt").read_text())
     assert errors(words(text), spoken) <= len(spoken) * 0.05
     for phrase in ("david miller", "chicago", "a fire in our house", "five thousand dollars for my family"):
         assert phrase in text.lower()
