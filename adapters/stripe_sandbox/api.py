@@ -110,14 +110,14 @@ class Api:
                 session = checkout.open_session(store, params, self._state.clock(), self._pages)
                 return _expanded(store, session, params.expand)
             case "POST", "checkout.session", str(id), "expire":
-                self._find(store, kind, id)
+                store.get(kind, id)
                 payment = self._state.payment(store, id, call.key)
                 checkout.expire(payment)
                 return payment.session
             case "POST", "refund", None, None:
                 return self._refund(store, read(RefundParams, call.form), call.key)
             case "GET", _, str(id), None:
-                return _expanded(store, self._find(store, kind, id), read(RetrieveParams, call.form).expand)
+                return _expanded(store, store.get(kind, id), read(RetrieveParams, call.form).expand)
             case "GET", _, None, None:
                 return self._list(store, kind, match[1], read(ListParams, call.form))
             case _:
@@ -127,16 +127,10 @@ class Api:
         if (params.payment_intent is None) is (params.charge is None):
             raise StripeRefusal("One of the following params should be provided: payment_intent or charge.")
         kind, id = ("charge", params.charge) if params.charge else ("payment_intent", params.payment_intent or "")
-        self._find(store, kind, id)
+        store.get(kind, id)
         payment = self._state.payment(store, id, key)
         refund = refunds.refund(payment, params.amount, None, params.reason, params.metadata)
         return _expanded(store, refund, params.expand)
-
-    def _find(self, store: Store, kind: str, id: str) -> Shape:
-        stripe_object = store.find(kind, id)
-        if stripe_object is None:
-            raise missing(kind, id)
-        return stripe_object
 
     def _list(self, store: Store, kind: str, collection: str, params: ListParams) -> Shape:
         page = store.page(

@@ -41,7 +41,7 @@ def dispute(payment: Payment, amount: int | None, inquiry: bool, reason: str) ->
 
 def escalate(payment: Payment, dispute_id: str) -> Shape:
     """Turn an inquiry into a dispute, which withdraws the money."""
-    dispute = payment.find("dispute", dispute_id)
+    dispute = payment.store.get("dispute", dispute_id)
     if dispute["status"] != "warning_needs_response":
         raise StripeRefusal("Only an open inquiry can become a dispute.")
     before = {"status": dispute["status"]}
@@ -54,7 +54,7 @@ def escalate(payment: Payment, dispute_id: str) -> Shape:
 
 def close_dispute(payment: Payment, dispute_id: str, outcome: DisputeOutcome, reinstated: int | None) -> Shape:
     """End a dispute or an inquiry; winning a dispute reinstates `reinstated`, or the whole amount."""
-    dispute = payment.find("dispute", dispute_id)
+    dispute = payment.store.get("dispute", dispute_id)
     before = {"status": dispute["status"]}
     returned = dispute["amount"] if reinstated is None else reinstated
     if dispute["status"] not in ("needs_response", "under_review", "warning_needs_response"):

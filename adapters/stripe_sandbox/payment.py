@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adapters.stripe_sandbox import shapes
-from adapters.stripe_sandbox.refusal import StripeRefusal, missing
+from adapters.stripe_sandbox.refusal import StripeRefusal
 from adapters.stripe_sandbox.shapes import Shape
 from adapters.stripe_sandbox.store import Store
 from domain.values import decimals
@@ -44,10 +44,7 @@ class Payment:
 
     def __init__(self, store: Store, session_id: str, moment: Moment) -> None:
         store.lock(session_id)
-        session = store.find("checkout.session", session_id)
-        if session is None:
-            raise missing("checkout.session", session_id)
-        self.session = session
+        self.session = store.get("checkout.session", session_id)
         self.store = store
         self.moment = moment
 
@@ -56,19 +53,13 @@ class Payment:
         return next(iter(self.store.of_session(self.session["id"], "payment_intent")), None)
 
     def charge_of(self, intent: Shape) -> Shape:
-        return self.find("charge", intent["latest_charge"])
+        return self.store.get("charge", intent["latest_charge"])
 
     def paid_charge(self) -> Shape:
         intent = self.intent()
         if intent is None or intent["status"] != "succeeded":
             raise StripeRefusal("This PaymentIntent does not have a successful charge.")
         return self.charge_of(intent)
-
-    def find(self, kind: str, id: str) -> Shape:
-        stripe_object = self.store.find(kind, id)
-        if stripe_object is None:
-            raise missing(kind, id)
-        return stripe_object
 
     def is_disputed(self, *states: str) -> bool:
         """Return True if there is a dispute or inquiry in one of these states."""

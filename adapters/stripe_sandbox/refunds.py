@@ -58,7 +58,7 @@ def refund(
 
 def finish_refund(payment: Payment, refund_id: str, succeeded: bool) -> Shape:
     """Let a pending refund arrive, or let any refund fail."""
-    refund = payment.find("refund", refund_id)
+    refund = payment.store.get("refund", refund_id)
     before = {"status": refund["status"]}
     if refund["status"] not in (["pending"] if succeeded else ["pending", "succeeded"]):
         raise StripeRefusal(f"The refund is {refund['status']} already.")

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from psycopg.rows import tuple_row
+
 from adapters.stripe_sandbox.payment import Moment, Payment, PaymentTiming
 from adapters.stripe_sandbox.redaction import Redaction
 from adapters.stripe_sandbox.refusal import missing
-from adapters.stripe_sandbox.store import Connect, Store, transaction
+from adapters.stripe_sandbox.store import Connect, Store
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,9 @@ class SandboxState:
 
     @contextmanager
     def transaction(self) -> Iterator[Store]:
-        with transaction(self.connect, self.redaction) as store:
-            yield store
+        """Open a transaction on a connection of its own, whose settings do not matter."""
+        with self.connect() as connection, connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
+            yield Store(cursor, self.redaction)
 
     def payment(self, store: Store, id: str, idempotency_key: str | None = None) -> Payment:
         """Return the payment that the object of this id belongs to, locked until the transaction ends."""

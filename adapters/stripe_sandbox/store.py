@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.rows import tuple_row
 
 from adapters.stripe_sandbox.redaction import Redaction, without_people
+from adapters.stripe_sandbox.refusal import missing
 from adapters.stripe_sandbox.shapes import Shape
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
@@ -19,54 +20,7 @@ Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 # Marks a session whose people were removed.
 PEOPLE_REMOVED = "forgotten"
 
-_SCHEMA = """
-CREATE SCHEMA IF NOT EXISTS sandbox;
-CREATE TABLE IF NOT EXISTS sandbox.objects (
-    id         text PRIMARY KEY,
-    seq        bigint GENERATED ALWAYS AS IDENTITY,
-    kind       text NOT NULL,
-    session_id text NOT NULL,
-    created    bigint NOT NULL,
-    body       json NOT NULL,
-    hidden     json NOT NULL DEFAULT '{}',
-    step       text,
-    step_at    double precision
-);
-CREATE INDEX IF NOT EXISTS objects_of_kind ON sandbox.objects (kind, seq);
-CREATE INDEX IF NOT EXISTS objects_of_session ON sandbox.objects (session_id, seq);
-CREATE INDEX IF NOT EXISTS objects_with_step ON sandbox.objects (step_at) WHERE step IS NOT NULL;
-CREATE TABLE IF NOT EXISTS sandbox.events (
-    id         text PRIMARY KEY,
-    seq        bigint GENERATED ALWAYS AS IDENTITY UNIQUE,
-    session_id text NOT NULL,
-    type       text NOT NULL,
-    created    bigint NOT NULL,
-    body       json NOT NULL
-);
-CREATE INDEX IF NOT EXISTS events_of_session ON sandbox.events (session_id, seq);
-CREATE TABLE IF NOT EXISTS sandbox.deliveries (
-    seq          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    event_id     text NOT NULL REFERENCES sandbox.events,
-    due          timestamptz NOT NULL DEFAULT clock_timestamp(),
-    attempts     integer NOT NULL DEFAULT 0,
-    delivered_at timestamptz,
-    status       integer
-);
-CREATE INDEX IF NOT EXISTS deliveries_owed ON sandbox.deliveries (due, seq) WHERE delivered_at IS NULL;
-CREATE INDEX IF NOT EXISTS deliveries_of_event ON sandbox.deliveries (event_id);
-CREATE TABLE IF NOT EXISTS sandbox.answers (
-    key         text PRIMARY KEY,
-    fingerprint text NOT NULL,
-    body        json
-);
-CREATE TABLE IF NOT EXISTS sandbox.habits (
-    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    repeats  integer NOT NULL DEFAULT 0,
-    shuffled boolean NOT NULL DEFAULT false
-);
-INSERT INTO sandbox.habits DEFAULT VALUES ON CONFLICT DO NOTHING;
-"""
-
+_SCHEMA = Path(__file__).with_name("schema.sql")
 # A lock of two numbers cannot collide with the advisory locks of one number that the service takes.
 _SCHEMA_LOCK = (0x53414E44, 1)
 
@@ -75,7 +29,7 @@ def ensure_schema(connection: psycopg.Connection[Any]) -> None:
     """Create the sandbox's tables if they do not exist; concurrent calls are safe."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", _SCHEMA_LOCK)
-        cursor.execute(_SCHEMA)
+        cursor.execute(_SCHEMA.read_bytes())
 
 
 @dataclass(frozen=True)
@@ -110,6 +64,13 @@ class Store:
             return self._read(row[0]) if row else None
         stripe_object = self.find_any(id)
         return stripe_object if stripe_object and stripe_object["object"] == kind else None
+
+    def get(self, kind: str, id: str) -> Shape:
+        """Return the object or event of this kind and id; StripeRefusal if there is none."""
+        stripe_object = self.find(kind, id)
+        if stripe_object is None:
+            raise missing(kind, id)
+        return stripe_object
 
     def find_any(self, id: str) -> Shape | None:
         """Return the object of this id, or None."""
@@ -329,10 +290,3 @@ class Store:
 
 
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
-
-
-@contextmanager
-def transaction(connect: Connect, redaction: Redaction) -> Iterator[Store]:
-    """Open a transaction on a connection of its own, whose settings do not matter."""
-    with connect() as connection, connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
-        yield Store(cursor, redaction)
