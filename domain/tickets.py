@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from eventsourcing.domain import BaseAggregate
@@ -205,7 +205,7 @@ class RecordingTicket(BaseAggregate[UUID]):
         else:
             self._trigger(events.DraftingFailed, actor, recording_id=recording_id, step=step, **reason)
 
-    def edit_draft(self, actor: Actor, changes: Mapping[str, Any]) -> None:
+    def edit_draft(self, actor: Actor, changes: Mapping[str, object]) -> None:
         """Write the fields named in `changes`, where None clears a field; an edit without effect is not recorded."""
         changed = {name for name, value in changes.items() if getattr(self.draft, name) != value}
         # A field that is written for the first time is recorded too: from now on no proposal changes it.
@@ -213,7 +213,7 @@ class RecordingTicket(BaseAggregate[UUID]):
         if recorded:
             self._trigger(events.DraftEdited, actor, changed=recorded, **{name: changes[name] for name in recorded})
 
-    def provide_info(self, actor: Actor, changes: Mapping[str, Any]) -> None:
+    def provide_info(self, actor: Actor, changes: Mapping[str, object]) -> None:
         if self.lifecycle.base is not ContentStatus.NEEDS_INFO:
             raise RefusedError("No information is requested at the moment.")
         self.edit_draft(actor, changes)
@@ -282,7 +282,7 @@ class RecordingTicket(BaseAggregate[UUID]):
             return None
         return datetime.fromtimestamp(self.erasure_announced.erase_after, UTC)
 
-    def _trigger(self, event_type: type[events.TicketEvent], actor: Actor, **fields: Any) -> None:
+    def _trigger(self, event_type: type[events.TicketEvent], actor: Actor, **fields: object) -> None:
         if self.erased:
             raise NotFoundError("This ticket was erased.")
         self.trigger_event(event_type, actor=actor, **fields)

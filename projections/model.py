@@ -35,12 +35,12 @@ class Table:
         return _picked(self.key)
 
     @cached_property
-    def values_of(self) -> Callable[[Row], tuple[Any, ...]]:
+    def values_of(self) -> Callable[[Row], tuple[object, ...]]:
         """Return a row's values in the order of the columns."""
         return _picked(tuple(self.columns))
 
 
-def _picked(names: tuple[str, ...]) -> Callable[[Row], tuple[Any, ...]]:
+def _picked(names: tuple[str, ...]) -> Callable[[Row], tuple[object, ...]]:
     if len(names) > 1:
         return itemgetter(*names)
     (name,) = names

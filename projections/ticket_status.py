@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 from uuid import UUID
 
 from domain.events import (
@@ -198,7 +197,7 @@ SELECT {", ".join("t." + name for name in TICKETS.columns)}, f.ticket_id IS NOT 
 """  # noqa: S608
 
 
-def _row_of(values: Sequence[Any]) -> Row:
+def _row_of(values: Sequence[object]) -> Row:
     """Return the row from the values of `_SELECT`."""
     return with_status(dict(zip(_NAMES, values, strict=True)))
 

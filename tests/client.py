@@ -182,8 +182,8 @@ class LiveService:
             # The door before the read models: what is applied in between must still be seen to become visible.
             with self.service.database.connection() as connection:
                 row = connection.execute("SELECT count(*) FROM stripe_inbox WHERE state = 'received'").fetchone()
-            standing = self.service.queries.projections_standing().values()
-            return row == (0,) and all(one["position"] == one["head"] for one in standing)
+            lags = self.service.queries.projection_lags().values()
+            return row == (0,) and all(lag.position == lag.head for lag in lags)
 
         eventually(quiet)
 

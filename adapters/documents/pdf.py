@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import typst
 
@@ -59,7 +58,7 @@ class PdfRenderer:
         return pdf
 
 
-def _document(layout: DocumentLayout) -> dict[str, Any]:
+def _document(layout: DocumentLayout) -> dict[str, object]:
     return {
         "title": layout.file_title,
         "author": PRODUCER,
@@ -73,7 +72,7 @@ def _document(layout: DocumentLayout) -> dict[str, Any]:
     }
 
 
-def _block(block: Block) -> dict[str, Any]:
+def _block(block: Block) -> dict[str, object]:
     match block:
         case WarningBox(line):
             return {"kind": "warning", "line": _line(line)}
@@ -110,7 +109,7 @@ def _block(block: Block) -> dict[str, Any]:
             return {"kind": "checkpoint-code", "description": description, **lines}
 
 
-def _line(line: TextLine | None, long_word: re.Pattern[str] = LONG_WORD) -> dict[str, Any] | None:
+def _line(line: TextLine | None, long_word: re.Pattern[str] = LONG_WORD) -> dict[str, object] | None:
     if line is None:
         return None
     return {"text": long_word.sub(_breakable, line.text), "rtl": line.right_to_left, **_language(line.language)}

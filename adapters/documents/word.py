@@ -10,6 +10,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from docx import Document
+from docx.document import Document as DocxDocument
 from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml import parse_xml
 from docx.oxml.ns import qn
@@ -101,7 +102,7 @@ def _with_fixed_times(docx: BytesIO) -> bytes:
     return fixed.getvalue()
 
 
-def _set_properties(document: Any, layout: DocumentLayout) -> None:
+def _set_properties(document: DocxDocument, layout: DocumentLayout) -> None:
     properties = document.core_properties
     properties.title = layout.file_title
     properties.author = properties.last_modified_by = PRODUCER
@@ -173,7 +174,7 @@ def _fixed_table(borders: str, rows: str, layout: DocumentLayout) -> str:
     )
 
 
-def _link_code(document: Any, code: LinkCode, png: bytes) -> Iterator[Any]:
+def _link_code(document: DocxDocument, code: LinkCode, png: bytes) -> Iterator[Any]:
     inline = document.part.new_pic_inline(BytesIO(png), LINK_CODE_WIDTH, LINK_CODE_WIDTH)
     inline.docPr.set("descr", code.description)
     yield from _parsed(_paragraph("CodeHeading", code.heading))
@@ -187,7 +188,7 @@ def _link_code(document: Any, code: LinkCode, png: bytes) -> Iterator[Any]:
     yield from _parsed(f'<w:p><w:pPr><w:pStyle w:val="CodeAddress"/></w:pPr>{linked}</w:p>')
 
 
-def _checkpoint_code(document: Any, code: CheckpointCode, png: bytes, layout: DocumentLayout) -> Iterator[Any]:
+def _checkpoint_code(document: DocxDocument, code: CheckpointCode, png: bytes, layout: DocumentLayout) -> Iterator[Any]:
     """Yield a table without borders: the code on one side, its explanation on the other."""
     inline = document.part.new_pic_inline(BytesIO(png), CHECKPOINT_CODE_WIDTH, CHECKPOINT_CODE_WIDTH)
     inline.docPr.set("descr", code.description)

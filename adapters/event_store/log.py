@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from eventsourcing.persistence import Notification, StoredEvent
@@ -174,12 +173,12 @@ class EventLog:
             row = connection.execute("SELECT max(position) FROM events WHERE recorded_at <= %s", (time,)).fetchone()
         return (row[0] if row else None) or 0
 
-    def _select(self, where: str, params: tuple[Any, ...]) -> list[StoredEntry]:
+    def _select(self, where: str, params: tuple[object, ...]) -> list[StoredEntry]:
         with self._database.connection() as connection:
             return select(connection, where, params)
 
 
-def select(connection: Connection[TupleRow], where: str, params: tuple[Any, ...]) -> list[StoredEntry]:
+def select(connection: Connection[TupleRow], where: str, params: tuple[object, ...]) -> list[StoredEntry]:
     """Return the stored events that match the condition, which must be a constant of our code."""
     with connection.cursor(binary=True) as cursor:
         cursor.execute(f"SELECT {_COLUMNS} FROM events WHERE {where}".encode(), params, prepare=True)  # noqa: S608

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
@@ -17,14 +16,19 @@ MOST_CALLERS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
+class ProjectionLag:
+    """A read model's position, the event log's last position, and the age of the first event not yet applied."""
+
+    position: int
+    head: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class ServiceLag:
-    """The state of the read models by name, of the inbox, and of the jobs.
+    """The lag of each read model by name, and the state of the inbox and of the jobs."""
 
-    A read model has its `position`, the history's last position as `head`, and in `lagSeconds` the age of the first
-    event that it has not folded yet.
-    """
-
-    projections: dict[str, dict[str, Any]]
+    projections: dict[str, ProjectionLag]
     inbox: InboxHealth
     jobs: dict[str, int]
 
@@ -39,11 +43,11 @@ def projection_rows(cursor: Cursor[TupleRow]) -> list[TupleRow]:
     ).fetchall()
 
 
-def projections(database: Database) -> dict[str, dict[str, Any]]:
+def projections(database: Database) -> dict[str, ProjectionLag]:
     with database.reading() as cursor:
         return {
-            name: {"position": position, "head": head, "lagSeconds": round(lag, 3)}
-            for name, position, head, lag in projection_rows(cursor)
+            name: ProjectionLag(position, head, round(seconds, 3))
+            for name, position, head, seconds in projection_rows(cursor)
         }
 
 

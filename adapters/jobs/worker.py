@@ -7,7 +7,6 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 from uuid import UUID
 
 import procrastinate
@@ -155,7 +154,7 @@ class Worker:
                 await work
 
     def _app(self) -> App:
-        async def register(connection: AsyncConnection[Any]) -> None:
+        async def register(connection: AsyncConnection[object]) -> None:
             self._registry.add(connection)
 
         connector = PsycopgConnector(

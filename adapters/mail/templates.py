@@ -24,11 +24,11 @@ class Templates:
         folder: Path,
         *,
         filters: Mapping[str, Callable[..., Any]] | None = None,
-        variables: Mapping[str, Any] | None = None,
+        variables: Mapping[str, object] | None = None,
     ) -> None:
         self._environment = Lazy(lambda: _environment(folder, filters or {}, variables or {}))
 
-    def render(self, name: str, **values: Any) -> str:
+    def render(self, name: str, **values: object) -> str:
         """Return the rendered template; Unwritable if it cannot be rendered."""
         environment = self._environment()
         from jinja2 import TemplateError

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import Any
 from uuid import UUID
 
 # One dictionary for each request or job: threads that work for it have a copy of the context, and so the same
 # dictionary.
-_ids: ContextVar[dict[str, Any] | None] = ContextVar("log_context", default=None)
+_ids: ContextVar[dict[str, str | int | None] | None] = ContextVar("log_context", default=None)
 
 
-def begin(**ids: Any) -> None:
+def begin(**ids: str | int | None) -> None:
     """Replace the ids of this context."""
     _ids.set(ids)
 
 
-def add(**ids: Any) -> None:
+def add(**ids: str | int | None) -> None:
     """Add ids to the context, in all of its threads; do nothing where none was begun."""
     context_ids = _ids.get()
     if context_ids is not None:
@@ -32,7 +31,7 @@ def add_recorded(ticket: UUID, position: int) -> None:
         context_ids["position"] = position
 
 
-def current() -> Mapping[str, Any]:
+def current() -> Mapping[str, str | int | None]:
     """Return the ids of this context."""
     return _ids.get() or {}
 

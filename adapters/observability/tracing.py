@@ -10,13 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-    from opentelemetry.trace import Span, SpanContext, Tracer
+    from opentelemetry.trace import Link, Span, SpanContext, Tracer
 
 # The number of the latest keys, of events and webhooks, that spans can be linked by.
 MOST_LINKABLE = 10_000
@@ -24,7 +25,8 @@ MOST_LINKS = 64
 # At the end of the process, spans that the collector does not accept within this time are lost.
 FLUSH_SECONDS = 2.0
 
-Attributes = Mapping[str, Any]
+AttributeValue = str | int | float | bool | Sequence[str] | None
+Attributes = Mapping[str, AttributeValue]
 
 
 class ActiveSpan:
@@ -41,7 +43,7 @@ class ActiveSpan:
     def rename(self, name: str) -> None:
         pass
 
-    def set_attributes(self, **attributes: Any) -> None:
+    def set_attributes(self, **attributes: AttributeValue) -> None:
         pass
 
 
@@ -100,7 +102,9 @@ def is_enabled() -> bool:
     return _tracing is not None
 
 
-def span(name: str, *, parent: str | None = None, links: Iterable[Hashable] = (), **attributes: Any) -> ActiveSpan:
+def span(
+    name: str, *, parent: str | None = None, links: Iterable[Hashable] = (), **attributes: AttributeValue
+) -> ActiveSpan:
     """Return a span below the current one, or below `parent` (see `traceparent`).
 
     The span is linked to the spans that the keys in `links` were made linkable by. Attributes that are None are left
@@ -111,7 +115,7 @@ def span(name: str, *, parent: str | None = None, links: Iterable[Hashable] = ()
     return _RecordedSpan(_tracing, name, parent, links, attributes)
 
 
-def record_span(name: str, since: int, *, links: Iterable[Hashable] = (), **attributes: Any) -> None:
+def record_span(name: str, since: int, *, links: Iterable[Hashable] = (), **attributes: AttributeValue) -> None:
     """Record a span that began at `since` (see `now_ns`) and ends now."""
     if _tracing is not None:
         _tracing.tracer.start_span(
@@ -150,7 +154,7 @@ def make_linkable(*keys: Hashable) -> None:
             _tracing.linkable.popitem(last=False)
 
 
-def _links(tracing: _Tracing, keys: Iterable[Hashable]) -> list[Any]:
+def _links(tracing: _Tracing, keys: Iterable[Hashable]) -> list[Link]:
     """Return links to the spans that the keys stand for, at most MOST_LINKS."""
     from opentelemetry.trace import Link
 
@@ -159,7 +163,7 @@ def _links(tracing: _Tracing, keys: Iterable[Hashable]) -> list[Any]:
     return [Link(context) for context in list(contexts.values())[:MOST_LINKS]]
 
 
-def _prefixed(attributes: Attributes) -> dict[str, Any]:
+def _prefixed(attributes: Attributes) -> dict[str, AttributeValue]:
     return {
         name if "." in name else f"storyledger.{name}": value for name, value in attributes.items() if value is not None
     }
@@ -196,11 +200,11 @@ class _RecordedSpan(ActiveSpan):
     def rename(self, name: str) -> None:
         self._span.update_name(name)
 
-    def set_attributes(self, **attributes: Any) -> None:
+    def set_attributes(self, **attributes: AttributeValue) -> None:
         self._span.set_attributes(_prefixed(attributes))
 
 
-def _context_of(parent: str | None) -> Any:
+def _context_of(parent: str | None) -> Context | None:
     """Return the context of a traceparent; None stands for the current one."""
     if parent is None:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 from uuid import UUID
 
 from adapters.payments.parsed_events import FETCHED
@@ -30,7 +29,7 @@ def without_people(body: bytes) -> bytes:
     return json.dumps(_redacted(event), separators=(",", ":"), sort_keys=True).encode()
 
 
-def _redacted(value: Any) -> Any:
+def _redacted(value: object) -> object:
     match value:
         case dict():
             return {name: _redacted(part) for name, part in value.items() if name in _KEPT}
@@ -56,7 +55,7 @@ def object_ids(body: bytes) -> set[str]:
     return {id for stripe_object in _objects(body) for name in names if isinstance(id := stripe_object.get(name), str)}
 
 
-def _objects(body: bytes) -> Iterator[dict[str, Any]]:
+def _objects(body: bytes) -> Iterator[dict[str, object]]:
     try:
         event = json.loads(body)
     except ValueError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.stripe_objects import REFUND, StripeObject
@@ -36,7 +35,7 @@ class StripeRefunds:
         return None
 
 
-def _reported_refund(data: dict[str, Any]) -> ReportedRefund:
+def _reported_refund(data: dict[str, object]) -> ReportedRefund:
     refund = StripeObject(data, REFUND)
     return ReportedRefund(
         refund_id=refund.text("id"),

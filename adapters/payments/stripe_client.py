@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
 
 import requests
 import stripe
@@ -32,7 +32,11 @@ class _RetryingClient(stripe.RequestsClient):
     """Retries a call that Stripe refused with 429, which the library does not."""
 
     def _should_retry(
-        self, response: Any, api_connection_error: Any, num_retries: int, max_network_retries: int | None
+        self,
+        response: tuple[object, int, Mapping[str, str] | None] | None,
+        api_connection_error: stripe.APIConnectionError | None,
+        num_retries: int,
+        max_network_retries: int | None,
     ) -> bool:
         if response is not None and response[1] == _TOO_MANY_REQUESTS:
             return num_retries < (max_network_retries or 0)

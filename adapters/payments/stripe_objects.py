@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 from uuid import UUID
 
 from domain.errors import DomainError
@@ -48,7 +47,7 @@ class MalformedFact(DomainError):
 class StripeObject:
     """One of Stripe's objects; every method raises MalformedFact if the field is not of the returned type."""
 
-    def __init__(self, data: Any, kind: str) -> None:
+    def __init__(self, data: object, kind: str) -> None:
         if not isinstance(data, dict) or data.get("object") != kind:
             raise MalformedFact(f"data.object is not a {kind}")
         self.kind = kind
@@ -111,7 +110,7 @@ class StripeObject:
             raise MalformedFact(name)
         return Money(amount, self.currency())
 
-    def part(self, name: str) -> Mapping[str, Any]:
+    def part(self, name: str) -> Mapping[str, object]:
         value = self._data.get(name)
         if value is None:
             return {}
@@ -142,7 +141,7 @@ class StripeObject:
             return None
 
 
-def whole_number(value: Any, name: str) -> int:
+def whole_number(value: object, name: str) -> int:
     if type(value) is not int:
         raise MalformedFact(name)
     return value

@@ -168,7 +168,7 @@ def _read_event(body: bytes) -> SignedEvent:
     return SignedEvent(id, type, when, livemode, version, body, payload)
 
 
-def _read_json(body: bytes) -> dict[str, Any]:
+def _read_json(body: bytes) -> dict[str, object]:
     try:
         text = body.decode("utf-8")
         payload = json.loads(
@@ -194,7 +194,7 @@ def _read_json(body: bytes) -> dict[str, Any]:
     return payload
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise BadEvent("the body has an object with a repeated name")
@@ -218,7 +218,7 @@ def _finite(digits: str) -> float:
     return number
 
 
-def _check_depth(payload: dict[str, Any]) -> None:
+def _check_depth(payload: dict[str, object]) -> None:
     # Parsing succeeded, but later code may recurse with less stack left.
     level: list[Any] = [payload]
     for _ in range(MAX_DEPTH):

@@ -7,7 +7,6 @@ right after it, and once more by a job, in case of a crash or of a process that 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 from uuid import UUID
 
 from psycopg import Cursor
@@ -34,7 +33,7 @@ class Erasure:
             erase(ticket_id)
 
 
-def destroy(cursor: Cursor[TupleRow], _: Any, event: TicketEvent) -> None:
+def destroy(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
     """Destroy the ticket's key and enqueue the repeated erasure, in the transaction that records the event."""
     TicketKeys.destroy_in(cursor, event.ticket)
     enqueue_repeated_erasure(cursor, event.ticket)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, LiteralString
+from typing import LiteralString
 
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
@@ -153,7 +153,7 @@ def _statements(schema: str, table: Table) -> _Statements:
     )
 
 
-def _values(table: Table, rows: Iterable[Row]) -> Iterator[Sequence[Any]]:
+def _values(table: Table, rows: Iterable[Row]) -> Iterator[Sequence[object]]:
     """Yield each row's values in the order of the columns, jsonb values wrapped for the driver."""
     jsonb_columns = [index for index, kind in enumerate(table.columns.values()) if kind == "jsonb"]
     if not jsonb_columns:

@@ -33,7 +33,7 @@ def main() -> None:
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
-    def send(message: dict[str, Any]) -> None:
+    def send(message: dict[str, object]) -> None:
         answer.write(json.dumps(message).encode() + b"\n")
         answer.flush()
 
@@ -49,7 +49,7 @@ def main() -> None:
     os._exit(0)
 
 
-def _job(request: dict[str, Any], progress: Callable[[float], None]) -> Callable[[], Any]:
+def _job(request: dict[str, Any], progress: Callable[[float], None]) -> Callable[[], object]:
     """Return the job with its libraries loaded. A failure before `started` is not blamed on the recording."""
     recording, arguments = request["recording"], request["arguments"]
     match request["job"]:

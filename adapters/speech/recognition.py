@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 from pocketsphinx import Decoder
@@ -24,7 +23,7 @@ FRAME_MS = 10
 ENOUGH_WORDS = 300
 
 
-def recognise(descriptor: int, progress: Callable[[float], None], max_seconds: int) -> dict[str, Any]:
+def recognise(descriptor: int, progress: Callable[[float], None], max_seconds: int) -> dict[str, object]:
     """Return the transcript's text, segments and words. Refuse a recording without English speech."""
     sound = with_normal_loudness(_decoded(descriptor, max_seconds))
     pieces = speech_pieces(sound, MAX_PIECE_SECONDS)

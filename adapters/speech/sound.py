@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 import av
 from av.audio.frame import AudioFrame
@@ -125,7 +124,7 @@ class Sound:
             yield from _samples(resampler, None)
 
 
-def measure(descriptor: int, max_seconds: int) -> dict[str, Any]:
+def measure(descriptor: int, max_seconds: int) -> dict[str, object]:
     """Return the media type and the duration of the decoded samples. Stop as soon as the recording is too long."""
     sound = Sound(descriptor)
     samples: Counter[int] = Counter()

@@ -194,7 +194,7 @@ def _refusal(error: ValidationError) -> StripeRefusal:
             return StripeRefusal(f"Invalid value for {param}.", param=param)
 
 
-def _nested(form: str) -> dict[str, Any]:
+def _nested(form: str) -> dict[str, object]:
     """Return `a[b][0]=c` as {"a": {"b": ["c"]}}."""
     try:
         pairs = parse_qsl(
@@ -220,7 +220,7 @@ def _nested(form: str) -> dict[str, Any]:
     return {name: _listed(value) for name, value in root.items()}
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: object) -> object:
     if not isinstance(value, dict):
         return value
     if all(name == str(index) for index, name in enumerate(value)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from typing import Any
 
 from adapters.encryption.keyring import Keyring
 from adapters.stripe_sandbox.shapes import Shape
@@ -47,7 +46,7 @@ def _replaced(body: Shape, replace: Callable[[str], str | None]) -> Shape:
     return {name: _replaced_value(name, value, replace) for name, value in body.items()}
 
 
-def _replaced_value(name: str, value: Any, replace: Callable[[str], str | None]) -> Any:
+def _replaced_value(name: str, value: object, replace: Callable[[str], str | None]) -> object:
     match value:
         case dict():
             return _replaced(value, replace)

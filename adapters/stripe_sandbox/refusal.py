@@ -25,7 +25,7 @@ class StripeRefusal(RefusedError):
         self.code = code
         self.param = param
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> dict[str, object]:
         """Return the error in Stripe's format."""
         error: dict[str, Any] = {"message": str(self), "type": self.type}
         if self.code is not None:

@@ -29,7 +29,7 @@ def print_line(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Print one JSON document; decimals keep every digit."""
     import msgspec
 
@@ -44,7 +44,7 @@ def minute(time: str | None) -> str | None:
     return time and time[:16].replace("T", " ")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; the first column, which people copy into the next command, and times are never wrapped."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console

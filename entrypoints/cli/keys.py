@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ApiKey
 from domain.errors import InvalidError, NotFoundError, RefusedError
@@ -14,7 +13,7 @@ from entrypoints.composition.service import Service
 from entrypoints.presentation.responses import utc, utc_or_none
 
 
-def _view(key: ApiKey) -> dict[str, Any]:
+def _view(key: ApiKey) -> dict[str, object]:
     return {
         "id": str(key.id),
         "role": key.role,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adapters.proof import checker
 from adapters.proof.checker import Checkpoint, Key, Refused
@@ -53,7 +53,7 @@ def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
             print_line(f"They continue the {older.size} events of the checkpoint in {since}.")
 
 
-def _bad_position(first_bad: tuple[int, str] | None) -> dict[str, Any] | None:
+def _bad_position(first_bad: tuple[int, str] | None) -> dict[str, object] | None:
     return first_bad and {"position": first_bad[0], "reason": first_bad[1]}
 
 
@@ -135,7 +135,7 @@ def _checked(file: Path, keys: list[Key]) -> checker.Finding:
         return checker.check(lines, keys)
 
 
-def _document(finding: checker.Finding) -> dict[str, Any]:
+def _document(finding: checker.Finding) -> dict[str, object]:
     return {
         "ticketId": finding.ticket,
         "events": finding.events,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 from msgspec import to_builtins
 
@@ -35,12 +34,12 @@ def history(ticket: str, at: str | None, json: bool) -> None:
     print_table(f"History of {id}", ("position", "recorded (UTC)", "type", "actor", "data"), rows)
 
 
-def _summary(data: dict[str, Any]) -> str:
+def _summary(data: dict[str, object]) -> str:
     text = ", ".join(f"{name}={_text(value)}" for name, value in data.items())
     return text if len(text) <= 160 else text[:159] + "…"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     match value:
         case {"amount": amount, "amountMinor": int(), "currency": str(currency)}:
             return f"{amount} {currency}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from psycopg import Cursor
@@ -103,6 +102,6 @@ class Queries:
             ).fetchall()
         return [name for (name,) in rows]
 
-    def projections_standing(self) -> dict[str, dict[str, Any]]:
-        """For each read model its position, the history's, and how long the first event it lacks has waited."""
+    def projection_lags(self) -> dict[str, lag.ProjectionLag]:
+        """Return the lag of each read model by its name."""
         return lag.projections(self.database)

@@ -72,7 +72,7 @@ class Service:
         self.describe: Callable[[], dict[str, Any]] = dict
 
     @property
-    def openapi(self) -> dict[str, Any]:
+    def openapi(self) -> dict[str, object]:
         """The OpenAPI document of the web part."""
         return self.describe()
 

@@ -25,11 +25,11 @@ class SettingsError(Exception):
     """The service cannot run with these settings; the message is one line."""
 
 
-def _listed(value: Any) -> Any:
+def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-def _blank_is_none(value: Any) -> Any:
+def _blank_is_none(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
@@ -114,12 +114,12 @@ class Settings(BaseSettings):
 
     @field_validator("transcriber", "drafter", mode="before")
     @classmethod
-    def _blank(cls, value: Any) -> Any:
+    def _blank(cls, value: object) -> object:
         return _blank_is_none(value)
 
     @field_validator("data_dir", mode="before")
     @classmethod
-    def _folder(cls, value: Any) -> Any:
+    def _folder(cls, value: object) -> object:
         # An empty path would mean the current folder.
         return _blank_is_none(value) or "var"
 

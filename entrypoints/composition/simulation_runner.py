@@ -6,7 +6,6 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
 from uuid import UUID
 
 import projections
@@ -52,7 +51,7 @@ class SimulationRunner:
             donation.open_checkout(SYSTEM, simulated.session_id, int(time.time()), livemode=False)
             self.service.aggregates.donations.add(donation)
 
-    def deliver(self, event: Mapping[str, Any]) -> None:
+    def deliver(self, event: Mapping[str, object]) -> None:
         """Deliver an event as a signed webhook."""
         body = json.dumps(event).encode()
         self.service.payments.inbox.accept(self._verifier.verify(body, sign(body, SECRET, time.time())))
@@ -104,7 +103,7 @@ class SimulationRunner:
         ]
         return [*wrong_donations, *self._wrong_totals(expected), *self._wrong_fees()]
 
-    def totals(self) -> list[dict[str, Any]]:
+    def totals(self) -> list[dict[str, object]]:
         """Return the sums of the ledger over all tickets, one for each currency."""
         sums: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(donation_ledger.MOVED, 0))
         for ticket in {donation.ticket_id for donation in self.world.donations}:

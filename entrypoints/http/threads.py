@@ -75,7 +75,7 @@ class Threads:
 
 def _outcome(
     context: Context, work: Callable[[], Any], future: asyncio.Future[Any]
-) -> tuple[asyncio.Future[Any], Any, BaseException | None]:
+) -> tuple[asyncio.Future[object], object, BaseException | None]:
     try:
         return future, context.run(work), None
     except BaseException as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
 from adapters.knowledge import repository
@@ -26,7 +26,7 @@ class Source(ResponseBody):
     created_at: Time
 
     @classmethod
-    def of(cls, source: repository.Source, **subclass_fields: Any) -> Self:
+    def of(cls, source: repository.Source, **subclass_fields: object) -> Self:
         return cls(source.id, source.type, source.title, utc(source.created_at), **subclass_fields)
 
 

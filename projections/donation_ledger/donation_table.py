@@ -114,7 +114,7 @@ _SELECT = f"SELECT {', '.join(COLUMNS)} FROM read.donation_ledger "  # noqa: S60
 PageEnd = tuple[datetime | None, datetime, UUID]
 
 
-def donation_row(values: Sequence[Any]) -> Row:
+def donation_row(values: Sequence[object]) -> Row:
     return dict(zip(COLUMNS, values, strict=True))
 
 

@@ -10,11 +10,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 
 import psycopg
@@ -248,7 +248,7 @@ class EmbeddedPostgres:
             raise EmbeddedPostgresError(self._reason(str(error).splitlines()[0])) from None
 
 
-def _spawn_keeper(plan: dict[str, Any], server_lock: int, report: int) -> None:
+def _spawn_keeper(plan: Mapping[str, object], server_lock: int, report: int) -> None:
     plan = {**plan, "server_lock": server_lock, "report": report}
     try:
         subprocess.run(  # noqa: S603 (our own program)

@@ -105,15 +105,15 @@ class ProjectionHandlers:
     rebuilds: RebuildJobs
 
     def list_projections(self, _: Call) -> ProjectionList:
-        lags = self.queries.projections_standing()
+        lags = self.queries.projection_lags()
         return ProjectionList(
             [
                 ProjectionState(
                     name=name,
                     version=projections.BY_NAME[name].VERSION,
-                    position=lag["position"],
-                    head=lag["head"],
-                    lag_seconds=lag["lagSeconds"],
+                    position=lag.position,
+                    head=lag.head,
+                    lag_seconds=lag.seconds,
                     rebuilding=self.rebuilds.running(name),
                 )
                 for name, lag in lags.items()

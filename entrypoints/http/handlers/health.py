@@ -102,7 +102,7 @@ def _readiness(is_ready: bool, lag: ServiceLag | None, replica: Replica | None) 
         ready=is_ready,
         database=True,
         projections={
-            name: ProjectionLag(projection["position"], projection["head"], projection["lagSeconds"])
+            name: ProjectionLag(projection.position, projection.head, projection.seconds)
             for name, projection in lag.projections.items()
         },
         inbox=InboxState(inbox.waiting, inbox.dead_letters, round(inbox.oldest_seconds, 3)),

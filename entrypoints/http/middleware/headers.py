@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Collection
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -85,13 +84,13 @@ class ResponseHeaders:
             headers["Access-Control-Expose-Headers"] = EXPOSED_RESPONSE_HEADERS
 
 
-def logged_id_of(scope: Any) -> str:
+def logged_id_of(scope: Scope) -> str:
     """Return the request's id for logs: its own id, or a new one if that could name a person."""
     logged_id: str = scope["state"]["logged_id"]
     return logged_id
 
 
-def request_id_of(scope: Any) -> str:
+def request_id_of(scope: Scope) -> str:
     """Return the request's id for the response."""
     request_id: str = scope["state"]["request_id"]
     return request_id

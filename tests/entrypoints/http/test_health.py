@@ -59,7 +59,7 @@ def test_readiness_reports_projections_inbox_and_jobs(live: LiveService, client:
     assert ticket.get().status_code == 200
     body = client.get("/health/ready").json()
     assert (body["ready"], body["database"]) == (True, True)
-    assert set(body["projections"]) == set(live.service.queries.projections_standing())
+    assert set(body["projections"]) == set(live.service.queries.projection_lags())
     head = live.service.history.log.head()
     assert {one["head"] for one in body["projections"].values()} == {head}
     # Also those that do not care for what happened last.
