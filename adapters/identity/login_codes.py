@@ -23,7 +23,7 @@ from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.identity.tokens import digest
 from adapters.mail.outbox import Outbox
-from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.background import StepLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
 from domain.errors import UnavailableError
@@ -71,24 +71,18 @@ class CodeRequest:
     attempts: int
 
 
-class LoginCodes:
+class LoginCodes(StepLoop):
     """Stores requests for login codes, sends the codes on call or in its own thread, and verifies them."""
 
     def __init__(
         self, database: Database, ring: Keyring, index: ContactIndex, outbox: Outbox, peppers: tuple[str, ...]
     ) -> None:
+        super().__init__("login codes", self.answer_one, POLL_SECONDS)
         self._database = database
         self._ring = ring
         self._index = index
         self._outbox = outbox
         self._peppers = peppers
-        self._background = BackgroundLoop.steps("login codes", self.answer_one, POLL_SECONDS)
-
-    def start(self) -> None:
-        self._background.start()
-
-    def stop(self) -> None:
-        self._background.stop()
 
     def request(self, request_id: UUID, contact: Contact) -> None:
         """Store a request for a code to this contact; storing the same request again changes nothing."""
@@ -99,11 +93,6 @@ class LoginCodes:
                 " ON CONFLICT (id) DO NOTHING",
                 (request_id, self._index.all_of(contact), self._ring.seal(content, request_id.bytes)),
             )
-
-    def answer_all(self) -> None:
-        """Answer until no request that is due is left."""
-        while self.answer_one():
-            pass
 
     def answer_one(self) -> bool:
         """Answer the request that has been due the longest, with a mail if the contact belongs to a ticket.

@@ -12,7 +12,7 @@ from adapters.mail.messages import compose
 from adapters.mail.outbox import Outbox, QueuedMail
 from adapters.mail.transports import MailTransport
 from adapters.observability import counters, tracing
-from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.background import StepLoop
 from adapters.postgres.database import Database
 from adapters.postgres.leased_queue import LeasedQueue
 from domain.errors import DomainError, NotFoundError, RefusedError, UnavailableError
@@ -39,25 +39,14 @@ _QUEUE = LeasedQueue(
 )
 
 
-class MailSender:
+class MailSender(StepLoop):
     """Sends mails, on call or in its own thread between `start` and `stop`; any number of processes may."""
 
     def __init__(self, database: Database, outbox: Outbox, transport: MailTransport) -> None:
+        super().__init__("mail sender", self.send_one, POLL_SECONDS)
         self._database = database
         self._outbox = outbox
         self._transport = transport
-        self._background = BackgroundLoop.steps("mail sender", self.send_one, POLL_SECONDS)
-
-    def start(self) -> None:
-        self._background.start()
-
-    def stop(self) -> None:
-        self._background.stop()
-
-    def send_all(self) -> None:
-        """Send until nothing that is due is left."""
-        while self.send_one():
-            pass
 
     def send_one(self) -> bool:
         """Send the mail that has been due the longest; return False if none is due."""

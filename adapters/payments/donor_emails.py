@@ -24,7 +24,7 @@ from adapters.payments.event_parsers import ParsedFact
 from adapters.payments.inbox import Inbox
 from adapters.payments.parsed_events import FETCHED
 from adapters.payments.stripe_objects import DonationKey
-from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.background import StepLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
 from domain.donations import Donation
@@ -118,7 +118,7 @@ class DonorEmail:
     attempts: int
 
 
-class DonorEmails:
+class DonorEmails(StepLoop):
     """Writes the mails, on call or in its own thread between `start` and `stop`; any number of processes may.
 
     With `test` the mails say that no real money moves.
@@ -135,6 +135,7 @@ class DonorEmails:
         *,
         test: bool,
     ) -> None:
+        super().__init__("donor emails", self.write_one, POLL_SECONDS)
         self._database = database
         self._inbox = inbox
         self._tickets = tickets
@@ -142,18 +143,6 @@ class DonorEmails:
         self._outbox = outbox
         self._page_url = page_url
         self._test = test
-        self._background = BackgroundLoop.steps("donor emails", self.write_one, POLL_SECONDS)
-
-    def start(self) -> None:
-        self._background.start()
-
-    def stop(self) -> None:
-        self._background.stop()
-
-    def write_all(self) -> None:
-        """Write until nothing that is due is left."""
-        while self.write_one():
-            pass
 
     def write_one(self) -> bool:
         """Write and queue the mail that has been due the longest, in one transaction; return False if none is due."""

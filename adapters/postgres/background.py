@@ -55,11 +55,6 @@ class BackgroundLoop:
         """Wait in the middle of a call. Return True if the loop is to end."""
         return self._stopping.wait(seconds)
 
-    @classmethod
-    def steps(cls, name: str, step: Callable[[], bool], pause_seconds: float) -> BackgroundLoop:
-        """Return a loop that calls `step` again at once while it returns True, and after a pause otherwise."""
-        return cls(name, lambda: 0.0 if step() else pause_seconds)
-
     def _run(self) -> None:
         seconds = self._first
         while True:
@@ -78,3 +73,16 @@ class BackgroundLoop:
             # The error's message may quote personal data, so only its type is logged.
             logger.error(f"{self._name} failed", error=type(error).__name__)
             return PAUSE_SECONDS
+
+
+class StepLoop(BackgroundLoop):
+    """Calls `step` again at once while it returns True, and after a pause otherwise."""
+
+    def __init__(self, name: str, step: Callable[[], bool], pause_seconds: float) -> None:
+        super().__init__(name, lambda: 0.0 if step() else pause_seconds)
+        self._step = step
+
+    def run_all(self) -> None:
+        """Call `step` in the caller's thread until nothing that is due is left."""
+        while self._step():
+            pass

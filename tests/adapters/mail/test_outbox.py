@@ -98,7 +98,7 @@ def test_a_mail_is_sent_only_after_its_event_is_committed(office: Office):
     with office.database.connection() as connection, connection.transaction():
         office.outbox.queue(connection, mail())
         assert not office.sender.send_one()
-    office.sender.send_all()
+    office.sender.run_all()
     assert [one["To"] for one in office.post.delivered] == ["ada@example.com"]
 
 
@@ -110,7 +110,7 @@ def test_a_mail_of_a_rolled_back_event_is_never_sent(office: Office):
 
     with pytest.raises(ZeroDivisionError):
         fail_after_queueing()
-    office.sender.send_all()
+    office.sender.run_all()
     assert office.post.delivered == []
     assert office.rows() == []
 
@@ -119,10 +119,10 @@ def test_a_mail_of_a_rolled_back_event_is_never_sent(office: Office):
 def test_one_key_is_one_mail_ever(office: Office, sent: bool):
     office.queue("k-1", code="first")
     if sent:
-        office.sender.send_all()
+        office.sender.run_all()
     office.queue("k-1", code="second")
     office.queue("k-2", code="third")
-    office.sender.send_all()
+    office.sender.run_all()
     assert [one["Subject"].split()[0] for one in office.post.delivered] == ["first", "third"]
 
 
@@ -142,7 +142,7 @@ def test_address_and_words_wait_sealed_and_are_gone_once_the_mail_is_out(office:
     [(row, sealed)] = office.rows("outbox::text, sealed")
     assert "canary" not in row
     assert b"canary" not in sealed
-    office.sender.send_all()
+    office.sender.run_all()
     assert office.rows() == [("sent", 1, True, None)]
     assert office.post.delivered[0]["Subject"].startswith("canary-code")
 
@@ -153,7 +153,7 @@ def test_no_mail_is_sent_to_an_erased_person(office: Office):
     office.keys.destroy(ticket)
     with office.database.transaction() as cursor:
         office.outbox.queue(cursor.connection, mail("k-2", ticket))
-    office.sender.send_all()
+    office.sender.run_all()
     assert office.post.delivered == []
     assert office.rows() == []
 
@@ -163,12 +163,12 @@ def test_an_erasure_deletes_the_mails_in_our_own_folder_too(database: Database, 
     mine, other = uuid4(), uuid4()
     office.queue("sent", mine)
     office.queue("of another", other)
-    office.sender.send_all()
+    office.sender.run_all()
     office.queue("waiting", mine)
     assert len(files(tmp_path)) == 2
     with database.transaction() as cursor:
         office.outbox.erase(cursor.connection, mine)
-    office.sender.send_all()
+    office.sender.run_all()
     assert len(files(tmp_path)) == 1
     assert office.rows("key") == [("of another",)]
 
@@ -184,7 +184,7 @@ def test_a_mail_erased_while_it_is_being_sent_is_recalled(database: Database):
 
     office = Office(database, Slow())
     office.queue(ticket=ticket)
-    office.sender.send_all()
+    office.sender.run_all()
     assert office.post.recalled[-1] == office.post.delivered[0]["Message-ID"]
 
 
@@ -199,7 +199,7 @@ def test_a_mail_sent_just_before_a_crash_comes_again_under_the_same_message_id(o
     office.post.killed = False
     assert not office.sender.send_one(), "the lease keeps others from it"
     office.all_due()
-    office.sender.send_all()
+    office.sender.run_all()
     first, again = office.post.delivered
     assert first["Message-ID"] == again["Message-ID"]
     assert first.as_bytes() == again.as_bytes()
@@ -211,14 +211,14 @@ def test_a_failed_mail_is_tried_again_with_growing_pauses(office: Office):
     office.post.fault = UnavailableError("SMTP connection: TimeoutError")
     pauses = []
     for _ in range(6):
-        office.sender.send_all()
+        office.sender.run_all()
         [(pause,)] = office.rows("extract(epoch FROM next_attempt_at - now())::float")
         pauses.append(round(pause))
         office.all_due()
     assert pauses == [2, 4, 8, 16, 32, 64]
     assert office.rows() == [("waiting", 6, False, "SMTP connection: TimeoutError")]
     office.post.fault = None
-    office.sender.send_all()
+    office.sender.run_all()
     assert len(office.post.delivered) == 1
 
 
@@ -227,11 +227,11 @@ def test_a_mail_that_fails_for_days_is_dead_and_holds_nobody_any_more(office: Of
     office.post.fault = UnavailableError("away")
     with office.database.connection() as connection:
         connection.execute("UPDATE outbox SET attempts = %s", (sending.MAX_ATTEMPTS - 1,))
-    office.sender.send_all()
+    office.sender.run_all()
     assert office.rows() == [("dead", sending.MAX_ATTEMPTS, True, "away")]
     office.all_due()
     office.post.fault = None
-    office.sender.send_all()
+    office.sender.run_all()
     assert office.post.delivered == []
     hours = sum(min(3600, 2 * 2**n) for n in range(sending.MAX_ATTEMPTS - 1)) / 3600
     assert 40 < hours < 60
@@ -240,10 +240,10 @@ def test_a_mail_that_fails_for_days_is_dead_and_holds_nobody_any_more(office: Of
 def test_a_mail_that_nothing_helps_is_dead_at_once_and_holds_up_no_other(office: Office):
     office.queue("k-1")
     office.post.fault = RefusedError("SMTP recipient: 550")
-    office.sender.send_all()
+    office.sender.run_all()
     office.post.fault = None
     office.queue("k-2")
-    office.sender.send_all()
+    office.sender.run_all()
     assert office.rows() == [("dead", 1, True, "SMTP recipient: 550"), ("sent", 1, True, None)]
 
 
@@ -252,7 +252,7 @@ def test_a_dead_mail_may_be_tried_again_once_what_was_wrong_is_mended(office: Of
     office.queue("k-1", ticket, kind="contact_changed", changed="today", home="https://here")
     office.queue("k-2")
     office.post.fault = RefusedError("SMTP sender: 550")
-    office.sender.send_all()
+    office.sender.run_all()
     kept, perished = dead.list(10)
     assert (kept.kind, kept.ticket_id, kept.attempts, kept.error) == ("contact_changed", ticket, 1, "SMTP sender: 550")
     assert (kept.retryable, perished.kind, perished.retryable) == (True, "access_code", False)
@@ -262,7 +262,7 @@ def test_a_dead_mail_may_be_tried_again_once_what_was_wrong_is_mended(office: Of
     dead.retry(kept.id)
     with pytest.raises(RefusedError):
         dead.retry(perished.id)
-    office.sender.send_all()
+    office.sender.run_all()
     [message] = office.post.delivered
     assert message["To"] == "ada@example.com"
     assert office.rows("state, sealed = ''") == [("sent", True), ("dead", True)]
@@ -276,7 +276,7 @@ def test_a_dead_mail_goes_with_its_person_and_with_time(office: Office):
     for ticket in (one, other):
         office.queue(str(ticket), ticket, kind="contact_changed", changed="today", home="https://here")
     office.post.fault = RefusedError("550")
-    office.sender.send_all()
+    office.sender.run_all()
     with office.database.connection() as connection:
         office.outbox.erase(connection, one)
     [left] = dead.list(10)
@@ -293,7 +293,7 @@ def test_a_mail_that_takes_its_sender_down_each_time_is_given_up(office: Office)
     office.queue()
     with office.database.connection() as connection:
         connection.execute("UPDATE outbox SET attempts = %s", (sending.MAX_ATTEMPTS,))
-    office.sender.send_all()
+    office.sender.run_all()
     assert office.post.delivered == []
     assert office.rows("state, sealed = ''") == [("dead", True)]
 
@@ -302,7 +302,7 @@ def test_a_seal_that_does_not_open_is_reported_without_a_word_of_it(office: Offi
     office.queue()
     with office.database.connection() as connection:
         connection.execute("UPDATE outbox SET sealed = sealed || '\\x00'::bytea")
-    office.sender.send_all()
+    office.sender.run_all()
     assert office.rows() == [("waiting", 1, False, "DecryptionError")]
 
 
@@ -312,7 +312,7 @@ def test_a_seal_that_does_not_open_is_reported_without_a_word_of_it(office: Offi
 def test_many_senders_send_each_mail_once(office: Office):
     for number in range(40):
         office.queue(f"k-{number}")
-    senders = [threading.Thread(target=office.sender.send_all) for _ in range(4)]
+    senders = [threading.Thread(target=office.sender.run_all) for _ in range(4)]
     for one in senders:
         one.start()
     for one in senders:

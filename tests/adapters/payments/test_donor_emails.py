@@ -49,8 +49,8 @@ class Donor:
 
     def take(self, *events: dict[str, Any]) -> None:
         self.ledger.take(*events)
-        self.service.payments.donor_emails.write_all()
-        self.service.mail.sender.send_all()
+        self.service.payments.donor_emails.run_all()
+        self.service.mail.sender.run_all()
 
     @property
     def mails(self) -> list[EmailMessage]:
@@ -171,7 +171,7 @@ def test_nobody_is_written_to_once_the_ticket_is_erased(donor: Donor):
 
 def test_a_mail_that_waits_when_the_ticket_is_erased_never_goes_out(donor: Donor):
     donor.ledger.take(donor.completed)
-    donor.service.payments.donor_emails.write_all()
+    donor.service.payments.donor_emails.run_all()
     donor.service.commands.tickets.erase(SYSTEM, donor.payment.ticket_id)
     donor.take()
     assert donor.mails == []
@@ -179,7 +179,7 @@ def test_a_mail_that_waits_when_the_ticket_is_erased_never_goes_out(donor: Donor
 
 def test_the_address_waits_nowhere_in_clear(donor: Donor):
     donor.ledger.take(donor.completed)
-    donor.service.payments.donor_emails.write_all()
+    donor.service.payments.donor_emails.run_all()
     with donor.service.database.connection() as connection:
         for table in ("donor_emails", "outbox", "stripe_inbox"):
             for (row,) in connection.execute(f"SELECT t::text FROM {table} t".encode()):
@@ -214,8 +214,8 @@ def test_a_crash_between_any_two_steps_gives_one_mail(donor: Donor, monkeypatch:
     donor.ledger.deliver(donor.completed)
     for place, name, act in (
         (donor.service.payments.inbox, "open_body", donor.ledger.settle),
-        (donor.service.mail.outbox, "queue", donor.service.payments.donor_emails.write_all),
-        (donor.service.mail.sender, "_record_sent", donor.service.mail.sender.send_all),
+        (donor.service.mail.outbox, "queue", donor.service.payments.donor_emails.run_all),
+        (donor.service.mail.sender, "_record_sent", donor.service.mail.sender.run_all),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(place, name, killed)

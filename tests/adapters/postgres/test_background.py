@@ -8,7 +8,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from adapters.postgres.background import BackgroundLoop
+from adapters.postgres.background import BackgroundLoop, StepLoop
 from domain.errors import UnavailableError
 from tests.client import eventually
 
@@ -21,7 +21,7 @@ def test_a_loop_repeats_its_step_at_once_while_there_is_work_and_again_after_a_p
         left[0] -= 1
         return left[0] >= 0
 
-    running = BackgroundLoop.steps("test", step, 0.01)
+    running = StepLoop("test", step, 0.01)
     running.start()
     eventually(lambda: steps[0] >= 4, 10)
     left[0] = 2
@@ -40,7 +40,7 @@ def test_a_loop_that_stops_starts_no_further_step():
         go_on.wait(10)
         return True
 
-    running = BackgroundLoop.steps("test", step, 0.01)
+    running = StepLoop("test", step, 0.01)
     running.start()
     begun.wait(10)
     running.stop(0)  # asks the loop to end while its step is running

@@ -23,20 +23,20 @@ def died(live: LiveService, kind: str, **values: str) -> str:
 
 
 def test_a_dead_mail_is_listed_and_sent_again(live: LiveService, admin: Client):
-    live.service.mail.sender.send_all()
+    live.service.mail.sender.run_all()
     address = died(live, "published", page=PAGE)
     [mail] = [one for one in admin.get("/admin/dead-mails").json()["deadMails"] if one["kind"] == "published"]
     assert (mail["error"], mail["retryable"], mail["ticketId"]) == ("SMTP recipient: 550", True, None)
     assert address.partition("@")[0] not in str(mail)
     answer = admin.post(f"/admin/dead-mails/{mail['id']}/retry", json={})
     assert (answer.status_code, answer.json()) == (202, {"id": mail["id"], "state": "waiting"})
-    live.service.mail.sender.send_all()
+    live.service.mail.sender.run_all()
     assert [sent["To"] for sent in files(live.settings.outbox) if sent["To"] == address] == [address]
     problem(admin.post(f"/admin/dead-mails/{mail['id']}/retry", json={}), 404, "not-found")
 
 
 def test_a_mail_that_cannot_be_retried_says_so(live: LiveService, admin: Client):
-    live.service.mail.sender.send_all()
+    live.service.mail.sender.run_all()
     died(live, "access_code", code="1", expires="soon")
     with live.service.database.connection() as connection:
         connection.execute("UPDATE outbox SET sealed = '' WHERE state = 'dead'")

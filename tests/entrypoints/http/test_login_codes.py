@@ -38,8 +38,8 @@ def ask(client: Client, value: str, type: str = "EMAIL") -> str:
 
 def mails(live: LiveService, to: str) -> list[Any]:
     """All that was ever sent to this address, once every question is answered."""
-    live.service.access.login_codes.answer_all()
-    live.service.mail.sender.send_all()
+    live.service.access.login_codes.run_all()
+    live.service.mail.sender.run_all()
     return [one for one in files(live.settings.outbox) if one["To"] == to]
 
 
@@ -302,7 +302,7 @@ def test_nothing_is_sent_to_unknown_contacts_or_contacts_without_mail(
         client.open_ticket(contactType=type, contactValue=value)
     before = live.row_count("outbox")
     ask(client, value or address(), type)
-    live.service.access.login_codes.answer_all()
+    live.service.access.login_codes.run_all()
     assert live.row_count("outbox") == before
 
 
@@ -326,7 +326,7 @@ def test_a_wrong_code_gets_the_same_answer_whether_a_code_was_sent_or_not(live: 
     contact = address()
     client.open_ticket(contactValue=contact)
     requests = [ask(client, contact), ask(client, address()), str(uuid7())]
-    live.service.access.login_codes.answer_all()
+    live.service.access.login_codes.run_all()
     answers, done = [], []
     for request in requests:
         with overheard(live.service.database) as statements:
@@ -382,7 +382,7 @@ def test_old_requests_and_sessions_are_deleted(live: LiveService, client: Client
     assert mails(live, contact)
     aged(live, "access_requests", "created_at", 25, old)
     ask(client, contact)
-    live.service.access.login_codes.answer_all()
+    live.service.access.login_codes.run_all()
     with live.service.database.connection() as connection:
         assert connection.execute("SELECT 1 FROM access_requests WHERE id = %s", (old,)).fetchone() is None
 

@@ -27,7 +27,7 @@ def approve(admin: Client, ticket: Ticket, value: str, /, headers: dict[str, str
 
 def mail_to(live: LiveService, to: str) -> EmailMessage:
     """The only mail that went there."""
-    live.service.mail.sender.send_all()
+    live.service.mail.sender.run_all()
     [message] = [one for one in files(live.settings.outbox) if one["To"] == to]
     return message
 
@@ -72,7 +72,7 @@ def test_the_old_address_gets_a_notice_without_token_and_new_address(live: LiveS
 def returned(live: LiveService, visitor: Client, contact: str) -> Client:
     """Whoever has this contact, by a code from their mail."""
     requested = visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": contact}).json()
-    live.service.access.login_codes.answer_all()
+    live.service.access.login_codes.run_all()
     code = mail_to(live, contact)["Subject"].partition(" is ")[0]
     session = visitor.post("/api/access/verify", json={"requestId": requested["requestId"], "code": code}).json()
     return live.client(session["accessToken"])
@@ -158,7 +158,7 @@ def test_after_two_resets_only_the_last_token_works(live: LiveService, admin: Cl
     first, second = address(), address("hopper")
     approve(admin, ticket, first)
     approve(admin, ticket, second)
-    live.service.mail.sender.send_all()
+    live.service.mail.sender.run_all()
     mails = [one for one in files(live.settings.outbox) if one["To"] in (first, second) and "tkt_" in text_of(one)]
     tokens = {one["To"]: token_in(one) for one in mails}
     with live.client(tokens[first]) as early, live.client(tokens[second]) as late:

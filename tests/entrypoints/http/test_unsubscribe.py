@@ -21,7 +21,7 @@ def address() -> str:
 
 
 def mails_to(live: LiveService, address: str) -> list[Any]:
-    live.service.mail.sender.send_all()
+    live.service.mail.sender.run_all()
     return [mail for mail in files(live.settings.outbox) if mail["To"] == address]
 
 
