@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from itertools import groupby
@@ -17,7 +16,6 @@ PIXELS_PER_MODULE = 8  # one byte in an image with one bit per pixel
 CONTROL_CHARACTERS = re.compile("[\x00-\x09\x0b-\x1f\x7f]")
 
 
-@dataclass(frozen=True)
 class QrCodeRenderer:
     """Implements ports.QrCodes.
 

@@ -10,10 +10,9 @@ from decimal import Decimal
 from adapters.drafting.numbers import Number, numbers_in
 from adapters.drafting.utterance import FillerKind, Token, Utterance
 from adapters.drafting.vocabulary import WORDS, words
+from domain.tickets import DEFAULT_CURRENCY
 
 _CURRENCY_SYMBOLS = {"€": "EUR", "£": "GBP", "¥": "JPY", "US$": "USD", "CA$": "CAD", "AU$": "AUD", "NZ$": "NZD"}
-DOLLARS = frozenset(["USD", "CAD", "AUD", "NZD", "SGD", "HKD"])
-_PESOS = frozenset(["MXN", "COP", "ARS", "CLP", "PHP", "DOP", "UYU"])
 _UNITS = {
     **dict.fromkeys(["euro", "euros", "eur"], "EUR"),
     **dict.fromkeys(["pound", "pounds", "quid", "gbp", "libra", "libras"], "GBP"),
@@ -61,13 +60,13 @@ class Amount:
     last: int
 
 
-def amounts_in(utterance: Utterance, default_currency: str) -> list[Amount]:
+def amounts_in(utterance: Utterance) -> list[Amount]:
     """Return every number that is, or may be, money."""
     spoken_indexes = [index for index, token in enumerate(utterance.tokens) if token.filler is not FillerKind.PAUSE]
     tokens = [utterance.tokens[index] for index in spoken_indexes]
     amounts = []
     for number in numbers_in(tokens, utterance.language):
-        amount = _amount(number, tokens, default_currency)
+        amount = _amount(number, tokens)
         if amount is not None:
             first, last = spoken_indexes[amount.first], spoken_indexes[amount.last]
             amounts.append(Amount(amount.value, amount.currency, amount.explicit, amount.foreign, first, last))
@@ -82,14 +81,14 @@ def spoken_values(text: str, language: str | None) -> frozenset[Decimal]:
     return frozenset(value for number in numbers for value in (number.value, number.low) if value is not None)
 
 
-def _amount(number: Number, tokens: Sequence[Token], default: str) -> Amount | None:
+def _amount(number: Number, tokens: Sequence[Token]) -> Amount | None:
     written = tokens[number.last].text if not number.spelled else tokens[number.first].text
     symbol = re.search(r"(?:US|CA|AU|NZ)?[$€£¥]", written) or re.search(r"\$", tokens[number.first].text)
     currency, foreign, explicit, last = None, False, symbol is not None, number.last
     if symbol:
-        currency = _CURRENCY_SYMBOLS.get(symbol.group()) or _dollar(default)
+        currency = _CURRENCY_SYMBOLS.get(symbol.group(), DEFAULT_CURRENCY)
     else:
-        unit = _unit(tokens, number.last + 1, default)
+        unit = _unit(tokens, number.last + 1)
         if unit is not None:
             currency, foreign, last = unit
             explicit = True
@@ -105,11 +104,7 @@ def _amount(number: Number, tokens: Sequence[Token], default: str) -> Amount | N
     return Amount(value, currency, explicit, foreign, number.first, last)
 
 
-def _dollar(default: str) -> str:
-    return default if default in DOLLARS else "USD"
-
-
-def _unit(tokens: Sequence[Token], at: int, default: str) -> tuple[str | None, bool, int] | None:
+def _unit(tokens: Sequence[Token], at: int) -> tuple[str | None, bool, int] | None:
     """Return the currency after a number, whether it is ambiguous, and the index of its last token."""
     if at >= len(tokens) or tokens[at].separator.strip():
         return None
@@ -124,9 +119,9 @@ def _unit(tokens: Sequence[Token], at: int, default: str) -> tuple[str | None, b
     if word in _DOLLAR_WORDS | _PESO_WORDS and following in _NATIONS and following != "us":
         return _NATIONS[following], False, last + 1
     if word in _DOLLAR_WORDS:
-        return _dollar(default), False, last
+        return DEFAULT_CURRENCY, False, last
     if word in _PESO_WORDS:
-        return (default, False, last) if default in _PESOS else (None, True, last)
+        return None, True, last
     if word in _UNITS:
         return _UNITS[word] or word.upper(), False, last
     return None

@@ -13,6 +13,7 @@ from adapters.drafting.amounts import spoken_values
 from adapters.drafting.goal import goal_of, money_of
 from adapters.drafting.language import language_of
 from adapters.drafting.utterance import Utterance, cleaned, fold
+from domain.tickets import DEFAULT_CURRENCY
 from domain.values import Analysis, Draft, Money, Sentiment, Transcript, Urgency
 
 MAX_TITLE, MAX_STORY, MAX_SHORT, MAX_LINES, MAX_LINE, MAX_POINTS = 120, 10_000, 120, 20, 200, 10
@@ -86,14 +87,14 @@ class DraftAnswer(_Answer):
     )
     breakdown: Annotated[list[LineText], _at_most(MAX_LINES)]
 
-    def draft(self, transcript: Transcript, language: str | None, default_currency: str) -> Draft:
+    def draft(self, transcript: Transcript, language: str | None) -> Draft:
         """Return the draft without values that the transcript lacks. Raise ValueError if the story uses other words."""
         spoken = fold(transcript.text)
         values = spoken_values(transcript.text, language)
         story = _text(self.story)
         if story is not None and not _is_in_own_words(story, spoken):
             raise ValueError("the story does not use the speaker's words")
-        goal = self._goal(transcript, language, default_currency, values)
+        goal = self._goal(transcript, language, values)
         return Draft(
             title=_if_spoken(_line(self.title), spoken, share=0.5),
             story=story,
@@ -105,9 +106,7 @@ class DraftAnswer(_Answer):
             breakdown=tuple(line for text in self.breakdown if (line := _line(text)) and _numbers_in(line) <= values),
         )
 
-    def _goal(
-        self, transcript: Transcript, language: str | None, default_currency: str, values: frozenset[Decimal]
-    ) -> Money | None:
+    def _goal(self, transcript: Transcript, language: str | None, values: frozenset[Decimal]) -> Money | None:
         """Return the goal if the transcript contains it or the local rules compute the same sum."""
         if self.goal_amount is None:
             return None
@@ -117,11 +116,11 @@ class DraftAnswer(_Answer):
             return None
         if not amount.is_finite():
             return None
-        spoken_goal = goal_of(Utterance.of(transcript.text, language), default_currency)
+        spoken_goal = goal_of(Utterance.of(transcript.text, language))
         if amount not in values and (spoken_goal is None or spoken_goal[0].major != amount):
             return None
         currency = self.currency.upper() if self.currency and re.fullmatch("[A-Za-z]{3}", self.currency) else None
-        return money_of(amount, currency or default_currency)
+        return money_of(amount, currency or DEFAULT_CURRENCY)
 
 
 def _text(text: str | None) -> str | None:

@@ -12,6 +12,7 @@ from adapters.drafting.amounts import Amount, amounts_in
 from adapters.drafting.utterance import Token, Utterance
 from adapters.drafting.vocabulary import TABLES, WORDS, words
 from domain.errors import AmountError
+from domain.tickets import DEFAULT_CURRENCY
 from domain.values import Money
 
 SMALLEST, LARGEST = Decimal(1), Decimal(10_000_000)
@@ -53,13 +54,13 @@ class GoalCandidate:
     governor: int | None
 
 
-def goal_of(utterance: Utterance, default_currency: str) -> tuple[Money, Amount] | None:
+def goal_of(utterance: Utterance) -> tuple[Money, Amount] | None:
     """Return the goal and the amount it comes from, or None if there is none or its currency is ambiguous."""
-    candidates = goal_candidates(utterance, amounts_in(utterance, default_currency))
+    candidates = goal_candidates(utterance, amounts_in(utterance))
     best = _best(candidates, utterance.tokens)
     if best is None or best.amount.foreign:
         return None
-    money = money_of(best.amount.value, best.amount.currency or default_currency)
+    money = money_of(best.amount.value, best.amount.currency or DEFAULT_CURRENCY)
     return None if money is None else (money, best.amount)
 
 
@@ -146,10 +147,10 @@ def _is_listed(first: Amount, second: Amount, tokens: Sequence[Token]) -> bool:
     )
 
 
-def _after(amount: Amount, tokens: Sequence[Token], reach: int = 6) -> str:
-    """Return the folded words that follow in the same sentence."""
+def _after(amount: Amount, tokens: Sequence[Token]) -> str:
+    """Return the folded words among the next six that follow in the same sentence."""
     words: list[str] = []
-    for token in tokens[amount.last + 1 : amount.last + 1 + reach]:
+    for token in tokens[amount.last + 1 : amount.last + 7]:
         if re.search(r"[.!?;]", token.separator):
             break
         if not token.is_filler:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from adapters.drafting.amounts import amounts_in
 from adapters.drafting.beneficiary import beneficiary_in
 from adapters.drafting.categories import category_of
@@ -21,7 +19,6 @@ from adapters.drafting.utterance import Utterance
 from domain.values import Analysis, Draft, Transcript
 
 
-@dataclass(frozen=True)
 class LocalAnalyser:
     """Finds language, sentiment, urgency and key points. The same transcript gives the same analysis."""
 
@@ -37,21 +34,18 @@ class LocalAnalyser:
         )
 
 
-@dataclass(frozen=True)
 class LocalDrafter:
     """Drafts a campaign from English or Spanish. In other languages the draft has only a story.
 
-    An amount without a currency, or in dollars without a country, is in `default_currency`.
+    An amount without a currency, or in dollars without a country, is in DEFAULT_CURRENCY.
     """
-
-    default_currency: str = "USD"
 
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
         utterance = Utterance.of(transcript.text, analysis.language or transcript.language)
         if utterance.language not in SPOKEN_LANGUAGES:
             return Draft(story=story_in(utterance))
-        goal, goal_amount = goal_of(utterance, self.default_currency) or (None, None)
-        breakdown = breakdown_of(utterance, amounts_in(utterance, self.default_currency), goal) if goal else ()
+        goal, goal_amount = goal_of(utterance) or (None, None)
+        breakdown = breakdown_of(utterance, amounts_in(utterance), goal) if goal else ()
         speaker = speaker_in(utterance)
         beneficiary = beneficiary_in(utterance)
         place = place_in(utterance)

@@ -59,7 +59,6 @@ class OpenAIDrafter:
         *,
         base_url: str | None = None,
         model: str = "gpt-5-mini",
-        default_currency: str = "USD",
         timeout_seconds: float = 90.0,
         max_retries: int = 2,
     ) -> None:
@@ -67,7 +66,6 @@ class OpenAIDrafter:
             api_key=api_key, base_url=base_url, timeout=timeout_seconds, max_retries=max_retries
         )
         self._model = model
-        self._default_currency = default_currency
 
     def analyse(self, transcript: Transcript) -> Analysis:
         return self._converted_answer(AnalysisAnswer, _ANALYSE, transcript, lambda answer: answer.analysis(transcript))
@@ -75,7 +73,7 @@ class OpenAIDrafter:
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
         language = analysis.language or transcript.language
         return self._converted_answer(
-            DraftAnswer, _DRAFT, transcript, lambda answer: answer.draft(transcript, language, self._default_currency)
+            DraftAnswer, _DRAFT, transcript, lambda answer: answer.draft(transcript, language)
         )
 
     def close(self) -> None:

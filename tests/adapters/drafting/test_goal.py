@@ -10,8 +10,8 @@ from adapters.drafting.utterance import Utterance
 from domain.values import Money
 
 
-def goal(text: str, language: str = "en", default: str = "USD") -> tuple[str, str] | None:
-    result = goal_of(Utterance.of(text, language), default)
+def goal(text: str, language: str = "en") -> tuple[str, str] | None:
+    result = goal_of(Utterance.of(text, language))
     return None if result is None else (f"{result[0].major.normalize():f}", result[0].currency)
 
 
@@ -120,9 +120,8 @@ def test_a_spoken_currency_is_used(text, expected):
     assert goal(text) == expected
 
 
-def test_dollars_are_the_default_currency_if_that_is_a_dollar():
-    assert goal("I need 500 dollars.", default="CAD") == ("500", "CAD")
-    assert goal("I need 500 dollars.", default="EUR") == ("500", "USD")
+def test_dollars_without_a_country_are_us_dollars():
+    assert goal("I need 500 dollars.") == ("500", "USD")
 
 
 @pytest.mark.parametrize(
@@ -147,6 +146,6 @@ def test_every_spoken_number_is_found():
 
 
 def test_the_goal_keeps_its_cents():
-    result = goal_of(Utterance.of("We need $20.50.", "en"), "USD")
+    result = goal_of(Utterance.of("We need $20.50.", "en"))
     assert result is not None
     assert result[0] == Money(2050, "USD")
