@@ -1,7 +1,5 @@
 """Normal forms of contacts, and keyed hashes to find them by."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """Errors of the file system as domain errors."""
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Identifiers: version 7 UUIDs, which sort by their time of creation (RFC 9562), and the alphabet of slugs."""
 
-from __future__ import annotations
-
 import os
 import time
 from uuid import UUID

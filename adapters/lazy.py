@@ -4,8 +4,6 @@ A library is imported only inside the function that makes such an object, and al
 thread then waits on the import lock of the package, and never sees one of its modules half initialised.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar

@@ -1,7 +1,5 @@
 """Amounts of money and points in time as people read them, in English and Spanish."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from babel.dates import format_date as babel_date

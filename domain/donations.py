@@ -3,8 +3,6 @@
 The rules for the money are in `domain.gift`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Self
 from uuid import UUID, uuid5

@@ -1,7 +1,5 @@
 """The domain's errors; the entrypoints turn each into a status and a sentence."""
 
-from __future__ import annotations
-
 
 class DomainError(Exception):
     """A refused request; the message is written for the person who made it."""

@@ -5,8 +5,6 @@ field with a default. Texts marked `Personal` are sealed with the ticket's key b
 comes from Stripe has Stripe's ids, and in `report` the id and the time of the Stripe event.
 """
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 from uuid import UUID
 

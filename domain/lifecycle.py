@@ -1,7 +1,5 @@
 """How far a ticket's content has come, and its draft: folded alike by the aggregate and by the read models."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from uuid import UUID

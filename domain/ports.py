@@ -1,7 +1,5 @@
 """What the domain needs of the outside: one or two methods each, named for the need."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field

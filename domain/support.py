@@ -1,7 +1,5 @@
 """The SupportTicket: a request for help until an admin resolves it or its author is erased."""
 
-from __future__ import annotations
-
 from typing import Self
 from uuid import UUID
 

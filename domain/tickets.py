@@ -1,7 +1,5 @@
 """The RecordingTicket: a person's story from the recording to the published page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The read models: one module each. A new one is a module here and an entry in `ALL`."""
 
-from __future__ import annotations
-
 from projections import contact_index, documents, donation_ledger, fee_ledger, support, ticket_status
 from projections.model import Projection
 

@@ -1,7 +1,5 @@
 """Contact index: which tickets belong to a contact, found by its keyed hash."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID

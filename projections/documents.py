@@ -1,7 +1,5 @@
 """Documents: one row for each generated document."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from uuid import UUID
 

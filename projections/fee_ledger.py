@@ -4,8 +4,6 @@ Each row is three postings in one currency: `net` to the balance, `fee` to the c
 database itself refuses a row whose postings do not sum to zero.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from uuid import UUID

@@ -1,7 +1,5 @@
 """The parts of a read model; `adapters.read_models` fills it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

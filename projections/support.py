@@ -1,7 +1,5 @@
 """Support: one row for each support ticket, with its message sealed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID

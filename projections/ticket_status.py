@@ -1,7 +1,5 @@
 """Ticket status: one row for each ticket with its draft, and one for each ticket that was ever funded."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from uuid import UUID

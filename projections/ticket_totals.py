@@ -1,7 +1,5 @@
 """A ticket and the totals of its donations in one round trip, for requests that need both."""
 
-from __future__ import annotations
-
 from uuid import UUID
 
 from projections import donation_ledger, ticket_status

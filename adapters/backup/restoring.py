@@ -6,8 +6,6 @@ are rebuilt and the history is verified; the mark is deleted last. An interrupte
 again with the same backup, and is never served before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice

@@ -1,7 +1,5 @@
 """The tables of a backup, and how their rows are read and written."""
 
-from __future__ import annotations
-
 import gzip
 import zlib
 from collections.abc import Iterator

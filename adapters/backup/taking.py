@@ -1,7 +1,5 @@
 """Making a backup of a running service: one snapshot of the database, and the stored objects that it names."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

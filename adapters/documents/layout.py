@@ -1,7 +1,5 @@
 """The layout of a document: its title and blocks in order, independent of the file format."""
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

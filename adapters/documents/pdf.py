@@ -1,7 +1,5 @@
 """PDF documents, set by typst from document.typ with the fonts in fonts/."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """QR codes for paper: a quiet zone of four modules and error correction level M."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from io import BytesIO

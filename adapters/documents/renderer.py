@@ -1,7 +1,5 @@
 """Renders sheets as Word and PDF documents."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from adapters.lazy import Lazy

@@ -1,7 +1,5 @@
 """Word documents, written with python-docx into a template."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from io import BytesIO

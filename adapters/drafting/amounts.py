@@ -1,7 +1,5 @@
 """Finds amounts of money: which numbers are money, their currency and their position."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

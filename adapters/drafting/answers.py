@@ -1,7 +1,5 @@
 """Answers of a language model: their schema, and the checks against the transcript."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sized
 from decimal import Decimal, InvalidOperation

@@ -1,7 +1,5 @@
 """Finds the beneficiary: the speaker, unless the speaker asks for another person."""
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 

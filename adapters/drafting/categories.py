@@ -1,7 +1,5 @@
 """Finds the category of the need. Keywords near the request count more than those elsewhere in the story."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 

@@ -1,7 +1,5 @@
 """Finds the goal: the amount that the speaker asks for among all amounts mentioned."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """The language of a transcript."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import Any

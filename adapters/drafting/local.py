@@ -1,7 +1,5 @@
 """An analyser and a drafter that use rules instead of a language model, without network."""
 
-from __future__ import annotations
-
 from adapters.drafting.amounts import amounts_in
 from adapters.drafting.beneficiary import beneficiary_in
 from adapters.drafting.categories import category_of

@@ -1,7 +1,5 @@
 """Finds the speaker's name from the words of an introduction, without a list of names."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

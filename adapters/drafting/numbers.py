@@ -1,7 +1,5 @@
 """Finds numbers in digits and words: text2num reads the words, and rules for spoken prices complete it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

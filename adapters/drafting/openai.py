@@ -1,7 +1,5 @@
 """An analyser and a drafter that use OpenAI: strict structured answers, checked against the transcript."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import TypeVar

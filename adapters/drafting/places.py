@@ -1,7 +1,5 @@
 """Finds where the speaker lives: "we live in Portland Oregon"."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from adapters.drafting.utterance import Token, Utterance

@@ -1,7 +1,5 @@
 """Finds the key points of a story and the parts of its budget."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """The sentiment of an English story by VADER's lexicon. Stories in other languages are neutral."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Builds the story: the speaker's words in order, without fillers and stutters, with punctuation."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

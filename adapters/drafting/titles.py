@@ -1,7 +1,5 @@
 """Builds a campaign's title from the speaker's words."""
 
-from __future__ import annotations
-
 import re
 
 from adapters.drafting.amounts import Amount

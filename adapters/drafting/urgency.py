@@ -1,7 +1,5 @@
 """Finds how soon help is needed. A deadline or danger counts more than the kind of trouble."""
 
-from __future__ import annotations
-
 import re
 
 from adapters.drafting.utterance import Utterance

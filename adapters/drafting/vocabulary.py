@@ -1,7 +1,5 @@
 """The words and expressions that the drafting rules look for, read from vocabulary.toml."""
 
-from __future__ import annotations
-
 import re
 import tomllib
 from pathlib import Path

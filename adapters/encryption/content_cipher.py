@@ -10,8 +10,6 @@ So chunks that were changed, cut off, added, swapped or taken from another conte
 Every chunk but the last holds CHUNK_BYTES; the last is empty only when the whole content is.
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Personal fields sealed with the key of their ticket."""
 
-from __future__ import annotations
-
 import base64
 import os
 from dataclasses import dataclass

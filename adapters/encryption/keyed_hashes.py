@@ -1,7 +1,5 @@
 """Keyed hashes, to look up texts that are stored only sealed."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 

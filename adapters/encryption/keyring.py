@@ -4,8 +4,6 @@ AES-256-GCM throughout (NIST SP 800-38D) with random 96-bit nonces. The associat
 belongs, so that it cannot be opened anywhere else.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 

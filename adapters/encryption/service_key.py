@@ -1,7 +1,5 @@
 """Keys of the service itself."""
 
-from __future__ import annotations
-
 import os
 
 from adapters.encryption.keyring import Keyring

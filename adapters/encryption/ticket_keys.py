@@ -1,7 +1,5 @@
 """The key of each ticket, wrapped by the master key. Destroying it makes the ticket's person unreadable."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

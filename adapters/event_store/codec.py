@@ -5,8 +5,6 @@ this codec runs at 0.30 × a binary SELECT and COPY of the same rows without any
 the library's ProjectionRunner with its JSON transcoder.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import types
 from collections.abc import Callable, Iterator

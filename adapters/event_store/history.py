@@ -1,7 +1,5 @@
 """The eventsourcing library's Application over our event log: loads and saves tickets and donations."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar, cast

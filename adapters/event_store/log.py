@@ -5,8 +5,6 @@ time share it. `python -m tests.benchmarks --only appends`: with 16 writers of s
 `save()`, and 1.13 × a bare psycopg INSERT and COMMIT.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Support tickets in the event log, found by the ticket that they concern or by their contact."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from uuid import UUID
 

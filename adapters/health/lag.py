@@ -1,7 +1,5 @@
 """How far the background work is behind: read models, inbox and jobs."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from psycopg import Cursor

@@ -3,8 +3,6 @@
 It holds operations and ids, never a person, an address or a secret.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container, Sequence
 from dataclasses import astuple, dataclass

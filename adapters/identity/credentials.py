@@ -1,7 +1,5 @@
 """Credentials: ticket tokens, sessions and API keys. Secrets are stored as digests and compared in constant time."""
 
-from __future__ import annotations
-
 import base64
 import hmac
 import secrets

@@ -4,8 +4,6 @@ A request for a code gets the same answer in the same time, whether the contact 
 stored, and a worker sends the code later, if the contact belongs to a ticket.
 """
 
-from __future__ import annotations
-
 import base64
 import hmac
 import json

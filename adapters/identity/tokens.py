@@ -1,7 +1,5 @@
 """The digest under which a secret that we made is stored."""
 
-from __future__ import annotations
-
 import hashlib
 
 

@@ -1,7 +1,5 @@
 """Put jobs on the procrastinate queue, in the transaction of the event that asks for them."""
 
-from __future__ import annotations
-
 from uuid import UUID
 
 from procrastinate import App, SyncPsycopgConnector

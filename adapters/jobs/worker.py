@@ -1,7 +1,5 @@
 """The worker: runs the steps on recordings as durable jobs, and rescues the jobs of workers that died."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import threading

@@ -1,7 +1,5 @@
 """Chunks of a text that can be found and read on their own: whole paragraphs if they fit, else whole sentences."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -3,8 +3,6 @@
 Every function works in its caller's transaction.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

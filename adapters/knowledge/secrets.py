@@ -5,8 +5,6 @@ no form: they are recognised by the words before them, if the value does not loo
 detect-secrets are called one by one, because the library's settings are global and its verification calls the vendors.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterator

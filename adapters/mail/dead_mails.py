@@ -3,8 +3,6 @@
 A dead mail stays sealed in the outbox as long as it may be retried, and is deleted when its ticket is erased.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID

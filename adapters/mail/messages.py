@@ -1,7 +1,5 @@
 """Composes mails: a template in text and HTML for each kind, in which no value can become markup or a header."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import unicodedata

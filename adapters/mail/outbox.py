@@ -3,8 +3,6 @@
 States: waiting → sent | dead. Address and values are sealed, and removed once the mail is sent.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from contextlib import suppress

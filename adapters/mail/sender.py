@@ -1,7 +1,5 @@
 """The mail sender takes mails from the outbox to the mail transport."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import structlog

@@ -4,8 +4,6 @@ Only the kinds in OPTIONAL_KINDS are optional. All others are transactional and 
 on request, receipts and refunds of the recipient's own money, and warnings about the recipient's own ticket.
 """
 
-from __future__ import annotations
-
 import hmac
 import re
 

@@ -1,7 +1,5 @@
 """Mail transports: an SMTP server, or files in a folder if no server is configured."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import smtplib

@@ -3,8 +3,6 @@
 Each process counts for itself; `gauges` reads from the database what processes share.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from time import perf_counter

@@ -1,7 +1,5 @@
 """Metrics of the state that all processes share, read from the database in one short transaction for each scrape."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric

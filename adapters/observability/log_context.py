@@ -1,7 +1,5 @@
 """The ids that every log line of a request or job carries, in whichever thread it is written."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextvars import ContextVar
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Counts and durations of HTTP requests. All calls come from the event loop, so there are no locks."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ e-mails and the retrievals to be made. So an event takes effect exactly once, ho
 killed.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress

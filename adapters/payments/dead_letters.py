@@ -1,7 +1,5 @@
 """Dead letters: webhook events that could not be applied, for a person to look at and to retry."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -5,8 +5,6 @@ the donation's state at that time. Nobody can unsubscribe from these mails, beca
 money. A replay of history adds no rows, and payments and refunds older than a week get no mail.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """One small parser for each meaning of Stripe's events, and one for the present state of each kind of object."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

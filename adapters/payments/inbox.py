@@ -5,8 +5,6 @@ dead (a person must look at it). Bodies are sealed, first with the inbox's key, 
 ticket is known.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -4,8 +4,6 @@ Parsing is strict: an event that is not as Stripe documents it raises MalformedF
 (https://docs.stripe.com/api/events/types). An object that we retrieved ourselves yields the facts of its present state.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Retries calls to Stripe whose results are not recorded."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime, timedelta
 from uuid import UUID

@@ -3,8 +3,6 @@
 Events come first: Stripe keeps them for 30 days, and they carry the times at which things happened. The objects follow.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Removes people from Stripe's events: only the parts that the ledger reads remain."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Stripe's refunds, as the port `Refunds`."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 
 from adapters.payments.gateway import StripeGateway

@@ -4,8 +4,6 @@ An event may name an object without containing it, and of some objects we receiv
 the inbox before the call, and the answer goes there too. After a crash the same harmless call is repeated.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Callable, Mapping

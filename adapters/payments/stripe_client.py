@@ -1,7 +1,5 @@
 """Configures the stripe library: it retries rate-limited calls and ignores cookies and the environment's proxies."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy

@@ -1,7 +1,5 @@
 """Verifies webhooks: first the signature over the raw body, and only then, strictly, the signed event."""
 
-from __future__ import annotations
-
 import hmac
 import json
 import logging

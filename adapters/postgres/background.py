@@ -1,7 +1,5 @@
 """A loop in a thread of its own that survives every error."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Group commit: items submitted at the same time by several callers are processed in one batch."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections import deque

@@ -5,8 +5,6 @@ transaction ends. With a lease it stays hidden after that until the lease is ove
 transaction and the row of a killed process comes back by itself.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from psycopg import Connection, Cursor, sql

@@ -1,7 +1,5 @@
 """Checks that a database can be used: its version, its durability settings, and that its schema is this version's."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import cache

@@ -1,7 +1,5 @@
 """The watchdog: checks the database, shuts the pools while it is unavailable, and reopens them when it is back."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress

@@ -4,8 +4,6 @@ All that is sealed with the ticket's key is unreadable from the commit on. Files
 right after it, and once more by a job, in case of a crash or of a process that was writing at that moment.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from uuid import UUID
 

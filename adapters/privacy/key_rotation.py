@@ -4,8 +4,6 @@ A row is updated only if it did not change since it was read. So a rotation may 
 at once, and never restores what was erased meanwhile.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from uuid import UUID

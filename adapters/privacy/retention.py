@@ -1,7 +1,5 @@
 """Retention periods of workspaces, and the review that announces and executes automatic erasure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime

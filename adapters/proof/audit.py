@@ -5,8 +5,6 @@ Merkle tree that was made when the events were new, and signed checkpoints, whic
 kept elsewhere reveals even a change of all three.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Signed checkpoints of the tree, stored in the database and published so that others can keep them."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from urllib.parse import urlsplit

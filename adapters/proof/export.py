@@ -1,7 +1,5 @@
 """The export of a ticket: its events as stored, each with its inclusion proof, in a file that anybody can check."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Adds new events to the tree and signs checkpoints."""
 
-from __future__ import annotations
-
 import psycopg
 import structlog
 

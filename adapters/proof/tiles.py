@@ -1,7 +1,5 @@
 """The Merkle tree in PostgreSQL, in tiles of up to 256 hashes, so that any node needs one read and some hashing."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from hashlib import sha256

@@ -4,8 +4,6 @@
 Each root or proof calls it O(log n) times.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from adapters.proof.checker import EMPTY_ROOT, node_hash

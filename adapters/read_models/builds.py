@@ -1,7 +1,5 @@
 """Builds: sets of a projection's tables, each in its own schema. The views in `read` show the live build."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Batches of events for the read models: only the columns that folds need, and personal texts stay sealed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from psycopg import Connection

@@ -1,7 +1,5 @@
 """The live follower: folds new events into every live build, each event exactly once however many followers run."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Read models in memory: the same folds over any part of the event log."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable
 

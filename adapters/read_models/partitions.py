@@ -4,8 +4,6 @@ It is only for read models in which no two tickets share a row. The position of 
 the build's own, so that a rebuild that was killed goes on with the same partitions.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import os

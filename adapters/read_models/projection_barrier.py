@@ -1,7 +1,5 @@
 """The projection barrier: waits until the read models have reached a position."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 

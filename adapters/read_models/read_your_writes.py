@@ -1,7 +1,5 @@
 """Read-your-writes for tickets: a client sees what it wrote, also while the read models lag behind the history."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """Where what is shown is read: on the standby while that is as good, on the primary otherwise."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar

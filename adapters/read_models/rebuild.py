@@ -1,7 +1,5 @@
 """Rebuilding: a new build is filled beside the live one, and replaces it in one short transaction."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Rebuilds that are requested over HTTP and run in the background."""
 
-from __future__ import annotations
-
 import threading
 
 import structlog

@@ -6,8 +6,6 @@ Functions"). Every transaction that was committed before a read arrived lies bel
 standby then shows everything that the primary is sure to show.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import deque

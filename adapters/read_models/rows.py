@@ -4,8 +4,6 @@ Bulk statements give the read models their speed: `python -m tests.benchmarks --
 library's ProjectionRunner, which writes row by row.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Started by `child_process.run_child`. A job's module is imported after the limit
 libraries too.
 """
 
-from __future__ import annotations
-
 import ctypes
 import json
 import os

@@ -1,7 +1,5 @@
 """Runs work on an untrusted recording in a child process with limits on time, memory and output."""
 
-from __future__ import annotations
-
 import json
 import os
 import select

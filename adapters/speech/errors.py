@@ -1,7 +1,5 @@
 """Why a child process returned no result. Both the child and its parent raise these errors."""
 
-from __future__ import annotations
-
 NOT_AUDIO = "not_audio"
 TOO_LONG = "too_long"
 NO_SPEECH = "no_speech"

@@ -1,7 +1,5 @@
 """Failures of a child process as failed steps, in words for the person whose recording it is."""
 
-from __future__ import annotations
-
 from adapters.speech.errors import (
     NO_SPEECH,
     NOT_AUDIO,

@@ -1,7 +1,5 @@
 """The inspector: decodes a whole recording to learn its media type and duration."""
 
-from __future__ import annotations
-
 import os
 from typing import BinaryIO
 

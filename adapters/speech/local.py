@@ -1,7 +1,5 @@
 """The local transcriber: pocketsphinx and its English model, no network, in a child process with limits."""
 
-from __future__ import annotations
-
 from typing import BinaryIO
 
 from pydantic import TypeAdapter

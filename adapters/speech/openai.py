@@ -1,7 +1,5 @@
 """OpenAI's transcriber: sends the recording to their service in parts that it accepts."""
 
-from __future__ import annotations
-
 import os
 import re
 import tempfile

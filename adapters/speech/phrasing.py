@@ -1,7 +1,5 @@
 """Turns recognised words into sentences, and decides whether they are speech and English."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Recognition with pocketsphinx, inside the child process."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 

@@ -1,7 +1,5 @@
 """Encodes a recording as Opus in Ogg, in parts that are cut at quiet moments, inside the child process."""
 
-from __future__ import annotations
-
 import io
 import os
 from collections.abc import Iterator

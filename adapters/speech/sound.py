@@ -1,7 +1,5 @@
 """Opens and decodes an untrusted recording, inside the child process."""
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Iterator

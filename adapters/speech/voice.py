@@ -1,7 +1,5 @@
 """Finds the parts of a recording that may hold speech, and places to cut them between words."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Content too big for an event: stored under its hash and sealed with its ticket's key."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The storage that a URL names."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 

@@ -1,7 +1,5 @@
 """A `Storage` in a folder."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import shutil

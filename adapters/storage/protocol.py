@@ -1,7 +1,5 @@
 """The protocol `Storage`: objects of bytes under a key, and what its implementations share."""
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Delivers events at least once, also after a crash, with growing pauses until the receiver answers 2xx."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import logging

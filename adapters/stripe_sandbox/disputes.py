@@ -1,7 +1,5 @@
 """Disputes and inquiries by the payer's bank."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from adapters.stripe_sandbox import shapes

@@ -1,7 +1,5 @@
 """The parameters of the API: nested forms, typed and bounded, with Stripe's error messages."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import parse_qsl

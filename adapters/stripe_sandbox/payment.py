@@ -1,7 +1,5 @@
 """A locked payment, with the operations that all acts on payments share."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from adapters.stripe_sandbox import shapes

@@ -1,7 +1,5 @@
 """Seals people's data in Stripe's objects while the sandbox stores them, and removes it when a person is erased."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable
 

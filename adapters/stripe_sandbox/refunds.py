@@ -1,7 +1,5 @@
 """Refunds, and refunds that fail later."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from adapters.stripe_sandbox import shapes

@@ -1,7 +1,5 @@
 """The sandbox's refusals: errors in Stripe's format for the library, and domain errors for all other callers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from domain.errors import RefusedError

@@ -1,7 +1,5 @@
 """The sandbox: a stand-in for the part of Stripe that we use, with its own state, events and webhooks."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

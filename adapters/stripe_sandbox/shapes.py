@@ -1,7 +1,5 @@
 """Stripe's objects, in the shapes of the pinned API version."""
 
-from __future__ import annotations
-
 import secrets
 import string
 from dataclasses import dataclass

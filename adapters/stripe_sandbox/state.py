@@ -1,7 +1,5 @@
 """The sandbox's stored state and its clock, which its API and the acts of people share."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass

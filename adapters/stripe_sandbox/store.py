@@ -1,7 +1,5 @@
 """The sandbox's tables: Stripe's objects, events, pending deliveries, and answers to idempotency keys."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager

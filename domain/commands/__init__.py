@@ -1,7 +1,5 @@
 """Commands: each loads an aggregate, lets it decide, and records the events. A module for each area."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from domain.commands.checkouts import CheckoutCommands

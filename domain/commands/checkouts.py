@@ -1,7 +1,5 @@
 """Commands that open a checkout for a donation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID

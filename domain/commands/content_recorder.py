@@ -1,7 +1,5 @@
 """Stores content that is too big for an event and records it in the ticket's history."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO

@@ -1,7 +1,5 @@
 """The command that generates a document."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The command that completes calls to Stripe whose results were never recorded, after a crash or an outage."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Commands for a recording, and the steps that turn it into a draft."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO

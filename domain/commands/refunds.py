@@ -1,7 +1,5 @@
 """Commands for refunds: the request is recorded first, then Stripe is asked, then its answer is recorded."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The retention policy: an inactive ticket's erasure is announced, and later the ticket is erased."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum

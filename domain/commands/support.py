@@ -1,7 +1,5 @@
 """Commands for support tickets, and for a holder who lost access to their contact address."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Commands for a ticket, its draft and its page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

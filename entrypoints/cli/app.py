@@ -1,7 +1,5 @@
 """The commands with their arguments and help; each imports its code when it runs, so that help appears at once."""
 
-from __future__ import annotations
-
 import signal
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The commands `backup` and `restore`."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 

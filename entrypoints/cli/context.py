@@ -1,7 +1,5 @@
 """Helpers of all commands: settings, database, one-line errors, the access log and the parsing of arguments."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager

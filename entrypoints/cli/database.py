@@ -1,7 +1,5 @@
 """The commands `migrate` and `rebuild-projections`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict

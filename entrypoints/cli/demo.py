@@ -1,7 +1,5 @@
 """The command `demo`: one campaign over HTTP, with the requests of a holder, a donor and an auditor."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

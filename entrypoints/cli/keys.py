@@ -1,7 +1,5 @@
 """The commands `keys create`, `keys list` and `keys revoke`."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ApiKey

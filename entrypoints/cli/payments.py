@@ -1,7 +1,5 @@
 """The commands `reconcile`, `dead-letters` and `export donations`."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

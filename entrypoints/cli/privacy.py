@@ -1,7 +1,5 @@
 """The commands `keys rewrap`, `workspaces list` and `workspaces retention`."""
 
-from __future__ import annotations
-
 from entrypoints.cli.console import CommandFailed, ProgressBar, UsageError, print_json, print_line, print_table
 from entrypoints.cli.context import logged_act, open_service
 

@@ -1,7 +1,5 @@
 """The command `serve`: it checks the environment, runs the parts of the service in one process and stops them."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

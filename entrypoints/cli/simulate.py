@@ -1,7 +1,5 @@
 """The command `simulate`."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The commands `history` and `erase`."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 
 from msgspec import to_builtins

@@ -1,7 +1,5 @@
 """Credentials, login codes, contact index, idempotency keys and access log."""
 
-from __future__ import annotations
-
 from adapters.contacts import ContactIndex
 from adapters.encryption.keyring import Keyring
 from adapters.encryption.service_key import SERVICE_KEYRING

@@ -1,7 +1,5 @@
 """Tickets, donations and support tickets: decided on one at a time, recorded with all that a fact takes along."""
 
-from __future__ import annotations
-
 from adapters.event_store.history import StoredDonations, StoredTickets, Streams
 from adapters.event_store.support_tickets import StoredSupportTickets
 from adapters.jobs.queue import enqueue

@@ -1,7 +1,5 @@
 """The storage of recordings and documents, and the tools that transcribe, draft and render them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import BinaryIO
 from uuid import UUID

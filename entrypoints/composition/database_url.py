@@ -1,7 +1,5 @@
 """The address of the database."""
 
-from __future__ import annotations
-
 import threading
 
 import structlog

@@ -1,7 +1,5 @@
 """The foundation of all components: settings, secrets, database pools, and the parts that this process runs."""
 
-from __future__ import annotations
-
 from adapters.postgres.database import ConnectionRegistry, Database
 from entrypoints.composition.secrets import Secrets
 from entrypoints.composition.settings import Settings

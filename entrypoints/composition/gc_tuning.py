@@ -1,7 +1,5 @@
 """Tuning of the garbage collector."""
 
-from __future__ import annotations
-
 import gc
 
 # New containers before a collection of the youngest generation; a batch of events or webhooks creates fewer.

@@ -1,7 +1,5 @@
 """Secrets for development, generated in the data folder."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets as random

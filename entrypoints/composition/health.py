@@ -1,7 +1,5 @@
 """Watchdog, health probe, gauges and self-test."""
 
-from __future__ import annotations
-
 import threading
 
 from adapters.health.lag import HealthProbe

@@ -1,7 +1,5 @@
 """The event store with its encryption, the follower and the projection barrier."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 import structlog

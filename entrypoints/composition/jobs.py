@@ -1,7 +1,5 @@
 """The commands, the jobs that commands start, and the periodic chores."""
 
-from __future__ import annotations
-
 from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
 from adapters.payments.pending_calls import PendingCallRetrier

@@ -1,7 +1,5 @@
 """Logs: one JSON line for each event on standard error, with ids and without personal data."""
 
-from __future__ import annotations
-
 import logging
 import sys
 import threading

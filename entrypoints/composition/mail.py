@@ -1,7 +1,5 @@
 """Outgoing mail: queued in the transaction of the event that it reports, and sent once."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from uuid import UUID
 

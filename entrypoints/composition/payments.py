@@ -1,7 +1,5 @@
 """Payments: Stripe or the sandbox, the webhook verifier, and everything that applies webhooks."""
 
-from __future__ import annotations
-
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import Keyring
 from adapters.event_store.history import SealingMapper

@@ -1,7 +1,5 @@
 """Merkle tree, signed checkpoints and exports."""
 
-from __future__ import annotations
-
 from adapters.proof.checkpoints import Checkpoints
 from adapters.proof.export import Exporter
 from adapters.proof.follower import ProofFollower

@@ -1,7 +1,5 @@
 """Queries of HTTP and the command line."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID

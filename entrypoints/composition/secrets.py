@@ -1,7 +1,5 @@
 """The secrets of the service: from the settings, or in development generated in the data folder."""
 
-from __future__ import annotations
-
 from adapters.proof.checkpoints import Signer, origin_of
 from entrypoints.composition.generated_secrets import GeneratedSecrets
 from entrypoints.composition.settings import Settings

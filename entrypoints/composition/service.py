@@ -1,7 +1,5 @@
 """One process of the service: its components are built in order, started in order, and stopped in the reverse order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import Any, Protocol

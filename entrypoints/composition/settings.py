@@ -1,7 +1,5 @@
 """The settings of a process, read once from the environment and checked."""
 
-from __future__ import annotations
-
 import logging
 import re
 from email.utils import getaddresses

@@ -1,7 +1,5 @@
 """Plays a simulated world to a service as signed webhooks, and compares the ledger with the oracle."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Checks at the start; each failure is one line."""
 
-from __future__ import annotations
-
 import threading
 import time
 

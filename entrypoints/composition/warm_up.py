@@ -1,7 +1,5 @@
 """Loads libraries soon after the start, so that the start is fast and no request waits for them."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Sequence
 

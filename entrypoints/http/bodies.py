@@ -1,7 +1,5 @@
 """Request bodies: models that refuse unknown fields, and JSON that is parsed without floats."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from decimal import Decimal

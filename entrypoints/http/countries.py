@@ -1,7 +1,5 @@
 """The countries to choose from on the sandbox's pay page: ISO 3166 code and English name, ordered by name."""
 
-from __future__ import annotations
-
 _LIST = """
 AR Argentina, AU Australia, AT Austria, BE Belgium, BR Brazil, BG Bulgaria, CA Canada, CL Chile, CN China, CO Colombia,
 HR Croatia, CY Cyprus, CZ Czechia, DK Denmark, EG Egypt, EE Estonia, FI Finland, FR France, DE Germany, GH Ghana,

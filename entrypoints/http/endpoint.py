@@ -1,7 +1,5 @@
 """One path of the interface: chooses the operation by method and runs its call middleware and handler."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar

@@ -4,8 +4,6 @@ The library's own counter starts a thread for nearly every call, to find windows
 second a call costs 250 µs of CPU there, and 50 µs here (`python -m tests.benchmarks.shortcuts`).
 """
 
-from __future__ import annotations
-
 import threading
 import time
 

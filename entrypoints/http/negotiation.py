@@ -1,7 +1,5 @@
 """Content negotiation: the media type that a client prefers, and whether it has the content already."""
 
-from __future__ import annotations
-
 
 def preferred(accept: str | None, offered: tuple[str, ...]) -> str:
     """Return the offered media type that the `Accept` header ranks highest, the first one if it ranks them equally."""

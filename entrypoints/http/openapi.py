@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document, made from the table of operations, the models of bodies and the types of responses."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from types import NoneType, UnionType

@@ -1,7 +1,5 @@
 """What all HTML pages share: templates, the content security policy, and the page for an unknown address."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from adapters.mail.templates import Templates

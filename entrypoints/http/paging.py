@@ -1,7 +1,5 @@
 """Result pages of lists: a limit, and a cursor that says where the previous page ended."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Callable, Sequence

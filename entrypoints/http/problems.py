@@ -1,7 +1,5 @@
 """Problems (RFC 9457): each type has a stable name and is explained at /problems/NAME."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ By itself uvicorn with httptools accepts a head of any length, waits for the res
 malformed requests in plain text.
 """
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 import sys

@@ -1,7 +1,5 @@
 """Query parameters: each is read as its type, or refused with Problem 422."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 

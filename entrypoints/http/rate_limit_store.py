@@ -1,7 +1,5 @@
 """The rate-limit store: counts calls in this process, or in a Redis that processes share."""
 
-from __future__ import annotations
-
 import threading
 import time
 from typing import Any

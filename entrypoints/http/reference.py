@@ -1,7 +1,5 @@
 """The API reference for people: one page made from the OpenAPI document, which loads nothing from another host."""
 
-from __future__ import annotations
-
 import json
 
 from entrypoints.http.openapi import Schema

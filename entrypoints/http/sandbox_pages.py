@@ -1,7 +1,5 @@
 """The routes of the Stripe sandbox: its API, the page where a donation is paid, and the operator's page."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from enum import StrEnum

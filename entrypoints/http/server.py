@@ -1,7 +1,5 @@
 """The uvicorn server, with a stop that answers every client whose connection was accepted."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import socket

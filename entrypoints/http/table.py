@@ -1,7 +1,5 @@
 """The table of operations: the HTTP interface, readable like a contents page."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from domain.values import DocumentFormat, Role

@@ -4,8 +4,6 @@ A call in a thread costs 6 µs of CPU instead of the 90 µs of Starlette's `run_
 (`python -m tests.benchmarks.shortcuts`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections import deque

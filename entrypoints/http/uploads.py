@@ -1,7 +1,5 @@
 """Uploads of recordings: streamed to a nameless temporary file, counted and hashed, and never held in memory."""
 
-from __future__ import annotations
-
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """The health of the service as responses."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from msgspec import UNSET, UnsetType

@@ -1,7 +1,5 @@
 """The ledger as a plain-text accounting journal, which `hledger check --strict` accepts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 

@@ -1,7 +1,5 @@
 """A ticket's ledger as of an earlier time, folded in memory from its events."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from math import inf

@@ -1,7 +1,5 @@
 """Personal data in responses: values are decrypted when a response is made, and masked for auditors."""
 
-from __future__ import annotations
-
 from uuid import UUID
 
 from adapters.encryption.field_cipher import SEAL, FieldCipher

@@ -1,7 +1,5 @@
 """Problems (RFC 9457) and their types as responses."""
 
-from __future__ import annotations
-
 from msgspec import UNSET, UnsetType
 
 from entrypoints.presentation.responses import ResponseBody, Url

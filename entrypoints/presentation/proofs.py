@@ -1,7 +1,5 @@
 """Proofs of the event log as responses."""
 
-from __future__ import annotations
-
 from uuid import UUID
 
 from entrypoints.presentation.responses import ResponseBody

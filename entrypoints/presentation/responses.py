@@ -1,7 +1,5 @@
 """The base class of all response bodies, and how they, their times and their amounts are encoded."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Support tickets as responses."""
 
-from __future__ import annotations
-
 from typing import Any, Literal, Self
 from uuid import UUID
 

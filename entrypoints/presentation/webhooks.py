@@ -1,7 +1,5 @@
 """Received webhook events as responses."""
 
-from __future__ import annotations
-
 from msgspec import UNSET, UnsetType
 
 from entrypoints.presentation.responses import ResponseBody

@@ -4,8 +4,6 @@ The three tables are folded together, so that entries, donations and totals cann
 minor unit of their currency.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

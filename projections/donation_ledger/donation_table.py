@@ -1,7 +1,5 @@
 """The ledger's table of donations: one row for each donation, folded with the domain's `Gift`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The ledger's table of entries: one row for each sum that an event moved."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from uuid import UUID
 

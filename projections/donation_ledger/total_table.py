@@ -1,7 +1,5 @@
 """The ledger's table of totals: one row for each ticket and currency, the sum of its donation rows."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID

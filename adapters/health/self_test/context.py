@@ -1,7 +1,5 @@
 """The adapters that a self-test works with, all in one transaction that is never committed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID

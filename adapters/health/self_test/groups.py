@@ -1,7 +1,5 @@
 """The groups of the self-test by the names that its answer uses."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace

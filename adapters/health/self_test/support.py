@@ -1,7 +1,5 @@
 """The groups of the self-test for support tickets and the knowledge base."""
 
-from __future__ import annotations
-
 from adapters.health.self_test.context import SelfTestContext, expect
 from adapters.ids import uuid7
 from adapters.knowledge import repository

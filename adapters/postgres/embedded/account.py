@@ -1,7 +1,5 @@
 """The account that runs the server, and the accounts that may connect to it."""
 
-from __future__ import annotations
-
 import os
 import pwd
 import stat

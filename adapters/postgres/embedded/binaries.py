@@ -1,7 +1,5 @@
 """Finds PostgreSQL's programs, and copies them where the server's account can read them."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import os

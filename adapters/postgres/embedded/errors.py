@@ -1,7 +1,5 @@
 """The error of the embedded server."""
 
-from __future__ import annotations
-
 
 class EmbeddedPostgresError(Exception):
     """The embedded PostgreSQL cannot run; the message says why, or what to change, in one line."""

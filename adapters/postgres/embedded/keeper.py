@@ -6,8 +6,6 @@ the standard library, because Linux sends the parent-death signal when the *thre
 thread of the application may end long before the application.
 """
 
-from __future__ import annotations
-
 import ctypes
 import fcntl
 import json

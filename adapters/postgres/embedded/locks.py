@@ -1,7 +1,5 @@
 """File locks, which the kernel releases when their holder dies in any way."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time

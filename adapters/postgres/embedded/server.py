@@ -1,7 +1,5 @@
 """The embedded server as its users see it: attach to it, make sure that it runs, detach."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """The server's settings: the options of its cluster, its parameters, and who may connect."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 NAME = "storyledger"  # of the role and of the database

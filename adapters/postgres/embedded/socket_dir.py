@@ -5,8 +5,6 @@ the server's account must reach it without access to the data folder. Its name i
 URL stays the same.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

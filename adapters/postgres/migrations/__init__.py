@@ -4,8 +4,6 @@
 changes its schema, the library's migration scripts become a numbered step here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from importlib.resources import files
 

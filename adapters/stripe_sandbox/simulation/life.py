@@ -1,7 +1,5 @@
 """The life of one donation at Stripe: retries, delayed methods, refunds that fail, inquiries and disputes."""
 
-from __future__ import annotations
-
 import string
 from copy import deepcopy
 from datetime import UTC, datetime

@@ -3,8 +3,6 @@
 It uses no order, no states and no history: each rule is a statement about all events of a donation.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

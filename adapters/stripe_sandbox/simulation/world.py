@@ -1,7 +1,5 @@
 """A random world: many donations from their checkout to whatever became of the money, told in Stripe's events."""
 
-from __future__ import annotations
-
 from copy import deepcopy
 from dataclasses import dataclass, field
 from random import Random

@@ -1,7 +1,5 @@
 """Handlers for what the service says about itself: its API description, its pages and their files."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Handlers for administrators: dead letters, dead mails, read models, the access log and refunds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Handlers for the public page of a campaign, and for its form, which opens a checkout."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Handlers for a campaign's draft and its publication."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Handlers for documents and QR codes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime

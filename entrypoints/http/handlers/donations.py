@@ -1,7 +1,5 @@
 """Handlers for donations: checkouts, the ledger and its totals, both also as of an earlier time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime

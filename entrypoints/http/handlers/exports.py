@@ -1,7 +1,5 @@
 """The handler that exports donations for accounting."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from adapters.encryption.field_cipher import FieldCipher

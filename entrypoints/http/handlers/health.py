@@ -1,7 +1,5 @@
 """Handlers for health checks: they run on the event loop, so they answer also when every thread is busy."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Handlers for a ticket's history: its events, and the ticket as it was at an earlier position."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """Handlers for the knowledge base: add, list, remove and search texts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Handlers for passwordless sign-in: a login code for a contact, and a session for the code."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID

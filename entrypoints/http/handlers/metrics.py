@@ -1,7 +1,5 @@
 """The handler for Prometheus: the metrics of this process, and those that all processes share."""
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Conditional requests: the version that a client decided on, and the content that it already has."""
 
-from __future__ import annotations
-
 from domain.errors import StaleVersionError
 from entrypoints.http.operations import Call
 from projections.model import Row

@@ -1,7 +1,5 @@
 """Handlers for proofs of the history: checkpoints, their keys, consistency proofs and a ticket's audit export."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

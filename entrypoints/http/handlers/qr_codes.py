@@ -1,7 +1,5 @@
 """QR codes of campaign pages."""
 
-from __future__ import annotations
-
 import base64
 
 from domain.ports import QrCodes

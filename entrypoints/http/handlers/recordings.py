@@ -1,7 +1,5 @@
 """Handlers for recordings: upload one, start or repeat the work on it, and show its progress."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID

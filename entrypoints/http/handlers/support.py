@@ -1,7 +1,5 @@
 """Handlers for support tickets, and for giving a ticket a new contact."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Handlers for tickets: open, show, search, rename and erase them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 A mail program may press the button by itself (RFC 8058): it posts a form, of which nothing is read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

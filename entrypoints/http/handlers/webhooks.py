@@ -1,7 +1,5 @@
 """The handler for Stripe's webhooks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from msgspec import UNSET

@@ -1,7 +1,5 @@
 """Audit: the access log records the acts of administrators, and writes that were denied."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeVar
 

@@ -1,7 +1,5 @@
 """Authentication: finds out who calls, by the bearer credential of the request."""
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Callable
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """While the database is not available, requests are answered at once instead of waiting for it."""
 
-from __future__ import annotations
-
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.postgres.database import Database

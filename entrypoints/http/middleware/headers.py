@@ -1,7 +1,5 @@
 """Response headers: the request id, the security headers and CORS."""
 
-from __future__ import annotations
-
 import re
 import secrets
 from collections.abc import Callable, Collection

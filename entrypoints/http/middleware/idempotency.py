@@ -1,7 +1,5 @@
 """Idempotency keys: a request that creates something is executed once, however often it is sent."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Errors become problem responses (RFC 9457); unexpected ones are logged by their place and never shown."""
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 import structlog

@@ -1,7 +1,5 @@
 """The client's address behind proxies: uvicorn's middleware, with the networks of TRUSTED_PROXIES."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from ipaddress import IPv4Network, ip_network
 

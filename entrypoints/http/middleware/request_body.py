@@ -1,7 +1,5 @@
 """Reading of request bodies: bounded, of the declared media type, and parsed by the operation's model."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """Request metrics: counts, times, traces and logs every request, with its ids in every log line about it."""
 
-from __future__ import annotations
-
 from time import perf_counter
 
 import structlog
