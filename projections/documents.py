@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.events import DocumentGenerated, Erased
-from projections.model import Cursor, Recorded, Row, Rows, Table, topics
+from projections.model import Cursor, Recorded, Row, Rows, Table, fetched_rows, topics
 
 NAME = "documents"
 VERSION = 2
@@ -78,7 +78,7 @@ def documents(cursor: Cursor, ticket_id: UUID) -> list[Row]:
         f"SELECT {_COLUMNS} FROM read.documents WHERE ticket_id = %(ticket_id)s ORDER BY position DESC",  # noqa: S608
         {"ticket_id": ticket_id},
     )
-    return [dict(zip(DOCUMENTS.columns, values, strict=True)) for values in cursor.fetchall()]
+    return fetched_rows(cursor, DOCUMENTS.columns)
 
 
 def document(cursor: Cursor, ticket_id: UUID, document_id: UUID) -> Row | None:
@@ -86,5 +86,4 @@ def document(cursor: Cursor, ticket_id: UUID, document_id: UUID) -> Row | None:
         f"SELECT {_COLUMNS} FROM read.documents WHERE ticket_id = %(ticket_id)s AND document_id = %(document_id)s",  # noqa: S608
         {"ticket_id": ticket_id, "document_id": document_id},
     )
-    values = cursor.fetchone()
-    return dict(zip(DOCUMENTS.columns, values, strict=True)) if values else None
+    return next(iter(fetched_rows(cursor, DOCUMENTS.columns)), None)

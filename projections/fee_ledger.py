@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from domain.events import FeeCharged
-from projections.model import Cursor, Recorded, Row, Rows, Table, topics
+from projections.model import Cursor, Recorded, Row, Rows, Table, fetched_rows, topics
 
 NAME = "fee_ledger"
 VERSION = 2
@@ -87,4 +87,4 @@ def entries(cursor: Cursor, donation_ids: Sequence[UUID]) -> list[Row]:
     cursor.execute(
         _SELECT + "WHERE donation_id = ANY(%(donation_ids)s) ORDER BY position", {"donation_ids": list(donation_ids)}
     )
-    return [dict(zip(FEES.columns, values, strict=True)) for values in cursor.fetchall()]
+    return fetched_rows(cursor, FEES.columns)

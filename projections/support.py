@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain.events import SupportEvent, SupportTicketErased, SupportTicketOpened, SupportTicketResolved
 from domain.values import SupportStatus
-from projections.model import Cursor, Recorded, Row, Rows, Table, topics
+from projections.model import Cursor, Recorded, Row, Rows, Table, fetched_rows, topics
 
 NAME = "support"
 VERSION = 2
@@ -84,14 +84,9 @@ _COLUMNS = ", ".join(SUPPORT_TICKETS.columns)
 _SELECT = f"SELECT {_COLUMNS} FROM read.support_tickets "  # noqa: S608
 
 
-def _rows(cursor: Cursor) -> list[Row]:
-    return [dict(zip(SUPPORT_TICKETS.columns, values, strict=True)) for values in cursor.fetchall()]
-
-
 def support_ticket(cursor: Cursor, support_id: UUID) -> Row | None:
     cursor.execute(_SELECT + "WHERE support_id = %(support_id)s", {"support_id": support_id})
-    rows = _rows(cursor)
-    return rows[0] if rows else None
+    return next(iter(fetched_rows(cursor, SUPPORT_TICKETS.columns)), None)
 
 
 def recent(cursor: Cursor, limit: int, before: tuple[datetime, UUID] | None = None) -> list[Row]:
@@ -104,7 +99,7 @@ def recent(cursor: Cursor, limit: int, before: tuple[datetime, UUID] | None = No
         """,
         {"created_at": before[0] if before else None, "support_id": before[1] if before else None, "limit": limit},
     )
-    return _rows(cursor)
+    return fetched_rows(cursor, SUPPORT_TICKETS.columns)
 
 
 def about(cursor: Cursor, ticket_id: UUID) -> list[Row]:
@@ -112,7 +107,7 @@ def about(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     cursor.execute(
         _SELECT + "WHERE about = %(ticket_id)s ORDER BY created_at DESC, support_id DESC", {"ticket_id": ticket_id}
     )
-    return _rows(cursor)
+    return fetched_rows(cursor, SUPPORT_TICKETS.columns)
 
 
 def concerning(cursor: Cursor, ticket_id: UUID, contact_indexes: Sequence[str]) -> list[Row]:
@@ -125,4 +120,4 @@ def concerning(cursor: Cursor, ticket_id: UUID, contact_indexes: Sequence[str]) 
         """,
         {"ticket_id": ticket_id, "indexes": list(contact_indexes)},
     )
-    return _rows(cursor)
+    return fetched_rows(cursor, SUPPORT_TICKETS.columns)

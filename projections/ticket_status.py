@@ -4,34 +4,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from uuid import UUID
 
-from domain.events import (
-    Analysed,
-    AudioUploaded,
-    ContactChanged,
-    DisplayNameChanged,
-    DocumentGenerated,
-    DonationEvent,
-    DraftEdited,
-    DraftingFailed,
-    DraftProposed,
-    Erased,
-    PaymentReceived,
-    ProcessingRequested,
-    SupportEvent,
-    TicketEvent,
-    TicketOpened,
-    Transcribed,
-    TranscriptionFailed,
-)
+from domain import events
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
 from domain.values import ContentStatus, Draft, Kind, Money, Step
-from projections.model import Cursor, Recorded, Row, Rows, Table, topics
+from projections.model import Cursor, Recorded, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
 VERSION = 2
 # These events have streams of their own and change nothing of the ticket itself.
-OTHER_STREAMS = DonationEvent | SupportEvent
-TOPICS = topics(TicketEvent) - topics(DonationEvent, SupportEvent) | topics(PaymentReceived)
+OTHER_STREAMS = events.DonationEvent | events.SupportEvent
+TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent) | topics(events.PaymentReceived)
 
 TICKETS = Table(
     "ticket_status",
@@ -69,8 +51,8 @@ TABLES = (TICKETS, FUNDED)
 
 def fold(batch: Sequence[Recorded], rows: Rows) -> None:
     entries = [entry for entry in batch if not isinstance(entry.event, OTHER_STREAMS)]
-    paid = [entry for entry in batch if isinstance(entry.event, PaymentReceived)]
-    opened = {entry.event.ticket for entry in entries if isinstance(entry.event, TicketOpened)}
+    paid = [entry for entry in batch if isinstance(entry.event, events.PaymentReceived)]
+    opened = {entry.event.ticket for entry in entries if isinstance(entry.event, events.TicketOpened)}
     rows.load(TICKETS, {(entry.event.ticket,) for entry in entries} - {(ticket,) for ticket in opened})
     rows.load(FUNDED, {(entry.event.ticket,) for entry in paid})
     for entry in entries:
@@ -82,38 +64,38 @@ def fold(batch: Sequence[Recorded], rows: Rows) -> None:
 
 def _note(entry: Recorded, rows: Rows) -> None:
     event = entry.event
-    row = _opened(event, entry) if isinstance(event, TicketOpened) else rows.get(TICKETS, (event.ticket,))
+    row = _opened(event, entry) if isinstance(event, events.TicketOpened) else rows.get(TICKETS, (event.ticket,))
     if row is None:
         return
     draft = draft_of(row)
     match event:
-        case DisplayNameChanged(display_name=display_name):
+        case events.DisplayNameChanged(display_name=display_name):
             row["display_name"] = display_name
-        case ContactChanged(contact=contact, token_digest=token_digest):
+        case events.ContactChanged(contact=contact, token_digest=token_digest):
             row |= {"contact_type": contact.type, "contact": contact.value, "token_digest": token_digest}
-        case AudioUploaded(recording_id=recording_id):
+        case events.AudioUploaded(recording_id=recording_id):
             row |= {"recording_id": recording_id, "error": None}
-        case ProcessingRequested():
+        case events.ProcessingRequested():
             row["error"] = None
-        case Transcribed():
+        case events.Transcribed():
             row["transcriptions"] = [_transcription(event, entry), *row["transcriptions"]]
-        case Analysed():
+        case events.Analysed():
             row["analysis"] = {
                 "language": event.language,
                 "sentiment": event.sentiment,
                 "urgency": event.urgency,
                 "key_points": list(event.key_points),
             }
-        case TranscriptionFailed() | DraftingFailed():
+        case events.TranscriptionFailed() | events.DraftingFailed():
             row["error"] = {"code": event.code, "message": event.message, "retryable": event.retryable}
-        case DraftProposed():
+        case events.DraftProposed():
             draft = proposed(draft, event, frozenset(row["written"]))
-        case DraftEdited():
+        case events.DraftEdited():
             draft = edited(draft, event)
             row["written"] = sorted({*row["written"], *event.changed})
-        case DocumentGenerated():
+        case events.DocumentGenerated():
             row["has_document"] = True
-        case Erased():
+        case events.Erased():
             draft = Draft()
             row |= _ERASED
         case _:
@@ -138,7 +120,7 @@ _ERASED: Row = {
 }
 
 
-def _opened(event: TicketOpened, entry: Recorded) -> Row:
+def _opened(event: events.TicketOpened, entry: Recorded) -> Row:
     return {
         "ticket_id": event.ticket,
         "workspace": event.workspace,
@@ -163,7 +145,7 @@ def _opened(event: TicketOpened, entry: Recorded) -> Row:
     }
 
 
-def _transcription(event: Transcribed, entry: Recorded) -> Row:
+def _transcription(event: events.Transcribed, entry: Recorded) -> Row:
     return {
         "id": str(event.transcription_id),
         "sha256": event.content.sha256,
@@ -195,9 +177,9 @@ SELECT {", ".join("t." + name for name in TICKETS.columns)}, f.ticket_id IS NOT 
 """  # noqa: S608
 
 
-def _row_of(values: Sequence[object]) -> Row:
-    """Return the row from the values of `_SELECT`."""
-    return with_status(dict(zip(_NAMES, values, strict=True)))
+def _rows(cursor: Cursor) -> list[Row]:
+    """Return the rows of `_SELECT`."""
+    return [with_status(row) for row in fetched_rows(cursor, _NAMES)]
 
 
 def with_status(row: Row) -> Row:
@@ -207,17 +189,15 @@ def with_status(row: Row) -> Row:
 
 def ticket(cursor: Cursor, ticket_id: UUID) -> Row | None:
     cursor.execute(_SELECT + "WHERE t.ticket_id = %(ticket_id)s", {"ticket_id": ticket_id})
-    values = cursor.fetchone()
-    return _row_of(values) if values else None
+    return next(iter(_rows(cursor)), None)
 
 
 def tickets(cursor: Cursor, ticket_ids: Sequence[UUID]) -> dict[UUID, Row]:
     """Return the rows of those tickets that exist, by their ids."""
     cursor.execute(_SELECT + "WHERE t.ticket_id = ANY(%(ticket_ids)s)", {"ticket_ids": list(ticket_ids)})
-    return {row["ticket_id"]: row for row in map(_row_of, cursor.fetchall())}
+    return {row["ticket_id"]: row for row in _rows(cursor)}
 
 
 def ticket_by_slug(cursor: Cursor, slug: str) -> Row | None:
     cursor.execute(_SELECT + "WHERE t.slug = %(slug)s", {"slug": slug})
-    values = cursor.fetchone()
-    return _row_of(values) if values else None
+    return next(iter(_rows(cursor)), None)

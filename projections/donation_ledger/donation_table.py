@@ -1,6 +1,5 @@
 """The ledger's table of donations: one row for each donation, folded with the domain's `Gift`."""
 
-from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -13,7 +12,7 @@ import msgspec
 
 from domain.events import CheckoutRequested
 from domain.gift import Gift
-from projections.model import Cursor, Recorded, Row, Table
+from projections.model import Cursor, Recorded, Row, Table, fetched_rows
 
 DONATIONS = Table(
     "donation_ledger",
@@ -112,10 +111,6 @@ _SELECT = f"SELECT {', '.join(COLUMNS)} FROM read.donation_ledger "  # noqa: S60
 PageEnd = tuple[datetime | None, datetime, UUID]
 
 
-def donation_row(values: Sequence[object]) -> Row:
-    return dict(zip(COLUMNS, values, strict=True))
-
-
 def donations(cursor: Cursor, ticket_id: UUID, limit: int | None = None, after: PageEnd | None = None) -> list[Row]:
     """Return a ticket's donations, the newest payment first and unpaid ones last; all of them without a limit."""
     cursor.execute(
@@ -135,13 +130,12 @@ def donations(cursor: Cursor, ticket_id: UUID, limit: int | None = None, after: 
             "donation_id": after[2] if after else None,
         },
     )
-    return [donation_row(values) for values in cursor.fetchall()]
+    return fetched_rows(cursor, COLUMNS)
 
 
 def donation(cursor: Cursor, donation_id: UUID) -> Row | None:
     cursor.execute(_SELECT + "WHERE donation_id = %(donation_id)s", {"donation_id": donation_id})
-    values = cursor.fetchone()
-    return donation_row(values) if values else None
+    return next(iter(fetched_rows(cursor, COLUMNS)), None)
 
 
 def awaiting(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
@@ -150,7 +144,7 @@ def awaiting(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
         _SELECT + "WHERE call_pending_since <= %(before)s ORDER BY call_pending_since LIMIT %(limit)s",
         {"before": before, "limit": limit},
     )
-    return [donation_row(values) for values in cursor.fetchall()]
+    return fetched_rows(cursor, COLUMNS)
 
 
 def exported(
@@ -183,7 +177,7 @@ def exported(
             "until": until,
         },
     )
-    return [donation_row(values) for values in cursor.fetchall()]
+    return fetched_rows(cursor, COLUMNS)
 
 
 def unpaid_session(cursor: Cursor, ticket_id: UUID, session_id: str) -> UUID | None:

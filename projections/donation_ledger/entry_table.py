@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.gift import Gift
 from projections.donation_ledger.donation_table import utc_time
-from projections.model import Cursor, Recorded, Row, Rows, Table
+from projections.model import Cursor, Recorded, Row, Rows, Table, fetched_rows
 
 ENTRIES = Table(
     "ledger_entries",
@@ -50,21 +50,14 @@ def post_entries(entry: Recorded, stripe_time: int, row: Row, gift: Gift, rows: 
 # Queries.
 
 
-def entries(
-    cursor: Cursor, ticket_id: UUID, as_of: datetime | None = None, known_at: datetime | None = None
-) -> list[Row]:
-    """Return a ticket's entries, the oldest first: up to Stripe's time `as_of` and recorded here up to `known_at`."""
+def entries(cursor: Cursor, ticket_id: UUID) -> list[Row]:
+    """Return a ticket's entries, the oldest first."""
     cursor.execute(
-        f"""
-        SELECT {", ".join(ENTRIES.columns)} FROM read.ledger_entries
-         WHERE ticket_id = %(ticket_id)s
-           AND (%(as_of)s::timestamptz IS NULL OR occurred_at <= %(as_of)s)
-           AND (%(known_at)s::timestamptz IS NULL OR recorded_at <= %(known_at)s)
-         ORDER BY position, kind
-        """,  # noqa: S608
-        {"ticket_id": ticket_id, "as_of": as_of, "known_at": known_at},
+        f"SELECT {', '.join(ENTRIES.columns)} FROM read.ledger_entries"  # noqa: S608
+        " WHERE ticket_id = %(ticket_id)s ORDER BY position, kind",
+        {"ticket_id": ticket_id},
     )
-    return [dict(zip(ENTRIES.columns, values, strict=True)) for values in cursor.fetchall()]
+    return fetched_rows(cursor, ENTRIES.columns)
 
 
 def journal(
@@ -91,4 +84,4 @@ def journal(
         """,  # noqa: S608
         {"after": after, "limit": limit, "ticket_id": ticket_id, "since": since, "until": until},
     )
-    return [dict(zip(ENTRIES.columns, values, strict=True)) for values in cursor.fetchall()]
+    return fetched_rows(cursor, ENTRIES.columns)

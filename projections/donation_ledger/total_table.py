@@ -6,8 +6,7 @@ from uuid import UUID
 
 from domain.values import DonationStatus
 from projections.donation_ledger.donation_table import COLUMNS as DONATION_COLUMNS
-from projections.donation_ledger.donation_table import donation_row
-from projections.model import Cursor, Row, Rows, Table
+from projections.model import Cursor, Row, Rows, Table, fetched_rows
 
 MOVED = ("paid", "refunded", "disputed")
 COUNTED = {status.value: f"{status.lower()}_count" for status in DonationStatus}
@@ -71,8 +70,7 @@ def totals(cursor: Cursor, ticket_id: UUID) -> list[Row]:
         """,  # noqa: S608
         {"ticket_id": ticket_id},
     )
-    total_rows = [dict(zip(TOTALS.columns, values, strict=True)) for values in cursor.fetchall()]
-    return ordered_totals(cursor, ticket_id, total_rows)
+    return ordered_totals(cursor, ticket_id, fetched_rows(cursor, TOTALS.columns))
 
 
 def ordered_totals(cursor: Cursor, ticket_id: UUID, totals: list[Row]) -> list[Row]:
@@ -109,5 +107,5 @@ def summary(cursor: Cursor, ticket_id: UUID) -> Summary:
     summary_rows = cursor.fetchall()
     width = len(TOTALS.columns)
     totals = [dict(zip(TOTALS.columns, row[:width], strict=True)) for row in summary_rows if row[0] is not None]
-    last = donation_row(summary_rows[0][width:])
+    last = dict(zip(DONATION_COLUMNS, summary_rows[0][width:], strict=True))
     return ordered_totals(cursor, ticket_id, totals), last if last["paid_at"] else None
