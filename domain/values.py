@@ -34,16 +34,8 @@ def decimals(currency: str) -> int:
     return 3 if currency in THREE_DECIMAL else 2
 
 
-class _PersonalMark:
-    """Marks a field that is sealed with the ticket's key before it is stored."""
-
-    def __repr__(self) -> str:
-        return "PERSONAL"
-
-
-PERSONAL = _PersonalMark()
-
 # A text about a person: sealed with the ticket's key before it is stored, readable only where that key is.
+PERSONAL = "personal"
 Personal = Annotated[str, PERSONAL]
 
 

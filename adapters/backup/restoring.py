@@ -6,7 +6,6 @@ are rebuilt and the history is verified; the mark is deleted last. An interrupte
 again with the same backup, and is never served before.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,7 +19,7 @@ from psycopg.rows import TupleRow
 import projections
 from adapters.backup import tables
 from adapters.backup.parts import SUMS, BackupError, Part, checked_parts
-from adapters.backup.taking import FORMAT, HEADER, OBJECTS, ROWS, Header
+from adapters.backup.taking import FORMAT, HEADER, OBJECTS, ROWS, Header, Progress
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
 from adapters.proof import audit
@@ -30,9 +29,6 @@ from projections.model import Projection
 
 LARGEST_HEADER_BYTES = 2**20
 MIB = 2**20
-
-# Called with the unit, the number done, and the expected number.
-Progress = Callable[[str, int, int], None]
 
 _HAS_TABLES = """
 SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -9,10 +9,9 @@ from graphlib import TopologicalSorter
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
-from adapters.backup.parts import BackupError, Readable
+from adapters.backup.parts import CHUNK_BYTES, BackupError, Readable
 
 PIECE_BYTES = 4 * 2**20
-CHUNK_BYTES = 256 * 1024
 # No piece that this code writes is larger; a damaged one could unpack without end.
 LARGEST_PIECE_BYTES = PIECE_BYTES + 2**30
 

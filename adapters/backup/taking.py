@@ -12,7 +12,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
 from adapters.backup import tables
-from adapters.backup.parts import Writer, new_file
+from adapters.backup.parts import CHUNK_BYTES, Writer, new_file
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
 from adapters.proof import audit
@@ -25,7 +25,6 @@ HEADER = "backup.json"
 FORMAT = "storyledger backup 1"
 ROWS, OBJECTS = "tables/", "objects/"
 
-CHUNK_BYTES = 256 * 1024
 # Larger objects are buffered in a temporary file.
 IN_MEMORY_BYTES = 2**20
 BATCH_NAMES = 500

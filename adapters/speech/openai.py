@@ -4,20 +4,10 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from openai import (
-    APIError,
-    APIStatusError,
-    AuthenticationError,
-    OpenAI,
-    PermissionDeniedError,
-    RateLimitError,
-    Timeout,
-    omit,
-)
+from openai import APIError, APIStatusError, AuthenticationError, OpenAI, PermissionDeniedError, RateLimitError, Timeout
 from openai.types.audio import Transcription
 
 from adapters.speech.child_process import Limits, run_child
@@ -66,8 +56,6 @@ class OpenAITranscriber:
         base_url: str | None = None,
         model: str = "gpt-transcribe",
         *,
-        keywords: Sequence[str] = (),
-        languages: Sequence[str] = (),
         timeout_seconds: float = 120.0,
         retries: int = 1,
         max_seconds: int = 3600,
@@ -81,10 +69,6 @@ class OpenAITranscriber:
             max_retries=retries,
         )
         self._model = model
-        self._hints: dict[str, Any] = {
-            "keywords": list(keywords) if keywords else omit,
-            "languages": list(languages) if languages else omit,
-        }
         self._max_seconds = max_seconds
         self._max_upload_bytes = max_upload_bytes
         self._part_seconds = min(part_seconds, max(1, max_upload_bytes // REENCODED_BYTES_PER_SECOND))
@@ -131,7 +115,6 @@ class OpenAITranscriber:
                 file=(FILE_NAMES[part.media_type], part.content, part.media_type),
                 model=self._model,
                 response_format="json",
-                **self._hints,
             )
         except APIError as error:
             raise _failure(error) from None

@@ -49,12 +49,6 @@ def test_a_small_recording_is_sent_as_it_is(server: TranscriptionServer) -> None
     assert sent.content == (RECORDINGS / "speech.webm").read_bytes()
 
 
-def test_keywords_and_languages_are_sent(server: TranscriptionServer) -> None:
-    transcribed(server, keywords=["Miller", "Chicago"], languages=["en", "es"])
-    assert server.sent[0].fields["keywords[]"] == ["Miller", "Chicago"]
-    assert server.sent[0].fields["languages[]"] == ["en", "es"]
-
-
 @pytest.mark.parametrize("name", ["speech.wav", "speech.mp3", "speech.ogg", "speech.m4a", "speech.flac"])
 def test_the_file_name_follows_the_content(server: TranscriptionServer, name: str, tmp_path: Path) -> None:
     misnamed = tmp_path / "recording.pdf"
