@@ -49,19 +49,17 @@ class TicketKeys:
         return key
 
     def _load(self, ticket: UUID) -> bytes | None:
-        with self._database.connection() as connection:
-            row = connection.execute("SELECT wrapped FROM ticket_keys WHERE ticket_id = %s", (ticket,)).fetchone()
+        row = self._database.row("SELECT wrapped FROM ticket_keys WHERE ticket_id = %s", (ticket,))
         if row is not None and not row[0]:
             raise KeyDestroyed("There is no key for this ticket.")
         return self._keyring.open(bytes(row[0]), ticket.bytes) if row else None
 
     def _create(self, ticket: UUID) -> bytes | None:
         wrapped = self._keyring.seal(os.urandom(32), ticket.bytes)
-        with self._database.connection() as connection:
-            connection.execute(
-                "INSERT INTO ticket_keys (ticket_id, wrapped, wrapped_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                (ticket, wrapped, self._keyring.current),
-            )
+        self._database.execute(
+            "INSERT INTO ticket_keys (ticket_id, wrapped, wrapped_by) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            (ticket, wrapped, self._keyring.current),
+        )
         return self._load(ticket)
 
     def destroy(self, ticket: UUID) -> None:
@@ -81,6 +79,5 @@ class TicketKeys:
 
     def key_exists(self, ticket: UUID) -> bool:
         """Return True if the database holds the key now; the cache is not used."""
-        with self._database.connection() as connection:
-            row = connection.execute("SELECT wrapped <> '' FROM ticket_keys WHERE ticket_id = %s", (ticket,)).fetchone()
+        row = self._database.row("SELECT wrapped <> '' FROM ticket_keys WHERE ticket_id = %s", (ticket,))
         return row == (True,)

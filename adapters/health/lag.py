@@ -50,11 +50,10 @@ def projections(database: Database) -> dict[str, ProjectionLag]:
 
 
 def jobs(database: Database) -> dict[str, int]:
-    with database.connection() as connection:
-        row = connection.execute(
-            "SELECT count(*) FILTER (WHERE status = 'todo'), count(*) FILTER (WHERE status = 'doing'),"
-            " count(*) FILTER (WHERE status = 'failed') FROM procrastinate_jobs"
-        ).fetchone()
+    row = database.row(
+        "SELECT count(*) FILTER (WHERE status = 'todo'), count(*) FILTER (WHERE status = 'doing'),"
+        " count(*) FILTER (WHERE status = 'failed') FROM procrastinate_jobs"
+    )
     assert row is not None
     return {"waiting": row[0], "running": row[1], "failed": row[2]}
 

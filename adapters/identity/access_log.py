@@ -98,8 +98,7 @@ class AccessLog:
 
     def page(self, limit: int, before: int | None = None) -> list[StoredAccessRecord]:
         """Return the records before a position, newest first."""
-        with self._database.connection() as connection:
-            rows = connection.execute(_PAGE, (before or _NO_END, limit)).fetchall()
+        rows = self._database.rows(_PAGE, (before or _NO_END, limit))
         return [StoredAccessRecord(*row) for row in rows]
 
 

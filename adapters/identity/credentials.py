@@ -108,11 +108,10 @@ class Credentials:
         return None
 
     def _session_holder(self, token: str) -> Principal | None:
-        with self._database.connection() as connection:
-            row = connection.execute(
-                "SELECT id, contact_indexes FROM access_sessions WHERE digest = %s AND expires_at > now()",
-                (digest(token),),
-            ).fetchone()
+        row = self._database.row(
+            "SELECT id, contact_indexes FROM access_sessions WHERE digest = %s AND expires_at > now()",
+            (digest(token),),
+        )
         return Principal(Role.HOLDER, session=row[0], contact_indexes=frozenset(row[1])) if row else None
 
     def _client(self, key: str) -> Principal | None:
@@ -133,10 +132,7 @@ class Credentials:
         """Return role and id of the valid or revoked key that a credential belongs to, or `unknown`."""
         if not _is_well_formed(credential):
             return UNKNOWN
-        with self._database.connection() as connection:
-            row = connection.execute(
-                "SELECT role, id FROM api_keys WHERE digest = %s", (digest(credential),)
-            ).fetchone()
+        row = self._database.row("SELECT role, id FROM api_keys WHERE digest = %s", (digest(credential),))
         return f"{row[0]}:{row[1]}" if row else UNKNOWN
 
     def create(
@@ -202,16 +198,14 @@ class Credentials:
 
     def list(self) -> list[ApiKey]:
         """Return all keys, the oldest first."""
-        with self._database.connection() as connection:
-            return [_api_key(row) for row in connection.execute(_KEYS + " ORDER BY created_at, id").fetchall()]
+        return [_api_key(row) for row in self._database.rows(_KEYS + " ORDER BY created_at, id")]
 
     def revoke(self, key_id: UUID) -> None:
         """Make the key invalid from now on; revoking it again is not an error."""
-        with self._database.connection() as connection:
-            updated = connection.execute(
-                "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s", (key_id,)
-            )
-        if updated.rowcount == 0:
+        updated = self._database.execute(
+            "UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = %s", (key_id,)
+        )
+        if not updated:
             raise NotFoundError("There is no such key.")
 
 

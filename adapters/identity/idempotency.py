@@ -155,24 +155,21 @@ class IdempotencyKeys:
             sealed = self._sealed(answer, request_hash, ticket)
         except NotFoundError:
             sealed = b""
-        with self._database.connection() as connection:
-            connection.execute(
-                "UPDATE idempotency_keys SET answer = %s, ticket_id = %s WHERE request_hash = %s",
-                (sealed, ticket, request_hash),
-            )
+        self._database.execute(
+            "UPDATE idempotency_keys SET answer = %s, ticket_id = %s WHERE request_hash = %s",
+            (sealed, ticket, request_hash),
+        )
 
     def release(self, caller: str, path: str, key: str) -> None:
         """End the lease of a request that failed: it may be sent again at once, and gets the same ids."""
-        with self._database.connection() as connection:
-            connection.execute(
-                "UPDATE idempotency_keys SET lease_until = now() WHERE request_hash = %s",
-                (self._request_hash(caller, path, key),),
-            )
+        self._database.execute(
+            "UPDATE idempotency_keys SET lease_until = now() WHERE request_hash = %s",
+            (self._request_hash(caller, path, key),),
+        )
 
     def purge(self) -> None:
         """Delete the keys that are older than a day."""
-        with self._database.connection() as connection:
-            connection.execute(_PURGE, (KEPT_HOURS,))
+        self._database.execute(_PURGE, (KEPT_HOURS,))
 
     def _request_hash(self, caller: str, path: str, key: str) -> bytes:
         return self._hash("\n".join((caller, path, key)).encode())

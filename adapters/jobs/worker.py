@@ -258,13 +258,12 @@ class Worker:
         def report(progress: float) -> None:
             if self._stopping.is_set():
                 raise _HandedBack
-            with self._database.connection() as connection:
-                connection.execute(
-                    "INSERT INTO step_progress (ticket_id, recording_id, step, done) VALUES (%s, %s, %s, %s)"
-                    " ON CONFLICT (ticket_id) DO UPDATE"
-                    " SET recording_id = EXCLUDED.recording_id, step = EXCLUDED.step, done = EXCLUDED.done",
-                    (ticket, recording, step.value, max(0.0, min(1.0, progress))),
-                )
+            self._database.execute(
+                "INSERT INTO step_progress (ticket_id, recording_id, step, done) VALUES (%s, %s, %s, %s)"
+                " ON CONFLICT (ticket_id) DO UPDATE"
+                " SET recording_id = EXCLUDED.recording_id, step = EXCLUDED.step, done = EXCLUDED.done",
+                (ticket, recording, step.value, max(0.0, min(1.0, progress))),
+            )
 
         return report
 

@@ -49,8 +49,7 @@ class DeadMails:
     def list(self, limit: int, after: tuple[datetime, UUID] | None = None) -> list[DeadMail]:
         """Return at most `limit` dead mails, oldest first, that come after this time and id."""
         at, id = after or (None, None)
-        with self._database.connection() as connection:
-            rows = connection.execute(_LIST, {"at": at, "id": id, "limit": limit}).fetchall()
+        rows = self._database.rows(_LIST, {"at": at, "id": id, "limit": limit})
         return [DeadMail(*row) for row in rows]
 
     def retry(self, id: UUID) -> None:
@@ -65,5 +64,4 @@ class DeadMails:
 
     def purge(self) -> None:
         """Delete the mails that died more than KEPT_DAYS ago."""
-        with self._database.connection() as connection:
-            connection.execute(_PURGE, (KEPT_DAYS,))
+        self._database.execute(_PURGE, (KEPT_DAYS,))

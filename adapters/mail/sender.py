@@ -104,8 +104,7 @@ class MailSender(StepLoop):
             return self._outbox.is_unwanted(connection, mail)
 
     def _delete(self, queued: QueuedMail) -> None:
-        with self._database.connection() as connection:
-            connection.execute("DELETE FROM outbox WHERE id = %s", (queued.id,))
+        self._database.execute("DELETE FROM outbox WHERE id = %s", (queued.id,))
 
 
 def _ticket(queued: QueuedMail) -> str | None:

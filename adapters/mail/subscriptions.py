@@ -51,10 +51,9 @@ class Subscriptions:
     def unsubscribe(self, token: str) -> None:
         """Unsubscribe the address; repeating it changes nothing. NotFoundError if the token is not ours."""
         hashed = self.check(token)
-        with self._database.connection() as connection:
-            connection.execute(
-                "INSERT INTO unsubscribed (address_hash) VALUES (%s) ON CONFLICT (address_hash) DO NOTHING", (hashed,)
-            )
+        self._database.execute(
+            "INSERT INTO unsubscribed (address_hash) VALUES (%s) ON CONFLICT (address_hash) DO NOTHING", (hashed,)
+        )
 
     def is_unsubscribed(self, connection: Connection[TupleRow], address: str) -> bool:
         row = connection.execute(

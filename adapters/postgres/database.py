@@ -21,6 +21,7 @@ from weakref import WeakSet
 
 import psycopg
 from psycopg import BaseConnection, Connection, Cursor
+from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
@@ -288,6 +289,21 @@ class Database:
             connection.close()
             pool.putconn(connection)
         raise UnavailableError("The database is not available.")
+
+    def row(self, query: QueryNoTemplate, params: Params | None = None) -> TupleRow | None:
+        """Return the first row of a query, or None."""
+        with self.connection() as connection:
+            return connection.execute(query, params).fetchone()
+
+    def rows(self, query: QueryNoTemplate, params: Params | None = None) -> list[TupleRow]:
+        """Return all rows of a query."""
+        with self.connection() as connection:
+            return connection.execute(query, params).fetchall()
+
+    def execute(self, statement: QueryNoTemplate, params: Params | None = None) -> int:
+        """Execute one statement, which commits by itself. Return the number of rows that it changed."""
+        with self.connection() as connection:
+            return connection.execute(statement, params).rowcount
 
     @contextmanager
     def reading(self) -> Iterator[Cursor[TupleRow]]:

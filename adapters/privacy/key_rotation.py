@@ -94,34 +94,31 @@ class KeyRotation:
 
     def _replace(self, sealed: SealedColumn, keyring: Keyring, key: object, before: bytes, after: bytes) -> int:
         also, values = (", wrapped_by = %s", [keyring.current]) if sealed.names_key else ("", [])
-        with self._database.connection() as connection:
-            return connection.execute(
-                f"UPDATE {sealed.table} SET {sealed.column} = %s{also}"  # noqa: S608 (constants)
-                f" WHERE {sealed.key} = %s AND {sealed.column} = %s".encode(),
-                (after, *values, key, before),
-            ).rowcount
+        return self._database.execute(
+            f"UPDATE {sealed.table} SET {sealed.column} = %s{also}"  # noqa: S608 (constants)
+            f" WHERE {sealed.key} = %s AND {sealed.column} = %s".encode(),
+            (after, *values, key, before),
+        )
 
     def _rows(self, sealed: SealedColumn, keyring: Keyring) -> Iterator[tuple[object, bytes]]:
         """Yield the rows that are not sealed with the newest secret, one batch in memory at a time."""
         after: object = None
         while True:
-            with self._database.connection() as connection:
-                rows = connection.execute(
-                    f"SELECT {sealed.key}, {sealed.column} FROM {sealed.table} WHERE {self._is_old(sealed)}"  # noqa: S608
-                    f" AND (%s::text IS NULL OR {sealed.key} > %s) ORDER BY {sealed.key} LIMIT %s".encode(),
-                    (bytes.fromhex(keyring.current), None if after is None else "", after, BATCH),
-                ).fetchall()
+            rows = self._database.rows(
+                f"SELECT {sealed.key}, {sealed.column} FROM {sealed.table} WHERE {self._is_old(sealed)}"  # noqa: S608
+                f" AND (%s::text IS NULL OR {sealed.key} > %s) ORDER BY {sealed.key} LIMIT %s".encode(),
+                (bytes.fromhex(keyring.current), None if after is None else "", after, BATCH),
+            )
             yield from ((key, bytes(value)) for key, value in rows)
             if len(rows) < BATCH:
                 return
             after = rows[-1][0]
 
     def _count_old(self, sealed: SealedColumn, keyring: Keyring) -> int:
-        with self._database.connection() as connection:
-            row = connection.execute(
-                f"SELECT count(*) FROM {sealed.table} WHERE {self._is_old(sealed)}".encode(),  # noqa: S608
-                (bytes.fromhex(keyring.current),),
-            ).fetchone()
+        row = self._database.row(
+            f"SELECT count(*) FROM {sealed.table} WHERE {self._is_old(sealed)}".encode(),  # noqa: S608
+            (bytes.fromhex(keyring.current),),
+        )
         assert row is not None
         return int(row[0])
 
@@ -146,11 +143,10 @@ class KeyRotation:
         return RotatedRows("contacts", done, left)
 
     def _unindexed(self) -> list[UUID]:
-        with self._database.connection() as connection:
-            rows = connection.execute(
-                "SELECT ticket_id FROM read.contact_index WHERE NOT starts_with(contact_index, %s) ORDER BY ticket_id",
-                (self._index.current,),
-            ).fetchall()
+        rows = self._database.rows(
+            "SELECT ticket_id FROM read.contact_index WHERE NOT starts_with(contact_index, %s) ORDER BY ticket_id",
+            (self._index.current,),
+        )
         return [ticket for (ticket,) in rows]
 
 

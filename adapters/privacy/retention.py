@@ -48,10 +48,7 @@ class Retention:
 
     def periods(self) -> dict[str, int]:
         """Return the workspaces that have a retention period, with its days."""
-        with self._database.connection() as connection:
-            return dict(
-                connection.execute("SELECT workspace, days FROM workspace_retention ORDER BY workspace").fetchall()
-            )
+        return dict(self._database.rows("SELECT workspace, days FROM workspace_retention ORDER BY workspace"))
 
     def keep_for(self, workspace: str, days: int | None) -> None:
         """Set after how many days without use a workspace's tickets are erased; None keeps them for ever."""
@@ -96,10 +93,9 @@ class Retention:
         """Yield the workspace's tickets created before a time, each with the time of the last act of a person."""
         after: UUID | None = None
         while True:
-            with self._database.connection() as connection:
-                tickets = connection.execute(
-                    _SILENT.encode(), {"workspace": workspace, "before": before, "after": after, "batch": BATCH}
-                ).fetchall()
+            tickets = self._database.rows(
+                _SILENT.encode(), {"workspace": workspace, "before": before, "after": after, "batch": BATCH}
+            )
             yield from tickets
             if len(tickets) < BATCH:
                 return

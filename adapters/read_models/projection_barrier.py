@@ -42,8 +42,5 @@ class ProjectionBarrier:
             pause = min(pause * 2, 0.05)
 
     def _position(self) -> int:
-        with self._database.connection() as connection:
-            row = connection.execute(
-                "SELECT min(position) FROM projections WHERE live AND name = ANY(%s)", (self._names,)
-            ).fetchone()
+        row = self._database.row("SELECT min(position) FROM projections WHERE live AND name = ANY(%s)", (self._names,))
         return (row[0] if row else None) or 0

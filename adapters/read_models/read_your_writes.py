@@ -48,10 +48,9 @@ class ReadYourWrites:
 
     def newest_ticket(self, ticket: UUID, row: Row | None) -> Row | None:
         """Return the ticket's row as the history leaves it: `row` itself if its read model is up to date."""
-        with self._database.connection() as connection:
-            last_event = connection.execute(
-                "SELECT position FROM events WHERE stream = %s ORDER BY version DESC LIMIT 1", (ticket,)
-            ).fetchone()
+        last_event = self._database.row(
+            "SELECT position FROM events WHERE stream = %s ORDER BY version DESC LIMIT 1", (ticket,)
+        )
         if last_event is None or (row is not None and last_event[0] <= row["position"]):
             return row
         events = (Recorded(entry.position, entry.recorded_at, entry.event()) for entry in self._log.stream(ticket))

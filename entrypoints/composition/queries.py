@@ -85,19 +85,17 @@ class Queries:
 
     def progress(self, ticket: UUID, recording: UUID, step: str) -> float:
         """How much of the present step is done, 0..1."""
-        with self.database.connection() as connection:
-            row = connection.execute(
-                "SELECT done FROM step_progress WHERE ticket_id = %s AND recording_id = %s AND step = %s",
-                (ticket, recording, step),
-            ).fetchone()
+        row = self.database.row(
+            "SELECT done FROM step_progress WHERE ticket_id = %s AND recording_id = %s AND step = %s",
+            (ticket, recording, step),
+        )
         return float(row[0]) if row else 0.0
 
     def workspaces(self) -> list[str]:
         """Every workspace that has a key or a ticket."""
-        with self.database.connection() as connection:
-            rows = connection.execute(
-                "SELECT workspace FROM api_keys UNION SELECT workspace FROM read.ticket_status ORDER BY 1"
-            ).fetchall()
+        rows = self.database.rows(
+            "SELECT workspace FROM api_keys UNION SELECT workspace FROM read.ticket_status ORDER BY 1"
+        )
         return [name for (name,) in rows]
 
     def projection_lags(self) -> dict[str, lag.ProjectionLag]:
