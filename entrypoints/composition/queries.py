@@ -10,11 +10,10 @@ from psycopg.rows import TupleRow
 from adapters.event_store.log import EventLog
 from adapters.health import lag
 from adapters.postgres.database import Database
-from adapters.read_models.in_memory import ticket_row
 from adapters.read_models.reads import Reads
 from adapters.read_models.replica import Replica
 from projections import donation_ledger, fee_ledger
-from projections.model import Recorded, Row
+from projections.model import Row
 
 EXPORT_PAGE = 1_000
 
@@ -30,15 +29,6 @@ class Queries:
     def reads(self, *, writes: bool = False) -> Reads:
         """For one request: what it shows may come from the read replica, unless it `writes`."""
         return Reads(self.database, self.log, None if writes else self.replica)
-
-    def recorded(self, ticket: UUID, until: int | None = None) -> Iterator[Recorded]:
-        """A ticket's whole history as read models get it."""
-        for entry in self.log.ticket_events(ticket, until):
-            yield Recorded(entry.position, entry.recorded_at, entry.event())
-
-    def ticket_row(self, ticket: UUID) -> Row | None:
-        """The ticket's row folded afresh, for when its read model has not come so far yet."""
-        return ticket_row(self.recorded(ticket))
 
     def exported(
         self,

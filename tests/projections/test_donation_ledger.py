@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import projections
 from adapters.read_models import rebuild
-from adapters.read_models.in_memory import MemoryRows
+from adapters.read_models.in_memory import MemoryRows, ticket_row
 from adapters.stripe_sandbox.simulation import world
 from domain.donations import Donation
 from domain.events import FeeCharged
@@ -111,7 +111,7 @@ def test_a_ledger_folded_in_one_page_is_the_ledger_folded_in_many(service, seed)
         runner.deliver(told)
     service.payments.applier.apply_all()
     ticket = runner.world.donations[0].ticket_id
-    history = list(service.queries.recorded(ticket))
+    history = service.queries.reads().recorded(ticket)
     whole, paged = MemoryRows(), MemoryRows()
     donation_ledger.fold(history, whole)
     for event in history:
@@ -154,8 +154,9 @@ def test_currencies_captured_in_the_same_second_are_ordered_by_the_creation_of_t
         assert totals == donation_ledger.totals(cursor, ticket)
     assert len({total["first_paid_at"] for total in totals}) == 1
     assert totals[0]["currency"] == first.upper()
-    folded = MemoryRows()
-    donation_ledger.fold(list(ledger.service.queries.recorded(ticket)), folded)
-    row = ledger.service.queries.ticket_row(ticket)
+    recorded, folded = ledger.service.queries.reads().recorded(ticket), MemoryRows()
+    donation_ledger.fold(recorded, folded)
+    row = ticket_row(recorded)
+    assert row is not None
     then = past_totals(row, folded, PersonalData(ledger.service.history.cipher), explain=False)
     assert then.currency == first.upper()
