@@ -44,6 +44,20 @@ class Recording:
     content: Content
 
 
+@dataclass(frozen=True)
+class NewTicket:
+    """A ticket about to be opened. The caller makes the ids, so that a repeated request opens one ticket."""
+
+    ticket_id: UUID
+    workspace: str
+    slug: str
+    contact: Contact
+    contact_index: str
+    display_name: str | None
+    token_digest: str
+    kind: Kind = Kind.CAMPAIGN
+
+
 class RecordingTicket(BaseAggregate[UUID]):
     """One person's story. Donations have streams of their own and never contend with it."""
 
@@ -88,31 +102,9 @@ class RecordingTicket(BaseAggregate[UUID]):
     # Deciding.
 
     @classmethod
-    def open(
-        cls,
-        actor: Actor,
-        ticket_id: UUID,
-        *,
-        workspace: str,
-        kind: Kind,
-        slug: str,
-        contact: Contact,
-        contact_index: str,
-        display_name: str | None,
-        token_digest: str,
-    ) -> Self:
-        return cls._create(
-            events.TicketOpened,
-            id=ticket_id,
-            actor=actor,
-            workspace=workspace,
-            kind=kind,
-            slug=slug,
-            contact=contact,
-            contact_index=contact_index,
-            display_name=display_name,
-            token_digest=token_digest,
-        )
+    def open(cls, actor: Actor, new_ticket: NewTicket) -> Self:
+        fields = {name: value for name, value in vars(new_ticket).items() if name != "ticket_id"}
+        return cls._create(events.TicketOpened, id=new_ticket.ticket_id, actor=actor, **fields)
 
     def rename(self, actor: Actor, display_name: str | None) -> None:
         if display_name != self.display_name:

@@ -14,9 +14,9 @@ from adapters.payments.webhooks import WebhookVerifier, sign
 from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
 from domain.commands.pending_calls import PendingCallCommands
-from domain.commands.tickets import NewTicket
 from domain.donations import Donation
 from domain.errors import NotFoundError
+from domain.tickets import NewTicket
 from domain.values import SYSTEM, Contact, ContactType, Money
 from entrypoints.composition.service import Service
 from entrypoints.presentation.donations import Attribution

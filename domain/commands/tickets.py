@@ -7,21 +7,8 @@ from uuid import UUID
 
 from domain.errors import AmountError, InvalidError
 from domain.ports import Erasure, Tickets
-from domain.tickets import DEFAULT_CURRENCY, RecordingTicket, require_consent
-from domain.values import Actor, Contact, Kind
-
-
-@dataclass(frozen=True)
-class NewTicket:
-    """A ticket about to be opened. The caller makes the ids, so that a repeated request opens one ticket."""
-
-    ticket_id: UUID
-    workspace: str
-    slug: str
-    contact: Contact
-    contact_index: str
-    display_name: str | None
-    token_digest: str
+from domain.tickets import DEFAULT_CURRENCY, NewTicket, RecordingTicket, require_consent
+from domain.values import Actor
 
 
 @dataclass(frozen=True)
@@ -30,7 +17,7 @@ class TicketCommands:
     erasure: Erasure
 
     def open(self, actor: Actor, new_ticket: NewTicket) -> None:
-        self.store.add(RecordingTicket.open(actor, kind=Kind.CAMPAIGN, **vars(new_ticket)))
+        self.store.add(RecordingTicket.open(actor, new_ticket))
 
     def rename(self, actor: Actor, ticket_id: UUID, display_name: str | None, if_match: int | None = None) -> None:
         self.store.change(ticket_id, lambda ticket: ticket.rename(actor, display_name), if_match)

@@ -14,8 +14,8 @@ from adapters.read_models.follower import Follower
 from adapters.stripe_sandbox.simulation import oracle
 from adapters.stripe_sandbox.simulation.oracle import OracleEvent, OracleRow
 from adapters.stripe_sandbox.simulation.world import World
-from domain.commands.tickets import NewTicket
 from domain.donations import Donation
+from domain.tickets import NewTicket
 from domain.values import SYSTEM, Contact, ContactType, Money
 from entrypoints.composition.service import Service
 from entrypoints.presentation.personal_data import PersonalData

@@ -13,11 +13,11 @@ import pytest
 from domain.commands import Commands
 from domain.commands.checkouts import checked_gift
 from domain.commands.recordings import Upload, transcript_of
-from domain.commands.tickets import NewTicket
 from domain.donations import donation_stream
 from domain.errors import InvalidError, NotFoundError, RefusedError, StaleVersionError, StepFailed, UnavailableError
 from domain.events import CheckoutOpened, CheckoutRequested, PaymentReceived, TicketEvent
 from domain.ports import CampaignSheet, ReceiptSheet, Report, TranscriptSheet
+from domain.tickets import NewTicket
 from domain.values import (
     SYSTEM,
     Actor,

@@ -28,8 +28,8 @@ from domain.events import (
     Unpublished,
 )
 from domain.lifecycle import missing_fields, requested_step
-from domain.tickets import AlreadyProcessing, RecordingTicket
-from domain.values import SYSTEM, Analysis, ContentStatus, Draft, Kind, Money, Sentiment, Step, Urgency
+from domain.tickets import AlreadyProcessing, NewTicket, RecordingTicket
+from domain.values import SYSTEM, Analysis, ContentStatus, Draft, Money, Sentiment, Step, Urgency
 from tests.domain.facts import (
     ANALYSING,
     AUDIO,
@@ -67,17 +67,8 @@ def status(*facts: Any) -> ContentStatus:
 
 
 def test_a_ticket_is_opened_with_all_that_is_known_of_the_person():
-    ticket = RecordingTicket.open(
-        HOLDER,
-        TICKET,
-        workspace="public",
-        kind=Kind.CAMPAIGN,
-        slug="abcdefghjkmn",
-        contact=CONTACT,
-        contact_index="index",
-        display_name="Ada",
-        token_digest="digest",
-    )
+    new_ticket = NewTicket(TICKET, "public", "abcdefghjkmn", CONTACT, "index", "Ada", "digest")
+    ticket = RecordingTicket.open(HOLDER, new_ticket)
     assert new_facts(ticket) == [fact(TicketOpened)]
     assert ticket.lifecycle.status is ContentStatus.DRAFT
 

@@ -13,8 +13,8 @@ from adapters.event_store.log import Entry, EventLog
 from domain.donations import Donation
 from domain.events import PaymentReceived, Refunded, TicketEvent
 from domain.support import SupportTicket
-from domain.tickets import RecordingTicket
-from domain.values import Actor, Donor, Kind, Money, Role, StripeReport, SupportCategory
+from domain.tickets import NewTicket, RecordingTicket
+from domain.values import Actor, Donor, Money, Role, StripeReport, SupportCategory
 from tests.domain.facts import CONTACT, HOLDER
 from tests.fakes.requests import histories
 
@@ -22,17 +22,8 @@ STRIPE = Actor(Role.STRIPE)
 
 
 def opened(ticket_id: UUID) -> RecordingTicket:
-    return RecordingTicket.open(
-        HOLDER,
-        ticket_id,
-        workspace="public",
-        kind=Kind.CAMPAIGN,
-        slug=ticket_id.hex[:12],
-        contact=CONTACT,
-        contact_index="index",
-        display_name="Ada",
-        token_digest="digest",
-    )
+    new_ticket = NewTicket(ticket_id, "public", ticket_id.hex[:12], CONTACT, "index", "Ada", "digest")
+    return RecordingTicket.open(HOLDER, new_ticket)
 
 
 def gift(ticket_id: UUID, minor: int, refunds: Sequence[int]) -> list[TicketEvent]:

@@ -18,8 +18,8 @@ from adapters.ids import uuid7
 from adapters.payments.inbox import Inbox
 from adapters.postgres.database import Database
 from adapters.read_models import builds
-from domain.tickets import RecordingTicket
-from domain.values import SYSTEM, Contact, ContactType, Kind
+from domain.tickets import NewTicket, RecordingTicket
+from domain.values import SYSTEM, Contact, ContactType
 from projections.model import Recorded
 
 
@@ -62,17 +62,16 @@ class SelfTestContext:
 
     def open_ticket(self) -> RecordingTicket:
         """Record a new ticket of an invented person."""
-        ticket = RecordingTicket.open(
-            SYSTEM,
+        new_ticket = NewTicket(
             uuid7(),
             workspace="self-test",
-            kind=Kind.CAMPAIGN,
             slug=f"self-test-{uuid7().hex}",
             contact=Contact(ContactType.EMAIL, "self-test@example.com"),
             contact_index=f"self-test {uuid7().hex}",
             display_name="Self Test",
             token_digest=uuid7().hex,
         )
+        ticket = RecordingTicket.open(SYSTEM, new_ticket)
         self.tickets.add(ticket)
         return self.tickets.get(ticket.id)
 

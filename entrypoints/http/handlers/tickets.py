@@ -16,9 +16,10 @@ from adapters.encryption.field_cipher import FieldCipher
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ticket_token
 from adapters.identity.tokens import digest
 from adapters.read_models.read_your_writes import ReadYourWrites
-from domain.commands.tickets import NewTicket, TicketCommands
+from domain.commands.tickets import TicketCommands
 from domain.errors import InvalidError, NotFoundError
 from domain.ports import Contents, QrCodes, Transcripts
+from domain.tickets import NewTicket
 from domain.values import Contact, Content, Role
 from entrypoints.http.bodies import TicketChange, TicketOpening
 from entrypoints.http.handlers.preconditions import etag, if_match

@@ -16,8 +16,8 @@ from domain.donations import Donation
 from domain.errors import NotFoundError, RefusedError, StaleVersionError, UnavailableError
 from domain.events import PaymentReceived
 from domain.ports import Donations, Tickets
-from domain.tickets import AlreadyProcessing, RecordingTicket
-from domain.values import Actor, Kind, Money, Role, StripeReport
+from domain.tickets import AlreadyProcessing, NewTicket, RecordingTicket
+from domain.values import Actor, Money, Role, StripeReport
 from tests.domain.facts import AUDIO, CONTACT, HOLDER, RECORDING, SOUND
 from tests.fakes.databases import LosingDatabase
 from tests.fakes.entries import STATE, entries, entry
@@ -32,17 +32,8 @@ def stores(database: Database) -> Stores:
 
 
 def ticket(ticket_id: UUID, name: str | None = "Ada") -> RecordingTicket:
-    return RecordingTicket.open(
-        HOLDER,
-        ticket_id,
-        workspace="public",
-        kind=Kind.CAMPAIGN,
-        slug=ticket_id.hex[:12],
-        contact=CONTACT,
-        contact_index="index",
-        display_name=name,
-        token_digest="digest",
-    )
+    new_ticket = NewTicket(ticket_id, "public", ticket_id.hex[:12], CONTACT, "index", name, "digest")
+    return RecordingTicket.open(HOLDER, new_ticket)
 
 
 def state(found: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pytest
 from adapters.encryption.keyring import DecryptionError
 from adapters.identity.tokens import digest
 from adapters.privacy.key_rotation import MissingSecretError, RotatedRows, check_master_key
-from domain.commands.tickets import NewTicket
 from domain.ports import Mail
+from domain.tickets import NewTicket
 from domain.values import SYSTEM, Contact, ContactType
 from entrypoints.composition.service import Service
 from entrypoints.presentation.personal_data import PersonalData

@@ -13,8 +13,8 @@ from adapters.jobs import worker as job_worker
 from adapters.jobs.worker import Worker
 from adapters.privacy.retention import Retention
 from domain.commands.retention import RetentionCommands
-from domain.commands.tickets import NewTicket
 from domain.errors import InvalidError
+from domain.tickets import NewTicket
 from domain.values import Actor, Contact, ContactType, Role
 from entrypoints.composition.service import Service
 from tests.client import eventually
