@@ -1,1 +1,1 @@
-"""The history in PostgreSQL: its codec, its append, and what the library `eventsourcing` builds on them."""
+"""The event log in PostgreSQL, its codec, and the interfaces of the library `eventsourcing` over them."""

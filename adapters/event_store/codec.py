@@ -21,24 +21,25 @@ from pydantic_core import to_json
 from domain.events import DonationEvent, SupportEvent, TicketEvent
 from domain.values import PERSONAL
 
-# Fields that the store keeps in columns of their own, or that follow from the topic.
+# Fields that have a column of their own in the database, or that follow from the topic.
 _NOT_IN_JSON = {"originator_id", "originator_version", "timestamp", "originator_topic"}
 
-# Given a field's path ("contact.value", "breakdown.0") and its text, returns the text to put in its place.
+# Takes a field's path ("contact.value", "breakdown.0") and its text, and returns the text that replaces it.
 TextTransform = Callable[[str, str], str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Shape:
-    """How events of one class are decoded, and the paths of their personal texts.
+class _EventFormat:
+    """The format of one class of events.
 
-    The bytes are decoded straight into `body`, a class with those of the event's fields that its JSON holds.
+    Its JSON is decoded straight into `body_class`, which has only those of the event's fields that the JSON contains.
+    `originator_topic` is set if the event creates an aggregate.
     """
 
-    event: type[TicketEvent]
-    body: type
-    read_body: Callable[[bytes], Any]
-    personal: tuple[tuple[str, ...], ...]
+    event_class: type[TicketEvent]
+    body_class: type
+    decode_body: Callable[[bytes], Any]
+    personal_paths: tuple[tuple[str, ...], ...]
     originator_topic: str | None
 
 
@@ -59,45 +60,44 @@ def _personal_paths(annotation: Any, path: tuple[str, ...] = ()) -> Iterator[tup
             yield from _personal_paths(hints[field.name], (*path, field.name))
 
 
-def _aggregate(event: type[TicketEvent]) -> str:
-    """Return the topic of the aggregate that an event of this class creates."""
-    if issubclass(event, SupportEvent):
+def _originator_topic(event_class: type[TicketEvent]) -> str | None:
+    """Return the topic of the aggregate that an event of this class creates, or None if it creates none."""
+    if all(field.name != "originator_topic" for field in dataclasses.fields(event_class)):
+        return None
+    if issubclass(event_class, SupportEvent):
         return "support_ticket"
-    return "donation" if issubclass(event, DonationEvent) else "recording_ticket"
+    return "donation" if issubclass(event_class, DonationEvent) else "recording_ticket"
 
 
 @cache
-def _shape(event: type[TicketEvent]) -> _Shape:
-    fields = {field.name for field in dataclasses.fields(event)}
-    created = "originator_topic" in fields
-    body = _body(event)
-    return _Shape(
-        event=event,
-        body=body,
-        read_body=msgspec.json.Decoder(body).decode,
-        personal=tuple(_personal_paths(event)),
-        originator_topic=_aggregate(event) if created else None,
+def _format(event_class: type[TicketEvent]) -> _EventFormat:
+    body_class = _body_class(event_class)
+    return _EventFormat(
+        event_class=event_class,
+        body_class=body_class,
+        decode_body=msgspec.json.Decoder(body_class).decode,
+        personal_paths=tuple(_personal_paths(event_class)),
+        originator_topic=_originator_topic(event_class),
     )
 
 
 @cache
-def _writer(event: type[TicketEvent]) -> TypeAdapter[Any]:
-    return TypeAdapter(event)
+def _format_of_topic(topic: str) -> _EventFormat:
+    return _format(resolve_topic(topic))
 
 
 @cache
-def _shape_of(topic: str) -> _Shape:
-    return _shape(resolve_topic(topic))
+def _encoder(event_class: type[TicketEvent]) -> TypeAdapter[Any]:
+    return TypeAdapter(event_class)
 
 
-def _body(event: type[TicketEvent]) -> type:
-    """Make a class with those fields of the event that its JSON holds."""
-    hints = get_type_hints(event)
+def _body_class(event_class: type[TicketEvent]) -> type:
+    hints = get_type_hints(event_class)
     return dataclasses.make_dataclass(
-        f"{event.__name__}Body",
+        f"{event_class.__name__}Body",
         [
             (field.name, hints[field.name], dataclasses.field(default=field.default))
-            for field in dataclasses.fields(event)
+            for field in dataclasses.fields(event_class)
             if field.name not in _NOT_IN_JSON
         ],
         kw_only=True,
@@ -107,14 +107,12 @@ def _body(event: type[TicketEvent]) -> type:
 def encode(event: TicketEvent, seal: TextTransform | None = None) -> bytes:
     """Return the event as JSON, without the fields that have their default value.
 
-    `seal` transforms each personal text. None is right only for an event that was decoded without `unseal`, whose
-    texts are sealed already.
+    `seal` seals each personal text. Leave it out only for an event that was decoded without `unseal`.
     """
-    shape = _shape(type(event))
-    data = _writer(type(event)).dump_python(event, mode="json", exclude=_NOT_IN_JSON, exclude_defaults=True)
+    data = _encoder(type(event)).dump_python(event, mode="json", exclude=_NOT_IN_JSON, exclude_defaults=True)
     if seal is not None:
-        for path in shape.personal:
-            _replace(data, path, "", seal)
+        for path in _format(type(event)).personal_paths:
+            _transform(data, path, "", seal)
     return to_json(data)
 
 
@@ -122,36 +120,36 @@ def decode(
     topic: str, state: bytes, stream: UUID, version: int, recorded_at: datetime, unseal: TextTransform | None = None
 ) -> TicketEvent:
     """Return the event that `encode` wrote; without `unseal` its personal texts stay sealed."""
-    shape = _shape_of(topic)
+    event_format = _format_of_topic(topic)
     event: Any
-    if unseal is None or not shape.personal:
-        event = shape.read_body(state)
+    if unseal is None or not event_format.personal_paths:
+        event = event_format.decode_body(state)
     else:
         data = msgspec.json.decode(state)
-        for path in shape.personal:
-            _replace(data, path, "", unseal)
-        event = msgspec.convert(data, shape.body)
+        for path in event_format.personal_paths:
+            _transform(data, path, "", unseal)
+        event = msgspec.convert(data, event_format.body_class)
     event.originator_id = stream
     event.originator_version = version
     event.timestamp = recorded_at
-    if shape.originator_topic is not None:
-        event.originator_topic = shape.originator_topic
-    # Turns the body into the frozen event without its constructor, which would set every field a second time.
-    event.__class__ = shape.event
+    if event_format.originator_topic is not None:
+        event.originator_topic = event_format.originator_topic
+    # This turns the body into the frozen event without its constructor, which would set every field a second time.
+    event.__class__ = event_format.event_class
     decoded: TicketEvent = event
     return decoded
 
 
-def _replace(data: Any, path: tuple[str, ...], name: str, transform: TextTransform) -> None:
-    """Transform every text in `data` that the path leads to; `name` is the path of `data` itself."""
+def _transform(data: Any, path: tuple[str, ...], prefix: str, transform: TextTransform) -> None:
+    """Transform every text in `data` that the path leads to; `prefix` is the field path of `data` itself."""
     head, *rest = path
     keys: list[Any] = list(range(len(data))) if head == "*" else [head] if head in data else []
     for key in keys:
         value = data[key]
-        value_name = f"{name}.{key}" if name else str(key)
         if value is None:
             continue
+        field = f"{prefix}{key}"
         if rest:
-            _replace(value, tuple(rest), value_name, transform)
+            _transform(value, tuple(rest), f"{field}.", transform)
         else:
-            data[key] = transform(value_name, value)
+            data[key] = transform(field, value)

@@ -34,9 +34,8 @@ from domain.tickets import RecordingTicket
 from domain.values import Step
 
 T = TypeVar("T")
-A = TypeVar("A", bound=BaseAggregate[UUID])
 
-# How often a decision is repeated after a conflict with another writer before it is refused.
+# How often a decision is made before it is refused, because other writers keep changing the aggregate.
 MAX_DECISIONS = 10
 
 # Shown in place of a personal text whose key was destroyed.
@@ -90,8 +89,8 @@ class LogRecorder(ApplicationRecorder):
         self._log = log
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
-        """Record the events, and call `alongside` in their transaction; IntegrityError if a version exists already."""
-        positions = self._log.append(cast(Sequence[Entry], stored_events), kwargs.get("alongside"))
+        """Record the events, and call `effects` in their transaction; IntegrityError if a version exists already."""
+        positions = self._log.append(cast(Sequence[Entry], stored_events), kwargs.get("effects"))
         if positions is None:
             raise IntegrityError("a version exists already")
         return positions
@@ -162,25 +161,28 @@ QueueMail = Callable[[Connection[TupleRow], Mail], None]
 # Enqueues a step on a recording in the transaction of the event that asks for it.
 Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID], None]
 
-# Further effects in the transaction of an event, by the event's class. They are given the changed aggregate too.
-Consequences = Mapping[type[TicketEvent], Callable[[Cursor[TupleRow], Any, TicketEvent], None]]
+# Further effects in the transaction of an event, by the event's class. They get the changed aggregate, too.
+EventEffects = Mapping[type[TicketEvent], Callable[[Cursor[TupleRow], Any, TicketEvent], None]]
 
 
 class Streams:
-    """Loads and saves aggregates of any kind, and repeats a decision that conflicts with another writer."""
+    """Loads and saves aggregates of any kind, and repeats a decision that conflicts with another writer.
+
+    `on_recorded` is called with the last position of every append.
+    """
 
     def __init__(
         self,
         history: TicketHistory,
         enqueue: Enqueue,
-        recorded: Callable[[int], None],
-        consequences: Consequences | None = None,
+        on_recorded: Callable[[int], None],
+        event_effects: EventEffects | None = None,
         queue_mail: QueueMail | None = None,
     ) -> None:
         self._history = history
         self._enqueue = enqueue
-        self._recorded = recorded
-        self._consequences = consequences or {}
+        self._on_recorded = on_recorded
+        self._event_effects = event_effects or {}
         self._queue_mail = queue_mail
 
     def load(self, stream: UUID) -> Any:
@@ -190,40 +192,32 @@ class Streams:
             raise NotFoundError("It does not exist.") from None
 
     def save(self, aggregate: BaseAggregate[UUID], mails: Sequence[Mail] = ()) -> None:
-        """Record the pending events and pass the last position to `recorded`; IntegrityError if a version exists."""
-        jobs = [
-            (event.ticket, *work)
-            for event in aggregate.pending_events
-            if isinstance(event, TicketEvent) and (work := requested_step(event))
-        ]
-        consequences = [
-            (act, event)
-            for event in aggregate.pending_events
-            if isinstance(event, TicketEvent) and (act := self._consequences.get(type(event)))
-        ]
+        """Record the pending events with their effects; IntegrityError if a version exists already."""
+        events = cast(Sequence[TicketEvent], aggregate.collect_events())
+        steps = [(event.ticket, *step) for event in events if (step := requested_step(event))]
+        event_effects = [(effect, event) for event in events if (effect := self._event_effects.get(type(event)))]
 
-        def alongside(cursor: Cursor[TupleRow]) -> None:
-            for ticket, step, recording in jobs:
+        def effects(cursor: Cursor[TupleRow]) -> None:
+            for ticket, step, recording in steps:
                 self._enqueue(cursor, ticket, step, recording)
             for mail in mails:
                 assert self._queue_mail is not None
                 self._queue_mail(cursor.connection, mail)
-            for act, event in consequences:
-                act(cursor, aggregate, event)
+            for effect, event in event_effects:
+                effect(cursor, aggregate, event)
 
-        # Only events with such effects need a transaction of their own; all others share one in the group commit.
-        events = aggregate.collect_events()
-        has_effects = jobs or consequences or (events and mails)
+        # Only events with effects need a transaction of their own; all others share one in the group commit.
+        has_effects = steps or event_effects or (events and mails)
         with tracing.span("append") as span:
-            recordings = self._history.events.put(events, **({"alongside": alongside} if has_effects else {}))
-            positions = [recording.notification.id for recording in recordings]
+            recorded = self._history.events.put(events, **({"effects": effects} if has_effects else {}))
+            positions = [recording.notification.id for recording in recorded]
             if positions:
                 _describe(span, events, positions)
         if positions:
-            self._recorded(positions[-1])
+            self._on_recorded(positions[-1])
 
     def add(self, aggregate: BaseAggregate[UUID]) -> None:
-        """Record a new aggregate. One that exists already was added by the same request before a crash, and stays."""
+        """Record a new aggregate. If it exists already, the same request added it before a crash, and it stays."""
         with suppress(IntegrityError):
             self.save(aggregate)
 

@@ -1,8 +1,8 @@
 """The event log: appends in one round trip, and reads in the order of positions.
 
-An append is one SQL function that takes a lock, chains the hashes and inserts the rows; appends that wait at the same
-time share it. `python -m tests.benchmarks --only appends`: with 16 writers of single events 7.84 × the library's
-`save()`, and 1.13 × a bare psycopg INSERT and COMMIT.
+An append calls one SQL function that takes a lock, chains the hashes and inserts the rows. Appends that wait at the
+same time share a call. `python -m tests.benchmarks --only appends` measures the rate: with 16 writers of single events
+7.84 × the library's `save()`, and 1.13 × a bare psycopg INSERT and COMMIT.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +23,7 @@ from domain.events import TicketEvent
 
 @dataclass(frozen=True)
 class Entry(StoredEvent):
-    """One event to be stored; the personal texts in its bytes are sealed."""
+    """One event to be appended; the personal texts in its bytes are sealed."""
 
     originator_id: UUID
     ticket: UUID
@@ -53,8 +53,8 @@ class StoredEntry(Notification):
 _LAST_VERSION = 2**31 - 1
 _LAST_POSITION = 2**63 - 1
 
-# Called with a cursor in the transaction of the events that were just appended.
-Alongside = Callable[[Cursor[TupleRow]], None]
+# Further writes in the transaction of appended events; called with its cursor.
+Effects = Callable[[Cursor[TupleRow]], None]
 
 _APPEND = "SELECT append_events(%b::integer[], %b::uuid[], %b::integer[], %b::text[], %b::uuid[], %b::bytea[])"
 _COLUMNS = "stream, version, topic, state, position, ticket, recorded_at, hash"
@@ -87,12 +87,12 @@ def append(cursor: Cursor[TupleRow], groups: Sequence[Sequence[Entry]]) -> list[
 
 
 class EventLog:
-    """Appends groups of events and reads them back.
+    """Appends groups of events, and reads events.
 
     Groups that wait at the same time share a transaction, since a lock in the database lets only one append run anyway.
     """
 
-    # A larger batch would make its first group wait longer without a higher rate.
+    # The largest number of events in one transaction, so that its first group does not wait for arbitrarily many.
     MAX_BATCH_EVENTS = 512
 
     def __init__(self, database: Database) -> None:
@@ -101,25 +101,25 @@ class EventLog:
             self._append_all, self.MAX_BATCH_EVENTS, len
         )
 
-    def append(self, group: Sequence[Entry], alongside: Alongside | None = None) -> list[int] | None:
+    def append(self, group: Sequence[Entry], effects: Effects | None = None) -> list[int] | None:
         """Return the positions of the group's events once they are durable, or None if a version exists already.
 
-        With `alongside` the group has a transaction of its own, which is rolled back if `alongside` fails.
+        With `effects` the group has a transaction of its own, which is rolled back if `effects` fails.
         """
-        if alongside is None:
+        if effects is None:
             return self._group_commit.submit(group)
         with self._database.transaction() as cursor:
             [positions] = append(cursor, [group])
             if positions is not None:
-                alongside(cursor)
+                effects(cursor)
         return positions
 
     def _append_all(self, groups: Sequence[Sequence[Entry]]) -> list[list[int] | None]:
         try:
             return self._append_once(groups)
         except UnavailableError:
-            # The connection may have died while it was idle, so a second one is tried. If the first one died after the
-            # commit, the append recognises its own rows and returns their positions.
+            # The connection may have failed while it was idle, so a second one is tried. If the first one failed after
+            # the commit, `append_events` recognises the rows and returns their positions.
             return self._append_once(groups)
 
     def _append_once(self, groups: Sequence[Sequence[Entry]]) -> list[list[int] | None]:

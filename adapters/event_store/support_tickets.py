@@ -1,4 +1,4 @@
-"""Support tickets in the event log, found by the ticket that they concern or by their contact."""
+"""The support tickets in the event log, which are found by the ticket that they concern or by their contact."""
 
 from collections.abc import Callable, Iterable, Iterator
 from uuid import UUID
@@ -37,13 +37,13 @@ class StoredSupportTickets:
         with self._database.reading() as cursor:
             cursor.execute("SELECT position FROM projections WHERE name = %s AND live", (support.NAME,))
             row = cursor.fetchone()
-            folded = [row["support_id"] for row in support.concerning(cursor, ticket_id, list(indexes))]
-        newer = [
+            folded_ids = [row["support_id"] for row in support.concerning(cursor, ticket_id, list(indexes))]
+        newer_ids = [
             event.originator_id
             for event in self._opened_after(row[0] if row else 0)
             if event.about == ticket_id or (event.ticket_id == event.originator_id and event.contact_index in indexes)
         ]
-        return list(dict.fromkeys([*folded, *newer]))
+        return list(dict.fromkeys([*folded_ids, *newer_ids]))
 
     def _opened_after(self, position: int) -> Iterator[SupportTicketOpened]:
         while batch := self._log.batch(position, BATCH_EVENTS):

@@ -83,9 +83,9 @@ class ReplayedAnswer:
 class IdempotencyKeys:
     """Stores the keys of each caller with their answers for a day."""
 
-    def __init__(self, database: Database, ring: Keyring, tickets: TicketKeys) -> None:
+    def __init__(self, database: Database, keyring: Keyring, tickets: TicketKeys) -> None:
         self._database = database
-        self._key = ServiceKey(database, ring, "idempotency")
+        self._key = ServiceKey(database, keyring, "idempotency")
         self._tickets = tickets
 
     def begin(self, caller: str, path: str, key: str, body_digest: str) -> NewRequest | ReplayedAnswer:

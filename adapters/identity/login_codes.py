@@ -73,11 +73,11 @@ class LoginCodes(StepLoop):
     """Stores requests for login codes, sends the codes on call or in its own thread, and verifies them."""
 
     def __init__(
-        self, database: Database, ring: Keyring, index: ContactIndex, outbox: Outbox, peppers: tuple[str, ...]
+        self, database: Database, keyring: Keyring, index: ContactIndex, outbox: Outbox, peppers: tuple[str, ...]
     ) -> None:
         super().__init__("login codes", self.answer_one, POLL_SECONDS)
         self._database = database
-        self._ring = ring
+        self._keyring = keyring
         self._index = index
         self._outbox = outbox
         self._peppers = peppers
@@ -89,7 +89,7 @@ class LoginCodes(StepLoop):
             connection.execute(
                 "INSERT INTO access_requests (id, contact_indexes, sealed) VALUES (%s, %s, %s)"
                 " ON CONFLICT (id) DO NOTHING",
-                (request_id, self._index.all_of(contact), self._ring.seal(content, request_id.bytes)),
+                (request_id, self._index.all_of(contact), self._keyring.seal(content, request_id.bytes)),
             )
 
     def answer_one(self) -> bool:
@@ -126,7 +126,7 @@ class LoginCodes(StepLoop):
     def _send_code(self, cursor: Cursor[TupleRow], request: CodeRequest) -> str | None:
         """Queue a mail with a new code; return the code, or None if no code is to be sent."""
         try:
-            type, value = json.loads(self._ring.open(bytes(request.sealed), request.id.bytes))
+            type, value = json.loads(self._keyring.open(bytes(request.sealed), request.id.bytes))
         except DecryptionError:
             return None
         if type != ContactType.EMAIL or not request.is_fresh:

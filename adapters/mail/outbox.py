@@ -26,7 +26,7 @@ from domain.ports import Mail
 
 LONGEST_KEY = 255
 # The purpose of the key that seals mails without a ticket.
-OUTBOX_RING = "outbox"
+OUTBOX_KEY_PURPOSE = "outbox"
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class Outbox:
     """Queues mails; the mail sender takes them out."""
 
     def __init__(
-        self, ring: Keyring, cipher: FieldCipher, transport: MailTransport, sender: str, subscriptions: Subscriptions
+        self, keyring: Keyring, cipher: FieldCipher, transport: MailTransport, sender: str, subscriptions: Subscriptions
     ) -> None:
-        self._ring = ring
+        self._keyring = keyring
         self._cipher = cipher
         self._transport = transport
         self._subscriptions = subscriptions
@@ -105,12 +105,12 @@ class Outbox:
         trace = {"trace": traceparent} if (traceparent := tracing.traceparent()) else {}
         content = json.dumps({"to": mail.to, "values": dict(mail.values), **trace})
         if mail.ticket_id is None:
-            return self._ring.seal(content.encode(), id.bytes)
+            return self._keyring.seal(content.encode(), id.bytes)
         return self._cipher.seal(mail.ticket_id, _context(id), content).encode()
 
     def _open(self, queued: QueuedMail) -> Mapping[str, Any]:
         if queued.ticket_id is None:
-            content: dict[str, Any] = json.loads(self._ring.open(queued.sealed, queued.id.bytes))
+            content: dict[str, Any] = json.loads(self._keyring.open(queued.sealed, queued.id.bytes))
         else:
             content = json.loads(self._cipher.open(queued.ticket_id, queued.sealed.decode(), _context(queued.id)))
         return content

@@ -1,8 +1,8 @@
-"""The applier turns the events in the inbox into history, many at a time.
+"""The applier turns the Stripe events in the inbox into domain events, in batches.
 
-One transaction holds the domain events, the new states of the inbox's rows, the links that the rows teach, the donor
-e-mails and the retrievals to be made. So an event takes effect exactly once, however often anything is repeated or
-killed.
+One transaction holds the domain events, the new states of the inbox's rows, the new links from Stripe objects to
+donations, the donor e-mails and the requested retrievals. So an event takes effect exactly once, however often it is
+delivered or a process is killed.
 """
 
 import json
@@ -24,7 +24,7 @@ from adapters.payments.donor_emails import AppliedEvent, add_donor_emails
 from adapters.payments.event_parsers import HashEmail
 from adapters.payments.inbox import Inbox
 from adapters.payments.parsed_events import ParsedEvent, object_to_retrieve, parse_event
-from adapters.payments.stripe_objects import DonationKey, MalformedFact
+from adapters.payments.stripe_objects import DonationKey, MalformedObject
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
@@ -35,7 +35,7 @@ from domain.values import Actor, Role
 
 BATCH_EVENTS = 200
 POLL_SECONDS = 0.25
-# A batch costs hardly more than one event, so the first events of a burst wait this long for the others.
+# After a small batch the applier waits this long, so that the events of a burst share batches.
 GATHER_SECONDS = 0.1
 APPLIER_LOCK = 7305808869229541
 MAX_ATTEMPTS = 8
@@ -53,18 +53,18 @@ _QUEUE = LeasedQueue(
 )
 _FINISH = """
 UPDATE stripe_inbox AS i
-   SET state = d.state, error = d.error, attempts = i.attempts + 1,
-       waits_for = coalesce(string_to_array(d.waits_for, ' '), '{}'), pending_object_id = d.pending_object_id,
-       ticket_id = d.ticket_id, body = d.body
+   SET state = new.state, error = new.error, attempts = i.attempts + 1,
+       waits_for = coalesce(string_to_array(new.waits_for, ' '), '{}'), pending_object_id = new.pending_object_id,
+       ticket_id = new.ticket_id, body = new.body
   FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::bytea[])
-       AS d (event_id, state, error, waits_for, pending_object_id, ticket_id, body)
- WHERE i.event_id = d.event_id
+       AS new (event_id, state, error, waits_for, pending_object_id, ticket_id, body)
+ WHERE i.event_id = new.event_id
 """
 
 
 @dataclass
 class InboxRow:
-    """A row of the inbox while it is applied; the last six fields are found out on the way."""
+    """A row of the inbox while it is applied, which sets the fields from `body` on."""
 
     event_id: str
     stripe_created: int
@@ -79,17 +79,20 @@ class InboxRow:
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """The Stripe objects of which one must be linked to a donation before the event can be applied."""
+        """Return the Stripe objects of which one must be linked to a donation before the event can be applied."""
         return self.event.object_ids if self.event is not None and self.state == "held" else ()
 
     @property
     def missing_ids(self) -> tuple[str, ...]:
-        """The Stripe objects that an applied event names and does not contain."""
+        """Return the Stripe objects that an applied event names and does not contain."""
         return self.event.missing_ids if self.event is not None and self.state == "applied" else ()
 
 
 class Applier:
-    """Applies what is due, on call or in its own thread between `start` and `stop`."""
+    """Applies due events, on call or in its own thread between `start` and `stop`.
+
+    `on_recorded` is called with the last position of a batch, `on_retrieval_added` after a retrieval was requested.
+    """
 
     def __init__(
         self,
@@ -97,15 +100,15 @@ class Applier:
         inbox: Inbox,
         mapper: SealingMapper,
         hash_email: HashEmail,
-        recorded: Callable[[int], None],
-        retrieval_added: Callable[[], None] = lambda: None,
+        on_recorded: Callable[[int], None],
+        on_retrieval_added: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._inbox = inbox
         self._mapper = mapper
         self._hash_email = hash_email
-        self._recorded = recorded
-        self._retrieval_added = retrieval_added
+        self._on_recorded = on_recorded
+        self._on_retrieval_added = on_retrieval_added
         self._background = BackgroundLoop("applier", self._apply_due, wake=inbox.arrived)
 
     def start(self) -> None:
@@ -123,7 +126,7 @@ class Applier:
         return 0.0
 
     def apply_all(self) -> None:
-        """Apply until nothing that is due is left."""
+        """Apply events until none is due."""
         while self.apply_batch():
             pass
 
@@ -159,7 +162,7 @@ class Applier:
     def _apply_rows(self, limit: int, event_id: str | None = None) -> int:
         """Apply a batch, or one event, in one transaction; return how many rows were claimed."""
         with self._database.transaction() as cursor:
-            # Appliers take turns: one that learns a link must see all the events that are held for it.
+            # One applier runs at a time: it must see all events that are held for the objects that it links.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (APPLIER_LOCK,))
             rows = [
                 InboxRow(id, created, bytes(body), ticket_id)
@@ -174,9 +177,9 @@ class Applier:
                 span.set_attributes(position=last_position)
         _report(last_position, finished)
         if last_position is not None:
-            self._recorded(last_position)
+            self._on_recorded(last_position)
         if any(row.pending_object_id or row.missing_ids for row in rows):
-            self._retrieval_added()
+            self._on_retrieval_added()
         return len(rows)
 
     def _apply(self, cursor: Cursor[TupleRow], rows: Sequence[InboxRow]) -> tuple[list[int], list[InboxRow]]:
@@ -184,10 +187,10 @@ class Applier:
         for row in rows:
             self._parse(row)
         donations = self._link(cursor, rows)
-        groups = self._decide(rows, donations)
-        results = event_log.append(cursor, list(groups.values())) if groups else []
+        entries = self._decide(rows, donations)
+        results = event_log.append(cursor, list(entries.values())) if entries else []
         # Another process wrote to these donations meanwhile: their rows stay as they are and are due again at once.
-        contended = {key for key, positions in zip(groups, results, strict=True) if positions is None}
+        contended = {key for key, positions in zip(entries, results, strict=True) if positions is None}
         finished = [row for row in rows if row.donation_key not in contended]
         self._finish(cursor, finished)
         add_donor_emails(cursor, _applied_events(finished, donations))
@@ -198,7 +201,7 @@ class Applier:
         try:
             row.body = self._inbox.open_body(row.event_id, row.sealed_body, row.ticket_id)
         except NotFoundError:
-            # The ticket was erased before the event could be applied, so nobody can read it any more.
+            # The ticket was erased before the event was applied, so its body is unreadable.
             row.state, row.error = "dead", "erased"
             return
         try:
@@ -206,7 +209,7 @@ class Applier:
             row.pending_object_id = object_to_retrieve(event)
             if row.pending_object_id is None:
                 row.event = parse_event(event, self._hash_email)
-        except MalformedFact as fault:
+        except MalformedObject as fault:
             row.state, row.error = "dead", f"malformed: {fault}"
             return
         if row.pending_object_id is not None:
@@ -227,14 +230,14 @@ class Applier:
             "SELECT object_id, ticket_id, donation_id FROM stripe_links WHERE object_id = ANY(%b)", (object_ids,)
         )
         links: dict[str, DonationKey] = {id: (ticket, donation) for id, ticket, donation in cursor.fetchall()}
-        named = {event.named_donation for _, event in parsed if event.named_donation is not None}
-        donations = self._load(cursor, {*links.values(), *named})
+        named_keys = {event.named_donation for _, event in parsed if event.named_donation is not None}
+        donations = self._load(cursor, {*links.values(), *named_keys})
         new_links: dict[str, DonationKey] = {}
         found_link = True
         while found_link:
             found_link = False
             for row, event in parsed:
-                # An existing link goes before metadata: if the metadata is edited later, no money moves.
+                # An existing link has priority over metadata, so that no money moves if the metadata is edited later.
                 linked = next((links[id] for id in event.object_ids if links.get(id) in donations), None)
                 key = linked or event.named_donation
                 if key is None or key not in donations:
@@ -279,7 +282,7 @@ class Applier:
     def _decide(
         self, rows: Sequence[InboxRow], donations: dict[DonationKey, Donation]
     ) -> dict[DonationKey, list[Entry]]:
-        """Give the rows' facts to their donations; return the events that follow, a group for each donation."""
+        """Record the rows' facts in their donations; return the new events of each donation."""
         for row in rows:
             if row.state != "applied" or row.event is None or row.donation_key is None:
                 continue
@@ -288,12 +291,12 @@ class Applier:
                 row.state, row.error = "dead", "malformed: currency differs from the donation's"
                 continue
             for fact in row.event.facts:
-                donation.record(STRIPE, fact.event, **fact.fields)
-        groups = {}
+                donation.record(STRIPE, fact.event_type, **fact.fields)
+        entries = {}
         for key, donation in donations.items():
             if events := donation.collect_events():
-                groups[key] = [self._to_entry(event) for event in events if isinstance(event, DonationEvent)]
-        return groups
+                entries[key] = [self._to_entry(event) for event in events if isinstance(event, DonationEvent)]
+        return entries
 
     def _to_entry(self, event: DonationEvent) -> Entry:
         with suppress(NotFoundError):

@@ -46,7 +46,7 @@ class DeadLetters:
         return [DeadLetter(*row) for row in rows]
 
     def retry(self, ids: Sequence[str] | None = None) -> int:
-        """Have these dead letters, or all of them, applied again; return how many."""
+        """Let these dead letters, or all of them, be applied again; return their number."""
         with self._database.connection() as connection:
             return connection.execute(
                 _RETRY, {"hours": UNMATCHED_HOURS, "ids": None if ids is None else list(ids)}

@@ -20,7 +20,7 @@ from adapters.localisation import format_moment, format_money
 from adapters.mail.outbox import Outbox
 from adapters.payments.event_parsers import ParsedFact
 from adapters.payments.inbox import Inbox
-from adapters.payments.parsed_events import FETCHED
+from adapters.payments.parsed_events import RETRIEVED_FIELD
 from adapters.payments.stripe_objects import DonationKey
 from adapters.postgres.background import StepLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
@@ -74,15 +74,11 @@ class AppliedEvent:
 
 
 def add_donor_emails(cursor: Cursor[TupleRow], applied_events: Iterable[AppliedEvent]) -> None:
-    """Have the mails that these events give reason for written, each once ever."""
+    """Add a row for each mail that these events cause; a mail that has a row already gets no second one."""
     fresh_since = time.time() - FRESH_SECONDS
-    rows = {row[0]: row for event in applied_events if _has_address(event.gift) for row in _rows(event, fresh_since)}
+    rows = {row[0]: row for event in applied_events if event.gift.donor.email_hash for row in _rows(event, fresh_since)}
     if rows:
         cursor.execute(_ADD, [list(column) for column in zip(*rows.values(), strict=True)])
-
-
-def _has_address(gift: Gift) -> bool:
-    return gift.donor.email_hash is not None
 
 
 def _receipt_key(donation_id: UUID) -> str:
@@ -90,15 +86,18 @@ def _receipt_key(donation_id: UUID) -> str:
 
 
 def _rows(applied: AppliedEvent, fresh_since: float) -> Iterator[tuple[object, ...]]:
-    """Yield the rows of an event. An old donation gets a row too: it names the event with the address for refunds."""
+    """Yield the rows for an event.
+
+    A donation that is too old for a receipt gets a row too: mails about its refunds need the event with the address.
+    """
     ticket_id, donation_id = applied.donation_key
     has_address = any(
-        fact.event is PaymentReceived and fact.fields.get("donor", Donor()).email_hash for fact in applied.facts
+        fact.event_type is PaymentReceived and fact.fields.get("donor", Donor()).email_hash for fact in applied.facts
     )
     if has_address and applied.gift.paid_at is not None:
         state = "waiting" if applied.gift.paid_at >= fresh_since else "dropped"
         yield _receipt_key(donation_id), RECEIPT, ticket_id, donation_id, applied.event_id, None, state
-    if has_address or any(fact.event is Refunded for fact in applied.facts):
+    if has_address or any(fact.event_type is Refunded for fact in applied.facts):
         for id, refund in applied.gift.refunds.items():
             if refund.state == SUCCEEDED and refund.at >= fresh_since:
                 yield f"{REFUND}:{donation_id}:{id}", REFUND, ticket_id, donation_id, None, id, "waiting"
@@ -119,7 +118,7 @@ class DonorEmail:
 class DonorEmails(StepLoop):
     """Writes the mails, on call or in its own thread between `start` and `stop`; any number of processes may.
 
-    With `test` the mails say that no real money moves.
+    Without `livemode` the mails say that no real money moves.
     """
 
     def __init__(
@@ -131,7 +130,7 @@ class DonorEmails(StepLoop):
         outbox: Outbox,
         page_url: Callable[[str], str],
         *,
-        test: bool,
+        livemode: bool,
     ) -> None:
         super().__init__("donor emails", self.write_one, POLL_SECONDS)
         self._database = database
@@ -140,7 +139,7 @@ class DonorEmails(StepLoop):
         self._donations = donations
         self._outbox = outbox
         self._page_url = page_url
-        self._test = test
+        self._livemode = livemode
 
     def write_one(self) -> bool:
         """Write and queue the mail that has been due the longest, in one transaction; return False if none is due."""
@@ -184,16 +183,16 @@ class DonorEmails(StepLoop):
             return None
         event_id, body, ticket_id = row
         event = json.loads(self._inbox.open_body(event_id, bytes(body), ticket_id))
-        stripe_object = event.get(FETCHED) or event["data"]["object"]
+        stripe_object = event.get(RETRIEVED_FIELD) or event["data"]["object"]
         details = stripe_object.get("customer_details") or stripe_object.get("billing_details") or {}
         address = details.get("email")
         return address.strip() if isinstance(address, str) else None
 
     def _values(self, email: DonorEmail, ticket: RecordingTicket, donation: Donation) -> Mapping[str, str] | None:
-        """Return the template's values, or None if the payment or refund no longer stands."""
+        """Return the template's values, or None if the payment is not recorded or the refund did not succeed."""
         gift, currency = donation.gift, donation.amount.currency
         common = {
-            "test": "TEST" if self._test else "",
+            "test": "" if self._livemode else "TEST",
             "paid": format_money(Money(gift.paid, currency), LANGUAGE),
             "title": (ticket.draft.title or "")[:LONGEST_TITLE],
             "donation": str(email.donation_id),

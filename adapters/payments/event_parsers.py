@@ -1,4 +1,4 @@
-"""One small parser for each meaning of Stripe's events, and one for the present state of each kind of object."""
+"""Parsers of Stripe's objects: one for each meaning of an event, and one for each object's present state."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ from adapters.payments.stripe_objects import (
     INTENT,
     REFUND,
     SESSION,
-    MalformedFact,
+    MalformedObject,
     StripeObject,
 )
 from domain.events import (
@@ -38,7 +38,7 @@ _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 
 # The fields in which a charge or a refund names its balance transactions.
-SETTLEMENTS = ("balance_transaction", "failure_balance_transaction")
+BALANCE_TRANSACTION_FIELDS = ("balance_transaction", "failure_balance_transaction")
 
 # Turns a billing e-mail into the keyed hash that is kept of it.
 HashEmail = Callable[[str], str]
@@ -46,14 +46,14 @@ HashEmail = Callable[[str], str]
 
 @dataclass(frozen=True)
 class ParsedFact:
-    """One fact about one donation, with the fields of the domain event that records it."""
+    """One fact about one donation: the type and the fields of the domain event that records it."""
 
-    event: type[DonationEvent]
+    event_type: type[DonationEvent]
     fields: Mapping[str, Any]
 
     @property
     def currency(self) -> str | None:
-        """Return the currency that must be the donation's own; fees are in the currency of our Stripe account."""
+        """Return the currency that must be the donation's own, or None: a fee has that of our Stripe account."""
         amount = self.fields.get("amount")
         return amount.currency if isinstance(amount, Money) else None
 
@@ -62,14 +62,14 @@ _Facts = Iterator[ParsedFact]
 
 
 def _donor(details: Mapping[str, Any], hash_email: HashEmail) -> Donor:
-    """Return all that is kept of the donor: the name's last token, the country and a keyed hash of the e-mail."""
+    """Return what is stored about the donor: the name's last token, the country and a keyed hash of the e-mail."""
     address = details.get("address") or {}
     if not isinstance(address, dict):
-        raise MalformedFact("address")
+        raise MalformedObject("address")
     name, email, country = details.get("name"), details.get("email"), address.get("country")
     for value in (name, email, country):
         if value is not None and not isinstance(value, str):
-            raise MalformedFact("donor")
+            raise MalformedObject("donor")
     tokens = "".join(character if character.isprintable() else " " for character in name or "").split()
     return Donor(
         last_name=tokens[-1][:LONGEST_NAME] if tokens else None,
@@ -80,23 +80,23 @@ def _donor(details: Mapping[str, Any], hash_email: HashEmail) -> Donor:
 
 def _session_paid(session: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
     status = session.text("payment_status")
-    if session.optional("mode") not in (None, "payment") or status == "no_payment_required":
+    if session.optional_text("mode") not in (None, "payment") or status == "no_payment_required":
         return
     if status == "unpaid":
         yield ParsedFact(PaymentDelayed, {"object_id": session.text("id"), "report": report})
         return
     if status != "paid":
-        raise MalformedFact("payment_status")
+        raise MalformedObject("payment_status")
     intent = session.reference("payment_intent")
     if intent is None:
-        raise MalformedFact("payment_intent")
+        raise MalformedObject("payment_intent")
     yield ParsedFact(
         PaymentReceived,
         {
             "payment_intent_id": intent,
             "amount": session.money("amount_total"),
             "session_id": session.text("id"),
-            "donor": _donor(session.part("customer_details"), hash_email),
+            "donor": _donor(session.mapping("customer_details"), hash_email),
             "report": report,
         },
     )
@@ -125,10 +125,10 @@ def _intent_succeeded(intent: StripeObject, report: StripeReport, _: HashEmail) 
 
 
 def _intent_failed(intent: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
-    error = intent.part("last_payment_error")
+    error = intent.mapping("last_payment_error")
     reason = error.get("decline_code") or error.get("code") or "payment_failed"
     if not isinstance(reason, str) or not _CODE.fullmatch(reason):
-        raise MalformedFact("last_payment_error")
+        raise MalformedObject("last_payment_error")
     yield ParsedFact(PaymentFailed, {"object_id": intent.text("id"), "reason": reason, "report": report})
 
 
@@ -141,7 +141,7 @@ def _intent_processing(intent: StripeObject, report: StripeReport, _: HashEmail)
 
 
 def _charge_captured(charge: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
-    if charge.optional("status") not in (None, "succeeded") or not charge.flag("captured", default=True):
+    if charge.optional_text("status") not in (None, "succeeded") or not charge.flag("captured", default=True):
         return
     yield ParsedFact(
         PaymentReceived,
@@ -150,11 +150,11 @@ def _charge_captured(charge: StripeObject, report: StripeReport, hash_email: Has
             "payment_intent_id": charge.reference("payment_intent") or charge.text("id"),
             "amount": charge.money("amount_captured" if charge.has("amount_captured") else "amount"),
             "charge_id": charge.text("id"),
-            "donor": _donor(charge.part("billing_details"), hash_email),
+            "donor": _donor(charge.mapping("billing_details"), hash_email),
             "report": report,
         },
     )
-    yield from _expanded_settlements(charge, report, hash_email)
+    yield from _expanded_balance_transactions(charge, report, hash_email)
 
 
 def _charge_refunded(charge: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
@@ -165,9 +165,9 @@ def _charge_refunded(charge: StripeObject, report: StripeReport, _: HashEmail) -
 
 
 def _refund_reported(refund: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
-    state = refund.optional("status") or "pending"
+    state = refund.optional_text("status") or "pending"
     if state not in REFUND_RANK:
-        raise MalformedFact("status")
+        raise MalformedObject("status")
     yield ParsedFact(
         Refunded if state in LIVE_REFUND else RefundFailed,
         {
@@ -179,13 +179,13 @@ def _refund_reported(refund: StripeObject, report: StripeReport, hash_email: Has
             "report": report,
         },
     )
-    yield from _expanded_settlements(refund, report, hash_email)
+    yield from _expanded_balance_transactions(refund, report, hash_email)
 
 
 def _dispute_reported(dispute: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
     state = dispute.text("status")
     if state not in DISPUTE_RANK:
-        raise MalformedFact("status")
+        raise MalformedObject("status")
     yield ParsedFact(
         DisputeClosed if state in CLOSED_DISPUTE else DisputeOpened,
         {"dispute_id": dispute.text("id"), "amount": dispute.money("amount"), "state": state, "report": report},
@@ -195,47 +195,47 @@ def _dispute_reported(dispute: StripeObject, report: StripeReport, _: HashEmail)
 def _dispute_funds_moved(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
     """Yield a fact for each balance transaction of the dispute; the sign of its amount gives the direction."""
     yield from _dispute_reported(dispute, report, hash_email)
-    transactions = dispute.parts("balance_transactions", BALANCE_TRANSACTION)
-    withdrawn = -sum(min(0, transaction.integer("amount")) for transaction in transactions)
+    transactions = dispute.objects("balance_transactions", BALANCE_TRANSACTION)
+    withdrawn_minor = -sum(min(0, transaction.integer("amount")) for transaction in transactions)
     for transaction in transactions:
-        moved = transaction.signed("amount")
+        moved = transaction.signed_money("amount")
         yield ParsedFact(
             DisputeFundsWithdrawn if moved.minor < 0 else DisputeFundsReinstated,
             {
                 "dispute_id": dispute.text("id"),
                 "balance_transaction_id": transaction.text("id"),
-                "amount": _in_gift_currency(moved, withdrawn, dispute.money("amount")),
+                "amount": _in_gift_currency(moved, withdrawn_minor, dispute.money("amount")),
                 "report": report,
             },
         )
         if transaction.has("fee"):
-            yield from _settlement(transaction, report, hash_email)
+            yield from _balance_transaction(transaction, report, hash_email)
 
 
-def _in_gift_currency(moved: Money, withdrawn: int, disputed: Money) -> Money:
-    """Return the moved amount in the donation's currency.
+def _in_gift_currency(moved: Money, withdrawn_minor: int, disputed: Money) -> Money:
+    """Return the moved amount without its sign, in the donation's currency.
 
-    If our Stripe account keeps another currency, the withdrawn amount equals the whole disputed amount, and a
-    reinstated amount equals the same share of it.
+    If our Stripe account has another currency, the rate is the disputed amount over the sum that was withdrawn for it.
     """
     if moved.currency == disputed.currency:
         return Money(abs(moved.minor), moved.currency)
-    if not withdrawn:
-        raise MalformedFact("balance_transactions")
-    share = (2 * abs(moved.minor) * disputed.minor + withdrawn) // (2 * withdrawn)
-    return Money(min(share, disputed.minor), disputed.currency)
+    if not withdrawn_minor:
+        raise MalformedObject("balance_transactions")
+    rounded_half_up = (2 * abs(moved.minor) * disputed.minor + withdrawn_minor) // (2 * withdrawn_minor)
+    return Money(min(rounded_half_up, disputed.minor), disputed.currency)
 
 
-def _settlement(transaction: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
-    gross, fee = transaction.signed("amount"), transaction.signed("fee")
+def _balance_transaction(transaction: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    gross, fee = transaction.signed_money("amount"), transaction.signed_money("fee")
     if transaction.has("net") and transaction.integer("net") != gross.minor - fee.minor:
-        raise MalformedFact("net")
+        raise MalformedObject("net")
+    category = transaction.optional_text("reporting_category") or transaction.optional_text("type")
     yield ParsedFact(
         FeeCharged,
         {
             "balance_transaction_id": transaction.text("id"),
             "source_id": transaction.reference("source"),
-            "category": transaction.optional("reporting_category") or transaction.optional("type") or "unknown",
+            "category": category or "unknown",
             "gross": gross,
             "fee": fee,
             "report": report,
@@ -243,10 +243,10 @@ def _settlement(transaction: StripeObject, report: StripeReport, _: HashEmail) -
     )
 
 
-def _expanded_settlements(stripe_object: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
-    for name in SETTLEMENTS:
+def _expanded_balance_transactions(stripe_object: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+    for name in BALANCE_TRANSACTION_FIELDS:
         if (transaction := stripe_object.expanded(name, BALANCE_TRANSACTION)) is not None:
-            yield from _settlement(transaction, report, hash_email)
+            yield from _balance_transaction(transaction, report, hash_email)
 
 
 # Parsers of an object's present state, for objects that we retrieved and whose event type is not known.
@@ -268,7 +268,7 @@ def _intent_state(intent: StripeObject, report: StripeReport, hash_email: HashEm
             yield from _intent_processing(intent, report, hash_email)
         case "canceled":
             yield from _intent_canceled(intent, report, hash_email)
-        case "requires_payment_method" if intent.part("last_payment_error"):
+        case "requires_payment_method" if intent.mapping("last_payment_error"):
             yield from _intent_failed(intent, report, hash_email)
 
 
@@ -279,8 +279,8 @@ def _charge_state(charge: StripeObject, report: StripeReport, hash_email: HashEm
 
 
 def _dispute_state(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
-    is_expanded = dispute.has("balance_transactions")
-    yield from (_dispute_funds_moved if is_expanded else _dispute_reported)(dispute, report, hash_email)
+    parse = _dispute_funds_moved if dispute.has("balance_transactions") else _dispute_reported
+    yield from parse(dispute, report, hash_email)
 
 
 Parser = Callable[[StripeObject, StripeReport, HashEmail], _Facts]
@@ -290,7 +290,7 @@ STATE_PARSERS: Mapping[str, Parser] = {
     CHARGE: _charge_state,
     REFUND: _refund_reported,
     DISPUTE: _dispute_state,
-    BALANCE_TRANSACTION: _settlement,
+    BALANCE_TRANSACTION: _balance_transaction,
 }
 EVENT_PARSERS: Mapping[str, tuple[str, Parser]] = {
     "checkout.session.completed": (SESSION, _session_paid),

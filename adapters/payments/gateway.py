@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from adapters.lazy import Lazy
+from adapters.payments.stripe_objects import StripeDict
 from domain.errors import DomainError, InvalidError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import CheckoutRequest, OpenCheckout
 from domain.values import Money
@@ -18,12 +19,10 @@ if TYPE_CHECKING:
     import stripe
     from stripe.params import RefundCreateParams
 
-StripeDict = dict[str, Any]
-
 _OBJECT_ID = re.compile(r"([a-z]{2,4})_[A-Za-z0-9_]{1,250}")
-_PAGE = 100
-_NAME_LENGTH = 250
-_AWAY = "The payment service cannot be reached at the moment; please try again in a minute."
+_PAGE_SIZE = 100
+_MAX_NAME_LENGTH = 250
+_UNAVAILABLE = "The payment service cannot be reached at the moment; please try again in a minute."
 
 logger = logging.getLogger(__name__)
 
@@ -51,19 +50,15 @@ class StripeGateway:
 
             return client(secret_key, api_base, timeout=timeout, proxy=proxy, retries=retries)
 
-        self._late_client = Lazy(make_client)
+        self._client = Lazy(make_client)
 
     def load(self) -> None:
         """Load the library, so that the first checkout does not wait for it."""
-        self._late_client()
-
-    @property
-    def _client(self) -> stripe.StripeClient:
-        return self._late_client()
+        self._client()
 
     def _service(self, prefix: str) -> Any:
         """Return the library's service for objects whose ids have this prefix, or None if the prefix is unknown."""
-        v1 = self._client.v1
+        v1 = self._client().v1
         match prefix:
             case "cs":
                 return v1.checkout.sessions
@@ -86,7 +81,7 @@ class StripeGateway:
         """Open a checkout; a repeated call returns the same one as long as Stripe keeps the idempotency key."""
         metadata = {"ticketId": str(request.ticket_id), "donationId": str(request.donation_id)}
         with _translated_errors():
-            session = self._client.v1.checkout.sessions.create(
+            session = self._client().v1.checkout.sessions.create(
                 {
                     "mode": "payment",
                     "submit_type": "donate",
@@ -119,19 +114,17 @@ class StripeGateway:
         )
 
     def refund(
-        self,
-        payment_intent_id: str,
-        amount: Money | None,
-        idempotency_key: str,
-        metadata: Mapping[str, str] | None = None,
+        self, payment_intent_id: str, amount: Money, idempotency_key: str, metadata: Mapping[str, str]
     ) -> StripeDict:
-        """Refund `amount`, or all that is left; return Stripe's refund, which may be pending or fail later."""
-        params: RefundCreateParams = {"payment_intent": payment_intent_id, "metadata": dict(metadata or {})}
-        if amount is not None:
-            params["amount"] = amount.minor
+        """Make a refund and return it in Stripe's form; it may be pending, and may fail later."""
+        params: RefundCreateParams = {
+            "payment_intent": payment_intent_id,
+            "amount": amount.minor,
+            "metadata": dict(metadata),
+        }
         try:
             with _translated_errors():
-                refund = self._client.v1.refunds.create(params, {"idempotency_key": idempotency_key})
+                refund = self._client().v1.refunds.create(params, {"idempotency_key": idempotency_key})
         except InvalidError as error:
             if error.pointer == "/amount":
                 raise RefusedError("A refund cannot be larger than what is left of the payment.") from None
@@ -139,7 +132,7 @@ class StripeGateway:
         return refund.to_dict(for_json=True)
 
     def retrieve(self, object_id: str) -> StripeDict:
-        """Return any object or event in its present state; NotFoundError if it is unknown."""
+        """Return any object or event in its present state; NotFoundError if Stripe has none with this id."""
         match = _OBJECT_ID.fullmatch(object_id)
         service = self._service(match[1]) if match else None
         if service is None:
@@ -155,13 +148,13 @@ class StripeGateway:
     def objects(self, prefix: str, since: datetime) -> Iterator[StripeDict]:
         """Yield the objects since then with this id prefix (`cs`, `pi`, `ch`, `re`, `dp`, `txn`), newest first."""
         with _translated_errors():
-            page = self._service(prefix).list({"created": {"gte": int(since.timestamp())}, "limit": _PAGE})
+            page = self._service(prefix).list({"created": {"gte": int(since.timestamp())}, "limit": _PAGE_SIZE})
             for stripe_object in page.auto_paging_iter():
                 yield stripe_object.to_dict(for_json=True)
 
 
 def _product_name(description: str) -> str:
-    return " ".join(description.split())[:_NAME_LENGTH] or "Donation"
+    return " ".join(description.split())[:_MAX_NAME_LENGTH] or "Donation"
 
 
 @contextmanager
@@ -175,7 +168,7 @@ def _translated_errors() -> Iterator[None]:
 
 
 def _translate(error: stripe.StripeError) -> DomainError:
-    """Return our own error for the library's; the library's messages quote keys, bodies and addresses."""
+    """Return our own error for one of the library, whose messages quote keys, bodies and addresses."""
     import stripe
 
     match error:
@@ -186,7 +179,7 @@ def _translate(error: stripe.StripeError) -> DomainError:
         case stripe.InvalidRequestError(code="charge_disputed"):
             return RefusedError("This payment is disputed, so it cannot be refunded.")
         case stripe.InvalidRequestError(param=param, code=code, http_status=400):
-            return _invalid(str(param or ""), str(code or ""))
+            return _invalid_request(str(param or ""), str(code or ""))
         case stripe.IdempotencyError():
             return RefusedError("The same request was made before with other values.")
         case stripe.CardError():
@@ -196,10 +189,10 @@ def _translate(error: stripe.StripeError) -> DomainError:
             return UnavailableError("Payments are not available at the moment.")
         case _:
             logger.warning("the payment service failed: %s, status %s", type(error).__name__, error.http_status)
-            return UnavailableError(_AWAY)
+            return UnavailableError(_UNAVAILABLE)
 
 
-def _invalid(param: str, code: str) -> DomainError:
+def _invalid_request(param: str, code: str) -> DomainError:
     if code in ("amount_too_small", "amount_too_large"):
         size = code.removeprefix("amount_too_")
         return InvalidError(f"The amount is too {size} for the payment service.", "/amount")

@@ -1,8 +1,8 @@
-"""The inbox: a verified Stripe event is stored once and answered; the applier later turns it into history.
+"""The inbox stores each verified Stripe event once; the applier later turns it into events of a donation.
 
-States: received → applied | ignored | held (its payment is not known yet, or its pending object is not retrieved yet) |
-dead (a person must look at it). Bodies are sealed, first with the inbox's key, and with the ticket's own key once the
-ticket is known.
+States: received → applied | ignored | held (its donation is not known yet, or its pending object is not retrieved yet)
+| dead (a person must look at it). Bodies are sealed with the inbox's key until the ticket is known, and with the
+ticket's own key afterwards.
 """
 
 import hashlib
@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -23,21 +22,20 @@ from psycopg.rows import TupleRow
 from adapters.encryption.keyring import NONCE_BYTES, Keyring
 from adapters.encryption.ticket_keys import KeyDestroyed, TicketKeys
 from adapters.payments import redaction
-from adapters.payments.parsed_events import PENDING, RETRIEVED
+from adapters.payments.parsed_events import PENDING_TYPE, RETRIEVED_TYPE
+from adapters.payments.stripe_objects import StripeDict
 from adapters.payments.webhooks import SignedEvent
 from adapters.postgres.database import Database
 from adapters.postgres.group_commit import AsyncGroupCommit
 from domain.errors import NotFoundError
 
 REDACTION_BATCH = 200
-INBOX_RING = "stripe inbox"
+INBOX_KEY_PURPOSE = "stripe inbox"
 
 # An event that is held longer is listed among the dead letters.
 UNMATCHED_HOURS = 72
 
-StripeDict = Mapping[str, Any]
-
-# Events that arrive at the same time share a commit; a larger batch would only delay its first event.
+# The largest number of events that share a commit, so that the first one does not wait for arbitrarily many.
 MAX_STORED_TOGETHER = 256
 
 _STORE = (
@@ -45,13 +43,14 @@ _STORE = (
     " SELECT * FROM unnest(%b::text[], %b::text[], %b::bigint[], %b::bytea[])"
     " ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
 )
-_ADD_RETRIEVALS = (
+_INSERT_RETRIEVALS = (
     "INSERT INTO stripe_inbox (event_id, type, stripe_created, body, state, pending_object_id)"
-    " SELECT id, %s, at, body, 'held', id FROM unnest(%b::text[], %b::bigint[], %b::bytea[]) AS w (id, at, body)"
-    " ON CONFLICT (event_id) DO NOTHING"
+    " SELECT id, %s, at, body, 'held', id FROM unnest(%b::text[], %b::bigint[], %b::bytea[]) AS r (id, at, body)"
+    " ON CONFLICT (event_id) "
 )
-_REPEAT_RETRIEVALS = _ADD_RETRIEVALS.removesuffix("NOTHING") + (
-    "UPDATE SET state = 'held', pending_object_id = EXCLUDED.pending_object_id, body = EXCLUDED.body,"
+_ADD_RETRIEVALS = _INSERT_RETRIEVALS + "DO NOTHING"
+_REPEAT_RETRIEVALS = _INSERT_RETRIEVALS + (
+    "DO UPDATE SET state = 'held', pending_object_id = EXCLUDED.pending_object_id, body = EXCLUDED.body,"
     " ticket_id = NULL, attempts = 0, next_attempt_at = now() WHERE stripe_inbox.state IN ('applied', 'ignored')"
 )
 
@@ -59,11 +58,11 @@ _REPEAT_RETRIEVALS = _ADD_RETRIEVALS.removesuffix("NOTHING") + (
 class Inbox:
     """Stores verified events, and the objects that we retrieve from Stripe ourselves."""
 
-    def __init__(self, database: Database, ring: Keyring, keys: TicketKeys) -> None:
+    def __init__(self, database: Database, keyring: Keyring, keys: TicketKeys) -> None:
         self._database = database
-        self._ring = ring
+        self._keyring = keyring
         self._keys = keys
-        # Set whenever there may be something new to apply.
+        # Set whenever there may be new events to apply.
         self.arrived = threading.Event()
         self._group_commit: AsyncGroupCommit[tuple[str, str, int, bytes], bool] = AsyncGroupCommit(
             self._store_all, MAX_STORED_TOGETHER
@@ -71,8 +70,9 @@ class Inbox:
 
     async def accept_async(self, event: SignedEvent) -> bool:
         """Do the same as `accept`, in one commit with the other events that arrive at the same time."""
-        at = int(event.created.timestamp())
-        return await self._group_commit.submit((event.id, event.type, at, self.seal_body(event.id, event.body)))
+        stripe_time = int(event.created.timestamp())
+        sealed_body = self.seal_body(event.id, event.body)
+        return await self._group_commit.submit((event.id, event.type, stripe_time, sealed_body))
 
     def accept(self, event: SignedEvent) -> bool:
         """Store the event durably; return False if it was stored before."""
@@ -82,27 +82,27 @@ class Inbox:
         """Store an event that Stripe lists but did not deliver; return False if it was stored before."""
         return self._store(event["id"], event["type"], event["created"], to_json(event))
 
-    def accept_retrieved(self, stripe_object: StripeDict, at: int) -> bool:
+    def accept_retrieved(self, stripe_object: StripeDict, stripe_time: int) -> bool:
         """Store an object in its present state; return False if it was stored before in exactly this state."""
         digest = hashlib.sha256(to_json(stripe_object)).hexdigest()[:16]
-        id = f"{stripe_object['id']}:{digest}"
-        return self._store(id, f"{stripe_object['object']}.{RETRIEVED}", at, to_json(as_event(id, stripe_object, at)))
+        id, type = f"{stripe_object['id']}:{digest}", f"{stripe_object['object']}.{RETRIEVED_TYPE}"
+        return self._store(id, type, stripe_time, to_json(as_event(id, stripe_object, stripe_time)))
 
-    def _store(self, id: str, type: str, at: int, body: bytes) -> bool:
-        [is_new] = self._store_all([(id, type, at, self.seal_body(id, body))])
+    def _store(self, id: str, type: str, stripe_time: int, body: bytes) -> bool:
+        [is_new] = self._store_all([(id, type, stripe_time, self.seal_body(id, body))])
         return is_new
 
     def _store_all(self, rows: Sequence[tuple[str, str, int, bytes]]) -> list[bool]:
-        """Return for each row whether it is new; of two rows with one id the first may be."""
+        """Store the rows that are new; return True for each of them. Of rows with the same id the first is stored."""
         with self._database.connection() as connection:
             stored = connection.execute(_STORE, [list(column) for column in zip(*rows, strict=True)], prepare=True)
             new_ids = {id for (id,) in stored.fetchall()}
         self.arrived.set()
-        answers = []
+        is_new = []
         for id, *_ in rows:
-            answers.append(id in new_ids)
+            is_new.append(id in new_ids)
             new_ids.discard(id)
-        return answers
+        return is_new
 
     def existing_ids(self, ids: list[str]) -> set[str]:
         """Return those of the ids that the inbox holds."""
@@ -110,36 +110,39 @@ class Inbox:
             rows = connection.execute("SELECT event_id FROM stripe_inbox WHERE event_id = ANY(%s)", (ids,)).fetchall()
         return {id for (id,) in rows}
 
-    def request_retrieval(self, object_id: str, at: int) -> None:
+    def request_retrieval(self, object_id: str, stripe_time: int) -> None:
         """Have the object retrieved from Stripe, even if it was retrieved before."""
         with self._database.transaction() as cursor:
-            self.add_retrievals(cursor, {object_id: at}, repeat=True)
+            self.add_retrievals(cursor, {object_id: stripe_time}, repeat=True)
 
     def add_retrievals(self, cursor: Cursor[TupleRow], times: Mapping[str, int], *, repeat: bool = False) -> None:
-        """Have these objects retrieved, as part of the cursor's transaction; `times` has the Stripe time of each."""
-        bodies = [self.seal_body(id, to_json({"object": PENDING, "id": id, "type": PENDING})) for id in times]
+        """Request the retrieval of these objects in the cursor's transaction; `times` has the Stripe time of each.
+
+        Objects that were retrieved before are retrieved again only with `repeat`.
+        """
+        bodies = [self.seal_body(id, to_json({"object": PENDING_TYPE, "id": id, "type": PENDING_TYPE})) for id in times]
         statement = _REPEAT_RETRIEVALS if repeat else _ADD_RETRIEVALS
-        cursor.execute(statement, (PENDING, list(times), list(times.values()), bodies))
+        cursor.execute(statement, (PENDING_TYPE, list(times), list(times.values()), bodies))
 
     # Bodies.
 
     def seal_body(self, id: str, body: bytes) -> bytes:
-        return self._ring.seal(body, id.encode())
+        return self._keyring.seal(body, id.encode())
 
-    def open_body(self, id: str, body: bytes, ticket_id: UUID | None = None) -> bytes:
-        """Return the body as it came; NotFoundError if the ticket whose key sealed it is erased."""
+    def open_body(self, id: str, sealed_body: bytes, ticket_id: UUID | None = None) -> bytes:
+        """Return the body as it was received; NotFoundError if the ticket whose key sealed it is erased."""
         if ticket_id is None:
-            return self._ring.open(body, id.encode())
+            return self._keyring.open(sealed_body, id.encode())
         key = self._keys.get(ticket_id)
-        if not body:
+        if not sealed_body:
             raise NotFoundError("The body was erased.")
-        return AESGCM(key).decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], id.encode())
+        return AESGCM(key).decrypt(sealed_body[:NONCE_BYTES], sealed_body[NONCE_BYTES:], id.encode())
 
     def reseal_body(self, id: str, state: str, body: bytes, ticket_id: UUID | None) -> tuple[UUID | None, bytes]:
-        """Seal the body of an event that gets this state; return it with the ticket whose key sealed it.
+        """Seal the body of an event that gets this state; return the ticket whose key sealed it, and the sealed body.
 
-        The ticket is None if the inbox's own key sealed it. An ignored event keeps no body. Neither does an event about
-        an erased person, unless it is still to be applied: then it keeps what the ledger needs.
+        The ticket is None if the inbox's own key sealed the body. An ignored event keeps no body. An event about an
+        erased person keeps none either, unless it is still to be applied: then it keeps what the ledger reads.
         """
         if state == "ignored":
             return None, b""
@@ -151,7 +154,7 @@ class Inbox:
             key = self._keys.get(ticket_id)
         except KeyDestroyed:
             if is_unfinished:
-                return None, self.seal_body(id, redaction.without_people(body))
+                return None, self.seal_body(id, redaction.without_personal_data(body))
             return ticket_id, b""
         except NotFoundError:
             # The metadata belongs to another service on the same Stripe account and only looks like ours.
@@ -160,9 +163,9 @@ class Inbox:
         return ticket_id, nonce + AESGCM(key).encrypt(nonce, body, id.encode())
 
     def redact_unapplied(self, ticket_id: UUID) -> None:
-        """Before a person is erased, remove the person from every event that is still to be applied to their ticket.
+        """Remove a person who is about to be erased from every event that is still to be applied to their ticket.
 
-        These are the events that the ticket's key sealed, and the dead letters of which no ticket was known.
+        These are the events that the ticket's key sealed, and the dead letters whose ticket is not known.
         """
         with self._database.connection() as connection:
             rows = connection.execute(
@@ -170,13 +173,13 @@ class Inbox:
                 " WHERE ticket_id = %s AND state IN ('received', 'held', 'dead')",
                 (ticket_id,),
             ).fetchall()
-        for id, sealed in rows:
-            self._redact(id, bytes(sealed), ticket_id)
+        for id, sealed_body in rows:
+            self._redact(id, bytes(sealed_body), ticket_id)
         after: tuple[datetime, str] | None = None
         while batch := self._dead_letters_without_ticket(after):
-            for id, received_at, sealed in batch:
-                if self._is_about(ticket_id, self.open_body(id, bytes(sealed))):
-                    self._redact(id, bytes(sealed), None)
+            for id, received_at, sealed_body in batch:
+                if self._is_about(ticket_id, self.open_body(id, bytes(sealed_body))):
+                    self._redact(id, bytes(sealed_body), None)
                 after = received_at, id
 
     def _dead_letters_without_ticket(self, after: tuple[datetime, str] | None) -> list[tuple[str, datetime, bytes]]:
@@ -199,19 +202,20 @@ class Inbox:
             ).fetchone()
         return row == (True,)
 
-    def _redact(self, id: str, sealed: bytes, sealed_for: UUID | None) -> None:
+    def _redact(self, id: str, sealed_body: bytes, ticket_id: UUID | None) -> None:
         with suppress(NotFoundError), self._database.connection() as connection:
-            redacted = redaction.without_people(self.open_body(id, sealed, sealed_for))
-            # If the applier changed the body meanwhile, it has treated it correctly.
+            redacted = redaction.without_personal_data(self.open_body(id, sealed_body, ticket_id))
+            # A body that the applier changed meanwhile stays: it is sealed as the row's new state demands.
             connection.execute(
                 "UPDATE stripe_inbox SET body = %s, ticket_id = NULL WHERE event_id = %s AND body = %s",
-                (self.seal_body(id, redacted), id, sealed),
+                (self.seal_body(id, redacted), id, sealed_body),
             )
 
 
-def as_event(id: str, stripe_object: StripeDict, at: int) -> StripeDict:
-    """Return an object that we retrieved in the shape of an event."""
-    return {"object": RETRIEVED, "id": id, "type": RETRIEVED, "created": at, "data": {"object": stripe_object}}
+def as_event(id: str, stripe_object: StripeDict, stripe_time: int) -> StripeDict:
+    """Return a retrieved object in the form of an event."""
+    data = {"object": stripe_object}
+    return {"object": RETRIEVED_TYPE, "id": id, "type": RETRIEVED_TYPE, "created": stripe_time, "data": data}
 
 
 def to_json(value: StripeDict) -> bytes:
@@ -220,7 +224,7 @@ def to_json(value: StripeDict) -> bytes:
 
 @dataclass(frozen=True)
 class InboxHealth:
-    """Events that wait to be applied, dead letters, and the age of the oldest waiting event."""
+    """The numbers of events that wait to be applied and of dead letters, and the age of the oldest waiting event."""
 
     waiting: int
     dead_letters: int

@@ -1,6 +1,6 @@
 """Parses a Stripe event into facts of the ledger and the ids of the objects that link them to a donation.
 
-Parsing is strict: an event that is not as Stripe documents it raises MalformedFact and never takes effect
+Parsing is strict: an event that is not as Stripe documents it raises MalformedObject and never takes effect
 (https://docs.stripe.com/api/events/types). An object that we retrieved ourselves yields the facts of its present state.
 """
 
@@ -9,36 +9,44 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adapters.payments.event_parsers import EVENT_PARSERS, SETTLEMENTS, STATE_PARSERS, HashEmail, ParsedFact
+from adapters.payments.event_parsers import (
+    BALANCE_TRANSACTION_FIELDS,
+    EVENT_PARSERS,
+    STATE_PARSERS,
+    HashEmail,
+    ParsedFact,
+    Parser,
+)
 from adapters.payments.stripe_objects import (
     BALANCE_TRANSACTION,
     CHARGE,
     KINDS,
     REFUND,
     DonationKey,
-    MalformedFact,
+    MalformedObject,
     StripeObject,
-    whole_number,
+    checked_integer,
+    checked_text,
 )
 from domain.values import StripeReport
 
-THIN = "v2.core.event"
-# The type of an event that holds an object that we retrieved.
-RETRIEVED = "retrieved"
+THIN_EVENT = "v2.core.event"
+# The type of an event that consists of an object that we retrieved.
+RETRIEVED_TYPE = "retrieved"
 # The field of a thin event that holds the object that we retrieved for it.
-FETCHED = "fetched"
+RETRIEVED_FIELD = "fetched"
 # The type of a row in the inbox that waits until its object is retrieved.
-PENDING = "wanted"
+PENDING_TYPE = "wanted"
 
-# The types of full events that yield facts.
-OUR_TYPES = frozenset(EVENT_PARSERS)
+# The types of events with their whole object that yield facts.
+PARSED_TYPES = frozenset(EVENT_PARSERS)
 
 
 @dataclass(frozen=True)
 class ParsedEvent:
     """The facts of one event.
 
-    All objects in `object_ids` belong to one donation; `named_donation` is its key if the metadata names it.
+    All objects in `object_ids` belong to one donation, whose key is `named_donation` if the metadata names it.
     `missing_ids` are balance transactions that the event names and does not contain.
     """
 
@@ -50,33 +58,30 @@ class ParsedEvent:
 
 def object_to_retrieve(event: Mapping[str, Any]) -> str | None:
     """Return the id of the object that must be retrieved before the event can be parsed, or None."""
-    if event["object"] == PENDING:
+    if event["object"] == PENDING_TYPE:
         return str(event["id"])
-    if event["object"] != THIN or FETCHED in event:
+    if event["object"] != THIN_EVENT or RETRIEVED_FIELD in event:
         return None
     related = event.get("related_object")
     if not isinstance(related, dict) or related.get("type") not in KINDS:
         return None
-    return StripeObject({**related, "object": THIN}, THIN).text("id")
+    return checked_text(related.get("id"), "id")
 
 
 def parse_event(event: Mapping[str, Any], hash_email: HashEmail) -> ParsedEvent | None:
-    """Return the event's facts, or None if its type is not ours; MalformedFact if it is not as documented."""
-    is_thin = event["object"] == THIN
-    # A thin event about an object of the v1 API has the full event's type with a prefix.
+    """Return the event's facts, or None if its type is not ours; MalformedObject if it is not as documented."""
+    is_thin = event["object"] == THIN_EVENT
+    # A thin event about an object of the v1 API has the type of the event with the whole object, and a prefix.
     type = event["type"].removeprefix("v1.") if is_thin else event["type"]
-    kind, parser = EVENT_PARSERS.get(type, (None, None))
-    if parser is None and not is_thin and type != RETRIEVED:
+    if type not in EVENT_PARSERS and type != RETRIEVED_TYPE and not is_thin:
         return None
-    data = event.get(FETCHED) if is_thin else _object_of(event)
-    if kind is None or parser is None:
-        kind = str(data.get("object")) if isinstance(data, dict) else ""
-        parser = STATE_PARSERS.get(kind)
-        if parser is None:
-            return None
+    data = event.get(RETRIEVED_FIELD) if is_thin else _object_of(event)
+    kind, parser = EVENT_PARSERS.get(type) or _state_parser(data)
+    if parser is None:
+        return None
     stripe_object = StripeObject(data, kind)
-    at = _seconds(event["created"]) if is_thin else whole_number(event.get("created"), "created")
-    facts = tuple(parser(stripe_object, StripeReport(event["id"], at), hash_email))
+    stripe_time = _seconds(event["created"]) if is_thin else checked_integer(event.get("created"), "created")
+    facts = tuple(parser(stripe_object, StripeReport(event["id"], stripe_time), hash_email))
     missing_ids = tuple(_missing_ids(stripe_object)) if facts else ()
     return ParsedEvent(facts, stripe_object.linked_ids(), stripe_object.named_donation(), missing_ids)
 
@@ -84,8 +89,14 @@ def parse_event(event: Mapping[str, Any], hash_email: HashEmail) -> ParsedEvent 
 def _object_of(event: Mapping[str, Any]) -> Any:
     data = event.get("data")
     if not isinstance(data, dict):
-        raise MalformedFact("data")
+        raise MalformedObject("data")
     return data.get("object")
+
+
+def _state_parser(data: Any) -> tuple[str, Parser | None]:
+    """Return the object's kind and the parser of its present state, or None if no donation has such objects."""
+    kind = str(data.get("object")) if isinstance(data, dict) else ""
+    return kind, STATE_PARSERS.get(kind)
 
 
 def _seconds(text: str) -> int:
@@ -95,6 +106,6 @@ def _seconds(text: str) -> int:
 def _missing_ids(stripe_object: StripeObject) -> Iterator[str]:
     if stripe_object.kind not in (CHARGE, REFUND):
         return
-    for name in SETTLEMENTS:
+    for name in BALANCE_TRANSACTION_FIELDS:
         if stripe_object.has(name) and stripe_object.expanded(name, BALANCE_TRANSACTION) is None:
             yield stripe_object.text(name)

@@ -12,8 +12,8 @@ from domain.commands.pending_calls import PendingCallCommands
 from domain.errors import DomainError
 from projections import donation_ledger
 
-# Longer than one of our requests waits for Stripe, so that a call that is only slow is not repeated.
-PATIENCE_SECONDS = 90.0
+# How long a call stays pending before it is retried: longer than a request waits for Stripe.
+RETRY_AFTER_SECONDS = 90.0
 POLL_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 3600.0
 MAX_PER_PASS = 500
@@ -22,15 +22,15 @@ logger = structlog.get_logger()
 
 
 class PendingCallRetrier(BackgroundLoop):
-    """Retries on call, or in its own thread between `start` and `stop`; several processes may do so at once."""
+    """Retries calls, on call or in its own thread between `start` and `stop`; any number of processes may."""
 
     def __init__(
-        self, database: Database, pending_calls: PendingCallCommands, patience_seconds: float = PATIENCE_SECONDS
+        self, database: Database, pending_calls: PendingCallCommands, retry_after_seconds: float = RETRY_AFTER_SECONDS
     ) -> None:
         super().__init__("pending call retrier", self._retry_due, first=POLL_SECONDS)
         self._database = database
         self._pending_calls = pending_calls
-        self._patience = timedelta(seconds=patience_seconds)
+        self._retry_after = timedelta(seconds=retry_after_seconds)
         # For each donation the monotonic time of its next retry, and the pause after that.
         self._schedule: dict[UUID, tuple[float, float]] = {}
 
@@ -39,9 +39,9 @@ class PendingCallRetrier(BackgroundLoop):
         return POLL_SECONDS
 
     def retry_all(self) -> int:
-        """Retry every pending call whose pause is over; return how many."""
+        """Retry every pending call whose pause is over; return the number of these calls."""
         with self._database.transaction() as cursor:
-            rows = donation_ledger.awaiting(cursor, datetime.now(UTC) - self._patience, MAX_PER_PASS)
+            rows = donation_ledger.awaiting(cursor, datetime.now(UTC) - self._retry_after, MAX_PER_PASS)
         self._schedule = {row["donation_id"]: self._schedule.get(row["donation_id"], (0.0, 1.0)) for row in rows}
         count = 0
         for row in rows:

@@ -1,36 +1,34 @@
-"""Reconciliation: compare what Stripe lists with what we have, and apply what we have not received.
+"""Reconciliation compares Stripe's events and objects with our donations, and applies those that we did not receive.
 
-Events come first: Stripe keeps them for 30 days, and they carry the times at which things happened. The objects follow.
+Events are compared first, because they have the times at which things happened; Stripe keeps them for 30 days. Objects
+are compared after them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
 from adapters.payments.applier import Applier
-from adapters.payments.event_parsers import SETTLEMENTS
+from adapters.payments.event_parsers import BALANCE_TRANSACTION_FIELDS
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.inbox import Inbox
-from adapters.payments.parsed_events import OUR_TYPES
+from adapters.payments.parsed_events import PARSED_TYPES
 from adapters.payments.reconciliation_checks import agrees, sums_agree
 from adapters.payments.retrieval import PendingRetrievals, Retriever
-from adapters.payments.stripe_objects import KINDS, DonationKey, MalformedFact, StripeObject
+from adapters.payments.stripe_objects import DonationKey, MalformedObject, StripeDict, StripeObject
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.ports import Donations
 
-StripeDict = Mapping[str, Any]
-
-PREFIXES = ("cs", "pi", "ch", "re", "dp")
+OBJECT_ID_PREFIXES = ("cs", "pi", "ch", "re", "dp")
 BATCH_EVENTS = 100
 
 
 @dataclass
 class Reconciliation:
-    """How many donations agreed with Stripe, how many agree after a repair, and what does not agree."""
+    """The numbers of donations that agreed with Stripe and that agree after a repair, and the remaining differences."""
 
     matched: int = 0
     repaired: int = 0
@@ -38,7 +36,7 @@ class Reconciliation:
 
 
 class Reconciler:
-    """Compares and repairs; it may run repeatedly and beside the live service."""
+    """Compares donations with Stripe and repairs them. It may run repeatedly, and beside the live service."""
 
     def __init__(
         self,
@@ -62,21 +60,21 @@ class Reconciler:
         self._livemode = livemode
 
     def reconcile(self, since: datetime) -> Reconciliation:
-        """Compare all that Stripe lists since then; UnavailableError if Stripe cannot be reached on the way."""
+        """Compare everything that Stripe created since then; UnavailableError if Stripe is unavailable."""
         new_object_ids = self._accept_missing_events(since)
         self._apply_all()
         self._retrieve_awaited_payments()
-        listed = self._objects_by_donation(since)
-        repaired = set(self._existing_links(new_object_ids).values()) | self._repair(listed)
+        by_donation = self._objects_by_donation(since)
+        repaired = set(self._existing_links(new_object_ids).values()) | self._repair(by_donation)
         outcome = Reconciliation()
-        for key, stripe_objects in listed.items():
+        for key, stripe_objects in by_donation.items():
             if reason := self._disagreement(key, stripe_objects):
                 outcome.unmatched.append({"id": str(key[1]), "type": "donation", "reason": reason})
             elif key in repaired:
                 outcome.repaired += 1
             else:
                 outcome.matched += 1
-        outcome.repaired += len(repaired - listed.keys())
+        outcome.repaired += len(repaired - by_donation.keys())
         outcome.unmatched += self._unapplied_events()
         return outcome
 
@@ -90,7 +88,7 @@ class Reconciler:
     def _accept_missing_events(self, since: datetime) -> set[str]:
         """Store the events that were not delivered; return the ids of their objects."""
         object_ids: set[str] = set()
-        events = (e for e in self._gateway.events(since) if e["type"] in OUR_TYPES and self._is_our_mode(e))
+        events = (e for e in self._gateway.events(since) if e["type"] in PARSED_TYPES and self._is_our_mode(e))
         while batch := list(islice(events, BATCH_EVENTS)):
             existing_ids = self._inbox.existing_ids([event["id"] for event in batch])
             for event in batch:
@@ -101,17 +99,15 @@ class Reconciler:
     def _is_our_mode(self, stripe_object: StripeDict) -> bool:
         return stripe_object.get("livemode", self._livemode) is self._livemode
 
-    # Payments that held events wait for.
-
     def _retrieve_awaited_payments(self) -> None:
-        """Retrieve the payments that held events wait for; a payment of ours releases its events."""
+        """Retrieve the payments that held events wait for; one of ours links the objects of its events."""
         for object_id in self._awaited_payment_ids():
             try:
                 stripe_object = self._retriever.retrieve(object_id)
                 key = StripeObject(stripe_object, stripe_object["object"]).named_donation()
                 if key is not None and self._exists(key):
                     self._inbox.accept_retrieved(stripe_object, self._retriever.time_of(stripe_object))
-            except (NotFoundError, MalformedFact):
+            except (NotFoundError, MalformedObject):
                 continue
         self._apply_all()
 
@@ -128,25 +124,25 @@ class Reconciler:
         """Return Stripe's objects since then that belong to donations of ours."""
         stripe_objects = [
             stripe_object
-            for prefix in PREFIXES
+            for prefix in OBJECT_ID_PREFIXES
             for stripe_object in self._gateway.objects(prefix, since)
             if self._is_our_mode(stripe_object)
         ]
-        links = self._links(stripe_objects)
+        parsed = [StripeObject(data, data["object"]) for data in stripe_objects]
+        links = self._links(parsed)
         by_donation: dict[DonationKey, list[StripeDict]] = defaultdict(list)
-        for stripe_object in stripe_objects:
-            ids = StripeObject(stripe_object, stripe_object["object"]).linked_ids()
-            if (key := next((links[id] for id in ids if id in links), None)) is not None:
-                by_donation[key].append(stripe_object)
+        for data, stripe_object in zip(stripe_objects, parsed, strict=True):
+            if (key := next((links[id] for id in stripe_object.linked_ids() if id in links), None)) is not None:
+                by_donation[key].append(data)
         return dict(by_donation)
 
-    def _links(self, stripe_objects: Iterable[StripeDict]) -> dict[str, DonationKey]:
-        """Return the donation of each object, from our own links or else from its metadata."""
-        parsed = [StripeObject(data, data["object"]) for data in stripe_objects if data["object"] in KINDS]
-        links = self._existing_links({id for stripe_object in parsed for id in stripe_object.linked_ids()})
-        for stripe_object in parsed:
+    def _links(self, stripe_objects: Sequence[StripeObject]) -> dict[str, DonationKey]:
+        """Return the donation of each linked id, from the stored links or else from the metadata of an object."""
+        links = self._existing_links({id for stripe_object in stripe_objects for id in stripe_object.linked_ids()})
+        for stripe_object in stripe_objects:
             if (key := stripe_object.named_donation()) is not None and self._exists(key):
-                links = dict.fromkeys(stripe_object.linked_ids(), key) | links
+                for id in stripe_object.linked_ids():
+                    links.setdefault(id, key)
         return links
 
     def _existing_links(self, ids: set[str]) -> dict[str, DonationKey]:
@@ -163,25 +159,25 @@ class Reconciler:
             return False
         return True
 
-    def _repair(self, listed: Mapping[DonationKey, list[StripeDict]]) -> set[DonationKey]:
-        """Apply the objects that our donations do not agree with; return those donations."""
+    def _repair(self, by_donation: Mapping[DonationKey, list[StripeDict]]) -> set[DonationKey]:
+        """Apply the objects that do not agree with our donations; return the keys of these donations."""
         repaired = set()
-        for key, stripe_objects in listed.items():
+        for key, stripe_objects in by_donation.items():
             gift = self._donations.get(*key).gift
             for stripe_object in stripe_objects:
                 if not agrees(gift, stripe_object):
                     repaired.add(key)
                     self._inbox.accept_retrieved(stripe_object, self._retriever.time_of(stripe_object))
-            self._add_missing_settlements(stripe_objects)
+            self._add_missing_balance_transactions(stripe_objects)
         self._apply_all()
         return repaired
 
-    def _add_missing_settlements(self, stripe_objects: Iterable[StripeDict]) -> None:
-        """Have the balance transactions of these objects retrieved if the inbox does not hold them."""
+    def _add_missing_balance_transactions(self, stripe_objects: Iterable[StripeDict]) -> None:
+        """Request the retrieval of the objects' balance transactions that the inbox does not hold."""
         times = {
             id: stripe_object["created"]
             for stripe_object in stripe_objects
-            for name in SETTLEMENTS
+            for name in BALANCE_TRANSACTION_FIELDS
             if isinstance(id := stripe_object.get(name), str)
         }
         if missing_ids := times.keys() - self._inbox.existing_ids(list(times)):
@@ -195,10 +191,10 @@ class Reconciler:
             return f"differs from Stripe's {', '.join(wrong_ids)}"
         return None if sums_agree(gift, stripe_objects) else "the sums differ from Stripe's"
 
-    def _unapplied_events(self) -> Iterator[dict[str, str]]:
+    def _unapplied_events(self) -> list[dict[str, str]]:
         with self._database.connection() as connection:
             rows = connection.execute(
                 "SELECT event_id, type, coalesce(error, 'its payment is not known') FROM stripe_inbox"
                 " WHERE state IN ('held', 'dead') ORDER BY received_at, event_id"
             ).fetchall()
-        yield from ({"id": id, "type": type, "reason": reason} for id, type, reason in rows)
+        return [{"id": id, "type": type, "reason": reason} for id, type, reason in rows]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
+from adapters.payments.stripe_objects import StripeDict
 from domain.gift import LIVE_REFUND, Gift
-
-StripeDict = Mapping[str, Any]
 
 
 def agrees(gift: Gift, stripe_object: StripeDict) -> bool:
@@ -47,10 +45,10 @@ def agrees(gift: Gift, stripe_object: StripeDict) -> bool:
 
 
 def sums_agree(gift: Gift, stripe_objects: Iterable[StripeDict]) -> bool:
-    """Return True if the sums are equal, or if the objects are not all of the donation's payments."""
+    """Return True if the sums are equal, or cannot be compared because the objects of some payments are missing."""
     objects = list(stripe_objects)
-    intents = {t["id"]: t["amount_received"] for t in objects if t["object"] == "payment_intent"}
-    charges = [t for t in objects if t["object"] == "charge" and t["status"] == "succeeded"]
+    intents = {data["id"]: data["amount_received"] for data in objects if data["object"] == "payment_intent"}
+    charges = [data for data in objects if data["object"] == "charge" and data["status"] == "succeeded"]
     if not gift.captured.keys() <= intents.keys() or len(charges) < len(gift.captured):
         return True
     refunded = sum(charge["amount_refunded"] for charge in charges)

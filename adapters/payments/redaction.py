@@ -1,15 +1,15 @@
-"""Removes people from Stripe's events: only the parts that the ledger reads remain."""
+"""Removes personal data from Stripe's events: only the fields that the ledger reads remain."""
 
 import json
 from collections.abc import Iterator
 from contextlib import suppress
 from uuid import UUID
 
-from adapters.payments.parsed_events import FETCHED
+from adapters.payments.parsed_events import RETRIEVED_FIELD
 
 # The fields that event_parsers and stripe_objects read, without those that describe the donor. Every field that is not
 # listed is dropped, so that a field that Stripe adds later is dropped too.
-_ENVELOPE = ("id", "object", "type", "created", "livemode", "api_version", "data", "related_object", FETCHED)
+_ENVELOPE = ("id", "object", "type", "created", "livemode", "api_version", "data", "related_object", RETRIEVED_FIELD)
 _LINKS = ("metadata", "ticketId", "donationId", "payment_intent", "charge", "latest_charge", "source")
 _STATE = ("mode", "status", "payment_status", "captured", "last_payment_error", "code", "decline_code")
 _AMOUNTS = ("amount", "amount_total", "amount_received", "amount_captured", "amount_refunded", "currency", "fee", "net")
@@ -18,8 +18,8 @@ _COUNTRY = ("billing_details", "customer_details", "address", "country")
 _KEPT = frozenset((*_ENVELOPE, *_LINKS, *_STATE, *_AMOUNTS, *_BALANCE, *_COUNTRY))
 
 
-def without_people(body: bytes) -> bytes:
-    """Return the event without people, unchanged for the ledger; an unreadable event becomes an empty one."""
+def without_personal_data(body: bytes) -> bytes:
+    """Return the event with only the fields that the ledger reads; an event that is not JSON becomes an empty one."""
     try:
         event = json.loads(body)
     except ValueError:
@@ -38,7 +38,7 @@ def _redacted(value: object) -> object:
 
 
 def ticket_in_metadata(body: bytes) -> UUID | None:
-    """Return the ticket that the metadata names, or None; it is good enough to choose a key, and not to move money."""
+    """Return the ticket that the metadata names, or None. It is not verified, and only chooses the key for the body."""
     for stripe_object in _objects(body):
         metadata = stripe_object.get("metadata")
         if isinstance(metadata, dict):
@@ -60,6 +60,6 @@ def _objects(body: bytes) -> Iterator[dict[str, object]]:
         return
     if isinstance(event, dict):
         data = event.get("data")
-        for value in (event.get(FETCHED), data.get("object") if isinstance(data, dict) else None):
+        for value in (event.get(RETRIEVED_FIELD), data.get("object") if isinstance(data, dict) else None):
             if isinstance(value, dict):
                 yield value

@@ -6,35 +6,33 @@ the inbox before the call, and the answer goes there too. After a crash the same
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 import structlog
 
 from adapters.payments.inbox import Inbox, as_event, to_json
-from adapters.payments.parsed_events import FETCHED, THIN
-from adapters.payments.stripe_objects import INTENT, SESSION
+from adapters.payments.parsed_events import RETRIEVED_FIELD, THIN_EVENT
+from adapters.payments.stripe_objects import INTENT, SESSION, StripeDict
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import Database
 from adapters.postgres.leased_queue import LeasedQueue
 from domain.errors import DomainError, NotFoundError
 
 POLL_SECONDS = 2.0
-# Stripe limits the calls per second, and no client waits for these.
-PACE_SECONDS = 0.04
+# The pause between two calls: Stripe limits the calls per second, and no client waits for these.
+CALL_PAUSE_SECONDS = 0.04
 # Longer than one call to Stripe takes, so that no other process makes the same call meanwhile.
 LEASE_SECONDS = 90
 LONGEST_PAUSE_SECONDS = 3600
 
-StripeDict = Mapping[str, Any]
 Retrieve = Callable[[str], StripeDict]
 
 logger = structlog.get_logger()
 
-# Never dead: an event that is held too long is listed among the dead letters anyway.
+# Retried without limit, because an event that is held too long is listed among the dead letters.
 _QUEUE = LeasedQueue(
     "stripe_inbox",
     "event_id",
@@ -54,7 +52,7 @@ UPDATE stripe_inbox
 
 
 class Retriever:
-    """Gets Stripe's objects of our own mode."""
+    """Retrieves objects of our own mode from Stripe."""
 
     def __init__(self, retrieve: Retrieve, *, livemode: bool) -> None:
         self._retrieve = retrieve
@@ -64,13 +62,14 @@ class Retriever:
         """Return the object in its present state; NotFoundError if it does not exist or is of the other mode."""
         stripe_object = self._retrieve(object_id)
         if stripe_object.get("livemode", self._livemode) is not self._livemode:
-            raise NotFoundError("It belongs to the other mode.")
+            raise NotFoundError("The object belongs to the other mode.")
         return stripe_object
 
     def time_of(self, stripe_object: StripeDict) -> int:
-        """Return the Stripe time of what the object states, in seconds since the epoch.
+        """Return the Stripe time to record for the object's present state, in Unix seconds.
 
-        For a payment this is the time of its charge, because sessions and intents are created before the payment.
+        It is the object's creation. For a payment it is that of the charge, because sessions and intents are created
+        before the payment.
         """
         is_paid = stripe_object.get("payment_status") == "paid" or stripe_object.get("status") == "succeeded"
         if is_paid and stripe_object["object"] in (SESSION, INTENT):
@@ -103,12 +102,12 @@ class PendingRetrievals(BackgroundLoop):
         self._retriever = retriever
 
     def _retrieve_due(self) -> float:
-        while self.retrieve_one() and not self.pause(PACE_SECONDS):
+        while self.retrieve_one() and not self.pause(CALL_PAUSE_SECONDS):
             pass
         return POLL_SECONDS
 
     def request(self, object_id: str) -> None:
-        """Have a session or a payment retrieved and applied soon, in the background.
+        """Request that a session or a payment is retrieved and applied soon, in the background.
 
         The object goes through the inbox and the applier like a webhook event, so repeated requests have one effect.
         """
@@ -116,7 +115,7 @@ class PendingRetrievals(BackgroundLoop):
         self.wake()
 
     def retrieve_all(self) -> None:
-        """Retrieve until nothing that is due is left."""
+        """Retrieve objects until none is due."""
         while self.retrieve_one():
             pass
 
@@ -146,6 +145,6 @@ class PendingRetrievals(BackgroundLoop):
     def _body_with_object(self, pending: PendingRetrieval) -> bytes:
         body = json.loads(self._inbox.open_body(pending.event_id, bytes(pending.sealed_body), pending.ticket_id))
         stripe_object = self._retriever.retrieve(pending.object_id)
-        if body["object"] == THIN:
-            return to_json(body | {FETCHED: stripe_object})
+        if body["object"] == THIN_EVENT:
+            return to_json(body | {RETRIEVED_FIELD: stripe_object})
         return to_json(as_event(pending.event_id, stripe_object, self._retriever.time_of(stripe_object)))

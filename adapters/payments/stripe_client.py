@@ -15,7 +15,7 @@ def client(
     secret_key: str, api_base: str | None, *, timeout: tuple[float, float], proxy: str | None, retries: int
 ) -> stripe.StripeClient:
     """Return a client for Stripe or a server with the same API; `timeout` has the seconds to connect and to read."""
-    stripe.enable_telemetry = False  # or the library writes an id into the home folder
+    stripe.enable_telemetry = False  # otherwise the library writes an id into the home folder
     # At lower levels the library logs whole request and response bodies, people's names included.
     logging.getLogger("stripe").setLevel(logging.WARNING)
     return stripe.StripeClient(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from domain.errors import DomainError
@@ -23,7 +24,7 @@ BALANCE_TRANSACTION = "balance_transaction"
 KINDS = frozenset({SESSION, INTENT, CHARGE, REFUND, DISPUTE, BALANCE_TRANSACTION})
 
 # The fields in which each kind names other objects of its donation.
-_LINKS = {
+_LINK_FIELDS = {
     SESSION: ("payment_intent",),
     INTENT: ("latest_charge",),
     CHARGE: ("payment_intent",),
@@ -32,24 +33,25 @@ _LINKS = {
     BALANCE_TRANSACTION: ("source",),
 }
 
-# The kinds whose metadata we wrote, or Stripe copied; an operator may write anything into a refund's metadata.
+# The kinds whose metadata we write or Stripe copies from ours. An operator may write anything into a refund's metadata.
 _WITH_OUR_METADATA = frozenset({SESSION, INTENT, CHARGE})
 
-
+# One of Stripe's objects as parsed JSON.
+StripeDict = Mapping[str, Any]
 # The ids of the ticket and of the donation under it.
 DonationKey = tuple[UUID, UUID]
 
 
-class MalformedFact(DomainError):
+class MalformedObject(DomainError):
     """A part of an event is not as Stripe documents it; the message names the part and never quotes its value."""
 
 
 class StripeObject:
-    """One of Stripe's objects; every method raises MalformedFact if the field is not of the returned type."""
+    """Reads one object; every method raises MalformedObject if the field is not of the returned type."""
 
     def __init__(self, data: object, kind: str) -> None:
         if not isinstance(data, dict) or data.get("object") != kind:
-            raise MalformedFact(f"data.object is not a {kind}")
+            raise MalformedObject(f"data.object is not a {kind}")
         self.kind = kind
         self._data = data
 
@@ -57,25 +59,18 @@ class StripeObject:
         return self._data.get(name) is not None
 
     def text(self, name: str) -> str:
-        value = self.optional(name)
-        if value is None:
-            raise MalformedFact(name)
-        return value
+        return checked_text(self._data.get(name), name)
 
-    def optional(self, name: str) -> str | None:
+    def optional_text(self, name: str) -> str | None:
         value = self._data.get(name)
-        if value is None:
-            return None
-        if isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and not _CONTROL.search(value):
-            return value
-        raise MalformedFact(name)
+        return None if value is None else checked_text(value, name)
 
     def reference(self, name: str) -> str | None:
         """Return the id of another object, which Stripe writes as the bare id or expanded."""
         value = self._data.get(name)
         if isinstance(value, dict):
             return StripeObject(value, value.get("object", "")).text("id")
-        return self.optional(name)
+        return self.optional_text(name)
 
     def expanded(self, name: str, kind: str) -> StripeObject | None:
         """Return another object if Stripe wrote it expanded, or None."""
@@ -83,56 +78,56 @@ class StripeObject:
         return StripeObject(value, kind) if isinstance(value, dict) else None
 
     def integer(self, name: str) -> int:
-        return whole_number(self._data.get(name), name)
+        return checked_integer(self._data.get(name), name)
 
     def flag(self, name: str, default: bool) -> bool:
         value = self._data.get(name, default)
         if not isinstance(value, bool):
-            raise MalformedFact(name)
+            raise MalformedObject(name)
         return value
 
     def currency(self) -> str:
         currency = self.text("currency").upper()
         if currency not in CURRENCIES:
-            raise MalformedFact("currency")
+            raise MalformedObject("currency")
         return currency
 
     def money(self, name: str) -> Money:
-        amount = self.signed(name)
+        amount = self.signed_money(name)
         if amount.minor < 0:
-            raise MalformedFact(name)
+            raise MalformedObject(name)
         return amount
 
-    def signed(self, name: str) -> Money:
-        """Return an amount that may be negative; only those of balance transactions are."""
+    def signed_money(self, name: str) -> Money:
+        """Return an amount that may be negative, as the amounts of balance transactions may."""
         amount = self.integer(name)
         if abs(amount) > LARGEST_AMOUNT:
-            raise MalformedFact(name)
+            raise MalformedObject(name)
         return Money(amount, self.currency())
 
-    def part(self, name: str) -> Mapping[str, object]:
+    def mapping(self, name: str) -> Mapping[str, object]:
         value = self._data.get(name)
         if value is None:
             return {}
         if not isinstance(value, dict):
-            raise MalformedFact(name)
+            raise MalformedObject(name)
         return value
 
-    def parts(self, name: str, kind: str) -> list[StripeObject]:
-        """Return the objects in a list; they may leave out their kind and currency."""
+    def objects(self, name: str, kind: str) -> list[StripeObject]:
+        """Return the objects in a list field, with kind and currency added to those that lack them."""
         value = self._data.get(name)
         if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
-            raise MalformedFact(name)
+            raise MalformedObject(name)
         return [StripeObject({"object": kind, "currency": self._data.get("currency")} | part, kind) for part in value]
 
     def linked_ids(self) -> tuple[str, ...]:
         """Return the object's own id and the ids of the objects of the same donation that it names."""
-        references = map(self.reference, _LINKS[self.kind])
+        references = map(self.reference, _LINK_FIELDS[self.kind])
         return tuple(dict.fromkeys(filter(None, (self.text("id"), *references))))
 
     def named_donation(self) -> DonationKey | None:
         """Return the donation that the metadata names, or None if it is not our metadata."""
-        metadata = self.part("metadata")
+        metadata = self.mapping("metadata")
         if self.kind not in _WITH_OUR_METADATA:
             return None
         try:
@@ -141,7 +136,13 @@ class StripeObject:
             return None
 
 
-def whole_number(value: object, name: str) -> int:
+def checked_text(value: object, name: str) -> str:
+    if isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and not _CONTROL.search(value):
+        return value
+    raise MalformedObject(name)
+
+
+def checked_integer(value: object, name: str) -> int:
     if type(value) is not int:
-        raise MalformedFact(name)
+        raise MalformedObject(name)
     return value

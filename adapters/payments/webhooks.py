@@ -1,4 +1,4 @@
-"""Verifies webhooks: first the signature over the raw body, and only then, strictly, the signed event."""
+"""Verifies webhooks: first the signature over the raw body, then the form of the signed event."""
 
 import hmac
 import json
@@ -20,9 +20,9 @@ MAX_DEPTH = 128
 PAST_SECONDS = 300
 FUTURE_SECONDS = 60
 
-_ID = re.compile(r"evt_[A-Za-z0-9_]{1,250}")
-_TYPE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_\[\]]+)+")
-_VERSION = re.compile(r"[A-Za-z0-9.\-]{1,64}")
+_EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,250}")
+_EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_\[\]]+)+")
+_API_VERSION = re.compile(r"[A-Za-z0-9.\-]{1,64}")
 _HEADER_TIME = re.compile(r"[0-9]{1,12}")
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
@@ -37,7 +37,7 @@ class InvalidWebhook(DomainError):
 
 
 class BadSignature(InvalidWebhook):
-    """No valid signature with one of our secrets and a recent time."""
+    """The webhook has no signature that one of our secrets made at a recent time."""
 
 
 class BadEvent(InvalidWebhook):
@@ -45,12 +45,12 @@ class BadEvent(InvalidWebhook):
 
 
 class WrongMode(BadEvent):
-    """A test event at a live endpoint, or a live event at a test endpoint."""
+    """A test event was sent to a live endpoint, or a live event to a test endpoint."""
 
 
 @dataclass(frozen=True)
 class SignedEvent:
-    """An event with a valid signature; `created` is Stripe's time, `api_version` is None for a thin event."""
+    """An event with a valid signature. `created` is Stripe's time; a thin event has no `api_version`."""
 
     id: str
     type: str
@@ -72,7 +72,7 @@ def sign(body: bytes, secret: str, at: float) -> str:
 
 
 class WebhookVerifier:
-    """Accepts events of one mode, signed with any of several secrets (rotation); without a secret it accepts none."""
+    """Accepts events of one mode that are signed with one of `secrets`: there are several while they are rotated."""
 
     def __init__(self, secrets: Sequence[str], livemode: bool, clock: Callable[[], float] = time.time) -> None:
         if any(not secret.strip() for secret in secrets):
@@ -82,7 +82,10 @@ class WebhookVerifier:
         self._clock = clock
 
     def verify(self, body: bytes, signature_header: bytes | str | None) -> SignedEvent:
-        """Return the event in `body`; BadSignature or BadEvent if refused, UnavailableError without any secret."""
+        """Return the event in `body`.
+
+        BadSignature or BadEvent if the webhook is refused, UnavailableError if no secret is configured.
+        """
         if not self._secrets:
             raise UnavailableError("no webhook secret is configured")
         if len(body) > MAX_BODY:
@@ -116,7 +119,7 @@ def _signature(secret: bytes, at: int, body: bytes) -> str:
 def _read_header(header: bytes | str | None) -> tuple[int, list[bytes]]:
     """Return the time and the v1 signatures. Other schemes are skipped; a second time makes the header malformed."""
     if not header:
-        raise BadSignature("not signed")
+        raise BadSignature("the webhook is not signed")
     if len(header) > MAX_HEADER:
         raise BadSignature("the signature header is too long")
     try:
@@ -142,7 +145,7 @@ def _read_event(body: bytes) -> SignedEvent:
     payload = _read_json(body)
     match payload:
         case {"object": "event", "id": id, "type": type, "created": created, "livemode": bool(livemode)}:
-            when = _unix_time(created)
+            created_at = _unix_time(created)
             version = _api_version(payload.get("api_version"))
             match payload.get("data"):
                 case {"object": {"object": str()}}:
@@ -150,7 +153,7 @@ def _read_event(body: bytes) -> SignedEvent:
                 case _:
                     raise BadEvent("the event has no object")
         case {"object": "v2.core.event", "id": id, "type": type, "created": created, "livemode": bool(livemode)}:
-            when = _rfc3339_time(created)
+            created_at = _rfc3339_time(created)
             version = None
             match payload.get("related_object"):
                 case None | {"id": str(), "type": str()}:
@@ -159,11 +162,11 @@ def _read_event(body: bytes) -> SignedEvent:
                     raise BadEvent("the event's related object is malformed")
         case _:
             raise BadEvent("the body is not an event")
-    if not isinstance(id, str) or not _ID.fullmatch(id):
+    if not isinstance(id, str) or not _EVENT_ID.fullmatch(id):
         raise BadEvent("the event's id is malformed")
-    if not isinstance(type, str) or len(type) > 150 or not _TYPE.fullmatch(type):
+    if not isinstance(type, str) or len(type) > 150 or not _EVENT_TYPE.fullmatch(type):
         raise BadEvent("the event's type is malformed")
-    return SignedEvent(id, type, when, livemode, version, body, payload)
+    return SignedEvent(id, type, created_at, livemode, version, body, payload)
 
 
 def _read_json(body: bytes) -> dict[str, object]:
@@ -171,10 +174,10 @@ def _read_json(body: bytes) -> dict[str, object]:
         text = body.decode("utf-8")
         payload = json.loads(
             text,
-            object_pairs_hook=_object,
+            object_pairs_hook=_object_with_unique_names,
             parse_constant=_refuse_constant,
             parse_int=_integer,
-            parse_float=_finite,
+            parse_float=_finite_number,
         )
         if "\\u" in text:
             # An escape may encode half of a surrogate pair, which the database cannot store.
@@ -187,12 +190,12 @@ def _read_json(body: bytes) -> dict[str, object]:
         raise BadEvent("the body is not JSON") from None
     if not isinstance(payload, dict):
         raise BadEvent("the body is not an event")
-    if text.count("{") + text.count("[") > MAX_DEPTH:  # true for hardly any event
+    if text.count("{") + text.count("[") > MAX_DEPTH:  # an upper bound of the depth
         _check_depth(payload)
     return payload
 
 
-def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _object_with_unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise BadEvent("the body has an object with a repeated name")
@@ -209,7 +212,7 @@ def _integer(digits: str) -> int:
     return int(digits)
 
 
-def _finite(digits: str) -> float:
+def _finite_number(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
         raise BadEvent("the body contains a number that is too large")
@@ -247,6 +250,6 @@ def _rfc3339_time(text: object) -> datetime:
 
 
 def _api_version(version: object) -> str | None:
-    if version is None or (isinstance(version, str) and _VERSION.fullmatch(version)):
+    if version is None or (isinstance(version, str) and _API_VERSION.fullmatch(version)):
         return version
     raise BadEvent("the event's API version is malformed")

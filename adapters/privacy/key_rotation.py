@@ -12,8 +12,8 @@ from adapters.contacts import ContactIndex
 from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.encryption.ticket_keys import TICKET_KEYRING
-from adapters.mail.outbox import OUTBOX_RING
-from adapters.payments.inbox import INBOX_RING
+from adapters.mail.outbox import OUTBOX_KEY_PURPOSE
+from adapters.payments.inbox import INBOX_KEY_PURPOSE
 from adapters.postgres.database import Database
 from domain.errors import DomainError, NotFoundError
 from domain.ports import Tickets
@@ -52,8 +52,8 @@ def _text(key: object) -> bytes:
 SEALED = (
     SealedColumn("ticketKeys", "ticket_keys", "ticket_id", "wrapped", TICKET_KEYRING, _id, "true", names_key=True),
     SealedColumn("serviceKeys", "service_keys", "name", "wrapped", SERVICE_KEYRING, _text, "true", names_key=True),
-    SealedColumn("inbox", "stripe_inbox", "event_id", "body", INBOX_RING, _text, "ticket_id IS NULL"),
-    SealedColumn("outbox", "outbox", "id", "sealed", OUTBOX_RING, _id, "ticket_id IS NULL"),
+    SealedColumn("inbox", "stripe_inbox", "event_id", "body", INBOX_KEY_PURPOSE, _text, "ticket_id IS NULL"),
+    SealedColumn("outbox", "outbox", "id", "sealed", OUTBOX_KEY_PURPOSE, _id, "ticket_id IS NULL"),
 )
 
 

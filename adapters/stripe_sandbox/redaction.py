@@ -19,7 +19,7 @@ class Redaction:
     """Seals and opens these fields with a key derived from the sandbox's API key."""
 
     def __init__(self, api_key: str) -> None:
-        self._ring = Keyring((api_key,), "sandbox")
+        self._keyring = Keyring((api_key,), "sandbox")
 
     def seal(self, body: Shape) -> Shape:
         return _replaced(body, self._seal_text)
@@ -28,15 +28,15 @@ class Redaction:
         return _replaced(body, self._open_text)
 
     def _seal_text(self, text: str) -> str:
-        return _MARK + base64.urlsafe_b64encode(self._ring.seal(text.encode(), _CONTEXT)).decode()
+        return _MARK + base64.urlsafe_b64encode(self._keyring.seal(text.encode(), _CONTEXT)).decode()
 
     def _open_text(self, text: str) -> str:
         if not text.startswith(_MARK):
             return text
-        return self._ring.open(base64.urlsafe_b64decode(text.removeprefix(_MARK)), _CONTEXT).decode()
+        return self._keyring.open(base64.urlsafe_b64decode(text.removeprefix(_MARK)), _CONTEXT).decode()
 
 
-def without_people(body: Shape) -> Shape:
+def without_personal_data(body: Shape) -> Shape:
     return _replaced(body, lambda _: None)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from adapters.stripe_sandbox.redaction import Redaction, without_people
+from adapters.stripe_sandbox.redaction import Redaction, without_personal_data
 from adapters.stripe_sandbox.refusal import missing
 from adapters.stripe_sandbox.shapes import Shape
 
@@ -265,10 +265,10 @@ class Store:
             for id, body in self._cursor.fetchall():
                 self._cursor.execute(
                     f"UPDATE sandbox.{table} SET body = %s WHERE id = %s",  # noqa: S608
-                    (json.dumps(without_people(json.loads(body))), id),
+                    (json.dumps(without_personal_data(json.loads(body))), id),
                 )
         hidden = self.hidden(session_id)
-        self.hide(session_id, without_people(hidden))
+        self.hide(session_id, without_personal_data(hidden))
         self._cursor.execute("DELETE FROM sandbox.answers WHERE body ->> 'id' = %s", (session_id,))
 
     def sessions_of(self, metadata: dict[str, str]) -> list[str]:
@@ -284,7 +284,7 @@ class Store:
 
     def _to_json(self, body: Shape, session_id: str | None = None) -> str:
         are_people_removed = session_id is not None and self.hidden(session_id).get(PEOPLE_REMOVED)
-        return json.dumps(without_people(body) if are_people_removed else self._redaction.seal(body))
+        return json.dumps(without_personal_data(body) if are_people_removed else self._redaction.seal(body))
 
 
 _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}

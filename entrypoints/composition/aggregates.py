@@ -14,14 +14,14 @@ class Aggregates:
     """The domain's stores over one history."""
 
     def __init__(self, ground: Foundation, history: History, mails: MailDelivery) -> None:
-        consequences = {
+        event_effects = {
             Erased: erasure.destroy,
             ErasureAnnounced: mails.announce_erasure,
             Published: mails.tell_published,
         }
-        # Who answers a client waits for the read models; a worker has nobody waiting.
-        recorded = history.seen if Parts.WEB in ground.parts else history.recorded
-        streams = Streams(history.application, enqueue, recorded, consequences, queue_mail=mails.outbox.queue)
+        # A process that answers clients waits for the read models; a worker need not.
+        on_recorded = history.wait_until_projected if Parts.WEB in ground.parts else history.wake_follower
+        streams = Streams(history.application, enqueue, on_recorded, event_effects, queue_mail=mails.outbox.queue)
         self.tickets = StoredTickets(streams)
         self.donations = StoredDonations(streams)
         self.support = StoredSupportTickets(streams, ground.database, history.log)

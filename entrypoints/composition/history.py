@@ -37,13 +37,13 @@ class History:
         self.barrier = ProjectionBarrier(foundation.database, list(projections.BY_NAME), self.follower)
         self.fresh = ReadYourWrites(foundation.database, self.log, self.barrier)
 
-    def recorded(self, position: int) -> None:
+    def wake_follower(self, position: int) -> None:
         """Wake the follower after an append whose caller does not wait for the read models."""
         del position
         if self.follower is not None:
             self.follower.wake()
 
-    def seen(self, position: int) -> None:
+    def wait_until_projected(self, position: int) -> None:
         """Wait until the read models have reached a write; if they do not in time, note that they are behind."""
         with suppress(UnavailableError, *CONNECTION_ERRORS):
             if not self.barrier.wait_for(position):

@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 from adapters.encryption.keyring import Keyring
 from adapters.mail import messages
 from adapters.mail.dead_mails import DeadMails
-from adapters.mail.outbox import OUTBOX_RING, Outbox
+from adapters.mail.outbox import OUTBOX_KEY_PURPOSE, Outbox
 from adapters.mail.sender import MailSender
 from adapters.mail.subscriptions import Subscriptions
 from adapters.mail.transports import FileTransport, SmtpTransport
@@ -34,7 +34,7 @@ class MailDelivery:
         self._database = foundation.database
         self._page_url = foundation.page_url
         self.subscriptions = Subscriptions(foundation.database, foundation.secrets.peppers, settings.public_url)
-        keyring = Keyring(foundation.secrets.master, OUTBOX_RING)
+        keyring = Keyring(foundation.secrets.master, OUTBOX_KEY_PURPOSE)
         self.outbox = Outbox(keyring, history.cipher, transport, settings.sender, self.subscriptions)
         self.loads = [messages.load]
         self.sender = MailSender(foundation.database, self.outbox, transport)

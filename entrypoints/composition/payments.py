@@ -7,7 +7,7 @@ from adapters.payments.applier import Applier
 from adapters.payments.dead_letters import DeadLetters
 from adapters.payments.donor_emails import DonorEmails
 from adapters.payments.gateway import StripeGateway
-from adapters.payments.inbox import INBOX_RING, Inbox
+from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.reconcile import Reconciler
 from adapters.payments.refunds import StripeRefunds
 from adapters.payments.retrieval import PendingRetrievals, Retriever
@@ -43,7 +43,7 @@ class Payments:
         if self.sandbox is not None:
             self.loads.append(self.sandbox.load)
         self.webhook_verifier = WebhookVerifier(secrets.webhooks, livemode=livemode)
-        self.inbox = Inbox(database, Keyring(secrets.master, INBOX_RING), history.keys)
+        self.inbox = Inbox(database, Keyring(secrets.master, INBOX_KEY_PURPOSE), history.keys)
         self.dead_letters = DeadLetters(database)
         retriever = Retriever(self.gateway.retrieve, livemode=livemode)
         self.retrievals = PendingRetrievals(database, self.inbox, retriever)
@@ -52,8 +52,8 @@ class Payments:
             self.inbox,
             SealingMapper(history.cipher),
             KeyedHashes(secrets.peppers, "donor e-mail").of,
-            history.recorded,
-            retrieval_added=self.retrievals.wake,
+            history.wake_follower,
+            on_retrieval_added=self.retrievals.wake,
         )
         self.donor_emails = DonorEmails(
             database,
@@ -62,7 +62,7 @@ class Payments:
             donations,
             mail.outbox,
             foundation.page_url,
-            test=not livemode,
+            livemode=livemode,
         )
         self.reconciler = Reconciler(
             database, self.gateway, self.inbox, self.applier, self.retrievals, retriever, donations, livemode=livemode

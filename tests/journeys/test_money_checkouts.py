@@ -70,7 +70,7 @@ def test_a_checkout_left_unopened_by_a_crash_is_opened(live: LiveService):
     ticket = live.client().open_ticket()
     donation = requested(live, ticket)
     service = live.service
-    call_retrier = PendingCallRetrier(service.database, pending_calls(service), patience_seconds=0)
+    call_retrier = PendingCallRetrier(service.database, pending_calls(service), retry_after_seconds=0)
     eventually(lambda: call_retrier.retry_all() or _session(ticket))
     [row] = ticket.get("/donations").json()["donations"]
     assert (row["id"], row["status"]) == (str(donation), "CREATED")

@@ -144,7 +144,7 @@ def test_a_refund_left_open_by_a_crash_is_finished_once(given: Given, stripe_has
         service.payments.gateway.refund(
             intent, Money(4_000, "USD"), f"refund-{request}", {"refundRequestId": str(request)}
         )
-    call_retrier = PendingCallRetrier(service.database, pending_calls(service), patience_seconds=0)
+    call_retrier = PendingCallRetrier(service.database, pending_calls(service), retry_after_seconds=0)
     eventually(lambda: call_retrier.retry_all() or True)
     eventually(
         lambda: (

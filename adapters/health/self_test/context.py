@@ -55,7 +55,7 @@ class SelfTestContext:
         self.mapper = SealingMapper(self.cipher)
         history = TicketHistory(self.log, self.cipher)
         # No jobs are enqueued: their ids come from a sequence, which a rollback does not reset.
-        streams = Streams(history, enqueue=lambda *_: None, recorded=lambda _: None)
+        streams = Streams(history, enqueue=lambda *_: None, on_recorded=lambda _: None)
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
         self.support = StoredSupportTickets(streams, self.database, self.log)
         self.inbox = Inbox(self.database, Keyring(master, "stripe inbox"), keys)

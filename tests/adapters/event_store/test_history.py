@@ -240,7 +240,7 @@ def test_a_conflict_queues_no_work(database: Database, stores: Stores):
     mine.process(HOLDER)
     stores.tickets.change(ada, lambda t: t.rename(HOLDER, "Grace"))
     with pytest.raises(IntegrityError):
-        stores.history.save(mine, alongside=lambda cursor: pytest.fail("work was queued"))
+        stores.history.save(mine, effects=lambda cursor: pytest.fail("work was queued"))
     assert jobs(database) == []
 
 

@@ -38,7 +38,7 @@ def applier(service: Any, **parts: Any) -> Applier:
         "inbox": service.payments.inbox,
         "mapper": SealingMapper(service.history.cipher),
         "hash_email": str,
-        "recorded": lambda position: None,
+        "on_recorded": lambda position: None,
     }
     return Applier(**(usual | parts))
 

@@ -90,10 +90,10 @@ def test_a_donor_who_left_an_address_gets_a_receipt_with_thanks(donor: Donor):
     assert mail["List-Unsubscribe"] is None
 
 
-def test_a_live_receipt_is_no_test(make_service: Callable[..., Service]):
+def test_only_a_live_key_sends_mails_without_the_test_notice(make_service: Callable[..., Service]):
     service = make_service(stripe_secret_key="sk_" + "live_" + "x" * 24)
-    assert service.payments.donor_emails._test is False
-    assert make_service(stripe_secret_key="sk_" + "test_" + "x" * 24).payments.donor_emails._test is True
+    assert service.payments.donor_emails._livemode is True
+    assert make_service(stripe_secret_key="sk_" + "test_" + "x" * 24).payments.donor_emails._livemode is False
 
 
 def test_in_every_order_and_however_often_each_thing_is_told_once(service: Service):

@@ -101,7 +101,7 @@ def test_any_description_fits_on_a_checkout(world, description):
 def test_a_refund_gives_back_a_part_and_then_the_rest(world):
     intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
     first = world.gateway.refund(intent, Money(2000, "USD"), "r1", {"reason": "asked for"})
-    rest = world.gateway.refund(intent, None, "r2")
+    rest = world.gateway.refund(intent, Money(3000, "USD"), "r2", {})
     assert (first["amount"], first["status"], first["metadata"]) == (2000, "succeeded", {"reason": "asked for"})
     assert rest["amount"] == 3000
     assert world.gateway.retrieve(first["charge"])["refunded"] is True
@@ -109,7 +109,7 @@ def test_a_refund_gives_back_a_part_and_then_the_rest(world):
 
 def test_a_refund_asked_for_twice_happens_once(world):
     intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
-    again = [world.gateway.refund(intent, Money(2000, "USD"), "the same key")["id"] for _ in range(3)]
+    again = [world.gateway.refund(intent, Money(2000, "USD"), "the same key", {})["id"] for _ in range(3)]
     assert len(set(again)) == 1
     assert world.gateway.retrieve(world.gateway.retrieve(again[0])["charge"])["amount_refunded"] == 2000
 
@@ -117,17 +117,17 @@ def test_a_refund_asked_for_twice_happens_once(world):
 def test_no_more_is_given_back_than_was_paid(world):
     intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
     with pytest.raises(RefusedError):
-        world.gateway.refund(intent, Money(5001, "USD"), "r1")
-    world.gateway.refund(intent, None, "r2")
+        world.gateway.refund(intent, Money(5001, "USD"), "r1", {})
+    world.gateway.refund(intent, Money(5000, "USD"), "r2", {})
     with pytest.raises(RefusedError):
-        world.gateway.refund(intent, None, "r3")
+        world.gateway.refund(intent, Money(1, "USD"), "r3", {})
 
 
 def test_a_disputed_payment_is_not_given_back(world):
     session = world.sandbox.pay(world.gateway.open(gift()).session_id)
     world.sandbox.dispute(session["id"])
     with pytest.raises(RefusedError):
-        world.gateway.refund(session["payment_intent"], None, "r1")
+        world.gateway.refund(session["payment_intent"], Money(5000, "USD"), "r1", {})
 
 
 def test_every_object_of_a_payment_can_be_fetched_by_its_id(world):
@@ -256,11 +256,11 @@ def test_a_rate_limited_call_is_retried_a_little_later(world):
 
 
 @pytest.mark.parametrize("code", ["insufficient_funds", "resource_already_exists", None])
-def test_a_refund_that_stripe_does_not_take_for_whatever_reason_is_refused_as_such(code):
+def test_a_refund_that_stripe_refuses_for_any_reason_is_refused(code):
     async def reply(_):
         return JSONResponse({"error": {"type": "invalid_request_error", "code": code, "message": "your balance"}}, 400)
 
     app = Starlette(routes=[Route("/{path:path}", reply, methods=["POST"])])
     with serving(app) as url, pytest.raises(RefusedError) as refused:
-        StripeGateway("sk_test_secret", url, retries=0).refund("pi_1", Money(500, "USD"), "key")
+        StripeGateway("sk_test_secret", url, retries=0).refund("pi_1", Money(500, "USD"), "key", {})
     assert str(refused.value) == "The payment service does not accept this refund."

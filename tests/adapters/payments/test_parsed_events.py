@@ -10,8 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.payments.parsed_events import FETCHED, OUR_TYPES, RETRIEVED, ParsedEvent, object_to_retrieve, parse_event
-from adapters.payments.stripe_objects import MalformedFact
+from adapters.payments.parsed_events import (
+    PARSED_TYPES,
+    RETRIEVED_FIELD,
+    RETRIEVED_TYPE,
+    ParsedEvent,
+    object_to_retrieve,
+    parse_event,
+)
+from adapters.payments.stripe_objects import MalformedObject
 from domain.events import (
     CheckoutExpired,
     DisputeClosed,
@@ -39,7 +46,7 @@ def reading(told: dict[str, Any]) -> ParsedEvent:
 
 
 def kinds(told: dict[str, Any]) -> list[type]:
-    return [fact.event for fact in reading(told).facts]
+    return [fact.event_type for fact in reading(told).facts]
 
 
 @pytest.mark.parametrize(
@@ -74,8 +81,8 @@ def test_every_event_of_the_table_says_what_it_means(told, expected):
 
 
 def test_money_that_left_and_came_back_is_told_by_its_balance_transactions():
-    told = [fact for fact in reading(PAY.reinstated(4_000)).facts if fact.event is not FeeCharged]
-    assert [fact.event for fact in told] == [DisputeClosed, DisputeFundsWithdrawn, DisputeFundsReinstated]
+    told = [fact for fact in reading(PAY.reinstated(4_000)).facts if fact.event_type is not FeeCharged]
+    assert [fact.event_type for fact in told] == [DisputeClosed, DisputeFundsWithdrawn, DisputeFundsReinstated]
     assert [fact.fields["amount"].minor for fact in told] == [10_000, 10_000, 4_000]
 
 
@@ -86,7 +93,7 @@ def test_a_dispute_settled_in_another_currency_counts_in_the_donors():
         PAY.transaction("2", 4_500, currency="eur"),
     ]
     facts = reading(event("charge.dispute.funds_reinstated", dispute)).facts
-    amounts = [f.fields["amount"] for f in facts if f.event in (DisputeFundsWithdrawn, DisputeFundsReinstated)]
+    amounts = [f.fields["amount"] for f in facts if f.event_type in (DisputeFundsWithdrawn, DisputeFundsReinstated)]
     assert amounts == [Money(10_000, "USD"), Money(5_000, "USD")]
 
 
@@ -123,7 +130,7 @@ def test_a_balance_transaction_that_is_only_named_is_wanted_and_one_that_is_show
     assert reading(PAY.charged(balance_transaction="txn_1")).missing_ids == ("txn_1",)
     shown = reading(PAY.charged(balance_transaction=PAY.transaction("1", 10_000, 320)))
     assert shown.missing_ids == ()
-    assert [(f.event, f.fields["fee"]) for f in shown.facts if f.event is FeeCharged] == [
+    assert [(f.event_type, f.fields["fee"]) for f in shown.facts if f.event_type is FeeCharged] == [
         (FeeCharged, Money(320, "USD"))
     ]
 
@@ -132,21 +139,21 @@ def test_a_balance_transaction_that_is_only_named_is_wanted_and_one_that_is_show
     "thing", [PAY.session(), PAY.intent(), PAY.charge(), PAY.refund(1), PAY.transaction("1", 5, 1)]
 )
 def test_an_object_that_was_fetched_says_what_its_state_says(thing):
-    fetched = {"id": "x", "object": RETRIEVED, "type": RETRIEVED, "created": DAY, "data": {"object": thing}}
+    fetched = {"id": "x", "object": RETRIEVED_TYPE, "type": RETRIEVED_TYPE, "created": DAY, "data": {"object": thing}}
     assert len(reading(fetched).facts) == 1
 
 
 def test_a_thin_event_is_read_once_its_object_is_fetched():
     told = thin("v1.payment_intent.succeeded", PAY.intent_id, "payment_intent")
     assert object_to_retrieve(told) == PAY.intent_id
-    whole = told | {FETCHED: PAY.intent()}
+    whole = told | {RETRIEVED_FIELD: PAY.intent()}
     assert object_to_retrieve(whole) is None
     [fact] = reading(whole).facts
-    assert (fact.event, fact.fields["report"].at) == (PaymentReceived, 1_780_012_800)
+    assert (fact.event_type, fact.fields["report"].at) == (PaymentReceived, 1_780_012_800)
 
 
 def test_a_thin_event_of_an_unknown_name_says_what_its_object_does():
-    assert kinds(thin("v2.core.thing.changed", "re_1", "refund") | {FETCHED: PAY.refund(5)}) == [Refunded]
+    assert kinds(thin("v2.core.thing.changed", "re_1", "refund") | {RETRIEVED_FIELD: PAY.refund(5)}) == [Refunded]
 
 
 def test_an_event_of_another_kind_has_no_facts():
@@ -196,7 +203,7 @@ def test_an_event_of_another_kind_has_no_facts():
     ],
 )
 def test_a_malformed_event_has_no_effect(told):
-    with pytest.raises(MalformedFact):
+    with pytest.raises(MalformedObject):
         parse_event(told, str)
 
 
@@ -208,8 +215,8 @@ JSON = st.recursive(
 THINGS = (PAY.session(), PAY.intent(), PAY.charge(), PAY.refund(1), PAY.dispute("lost", (-5, 3)))
 
 
-@given(st.sampled_from(sorted(OUR_TYPES)), st.sampled_from(THINGS), st.data())
+@given(st.sampled_from(sorted(PARSED_TYPES)), st.sampled_from(THINGS), st.data())
 def test_whatever_stands_in_an_event_it_is_read_or_malformed_and_nothing_else(type, thing, data):
     spoilt = thing | {data.draw(st.sampled_from(sorted(thing))): data.draw(JSON)}
-    with suppress(MalformedFact):
+    with suppress(MalformedObject):
         assert parse_event(event(type, spoilt), str) is not None

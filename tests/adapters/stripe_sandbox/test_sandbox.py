@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal, ensure_schema
+from domain.values import Money
 from tests.adapters.payments.test_gateway import LONG_AGO, gift
 from tests.fakes.sandbox_world import SECRET
 
@@ -212,7 +213,7 @@ def test_a_failing_refund_succeeds_first_and_fails_by_itself(world, session):
 def test_a_bank_accounts_refund_by_the_api_is_pending_first(world, session):
     world.sandbox.pay(session, Outcome.PAID_LATER)
     intent = world.sandbox.settle(session)["payment_intent"]
-    refund = world.gateway.refund(intent, None, "r1")
+    refund = world.gateway.refund(intent, Money(5000, "USD"), "r1", {})
     assert (refund["status"], refund["id"][:4]) == ("pending", "pyr_")
 
 
