@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,8 @@ from domain.values import Role
 from entrypoints.cli.serving import bound, server
 from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.settings import Settings
+from entrypoints.http.openapi import document
+from entrypoints.http.table import OPERATIONS
 
 # Some words, transcribed within a second or two; and the story of the demonstration, which takes longer.
 RECORDING = Path(__file__).parent / "fixtures" / "speech" / "speech.webm"
@@ -170,6 +173,11 @@ class LiveService:
                 content=body,
                 headers={"Stripe-Signature": signature, "Content-Type": "application/json"},
             )
+
+    @cached_property
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document that the service serves."""
+        return document(OPERATIONS, self.service.version, self.service.public_url)
 
     @property
     def webhook_secret(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Protocol
 
 import projections
 from adapters import contacts
@@ -66,13 +66,6 @@ class Service:
         if parts & {Parts.WEB, Parts.WORKER}:
             self.loads += [contacts.load, *self.mail.loads, *self.payments.loads, *self.content.loads]
         self.finishing = False
-        # Replaced by the web part, which knows the operations.
-        self.describe: Callable[[], dict[str, Any]] = dict
-
-    @property
-    def openapi(self) -> dict[str, object]:
-        """The OpenAPI document of the web part."""
-        return self.describe()
 
     def _running(self) -> Iterator[Running]:
         """The background work of this process, in the order in which it starts."""

@@ -1,4 +1,4 @@
-"""The ASGI application: the routes of the operation table, behind the middleware in its order."""
+"""The ASGI application: the routes of the operation table behind the middleware, which is listed in its order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from adapters.lazy import Lazy
 from adapters.read_models.read_your_writes import TicketRows
-from entrypoints.http.endpoint import Check, Endpoint, Wrapper
+from entrypoints.http.endpoint import Endpoint
 from entrypoints.http.handlers import handlers
 from entrypoints.http.middleware.audit import AuditTrail
 from entrypoints.http.middleware.authentication import Authentication
@@ -22,11 +22,12 @@ from entrypoints.http.middleware.headers import ResponseHeaders, logged_id_of
 from entrypoints.http.middleware.idempotency import Idempotency
 from entrypoints.http.middleware.problems import ProblemResponses
 from entrypoints.http.middleware.proxy_headers import proxy_headers
-from entrypoints.http.middleware.rate_limits import RateLimits, client_address
+from entrypoints.http.middleware.rate_limits import RateLimiter, client_address
 from entrypoints.http.middleware.request_metrics import RequestMetrics
 from entrypoints.http.openapi import document
-from entrypoints.http.operations import Call, Operation, bind
+from entrypoints.http.operations import Answer, Call, Operation, bind
 from entrypoints.http.pages import PAGES
+from entrypoints.http.problems import Problem
 from entrypoints.http.table import OPERATIONS
 from entrypoints.http.threads import Threads
 from projections import ticket_status
@@ -35,19 +36,21 @@ if TYPE_CHECKING:
     from entrypoints.composition.service import Service
 
 
-# Starlette tries the routes in order, about 2 µs each; the reads that clients repeat come first.
+# The reads that clients repeat come first, because Starlette tries the routes in their order.
 POLLED = ("/api/tickets/{ticket_id}/status", "/api/tickets/{ticket_id}/donations/total")
 NO_QUERY = QueryParams()
 
 
-def application(service: Service, more: list[BaseRoute], operations: Sequence[Operation] = OPERATIONS) -> ASGIApp:
-    """Build the application for the operations; `more` are routes beside the table, like the sandbox's."""
+def application(
+    service: Service, other_routes: list[BaseRoute], operations: Sequence[Operation] = OPERATIONS
+) -> ASGIApp:
+    """Build the application with a route for each path of the operations and the other routes."""
     settings = service.settings
-    service.describe = Lazy(lambda: document(operations, service.version, service.public_url))
-    limits, audit = RateLimits(settings), AuditTrail(service.access.log, service.access.credentials)
-    service.loads[:0] = [limits.load]
+    openapi_document = Lazy(lambda: document(operations, service.version, service.public_url))
+    rate_limiter = RateLimiter(settings)
+    service.loads.insert(0, rate_limiter.load)
     if operations is OPERATIONS:
-        service.loads += [PAGES.load, service.describe]
+        service.loads += [PAGES.load, openapi_document]
 
     # Every request passes these, in this order.
     middleware: list[Callable[[ASGIApp], ASGIApp]] = [
@@ -56,29 +59,37 @@ def application(service: Service, more: list[BaseRoute], operations: Sequence[Op
             app, settings.cors_origins, lambda: service.finishing, https=service.public_url.startswith("https:")
         ),
         RequestMetrics,
-        lambda app: ProblemResponses(app, limits),
+        lambda app: ProblemResponses(app, rate_limiter),
         lambda app: DatabaseGate(app, service.database),
     ]
-    # Then every call of an operation passes these, in this order: first the checks, then the body is read, then the
-    # wrappers around the handler.
-    checks: list[Check] = [
-        audit.denied_writes,
-        Authentication(service.access.credentials, settings.admin_diagnostics_token, limits),
-        limits,
-        Authorization(service.database),
-    ]
-    wrappers: list[Wrapper] = [audit.acts, Idempotency(service.access.idempotency)]
+
+    audit = AuditTrail(service.access.log, service.access.credentials)
+    authenticate = Authentication(service.access.credentials, settings.admin_diagnostics_token, rate_limiter)
+    authorize = Authorization(service.database)
+    answer_once = Idempotency(service.access.idempotency)
+
+    def check(call: Call) -> None:
+        try:
+            authenticate(call)
+            rate_limiter(call)
+            authorize(call)
+        except Problem as problem:
+            audit.log_denied_write(call, problem)
+            raise
+
+    def handle(call: Call) -> Answer:
+        return audit.answer(call, lambda: answer_once(call))
 
     def new_call(operation: Operation, request: Request) -> Call:
         reads = service.queries.reads(writes=operation.method != "GET")
-        # With a replica the handler reads there what the answer shows.
+        # The operation's own query reads more than the ticket, which a handler reads from the replica if there is one.
         ticket_query = operation.ticket_query if reads.replica is None else ticket_status.ticket
         return Call(
             operation=operation,
-            request_id=logged_id_of(request.scope),
-            client=client_address(request),
+            logged_id=logged_id_of(request.scope),
+            client_address=client_address(request),
             url_path=request.scope["path"],
-            path=request.path_params,
+            path_params=request.path_params,
             query=request.query_params if request.scope["query_string"] else NO_QUERY,
             headers=request.headers,
             reads=reads,
@@ -87,16 +98,15 @@ def application(service: Service, more: list[BaseRoute], operations: Sequence[Op
 
     threads = Threads()
     operations_by_path: dict[str, list[Operation]] = {}
-    for operation in bind(operations, handlers(service)):
+    for operation in bind(operations, handlers(service, openapi_document)):
         operations_by_path.setdefault(operation.path, []).append(operation)
     routes = [
-        Route(path, Endpoint(operations, new_call, limits, threads, checks, wrappers))
-        for path, operations in operations_by_path.items()
+        Route(path, Endpoint(path_operations, new_call, check, handle, rate_limiter, threads))
+        for path, path_operations in operations_by_path.items()
     ]
-
     routes.sort(key=lambda route: route.path not in POLLED)
-    # A path with an additional slash is another path, and a redirect would trust the Host header.
-    app: ASGIApp = Router([*routes, *more], redirect_slashes=False)
+    # A path with an additional slash is another path; a redirect would trust the Host header.
+    app: ASGIApp = Router([*routes, *other_routes], redirect_slashes=False)
     for layer in reversed(middleware):
         app = layer(app)
     return app

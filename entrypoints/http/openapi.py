@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from domain.values import Role
-from entrypoints.http.operations import Access, Answer, JsonStream, Limit, Operation, Stream, Takes
+from entrypoints.http.operations import Access, Answer, BodyKind, JsonStream, Operation, RateLimit, Stream
 from entrypoints.http.problems import MEDIA_TYPE, PROBLEM_TYPES
 from entrypoints.presentation.problems import ProblemDetails
 
@@ -17,11 +17,11 @@ Schema = dict[str, Any]
 JSON = "application/json"
 REFERENCE = "#/components/schemas/{name}"
 _BODY_TYPES = {
-    Takes.JSON: JSON,
-    Takes.MERGE_PATCH: "application/merge-patch+json",
-    Takes.SIGNED: JSON,
-    Takes.FORM: "application/x-www-form-urlencoded",
-    Takes.AUDIO: "multipart/form-data",
+    BodyKind.JSON: JSON,
+    BodyKind.MERGE_PATCH: "application/merge-patch+json",
+    BodyKind.WEBHOOK: JSON,
+    BodyKind.FORM: "application/x-www-form-urlencoded",
+    BodyKind.AUDIO: "multipart/form-data",
 }
 CREDENTIALS = {
     "ticketToken": "The access token of a ticket (`tkt_…`), shown once when the ticket is opened. It gives access to"
@@ -124,7 +124,7 @@ def _described(operation: Operation, response: Schema | None, components: Schema
         "responses": _responses(operation, response),
         "security": _security(operation.access),
     }
-    if operation.takes is not Takes.NOTHING:
+    if operation.body_kind is not BodyKind.NONE:
         described["requestBody"] = _request_body(operation, components)
     return described
 
@@ -133,9 +133,9 @@ def _security(access: Access) -> list[dict[str, list[str]]]:
     """Return the alternatives: no credential at all, or a credential with the role or scope that it needs."""
     if access.ignores_credentials:
         return []
-    if access.metrics:
+    if access.metrics_token:
         return [{"metricsToken": []}]
-    alternatives: list[dict[str, list[str]]] = [{}] if access.open or access.published else []
+    alternatives: list[dict[str, list[str]]] = [{}] if access.is_open or access.open_if_published else []
     if Role.HOLDER in access.roles:
         alternatives += [{"ticketToken": []}, {"session": []}]
     if Role.CLIENT in access.roles:
@@ -150,12 +150,12 @@ def _operation_id(operation: Operation) -> str:
 
 def _callers(operation: Operation) -> str:
     access = operation.access
-    if access.metrics:
+    if access.metrics_token:
         return "Needs the METRICS_TOKEN of this service. Without a METRICS_TOKEN the path answers 404."
     sentences = [f"For: {', '.join(sorted(role.value for role in access.roles))}."]
     if access.scope:
         sentences.append(f"An API client needs the scope `{access.scope}`.")
-    if access.published:
+    if access.open_if_published:
         sentences.append("Open to everybody once the ticket is published.")
     return " ".join(sentences)
 
@@ -182,13 +182,13 @@ def _query_parameters(operation: Operation) -> list[Schema]:
 
 def _headers(operation: Operation) -> list[Schema]:
     headers: dict[str, Schema] = {}
-    if operation.creates:
+    if operation.idempotency_key:
         headers["Idempotency-Key"] = {"type": "string", "minLength": 1, "maxLength": 255}
-    if operation.access.ticket and operation.method in ("POST", "PATCH", "DELETE"):
+    if operation.access.names_ticket and operation.method in ("POST", "PATCH", "DELETE"):
         headers["If-Match"] = _TEXT
     if operation.revalidates:
         headers["If-None-Match"] = _TEXT
-    if operation.takes is Takes.SIGNED:
+    if operation.body_kind is BodyKind.WEBHOOK:
         headers["Stripe-Signature"] = _TEXT
     return [
         {"name": name, "in": "header", "required": name == "Stripe-Signature", "schema": schema}
@@ -197,17 +197,17 @@ def _headers(operation: Operation) -> list[Schema]:
 
 
 def _request_body(operation: Operation, components: Schema) -> Schema:
-    schema: Schema = {Takes.AUDIO: _AUDIO, Takes.FORM: _FORM}.get(operation.takes, {"type": "object"})
+    schema: Schema = {BodyKind.AUDIO: _AUDIO, BodyKind.FORM: _FORM}.get(operation.body_kind, {"type": "object"})
     required = True
-    if operation.body is not None:
-        name = operation.body.__name__
-        model = operation.body.model_json_schema(ref_template=REFERENCE.replace("{name}", "{model}"))
+    if operation.body_model is not None:
+        name = operation.body_model.__name__
+        model = operation.body_model.model_json_schema(ref_template=REFERENCE.replace("{name}", "{model}"))
         components.update(model.pop("$defs", {}))
         components[name] = model
         schema = {"$ref": REFERENCE.format(name=name)}
         required = bool(model.get("required"))
-    content = {_BODY_TYPES[operation.takes]: {"schema": schema}}
-    if operation.takes is Takes.MERGE_PATCH:
+    content = {_BODY_TYPES[operation.body_kind]: {"schema": schema}}
+    if operation.body_kind is BodyKind.MERGE_PATCH:
         content[JSON] = {"schema": schema}
     return {"required": required, "content": content}
 
@@ -219,14 +219,14 @@ def _responses(operation: Operation, response: Schema | None) -> Schema:
     success: Schema = {"description": operation.summary}
     if operation.status not in (204, 303):
         success["content"] = {}
-        for media_type in operation.gives_types:
+        for media_type in operation.media_types:
             success["content"] |= content(media_type)
     responses: Schema = {str(operation.status): success}
     for name in _problems(operation):
         responses[str(PROBLEM_TYPES[name].status)] = {"$ref": f"#/components/responses/{name}"}
     if operation.revalidates:
         responses["304"] = {"description": "The client has the current content already."}
-    for status, media_type in operation.also.items():
+    for status, media_type in operation.other_responses.items():
         title = next(type.title for type in PROBLEM_TYPES.values() if type.status == status)
         also = content(media_type) if media_type != MEDIA_TYPE else {}
         responses[str(status)] = {"description": title, "content": also | {MEDIA_TYPE: _problem_content()}}
@@ -238,16 +238,16 @@ def _problems(operation: Operation) -> list[str]:
     names = ["internal", "unavailable"]
     if not operation.access.ignores_credentials:
         names += ["unauthenticated", "forbidden"]
-    if operation.limit is not Limit.NONE or operation.takes is Takes.SIGNED:
+    if operation.rate_limit is not RateLimit.NONE or operation.body_kind is BodyKind.WEBHOOK:
         names.append("too-many-requests")
-    if operation.takes is Takes.AUDIO or operation.tag == "Documents":
+    if operation.body_kind is BodyKind.AUDIO or operation.tag == "Documents":
         names.append("insufficient-storage")
     if "{" in operation.path:
         names.append("not-found")
-    if operation.takes is not Takes.NOTHING:
+    if operation.body_kind is not BodyKind.NONE:
         names += ["malformed", "too-large", "unsupported-media-type", "invalid"]
     if operation.query:
         names.append("invalid")
-    if operation.method in ("POST", "PATCH", "DELETE") and operation.takes is not Takes.SIGNED:
+    if operation.method in ("POST", "PATCH", "DELETE") and operation.body_kind is not BodyKind.WEBHOOK:
         names += ["conflict", "stale-version"]
     return names

@@ -18,30 +18,32 @@ from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 from typing_extensions import TypeVar
 
+from adapters.encryption.field_cipher import FieldCipher
 from adapters.identity.credentials import VISITOR, Principal
 from adapters.identity.idempotency import RequestSeed
 from adapters.read_models.read_your_writes import TicketQuery, TicketRows
 from adapters.read_models.reads import Reads
 from domain.values import Role
+from entrypoints.presentation.personal_data import PersonalData
 from projections import ticket_status
 from projections.model import Row
 
-Body = TypeVar("Body", covariant=True, default=object)
+T_co = TypeVar("T_co", covariant=True, default=object)
 
 
-class Takes(Enum):
+class BodyKind(Enum):
     """The kind of body that a request carries."""
 
-    NOTHING = "nothing"
+    NONE = "none"
     JSON = "json"
     MERGE_PATCH = "merge patch"
     AUDIO = "multipart with one recording"
     FORM = "form"
-    SIGNED = "a signed event"
+    WEBHOOK = "webhook event with a signature"
 
 
-class Limit(Enum):
-    """Which of the limits on one client's calls an operation counts for."""
+class RateLimit(Enum):
+    """The rate limit that the calls of an operation count against."""
 
     DEFAULT = "default"
     PAYMENT = "payment"
@@ -57,21 +59,21 @@ EVERYBODY = frozenset(Role) - {Role.STRIPE, Role.SYSTEM}
 class Access:
     """Who may call: the roles, and the scope that an API client needs.
 
-    With `ticket` the path names a ticket that the caller must have access to. With `published` every caller has access
-    to a published ticket. With `diagnostics` the ADMIN_DIAGNOSTICS_TOKEN is accepted too. With `metrics` only the
-    METRICS_TOKEN is accepted.
+    With `names_ticket` the path names a ticket that the caller must have access to. With `open_if_published` every
+    caller has access to a published ticket. With `diagnostics_token` the ADMIN_DIAGNOSTICS_TOKEN is accepted too. With
+    `metrics_token` only the METRICS_TOKEN is accepted.
     """
 
     roles: frozenset[Role]
     scope: str | None = None
-    ticket: bool = False
-    published: bool = False
+    names_ticket: bool = False
+    open_if_published: bool = False
     ignores_credentials: bool = False
-    diagnostics: bool = False
-    metrics: bool = False
+    diagnostics_token: bool = False
+    metrics_token: bool = False
 
     @property
-    def open(self) -> bool:
+    def is_open(self) -> bool:
         return Role.VISITOR in self.roles
 
 
@@ -79,8 +81,8 @@ NO_BODY_DIGEST = hashlib.sha256(b"").hexdigest()
 
 
 @dataclass(frozen=True)
-class Received:
-    """A received recording: complete and hashed, not yet inspected."""
+class ReceivedRecording:
+    """An uploaded recording: complete and hashed, not yet inspected."""
 
     file: BinaryIO
     sha256: str
@@ -90,67 +92,57 @@ class Received:
 
 @dataclass
 class Call:
-    """One request to an operation; the middleware fills in who calls, the ticket and the body."""
+    """One request to an operation; the middleware sets the principal, the ticket and the body."""
 
     operation: Operation
-    request_id: str
-    client: str
+    # The id under which the request is logged, which is not always the X-Request-Id.
+    logged_id: str
+    client_address: str
     url_path: str
-    path: Mapping[str, str]
+    path_params: Mapping[str, str]
     query: QueryParams
     headers: Mapping[str, str]
-    # For rows that the answer shows, also from the replica.
+    # Reads what the answer shows, from the replica if possible.
     reads: Reads
-    # For the access decision and read-your-writes, always from the primary.
+    # Reads tickets for the access check and for read-your-writes, always from the primary.
     ticket_rows: TicketRows
     # The bearer credential of the request; None if the request has none or the operation ignores it.
     credential: str | None = None
     principal: Principal = VISITOR
-    ticket: Row | None = None
+    # The row of the path's ticket, which the caller has access to; set if the path names a ticket.
+    ticket: Row = field(init=False, repr=False)
     body: Any = None
-    raw: bytes = b""
+    raw_body: bytes = b""
     body_digest: str = NO_BODY_DIGEST
-    upload: Received | None = None
-    # The ticket that the answer is about; a handler sets it where the path does not name the ticket.
-    about_ticket: UUID | None = None
+    upload: ReceivedRecording | None = None
+    # The ticket that the answer is about; erasing it also erases the stored answer.
+    answer_ticket: UUID | None = None
 
     @cached_property
     def seed(self) -> RequestSeed:
         """Makes the ids and secrets of the request; a repeated request gets the seed of the first."""
         return RequestSeed.new()
 
-    def query_all(self, name: str) -> list[str]:
-        """Every value of a parameter that may be given more than once."""
-        return self.query.getlist(name)
-
-    @property
-    def about(self) -> UUID | None:
-        """The ticket with which a stored answer is erased."""
-        return self.about_ticket or (self.ticket["ticket_id"] if self.ticket is not None else None)
-
     @property
     def ticket_id(self) -> UUID:
-        """The id of the path's ticket, which the caller may know of."""
-        ticket: UUID = self.path_ticket["ticket_id"]
-        return ticket
-
-    @property
-    def path_ticket(self) -> Row:
-        """The row of the path's ticket, which the caller may know of."""
-        assert self.ticket is not None
-        return self.ticket
+        ticket_id: UUID = self.ticket["ticket_id"]
+        return ticket_id
 
     @property
     def masked(self) -> bool:
         """Auditors see everything except personal data."""
         return self.principal.role is Role.AUDITOR
 
+    def personal_data(self, cipher: FieldCipher) -> PersonalData:
+        """Return the reader of personal data for the caller."""
+        return PersonalData(cipher, masked=self.masked)
+
 
 @dataclass
-class Answer(Generic[Body]):
-    """A response. Its body is sent as it is if it is bytes or a stream of them, and as JSON otherwise."""
+class Answer(Generic[T_co]):
+    """A response. A body of bytes or a Stream is sent unchanged, any other body is sent as JSON."""
 
-    body: Body
+    body: T_co
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     media_type: str = "application/json"
@@ -166,14 +158,14 @@ class Stream:
         return iter(self._parts)
 
 
-class JsonStream(Stream, Generic[Body]):
+class JsonStream(Stream, Generic[T_co]):
     """A stream whose parts together are the JSON of the type."""
 
 
 # The table names unbound methods of handler classes; `bind` replaces them by methods of the instances that hold the
 # collaborators. A handler returns its body, or an Answer where it also sets the status or headers. Handlers run in a
-# thread. Two kinds run on the event loop: the webhook, because many arrive at once, and health checks, which must
-# answer when no thread is free.
+# thread. Two kinds run on the event loop: the webhook, because many arrive at once, and health checks and metrics,
+# which must answer when no thread is free.
 Handler = Callable[..., object]
 
 
@@ -191,9 +183,9 @@ class Parameter:
 class Operation:
     """One row of the table.
 
-    `also` has further answers: the media type for each status. A `monitoring` operation (health, metrics) runs on the
-    event loop without credentials and rate limits, and every process with a port serves it. One that `revalidates`
-    answers 304 to a matching If-None-Match. A `hidden` one is not in the OpenAPI document.
+    With `idempotency_key` the header Idempotency-Key is honoured. `other_responses` has the media type of each further
+    status. A `monitoring` operation (health, metrics) runs on the event loop without credentials and rate limits. One
+    that `revalidates` answers 304 to a matching If-None-Match. A `hidden` one is not in the OpenAPI document.
     """
 
     method: str
@@ -201,17 +193,16 @@ class Operation:
     summary: str
     handler: Handler
     access: Access
-    takes: Takes = Takes.NOTHING
-    body: type[BaseModel] | None = None
+    body_kind: BodyKind = BodyKind.NONE
+    body_model: type[BaseModel] | None = None
     status: int = 200
-    gives_types: tuple[str, ...] = ("application/json",)
+    media_types: tuple[str, ...] = ("application/json",)
     query: tuple[Parameter, ...] = ()
-    creates: bool = False
+    idempotency_key: bool = False
     tag: str = "Tickets"
-    limit: Limit = Limit.DEFAULT
+    rate_limit: RateLimit = RateLimit.DEFAULT
     hidden: bool = False
-
-    also: Mapping[int, str] = field(default_factory=dict)
+    other_responses: Mapping[int, str] = field(default_factory=dict)
     monitoring: bool = False
     revalidates: bool = False
     # Reads the path's ticket, once, for the access check and for the handler.
@@ -228,7 +219,7 @@ class Operation:
         return self._answer(await result)
 
     def _handle(self, call: Call) -> object:
-        return self.handler(call) if self.body is None else self.handler(call, call.body)
+        return self.handler(call) if self.body_model is None else self.handler(call, call.body)
 
     def _answer(self, result: object) -> Answer:
         return result if isinstance(result, Answer) else Answer(result, self.status)

@@ -1,4 +1,4 @@
-"""What all HTML pages share: templates, the content security policy, and the page for an unknown address."""
+"""HTML pages: their templates and headers, and the page for an unknown address."""
 
 from pathlib import Path
 
@@ -10,16 +10,22 @@ from entrypoints.http.problems import MEDIA_TYPE
 
 FOLDER = Path(__file__).parent.parent / "pages"
 PAGES = Templates(FOLDER)
-CSP = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action {form}; frame-ancestors 'none'"
-)
-HTML = "text/html; charset=utf-8"
+
+
+def html_page(
+    content: str, status: int = 200, *, form_action: str = "'none'", headers: dict[str, str] | None = None
+) -> Answer[bytes]:
+    """Return a page that loads only our own files, and whose forms lead only to `form_action`."""
+    policy = (
+        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none';"
+        f" form-action {form_action}; frame-ancestors 'none'"
+    )
+    all_headers = {"Content-Security-Policy": policy, **(headers or {})}
+    return Answer(content.encode(), status, all_headers, "text/html; charset=utf-8")
 
 
 def not_found_page(call: Call, detail: str) -> Answer[bytes]:
-    """Return a page that says so to browsers; raise NotFoundError for clients that do not prefer HTML."""
+    """Return the page for an unknown address, or raise NotFoundError if the client does not prefer HTML."""
     if preferred(call.headers.get("accept"), (MEDIA_TYPE, "text/html")) == MEDIA_TYPE:
         raise NotFoundError(detail)
-    page = PAGES.render("absent.html", thanks="thanks" in call.query)
-    headers = {"Content-Security-Policy": CSP.format(form="'none'"), "Vary": "Accept"}
-    return Answer(page.encode(), 404, headers, HTML)
+    return html_page(PAGES.render("not_found.html", thanks="thanks" in call.query), 404, headers={"Vary": "Accept"})

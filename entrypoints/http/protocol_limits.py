@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from httptools import HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from entrypoints.http.middleware.headers import SAFE
+from entrypoints.http.middleware.headers import SECURITY_HEADERS
 from entrypoints.http.problems import Problem
 
 _LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
@@ -165,7 +165,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _refuse(self, problem: Problem) -> None:
         request_id = secrets.token_hex(12)
         response = problem.response("/", request_id)
-        headers = {**response.headers, **SAFE, "X-Request-Id": request_id, "Connection": "close"}
+        headers = {**response.headers, **SECURITY_HEADERS, "X-Request-Id": request_id, "Connection": "close"}
         head: list[Any] = [STATUS_LINE[response.status_code]]
         head += [f"{name.lower()}: {value}\r\n".encode() for name, value in headers.items()]
         self.transport.write(b"".join([*head, b"\r\n", bytes(response.body)]))

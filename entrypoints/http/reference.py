@@ -5,19 +5,8 @@ import json
 from entrypoints.http.openapi import Schema
 from entrypoints.http.pages import PAGES
 
-# The last document and its page. A service has one document while it runs, and rendering it takes a while.
-_rendered_page: tuple[Schema, bytes] | None = None
 
-
-def page(document: Schema) -> bytes:
-    """Return the page of the document, which is rendered only once."""
-    global _rendered_page
-    if _rendered_page is None or _rendered_page[0] is not document:
-        _rendered_page = document, _rendered(document).encode()
-    return _rendered_page[1]
-
-
-def _rendered(document: Schema) -> str:
+def page(document: Schema) -> str:
     tags: dict[str, list[Schema]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

@@ -1,4 +1,4 @@
-"""The table of operations: the HTTP interface, readable like a contents page."""
+"""The table of operations: every method and path of the HTTP interface."""
 
 from collections.abc import Mapping
 
@@ -29,7 +29,7 @@ from entrypoints.http.handlers.support import ProfileReset, SupportHandlers, Sup
 from entrypoints.http.handlers.tickets import INCLUDES, TicketHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
-from entrypoints.http.operations import EVERYBODY, Access, Limit, Operation, Parameter, Takes
+from entrypoints.http.operations import EVERYBODY, Access, BodyKind, Operation, Parameter, RateLimit
 from entrypoints.http.problems import MEDIA_TYPE
 from projections import ticket_totals
 
@@ -40,19 +40,21 @@ CREATE = Access(EVERYBODY - {AUDITOR}, scope="tickets:write")
 SIGN_IN = Access(EVERYBODY - {AUDITOR})
 ALWAYS_OPEN = Access(EVERYBODY, ignores_credentials=True)
 DONATE = Access(EVERYBODY - {AUDITOR}, scope="payments:create")
-READ = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:read", ticket=True)
-READ_UNMASKED = Access(frozenset({HOLDER, CLIENT, ADMIN}), scope="tickets:read", ticket=True)
-WRITE = Access(frozenset({HOLDER, CLIENT}), scope="tickets:write", ticket=True)
+READ = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:read", names_ticket=True)
+READ_UNMASKED = Access(frozenset({HOLDER, CLIENT, ADMIN}), scope="tickets:read", names_ticket=True)
+WRITE = Access(frozenset({HOLDER, CLIENT}), scope="tickets:write", names_ticket=True)
 SEARCH = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:search")
-PAY = Access(frozenset({HOLDER, CLIENT}), scope="payments:create", ticket=True)
-LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", ticket=True)
-TOTALS = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", ticket=True, published=True)
-HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), ticket=True)
+PAY = Access(frozenset({HOLDER, CLIENT}), scope="payments:create", names_ticket=True)
+LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", names_ticket=True)
+TOTALS = Access(
+    frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", names_ticket=True, open_if_published=True
+)
+HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), names_ticket=True)
 ADMINISTER = Access(frozenset({ADMIN}))
-DIAGNOSE = Access(frozenset({ADMIN}), diagnostics=True)
+DIAGNOSE = Access(frozenset({ADMIN}), diagnostics_token=True)
 OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
-RESET = Access(frozenset({ADMIN}), ticket=True)
-METRICS = Access(frozenset(), metrics=True)
+RESET = Access(frozenset({ADMIN}), names_ticket=True)
+METRICS = Access(frozenset(), metrics_token=True)
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
 
 LIMIT = Parameter(
@@ -60,20 +62,25 @@ LIMIT = Parameter(
 )
 CURSOR = Parameter("cursor", "The `nextCursor` of the previous page.")
 CONTACT = Parameter("contact", "An e-mail address, a phone number, a handle or a web address.", required=True)
-WORDS = Parameter("q", 'The words to search for; `"a phrase"`, `or` and `-not` are understood.', required=True)
-TIME = {"type": "string", "format": "date-time"}
-AS_OF = Parameter("as_of", "Only what had happened at Stripe by this time.", TIME)
-KNOWN_AT = Parameter("known_at", "Only what was recorded by this time.", TIME)
+SEARCH_TEXT = Parameter(
+    "q",
+    "The words to search for; quotes join a phrase, `or` separates alternatives, `-` excludes a word.",
+    required=True,
+)
+TIME_SCHEMA = {"type": "string", "format": "date-time"}
+AS_OF = Parameter("as_of", "Only what had happened at Stripe by this time.", TIME_SCHEMA)
+KNOWN_AT = Parameter("known_at", "Only what was recorded by this time.", TIME_SCHEMA)
 
 TICKET = "/api/tickets/{ticket_id}"
-NO_CONTENT_YET: Mapping[int, str] = {404: MEDIA_TYPE}
-NO_PAGE: Mapping[int, str] = {404: "text/html"}
-JSON, PATCH = Takes.JSON, Takes.MERGE_PATCH
+NOT_FOUND: Mapping[int, str] = {404: MEDIA_TYPE}
+PAGE_NOT_FOUND: Mapping[int, str] = {404: "text/html"}
+JSON, PATCH = BodyKind.JSON, BodyKind.MERGE_PATCH
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        "POST", "/api/tickets/create", "Open a ticket; the answer shows its access token only this once",
-        TicketHandlers.create, CREATE, JSON, bodies.TicketOpening, 201, creates=True, limit=Limit.CREATE,
+        "POST", "/api/tickets/create", "Open a ticket and get its access token, which is shown only once",
+        TicketHandlers.create, CREATE, JSON, bodies.TicketOpening, 201, idempotency_key=True,
+        rate_limit=RateLimit.CREATE,
     ),
     Operation(
         "GET", "/api/tickets/search", "Find the tickets of a contact", TicketHandlers.search, SEARCH,
@@ -91,19 +98,19 @@ OPERATIONS: tuple[Operation, ...] = (
         "PATCH", TICKET, "Change a ticket's display name", TicketHandlers.rename, WRITE, PATCH, bodies.TicketChange,
     ),
     Operation(
-        "DELETE", TICKET, "Erase a ticket's personal data; this is final", TicketHandlers.erase, WRITE, status=202,
+        "DELETE", TICKET, "Erase a ticket's personal data for good", TicketHandlers.erase, WRITE, status=202,
     ),
     Operation(
         "POST", f"{TICKET}/upload-audio", "Upload a recording of at most 50 MB", RecordingHandlers.upload, WRITE,
-        Takes.AUDIO, creates=True,
+        BodyKind.AUDIO, idempotency_key=True,
     ),
     Operation(
-        "POST", f"{TICKET}/process", "Start to transcribe the recording and to write a draft from it",
-        RecordingHandlers.process, WRITE, JSON, bodies.ProcessRequest, 202, creates=True,
+        "POST", f"{TICKET}/process", "Start to transcribe the recording and to draft the campaign",
+        RecordingHandlers.process, WRITE, JSON, bodies.ProcessRequest, 202, idempotency_key=True,
     ),
     Operation(
         "POST", f"{TICKET}/retry", "Repeat the step that failed", RecordingHandlers.retry, WRITE, JSON, bodies.Empty,
-        202, creates=True,
+        202, idempotency_key=True,
     ),
     Operation("GET", f"{TICKET}/status", "Get the progress of the work on a ticket", RecordingHandlers.progress, READ),
     Operation(
@@ -123,7 +130,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", f"{TICKET}/generate-doc", "Generate a Word or PDF document", DocumentHandlers.generate, WRITE, JSON,
-        bodies.DocumentOrder, 201, creates=True, tag="Documents",
+        bodies.DocumentOrder, 201, idempotency_key=True, tag="Documents",
     ),
     Operation(
         "GET", f"{TICKET}/documents", "List all documents of a ticket, newest first", DocumentHandlers.list_documents,
@@ -131,25 +138,25 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", f"{TICKET}/documents/{{document_id}}/download", "Download a document", DocumentHandlers.download,
-        READ_UNMASKED, gives_types=tuple(format.media_type for format in DocumentFormat), tag="Documents",
+        READ_UNMASKED, media_types=tuple(format.media_type for format in DocumentFormat), tag="Documents",
         revalidates=True,
     ),
     Operation(
         "POST", f"{TICKET}/create-payment", "Open a checkout for one donation", DonationHandlers.create_payment, PAY,
-        JSON, bodies.PaymentOrder, 201, creates=True, limit=Limit.PAYMENT, tag="Gifts",
+        JSON, bodies.PaymentOrder, 201, idempotency_key=True, rate_limit=RateLimit.PAYMENT, tag="Donations",
     ),
     Operation(
         "GET", f"{TICKET}/qr-code", "Get the QR code of the campaign page, as JSON or as an image",
-        DocumentHandlers.qr_code, READ, gives_types=("application/json", "image/png", "image/svg+xml"),
+        DocumentHandlers.qr_code, READ, media_types=("application/json", "image/png", "image/svg+xml"),
         tag="Documents",
     ),
     Operation(
         "GET", f"{TICKET}/donations", "List the donations to a ticket, newest payment first",
-        DonationHandlers.list_donations, LEDGER, query=(LIMIT, CURSOR, AS_OF, KNOWN_AT), tag="Gifts",
+        DonationHandlers.list_donations, LEDGER, query=(LIMIT, CURSOR, AS_OF, KNOWN_AT), tag="Donations",
     ),
     Operation(
         "GET", f"{TICKET}/donations/total", "Get the totals of the donations to a ticket", DonationHandlers.totals,
-        TOTALS, tag="Gifts", ticket_query=ticket_totals.ticket_with_totals,
+        TOTALS, tag="Donations", ticket_query=ticket_totals.ticket_with_totals,
         query=(AS_OF, KNOWN_AT, Parameter("explain", "Add the entries that the total sums up.", {"type": "boolean"})),
     ),
     Operation(
@@ -157,7 +164,7 @@ OPERATIONS: tuple[Operation, ...] = (
         HistoryHandlers.history, HISTORY, tag="History",
         query=(
             LIMIT, CURSOR,
-            Parameter("at", "A position of the event log or a time; the answer is the ticket as of then."),
+            Parameter("at", "A position of the event log or a time; the ticket is shown as it was then."),
         ),
     ),
     Operation(
@@ -166,26 +173,26 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/checkpoint", "Get the newest signed checkpoint of the event log", ProofHandlers.checkpoint,
-        ALWAYS_OPEN, gives_types=("text/plain",), also=NO_CONTENT_YET, tag="History",
+        ALWAYS_OPEN, media_types=("text/plain",), other_responses=NOT_FOUND, tag="History",
     ),
     Operation(
         "GET", "/checkpoint/key", "Get the keys that sign checkpoints, the current one first", ProofHandlers.key,
-        ALWAYS_OPEN, gives_types=("text/plain",), tag="History",
+        ALWAYS_OPEN, media_types=("text/plain",), tag="History",
     ),
     Operation(
         "GET", "/checkpoint/checker", "Get the program that verifies exports offline", ProofHandlers.check_program,
-        ALWAYS_OPEN, gives_types=("text/plain",), tag="History",
+        ALWAYS_OPEN, media_types=("text/plain",), tag="History",
     ),
     Operation(
         "GET", "/checkpoint/consistency", "Get the proof that the event log continues an older checkpoint",
-        ProofHandlers.consistency, ALWAYS_OPEN, also=NO_CONTENT_YET, tag="History",
+        ProofHandlers.consistency, ALWAYS_OPEN, other_responses=NOT_FOUND, tag="History",
         query=(
             Parameter("from", "The size of the older checkpoint.", {"type": "integer", "minimum": 0}, required=True),
         ),
     ),
     Operation(
         "GET", "/api/exports/donations", "Export donations for accounting", ExportHandlers.export, EXPORT,
-        gives_types=("text/csv", "application/json"), tag="Gifts",
+        media_types=("text/csv", "application/json"), tag="Donations",
         query=(
             Parameter(
                 "format", "The format of the export.", {"type": "string", "enum": ["csv", "json"], "default": "csv"}
@@ -197,15 +204,15 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/api/access/request", "Request a login code, which is sent to the contact", LoginCodeHandlers.request,
-        SIGN_IN, JSON, LoginCodeRequest, 202, creates=True, limit=Limit.CODE, tag="Access",
+        SIGN_IN, JSON, LoginCodeRequest, 202, idempotency_key=True, rate_limit=RateLimit.CODE, tag="Access",
     ),
     Operation(
         "POST", "/api/access/verify", "Exchange a login code for a session", LoginCodeHandlers.verify, SIGN_IN, JSON,
-        LoginCodeVerification, creates=True, tag="Access",
+        LoginCodeVerification, idempotency_key=True, tag="Access",
     ),
     Operation(
         "POST", "/api/support/ticket", "Open a support ticket", SupportHandlers.open_ticket, CREATE, JSON,
-        SupportRequest, 201, creates=True, limit=Limit.CREATE, tag="Support",
+        SupportRequest, 201, idempotency_key=True, rate_limit=RateLimit.CREATE, tag="Support",
     ),
     Operation(
         "GET", "/api/support/recent", "List support tickets, newest first, with shortened contacts",
@@ -221,8 +228,8 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     *(
         Operation(
-            "POST", path, "Receive a webhook event from Stripe", WebhookHandlers.receive, ALWAYS_OPEN, Takes.SIGNED,
-            tag="Stripe", limit=Limit.NONE,
+            "POST", path, "Receive a webhook event from Stripe", WebhookHandlers.receive, ALWAYS_OPEN, BodyKind.WEBHOOK,
+            tag="Stripe", rate_limit=RateLimit.NONE,
         )
         for path in ("/api/webhooks/stripe", "/webhooks/stripe", "/api/payments/stripe-webhook")
     ),
@@ -256,19 +263,20 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/admin/donations/{donation_id}/refund", "Refund a donation", RefundHandlers.refund, ADMINISTER, JSON,
-        RefundOrder, 202, creates=True, tag="Administration",
+        RefundOrder, 202, idempotency_key=True, tag="Administration",
     ),
     Operation(
         "POST", "/admin/db/self-test", "Test reading and writing in transactions that are rolled back",
-        SelfTestHandlers.run, DIAGNOSE, JSON, bodies.Empty, tag="Administration", also={500: "application/json"},
+        SelfTestHandlers.run, DIAGNOSE, JSON, bodies.Empty, tag="Administration",
+        other_responses={500: "application/json"},
     ),
     Operation(
         "POST", "/admin/profiles/{ticket_id}/approve-reset", "Give a ticket a new contact and a new access token",
-        SupportHandlers.approve_reset, RESET, JSON, ProfileReset, creates=True, tag="Support",
+        SupportHandlers.approve_reset, RESET, JSON, ProfileReset, idempotency_key=True, tag="Support",
     ),
     Operation(
         "POST", "/admin/knowledge/sources", "Add a text to the knowledge base; a text with a secret is refused",
-        KnowledgeHandlers.add, ADMINISTER, JSON, NewSource, 201, creates=True, tag="Knowledge",
+        KnowledgeHandlers.add, ADMINISTER, JSON, NewSource, 201, idempotency_key=True, tag="Knowledge",
     ),
     Operation(
         "GET", "/admin/knowledge/sources", "List the texts of the knowledge base, newest first",
@@ -280,29 +288,32 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/admin/knowledge/search", "Search the knowledge base, best match first", KnowledgeHandlers.search,
-        ADMINISTER, query=(WORDS, LIMIT, CURSOR), tag="Knowledge",
+        ADMINISTER, query=(SEARCH_TEXT, LIMIT, CURSOR), tag="Knowledge",
     ),
     Operation(
         "GET", "/d/{slug}", "Show the public page of a campaign", CampaignPageHandlers.show, OPEN,
-        gives_types=("text/html",), also=NO_PAGE, tag="Public page",
+        media_types=("text/html",), other_responses=PAGE_NOT_FOUND, tag="Public page",
     ),
     Operation(
-        "POST", "/d/{slug}", "Open a checkout and redirect to it", CampaignPageHandlers.donate, DONATE, Takes.FORM,
-        None, 303, creates=True, limit=Limit.PAYMENT, also={422: "text/html", **NO_PAGE}, tag="Public page",
+        "POST", "/d/{slug}", "Open a checkout and redirect to it", CampaignPageHandlers.donate, DONATE, BodyKind.FORM,
+        None, 303, idempotency_key=True, rate_limit=RateLimit.PAYMENT,
+        other_responses={422: "text/html", **PAGE_NOT_FOUND}, tag="Public page",
     ),
     Operation(
         "GET", "/unsubscribe/{token}", "Ask for confirmation to unsubscribe from mails", UnsubscribeHandlers.show,
-        ALWAYS_OPEN, gives_types=("text/html",), also=NO_PAGE, tag="Access",
+        ALWAYS_OPEN, media_types=("text/html",), other_responses=PAGE_NOT_FOUND, tag="Access",
     ),
     Operation(
         "POST", "/unsubscribe/{token}", "Unsubscribe from all mails that are not strictly necessary",
-        UnsubscribeHandlers.unsubscribe, ALWAYS_OPEN, gives_types=("text/html",), also=NO_PAGE, tag="Access",
+        UnsubscribeHandlers.unsubscribe, ALWAYS_OPEN, media_types=("text/html",), other_responses=PAGE_NOT_FOUND,
+        tag="Access",
     ),
     *(
         Operation(
-            "GET", path, summary, handler, ALWAYS_OPEN, tag="Health", limit=Limit.NONE, also=also, monitoring=True,
+            "GET", path, summary, handler, ALWAYS_OPEN, tag="Health", rate_limit=RateLimit.NONE,
+            other_responses=other_responses, monitoring=True,
         )
-        for path, summary, handler, also in (
+        for path, summary, handler, other_responses in (
             ("/health/live", "Check that the process runs", HealthHandlers.live, {}),
             ("/health/db", "Check that the database answers", HealthHandlers.database, {503: "application/json"}),
             ("/health/ready", "Check that requests can be served", HealthHandlers.ready, {503: "application/json"}),
@@ -310,20 +321,21 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/metrics", "Get the metrics for Prometheus", MetricsHandlers.metrics, METRICS,
-        gives_types=("text/plain",), tag="Health", limit=Limit.NONE, also=NO_CONTENT_YET, monitoring=True,
+        media_types=("text/plain",), tag="Health", rate_limit=RateLimit.NONE, other_responses=NOT_FOUND,
+        monitoring=True,
     ),
     Operation("GET", "/problems/{name}", "Get the meaning of a problem type", AboutHandlers.problem, ALWAYS_OPEN,
               tag="About"),
-    Operation("GET", "/openapi.json", "Get this description as OpenAPI", AboutHandlers.openapi, ALWAYS_OPEN,
+    Operation("GET", "/openapi.json", "Get the OpenAPI document", AboutHandlers.openapi, ALWAYS_OPEN,
               tag="About"),
-    Operation("GET", "/", "Show the home page", AboutHandlers.home, ALWAYS_OPEN, gives_types=("text/html",),
+    Operation("GET", "/", "Show the home page", AboutHandlers.home, ALWAYS_OPEN, media_types=("text/html",),
               tag="About"),
-    Operation("GET", "/docs", "Show this description as a page", AboutHandlers.reference, ALWAYS_OPEN,
-              gives_types=("text/html",), tag="About"),
+    Operation("GET", "/docs", "Show the API reference", AboutHandlers.reference, ALWAYS_OPEN,
+              media_types=("text/html",), tag="About"),
     *(
         Operation(
             "GET", path, "Get a file that the pages load", AboutHandlers.static_file, ALWAYS_OPEN,
-            gives_types=("text/css", "image/svg+xml"), limit=Limit.NONE, hidden=True,
+            media_types=("text/css", "image/svg+xml"), rate_limit=RateLimit.NONE, hidden=True,
         )
         for path in ("/static/{name}", "/favicon.ico")
     ),

@@ -1,4 +1,4 @@
-"""Uploads of recordings: streamed to a nameless temporary file, counted and hashed, and never held in memory."""
+"""Uploads of recordings: each is counted and hashed while it is streamed to an unnamed temporary file."""
 
 import hashlib
 import tempfile
@@ -11,27 +11,27 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from adapters.disk import translated_os_errors
 from domain.errors import FullError
-from entrypoints.http.operations import Received
+from entrypoints.http.operations import ReceivedRecording
 from entrypoints.http.problems import Problem, invalid
 
 FIELD = b"audio"
 MAX_AUDIO_BYTES = 50 * 1024 * 1024
-# The part headers and boundaries around the recording.
-MAX_WRAPPING_BYTES = 64 * 1024
+# For the headers and boundaries of the form around the recording.
+MAX_OVERHEAD_BYTES = 64 * 1024
+MAX_BODY_BYTES = MAX_AUDIO_BYTES + MAX_OVERHEAD_BYTES
 MAX_FILE_NAME_LENGTH = 255
-# A client that is still sending when we answer may see a broken connection instead of the answer. So we read on, up to
-# this many times the size limit.
-DRAINED_TIMES = 2
+# A larger upload is read on up to this size, so that the client gets the answer instead of a broken connection.
+MAX_DRAINED_BYTES = 2 * MAX_AUDIO_BYTES
 
-TOO_BIG = f"A recording may have at most {MAX_AUDIO_BYTES // 1024 // 1024} MB."
+TOO_LARGE = f"A recording may have at most {MAX_AUDIO_BYTES // 1024 // 1024} MB."
 
 
-class _TooBig(Exception):
+class _TooLarge(Exception):
     """The upload is larger than allowed, and the client may still be sending."""
 
 
-class _Recording:
-    """Receives the parts of a form and keeps the recording."""
+class _Receiver:
+    """The callbacks of the form parser, which write the recording to the file and ignore other parts."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -74,7 +74,7 @@ class _Recording:
             piece = data[start:end]
             self.size += len(piece)
             if self.size > MAX_AUDIO_BYTES:
-                raise _TooBig
+                raise _TooLarge
             self.digest.update(piece)
             self.file.write(piece)
 
@@ -82,74 +82,75 @@ class _Recording:
         self.ended = True
 
 
-async def receive(content_type: str | None, declared_size: str | None, chunks: AsyncIterator[bytes]) -> Received:
-    """Return the form's recording as a nameless file at its beginning, which the caller closes.
+async def receive(
+    content_type: str | None, declared_size: str | None, chunks: AsyncIterator[bytes]
+) -> ReceivedRecording:
+    """Return the form's recording with its file at the beginning, which the caller closes.
 
-    Problem 400, 413, 415 or 422 if the body is not such a form. Nothing is kept of a refused body.
+    Raise Problem 400, 413, 415 or 422 if the body is not a form with one recording; nothing is kept of it then.
     """
-    kind, options = parse_options_header(content_type or "")
+    media_type, options = parse_options_header(content_type or "")
     boundary = options.get(b"boundary")
-    if kind != b"multipart/form-data" or not boundary or len(boundary) > 200:
+    if media_type != b"multipart/form-data" or not boundary or len(boundary) > 200:
         raise Problem("unsupported-media-type", "Send the recording as multipart/form-data in the field `audio`.")
-    most = MAX_AUDIO_BYTES + MAX_WRAPPING_BYTES
-    if declared_size is not None and declared_size.isdigit() and int(declared_size) > most:
-        raise await too_large(chunks, TOO_BIG, MAX_AUDIO_BYTES)
+    if declared_size is not None and declared_size.isdigit() and int(declared_size) > MAX_BODY_BYTES:
+        raise await too_large(chunks, TOO_LARGE, MAX_DRAINED_BYTES)
     with translated_os_errors("temporary files"):
         file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
     try:
-        recording = _Recording(file)
+        receiver = _Receiver(file)
         try:
             with translated_os_errors("temporary files"):
-                await _parse(recording, boundary, chunks, most)
+                await _parse(receiver, boundary, chunks)
                 file.flush()
         except FullError:
-            await _drain(chunks, MAX_AUDIO_BYTES)
+            await _drain(chunks, MAX_DRAINED_BYTES)
             raise
         file.seek(0)
-        return Received(file, recording.digest.hexdigest(), recording.size, recording.file_name)
+        return ReceivedRecording(file, receiver.digest.hexdigest(), receiver.size, receiver.file_name)
     except BaseException:
-        # Closing flushes, and the flush may fail like the write before it.
+        # Closing flushes, which may fail like the write before.
         with suppress(OSError):
             file.close()
         raise
 
 
-async def _parse(recording: _Recording, boundary: bytes, chunks: AsyncIterator[bytes], most: int) -> None:
+async def _parse(receiver: _Receiver, boundary: bytes, chunks: AsyncIterator[bytes]) -> None:
     names = ("part_begin", "header_field", "header_value", "header_end", "headers_finished", "part_data", "end")
-    callbacks: Any = {f"on_{name}": getattr(recording, f"on_{name}") for name in names}
+    callbacks: Any = {f"on_{name}": getattr(receiver, f"on_{name}") for name in names}
     parser = MultipartParser(boundary, callbacks)
     total = 0
     try:
         async for chunk in chunks:
             total += len(chunk)
-            if total > most:
-                raise _TooBig
+            if total > MAX_BODY_BYTES:
+                raise _TooLarge
             parser.write(chunk)
         parser.finalize()
     except MultipartParseError:
         raise Problem("malformed", "The body is not multipart/form-data.") from None
-    except _TooBig:
-        raise await too_large(chunks, TOO_BIG, MAX_AUDIO_BYTES) from None
+    except _TooLarge:
+        raise await too_large(chunks, TOO_LARGE, MAX_DRAINED_BYTES) from None
     except Problem:
-        await _drain(chunks, MAX_AUDIO_BYTES)
+        await _drain(chunks, MAX_DRAINED_BYTES)
         raise
-    if not recording.ended:
+    if not receiver.ended:
         raise Problem("malformed", "The form is incomplete.")
-    if not recording.has_recording:
+    if not receiver.has_recording:
         raise invalid("/audio", "the form has no field `audio`")
 
 
-async def too_large(chunks: AsyncIterator[bytes], detail: str, most: int) -> Problem:
-    """Return the problem for a body that is too large, after reading on so that the client gets the answer."""
-    ended = await _drain(chunks, most)
+async def too_large(chunks: AsyncIterator[bytes], detail: str, max_drained_bytes: int) -> Problem:
+    """Read on, and return the problem for a body that is too large."""
+    ended = await _drain(chunks, max_drained_bytes)
     return Problem("too-large", detail, headers={} if ended else {"Connection": "close"})
 
 
-async def _drain(chunks: AsyncIterator[bytes], most: int) -> bool:
+async def _drain(chunks: AsyncIterator[bytes], max_bytes: int) -> bool:
     """Read on without keeping anything, and return True if the body ended within the limit."""
-    left = DRAINED_TIMES * most
+    drained = 0
     async for chunk in chunks:
-        left -= len(chunk)
-        if left < 0:
+        drained += len(chunk)
+        if drained > max_bytes:
             return False
     return True

@@ -46,7 +46,7 @@ def test_an_upload_without_disk_space_is_answered_with_507_and_leaves_nothing(mi
         disk(tmp_path / "small", "300k") as small,
         LiveService(migrated_url, tmp_path / "var", Parts.ALL, storage_url=f"file://{small}/storage") as live,
     ):
-        live.watchers.append(Contract(live.service.openapi).check)
+        live.watchers.append(Contract(live.openapi).check)
         ticket = live.client().open_ticket()
         (small / "filler").write_bytes(bytes(250_000))
         problem(ticket.upload(DEMO_RECORDING.read_bytes()), 507, "insufficient-storage")
@@ -94,7 +94,7 @@ def test_a_database_without_disk_space_refuses_writes_with_503_and_leaves_nothin
         migrations.migrate(connection)
         connection.execute("CREATE TABLE filler (bytes bytea)")
     with LiveService(url, tmp_path / "var", Parts.ALL) as live:
-        live.watchers.append(Contract(live.service.openapi).check)
+        live.watchers.append(Contract(live.openapi).check)
         ticket = live.client().open_ticket()
         fill(small / "filler")
         known = events(live)
@@ -135,7 +135,7 @@ def test_a_database_without_space_for_its_log_is_unavailable_until_there_is_spac
         DatabaseUrl(Settings(data_dir=data_dir)) as url,
         LiveService(url, data_dir, Parts.ALL) as live,
     ):
-        live.watchers.append(Contract(live.service.openapi).check)
+        live.watchers.append(Contract(live.openapi).check)
         ticket = live.client().open_ticket()
         fill(small / "filler")
         # More than is left of the log: the server cannot go on, and is brought back to the same lack of room.

@@ -55,7 +55,7 @@ def webs(leader: OwnServer, standby: Standby, tmp_path_factory: pytest.TempPathF
                 leader.url, folder, parts, read_database_url=standby.url, master_key=MASTER_KEY, metrics_token=METRICS,
                 email_pepper=MASTER_KEY,
             )  # fmt: skip
-            running.watchers.append(Contract(running.service.openapi).check)
+            running.watchers.append(Contract(running.openapi).check)
             started.append(stack.enter_context(running))
         yield started
 

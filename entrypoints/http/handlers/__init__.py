@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from adapters.lazy import Lazy
+from entrypoints.http import reference
 from entrypoints.http.handlers.about import AboutHandlers
 from entrypoints.http.handlers.admin import (
     AccessLogHandlers,
@@ -28,12 +31,13 @@ from entrypoints.http.handlers.support import SupportHandlers
 from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
+from entrypoints.http.openapi import Schema
 
 if TYPE_CHECKING:
     from entrypoints.composition.service import Service
 
 
-def handlers(service: Service) -> list[object]:
+def handlers(service: Service, openapi_document: Callable[[], Schema]) -> list[object]:
     """Build the handlers of every area for this process."""
     commands, queries, database = service.commands, service.queries, service.database
     history, content, payments, access = service.history, service.content, service.payments, service.access
@@ -86,5 +90,5 @@ def handlers(service: Service) -> list[object]:
             service.pools,
             service.health.gauges,
         ),
-        AboutHandlers(lambda: service.openapi, sandbox),
+        AboutHandlers(openapi_document, Lazy(lambda: reference.page(openapi_document())), sandbox),
     ]

@@ -37,7 +37,6 @@ from entrypoints.presentation.administration import (
     RetriedDeadMail,
 )
 from entrypoints.presentation.donations import Attribution
-from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, ticket_status
 from projections.model import Row
 
@@ -59,7 +58,7 @@ class DeadLetterHandlers:
         return page.answer(DeadLetterPage([DeadLetterView.of(letter) for letter in letters_on_page], page.next_cursor))
 
     def retry(self, call: Call, _: Empty) -> RetriedDeadLetter:
-        id = call.path["id"]
+        id = call.path_params["id"]
         if not self.dead_letters.retry([id]):
             raise NotFoundError("There is no such dead letter.")
         self.wake_applier()
@@ -90,7 +89,7 @@ class DeadMailHandlers:
         return page.answer(DeadMailPage([DeadMailView.of(mail) for mail in mails_on_page], page.next_cursor))
 
     def retry(self, call: Call, _: Empty) -> RetriedDeadMail:
-        id = ids.parse(call.path["id"])
+        id = ids.parse(call.path_params["id"])
         if id is None:
             raise NotFoundError("There is no such dead mail.")
         self.dead_mails.retry(id)
@@ -121,7 +120,7 @@ class ProjectionHandlers:
 
     def rebuild(self, call: Call, _: Empty) -> Answer[RebuildStarted]:
         """Start the rebuild; until it has ended, readers see the old read model."""
-        projection = projections.BY_NAME.get(call.path["name"])
+        projection = projections.BY_NAME.get(call.path_params["name"])
         if projection is None:
             raise NotFoundError("There is no such projection.")
         if not self.rebuilds.begin(projection):
@@ -150,7 +149,7 @@ class RefundHandlers:
     def refund(self, call: Call, body: RefundOrder) -> Attribution:
         """Record the refund; the donation shows Stripe's answer once there is one."""
         row = self._donation_row(call)
-        call.about_ticket = row["ticket_id"]
+        call.answer_ticket = row["ticket_id"]
         amount = None if body.amount is None else money(body.amount, row["currency"])
         with self.database.reading() as cursor:
             ticket = ticket_status.ticket(cursor, row["ticket_id"])
@@ -159,11 +158,11 @@ class RefundHandlers:
         self.commands.request(
             call.principal.actor, row["ticket_id"], row["donation_id"], call.seed.id("refund"), amount, reason
         )
-        return Attribution.from_row(self._donation_row(call), PersonalData(self.cipher, masked=call.masked))
+        return Attribution.from_row(self._donation_row(call), call.personal_data(self.cipher))
 
     def _donation_row(self, call: Call) -> Row:
         try:
-            donation_id = UUID(call.path["donation_id"])
+            donation_id = UUID(call.path_params["donation_id"])
         except ValueError:
             raise NotFoundError("There is no such donation.") from None
         with self.database.reading() as cursor:

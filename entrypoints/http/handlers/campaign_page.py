@@ -13,7 +13,7 @@ from domain.commands.checkouts import CheckoutCommands, checked_gift, largest_gi
 from domain.errors import DomainError, InvalidError
 from domain.values import CURRENCIES, Money
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import CSP, HTML, PAGES, not_found_page
+from entrypoints.http.pages import PAGES, html_page, not_found_page
 from entrypoints.presentation.donations import DonationTotals, main_currency
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.tickets import Draft
@@ -52,8 +52,8 @@ class CampaignPageHandlers:
         row = self._published_row(call)
         if row is None:
             return not_found_page(call, NO_PAGE)
-        call.about_ticket = row["ticket_id"]
-        form = _form(call.raw)
+        call.answer_ticket = row["ticket_id"]
+        form = _form(call.raw_body)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
         try:
             amount = checked_gift(_amount(form.get("amount", ""), currency))
@@ -71,7 +71,7 @@ class CampaignPageHandlers:
         return Answer(None, 303, {"Location": checkout.url})
 
     def _published_row(self, call: Call) -> Row | None:
-        slug, row = call.path["slug"], None
+        slug, row = call.path_params["slug"], None
         if slug.isascii() and slug.isalnum():
             with self.database.reading() as cursor:
                 row = ticket_status.ticket_by_slug(cursor, slug)
@@ -96,7 +96,7 @@ class CampaignPageHandlers:
         currency, counts = totals.currency, totals.counts
         goal = draft.goal_amount_minor if draft.currency == currency else None
         raised = max(0, totals.total_minor)
-        page = PAGES.render(
+        content = PAGES.render(
             "campaign.html",
             draft=draft,
             # The owner may clear the title while the page is published.
@@ -116,9 +116,9 @@ class CampaignPageHandlers:
             sandbox=self.sandbox,
             language=draft.language or "en",
         )
-        # Browsers check the redirect to the checkout against the policy for forms, too.
-        targets = f"'self' {self.public_url}" if self.sandbox else "'self' https://checkout.stripe.com"
-        return Answer(page.encode(), status, {"Content-Security-Policy": CSP.format(form=targets)}, HTML)
+        # Browsers also apply the policy for forms to the redirect to the checkout.
+        checkout_origin = self.public_url if self.sandbox else "https://checkout.stripe.com"
+        return html_page(content, status, form_action=f"'self' {checkout_origin}")
 
 
 def _totals(call: Call, row: Row) -> list[Row]:

@@ -7,10 +7,9 @@ from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
 from entrypoints.http.bodies import DraftChange, Empty, Publication
-from entrypoints.http.handlers.preconditions import etag, if_match
+from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
-from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.tickets import Draft, PublishedTicket
 
 
@@ -27,7 +26,7 @@ class CampaignHandlers:
             changes["breakdown"] = tuple(changes["breakdown"] or ())
         self.commands.edit_draft(call.principal.actor, call.ticket_id, changes, if_match(call))
         row = current_row(self.tickets, call.ticket_id)
-        return Answer(Draft.from_row(row, PersonalData(self.cipher, masked=call.masked)), 200, etag(row))
+        return Answer(Draft.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
 
     def publish(self, call: Call, body: Publication) -> Answer[PublishedTicket]:
         self.commands.publish(call.principal.actor, call.ticket_id, consent=body.consent, if_match=if_match(call))
@@ -39,6 +38,6 @@ class CampaignHandlers:
 
     def _publication(self, call: Call, *, published: bool) -> Answer[PublishedTicket]:
         row = current_row(self.tickets, call.ticket_id)
-        personal = PersonalData(self.cipher, masked=call.masked)
+        personal = call.personal_data(self.cipher)
         url = self.page_url(row["slug"]) if published else None
-        return Answer(PublishedTicket.from_row(row, personal, public_url=url), 200, etag(row))
+        return Answer(PublishedTicket.from_row(row, personal, public_url=url), 200, etag_header(row))

@@ -50,7 +50,7 @@ class DocumentHandlers:
         return [Document.from_row(row, self.public_url) for row in rows]
 
     def download(self, call: Call) -> Answer[bytes | None]:
-        row = _document_row(call, ids.parse(call.path["document_id"]))
+        row = _document_row(call, ids.parse(call.path_params["document_id"]))
         headers = {"ETag": f'"{row["sha256"]}"'}
         if matches_etag(call.headers.get("if-none-match"), headers["ETag"]):
             return Answer(None, 304, headers)
@@ -63,7 +63,7 @@ class DocumentHandlers:
 
     def qr_code(self, call: Call) -> Answer[QrCode | bytes]:
         """Return JSON or the image itself, as the `Accept` header prefers."""
-        row = call.path_ticket
+        row = call.ticket
         url = self.page_url(row["slug"])
         if not row["erased"]:
             self.save_qr_image(row["ticket_id"], url)

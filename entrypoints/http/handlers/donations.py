@@ -19,7 +19,6 @@ from entrypoints.http.problems import invalid
 from entrypoints.http.query import flag_parameter, time_parameter
 from entrypoints.presentation.donations import Donation, DonationPage, DonationTotals, OpenedCheckout
 from entrypoints.presentation.past_ledger import past_donations, past_ledger, past_totals, sort_key, sort_key_of
-from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import utc
 from projections import donation_ledger, ticket_totals
 from projections.model import Row
@@ -34,7 +33,7 @@ class DonationHandlers:
 
     def create_payment(self, call: Call, body: PaymentOrder) -> OpenedCheckout:
         if_match(call)
-        url = self.page_url(call.path_ticket["slug"])
+        url = self.page_url(call.ticket["slug"])
         checkout = self.commands.open(
             call.principal.actor,
             call.ticket_id,
@@ -59,14 +58,14 @@ class DonationHandlers:
             rows, count = _present_donations(call, page)
         else:
             rows, count = _past_donations(call, page, as_of, known_at)
-        personal = self._personal(call)
+        personal = call.personal_data(self.cipher)
         donations = [Donation.from_row(row, personal) for row in page.cut(rows, _cursor)]
         return page.answer(DonationPage(True, call.ticket_id, count, donations, page.next_cursor))
 
     def totals(self, call: Call) -> DonationTotals:
         as_of, known_at = time_parameter(call, "as_of"), time_parameter(call, "known_at")
         explain = flag_parameter(call, "explain")
-        ticket, personal = call.path_ticket, self._personal(call)
+        ticket, personal = call.ticket, call.personal_data(self.cipher)
         if as_of is not None or known_at is not None:
             ledger = past_ledger(call.reads.recorded(call.ticket_id), as_of, known_at)
             return past_totals(ticket, ledger, personal, explain=explain)
@@ -80,9 +79,6 @@ class DonationHandlers:
             )
         )
         return DonationTotals.from_rows(ticket, totals, last, entries, personal)
-
-    def _personal(self, call: Call) -> PersonalData:
-        return PersonalData(self.cipher, masked=call.masked)
 
 
 def money(amount: Decimal, currency: str) -> Money:

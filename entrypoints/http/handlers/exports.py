@@ -9,7 +9,6 @@ from entrypoints.http.operations import Answer, Call, JsonStream, Stream
 from entrypoints.http.problems import invalid
 from entrypoints.http.query import day_parameter, id_parameter
 from entrypoints.presentation.exports import ExportedDonation, as_csv, as_json
-from entrypoints.presentation.personal_data import PersonalData
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class ExportHandlers:
         since, until = day_parameter(call, "from"), day_parameter(call, "to", end_of_day=True)
         workspace = call.principal.workspace if call.principal.role is Role.CLIENT else None
         rows = self.queries.exported(ticket_id, workspace, since, until, call.reads)
-        personal = PersonalData(self.cipher, masked=call.masked)
+        personal = call.personal_data(self.cipher)
         lines = (ExportedDonation.from_rows(row, settlements, personal) for row, settlements in rows)
         headers = {"Content-Disposition": f'attachment; filename="donations.{format}"'}
         if format == "csv":

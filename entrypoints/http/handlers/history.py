@@ -8,7 +8,6 @@ from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
 from entrypoints.http.query import time_parameter
 from entrypoints.presentation.history import EventPage, HistoryEvent, PastState
-from entrypoints.presentation.personal_data import PersonalData
 
 
 @dataclass(frozen=True)
@@ -16,7 +15,7 @@ class HistoryHandlers:
     cipher: FieldCipher
 
     def history(self, call: Call) -> Answer[EventPage | PastState]:
-        personal = PersonalData(self.cipher, masked=call.masked)
+        personal = call.personal_data(self.cipher)
         if "at" in call.query:
             position = _position(call, call.query["at"])
             recorded = call.reads.recorded(call.ticket_id, until=position)

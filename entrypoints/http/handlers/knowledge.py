@@ -48,7 +48,7 @@ class KnowledgeHandlers:
         return page.answer(SourcePage(sources, page.next_cursor))
 
     def remove(self, call: Call) -> None:
-        id = ids.parse(call.path["source_id"])
+        id = ids.parse(call.path_params["source_id"])
         if id is not None:
             with self.database.transaction() as cursor:
                 if repository.remove(cursor, id):

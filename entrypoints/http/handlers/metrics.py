@@ -1,7 +1,6 @@
-"""The handler for Prometheus: the metrics of this process, and those that all processes share."""
+"""The handler for Prometheus: it serves the metrics of this process and those that are read from the database."""
 
 import asyncio
-import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,12 +15,13 @@ from adapters.observability.gauges import Gauges
 from adapters.postgres.database import Database
 from adapters.read_models import replica
 from adapters.read_models.replica import Replica
-from domain.errors import UnavailableError
+from domain.errors import NotFoundError, UnavailableError
+from entrypoints.http.middleware.authentication import bearer_credential, is_token
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.problems import Problem
+from entrypoints.http.problems import unauthenticated
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-# How long the database may take; Prometheus itself gives up after ten seconds by default.
+# The time limit for the database; Prometheus by default waits ten seconds for the answer.
 QUERY_TIMEOUT_SECONDS = 1.5
 
 logger = structlog.get_logger()
@@ -38,14 +38,16 @@ class MetricsHandlers:
     gauges: Gauges
 
     async def metrics(self, call: Call) -> Answer[bytes]:
-        """Leave out the shared metrics while the database is away, and report `storyledger_database_up` as 0."""
+        """Leave out the shared metrics while the database is unavailable, and report `storyledger_database_up` as 0."""
         self._check_token(call)
         info = InfoMetricFamily(
-            "storyledger", "What runs here.", {"version": self.version, "parts": ",".join(sorted(self.parts))}
+            "storyledger",
+            "The version and the parts of this process.",
+            {"version": self.version, "parts": ",".join(sorted(self.parts))},
         )
-        shared = await self._shared()
+        shared = await self._shared_metrics()
         up = GaugeMetricFamily(
-            "storyledger_database_up", "Whether the database answered this very question in time.", int(bool(shared))
+            "storyledger_database_up", "1 if the database answered this scrape in time.", int(bool(shared))
         )
         families = [info, up, *gauges.pools(self.pools), *replica.measured(self.replica), *shared]
         text = generate_latest(counters.REGISTRY) + generate_latest(_FixedFamilies(families))
@@ -53,12 +55,11 @@ class MetricsHandlers:
 
     def _check_token(self, call: Call) -> None:
         if self.token is None:
-            raise Problem("not-found", "There is nothing at this path.")
-        scheme, _, token = call.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), self.token.encode()):
-            raise Problem("unauthenticated", "A valid credential is needed.", headers={"WWW-Authenticate": "Bearer"})
+            raise NotFoundError("There is nothing at this path.")
+        if not is_token(bearer_credential(call.headers.get("authorization", "")), self.token):
+            raise unauthenticated()
 
-    async def _shared(self) -> Sequence[Metric]:
+    async def _shared_metrics(self) -> Sequence[Metric]:
         """Return the metrics that are read from the database, or none if it does not answer in time."""
         if not self.database.available:
             return ()

@@ -12,11 +12,10 @@ from domain.ports import AudioInspector
 from domain.tickets import AlreadyProcessing
 from domain.values import Actor
 from entrypoints.http.bodies import Empty, InfoGiven, ProcessRequest
-from entrypoints.http.handlers.preconditions import etag, if_match
+from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
-from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.progress import ProcessingStarted, TicketProgress
 from entrypoints.presentation.tickets import Ticket, UploadedRecording
 from projections.model import Row
@@ -49,9 +48,9 @@ class RecordingHandlers:
             size_bytes=content.size_bytes,
             media_type=facts.media_type,
             duration_seconds=facts.duration_ms / 1000,
-            ticket=Ticket.from_row(row, PersonalData(self.cipher, masked=call.masked)),
+            ticket=Ticket.from_row(row, call.personal_data(self.cipher)),
         )
-        return Answer(uploaded, 200, etag(row))
+        return Answer(uploaded, 200, etag_header(row))
 
     def process(self, call: Call, _: ProcessRequest) -> Answer[ProcessingStarted]:
         return _started(call, self.commands.process)
@@ -60,7 +59,7 @@ class RecordingHandlers:
         return _started(call, self.commands.retry)
 
     def progress(self, call: Call) -> Answer[TicketProgress]:
-        return self._progress(call.path_ticket)
+        return self._progress(call.ticket)
 
     def provide_info(self, call: Call, body: InfoGiven) -> Answer[TicketProgress]:
         info = {name: value for name in body.model_fields_set if (value := getattr(body, name)) is not None}
@@ -69,7 +68,7 @@ class RecordingHandlers:
 
     def _progress(self, row: Row) -> Answer[TicketProgress]:
         done = self.step_progress(row["ticket_id"], row["recording_id"], row["step"]) if row["step"] else 0.0
-        return Answer(TicketProgress.from_row(row, done), 200, etag(row))
+        return Answer(TicketProgress.from_row(row, done), 200, etag_header(row))
 
 
 def _started(call: Call, start: Callable[[Actor, UUID, int | None], None]) -> Answer[ProcessingStarted]:

@@ -19,11 +19,10 @@ from domain.commands.support import ContactReset, HelpRequest, SupportCommands
 from domain.errors import InvalidError, NotFoundError
 from domain.values import Contact, ContactType, Role, SupportCategory
 from entrypoints.http.bodies import Body, Empty, Line, Text
-from entrypoints.http.handlers.preconditions import etag, if_match
+from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
-from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import utc
 from entrypoints.presentation.support import OpenedSupportTicket, SupportTicket, SupportTicketPage
 from entrypoints.presentation.tickets import Ticket
@@ -100,16 +99,16 @@ class SupportHandlers:
         after = page.after_time_and_id()
         rows = call.reads.ask(lambda cursor: support.recent(cursor, page.limit + 1, after))
         rows_on_page = page.cut(rows, lambda row: (row["created_at"].isoformat(), str(row["support_id"])))
-        personal = self._personal(call)
+        personal = call.personal_data(self.cipher)
         tickets = [SupportTicket.of(row, personal) for row in rows_on_page]
         return page.answer(SupportTicketPage(tickets, page.next_cursor))
 
     def get(self, call: Call) -> SupportTicket:
-        return SupportTicket.of(_support_row(call), self._personal(call), shortened_contact=False)
+        return SupportTicket.of(_support_row(call), call.personal_data(self.cipher), shortened_contact=False)
 
     def resolve(self, call: Call, _: Empty) -> SupportTicket:
         self.commands.resolve(call.principal.actor, _support_row(call)["support_id"])
-        return SupportTicket.of(_support_row(call), self._personal(call))
+        return SupportTicket.of(_support_row(call), call.personal_data(self.cipher))
 
     def approve_reset(self, call: Call, body: ProfileReset) -> Answer[Ticket]:
         """Return the ticket with its new contact; its new access token goes to that contact by mail only."""
@@ -132,10 +131,7 @@ class SupportHandlers:
             if_match=if_match(call),
         )
         row = current_row(self.tickets, call.ticket_id)
-        return Answer(Ticket.from_row(row, self._personal(call)), 200, etag(row))
-
-    def _personal(self, call: Call) -> PersonalData:
-        return PersonalData(self.cipher, masked=call.masked)
+        return Answer(Ticket.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
 
 
 def _support_contact(text: str | None) -> Contact | None:
@@ -146,7 +142,7 @@ def _support_contact(text: str | None) -> Contact | None:
 
 
 def _support_row(call: Call) -> Row:
-    id = ids.parse(call.path["id"])
+    id = ids.parse(call.path_params["id"])
     row = None
     if id is not None:
         row = call.reads.ask(lambda cursor: support.support_ticket(cursor, id))

@@ -22,14 +22,13 @@ from domain.ports import Contents, QrCodes, Transcripts
 from domain.tickets import NewTicket
 from domain.values import Contact, Content, Role
 from entrypoints.http.bodies import TicketChange, TicketOpening
-from entrypoints.http.handlers.preconditions import etag, if_match
+from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.qr_codes import qr_code
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import ResultPage, requested_page
 from entrypoints.http.problems import Problem, invalid
 from entrypoints.presentation.documents import Document
 from entrypoints.presentation.donations import Attribution
-from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.support import SupportSummary
 from entrypoints.presentation.tickets import (
     DraftSummary,
@@ -73,7 +72,7 @@ class TicketHandlers:
 
     def create(self, call: Call, body: TicketOpening) -> Answer[OpenedTicket]:
         contact = contacts.normalize_contact(body.contact_type, body.contact_value)
-        ticket_id = call.about_ticket = call.seed.id("ticket")
+        ticket_id = call.answer_ticket = call.seed.id("ticket")
         token = ticket_token(ticket_id, call.seed.secret("ticket token"))
         self.commands.open(
             call.principal.actor,
@@ -90,14 +89,14 @@ class TicketHandlers:
         # The read model may not have seen the new ticket yet.
         row = self.tickets.ticket(ticket_id) or self.tickets.newest_ticket(ticket_id, None)
         assert row is not None
-        opened = OpenedTicket.from_row(row, self._personal(call), access_token=token)
-        return Answer(opened, 201, etag(row) | {"Location": f"/api/tickets/{ticket_id}"})
+        opened = OpenedTicket.from_row(row, call.personal_data(self.cipher), access_token=token)
+        return Answer(opened, 201, etag_header(row) | {"Location": f"/api/tickets/{ticket_id}"})
 
     def get(self, call: Call) -> Answer[TicketDetails]:
         include, principal = _included(call), call.principal
         if "attributions" in include and principal.role is Role.CLIENT and "donations:read" not in principal.scopes:
             raise Problem("forbidden", "This key lacks the scope donations:read, which attributions need.")
-        row, personal, ticket_id = call.path_ticket, self._personal(call), call.ticket_id
+        row, personal, ticket_id = call.ticket, call.personal_data(self.cipher), call.ticket_id
         details = TicketDetails.from_row(
             row,
             personal,
@@ -120,7 +119,7 @@ class TicketHandlers:
             if "support" in include
             else UNSET,
         )
-        return Answer(details, 200, etag(row))
+        return Answer(details, 200, etag_header(row))
 
     def search(self, call: Call) -> Answer[TicketPage]:
         rows, page = self._search(call)
@@ -133,14 +132,11 @@ class TicketHandlers:
     def rename(self, call: Call, body: TicketChange) -> Answer[Ticket]:
         self.commands.rename(call.principal.actor, call.ticket_id, body.display_name, if_match(call))
         row = current_row(self.tickets, call.ticket_id)
-        return Answer(Ticket.from_row(row, self._personal(call)), 200, etag(row))
+        return Answer(Ticket.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
 
     def erase(self, call: Call) -> ErasedTicket:
         self.commands.erase(call.principal.actor, call.ticket_id, if_match(call))
         return ErasedTicket(call.ticket_id, "ERASED")
-
-    def _personal(self, call: Call) -> PersonalData:
-        return PersonalData(self.cipher, masked=call.masked)
 
     def _documents(self, call: Call) -> list[Document]:
         rows = call.reads.ask(lambda cursor: documents.documents(cursor, call.ticket_id))
@@ -153,7 +149,7 @@ class TicketHandlers:
             return Transcription.from_row(stored, self.transcripts.load(content.read()))
 
     def _summaries(self, call: Call, rows: Sequence[Row]) -> list[TicketSummary]:
-        personal = self._personal(call)
+        personal = call.personal_data(self.cipher)
         return [
             TicketSummary.from_row(row, personal, donation_draft=DraftSummary.from_row(row, personal)) for row in rows
         ]
@@ -189,7 +185,7 @@ class TicketHandlers:
 
 
 def _included(call: Call) -> set[str]:
-    names = {name.strip() for value in call.query_all("include") for name in value.split(",") if name.strip()}
+    names = {name.strip() for value in call.query.getlist("include") for name in value.split(",") if name.strip()}
     if names - set(INCLUDES):
         raise invalid("/include", f"must be some of {', '.join(INCLUDES)}")
     return names

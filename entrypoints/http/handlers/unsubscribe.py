@@ -1,6 +1,6 @@
 """Handlers for unsubscribing: a GET shows a button and changes nothing, because mail filters follow links.
 
-A mail program may press the button by itself (RFC 8058): it posts a form, of which nothing is read.
+A mail program may unsubscribe with one click (RFC 8058): it posts a form, whose fields are ignored.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from adapters.mail.subscriptions import Subscriptions
 from domain.errors import NotFoundError
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import CSP, HTML, PAGES, not_found_page
+from entrypoints.http.pages import PAGES, html_page, not_found_page
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,7 @@ class UnsubscribeHandlers:
 
 def _page(call: Call, use_token: Callable[[str], object], *, unsubscribed: bool) -> Answer[bytes]:
     try:
-        use_token(call.path["token"])
+        use_token(call.path_params["token"])
     except NotFoundError as error:
         return not_found_page(call, str(error))
-    headers = {"Content-Security-Policy": CSP.format(form="'self'"), "Referrer-Policy": "no-referrer"}
-    return Answer(PAGES.render("unsubscribe.html", unsubscribed=unsubscribed).encode(), 200, headers, HTML)
+    return html_page(PAGES.render("unsubscribe.html", unsubscribed=unsubscribed), form_action="'self'")

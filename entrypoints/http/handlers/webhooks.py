@@ -21,7 +21,7 @@ class WebhookHandlers:
     async def receive(self, call: Call) -> WebhookReceipt:
         """Answer once the event is stored; its content is judged later, by the applier."""
         try:
-            event = self.verifier.verify(call.raw, call.headers.get("stripe-signature"))
+            event = self.verifier.verify(call.raw_body, call.headers.get("stripe-signature"))
         except InvalidWebhook:
             _REFUSED.inc()
             raise

@@ -1,5 +1,5 @@
-"""Middleware of the HTTP interface, in the order that `entrypoints.http.app` lists.
+"""The steps that every request passes; `entrypoints.http.app` lists them in their order.
 
-ASGI middleware surrounds the whole application. Call middleware surrounds one operation: it takes the call and the
-next step, and either returns that step's result or raises the Problem that is the answer.
+ASGI middleware surrounds the whole application. Checks run for each call of an operation before its body is read, and
+raise the Problem that refuses it. The audit trail and idempotency surround the handler.
 """

@@ -1,7 +1,6 @@
-"""Audit: the access log records the acts of administrators, and writes that were denied."""
+"""Audit: the access log records the acts of administrators, and denied writes."""
 
 from collections.abc import Callable
-from typing import TypeVar
 
 import structlog
 
@@ -13,8 +12,6 @@ from domain.values import Role
 from entrypoints.http.operations import Answer, Call, Operation
 from entrypoints.http.problems import Problem, problem_of
 
-T = TypeVar("T")
-
 logger = structlog.get_logger()
 
 
@@ -25,44 +22,37 @@ class AuditTrail:
         self._access_log = access_log
         self._credentials = credentials
 
-    def denied_writes(self, call: Call, proceed: Callable[[Call], T]) -> T:
-        """Call middleware around the access checks: log a write that they deny."""
+    def answer(self, call: Call, get_answer: Callable[[], Answer]) -> Answer:
+        """Return the answer of the handler, and log an admin's act or a write that the handler denies."""
+        if call.principal.role is Role.ADMIN and _is_audited(call.operation):
+            return self._answer_admin(call, get_answer)
         try:
-            return proceed(call)
+            return get_answer()
         except Problem as problem:
-            # A client over its limit writes no log entries either.
-            if problem.status != 429:
-                self._log_denied(call, problem)
+            # Some writes are denied only by the handler, such as one with a wrong login code.
+            if problem.status in (401, 403):
+                self.log_denied_write(call, problem)
             raise
 
-    def acts(self, call: Call, proceed: Callable[[Call], Answer]) -> Answer:
-        """Call middleware around the handler: log an admin's act before it begins, and its outcome afterwards."""
-        if call.principal.role is not Role.ADMIN or not _is_audited(call.operation):
-            return self._with_denials_logged(call, proceed)
+    def _answer_admin(self, call: Call, get_answer: Callable[[], Answer]) -> Answer:
         if call.operation.method == "GET":
             self._log(call, LOOKED)
-            return proceed(call)
+            return get_answer()
         self._log(call, BEGUN)
         try:
-            answer = proceed(call)
+            answer = get_answer()
         except Exception as error:
             self._log_outcome(call, problem_of(error).status)
             raise
         self._log_outcome(call, answer.status)
         return answer
 
-    def _with_denials_logged(self, call: Call, proceed: Callable[[Call], Answer]) -> Answer:
-        """Log what a handler denies by itself, such as a wrong login code."""
-        try:
-            return proceed(call)
-        except Problem as problem:
-            if problem.status in (401, 403):
-                self._log_denied(call, problem)
-            raise
+    def log_denied_write(self, call: Call, problem: Problem) -> None:
+        """Log a denied write. If the credential is invalid, log the id of the revoked key that it belonged to.
 
-    def _log_denied(self, call: Call, problem: Problem) -> None:
-        """Log a denied write. If the credential is invalid, log the id of the revoked key that it belonged to."""
-        if call.operation.method == "GET":
+        A call over its rate limit is not logged, so that nobody can fill the log.
+        """
+        if call.operation.method == "GET" or problem.status == 429:
             return
         has_invalid_credential = call.principal is VISITOR and call.credential is not None
         actor = self._credentials.key_name(call.credential or "") if has_invalid_credential else call.principal.name
@@ -73,22 +63,22 @@ class AuditTrail:
         try:
             self._log(call, f"answered {status}")
         except UnavailableError:
-            logger.warning("outcome not logged", request_id=call.request_id, status=status)
+            logger.warning("outcome not logged", request_id=call.logged_id, status=status)
 
     def _log(self, call: Call, outcome: str, actor: str | None = None) -> None:
         self._access_log.append(
             AccessRecord(
                 actor or call.principal.name,
                 f"{call.operation.method} {call.operation.path}",
-                logged_object(list(call.path.values()), projections.BY_NAME),
+                logged_object(list(call.path_params.values()), projections.BY_NAME),
                 outcome,
-                call.request_id,
+                call.logged_id,
             )
         )
 
 
 def _is_audited(operation: Operation) -> bool:
-    """Return True for every write, and for reads of personal data; the service's own state may be read freely."""
+    """Return True for writes, and for reads that need a credential except those under /admin."""
     if operation.method != "GET":
         return True
-    return not operation.access.open and not operation.path.startswith("/admin/")
+    return not operation.access.is_open and not operation.path.startswith("/admin/")

@@ -1,53 +1,50 @@
-"""Authentication: finds out who calls, by the bearer credential of the request."""
+"""Authentication: the principal of a call is found by its bearer credential."""
 
 import hmac
-from collections.abc import Callable
-from typing import TypeVar
 
 from adapters.identity.credentials import TICKET_TOKEN, VISITOR, Credentials, Principal, ticket_holder
 from domain.values import Role
-from entrypoints.http.middleware.rate_limits import RateLimits
-from entrypoints.http.operations import Call, Limit
+from entrypoints.http.middleware.rate_limits import RateLimiter
+from entrypoints.http.operations import Call, RateLimit
 from entrypoints.http.problems import unauthenticated
-
-T = TypeVar("T")
 
 
 class Authentication:
-    """Call middleware: sets the principal, or raises 401 for an invalid credential.
+    """Check: sets the principal of the call, or raises 401 for an invalid credential.
 
     A credential is checked on open operations too. Attempts with invalid credentials count against the client's
     address, which limits guessing.
     """
 
-    def __init__(self, credentials: Credentials, diagnostics_token: str | None, limits: RateLimits) -> None:
+    def __init__(self, credentials: Credentials, diagnostics_token: str | None, rate_limiter: RateLimiter) -> None:
         self._credentials = credentials
         self._diagnostics_token = diagnostics_token
-        self._limits = limits
+        self._rate_limiter = rate_limiter
 
-    def __call__(self, call: Call, proceed: Callable[[Call], T]) -> T:
-        if not call.operation.access.ignores_credentials and "authorization" in call.headers:
-            call.credential = _bearer_credential(call.headers["authorization"])
-            principal = self._principal(call, call.credential)
-            if principal is None:
-                self._limits.count(Limit.DEFAULT, VISITOR, call.client)
-                raise unauthenticated()
-            call.principal = principal
-        return proceed(call)
+    def __call__(self, call: Call) -> None:
+        if call.operation.access.ignores_credentials or "authorization" not in call.headers:
+            return
+        call.credential = bearer_credential(call.headers["authorization"])
+        principal = self._principal(call, call.credential)
+        if principal is None:
+            self._rate_limiter.count(RateLimit.DEFAULT, VISITOR, call.client_address)
+            raise unauthenticated()
+        call.principal = principal
 
     def _principal(self, call: Call, credential: str) -> Principal | None:
-        if call.operation.access.diagnostics and self._is_diagnostics_token(credential):
+        if call.operation.access.diagnostics_token and is_token(credential, self._diagnostics_token):
             return Principal(Role.ADMIN)
         if credential.startswith(TICKET_TOKEN):
             return ticket_holder(credential, call.ticket_rows)
         return self._credentials.principal(credential)
 
-    def _is_diagnostics_token(self, credential: str) -> bool:
-        token = self._diagnostics_token
-        return token is not None and hmac.compare_digest(credential.encode(), token.encode())
+
+def is_token(credential: str, token: str | None) -> bool:
+    """Return True if the credential is the configured token, and False if none is configured."""
+    return token is not None and hmac.compare_digest(credential.encode(), token.encode())
 
 
-def _bearer_credential(header: str) -> str:
+def bearer_credential(header: str) -> str:
     """Return the credential, or an empty string if the header is not a bearer token."""
     scheme, _, credential = header.partition(" ")
     return credential.strip() if scheme.lower() == "bearer" else ""

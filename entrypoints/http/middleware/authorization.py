@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
 from uuid import UUID
 
 from adapters import ids
+from adapters.identity.credentials import Principal
 from adapters.observability import log_context
 from adapters.postgres.database import Database
 from domain.values import Role
@@ -15,71 +14,71 @@ from entrypoints.http.problems import Problem, unauthenticated
 from projections import contact_index
 from projections.model import Row
 
-T = TypeVar("T")
-
 
 class Authorization:
-    """Call middleware: lets the call pass with the path's ticket as `call.ticket`, or raises 401, 403 or 404.
+    """Check: sets the ticket that the path names, or raises 401, 403 or 404.
 
-    A ticket that the principal may not know of is not found. The same queries run for an absent ticket as for somebody
-    else's, so the time of an answer does not reveal which it is.
+    A ticket that the principal has no access to is not found. It takes the same queries as an absent ticket, so that
+    the time of an answer does not reveal which of the two it is.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def __call__(self, call: Call, proceed: Callable[[Call], T]) -> T:
-        self._authorize(call)
-        if call.ticket is not None:
-            log_context.add(ticket=str(call.ticket["ticket_id"]))
-        return proceed(call)
-
-    def _authorize(self, call: Call) -> None:
+    def __call__(self, call: Call) -> None:
         access, principal = call.operation.access, call.principal
-        ticket_id = ids.parse(call.path["ticket_id"]) if access.ticket else None
-        if principal.role is Role.VISITOR and not access.open:
-            row = call.ticket_rows.get(ticket_id) if access.published and ticket_id is not None else None
+        ticket_id = ids.parse(call.path_params["ticket_id"]) if access.names_ticket else None
+        if principal.role is Role.VISITOR and not access.is_open:
+            row = call.ticket_rows.get(ticket_id) if access.open_if_published and ticket_id is not None else None
             if row is None or not row["published"]:
                 raise unauthenticated()
-            call.ticket = row
+            _set_ticket(call, row)
             return
         if principal.role not in access.roles:
             raise Problem("forbidden", "This credential does not allow this operation.")
         if principal.role is Role.CLIENT and access.scope is not None and access.scope not in principal.scopes:
             raise Problem("forbidden", f"This key lacks the scope {access.scope}.")
-        if access.ticket:
-            call.ticket = self._visible_ticket(call, ticket_id)
+        if access.names_ticket:
+            _set_ticket(call, self._visible_ticket(call, ticket_id))
 
     def _visible_ticket(self, call: Call, ticket_id: UUID | None) -> Row:
         row = None if ticket_id is None else call.ticket_rows.get(ticket_id)
-        if self._may_see(call, row):
+        if self._may_see(call, ticket_id, row):
             assert row is not None
             return row
         # The read model may lag behind: the event log decides before access is denied.
         newest = None if ticket_id is None else call.ticket_rows.newest(ticket_id)
-        if newest is not None and newest is not row and self._may_see(call, newest):
+        if newest is not None and newest is not row and self._may_see(call, ticket_id, newest):
             return newest
         raise Problem("not-found", "There is no such ticket.")
 
-    def _may_see(self, call: Call, row: Row | None) -> bool:
-        # Evaluated for an absent ticket too, so that it takes the same queries.
-        is_own = self._is_own(call, row)
-        return row is not None and (is_own or (call.operation.access.published and bool(row["published"])))
+    def _may_see(self, call: Call, ticket_id: UUID | None, row: Row | None) -> bool:
+        if has_access(call.principal, ticket_id, row, self._database):
+            return True
+        return row is not None and call.operation.access.open_if_published and bool(row["published"])
 
-    def _is_own(self, call: Call, row: Row | None) -> bool:
-        principal = call.principal
-        match principal.role:
-            case Role.ADMIN | Role.AUDITOR:
-                return True
-            case Role.HOLDER if principal.session is not None:
-                with self._database.reading() as cursor:
-                    has_contact = contact_index.is_of(
-                        cursor, ids.parse(call.path["ticket_id"]), list(principal.contact_indexes)
-                    )
-                return has_contact and row is not None and not row["erased"]
-            case Role.HOLDER:
-                return row is not None and principal.ticket == row["ticket_id"] and not row["erased"]
-            case Role.CLIENT:
-                return row is not None and principal.workspace == row["workspace"] and not row["erased"]
-            case _:
-                return False
+
+def has_access(principal: Principal, ticket_id: UUID | None, row: Row | None, database: Database) -> bool:
+    """Return True if the ticket is the principal's own or of its workspace, or if the principal may read every ticket.
+
+    `row` is None for an absent ticket, which takes the same queries as a present one.
+    """
+    match principal.role:
+        case Role.ADMIN | Role.AUDITOR:
+            return row is not None
+        case Role.HOLDER if principal.session is not None:
+            with database.reading() as cursor:
+                has_contact = contact_index.is_of(cursor, ticket_id, list(principal.contact_indexes))
+            return has_contact and row is not None and not row["erased"]
+        case Role.HOLDER:
+            return row is not None and principal.ticket == row["ticket_id"] and not row["erased"]
+        case Role.CLIENT:
+            return row is not None and principal.workspace == row["workspace"] and not row["erased"]
+        case _:
+            return False
+
+
+def _set_ticket(call: Call, row: Row) -> None:
+    call.ticket = row
+    call.answer_ticket = row["ticket_id"]
+    log_context.add(ticket=str(row["ticket_id"]))

@@ -1,16 +1,16 @@
-"""While the database is not available, requests are answered at once instead of waiting for it."""
+"""The database gate: while the database is unavailable, requests are refused at once instead of waiting for it."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.postgres.database import Database
 from domain.errors import UnavailableError
 
-# These paths report on the outage itself.
+# These paths report the outage.
 ALWAYS_ANSWERED = ("/health/", "/metrics")
 
 
 class DatabaseGate:
-    """ASGI middleware: raises UnavailableError while the database is away, except for health and metrics."""
+    """ASGI middleware: raises UnavailableError while the database is unavailable, except for health and metrics."""
 
     def __init__(self, app: ASGIApp, database: Database) -> None:
         self._app = app

@@ -8,10 +8,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._\-]{0,127}")
-# Hexadecimal ids such as UUIDs and trace ids: a client's own request id is logged only if it cannot be a name.
+# A client's own request id is logged only if it is hexadecimal like a UUID or a trace id, and so cannot be a name.
 _LOGGABLE = re.compile(r"(?=.*[0-9])[0-9a-fA-F\-]{8,64}")
 
-SAFE = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -21,7 +21,7 @@ SAFE = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
-# Browsers that reached the service by https use only https for a year.
+# After one response by https a browser uses only https for a year.
 HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 # Headers that a page of another origin may send and read, besides those that browsers always allow.
 ALLOWED_REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id"
@@ -32,35 +32,37 @@ PREFLIGHT_SECONDS = 600
 class ResponseHeaders:
     """ASGI middleware: adds the request id, the security headers and the CORS headers to every response.
 
-    While the service is `finishing`, every response closes its connection.
+    While `is_finishing` returns True, every response closes its connection.
     """
 
-    def __init__(self, app: ASGIApp, origins: Collection[str], finishing: Callable[[], bool], *, https: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, origins: Collection[str], is_finishing: Callable[[], bool], *, https: bool
+    ) -> None:
         self._app = app
         self._origins = frozenset(origins)
-        self._finishing = finishing
-        headers = SAFE | (HTTPS_ONLY if https else {})
-        self._safe = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        self._is_finishing = is_finishing
+        security_headers = SECURITY_HEADERS | (HTTPS_ONLY if https else {})
+        self._security_headers = [(name.lower().encode(), value.encode()) for name, value in security_headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         request_headers = Headers(scope=scope)
-        client_id = request_headers.get("x-request-id", "")
-        # The client's own id if it is well-formed, otherwise a new one.
-        request_id = client_id if _REQUEST_ID.fullmatch(client_id) else secrets.token_hex(12)
+        request_id = request_headers.get("x-request-id", "")
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = secrets.token_hex(12)
         logged_id = request_id if _LOGGABLE.fullmatch(request_id) else secrets.token_hex(12)
         scope.setdefault("state", {}).update(request_id=request_id, logged_id=logged_id)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                raw = message["headers"] = list(message["headers"])
-                present = {name for name, _ in raw}
-                raw.append((b"x-request-id", request_id.encode()))
-                raw += [header for header in self._safe if header[0] not in present]
-                if self._finishing():
-                    raw.append((b"connection", b"close"))
+                headers = message["headers"] = list(message["headers"])
+                present = {name for name, _ in headers}
+                headers.append((b"x-request-id", request_id.encode()))
+                headers += [header for header in self._security_headers if header[0] not in present]
+                if self._is_finishing():
+                    headers.append((b"connection", b"close"))
                 if self._origins:
                     self._add_cors(scope, request_headers, MutableHeaders(scope=message))
             await send(message)
@@ -83,12 +85,12 @@ class ResponseHeaders:
 
 
 def logged_id_of(scope: Scope) -> str:
-    """Return the request's id for logs: its own id, or a new one if that could name a person."""
+    """Return the id under which the request is logged: its own id, or a new one if that could name a person."""
     logged_id: str = scope["state"]["logged_id"]
     return logged_id
 
 
 def request_id_of(scope: Scope) -> str:
-    """Return the request's id for the response."""
+    """Return the id of the request that its response has."""
     request_id: str = scope["state"]["request_id"]
     return request_id

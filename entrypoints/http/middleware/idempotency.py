@@ -1,8 +1,6 @@
-"""Idempotency keys: a request that creates something is executed once, however often it is sent."""
+"""Idempotency keys: a request with a key is executed once, however often it is sent."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from adapters.identity.credentials import VISITOR
 from adapters.identity.idempotency import LONGEST_KEY, IdempotencyKeys, ReplayedAnswer
@@ -10,43 +8,38 @@ from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.responses import encode
 
-# The caller, the path, and the caller's key.
-RequestKey = tuple[str, str, str]
-
 
 class Idempotency:
-    """Call middleware: answers a repeated request with the first answer, for operations that create something."""
+    """Answers calls of operations with an idempotency key: a repeated request gets the first answer."""
 
     def __init__(self, keys: IdempotencyKeys) -> None:
         self._keys = keys
 
-    def __call__(self, call: Call, proceed: Callable[[Call], Answer]) -> Answer:
+    def __call__(self, call: Call) -> Answer:
         key = call.headers.get("idempotency-key")
-        if key is None or not call.operation.creates:
-            return proceed(call)
+        if key is None or not call.operation.idempotency_key:
+            return call.operation.answer(call)
         if not 1 <= len(key) <= LONGEST_KEY:
             raise Problem("malformed", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
-        request_key = (_caller(call), f"{call.operation.method} {call.operation.path.format(**call.path)}"[:500], key)
-        begun = self._keys.begin(*request_key, call.body_digest)
-        if isinstance(begun, ReplayedAnswer):
-            return _replayed(begun.answer)
-        with self._released_on_failure(request_key), self._keys.hold_lease(*request_key):
-            call.seed = begun.seed
-            answer = proceed(call)
-            if answer.status < 400:
-                body = None if answer.body is None else encode(answer.body).decode()
-                self._keys.store_answer(*request_key, encode([answer.status, answer.headers, body]), call.about)
-            else:
-                self._keys.release(*request_key)
-        return answer
-
-    @contextmanager
-    def _released_on_failure(self, request_key: RequestKey) -> Iterator[None]:
+        path = f"{call.operation.method} {call.operation.path.format(**call.path_params)}"
+        request = (_caller(call), path[:500], key)
+        new_or_replayed = self._keys.begin(*request, call.body_digest)
+        if isinstance(new_or_replayed, ReplayedAnswer):
+            return _replayed(new_or_replayed.answer)
+        call.seed = new_or_replayed.seed
         try:
-            yield
+            with self._keys.hold_lease(*request):
+                answer = call.operation.answer(call)
+                if answer.status < 400:
+                    body = None if answer.body is None else encode(answer.body).decode()
+                    stored = encode([answer.status, answer.headers, body])
+                    self._keys.store_answer(*request, stored, call.answer_ticket)
+                    return answer
         except Exception:
-            self._keys.release(*request_key)
+            self._keys.release(*request)
             raise
+        self._keys.release(*request)
+        return answer
 
 
 def _replayed(stored: bytes) -> Answer:
@@ -55,4 +48,4 @@ def _replayed(stored: bytes) -> Answer:
 
 
 def _caller(call: Call) -> str:
-    return f"{call.principal.name}@{call.client}" if call.principal is VISITOR else call.principal.name
+    return f"{call.principal.name}@{call.client_address}" if call.principal is VISITOR else call.principal.name

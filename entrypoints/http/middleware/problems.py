@@ -1,4 +1,4 @@
-"""Errors become problem responses (RFC 9457); unexpected ones are logged by their place and never shown."""
+"""Errors become problem responses (RFC 9457); the log has the place of an unexpected one, and the response has not."""
 
 from urllib.parse import quote
 
@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.observability.log_context import error_location
 from entrypoints.http.middleware.headers import logged_id_of, request_id_of
-from entrypoints.http.middleware.rate_limits import RateLimits, client_address
+from entrypoints.http.middleware.rate_limits import RateLimiter, client_address
 from entrypoints.http.problems import Problem, problem_of
 
 LONGEST_SHOWN_PATH = 500
@@ -19,14 +19,14 @@ logger = structlog.get_logger()
 
 
 class ProblemResponses:
-    """ASGI middleware: answers every exception, unless a part of the response was sent already.
+    """ASGI middleware: answers an exception with its problem, unless a part of the response was sent already.
 
-    Requests to unknown paths and methods count against the client's rate limit, so a search for paths is limited.
+    Requests to unknown paths and methods count against the client's rate limit, so that nobody can try many paths.
     """
 
-    def __init__(self, app: ASGIApp, limits: RateLimits) -> None:
+    def __init__(self, app: ASGIApp, rate_limiter: RateLimiter) -> None:
         self._app = app
-        self._limits = limits
+        self._rate_limiter = rate_limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
@@ -50,7 +50,7 @@ class ProblemResponses:
 
     async def _routing_problem(self, request: Request, error: HTTPException) -> Problem:
         try:
-            await self._limits.count_refused(client_address(request))
+            await self._rate_limiter.count_unrouted(client_address(request))
         except Problem as too_many_requests:
             return too_many_requests
         match error.status_code:

@@ -8,14 +8,14 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 
 def proxy_headers(app: ASGIApp, trusted_proxies: Sequence[str]) -> ASGIApp:
-    """Return the application with the addresses that trusted proxies forward; without proxies, the application."""
+    """Return the application behind a middleware that takes the client's address from trusted proxies, if any."""
     if not trusted_proxies:
         return app
     return ProxyHeadersMiddleware(app, _networks(trusted_proxies))  # type: ignore[arg-type,return-value]
 
 
 def _networks(trusted_proxies: Sequence[str]) -> list[str]:
-    """Return the proxies' networks, IPv4 ones also as a dual-stack socket shows them."""
+    """Return the proxies' networks, and each IPv4 network also in the IPv6 form that a dual-stack socket shows."""
     networks = [ip_network(proxy, strict=False) for proxy in trusted_proxies]
     mapped = [
         f"::ffff:{network.network_address}/{96 + network.prefixlen}"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -13,19 +12,17 @@ from starlette.requests import Request
 from adapters.identity.credentials import VISITOR, Principal
 from adapters.lazy import Lazy
 from entrypoints.composition.settings import Settings
-from entrypoints.http.operations import Call, Limit
+from entrypoints.http.operations import Call, RateLimit
 from entrypoints.http.problems import Problem
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
-T = TypeVar("T")
-
-# A household or a company gets an IPv6 network of this size, with all its addresses at will.
+# One IPv6 client may have any address of a network of this size.
 IPV6_CLIENT_BITS = 64
 
 
-class _Counting:
+class _Counter:
     """The configured limits and the store that counts calls."""
 
     def __init__(self, settings: Settings) -> None:
@@ -33,60 +30,56 @@ class _Counting:
 
         from entrypoints.http.rate_limit_store import RateLimitStore
 
-        self.items: dict[Limit, RateLimitItem] = {
-            Limit.DEFAULT: parse(settings.rate_limit_default),
-            Limit.PAYMENT: parse(settings.rate_limit_payment),
-            Limit.CREATE: parse(settings.rate_limit_create),
-            # The same number as for new tickets, counted separately.
-            Limit.CODE: parse(settings.rate_limit_create),
+        self.limits: dict[RateLimit, RateLimitItem] = {
+            RateLimit.DEFAULT: parse(settings.rate_limit_default),
+            RateLimit.PAYMENT: parse(settings.rate_limit_payment),
+            RateLimit.CREATE: parse(settings.rate_limit_create),
+            # As many as new tickets, but counted separately.
+            RateLimit.CODE: parse(settings.rate_limit_create),
         }
         self.store = RateLimitStore(settings.shared_rate_limits)
 
 
-class RateLimits:
-    """Call middleware: counts the call for its client and raises 429 above the limit.
-
-    Calls are counted in this process or in a store that processes share.
-    """
+class RateLimiter:
+    """Check: counts the call for its client, in this process or in a store that processes share, and may raise 429."""
 
     def __init__(self, settings: Settings) -> None:
-        self._counting = Lazy(lambda: _Counting(settings))
+        self._counter = Lazy(lambda: _Counter(settings))
         self._is_local = settings.shared_rate_limits is None
         if not self._is_local:
-            # A wrong address of the store is reported at the start.
+            # An invalid address of the store fails the start.
             self.load()
 
     def load(self) -> None:
         """Load the library before the first call needs it."""
-        self._counting()
+        self._counter()
 
-    def __call__(self, call: Call, proceed: Callable[[Call], T]) -> T:
-        self.count(call.operation.limit, call.principal, call.client)
-        return proceed(call)
+    def __call__(self, call: Call) -> None:
+        self.count(call.operation.rate_limit, call.principal, call.client_address)
 
-    async def count_refused(self, address: str) -> None:
-        """Count a request to an unknown path or method: on the event loop, unless a shared store counts it."""
+    async def count_unrouted(self, address: str) -> None:
+        """Count a request to an unknown path or method; the shared store is called in a thread, because it blocks."""
         if self._is_local:
-            self.count(Limit.DEFAULT, VISITOR, address)
+            self.count(RateLimit.DEFAULT, VISITOR, address)
         else:
-            await run_in_threadpool(self.count, Limit.DEFAULT, VISITOR, address)
+            await run_in_threadpool(self.count, RateLimit.DEFAULT, VISITOR, address)
 
-    def count(self, limit: Limit, principal: Principal, address: str) -> None:
-        """Count one call; Problem 429 if it is above the limit."""
-        counting = self._counting()
-        item = counting.items.get(limit)
-        if item is None:
+    def count(self, rate_limit: RateLimit, principal: Principal, address: str) -> None:
+        """Count one call; raise Problem 429 if it is above the limit."""
+        counter = self._counter()
+        limit = counter.limits.get(rate_limit)
+        if limit is None:
             return
         client = f"address:{_network(address)}" if principal is VISITOR else principal.name
-        wait = counting.store.hit(item, limit.value, client)
-        if wait is None:
+        wait_seconds = counter.store.hit(limit, rate_limit.value, client)
+        if wait_seconds is None:
             return
-        seconds = max(1, math.ceil(wait))
-        raise Problem("too-many-requests", f"At most {item} for one client.", headers={"Retry-After": str(seconds)})
+        headers = {"Retry-After": str(max(1, math.ceil(wait_seconds)))}
+        raise Problem("too-many-requests", f"The limit for one client is {limit}.", headers=headers)
 
 
 def _network(address: str) -> str:
-    """Return the address, or for IPv6 the network that one client has."""
+    """Return the address, or for IPv6 its network of the size that one client may have."""
     try:
         parsed = ip_address(address)
     except ValueError:

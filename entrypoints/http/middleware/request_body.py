@@ -1,4 +1,4 @@
-"""Reading of request bodies: bounded, of the declared media type, and parsed by the operation's model."""
+"""Request bodies are read up to a limit, checked for their media type and parsed by the operation's model."""
 
 import hashlib
 import re
@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 
 from entrypoints.http import bodies, uploads
-from entrypoints.http.operations import Call, Takes
+from entrypoints.http.operations import BodyKind, Call
 from entrypoints.http.problems import Problem
 
-# A body a little over the limit is read to its end, so that the client gets the answer instead of a broken connection.
-DRAINED_TIMES = 8
+# A larger body is read on up to this size, so that the client gets the answer instead of a broken connection.
+MAX_DRAINED_BYTES = 16 * bodies.MAX_JSON_BYTES
 
 # The only charset is UTF-8; other parameters are ignored.
-_JSON = re.compile(
+_JSON_MEDIA_TYPE = re.compile(
     r"application/(?:[\w.+\-]+\+)?json(?:\s*;\s*(?:charset=\"?utf-?8\"?|(?!charset)[\w\-]+=[^;]*))*\s*;?\s*",
     re.IGNORECASE,
 )
@@ -23,32 +23,32 @@ _JSON = re.compile(
 async def read_body(call: Call, request: Request) -> None:
     """Read, check and parse the body into the call, with the digest by which idempotency recognises a repetition."""
     content_type = call.headers.get("content-type", "")
-    match call.operation.takes:
-        case Takes.AUDIO:
+    match call.operation.body_kind:
+        case BodyKind.AUDIO:
             call.upload = await uploads.receive(content_type, call.headers.get("content-length"), request.stream())
             call.body_digest = call.upload.sha256
             return
-        case Takes.FORM:
+        case BodyKind.FORM:
             if not content_type.lower().startswith("application/x-www-form-urlencoded"):
                 raise Problem("unsupported-media-type", "Send application/x-www-form-urlencoded.")
-            call.raw = await read_bounded(request.stream())
+            call.raw_body = await read_bounded(request.stream())
             _check_uncompressed(call)
-        case Takes.JSON | Takes.MERGE_PATCH:
-            call.raw = await read_bounded(request.stream())
+        case BodyKind.JSON | BodyKind.MERGE_PATCH:
+            call.raw_body = await read_bounded(request.stream())
             _check_uncompressed(call)
-            if call.raw.strip() and not _JSON.fullmatch(content_type):
+            if call.raw_body.strip() and not _JSON_MEDIA_TYPE.fullmatch(content_type):
                 raise Problem("unsupported-media-type", "Send application/json in UTF-8.")
-            assert call.operation.body is not None
-            call.body = bodies.read(call.operation.body, call.raw)
+            assert call.operation.body_model is not None
+            call.body = bodies.read(call.operation.body_model, call.raw_body)
         case _:
             return
-    call.body_digest = hashlib.sha256(call.raw).hexdigest()
+    call.body_digest = hashlib.sha256(call.raw_body).hexdigest()
 
 
 def _check_uncompressed(call: Call) -> None:
     """Refuse compressed bodies: a few compressed bytes could expand to gigabytes."""
     if call.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise Problem("unsupported-media-type", "Send the body as it is, without a Content-Encoding.")
+        raise Problem("unsupported-media-type", "Send the body uncompressed, without a Content-Encoding.")
 
 
 async def read_bounded(chunks: AsyncIterator[bytes]) -> bytes:
@@ -58,6 +58,6 @@ async def read_bounded(chunks: AsyncIterator[bytes]) -> bytes:
         data += chunk
         if len(data) > bodies.MAX_JSON_BYTES:
             data.clear()
-            limit = bodies.MAX_JSON_BYTES
-            raise await uploads.too_large(chunks, f"A body may have at most {limit // 1024} KB.", DRAINED_TIMES * limit)
+            detail = f"A body may have at most {bodies.MAX_JSON_BYTES // 1024} KB."
+            raise await uploads.too_large(chunks, detail, MAX_DRAINED_BYTES)
     return bytes(data)

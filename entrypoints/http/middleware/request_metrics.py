@@ -1,4 +1,4 @@
-"""Request metrics: counts, times, traces and logs every request, with its ids in every log line about it."""
+"""Request metrics: every request is counted, timed, traced and logged, and every log line about it has its ids."""
 
 from time import perf_counter
 
@@ -12,14 +12,14 @@ from entrypoints.http.middleware.headers import logged_id_of
 
 logger = structlog.get_logger()
 
-# The key of the request's state in which an endpoint leaves its path template.
-OPERATION = "operation"
+# The key under which an endpoint stores its path template in the request's state.
+PATH_TEMPLATE = "path_template"
 # The status that the server sends for an application that raises.
 FAILED = 500
 
 
 class RequestMetrics:
-    """ASGI middleware: records the outcome of every request, also of those without an operation."""
+    """ASGI middleware: records the outcome of every request, also of one to an unknown path."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -33,7 +33,7 @@ class RequestMetrics:
             await self._counted(scope, receive, send)
 
     async def _counted(self, scope: Scope, receive: Receive, send: Send) -> int:
-        """Return the status of the response."""
+        """Count, time and log the request, and return the status of its response."""
         started = perf_counter()
         status = FAILED
 
@@ -49,12 +49,12 @@ class RequestMetrics:
             await self._app(scope, receive, observed_send)
         finally:
             requests.in_progress -= 1
-            operation, method = scope["state"].get(OPERATION), method_label(scope["method"])
+            path, method = scope["state"].get(PATH_TEMPLATE), method_label(scope["method"])
             seconds = perf_counter() - started
-            requests.observe(operation, method, status, seconds)
-            # The path template, since a path parameter could name a person.
-            path, milliseconds = operation or NO_OPERATION, round(seconds * 1000, 1)
-            logger.info("request", method=method, path=path, status=status, milliseconds=milliseconds)
+            requests.observe(path, method, status, seconds)
+            # Only the template of the path is logged, because a path parameter could name a person.
+            milliseconds = round(seconds * 1000, 1)
+            logger.info("request", method=method, path=path or NO_OPERATION, status=status, milliseconds=milliseconds)
         return status
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +63,7 @@ class RequestMetrics:
             try:
                 status = await self._counted(scope, receive, send)
             finally:
-                operation, method = scope["state"].get(OPERATION), method_label(scope["method"])
-                told = {"http.route": operation, "http.request.method": method, "http.response.status_code": status}
-                span.rename(f"{method} {operation or NO_OPERATION}")
-                span.set_attributes(**told, **log_context.current())
+                path, method = scope["state"].get(PATH_TEMPLATE), method_label(scope["method"])
+                outcome = {"http.route": path, "http.request.method": method, "http.response.status_code": status}
+                span.rename(f"{method} {path or NO_OPERATION}")
+                span.set_attributes(**outcome, **log_context.current())

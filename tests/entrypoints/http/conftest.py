@@ -36,7 +36,7 @@ def shared_live(
         folder = tmp_path_factory.mktemp("http") / "var"
         parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
         with LiveService(url, folder, parts, cors_origins=(ORIGIN,), metrics_token="m" * 32) as running:
-            running.watchers.append(Contract(running.service.openapi).check)
+            running.watchers.append(Contract(running.openapi).check)
             running.service.payments.applier.start()
             yield running
             running.service.payments.applier.stop()

@@ -104,7 +104,7 @@ class Fuzz:
 
     def __init__(self, live: LiveService, caller: Caller) -> None:
         self._live, self._caller = live, caller
-        self._contract = Contract(live.service.openapi)
+        self._contract = Contract(live.openapi)
         self._session = requests.Session()
         self.statuses: Counter[int] = Counter()
 
@@ -139,7 +139,7 @@ class Fuzz:
 @pytest.fixture(scope="module")
 def strategies(shared_live: LiveService) -> list[st.SearchStrategy[Case]]:
     """For each operation."""
-    described = schemathesis.openapi.from_dict(shared_live.service.openapi)
+    described = schemathesis.openapi.from_dict(shared_live.openapi)
     return [cases(operation.ok()) for operation in described.get_all_operations()]
 
 

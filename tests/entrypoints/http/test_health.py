@@ -37,7 +37,7 @@ def diagnosed(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
     """A service of the test's own with a token for diagnostics, whose health a test may ruin."""
     with LiveService(migrated_url, tmp_path / "var", Parts.ALL, admin_diagnostics_token=TOKEN) as running:
         running.watchers.append(
-            lambda answer: Contract(running.service.openapi).check(answer) if answer.status_code != 500 else None
+            lambda answer: Contract(running.openapi).check(answer) if answer.status_code != 500 else None
         )
         yield running
 

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.ids import uuid7
 from domain.values import Role
-from entrypoints.http.operations import Operation, Takes
+from entrypoints.http.operations import BodyKind, Operation
 from entrypoints.http.table import OPERATIONS
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.contract import LEAKS
@@ -98,10 +98,12 @@ class Place:
         known = {"ticket_id": ticket.id, "name": "ticket_status", "slug": "none"}
         self._parts = {name: known.get(name, str(uuid7())) for name in re.findall(r"{(\w+)}", operation.path)}
         self.names = list(self._parts)
-        if operation.takes is Takes.FORM:
+        if operation.body_kind is BodyKind.FORM:
             self.type = "application/x-www-form-urlencoded"
         else:
-            self.type = "multipart/form-data; boundary=x" if operation.takes is Takes.AUDIO else "application/json"
+            self.type = (
+                "multipart/form-data; boundary=x" if operation.body_kind is BodyKind.AUDIO else "application/json"
+            )
 
     def ask(
         self,
@@ -127,7 +129,7 @@ def test_no_part_of_a_path_breaks_anything(askers: tuple[Ticket, Client], operat
     for name in place.names:
         for value in IN_PATHS:
             # With a key, the path is kept; without a body, its name is all there is to stumble over.
-            place.ask(parts={name: value}, headers={"Idempotency-Key": b"k"} if operation.creates else {})
+            place.ask(parts={name: value}, headers={"Idempotency-Key": b"k"} if operation.idempotency_key else {})
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.query], ids=named)
@@ -145,15 +147,15 @@ def test_no_header_breaks_anything(askers: tuple[Ticket, Client], operation: Ope
     place = Place(operation, askers)
     for at, header in enumerate(HEADERS):
         for value in dealt(IN_HEADERS, at + OPERATIONS.index(operation), 9):
-            place.ask(headers={header: value}, content=b"{}" if operation.takes is not Takes.NOTHING else b"")
+            place.ask(headers={header: value}, content=b"{}" if operation.body_kind is not BodyKind.NONE else b"")
 
 
 def fields(operation: Operation) -> list[str]:
-    assert operation.body is not None
-    return [field.alias or name for name, field in operation.body.model_fields.items()]
+    assert operation.body_model is not None
+    return [field.alias or name for name, field in operation.body_model.model_fields.items()]
 
 
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.body is not None], ids=named)
+@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.body_model is not None], ids=named)
 def test_no_value_in_a_body_breaks_anything(askers: tuple[Ticket, Client], operation: Operation):
     place = Place(operation, askers)
     filled = {"contactType": "EMAIL", "contactValue": "ada@example.com", "category": "OTHER", "message": "Help me."}
@@ -169,7 +171,9 @@ def test_no_value_in_a_body_breaks_anything(askers: tuple[Ticket, Client], opera
         place.ask(content=content)
 
 
-@pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.takes in (Takes.FORM, Takes.SIGNED)], ids=named)
+@pytest.mark.parametrize(
+    "operation", [o for o in OPERATIONS if o.body_kind in (BodyKind.FORM, BodyKind.WEBHOOK)], ids=named
+)
 def test_no_form_and_no_event_breaks_anything(askers: tuple[Ticket, Client], operation: Operation):
     place = Place(operation, askers)
     for content in (*BODIES, *(f"amount={value}".encode() for value in IN_QUERIES), b"&" * 5_000, b"a=b&" * 5_000):

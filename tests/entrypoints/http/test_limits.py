@@ -32,7 +32,7 @@ def limited(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., LiveSer
             small = {"rate_limit_default": "5/minute", "rate_limit_payment": "2/minute", "rate_limit_create": "3/hour"}
             parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
             running = stack.enter_context(LiveService(migrated_url, tmp_path / "var", parts, **(small | given)))
-            running.watchers.append(Contract(running.service.openapi).check)
+            running.watchers.append(Contract(running.openapi).check)
             return running
 
         yield make

@@ -27,7 +27,7 @@ def limited(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., LiveSer
             parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
             small = {"rate_limit_default": "3/minute", "rate_limit_create": "3/minute"}
             running = stack.enter_context(LiveService(migrated_url, tmp_path / "var", parts, **(small | given)))
-            running.watchers.append(Contract(running.service.openapi).check)
+            running.watchers.append(Contract(running.openapi).check)
             return running
 
         yield make

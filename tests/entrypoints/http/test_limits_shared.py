@@ -41,7 +41,7 @@ def webs(migrated_url: str, tmp_path: Path, redis: RedisServer) -> Iterator[Call
                 running = LiveService(
                     migrated_url, tmp_path / "var", frozenset({Parts.WEB}), rate_limit_storage=redis.url, **given
                 )
-                running.watchers.append(Contract(running.service.openapi).check)
+                running.watchers.append(Contract(running.openapi).check)
                 made.append(stack.enter_context(running))
             return made
 

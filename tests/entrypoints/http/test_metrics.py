@@ -27,7 +27,7 @@ DATA = Path(__file__).parents[3] / "docs" / "monitoring"
 def measured(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
     """A service of the test's own with a token for its metrics."""
     with LiveService(migrated_url, tmp_path / "var", Parts.ALL, metrics_token=TOKEN) as running:
-        running.watchers.append(Contract(running.service.openapi).check)
+        running.watchers.append(Contract(running.openapi).check)
         yield running
 
 

@@ -50,11 +50,11 @@ def test_every_operation_describes_its_callers_body_and_problems(document: dict[
             continue
         one = document["paths"][operation.path][operation.method.lower()]
         assert one["summary"]
-        assert ("requestBody" in one) is (operation.takes.name != "NOTHING")
+        assert ("requestBody" in one) is (operation.body_kind.name != "NONE")
         names = {parameter["name"] for parameter in one["parameters"]}
         assert set(re.findall(r"{(\w+)}", operation.path)) <= names
-        assert ("Idempotency-Key" in names) is operation.creates
-        if operation.access.metrics:
+        assert ("Idempotency-Key" in names) is operation.idempotency_key
+        if operation.access.metrics_token:
             assert {"401", "404"} <= set(one["responses"])
         elif not operation.access.ignores_credentials:
             assert {"401", "403", "429"} <= set(one["responses"])
@@ -165,7 +165,7 @@ def test_no_request_causes_an_internal_error(
     shared_live: LiveService, callers: list[Client], known: dict[str, str], data: st.DataObject
 ):
     """Each answer is also held against the description, as in every test here."""
-    document = shared_live.service.openapi
+    document = shared_live.openapi
     path = data.draw(st.sampled_from(sorted(document["paths"])))
     method = data.draw(st.sampled_from(sorted(document["paths"][path])))
     # Erasing the ticket that the others ask about would leave them nothing to ask about.

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from entrypoints.http.middleware.headers import SAFE
+from entrypoints.http.middleware.headers import SECURITY_HEADERS
 from entrypoints.http.protocol_limits import LimitedHttpProtocol
 from tests.client import Client, LiveService, Ticket, eventually
 from tests.entrypoints.http.contract import LEAKS, PROBLEM
@@ -70,7 +70,7 @@ def problem_of(answer: bytes) -> dict[str, Any]:
     said: dict[str, Any] = json.loads(body)
     assert headers["content-type"] == PROBLEM
     assert said["requestId"] == headers["x-request-id"]
-    assert {name.lower() for name in SAFE} <= headers.keys()
+    assert {name.lower() for name in SECURITY_HEADERS} <= headers.keys()
     return said
 
 
