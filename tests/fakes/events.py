@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import types
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from domain import events as all_events
 from domain.events import DonationEvent, SupportEvent, TicketEvent
 from domain.values import PERSONAL
+from projections.model import Recorded
 
 CANARY = "canary-"
 # What the store keeps beside the event's own fields.
@@ -60,6 +61,16 @@ def told(kind: type[TicketEvent]) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {f.name: _values(hints[f.name]) for f in dataclasses.fields(kind) if f.name not in BESIDE}
     )
+
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def log_entries(*events: TicketEvent) -> list[Recorded]:
+    """Return the events as entries of an event log that got one event a minute after `START`."""
+    return [
+        Recorded(position, START + timedelta(minutes=position), event) for position, event in enumerate(events, start=1)
+    ]
 
 
 # The aggregate that the first event of each kind of stream creates.

@@ -1,32 +1,34 @@
-"""The donors' ledger and the fee ledger: entries, lines and totals that cannot disagree, however they were folded."""
+"""The donation ledger: donations, entries and totals that agree, however they were folded."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
+from uuid import UUID
 
-import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import projections
 from adapters.read_models import rebuild
-from adapters.read_models.in_memory import MemoryRows, ticket_row
+from adapters.read_models.in_memory import MemoryRows, folded, ticket_row
 from adapters.stripe_sandbox.simulation import world
 from domain.donations import Donation
-from domain.events import FeeCharged
-from domain.values import SYSTEM, Money, StripeReport
+from domain.events import CheckoutRequested, DonationEvent, PaymentConfirmed, PaymentReceived, Refunded, TicketEvent
+from domain.values import SYSTEM, Actor, Money, Role, StripeReport
 from entrypoints.composition.simulation_runner import SimulationRunner
 from entrypoints.presentation.past_ledger import past_totals
 from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, fee_ledger
-from projections.model import Recorded
+from tests.domain.facts import TICKET
+from tests.fakes.events import log_entries, made
 from tests.money import Ledger
 from tests.stripe_events import Payment
 
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
+DONATION = UUID(int=9)
+STRIPE = Actor(Role.STRIPE)
 
 
 @pytest.fixture
@@ -37,8 +39,8 @@ def ledger(service) -> Ledger:
 def test_live_and_rebuilt_ledgers_are_the_same_to_the_byte(service):
     runner = SimulationRunner(service, world.build(5, 40))
     runner.open()
-    for number, told in enumerate(runner.world.deliveries(Random(5))):
-        runner.deliver(told)
+    for number, delivery in enumerate(runner.world.deliveries(Random(5))):
+        runner.deliver(delivery)
         if number % 20 == 0:
             runner.settle()
     runner.settle()
@@ -47,83 +49,72 @@ def test_live_and_rebuilt_ledgers_are_the_same_to_the_byte(service):
         assert (verified.differences, verified.rows > 0) == ([], True)
 
 
-def recorded(*moved: tuple[str, int, int, int]) -> list[Recorded]:
-    """One FeeCharged event for each (balance transaction, gross, fee, Stripe's time)."""
-    return [
-        Recorded(position, NOW + timedelta(seconds=position), fee_charged(position, *balance_transaction))
-        for position, balance_transaction in enumerate(moved, 1)
-    ]
+def folded_donation(*events: TicketEvent) -> MemoryRows:
+    return folded(donation_ledger, log_entries(*events))
 
 
-def fee_charged(version: int, id: str, gross: int, fee: int, at: int) -> FeeCharged:
-    fields: dict[str, Any] = {
-        "originator_id": NOW_ID,
-        "originator_version": version,
-        "timestamp": NOW,
-        "actor": SYSTEM,
-        "ticket_id": NOW_ID,
-        "donation_id": NOW_ID,
-        "balance_transaction_id": id,
-        "source_id": "ch_1",
-        "category": "charge",
-        "gross": Money(gross, "EUR"),
-        "fee": Money(fee, "EUR"),
-        "report": StripeReport("evt_1", at),
-    }
-    return FeeCharged(**fields)
+def of_one(kind: type[DonationEvent], version: int, minor: int | None = None, **fields: Any) -> TicketEvent:
+    amount = {} if minor is None else {"amount": Money(minor, "USD")}
+    return made(kind, DONATION, version, actor=STRIPE, ticket_id=TICKET, donation_id=DONATION, **amount, **fields)
 
 
-NOW_ID = world.build(1, 1).donations[0].donation_id
-MOVES = st.lists(
-    st.tuples(st.sampled_from(["txn_1", "txn_2", "txn_3"]), st.just(1_000), st.just(59), st.integers(0, 99)),
-    max_size=12,
+REQUESTED = of_one(CheckoutRequested, 1, 5_000, description=None)
+PAID = of_one(PaymentReceived, 2, 5_000, payment_intent_id="pi_1", report=StripeReport("evt_1", 100))
+REFUNDED = of_one(
+    Refunded, 3, 2_000, refund_id="re_1", state="succeeded", refunded_at=200, report=StripeReport("evt_2", 200)
 )
 
 
-@given(MOVES, st.integers(1, 5))
-def test_a_balance_transaction_is_entered_once_and_its_postings_sum_to_zero(moves, page):
-    rows, events = MemoryRows(), recorded(*moves)
-    for start in range(0, len(events), page):
-        fee_ledger.fold(events[start : start + page], rows)
-    entries = rows.all(fee_ledger.FEES)
-    assert {row["balance_transaction_id"] for row in entries} == {id for id, *_ in moves}
-    for row in entries:
-        assert sum(amount for _, amount in fee_ledger.postings(row)) == 0
-        assert row["occurred_at"] == datetime.fromtimestamp(
-            min(at for id, _, _, at in moves if id == row["balance_transaction_id"]), UTC
-        )
+def test_a_requested_donation_is_counted_and_has_no_entries():
+    rows = folded_donation(REQUESTED)
+    [donation] = rows.all(donation_ledger.DONATIONS)
+    assert (donation["amount"], donation["status"], donation["paid"]) == (5_000, "CREATED", 0)
+    [total] = rows.all(donation_ledger.TOTALS)
+    assert (total["created_count"], total["paid_count"], total["paid"]) == (1, 0, 0)
+    assert rows.all(donation_ledger.ENTRIES) == []
 
 
-def test_the_database_itself_refuses_postings_that_do_not_sum_to_zero(ledger):
-    payment = ledger.payment()
-    ledger.take(payment.completed(), payment.charged(balance_transaction=payment.transaction("1", 10_000, 320)))
-    assert [row["net"] for row in ledger.fees(payment)] == [9_680]
-    with ledger.service.database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation):
-        connection.execute("UPDATE read.fee_ledger SET fee = fee + 1")
+def test_a_payment_and_its_refund_are_two_entries_that_add_up_to_the_donation_and_the_total():
+    rows = folded_donation(REQUESTED, PAID, REFUNDED)
+    entries = [(entry["position"], entry["kind"], entry["amount"]) for entry in rows.all(donation_ledger.ENTRIES)]
+    assert entries == [(2, "paid", 5_000), (3, "refunded", 2_000)]
+    [donation] = rows.all(donation_ledger.DONATIONS)
+    [total] = rows.all(donation_ledger.TOTALS)
+    assert (donation["paid"], donation["refunded"]) == (total["paid"], total["refunded"]) == (5_000, 2_000)
+
+
+def test_a_payment_confirmed_again_is_entered_once():
+    again = of_one(PaymentConfirmed, 3, 5_000, payment_intent_id="pi_1", report=StripeReport("evt_3", 100))
+    [entry] = folded_donation(REQUESTED, PAID, again).all(donation_ledger.ENTRIES)
+    assert (entry["position"], entry["amount"]) == (2, 5_000)
+
+
+def test_facts_about_a_donation_that_was_never_requested_are_ignored():
+    rows = folded_donation(PAID, REFUNDED)
+    assert [rows.all(table) for table in donation_ledger.TABLES] == [[], [], []]
 
 
 @settings(max_examples=10)
 @given(seed=st.integers(0, 10**6))
-def test_a_ledger_folded_in_one_page_is_the_ledger_folded_in_many(service, seed):
-    runner = SimulationRunner(service, world.build(seed, 5, f"pages {seed} {Random().random()}"))
+def test_a_ledger_folded_in_one_batch_equals_one_folded_event_by_event(service, seed):
+    runner = SimulationRunner(service, world.build(seed, 5, f"batches {seed} {Random().random()}"))
     runner.open()
-    for told in runner.world.deliveries(Random(seed)):
-        runner.deliver(told)
+    for delivery in runner.world.deliveries(Random(seed)):
+        runner.deliver(delivery)
     service.payments.applier.apply_all()
     ticket = runner.world.donations[0].ticket_id
     history = service.queries.reads().recorded(ticket)
-    whole, paged = MemoryRows(), MemoryRows()
-    donation_ledger.fold(history, whole)
+    at_once, one_by_one = MemoryRows(), MemoryRows()
+    donation_ledger.fold(history, at_once)
     for event in history:
-        donation_ledger.fold([event], paged)
+        donation_ledger.fold([event], one_by_one)
     for table in donation_ledger.TABLES:
-        assert sorted(map(repr, whole.all(table))) == sorted(map(repr, paged.all(table)))
+        assert sorted(map(repr, at_once.all(table))) == sorted(map(repr, one_by_one.all(table)))
 
 
-def test_money_that_goes_back_before_it_came_makes_entries_all_the_same(ledger):
+def test_a_refund_reported_before_its_payment_is_entered_at_once(ledger):
     payment = ledger.payment()
-    held = payment.refunded(3_000)
-    ledger.take(payment.expired(), held)
+    ledger.take(payment.expired(), payment.refunded(3_000))
     assert ledger.totals(payment.ticket_id) == {"USD": (0, 3_000, -3_000)}
     ledger.take(payment.completed())
     assert ledger.totals(payment.ticket_id) == {"USD": (10_000, 3_000, 7_000)}
@@ -138,9 +129,9 @@ def test_only_donations_with_a_pending_call_are_awaiting(ledger):
     ledger.follow()
     later = datetime.now(UTC) + timedelta(seconds=5)
     with ledger.service.database.transaction() as cursor:
-        waiting = donation_ledger.awaiting(cursor, later, 10)
+        pending = donation_ledger.awaiting(cursor, later, 10)
         assert donation_ledger.awaiting(cursor, later - timedelta(hours=1), 10) == []
-    assert [row["donation_id"] for row in waiting] == [payment.donation_id]
+    assert [row["donation_id"] for row in pending] == [payment.donation_id]
 
 
 @pytest.mark.parametrize("first", ["usd", "jpy", "eur"])
@@ -154,9 +145,9 @@ def test_currencies_captured_in_the_same_second_are_ordered_by_the_creation_of_t
         assert totals == donation_ledger.totals(cursor, ticket)
     assert len({total["first_paid_at"] for total in totals}) == 1
     assert totals[0]["currency"] == first.upper()
-    recorded, folded = ledger.service.queries.reads().recorded(ticket), MemoryRows()
-    donation_ledger.fold(recorded, folded)
+    recorded, rows = ledger.service.queries.reads().recorded(ticket), MemoryRows()
+    donation_ledger.fold(recorded, rows)
     row = ticket_row(recorded)
     assert row is not None
-    then = past_totals(row, folded, PersonalData(ledger.service.history.cipher), explain=False)
-    assert then.currency == first.upper()
+    past = past_totals(row, rows, PersonalData(ledger.service.history.cipher), explain=False)
+    assert past.currency == first.upper()

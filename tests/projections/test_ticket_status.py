@@ -1,8 +1,8 @@
-"""The ticket status: one row a ticket that says all that its pages show."""
+"""The ticket status: one row for each ticket, with everything that its pages show."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,26 +26,22 @@ from domain.values import Actor, ContentStatus, Money, Role, StripeReport
 from projections import ticket_status
 from projections.model import Recorded, Row
 from tests.domain.facts import COMPLETE, DRAFTED, RECORDING, TICKET, TRANSCRIBING, TRANSCRIPTION, Fact, fact
-from tests.fakes.events import made
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
+from tests.fakes.events import START, log_entries, made
 
 
 def recorded(*facts: Fact) -> list[Recorded]:
-    """The facts as the history of one ticket, a minute between them."""
-    return [
-        Recorded(position, START + timedelta(minutes=position), made(one.kind, TICKET, position, **one.told))
-        for position, one in enumerate((fact(TicketOpened), *facts), start=1)
-    ]
+    """Return the log of a ticket that was opened and to which these facts happened."""
+    history = (fact(TicketOpened), *facts)
+    return log_entries(*(made(fact.kind, TICKET, version, **fact.told) for version, fact in enumerate(history, 1)))
 
 
 def row(*facts: Fact) -> Row:
-    [found] = folded(ticket_status, recorded(*facts)).all(ticket_status.TICKETS)
-    return ticket_status.with_status(found)
+    [ticket_row] = folded(ticket_status, recorded(*facts)).all(ticket_status.TICKETS)
+    return ticket_status.with_status(ticket_row)
 
 
 def paid() -> TicketEvent:
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "actor": Actor(Role.STRIPE),
         "ticket_id": TICKET,
         "donation_id": UUID(int=9),
@@ -53,26 +49,26 @@ def paid() -> TicketEvent:
         "amount": Money(5_000, "USD"),
         "report": StripeReport("evt_1", 1_700_000_000),
     }
-    return made(PaymentReceived, UUID(int=10), 2, **told)
+    return made(PaymentReceived, UUID(int=10), 2, **fields)
 
 
 def test_an_opened_ticket_is_a_row():
-    found = row()
-    assert (found["ticket_id"], found["content_status"]) == (TICKET, ContentStatus.DRAFT)
-    assert (found["contact"], found["display_name"]) == ("ada@example.com", "Ada")
-    assert found["created_at"] == found["updated_at"] == START + timedelta(minutes=1)
+    ticket_row = row()
+    assert (ticket_row["ticket_id"], ticket_row["content_status"]) == (TICKET, ContentStatus.DRAFT)
+    assert (ticket_row["contact"], ticket_row["display_name"]) == ("ada@example.com", "Ada")
+    assert ticket_row["created_at"] == ticket_row["updated_at"] == START + timedelta(minutes=1)
 
 
 def test_a_row_says_when_and_by_which_event_it_was_touched_last():
-    found = row(*TRANSCRIBING)
-    assert (found["version"], found["position"]) == (3, 3)
-    assert found["updated_at"] - found["created_at"] == timedelta(minutes=2)
+    ticket_row = row(*TRANSCRIBING)
+    assert (ticket_row["version"], ticket_row["position"]) == (3, 3)
+    assert ticket_row["updated_at"] - ticket_row["created_at"] == timedelta(minutes=2)
 
 
 def test_transcriptions_are_listed_newest_first():
     again = (fact(ProcessingRequested), fact(Transcribed, transcription_id=UUID(int=5)))
-    found = row(*DRAFTED, *again)["transcriptions"]
-    assert [one["id"] for one in found] == [str(UUID(int=5)), str(TRANSCRIPTION)]
+    transcriptions = row(*DRAFTED, *again)["transcriptions"]
+    assert [transcription["id"] for transcription in transcriptions] == [str(UUID(int=5)), str(TRANSCRIPTION)]
 
 
 def test_a_failure_is_shown_until_a_retry_or_a_new_recording():
@@ -83,35 +79,43 @@ def test_a_failure_is_shown_until_a_retry_or_a_new_recording():
 
 
 def test_the_draft_has_the_proposed_fields_except_those_that_a_person_wrote():
-    found = row(
+    ticket_row = row(
         *TRANSCRIBING, fact(DraftEdited, changed=("title",), title="Mine"), fact(DraftProposed, **vars(COMPLETE))
     )
-    draft = ticket_status.draft_of(found)
+    draft = ticket_status.draft_of(ticket_row)
     assert (draft.title, draft.story, draft.goal) == ("Mine", COMPLETE.story, COMPLETE.goal)
-    assert found["written"] == ["title"]
+    assert ticket_row["written"] == ["title"]
 
 
 def test_a_ticket_is_funded_once_something_was_captured():
     history = [*recorded(), Recorded(2, START, paid()), Recorded(3, START, paid())]
     rows = folded(ticket_status, history)
     assert rows.all(ticket_status.FUNDED) == [{"ticket_id": TICKET, "position": 2}]
-    [found] = rows.all(ticket_status.TICKETS)
-    assert found["version"] == 1  # a gift changes nothing about the ticket itself
+    [ticket_row] = rows.all(ticket_status.TICKETS)
+    assert ticket_row["version"] == 1  # a gift changes nothing about the ticket itself
 
 
 def test_an_erased_ticket_keeps_its_structure_and_nothing_personal():
-    found = row(*DRAFTED, fact(DocumentGenerated), fact(Published), fact(Erased))
-    assert (found["erased"], found["published"], found["content_status"]) == (True, False, ContentStatus.DRAFT)
-    assert (found["workspace"], found["kind"], found["recording_id"]) == ("public", "campaign", RECORDING)
+    ticket_row = row(*DRAFTED, fact(DocumentGenerated), fact(Published), fact(Erased))
+    assert (ticket_row["erased"], ticket_row["published"], ticket_row["content_status"]) == (
+        True,
+        False,
+        ContentStatus.DRAFT,
+    )
+    assert (ticket_row["workspace"], ticket_row["kind"], ticket_row["recording_id"]) == (
+        "public",
+        "campaign",
+        RECORDING,
+    )
     for name in ("contact", "display_name", "token_digest", "analysis", "error"):
-        assert found[name] is None
-    assert (found["transcriptions"], found["has_document"]) == ([], False)
-    assert not any(ticket_status.draft_of(found).__dict__.values())
+        assert ticket_row[name] is None
+    assert (ticket_row["transcriptions"], ticket_row["has_document"]) == ([], False)
+    assert not any(ticket_status.draft_of(ticket_row).__dict__.values())
 
 
 def test_the_key_points_of_an_analysis_are_shown():
-    found = row(*TRANSCRIBING, fact(Transcribed), fact(Analysed, key_points=("The roof fell in.",)))
-    assert found["analysis"]["key_points"] == ["The roof fell in."]
+    ticket_row = row(*TRANSCRIBING, fact(Transcribed), fact(Analysed, key_points=("The roof fell in.",)))
+    assert ticket_row["analysis"]["key_points"] == ["The roof fell in."]
 
 
 def test_an_event_of_an_unopened_ticket_is_ignored():

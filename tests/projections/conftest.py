@@ -1,0 +1,38 @@
+"""Records events and folds them into the read models of a real database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+
+import projections
+from adapters.event_store.log import EventLog
+from adapters.postgres.database import Database, connect
+from adapters.read_models.follower import Follower
+from domain.events import TicketEvent, TicketOpened
+from tests.domain.facts import fact
+from tests.fakes.events import made
+from tests.fakes.worlds import record
+
+RecordAndFold = Callable[..., None]
+
+
+def opened(ticket: UUID, index: str, workspace: str = "public") -> TicketEvent:
+    fields = fact(TicketOpened).told | {"contact_index": index, "workspace": workspace, "slug": ticket.hex[:12]}
+    return made(TicketOpened, ticket, 1, **fields)
+
+
+@pytest.fixture
+def record_and_fold(database: Database) -> RecordAndFold:
+    """Return a function that records events and folds them into all read models."""
+
+    def record_and_fold(*events: TicketEvent) -> None:
+        record(EventLog(database), events)
+        with connect(database.url) as connection:
+            follower = Follower(database.url, projections.ALL)
+            while follower.fold_next_batch(connection):
+                pass
+
+    return record_and_fold

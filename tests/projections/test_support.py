@@ -1,0 +1,89 @@
+"""The read model of support tickets."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from adapters.postgres.database import Database
+from adapters.read_models.in_memory import folded
+from domain.events import SupportTicketErased, SupportTicketOpened, SupportTicketResolved, TicketEvent
+from domain.values import Contact, ContactType, SupportCategory, SupportStatus
+from projections import support
+from projections.model import Row
+from tests.domain.facts import HOLDER, TICKET
+from tests.fakes.events import START, log_entries, made
+from tests.projections.conftest import RecordAndFold
+
+FIRST, SECOND, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)
+CONTACT = Contact(ContactType.EMAIL, "grace@example.com")
+
+
+def opened(support_id: UUID, **fields: Any) -> TicketEvent:
+    """Return the opening of a support ticket, sealed with its own key unless `ticket_id` names another ticket."""
+    usual = {"ticket_id": support_id, "category": SupportCategory.OTHER, "message": "Please call me."}
+    return made(SupportTicketOpened, support_id, 1, actor=HOLDER, **usual | fields)
+
+
+def later(kind: type[TicketEvent], support_id: UUID) -> TicketEvent:
+    return made(kind, support_id, 2, actor=HOLDER, ticket_id=support_id)
+
+
+def rows_after(*events: TicketEvent) -> list[Row]:
+    return folded(support, log_entries(*events)).all(support.SUPPORT_TICKETS)
+
+
+def test_an_opened_support_ticket_is_a_row_with_its_sealed_message_and_contact():
+    [row] = rows_after(opened(FIRST, about=TICKET, contact=CONTACT, contact_index="g"))
+    assert (row["support_id"], row["ticket_id"], row["about"]) == (FIRST, FIRST, TICKET)
+    assert (row["message"], row["contact_type"], row["contact"]) == ("Please call me.", "EMAIL", "grace@example.com")
+    assert (row["status"], row["created_at"]) == (SupportStatus.OPEN, START + timedelta(minutes=1))
+
+
+def test_a_resolved_support_ticket_keeps_its_message_and_the_time_of_its_resolution():
+    [row] = rows_after(opened(FIRST), later(SupportTicketResolved, FIRST))
+    assert (row["status"], row["message"]) == (SupportStatus.RESOLVED, "Please call me.")
+    assert row["resolved_at"] - row["created_at"] == timedelta(minutes=1)
+
+
+def test_an_erased_support_ticket_keeps_no_message_and_no_contact():
+    [row] = rows_after(opened(FIRST, contact=CONTACT, contact_index="g"), later(SupportTicketErased, FIRST))
+    assert row["erased"] is True
+    assert {row[name] for name in ("message", "contact_type", "contact", "contact_index")} == {None}
+
+
+def test_events_of_a_support_ticket_that_was_never_opened_are_ignored():
+    assert rows_after(later(SupportTicketResolved, FIRST)) == []
+
+
+def test_support_tickets_are_listed_newest_first_in_pages(database: Database, record_and_fold: RecordAndFold):
+    for support_id in (FIRST, SECOND, THIRD):
+        record_and_fold(opened(support_id))
+    with database.reading() as cursor:
+        page = support.recent(cursor, 2)
+        rest = support.recent(cursor, 2, (page[-1]["created_at"], page[-1]["support_id"]))
+    assert [row["support_id"] for row in page + rest] == [THIRD, SECOND, FIRST]
+
+
+def test_a_ticket_has_the_support_tickets_about_it(database: Database, record_and_fold: RecordAndFold):
+    record_and_fold(opened(FIRST, about=TICKET), opened(SECOND))
+    with database.reading() as cursor:
+        assert [row["support_id"] for row in support.about(cursor, TICKET)] == [FIRST]
+
+
+def test_a_person_has_the_support_tickets_about_their_ticket_and_those_from_their_contact(
+    database: Database, record_and_fold: RecordAndFold
+):
+    of_another_ticket = UUID(int=4)
+    record_and_fold(
+        opened(FIRST, about=TICKET),
+        opened(SECOND, contact=CONTACT, contact_index="g"),
+        opened(THIRD, contact=CONTACT, contact_index="someone else"),
+        opened(of_another_ticket, ticket_id=UUID(int=9), contact=CONTACT, contact_index="g"),
+    )
+    with database.reading() as cursor:
+        assert [row["support_id"] for row in support.concerning(cursor, TICKET, ["g"])] == [FIRST, SECOND]
+    record_and_fold(later(SupportTicketErased, SECOND))
+    with database.reading() as cursor:
+        assert [row["support_id"] for row in support.concerning(cursor, TICKET, ["g"])] == [FIRST]
