@@ -11,7 +11,7 @@ from entrypoints.cli.console import CommandFailed, UsageError, fail
 
 app = typer.Typer(
     name="storyledger",
-    help="Turn a spoken story into a fundraising campaign, and keep a ledger of its donations that can be proved.",
+    help="Turn a spoken story into a fundraising campaign, and keep a ledger of its donations that can be verified.",
     epilog="Example: storyledger serve",
     no_args_is_help=True,
     add_completion=False,

@@ -1,7 +1,7 @@
 """Request bodies: models that refuse unknown fields, and JSON that is parsed without floats."""
 
 import json
-from collections.abc import Callable
+import re
 from decimal import Decimal
 from typing import Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
@@ -16,39 +16,45 @@ from entrypoints.presentation.problems import InvalidField
 
 MAX_JSON_BYTES = 256 * 1024
 MAX_DEPTH = 32
-MAX_FAULTS = 20
+MAX_ERRORS = 20
 
-M = TypeVar("M", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+# Surrogates, and control characters except line ends and tabs.
+_NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 
-def _clean(text: str) -> str:
-    """Return the text unless it has a NUL, a lone surrogate, or a control character other than line ends and tabs."""
-    if any((ord(c) < 32 and c not in "\n\r\t") or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text):
+def _check_characters(text: str) -> str:
+    if _NOT_TEXT.search(text):
         raise ValueError("contains characters that are not text")
     return text
 
 
-def _line(text: str) -> str:
+def _single_line(text: str) -> str:
     if "\n" in text or "\r" in text:
         raise ValueError("must be a single line")
     return text.strip()
 
 
-def _filled(text: str) -> str:
+def _check_not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("must not be blank")
     return text
 
 
-Text = Annotated[str, AfterValidator(_clean), AfterValidator(_filled)]
-Line = Annotated[str, AfterValidator(_clean), AfterValidator(_line), AfterValidator(_filled)]
+Text = Annotated[str, AfterValidator(_check_characters), AfterValidator(_check_not_blank)]
+Line = Annotated[str, AfterValidator(_check_characters), AfterValidator(_single_line), AfterValidator(_check_not_blank)]
+
+
+_DECIMAL_STRING = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)")
 
 
 def _decimal(value: object) -> Decimal:
     """Return the decimal of a JSON number or a decimal string without an exponent."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise ValueError("must be a number or a decimal string")
-    if isinstance(value, str) and not (value.isascii() and value.replace(".", "", 1).removeprefix("-").isdigit()):
+    if isinstance(value, str) and not _DECIMAL_STRING.fullmatch(value):
         raise ValueError("must be a number or a decimal string")
     number = Decimal(value)
     if not number.is_finite() or (number and not -7 < number.adjusted() < 15):
@@ -65,7 +71,7 @@ def _currency(value: str) -> str:
 
 Amount = Annotated[
     Decimal,
-    BeforeValidator(_decimal, json_schema_input_type=Annotated[float, Field()] | str),
+    BeforeValidator(_decimal, json_schema_input_type=float | str),
     Field(max_digits=18, decimal_places=6),
 ]
 Currency = Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_currency)]
@@ -74,9 +80,7 @@ Currency = Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_cur
 class Body(BaseModel):
     """A request body in camelCase. Unknown fields are refused, and errors do not quote the input."""
 
-    model_config = ConfigDict(
-        extra="forbid", alias_generator=to_camel, hide_input_in_errors=True, str_strip_whitespace=False
-    )
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, hide_input_in_errors=True)
 
 
 class TicketOpening(Body):
@@ -96,14 +100,14 @@ class ProcessRequest(Body):
 
 
 class Empty(Body):
-    """No fields."""
+    """A body without fields."""
 
 
 class Publication(Body):
     consent: StrictBool
 
 
-class InfoGiven(Body):
+class ProvidedInfo(Body):
     goal_amount: Amount | None = None
     currency: Currency | None = None
     beneficiary: Annotated[Line, Field(max_length=120)] | None = None
@@ -135,41 +139,41 @@ class PaymentOrder(Body):
     description: Annotated[Line, Field(max_length=200)] | None = None
 
 
-def _refused_constant(_: str) -> NoReturn:
-    raise ValueError("not JSON")
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
 
 
-# No number of ours has more digits; a longer one is valid JSON, but not a valid amount.
-_MAX_DIGITS = 40
+# `int` refuses very long integers, although they are valid JSON; no field accepts an integer with more digits.
+_MAX_INTEGER_LENGTH = 40
 
 
-def _whole(text: str) -> int | Decimal:
-    return int(text) if len(text) <= _MAX_DIGITS else _number(text)
+def _parse_integer(text: str) -> int | Decimal:
+    return int(text) if len(text) <= _MAX_INTEGER_LENGTH else _parse_decimal(text)
 
 
-def _number(text: str) -> Decimal:
+def _parse_decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
     except ArithmeticError:
         return Decimal("NaN")
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique_fields(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise ValueError("a field is repeated")
     return fields
 
 
-def parsed(data: bytes) -> object:
-    """Return the JSON value with exact numbers; Problem 400 if it is not JSON or is nested too deep."""
+def _parse(data: bytes) -> object:
+    """Return the JSON value with exact numbers, or raise Problem 400 if it is not JSON or is nested too deep."""
     try:
         value: object = json.loads(
             data.decode("utf-8"),
-            parse_float=_number,
-            parse_int=_whole,
-            parse_constant=_refused_constant,
-            object_pairs_hook=_unique,
+            parse_float=_parse_decimal,
+            parse_int=_parse_integer,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique_fields,
         )
     except (ValueError, RecursionError):
         raise Problem("malformed", "The body is not JSON.") from None
@@ -178,51 +182,43 @@ def parsed(data: bytes) -> object:
 
 
 def _check_shape(value: object) -> None:
-    """Refuse deep nesting, and field names that are not text."""
-    level = [value]
+    """Refuse deep nesting, and field names with a surrogate, which no answer could repeat."""
+    values = [value]
     for _ in range(MAX_DEPTH):
-        below: list[object] = []
-        for parent in level:
+        children: list[object] = []
+        for parent in values:
             if isinstance(parent, dict):
-                if not all(name.isascii() or _is_text(name) for name in parent):
+                if any(_SURROGATE.search(name) for name in parent):
                     raise invalid("", "has a field name that is not text")
-                below += parent.values()
+                children += parent.values()
             elif isinstance(parent, list):
-                below += parent
-        if not below:
+                children += parent
+        if not children:
             return
-        level = below
+        values = children
     raise Problem("malformed", "The body is nested too deep.")
 
 
-def _is_text(name: str) -> bool:
-    return not any(0xD800 <= ord(c) <= 0xDFFF for c in name)
-
-
-def read(model: type[M], data: bytes) -> M:
+def read(model: type[Model], data: bytes) -> Model:
     """Return the body as the model, or raise a Problem that names the invalid fields and quotes none of them."""
-    value = parsed(data) if data.strip() else {}
-    return validated(model.model_validate, value)
-
-
-def validated(validate: Callable[[object], M], value: object) -> M:
+    value = _parse(data) if data.strip() else {}
     try:
-        return validate(value)
-    except ValidationError as error:
+        return model.model_validate(value)
+    except ValidationError as validation_error:
         errors = [
-            InvalidField("".join(f"/{_escaped(part)}" for part in fault["loc"]), _detail(fault))
-            for fault in error.errors(include_url=False, include_input=False)[:MAX_FAULTS]
+            InvalidField("".join(f"/{_escaped(part)}" for part in error["loc"]), _detail(error))
+            for error in validation_error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
         ]
-        raise Problem("invalid", "The request breaks the contract.", errors) from None
+        raise Problem("invalid", "The request has invalid values.", errors) from None
 
 
 def _escaped(part: str | int) -> str:
-    """Return the part of a path as a reference token of a JSON pointer (RFC 6901)."""
+    """Return the name or the index as a reference token of a JSON pointer (RFC 6901)."""
     return str(part)[:100].replace("~", "~0").replace("/", "~1")
 
 
-# The details of validation errors, by pydantic's error type; the parameters are those of the rule.
-_FAULTS = {
+# The detail for each of pydantic's error types; the names in braces are from the error's context.
+_DETAILS = {
     "missing": "is required",
     "extra_forbidden": "is not a known field",
     "model_type": "must be an object",
@@ -241,8 +237,8 @@ _FAULTS = {
 }
 
 
-def _detail(fault: ErrorDetails) -> str:
-    context = fault.get("ctx", {})
-    if fault["type"] == "value_error":
+def _detail(error: ErrorDetails) -> str:
+    context = error.get("ctx", {})
+    if error["type"] == "value_error":
         return str(context["error"])
-    return _FAULTS.get(fault["type"], "is not valid here").format_map(context)
+    return _DETAILS.get(error["type"], "is not valid here").format_map(context)

@@ -1,18 +1,20 @@
-"""Content negotiation: the media type that a client prefers, and whether it has the content already."""
+"""Content negotiation: the media type that a client prefers, and a test for whether it has the content already."""
+
+MAX_ACCEPT_ENTRIES = 20
 
 
 def preferred(accept: str | None, offered: tuple[str, ...]) -> str:
     """Return the offered media type that the `Accept` header ranks highest, the first one if it ranks them equally."""
-    best, best_rank = offered[0], -1.0
-    for entry in (accept or "*/*").split(",")[:20]:
-        name, *parameters = (part.strip().lower() for part in entry.split(";"))
-        quality = next((_quality(p) for p in parameters if p.startswith("q=")), 1.0)
+    best, best_rank = offered[0], (0.0, 0, 0)
+    for entry in (accept or "*/*").split(",")[:MAX_ACCEPT_ENTRIES]:
+        media_range, *parameters = (part.strip().lower() for part in entry.split(";"))
+        quality = next((_quality(parameter) for parameter in parameters if parameter.startswith("q=")), 1.0)
         for number, media_type in enumerate(offered):
-            kind = media_type.partition("/")[0]
-            exact = 0.001 * (name == media_type) + 0.0005 * (name == f"{kind}/*")
-            rank = quality + exact - number * 1e-6
-            if name in (media_type, f"{kind}/*", "*/*") and rank > best_rank and quality > 0:
-                best, best_rank = media_type, rank
+            ranges = ("*/*", media_type.partition("/")[0] + "/*", media_type)
+            if media_range in ranges and quality > 0:
+                rank = quality, ranges.index(media_range), -number
+                if rank > best_rank:
+                    best, best_rank = media_type, rank
     return best
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -12,7 +13,7 @@ from entrypoints.http.operations import Access, Answer, BodyKind, JsonStream, Op
 from entrypoints.http.problems import MEDIA_TYPE, PROBLEM_TYPES
 from entrypoints.presentation.problems import ProblemDetails
 
-Schema = dict[str, Any]
+JsonObject = dict[str, Any]
 
 JSON = "application/json"
 REFERENCE = "#/components/schemas/{name}"
@@ -30,31 +31,31 @@ CREDENTIALS = {
     "metricsToken": "The METRICS_TOKEN that the service was started with. It gives access to the metrics only.",
     "apiKey": "An API key (`slk_…`), either for one workspace with scopes, or with the role admin or auditor.",
 }
-_TEXT: Schema = {"type": "string"}
-_ID: Schema = {"type": "string", "format": "uuid"}
-_AUDIO: Schema = {
+_TEXT: JsonObject = {"type": "string"}
+_ID: JsonObject = {"type": "string", "format": "uuid"}
+_AUDIO: JsonObject = {
     "type": "object",
     "properties": {"audio": {"type": "string", "format": "binary"}},
     "required": ["audio"],
 }
-_FORM: Schema = {"type": "object", "properties": {"amount": _TEXT, "currency": _TEXT}, "required": ["amount"]}
+_FORM: JsonObject = {"type": "object", "properties": {"amount": _TEXT, "currency": _TEXT}, "required": ["amount"]}
 
 
-def document(operations: Iterable[Operation], version: str, base_url: str) -> Schema:
+def document(operations: Iterable[Operation], version: str, base_url: str) -> JsonObject:
     """Return the OpenAPI document of all operations that are not hidden."""
-    described = [operation for operation in operations if not operation.hidden]
-    responses, components = _response_schemas(described)
-    paths: dict[str, Schema] = {}
-    for operation, response in zip(described, responses, strict=True):
+    shown = [operation for operation in operations if not operation.hidden]
+    response_schemas, components = _response_schemas(shown)
+    paths: dict[str, JsonObject] = {}
+    for operation, response_schema in zip(shown, response_schemas, strict=True):
         methods = paths.setdefault(operation.path, {})
-        methods[operation.method.lower()] = _described(operation, response, components)
+        methods[operation.method.lower()] = _operation_object(operation, response_schema, components)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Storyledger",
             "version": version,
             "description": "Storyledger turns a spoken story into a fundraising campaign, and records every donation to"
-            " it in a ledger that can be proved.",
+            " it in a ledger that can be verified.",
         },
         "servers": [{"url": base_url}],
         "paths": paths,
@@ -72,18 +73,18 @@ def document(operations: Iterable[Operation], version: str, base_url: str) -> Sc
     }
 
 
-def _problem_content() -> Schema:
+def _problem_content() -> JsonObject:
     return {"schema": {"$ref": REFERENCE.format(name=ProblemDetails.__name__)}}
 
 
-def _response_schemas(operations: Iterable[Operation]) -> tuple[list[Schema | None], Schema]:
+def _response_schemas(operations: Iterable[Operation]) -> tuple[list[JsonObject | None], JsonObject]:
     """Return the schema of each operation's JSON response, None if it has none, and the components they refer to."""
-    types_of_operations = [_json_types(get_type_hints(operation.handler)["return"]) for operation in operations]
-    types = list(dict.fromkeys([ProblemDetails, *(type for types in types_of_operations for type in types)]))
-    schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE)
-    _write_amounts_as_numbers(components)
-    schema_of_type = dict(zip(types, schemas, strict=True))
-    return [_any_of([schema_of_type[type] for type in types]) for types in types_of_operations], components
+    types_by_operation = [_json_types(get_type_hints(operation.handler)["return"]) for operation in operations]
+    all_types = list(dict.fromkeys([ProblemDetails, *chain.from_iterable(types_by_operation)]))
+    schemas, components = msgspec.json.schema_components(all_types, ref_template=REFERENCE)
+    _describe_amounts_as_numbers(components)
+    schema_of_type = dict(zip(all_types, schemas, strict=True))
+    return [_any_of([schema_of_type[type] for type in types]) for types in types_by_operation], components
 
 
 def _json_types(result: object) -> list[object]:
@@ -96,41 +97,41 @@ def _json_types(result: object) -> list[object]:
     return [] if result in (bytes, NoneType, Stream) else [result]
 
 
-def _any_of(schemas: list[Schema]) -> Schema | None:
+def _any_of(schemas: list[JsonObject]) -> JsonObject | None:
     if len(schemas) > 1:
         return {"anyOf": schemas}
     return schemas[0] if schemas else None
 
 
-def _write_amounts_as_numbers(schema: object) -> None:
-    """Change decimals from strings, which is how msgspec describes them, to numbers, which is how we encode them."""
+def _describe_amounts_as_numbers(schema: object) -> None:
+    """Change decimals from strings, as msgspec describes them, to numbers, as `presentation.responses` encodes them."""
     if isinstance(schema, list):
         for part in schema:
-            _write_amounts_as_numbers(part)
+            _describe_amounts_as_numbers(part)
     elif isinstance(schema, dict):
         if schema.get("format") == "decimal":
             schema["type"] = "number"
         for part in schema.values():
-            _write_amounts_as_numbers(part)
+            _describe_amounts_as_numbers(part)
 
 
-def _described(operation: Operation, response: Schema | None, components: Schema) -> Schema:
-    described: Schema = {
+def _operation_object(operation: Operation, response_schema: JsonObject | None, components: JsonObject) -> JsonObject:
+    operation_object: JsonObject = {
         "operationId": _operation_id(operation),
         "summary": operation.summary,
-        "description": _callers(operation),
+        "description": _access_description(operation),
         "tags": [operation.tag],
-        "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_headers(operation)],
-        "responses": _responses(operation, response),
+        "parameters": [*_path_parameters(operation), *_query_parameters(operation), *_header_parameters(operation)],
+        "responses": _responses(operation, response_schema),
         "security": _security(operation.access),
     }
     if operation.body_kind is not BodyKind.NONE:
-        described["requestBody"] = _request_body(operation, components)
-    return described
+        operation_object["requestBody"] = _request_body(operation, components)
+    return operation_object
 
 
 def _security(access: Access) -> list[dict[str, list[str]]]:
-    """Return the alternatives: no credential at all, or a credential with the role or scope that it needs."""
+    """Return the alternative credentials with the role or scope that each needs; `{}` stands for no credential."""
     if access.ignores_credentials:
         return []
     if access.metrics_token:
@@ -148,11 +149,11 @@ def _operation_id(operation: Operation) -> str:
     return "_".join([operation.method.lower(), *words])
 
 
-def _callers(operation: Operation) -> str:
+def _access_description(operation: Operation) -> str:
     access = operation.access
     if access.metrics_token:
         return "Needs the METRICS_TOKEN of this service. Without a METRICS_TOKEN the path answers 404."
-    sentences = [f"For: {', '.join(sorted(role.value for role in access.roles))}."]
+    sentences = [f"Allowed roles: {', '.join(sorted(role.value for role in access.roles))}."]
     if access.scope:
         sentences.append(f"An API client needs the scope `{access.scope}`.")
     if access.open_if_published:
@@ -160,14 +161,14 @@ def _callers(operation: Operation) -> str:
     return " ".join(sentences)
 
 
-def _path_parameters(operation: Operation) -> list[Schema]:
+def _path_parameters(operation: Operation) -> list[JsonObject]:
     return [
         {"name": name, "in": "path", "required": True, "schema": _ID if name.endswith("_id") else _TEXT}
         for name in re.findall(r"{(\w+)}", operation.path)
     ]
 
 
-def _query_parameters(operation: Operation) -> list[Schema]:
+def _query_parameters(operation: Operation) -> list[JsonObject]:
     return [
         {
             "name": parameter.name,
@@ -180,8 +181,8 @@ def _query_parameters(operation: Operation) -> list[Schema]:
     ]
 
 
-def _headers(operation: Operation) -> list[Schema]:
-    headers: dict[str, Schema] = {}
+def _header_parameters(operation: Operation) -> list[JsonObject]:
+    headers: dict[str, JsonObject] = {}
     if operation.idempotency_key:
         headers["Idempotency-Key"] = {"type": "string", "minLength": 1, "maxLength": 255}
     if operation.access.names_ticket and operation.method in ("POST", "PATCH", "DELETE"):
@@ -196,8 +197,8 @@ def _headers(operation: Operation) -> list[Schema]:
     ]
 
 
-def _request_body(operation: Operation, components: Schema) -> Schema:
-    schema: Schema = {BodyKind.AUDIO: _AUDIO, BodyKind.FORM: _FORM}.get(operation.body_kind, {"type": "object"})
+def _request_body(operation: Operation, components: JsonObject) -> JsonObject:
+    schema: JsonObject = {BodyKind.AUDIO: _AUDIO, BodyKind.FORM: _FORM}.get(operation.body_kind, {"type": "object"})
     required = True
     if operation.body_model is not None:
         name = operation.body_model.__name__
@@ -212,24 +213,24 @@ def _request_body(operation: Operation, components: Schema) -> Schema:
     return {"required": required, "content": content}
 
 
-def _responses(operation: Operation, response: Schema | None) -> Schema:
-    def content(media_type: str) -> Schema:
-        return {media_type: {"schema": response} if media_type == JSON else {}}
+def _responses(operation: Operation, response_schema: JsonObject | None) -> JsonObject:
+    def content(media_type: str) -> JsonObject:
+        return {media_type: {"schema": response_schema} if media_type == JSON else {}}
 
-    success: Schema = {"description": operation.summary}
+    success: JsonObject = {"description": operation.summary}
     if operation.status not in (204, 303):
         success["content"] = {}
         for media_type in operation.media_types:
             success["content"] |= content(media_type)
-    responses: Schema = {str(operation.status): success}
+    responses: JsonObject = {str(operation.status): success}
     for name in _problems(operation):
         responses[str(PROBLEM_TYPES[name].status)] = {"$ref": f"#/components/responses/{name}"}
     if operation.revalidates:
         responses["304"] = {"description": "The client has the current content already."}
     for status, media_type in operation.other_responses.items():
         title = next(type.title for type in PROBLEM_TYPES.values() if type.status == status)
-        also = content(media_type) if media_type != MEDIA_TYPE else {}
-        responses[str(status)] = {"description": title, "content": also | {MEDIA_TYPE: _problem_content()}}
+        contents = content(media_type) | {MEDIA_TYPE: _problem_content()}
+        responses[str(status)] = {"description": title, "content": contents}
     return responses
 
 

@@ -1,9 +1,9 @@
-"""Result pages of lists: a limit, and a cursor that says where the previous page ended."""
+"""Result pages of lists: a limit, and a cursor that names the last item of the previous page."""
 
 import base64
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -12,60 +12,50 @@ from uuid import UUID
 from adapters import ids
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem, invalid
+from entrypoints.http.query import parse_integer, parse_time
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
 MAX_CURSOR_LENGTH = 500
+MAX_POSITION = 2**62
 
 Item = TypeVar("Item")
-Body = TypeVar("Body")
+Key = TypeVar("Key")
+T = TypeVar("T")
 
 
 @dataclass
 class ResultPage:
-    """One result page: `after` is where the previous page ended, None for the first page."""
+    """One result page: `after` has the key of the previous page's last item, and is None for the first page."""
 
     call: Call
     limit: int
     after: list[Any] | None
-    next_cursor: str | None = field(default=None)
+    next_cursor: str | None = None
 
-    def cut(self, items: Sequence[Item], cursor_of: Callable[[Item], Sequence[object]]) -> Sequence[Item]:
+    def cut(self, items: Sequence[Item], key_of: Callable[[Item], Sequence[object]]) -> Sequence[Item]:
         """Return the items of this page, given up to `limit` + 1; one too many means that there is another page."""
         if len(items) > self.limit:
-            self.continue_after(*cursor_of(items[self.limit - 1]))
+            key = json.dumps(key_of(items[self.limit - 1]))
+            self.next_cursor = base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
         return items[: self.limit]
 
-    def continue_after(self, *values: object) -> None:
-        """Set the cursor of the next page to the values that this page ends with."""
-        self.next_cursor = base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+    def after_key(self, parse: Callable[..., Key]) -> Key | None:
+        """Return the parsed key of the previous page's last item; raise Problem 422 if it does not have that form."""
+        if self.after is None:
+            return None
+        try:
+            return parse(*self.after)
+        except (ValueError, TypeError, AttributeError):
+            raise _invalid_cursor() from None
 
     def after_time_and_id(self) -> tuple[datetime, UUID] | None:
-        if self.after is None:
-            return None
-        try:
-            time, id = self.after
-            return _time(time), _id(id)
-        except (ValueError, TypeError, AttributeError):
-            raise invalid_cursor() from None
+        return self.after_key(lambda time, id: (parse_time(time), parse_id(id)))
 
-    def after_payment(self) -> tuple[datetime | None, datetime, UUID] | None:
-        if self.after is None:
-            return None
-        try:
-            paid_at, created_at, id = self.after
-            return None if paid_at is None else _time(paid_at), _time(created_at), _id(id)
-        except (ValueError, TypeError, AttributeError):
-            raise invalid_cursor() from None
+    def after_position(self) -> int | None:
+        return self.after_key(_parse_position)
 
-    def after_position(self) -> int:
-        if self.after is None:
-            return 0
-        if len(self.after) != 1 or type(self.after[0]) is not int or not 0 <= self.after[0] < 2**62:
-            raise invalid_cursor()
-        return self.after[0]
-
-    def answer(self, body: Body) -> Answer[Body]:
+    def answer(self, body: T) -> Answer[T]:
         """Return the answer with the link to the next page, if there is one."""
         headers = {}
         if self.next_cursor is not None:
@@ -74,32 +64,31 @@ class ResultPage:
         return Answer(body, 200, headers)
 
 
-def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None or not 1970 <= time.year < 9999:
-        raise ValueError
-    return time
-
-
-def _id(text: str) -> UUID:
+def parse_id(text: str) -> UUID:
     id = ids.parse(text)
     if id is None:
         raise ValueError
     return id
 
 
-def invalid_cursor() -> Problem:
+def _parse_position(position: object) -> int:
+    if type(position) is not int or not 0 <= position < MAX_POSITION:
+        raise ValueError
+    return position
+
+
+def _invalid_cursor() -> Problem:
     return invalid("/cursor", "is not a cursor of this list")
 
 
 def requested_page(call: Call) -> ResultPage:
-    """Return the page that the query names; Problem 422 for an invalid limit or cursor."""
-    limit = call.query.get("limit", str(DEFAULT_LIMIT))
-    if not (limit.isascii() and limit.isdigit() and len(limit) <= 3 and 1 <= int(limit) <= MAX_LIMIT):
+    """Return the page that the query names; raise Problem 422 for an invalid limit or cursor."""
+    limit = parse_integer(call.query.get("limit", str(DEFAULT_LIMIT)))
+    if limit is None or not 1 <= limit <= MAX_LIMIT:
         raise invalid("/limit", f"must be from 1 to {MAX_LIMIT}")
     cursor = call.query.get("cursor")
     if cursor is None:
-        return ResultPage(call, int(limit), None)
+        return ResultPage(call, limit, None)
     try:
         if len(cursor) > MAX_CURSOR_LENGTH:
             raise ValueError
@@ -107,5 +96,5 @@ def requested_page(call: Call) -> ResultPage:
         if not isinstance(after, list):
             raise ValueError
     except (ValueError, RecursionError):
-        raise invalid_cursor() from None
-    return ResultPage(call, int(limit), after)
+        raise _invalid_cursor() from None
+    return ResultPage(call, limit, after)

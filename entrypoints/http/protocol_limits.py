@@ -1,7 +1,7 @@
-"""uvicorn's HTTP/1.1 protocol with limits on the size of a request head and on the time a connection may take.
+"""uvicorn's HTTP/1.1 protocol with limits on the size of a request's head and on the time that a connection may take.
 
-By itself uvicorn with httptools accepts a head of any length, waits for the rest of it without a limit, and answers
-malformed requests in plain text.
+uvicorn with httptools accepts a head of any length, waits for the rest of it without a limit, and answers malformed
+requests in plain text.
 """
 
 import asyncio
@@ -15,57 +15,58 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from entrypoints.http.middleware.headers import SECURITY_HEADERS
 from entrypoints.http.problems import Problem
 
-_LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
-# The headers of a request to upgrade to another protocol.
-_UPGRADE = frozenset({b"upgrade", b"http2-settings"})
+_BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+# The headers by which a client offers an upgrade to another protocol.
+_UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """One connection. It is closed when it takes too long; a malformed request is answered with a problem."""
+    """One connection, which is closed if the client is too slow; a malformed request is answered with a problem."""
 
-    MOST_HEADERS: ClassVar[int] = 100
-    # Bytes in a row that neither end a head nor carry a body: of the head itself, of chunk sizes, of trailers.
-    MOST_HEAD_BYTES: ClassVar[int] = 64 * 1024
-    # From the start of a connection, or the last response, to the end of the next head; longer than keep-alive.
+    MAX_HEADERS: ClassVar[int] = 100
+    # The number of consecutive bytes that are neither the end of a head nor a part of a body: an unfinished head, the
+    # sizes of chunks, or trailers.
+    MAX_OVERHEAD_BYTES: ClassVar[int] = 64 * 1024
+    # The time from the start of the connection or from the last response to the end of the next head. It is longer
+    # than the keep-alive timeout.
     HEAD_SECONDS: ClassVar[float] = 20
-    # Without a byte of an expected body, or without a byte of the response being read.
-    STILL_SECONDS: ClassVar[float] = 30
-    # For a whole body: 50 MB at a quarter of a megabit per second.
+    # The time in which the client neither sends a byte of an expected body nor reads a byte of the response.
+    IDLE_SECONDS: ClassVar[float] = 30
+    # The time for a whole body. It is enough for 50 MB at a quarter of a megabit per second.
     BODY_SECONDS: ClassVar[float] = 1800
     CHECK_SECONDS: ClassVar[float] = 5
 
-    _checking: asyncio.TimerHandle | None = None
-    _awaiting: float | None = None
-    _begun = 0.0
-    _heard = 0.0
-    _left = 0
-    _taken = 0.0
-    _unproductive_bytes = 0
-    _productive = False
+    _check_timer: asyncio.TimerHandle | None = None
+    _head_awaited_since: float | None = None
+    _body_began_at = 0.0
+    _last_received_at = 0.0
+    _unsent_bytes = 0
+    _last_sent_at = 0.0
+    _overhead_bytes = 0
+    _made_progress = False
     _in_head = True
-    # The bytes given to the parser, the bytes for it to read next, and the head without its upgrade headers.
-    _reading = b""
-    _unread = b""
-    _plain_head: bytes | None = None
+    _parsed_data = b""
+    _unparsed_data = b""
+    _head_to_replay: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._heard = self._awaiting = self.loop.time()
-        self._checking = self.loop.call_later(self.CHECK_SECONDS, self._check)
+        self._last_received_at = self._head_awaited_since = self.loop.time()
+        self._check_timer = self.loop.call_later(self.CHECK_SECONDS, self._check)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._checking is not None:
-            self._checking.cancel()
+        if self._check_timer is not None:
+            self._check_timer.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._heard = self.loop.time()
-        self._productive, self._unread = False, data
-        while self._unread:
-            self._reading, self._unread = self._unread, b""
-            super().data_received(self._reading)
-        self._unproductive_bytes = 0 if self._productive else self._unproductive_bytes + len(data)
-        if self._unproductive_bytes > self.MOST_HEAD_BYTES and not self.transport.is_closing():
+        self._last_received_at = self.loop.time()
+        self._made_progress, self._unparsed_data = False, data
+        while self._unparsed_data:
+            self._parsed_data, self._unparsed_data = self._unparsed_data, b""
+            super().data_received(self._parsed_data)
+        self._overhead_bytes = 0 if self._made_progress else self._overhead_bytes + len(data)
+        if self._overhead_bytes > self.MAX_OVERHEAD_BYTES and not self.transport.is_closing():
             self._refuse(Problem("headers-too-large", "The headers are too large."))
 
     def eof_received(self) -> bool:  # type: ignore[override]
@@ -83,77 +84,77 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # Without this a trailer would become a header of the request that is being answered.
+        # A trailer must not become a header of the request that is being answered.
         if self._in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._productive, self._in_head, self._awaiting = True, False, None
-        self._begun = self._heard
-        if len(self.headers) > self.MOST_HEADERS:
-            self._refuse(Problem("headers-too-large", f"A request may have at most {self.MOST_HEADERS} headers."))
-        elif self.parser.should_upgrade() and any(name in _LENGTHS for name, _ in self.headers):
-            # The parser takes the body for another protocol. A server may ignore an upgrade (RFC 9110, 7.8).
-            self._plain_head = self._head_without_upgrade()
+        self._made_progress, self._in_head, self._head_awaited_since = True, False, None
+        self._body_began_at = self._last_received_at
+        if len(self.headers) > self.MAX_HEADERS:
+            self._refuse(Problem("headers-too-large", f"A request may have at most {self.MAX_HEADERS} headers."))
+        elif self.parser.should_upgrade() and any(name in _BODY_HEADERS for name, _ in self.headers):
+            # The parser would treat the body as another protocol. A server may ignore an upgrade (RFC 9110, 7.8).
+            self._head_to_replay = self._head_without_upgrade()
         else:
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        self._productive = True
+        self._made_progress = True
         if not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._productive = True
-        if self._plain_head is None and not self.transport.is_closing():
+        self._made_progress = True
+        if self._head_to_replay is None and not self.transport.is_closing():
             super().on_message_complete()
 
-    # A request that offers an upgrade is answered in HTTP/1.1. uvicorn alone would lose the body of `curl --http2 -d`.
+    # A request that offers an upgrade is answered in HTTP/1.1. uvicorn alone loses its body, as with `curl --http2 -d`.
 
     def _head_without_upgrade(self) -> bytes:
         lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
         for name, value in self.headers:
             if name == b"connection":
                 options = [option.strip() for option in value.split(b",")]
-                value = b", ".join(option for option in options if option.lower() not in _UPGRADE)
-            if name not in _UPGRADE and (value or name != b"connection"):
+                value = b", ".join(option for option in options if option.lower() not in _UPGRADE_HEADERS)
+            if name not in _UPGRADE_HEADERS and (value or name != b"connection"):
                 lines.append(b"%s: %s" % (name, value))
         return b"\r\n".join([*lines, b"\r\n"])
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Called by uvicorn when the parser has stopped at the end of such a head: parse again without the upgrade."""
-        stopped, head = sys.exception(), self._plain_head
+        """Parse the request again without the upgrade; uvicorn calls this when the parser stops after the head."""
+        stopped, head = sys.exception(), self._head_to_replay
         if head is None or self.transport.is_closing():
             return
         assert isinstance(stopped, HttpParserUpgrade)
-        self._plain_head = None
+        self._head_to_replay = None
         self.parser = HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        self._unread = head + self._reading[stopped.args[0] :]
+        self._unparsed_data = head + self._parsed_data[stopped.args[0] :]
 
     def on_response_complete(self) -> None:
-        self._awaiting = None if self.pipeline else self.loop.time()
+        self._head_awaited_since = None if self.pipeline else self.loop.time()
         super().on_response_complete()
 
     # Time limits.
 
     def _check(self) -> None:
-        self._checking = self.loop.call_later(self.CHECK_SECONDS, self._check)
-        if self._overdue(self.loop.time()):
+        self._check_timer = self.loop.call_later(self.CHECK_SECONDS, self._check)
+        if self._is_overdue(self.loop.time()):
             self.transport.abort()
 
-    def _overdue(self, now: float) -> bool:
-        left = self.transport.get_write_buffer_size()
-        if not left or left != self._left:
-            self._left, self._taken = left, now
-        if left:
-            return now - self._taken > self.STILL_SECONDS
-        if self._awaiting is not None:
-            return now - self._awaiting > self.HEAD_SECONDS
+    def _is_overdue(self, now: float) -> bool:
+        unsent_bytes = self.transport.get_write_buffer_size()
+        if not unsent_bytes or unsent_bytes != self._unsent_bytes:
+            self._unsent_bytes, self._last_sent_at = unsent_bytes, now
+        if unsent_bytes:
+            return now - self._last_sent_at > self.IDLE_SECONDS
+        if self._head_awaited_since is not None:
+            return now - self._head_awaited_since > self.HEAD_SECONDS
         cycle = self.cycle
         if cycle is None or cycle.response_complete or not cycle.more_body or self.flow.read_paused:
             return False
-        return now - self._heard > self.STILL_SECONDS or now - self._begun > self.BODY_SECONDS
+        return now - self._last_received_at > self.IDLE_SECONDS or now - self._body_began_at > self.BODY_SECONDS
 
     # Malformed requests.
 

@@ -1,10 +1,20 @@
-"""Query parameters: each is read as its type, or refused with Problem 422."""
+"""Query parameters: each is converted to its type, or refused with Problem 422."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
 from entrypoints.http.operations import Call
 from entrypoints.http.problems import invalid
+
+MAX_INTEGER_DIGITS = 18
+
+
+def parse_time(text: str) -> datetime:
+    """Return the time, or raise ValueError if it has no time zone or is out of range."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or not 1970 <= moment.year < 9999:
+        raise ValueError
+    return moment
 
 
 def time_parameter(call: Call, name: str) -> datetime | None:
@@ -14,16 +24,13 @@ def time_parameter(call: Call, name: str) -> datetime | None:
         return None
     try:
         # An unescaped plus sign arrives as a space.
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
-        if moment.tzinfo is None or not 1970 <= moment.year < 9999:
-            raise ValueError
-        return moment
+        return parse_time(text.replace(" ", "+"))
     except ValueError:
         raise invalid(f"/{name}", "must be a time like 2026-05-01T12:00:00Z") from None
 
 
 def day_parameter(call: Call, name: str, *, end_of_day: bool = False) -> datetime | None:
-    """Return a time, or the beginning or end of a day; None if the parameter is absent."""
+    """Return a time, or None if the parameter is absent; a day stands for its beginning or its end."""
     text = call.query.get(name)
     if text is None:
         return None
@@ -49,3 +56,10 @@ def flag_parameter(call: Call, name: str) -> bool:
             return False
         case _:
             raise invalid(f"/{name}", "must be true or false")
+
+
+def parse_integer(text: str) -> int | None:
+    """Return the non-negative integer that the text is, or None for any other text or for too many digits."""
+    if text.isascii() and text.isdigit() and len(text) <= MAX_INTEGER_DIGITS:
+        return int(text)
+    return None

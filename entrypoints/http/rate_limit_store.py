@@ -11,65 +11,68 @@ from limits.strategies import FixedWindowRateLimiter
 
 from entrypoints.http.fixed_window import FixedWindows
 
-# The time limit of one attempt at the shared store; the client's own default is ten attempts of five seconds.
+# The time limit of one attempt to reach the shared store; redis-py by default makes ten attempts of five seconds.
 ATTEMPT_SECONDS = 0.25
 ATTEMPTS = 2
-# How long each process counts by itself after the shared store failed.
+# After the shared store failed, each process counts by itself for this time.
 PAUSE_SECONDS = 5.0
 
 logger = structlog.get_logger()
 
 
 class RateLimitStore:
-    """Counts calls, in the `shared` store if there is one.
+    """Counts calls in the shared store at `shared_url`, or in this process if there is none.
 
     While the shared store fails, calls are counted in this process, so that limits still apply. After a pause one call
     tries the store again, and no other call waits for it.
     """
 
-    def __init__(self, shared: str | None) -> None:
-        self._own = FixedWindows()
-        self._shared = None if shared is None else _opened(shared)
+    def __init__(self, shared_url: str | None) -> None:
+        self._local = FixedWindows()
+        self._shared = None if shared_url is None else _redis_limiter(shared_url)
         self._lock = threading.Lock()
-        self._away_until: float | None = None
+        # The end of the pause while the shared store fails.
+        self._paused_until: float | None = None
 
-    def hit(self, item: RateLimitItem, *client: str) -> float | None:
+    def hit(self, limit: RateLimitItem, *client: str) -> float | None:
         """Count one call; if it is above the limit, return the seconds until the window ends."""
-        if self._shared is None or self._is_away():
-            return _hit(self._own, item, client)
+        if self._shared is None or not self._take_turn():
+            return _hit(self._local, limit, client)
         try:
-            wait = _hit(self._shared, item, client)
+            wait_seconds = _hit(self._shared, limit, client)
         except Exception as error:
-            self._failed(error)
-            return _hit(self._own, item, client)
-        if self._away_until is not None:
-            self._away_until = None
+            self._pause(error)
+            return _hit(self._local, limit, client)
+        if self._paused_until is not None:
+            self._paused_until = None
             logger.info("rate limits are shared again")
-        return wait
+        return wait_seconds
 
-    def _is_away(self) -> bool:
-        """Return True during a pause; the first caller after it gets False and tries the store for all."""
+    def _take_turn(self) -> bool:
+        """Return True if this call may try the shared store: after a pause only one call may, and begins the next."""
         with self._lock:
-            if self._away_until is None or time.monotonic() < self._away_until:
-                return self._away_until is not None
-            self._away_until = time.monotonic() + PAUSE_SECONDS
-            return False
+            if self._paused_until is None:
+                return True
+            if time.monotonic() < self._paused_until:
+                return False
+            self._paused_until = time.monotonic() + PAUSE_SECONDS
+            return True
 
-    def _failed(self, error: Exception) -> None:
+    def _pause(self, error: Exception) -> None:
         with self._lock:
-            was_away, self._away_until = self._away_until is not None, time.monotonic() + PAUSE_SECONDS
-        if not was_away:
+            was_paused, self._paused_until = self._paused_until is not None, time.monotonic() + PAUSE_SECONDS
+        if not was_paused:
             # The text of the error contains host names.
             logger.warning("rate limits are counted by each process for itself", error=type(error).__name__)
 
 
-def _hit(limiter: FixedWindowRateLimiter | FixedWindows, item: RateLimitItem, client: tuple[str, ...]) -> float | None:
-    if limiter.hit(item, *client):
+def _hit(limiter: FixedWindowRateLimiter | FixedWindows, limit: RateLimitItem, client: tuple[str, ...]) -> float | None:
+    if limiter.hit(limit, *client):
         return None
-    return limiter.get_window_stats(item, *client).reset_time - time.time()
+    return limiter.get_window_stats(limit, *client).reset_time - time.time()
 
 
-def _opened(url: str) -> FixedWindowRateLimiter:
+def _redis_limiter(url: str) -> FixedWindowRateLimiter:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 

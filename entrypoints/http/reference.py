@@ -1,13 +1,13 @@
-"""The API reference for people: one page made from the OpenAPI document, which loads nothing from another host."""
+"""The API reference: an HTML page made from the OpenAPI document."""
 
 import json
 
-from entrypoints.http.openapi import Schema
+from entrypoints.http.openapi import JsonObject
 from entrypoints.http.pages import PAGES
 
 
-def page(document: Schema) -> str:
-    tags: dict[str, list[Schema]] = {}
+def page(document: JsonObject) -> str:
+    tags: dict[str, list[JsonObject]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             tags.setdefault(operation["tags"][0], []).append(
@@ -16,7 +16,7 @@ def page(document: Schema) -> str:
     return PAGES.render("reference.html", document=document, tags=tags)
 
 
-def _shown_operation(operation: Schema, document: Schema) -> Schema:
+def _shown_operation(operation: JsonObject, document: JsonObject) -> JsonObject:
     body = next(iter(operation.get("requestBody", {}).get("content", {}).items()), None)
     responses = {status: _resolved(response, document) for status, response in sorted(operation["responses"].items())}
     return {
@@ -38,11 +38,11 @@ def _shown_operation(operation: Schema, document: Schema) -> Schema:
     }
 
 
-def _shown_schema(schema: Schema | None, document: Schema) -> str | None:
+def _shown_schema(schema: JsonObject | None, document: JsonObject) -> str | None:
     return json.dumps(_inlined(schema, document), indent=2, ensure_ascii=False) if schema else None
 
 
-def _inlined(value: object, document: Schema) -> object:
+def _inlined(value: object, document: JsonObject) -> object:
     """Return the schema with its references replaced by what they refer to."""
     if isinstance(value, list):
         return [_inlined(part, document) for part in value]
@@ -51,7 +51,7 @@ def _inlined(value: object, document: Schema) -> object:
     return value
 
 
-def _resolved(value: Schema, document: Schema) -> Schema:
+def _resolved(value: JsonObject, document: JsonObject) -> JsonObject:
     if "$ref" not in value:
         return value
     target = document

@@ -1,4 +1,4 @@
-"""The routes of the Stripe sandbox: its API, the page where a donation is paid, and the operator's page."""
+"""The routes of the Stripe sandbox: its API, the page where a donation is paid, and the page of its operator."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote
 
-import anyio
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -24,18 +24,13 @@ STYLE = PAGES / "static" / "sandbox.css"
 MAX_BODY = 64 * 1024
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
-# The service's own requests call the sandbox over HTTP while they hold a thread of the default pool.
-# If the sandbox used the same pool, they could wait for each other for ever.
-THREADS = 16
-
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(?::[0-9]+)?(?=[/?#]|$)")
 _ID = re.compile(r"[A-Za-z0-9_]{1,255}")
 
-Result = TypeVar("Result")
 Choice = TypeVar("Choice", bound=StrEnum)
 Form = dict[str, str]
-Shape = dict[str, Any]
+Session = dict[str, Any]
 
 
 def sandbox_routes(sandbox: Sandbox) -> list[BaseRoute]:
@@ -43,7 +38,7 @@ def sandbox_routes(sandbox: Sandbox) -> list[BaseRoute]:
     pages = _Pages(sandbox)
     return [
         Route("/sandbox", pages.operator, methods=["GET"]),
-        Route("/sandbox/habits", pages.set_delivery_faults, methods=["POST"], max_body_size=MAX_BODY),
+        Route("/sandbox/delivery-faults", pages.set_delivery_faults, methods=["POST"], max_body_size=MAX_BODY),
         Route("/sandbox/acts/{act}/{id}", pages.act, methods=["POST"], max_body_size=MAX_BODY),
         Route("/sandbox/pay/{id}", _PayPage(pages).handle, methods=["GET", "POST"], max_body_size=MAX_BODY),
         Route("/sandbox/sandbox.css", _style, methods=["GET"]),
@@ -53,19 +48,15 @@ def sandbox_routes(sandbox: Sandbox) -> list[BaseRoute]:
 
 
 class _Pages:
-    """The handlers, and the sandbox, threads and templates that they share."""
+    """The handlers, and the sandbox and the templates that they share."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
-        self._limiter = anyio.CapacityLimiter(THREADS)
         self._templates = Templates(PAGES / "sandbox", filters={"money": _money}, variables={"countries": COUNTRIES})
 
-    async def in_thread(self, work: Callable[[], Result]) -> Result:
-        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
-
-    def page(self, template: str, status: int = 200, leads_to: str | None = None, **context: Any) -> Response:
-        """Return a page that loads only our own style, and whose forms lead only to us and to `leads_to`."""
-        origin = _ORIGIN.match(leads_to or "")
+    def page(self, template: str, status: int = 200, form_target: str | None = None, **context: Any) -> Response:
+        """Return a page that loads only our own style sheet, and whose forms lead only to us and to `form_target`."""
+        origin = _ORIGIN.match(form_target or "")
         return HTMLResponse(
             self._templates.render(template, **context),
             status,
@@ -80,7 +71,7 @@ class _Pages:
         )
 
     async def api(self, request: Request) -> Response:
-        work = partial(
+        answer = await run_in_threadpool(
             self.sandbox.answer,
             request.method,
             f"/{request.path_params['path']}",
@@ -88,32 +79,29 @@ class _Pages:
             await request.body(),
             dict(request.headers),
         )
-        answer = await self.in_thread(work)
         return JSONResponse(answer.body, answer.status, answer.headers)
 
     async def operator(self, request: Request) -> Response:
-        overview = await self.in_thread(self.sandbox.overview)
+        overview = await run_in_threadpool(self.sandbox.overview)
         return self.page("operator.html", refusal=request.query_params.get("refusal", "")[:300], **overview)
 
     async def set_delivery_faults(self, request: Request) -> Response:
-        form = await _form(request)
-        repeats = form.get("repeats", "0")
-        return await self._back(
-            "",
-            partial(self.sandbox.set_delivery_faults, int(repeats) if repeats.isdecimal() else -1, "shuffled" in form),
-        )
+        form = await _form_fields(request)
+        text = form.get("repeats", "0")
+        repeats = int(text) if text.isdecimal() and len(text) < 10 else -1
+        return await self._redirect_back("", partial(self.sandbox.set_delivery_faults, repeats, "shuffled" in form))
 
     async def act(self, request: Request) -> Response:
-        id, form = request.path_params["id"], await _form(request)
+        id, form = request.path_params["id"], await _form_fields(request)
         act = self._acts().get(request.path_params["act"])
         if act is None or not _ID.fullmatch(id):
-            return self.page("closed.html", 404, title="Not found", text="There is no such action.", link=None)
-        return await self._back(id, partial(act, id, form))
+            return self.page("message.html", 404, title="Not found", text="There is no such action.", link=None)
+        return await self._redirect_back(id, partial(act, id, form))
 
-    async def _back(self, id: str, work: Callable[[], object]) -> Response:
-        """Do the work and return to the operator's page, with the reason if the sandbox refused it."""
+    async def _redirect_back(self, id: str, work: Callable[[], object]) -> Response:
+        """Do the work and return to the operator's page, which shows the reason if the sandbox refused it."""
         try:
-            await self.in_thread(work)
+            await run_in_threadpool(work)
         except (StripeRefusal, AmountError) as refusal:
             return RedirectResponse(f"/sandbox?refusal={quote(str(refusal)[:300])}", 303)
         return RedirectResponse("/sandbox" + (f"#{quote(id)}" if id.startswith("cs_") else ""), 303)
@@ -149,7 +137,7 @@ class _Pages:
 
 
 class _PayPage:
-    """The page where one donation is paid: GET shows it, POST is one attempt."""
+    """The page where one donation is paid: GET shows the page, POST attempts the payment."""
 
     def __init__(self, pages: _Pages) -> None:
         self._pages = pages
@@ -157,50 +145,52 @@ class _PayPage:
     async def handle(self, request: Request) -> Response:
         session = await self._session(request)
         if session is None:
-            return self._closed(404, "No such checkout", "There is nothing to pay here.", None)
+            return self._message_page(404, "No such checkout", "There is nothing to pay here.", None)
         if request.method != "POST":
             return self._show(session)
         if session["status"] == "complete":
             return RedirectResponse(_success_url(session), 303)
-        if not self._open(session):
+        if not self._is_open(session):
             return self._show(session)
-        values = await _form(request)
+        values = await _form_fields(request)
         payer, outcome, faults = _read_attempt(values)
         if payer is None or outcome is None:
-            return self._form(session, values, faults, 422)
+            return self._pay_form(session, values, faults, 422)
         try:
-            paid = await self._pages.in_thread(partial(self._pages.sandbox.pay, session["id"], outcome, payer))
+            paid = await run_in_threadpool(self._pages.sandbox.pay, session["id"], outcome, payer)
         except StripeRefusal:
-            # Another attempt was quicker: show the page as it is now.
+            # Another attempt was quicker, so the page is shown as it is now.
             return self._show(await self._session(request) or session)
         if outcome is Outcome.DECLINED:
-            return self._form(session, values, {}, 402, declined=True)
+            return self._pay_form(session, values, {}, 402, declined=True)
         return RedirectResponse(_success_url(paid), 303)
 
-    async def _session(self, request: Request) -> Shape | None:
+    async def _session(self, request: Request) -> Session | None:
         id = request.path_params["id"]
-        return await self._pages.in_thread(partial(self._pages.sandbox.session, id)) if _ID.fullmatch(id) else None
+        return await run_in_threadpool(self._pages.sandbox.session, id) if _ID.fullmatch(id) else None
 
-    def _open(self, session: Shape) -> bool:
+    def _is_open(self, session: Session) -> bool:
         return bool(session["status"] == "open" and session["expires_at"] > self._pages.sandbox.clock())
 
-    def _show(self, session: Shape) -> Response:
-        if self._open(session):
-            return self._form(session, {"email": session["customer_email"] or ""}, {})
+    def _show(self, session: Session) -> Response:
+        if self._is_open(session):
+            return self._pay_form(session, {"email": session["customer_email"] or ""}, {})
         if session["status"] == "complete":
             text = "This donation was paid already. Nothing more is due."
-            return self._closed(200, "Already paid", text, _success_url(session))
+            return self._message_page(200, "Already paid", text, _success_url(session))
         text = "This checkout has expired and no card was charged. Open a new one to donate."
-        return self._closed(410, "This checkout has expired", text, session["cancel_url"])
+        return self._message_page(410, "This checkout has expired", text, session["cancel_url"])
 
-    def _closed(self, status: int, title: str, text: str, link: str | None) -> Response:
-        return self._pages.page("closed.html", status, title=title, text=text, link=link)
+    def _message_page(self, status: int, title: str, text: str, link: str | None) -> Response:
+        return self._pages.page("message.html", status, title=title, text=text, link=link)
 
-    def _form(self, session: Shape, values: Form, faults: Form, status: int = 200, declined: bool = False) -> Response:
+    def _pay_form(
+        self, session: Session, values: Form, faults: Form, status: int = 200, declined: bool = False
+    ) -> Response:
         return self._pages.page(
             "pay.html",
             status,
-            leads_to=session["success_url"],
+            form_target=session["success_url"],
             session=session,
             values=values,
             faults=faults,
@@ -212,8 +202,8 @@ async def _style(_: Request) -> Response:
     return FileResponse(STYLE, media_type="text/css", headers={"X-Content-Type-Options": "nosniff"})
 
 
-async def _form(request: Request) -> Form:
-    """Return the form's fields, the last of each name; an unreadable form has none."""
+async def _form_fields(request: Request) -> Form:
+    """Return the last value of each field, or no field if the form cannot be read."""
     body = await request.body()
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=50, errors="strict"))
@@ -241,7 +231,7 @@ def _chosen(choices: type[Choice], value: str | None) -> Choice | None:
     return choices(value) if value in list(choices) else None
 
 
-def _success_url(session: Shape) -> str:
+def _success_url(session: Session) -> str:
     return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
 
 

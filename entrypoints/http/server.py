@@ -1,4 +1,4 @@
-"""The uvicorn server, with a stop that answers every client whose connection was accepted."""
+"""The uvicorn server; before it stops, it answers every client whose connection was accepted."""
 
 import asyncio
 import signal
@@ -12,19 +12,19 @@ from starlette.types import ASGIApp
 
 from entrypoints.http.protocol_limits import LimitedHttpProtocol
 
-# How long idle connections stay open after the stop began, so that their next response can say `Connection: close`.
-LAST_CALL_SECONDS = 0.3
-FINISH_SECONDS = 5
+# Idle connections stay open for this time after the stop began, so that their next response can close them.
+IDLE_GRACE_SECONDS = 0.3
+SHUTDOWN_SECONDS = 5
 BACKLOG = 512
 
 
 class Server(uvicorn.Server):
-    """Serves until a signal arrives or `ended` returns True, and then returns instead of raising the signal again.
+    """Serves until a signal arrives or `must_stop` returns True; unlike uvicorn's, it does not raise the signal again.
 
     `finish` is called when the stop begins; from then on every response closes its connection.
     """
 
-    def __init__(self, app: ASGIApp, finish: Callable[[], None], ended: Callable[[], bool]) -> None:
+    def __init__(self, app: ASGIApp, finish: Callable[[], None], must_stop: Callable[[], bool]) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -37,48 +37,49 @@ class Server(uvicorn.Server):
                 proxy_headers=False,
                 lifespan="off",
                 backlog=BACKLOG,
-                timeout_graceful_shutdown=FINISH_SECONDS,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
                 timeout_keep_alive=15,
             )
         )
         self._finish = finish
-        self._ended = ended
+        self._must_stop = must_stop
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        signals = (signal.SIGINT, signal.SIGTERM)
+        previous_handlers = {number: signal.signal(number, self.handle_exit) for number in signals}
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in previous_handlers.items():
                 signal.signal(number, handler)
 
     async def on_tick(self, counter: int) -> bool:
-        return await super().on_tick(counter) or self._ended()
+        return await super().on_tick(counter) or self._must_stop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Answer every client, also those whose connection the kernel has accepted and the server has not."""
+        """Stop after every client is answered, also one whose connection waits in the kernel's queue."""
         self._finish()
-        await self._let_connections_finish()
+        await self._wait_for_last_requests()
         listeners = [listener.dup() for listener in sockets or []]
         for server in self.servers:
             server.close()
-        # The servers close in this turn of the loop; from here on only `_accept_queued` accepts connections.
+        # In this turn of the event loop the servers close, so that only `_accept_queued` accepts connections.
         await asyncio.sleep(0)
         for listener in listeners:
             await self._accept_queued(listener)
-        await self._let_connections_finish()
+        await self._wait_for_last_requests()
         await super().shutdown(sockets)
 
-    async def _let_connections_finish(self) -> None:
+    async def _wait_for_last_requests(self) -> None:
         if self.server_state.connections:
-            await asyncio.sleep(LAST_CALL_SECONDS)
+            await asyncio.sleep(IDLE_GRACE_SECONDS)
 
     async def _accept_queued(self, listener: socket.socket) -> None:
-        """Accept the connections in the queue of a closing listener; the kernel would reset them."""
+        """Accept the connections in the queue of a closing listener, which the kernel would reset."""
         loop = asyncio.get_running_loop()
 
         def protocol() -> asyncio.Protocol:

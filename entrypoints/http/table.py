@@ -115,7 +115,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", f"{TICKET}/status", "Get the progress of the work on a ticket", RecordingHandlers.progress, READ),
     Operation(
         "POST", f"{TICKET}/provide-info", "Add information that the recording does not contain",
-        RecordingHandlers.provide_info, WRITE, JSON, bodies.InfoGiven,
+        RecordingHandlers.provide_info, WRITE, JSON, bodies.ProvidedInfo,
     ),
     Operation(
         "PATCH", f"{TICKET}/draft", "Edit the draft", CampaignHandlers.edit_draft, WRITE, PATCH, bodies.DraftChange,
@@ -180,7 +180,7 @@ OPERATIONS: tuple[Operation, ...] = (
         ALWAYS_OPEN, media_types=("text/plain",), tag="History",
     ),
     Operation(
-        "GET", "/checkpoint/checker", "Get the program that verifies exports offline", ProofHandlers.check_program,
+        "GET", "/checkpoint/checker", "Get the program that verifies exports offline", ProofHandlers.checker_program,
         ALWAYS_OPEN, media_types=("text/plain",), tag="History",
     ),
     Operation(

@@ -16,14 +16,14 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# As many as Starlette has; more than there are database connections, since some threads wait for other things.
+# Starlette has as many. They are more than the database connections, because some threads wait for something else.
 MAX_THREADS = 40
 
 
 class Threads:
-    """Runs blocking calls for the event loop. Threads are started when needed, and stay.
+    """Runs blocking calls for the event loop. A thread is started when all others are busy, and is kept.
 
-    Results of several threads are handed back in one turn of the loop, with one system call to wake it.
+    One wake-up of the event loop hands back the results of all threads that have finished by then.
     """
 
     def __init__(self, max_threads: int = MAX_THREADS) -> None:
@@ -50,12 +50,12 @@ class Threads:
             outcome = _outcome(*self._work.get())
             loop = outcome[0].get_loop()
             self._done.append(outcome)
-            # An idle thread keeps no result alive.
+            # An idle thread must not keep a result alive.
             del outcome
-            # Two threads between these two lines wake the loop once too often, which is harmless.
+            # If two threads pass the check at once, the loop is woken twice, which is harmless.
             if not self._wakeup_pending:
                 self._wakeup_pending = True
-                with suppress(RuntimeError):  # the loop is closed, so nothing waits for the result
+                with suppress(RuntimeError):  # the loop is closed, and nothing waits for the result
                     loop.call_soon_threadsafe(self._hand_back)
 
     def _hand_back(self) -> None:
@@ -63,7 +63,7 @@ class Threads:
         while self._done:
             future, result, error = self._done.popleft()
             self._busy -= 1
-            if future.done():  # its caller was cancelled, but the work is done
+            if future.done():  # the caller was cancelled
                 continue
             if error is None:
                 future.set_result(result)

@@ -1,4 +1,4 @@
-"""The handlers of the operations: a class for each area, whose fields are the collaborators that it uses."""
+"""The handlers of the operations: one class for each area, whose fields are its collaborators."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from entrypoints.http.handlers.support import SupportHandlers
 from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
-from entrypoints.http.openapi import Schema
+from entrypoints.http.openapi import JsonObject
 
 if TYPE_CHECKING:
     from entrypoints.composition.service import Service
 
 
-def handlers(service: Service, openapi_document: Callable[[], Schema]) -> list[object]:
+def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> list[object]:
     """Build the handlers of every area for this process."""
     commands, queries, database = service.commands, service.queries, service.database
     history, content, payments, access = service.history, service.content, service.payments, service.access

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from domain.errors import NotFoundError
-from entrypoints.http.openapi import Schema
+from entrypoints.http.openapi import JsonObject
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import FOLDER, PAGES, html_page
 from entrypoints.http.problems import PROBLEM_TYPES
@@ -20,7 +20,7 @@ STATIC_TYPES = {
 
 @dataclass(frozen=True)
 class AboutHandlers:
-    openapi_document: Callable[[], Schema]
+    openapi_document: Callable[[], JsonObject]
     reference_page: Callable[[], str]
     sandbox: bool
 
@@ -30,7 +30,7 @@ class AboutHandlers:
             raise NotFoundError("There is no such problem.")
         return problem_type
 
-    def openapi(self, _: Call) -> Schema:
+    def openapi(self, _: Call) -> JsonObject:
         return self.openapi_document()
 
     def home(self, _: Call) -> Answer[bytes]:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import Field
 
@@ -22,8 +21,9 @@ from entrypoints.composition.queries import Queries
 from entrypoints.http.bodies import Amount, Body, Empty, Line
 from entrypoints.http.handlers.donations import money
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.paging import ResultPage, invalid_cursor, requested_page
+from entrypoints.http.paging import requested_page
 from entrypoints.http.problems import Problem
+from entrypoints.http.query import parse_time
 from entrypoints.presentation.access import AccessLogEntry, AccessLogPage
 from entrypoints.presentation.administration import (
     DeadLetterPage,
@@ -53,7 +53,7 @@ class DeadLetterHandlers:
 
     def list_dead_letters(self, call: Call) -> Answer[DeadLetterPage]:
         page = requested_page(call)
-        letters = self.dead_letters.list(page.limit + 1, _after_time_and_event(page))
+        letters = self.dead_letters.list(page.limit + 1, page.after_key(_parse_key))
         letters_on_page = page.cut(letters, lambda letter: (letter.received_at.isoformat(), letter.id))
         return page.answer(DeadLetterPage([DeadLetterView.of(letter) for letter in letters_on_page], page.next_cursor))
 
@@ -65,17 +65,10 @@ class DeadLetterHandlers:
         return RetriedDeadLetter(id, "received")
 
 
-def _after_time_and_event(page: ResultPage) -> tuple[datetime, str] | None:
-    if page.after is None:
-        return None
-    try:
-        time, id = page.after
-        after = datetime.fromisoformat(time), str(id)
-        if after[0].tzinfo is None or "\x00" in after[1]:
-            raise ValueError
-    except (ValueError, TypeError):
-        raise invalid_cursor() from None
-    return after
+def _parse_key(time: str, event_id: str) -> tuple[datetime, str]:
+    if not event_id.isprintable():
+        raise ValueError
+    return parse_time(time), event_id
 
 
 @dataclass(frozen=True)
@@ -119,7 +112,7 @@ class ProjectionHandlers:
         )
 
     def rebuild(self, call: Call, _: Empty) -> Answer[RebuildStarted]:
-        """Start the rebuild; until it has ended, readers see the old read model."""
+        """Start a rebuild; the old read model is read until the rebuild has ended."""
         projection = projections.BY_NAME.get(call.path_params["name"])
         if projection is None:
             raise NotFoundError("There is no such projection.")
@@ -135,7 +128,7 @@ class AccessLogHandlers:
 
     def list_access_log(self, call: Call) -> Answer[AccessLogPage]:
         page = requested_page(call)
-        entries = self.access_log.page(page.limit + 1, page.after_position() or None)
+        entries = self.access_log.page(page.limit + 1, page.after_position())
         entries_on_page = page.cut(entries, lambda entry: [entry.position])
         return page.answer(AccessLogPage([AccessLogEntry.of(entry) for entry in entries_on_page], page.next_cursor))
 
@@ -147,13 +140,13 @@ class RefundHandlers:
     database: Database
 
     def refund(self, call: Call, body: RefundOrder) -> Attribution:
-        """Record the refund; the donation shows Stripe's answer once there is one."""
+        """Record the request for a refund; the donation changes when Stripe reports the refund."""
         row = self._donation_row(call)
         call.answer_ticket = row["ticket_id"]
         amount = None if body.amount is None else money(body.amount, row["currency"])
         with self.database.reading() as cursor:
             ticket = ticket_status.ticket(cursor, row["ticket_id"])
-        # The reason is sealed with the ticket's key, which an erasure destroys. The money can still go back.
+        # An erasure destroys the ticket's key, so that the reason cannot be stored; the refund is still possible.
         reason = body.reason if ticket is not None and not ticket["erased"] else None
         self.commands.request(
             call.principal.actor, row["ticket_id"], row["donation_id"], call.seed.id("refund"), amount, reason
@@ -161,12 +154,10 @@ class RefundHandlers:
         return Attribution.from_row(self._donation_row(call), call.personal_data(self.cipher))
 
     def _donation_row(self, call: Call) -> Row:
-        try:
-            donation_id = UUID(call.path_params["donation_id"])
-        except ValueError:
-            raise NotFoundError("There is no such donation.") from None
-        with self.database.reading() as cursor:
-            row = donation_ledger.donation(cursor, donation_id)
+        donation_id, row = ids.parse(call.path_params["donation_id"]), None
+        if donation_id is not None:
+            with self.database.reading() as cursor:
+                row = donation_ledger.donation(cursor, donation_id)
         if row is None:
             raise NotFoundError("There is no such donation.")
         return row

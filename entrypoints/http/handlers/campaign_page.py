@@ -26,7 +26,7 @@ MAX_FORM_FIELDS = 10
 SUGGESTED_MAJOR = (10, 25, 50, 100)
 SUGGESTED_MAJOR_ZERO_DECIMAL = (1_000, 2_500, 5_000, 10_000)
 
-_SESSION = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
+_SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class CampaignPageHandlers:
         if row is None:
             return not_found_page(call, NO_PAGE)
         if "thanks" in call.query:
-            self._fetch_payment(call, row)
+            self._retrieve_unpaid_session(call, row)
         return self._page(call, row)
 
     def donate(self, call: Call) -> Answer[bytes | None]:
@@ -66,8 +66,8 @@ class CampaignPageHandlers:
                 return_url=self.page_url(row["slug"]),
             )
         except InvalidError as error:
-            typed = form.get("amount", "")[:MAX_AMOUNT_LENGTH]
-            return self._page(call, row, complaint=f"The amount {error.detail}.", typed=typed, status=422)
+            typed_amount = form.get("amount", "")[:MAX_AMOUNT_LENGTH]
+            return self._page(call, row, error=f"The amount {error.detail}.", typed_amount=typed_amount, status=422)
         return Answer(None, 303, {"Location": checkout.url})
 
     def _published_row(self, call: Call) -> Row | None:
@@ -77,10 +77,10 @@ class CampaignPageHandlers:
                 row = ticket_status.ticket_by_slug(cursor, slug)
         return row if row is not None and row["published"] else None
 
-    def _fetch_payment(self, call: Call, row: Row) -> None:
-        """Have Stripe asked about the donor's checkout if it is unpaid here: its webhook may still be on the way."""
+    def _retrieve_unpaid_session(self, call: Call, row: Row) -> None:
+        """Request the donor's session from Stripe if the donation is unpaid here, because its webhook may be late."""
         session_id = call.query.get("session_id", "")
-        if not _SESSION.fullmatch(session_id):
+        if not _SESSION_ID.fullmatch(session_id):
             return
         with self.database.reading() as cursor:
             unpaid = donation_ledger.unpaid_session(cursor, row["ticket_id"], session_id)
@@ -88,7 +88,7 @@ class CampaignPageHandlers:
             self.retrievals.request(session_id)
 
     def _page(
-        self, call: Call, row: Row, complaint: str | None = None, typed: str = "", status: int = 200
+        self, call: Call, row: Row, error: str | None = None, typed_amount: str = "", status: int = 200
     ) -> Answer[bytes]:
         personal = PersonalData(self.cipher)
         draft = Draft.from_row(row, personal)
@@ -103,15 +103,15 @@ class CampaignPageHandlers:
             title=draft.title or "A campaign",
             paragraphs=[paragraph for paragraph in (draft.story or "").splitlines() if paragraph.strip()],
             currency=currency,
-            raised=shown(Money(raised, currency)),
-            goal=shown(Money(goal, currency)) if goal else None,
-            share=min(100, raised * 100 // goal) if goal else None,
+            raised=formatted(Money(raised, currency)),
+            goal=formatted(Money(goal, currency)) if goal else None,
+            percent_raised=min(100, raised * 100 // goal) if goal else None,
             gifts=counts.paid + counts.refunded + counts.disputed,
-            suggested=_suggested(currency),
-            least=shown(smallest_gift(currency)),
-            most=shown(largest_gift(currency)),
-            complaint=complaint,
-            typed=typed,
+            suggested_amounts=_suggested_amounts(currency),
+            smallest=formatted(smallest_gift(currency)),
+            largest=formatted(largest_gift(currency)),
+            error=error,
+            typed_amount=typed_amount,
             thanks="thanks" in call.query,
             sandbox=self.sandbox,
             language=draft.language or "en",
@@ -145,13 +145,13 @@ def _amount(text: str, currency: str) -> Money:
         raise InvalidError(f"is {error}") from None
 
 
-def _suggested(currency: str) -> list[dict[str, str]]:
+def _suggested_amounts(currency: str) -> list[dict[str, str]]:
     amounts = SUGGESTED_MAJOR if smallest_gift(currency).major < 100 else SUGGESTED_MAJOR_ZERO_DECIMAL
-    return [{"value": str(amount), "label": shown(Money.of(amount, currency))} for amount in amounts]
+    return [{"value": str(amount), "label": formatted(Money.of(amount, currency))} for amount in amounts]
 
 
-def shown(money: Money) -> str:
-    """Return an amount for people: grouped digits, decimals unless they are zero, and the currency's code."""
+def formatted(money: Money) -> str:
+    """Return the amount with grouped digits, with decimals unless they are zero, and with the currency's code."""
     major = money.major
     text = f"{major:,.0f}" if major == major.to_integral_value() else f"{major:,}"
     return f"{text} {money.currency}"

@@ -1,9 +1,10 @@
-"""Handlers for donations: checkouts, the ledger and its totals, both also as of an earlier time."""
+"""Handlers for donations: checkouts, the ledger and its totals, now or as of an earlier time."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from adapters.encryption.field_cipher import FieldCipher
 from domain.commands.checkouts import CheckoutCommands
@@ -12,11 +13,11 @@ from domain.ports import QrCodes
 from domain.values import Money
 from entrypoints.http.bodies import PaymentOrder
 from entrypoints.http.handlers.preconditions import if_match
-from entrypoints.http.handlers.qr_codes import qr_data
+from entrypoints.http.handlers.qr_codes import qr_data_url
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.paging import ResultPage, requested_page
+from entrypoints.http.paging import ResultPage, parse_id, requested_page
 from entrypoints.http.problems import invalid
-from entrypoints.http.query import flag_parameter, time_parameter
+from entrypoints.http.query import flag_parameter, parse_time, time_parameter
 from entrypoints.presentation.donations import Donation, DonationPage, DonationTotals, OpenedCheckout
 from entrypoints.presentation.past_ledger import past_donations, past_ledger, past_totals, sort_key, sort_key_of
 from entrypoints.presentation.responses import utc
@@ -45,7 +46,7 @@ class DonationHandlers:
         return OpenedCheckout(
             checkout_session_id=checkout.session_id,
             checkout_url=checkout.url,
-            qr_code_data=qr_data(self.qr_codes, url),
+            qr_code_data=qr_data_url(self.qr_codes, url),
             target_url=url,
             donation_id=checkout.donation_id,
             expires_at=utc(checkout.expires_at),
@@ -59,7 +60,7 @@ class DonationHandlers:
         else:
             rows, count = _past_donations(call, page, as_of, known_at)
         personal = call.personal_data(self.cipher)
-        donations = [Donation.from_row(row, personal) for row in page.cut(rows, _cursor)]
+        donations = [Donation.from_row(row, personal) for row in page.cut(rows, _key)]
         return page.answer(DonationPage(True, call.ticket_id, count, donations, page.next_cursor))
 
     def totals(self, call: Call) -> DonationTotals:
@@ -82,7 +83,7 @@ class DonationHandlers:
 
 
 def money(amount: Decimal, currency: str) -> Money:
-    """Return the amount as money; Problem 422 if the currency cannot express it."""
+    """Return the amount as money, or raise Problem 422 if it has more decimals than the currency."""
     try:
         return Money.of(amount, currency)
     except AmountError as error:
@@ -91,7 +92,7 @@ def money(amount: Decimal, currency: str) -> Money:
 
 def _present_donations(call: Call, page: ResultPage) -> tuple[Sequence[Row], int]:
     """Return up to one row more than the page holds, and the number of all donations."""
-    after = page.after_payment()
+    after = page.after_key(_parse_key)
     rows, totals = call.reads.ask(
         lambda cursor: (
             donation_ledger.donations(cursor, call.ticket_id, page.limit + 1, after),
@@ -105,9 +106,13 @@ def _past_donations(
     call: Call, page: ResultPage, as_of: datetime | None, known_at: datetime | None
 ) -> tuple[Sequence[Row], int]:
     rows = past_donations(past_ledger(call.reads.recorded(call.ticket_id), as_of, known_at))
-    after = page.after_payment()
+    after = page.after_key(_parse_key)
     return [row for row in rows if after is None or sort_key(row) < sort_key_of(*after)][: page.limit + 1], len(rows)
 
 
-def _cursor(row: Row) -> tuple[str | None, str, str]:
+def _key(row: Row) -> tuple[str | None, str, str]:
     return row["paid_at"] and row["paid_at"].isoformat(), row["created_at"].isoformat(), str(row["donation_id"])
+
+
+def _parse_key(paid_at: str | None, created_at: str, donation_id: str) -> tuple[datetime | None, datetime, UUID]:
+    return None if paid_at is None else parse_time(paid_at), parse_time(created_at), parse_id(donation_id)

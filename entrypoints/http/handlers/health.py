@@ -1,4 +1,4 @@
-"""Handlers for health checks: they run on the event loop, so they answer also when every thread is busy."""
+"""Handlers for health checks and the self-test; health checks run on the event loop, also when all threads are busy."""
 
 import asyncio
 import time
@@ -30,10 +30,10 @@ from entrypoints.presentation.health import (
 )
 from entrypoints.presentation.responses import utc_or_none
 
-# How long the probe may take while the watchdog has not noticed yet that the database hangs.
+# The time limit of the probe if the database hangs and the watchdog has not noticed it yet.
 PROBE_TIMEOUT_SECONDS = 1.5
 
-Health = TypeVar("Health", DatabaseHealth, Readiness)
+HealthBody = TypeVar("HealthBody", DatabaseHealth, Readiness)
 
 _STARTED = time.monotonic()
 
@@ -63,7 +63,7 @@ class HealthHandlers:
         return _ok_or_unavailable(body, health.available)
 
     async def ready(self, _: Call) -> Answer[Readiness]:
-        """Answer 503 only if the database or its schema is not as needed, or if this process is stopping."""
+        """Answer 503 only if the database does not answer, its schema is wrong, or this process is stopping."""
         health = self.watchdog.health
         lag = None
         if health.available:
@@ -77,15 +77,15 @@ class HealthHandlers:
 
 @dataclass(frozen=True)
 class SelfTestHandlers:
-    tests: SelfTest
+    self_test: SelfTest
 
     def run(self, _: Call, __: Empty) -> Answer[SelfTestResult]:
-        """Let each group write and read in a transaction that is rolled back."""
-        results = self.tests.run()
-        passed = all(results.values())
+        """Test each group by writing and reading in a transaction that is rolled back."""
+        results = self.self_test.run()
+        all_passed = all(results.values())
         verdicts = {name: _verdict(passed) for name, passed in results.items()}
-        body = SelfTestResult(_verdict(passed), verdicts, datetime.now(UTC))
-        return Answer(body, 200 if passed else 500)
+        body = SelfTestResult(_verdict(all_passed), verdicts, datetime.now(UTC))
+        return Answer(body, 200 if all_passed else 500)
 
 
 def _verdict(passed: bool) -> Verdict:
@@ -117,5 +117,5 @@ def _replica_state(replica: Replica | None) -> ReplicaState | UnsetType:
     return ReplicaState(health.state, health.lag_bytes, lag_seconds, health.error)
 
 
-def _ok_or_unavailable(body: Health, ok: bool) -> Answer[Health]:
-    return Answer(body) if ok else Answer(body, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+def _ok_or_unavailable(body: HealthBody, is_ready: bool) -> Answer[HealthBody]:
+    return Answer(body) if is_ready else Answer(body, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})

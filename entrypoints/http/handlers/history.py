@@ -1,12 +1,11 @@
 """Handlers for a ticket's history: its events, and the ticket as it was at an earlier position."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from adapters.encryption.field_cipher import FieldCipher
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
-from entrypoints.http.query import time_parameter
+from entrypoints.http.query import parse_integer, time_parameter
 from entrypoints.presentation.history import EventPage, HistoryEvent, PastState
 
 
@@ -21,16 +20,17 @@ class HistoryHandlers:
             recorded = call.reads.recorded(call.ticket_id, until=position)
             return Answer(PastState.of(recorded, position, personal))
         page = requested_page(call)
-        after = page.after_position()
+        after = page.after_position() or 0
         entries = call.reads.ask_log(lambda log: log.ticket_page(call.ticket_id, after, page.limit + 1))
         events = [HistoryEvent.of(entry, personal) for entry in page.cut(entries, lambda entry: [entry.position])]
         return page.answer(EventPage(events, page.next_cursor))
 
 
 def _position(call: Call, text: str) -> int:
-    """Return a position of the event log: the given one, or the last one recorded until a time."""
-    if text.isascii() and text.isdigit() and len(text) < 19:
-        return int(text)
+    """Return the position that the text is, or the last position at the time that it is."""
+    position = parse_integer(text)
+    if position is not None:
+        return position
     moment = time_parameter(call, "at")
-    assert isinstance(moment, datetime)
+    assert moment is not None
     return call.reads.ask_log(lambda log: log.position_at(moment))

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Annotated
-from uuid import UUID
 
 from pydantic import Field
 
@@ -13,7 +12,7 @@ from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from entrypoints.http.bodies import Body, Line, Text
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.paging import ResultPage, invalid_cursor, requested_page
+from entrypoints.http.paging import parse_id, requested_page
 from entrypoints.http.problems import invalid
 from entrypoints.presentation.knowledge import AddedSource, Chunk, ChunkPage, ListedSource, SourcePage
 
@@ -60,19 +59,13 @@ class KnowledgeHandlers:
         if not 1 <= len(text) <= MAX_SEARCH_LENGTH or not text.isprintable():
             raise invalid("/q", f"must be 1 to {MAX_SEARCH_LENGTH} characters in one line")
         page = requested_page(call)
-        after = _after_match(page)
+        after = page.after_key(_parse_key)
         matches = call.reads.ask(lambda cursor: repository.search(cursor, text, page.limit + 1, after))
         on_page = page.cut(matches, lambda match: (match.rank, str(match.source.id), match.number))
         return page.answer(ChunkPage([Chunk.of(match) for match in on_page], page.next_cursor))
 
 
-def _after_match(page: ResultPage) -> MatchKey | None:
-    if page.after is None:
-        return None
-    try:
-        rank, source, number = page.after
-        if type(rank) is not float or type(number) is not int or not 0 < number < 2**31:
-            raise ValueError
-        return rank, UUID(source), number
-    except (ValueError, TypeError, AttributeError):
-        raise invalid_cursor() from None
+def _parse_key(rank: float, source_id: str, number: int) -> MatchKey:
+    if type(rank) is not float or type(number) is not int or not 0 < number < 2**31:
+        raise ValueError
+    return rank, parse_id(source_id), number

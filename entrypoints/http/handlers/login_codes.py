@@ -31,7 +31,7 @@ class LoginCodeHandlers:
     login_codes: LoginCodes
 
     def request(self, call: Call, body: LoginCodeRequest) -> LoginCodeRequested:
-        """Answer alike for every contact: its tickets are looked up later, in the background."""
+        """Give the same answer in the same time for every contact; a worker looks up its tickets later."""
         contact = contacts.normalize_contact(body.contact_type, body.contact_value)
         request_id = call.seed.id("access request")
         self.login_codes.request(request_id, contact)

@@ -6,12 +6,14 @@ from pathlib import Path
 from adapters.proof import checker
 from adapters.proof.checkpoints import Checkpoints, Signer
 from adapters.proof.export import Exporter
+from domain.errors import NotFoundError
 from entrypoints.http.operations import Answer, Call, JsonStream
-from entrypoints.http.problems import Problem, invalid
+from entrypoints.http.problems import invalid
+from entrypoints.http.query import parse_integer
 from entrypoints.presentation.proofs import AuditExport, ConsistencyProof
 
 TEXT = "text/plain; charset=utf-8"
-# A checkpoint stays true, but a newer one follows soon.
+# A checkpoint stays valid, but a newer one may follow within seconds.
 CHECKPOINT_CACHING = {"Cache-Control": "public, max-age=10"}
 STATIC_CACHING = {"Cache-Control": "public, max-age=3600"}
 
@@ -32,15 +34,15 @@ class ProofHandlers:
         keys = "".join(f"{key}\n" for key in self.signer.keys)
         return Answer(keys.encode(), 200, dict(STATIC_CACHING), TEXT)
 
-    def check_program(self, _: Call) -> Answer[bytes]:
+    def checker_program(self, _: Call) -> Answer[bytes]:
         headers = {**STATIC_CACHING, "Content-Disposition": 'attachment; filename="checker.py"'}
         return Answer(Path(checker.__file__).read_bytes(), 200, headers, TEXT)
 
     def consistency(self, call: Call) -> Answer[ConsistencyProof]:
-        text = call.query.get("from", "")
-        if not (text.isascii() and text.isdigit() and len(text) < 19):
+        older_size = parse_integer(call.query.get("from", ""))
+        if older_size is None:
             raise invalid("/from", "must be the size of an older checkpoint")
-        checkpoint_and_proof = self.checkpoints.consistency_proof(int(text))
+        checkpoint_and_proof = self.checkpoints.consistency_proof(older_size)
         if checkpoint_and_proof is None:
             raise _no_checkpoint()
         body = ConsistencyProof(str(self.signer.keys[0]), *checkpoint_and_proof)
@@ -51,5 +53,5 @@ class ProofHandlers:
         return Answer(JsonStream(self.exporter.export(call.ticket_id)), 200, headers)
 
 
-def _no_checkpoint() -> Problem:
-    return Problem("not-found", "No checkpoint of that many events has been signed yet.")
+def _no_checkpoint() -> NotFoundError:
+    return NotFoundError("No such checkpoint has been signed yet.")

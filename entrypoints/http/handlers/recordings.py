@@ -1,4 +1,4 @@
-"""Handlers for recordings: upload one, start or repeat the work on it, and show its progress."""
+"""Handlers for recordings: upload one, start or repeat its processing, and show the progress."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from domain.commands.tickets import TicketCommands
 from domain.ports import AudioInspector
 from domain.tickets import AlreadyProcessing
 from domain.values import Actor
-from entrypoints.http.bodies import Empty, InfoGiven, ProcessRequest
+from entrypoints.http.bodies import Empty, ProcessRequest, ProvidedInfo
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
@@ -28,17 +28,17 @@ class RecordingHandlers:
     tickets: ReadYourWrites
     cipher: FieldCipher
     inspector: AudioInspector
-    # How much of a recording's step is done, 0..1.
+    # Returns the progress of a recording's step, from 0 to 1.
     step_progress: Callable[[UUID, UUID, str], float]
 
     def upload(self, call: Call) -> Answer[UploadedRecording]:
         assert call.upload is not None
-        facts = self.inspector.inspect(call.upload.file)
+        audio = self.inspector.inspect(call.upload.file)
         recording_id = call.seed.id("recording")
         content = self.commands.upload(
             call.principal.actor,
             call.ticket_id,
-            Upload(recording_id, call.upload.file, facts, call.upload.file_name),
+            Upload(recording_id, call.upload.file, audio, call.upload.file_name),
             if_match(call),
         )
         row = current_row(self.tickets, call.ticket_id)
@@ -46,8 +46,8 @@ class RecordingHandlers:
             audio_id=recording_id,
             sha256=content.sha256,
             size_bytes=content.size_bytes,
-            media_type=facts.media_type,
-            duration_seconds=facts.duration_ms / 1000,
+            media_type=audio.media_type,
+            duration_seconds=audio.duration_ms / 1000,
             ticket=Ticket.from_row(row, call.personal_data(self.cipher)),
         )
         return Answer(uploaded, 200, etag_header(row))
@@ -61,14 +61,14 @@ class RecordingHandlers:
     def progress(self, call: Call) -> Answer[TicketProgress]:
         return self._progress(call.ticket)
 
-    def provide_info(self, call: Call, body: InfoGiven) -> Answer[TicketProgress]:
+    def provide_info(self, call: Call, body: ProvidedInfo) -> Answer[TicketProgress]:
         info = {name: value for name in body.model_fields_set if (value := getattr(body, name)) is not None}
         self.ticket_commands.provide_info(call.principal.actor, call.ticket_id, info, if_match(call))
         return self._progress(current_row(self.tickets, call.ticket_id))
 
     def _progress(self, row: Row) -> Answer[TicketProgress]:
-        done = self.step_progress(row["ticket_id"], row["recording_id"], row["step"]) if row["step"] else 0.0
-        return Answer(TicketProgress.from_row(row, done), 200, etag_header(row))
+        step_progress = self.step_progress(row["ticket_id"], row["recording_id"], row["step"]) if row["step"] else 0.0
+        return Answer(TicketProgress.from_row(row, step_progress), 200, etag_header(row))
 
 
 def _started(call: Call, start: Callable[[Actor, UUID, int | None], None]) -> Answer[ProcessingStarted]:

@@ -21,12 +21,13 @@ from domain.values import Contact, ContactType, Role, SupportCategory
 from entrypoints.http.bodies import Body, Empty, Line, Text
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
+from entrypoints.http.middleware.authorization import has_access
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
 from entrypoints.presentation.responses import utc
 from entrypoints.presentation.support import OpenedSupportTicket, SupportTicket, SupportTicketPage
 from entrypoints.presentation.tickets import Ticket
-from projections import contact_index, support, ticket_status
+from projections import support, ticket_status
 from projections.model import Row
 
 
@@ -54,7 +55,7 @@ class SupportHandlers:
     log: EventLog
 
     def open_ticket(self, call: Call, body: SupportRequest) -> OpenedSupportTicket:
-        """Answer alike whether the named ticket is the caller's own, another person's, or does not exist."""
+        """Give the same answer whether the named ticket is the caller's own, another person's, or does not exist."""
         about = body.ticket_id or (call.principal.ticket if call.principal.role is Role.HOLDER else None)
         contact = _support_contact(body.contact)
         support_id = call.seed.id("support ticket")
@@ -65,7 +66,7 @@ class SupportHandlers:
                 category=body.category,
                 message=body.message,
                 about=about,
-                belongs_to_ticket=about is not None and self._may_know(call, about),
+                belongs_to_ticket=about is not None and self._has_access(call, about),
                 contact=contact,
                 contact_index=self.contact_index.of(contact) if contact else None,
             ),
@@ -74,25 +75,10 @@ class SupportHandlers:
         [opened, *_] = self.log.stream(support_id, until=1)
         return OpenedSupportTicket(support_id, "OPEN", utc(opened.recorded_at))
 
-    def _may_know(self, call: Call, ticket_id: UUID) -> bool:
-        """Return True if the caller belongs to the ticket, or may read every ticket."""
-        principal = call.principal
-        if principal.role is Role.VISITOR:
-            return False
+    def _has_access(self, call: Call, ticket_id: UUID) -> bool:
         with self.database.reading() as cursor:
             row = ticket_status.ticket(cursor, ticket_id)
-        if row is None or row["erased"]:
-            return False
-        match principal.role:
-            case Role.HOLDER if principal.session is not None:
-                with self.database.reading() as cursor:
-                    return contact_index.is_of(cursor, ticket_id, list(principal.contact_indexes))
-            case Role.HOLDER:
-                return principal.ticket == ticket_id
-            case Role.CLIENT:
-                return bool(principal.workspace == row["workspace"])
-            case _:
-                return True
+        return row is not None and not row["erased"] and has_access(call.principal, ticket_id, row, self.database)
 
     def list_recent(self, call: Call) -> Answer[SupportTicketPage]:
         page = requested_page(call)

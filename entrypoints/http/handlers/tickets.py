@@ -51,7 +51,7 @@ INCLUDES = ("draft", "documents", "attributions", "qr", "transcriptions", "suppo
 
 
 def current_row(tickets: ReadYourWrites, ticket_id: UUID) -> Row:
-    """Return the ticket's row with the writes of this request."""
+    """Return the ticket's row, in which the writes of this request are visible."""
     row = tickets.ticket(ticket_id)
     if row is None:
         raise NotFoundError("There is no such ticket.")
@@ -109,7 +109,7 @@ class TicketHandlers:
             else UNSET,
             donation_draft=draft_or_none(row, personal) if "draft" in include else UNSET,
             qr_code=qr_code(self.qr_codes, self.page_url(row["slug"]), row) if "qr" in include else UNSET,
-            transcriptions=[self._transcription(call, stored) for stored in row["transcriptions"]]
+            transcriptions=[self._transcription(call, transcription) for transcription in row["transcriptions"]]
             if "transcriptions" in include
             else UNSET,
             support_tickets=[
@@ -142,11 +142,11 @@ class TicketHandlers:
         rows = call.reads.ask(lambda cursor: documents.documents(cursor, call.ticket_id))
         return [Document.from_row(row, self.public_url) for row in rows]
 
-    def _transcription(self, call: Call, stored: Row) -> Transcription:
+    def _transcription(self, call: Call, row: Row) -> Transcription:
         if call.masked:
-            return Transcription.from_row(stored, None)
-        with self.contents.open(call.ticket_id, Content(stored["sha256"], stored["size_bytes"])) as content:
-            return Transcription.from_row(stored, self.transcripts.load(content.read()))
+            return Transcription.from_row(row, None)
+        with self.contents.open(call.ticket_id, Content(row["sha256"], row["size_bytes"])) as content:
+            return Transcription.from_row(row, self.transcripts.load(content.read()))
 
     def _summaries(self, call: Call, rows: Sequence[Row]) -> list[TicketSummary]:
         personal = call.personal_data(self.cipher)

@@ -19,7 +19,7 @@ class WebhookHandlers:
     inbox: Inbox
 
     async def receive(self, call: Call) -> WebhookReceipt:
-        """Answer once the event is stored; its content is judged later, by the applier."""
+        """Answer once the event is stored; the applier reads its content later."""
         try:
             event = self.verifier.verify(call.raw_body, call.headers.get("stripe-signature"))
         except InvalidWebhook:

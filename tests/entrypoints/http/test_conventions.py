@@ -303,7 +303,7 @@ def test_refusals_of_every_kind_are_as_safe_as_other_answers(client: Client, tic
         (400, client.post(CREATE, content=b"{", headers={"Content-Type": "application/json"})),
         (413, client.post(CREATE, content=b"x" * 300_000, headers={"Content-Type": "application/json"})),
         (415, client.post(CREATE, content=b"x", headers={"Content-Type": "text/plain"})),
-        (413, client.post("/sandbox/habits", content=b"x" * 300_000)), (204, client.options(CREATE)),
+        (413, client.post("/sandbox/delivery-faults", content=b"x" * 300_000)), (204, client.options(CREATE)),
         (404, client.get("/static/..%2fsecrets.json")), (404, client.get("/static/sandbox.css")),
         (405, client.delete("/docs")), (303, client.post(url, data={"amount": "5"})),
     ]  # fmt: skip

@@ -62,7 +62,7 @@ def test_amounts_within_the_limits_are_accepted(ticket: Ticket, amount: Any, cur
         ({"amount": "1.001"}, "/amount"), ({"amount": 99, "currency": "JPY"}, "/amount"),
         ({"amount": 500_001, "currency": "JPY"}, "/amount"), ({"amount": "100.5", "currency": "JPY"}, "/amount"),
         ({"amount": "1.0001", "currency": "KWD"}, "/amount"), ({"amount": "abc"}, "/amount"),
-        ({"amount": ""}, "/amount"),
+        ({"amount": ""}, "/amount"), ({"amount": ".-5"}, "/amount"),
         ({"amount": "1e2"}, "/amount"), ({"amount": "NaN"}, "/amount"), ({"amount": "Infinity"}, "/amount"),
         ({"amount": "١٠"}, "/amount"),
         ({"amount": "1_000"}, "/amount"), ({"amount": " 10"}, "/amount"), ({"amount": "+10"}, "/amount"),

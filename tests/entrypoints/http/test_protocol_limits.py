@@ -86,7 +86,7 @@ def _still_alive_and_no_larger(live: LiveService, client: Client) -> Iterator[No
 @pytest.fixture
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LimitedHttpProtocol, "HEAD_SECONDS", 0.5)
-    monkeypatch.setattr(LimitedHttpProtocol, "STILL_SECONDS", 0.5)
+    monkeypatch.setattr(LimitedHttpProtocol, "IDLE_SECONDS", 0.5)
     monkeypatch.setattr(LimitedHttpProtocol, "CHECK_SECONDS", 0.05)
 
 
