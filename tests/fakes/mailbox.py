@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_string
 from email.message import EmailMessage
 from email.policy import default
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -79,9 +80,17 @@ def read(data: bytes) -> EmailMessage:
     return message
 
 
-def files(folder: Path) -> list[EmailMessage]:
-    """The messages of a folder, oldest first."""
-    return [read(file.read_bytes()) for file in sorted(folder.glob("*.eml"))]
+def files(folder: Path, to: str | None = None) -> list[EmailMessage]:
+    """The messages of a folder, or those to one address, oldest first."""
+    messages = [_message(file, file.stat().st_mtime_ns) for file in sorted(folder.glob("*.eml"))]
+    return [message for message, recipient in messages if to in (None, recipient)]
+
+
+@cache
+def _message(file: Path, written_ns: int) -> tuple[EmailMessage, str]:
+    """The message of a file and its recipient; the standard library parses a header again each time it is asked for."""
+    message = read(file.read_bytes())
+    return message, str(message["To"])
 
 
 def text_of(message: EmailMessage) -> str:

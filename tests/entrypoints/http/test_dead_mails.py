@@ -31,7 +31,7 @@ def test_a_dead_mail_is_listed_and_sent_again(live: LiveService, admin: Client):
     answer = admin.post(f"/admin/dead-mails/{mail['id']}/retry", json={})
     assert (answer.status_code, answer.json()) == (202, {"id": mail["id"], "state": "waiting"})
     live.service.mail.sender.run_all()
-    assert [sent["To"] for sent in files(live.settings.outbox) if sent["To"] == address] == [address]
+    assert len(files(live.settings.outbox, address)) == 1
     problem(admin.post(f"/admin/dead-mails/{mail['id']}/retry", json={}), 404, "not-found")
 
 

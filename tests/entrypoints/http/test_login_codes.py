@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
@@ -36,11 +37,11 @@ def ask(client: Client, value: str, type: str = "EMAIL") -> str:
     return request
 
 
-def mails(live: LiveService, to: str) -> list[Any]:
+def mails(live: LiveService, to: str) -> list[EmailMessage]:
     """All that was ever sent to this address, once every question is answered."""
     live.service.access.login_codes.run_all()
     live.service.mail.sender.run_all()
-    return [one for one in files(live.settings.outbox) if one["To"] == to]
+    return files(live.settings.outbox, to)
 
 
 def code_for(live: LiveService, to: str) -> str:

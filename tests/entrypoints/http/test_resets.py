@@ -28,7 +28,7 @@ def approve(admin: Client, ticket: Ticket, value: str, /, headers: dict[str, str
 def mail_to(live: LiveService, to: str) -> EmailMessage:
     """The only mail that went there."""
     live.service.mail.sender.run_all()
-    [message] = [one for one in files(live.settings.outbox) if one["To"] == to]
+    [message] = files(live.settings.outbox, to)
     return message
 
 

@@ -22,7 +22,7 @@ def address() -> str:
 
 def mails_to(live: LiveService, address: str) -> list[Any]:
     live.service.mail.sender.run_all()
-    return [mail for mail in files(live.settings.outbox) if mail["To"] == address]
+    return files(live.settings.outbox, address)
 
 
 def is_unsubscribed(live: LiveService, address: str) -> bool:
