@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.events import DocumentGenerated, Erased
-from projections.model import Cursor, Recorded, Row, Rows, Table, fetched_rows, topics
+from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "documents"
 VERSION = 2
@@ -32,30 +32,29 @@ ISSUED = Table(
 TABLES = (DOCUMENTS, ISSUED)
 
 
-def fold(batch: Sequence[Recorded], rows: Rows) -> None:
-    entries = [entry for entry in batch if isinstance(entry.event, DocumentGenerated | Erased)]
-    rows.load(ISSUED, {(entry.event.ticket,) for entry in entries})
-    rows.load(
-        DOCUMENTS, {(e.event.ticket, e.event.document_id) for e in entries if isinstance(e.event, DocumentGenerated)}
-    )
-    for entry in entries:
-        ticket_id = entry.event.ticket
+def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
+    relevant = [recorded for recorded in batch if isinstance(recorded.event, DocumentGenerated | Erased)]
+    rows.load(ISSUED, {(recorded.event.ticket,) for recorded in relevant})
+    generated = [recorded.event for recorded in relevant if isinstance(recorded.event, DocumentGenerated)]
+    rows.load(DOCUMENTS, {(event.ticket, event.document_id) for event in generated})
+    for recorded in relevant:
+        ticket_id = recorded.event.ticket
         issued = rows.get(ISSUED, (ticket_id,)) or {
             "ticket_id": ticket_id,
             "document_ids": [],
-            "position": entry.position,
+            "position": recorded.position,
         }
-        if isinstance(entry.event, DocumentGenerated):
-            rows.put(DOCUMENTS, _row(entry, entry.event))
-            issued["document_ids"] = [*issued["document_ids"], str(entry.event.document_id)]
+        if isinstance(recorded.event, DocumentGenerated):
+            rows.put(DOCUMENTS, _row(recorded, recorded.event))
+            issued["document_ids"] = [*issued["document_ids"], str(recorded.event.document_id)]
         else:
             for document_id in issued["document_ids"]:
                 rows.delete(DOCUMENTS, (ticket_id, UUID(document_id)))
             issued["document_ids"] = []
-        rows.put(ISSUED, issued | {"position": entry.position})
+        rows.put(ISSUED, issued | {"position": recorded.position})
 
 
-def _row(entry: Recorded, event: DocumentGenerated) -> Row:
+def _row(recorded: RecordedEvent, event: DocumentGenerated) -> Row:
     return {
         "ticket_id": event.ticket,
         "document_id": event.document_id,
@@ -64,8 +63,8 @@ def _row(entry: Recorded, event: DocumentGenerated) -> Row:
         "sha256": event.content.sha256,
         "size_bytes": event.content.size_bytes,
         "donation_id": event.donation_id,
-        "created_at": entry.recorded_at,
-        "position": entry.position,
+        "created_at": recorded.recorded_at,
+        "position": recorded.position,
     }
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from domain.events import FeeCharged
-from projections.model import Cursor, Recorded, Row, Rows, Table, fetched_rows, topics
+from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "fee_ledger"
 VERSION = 2
@@ -41,19 +41,19 @@ TABLES = (FEES,)
 BALANCE, COSTS, CLEARING = "assets:stripe:balance", "expenses:stripe:fees", "assets:stripe:clearing"
 
 
-def fold(batch: Sequence[Recorded], rows: Rows) -> None:
-    fee_entries = [(entry, entry.event) for entry in batch if isinstance(entry.event, FeeCharged)]
-    rows.load(FEES, {(event.balance_transaction_id,) for _, event in fee_entries})
-    for entry, event in fee_entries:
+def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
+    relevant = [(recorded, recorded.event) for recorded in batch if isinstance(recorded.event, FeeCharged)]
+    rows.load(FEES, {(event.balance_transaction_id,) for _, event in relevant})
+    for recorded, event in relevant:
         occurred_at = datetime.fromtimestamp(event.report.at, UTC)
         row = rows.get(FEES, (event.balance_transaction_id,))
         if row is None:
-            rows.put(FEES, _entered(event, entry, occurred_at))
+            rows.put(FEES, _row(event, recorded, occurred_at))
         elif occurred_at < row["occurred_at"]:
-            rows.put(FEES, row | {"occurred_at": occurred_at, "position": entry.position})
+            rows.put(FEES, row | {"occurred_at": occurred_at, "position": recorded.position})
 
 
-def _entered(event: FeeCharged, entry: Recorded, occurred_at: datetime) -> Row:
+def _row(event: FeeCharged, recorded: RecordedEvent, occurred_at: datetime) -> Row:
     return {
         "balance_transaction_id": event.balance_transaction_id,
         "ticket_id": event.ticket,
@@ -65,13 +65,13 @@ def _entered(event: FeeCharged, entry: Recorded, occurred_at: datetime) -> Row:
         "fee": event.fee.minor,
         "net": event.gross.minor - event.fee.minor,
         "occurred_at": occurred_at,
-        "recorded_at": entry.recorded_at,
-        "position": entry.position,
+        "recorded_at": recorded.recorded_at,
+        "position": recorded.position,
     }
 
 
 def postings(row: Row) -> Iterator[tuple[str, int]]:
-    """Yield each account that the row changes and by how much; the amounts sum to zero."""
+    """Yield each account that the row changes and the amount of the change; the amounts sum to zero."""
     for account, amount in ((BALANCE, row["net"]), (COSTS, row["fee"]), (CLEARING, -row["gross"])):
         if amount:
             yield account, amount

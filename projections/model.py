@@ -15,10 +15,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One table: columns with their SQL types in order, the first of them the key.
+    """One table: the columns in order with their SQL types, and the names of the columns that are its primary key.
 
-    Every table has a column `position`: the position of the event that last changed the row, so that each row can be
-    traced. `jsonb` columns take and return Python objects. `checks` are conditions that the database enforces.
+    Every table has a column `position`, with the position of the event that last changed the row, so that each row can
+    be traced. `jsonb` columns take and return Python objects. `checks` are conditions that the database enforces.
     """
 
     name: str
@@ -29,24 +29,24 @@ class Table:
 
     @cached_property
     def key_of(self) -> Callable[[Row], Key]:
-        """Return a row's key."""
-        return _picked(self.key)
+        """The function that returns a row's key."""
+        return _tuple_getter(self.key)
 
     @cached_property
     def values_of(self) -> Callable[[Row], tuple[object, ...]]:
-        """Return a row's values in the order of the columns."""
-        return _picked(tuple(self.columns))
+        """The function that returns a row's values in the order of the columns."""
+        return _tuple_getter(tuple(self.columns))
 
 
-def _picked(names: tuple[str, ...]) -> Callable[[Row], tuple[object, ...]]:
+def _tuple_getter(names: tuple[str, ...]) -> Callable[[Row], tuple[object, ...]]:
     if len(names) > 1:
         return itemgetter(*names)
     (name,) = names
     return lambda row: (row[name],)
 
 
-class Recorded(NamedTuple):
-    """An event as read models get it: its personal texts stay sealed."""
+class RecordedEvent(NamedTuple):
+    """A recorded event as folds get it: its personal texts stay sealed."""
 
     position: int
     recorded_at: datetime
@@ -60,13 +60,13 @@ class Rows(Protocol):
         """Fetch these rows at once; only rows that were loaded or put may be read with `get`."""
 
     def get(self, table: Table, key: Key) -> Row | None:
-        """Return a copy of the row, including changes by this batch, or None if there is none."""
+        """Return a copy of the row, including changes by this batch, or None if it does not exist."""
 
     def put(self, table: Table, row: Row) -> None:
         """Insert the row, or replace the one with its key."""
 
     def delete(self, table: Table, key: Key) -> None:
-        """Remove the row if it is there."""
+        """Remove the row if it exists."""
 
 
 class Projection(Protocol):
@@ -83,7 +83,7 @@ class Projection(Protocol):
     @property
     def TABLES(self) -> Sequence[Table]: ...  # noqa: N802
 
-    def fold(self, batch: Sequence[Recorded], rows: Rows) -> None:
+    def fold(self, batch: Sequence[RecordedEvent], rows: Rows) -> None:
         """Fold a batch of events into the tables, reading nothing but the events and the tables."""
 
 

@@ -1,4 +1,4 @@
-"""Support: one row for each support ticket, with its message sealed."""
+"""Support tickets: one row for each, with its message sealed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain.events import SupportEvent, SupportTicketErased, SupportTicketOpened, SupportTicketResolved
 from domain.values import SupportStatus
-from projections.model import Cursor, Recorded, Row, Rows, Table, fetched_rows, topics
+from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "support"
 VERSION = 2
@@ -38,33 +38,30 @@ TABLES = (SUPPORT_TICKETS,)
 _ERASED: Row = {"message": None, "contact_type": None, "contact": None, "contact_index": None, "erased": True}
 
 
-def fold(batch: Sequence[Recorded], rows: Rows) -> None:
-    entries = [(entry, entry.event) for entry in batch if isinstance(entry.event, SupportEvent)]
-    opened = {event.originator_id for _, event in entries if isinstance(event, SupportTicketOpened)}
-    rows.load(SUPPORT_TICKETS, {(event.originator_id,) for _, event in entries if event.originator_id not in opened})
-    for entry, event in entries:
-        row = _opened(event) if isinstance(event, SupportTicketOpened) else rows.get(SUPPORT_TICKETS, (_id(event),))
+def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
+    relevant = [(recorded, recorded.event) for recorded in batch if isinstance(recorded.event, SupportEvent)]
+    opened = {event.originator_id for _, event in relevant if isinstance(event, SupportTicketOpened)}
+    rows.load(SUPPORT_TICKETS, {(event.originator_id,) for _, event in relevant if event.originator_id not in opened})
+    for recorded, event in relevant:
+        id = event.originator_id
+        row = _opened_row(event) if isinstance(event, SupportTicketOpened) else rows.get(SUPPORT_TICKETS, (id,))
         if row is None:
             continue
         match event:
             case SupportTicketOpened():
-                row["created_at"] = entry.recorded_at
+                row["created_at"] = recorded.recorded_at
             case SupportTicketResolved():
-                row |= {"status": SupportStatus.RESOLVED, "resolved_at": entry.recorded_at}
+                row |= {"status": SupportStatus.RESOLVED, "resolved_at": recorded.recorded_at}
             case SupportTicketErased():
                 row |= _ERASED
             case _:
                 pass
-        rows.put(SUPPORT_TICKETS, row | {"position": entry.position})
+        rows.put(SUPPORT_TICKETS, row | {"position": recorded.position})
 
 
-def _id(event: SupportEvent) -> UUID:
-    return event.originator_id
-
-
-def _opened(event: SupportTicketOpened) -> Row:
+def _opened_row(event: SupportTicketOpened) -> Row:
     return {
-        "support_id": _id(event),
+        "support_id": event.originator_id,
         "ticket_id": event.ticket_id,
         "about": event.about,
         "category": event.category,
@@ -111,7 +108,7 @@ def about(cursor: Cursor, ticket_id: UUID) -> list[Row]:
 
 
 def concerning(cursor: Cursor, ticket_id: UUID, contact_indexes: Sequence[str]) -> list[Row]:
-    """Return those about the ticket, and those from these contacts with no other ticket, except erased ones."""
+    """Return the support tickets about the ticket, and those from these contacts about no other, except erased ones."""
     cursor.execute(
         _SELECT
         + """

@@ -7,12 +7,12 @@ from uuid import UUID
 from domain import events
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
 from domain.values import ContentStatus, Draft, Kind, Money, Step
-from projections.model import Cursor, Recorded, Row, Rows, Table, fetched_rows, topics
+from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
 VERSION = 2
-# These events have streams of their own and change nothing of the ticket itself.
-OTHER_STREAMS = events.DonationEvent | events.SupportEvent
+# Events of other aggregates, which do not change the ticket itself.
+OTHER_AGGREGATES = events.DonationEvent | events.SupportEvent
 TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent) | topics(events.PaymentReceived)
 
 TICKETS = Table(
@@ -49,22 +49,22 @@ FUNDED = Table("funded_tickets", {"ticket_id": "uuid", "position": "bigint"}, ke
 TABLES = (TICKETS, FUNDED)
 
 
-def fold(batch: Sequence[Recorded], rows: Rows) -> None:
-    entries = [entry for entry in batch if not isinstance(entry.event, OTHER_STREAMS)]
-    paid = [entry for entry in batch if isinstance(entry.event, events.PaymentReceived)]
-    opened = {entry.event.ticket for entry in entries if isinstance(entry.event, events.TicketOpened)}
-    rows.load(TICKETS, {(entry.event.ticket,) for entry in entries} - {(ticket,) for ticket in opened})
-    rows.load(FUNDED, {(entry.event.ticket,) for entry in paid})
-    for entry in entries:
-        _note(entry, rows)
-    for entry in paid:
-        if rows.get(FUNDED, (entry.event.ticket,)) is None:
-            rows.put(FUNDED, {"ticket_id": entry.event.ticket, "position": entry.position})
+def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
+    ticket_events = [recorded for recorded in batch if not isinstance(recorded.event, OTHER_AGGREGATES)]
+    paid = [recorded for recorded in batch if isinstance(recorded.event, events.PaymentReceived)]
+    new_keys = {(recorded.event.ticket,) for recorded in batch if isinstance(recorded.event, events.TicketOpened)}
+    rows.load(TICKETS, {(recorded.event.ticket,) for recorded in ticket_events} - new_keys)
+    rows.load(FUNDED, {(recorded.event.ticket,) for recorded in paid})
+    for recorded in ticket_events:
+        _fold_event(recorded, rows)
+    for recorded in paid:
+        if rows.get(FUNDED, (recorded.event.ticket,)) is None:
+            rows.put(FUNDED, {"ticket_id": recorded.event.ticket, "position": recorded.position})
 
 
-def _note(entry: Recorded, rows: Rows) -> None:
-    event = entry.event
-    row = _opened(event, entry) if isinstance(event, events.TicketOpened) else rows.get(TICKETS, (event.ticket,))
+def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
+    event = recorded.event
+    row = _opened_row(event, recorded) if isinstance(event, events.TicketOpened) else rows.get(TICKETS, (event.ticket,))
     if row is None:
         return
     draft = draft_of(row)
@@ -78,7 +78,7 @@ def _note(entry: Recorded, rows: Rows) -> None:
         case events.ProcessingRequested():
             row["error"] = None
         case events.Transcribed():
-            row["transcriptions"] = [_transcription(event, entry), *row["transcriptions"]]
+            row["transcriptions"] = [_transcription(event, recorded), *row["transcriptions"]]
         case events.Analysed():
             row["analysis"] = {
                 "language": event.language,
@@ -100,11 +100,11 @@ def _note(entry: Recorded, rows: Rows) -> None:
             row |= _ERASED
         case _:
             pass
-    life = _lifecycle(row)
-    life.apply(event, complete=not missing_fields(Kind(row["kind"]), draft))
-    row |= {"base": life.base, "published": life.published, "step": life.step}
+    lifecycle = _lifecycle(row)
+    lifecycle.apply(event, complete=not missing_fields(Kind(row["kind"]), draft))
+    row |= {"base": lifecycle.base, "published": lifecycle.published, "step": lifecycle.step}
     row["draft"] = asdict(draft)
-    row |= {"updated_at": entry.recorded_at, "version": event.originator_version, "position": entry.position}
+    row |= {"updated_at": recorded.recorded_at, "version": event.originator_version, "position": recorded.position}
     rows.put(TICKETS, row)
 
 
@@ -120,7 +120,7 @@ _ERASED: Row = {
 }
 
 
-def _opened(event: events.TicketOpened, entry: Recorded) -> Row:
+def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
     return {
         "ticket_id": event.ticket,
         "workspace": event.workspace,
@@ -141,18 +141,18 @@ def _opened(event: events.TicketOpened, entry: Recorded) -> Row:
         "transcriptions": [],
         "error": None,
         "erased": False,
-        "created_at": entry.recorded_at,
+        "created_at": recorded.recorded_at,
     }
 
 
-def _transcription(event: events.Transcribed, entry: Recorded) -> Row:
+def _transcription(event: events.Transcribed, recorded: RecordedEvent) -> Row:
     return {
         "id": str(event.transcription_id),
         "sha256": event.content.sha256,
         "size_bytes": event.content.size_bytes,
         "language": event.language,
         "engine": event.engine,
-        "created_at": entry.recorded_at.isoformat(),
+        "created_at": recorded.recorded_at.isoformat(),
     }
 
 

@@ -6,7 +6,7 @@ from projections import donation_ledger, ticket_status
 from projections.donation_ledger.donation_table import COLUMNS as DONATION_COLUMNS
 from projections.model import Cursor, Row
 
-# The key of the ticket's row that holds its `donation_ledger.summary`.
+# The key of the value of `donation_ledger.summary` in the ticket's row.
 SUMMARY = "summary"
 
 _TICKET_COLUMNS = (*ticket_status.TICKETS.columns, "funded")
@@ -29,7 +29,7 @@ SELECT {", ".join(f"ticket.{name}" for name in ticket_status.TICKETS.columns)}, 
 
 
 def ticket_with_totals(cursor: Cursor, ticket_id: UUID) -> Row | None:
-    """Return the ticket's row with its `SUMMARY`, or None if there is no such ticket."""
+    """Return the ticket's row with its `SUMMARY`, or None if the ticket does not exist."""
     cursor.execute(_SELECT, {"ticket_id": ticket_id})
     joined_rows = [_split(values) for values in cursor.fetchall()]
     if not joined_rows:

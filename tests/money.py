@@ -103,7 +103,7 @@ class Ledger:
             totals = donation_ledger.totals(cursor, ticket)
             entries = donation_ledger.entries(cursor, ticket)
         for total in totals:
-            for kind in donation_ledger.MOVED:
+            for kind in donation_ledger.SUM_COLUMNS:
                 posted = [e["amount"] for e in entries if (e["kind"], e["currency"]) == (kind, total["currency"])]
                 assert sum(posted) == total[kind]
         return {t["currency"]: (t["paid"], t["refunded"], t["paid"] - t["refunded"] - t["disputed"]) for t in totals}

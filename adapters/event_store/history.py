@@ -23,7 +23,7 @@ from psycopg.rows import TupleRow
 
 from adapters.encryption.field_cipher import FieldCipher, FieldContext
 from adapters.event_store import codec
-from adapters.event_store.log import Entry, EventLog, StoredEntry
+from adapters.event_store.log import EventLog, NewEntry, StoredEntry
 from adapters.observability import log_context, tracing
 from domain.donations import Donation, donation_stream
 from domain.errors import NotFoundError, RefusedError, StaleVersionError
@@ -49,7 +49,7 @@ class SealingMapper(Mapper[UUID]):
         super().__init__(JSONTranscoder())
         self._cipher = cipher
 
-    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> Entry:
+    def to_stored_event(self, domain_event: DomainEventProtocol[UUID]) -> NewEntry:
         assert isinstance(domain_event, TicketEvent)
         event = domain_event
 
@@ -59,7 +59,7 @@ class SealingMapper(Mapper[UUID]):
             new_ticket = event.ticket == event.originator_id and event.originator_version == 1
             return self._cipher.seal(event.ticket, context, text, new_ticket=new_ticket)
 
-        return Entry(
+        return NewEntry(
             originator_id=event.originator_id,
             originator_version=event.originator_version,
             topic=event.TOPIC,
@@ -90,7 +90,7 @@ class LogRecorder(ApplicationRecorder):
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
         """Record the events, and call `effects` in their transaction; IntegrityError if a version exists already."""
-        positions = self._log.append(cast(Sequence[Entry], stored_events), kwargs.get("effects"))
+        positions = self._log.append(cast(Sequence[NewEntry], stored_events), kwargs.get("effects"))
         if positions is None:
             raise IntegrityError("a version exists already")
         return positions

@@ -22,7 +22,7 @@ from domain.events import TicketEvent
 
 
 @dataclass(frozen=True)
-class Entry(StoredEvent):
+class NewEntry(StoredEvent):
     """One event to be appended; the personal texts in its bytes are sealed."""
 
     originator_id: UUID
@@ -60,7 +60,7 @@ _APPEND = "SELECT append_events(%b::integer[], %b::uuid[], %b::integer[], %b::te
 _COLUMNS = "stream, version, topic, state, position, ticket, recorded_at, hash"
 
 
-def append(cursor: Cursor[TupleRow], groups: Sequence[Sequence[Entry]]) -> list[list[int] | None]:
+def append(cursor: Cursor[TupleRow], groups: Sequence[Sequence[NewEntry]]) -> list[list[int] | None]:
     """Append each group in the cursor's transaction, all of it or nothing.
 
     Return the positions of each group's events, or None for a group with a version that exists already.
@@ -97,11 +97,11 @@ class EventLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._group_commit: GroupCommit[Sequence[Entry], list[int] | None] = GroupCommit(
+        self._group_commit: GroupCommit[Sequence[NewEntry], list[int] | None] = GroupCommit(
             self._append_all, self.MAX_BATCH_EVENTS, len
         )
 
-    def append(self, group: Sequence[Entry], effects: Effects | None = None) -> list[int] | None:
+    def append(self, group: Sequence[NewEntry], effects: Effects | None = None) -> list[int] | None:
         """Return the positions of the group's events once they are durable, or None if a version exists already.
 
         With `effects` the group has a transaction of its own, which is rolled back if `effects` fails.
@@ -114,7 +114,7 @@ class EventLog:
                 effects(cursor)
         return positions
 
-    def _append_all(self, groups: Sequence[Sequence[Entry]]) -> list[list[int] | None]:
+    def _append_all(self, groups: Sequence[Sequence[NewEntry]]) -> list[list[int] | None]:
         try:
             return self._append_once(groups)
         except UnavailableError:
@@ -122,7 +122,7 @@ class EventLog:
             # the commit, `append_events` recognises the rows and returns their positions.
             return self._append_once(groups)
 
-    def _append_once(self, groups: Sequence[Sequence[Entry]]) -> list[list[int] | None]:
+    def _append_once(self, groups: Sequence[Sequence[NewEntry]]) -> list[list[int] | None]:
         with self._database.connection() as connection, connection.cursor() as cursor:
             return append(cursor, groups)
 

@@ -18,7 +18,7 @@ from psycopg.rows import TupleRow
 
 from adapters.event_store import log as event_log
 from adapters.event_store.history import SealingMapper
-from adapters.event_store.log import Entry
+from adapters.event_store.log import NewEntry
 from adapters.observability import counters, tracing
 from adapters.payments.donor_emails import AppliedEvent, add_donor_emails
 from adapters.payments.event_parsers import HashEmail
@@ -281,7 +281,7 @@ class Applier:
 
     def _decide(
         self, rows: Sequence[InboxRow], donations: dict[DonationKey, Donation]
-    ) -> dict[DonationKey, list[Entry]]:
+    ) -> dict[DonationKey, list[NewEntry]]:
         """Record the rows' facts in their donations; return the new events of each donation."""
         for row in rows:
             if row.state != "applied" or row.event is None or row.donation_key is None:
@@ -298,7 +298,7 @@ class Applier:
                 entries[key] = [self._to_entry(event) for event in events if isinstance(event, DonationEvent)]
         return entries
 
-    def _to_entry(self, event: DonationEvent) -> Entry:
+    def _to_entry(self, event: DonationEvent) -> NewEntry:
         with suppress(NotFoundError):
             return self._mapper.to_stored_event(event)
         # The ticket's key is destroyed: the money is recorded without the donor's name.

@@ -41,7 +41,7 @@ class PendingCallRetrier(BackgroundLoop):
     def retry_all(self) -> int:
         """Retry every pending call whose pause is over; return the number of these calls."""
         with self._database.transaction() as cursor:
-            rows = donation_ledger.awaiting(cursor, datetime.now(UTC) - self._retry_after, MAX_PER_PASS)
+            rows = donation_ledger.with_pending_calls(cursor, datetime.now(UTC) - self._retry_after, MAX_PER_PASS)
         self._schedule = {row["donation_id"]: self._schedule.get(row["donation_id"], (0.0, 1.0)) for row in rows}
         count = 0
         for row in rows:

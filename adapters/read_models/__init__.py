@@ -1,1 +1,1 @@
-"""Fills the read models from the event log: live, and by rebuilding them beside the live ones."""
+"""Fills the read models from the event log: follows the log, and rebuilds read models beside the live ones."""

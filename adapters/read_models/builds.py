@@ -7,7 +7,7 @@ from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
 from adapters.read_models.rows import BatchRows
-from projections.model import Projection, Recorded, Table
+from projections.model import Projection, RecordedEvent, Table
 
 BUILDS_LOCK = 7305808869229540
 
@@ -29,7 +29,7 @@ class Build:
 
 
 def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = False) -> Build:
-    """Create an empty build at position 0, with no indexes but its primary keys. A trial never becomes live."""
+    """Create an empty build at position 0, with no indexes but the primary keys. A trial never becomes live."""
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (BUILDS_LOCK,))
     cursor.execute("SELECT coalesce(max(build), 0) + 1 FROM projections WHERE name = %s", (projection.NAME,))
     row = cursor.fetchone()
@@ -46,7 +46,7 @@ def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = Fa
 
 
 def create_indexes(cursor: Cursor[TupleRow], build: Build) -> None:
-    """Create the missing indexes. Called after the tables are filled, which is much faster than the other way round."""
+    """Create the missing indexes after the tables are filled (PostgreSQL's manual, "Populating a Database")."""
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (build.schema,))
     for table in build.projection.TABLES:
         for number, index in enumerate(table.indexes, 1):
@@ -119,8 +119,8 @@ def lock_position(cursor: Cursor[TupleRow], build: Build) -> int:
 def commit_asynchronously(cursor: Cursor[TupleRow]) -> None:
     """Let this transaction commit without waiting for the disk.
 
-    A crash can lose its rows and its position, but only together, so they are folded again. A later commit that waits
-    for the disk makes them durable too. A standby receives them up to a second later.
+    A crash can lose its rows and its position, but only together, so that the events are folded again. The next commit
+    that waits for the disk makes them durable, too.
     """
     cursor.execute("SET LOCAL synchronous_commit TO off")
 
@@ -139,8 +139,8 @@ def _position_in(row: TupleRow | None, build: Build) -> int:
     return int(row[0])
 
 
-def fold(cursor: Cursor[TupleRow], build: Build, batch: Sequence[Recorded]) -> None:
-    """Fold the projection's events of a batch into its tables, without saving the position."""
+def fold(cursor: Cursor[TupleRow], build: Build, batch: Sequence[RecordedEvent]) -> None:
+    """Fold those events of a batch that concern the projection into its tables, without saving the position."""
     relevant = [recorded for recorded in batch if recorded.event.TOPIC in build.projection.TOPICS]
     if relevant:
         rows = BatchRows(cursor, build.schema)

@@ -1,4 +1,4 @@
-"""Batches of events for the read models: only the columns that folds need, and personal texts stay sealed."""
+"""Reads batches of events for the read models: only the columns that folds need, with personal texts still sealed."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from adapters.event_store import codec
-from projections.model import Recorded
+from projections.model import RecordedEvent
 
 _SELECT = "SELECT position, recorded_at, topic, state, stream, version FROM events "
 
 
-def after(connection: Connection[TupleRow], position: int, limit: int) -> list[Recorded]:
+def after(connection: Connection[TupleRow], position: int, limit: int) -> list[RecordedEvent]:
     """Return up to `limit` events after a position."""
     return _read(connection, "WHERE position > %s ORDER BY position LIMIT %s", (position, limit))
 
@@ -19,16 +19,16 @@ def after(connection: Connection[TupleRow], position: int, limit: int) -> list[R
 def between(
     connection: Connection[TupleRow],
     after: int,
-    upto: int,
+    until: int,
     topics: Sequence[str],
     limit: int,
     partition: tuple[int, int] = (0, 1),
-) -> list[Recorded]:
-    """Return up to `limit` events of these topics whose position is above `after` and not above `upto`.
+) -> list[RecordedEvent]:
+    """Return up to `limit` events of these topics whose position is above `after` and at most `until`.
 
     `partition` is a partition's number, from 0, and the number of partitions: only events of its tickets are returned.
     """
-    where, params = "WHERE position > %s AND position <= %s AND topic = ANY(%s)", (after, upto, list(topics))
+    where, params = "WHERE position > %s AND position <= %s AND topic = ANY(%s)", (after, until, list(topics))
     if partition == (0, 1):
         return _read(connection, where + " ORDER BY position LIMIT %s", (*params, limit))
     # Tickets are distributed over the partitions by the last byte of their ids, which is random.
@@ -36,10 +36,10 @@ def between(
     return _read(connection, where + in_partition, (*params, partition[1], partition[0], limit))
 
 
-def _read(connection: Connection[TupleRow], where: str, params: tuple[object, ...]) -> list[Recorded]:
+def _read(connection: Connection[TupleRow], where: str, params: tuple[object, ...]) -> list[RecordedEvent]:
     with connection.cursor(binary=True) as cursor:
         cursor.execute((_SELECT + where).encode(), params, prepare=True)
         return [
-            Recorded(position, recorded_at, codec.decode(topic, state, stream, version, recorded_at))
+            RecordedEvent(position, recorded_at, codec.decode(topic, state, stream, version, recorded_at))
             for position, recorded_at, topic, state, stream, version in cursor
         ]

@@ -1,4 +1,4 @@
-"""The live follower: folds new events into every live build, each event exactly once however many followers run."""
+"""The follower folds new events into every live build, each event exactly once however many followers run."""
 
 import threading
 import time
@@ -15,16 +15,16 @@ from adapters.observability import tracing
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import ConnectionRegistry, connect, uses_pgbouncer
 from adapters.read_models import builds, event_batches
-from projections.model import Projection, Recorded
+from projections.model import Projection, RecordedEvent
 
 BATCH_EVENTS = 2_000
 # A notification can be lost, so the log is polled as well.
 POLL_SECONDS = 0.25
 # Through PgBouncer there are no notifications: events of other processes are seen by the next poll.
 PGBOUNCER_POLL_SECONDS = 0.04
-# After a batch the follower waits for more events, unless a caller waits for a position: several share a transaction.
+# How long the follower waits after a batch, so that events share a transaction, unless a caller waits for a position.
 GATHER_SECONDS = 0.1
-# How long a failed projection is left out, at first and at most.
+# How long a projection is left out after its first failure, and at most.
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
 
@@ -33,7 +33,7 @@ logger = structlog.get_logger()
 
 @dataclass
 class _Failures:
-    """How often a projection failed in a row; it is left out until `retry_at`, so that it delays no other."""
+    """A projection's failures since its last success. It is left out until `retry_at`, so that it delays no other."""
 
     count: int = 0
     retry_at: float = 0.0
@@ -46,7 +46,7 @@ class Follower(BackgroundLoop):
         super().__init__("follower", self._follow)
         self._url = url
         self._registry = registry
-        self._poll = PGBOUNCER_POLL_SECONDS if uses_pgbouncer(url) else POLL_SECONDS
+        self._poll_seconds = PGBOUNCER_POLL_SECONDS if uses_pgbouncer(url) else POLL_SECONDS
         self._projections = projections
         self._connection: Connection[TupleRow] | None = None
         self._listener = BackgroundLoop("follower-listener", self._listen)
@@ -81,7 +81,7 @@ class Follower(BackgroundLoop):
             if self._connection is None:
                 self._connection = connect(self._url, name="storyledger follower", registry=self._registry)
             if not self.fold_next_batch(self._connection):
-                return self._poll
+                return self._poll_seconds
         except psycopg.Error:
             self._disconnect()
             raise
@@ -116,7 +116,7 @@ class Follower(BackgroundLoop):
             if len(ready) == 1:
                 self._leave_out(ready[0])
                 return False
-        # One of the projections failed and rolled back all of them, so each is folded in a transaction of its own.
+        # One projection failed and rolled back all of them, so each is folded in a transaction of its own.
         folded = [self._fold_alone(connection, projection) for projection in ready]
         return any(folded)
 
@@ -130,6 +130,7 @@ class Follower(BackgroundLoop):
             return False
 
     def _leave_out(self, projection: Projection) -> None:
+        """Leave a failed projection out for a time that doubles with every failure."""
         failures = self._failures[projection.NAME]
         failures.count += 1
         pause = FIRST_PAUSE_SECONDS * 2 ** min(failures.count - 1, 10)
@@ -140,7 +141,7 @@ class Follower(BackgroundLoop):
         """Fold the next batch into each build; builds at the same position share one batch."""
         positions: dict[str, int] = {}
         new_positions: dict[builds.Build, int] = {}
-        batches: dict[int, list[Recorded]] = {}
+        batches: dict[int, list[RecordedEvent]] = {}
         since = tracing.now_ns()
         with connection.transaction(), connection.cursor() as cursor:
             for build, position in builds.lock_live_positions(cursor, projections).items():
@@ -152,7 +153,7 @@ class Follower(BackgroundLoop):
                     builds.fold(cursor, build, batch)
             if new_positions:
                 builds.save_positions(cursor, new_positions)
-            # A full batch is followed by another one, and the last of them waits for the disk for all.
+            # A full batch is followed by another one, and the commit of the last one waits for the disk for all.
             if any(len(batch) == BATCH_EVENTS for batch in batches.values()):
                 builds.commit_asynchronously(cursor)
         if new_positions and tracing.is_enabled():
@@ -170,7 +171,7 @@ class Follower(BackgroundLoop):
             self._progress.notify_all()
 
 
-def _trace(since: int, batches: dict[int, list[Recorded]]) -> None:
+def _trace(since: int, batches: dict[int, list[RecordedEvent]]) -> None:
     """Record a span for each batch, linked to the spans that recorded its events in this process."""
     for batch in batches.values():
         if batch:

@@ -1,10 +1,10 @@
-"""Read models in memory: the same folds over any part of the event log."""
+"""Read models in memory, folded from any part of the event log."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 
 from projections import ticket_status
-from projections.model import Key, Projection, Recorded, Row, Table
+from projections.model import Key, Projection, RecordedEvent, Row, Table
 
 
 class MemoryRows:
@@ -21,7 +21,7 @@ class MemoryRows:
         return None if row is None else dict(row)
 
     def put(self, table: Table, row: Row) -> None:
-        self._rows[table.name][tuple(row[name] for name in table.key)] = row
+        self._rows[table.name][table.key_of(row)] = row
 
     def delete(self, table: Table, key: Key) -> None:
         self._rows[table.name].pop(key, None)
@@ -30,15 +30,15 @@ class MemoryRows:
         return list(self._rows[table.name].values())
 
 
-def folded(projection: Projection, events: Iterable[Recorded]) -> MemoryRows:
+def folded(projection: Projection, events: Iterable[RecordedEvent]) -> MemoryRows:
     """Fold these events into empty tables of the projection and return them."""
     rows = MemoryRows()
     projection.fold(list(events), rows)
     return rows
 
 
-def ticket_row(events: Iterable[Recorded]) -> Row | None:
-    """Return the row of the ticket's read model after these events, or None."""
+def ticket_row(events: Iterable[RecordedEvent]) -> Row | None:
+    """Return the row of the ticket's read model after these events, or None if they open no ticket."""
     rows = folded(ticket_status, events)
     ticket_rows = rows.all(ticket_status.TICKETS)
     if not ticket_rows:

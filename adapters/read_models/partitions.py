@@ -1,7 +1,7 @@
 """Partitioned rebuild: several processes fold a long history at once, each the tickets of its own partition.
 
-It is only for read models in which no two tickets share a row. The position of each partition is kept in a table beside
-the build's own, so that a rebuild that was killed goes on with the same partitions.
+It is only for read models in which no two tickets share a row. A table in the build's schema stores the position of
+each partition, so that a rebuild that was killed continues with the same partitions.
 """
 
 import gc
@@ -24,12 +24,12 @@ from adapters.read_models import builds, event_batches
 from projections import donation_ledger, ticket_status
 
 ROOT = Path(__file__).parents[2]
-START = "from adapters.read_models.partitions import worker_main; worker_main()"
-# The environment that a worker needs to find its libraries; secrets are passed on standard input.
-KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME")
+WORKER_CODE = "from adapters.read_models.partitions import worker_main; worker_main()"
+# The variables that a worker needs to find its libraries; secrets are passed on standard input.
+WORKER_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME")
 
-# The read models that are partitioned, and the number of events from which it is worthwhile: starting a process takes
-# as long as folding some ten thousand events of gifts, and few of the events are the tickets' own.
+# The read models that are partitioned, and the number of events from which they are. Shorter histories are not worth
+# the start of processes; ticket status folds fewer of the events, so its number is larger.
 MIN_EVENTS = {donation_ledger.NAME: 100_000, ticket_status.NAME: 500_000}
 MAX_PROCESSES = 4
 # How often a rebuild that waits for its workers checks that its own database connection still works.
@@ -39,7 +39,7 @@ _TABLE = "rebuild_partitions"
 
 
 class PartitionWorkerEnded(Exception):
-    """A worker process ended before its partition was done. The next attempt goes on where it stopped."""
+    """A worker process ended before its partition was complete. The next rebuild continues where it stopped."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def fill(
 ) -> int:
     """Fill the build up to `until`, or to the end of an interrupted partitioned rebuild. Return the number of events.
 
-    Does nothing, and returns 0, where one process is as fast. `progress` is called with this process's position.
+    Return 0 without filling if there are fewer than MIN_EVENTS events or fewer than two processors. `progress` is
+    called with this process's position.
     """
     with connection.transaction(), connection.cursor() as cursor:
         rebuild, start = _begin_or_resume(cursor, build, until)
@@ -88,8 +89,8 @@ def fill(
         for position in _fold_partition(connection, rebuild, 0, batch_events):
             progress(position)
         for worker in workers:
-            while not _ended(worker):
-                # The watchdog disconnects this process but not its workers, so an outage is noticed here.
+            while not _has_ended(worker):
+                # The watchdog closes this connection in an outage, but not those of the workers: the query then fails.
                 connection.execute("SELECT")
             if worker.returncode != 0:
                 raise PartitionWorkerEnded
@@ -101,7 +102,7 @@ def fill(
 def _begin_or_resume(
     cursor: Cursor[TupleRow], build: builds.Build, until: int
 ) -> tuple[PartitionedRebuild | None, int]:
-    """Return the interrupted or a new partitioned rebuild, or None, and the position where its slowest partition is."""
+    """Return the interrupted or a new partitioned rebuild, or None, and the lowest position of its partitions."""
     position = builds.lock_position(cursor, build)
     if _is_in_progress(cursor, build):
         cursor.execute(sql.SQL("SELECT count(*), min(until), min(position) FROM {}").format(_table(build)))
@@ -135,7 +136,7 @@ def _is_in_progress(cursor: Cursor[TupleRow], build: builds.Build) -> bool:
 
 
 def _finish(cursor: Cursor[TupleRow], rebuild: PartitionedRebuild) -> None:
-    """Set the build's position to that of its partitions, unless another rebuild has done so."""
+    """Set the build's position to the end of its partitions, unless another process has done so."""
     builds.lock_position(cursor, rebuild.build)
     if _is_in_progress(cursor, rebuild.build):
         cursor.execute(sql.SQL("DROP TABLE {}").format(rebuild.table))
@@ -170,16 +171,18 @@ def _fold_batch(cursor: Cursor[TupleRow], rebuild: PartitionedRebuild, partition
     assert row is not None
     position: int = row[0]
     # A range of positions in which the partition has about as many events as a batch.
-    upto = min(position + batch_events * rebuild.partitions, rebuild.until)
+    range_end = min(position + batch_events * rebuild.partitions, rebuild.until)
     topics = list(rebuild.build.projection.TOPICS)
     batch = event_batches.between(
-        cursor.connection, position, upto, topics, batch_events, (partition, rebuild.partitions)
+        cursor.connection, position, range_end, topics, batch_events, (partition, rebuild.partitions)
     )
     if len(batch) == batch_events:
-        upto = batch[-1].position
+        range_end = batch[-1].position
     builds.fold(cursor, rebuild.build, batch)
-    cursor.execute(sql.SQL("UPDATE {} SET position = %s WHERE partition = %s").format(rebuild.table), (upto, partition))
-    return upto
+    cursor.execute(
+        sql.SQL("UPDATE {} SET position = %s WHERE partition = %s").format(rebuild.table), (range_end, partition)
+    )
+    return range_end
 
 
 # The worker processes.
@@ -201,13 +204,13 @@ def _worker(
         "batch_events": batch_events,
     }
     process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-        [sys.executable, "-c", START],
+        [sys.executable, "-c", WORKER_CODE],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
-        env={name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ},
-        start_new_session=True,  # an interrupt at the keyboard reaches this process only, which ends the worker
+        env={name: os.environ[name] for name in WORKER_ENVIRONMENT if name in os.environ},
+        start_new_session=True,  # an interrupt at the keyboard reaches only this process, which ends the worker
     )
     assert process.stdin is not None
     try:
@@ -221,7 +224,8 @@ def _worker(
         process.stdin.close()
 
 
-def _ended(worker: subprocess.Popen[bytes]) -> bool:
+def _has_ended(worker: subprocess.Popen[bytes]) -> bool:
+    """Wait up to CHECK_SECONDS for the end of the process."""
     try:
         worker.wait(CHECK_SECONDS)
     except subprocess.TimeoutExpired:

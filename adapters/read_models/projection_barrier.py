@@ -10,27 +10,27 @@ from adapters.read_models.follower import Follower
 class ProjectionBarrier:
     """Lets a write wait for the read models, whichever process follows the event log."""
 
-    patience_seconds = 2.0
+    max_wait_seconds = 2.0
 
     def __init__(self, database: Database, names: Sequence[str], follower: Follower | None = None) -> None:
-        """`follower` is the one of this process, if it has one; `names` are the projections to wait for."""
+        """`names` are the projections to wait for, and `follower` is that of this process, if it has one."""
         self._database = database
         self._names = list(names)
         self._follower = follower
 
-    def has_seen(self, position: int) -> bool:
+    def has_reached(self, position: int) -> bool:
         """Return True if every live read model has reached `position`."""
         return self._position() >= position
 
     def wait_for(self, position: int, seconds: float | None = None) -> bool:
-        """Wait up to `seconds`, by default `patience_seconds`. Return True once every live read model is there."""
-        seconds = self.patience_seconds if seconds is None else seconds
+        """Wait up to `seconds`, by default `max_wait_seconds`. Return True if the read models reached the position."""
+        seconds = self.max_wait_seconds if seconds is None else seconds
         deadline = time.monotonic() + seconds
         pause = 0.005
         if self._follower is not None:
             self._follower.wake()
         while True:
-            # The follower of this process reports its position at once; another process's is read from the database.
+            # The follower of this process reports its position at once; that of another process is in the database.
             if self._follower is not None and self._follower.wait_for(position, min(seconds, pause)):
                 return True
             if self._position() >= position:

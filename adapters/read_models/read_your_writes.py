@@ -1,4 +1,4 @@
-"""Read-your-writes for tickets: a client sees what it wrote, also while the read models lag behind the history."""
+"""Read-your-writes for tickets: a client sees its own writes, also while the read models lag behind the event log."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -8,16 +8,16 @@ from adapters.postgres.database import Database
 from adapters.read_models.in_memory import ticket_row
 from adapters.read_models.projection_barrier import ProjectionBarrier
 from projections import ticket_status
-from projections.model import Cursor, Recorded, Row
+from projections.model import Cursor, RecordedEvent, Row
 
 # A named query of the projections that reads a ticket's row, perhaps with more.
 TicketQuery = Callable[[Cursor, UUID], Row | None]
 
 
 class ReadYourWrites:
-    """Reads ticket rows, and folds a row from the ticket's events where its read model lags behind.
+    """Reads ticket rows, and folds a row from the ticket's events if its read model lags behind.
 
-    Only the ticket's own stream is read, and first only its end, so the cost does not depend on the ticket's donations.
+    Only the ticket's own stream is read, and first only its last event, so the cost does not depend on the donations.
     """
 
     def __init__(self, database: Database, log: EventLog, barrier: ProjectionBarrier) -> None:
@@ -27,33 +27,33 @@ class ReadYourWrites:
         self._unprojected = 0
 
     def note_unprojected(self, position: int) -> None:
-        """Remember that an event was acknowledged to a client before the read models saw it."""
+        """Remember that an event was acknowledged to a client before the read models contained it."""
         self._unprojected = max(self._unprojected, position)
 
     def ticket(self, ticket: UUID, query: TicketQuery = ticket_status.ticket) -> Row | None:
-        """Return the ticket's row with every write that this process has acknowledged, or None if there is none.
+        """Return the ticket's row with every write that this process acknowledged, or None for an unknown ticket.
 
-        A row that had to be folded from events has the ticket's columns only, whatever else the query reads.
+        A row that is folded from events has only the ticket's columns, even if the query reads more.
         """
         with self._database.reading() as cursor:
             row = query(cursor, ticket)
         if not self._unprojected:
             return row
         unprojected = self._unprojected
-        if self._barrier.has_seen(unprojected):
+        if self._barrier.has_reached(unprojected):
             if self._unprojected == unprojected:
                 self._unprojected = 0
             return row
         return self.newest_ticket(ticket, row)
 
     def newest_ticket(self, ticket: UUID, row: Row | None) -> Row | None:
-        """Return the ticket's row as the history leaves it: `row` itself if its read model is up to date."""
+        """Return `row` if it contains all events of the ticket, else a row folded from them; None without events."""
         last_event = self._database.row(
             "SELECT position FROM events WHERE stream = %s ORDER BY version DESC LIMIT 1", (ticket,)
         )
         if last_event is None or (row is not None and last_event[0] <= row["position"]):
             return row
-        events = (Recorded(entry.position, entry.recorded_at, entry.event()) for entry in self._log.stream(ticket))
+        events = (RecordedEvent(entry.position, entry.recorded_at, entry.event()) for entry in self._log.stream(ticket))
         folded_row = ticket_row(events)
         if folded_row is not None and row is not None:
             folded_row["funded"] = row["funded"]
@@ -61,7 +61,7 @@ class ReadYourWrites:
 
 
 class TicketRows:
-    """The ticket rows of one request: each is read at most once, by the check that needs it first."""
+    """The ticket rows of one request; each is read at most once."""
 
     def __init__(self, reader: ReadYourWrites, query: TicketQuery = ticket_status.ticket) -> None:
         self._reader = reader
@@ -69,12 +69,12 @@ class TicketRows:
         self._rows: dict[UUID, Row | None] = {}
 
     def get(self, ticket: UUID) -> Row | None:
-        """Return the row with every acknowledged write, or None if there is no such ticket."""
+        """Return the row with every acknowledged write, or None if the ticket does not exist."""
         if ticket not in self._rows:
             self._rows[ticket] = self._reader.ticket(ticket, self._query)
         return self._rows[ticket]
 
     def newest(self, ticket: UUID) -> Row | None:
-        """Return the row folded from the event log. Access is denied only after this, never from a read model alone."""
+        """Return the row with all recorded events. Access is denied only by this row, never from a read model alone."""
         row = self._rows[ticket] = self._reader.newest_ticket(ticket, self.get(ticket))
         return row

@@ -1,4 +1,4 @@
-"""Where what is shown is read: on the standby while that is as good, on the primary otherwise."""
+"""Chooses the database for the reads of a request: the replica if it has every acknowledged write, else the primary."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ from adapters.observability.counters import reads
 from adapters.postgres.database import Database
 from adapters.read_models.replica import Replica
 from domain.errors import UnavailableError
-from projections.model import Recorded
+from projections.model import RecordedEvent
 
 Result = TypeVar("Result")
 
 
 @dataclass
 class Reads:
-    """The reads of one request: from the replica if it has every acknowledged write, else from the primary.
+    """The reads of one request.
 
     Without a `replica` everything is read from the primary. A query may run twice, so it must only read. Access is
-    never decided here, but on the primary.
+    never decided from these reads, but on the primary.
     """
 
     primary: Database
@@ -45,16 +45,16 @@ class Reads:
         """Return the result of a query of the event log."""
         return self._read(lambda replica: query(replica.log), lambda: query(self.log))
 
-    def recorded(self, ticket: UUID, until: int | None = None) -> list[Recorded]:
-        """Return a ticket's whole history as events for the fold of read models."""
+    def ticket_history(self, ticket: UUID, until: int | None = None) -> list[RecordedEvent]:
+        """Return a ticket's events, up to the position `until`, as the folds of read models take them."""
         entries = self.ask_log(lambda log: list(log.ticket_events(ticket, until)))
-        return [Recorded(entry.position, entry.recorded_at, entry.event()) for entry in entries]
+        return [RecordedEvent(entry.position, entry.recorded_at, entry.event()) for entry in entries]
 
     def _read(self, on_replica: Callable[[Replica], Result], on_primary: Callable[[], Result]) -> Result:
         replica = self.replica
         if replica is None:
             return on_primary()
-        # A replica never loses what it has received.
+        # A replica never loses an event, so once it has caught up, the request need not check again.
         self._caught_up = self._caught_up or replica.is_caught_up()
         if self._caught_up:
             try:

@@ -14,7 +14,7 @@ from adapters.read_models import builds, event_batches, partitions
 from projections.model import Projection
 
 BATCH_EVENTS = 5_000
-# The longest range of positions that one batch reads, in multiples of BATCH_EVENTS, when few events in it are relevant.
+# The longest range of positions that one batch reads if few of the events are the projection's, in batches.
 MAX_RANGE_BATCHES = 32
 
 # Called with the projection's name, the position reached and the position to reach.
@@ -22,8 +22,8 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Rebuilt:
-    """The result of rebuilding one projection, or of verifying it, which alone finds `differences`."""
+class RebuildReport:
+    """The result of a rebuild or of a verification; only a verification looks for `differences`."""
 
     name: str
     events: int
@@ -49,7 +49,7 @@ def ensure_live(
 
 
 def _is_live(connection: Connection[TupleRow], projection: Projection) -> bool:
-    """Return True if the present version is live. In an empty event log it is made live here."""
+    """Return True if the present version is live; it is made live here if the event log is empty."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
         version = builds.live_version(cursor, projection)
@@ -65,23 +65,24 @@ def _is_empty(connection: Connection[TupleRow]) -> bool:
 
 def rebuild(
     url: str, projection: Projection, progress: Progress, registry: ConnectionRegistry | None = None
-) -> Rebuilt:
+) -> RebuildReport:
     """Fill a new build and make it live, without disturbing readers and writers. A killed rebuild is resumed."""
     started = time.monotonic()
     with connect(url, statement_seconds=0, name="storyledger rebuild", registry=registry) as connection:
         build = _begin_or_resume(connection, projection)
         events = _fill_by_partitions(url, connection, build, _head(connection), progress)
-        events, is_live = events + _fill(connection, build, None, progress), False
+        events += _fill(connection, build, None, progress)
         with connection.transaction(), connection.cursor() as cursor:
             builds.create_indexes(cursor, build)
             builds.analyze(cursor, build)
+        is_live = False
         while not is_live:
             events += _fill(connection, build, None, progress)
             newest_events, is_live = _try_to_make_live(connection, build)
             events += newest_events
-        rows = _count(connection, build)
+        rows = _row_count(connection, build)
         _drop_older_builds(connection, build)
-    return Rebuilt(projection.NAME, events, rows, time.monotonic() - started)
+    return RebuildReport(projection.NAME, events, rows, time.monotonic() - started)
 
 
 def _try_to_make_live(connection: Connection[TupleRow], build: builds.Build) -> tuple[int, bool]:
@@ -104,11 +105,11 @@ def _try_to_make_live(connection: Connection[TupleRow], build: builds.Build) -> 
     return events, True
 
 
-def verify(url: str, projection: Projection, progress: Progress, until: int | None = None) -> Rebuilt:
+def verify(url: str, projection: Projection, progress: Progress, until: int | None = None) -> RebuildReport:
     """Fill a trial build, compare every row with the live build, and drop the trial.
 
-    With `until` two trials are filled up to that position in batches of different sizes and compared, because the live
-    build is at another position.
+    With `until` the live build is at another position. Then, and without a live build of the present version, a second
+    trial is filled in batches of another size, and the two trials are compared.
     """
     started = time.monotonic()
     with (
@@ -118,47 +119,45 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
     ):
         # In a transaction of its own: a new trial may get the number, and so the lock, of one that is dropped here.
         with connection.transaction(), connection.cursor() as cursor:
-            _drop_orphans(cursor, projection)
+            _drop_abandoned_trials(cursor, projection)
         with connection.transaction(), connection.cursor() as cursor:
-            current = builds.live_version(cursor, projection) == projection.VERSION
-            live = builds.find(cursor, projection, live=True) if current else None
-            trials = [_create_trial(cursor, projection, lock_holder)]
-            if live is None or until is not None:
-                trials.append(_create_trial(cursor, projection, lock_holder))
-        rebuilt, other = trials[0], live if until is None and live is not None else trials[1]
+            is_current = builds.live_version(cursor, projection) == projection.VERSION
+            live = builds.find(cursor, projection, live=True) if is_current and until is None else None
+            rebuilt = _create_trial(cursor, projection, lock_holder)
+            expected = live or _create_trial(cursor, projection, lock_holder)
         try:
-            if other is live:
+            if live is not None:
                 with connection.cursor() as cursor:
-                    target = builds.position(cursor, other)
+                    target = builds.position(cursor, live)
             else:
                 head = _head(connection)
                 target = head if until is None else min(until, head)
             events = _fill_by_partitions(url, connection, rebuilt, target, progress)
             events += _fill(connection, rebuilt, target, progress)
-            if other is not live:
-                _fill(connection, other, target, progress, batch_events=BATCH_EVENTS // 7)
+            if live is None:
+                _fill(connection, expected, target, progress, batch_events=BATCH_EVENTS // 7)
             # One snapshot has the live tables and their position, so the comparison does not block the follower.
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             with connection.transaction(), connection.cursor() as cursor:
-                events += _catch_up(cursor, rebuilt, builds.position(cursor, other))
-                differences = builds.differences(cursor, other, rebuilt)
+                events += _catch_up(cursor, rebuilt, builds.position(cursor, expected))
+                differences = builds.differences(cursor, expected, rebuilt)
             connection.isolation_level = None
-            rows = _count(connection, rebuilt)
+            rows = _row_count(connection, rebuilt)
         finally:
-            for build in trials:
+            for build in (rebuilt,) if live is not None else (rebuilt, expected):
                 with connection.transaction(), connection.cursor() as cursor:
                     builds.drop(cursor, build)
-    return Rebuilt(projection.NAME, events, rows, time.monotonic() - started, differences)
+    return RebuildReport(projection.NAME, events, rows, time.monotonic() - started, differences)
 
 
 def _create_trial(cursor: Cursor[TupleRow], projection: Projection, lock_holder: Connection[TupleRow]) -> builds.Build:
-    """Create a build for comparison. The open transaction of `lock_holder` holds a lock while the trial is in use."""
+    """Create a trial. The open transaction of `lock_holder` holds a lock on it as long as it is in use."""
     build = builds.create(cursor, projection, trial=True)
     lock_holder.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (build.schema,))
     return build
 
 
-def _drop_orphans(cursor: Cursor[TupleRow], projection: Projection) -> None:
+def _drop_abandoned_trials(cursor: Cursor[TupleRow], projection: Projection) -> None:
     for trial in builds.trials(cursor, projection):
         cursor.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", (trial.schema,))
         if cursor.fetchone() == (True,):
@@ -203,9 +202,9 @@ def _fill(
             builds.commit_asynchronously(cursor)
             position = builds.lock_position(cursor, build)
             progress(build.projection.NAME, position, target)
-            upto, folded = _fold_range(cursor, build, position, min(position + range_size, target), size)
-        events += upto - position
-        if upto - position < size:
+            new_position, folded = _fold_range(cursor, build, position, min(position + range_size, target), size)
+        events += new_position - position
+        if new_position - position < size:
             return events
         range_size = size if folded > size // 4 else min(2 * range_size, MAX_RANGE_BATCHES * size)
 
@@ -215,28 +214,27 @@ def _catch_up(cursor: Cursor[TupleRow], build: builds.Build, until: int) -> int:
     events = 0
     position = builds.lock_position(cursor, build)
     while position < until:
-        upto, _ = _fold_range(cursor, build, position, min(position + BATCH_EVENTS, until), BATCH_EVENTS)
-        events += upto - position
-        position = upto
+        new_position, _ = _fold_range(cursor, build, position, min(position + BATCH_EVENTS, until), BATCH_EVENTS)
+        events += new_position - position
+        position = new_position
     return events
 
 
-def _fold_range(cursor: Cursor[TupleRow], build: builds.Build, after: int, upto: int, limit: int) -> tuple[int, int]:
-    """Fold up to `limit` of the projection's events in a range of positions.
+def _fold_range(cursor: Cursor[TupleRow], build: builds.Build, after: int, until: int, limit: int) -> tuple[int, int]:
+    """Fold up to `limit` of the projection's events in a range of positions; events of other topics are not read.
 
-    Return the build's new position and the number of events folded. Events of other topics are not even read.
+    Return the build's new position and the number of folded events.
     """
-    if upto <= after:
+    if until <= after:
         return after, 0
-    batch = event_batches.between(cursor.connection, after, upto, list(build.projection.TOPICS), limit)
-    if len(batch) == limit:
-        upto = batch[-1].position
+    batch = event_batches.between(cursor.connection, after, until, list(build.projection.TOPICS), limit)
+    new_position = batch[-1].position if len(batch) == limit else until
     builds.fold(cursor, build, batch)
-    builds.save_positions(cursor, {build: upto})
-    return upto, len(batch)
+    builds.save_positions(cursor, {build: new_position})
+    return new_position, len(batch)
 
 
-def _count(connection: Connection[TupleRow], build: builds.Build) -> int:
+def _row_count(connection: Connection[TupleRow], build: builds.Build) -> int:
     total = 0
     for table in build.projection.TABLES:
         row = connection.execute(f"SELECT count(*) FROM {build.schema}.{table.name}".encode()).fetchone()  # noqa: S608

@@ -16,8 +16,8 @@ logger = structlog.get_logger()
 class RebuildJobs:
     """Rebuilds the requested projections one after the other.
 
-    A rebuild that loses its database connection goes on where it stopped once the database is back. After the end of
-    the process it goes on when it is requested again.
+    A rebuild that loses its database connection continues where it stopped, once the database is available again. A
+    rebuild that the end of the process interrupted continues when it is requested again.
     """
 
     def __init__(self, url: str, registry: ConnectionRegistry | None = None) -> None:
@@ -27,8 +27,8 @@ class RebuildJobs:
         self._requested: dict[str, Projection] = {}
         self._loop: BackgroundLoop | None = None
 
-    def begin(self, projection: Projection) -> bool:
-        """Request a rebuild. Return False if it was requested before and is not done."""
+    def request(self, projection: Projection) -> bool:
+        """Request a rebuild. Return False if one is requested already and not complete."""
         with self._lock:
             if projection.NAME in self._requested:
                 return False
@@ -39,20 +39,22 @@ class RebuildJobs:
         self._loop.wake()
         return True
 
-    def running(self, name: str) -> bool:
-        """Return True if the projection's rebuild was requested and is not done."""
+    def is_requested(self, name: str) -> bool:
+        """Return True if a rebuild of the projection is requested and not complete."""
         with self._lock:
             return name in self._requested
 
     def _rebuild_next(self) -> float:
-        """Do the oldest request. Return the seconds until the next call; `begin` makes it come at once."""
+        """Do the oldest request. Return the seconds until the next call; `request` makes it come at once."""
         with self._lock:
             projection = next(iter(self._requested.values()), None)
         if projection is None:
             return PAUSE_SECONDS
         try:
-            done = rebuild.rebuild(self._url, projection, lambda *_: None, self._registry)
-            logger.info("rebuilt", projection=done.name, events=done.events, seconds=round(done.seconds, 3))
+            report = rebuild.rebuild(self._url, projection, lambda *_: None, self._registry)
+            logger.info(
+                "projection rebuilt", projection=report.name, events=report.events, seconds=round(report.seconds, 3)
+            )
         except (*CONNECTION_ERRORS, PartitionWorkerEnded) as error:
             logger.warning("rebuild interrupted", projection=projection.NAME, error=type(error).__name__)
             return PAUSE_SECONDS

@@ -2,8 +2,8 @@
 
 The positions of the primary and of the standby in the write-ahead log are compared once for all reads that wait at the
 same time (`pg_current_wal_flush_lsn`, `pg_last_wal_replay_lsn`: PostgreSQL's manual, "System Administration
-Functions"). Every transaction that was committed before a read arrived lies below the primary's position, so the
-standby then shows everything that the primary is sure to show.
+Functions"). Every transaction that was committed before a read arrived lies below the primary's position, so a standby
+that has replayed the log up to it contains all of them.
 """
 
 import threading
@@ -30,30 +30,30 @@ CHECK_SECONDS = 0.25
 # A standby that hangs counts as unavailable after one unanswered query or connection attempt.
 ANSWER_SECONDS = 1
 # How long a read waits for the standby to catch up with the primary before it goes to the primary.
-PATIENCE_SECONDS = 0.05
+MAX_WAIT_SECONDS = 0.05
 POLL_SECONDS, MAX_POLL_SECONDS = 0.001, 0.01
 IDENTITY_CHECK_SECONDS = 5.0
 # How many past positions of the primary are kept, to measure the standby's lag in seconds.
 MAX_POSITIONS = 1_000
 
-NOT_A_STANDBY = "it is no standby"
-OTHER_DATABASE = "it follows another database"
+NOT_A_STANDBY = "the server is not a standby"
+OTHER_DATABASE = "the server follows another database"
 
 logger = structlog.get_logger()
 
 
 class State(StrEnum):
-    """The standby is in use, lags too far behind, is unavailable, or is not a standby of this database."""
+    """Whether reads may use the standby, and if not, why."""
 
     USED = "used"
-    BEHIND = "behind"
-    AWAY = "away"
-    UNFIT = "unfit"
+    BEHIND = "behind"  # lags too far behind the primary
+    AWAY = "away"  # unavailable
+    UNFIT = "unfit"  # not a standby of this database
 
 
 @dataclass(frozen=True)
 class ReplicaHealth:
-    """The standby's state. The lag is None while it is unknown; `error` says briefly why it is not used."""
+    """The standby's state. The lag is None while it is unknown; `error` is the reason why the standby is not used."""
 
     state: State
     lag_bytes: int | None = None
@@ -66,14 +66,14 @@ class _Unfit(Exception):
 
 
 class _ServerConnection:
-    """A connection for queries about a server's state; opened on demand and closed after any error."""
+    """A connection for queries about a server's state, which is opened on demand and closed after any error."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._connection: Connection[TupleRow] | None = None
 
     @property
-    def opened(self) -> bool:
+    def is_open(self) -> bool:
         return self._connection is not None
 
     def query(self, statement: str, *values: Any) -> Any:
@@ -95,7 +95,7 @@ class _ServerConnection:
             self._connection = None
 
 
-# The same on a database and on its physical copies, and different on every other database.
+# The identity of a database is the same on its physical copies, and different on every other database.
 _IDENTITY = (
     "SELECT (pg_control_system()).system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
@@ -118,15 +118,15 @@ class _WaitingRead:
         self._answered.set()
 
     def wait(self) -> bool:
-        return self._answered.wait(PATIENCE_SECONDS) and self._caught_up
+        return self._answered.wait(MAX_WAIT_SECONDS) and self._caught_up
 
 
 class Replica(BackgroundLoop):
     """Checks one standby between `start` and `stop` and keeps the last result in `health`.
 
-    When the standby fails, a read waits for it some tenths of a second at most. A read that it had begun to answer is
-    disconnected within two seconds and goes to the primary. A standby that comes back is used again by itself. A server
-    that follows another database or was promoted is never read.
+    When the standby fails, reads go to the primary. A read that the standby has begun to answer is disconnected within
+    two seconds and then goes to the primary, too. A standby that is available again is used again. A server that
+    follows another database or was promoted is never read.
     """
 
     def __init__(self, url: str, primary_url: str) -> None:
@@ -137,7 +137,7 @@ class Replica(BackgroundLoop):
         self._standby, self._primary = _ServerConnection(url), _ServerConnection(primary_url)
         self._lock = threading.Lock()
         self._waiting: list[_WaitingRead] = []
-        # When the primary reached a position that the standby still lacks, oldest first.
+        # The times at which the primary reached the positions that the standby still lacks, oldest first.
         self._positions: deque[tuple[float, int]] = deque()
         self._identity_check_due = 0.0
         self._pool_open = False
@@ -149,7 +149,7 @@ class Replica(BackgroundLoop):
         self.database.close()
 
     def is_caught_up(self) -> bool:
-        """Return, within PATIENCE_SECONDS, whether the standby has everything that was committed before this call."""
+        """Return True if, within MAX_WAIT_SECONDS, the standby has everything that was committed before this call."""
         if self.health.state is not State.USED or self.stopping:
             return False
         read = _WaitingRead()
@@ -159,9 +159,9 @@ class Replica(BackgroundLoop):
         return read.wait()
 
     def report_failure(self, error: Exception) -> None:
-        """Stop using the standby until the next check, since a read failed there.
+        """Stop using the standby until the next check, because a read failed there.
 
-        A read that was cancelled because it conflicted with the primary's changes is no fault of the standby.
+        A read that was cancelled because it conflicted with the primary's changes does not count as a failure.
         """
         if isinstance(error, UnavailableError) and not isinstance(error.__cause__, psycopg.errors.SerializationFailure):
             self.health = ReplicaHealth(State.AWAY, error="not reachable")
@@ -189,16 +189,16 @@ class Replica(BackgroundLoop):
             return self._set_state(State.BEHIND, error="the primary does not answer")
         try:
             self._check_identity()
-            missing_bytes = self._wait_until_replayed(position)
+            lag_bytes = self._wait_until_replayed(position)
         except _Unfit as unfit:
             return self._set_state(State.UNFIT, error=str(unfit))
         except psycopg.Error as error:
             return self._set_state(State.AWAY, error=fault_category(error))
-        return self._set_state(State.BEHIND if missing_bytes else State.USED, missing_bytes)
+        return self._set_state(State.BEHIND if lag_bytes else State.USED, lag_bytes)
 
     def _primary_position(self) -> int:
-        """Return the primary's position; a new connection may lead to another server than the last one."""
-        if not self._primary.opened:
+        """Return the primary's position. A new connection may lead to another server, so older results are dropped."""
+        if not self._primary.is_open:
             self._identity_check_due = 0.0
             self._positions.clear()
         (position,) = self._primary.query(_FLUSHED)
@@ -209,23 +209,23 @@ class Replica(BackgroundLoop):
         return int(position)
 
     def _wait_until_replayed(self, position: int) -> int:
-        """Wait up to PATIENCE_SECONDS. Return the number of bytes of the log that the standby still lacks."""
-        deadline, pause = time.monotonic() + PATIENCE_SECONDS, POLL_SECONDS
+        """Wait up to MAX_WAIT_SECONDS. Return the number of bytes of the log that the standby has not replayed."""
+        deadline, pause = time.monotonic() + MAX_WAIT_SECONDS, POLL_SECONDS
         while True:
             in_recovery, replayed = self._standby.query(_REPLAYED)
             if not in_recovery:
                 raise _Unfit(NOT_A_STANDBY)
             while self._positions and self._positions[0][1] <= (replayed or 0):
                 self._positions.popleft()
-            missing_bytes = max(0, position - (replayed or 0))
-            if not missing_bytes or time.monotonic() > deadline:
-                return missing_bytes
+            lag_bytes = max(0, position - (replayed or 0))
+            if not lag_bytes or time.monotonic() > deadline:
+                return lag_bytes
             self.pause(pause)
             pause = min(2 * pause, MAX_POLL_SECONDS)
 
     def _check_identity(self) -> None:
-        """Raise _Unfit unless the standby is a copy of the primary and its event log a prefix of the primary's."""
-        if self._standby.opened and time.monotonic() < self._identity_check_due:
+        """Raise _Unfit unless the standby is a copy of the primary and its event log is a prefix of the primary's."""
+        if self._standby.is_open and time.monotonic() < self._identity_check_due:
             return
         if self._standby.query(_IDENTITY) != self._primary.query(_IDENTITY):
             raise _Unfit(OTHER_DATABASE)
@@ -234,17 +234,17 @@ class Replica(BackgroundLoop):
             raise _Unfit(OTHER_DATABASE)
         self._identity_check_due = time.monotonic() + IDENTITY_CHECK_SECONDS
 
-    def _set_state(self, state: State, missing_bytes: int | None = None, error: str | None = None) -> bool:
+    def _set_state(self, state: State, lag_bytes: int | None = None, error: str | None = None) -> bool:
         """Set the state and open or shut the pool accordingly. Return True if reads may use the standby."""
         before = self.health.state
         lag_seconds = None
-        if missing_bytes is not None:
-            lag_seconds = time.monotonic() - self._positions[0][0] if self._positions and missing_bytes else 0.0
+        if lag_bytes is not None:
+            lag_seconds = time.monotonic() - self._positions[0][0] if self._positions and lag_bytes else 0.0
         if state is State.USED and not self._pool_open:
             self._pool_open = True
             self.database.reopen()
         # Set after the pool is open and before it is shut, so that no read finds it shut.
-        self.health = ReplicaHealth(state, missing_bytes, lag_seconds, error)
+        self.health = ReplicaHealth(state, lag_bytes, lag_seconds, error)
         if state in (State.AWAY, State.UNFIT):
             self._standby.close()
             if self._pool_open:
@@ -258,14 +258,18 @@ class Replica(BackgroundLoop):
 
 def measured(replica: Replica | None) -> list[Metric]:
     """Return the standby's state as Prometheus metrics; without a standby they have no samples."""
-    used = GaugeMetricFamily("storyledger_replica_used", "Whether the read replica is in use.")
-    behind = GaugeMetricFamily("storyledger_replica_lag_bytes", "How much of the log the read replica lacks.")
-    lag = GaugeMetricFamily("storyledger_replica_lag_seconds", "How long the read replica lacks it.")
+    used = GaugeMetricFamily("storyledger_replica_used", "1 if the read replica is in use, else 0.")
+    lag_bytes = GaugeMetricFamily(
+        "storyledger_replica_lag_bytes", "Bytes of the write-ahead log that the read replica has not replayed."
+    )
+    lag_seconds = GaugeMetricFamily(
+        "storyledger_replica_lag_seconds", "Age in seconds of the oldest write that the read replica has not replayed."
+    )
     if replica is not None:
         health = replica.health
         used.add_metric([], int(health.state is State.USED))
         if health.lag_bytes is not None:
-            behind.add_metric([], health.lag_bytes)
+            lag_bytes.add_metric([], health.lag_bytes)
         if health.lag_seconds is not None:
-            lag.add_metric([], health.lag_seconds)
-    return [used, behind, lag]
+            lag_seconds.add_metric([], health.lag_seconds)
+    return [used, lag_bytes, lag_seconds]

@@ -16,14 +16,14 @@ from psycopg.types.json import Jsonb
 
 from projections.model import Key, Row, Table
 
-# From this number of rows, COPY is faster than one statement with arrays.
-COPY_FROM_ROWS = 200
+# From this number of rows of one table on, COPY replaces a statement with arrays.
+MIN_COPY_ROWS = 200
 
 
 class BatchRows:
     """The port `projections.model.Rows` in one database transaction.
 
-    A row that is put without having been loaded must be new: COPY fails if it exists.
+    A row that is put without having been loaded must be new: COPY fails if its key exists.
     """
 
     def __init__(self, cursor: Cursor[TupleRow], schema: str) -> None:
@@ -73,7 +73,7 @@ class BatchRows:
             put_rows = [row for key in keys if (row := rows[key]) is not None]
             if deleted_keys:
                 self._delete(table, deleted_keys)
-            if len(put_rows) >= COPY_FROM_ROWS:
+            if len(put_rows) >= MIN_COPY_ROWS:
                 self._copy(table, put_rows)
             elif put_rows:
                 self._upsert(table, put_rows)
@@ -141,13 +141,13 @@ def _statements(schema: str, table: Table) -> _Statements:
         "conflict": _on_conflict(table),
     }
 
-    def written(statement: LiteralString) -> bytes:
+    def composed(statement: LiteralString) -> bytes:
         return sql.SQL(statement).format(**parts).as_bytes()
 
     return _Statements(
-        load=written("SELECT {columns} FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"),
-        delete=written("DELETE FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"),
-        upsert=written("INSERT INTO {table} ({columns}) SELECT * FROM unnest({rows}) {conflict}"),
+        load=composed("SELECT {columns} FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"),
+        delete=composed("DELETE FROM {table} WHERE ({key}) IN (SELECT * FROM unnest({keys}))"),
+        upsert=composed("INSERT INTO {table} ({columns}) SELECT * FROM unnest({rows}) {conflict}"),
     )
 
 

@@ -19,7 +19,7 @@ def history(ticket: str, at: str | None, json: bool) -> None:
         personal = PersonalData(service.history.cipher)
         if at is not None:
             position = as_position(service, at, "--at")
-            state = PastState.of(service.queries.reads().recorded(id, position), position, personal)
+            state = PastState.of(service.queries.reads().ticket_history(id, position), position, personal)
             _print_state(state, json)
             return
         events = [HistoryEvent.of(entry, personal) for entry in service.history.log.ticket_events(id)]

@@ -44,7 +44,7 @@ class Queries:
 
         def asked(cursor: Cursor[TupleRow]) -> tuple[list[Row], dict[UUID, list[Row]]]:
             with cursor.connection.transaction():
-                page = donation_ledger.exported(cursor, after, EXPORT_PAGE, ticket, workspace, since, until)
+                page = donation_ledger.donations_for_export(cursor, after, EXPORT_PAGE, ticket, workspace, since, until)
                 settled: dict[UUID, list[Row]] = {row["donation_id"]: [] for row in page}
                 for entry in fee_ledger.entries(cursor, list(settled)):
                     settled[entry["donation_id"]].append(entry)
@@ -62,7 +62,7 @@ class Queries:
         after = 0
         while True:
             with self.database.transaction() as cursor:
-                page = donation_ledger.journal(cursor, after, EXPORT_PAGE, ticket, since, until)
+                page = donation_ledger.entries_for_export(cursor, after, EXPORT_PAGE, ticket, since, until)
             yield from page
             if not page:
                 return

@@ -103,11 +103,11 @@ class SimulationRunner:
 
     def totals(self) -> list[dict[str, object]]:
         """Return the sums of the ledger over all tickets, one for each currency."""
-        sums: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(donation_ledger.MOVED, 0))
+        sums: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(donation_ledger.SUM_COLUMNS, 0))
         for ticket in {donation.ticket_id for donation in self.world.donations}:
             with self.service.database.transaction() as cursor:
                 for total in donation_ledger.totals(cursor, ticket):
-                    for kind in donation_ledger.MOVED:
+                    for kind in donation_ledger.SUM_COLUMNS:
                         sums[total["currency"]][kind] += total[kind]
         return [
             {
@@ -129,7 +129,7 @@ class SimulationRunner:
                 totals = donation_ledger.totals(cursor, ticket)
                 entries = donation_ledger.entries(cursor, ticket)
             for total in totals:
-                kinds = donation_ledger.MOVED
+                kinds = donation_ledger.SUM_COLUMNS
                 posted = [
                     sum(e["amount"] for e in entries if (e["kind"], e["currency"]) == (kind, total["currency"]))
                     for kind in kinds

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 from domain.values import DonationStatus
 from entrypoints.presentation.personal_data import PersonalData, shown_email_hash
 from entrypoints.presentation.responses import ResponseBody, Time, Url, major, utc, utc_or_none
-from projections.donation_ledger import COUNTED
+from projections.donation_ledger import COUNT_COLUMNS
 from projections.model import Row
 from projections.ticket_status import draft_of
 
@@ -223,7 +223,7 @@ class DonationTotals(ResponseBody):
         main = next((total for total in totals if total["currency"] == currency), None)
         paid, refunded, disputed = (main["paid"], main["refunded"], main["disputed"]) if main else (0, 0, 0)
         breakdown = Breakdown.of(paid, refunded, disputed, currency)
-        counts = {status.lower(): sum(total[column] for total in totals) for status, column in COUNTED.items()}
+        counts = {status.lower(): sum(total[column] for total in totals) for status, column in COUNT_COLUMNS.items()}
         return cls(
             success=True,
             total=breakdown.net,

@@ -20,7 +20,7 @@ from entrypoints.presentation.personal_data import PersonalData, shown_email_has
 from entrypoints.presentation.responses import ResponseBody, Time, major, rfc3339, utc
 from entrypoints.presentation.tickets import Draft, Ticket, draft_or_none
 from projections import donation_ledger
-from projections.model import Recorded
+from projections.model import RecordedEvent
 
 # Fields that hold Unix seconds.
 _TIMES = frozenset({"at", "expires_at", "refunded_at", "inactive_since", "erase_after"})
@@ -100,7 +100,7 @@ class PastState(ResponseBody):
     totals: DonationTotals
 
     @classmethod
-    def of(cls, recorded: Sequence[Recorded], position: int, personal: PersonalData) -> PastState:
+    def of(cls, recorded: Sequence[RecordedEvent], position: int, personal: PersonalData) -> PastState:
         """Fold the ticket's events up to the position; raise NotFoundError if there are none."""
         row = ticket_row(recorded)
         if row is None:

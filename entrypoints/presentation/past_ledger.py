@@ -10,18 +10,18 @@ from domain.events import CheckoutOpened, CheckoutRequested, DonationEvent
 from entrypoints.presentation.donations import DonationTotals
 from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger
-from projections.model import Recorded, Row
+from projections.model import RecordedEvent, Row
 
 SortKey = tuple[bool, float, datetime, UUID]
 
 
-def past_ledger(recorded: Sequence[Recorded], as_of: datetime | None, known_at: datetime | None) -> MemoryRows:
+def past_ledger(recorded: Sequence[RecordedEvent], as_of: datetime | None, known_at: datetime | None) -> MemoryRows:
     """Fold the events that were recorded by `known_at` and had happened, by Stripe's clock, by `as_of`."""
     known = [event for event in recorded if known_at is None or event.recorded_at <= known_at]
     return folded(donation_ledger, known if as_of is None else _happened_by(as_of, known))
 
 
-def _happened_by(as_of: datetime, known: Sequence[Recorded]) -> Iterator[Recorded]:
+def _happened_by(as_of: datetime, known: Sequence[RecordedEvent]) -> Iterator[RecordedEvent]:
     """Yield the events that had happened by Stripe's clock, or by ours if Stripe reports no time.
 
     Stripe's clock may be behind ours: if a fact about a donation had happened, its checkout had been opened.
@@ -40,7 +40,7 @@ def _happened_by(as_of: datetime, known: Sequence[Recorded]) -> Iterator[Recorde
             yield recorded
 
 
-def _reported_by(as_of: datetime, recorded: Recorded) -> bool | None:
+def _reported_by(as_of: datetime, recorded: RecordedEvent) -> bool | None:
     """Return True if Stripe's time of the event is not after `as_of`, or None if Stripe reports no time."""
     report = getattr(recorded.event, "report", None)
     return None if report is None else bool(report.at <= as_of.timestamp())
@@ -61,8 +61,8 @@ def _capture_sort_key(total: Row, created_at: Mapping[tuple[str, datetime], date
     """Return the sort key of a currency by its first capture; captures in the same second are ordered by our clock."""
     at = total["first_paid_at"]
     if at is None:
-        return inf, donation_ledger.NEVER, total["currency"]
-    return at.timestamp(), created_at.get((total["currency"], at), donation_ledger.NEVER), total["currency"]
+        return inf, donation_ledger.LATEST_TIME, total["currency"]
+    return at.timestamp(), created_at.get((total["currency"], at), donation_ledger.LATEST_TIME), total["currency"]
 
 
 def past_donations(ledger: MemoryRows) -> list[Row]:

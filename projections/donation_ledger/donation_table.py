@@ -12,7 +12,7 @@ import msgspec
 
 from domain.events import CheckoutRequested
 from domain.gift import Gift
-from projections.model import Cursor, Recorded, Row, Table, fetched_rows
+from projections.model import Cursor, RecordedEvent, Row, Table, fetched_rows
 
 DONATIONS = Table(
     "donation_ledger",
@@ -49,22 +49,22 @@ DONATIONS = Table(
     ),
 )
 
-# The column `gift` holds the values of the Gift's fields as a JSON array, for the facts of a later batch; no query
-# reads it. A new field of Gift needs a new VERSION of this projection.
-_values_of = attrgetter(*(field.name for field in fields(Gift)))
+# The column `gift` holds the values of the Gift's fields as a JSON array; only the fold of a later batch reads it. A
+# new field of Gift needs a new VERSION of this projection.
+_gift_values = attrgetter(*(field.name for field in fields(Gift)))
 _HINTS = get_type_hints(Gift)
-_VALUES: Any = GenericAlias(tuple, tuple(_HINTS[field.name] for field in fields(Gift)))
-_decode_values = msgspec.json.Decoder(_VALUES).decode
+_GIFT_VALUES: Any = GenericAlias(tuple, tuple(_HINTS[field.name] for field in fields(Gift)))
+_decode_gift_values = msgspec.json.Decoder(_GIFT_VALUES).decode
 _encode = msgspec.json.Encoder().encode
 
 
 def stored_gift(row: Row) -> Gift:
-    """Return the gift that the row was last described from."""
-    return Gift(*_decode_values(row["gift"]))
+    """Return the gift that the row stores."""
+    return Gift(*_decode_gift_values(row["gift"]))
 
 
-def requested_row(event: CheckoutRequested, entry: Recorded) -> Row:
-    """Return the row of a donation for which a checkout was just requested; `describe` adds the other columns."""
+def requested_row(event: CheckoutRequested, recorded: RecordedEvent) -> Row:
+    """Return the row of a donation whose checkout was just requested; `set_gift_columns` adds the other columns."""
     return {
         "donation_id": event.donation_id,
         "ticket_id": event.ticket_id,
@@ -73,14 +73,14 @@ def requested_row(event: CheckoutRequested, entry: Recorded) -> Row:
         "paid": 0,
         "refunded": 0,
         "disputed": 0,
-        "created_at": entry.recorded_at,
+        "created_at": recorded.recorded_at,
         "recorded_at": None,
-        "call_pending_since": entry.recorded_at,
+        "call_pending_since": recorded.recorded_at,
     }
 
 
-def describe(gift: Gift, row: Row) -> None:
-    """Set the columns that follow from the gift alone: once per batch is enough, whichever events changed it."""
+def set_gift_columns(gift: Gift, row: Row) -> None:
+    """Set the columns that follow from the gift alone. One call per batch is enough."""
     donor = gift.donor
     row["status"] = gift.status.value
     row["pending"] = gift.pending
@@ -93,12 +93,12 @@ def describe(gift: Gift, row: Row) -> None:
     row["session_id"] = gift.session_id
     row["payment_intent_id"] = max(gift.captured, default=None)
     row["charge_id"] = gift.charge_id
-    row["gift"] = _encode(_values_of(gift))
+    row["gift"] = _encode(_gift_values(gift))
 
 
 @lru_cache(maxsize=1024)
 def utc_time(seconds: int | None) -> datetime | None:
-    """Return the time of so many Unix seconds."""
+    """Return the time that these Unix seconds denote, or None for None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
@@ -138,7 +138,7 @@ def donation(cursor: Cursor, donation_id: UUID) -> Row | None:
     return next(iter(fetched_rows(cursor, COLUMNS)), None)
 
 
-def awaiting(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
+def with_pending_calls(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
     """Return the donations with a call to Stripe that has been pending since `before` or longer, the oldest first."""
     cursor.execute(
         _SELECT + "WHERE call_pending_since <= %(before)s ORDER BY call_pending_since LIMIT %(limit)s",
@@ -147,7 +147,7 @@ def awaiting(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
     return fetched_rows(cursor, COLUMNS)
 
 
-def exported(
+def donations_for_export(
     cursor: Cursor,
     after: UUID | None,
     limit: int,
@@ -156,7 +156,7 @@ def exported(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Row]:
-    """Return donations in the order of their ids, which is the order of creation, beginning behind `after`."""
+    """Return donations in the order of their ids, which is the order of creation, beginning after the id `after`."""
     cursor.execute(
         f"""
         SELECT {", ".join("d." + name for name in COLUMNS)}

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from domain.gift import Gift
 from projections.donation_ledger.donation_table import utc_time
-from projections.model import Cursor, Recorded, Row, Rows, Table, fetched_rows
+from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows
 
 ENTRIES = Table(
     "ledger_entries",
@@ -24,8 +24,8 @@ ENTRIES = Table(
 )
 
 
-def post_entries(entry: Recorded, stripe_time: int, row: Row, gift: Gift, rows: Rows) -> None:
-    """Bring the donation row's sums up to the gift's, with an entry for each sum that changes."""
+def post_entries(recorded: RecordedEvent, stripe_time: int, row: Row, gift: Gift, rows: Rows) -> None:
+    """Set the donation row's sums to those of the gift, and add an entry for each sum that changes."""
     paid, refunded, disputed = gift.paid, gift.refunded, gift.disputed
     if (paid, refunded, disputed) == (row["paid"], row["refunded"], row["disputed"]):
         return
@@ -34,14 +34,14 @@ def post_entries(entry: Recorded, stripe_time: int, row: Row, gift: Gift, rows: 
             rows.put(
                 ENTRIES,
                 {
-                    "position": entry.position,
+                    "position": recorded.position,
                     "kind": kind,
                     "ticket_id": row["ticket_id"],
                     "donation_id": row["donation_id"],
                     "currency": row["currency"],
                     "amount": difference,
                     "occurred_at": utc_time(stripe_time),
-                    "recorded_at": entry.recorded_at,
+                    "recorded_at": recorded.recorded_at,
                 },
             )
             row[kind] = amount
@@ -60,7 +60,7 @@ def entries(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     return fetched_rows(cursor, ENTRIES.columns)
 
 
-def journal(
+def entries_for_export(
     cursor: Cursor,
     after: int,
     limit: int,
@@ -68,7 +68,7 @@ def journal(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Row]:
-    """Return the entries of the donations that `exported` returns, beginning behind the position `after`.
+    """Return the entries of the donations that `donations_for_export` returns, beginning after the position `after`.
 
     The entries of one event are never separated, so there may be more than `limit`.
     """

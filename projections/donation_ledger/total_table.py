@@ -8,17 +8,17 @@ from domain.values import DonationStatus
 from projections.donation_ledger.donation_table import COLUMNS as DONATION_COLUMNS
 from projections.model import Cursor, Row, Rows, Table, fetched_rows
 
-MOVED = ("paid", "refunded", "disputed")
-COUNTED = {status.value: f"{status.lower()}_count" for status in DonationStatus}
-NEVER = datetime.max.replace(tzinfo=UTC)
+SUM_COLUMNS = ("paid", "refunded", "disputed")
+COUNT_COLUMNS = {status.value: f"{status.lower()}_count" for status in DonationStatus}
+LATEST_TIME = datetime.max.replace(tzinfo=UTC)
 
 TOTALS = Table(
     "donation_totals",
     {
         "ticket_id": "uuid",
         "currency": "text",
-        **dict.fromkeys(MOVED, "bigint"),
-        **dict.fromkeys(COUNTED.values(), "bigint"),
+        **dict.fromkeys(SUM_COLUMNS, "bigint"),
+        **dict.fromkeys(COUNT_COLUMNS.values(), "bigint"),
         "first_paid_at": "timestamptz",
         "position": "bigint",
     },
@@ -39,19 +39,18 @@ def add_to_totals(changes: Sequence[Change], rows: Rows) -> None:
         total = rows.get(TOTALS, (ticket_id, currency)) or {
             "ticket_id": ticket_id,
             "currency": currency,
-            **dict.fromkeys((*MOVED, *COUNTED.values()), 0),
+            **dict.fromkeys((*SUM_COLUMNS, *COUNT_COLUMNS.values()), 0),
             "first_paid_at": None,
             "position": 0,
         }
         for before, row in donation_changes:
-            total["paid"] += row["paid"]
-            total["refunded"] += row["refunded"]
-            total["disputed"] += row["disputed"]
-            total[COUNTED[row["status"]]] += 1
+            for name in SUM_COLUMNS:
+                total[name] += row[name]
+            total[COUNT_COLUMNS[row["status"]]] += 1
             if before:
-                for kind in MOVED:
-                    total[kind] -= before[kind]
-                total[COUNTED[before["status"]]] -= 1
+                for name in SUM_COLUMNS:
+                    total[name] -= before[name]
+                total[COUNT_COLUMNS[before["status"]]] -= 1
             if row["paid_at"] is not None:
                 total["first_paid_at"] = min(row["paid_at"], total["first_paid_at"] or row["paid_at"])
             total["position"] = max(total["position"], row["position"])
@@ -62,7 +61,7 @@ def add_to_totals(changes: Sequence[Change], rows: Rows) -> None:
 
 
 def totals(cursor: Cursor, ticket_id: UUID) -> list[Row]:
-    """Return one row for each currency: the currency captured first comes first, those never captured last."""
+    """Return one row for each currency, ordered by the first capture; currencies without a capture come last."""
     cursor.execute(
         f"""
         SELECT {", ".join(TOTALS.columns)} FROM read.donation_totals WHERE ticket_id = %(ticket_id)s
@@ -74,7 +73,7 @@ def totals(cursor: Cursor, ticket_id: UUID) -> list[Row]:
 
 
 def ordered_totals(cursor: Cursor, ticket_id: UUID, totals: list[Row]) -> list[Row]:
-    """Order currencies first captured in the same second (Stripe's unit) by when their donations were created."""
+    """Order the currencies whose first capture has the same time, which Stripe gives in seconds, by their creation."""
     first_paid_at = totals[0]["first_paid_at"] if totals else None
     tied = [total for total in totals if total["first_paid_at"] == first_paid_at]
     if first_paid_at is None or len(tied) < 2:
@@ -85,7 +84,7 @@ def ordered_totals(cursor: Cursor, ticket_id: UUID, totals: list[Row]) -> list[R
         {"ticket_id": ticket_id, "at": first_paid_at},
     )
     created_at = dict(cursor.fetchall())
-    return sorted(tied, key=lambda total: created_at.get(total["currency"], NEVER)) + totals[len(tied) :]
+    return sorted(tied, key=lambda total: created_at.get(total["currency"], LATEST_TIME)) + totals[len(tied) :]
 
 
 _SUMMARY = f"""

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import projections
 from adapters.event_store import codec
 from adapters.event_store import log as event_log
-from adapters.event_store.log import Entry
+from adapters.event_store.log import NewEntry
 from adapters.ids import uuid7
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
@@ -67,7 +67,7 @@ def in_threads(count: int, work: Callable[[int], object]) -> None:
         thread.join()
 
 
-def opened(ticket: UUID) -> Entry:
+def opened(ticket: UUID) -> NewEntry:
     event = TicketOpened(
         originator_id=ticket,
         originator_version=1,
@@ -82,10 +82,10 @@ def opened(ticket: UUID) -> Entry:
         display_name=None,
         token_digest="digest",
     )
-    return Entry(ticket, 1, event.TOPIC, codec.encode(event), ticket)
+    return NewEntry(ticket, 1, event.TOPIC, codec.encode(event), ticket)
 
 
-def gift(ticket: UUID, number: int) -> list[Entry]:
+def gift(ticket: UUID, number: int) -> list[NewEntry]:
     """The events of one paid gift, every tenth of them refunded in part."""
     donation = uuid7()
     stream = donation_stream(ticket, donation)
@@ -106,7 +106,7 @@ def gift(ticket: UUID, number: int) -> list[Entry]:
     for version, (fact, told) in enumerate(facts, 1):
         build: Callable[..., DonationEvent] = fact
         event = build(originator_id=stream, originator_version=version, timestamp=NOW, **common, **told)
-        entries.append(Entry(stream, version, event.TOPIC, codec.encode(event), ticket))
+        entries.append(NewEntry(stream, version, event.TOPIC, codec.encode(event), ticket))
     return entries
 
 
@@ -129,7 +129,7 @@ def write_history(url: str, gifts: int, tickets: int = 100, ticket: UUID | None 
     return position
 
 
-def _append(cursor: object, groups: list[list[Entry]]) -> int:
+def _append(cursor: object, groups: list[list[NewEntry]]) -> int:
     results = event_log.append(cursor, groups)  # type: ignore[arg-type]
     assert results[-1] is not None
     return results[-1][-1]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from domain import events as all_events
 from domain.events import DonationEvent, SupportEvent, TicketEvent
 from domain.values import PERSONAL
-from projections.model import Recorded
+from projections.model import RecordedEvent
 
 CANARY = "canary-"
 # What the store keeps beside the event's own fields.
@@ -66,10 +66,11 @@ def told(kind: type[TicketEvent]) -> st.SearchStrategy[dict[str, Any]]:
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def log_entries(*events: TicketEvent) -> list[Recorded]:
+def log_entries(*events: TicketEvent) -> list[RecordedEvent]:
     """Return the events as entries of an event log that got one event a minute after `START`."""
     return [
-        Recorded(position, START + timedelta(minutes=position), event) for position, event in enumerate(events, start=1)
+        RecordedEvent(position, START + timedelta(minutes=position), event)
+        for position, event in enumerate(events, start=1)
     ]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from domain.events import TicketEvent
-from projections.model import Recorded, Rows, Table, topics
+from projections.model import RecordedEvent, Rows, Table, topics
 
 TALLY = Table("tally", {"ticket_id": "uuid", "events": "bigint", "position": "bigint"}, key=("ticket_id",))
 
@@ -24,7 +24,7 @@ class Tally:
     fails_at: int = 0
     folded: list[int] = field(default_factory=list)
 
-    def fold(self, batch: Sequence[Recorded], rows: Rows) -> None:
+    def fold(self, batch: Sequence[RecordedEvent], rows: Rows) -> None:
         if self.failure is not None and any(entry.position >= self.fails_at for entry in batch):
             raise self.failure
         rows.load(TALLY, {(entry.event.ticket,) for entry in batch})

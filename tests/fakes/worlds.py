@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from hypothesis import strategies as st
 
 from adapters.event_store import codec
-from adapters.event_store.log import Entry, EventLog
+from adapters.event_store.log import EventLog, NewEntry
 from domain.donations import Donation
 from domain.events import PaymentReceived, Refunded, TicketEvent
 from domain.support import SupportTicket
@@ -90,9 +90,9 @@ def worlds(draw: st.DrawFn) -> list[TicketEvent]:
     return [next(left[number]) for number in order]
 
 
-def entry_of(event: TicketEvent) -> Entry:
+def entry_of(event: TicketEvent) -> NewEntry:
     """The event as it is stored, its personal texts left as they are."""
-    return Entry(
+    return NewEntry(
         originator_id=event.originator_id,
         originator_version=event.originator_version,
         topic=event.TOPIC,

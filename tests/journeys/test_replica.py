@@ -14,7 +14,7 @@ import pytest
 
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
-from adapters.read_models.replica import State
+from adapters.read_models.replica import NOT_A_STANDBY, OTHER_DATABASE, State
 from domain.values import Role
 from entrypoints.composition.service import Parts
 from tests.client import LiveService, Ticket, eventually
@@ -313,7 +313,7 @@ def test_a_standby_that_was_promoted_is_never_read(leader: OwnServer, tmp_path: 
         ) as live:  # fmt: skip
             in_use(live)
             stray.promote()
-            assert eventually(lambda: unfit(live), 10) == "it is no standby"
+            assert eventually(lambda: unfit(live), 10) == NOT_A_STANDBY
             ticket = live.client().open_ticket()
             before = by(live, "replica")
             assert ticket.get("/history").status_code == 200
@@ -331,7 +331,7 @@ def test_a_server_that_is_not_a_standby_of_this_database_is_never_read(
         url, tmp_path / "var", frozenset({Parts.WEB, Parts.PROJECTIONS}), read_database_url=read_url,
         master_key=MASTER_KEY, metrics_token=METRICS,
     ) as live:  # fmt: skip
-        assert eventually(lambda: unfit(live), 10) in ("it is no standby", "it follows another database")
+        assert eventually(lambda: unfit(live), 10) in (NOT_A_STANDBY, OTHER_DATABASE)
         ticket = live.client().open_ticket()
         assert len(ticket.get("/history").json()["events"]) == 1
 

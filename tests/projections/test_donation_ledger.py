@@ -103,7 +103,7 @@ def test_a_ledger_folded_in_one_batch_equals_one_folded_event_by_event(service, 
         runner.deliver(delivery)
     service.payments.applier.apply_all()
     ticket = runner.world.donations[0].ticket_id
-    history = service.queries.reads().recorded(ticket)
+    history = service.queries.reads().ticket_history(ticket)
     at_once, one_by_one = MemoryRows(), MemoryRows()
     donation_ledger.fold(history, at_once)
     for event in history:
@@ -129,8 +129,8 @@ def test_only_donations_with_a_pending_call_are_awaiting(ledger):
     ledger.follow()
     later = datetime.now(UTC) + timedelta(seconds=5)
     with ledger.service.database.transaction() as cursor:
-        pending = donation_ledger.awaiting(cursor, later, 10)
-        assert donation_ledger.awaiting(cursor, later - timedelta(hours=1), 10) == []
+        pending = donation_ledger.with_pending_calls(cursor, later, 10)
+        assert donation_ledger.with_pending_calls(cursor, later - timedelta(hours=1), 10) == []
     assert [row["donation_id"] for row in pending] == [payment.donation_id]
 
 
@@ -145,7 +145,7 @@ def test_currencies_captured_in_the_same_second_are_ordered_by_the_creation_of_t
         assert totals == donation_ledger.totals(cursor, ticket)
     assert len({total["first_paid_at"] for total in totals}) == 1
     assert totals[0]["currency"] == first.upper()
-    recorded, rows = ledger.service.queries.reads().recorded(ticket), MemoryRows()
+    recorded, rows = ledger.service.queries.reads().ticket_history(ticket), MemoryRows()
     donation_ledger.fold(recorded, rows)
     row = ticket_row(recorded)
     assert row is not None

@@ -24,12 +24,12 @@ from domain.events import (
 )
 from domain.values import Actor, ContentStatus, Money, Role, StripeReport
 from projections import ticket_status
-from projections.model import Recorded, Row
+from projections.model import RecordedEvent, Row
 from tests.domain.facts import COMPLETE, DRAFTED, RECORDING, TICKET, TRANSCRIBING, TRANSCRIPTION, Fact, fact
 from tests.fakes.events import START, log_entries, made
 
 
-def recorded(*facts: Fact) -> list[Recorded]:
+def recorded(*facts: Fact) -> list[RecordedEvent]:
     """Return the log of a ticket that was opened and to which these facts happened."""
     history = (fact(TicketOpened), *facts)
     return log_entries(*(made(fact.kind, TICKET, version, **fact.told) for version, fact in enumerate(history, 1)))
@@ -88,7 +88,7 @@ def test_the_draft_has_the_proposed_fields_except_those_that_a_person_wrote():
 
 
 def test_a_ticket_is_funded_once_something_was_captured():
-    history = [*recorded(), Recorded(2, START, paid()), Recorded(3, START, paid())]
+    history = [*recorded(), RecordedEvent(2, START, paid()), RecordedEvent(3, START, paid())]
     rows = folded(ticket_status, history)
     assert rows.all(ticket_status.FUNDED) == [{"ticket_id": TICKET, "position": 2}]
     [ticket_row] = rows.all(ticket_status.TICKETS)
@@ -120,4 +120,4 @@ def test_the_key_points_of_an_analysis_are_shown():
 
 def test_an_event_of_an_unopened_ticket_is_ignored():
     stray = made(Published, TICKET, 1, actor=Actor(Role.HOLDER))
-    assert folded(ticket_status, [Recorded(1, START, stray)]).all(ticket_status.TICKETS) == []
+    assert folded(ticket_status, [RecordedEvent(1, START, stray)]).all(ticket_status.TICKETS) == []

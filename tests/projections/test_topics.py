@@ -10,12 +10,12 @@ from hypothesis import given
 import projections
 from adapters.read_models.in_memory import MemoryRows, folded
 from domain.events import TicketEvent
-from projections.model import Projection, Recorded
+from projections.model import Projection, RecordedEvent
 from tests.fakes.worlds import worlds
 
 
-def recorded(events: Sequence[TicketEvent]) -> list[Recorded]:
-    return [Recorded(position, datetime.now(UTC), event) for position, event in enumerate(events, 1)]
+def recorded(events: Sequence[TicketEvent]) -> list[RecordedEvent]:
+    return [RecordedEvent(position, datetime.now(UTC), event) for position, event in enumerate(events, 1)]
 
 
 def rows(projection: Projection, tables: MemoryRows) -> list[object]:

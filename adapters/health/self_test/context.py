@@ -20,7 +20,7 @@ from adapters.postgres.database import Database
 from adapters.read_models import builds
 from domain.tickets import NewTicket, RecordingTicket
 from domain.values import SYSTEM, Contact, ContactType
-from projections.model import Recorded
+from projections.model import RecordedEvent
 
 
 class SelfTestFailed(Exception):
@@ -78,7 +78,7 @@ class SelfTestContext:
     def project(self, ticket: UUID) -> None:
         """Fold the ticket's whole history into the live read models, as a follower does; call once for each ticket."""
         events = [
-            Recorded(entry.position, entry.recorded_at, entry.event()) for entry in self.log.ticket_events(ticket)
+            RecordedEvent(entry.position, entry.recorded_at, entry.event()) for entry in self.log.ticket_events(ticket)
         ]
         with self.database.reading() as cursor:
             for projection in projections.ALL:

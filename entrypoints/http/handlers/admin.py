@@ -104,7 +104,7 @@ class ProjectionHandlers:
                     position=lag.position,
                     head=lag.head,
                     lag_seconds=lag.seconds,
-                    rebuilding=self.rebuilds.running(name),
+                    rebuilding=self.rebuilds.is_requested(name),
                 )
                 for name, lag in lags.items()
                 if name in projections.BY_NAME
@@ -116,7 +116,7 @@ class ProjectionHandlers:
         projection = projections.BY_NAME.get(call.path_params["name"])
         if projection is None:
             raise NotFoundError("There is no such projection.")
-        if not self.rebuilds.begin(projection):
+        if not self.rebuilds.request(projection):
             raise Problem("conflict", "This projection is being rebuilt already.")
         headers = {"Location": "/admin/projections", "Retry-After": "1"}
         return Answer(RebuildStarted(projection.NAME, "REBUILDING"), 202, headers)

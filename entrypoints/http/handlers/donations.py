@@ -68,7 +68,7 @@ class DonationHandlers:
         explain = flag_parameter(call, "explain")
         ticket, personal = call.ticket, call.personal_data(self.cipher)
         if as_of is not None or known_at is not None:
-            ledger = past_ledger(call.reads.recorded(call.ticket_id), as_of, known_at)
+            ledger = past_ledger(call.reads.ticket_history(call.ticket_id), as_of, known_at)
             return past_totals(ticket, ledger, personal, explain=explain)
         if ticket_totals.SUMMARY in ticket and not explain:
             totals, last = ticket[ticket_totals.SUMMARY]
@@ -99,13 +99,13 @@ def _present_donations(call: Call, page: ResultPage) -> tuple[Sequence[Row], int
             donation_ledger.totals(cursor, call.ticket_id),
         )
     )
-    return rows, sum(total[column] for total in totals for column in donation_ledger.COUNTED.values())
+    return rows, sum(total[column] for total in totals for column in donation_ledger.COUNT_COLUMNS.values())
 
 
 def _past_donations(
     call: Call, page: ResultPage, as_of: datetime | None, known_at: datetime | None
 ) -> tuple[Sequence[Row], int]:
-    rows = past_donations(past_ledger(call.reads.recorded(call.ticket_id), as_of, known_at))
+    rows = past_donations(past_ledger(call.reads.ticket_history(call.ticket_id), as_of, known_at))
     after = page.after_key(_parse_key)
     return [row for row in rows if after is None or sort_key(row) < sort_key_of(*after)][: page.limit + 1], len(rows)
 

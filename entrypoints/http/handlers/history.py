@@ -17,7 +17,7 @@ class HistoryHandlers:
         personal = call.personal_data(self.cipher)
         if "at" in call.query:
             position = _position(call, call.query["at"])
-            recorded = call.reads.recorded(call.ticket_id, until=position)
+            recorded = call.reads.ticket_history(call.ticket_id, until=position)
             return Answer(PastState.of(recorded, position, personal))
         page = requested_page(call)
         after = page.after_position() or 0

@@ -175,7 +175,7 @@ class TicketHandlers:
 
         def query(cursor: Cursor[TupleRow]) -> tuple[list[tuple[UUID, datetime]], dict[UUID, Row]]:
             matches = contact_index.tickets_of(
-                cursor, indexes, workspace, page.limit + 1, after, only=call.principal.ticket
+                cursor, indexes, workspace, page.limit + 1, after, only_ticket_id=call.principal.ticket
             )
             return matches, ticket_status.tickets(cursor, [ticket_id for ticket_id, _ in matches[: page.limit]])
 

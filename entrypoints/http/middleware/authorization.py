@@ -68,7 +68,7 @@ def has_access(principal: Principal, ticket_id: UUID | None, row: Row | None, da
             return row is not None
         case Role.HOLDER if principal.session is not None:
             with database.reading() as cursor:
-                has_contact = contact_index.is_of(cursor, ticket_id, list(principal.contact_indexes))
+                has_contact = contact_index.has_contact(cursor, ticket_id, list(principal.contact_indexes))
             return has_contact and row is not None and not row["erased"]
         case Role.HOLDER:
             return row is not None and principal.ticket == row["ticket_id"] and not row["erased"]

@@ -17,7 +17,7 @@ from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring, derived_key
 from adapters.encryption.ticket_keys import TicketKeys
 from adapters.event_store.history import ERASED, SealingMapper
-from adapters.event_store.log import Entry, StoredEntry
+from adapters.event_store.log import NewEntry, StoredEntry
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.events import TicketEvent
@@ -49,7 +49,7 @@ def ticket(keys: TicketKeys) -> UUID:
     return ticket
 
 
-def stored(entry: Entry, recorded_at: datetime = THEN) -> StoredEntry:
+def stored(entry: NewEntry, recorded_at: datetime = THEN) -> StoredEntry:
     return StoredEntry(
         originator_id=entry.originator_id,
         originator_version=entry.originator_version,

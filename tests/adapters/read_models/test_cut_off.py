@@ -118,8 +118,8 @@ def test_a_requested_rebuild_that_lost_its_database_resumes_by_itself(
     rebuilds = RebuildJobs(database.url)
     with connect(database.url, name="test") as holder:
         holder.execute("SELECT pg_advisory_lock(%s)", (builds.BUILDS_LOCK,))
-        assert rebuilds.begin(ticket_status)
+        assert rebuilds.request(ticket_status)
         terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database()"
         eventually(lambda: rows(database, f"{terminate} AND application_name = 'storyledger rebuild'") == [(1,)])
-    eventually(lambda: not rebuilds.running("ticket_status"))
+    eventually(lambda: not rebuilds.is_requested("ticket_status"))
     assert rows(database, "SELECT build, live FROM projections WHERE name = 'ticket_status'") == [(2, True)]

@@ -23,7 +23,7 @@ from adapters.read_models.in_memory import folded
 from adapters.read_models.projection_barrier import ProjectionBarrier
 from domain.events import TicketEvent
 from projections import contact_index, ticket_status
-from projections.model import Projection, Recorded, Table
+from projections.model import Projection, RecordedEvent, Table
 from tests.client import eventually
 from tests.fakes.entries import entries
 from tests.fakes.projections import Tally
@@ -102,7 +102,9 @@ def test_following_in_batches_of_any_size_equals_replay_in_memory_and_a_rebuild(
             follow()
         for projection in projections.ALL:
             assert rebuild.verify(database.url, projection, quiet).differences == []
-    recorded = [Recorded(stored.position, stored.recorded_at, stored.event()) for stored in log.batch(0, 1_000_000)]
+    recorded = [
+        RecordedEvent(stored.position, stored.recorded_at, stored.event()) for stored in log.batch(0, 1_000_000)
+    ]
     for projection in projections.ALL:
         replayed = folded(projection, recorded)
         for table in projection.TABLES:
@@ -116,7 +118,7 @@ def test_the_read_model_agrees_with_the_tickets_themselves(events: list[TicketEv
     for event in events:
         if event.originator_id == event.ticket:
             tickets[event.ticket] = event.mutate(tickets.get(event.ticket))  # type: ignore[attr-defined]
-    recorded = [Recorded(position, event.timestamp, event) for position, event in enumerate(events, start=1)]
+    recorded = [RecordedEvent(position, event.timestamp, event) for position, event in enumerate(events, start=1)]
     for row in folded(ticket_status, recorded).all(ticket_status.TICKETS):
         ticket = tickets[row["ticket_id"]]
         assert ticket_status.with_status(row)["content_status"] is ticket.lifecycle.status

@@ -24,7 +24,7 @@ from tests.fakes.databases import overheard
 def lagging(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
     """A web process whose followers are all gone; writes wait for them in vain, but not as long as they would."""
     with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB})) as running:
-        running.service.history.barrier.patience_seconds = 0.02
+        running.service.history.barrier.max_wait_seconds = 0.02
         running.watchers.append(Contract(running.openapi).check)
         yield running
 
