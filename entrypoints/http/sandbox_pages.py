@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote
 
-from starlette.concurrency import run_in_threadpool
+import anyio
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -24,10 +24,15 @@ STYLE = PAGES / "static" / "sandbox.css"
 MAX_BODY = 64 * 1024
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
+# The sandbox has threads of its own, because requests that call it over HTTP may hold all threads of the default pool
+# while they wait for it.
+THREADS = 16
+
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-]+(?::[0-9]+)?(?=[/?#]|$)")
 _ID = re.compile(r"[A-Za-z0-9_]{1,255}")
 
+Result = TypeVar("Result")
 Choice = TypeVar("Choice", bound=StrEnum)
 Form = dict[str, str]
 Session = dict[str, Any]
@@ -48,11 +53,15 @@ def sandbox_routes(sandbox: Sandbox) -> list[BaseRoute]:
 
 
 class _Pages:
-    """The handlers, and the sandbox and the templates that they share."""
+    """The handlers, and the sandbox, threads and templates that they share."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
+        self._limiter = anyio.CapacityLimiter(THREADS)
         self._templates = Templates(PAGES / "sandbox", filters={"money": _money}, variables={"countries": COUNTRIES})
+
+    async def in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
+        return await anyio.to_thread.run_sync(work, *args, limiter=self._limiter)
 
     def page(self, template: str, status: int = 200, form_target: str | None = None, **context: Any) -> Response:
         """Return a page that loads only our own style sheet, and whose forms lead only to us and to `form_target`."""
@@ -71,7 +80,7 @@ class _Pages:
         )
 
     async def api(self, request: Request) -> Response:
-        answer = await run_in_threadpool(
+        answer = await self.in_thread(
             self.sandbox.answer,
             request.method,
             f"/{request.path_params['path']}",
@@ -82,7 +91,7 @@ class _Pages:
         return JSONResponse(answer.body, answer.status, answer.headers)
 
     async def operator(self, request: Request) -> Response:
-        overview = await run_in_threadpool(self.sandbox.overview)
+        overview = await self.in_thread(self.sandbox.overview)
         return self.page("operator.html", refusal=request.query_params.get("refusal", "")[:300], **overview)
 
     async def set_delivery_faults(self, request: Request) -> Response:
@@ -101,7 +110,7 @@ class _Pages:
     async def _redirect_back(self, id: str, work: Callable[[], object]) -> Response:
         """Do the work and return to the operator's page, which shows the reason if the sandbox refused it."""
         try:
-            await run_in_threadpool(work)
+            await self.in_thread(work)
         except (StripeRefusal, AmountError) as refusal:
             return RedirectResponse(f"/sandbox?refusal={quote(str(refusal)[:300])}", 303)
         return RedirectResponse("/sandbox" + (f"#{quote(id)}" if id.startswith("cs_") else ""), 303)
@@ -157,7 +166,7 @@ class _PayPage:
         if payer is None or outcome is None:
             return self._pay_form(session, values, faults, 422)
         try:
-            paid = await run_in_threadpool(self._pages.sandbox.pay, session["id"], outcome, payer)
+            paid = await self._pages.in_thread(self._pages.sandbox.pay, session["id"], outcome, payer)
         except StripeRefusal:
             # Another attempt was quicker, so the page is shown as it is now.
             return self._show(await self._session(request) or session)
@@ -167,7 +176,7 @@ class _PayPage:
 
     async def _session(self, request: Request) -> Session | None:
         id = request.path_params["id"]
-        return await run_in_threadpool(self._pages.sandbox.session, id) if _ID.fullmatch(id) else None
+        return await self._pages.in_thread(self._pages.sandbox.session, id) if _ID.fullmatch(id) else None
 
     def _is_open(self, session: Session) -> bool:
         return bool(session["status"] == "open" and session["expires_at"] > self._pages.sandbox.clock())
