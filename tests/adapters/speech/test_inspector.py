@@ -6,19 +6,16 @@ import os
 import random
 import tempfile
 import threading
-from io import BytesIO
 from pathlib import Path
 
-import av
 import pytest
-from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
 
 from adapters.speech import DEMO_RECORDING
 from adapters.speech.inspector import ChildAudioInspector
 from domain.errors import AudioTooLongError, NotAudioError, UnavailableError
 from domain.values import AudioFacts
 from tests.fakes.children import speech_children
+from tests.fakes.recordings import silent_recording
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
 
@@ -36,17 +33,7 @@ def recording(name: str) -> bytes:
 
 @pytest.fixture(scope="module")
 def four_hours() -> bytes:
-    """Return four hours of silence as AAC, one encoded minute repeated."""
-    file = BytesIO()
-    with av.open(file, "w", format="adts") as container:
-        stream = container.add_stream("aac", rate=8000, layout="mono")
-        assert isinstance(stream, AudioStream)
-        minute = AudioFrame(format="fltp", layout="mono", samples=8000 * 60)
-        minute.planes[0].update(bytes(minute.planes[0].buffer_size))
-        minute.sample_rate, minute.pts = 8000, 0
-        container.mux(stream.encode(minute))
-        container.mux(stream.encode(None))
-    return file.getvalue() * 240
+    return silent_recording(minutes=240)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from adapters.storage.protocol import KEY, Storage
 from adapters.storage.s3 import S3Storage
 from domain.errors import NotFoundError, UnavailableError
 from tests.client import free_port
-from tests.fakes.s3.server import CREDENTIALS, S3Server, s3_server
+from tests.fakes.s3.server import CREDENTIALS, LISTED_AT_ONCE, S3Server, s3_server
 
 A_KEY = "tickets/6f9b/aa11"
 
@@ -307,7 +307,7 @@ def test_a_failing_source_begins_no_upload(s3: S3Server) -> None:
 
 
 def test_more_objects_than_one_listing_returns_are_listed_and_deleted(bucket: S3Storage) -> None:
-    keys = {f"many/{number}" for number in range(1005)}
+    keys = {f"many/{number}" for number in range(2 * LISTED_AT_ONCE + 5)}
     for key in keys:
         bucket.put(key, [b"x"])
     assert set(bucket.keys("many")) == keys
@@ -374,7 +374,7 @@ def test_storing_succeeds_during_deletions_in_the_same_folder(storage: Storage) 
     deleting = threading.Thread(target=delete)
     deleting.start()
     try:
-        for number in range(60):
+        for number in range(20):
             storage.put(f"tickets/a/{number % 3}", [b"x"])
     finally:
         done.set()

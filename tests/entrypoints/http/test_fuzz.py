@@ -168,8 +168,10 @@ def fuzz(live: LiveService, caller: Caller, strategies: list[st.SearchStrategy[C
 def test_no_request_made_from_the_description_is_a_fault_of_ours(
     shared_live: LiveService, callers: dict[str, Caller], strategies: list[st.SearchStrategy[Case]], who: str
 ):
-    statuses = fuzz(shared_live, callers[who], strategies, IN_THE_SUITE)
-    assert statuses.total() > 80
+    # Each caller is given every other operation, so that each operation is asked for by three of them.
+    asked_for = strategies[PRINCIPALS.index(who) % 2 :: 2]
+    statuses = fuzz(shared_live, callers[who], asked_for, IN_THE_SUITE)
+    assert statuses.total() > 40
     assert len(statuses) > 3
 
 

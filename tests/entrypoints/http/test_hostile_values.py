@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 import pytest
@@ -83,9 +83,15 @@ def _memory_is_bounded(shared_live: LiveService) -> Iterator[None]:
     assert psutil.Process().memory_info().rss - before < MOST_GROWTH_BYTES
 
 
-def dealt(values: Sequence[Any], hand: int, hands: int) -> Sequence[Any]:
-    """One of so many hands that the values are dealt into: all are played, if not all at every place."""
-    return values[hand % hands :: hands]
+class Deal(Protocol):
+    def __call__(self, values: Sequence[Any], hand: int, hands: int) -> Sequence[Any]:
+        """Return one of so many hands that the values are dealt into, or all values in a soak run."""
+
+
+@pytest.fixture(params=[pytest.param(False, id="dealt"), pytest.param(True, id="all", marks=pytest.mark.soak)])
+def dealt(request: pytest.FixtureRequest) -> Deal:
+    """In the suite each value is put in some places; in a soak run it is put in all of them."""
+    return lambda values, hand, hands: values if request.param else values[hand % hands :: hands]
 
 
 class Place:
@@ -124,29 +130,29 @@ class Place:
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if "{" in o.path], ids=named)
-def test_no_part_of_a_path_breaks_anything(askers: tuple[Ticket, Client], operation: Operation):
+def test_no_part_of_a_path_breaks_anything(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
     place = Place(operation, askers)
-    for name in place.names:
-        for value in IN_PATHS:
+    for at, name in enumerate(place.names):
+        for value in dealt(IN_PATHS, at + OPERATIONS.index(operation), 3):
             # With a key, the path is kept; without a body, its name is all there is to stumble over.
             place.ask(parts={name: value}, headers={"Idempotency-Key": b"k"} if operation.idempotency_key else {})
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.query], ids=named)
-def test_no_query_breaks_anything(askers: tuple[Ticket, Client], operation: Operation):
+def test_no_query_breaks_anything(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
     place = Place(operation, askers)
-    for parameter in operation.query:
-        for value in IN_QUERIES:
+    for at, parameter in enumerate(operation.query):
+        for value in dealt(IN_QUERIES, at + OPERATIONS.index(operation), 3):
             place.ask(query=f"{parameter.name}={value}")
     for query in ("%00=%00", "=".join(["a"] * 500), "&".join(f"p{n}=1" for n in range(3_000)), "[]=1&[a][b]=2", "%"):
         place.ask(query=query)
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if (o.method, o.path) not in NO_END], ids=named)
-def test_no_header_breaks_anything(askers: tuple[Ticket, Client], operation: Operation):
+def test_no_header_breaks_anything(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
     place = Place(operation, askers)
     for at, header in enumerate(HEADERS):
-        for value in dealt(IN_HEADERS, at + OPERATIONS.index(operation), 9):
+        for value in dealt(IN_HEADERS, at + OPERATIONS.index(operation), len(IN_HEADERS)):
             place.ask(headers={header: value}, content=b"{}" if operation.body_kind is not BodyKind.NONE else b"")
 
 
@@ -156,7 +162,7 @@ def fields(operation: Operation) -> list[str]:
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.body_model is not None], ids=named)
-def test_no_value_in_a_body_breaks_anything(askers: tuple[Ticket, Client], operation: Operation):
+def test_no_value_in_a_body_breaks_anything(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
     place = Place(operation, askers)
     filled = {"contactType": "EMAIL", "contactValue": "ada@example.com", "category": "OTHER", "message": "Help me."}
     filled |= {"docType": "OTHER", "amount": 5, "currency": "USD", "consent": True, "newContactValue": "a@example.com"}
