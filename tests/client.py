@@ -137,8 +137,8 @@ class LiveService:
 
     def __init__(self, url: str, data_dir: Path, parts: frozenset[str] = Parts.ALL, **given: Any) -> None:
         self.watchers: list[Callable[[httpx2.Response], None]] = []
-        self.settings = Settings(data_dir=data_dir, port=free_port(), **(UNLIMITED | given))
-        self.base_url = self.settings.public_url
+        self.settings = Settings(data_dir=data_dir, **({"port": free_port()} | UNLIMITED | given))
+        self.base_url = f"http://127.0.0.1:{self.settings.port}"
         self.service = Service(self.settings, url, parts)
         self._server = server(self.service)
         self._socket = bound(self.settings)

@@ -7,8 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -49,6 +49,26 @@ def run(*arguments: str | Path, **settings: Any) -> subprocess.CompletedProcess[
 def environment(settings: Mapping[str, Any]) -> dict[str, str]:
     """Return this process's environment with the settings in it and without rate limits."""
     return os.environ | {name.upper(): str(value) for name, value in (UNLIMITED | settings).items()}
+
+
+@contextmanager
+def serving_without_port(only: str, log: Path, **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `storyledger serve --only …` without a PORT inside `with`, and yield the process once it has started."""
+    env = environment(settings)
+    env.pop("PORT", None)
+    with log.open("wb") as output:
+        process = subprocess.Popen([STORYLEDGER, "serve", "--only", only], env=env, stdout=output, stderr=output)
+
+    def started() -> bool:
+        assert process.poll() is None, log.read_text()
+        return b'"started"' in log.read_bytes()
+
+    try:
+        eventually(started, READY_SECONDS)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 class Serving:
@@ -101,7 +121,7 @@ class Serving:
 
     def status(self, path: str) -> int:
         """Return the status that a GET of the path is answered with, or 0 if nothing answers."""
-        assert self.process.poll() is None, "the process has ended"
+        assert self.process.poll() is None, f"the process has ended: {self._log and self._log.read_text()[-2_000:]}"
         with suppress(httpx2.TransportError):
             return httpx2.get(self.url + path, timeout=30).status_code
         return 0

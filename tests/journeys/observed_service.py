@@ -12,16 +12,17 @@ import httpx2
 
 from adapters.postgres.embedded.binaries import wheel_bin_dir
 from tests.client import eventually
+from tests.commands import run_here
 from tests.journeys.canaries import found_in
 from tests.postgres import server_bin_dir
-from tests.processes import COMMAND_SECONDS, Serving, run
+from tests.processes import COMMAND_SECONDS, Serving
 
 # How long the sandbox waits at most before it reports the next fact of a payment.
 SANDBOX_SECONDS = 1.5
 
 
 class ObservedService(Serving):
-    """A service on the database at `database_url`, with a data folder, a temporary folder and a log of its own."""
+    """A service with a data folder, a temporary folder and a log of its own; without `database_url` it is embedded."""
 
     def __init__(self, database_url: str, folder: Path, **settings: Any) -> None:
         self.data, self.temporary, self.log = folder / "var", folder / "tmp", folder / "log"
@@ -48,7 +49,7 @@ class ObservedService(Serving):
 
     def run_json(self, *arguments: str) -> Any:
         """Run a command with the service's settings; return what it prints, and fail if it fails."""
-        ran = run(*arguments, "--json", **self.settings)
+        ran = run_here(*arguments, "--json", **self.settings)
         assert ran.returncode == 0, ran.stderr
         assert not found_in(ran.stderr.encode())
         return json.loads(ran.stdout)

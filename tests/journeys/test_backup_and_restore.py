@@ -4,36 +4,47 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.client import RECORDING
-from tests.processes import Serving, run
+from entrypoints.composition.database_url import DatabaseUrl
+from entrypoints.composition.settings import Settings
+from tests.client import RECORDING, LiveService, free_port
+from tests.commands import run_here
+
+
+@contextmanager
+def serving(data_dir: Path, port: int) -> Iterator[LiveService]:
+    """The service on the embedded PostgreSQL of its data folder."""
+    with DatabaseUrl(Settings(data_dir=data_dir)) as url, LiveService(url, data_dir, port=port) as running:
+        yield running
 
 
 def test_a_lost_service_is_restored_from_its_backup(tmp_path: Path):
-    old, new, file = tmp_path / "old", tmp_path / "new", tmp_path / "story.backup"
-    with Serving(data_dir=old) as running:
+    old, new, file, port = tmp_path / "old", tmp_path / "new", tmp_path / "story.backup", free_port()
+    with serving(old, port) as running:
         ticket = running.client().open_ticket()
         assert ticket.upload(RECORDING.read_bytes()).status_code == 200
         ticket.write_draft(title="Before")
         document = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"}).json()
         content = ticket.http.get(document["filePath"]).content
-        taken = run("backup", file, "--json", data_dir=old)
+        taken = run_here("backup", file, "--json", data_dir=old)
         assert (taken.returncode, taken.stderr) == (0, "")
         ticket.write_draft(title="After")
     told = json.loads(taken.stdout)
     assert (told["objects"], told["missing"], told["firstBad"]) == (2, [], None)
 
     # Secrets are not in the file; without them it is refused, and the new place stays as it was.
-    refused = run("restore", file, data_dir=new)
+    refused = run_here("restore", file, data_dir=new)
     assert (refused.returncode, refused.stderr.startswith("storyledger: MASTER_KEY: ")) == (1, True)
     shutil.copy(old / "secrets.json", new / "secrets.json")
-    restored = run("restore", file, "--json", data_dir=new)
+    restored = run_here("restore", file, "--json", data_dir=new)
     assert (restored.returncode, restored.stderr) == (0, "")
     assert json.loads(restored.stdout)["events"] == told["events"]
 
-    with Serving(data_dir=new, port=running.settings["port"]):
+    with serving(new, port):
         assert ticket.get(params={"include": "draft"}).json()["donationDraft"]["title"] == "Before"
         assert ticket.http.get(document["filePath"]).content == content
         assert ticket.write_draft(title="Onwards")["title"] == "Onwards"
-    assert run("audit", "verify", data_dir=new).returncode == 0
+        assert run_here("audit", "verify", data_dir=new).returncode == 0

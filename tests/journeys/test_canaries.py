@@ -318,7 +318,11 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
 
 @pytest.fixture
 def service(server_url: str, migrated_template: str, tmp_path: Path) -> Iterator[ObservedService]:
-    with fresh_database(server_url, migrated_template) as url, ObservedService(url, tmp_path) as running:
+    """Its traces go to a collector that cannot be reached, which must not disturb anything."""
+    with (
+        fresh_database(server_url, migrated_template) as url,
+        ObservedService(url, tmp_path, otel_exporter_otlp_endpoint="http://127.0.0.1:1") as running,
+    ):
         yield running
 
 
@@ -379,5 +383,5 @@ def test_a_person_is_stored_nowhere_in_clear_and_nowhere_at_all_once_erased(serv
     assert found_in(history.encode()) == []
     shown = planter.admin.get(f"{main.path}?include=draft,documents,attributions,transcriptions")
     assert found_in(shown.content) == []
-    service.stop()
+    assert service.stop() == 0
     assert found_in(service.log.read_bytes()) == []

@@ -1,4 +1,4 @@
-"""Web, worker and projections as separate processes, and a database that stops answering."""
+"""Web, worker and projections on connections of their own, and a database that stops answering."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ import httpx2
 import pytest
 
 from adapters.postgres.database import connect
-from tests.client import RECORDING, Ticket, eventually
+from entrypoints.composition.service import Parts
+from tests.client import RECORDING, LiveService, Ticket, eventually
 from tests.fakes.line import Line
 from tests.postgres import OwnServer, migrated_server
-from tests.processes import STOP_SECONDS, Serving
+from tests.processes import STOP_SECONDS, Serving, serving_without_port
 
 # One for all processes on the one database, whose data folders differ.
 MASTER_KEY = "hangs-0123456789-abcdefghijklmnopqrstuvwxyz"
+# Long enough that no delay of a busy machine counts as an outage that the process must not survive.
+OUTAGE_EXIT_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +35,21 @@ class Apart:
 
     def __init__(self, postgres: OwnServer, folder: Path, stack: ExitStack) -> None:
         self.postgres = postgres
-        self.lines: dict[str, Line] = {}
-        self.parts: dict[str, Serving] = {}
+        self.lines: list[Line] = []
         others: dict[str, Any] = {}
-        for part in ("web", "worker", "projections"):
-            line = self.lines[part] = stack.enter_context(Line(postgres.url))
-            env = {"database_url": line.url, "data_dir": folder / "var", "master_key": MASTER_KEY}
-            serving = Serving(part, log=folder / f"{part}.log", **env, **others)
-            self.parts[part] = stack.enter_context(serving)
-            # The other processes find the sandbox at the web process.
-            others.setdefault("base_url", serving.url)
-        self.web = self.parts["web"]
-        # A process does not start on a dead connection, so all of them are ready before the tests begin.
-        for serving in self.parts.values():
-            serving.wait_until_ready()
+        for part in (Parts.WEB, Parts.WORKER, Parts.PROJECTIONS):
+            line = stack.enter_context(Line(postgres.url))
+            self.lines.append(line)
+            live = LiveService(line.url, folder / "var", frozenset({part}), master_key=MASTER_KEY, **others)
+            stack.enter_context(live)
+            if part == Parts.WEB:
+                self.web = live
+            # The other parts find the sandbox at the web part.
+            others["base_url"] = self.web.base_url
+
+    def status(self, path: str) -> int:
+        with self.web.client() as supervisor:
+            return supervisor.get(path).status_code
 
     def everything_continues(self, ticket: Ticket) -> None:
         """Check that the worker works and that the read models and the proof follow the history."""
@@ -74,10 +78,10 @@ def apart(postgres: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield Apart(postgres, tmp_path_factory.mktemp("apart"), stack)
 
 
-def test_connections_that_fall_silent_do_not_block_any_process(apart: Apart):
+def test_connections_that_fall_silent_do_not_block_any_part(apart: Apart):
     with apart.web.client() as visitor:
         ticket = visitor.open_ticket()
-        for line in apart.lines.values():
+        for line in apart.lines:
             line.go_dead()
         eventually(lambda: answered(ticket))
         apart.everything_continues(ticket)
@@ -87,38 +91,37 @@ def test_a_frozen_server_is_left_for_the_one_that_replaces_it(apart: Apart):
     with apart.web.client() as visitor:
         ticket = visitor.open_ticket()
         apart.postgres.freeze()
-        eventually(lambda: apart.web.status("/health/db") == 503)
+        eventually(lambda: apart.status("/health/db") == 503)
         apart.postgres.kill()
         apart.postgres.start()
-        eventually(lambda: apart.web.status("/health/ready") == 200)
+        eventually(lambda: apart.status("/health/ready") == 200)
         apart.everything_continues(ticket)
 
 
-def test_every_process_that_is_stopped_while_the_server_is_frozen_exits(apart: Apart):
-    apart.postgres.freeze()
-    try:
-        for part in apart.parts.values():
-            part.process.send_signal(signal.SIGTERM)
-        for part in apart.parts.values():
-            part.process.wait(STOP_SECONDS)
-    finally:
-        apart.postgres.thaw()
+def test_a_process_that_is_stopped_while_the_server_is_frozen_exits(postgres: OwnServer, tmp_path: Path):
+    with Serving(database_url=postgres.url, data_dir=tmp_path, master_key=MASTER_KEY) as running:
+        postgres.freeze()
+        try:
+            running.process.send_signal(signal.SIGTERM)
+            running.process.wait(STOP_SECONDS)
+        finally:
+            postgres.thaw()
 
 
-@pytest.mark.parametrize("part", ["worker", "projections"])
-def test_a_process_without_its_database_for_too_long_exits_for_its_supervisor(
-    postgres: OwnServer, tmp_path: Path, part: str
-):
+def test_processes_without_their_database_for_too_long_exit_for_their_supervisor(postgres: OwnServer, tmp_path: Path):
     env = {
         "database_url": postgres.url,
         "data_dir": tmp_path,
         "master_key": MASTER_KEY,
-        "db_outage_exit_seconds": 1.5,
+        "db_outage_exit_seconds": OUTAGE_EXIT_SECONDS,
     }
-    with Serving(part, log=tmp_path / "log", **env) as running:
-        running.wait_until_ready()
+    with (
+        Serving(log=tmp_path / "web.log", **env) as web,
+        serving_without_port("worker,projections", tmp_path / "log", **env) as others,
+    ):
         postgres.stop()
         try:
-            assert running.process.wait(STOP_SECONDS) == 1
+            assert web.process.wait(STOP_SECONDS) == 1
+            assert others.wait(STOP_SECONDS) == 1
         finally:
             postgres.start()

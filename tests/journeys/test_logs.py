@@ -1,136 +1,196 @@
-"""Log lines are JSON, are linked by ids, and contain no personal data."""
+"""What a running service tells others: log lines with ids, traces, and neither secrets nor personal data."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
-import httpx2
+import psutil
 import pytest
 
 from adapters.payments.webhooks import sign
-from tests.client import RECORDING, UNLIMITED, Client, Ticket, eventually, free_port
+from tests.client import DEMO_RECORDING, RECORDING, Client, Ticket, eventually
+from tests.fakes.children import speech_children
+from tests.fakes.collector import Collector
+from tests.fakes.mailbox import PASSWORD, certified, smtp_server
 from tests.journeys.canaries import Canaries, found_in
+from tests.journeys.observed_service import ObservedService
 from tests.stripe_events import Payment
 
-STORYLEDGER = Path(sys.executable).parent / "storyledger"
 ROOT = Path(__file__).parents[2]
+SECRET = "canary0Kq9Zw3vXbT5pRmLs8YdHf2Gn4"
+SECRETS = {
+    "master_key": f"{SECRET}-master",
+    "email_pepper": f"{SECRET}-pepper",
+    "checkpoint_key": f"{SECRET}-checkpoint",
+    "stripe_webhook_secret": f"whsec_{SECRET}",
+}
+GUESSED_TOKEN = "tkt_canary-guessed"
 
 Line = dict[str, Any]
 
 
-class Logged:
-    """`storyledger serve` as a process of its own, with all that it logs."""
+class Observed:
+    """A service on an embedded PostgreSQL, with secrets in its environment and canaries in all that one person says.
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.folder, port = folder, free_port()
-        self.base_url = f"http://127.0.0.1:{port}"
-        environment = {"DATABASE_URL": url, "DATA_DIR": str(folder / "var"), "PORT": str(port), "LOG_LEVEL": "DEBUG"}
-        unlimited = {name.upper(): rate for name, rate in UNLIMITED.items()}
-        with (folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [STORYLEDGER, "serve"], env=os.environ | environment | unlimited, stdout=subprocess.DEVNULL, stderr=log
-            )
-        eventually(self._serves, 60)
-        self.secrets: dict[str, str] = json.loads((folder / "var" / "secrets.json").read_text())
+    It has stopped when this is made.
+    """
 
-    def _serves(self) -> bool:
-        assert self.process.poll() is None, self.raw.decode()
-        try:
-            return httpx2.get(f"{self.base_url}/health/ready").status_code == 200
-        except httpx2.TransportError:
-            return False
-
-    @property
-    def raw(self) -> bytes:
-        return (self.folder / "log").read_bytes()
-
-    def lines(self, event: str | None = None, **wanted: Any) -> list[Line]:
-        """Those lines that were written whole."""
-        told = [json.loads(line) for line in self.raw.splitlines(keepends=True) if line.endswith(b"\n")]
-        return [
-            line for line in told if event in (None, line["event"]) and all(line.get(k) == v for k, v in wanted.items())
-        ]
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.canary, self.request_id = Canaries(), str(uuid4())
+        self.collector = stack.enter_context(Collector())
+        tls, known = certified(folder)
+        mailbox = stack.enter_context(smtp_server(tls, auth=True))
+        smtp_url = mailbox.url.replace("://", f"://{SECRET}:{quote(PASSWORD, safe='')}@")
+        mail = {"smtp_url": smtp_url, "mail_from": "hello@example.org", "ssl_cert_file": known}
+        endpoint = self.collector.endpoint
+        self.service = ObservedService("", folder, otel_exporter_otlp_endpoint=endpoint, **SECRETS, **mail)
+        with self.service:
+            self._travel()
+            self._look_at_processes()
+            self.exit_code = self.service.stop()
 
     def client(self, credential: str | None = None) -> Client:
-        headers = {"Authorization": f"Bearer {credential}"} if credential else {}
-        return Client(base_url=self.base_url, headers=headers, timeout=60)
+        return self.service.client(headers={"Authorization": f"Bearer {credential}"} if credential else {})
 
+    @property
+    def log(self) -> bytes:
+        return self.service.log.read_bytes()
 
-@pytest.fixture
-def logged(migrated_url: str, tmp_path: Path) -> Iterator[Logged]:
-    service = Logged(migrated_url, tmp_path)
-    yield service
-    service.process.terminate()
-    service.process.wait(20)
+    def lines(self, event: str | None = None, **wanted: Any) -> list[Line]:
+        """Return those lines that were written whole."""
+        # At the start the service also prints its address and, in development, the admin key.
+        whole = [line for line in self.log.splitlines(keepends=True) if line.startswith(b"{") and line.endswith(b"\n")]
+        return [
+            line
+            for line in map(json.loads, whole)
+            if event in (None, line["event"]) and all(line.get(k) == v for k, v in wanted.items())
+        ]
 
+    def _travel(self) -> None:
+        """Do what a person, Stripe and an admin do."""
+        canary = self.canary
+        with self.client() as client, self.client(self.service.secrets["admin_key"]) as admin:
+            ticket = client.open_ticket(contactValue=f"{canary('contact')}@example.com", displayName=canary("name"))
+            changed = ticket.patch("", {"displayName": canary("new name")}, headers={"X-Request-Id": self.request_id})
+            assert changed.status_code == 200
+            assert ticket.upload(RECORDING.read_bytes(), f"{canary('file')}.webm").status_code == 200
+            assert ticket.post("/process").status_code == 202
+            payment = Payment(UUID(ticket.id))
+            payment.details = {"name": canary("donor"), "email": f"{canary('donor')}@example.com", "address": None}
+            self.gift = payment.charged()
+            deliver(client, self.gift)
+            refuse(client, ticket, canary)
+            reset = {"newContactValue": f"{canary('new contact')}@example.com"}
+            path = f"/admin/profiles/{ticket.id}/approve-reset"
+            assert admin.post(path, json=reset).status_code == 200
+            eventually(lambda: len(self.lines("step done", step="draft")) == 1)
+            eventually(lambda: len(self.lines("mail sent")) == 2)
+            eventually(lambda: self.lines("webhooks applied"))
+        self.ticket = ticket
 
-def deliver(logged: Logged, event: Line) -> None:
-    body = json.dumps(event).encode()
-    headers = {"Stripe-Signature": sign(body, logged.secrets["webhook_secret"], time.time())}
-    with logged.client() as stripe:
-        assert stripe.post("/api/webhooks/stripe", content=body, headers=headers).status_code == 200
-
-
-def test_every_log_line_of_a_journey_carries_its_ids_and_no_personal_data(logged: Logged):
-    canary, request_id = Canaries(), str(uuid4())
-    with logged.client() as client, logged.client(logged.secrets["admin_key"]) as admin:
-        ticket = client.open_ticket(contactValue=f"{canary('contact')}@example.com", displayName=canary("name"))
-        changed = ticket.patch("", {"displayName": canary("new name")}, headers={"X-Request-Id": request_id})
-        assert changed.status_code == 200
-        assert ticket.upload(RECORDING.read_bytes(), f"{canary('file')}.webm").status_code == 200
+    def _look_at_processes(self) -> None:
+        """While a recording is transcribed, read the arguments and the environment of every process."""
+        self.arguments: dict[int, bytes] = {}
+        self.environments: dict[int, bytes] = {}
+        with self.client() as client:
+            self.last_ticket = ticket = client.open_ticket()
+        assert ticket.upload(DEMO_RECORDING.read_bytes()).status_code == 200
         assert ticket.post("/process").status_code == 202
-        payment = Payment(UUID(ticket.id))
-        payment.details = {"name": canary("donor"), "email": f"{canary('donor')}@example.com", "address": None}
-        gift = payment.charged()
-        deliver(logged, gift)
-        refuse(client, ticket, canary)
-        reset = {"newContactValue": f"{canary('new contact')}@example.com"}
-        path = f"/admin/profiles/{ticket.id}/approve-reset"
-        assert admin.post(path, json=reset).status_code == 200
-        eventually(lambda: len(logged.lines("step done", step="draft")) == 1)
-        eventually(lambda: len(logged.lines("mail sent")) == 2)
-        eventually(lambda: logged.lines("webhooks applied"))
-    logged.process.terminate()
-    assert logged.process.wait(20) == 0
+        self.transcribing = eventually(lambda: speech_children(self.service.process.pid))
+        for child in self.transcribing:
+            # It must not end before it was looked at.
+            os.kill(child, signal.SIGSTOP)
+        for process in psutil.process_iter():
+            with suppress(OSError, psutil.Error):
+                self.arguments[process.pid] = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+                self.environments[process.pid] = Path(f"/proc/{process.pid}/environ").read_bytes()
+        for child in self.transcribing:
+            os.kill(child, signal.SIGCONT)
 
-    lines = logged.lines()
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    with ExitStack() as stack:
+        yield Observed(tmp_path_factory.mktemp("observed"), stack)
+
+
+def deliver(client: Client, event: Line) -> None:
+    body = json.dumps(event).encode()
+    headers = {"Stripe-Signature": sign(body, SECRETS["stripe_webhook_secret"], time.time())}
+    assert client.post("/api/webhooks/stripe", content=body, headers=headers).status_code == 200
+
+
+def test_every_log_line_of_a_journey_carries_its_ids(observed: Observed):
+    lines = observed.lines()
     assert {"event", "level", "timestamp"} <= set.intersection(*(set(line) for line in lines))
     assert all(line["timestamp"].endswith("Z") for line in lines)
-    requests = logged.lines("request")
+    requests = observed.lines("request")
     assert all({"request_id", "method", "path", "status", "milliseconds"} <= line.keys() for line in requests)
     assert len({line["request_id"] for line in requests}) == len(requests)
 
-    [opened] = logged.lines("request", path="/api/tickets/create", status=201)
-    assert (opened["ticket"], opened["position"]) == (ticket.id, 1)
-    [own] = logged.lines("request", request_id=request_id)
-    assert (own["ticket"], own["position"], own["method"]) == (ticket.id, 2, "PATCH")
+    id = observed.ticket.id
+    [opened] = observed.lines("request", path="/api/tickets/create", status=201, ticket=id)
+    assert opened["position"] == 1
+    [own] = observed.lines("request", request_id=observed.request_id)
+    assert (own["ticket"], own["position"], own["method"]) == (id, 2, "PATCH")
     about = [line for line in requests if "{ticket_id}" in line["path"] and line["status"] < 400]
-    assert {line["ticket"] for line in about} == {ticket.id}
+    assert {line["ticket"] for line in about} == {id, observed.last_ticket.id}
 
-    steps = logged.lines("step done")
+    steps = observed.lines("step done", ticket=id)
     assert [line["step"] for line in steps] == ["transcribe", "analyse", "draft"]
-    assert {line["ticket"] for line in steps} == {ticket.id}
     assert all(isinstance(line["job"], int) and line["position"] > 2 for line in steps)
 
-    assert logged.lines("request", stripe_event=gift["id"], status=200)
-    assert [line["stripe_events"] for line in logged.lines("webhooks applied")] == [{"held": [gift["id"]]}]
-    mails = logged.lines("mail sent")
+    assert observed.lines("request", stripe_event=observed.gift["id"], status=200)
+    assert [line["stripe_events"] for line in observed.lines("webhooks applied")] == [{"held": [observed.gift["id"]]}]
+    mails = observed.lines("mail sent")
     assert {line["kind"] for line in mails} == {"new_access", "contact_changed"}
-    assert {line["ticket"] for line in mails} == {ticket.id}
+    assert {line["ticket"] for line in mails} == {id}
     assert len({line["mail"] for line in mails}) == 2
 
-    assert canary.planted
-    assert found_in(logged.raw) == []
-    assert ticket.token.encode() not in logged.raw
-    assert not [secret for secret in logged.secrets.values() if secret.encode() in logged.raw]
+
+def test_no_personal_data_and_no_secret_is_in_the_log(observed: Observed):
+    assert observed.canary.planted
+    assert found_in(observed.log) == []
+    # In development the admin key is printed on purpose.
+    secrets = [secret for name, secret in observed.service.secrets.items() if name != "admin_key"]
+    tokens = [observed.ticket.token, observed.last_ticket.token, GUESSED_TOKEN]
+    for secret in (SECRET, PASSWORD, quote(PASSWORD, safe=""), *tokens, *secrets):
+        assert secret.encode() not in observed.log
+
+
+def test_no_secret_is_in_the_arguments_of_a_process_or_in_the_environment_of_another(observed: Observed):
+    for pid, arguments in observed.arguments.items():
+        for secret in (SECRET, observed.last_ticket.token):
+            assert secret.encode() not in arguments, pid
+    others = observed.environments.keys() - {observed.service.process.pid, os.getpid()}
+    for pid in others:
+        assert SECRET.encode() not in observed.environments[pid], (pid, observed.arguments[pid])
+    # The database's processes are no children of the one that started them.
+    folder = str(observed.service.data).encode()
+    database = {pid for pid in others if folder in observed.arguments[pid]}
+    assert database
+    assert others >= {*observed.transcribing}
+
+
+def test_spans_arrive_at_the_collector_before_the_service_exits_with_0(observed: Observed):
+    assert observed.exit_code == 0
+    told = observed.collector.spans()
+    assert told["POST /api/tickets/create"]["http.response.status_code"] == 201
+    assert told["append"]["storyledger.ticket"] in (observed.ticket.id, observed.last_ticket.id)
+    assert "projection batch" in told
+    assert found_in(str(told).encode()) == []
+    assert observed.collector.services() == {"storyledger"}
 
 
 def refuse(client: Client, ticket: Ticket, canary: Canaries) -> None:
@@ -141,8 +201,8 @@ def refuse(client: Client, ticket: Ticket, canary: Canaries) -> None:
     assert ticket.patch("/draft", {canary("field"): canary("value")}).status_code == 422
     assert ticket.post("/create-payment", {"amount": canary("amount"), "currency": "USD"}).status_code == 422
     assert ticket.upload(canary("no audio").encode(), canary("file")).status_code == 415
-    with client.stream("GET", "/health/live", headers={"Authorization": f"Bearer {canary('credential')}"}):
-        pass
+    for credential in (canary("credential"), GUESSED_TOKEN):
+        assert client.get(ticket.path, headers={"Authorization": f"Bearer {credential}"}).status_code == 401
 
 
 def run(code: str) -> list[Line]:

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +11,7 @@ import pytest
 from adapters.stripe_sandbox import DisputeOutcome, RefundOutcome
 from adapters.stripe_sandbox.checkout import Outcome
 from tests.client import LiveService
+from tests.commands import run_here
 from tests.stripe_events import event
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=29)
@@ -102,13 +99,13 @@ def test_reconciliation_matches_a_held_event_by_asking_stripe_for_its_payment(li
     assert (donation["status"], donation["amountRefundedMinor"]) == ("PAID", 500)
 
 
-def test_reconciliation_names_unmatched_objects_and_exits_with_1(live: LiveService, migrated_url: str, tmp_path: Path):
-    assert run(live, migrated_url, tmp_path) == (0, {"matched": 0, "repaired": 0, "unmatched": []})
+def test_reconciliation_names_unmatched_objects_and_exits_with_1(live: LiveService, migrated_url: str):
+    assert run(live, migrated_url) == (0, {"matched": 0, "repaired": 0, "unmatched": []})
     refund = {"id": "re_x", "object": "refund", "amount": 5, "currency": "usd", "status": "pending", "charge": "ch_x"}
     told = event("refund.created", refund)
     live.webhook(told)
     live.applied()
-    status, answer = run(live, migrated_url, tmp_path)
+    status, answer = run(live, migrated_url)
     [unmatched] = answer["unmatched"]
     assert (status, unmatched["id"], unmatched["type"]) == (1, told["id"], "refund.created")
 
@@ -125,19 +122,11 @@ def test_a_donation_with_more_than_stripe_captured_is_unmatched(live: LiveServic
     assert (matched, repaired, unmatched["reason"]) == (0, 0, "the sums differ from Stripe's")
 
 
-def run(live: LiveService, url: str, folder: Path) -> tuple[int, Any]:
-    environment = os.environ | {
-        "DATABASE_URL": url,
-        "DATA_DIR": str(live.settings.data_dir),
-        "PORT": str(live.settings.port),
-    }
-    command = [str(Path(sys.executable).parent / "storyledger"), "reconcile", "--json"]
-    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=60)
+def run(live: LiveService, url: str) -> tuple[int, Any]:
+    done = run_here("reconcile", "--json", database_url=url, data_dir=live.settings.data_dir, port=live.settings.port)
     return done.returncode, json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("arguments", [("--since", "yesterday"), ("--since",)])
-def test_an_invalid_time_is_a_usage_error(arguments: tuple[str, ...], tmp_path: Path):
-    command = [str(Path(sys.executable).parent / "storyledger"), "reconcile", *arguments]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
+def test_an_invalid_time_is_a_usage_error(arguments: tuple[str, ...]):
+    assert run_here("reconcile", *arguments).returncode == 2

@@ -1,4 +1,4 @@
-"""Worker and projections in processes of their own: a supervisor asks each how it is, and gets nothing else of it."""
+"""Worker and projections without the web part: a supervisor asks each how it is, and gets nothing else of it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from entrypoints.http.openapi import document
 from entrypoints.http.table import OPERATIONS
-from tests.client import eventually, free_port
+from tests.client import LiveService, free_port
 from tests.entrypoints.http.contract import Contract
 from tests.postgres import fresh_database
-from tests.processes import STORYLEDGER, Serving, environment
+from tests.processes import STOP_SECONDS, serving_without_port
 
 TOKEN = "what opens the metrics of every part"
 PARTS = ("worker", "projections")
@@ -32,52 +31,55 @@ def database(server_url: str, migrated_template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def parts(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Serving]]:
+def parts(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LiveService]]:
     """Both parts on one machine, each with a port of its own."""
-    env = {"database_url": database, "data_dir": tmp_path_factory.mktemp("parts"), "metrics_token": TOKEN}
+    data_dir = tmp_path_factory.mktemp("parts")
     with ExitStack() as stack:
-        running = {only: stack.enter_context(Serving(only, **env)) for only in PARTS}
-        for serving in running.values():
-            serving.wait_until_ready()
-        yield running
+        yield {
+            only: stack.enter_context(LiveService(database, data_dir, frozenset({only}), metrics_token=TOKEN))
+            for only in PARTS
+        }
 
 
 @pytest.fixture(params=PARTS)
-def part(request: pytest.FixtureRequest, parts: dict[str, Serving]) -> Serving:
+def part(request: pytest.FixtureRequest, parts: dict[str, LiveService]) -> LiveService:
     return parts[request.param]
 
 
-def test_each_process_answers_health_checks_like_the_web_process(part: Serving):
-    contract = Contract(document(OPERATIONS, "1", part.url))
-    for path in ("/health/live", "/health/db", "/health/ready"):
-        answer = httpx2.get(part.url + path)
-        assert answer.status_code == 200
-        contract.check(answer)
+def test_each_part_answers_health_checks_like_the_web_part(part: LiveService):
+    contract = Contract(document(OPERATIONS, "1", part.base_url))
+    with part.client() as supervisor:
+        for path in ("/health/live", "/health/db", "/health/ready"):
+            answer = supervisor.get(path)
+            assert answer.status_code == 200
+            contract.check(answer)
     assert answer.json()["ready"] is True
 
 
-def test_each_process_serves_its_own_metrics_with_the_token(parts: dict[str, Serving]):
+def test_each_part_serves_its_own_metrics_with_the_token(parts: dict[str, LiveService]):
     for only, part in parts.items():
-        told = httpx2.get(f"{part.url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
-        assert re.search(rf'^storyledger_info{{parts="{only}",version="[^"]+"}} 1.0$', told.text, re.MULTILINE)
-        assert httpx2.get(f"{part.url}/metrics").status_code == 401
+        with part.client() as nobody, part.client(TOKEN) as prometheus:
+            told = prometheus.get("/metrics").text
+            assert re.search(rf'^storyledger_info{{parts="{only}",version="[^"]+"}} 1.0$', told, re.MULTILINE)
+            assert nobody.get("/metrics").status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/api/tickets/search", "/docs", "/openapi.json", "/sandbox", "/d/abc", "/nothing"])
-def test_a_process_without_the_web_part_answers_nothing_else(part: Serving, path: str):
-    answer = httpx2.get(part.url + path)
-    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
-    assert httpx2.post(f"{part.url}/api/tickets/create", json={}).status_code == 404
+def test_a_process_without_the_web_part_answers_nothing_else(part: LiveService, path: str):
+    with part.client() as visitor:
+        answer = visitor.get(path)
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+        assert visitor.post("/api/tickets/create", json={}).status_code == 404
 
 
-def test_the_health_check_of_the_compose_file_detects_a_process_that_is_not_ready(part: Serving):
+def test_the_health_check_of_the_compose_file_detects_a_process_that_is_not_ready(part: LiveService):
     [command] = re.findall(r'^ +- "(import os, urllib\.request.*)"$', COMPOSE.read_text(), re.MULTILINE)
 
     def checked(port: object) -> int:
         env = os.environ | {"PORT": str(port)}
         return subprocess.run([sys.executable, "-c", command], env=env, capture_output=True, check=False).returncode
 
-    assert checked(part.settings["port"]) == 0
+    assert checked(part.settings.port) == 0
     assert checked(free_port()) != 0
 
 
@@ -90,25 +92,14 @@ def test_the_compose_file_gives_every_process_a_port_and_a_health_check():
     assert re.search(r"^    PORT: ", text, re.MULTILINE)
 
 
-def test_a_process_without_a_port_setting_listens_on_no_port(database: str, tmp_path: Path, parts: dict[str, Serving]):
-    assert all(len(_listening(one.process.pid)) == 1 for one in parts.values())
-    env = environment({"database_url": database, "data_dir": tmp_path, "log_level": "INFO"})
-    env.pop("PORT", None)
-    log = tmp_path / "log"
-    with log.open("wb") as told:
-        process = subprocess.Popen([STORYLEDGER, "serve", "--only", "worker"], env=env, stdout=told, stderr=told)
-    try:
-        eventually(lambda: b'"started"' in log.read_bytes())
+def test_a_process_without_a_port_setting_listens_on_no_port_and_exits_with_0(
+    database: str, tmp_path: Path, parts: dict[str, LiveService]
+):
+    assert len(_listening(os.getpid())) >= len(parts)
+    with serving_without_port("worker", tmp_path / "log", database_url=database, data_dir=tmp_path) as process:
         assert not _listening(process.pid)
-    finally:
         process.terminate()
-        assert process.wait(15) == 0
-
-
-def test_a_worker_that_is_stopped_exits_with_0(database: str, tmp_path: Path):
-    with Serving("worker", database_url=database, data_dir=tmp_path) as part:
-        part.wait_until_ready()
-        assert part.stop() == 0
+        assert process.wait(STOP_SECONDS) == 0
 
 
 def _listening(pid: int) -> set[str]:

@@ -19,6 +19,8 @@ from tests.client import RECORDING, LiveService
 from tests.fakes.pgbouncer import PROGRAM, pgbouncer
 from tests.stripe_events import Payment
 
+AMOUNTS = range(10, 15)
+
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not installed: apt-get install pgbouncer")
 
 
@@ -37,15 +39,15 @@ def test_the_main_journey_runs_through_a_pooler(pooled: str, tmp_path: Path):
         ticket = live.client().open_ticket()
         assert ticket.upload(RECORDING.read_bytes()).status_code == 200
         assert ticket.post("/process").status_code == 202
-        for amount in range(10, 30):
+        for amount in AMOUNTS:
             checkout = ticket.pay(amount)
             payment = Payment(UUID(ticket.id), amount * 100, donation_id=UUID(checkout["donationId"]))
             for event in (payment.succeeded(), payment.completed(), payment.succeeded()):
                 assert live.webhook(event).status_code == 200
         live.applied()
         totals = ticket.get("/donations/total").json()
-        assert totals["byCurrency"][0]["paidMinor"] == sum(range(10, 30)) * 100
-        assert totals["counts"]["paid"] == 20
+        assert totals["byCurrency"][0]["paidMinor"] == sum(AMOUNTS) * 100
+        assert totals["counts"]["paid"] == len(AMOUNTS)
         assert ticket.when("DONE")["error"] is None
         assert ticket.patch("/draft", {"title": "By hand"}).json()["title"] == "By hand"
         for projection in projections.ALL:

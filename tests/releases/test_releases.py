@@ -12,15 +12,18 @@ from typing import Any
 import pytest
 
 from adapters.postgres.embedded.account import server_account
-from tests.client import Ticket, eventually
+from entrypoints.composition.database_url import DatabaseUrl
+from entrypoints.composition.service import Parts
+from entrypoints.composition.settings import Settings
+from tests.client import Client, LiveService, Ticket, eventually
+from tests.commands import run_here
 from tests.fakes.mailbox import files, text_of
-from tests.processes import Serving, run
 from tests.releases.make import BASE_URL, CONTACT, give
 
 RELEASES = sorted(path.parent for path in Path(__file__).parent.glob("*/expected.json"))
 
 # Without the worker: it would go on with what was left open at the release, like the checkout that expires.
-READING_PARTS = "web,projections"
+READING_PARTS = frozenset({Parts.WEB, Parts.PROJECTIONS})
 
 
 @pytest.fixture(params=RELEASES, ids=lambda folder: folder.name)
@@ -52,33 +55,30 @@ def restricted(answer: Any, expected: Any) -> Any:
     return answer
 
 
-def assert_answers_as_before(release: Path, serving: Serving, admin_key: str) -> None:
+def assert_answers_as_before(release: Path, live: LiveService) -> None:
     expected = json.loads((release / "expected.json").read_text())["answers"]
-    with serving.client(headers={"Authorization": f"Bearer {admin_key}"}) as admin:
+    admin_key = json.loads((live.settings.data_dir / "secrets.json").read_text())["admin_key"]
+    with live.client(admin_key) as admin:
         for path, before in expected.items():
             response = admin.get(path)
             now = {"status": response.status_code, "body": response.json()}
             assert restricted(now, before) == before, path
 
 
-def read_secrets(data_dir: Path) -> dict[str, str]:
-    secrets: dict[str, str] = json.loads((data_dir / "secrets.json").read_text())
-    return secrets
-
-
 def test_a_data_folder_of_the_release_is_opened_and_answers_as_before(release: Path, data_dir: Path):
-    with Serving(READING_PARTS, data_dir=data_dir, base_url=BASE_URL) as serving:
-        assert_answers_as_before(release, serving, read_secrets(data_dir)["admin_key"])
-    with Serving(data_dir=data_dir) as serving, serving.client() as visitor:
-        ids = json.loads((release / "ids.json").read_text())
-        old_ticket = Ticket(visitor, {"id": ids["tickets"]["handwritten"], "accessToken": ids["token"]})
-        give(old_ticket)
-        assert log_in(visitor, data_dir / "outbox").get(old_ticket.path).status_code == 200
-    verified = run("audit", "verify", data_dir=data_dir)
+    with DatabaseUrl(Settings(data_dir=data_dir)) as url:
+        with LiveService(url, data_dir, READING_PARTS, base_url=BASE_URL) as live:
+            assert_answers_as_before(release, live)
+        with LiveService(url, data_dir) as live, live.client() as visitor:
+            ids = json.loads((release / "ids.json").read_text())
+            old_ticket = Ticket(visitor, {"id": ids["tickets"]["handwritten"], "accessToken": ids["token"]})
+            give(old_ticket)
+            assert log_in(visitor, data_dir / "outbox").get(old_ticket.path).status_code == 200
+        verified = run_here("audit", "verify", data_dir=data_dir)
     assert (verified.returncode, verified.stderr) == (0, "")
 
 
-def log_in(visitor, outbox: Path):
+def log_in(visitor: Client, outbox: Path) -> Client:
     """A client with the session that a mailed login code opens."""
     sent_before = len(files(outbox))
     requested = visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": CONTACT})
@@ -99,7 +99,7 @@ def test_a_backup_of_the_release_is_restored_and_answers_as_before(release: Path
     with tarfile.open(release / "data-folder.tar.xz") as archive:
         archive.extract("./secrets.json", tmp_path, filter="data")
     env = {"data_dir": tmp_path, "database_url": database_url, "base_url": BASE_URL}
-    restored = run("restore", release / "storyledger.backup", **env)
+    restored = run_here("restore", release / "storyledger.backup", **env)
     assert (restored.returncode, restored.stderr) == (0, "")
-    with Serving(READING_PARTS, **env) as serving:
-        assert_answers_as_before(release, serving, read_secrets(tmp_path)["admin_key"])
+    with LiveService(database_url, tmp_path, READING_PARTS, base_url=BASE_URL) as live:
+        assert_answers_as_before(release, live)

@@ -16,6 +16,7 @@ import httpx2
 
 from adapters.postgres.embedded import EmbeddedPostgres
 from tests.client import UNLIMITED, eventually, free_port
+from tests.commands import run_here
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
 READY_SECONDS = 300
@@ -115,7 +116,7 @@ class RunningService:
 
     def run(self, *arguments: str) -> Any:
         """Run a command; return what it prints as JSON, and fail if the command fails."""
-        command = [STORYLEDGER, *arguments, "--json"]
-        ran = subprocess.run(command, env=self._env(self.parts[0]), capture_output=True, timeout=300)
+        url = self._urls.get(self.parts[0], "")
+        ran = run_here(*arguments, "--json", data_dir=self.data, base_url=self.url, database_url=url)
         assert ran.returncode == 0, ran.stdout[-2_000:] + ran.stderr[-2_000:]
         return json.loads(ran.stdout)
