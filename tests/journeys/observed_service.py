@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
+from adapters.postgres.database import connect
 from adapters.postgres.embedded.binaries import wheel_bin_dir
 from tests.client import eventually
 from tests.commands import run_here
@@ -17,8 +17,11 @@ from tests.journeys.canaries import found_in
 from tests.postgres import server_bin_dir
 from tests.processes import COMMAND_SECONDS, Serving
 
-# How long the sandbox waits at most before it reports the next fact of a payment.
-SANDBOX_SECONDS = 1.5
+# Nothing is on its way from the sandbox, and nothing happens there in the next minute.
+_NOTHING_TO_REPORT = """
+SELECT NOT EXISTS (SELECT FROM sandbox.deliveries WHERE delivered_at IS NULL)
+   AND NOT EXISTS (SELECT FROM sandbox.objects WHERE step_at < extract(epoch FROM now()) + 60)
+"""
 
 
 class ObservedService(Serving):
@@ -66,10 +69,11 @@ class ObservedService(Serving):
         """Wait until all that Stripe and the sandbox reported is in the ledger and visible."""
 
         def idle() -> bool:
+            # In the order in which a fact of the sandbox arrives.
+            with connect(str(self.settings["database_url"])) as connection:
+                reported = connection.execute(_NOTHING_TO_REPORT).fetchone() == (True,)
             health = httpx2.get(f"{self.url}/health/ready").json()
             followed = all(model["position"] == model["head"] for model in health["projections"].values())
-            return bool(health["inbox"]["waiting"] == 0 and followed)
+            return bool(reported and health["inbox"]["waiting"] == 0 and followed)
 
-        # The sandbox does not say what it still has to report.
-        time.sleep(SANDBOX_SECONDS)
         eventually(idle)

@@ -84,7 +84,7 @@ def differences(service: Service, data_dir: Path, donations: int, kills: int) ->
 
 
 def test_a_service_killed_while_webhooks_arrive_has_the_ledger_of_the_oracle(service: Service, tmp_path: Path):
-    assert differences(service, tmp_path / "var", donations=12, kills=1) == []
+    assert differences(service, tmp_path / "var", donations=8, kills=1) == []
 
 
 @pytest.mark.soak
