@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import threading
 from collections.abc import Iterator
 from itertools import count
@@ -48,25 +47,32 @@ def _hidden(text: str) -> Iterator[bytes]:
     yield plain[::-1]
 
 
-NEEDLES = re.compile(
-    b"|".join(re.escape(code) for text in (STEM, PHONE.removeprefix("+"), *SPOKEN) for code in _hidden(text)),
-    re.IGNORECASE,
-)
+# In lower case, and sought in data in lower case: that is many times faster than one regular expression.
+NEEDLES = sorted({code.lower() for text in (STEM, PHONE.removeprefix("+"), *SPOKEN) for code in _hidden(text)})
 
 
 def found_in(data: bytes) -> list[str]:
-    """Where canaries are, with what stands around them."""
+    """Return where canaries are, with what stands around them."""
+    lowered = data.lower()
     return [
-        repr(data[max(0, hit.start() - 160) : hit.end() + 60].decode(errors="replace"))
-        for hit in NEEDLES.finditer(data)
+        repr(data[max(0, start - 160) : start + len(needle) + 60].decode(errors="replace"))
+        for needle in NEEDLES
+        for start in _starts(lowered, needle)
     ]
 
 
+def _starts(data: bytes, needle: bytes) -> Iterator[int]:
+    start = data.find(needle)
+    while start >= 0:
+        yield start
+        start = data.find(needle, start + 1)
+
+
 def found_under(folder: Path) -> list[str]:
-    """The same in the names and contents of all files below a folder."""
+    """Return the same for the names and contents of all files below a folder."""
     found = []
     for path in folder.rglob("*"):
-        found += [f"{path}: name"] if NEEDLES.search(str(path.relative_to(folder)).encode()) else []
+        found += [f"{path}: name"] if found_in(str(path.relative_to(folder)).encode()) else []
         if path.is_file():
             found += [f"{path.relative_to(folder)}: {hit}" for hit in found_in(path.read_bytes())]
     return found
