@@ -35,7 +35,7 @@ class History:
         if Parts.PROJECTIONS in foundation.parts:
             self.follower = Follower(foundation.url, projections.ALL, foundation.registry)
         self.barrier = ProjectionBarrier(foundation.database, list(projections.BY_NAME), self.follower)
-        self.fresh = ReadYourWrites(foundation.database, self.log, self.barrier)
+        self.ticket_reader = ReadYourWrites(foundation.database, self.log, self.barrier)
 
     def wake_follower(self, position: int) -> None:
         """Wake the follower after an append whose caller does not wait for the read models."""
@@ -47,5 +47,5 @@ class History:
         """Wait until the read models have reached a write; if they do not in time, note that they are behind."""
         with suppress(UnavailableError, *CONNECTION_ERRORS):
             if not self.barrier.wait_for(position):
-                self.fresh.note_unprojected(position)
+                self.ticket_reader.note_unprojected(position)
                 logger.warning("read models lag behind", position=position)

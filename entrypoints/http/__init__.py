@@ -1,1 +1,1 @@
-"""The HTTP interface: a table of operations, and what is common to all of them."""
+"""The HTTP interface: the table of operations, their handlers and the middleware."""

@@ -93,7 +93,7 @@ def application(
             query=request.query_params if request.scope["query_string"] else NO_QUERY,
             headers=request.headers,
             reads=reads,
-            ticket_rows=TicketRows(service.history.fresh, ticket_query),
+            ticket_rows=TicketRows(service.history.ticket_reader, ticket_query),
         )
 
     threads = Threads()

@@ -174,7 +174,7 @@ def _query_parameters(operation: Operation) -> list[JsonObject]:
             "name": parameter.name,
             "in": "query",
             "required": parameter.required,
-            "description": parameter.meaning,
+            "description": parameter.description,
             "schema": dict(parameter.schema),
         }
         for parameter in operation.query

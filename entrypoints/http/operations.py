@@ -106,7 +106,7 @@ class Call:
     reads: Reads
     # Reads tickets for the access check and for read-your-writes, always from the primary.
     ticket_rows: TicketRows
-    # The bearer credential of the request; None if the request has none or the operation ignores it.
+    # The bearer credential; it is None if the request has no credential or the operation ignores it.
     credential: str | None = None
     principal: Principal = VISITOR
     # The row of the path's ticket, which the caller has access to; set if the path names a ticket.
@@ -174,7 +174,7 @@ class Parameter:
     """A query parameter in the OpenAPI document; the handler checks its value."""
 
     name: str
-    meaning: str
+    description: str
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     required: bool = False
 

@@ -41,12 +41,13 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
     """Build the handlers of every area for this process."""
     commands, queries, database = service.commands, service.queries, service.database
     history, content, payments, access = service.history, service.content, service.payments, service.access
-    cipher, tickets, contents, qr_codes = history.cipher, history.fresh, content.contents, content.qr_codes
+    cipher, ticket_reader = history.cipher, history.ticket_reader
+    contents, qr_codes = content.contents, content.qr_codes
     public_url, page_url, sandbox = service.public_url, service.page_url, service.settings.sandbox
     return [
         TicketHandlers(
             commands.tickets,
-            tickets,
+            ticket_reader,
             cipher,
             access.contact_index,
             contents,
@@ -55,15 +56,17 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
             public_url,
             page_url,
         ),
-        RecordingHandlers(commands.recordings, commands.tickets, tickets, cipher, content.inspector, queries.progress),
-        CampaignHandlers(commands.tickets, tickets, cipher, page_url),
+        RecordingHandlers(
+            commands.recordings, commands.tickets, ticket_reader, cipher, content.inspector, queries.progress
+        ),
+        CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url),
         DocumentHandlers(commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image),
         DonationHandlers(commands.checkouts, cipher, qr_codes, page_url),
         HistoryHandlers(cipher),
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
         ExportHandlers(queries, cipher),
         LoginCodeHandlers(access.login_codes),
-        SupportHandlers(commands.support, tickets, cipher, access.contact_index, database, history.log),
+        SupportHandlers(commands.support, ticket_reader, cipher, access.contact_index, database, history.log),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),
         DeadLetterHandlers(payments.dead_letters, payments.inbox.arrived.set),
         DeadMailHandlers(service.mail.dead),

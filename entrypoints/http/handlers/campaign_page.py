@@ -53,7 +53,7 @@ class CampaignPageHandlers:
         if row is None:
             return not_found_page(call, NO_PAGE)
         call.answer_ticket = row["ticket_id"]
-        form = _form(call.raw_body)
+        form = _form_fields(call.raw_body)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
         try:
             amount = checked_gift(_amount(form.get("amount", ""), currency))
@@ -125,8 +125,8 @@ def _totals(call: Call, row: Row) -> list[Row]:
     return call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket_id"]))
 
 
-def _form(raw: bytes) -> dict[str, str]:
-    """Return the form's fields, the last of each name; a form with too many fields has none."""
+def _form_fields(raw: bytes) -> dict[str, str]:
+    """Return the last value of each field, or no field if there are too many."""
     try:
         return dict(parse_qsl(raw.decode("utf-8", "replace"), max_num_fields=MAX_FORM_FIELDS, keep_blank_values=True))
     except ValueError:

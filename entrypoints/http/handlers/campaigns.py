@@ -16,7 +16,7 @@ from entrypoints.presentation.tickets import Draft, PublishedTicket
 @dataclass(frozen=True)
 class CampaignHandlers:
     commands: TicketCommands
-    tickets: ReadYourWrites
+    ticket_reader: ReadYourWrites
     cipher: FieldCipher
     page_url: Callable[[str], str]
 
@@ -25,7 +25,7 @@ class CampaignHandlers:
         if "breakdown" in changes:
             changes["breakdown"] = tuple(changes["breakdown"] or ())
         self.commands.edit_draft(call.principal.actor, call.ticket_id, changes, if_match(call))
-        row = current_row(self.tickets, call.ticket_id)
+        row = current_row(self.ticket_reader, call.ticket_id)
         return Answer(Draft.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
 
     def publish(self, call: Call, body: Publication) -> Answer[PublishedTicket]:
@@ -37,7 +37,7 @@ class CampaignHandlers:
         return self._publication(call, published=False)
 
     def _publication(self, call: Call, *, published: bool) -> Answer[PublishedTicket]:
-        row = current_row(self.tickets, call.ticket_id)
+        row = current_row(self.ticket_reader, call.ticket_id)
         personal = call.personal_data(self.cipher)
         url = self.page_url(row["slug"]) if published else None
         return Answer(PublishedTicket.from_row(row, personal, public_url=url), 200, etag_header(row))

@@ -25,7 +25,7 @@ from projections.model import Row
 class RecordingHandlers:
     commands: RecordingCommands
     ticket_commands: TicketCommands
-    tickets: ReadYourWrites
+    ticket_reader: ReadYourWrites
     cipher: FieldCipher
     inspector: AudioInspector
     # Returns the progress of a recording's step, from 0 to 1.
@@ -41,7 +41,7 @@ class RecordingHandlers:
             Upload(recording_id, call.upload.file, audio, call.upload.file_name),
             if_match(call),
         )
-        row = current_row(self.tickets, call.ticket_id)
+        row = current_row(self.ticket_reader, call.ticket_id)
         uploaded = UploadedRecording(
             audio_id=recording_id,
             sha256=content.sha256,
@@ -64,7 +64,7 @@ class RecordingHandlers:
     def provide_info(self, call: Call, body: ProvidedInfo) -> Answer[TicketProgress]:
         info = {name: value for name in body.model_fields_set if (value := getattr(body, name)) is not None}
         self.ticket_commands.provide_info(call.principal.actor, call.ticket_id, info, if_match(call))
-        return self._progress(current_row(self.tickets, call.ticket_id))
+        return self._progress(current_row(self.ticket_reader, call.ticket_id))
 
     def _progress(self, row: Row) -> Answer[TicketProgress]:
         step_progress = self.step_progress(row["ticket_id"], row["recording_id"], row["step"]) if row["step"] else 0.0

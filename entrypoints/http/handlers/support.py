@@ -48,7 +48,7 @@ class ProfileReset(Body):
 @dataclass(frozen=True)
 class SupportHandlers:
     commands: SupportCommands
-    tickets: ReadYourWrites
+    ticket_reader: ReadYourWrites
     cipher: FieldCipher
     contact_index: ContactIndex
     database: Database
@@ -116,7 +116,7 @@ class SupportHandlers:
             now=datetime.now(UTC),
             if_match=if_match(call),
         )
-        row = current_row(self.tickets, call.ticket_id)
+        row = current_row(self.ticket_reader, call.ticket_id)
         return Answer(Ticket.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
 
 

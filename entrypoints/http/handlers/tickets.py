@@ -50,9 +50,9 @@ _UNESCAPED_PLUS = re.compile(r" [1-9]")
 INCLUDES = ("draft", "documents", "attributions", "qr", "transcriptions", "support")
 
 
-def current_row(tickets: ReadYourWrites, ticket_id: UUID) -> Row:
+def current_row(ticket_reader: ReadYourWrites, ticket_id: UUID) -> Row:
     """Return the ticket's row, in which the writes of this request are visible."""
-    row = tickets.ticket(ticket_id)
+    row = ticket_reader.ticket(ticket_id)
     if row is None:
         raise NotFoundError("There is no such ticket.")
     return row
@@ -61,7 +61,7 @@ def current_row(tickets: ReadYourWrites, ticket_id: UUID) -> Row:
 @dataclass(frozen=True)
 class TicketHandlers:
     commands: TicketCommands
-    tickets: ReadYourWrites
+    ticket_reader: ReadYourWrites
     cipher: FieldCipher
     contact_index: ContactIndex
     contents: Contents
@@ -87,7 +87,7 @@ class TicketHandlers:
             ),
         )
         # The read model may not have seen the new ticket yet.
-        row = self.tickets.ticket(ticket_id) or self.tickets.newest_ticket(ticket_id, None)
+        row = self.ticket_reader.ticket(ticket_id) or self.ticket_reader.newest_ticket(ticket_id, None)
         assert row is not None
         opened = OpenedTicket.from_row(row, call.personal_data(self.cipher), access_token=token)
         return Answer(opened, 201, etag_header(row) | {"Location": f"/api/tickets/{ticket_id}"})
@@ -131,7 +131,7 @@ class TicketHandlers:
 
     def rename(self, call: Call, body: TicketChange) -> Answer[Ticket]:
         self.commands.rename(call.principal.actor, call.ticket_id, body.display_name, if_match(call))
-        row = current_row(self.tickets, call.ticket_id)
+        row = current_row(self.ticket_reader, call.ticket_id)
         return Answer(Ticket.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
 
     def erase(self, call: Call) -> ErasedTicket:
