@@ -37,7 +37,7 @@ _LINK_FIELDS = {
 _WITH_OUR_METADATA = frozenset({SESSION, INTENT, CHARGE})
 
 # One of Stripe's objects as parsed JSON.
-StripeDict = Mapping[str, Any]
+StripeDict = dict[str, Any]
 # The ids of the ticket and of the donation under it.
 DonationKey = tuple[UUID, UUID]
 

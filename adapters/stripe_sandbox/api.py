@@ -9,9 +9,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from adapters.payments.stripe_objects import StripeDict
 from adapters.stripe_sandbox import checkout, refunds
 from adapters.stripe_sandbox.refusal import StripeRefusal, missing
-from adapters.stripe_sandbox.shapes import API_VERSION, Shape, new_id
+from adapters.stripe_sandbox.shapes import API_VERSION, new_id
 from adapters.stripe_sandbox.state import SandboxState
 from adapters.stripe_sandbox.store import Store
 
@@ -36,7 +37,7 @@ class Answer:
     """An HTTP answer."""
 
     status: int
-    body: Shape
+    body: StripeDict
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -79,7 +80,7 @@ class Api:
         if not hmac.compare_digest(authorization.encode(), self._authorization):
             raise StripeRefusal("Invalid API Key provided.", status=401)
 
-    def _run_once(self, call: _Call) -> tuple[Shape, bool]:
+    def _run_once(self, call: _Call) -> tuple[StripeDict, bool]:
         """Return the result, and True if it is the stored result of an earlier call with the same key."""
         with self._state.transaction() as store:
             if call.method != "POST" or call.key is None:
@@ -97,7 +98,7 @@ class Api:
                 )
             return store.answer(call.key), True
 
-    def _run(self, store: Store, call: _Call) -> Shape:
+    def _run(self, store: Store, call: _Call) -> StripeDict:
         from adapters.stripe_sandbox.parameters import ListParams, RefundParams, RetrieveParams, SessionParams, read
 
         match = _PATH.fullmatch(call.path)
@@ -123,7 +124,7 @@ class Api:
             case _:
                 raise _unrecognized(call)
 
-    def _refund(self, store: Store, params: RefundParams, key: str | None) -> Shape:
+    def _refund(self, store: Store, params: RefundParams, key: str | None) -> StripeDict:
         if (params.payment_intent is None) is (params.charge is None):
             raise StripeRefusal("One of the following params should be provided: payment_intent or charge.")
         kind, id = ("charge", params.charge) if params.charge else ("payment_intent", params.payment_intent or "")
@@ -132,7 +133,7 @@ class Api:
         refund = refunds.refund(payment, params.amount, None, params.reason, params.metadata)
         return _expanded(store, refund, params.expand)
 
-    def _list(self, store: Store, kind: str, collection: str, params: ListParams) -> Shape:
+    def _list(self, store: Store, kind: str, collection: str, params: ListParams) -> StripeDict:
         page = store.page(
             kind,
             limit=params.limit,
@@ -159,7 +160,7 @@ def _unrecognized(call: _Call) -> StripeRefusal:
     return StripeRefusal(f"Unrecognized request URL ({call.method}: {call.path[:200]}).", status=404)
 
 
-def _expanded(store: Store, body: Shape, paths: list[str]) -> Shape:
+def _expanded(store: Store, body: StripeDict, paths: list[str]) -> StripeDict:
     """Return the object with the ids at these dotted paths replaced by the objects that they name."""
     expanded = json.loads(json.dumps(body))
     for path in paths:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from adapters.payments.stripe_objects import StripeDict
 from adapters.stripe_sandbox import shapes
 from adapters.stripe_sandbox.payment import Payment, processing_fee
 from adapters.stripe_sandbox.refusal import StripeRefusal
-from adapters.stripe_sandbox.shapes import CARD, Payer, Shape, delayed_method
+from adapters.stripe_sandbox.shapes import CARD, Payer, delayed_method
 from adapters.stripe_sandbox.store import Store
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class Outcome(StrEnum):
     FAILED_LATER = "failed_later"
 
 
-def open_session(store: Store, params: SessionParams, now: float, pages: str) -> Shape:
+def open_session(store: Store, params: SessionParams, now: float, pages: str) -> StripeDict:
     """Open a checkout session, which expires later; return it."""
     expires_at = int(now) + 86_400 if params.expires_at is None else params.expires_at
     # Stripe's bounds are 30 minutes and 24 hours; one minute on both sides allows for clock differences.
@@ -112,7 +113,7 @@ def expire(payment: Payment) -> None:
     payment.emit("checkout.session.expired", session)
 
 
-def _new_intent(payment: Payment) -> Shape:
+def _new_intent(payment: Payment) -> StripeDict:
     hidden = payment.store.hidden(payment.session["id"])
     intent = shapes.payment_intent(
         now=payment.moment.second,
@@ -125,7 +126,7 @@ def _new_intent(payment: Payment) -> Shape:
     return intent
 
 
-def _succeed(payment: Payment, intent: Shape, charge: Shape, session_event: str) -> None:
+def _succeed(payment: Payment, intent: StripeDict, charge: StripeDict, session_event: str) -> None:
     charge |= {"status": "succeeded", "paid": True, "captured": True, "amount_captured": charge["amount"]}
     charge["outcome"] = {
         "network_status": "approved_by_network",
@@ -152,7 +153,7 @@ def _succeed(payment: Payment, intent: Shape, charge: Shape, session_event: str)
     payment.emit("charge.updated", charge, {"balance_transaction": None}, payment.moment.timing.settlement)
 
 
-def _fail(payment: Payment, intent: Shape, charge: Shape, code: str, message: str) -> None:
+def _fail(payment: Payment, intent: StripeDict, charge: StripeDict, code: str, message: str) -> None:
     charge |= {"status": "failed", "failure_code": code, "failure_message": message}
     charge["outcome"] = {
         "network_status": "declined_by_network",

@@ -2,10 +2,10 @@
 
 from enum import StrEnum
 
+from adapters.payments.stripe_objects import StripeDict
 from adapters.stripe_sandbox import shapes
 from adapters.stripe_sandbox.payment import Payment, dispute_fee
 from adapters.stripe_sandbox.refusal import StripeRefusal
-from adapters.stripe_sandbox.shapes import Shape
 
 
 class DisputeOutcome(StrEnum):
@@ -16,7 +16,7 @@ class DisputeOutcome(StrEnum):
     WARNING_CLOSED = "warning_closed"
 
 
-def dispute(payment: Payment, amount: int | None, inquiry: bool, reason: str) -> Shape:
+def dispute(payment: Payment, amount: int | None, inquiry: bool, reason: str) -> StripeDict:
     """Open a dispute or an inquiry about `amount` of the charge, or about all that was not refunded."""
     charge = payment.paid_charge()
     if payment.is_disputed("needs_response", "under_review", "lost", "warning_needs_response"):
@@ -37,7 +37,7 @@ def dispute(payment: Payment, amount: int | None, inquiry: bool, reason: str) ->
     return dispute
 
 
-def escalate(payment: Payment, dispute_id: str) -> Shape:
+def escalate(payment: Payment, dispute_id: str) -> StripeDict:
     """Turn an inquiry into a dispute, which withdraws the money."""
     dispute = payment.store.get("dispute", dispute_id)
     if dispute["status"] != "warning_needs_response":
@@ -50,7 +50,7 @@ def escalate(payment: Payment, dispute_id: str) -> Shape:
     return dispute
 
 
-def close_dispute(payment: Payment, dispute_id: str, outcome: DisputeOutcome, reinstated: int | None) -> Shape:
+def close_dispute(payment: Payment, dispute_id: str, outcome: DisputeOutcome, reinstated: int | None) -> StripeDict:
     """End a dispute or an inquiry; winning a dispute reinstates `reinstated`, or the whole amount."""
     dispute = payment.store.get("dispute", dispute_id)
     before = {"status": dispute["status"]}
@@ -79,7 +79,7 @@ def close_dispute(payment: Payment, dispute_id: str, outcome: DisputeOutcome, re
     return dispute
 
 
-def _withdraw(payment: Payment, dispute: Shape) -> None:
+def _withdraw(payment: Payment, dispute: StripeDict) -> None:
     fee = dispute_fee(dispute["currency"])
     transaction = payment.balance(dispute, "adjustment", "dispute", -dispute["amount"], fee)
     dispute["balance_transactions"].append(transaction)

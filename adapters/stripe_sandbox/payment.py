@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from adapters.payments.stripe_objects import StripeDict
 from adapters.stripe_sandbox import shapes
 from adapters.stripe_sandbox.refusal import StripeRefusal
-from adapters.stripe_sandbox.shapes import Shape
 from adapters.stripe_sandbox.store import Store
 from domain.values import decimals
 
@@ -46,14 +46,14 @@ class Payment:
         self.store = store
         self.moment = moment
 
-    def intent(self) -> Shape | None:
+    def intent(self) -> StripeDict | None:
         """Return the payment intent, or None before the first attempt to pay."""
         return next(iter(self.store.of_session(self.session["id"], "payment_intent")), None)
 
-    def charge_of(self, intent: Shape) -> Shape:
+    def charge_of(self, intent: StripeDict) -> StripeDict:
         return self.store.get("charge", intent["latest_charge"])
 
-    def paid_charge(self) -> Shape:
+    def paid_charge(self) -> StripeDict:
         intent = self.intent()
         if intent is None or intent["status"] != "succeeded":
             raise StripeRefusal("This PaymentIntent does not have a successful charge.")
@@ -63,11 +63,11 @@ class Payment:
         """Return True if there is a dispute or inquiry in one of these states."""
         return any(dispute["status"] in states for dispute in self.store.of_session(self.session["id"], "dispute"))
 
-    def save(self, *bodies: Shape) -> None:
+    def save(self, *bodies: StripeDict) -> None:
         for body in bodies:
             self.store.save(body, self.session["id"])
 
-    def emit(self, type: str, body: Shape, previous: Shape | None = None, after_seconds: float = 0) -> None:
+    def emit(self, type: str, body: StripeDict, previous: StripeDict | None = None, after_seconds: float = 0) -> None:
         """Emit an event with the object's present state; `previous` has the former values of its changed fields."""
         second = int(self.moment.at + after_seconds)
         event = shapes.event(type, body, second, previous, self.moment.idempotency_key)
@@ -77,7 +77,7 @@ class Payment:
         """Set the step that will happen to this object later; None cancels it."""
         self.store.plan_step(id, step, self.moment.at + self.moment.timing.later if step else None)
 
-    def balance(self, source: Shape, type: str, category: str, amount: int, fee: int = 0) -> Shape:
+    def balance(self, source: StripeDict, type: str, category: str, amount: int, fee: int = 0) -> StripeDict:
         """Book `amount` for an object on the account's balance; return the balance transaction."""
         transaction = shapes.balance_transaction(
             source=source["id"],

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable
 
 from adapters.encryption.keyring import Keyring
-from adapters.stripe_sandbox.shapes import Shape
+from adapters.payments.stripe_objects import StripeDict
 
 _MARK = "sealed:sandbox:"
 _CONTEXT = b"sandbox"
@@ -21,10 +21,10 @@ class Redaction:
     def __init__(self, api_key: str) -> None:
         self._keyring = Keyring((api_key,), "sandbox")
 
-    def seal(self, body: Shape) -> Shape:
+    def seal(self, body: StripeDict) -> StripeDict:
         return _replaced(body, self._seal_text)
 
-    def open(self, body: Shape) -> Shape:
+    def open(self, body: StripeDict) -> StripeDict:
         return _replaced(body, self._open_text)
 
     def _seal_text(self, text: str) -> str:
@@ -36,11 +36,11 @@ class Redaction:
         return self._keyring.open(base64.urlsafe_b64decode(text.removeprefix(_MARK)), _CONTEXT).decode()
 
 
-def without_personal_data(body: Shape) -> Shape:
+def without_personal_data(body: StripeDict) -> StripeDict:
     return _replaced(body, lambda _: None)
 
 
-def _replaced(body: Shape, replace: Callable[[str], str | None]) -> Shape:
+def _replaced(body: StripeDict, replace: Callable[[str], str | None]) -> StripeDict:
     return {name: _replaced_value(name, value, replace) for name, value in body.items()}
 
 

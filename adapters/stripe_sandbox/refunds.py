@@ -2,10 +2,10 @@
 
 from enum import StrEnum
 
+from adapters.payments.stripe_objects import StripeDict
 from adapters.stripe_sandbox import shapes
 from adapters.stripe_sandbox.payment import Payment
 from adapters.stripe_sandbox.refusal import StripeRefusal
-from adapters.stripe_sandbox.shapes import Shape
 
 
 class RefundOutcome(StrEnum):
@@ -22,7 +22,7 @@ def refund(
     outcome: RefundOutcome | None,
     reason: str | None,
     metadata: dict[str, str],
-) -> Shape:
+) -> StripeDict:
     """Refund `amount`, or all that is left; without an outcome a card is refunded at once, a bank account later."""
     charge = payment.paid_charge()
     left = charge["amount"] - charge["amount_refunded"]
@@ -54,7 +54,7 @@ def refund(
     return refund
 
 
-def finish_refund(payment: Payment, refund_id: str, succeeded: bool) -> Shape:
+def finish_refund(payment: Payment, refund_id: str, succeeded: bool) -> StripeDict:
     """Let a pending refund arrive, or let any refund fail."""
     refund = payment.store.get("refund", refund_id)
     before = {"status": refund["status"]}
@@ -81,7 +81,7 @@ def finish_refund(payment: Payment, refund_id: str, succeeded: bool) -> Shape:
     return refund
 
 
-def _emit_update(payment: Payment, refund: Shape, before: Shape) -> None:
+def _emit_update(payment: Payment, refund: StripeDict, before: StripeDict) -> None:
     kind = refund["destination_details"]["type"]
     if refund["status"] == "succeeded":
         arrived = {"reference": "8888888888888888", "reference_status": "available", "type": "refund"}

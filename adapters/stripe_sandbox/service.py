@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from adapters.payments.stripe_objects import StripeDict
 from adapters.stripe_sandbox import checkout, disputes, refunds
 from adapters.stripe_sandbox.api import Answer, Api
 from adapters.stripe_sandbox.checkout import Outcome
@@ -16,7 +17,7 @@ from adapters.stripe_sandbox.payment import Payment, PaymentTiming
 from adapters.stripe_sandbox.redaction import Redaction
 from adapters.stripe_sandbox.refunds import RefundOutcome
 from adapters.stripe_sandbox.refusal import StripeRefusal
-from adapters.stripe_sandbox.shapes import Payer, Shape
+from adapters.stripe_sandbox.shapes import Payer
 from adapters.stripe_sandbox.state import SandboxState
 from adapters.stripe_sandbox.store import Connect, DeliveryFaults, ensure_schema
 
@@ -84,19 +85,19 @@ class Sandbox:
 
     # Acts of donors, of their banks and of the operator.
 
-    def pay(self, session_id: str, outcome: Outcome = Outcome.PAID, payer: Payer | None = None) -> Shape:
+    def pay(self, session_id: str, outcome: Outcome = Outcome.PAID, payer: Payer | None = None) -> StripeDict:
         """Make one attempt to pay a session; return the session."""
         with self._payment(session_id) as payment:
             checkout.pay(payment, outcome, payer or Payer())
             return payment.session
 
-    def settle(self, payment_id: str, succeeded: bool = True) -> Shape:
+    def settle(self, payment_id: str, succeeded: bool = True) -> StripeDict:
         """End a delayed payment now; return the session."""
         with self._payment(payment_id) as payment:
             checkout.settle(payment, succeeded)
             return payment.session
 
-    def expire(self, session_id: str) -> Shape:
+    def expire(self, session_id: str) -> StripeDict:
         """End an open checkout; return the session."""
         with self._payment(session_id) as payment:
             checkout.expire(payment)
@@ -109,29 +110,29 @@ class Sandbox:
         outcome: RefundOutcome = RefundOutcome.SUCCEEDED,
         reason: str | None = None,
         metadata: dict[str, str] | None = None,
-    ) -> Shape:
+    ) -> StripeDict:
         """Refund `amount` in the currency's smallest unit, or all that is left; return the refund."""
         with self._payment(payment_id) as payment:
             return refunds.refund(payment, amount, outcome, reason, metadata or {})
 
-    def finish_refund(self, refund_id: str, succeeded: bool) -> Shape:
+    def finish_refund(self, refund_id: str, succeeded: bool) -> StripeDict:
         """Let a pending refund arrive, or any refund fail; return the refund."""
         with self._payment(refund_id) as payment:
             return refunds.finish_refund(payment, refund_id, succeeded)
 
     def dispute(
         self, payment_id: str, amount: int | None = None, inquiry: bool = False, reason: str = "fraudulent"
-    ) -> Shape:
+    ) -> StripeDict:
         """Let the payer's bank dispute a payment or open an inquiry; return the dispute."""
         with self._payment(payment_id) as payment:
             return disputes.dispute(payment, amount, inquiry, reason)
 
-    def escalate(self, dispute_id: str) -> Shape:
+    def escalate(self, dispute_id: str) -> StripeDict:
         """Turn an inquiry into a dispute; return the dispute."""
         with self._payment(dispute_id) as payment:
             return disputes.escalate(payment, dispute_id)
 
-    def close_dispute(self, dispute_id: str, outcome: DisputeOutcome, reinstated: int | None = None) -> Shape:
+    def close_dispute(self, dispute_id: str, outcome: DisputeOutcome, reinstated: int | None = None) -> StripeDict:
         """End a dispute (WON or LOST) or an inquiry (WARNING_CLOSED); return the dispute."""
         with self._payment(dispute_id) as payment:
             return disputes.close_dispute(payment, dispute_id, outcome, reinstated)
@@ -186,7 +187,7 @@ class Sandbox:
 
     # Values for the pages.
 
-    def session(self, session_id: str) -> Shape | None:
+    def session(self, session_id: str) -> StripeDict | None:
         """Return the session with the name of its product added as `product`, or None if the id is unknown."""
         with self._state.transaction() as store:
             session = store.find("checkout.session", session_id)

@@ -1,38 +1,36 @@
-"""Stripe's objects, in the shapes of the pinned API version."""
+"""Builds Stripe's objects as the pinned API version shows them."""
 
 import secrets
 import string
 from dataclasses import dataclass
-from typing import Any
+
+from adapters.payments.stripe_objects import StripeDict
 
 API_VERSION = "2026-10-28.endive"
-
-Shape = dict[str, Any]
 
 _BASE62 = string.digits + string.ascii_letters
 
 
 def new_id(prefix: str, length: int = 24) -> str:
-    """A fresh id that nobody guesses, like `pi_3Nk…`."""
+    """Return a random id that cannot be guessed, like `pi_3Nk…`."""
     return prefix + "".join(secrets.choice(_BASE62) for _ in range(length))
 
 
 @dataclass(frozen=True)
 class Payer:
-    """What somebody typed on the pay page."""
+    """The payer's details from the pay page."""
 
     name: str | None = None
     email: str | None = None
     country: str | None = None
 
-    def address(self) -> Shape:
-        nothing = dict.fromkeys(["city", "line1", "line2", "postal_code", "state"])
-        return {"country": self.country, **nothing}
+    def address(self) -> StripeDict:
+        return {"country": self.country} | dict.fromkeys(["city", "line1", "line2", "postal_code", "state"])
 
 
 @dataclass(frozen=True)
-class Method:
-    """How the money travels: a card at once, anything delayed days later."""
+class PaymentMethod:
+    """A card, which pays at once, or a delayed method, which pays days later."""
 
     type: str
 
@@ -40,7 +38,7 @@ class Method:
     def delayed(self) -> bool:
         return self.type != "card"
 
-    def details(self) -> Shape:
+    def details(self) -> StripeDict:
         if not self.delayed:
             details = {"brand": "visa", "country": "US", "funding": "credit", "last4": "4242", "network": "visa"}
         else:
@@ -48,12 +46,12 @@ class Method:
         return {self.type: details, "type": self.type}
 
 
-CARD = Method("card")
+CARD = PaymentMethod("card")
 
 
-def delayed_method(currency: str) -> Method:
-    """The usual way to pay this currency from a bank account."""
-    return Method({"eur": "sepa_debit", "gbp": "bacs_debit", "jpy": "konbini"}.get(currency, "us_bank_account"))
+def delayed_method(currency: str) -> PaymentMethod:
+    """Return the usual method to pay this currency from a bank account."""
+    return PaymentMethod({"eur": "sepa_debit", "gbp": "bacs_debit", "jpy": "konbini"}.get(currency, "us_bank_account"))
 
 
 def session(
@@ -69,7 +67,7 @@ def session(
     success_url: str,
     cancel_url: str | None,
     submit_type: str | None,
-) -> Shape:
+) -> StripeDict:
     id = new_id("cs_test_a1", 56)
     return {
         "id": id,
@@ -132,7 +130,7 @@ def session(
     }
 
 
-def customer_details(payer: Payer) -> Shape:
+def customer_details(payer: Payer) -> StripeDict:
     return {
         "address": payer.address(),
         "business_name": None,
@@ -145,7 +143,9 @@ def customer_details(payer: Payer) -> Shape:
     }
 
 
-def payment_intent(*, now: int, amount: int, currency: str, metadata: dict[str, str], description: str | None) -> Shape:
+def payment_intent(
+    *, now: int, amount: int, currency: str, metadata: dict[str, str], description: str | None
+) -> StripeDict:
     id = new_id("pi_3")
     return {
         "id": id,
@@ -190,8 +190,8 @@ def payment_intent(*, now: int, amount: int, currency: str, metadata: dict[str, 
     }
 
 
-def charge(intent: Shape, payer: Payer, method: Method, now: int) -> Shape:
-    """A charge of the whole intent, not yet decided."""
+def charge(intent: StripeDict, payer: Payer, method: PaymentMethod, now: int) -> StripeDict:
+    """Return a pending charge of the whole intent."""
     return {
         "id": new_id("py_3" if method.delayed else "ch_3"),
         "object": "charge",
@@ -244,7 +244,9 @@ def charge(intent: Shape, payer: Payer, method: Method, now: int) -> Shape:
     }
 
 
-def refund(charge: Shape, *, now: int, amount: int, status: str, reason: str | None, metadata: dict[str, str]) -> Shape:
+def refund(
+    charge: StripeDict, *, now: int, amount: int, status: str, reason: str | None, metadata: dict[str, str]
+) -> StripeDict:
     delayed = charge["id"].startswith("py_")
     kind = charge["payment_method_details"]["type"]
     return {
@@ -267,7 +269,7 @@ def refund(charge: Shape, *, now: int, amount: int, status: str, reason: str | N
     }
 
 
-def dispute(charge: Shape, *, now: int, amount: int, status: str, reason: str) -> Shape:
+def dispute(charge: StripeDict, *, now: int, amount: int, status: str, reason: str) -> StripeDict:
     return {
         "id": new_id("dp_1"),
         "object": "dispute",
@@ -298,8 +300,8 @@ def dispute(charge: Shape, *, now: int, amount: int, status: str, reason: str) -
 
 def balance_transaction(
     *, source: str, type: str, category: str, amount: int, fee: int, currency: str, now: int, description: str | None
-) -> Shape:
-    """What one thing did to the balance; `amount` and `fee` with their signs, `net` what is left of both."""
+) -> StripeDict:
+    """Return the change of our account's balance that the object `source` caused; `amount` may be negative."""
     details = [
         {"amount": fee, "application": None, "currency": currency, "description": "Stripe fees", "type": "stripe_fee"}
     ]
@@ -323,8 +325,10 @@ def balance_transaction(
     }
 
 
-def event(type: str, object: Shape, now: int, previous: Shape | None, idempotency_key: str | None) -> Shape:
-    data: Shape = {"object": object}
+def event(
+    type: str, stripe_object: StripeDict, now: int, previous: StripeDict | None, idempotency_key: str | None
+) -> StripeDict:
+    data: StripeDict = {"object": stripe_object}
     if previous is not None:
         data["previous_attributes"] = previous
     return {

@@ -9,9 +9,9 @@ from typing import Any
 
 import psycopg
 
+from adapters.payments.stripe_objects import StripeDict
 from adapters.stripe_sandbox.redaction import Redaction, without_personal_data
 from adapters.stripe_sandbox.refusal import missing
-from adapters.stripe_sandbox.shapes import Shape
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
@@ -55,7 +55,7 @@ class Store:
         row = self._cursor.execute("SELECT session_id FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
         return row[0] if row else None
 
-    def find(self, kind: str, id: str) -> Shape | None:
+    def find(self, kind: str, id: str) -> StripeDict | None:
         """Return the object or event of this kind and id, or None."""
         if kind == "event":
             row = self._cursor.execute("SELECT body::text FROM sandbox.events WHERE id = %s", (id,)).fetchone()
@@ -63,27 +63,27 @@ class Store:
         stripe_object = self.find_any(id)
         return stripe_object if stripe_object and stripe_object["object"] == kind else None
 
-    def get(self, kind: str, id: str) -> Shape:
+    def get(self, kind: str, id: str) -> StripeDict:
         """Return the object or event of this kind and id; StripeRefusal if there is none."""
         stripe_object = self.find(kind, id)
         if stripe_object is None:
             raise missing(kind, id)
         return stripe_object
 
-    def find_any(self, id: str) -> Shape | None:
+    def find_any(self, id: str) -> StripeDict | None:
         """Return the object of this id, or None."""
         row = self._cursor.execute("SELECT body::text FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
         return self._read(row[0]) if row else None
 
-    def hidden(self, id: str) -> Shape:
+    def hidden(self, id: str) -> StripeDict:
         """Return the values that the sandbox keeps with an object and that Stripe's API does not show."""
         row = self._cursor.execute("SELECT hidden::text FROM sandbox.objects WHERE id = %s", (id,)).fetchone()
         return self._read(row[0]) if row else {}
 
-    def hide(self, id: str, hidden: Shape) -> None:
+    def hide(self, id: str, hidden: StripeDict) -> None:
         self._cursor.execute("UPDATE sandbox.objects SET hidden = %s WHERE id = %s", (self._to_json(hidden), id))
 
-    def of_session(self, session_id: str, kind: str) -> list[Shape]:
+    def of_session(self, session_id: str, kind: str) -> list[StripeDict]:
         """Return the session's objects of this kind, oldest first."""
         self._cursor.execute(
             "SELECT body::text FROM sandbox.objects WHERE session_id = %s AND kind = %s ORDER BY seq",
@@ -91,7 +91,7 @@ class Store:
         )
         return [self._read(row[0]) for row in self._cursor]
 
-    def save(self, body: Shape, session_id: str) -> None:
+    def save(self, body: StripeDict, session_id: str) -> None:
         """Insert the object or overwrite it."""
         self._cursor.execute(
             "INSERT INTO sandbox.objects (id, kind, session_id, created, body) VALUES (%s, %s, %s, %s, %s)"
@@ -107,7 +107,7 @@ class Store:
         starting_after: str | None = None,
         created: dict[str, int] | None = None,
         equal: dict[str, str] | None = None,
-    ) -> tuple[list[Shape], bool] | None:
+    ) -> tuple[list[StripeDict], bool] | None:
         """Return the newest objects of this kind and True if there are more, or None if `starting_after` is unknown."""
         if kind == "event":
             table, where, values = "sandbox.events", ["true"], list[Any]()
@@ -155,7 +155,7 @@ class Store:
 
     # Events and their deliveries.
 
-    def emit(self, event: Shape, session_id: str, after_seconds: float, shuffle_seconds: float) -> None:
+    def emit(self, event: StripeDict, session_id: str, after_seconds: float, shuffle_seconds: float) -> None:
         """Store the event and its pending deliveries, in this transaction."""
         self._cursor.execute(
             "INSERT INTO sandbox.events (id, session_id, type, created, body) VALUES (%s, %s, %s, %s, %s)",
@@ -173,7 +173,7 @@ class Store:
             (event_id, after_seconds, shuffle_seconds),
         )
 
-    def events_of(self, session_id: str) -> list[Shape]:
+    def events_of(self, session_id: str) -> list[StripeDict]:
         """Return the session's events in order, each with its deliveries: {event, pending, done, attempts, status}."""
         self._cursor.execute(
             "SELECT e.body::text, count(d.seq) FILTER (WHERE d.delivered_at IS NULL), count(d.delivered_at),"
@@ -187,7 +187,7 @@ class Store:
             for body, pending, done, attempts, status in self._cursor
         ]
 
-    def claim(self, lease_seconds: float) -> tuple[int, int, Shape] | None:
+    def claim(self, lease_seconds: float) -> tuple[int, int, StripeDict] | None:
         """Claim the delivery due the longest until the lease ends; return its number, its attempts and its event."""
         row = self._cursor.execute(
             "UPDATE sandbox.deliveries d SET due = clock_timestamp() + make_interval(secs => %s),"
@@ -241,12 +241,12 @@ class Store:
         row = self._cursor.execute("SELECT fingerprint FROM sandbox.answers WHERE key = %s", (key,)).fetchone()
         return str(row[0]) if row else None
 
-    def answer(self, key: str) -> Shape:
+    def answer(self, key: str) -> StripeDict:
         """Return the answer that was given to this key."""
         row = self._cursor.execute("SELECT body::text FROM sandbox.answers WHERE key = %s", (key,)).fetchone()
         return self._read(row[0]) if row else {}
 
-    def save_answer(self, key: str, body: Shape) -> None:
+    def save_answer(self, key: str, body: StripeDict) -> None:
         self._cursor.execute("UPDATE sandbox.answers SET body = %s WHERE key = %s", (self._to_json(body), key))
 
     # People.
@@ -279,10 +279,10 @@ class Store:
         )
         return [id for (id,) in self._cursor.fetchall()]
 
-    def _read(self, text: str) -> Shape:
+    def _read(self, text: str) -> StripeDict:
         return self._redaction.open(json.loads(text))
 
-    def _to_json(self, body: Shape, session_id: str | None = None) -> str:
+    def _to_json(self, body: StripeDict, session_id: str | None = None) -> str:
         are_people_removed = session_id is not None and self.hidden(session_id).get(PEOPLE_REMOVED)
         return json.dumps(without_personal_data(body) if are_people_removed else self._redaction.seal(body))
 

@@ -11,7 +11,7 @@ from adapters.postgres import migrations
 from adapters.postgres.database import connect
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.read_models import rebuild
-from adapters.stripe_sandbox.simulation import world
+from adapters.stripe_sandbox.simulation import scenario
 from entrypoints.cli.console import CommandFailed, ProgressBar, print_json, print_line, print_table
 from entrypoints.cli.context import one_line_errors
 from entrypoints.composition.logs import configure
@@ -28,7 +28,7 @@ def _settings(folder: Path) -> Settings:
 def simulate(seed: int, donations: int, json: bool) -> None:
     """Run the simulation in an embedded database in a temporary folder."""
     started = time.monotonic()
-    built_world = world.build(seed, donations)
+    built_scenario = scenario.build(seed, donations)
     random = Random(seed)  # noqa: S311
     with (
         one_line_errors(),
@@ -46,9 +46,9 @@ def simulate(seed: int, donations: int, json: bool) -> None:
             rebuild.ensure_live(url, projections.ALL, lambda *_: None)
             service = Service(_settings(Path(folder)), url, frozenset())
             try:
-                runner = SimulationRunner(service, built_world)
+                runner = SimulationRunner(service, built_scenario)
                 runner.open()
-                deliveries = built_world.deliveries(random)
+                deliveries = built_scenario.deliveries(random)
                 for number, event in enumerate(deliveries, 1):
                     runner.deliver(event)
                     bar("deliveries", number, len(deliveries))
@@ -63,8 +63,8 @@ def simulate(seed: int, donations: int, json: bool) -> None:
             postgres.stop()
     summary = {
         "seed": seed,
-        "donations": len(built_world.donations),
-        "events": len(built_world.events) + len(built_world.noise),
+        "donations": len(built_scenario.donations),
+        "events": len(built_scenario.events) + len(built_scenario.noise),
         "deliveries": len(deliveries),
         "totals": totals,
         "differences": differences,

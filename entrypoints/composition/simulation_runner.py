@@ -1,4 +1,4 @@
-"""Plays a simulated world to a service as signed webhooks, and compares the ledger with the oracle."""
+"""Delivers a simulated scenario to a service as signed webhooks, and compares the ledger with the oracle."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
 from adapters.stripe_sandbox.simulation import oracle
 from adapters.stripe_sandbox.simulation.oracle import OracleEvent, OracleRow
-from adapters.stripe_sandbox.simulation.world import World
+from adapters.stripe_sandbox.simulation.scenario import Scenario
 from domain.donations import Donation
 from domain.tickets import NewTicket
 from domain.values import SYSTEM, Contact, ContactType, Money
@@ -25,25 +25,25 @@ SECRET = "whsec_of_a_simulation"  # noqa: S105 - signs only simulated events
 
 
 class SimulationRunner:
-    """Plays one world to one service that has no background work running."""
+    """Delivers one scenario to one service that has no background work running."""
 
-    def __init__(self, service: Service, world: World) -> None:
+    def __init__(self, service: Service, scenario: Scenario) -> None:
         self.service = service
-        self.world = world
+        self.scenario = scenario
         self._verifier = WebhookVerifier([SECRET], livemode=False)
         self._retrievals = PendingRetrievals(
-            service.database, service.payments.inbox, Retriever(world.retrieve, livemode=False)
+            service.database, service.payments.inbox, Retriever(scenario.retrieve, livemode=False)
         )
         self._follower = Follower(service.url, projections.ALL)
 
     def open(self) -> None:
-        """Record the tickets and the checkouts of the world."""
-        for ticket in dict.fromkeys(donation.ticket_id for donation in self.world.donations):
+        """Record the tickets and the checkouts of the scenario."""
+        for ticket in dict.fromkeys(donation.ticket_id for donation in self.scenario.donations):
             contact = Contact(ContactType.EMAIL, "simulation@example.com")
             self.service.commands.tickets.open(
                 SYSTEM, NewTicket(ticket, "public", ticket.hex[:12], contact, ticket.hex, None, ticket.hex)
             )
-        for simulated in self.world.donations:
+        for simulated in self.scenario.donations:
             money = Money(simulated.amount, simulated.currency)
             donation = Donation.request_checkout(SYSTEM, simulated.ticket_id, simulated.donation_id, money, None)
             donation.open_checkout(SYSTEM, simulated.session_id, int(time.time()), livemode=False)
@@ -65,17 +65,17 @@ class SimulationRunner:
     def expected(self) -> dict[UUID, OracleRow]:
         """Return the oracle's row of each donation."""
         events_by_donation = oracle.by_donation(self._oracle_events())
-        ids = [donation.donation_id for donation in self.world.donations]
+        ids = [donation.donation_id for donation in self.scenario.donations]
         return {id: oracle.row_of(events_by_donation.get(id, [])) for id in ids}
 
     def _oracle_events(self) -> list[OracleEvent]:
-        return [oracle.with_object(event, self.world.retrieve) for event in self.world.events]
+        return [oracle.with_object(event, self.scenario.retrieve) for event in self.scenario.events]
 
     def ledger(self) -> dict[UUID, OracleRow]:
         """Return the ledger's row of each donation, with personal texts decrypted."""
         personal = PersonalData(self.service.history.cipher)
         rows = {}
-        for donation in self.world.donations:
+        for donation in self.scenario.donations:
             with self.service.database.transaction() as cursor:
                 row = donation_ledger.donation(cursor, donation.donation_id)
             if row is not None:
@@ -104,7 +104,7 @@ class SimulationRunner:
     def totals(self) -> list[dict[str, object]]:
         """Return the sums of the ledger over all tickets, one for each currency."""
         sums: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(donation_ledger.SUM_COLUMNS, 0))
-        for ticket in {donation.ticket_id for donation in self.world.donations}:
+        for ticket in {donation.ticket_id for donation in self.scenario.donations}:
             with self.service.database.transaction() as cursor:
                 for total in donation_ledger.totals(cursor, ticket):
                     for kind in donation_ledger.SUM_COLUMNS:
@@ -120,11 +120,11 @@ class SimulationRunner:
 
     def _wrong_totals(self, expected: Mapping[UUID, OracleRow]) -> Iterable[str]:
         sums: dict[tuple[UUID, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-        for donation in self.world.donations:
+        for donation in self.scenario.donations:
             row, amounts = expected[donation.donation_id], sums[donation.ticket_id, donation.currency]
             for index, amount in enumerate((row.paid, row.refunded, row.disputed)):
                 amounts[index] += amount
-        for ticket in {donation.ticket_id for donation in self.world.donations}:
+        for ticket in {donation.ticket_id for donation in self.scenario.donations}:
             with self.service.database.transaction() as cursor:
                 totals = donation_ledger.totals(cursor, ticket)
                 entries = donation_ledger.entries(cursor, ticket)
@@ -141,9 +141,9 @@ class SimulationRunner:
             yield f"ticket {ticket}: no {currency} instead of {amounts}"
 
     def _wrong_fees(self) -> Iterable[str]:
-        expected = oracle.settlements(self._oracle_events(), self.world.retrieve)
+        expected = oracle.balance_transactions(self._oracle_events(), self.scenario.retrieve)
         with self.service.database.transaction() as cursor:
-            rows = fee_ledger.entries(cursor, [donation.donation_id for donation in self.world.donations])
+            rows = fee_ledger.entries(cursor, [donation.donation_id for donation in self.scenario.donations])
         recorded = {row["balance_transaction_id"]: (row["gross"], row["fee"], row["currency"]) for row in rows}
         for id in expected.keys() | recorded.keys():
             if expected.get(id) != recorded.get(id):

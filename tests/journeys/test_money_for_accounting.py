@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from msgspec import to_builtins
 
-from adapters.stripe_sandbox.simulation import world
+from adapters.stripe_sandbox.simulation import scenario
 from domain.values import Role
 from entrypoints.composition.simulation_runner import SimulationRunner
 from entrypoints.presentation.exports import COLUMNS, ExportedDonation, as_csv
@@ -126,9 +126,9 @@ def test_settlements_in_several_currencies_are_not_summed(ledger):
 
 
 def play(service, seed: int) -> SimulationRunner:
-    runner = SimulationRunner(service, world.build(seed, 30, "accounting"))
+    runner = SimulationRunner(service, scenario.build(seed, 30, "accounting"))
     runner.open()
-    for told in runner.world.events:
+    for told in runner.scenario.events:
         runner.deliver(told)
     runner.settle()
     return runner

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from adapters.payments.webhooks import sign
-from adapters.stripe_sandbox.simulation import world
+from adapters.stripe_sandbox.simulation import scenario
 from entrypoints.composition.generated_secrets import GeneratedSecrets
 from entrypoints.composition.service import Service
 from entrypoints.composition.simulation_runner import SimulationRunner
@@ -61,9 +61,9 @@ class StripeDeliveries:
 
 def differences(service: Service, data_dir: Path, donations: int, kills: int) -> list[str]:
     """Kill the service while Stripe reports these donations; return how its ledger differs from the oracle."""
-    runner = SimulationRunner(service, world.build(77, donations, "storm"))
+    runner = SimulationRunner(service, scenario.build(77, donations, "storm"))
     runner.open()
-    events = runner.world.deliveries(Random(77))
+    events = runner.scenario.deliveries(Random(77))
     with Serving(database_url=service.url, data_dir=data_dir) as serving:
         deliveries = StripeDeliveries(serving, GeneratedSecrets(data_dir)["webhook_secret"], events)
         for thread in deliveries.threads:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import projections
 from adapters.read_models import rebuild
 from adapters.read_models.in_memory import MemoryRows, folded, ticket_row
-from adapters.stripe_sandbox.simulation import world
+from adapters.stripe_sandbox.simulation import scenario
 from domain.donations import Donation
 from domain.events import CheckoutRequested, DonationEvent, PaymentConfirmed, PaymentReceived, Refunded, TicketEvent
 from domain.values import SYSTEM, Actor, Money, Role, StripeReport
@@ -37,9 +37,9 @@ def ledger(service) -> Ledger:
 
 
 def test_live_and_rebuilt_ledgers_are_the_same_to_the_byte(service):
-    runner = SimulationRunner(service, world.build(5, 40))
+    runner = SimulationRunner(service, scenario.build(5, 40))
     runner.open()
-    for number, delivery in enumerate(runner.world.deliveries(Random(5))):
+    for number, delivery in enumerate(runner.scenario.deliveries(Random(5))):
         runner.deliver(delivery)
         if number % 20 == 0:
             runner.settle()
@@ -97,12 +97,12 @@ def test_facts_about_a_donation_that_was_never_requested_are_ignored():
 @settings(max_examples=10)
 @given(seed=st.integers(0, 10**6))
 def test_a_ledger_folded_in_one_batch_equals_one_folded_event_by_event(service, seed):
-    runner = SimulationRunner(service, world.build(seed, 5, f"batches {seed} {Random().random()}"))
+    runner = SimulationRunner(service, scenario.build(seed, 5, f"batches {seed} {Random().random()}"))
     runner.open()
-    for delivery in runner.world.deliveries(Random(seed)):
+    for delivery in runner.scenario.deliveries(Random(seed)):
         runner.deliver(delivery)
     service.payments.applier.apply_all()
-    ticket = runner.world.donations[0].ticket_id
+    ticket = runner.scenario.donations[0].ticket_id
     history = service.queries.reads().ticket_history(ticket)
     at_once, one_by_one = MemoryRows(), MemoryRows()
     donation_ledger.fold(history, at_once)

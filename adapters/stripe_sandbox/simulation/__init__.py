@@ -1,4 +1,4 @@
-"""Random worlds of donations as Stripe would tell of them, and an oracle that knows what they must add up to.
+"""Random donations with the events that Stripe would send about them, and an oracle that computes the correct ledger.
 
-Neither shares code with the ledger: they are what it is held against.
+Tests compare the ledger with the oracle, so neither shares code with the ledger.
 """

@@ -1,16 +1,15 @@
-"""The oracle: computes the ledger from the whole set of Stripe's events at once.
+"""The oracle computes the ledger from the whole set of Stripe's events at once.
 
 It uses no order, no states and no history: each rule is a statement about all events of a donation.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-Shape = Mapping[str, Any]
+from adapters.payments.stripe_objects import StripeDict
 
 PAID_TYPES = frozenset(
     {
@@ -25,7 +24,7 @@ FAILED_TYPES = frozenset(
     {"checkout.session.async_payment_failed", "payment_intent.payment_failed", "payment_intent.canceled"}
 )
 REFUND_TYPES = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
-MOVING_TYPES = frozenset({"charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated"})
+DISPUTE_FUNDS_TYPES = frozenset({"charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated"})
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,10 @@ class OracleEvent:
 
     type: str
     at: int
-    object: Shape
+    object: StripeDict
 
 
-def with_object(event: Shape, retrieve: Callable[[str], Shape]) -> OracleEvent:
+def with_object(event: StripeDict, retrieve: Callable[[str], StripeDict]) -> OracleEvent:
     if event["object"] == "event":
         return OracleEvent(event["type"], event["created"], event["data"]["object"])
     moment = int(datetime.fromisoformat(event["created"]).timestamp())
@@ -65,12 +64,12 @@ def with_object(event: Shape, retrieve: Callable[[str], Shape]) -> OracleEvent:
 
 
 def by_donation(events: Iterable[OracleEvent]) -> dict[UUID, list[OracleEvent]]:
-    """Group the events by the donation that a session, an intent or a charge names, over any chain of objects."""
+    """Group the events by donation: one object of a chain of objects that name each other names the donation."""
     parent: dict[str, str] = {}
 
     def root(name: str) -> str:
-        while (above := parent.setdefault(name, name)) != name:
-            name = above
+        while (next_name := parent.setdefault(name, name)) != name:
+            name = next_name
         return name
 
     identified = [event for event in events if isinstance(event.object.get("id"), str)]
@@ -91,43 +90,45 @@ def by_donation(events: Iterable[OracleEvent]) -> dict[UUID, list[OracleEvent]]:
 
 
 def row_of(events: Iterable[OracleEvent]) -> OracleRow:
-    """Return the row that the events of one donation give, in whatever order and however often they were delivered."""
-    every = list(events)
-    captures = [event for event in every if event.type in PAID_TYPES and _captured(event.object) is not None]
+    """Return the row that the events of one donation give; their order and repetitions do not matter."""
+    donation_events = list(events)
+    captures = [event for event in donation_events if event.type in PAID_TYPES and _captured(event.object) is not None]
     gross: dict[str, int] = {}
     for event in captures:
         intent, amount = _captured(event.object) or ("", 0)
         gross[intent] = max(amount, gross.get(intent, 0))
     paid = sum(gross.values())
-    live, ever, refunded_at = _refunds(every)
-    largest: Counter[str] = Counter()
-    for event in every:
+    live, known, refunded_at = _refunds(donation_events)
+    refund_totals: dict[str, int] = {}
+    for event in donation_events:
         if event.type == "charge.refunded":
-            largest[event.object["id"]] = max(largest[event.object["id"]], event.object["amount_refunded"])
-    dispute = _dispute(every)
+            id, total = event.object["id"], event.object["amount_refunded"]
+            refund_totals[id] = max(total, refund_totals.get(id, 0))
+    dispute = _dispute(donation_events)
     moved = {
-        moving["id"]: -moving["amount"]
-        for event in every
-        if event.type in MOVING_TYPES
-        for moving in event.object["balance_transactions"]
+        transaction["id"]: -transaction["amount"]
+        for event in donation_events
+        if event.type in DISPUTE_FUNDS_TYPES
+        for transaction in event.object["balance_transactions"]
     }
-    types = {event.type for event in every}
+    types = {event.type for event in donation_events}
     if captures:
-        weighs = dispute in ("needs_response", "under_review", "lost")
-        status = "DISPUTED" if weighs else "REFUNDED" if live >= paid else "PAID"
+        counts_as_disputed = dispute in ("needs_response", "under_review", "lost")
+        status = "DISPUTED" if counts_as_disputed else "REFUNDED" if live >= paid else "PAID"
     elif "checkout.session.expired" in types:
         status = "EXPIRED"
     else:
         status = "FAILED" if types & FAILED_TYPES else "CREATED"
-    waits = "payment_intent.processing" in types or any(
-        event.type == "checkout.session.completed" and event.object["payment_status"] == "unpaid" for event in every
+    is_delayed = "payment_intent.processing" in types or any(
+        event.type == "checkout.session.completed" and event.object["payment_status"] == "unpaid"
+        for event in donation_events
     )
     donor, country = _donor(captures)
     return OracleRow(
         status=status,
-        pending=waits and status == "CREATED",
+        pending=is_delayed and status == "CREATED",
         paid=paid,
-        refunded=live + max(0, sum(largest.values()) - ever),
+        refunded=live + max(0, sum(refund_totals.values()) - known),
         disputed=sum(moved.values()),
         paid_at=min((event.at for event in captures), default=None),
         refunded_at=refunded_at,
@@ -137,7 +138,7 @@ def row_of(events: Iterable[OracleEvent]) -> OracleRow:
     )
 
 
-def _captured(stripe_object: Shape) -> tuple[str, int] | None:
+def _captured(stripe_object: StripeDict) -> tuple[str, int] | None:
     """Return the payment intent and the amount that the object reports as captured, or None."""
     match stripe_object:
         case {"object": "checkout.session", "payment_status": "paid", "payment_intent": str(intent)}:
@@ -150,11 +151,11 @@ def _captured(stripe_object: Shape) -> tuple[str, int] | None:
             return None
 
 
-def _refunds(every: list[OracleEvent]) -> tuple[int, int, int | None]:
+def _refunds(donation_events: list[OracleEvent]) -> tuple[int, int, int | None]:
     """Return the sum of live refunds, the sum of all known refunds, and the time of the last live one."""
     states: dict[str, set[str]] = defaultdict(set)
-    refunds: dict[str, Shape] = {}
-    for event in every:
+    refunds: dict[str, StripeDict] = {}
+    for event in donation_events:
         if event.type in REFUND_TYPES:
             states[event.object["id"]].add(event.object["status"])
             refunds[event.object["id"]] = event.object
@@ -163,15 +164,15 @@ def _refunds(every: list[OracleEvent]) -> tuple[int, int, int | None]:
     return sum(r["amount"] for r in live), sum(r["amount"] for r in refunds.values()), max(times, default=None)
 
 
-def _dispute(every: list[OracleEvent]) -> str | None:
+def _dispute(donation_events: list[OracleEvent]) -> str | None:
     """Return the most final state of the donation's dispute, or None."""
-    states = {event.object["status"] for event in every if event.object["object"] == "dispute"}
+    states = {event.object["status"] for event in donation_events if event.object["object"] == "dispute"}
     finality = ("lost", "won", "warning_closed", "under_review", "needs_response", "warning_needs_response")
     return next((state for state in finality if state in states), None)
 
 
 def _donor(captures: list[OracleEvent]) -> tuple[str | None, str | None]:
-    """Return last name and country, each from the earliest charge that has it, else from the earliest session."""
+    """Return the donor's last name and country, each from the earliest charge that has it, else from a session."""
     donor: list[str | None] = []
     for read in (_last_name, _country):
         values = [
@@ -183,22 +184,24 @@ def _donor(captures: list[OracleEvent]) -> tuple[str | None, str | None]:
     return donor[0], donor[1]
 
 
-def _last_name(details: Shape) -> str | None:
+def _last_name(details: StripeDict) -> str | None:
     words: list[str] = (details.get("name") or "").split()
     return words[-1] if words else None
 
 
-def _country(details: Shape) -> str | None:
+def _country(details: StripeDict) -> str | None:
     country: str | None = (details.get("address") or {}).get("country")
     return country.upper() if country else None
 
 
-def settlements(events: Iterable[OracleEvent], retrieve: Callable[[str], Shape]) -> dict[str, tuple[int, int, str]]:
-    """Return gross, fee and currency of each balance transaction that the events contain or name."""
-    transactions: dict[str, Shape] = {}
+def balance_transactions(
+    events: Iterable[OracleEvent], retrieve: Callable[[str], StripeDict]
+) -> dict[str, tuple[int, int, str]]:
+    """Return gross amount, fee and currency of each balance transaction that the events contain or name."""
+    transactions: dict[str, StripeDict] = {}
     for event in events:
-        if event.type in MOVING_TYPES:
-            transactions |= {moving["id"]: moving for moving in event.object["balance_transactions"]}
+        if event.type in DISPUTE_FUNDS_TYPES:
+            transactions |= {transaction["id"]: transaction for transaction in event.object["balance_transactions"]}
         elif event.type in PAID_TYPES | REFUND_TYPES | {"charge.refunded"}:
             for name in ("balance_transaction", "failure_balance_transaction"):
                 if id := event.object.get(name):

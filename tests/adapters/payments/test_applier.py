@@ -18,7 +18,7 @@ from adapters.event_store.history import SealingMapper
 from adapters.payments import inbox
 from adapters.payments.applier import Applier
 from adapters.postgres.database import Database
-from adapters.stripe_sandbox.simulation import world
+from adapters.stripe_sandbox.simulation import scenario
 from domain.values import SYSTEM
 from entrypoints.composition.simulation_runner import SimulationRunner
 from entrypoints.presentation.responses import rfc3339
@@ -405,9 +405,9 @@ def crash_once(service: Any, statements: int) -> None:
 @settings(max_examples=12)
 @given(seed=st.integers(0, 10**6), crashes=st.lists(st.integers(0, 12), max_size=12), random=st.randoms())
 def test_crashes_between_any_two_steps_and_any_order_leave_what_the_oracle_says(service, seed, crashes, random):
-    runner = SimulationRunner(service, world.build(seed, 6, uuid4().hex))
+    runner = SimulationRunner(service, scenario.build(seed, 6, uuid4().hex))
     runner.open()
-    sent = runner.world.deliveries(random)
+    sent = runner.scenario.deliveries(random)
     for number, told in enumerate(sent):
         runner.deliver(told)
         if crashes and number % 9 == 0:
@@ -421,9 +421,9 @@ def test_crashes_between_any_two_steps_and_any_order_leave_what_the_oracle_says(
 @settings(max_examples=6)
 @given(seed=st.integers(0, 10**6), random=st.randoms())
 def test_simultaneous_deliveries_and_appliers_leave_what_the_oracle_says(service, seed, random):
-    runner = SimulationRunner(service, world.build(seed, 6, uuid4().hex))
+    runner = SimulationRunner(service, scenario.build(seed, 6, uuid4().hex))
     runner.open()
-    sent = runner.world.deliveries(random)
+    sent = runner.scenario.deliveries(random)
 
     def deliver(part: list[dict[str, Any]]) -> None:
         for told in part:

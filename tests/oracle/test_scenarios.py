@@ -1,4 +1,4 @@
-"""Random worlds of donations, shuffled and repeated, equal the oracle to the minor unit."""
+"""The ledger of random scenarios, delivered shuffled and repeated, equals the oracle to the minor unit."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from random import Random
 
 import pytest
 
-from adapters.stripe_sandbox.simulation import world
+from adapters.stripe_sandbox.simulation import scenario
 from entrypoints.composition.simulation_runner import SimulationRunner
 
-WORLDS = int(os.environ.get("SOAK_WORLDS", "200"))
+SCENARIOS = int(os.environ.get("SOAK_SCENARIOS", "200"))
 
 
 def play(service, seed: int, donations: int, order: int) -> list[str]:
-    """Play the world of a seed in an order of its own, a part at a time; what differs in the end."""
+    """Deliver the scenario of a seed in a random order, apply it in parts, and return the differences in the end."""
     random = Random(f"{seed} {order}")
-    runner = SimulationRunner(service, world.build(seed, donations, f"order {order}"))
+    runner = SimulationRunner(service, scenario.build(seed, donations, f"order {order}"))
     runner.open()
-    for event in runner.world.deliveries(random):
+    for event in runner.scenario.deliveries(random):
         runner.deliver(event)
         if random.random() < 0.02:
             service.payments.applier.apply_batch(random.choice((1, 7, 200)))
@@ -28,12 +28,12 @@ def play(service, seed: int, donations: int, order: int) -> list[str]:
 
 @pytest.mark.parametrize("order", range(3))
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_simulated_world_has_the_ledger_of_the_oracle_in_every_order(service, seed, order):
+def test_a_scenario_delivered_in_any_order_has_the_ledger_of_the_oracle(service, seed, order):
     assert play(service, seed, 25, order) == []
 
 
 @pytest.mark.soak
-def test_many_simulated_worlds_have_the_ledger_of_the_oracle_in_every_order(service):
-    for seed in range(WORLDS):
+def test_many_scenarios_delivered_in_any_order_have_the_ledger_of_the_oracle(service):
+    for seed in range(SCENARIOS):
         for order in range(3):
             assert play(service, 1_000 + seed, 50, order) == [], f"seed {1_000 + seed}, order {order}"

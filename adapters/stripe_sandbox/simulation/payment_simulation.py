@@ -1,12 +1,12 @@
-"""The life of one donation at Stripe: retries, delayed methods, refunds that fail, inquiries and disputes."""
+"""Simulates one payment at Stripe: retries, delayed methods, refunds that fail, inquiries and disputes."""
 
 import string
 from copy import deepcopy
 from datetime import UTC, datetime
 from random import Random
-from typing import Any
 
-Shape = dict[str, Any]
+from adapters.payments.stripe_objects import StripeDict
+from adapters.stripe_sandbox.shapes import API_VERSION
 
 NAMES = (
     "Ada Lovelace",
@@ -23,44 +23,45 @@ COUNTRIES = ("US", "de", "JP", None)
 _ID = string.digits + string.ascii_letters
 
 
-class Life:
-    """Everything that happens to one checkout; `events` in their order, `objects` as they are in the end."""
+class PaymentSimulation:
+    """One payment: its `events` in order, and its `objects` in their last state.
 
-    def __init__(self, random: Random, marks: Random, now: int, amount: int, currency: str) -> None:
+    `random` decides what happens, and `id_random` gives the ids.
+    """
+
+    def __init__(self, random: Random, id_random: Random, now: int, amount: int, currency: str) -> None:
         self.random = random
-        self.marks = marks
+        self.id_random = id_random
         self.now = now
         self.amount = amount
         self.currency = currency
-        self.events: list[Shape] = []
-        self.objects: dict[str, Shape] = {}
-
-    # What all acts are made of.
+        self.events: list[StripeDict] = []
+        self.objects: dict[str, StripeDict] = {}
 
     def new_id(self, prefix: str) -> str:
-        return prefix + "".join(self.marks.choices(_ID, k=20))
+        return prefix + "".join(self.id_random.choices(_ID, k=20))
 
-    def chance(self, per_cent: int) -> bool:
-        return self.random.random() * 100 < per_cent
+    def happens(self, percent: int) -> bool:
+        return self.random.random() * 100 < percent
 
-    def emit(self, type: str, thing: Shape) -> None:
-        """Tell of the thing as it is now."""
+    def emit(self, type: str, stripe_object: StripeDict) -> None:
+        """Add an event with the object's present state."""
         self.now += self.random.choice((0, 0, 1, 5, 3600, 86_400))
-        event: Shape = {
+        event: StripeDict = {
             "id": self.new_id("evt_"),
             "object": "event",
-            "api_version": "2026-10-28.endive",
+            "api_version": API_VERSION,
             "created": self.now,
             "livemode": False,
             "type": type,
-            "data": {"object": deepcopy(thing)},
+            "data": {"object": deepcopy(stripe_object)},
         }
-        if self.chance(5) and thing["object"] in ("refund", "dispute", "payment_intent"):
-            event = self._thin(event, thing)
+        if self.happens(5) and stripe_object["object"] in ("refund", "dispute", "payment_intent"):
+            event = self._thin(event, stripe_object)
         self.events.append(event)
 
-    def _thin(self, event: Shape, thing: Shape) -> Shape:
-        """The same news without the object, which has to be asked for."""
+    def _thin(self, event: StripeDict, stripe_object: StripeDict) -> StripeDict:
+        """Return the thin event, which names the object without containing it."""
         moment = datetime.fromtimestamp(event["created"], UTC).isoformat().replace("+00:00", "Z")
         return {
             "id": event["id"],
@@ -68,20 +69,24 @@ class Life:
             "type": f"v1.{event['type']}",
             "created": moment,
             "livemode": False,
-            "related_object": {"id": thing["id"], "type": thing["object"], "url": f"/v1/things/{thing['id']}"},
+            "related_object": {
+                "id": stripe_object["id"],
+                "type": stripe_object["object"],
+                "url": f"/v1/things/{stripe_object['id']}",
+            },
         }
 
-    def keep(self, thing: Shape) -> Shape:
-        self.objects[thing["id"]] = thing
-        return thing
+    def store(self, stripe_object: StripeDict) -> StripeDict:
+        self.objects[stripe_object["id"]] = stripe_object
+        return stripe_object
 
     # The checkout.
 
-    def begin(self, session_id: str, metadata: dict[str, str]) -> None:
+    def create_session(self, session_id: str, metadata: dict[str, str]) -> None:
         self.metadata = metadata
         name, email = self.random.choice(NAMES), self.random.choice(("Ada@Example.com ", "x@y.org", None))
         self.details = {"name": name, "email": email, "address": {"country": self.random.choice(COUNTRIES)}}
-        self.session = self.keep(
+        self.session = self.store(
             {
                 "id": session_id,
                 "object": "checkout.session",
@@ -98,25 +103,25 @@ class Life:
             }
         )
 
-    def go_on(self) -> None:
-        """Let happen what happens."""
-        end = self.random.choices(("paid", "delayed", "expired", "failed", "nothing"), (62, 14, 10, 9, 5))[0]
-        if end == "paid":
-            self._fail_first(self.random.choice((0, 0, 0, 1, 2)))
+    def run(self) -> None:
+        """Let a random outcome happen."""
+        outcome = self.random.choices(("paid", "delayed", "expired", "failed", "nothing"), (62, 14, 10, 9, 5))[0]
+        if outcome == "paid":
+            self._decline(self.random.choice((0, 0, 0, 1, 2)))
             self.pay()
-        elif end == "delayed":
-            self._delay()
-        elif end == "expired":
-            self._fail_first(self.random.choice((0, 1)))
+        elif outcome == "delayed":
+            self._pay_later()
+        elif outcome == "expired":
+            self._decline(self.random.choice((0, 1)))
             self._expire()
-        elif end == "failed":
-            self._fail_first(self.random.randint(1, 3))
+        elif outcome == "failed":
+            self._decline(self.random.randint(1, 3))
         if self.session["payment_status"] == "paid":
-            self._afterwards()
+            self._refund_and_dispute()
 
-    def _attempt(self) -> None:
+    def _ensure_intent(self) -> None:
         if self.session["payment_intent"] is None:
-            self.intent = self.keep(
+            self.intent = self.store(
                 {
                     "id": self.new_id("pi_"),
                     "object": "payment_intent",
@@ -133,9 +138,9 @@ class Life:
             )
             self.session["payment_intent"] = self.intent["id"]
 
-    def _fail_first(self, times: int) -> None:
+    def _decline(self, times: int) -> None:
         for _ in range(times):
-            self._attempt()
+            self._ensure_intent()
             self.intent["last_payment_error"] = {"code": "card_declined", "decline_code": "generic_decline"}
             self.emit("payment_intent.payment_failed", self.intent)
 
@@ -146,25 +151,25 @@ class Life:
             self.emit("payment_intent.canceled", self.intent)
         self.emit("checkout.session.expired", self.session)
 
-    def _delay(self) -> None:
-        self._attempt()
+    def _pay_later(self) -> None:
+        self._ensure_intent()
         self.intent["status"] = "processing"
         self.session |= {"status": "complete", "customer_details": self.details}
         self.emit("checkout.session.completed", self.session)
         self.emit("payment_intent.processing", self.intent)
-        end = self.random.choice(("success", "success", "failure", "wait"))
-        if end == "success":
+        outcome = self.random.choice(("success", "success", "failure", "wait"))
+        if outcome == "success":
             self.pay("checkout.session.async_payment_succeeded")
-        elif end == "failure":
+        elif outcome == "failure":
             self.intent |= {"status": "requires_payment_method", "last_payment_error": {"code": "debit_refused"}}
             self.emit("payment_intent.payment_failed", self.intent)
             self.emit("checkout.session.async_payment_failed", self.session)
 
     def pay(self, session_event: str = "checkout.session.completed") -> None:
-        """Capture the money, and tell of it in two to four ways; sometimes with old news after it."""
-        self._attempt()
+        """Capture the money and report it in two to four events, sometimes followed by outdated events."""
+        self._ensure_intent()
         self.now += self.random.randint(0, 3)
-        self.charge = self.keep(
+        self.charge = self.store(
             {
                 "id": self.new_id("ch_"),
                 "object": "charge",
@@ -172,41 +177,41 @@ class Life:
                 "amount_captured": self.amount,
                 "amount_refunded": 0,
                 "balance_transaction": None,
-                "billing_details": self.details if self.chance(70) else {"name": None, "email": None, "address": None},
+                "billing_details": self.details if self.happens(70) else {"name": None, "email": None, "address": None},
                 "captured": True,
                 "created": self.now,
                 "currency": self.currency,
                 "payment_intent": self.intent["id"],
                 "status": "succeeded",
                 "livemode": False,
-                "metadata": self.metadata if self.chance(50) else {},
+                "metadata": self.metadata if self.happens(50) else {},
             }
         )
         received = {"status": "succeeded", "amount_received": self.amount, "latest_charge": self.charge["id"]}
         self.intent |= received | {"last_payment_error": None}
         self.session |= {"status": "complete", "payment_status": "paid", "customer_details": self.details}
-        told = [("payment_intent.succeeded", self.intent), (session_event, self.session)]
-        if self.chance(20):
-            told.pop(self.random.randrange(2))
-        if self.chance(90):
-            told.insert(0, ("charge.succeeded", self.charge))
-        for type, thing in told:
-            self.emit(type, thing)
+        notifications = [("payment_intent.succeeded", self.intent), (session_event, self.session)]
+        if self.happens(20):
+            notifications.pop(self.random.randrange(2))
+        if self.happens(90):
+            notifications.insert(0, ("charge.succeeded", self.charge))
+        for type, stripe_object in notifications:
+            self.emit(type, stripe_object)
         fee = min(self.amount, self.amount * 29 // 1000 + 30)
-        self.charge["balance_transaction"] = self._settle(self.charge, "charge", self.amount, fee, foreign=True)["id"]
-        if self.chance(85):
+        self.charge["balance_transaction"] = self._book(self.charge, "charge", self.amount, fee, foreign=True)["id"]
+        if self.happens(85):
             self.emit("charge.updated", self.charge)
-        if self.chance(8):
+        if self.happens(8):
             self.emit("checkout.session.expired", self.session)
-        if self.chance(8):
+        if self.happens(8):
             self.emit("payment_intent.payment_failed", self.intent)
 
-    def _settle(self, source: Shape, category: str, amount: int, fee: int, *, foreign: bool = False) -> Shape:
-        """Book something on the account's balance, now and then in a currency that is not the gift's."""
+    def _book(self, source: StripeDict, category: str, amount: int, fee: int, *, foreign: bool = False) -> StripeDict:
+        """Add a balance transaction, sometimes in another currency than the donation's if it may be `foreign`."""
         currency = self.currency
-        if foreign and self.chance(15):
+        if foreign and self.happens(15):
             currency, amount, fee = "gbp", amount * 79 // 100, fee * 79 // 100
-        return self.keep(
+        return self.store(
             {
                 "id": self.new_id("txn_"),
                 "object": "balance_transaction",
@@ -221,20 +226,20 @@ class Life:
             }
         )
 
-    # Afterwards.
+    # Refunds and disputes.
 
-    def _afterwards(self) -> None:
+    def _refund_and_dispute(self) -> None:
         for _ in range(self.random.choices((0, 1, 2, 3), (60, 25, 10, 5))[0]):
             self._refund()
-        if self.chance(18):
+        if self.happens(18):
             self._dispute()
 
     def _refund(self) -> None:
         left = self.amount - self.charge["amount_refunded"]
         if not left:
             return
-        amount = left if self.chance(40) else self.random.randint(1, left)
-        refund = self.keep(
+        amount = left if self.happens(40) else self.random.randint(1, left)
+        refund = self.store(
             {
                 "id": self.new_id("re_"),
                 "object": "refund",
@@ -248,39 +253,39 @@ class Life:
                 "metadata": {},
             }
         )
-        refund["balance_transaction"] = self._settle(refund, "refund", -amount, 0)["id"]
+        refund["balance_transaction"] = self._book(refund, "refund", -amount, 0)["id"]
         self.charge["amount_refunded"] += amount
-        silent = self.chance(15)
-        if not silent:
+        only_total = self.happens(15)
+        if not only_total:
             self.emit("refund.created", refund)
-        if silent or self.chance(80):
+        if only_total or self.happens(80):
             self.emit("charge.refunded", self.charge)
-        if silent:
+        if only_total:
             return
-        if refund["status"] != "succeeded" and self.chance(80):
-            refund["status"] = "succeeded" if self.chance(75) else "canceled"
+        if refund["status"] != "succeeded" and self.happens(80):
+            refund["status"] = "succeeded" if self.happens(75) else "canceled"
             self.emit(self.random.choice(("refund.updated", "charge.refund.updated")), refund)
         if refund["status"] == "canceled":
             self.charge["amount_refunded"] -= amount
-        elif self.chance(20):
+        elif self.happens(20):
             refund["status"] = "failed"
-            refund["failure_balance_transaction"] = self._settle(refund, "refund_failure", amount, 0)["id"]
+            refund["failure_balance_transaction"] = self._book(refund, "refund_failure", amount, 0)["id"]
             self.charge["amount_refunded"] -= amount
             self.emit("refund.failed", refund)
             self.emit("charge.refund.updated", refund)
 
     def _dispute(self) -> None:
-        inquiry = self.chance(30)
-        dispute = self.keep(
+        inquiry = self.happens(30)
+        dispute = self.store(
             {
                 "id": self.new_id("dp_"),
                 "object": "dispute",
-                "amount": self.amount if self.chance(60) else self.random.randint(1, self.amount),
+                "amount": self.amount if self.happens(60) else self.random.randint(1, self.amount),
                 "balance_transactions": [],
                 "charge": self.charge["id"],
                 "created": self.now,
                 "currency": self.currency,
-                "payment_intent": self.intent["id"] if self.chance(50) else None,
+                "payment_intent": self.intent["id"] if self.happens(50) else None,
                 "status": "warning_needs_response" if inquiry else "needs_response",
                 "livemode": False,
             }
@@ -289,7 +294,7 @@ class Life:
             self._withdraw(dispute)
         self.emit("charge.dispute.created", dispute)
         if inquiry:
-            if self.chance(50):
+            if self.happens(50):
                 dispute["status"] = "warning_closed"
                 self.emit("charge.dispute.closed", dispute)
                 return
@@ -297,16 +302,16 @@ class Life:
             self._withdraw(dispute)
             self.emit("charge.dispute.updated", dispute)
         self.emit("charge.dispute.funds_withdrawn", dispute)
-        if self.chance(30):
+        if self.happens(30):
             return
         dispute["status"] = "under_review"
         self.emit("charge.dispute.updated", dispute)
         dispute["status"] = self.random.choice(("won", "lost"))
         self.emit("charge.dispute.closed", dispute)
         if dispute["status"] == "won":
-            back = dispute["amount"] if self.chance(70) else self.random.randint(1, dispute["amount"])
-            dispute["balance_transactions"].append(self._settle(dispute, "dispute_reversal", back, 0))
+            reinstated = dispute["amount"] if self.happens(70) else self.random.randint(1, dispute["amount"])
+            dispute["balance_transactions"].append(self._book(dispute, "dispute_reversal", reinstated, 0))
             self.emit("charge.dispute.funds_reinstated", dispute)
 
-    def _withdraw(self, dispute: Shape) -> None:
-        dispute["balance_transactions"].append(self._settle(dispute, "dispute", -dispute["amount"], 1500))
+    def _withdraw(self, dispute: StripeDict) -> None:
+        dispute["balance_transactions"].append(self._book(dispute, "dispute", -dispute["amount"], 1500))
