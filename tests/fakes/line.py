@@ -144,6 +144,8 @@ class Line:
 
     def carry(self, client: socket.socket) -> None:
         born = self._time
+        # Messages are passed on one by one: each would wait for the acknowledgement of the one before.
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with socket.socket(socket.AF_UNIX) as server:
             server.connect(self._target)
             told = _Conversation()

@@ -13,6 +13,8 @@ class _Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         with socket.socket(socket.AF_UNIX) as inside:
             inside.connect(self.server.target)  # type: ignore[attr-defined]
+            # A small answer must not wait for the acknowledgement of the one before.
+            self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             back = threading.Thread(target=_pump, args=(inside, self.request), daemon=True)
             back.start()
             _pump(self.request, inside)
