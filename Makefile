@@ -67,8 +67,9 @@ coverage: compiled ## Run all tests and report which lines they cover
 bench: compiled ## Run the benchmarks
 	$(BIN)/python -m tests.benchmarks
 
-soak: compiled ## Run the long tests: many kills under load, long outages, fuzzing of every operation
+soak: compiled ## Run the long tests: kills under load, long outages, fuzzing of every operation, more random examples
 	$(BIN)/pytest -m soak
+	$(BIN)/pytest --hypothesis-profile soak tests/domain tests/projections tests/adapters/proof tests/adapters/mail
 
 # The locked dependencies for every Python from 3.11 on and every platform, without addresses: first those of the
 # service, then those of its developers as well.

@@ -21,7 +21,10 @@ from entrypoints.composition.settings import Settings
 from tests.client import Client, LiveService
 from tests.postgres import fresh_database, template_database, test_server
 
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.register_profile(
+    "suite", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.register_profile("soak", settings.get_profile("suite"), max_examples=2_000)
 settings.load_profile("suite")
 
 # Tests that start processes, kill them, run whole journeys or take several seconds each; `make test-quick` skips them.

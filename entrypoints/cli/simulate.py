@@ -25,6 +25,12 @@ def _settings(folder: Path) -> Settings:
     return Settings(data_dir=folder, app_env="development", stripe_secret_key=None, stripe_webhook_secret=())
 
 
+def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
+    """Make the folder in a thread: SIGTERM interrupts only the main thread, so a folder that is made is also removed."""
+    with ThreadPoolExecutor(1) as maker:
+        return maker.submit(tempfile.TemporaryDirectory, prefix="storyledger-simulate-").result()
+
+
 def simulate(seed: int, donations: int, json: bool) -> None:
     """Run the simulation in an embedded database in a temporary folder."""
     started = time.monotonic()
@@ -32,7 +38,7 @@ def simulate(seed: int, donations: int, json: bool) -> None:
     random = Random(seed)  # noqa: S311
     with (
         one_line_errors(),
-        tempfile.TemporaryDirectory(prefix="storyledger-simulate-") as folder,
+        _temporary_folder() as folder,
         ProgressBar(shown=not json) as bar,
     ):
         configure("ERROR", quiet=True)

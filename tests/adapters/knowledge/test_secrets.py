@@ -148,8 +148,8 @@ def test_only_the_first_findings_are_returned():
 def test_hostile_texts_are_scanned_quickly(part: str):
     findings("warm")
     started = time.thread_time()
-    findings((part * 200_000)[:200_000])
-    assert time.thread_time() - started < 10
+    findings((part * 50_000)[:50_000])
+    assert time.thread_time() - started < 3
 
 
 def test_concurrent_scans_have_the_same_findings():

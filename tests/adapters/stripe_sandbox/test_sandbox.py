@@ -9,7 +9,7 @@ from contextlib import suppress
 import psycopg
 import pytest
 import stripe
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal, ensure_schema
@@ -368,7 +368,7 @@ ACTS = st.lists(
 
 
 @given(ACTS)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8)
 def test_the_sandbox_balance_always_equals_its_objects(world, acts):
     sandbox = world.sandbox
     session = sandbox.pay(world.gateway.open(gift()).session_id)["id"]

@@ -146,7 +146,7 @@ def test_history_shows_amounts_in_the_major_unit(run_here: Run, service, monkeyp
     assert "1.234 KWD" in out, out.replace("  ", "")
 
 
-@pytest.mark.parametrize("pattern", ["*", "*/postgres/*", "*/secrets.json"])
+@pytest.mark.parametrize("pattern", ["*", pytest.param("*/postgres/*", marks=pytest.mark.soak), "*/secrets.json"])
 def test_a_terminated_simulation_leaves_no_files(pattern: str, tmp_path: Path):
     words = [STORYLEDGER, "simulate", "--seed", "1", "--donations", "2000"]
     quiet = subprocess.DEVNULL

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from entrypoints.composition.service import Parts
-from tests.client import LiveService
+from tests.client import Client, LiveService
 from tests.entrypoints.http.contract import Contract, problem
 from tests.entrypoints.http.test_protocol_limits import connected, statuses
 
@@ -20,12 +20,12 @@ MANY = 12
 
 @pytest.fixture
 def limited(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., LiveService]]:
-    """A service that takes three calls a minute of one client."""
+    """A service that takes three calls an hour of one client."""
     with ExitStack() as stack:
 
         def make(**given: Any) -> LiveService:
             parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
-            small = {"rate_limit_default": "3/minute", "rate_limit_create": "3/minute"}
+            small = {"rate_limit_default": "3/hour", "rate_limit_create": "3/hour"}
             running = stack.enter_context(LiveService(migrated_url, tmp_path / "var", parts, **(small | given)))
             running.watchers.append(Contract(running.openapi).check)
             return running
@@ -38,22 +38,23 @@ def let_through(live: LiveService, asked: Callable[[Any, int], Any]) -> int:
         return sum(asked(client, number).status_code != 429 for number in range(MANY))
 
 
-@pytest.mark.parametrize(
-    "header",
-    [
-        "X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP", "Via",
-        "X-Forwarded-Host", "Host", "X-Request-Id", "User-Agent", "Origin", "Referer", "Cookie", "Accept",
-        "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "Idempotency-Key", "Connection",
-    ],
+HEADERS = (
+    "X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "CF-Connecting-IP", "True-Client-IP", "Via",
+    "X-Forwarded-Host", "Host", "X-Request-Id", "User-Agent", "Origin", "Referer", "Cookie", "Accept",
+    "X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "Idempotency-Key", "Connection",
 )  # fmt: skip
-def test_no_header_makes_another_client_of_one(limited: Callable[..., LiveService], header: str):
+
+
+def test_no_header_makes_another_client_of_one(limited: Callable[..., LiveService]):
     live = limited()
+    assert let_through(live, lambda client, _: client.get("/openapi.json")) == 3
+    for header in HEADERS:
 
-    def ask(client: Any, number: int) -> Any:
-        value = f"for=198.51.100.{number}" if header == "Forwarded" else f"198.51.100.{number}"
-        return client.get("/openapi.json", headers={header: value})
+        def ask(client: Any, number: int, header: str = header) -> Any:
+            value = f"for=198.51.100.{number}" if header == "Forwarded" else f"198.51.100.{number}"
+            return client.get("/openapi.json", headers={header: value})
 
-    assert let_through(live, ask) == 3
+        assert (header, let_through(live, ask)) == (header, 0)
 
 
 def test_no_spelling_of_a_path_is_counted_apart(limited: Callable[..., LiveService]):
@@ -64,9 +65,10 @@ def test_no_spelling_of_a_path_is_counted_apart(limited: Callable[..., LiveServi
     assert let_through(limited(), lambda client, number: client.get(spellings[number % len(spellings)])) == 3
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE"])
-def test_a_wrong_method_counts(limited: Callable[..., LiveService], method: str):
-    assert let_through(limited(), lambda client, _: client.request(method, "/docs")) == 3
+def test_wrong_methods_count_together(limited: Callable[..., LiveService]):
+    methods = ["POST", "PUT", "DELETE", "PATCH", "TRACE"]
+    asked = let_through(limited(), lambda client, number: client.request(methods[number % len(methods)], "/docs"))
+    assert asked == 3
 
 
 def test_requests_for_unknown_paths_are_limited_with_retry_after(limited: Callable[..., LiveService]):
@@ -75,16 +77,15 @@ def test_requests_for_unknown_paths_are_limited_with_retry_after(limited: Callab
     with live.client() as client:
         answer = client.get("/.env")
         problem(answer, 429, "too-many-requests")
-        assert 0 < int(answer.headers["retry-after"]) <= 60
+        assert 0 < int(answer.headers["retry-after"]) <= 3600
 
 
 @pytest.mark.parametrize(
     "override", ["X-HTTP-Method-Override", "X-Method-Override", "X-HTTP-Method", "X-Original-Method"]
 )
-def test_no_header_makes_another_method_of_one(limited: Callable[..., LiveService], override: str):
-    with limited().client() as client:
-        assert client.post("/docs?_method=GET", headers={override: "GET"}).status_code == 405
-        assert client.get("/docs", headers={override: "DELETE"}).status_code == 200
+def test_no_header_makes_another_method_of_one(client: Client, override: str):
+    assert client.post("/docs?_method=GET", headers={override: "GET"}).status_code == 405
+    assert client.get("/docs", headers={override: "DELETE"}).status_code == 200
 
 
 def test_guesses_of_credentials_count_for_the_address_they_come_from(limited: Callable[..., LiveService]):

@@ -20,7 +20,7 @@ from domain.values import Role
 from entrypoints.http.table import OPERATIONS
 from tests.client import Client, LiveService, Ticket
 
-EXAMPLES = 400
+EXAMPLES = 150
 
 
 @pytest.fixture
