@@ -16,6 +16,7 @@ import projections
 from adapters.postgres import migrations
 from adapters.postgres.database import Database, connect
 from adapters.read_models import rebuild
+from entrypoints.composition.gc_tuning import settle
 from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.settings import Settings
 from tests.client import Client, LiveService
@@ -39,7 +40,6 @@ SLOW = (
     "adapters/read_models/test_follow.py",
     "adapters/speech/test_inspector.py",
     "adapters/speech/test_local_transcriber.py",
-    "entrypoints/composition/test_startup.py",
     "entrypoints/http/test_fuzz.py",
     "entrypoints/http/test_hostile",
     "entrypoints/http/test_limits_shared.py",
@@ -63,6 +63,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(Path(__file__).parent).as_posix().startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+    # The slow tests first, so that at the end no worker waits for another one's long test.
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def pytest_collection_finish() -> None:
+    # As a serving process does; otherwise the collector traverses all test modules again and again.
+    settle()
 
 
 @pytest.fixture(scope="session")

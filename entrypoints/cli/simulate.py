@@ -26,7 +26,7 @@ def _settings(folder: Path) -> Settings:
 
 
 def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """Make the folder in a thread: SIGTERM interrupts only the main thread, so a folder that is made is also removed."""
+    """Make the folder in a thread, because SIGTERM interrupts only the main thread: what is made is also removed."""
     with ThreadPoolExecutor(1) as maker:
         return maker.submit(tempfile.TemporaryDirectory, prefix="storyledger-simulate-").result()
 
