@@ -48,6 +48,7 @@ def application(
     settings = service.settings
     openapi_document = Lazy(lambda: document(operations, service.version, service.public_url))
     rate_limiter = RateLimiter(settings)
+    # These are loaded after the start. A process that serves only the monitoring operations needs no pages.
     service.loads.insert(0, rate_limiter.load)
     if operations is OPERATIONS:
         service.loads += [PAGES.load, openapi_document]
@@ -82,7 +83,8 @@ def application(
 
     def new_call(operation: Operation, request: Request) -> Call:
         reads = service.queries.reads(writes=operation.method != "GET")
-        # The operation's own query reads more than the ticket, which a handler reads from the replica if there is one.
+        # An operation's query may read more than the ticket's row, and always from the primary. If there is a replica,
+        # only the row is read here, and the handler reads the rest from the replica.
         ticket_query = operation.ticket_query if reads.replica is None else ticket_status.ticket
         return Call(
             operation=operation,
@@ -105,7 +107,7 @@ def application(
         for path, path_operations in operations_by_path.items()
     ]
     routes.sort(key=lambda route: route.path not in POLLED)
-    # A path with an additional slash is another path; a redirect would trust the Host header.
+    # A path with a trailing slash is another path: a redirect would contain the Host header, which the client chooses.
     app: ASGIApp = Router([*routes, *other_routes], redirect_slashes=False)
     for layer in reversed(middleware):
         app = layer(app)

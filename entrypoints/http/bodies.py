@@ -31,7 +31,7 @@ def _check_characters(text: str) -> str:
     return text
 
 
-def _single_line(text: str) -> str:
+def _check_single_line(text: str) -> str:
     if "\n" in text or "\r" in text:
         raise ValueError("must be a single line")
     return text.strip()
@@ -44,25 +44,28 @@ def _check_not_blank(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_check_characters), AfterValidator(_check_not_blank)]
-Line = Annotated[str, AfterValidator(_check_characters), AfterValidator(_single_line), AfterValidator(_check_not_blank)]
+Line = Annotated[
+    str, AfterValidator(_check_characters), AfterValidator(_check_single_line), AfterValidator(_check_not_blank)
+]
 
 
 _DECIMAL_STRING = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)")
 
 
-def _decimal(value: object) -> Decimal:
+def _check_amount(value: object) -> Decimal:
     """Return the decimal of a JSON number or a decimal string without an exponent."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise ValueError("must be a number or a decimal string")
     if isinstance(value, str) and not _DECIMAL_STRING.fullmatch(value):
         raise ValueError("must be a number or a decimal string")
     number = Decimal(value)
+    # A number other than zero is at least 10^-6 and less than 10^15.
     if not number.is_finite() or (number and not -7 < number.adjusted() < 15):
         raise ValueError("is out of range")
     return number
 
 
-def _currency(value: str) -> str:
+def _check_currency(value: str) -> str:
     code = value.upper()
     if not value.isascii() or code not in CURRENCIES:
         raise ValueError("is not a supported currency")
@@ -71,10 +74,10 @@ def _currency(value: str) -> str:
 
 Amount = Annotated[
     Decimal,
-    BeforeValidator(_decimal, json_schema_input_type=float | str),
+    BeforeValidator(_check_amount, json_schema_input_type=float | str),
     Field(max_digits=18, decimal_places=6),
 ]
-Currency = Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_currency)]
+Currency = Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_check_currency)]
 
 
 class Body(BaseModel):
@@ -143,7 +146,7 @@ def _refuse_constant(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-# `int` refuses very long integers, although they are valid JSON; no field accepts an integer with more digits.
+# A longer integer becomes a Decimal, because `int` refuses very long ones, which are valid JSON. No field accepts it.
 _MAX_INTEGER_LENGTH = 40
 
 
@@ -155,6 +158,7 @@ def _parse_decimal(text: str) -> Decimal:
     try:
         return Decimal(text)
     except ArithmeticError:
+        # The exponent is too large for a Decimal; the validators of fields refuse NaN.
         return Decimal("NaN")
 
 
@@ -182,7 +186,7 @@ def _parse(data: bytes) -> object:
 
 
 def _check_shape(value: object) -> None:
-    """Refuse deep nesting, and field names with a surrogate, which no answer could repeat."""
+    """Refuse deep nesting, and field names with a surrogate: an answer that names the field could not be encoded."""
     values = [value]
     for _ in range(MAX_DEPTH):
         children: list[object] = []
@@ -200,7 +204,10 @@ def _check_shape(value: object) -> None:
 
 
 def read(model: type[Model], data: bytes) -> Model:
-    """Return the body as the model, or raise a Problem that names the invalid fields and quotes none of them."""
+    """Return the body as the model, or raise a Problem that names the invalid fields but quotes none of their values.
+
+    An empty body is read like an object without fields.
+    """
     value = _parse(data) if data.strip() else {}
     try:
         return model.model_validate(value)

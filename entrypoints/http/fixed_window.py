@@ -9,7 +9,7 @@ import time
 
 from limits import RateLimitItem, WindowStats
 
-# Windows that have ended are removed only if there are at least this many windows.
+# Ended windows are removed only when there are at least this many windows.
 MIN_WINDOWS = 1_000
 
 
@@ -18,6 +18,7 @@ class FixedWindows:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        # The end of each window in Unix seconds, and the number of calls in it.
         self._windows: dict[tuple[RateLimitItem, tuple[str, ...]], tuple[float, int]] = {}
         self._cleanup_size = MIN_WINDOWS
 

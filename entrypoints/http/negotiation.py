@@ -1,10 +1,13 @@
-"""Content negotiation: the media type that a client prefers, and a test for whether it has the content already."""
+"""Content negotiation: the media type that a client prefers, and whether it has the current content already."""
 
 MAX_ACCEPT_ENTRIES = 20
 
 
 def preferred(accept: str | None, offered: tuple[str, ...]) -> str:
-    """Return the offered media type that the `Accept` header ranks highest, the first one if it ranks them equally."""
+    """Return the offered media type that the `Accept` header ranks highest.
+
+    Of several that rank equally, or if the header accepts none, it is the first one.
+    """
     best, best_rank = offered[0], (0.0, 0, 0)
     for entry in (accept or "*/*").split(",")[:MAX_ACCEPT_ENTRIES]:
         media_range, *parameters = (part.strip().lower() for part in entry.split(";"))
@@ -12,6 +15,7 @@ def preferred(accept: str | None, offered: tuple[str, ...]) -> str:
         for number, media_type in enumerate(offered):
             ranges = ("*/*", media_type.partition("/")[0] + "/*", media_type)
             if media_range in ranges and quality > 0:
+                # Quality decides first, then how specific the range is, then the order of the offer.
                 rank = quality, ranges.index(media_range), -number
                 if rank > best_rank:
                     best, best_rank = media_type, rank

@@ -10,7 +10,7 @@ import msgspec
 
 from domain.values import Role
 from entrypoints.http.operations import Access, Answer, BodyKind, JsonStream, Operation, RateLimit, Stream
-from entrypoints.http.problems import MEDIA_TYPE, PROBLEM_TYPES
+from entrypoints.http.problems import PROBLEM_MEDIA_TYPE, PROBLEM_TYPES
 from entrypoints.presentation.problems import ProblemDetails
 
 JsonObject = dict[str, Any]
@@ -66,7 +66,10 @@ def document(operations: Iterable[Operation], version: str, base_url: str) -> Js
                 for name, description in CREDENTIALS.items()
             },
             "responses": {
-                name: {"description": f"{type.title}: {type.description}", "content": {MEDIA_TYPE: _problem_content()}}
+                name: {
+                    "description": f"{type.title}: {type.description}",
+                    "content": {PROBLEM_MEDIA_TYPE: _problem_content()},
+                }
                 for name, type in PROBLEM_TYPES.items()
             },
         },
@@ -87,14 +90,14 @@ def _response_schemas(operations: Iterable[Operation]) -> tuple[list[JsonObject 
     return [_any_of([schema_of_type[type] for type in types]) for types in types_by_operation], components
 
 
-def _json_types(result: object) -> list[object]:
-    """Return the types of a handler's result that are sent as JSON."""
-    origin, arguments = get_origin(result), get_args(result)
+def _json_types(annotation: object) -> list[object]:
+    """Return the types in a handler's return annotation whose values are sent as JSON."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Answer, JsonStream):
         return _json_types(arguments[0])
     if origin in (Union, UnionType):
         return [type for argument in arguments for type in _json_types(argument)]
-    return [] if result in (bytes, NoneType, Stream) else [result]
+    return [] if annotation in (bytes, NoneType, Stream) else [annotation]
 
 
 def _any_of(schemas: list[JsonObject]) -> JsonObject | None:
@@ -229,7 +232,7 @@ def _responses(operation: Operation, response_schema: JsonObject | None) -> Json
         responses["304"] = {"description": "The client has the current content already."}
     for status, media_type in operation.other_responses.items():
         title = next(type.title for type in PROBLEM_TYPES.values() if type.status == status)
-        contents = content(media_type) | {MEDIA_TYPE: _problem_content()}
+        contents = content(media_type) | {PROBLEM_MEDIA_TYPE: _problem_content()}
         responses[str(status)] = {"description": title, "content": contents}
     return responses
 

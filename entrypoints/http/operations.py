@@ -1,4 +1,4 @@
-"""Operations: each row of the table has the path, the access, the body, the answer and the handler of one call.
+"""Operations: each is a row of the table, with its method, path, access, body, answer and handler.
 
 Routes, access checks and the OpenAPI document are made from the same rows.
 """
@@ -52,6 +52,7 @@ class RateLimit(Enum):
     NONE = "none"
 
 
+# Events may be caused by Stripe or the system, but neither is ever the principal of a call.
 EVERYBODY = frozenset(Role) - {Role.STRIPE, Role.SYSTEM}
 
 
@@ -60,8 +61,9 @@ class Access:
     """Who may call: the roles, and the scope that an API client needs.
 
     With `names_ticket` the path names a ticket that the caller must have access to. With `open_if_published` every
-    caller has access to a published ticket. With `diagnostics_token` the ADMIN_DIAGNOSTICS_TOKEN is accepted too. With
-    `metrics_token` only the METRICS_TOKEN is accepted.
+    caller has access to a published ticket. With `ignores_credentials` the Authorization header is not read. With
+    `diagnostics_token` the ADMIN_DIAGNOSTICS_TOKEN is accepted too. With `metrics_token` only the METRICS_TOKEN is
+    accepted.
     """
 
     roles: frozenset[Role]
@@ -120,7 +122,7 @@ class Call:
 
     @cached_property
     def seed(self) -> RequestSeed:
-        """Makes the ids and secrets of the request; a repeated request gets the seed of the first."""
+        """Makes the ids and secrets of the request; `Idempotency` gives a repeated request the seed of the first."""
         return RequestSeed.new()
 
     @property
@@ -162,9 +164,9 @@ class JsonStream(Stream, Generic[T_co]):
     """A stream whose parts together are the JSON of the type."""
 
 
-# The table names unbound methods of handler classes; `bind` replaces them by methods of the instances that hold the
-# collaborators. A handler returns its body, or an Answer where it also sets the status or headers. Handlers run in a
-# thread. Two kinds run on the event loop: the webhook, because many arrive at once, and health checks and metrics,
+# The table names unbound methods of handler classes; `bind` replaces them with methods of the instances that hold the
+# collaborators. A handler returns the response body, or an Answer if it also sets the status or headers. Handlers run
+# in a thread. Two kinds run on the event loop: the webhook, because many arrive at once, and health checks and metrics,
 # which must answer when no thread is free.
 Handler = Callable[..., object]
 
@@ -183,9 +185,10 @@ class Parameter:
 class Operation:
     """One row of the table.
 
-    With `idempotency_key` the header Idempotency-Key is honoured. `other_responses` has the media type of each further
-    status. A `monitoring` operation (health, metrics) runs on the event loop without credentials and rate limits. One
-    that `revalidates` answers 304 to a matching If-None-Match. A `hidden` one is not in the OpenAPI document.
+    With `idempotency_key` the header Idempotency-Key is honoured. `other_responses` maps each status besides `status`
+    that the handler may answer with to its media type. A `monitoring` operation (health, metrics) runs on the event
+    loop without credentials and rate limits. An operation that `revalidates` answers 304 to a matching If-None-Match.
+    A `hidden` operation is not in the OpenAPI document.
     """
 
     method: str
@@ -209,19 +212,19 @@ class Operation:
     ticket_query: TicketQuery = ticket_status.ticket
 
     def answer(self, call: Call) -> Answer:
-        """Return the handler's answer, in the caller's thread."""
-        return self._answer(self._handle(call))
+        """Run the handler in the caller's thread, and return its answer."""
+        return self._as_answer(self._call_handler(call))
 
     async def answer_on_loop(self, call: Call) -> Answer:
         """Return the answer of a handler that runs on the event loop."""
-        result = self._handle(call)
+        result = self._call_handler(call)
         assert isinstance(result, Awaitable)
-        return self._answer(await result)
+        return self._as_answer(await result)
 
-    def _handle(self, call: Call) -> object:
+    def _call_handler(self, call: Call) -> object:
         return self.handler(call) if self.body_model is None else self.handler(call, call.body)
 
-    def _answer(self, result: object) -> Answer:
+    def _as_answer(self, result: object) -> Answer:
         return result if isinstance(result, Answer) else Answer(result, self.status)
 
 

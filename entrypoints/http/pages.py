@@ -6,10 +6,10 @@ from adapters.mail.templates import Templates
 from domain.errors import NotFoundError
 from entrypoints.http.negotiation import preferred
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.problems import MEDIA_TYPE
+from entrypoints.http.problems import PROBLEM_MEDIA_TYPE
 
-FOLDER = Path(__file__).parent.parent / "pages"
-PAGES = Templates(FOLDER)
+PAGES_FOLDER = Path(__file__).parent.parent / "pages"
+PAGES = Templates(PAGES_FOLDER)
 
 
 def html_page(
@@ -26,6 +26,6 @@ def html_page(
 
 def not_found_page(call: Call, detail: str) -> Answer[bytes]:
     """Return the page for an unknown address, or raise NotFoundError if the client does not prefer HTML."""
-    if preferred(call.headers.get("accept"), (MEDIA_TYPE, "text/html")) == MEDIA_TYPE:
+    if preferred(call.headers.get("accept"), (PROBLEM_MEDIA_TYPE, "text/html")) == PROBLEM_MEDIA_TYPE:
         raise NotFoundError(detail)
     return html_page(PAGES.render("not_found.html", thanks="thanks" in call.query), 404, headers={"Vary": "Accept"})

@@ -34,7 +34,7 @@ class ResultPage:
     next_cursor: str | None = None
 
     def cut(self, items: Sequence[Item], key_of: Callable[[Item], Sequence[object]]) -> Sequence[Item]:
-        """Return the items of this page, given up to `limit` + 1; one too many means that there is another page."""
+        """Return the first `limit` items; if there are more, another page follows, and `next_cursor` is set."""
         if len(items) > self.limit:
             key = json.dumps(key_of(items[self.limit - 1]))
             self.next_cursor = base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")

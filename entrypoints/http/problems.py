@@ -25,7 +25,7 @@ from domain.errors import (
 )
 from entrypoints.presentation.problems import InvalidField, ProblemDetails, ProblemType
 
-MEDIA_TYPE = "application/problem+json"
+PROBLEM_MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 
 PROBLEM_TYPES = {
@@ -100,7 +100,7 @@ class Problem(Exception):
             poll_url=self.poll_url,
         )
         content = json.dumps(msgspec.to_builtins(details), ensure_ascii=False).encode("utf-8", "replace")
-        return Response(content, self.status, dict(self.headers), MEDIA_TYPE)
+        return Response(content, self.status, dict(self.headers), PROBLEM_MEDIA_TYPE)
 
 
 def invalid(pointer: str, detail: str) -> Problem:
@@ -111,7 +111,7 @@ def unauthenticated(detail: str = "A valid credential is needed.") -> Problem:
     return Problem("unauthenticated", detail, headers={"WWW-Authenticate": "Bearer"})
 
 
-# The problem types of the errors whose message becomes the detail.
+# The problem type of each error whose message is written for clients and becomes the detail.
 _TYPE_NAMES: tuple[tuple[type[DomainError], str], ...] = (
     (NotFoundError, "not-found"),
     (StaleVersionError, "stale-version"),

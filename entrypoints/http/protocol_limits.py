@@ -24,13 +24,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """One connection, which is closed if the client is too slow; a malformed request is answered with a problem."""
 
     MAX_HEADERS: ClassVar[int] = 100
-    # The number of consecutive bytes that are neither the end of a head nor a part of a body: an unfinished head, the
+    # The number of bytes that may arrive in a row without ending a head or belonging to a body: an unfinished head, the
     # sizes of chunks, or trailers.
     MAX_OVERHEAD_BYTES: ClassVar[int] = 64 * 1024
     # The time from the start of the connection or from the last response to the end of the next head. It is longer
     # than the keep-alive timeout.
     HEAD_SECONDS: ClassVar[float] = 20
-    # The time in which the client neither sends a byte of an expected body nor reads a byte of the response.
+    # The time for which a client may neither send a byte of an expected body nor read a byte of the response.
     IDLE_SECONDS: ClassVar[float] = 30
     # The time for a whole body. It is enough for 50 MB at a quarter of a megabit per second.
     BODY_SECONDS: ClassVar[float] = 1800
@@ -62,6 +62,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._last_received_at = self.loop.time()
         self._made_progress, self._unparsed_data = False, data
+        # The loop runs a second time only for a request that is parsed again without its upgrade.
         while self._unparsed_data:
             self._parsed_data, self._unparsed_data = self._unparsed_data, b""
             super().data_received(self._parsed_data)
@@ -145,6 +146,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _is_overdue(self, now: float) -> bool:
         unsent_bytes = self.transport.get_write_buffer_size()
+        # The client reads the response if the number of unsent bytes changes.
         if not unsent_bytes or unsent_bytes != self._unsent_bytes:
             self._unsent_bytes, self._last_sent_at = unsent_bytes, now
         if unsent_bytes:

@@ -30,7 +30,7 @@ def time_parameter(call: Call, name: str) -> datetime | None:
 
 
 def day_parameter(call: Call, name: str, *, end_of_day: bool = False) -> datetime | None:
-    """Return a time, or None if the parameter is absent; a day stands for its beginning or its end."""
+    """Return a time, or None if the parameter is absent; a day means its beginning, or its end with `end_of_day`."""
     text = call.query.get(name)
     if text is None:
         return None
@@ -59,7 +59,7 @@ def flag_parameter(call: Call, name: str) -> bool:
 
 
 def parse_integer(text: str) -> int | None:
-    """Return the non-negative integer that the text is, or None for any other text or for too many digits."""
+    """Return the text as a non-negative integer, or None if it is not one or has too many digits."""
     if text.isascii() and text.isdigit() and len(text) <= MAX_INTEGER_DIGITS:
         return int(text)
     return None

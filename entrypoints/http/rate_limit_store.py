@@ -49,7 +49,7 @@ class RateLimitStore:
         return wait_seconds
 
     def _take_turn(self) -> bool:
-        """Return True if this call may try the shared store: after a pause only one call may, and begins the next."""
+        """Return True if this call may try the shared store; after a pause one may, and begins a pause for others."""
         with self._lock:
             if self._paused_until is None:
                 return True

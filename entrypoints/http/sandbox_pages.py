@@ -19,13 +19,13 @@ from domain.errors import AmountError
 from domain.values import Money
 from entrypoints.http.countries import COUNTRIES
 
-PAGES = Path(__file__).parent.parent / "pages"
-STYLE = PAGES / "static" / "sandbox.css"
-MAX_BODY = 64 * 1024
+PAGES_FOLDER = Path(__file__).parent.parent / "pages"
+STYLE = PAGES_FOLDER / "static" / "sandbox.css"
+MAX_BODY_BYTES = 64 * 1024
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
-# The sandbox has threads of its own, because requests that call it over HTTP may hold all threads of the default pool
-# while they wait for it.
+# The sandbox has threads of its own, because handlers that call it over HTTP may hold all threads of their pool while
+# they wait for it.
 THREADS = 16
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
@@ -35,7 +35,7 @@ _ID = re.compile(r"[A-Za-z0-9_]{1,255}")
 Result = TypeVar("Result")
 Choice = TypeVar("Choice", bound=StrEnum)
 Form = dict[str, str]
-Session = dict[str, Any]
+CheckoutSession = dict[str, Any]
 
 
 def sandbox_routes(sandbox: Sandbox) -> list[BaseRoute]:
@@ -43,12 +43,12 @@ def sandbox_routes(sandbox: Sandbox) -> list[BaseRoute]:
     pages = _Pages(sandbox)
     return [
         Route("/sandbox", pages.operator, methods=["GET"]),
-        Route("/sandbox/delivery-faults", pages.set_delivery_faults, methods=["POST"], max_body_size=MAX_BODY),
-        Route("/sandbox/acts/{act}/{id}", pages.act, methods=["POST"], max_body_size=MAX_BODY),
-        Route("/sandbox/pay/{id}", _PayPage(pages).handle, methods=["GET", "POST"], max_body_size=MAX_BODY),
+        Route("/sandbox/delivery-faults", pages.set_delivery_faults, methods=["POST"], max_body_size=MAX_BODY_BYTES),
+        Route("/sandbox/acts/{act}/{id}", pages.act, methods=["POST"], max_body_size=MAX_BODY_BYTES),
+        Route("/sandbox/pay/{id}", _PayPage(pages).handle, methods=["GET", "POST"], max_body_size=MAX_BODY_BYTES),
         Route("/sandbox/sandbox.css", _style, methods=["GET"]),
         # Stripe answers a wrong method like a wrong path, so this route accepts every method.
-        Route("/sandbox/stripe/{path:path}", pages.api, methods=METHODS, max_body_size=MAX_BODY),
+        Route("/sandbox/stripe/{path:path}", pages.api, methods=METHODS, max_body_size=MAX_BODY_BYTES),
     ]
 
 
@@ -58,7 +58,9 @@ class _Pages:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self._limiter = anyio.CapacityLimiter(THREADS)
-        self._templates = Templates(PAGES / "sandbox", filters={"money": _money}, variables={"countries": COUNTRIES})
+        self._templates = Templates(
+            PAGES_FOLDER / "sandbox", filters={"money": _money}, variables={"countries": COUNTRIES}
+        )
 
     async def in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
         return await anyio.to_thread.run_sync(work, *args, limiter=self._limiter)
@@ -168,20 +170,20 @@ class _PayPage:
         try:
             paid = await self._pages.in_thread(self._pages.sandbox.pay, session["id"], outcome, payer)
         except StripeRefusal:
-            # Another attempt was quicker, so the page is shown as it is now.
+            # The session has changed since it was read, for example by another attempt, so its new state is shown.
             return self._show(await self._session(request) or session)
         if outcome is Outcome.DECLINED:
             return self._pay_form(session, values, {}, 402, declined=True)
         return RedirectResponse(_success_url(paid), 303)
 
-    async def _session(self, request: Request) -> Session | None:
+    async def _session(self, request: Request) -> CheckoutSession | None:
         id = request.path_params["id"]
         return await self._pages.in_thread(self._pages.sandbox.session, id) if _ID.fullmatch(id) else None
 
-    def _is_open(self, session: Session) -> bool:
+    def _is_open(self, session: CheckoutSession) -> bool:
         return bool(session["status"] == "open" and session["expires_at"] > self._pages.sandbox.clock())
 
-    def _show(self, session: Session) -> Response:
+    def _show(self, session: CheckoutSession) -> Response:
         if self._is_open(session):
             return self._pay_form(session, {"email": session["customer_email"] or ""}, {})
         if session["status"] == "complete":
@@ -194,7 +196,7 @@ class _PayPage:
         return self._pages.page("message.html", status, title=title, text=text, link=link)
 
     def _pay_form(
-        self, session: Session, values: Form, faults: Form, status: int = 200, declined: bool = False
+        self, session: CheckoutSession, values: Form, faults: Form, status: int = 200, declined: bool = False
     ) -> Response:
         return self._pages.page(
             "pay.html",
@@ -240,7 +242,7 @@ def _chosen(choices: type[Choice], value: str | None) -> Choice | None:
     return choices(value) if value in list(choices) else None
 
 
-def _success_url(session: Session) -> str:
+def _success_url(session: CheckoutSession) -> str:
     return str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
 
 

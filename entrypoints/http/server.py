@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from entrypoints.http.protocol_limits import LimitedHttpProtocol
 
-# Idle connections stay open for this time after the stop began, so that their next response can close them.
+# Idle connections stay open for this time after the stop began: a request on one is answered, and the answer closes it.
 IDLE_GRACE_SECONDS = 0.3
 SHUTDOWN_SECONDS = 5
 BACKLOG = 512
@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
         listeners = [listener.dup() for listener in sockets or []]
         for server in self.servers:
             server.close()
-        # In this turn of the event loop the servers close, so that only `_accept_queued` accepts connections.
+        # The servers stop listening in this turn of the event loop; then only `_accept_queued` accepts connections.
         await asyncio.sleep(0)
         for listener in listeners:
             await self._accept_queued(listener)
@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
             await asyncio.sleep(IDLE_GRACE_SECONDS)
 
     async def _accept_queued(self, listener: socket.socket) -> None:
-        """Accept the connections in the queue of a closing listener, which the kernel would reset."""
+        """Accept the connections that wait in the queue of a closing listener; else the kernel would reset them."""
         loop = asyncio.get_running_loop()
 
         def protocol() -> asyncio.Protocol:

@@ -30,11 +30,12 @@ from entrypoints.http.handlers.tickets import INCLUDES, TicketHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.operations import EVERYBODY, Access, BodyKind, Operation, Parameter, RateLimit
-from entrypoints.http.problems import MEDIA_TYPE
+from entrypoints.http.problems import PROBLEM_MEDIA_TYPE
 from projections import ticket_totals
 
 HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDITOR
 
+# OPEN operations answer 401 to an invalid credential; ALWAYS_OPEN ones do not read the credential at all.
 OPEN = Access(EVERYBODY)
 CREATE = Access(EVERYBODY - {AUDITOR}, scope="tickets:write")
 SIGN_IN = Access(EVERYBODY - {AUDITOR})
@@ -72,7 +73,7 @@ AS_OF = Parameter("as_of", "Only what had happened at Stripe by this time.", TIM
 KNOWN_AT = Parameter("known_at", "Only what was recorded by this time.", TIME_SCHEMA)
 
 TICKET = "/api/tickets/{ticket_id}"
-NOT_FOUND: Mapping[int, str] = {404: MEDIA_TYPE}
+NOT_FOUND: Mapping[int, str] = {404: PROBLEM_MEDIA_TYPE}
 PAGE_NOT_FOUND: Mapping[int, str] = {404: "text/html"}
 JSON, PATCH = BodyKind.JSON, BodyKind.MERGE_PATCH
 

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# Starlette has as many. They are more than the database connections, because some threads wait for something else.
+# As many as Starlette has, and more than there are database connections, because some threads wait for other things.
 MAX_THREADS = 40
 
 

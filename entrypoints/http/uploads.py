@@ -16,7 +16,7 @@ from entrypoints.http.problems import Problem, invalid
 
 FIELD = b"audio"
 MAX_AUDIO_BYTES = 50 * 1024 * 1024
-# For the headers and boundaries of the form around the recording.
+# The headers and boundaries of the form around the recording may have this size.
 MAX_OVERHEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = MAX_AUDIO_BYTES + MAX_OVERHEAD_BYTES
 MAX_FILE_NAME_LENGTH = 255
@@ -85,9 +85,9 @@ class _Receiver:
 async def receive(
     content_type: str | None, declared_size: str | None, chunks: AsyncIterator[bytes]
 ) -> ReceivedRecording:
-    """Return the form's recording with its file at the beginning, which the caller closes.
+    """Return the form's recording. Its file is positioned at the beginning, and the caller closes it.
 
-    Raise Problem 400, 413, 415 or 422 if the body is not a form with one recording; nothing is kept of it then.
+    Raise Problem 400, 413, 415 or 422 if the body is not a form with one recording; then nothing of it is kept.
     """
     media_type, options = parse_options_header(content_type or "")
     boundary = options.get(b"boundary")
@@ -141,7 +141,7 @@ async def _parse(receiver: _Receiver, boundary: bytes, chunks: AsyncIterator[byt
 
 
 async def too_large(chunks: AsyncIterator[bytes], detail: str, max_drained_bytes: int) -> Problem:
-    """Read on, and return the problem for a body that is too large."""
+    """Read the rest of a body that is too large, so that the client gets an answer, and return the problem."""
     ended = await _drain(chunks, max_drained_bytes)
     return Problem("too-large", detail, headers={} if ended else {"Connection": "close"})
 

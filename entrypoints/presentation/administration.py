@@ -69,7 +69,7 @@ class RetriedDeadMail(ResponseBody):
 
 
 class ProjectionState(ResponseBody):
-    """A read model's position, the event log's as `head`, and the age of the first event that it has not applied."""
+    """The position of a read model, that of the event log (`head`), and the age of the first event not yet applied."""
 
     name: str
     version: int

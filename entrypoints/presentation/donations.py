@@ -199,7 +199,7 @@ class LedgerEntry(ResponseBody):
 
 
 class DonationTotals(ResponseBody):
-    """The totals of a ticket's donations: `counts` and `byCurrency` cover all currencies, the rest one currency."""
+    """The totals of a ticket's donations in `currency`; `counts` and `byCurrency` cover all currencies."""
 
     success: bool
     total: Decimal

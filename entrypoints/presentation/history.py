@@ -62,6 +62,7 @@ def _shown_fields(fields: Mapping[str, object], ticket_id: UUID, personal: Perso
 def _shown(name: str, value: object, ticket_id: UUID, personal: PersonalData) -> object:
     """Return a field's value as clients see it: amounts in both units, times in RFC 3339, texts decrypted."""
     match value:
+        # An amount has exactly these fields.
         case {"minor": int(minor), "currency": str(currency), **others} if not others:
             return {"amount": major(minor, currency), "amountMinor": minor, "currency": currency}
         case dict():
@@ -100,12 +101,12 @@ class PastState(ResponseBody):
     totals: DonationTotals
 
     @classmethod
-    def of(cls, recorded: Sequence[RecordedEvent], position: int, personal: PersonalData) -> PastState:
-        """Fold the ticket's events up to the position; raise NotFoundError if there are none."""
-        row = ticket_row(recorded)
+    def of(cls, events: Sequence[RecordedEvent], position: int, personal: PersonalData) -> PastState:
+        """Fold the ticket's events, which end at the position; raise NotFoundError if there are none."""
+        row = ticket_row(events)
         if row is None:
             raise NotFoundError("There was no such ticket at that time.")
-        ledger = folded(donation_ledger, recorded)
+        ledger = folded(donation_ledger, events)
         return cls(
             at=position,
             ticket=PastTicket.from_row(row, personal, donation_draft=draft_or_none(row, personal)),

@@ -15,16 +15,16 @@ from projections.model import RecordedEvent, Row
 SortKey = tuple[bool, float, datetime, UUID]
 
 
-def past_ledger(recorded: Sequence[RecordedEvent], as_of: datetime | None, known_at: datetime | None) -> MemoryRows:
+def past_ledger(events: Sequence[RecordedEvent], as_of: datetime | None, known_at: datetime | None) -> MemoryRows:
     """Fold the events that were recorded by `known_at` and had happened, by Stripe's clock, by `as_of`."""
-    known = [event for event in recorded if known_at is None or event.recorded_at <= known_at]
+    known = [event for event in events if known_at is None or event.recorded_at <= known_at]
     return folded(donation_ledger, known if as_of is None else _happened_by(as_of, known))
 
 
 def _happened_by(as_of: datetime, known: Sequence[RecordedEvent]) -> Iterator[RecordedEvent]:
     """Yield the events that had happened by Stripe's clock, or by ours if Stripe reports no time.
 
-    Stripe's clock may be behind ours: if a fact about a donation had happened, its checkout had been opened.
+    Stripe's clock may be behind ours: a checkout counts as opened once Stripe reports a fact about its donation.
     """
     reported_donations = {
         recorded.event.donation_id
@@ -41,7 +41,7 @@ def _happened_by(as_of: datetime, known: Sequence[RecordedEvent]) -> Iterator[Re
 
 
 def _reported_by(as_of: datetime, recorded: RecordedEvent) -> bool | None:
-    """Return True if Stripe's time of the event is not after `as_of`, or None if Stripe reports no time."""
+    """Return True if Stripe's time of the event is not after `as_of`, False if it is, None if there is none."""
     report = getattr(recorded.event, "report", None)
     return None if report is None else bool(report.at <= as_of.timestamp())
 

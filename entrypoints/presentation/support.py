@@ -43,6 +43,7 @@ class SupportTicket(SupportSummary):
     def of(cls, row: Row, personal: PersonalData, *, shortened_contact: bool = True) -> Self:
         return cls.from_row(
             row,
+            # `about` is the ticket that the author names, `ticket_id` the one whose key encrypts the message.
             ticket_id=row["about"],
             message=personal.text_or_none(row["ticket_id"], row["message"]),
             contact=personal.contact(row, shortened=shortened_contact),

@@ -117,6 +117,7 @@ class DraftSummary(ResponseBody):
 
 
 def has_draft(row: Row) -> bool:
+    """Return True if the draft has a field besides the currency, which alone does not make a draft."""
     return any(value for name, value in row["draft"].items() if name != "currency")
 
 
@@ -229,7 +230,7 @@ class ProfilePage(ResponseBody):
 
 
 class UploadedRecording(ResponseBody):
-    """A stored recording, and its ticket afterwards."""
+    """A stored recording, and its ticket after the upload."""
 
     audio_id: UUID
     sha256: str

@@ -1,4 +1,4 @@
-"""Handlers for problem types, the OpenAPI document, the API reference, the home page and the files of pages."""
+"""Handlers for problem types, the OpenAPI document, the API reference, the home page and the static files of pages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from domain.errors import NotFoundError
 from entrypoints.http.openapi import JsonObject
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import FOLDER, PAGES, html_page
+from entrypoints.http.pages import PAGES, PAGES_FOLDER, html_page
 from entrypoints.http.problems import PROBLEM_TYPES
 from entrypoints.presentation.problems import ProblemType
 
-STATIC = FOLDER / "static"
+STATIC = PAGES_FOLDER / "static"
 STATIC_TYPES = {
     "campaign.css": "text/css; charset=utf-8",
     "reference.css": "text/css; charset=utf-8",

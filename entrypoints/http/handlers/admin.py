@@ -146,7 +146,7 @@ class RefundHandlers:
         amount = None if body.amount is None else money(body.amount, row["currency"])
         with self.database.reading() as cursor:
             ticket = ticket_status.ticket(cursor, row["ticket_id"])
-        # An erasure destroys the ticket's key, so that the reason cannot be stored; the refund is still possible.
+        # The key of an erased ticket is destroyed, so the reason cannot be stored; the refund is still possible.
         reason = body.reason if ticket is not None and not ticket["erased"] else None
         self.commands.request(
             call.principal.actor, row["ticket_id"], row["donation_id"], call.seed.id("refund"), amount, reason

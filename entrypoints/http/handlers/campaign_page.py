@@ -43,6 +43,7 @@ class CampaignPageHandlers:
         row = self._published_row(call)
         if row is None:
             return not_found_page(call, NO_PAGE)
+        # The checkout returns the donor to this page with `thanks` and `session_id`.
         if "thanks" in call.query:
             self._retrieve_unpaid_session(call, row)
         return self._page(call, row)
@@ -99,7 +100,7 @@ class CampaignPageHandlers:
         content = PAGES.render(
             "campaign.html",
             draft=draft,
-            # The owner may clear the title while the page is published.
+            # The holder may clear the title while the page is published.
             title=draft.title or "A campaign",
             paragraphs=[paragraph for paragraph in (draft.story or "").splitlines() if paragraph.strip()],
             currency=currency,
@@ -146,6 +147,7 @@ def _amount(text: str, currency: str) -> Money:
 
 
 def _suggested_amounts(currency: str) -> list[dict[str, str]]:
+    # The smallest gift is 1 in the major unit, or 100 if the currency has no decimals.
     amounts = SUGGESTED_MAJOR if smallest_gift(currency).major < 100 else SUGGESTED_MAJOR_ZERO_DECIMAL
     return [{"value": str(amount), "label": formatted(Money.of(amount, currency))} for amount in amounts]
 

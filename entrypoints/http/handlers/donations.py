@@ -33,6 +33,7 @@ class DonationHandlers:
     page_url: Callable[[str], str]
 
     def create_payment(self, call: Call, body: PaymentOrder) -> OpenedCheckout:
+        # A stale version is refused; a checkout does not depend on the version otherwise.
         if_match(call)
         url = self.page_url(call.ticket["slug"])
         checkout = self.commands.open(
@@ -70,6 +71,7 @@ class DonationHandlers:
         if as_of is not None or known_at is not None:
             ledger = past_ledger(call.reads.ticket_history(call.ticket_id), as_of, known_at)
             return past_totals(ticket, ledger, personal, explain=explain)
+        # The query of the access check has read the totals too, unless there is a replica or it had to fold events.
         if ticket_totals.SUMMARY in ticket and not explain:
             totals, last = ticket[ticket_totals.SUMMARY]
             return DonationTotals.from_rows(ticket, totals, last, None, personal)

@@ -1,4 +1,4 @@
-"""Handlers for health checks and the self-test; health checks run on the event loop, also when all threads are busy."""
+"""Handlers for health checks and the self-test; health checks run on the event loop, and so need no free thread."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ from entrypoints.presentation.health import (
 )
 from entrypoints.presentation.responses import utc_or_none
 
-# The time limit of the probe if the database hangs and the watchdog has not noticed it yet.
+# The time limit of the probe, for a database that hangs before the watchdog has noticed it.
 PROBE_TIMEOUT_SECONDS = 1.5
 
 HealthBody = TypeVar("HealthBody", DatabaseHealth, Readiness)

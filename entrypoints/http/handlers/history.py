@@ -17,8 +17,8 @@ class HistoryHandlers:
         personal = call.personal_data(self.cipher)
         if "at" in call.query:
             position = _position(call, call.query["at"])
-            recorded = call.reads.ticket_history(call.ticket_id, until=position)
-            return Answer(PastState.of(recorded, position, personal))
+            past_events = call.reads.ticket_history(call.ticket_id, until=position)
+            return Answer(PastState.of(past_events, position, personal))
         page = requested_page(call)
         after = page.after_position() or 0
         entries = call.reads.ask_log(lambda log: log.ticket_page(call.ticket_id, after, page.limit + 1))
@@ -27,7 +27,7 @@ class HistoryHandlers:
 
 
 def _position(call: Call, text: str) -> int:
-    """Return the position that the text is, or the last position at the time that it is."""
+    """Return the text as a position or, if it is a time, the last position at that time."""
     position = parse_integer(text)
     if position is not None:
         return position

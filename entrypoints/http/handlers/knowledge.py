@@ -32,6 +32,7 @@ class KnowledgeHandlers:
     database: Database
 
     def add(self, call: Call, body: NewSource) -> AddedSource:
+        # A text with a secret is refused.
         repository.check(body.title, body.content)
         id = call.seed.id("knowledge source")
         with self.database.transaction() as cursor:

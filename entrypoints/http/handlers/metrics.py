@@ -1,4 +1,4 @@
-"""The handler for Prometheus: it serves the metrics of this process and those that are read from the database."""
+"""The handler for Prometheus: the metrics of this process, and the shared ones, which are read from the database."""
 
 import asyncio
 from collections.abc import Iterable, Sequence

@@ -6,7 +6,7 @@ from projections.model import Row
 
 
 def if_match(call: Call) -> int | None:
-    """Return the version that `If-Match` names, or None without the header; raise StaleVersionError if it is stale."""
+    """Return the version that `If-Match` names, or None if it names none; raise StaleVersionError if it is stale."""
     header = call.headers.get("if-match")
     if header is None or header.strip() == "*":
         return None

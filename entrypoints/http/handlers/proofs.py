@@ -25,10 +25,10 @@ class ProofHandlers:
     exporter: Exporter
 
     def checkpoint(self, _: Call) -> Answer[bytes]:
-        note = self.checkpoints.latest()
-        if note is None:
+        latest_checkpoint = self.checkpoints.latest()
+        if latest_checkpoint is None:
             raise _no_checkpoint()
-        return Answer(note.encode(), 200, dict(CHECKPOINT_CACHING), TEXT)
+        return Answer(latest_checkpoint.encode(), 200, dict(CHECKPOINT_CACHING), TEXT)
 
     def key(self, _: Call) -> Answer[bytes]:
         keys = "".join(f"{key}\n" for key in self.signer.keys)

@@ -71,7 +71,7 @@ class SupportHandlers:
                 contact_index=self.contact_index.of(contact) if contact else None,
             ),
         )
-        # The read model may not have seen the new support ticket yet.
+        # The read model may not have the new support ticket yet, so its time is read from its first event.
         [opened, *_] = self.log.stream(support_id, until=1)
         return OpenedSupportTicket(support_id, "OPEN", utc(opened.recorded_at))
 

@@ -86,7 +86,7 @@ class TicketHandlers:
                 token_digest=digest(token),
             ),
         )
-        # The read model may not have seen the new ticket yet.
+        # The read model may not have the new ticket yet; then its row is folded from its events.
         row = self.ticket_reader.ticket(ticket_id) or self.ticket_reader.newest_ticket(ticket_id, None)
         assert row is not None
         opened = OpenedTicket.from_row(row, call.personal_data(self.cipher), access_token=token)
@@ -165,6 +165,7 @@ class TicketHandlers:
             candidates: list[Contact] = contacts.possible_contacts(text)
         except InvalidError:
             candidates = []
+        # A contact is stored as a keyed hash, its index, and may be stored under an older key.
         indexes = [index for contact in candidates for index in self.contact_index.all_of(contact)]
         if call.principal.session is not None:
             # A session finds the tickets of its own contact only.

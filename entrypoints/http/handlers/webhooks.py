@@ -26,6 +26,7 @@ class WebhookHandlers:
             _REFUSED.inc()
             raise
         log_context.add(stripe_event=event.id)
+        # The span that applies the event in this process links to the span of this request.
         tracing.make_linkable(event.id)
         is_new = await self.inbox.accept_async(event)
         (_NEW if is_new else _REPEATED).inc()

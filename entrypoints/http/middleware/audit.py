@@ -70,7 +70,7 @@ class AuditTrail:
             AccessRecord(
                 actor or call.principal.name,
                 f"{call.operation.method} {call.operation.path}",
-                logged_object(list(call.path_params.values()), projections.BY_NAME),
+                logged_object(list(call.path_params.values()), fixed_names=projections.BY_NAME),
                 outcome,
                 call.logged_id,
             )
@@ -78,7 +78,7 @@ class AuditTrail:
 
 
 def _is_audited(operation: Operation) -> bool:
-    """Return True for writes, and for reads that need a credential except those under /admin."""
+    """Return True for every write, and for every read that needs a credential, except reads under /admin."""
     if operation.method != "GET":
         return True
     return not operation.access.is_open and not operation.path.startswith("/admin/")

@@ -18,8 +18,8 @@ from projections.model import Row
 class Authorization:
     """Check: sets the ticket that the path names, or raises 401, 403 or 404.
 
-    A ticket that the principal has no access to is not found. It takes the same queries as an absent ticket, so that
-    the time of an answer does not reveal which of the two it is.
+    A ticket that the principal has no access to is answered with 404 like an absent one, and after the same queries,
+    so that the time of an answer does not reveal which of the two it is.
     """
 
     def __init__(self, database: Database) -> None:

@@ -91,6 +91,6 @@ def logged_id_of(scope: Scope) -> str:
 
 
 def request_id_of(scope: Scope) -> str:
-    """Return the id of the request that its response has."""
+    """Return the request id that the client gets, in X-Request-Id and in a problem."""
     request_id: str = scope["state"]["request_id"]
     return request_id

@@ -22,23 +22,23 @@ class Idempotency:
         if not 1 <= len(key) <= LONGEST_KEY:
             raise Problem("malformed", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
         path = f"{call.operation.method} {call.operation.path.format(**call.path_params)}"
-        request = (_caller(call), path[:500], key)
-        new_or_replayed = self._keys.begin(*request, call.body_digest)
+        caller_path_key = (_caller(call), path[:500], key)
+        new_or_replayed = self._keys.begin(*caller_path_key, call.body_digest)
         if isinstance(new_or_replayed, ReplayedAnswer):
             return _replayed(new_or_replayed.answer)
         call.seed = new_or_replayed.seed
         try:
-            with self._keys.hold_lease(*request):
+            with self._keys.hold_lease(*caller_path_key):
                 answer = call.operation.answer(call)
                 if answer.status < 400:
                     body = None if answer.body is None else encode(answer.body).decode()
                     stored = encode([answer.status, answer.headers, body])
-                    self._keys.store_answer(*request, stored, call.answer_ticket)
+                    self._keys.store_answer(*caller_path_key, stored, call.answer_ticket)
                     return answer
         except Exception:
-            self._keys.release(*request)
+            self._keys.release(*caller_path_key)
             raise
-        self._keys.release(*request)
+        self._keys.release(*caller_path_key)
         return answer
 
 

@@ -1,4 +1,4 @@
-"""Errors become problem responses (RFC 9457); the log has the place of an unexpected one, and the response has not."""
+"""Errors become problem responses (RFC 9457); where an unexpected error arose is logged, and never in the response."""
 
 from urllib.parse import quote
 

@@ -18,7 +18,7 @@ from entrypoints.http.problems import Problem
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
-# One IPv6 client may have any address of a network of this size.
+# The length of the network prefix by which one IPv6 client is recognised; it may use any address of the network.
 IPV6_CLIENT_BITS = 64
 
 
@@ -34,7 +34,7 @@ class _Counter:
             RateLimit.DEFAULT: parse(settings.rate_limit_default),
             RateLimit.PAYMENT: parse(settings.rate_limit_payment),
             RateLimit.CREATE: parse(settings.rate_limit_create),
-            # As many as new tickets, but counted separately.
+            # Login codes have the same limit as new tickets, but are counted separately.
             RateLimit.CODE: parse(settings.rate_limit_create),
         }
         self.store = RateLimitStore(settings.shared_rate_limits)
@@ -47,7 +47,7 @@ class RateLimiter:
         self._counter = Lazy(lambda: _Counter(settings))
         self._is_local = settings.shared_rate_limits is None
         if not self._is_local:
-            # An invalid address of the store fails the start.
+            # With an invalid address of the store the process must not start.
             self.load()
 
     def load(self) -> None:
@@ -79,7 +79,7 @@ class RateLimiter:
 
 
 def _network(address: str) -> str:
-    """Return the address, or for IPv6 its network of the size that one client may have."""
+    """Return the address, or for IPv6 its network, because one client may use all addresses of a network."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -13,7 +13,7 @@ from entrypoints.http.problems import Problem
 # A larger body is read on up to this size, so that the client gets the answer instead of a broken connection.
 MAX_DRAINED_BYTES = 16 * bodies.MAX_JSON_BYTES
 
-# The only charset is UTF-8; other parameters are ignored.
+# The only accepted charset is UTF-8; parameters other than charset are ignored.
 _JSON_MEDIA_TYPE = re.compile(
     r"application/(?:[\w.+\-]+\+)?json(?:\s*;\s*(?:charset=\"?utf-?8\"?|(?!charset)[\w\-]+=[^;]*))*\s*;?\s*",
     re.IGNORECASE,

@@ -5,8 +5,7 @@ from time import perf_counter
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from adapters.observability import log_context, tracing
-from adapters.observability.counters import requests
+from adapters.observability import counters, log_context, tracing
 from adapters.observability.request_metrics import NO_OPERATION, method_label
 from entrypoints.http.middleware.headers import logged_id_of
 
@@ -44,14 +43,14 @@ class RequestMetrics:
             await send(message)
 
         log_context.begin(request_id=logged_id_of(scope))
-        requests.in_progress += 1
+        counters.requests.in_progress += 1
         try:
             await self._app(scope, receive, observed_send)
         finally:
-            requests.in_progress -= 1
+            counters.requests.in_progress -= 1
             path, method = scope["state"].get(PATH_TEMPLATE), method_label(scope["method"])
             seconds = perf_counter() - started
-            requests.observe(path, method, status, seconds)
+            counters.requests.observe(path, method, status, seconds)
             # Only the template of the path is logged, because a path parameter could name a person.
             milliseconds = round(seconds * 1000, 1)
             logger.info("request", method=method, path=path or NO_OPERATION, status=status, milliseconds=milliseconds)
