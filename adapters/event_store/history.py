@@ -189,7 +189,7 @@ class Streams:
         try:
             return self._history.repository.get(stream)
         except AggregateNotFoundError:
-            raise NotFoundError("It does not exist.") from None
+            raise NotFoundError("No ticket, donation or support ticket has this id.") from None
 
     def save(self, aggregate: BaseAggregate[UUID], mails: Sequence[Mail] = ()) -> None:
         """Record the pending events with their effects; IntegrityError if a version exists already."""

@@ -33,10 +33,10 @@ from domain.ports import Donations, Mail, Tickets
 from domain.tickets import RecordingTicket
 from domain.values import Donor, Money
 
-RECEIPT = "receipt"
-REFUND = "refund"
+RECEIPT_MAIL = "receipt"
+REFUND_MAIL = "refund"
 SUCCEEDED = "succeeded"
-FRESH_SECONDS = 7 * 86_400
+MAX_AGE_SECONDS = 7 * 86_400
 POLL_SECONDS = 0.5
 MAX_ATTEMPTS = 8
 LONGEST_TITLE = 200
@@ -75,17 +75,17 @@ class AppliedEvent:
 
 def add_donor_emails(cursor: Cursor[TupleRow], applied_events: Iterable[AppliedEvent]) -> None:
     """Add a row for each mail that these events cause; a mail that has a row already gets no second one."""
-    fresh_since = time.time() - FRESH_SECONDS
-    rows = {row[0]: row for event in applied_events if event.gift.donor.email_hash for row in _rows(event, fresh_since)}
+    oldest = time.time() - MAX_AGE_SECONDS
+    rows = {row[0]: row for event in applied_events if event.gift.donor.email_hash for row in _rows(event, oldest)}
     if rows:
         cursor.execute(_ADD, [list(column) for column in zip(*rows.values(), strict=True)])
 
 
 def _receipt_key(donation_id: UUID) -> str:
-    return f"{RECEIPT}:{donation_id}"
+    return f"{RECEIPT_MAIL}:{donation_id}"
 
 
-def _rows(applied: AppliedEvent, fresh_since: float) -> Iterator[tuple[object, ...]]:
+def _rows(applied: AppliedEvent, oldest: float) -> Iterator[tuple[object, ...]]:
     """Yield the rows for an event.
 
     A donation that is too old for a receipt gets a row too: mails about its refunds need the event with the address.
@@ -95,12 +95,12 @@ def _rows(applied: AppliedEvent, fresh_since: float) -> Iterator[tuple[object, .
         fact.event_type is PaymentReceived and fact.fields.get("donor", Donor()).email_hash for fact in applied.facts
     )
     if has_address and applied.gift.paid_at is not None:
-        state = "waiting" if applied.gift.paid_at >= fresh_since else "dropped"
-        yield _receipt_key(donation_id), RECEIPT, ticket_id, donation_id, applied.event_id, None, state
+        state = "waiting" if applied.gift.paid_at >= oldest else "dropped"
+        yield _receipt_key(donation_id), RECEIPT_MAIL, ticket_id, donation_id, applied.event_id, None, state
     if has_address or any(fact.event_type is Refunded for fact in applied.facts):
         for id, refund in applied.gift.refunds.items():
-            if refund.state == SUCCEEDED and refund.at >= fresh_since:
-                yield f"{REFUND}:{donation_id}:{id}", REFUND, ticket_id, donation_id, None, id, "waiting"
+            if refund.state == SUCCEEDED and refund.at >= oldest:
+                yield f"{REFUND_MAIL}:{donation_id}:{id}", REFUND_MAIL, ticket_id, donation_id, None, id, "waiting"
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class DonorEmails(StepLoop):
             "donation": str(email.donation_id),
             "page": self._page_url(ticket.slug) if ticket.lifecycle.published else "",
         }
-        if email.kind == RECEIPT:
+        if email.kind == RECEIPT_MAIL:
             if gift.paid_at is None:
                 return None
             return common | {

@@ -238,6 +238,7 @@ def worker_main() -> None:
     assignment = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(assignment["libpq"])
+    # Decoded events contain no cycles, so the garbage collector has little to find.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
     build = builds.Build(projections.BY_NAME[assignment["projection"]], assignment["build"])

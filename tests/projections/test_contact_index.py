@@ -28,7 +28,7 @@ def test_tickets_are_found_by_their_contact_newest_first_in_one_workspace_or_all
     assert tickets_of(database, "nobody") == []
 
 
-def test_a_page_goes_on_where_the_last_one_ended(database: Database, record_and_fold: RecordAndFold):
+def test_a_page_continues_where_the_last_one_ended(database: Database, record_and_fold: RecordAndFold):
     tickets = [uuid4() for _ in range(5)]
     record_and_fold(*(opened(ticket, "a") for ticket in tickets))  # recorded in the same moment
     seen: list[UUID] = []

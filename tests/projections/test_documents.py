@@ -44,9 +44,7 @@ def test_documents_are_listed_newest_first(database: Database, record_and_fold: 
         assert documents.document(cursor, grace, UUID(int=1)) is None
 
 
-def test_an_erased_tickets_documents_are_gone_also_those_of_earlier_pages(
-    database: Database, record_and_fold: RecordAndFold
-):
+def test_all_documents_of_an_erased_ticket_are_removed(database: Database, record_and_fold: RecordAndFold):
     ada, grace = uuid4(), uuid4()
     record_and_fold(opened(ada, "a"), opened(grace, "g"), document(ada, 2, 1), document(grace, 2, 9))
     record_and_fold(document(ada, 3, 2), made(Erased, ada, 4, actor=HOLDER))

@@ -121,7 +121,7 @@ def test_a_refund_reported_before_its_payment_is_entered_at_once(ledger):
     assert ledger.row(payment)["status"] == "PAID"
 
 
-def test_only_donations_with_a_pending_call_are_awaiting(ledger):
+def test_only_donations_with_a_pending_call_are_found_for_a_retry(ledger):
     payment = Payment(ledger.ticket())
     gift = Donation.request_checkout(SYSTEM, payment.ticket_id, payment.donation_id, Money(1, "USD"), None)
     ledger.service.aggregates.donations.add(gift)

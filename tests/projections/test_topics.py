@@ -27,5 +27,5 @@ def test_events_that_a_projection_does_not_name_change_nothing_in_it(events: lis
     history = recorded(events)
     for projection in projections.ALL:
         named = [entry for entry in history if entry.event.TOPIC in projection.TOPICS]
-        told = projection.NAME, rows(projection, folded(projection, history))
-        assert told == (projection.NAME, rows(projection, folded(projection, named)))
+        folded_history = projection.NAME, rows(projection, folded(projection, history))
+        assert folded_history == (projection.NAME, rows(projection, folded(projection, named)))

@@ -26,7 +26,7 @@ def loaded(topic: str, state: bytes) -> TicketEvent:
 
 
 @given(events)
-def test_an_event_loads_as_it_was_and_saves_back_byte_for_byte(event: TicketEvent):
+def test_an_event_is_loaded_unchanged_and_stored_again_with_the_same_bytes(event: TicketEvent):
     state = codec.encode(event)
     again = codec.decode(event.TOPIC, state, event.originator_id, event.originator_version, event.timestamp)
     assert again == event
@@ -35,9 +35,9 @@ def test_an_event_loads_as_it_was_and_saves_back_byte_for_byte(event: TicketEven
 
 @given(events)
 def test_an_event_is_stored_as_plain_readable_json(event: TicketEvent):
-    told = json.loads(codec.encode(event))
-    assert told["actor"]["role"] == event.actor.role
-    assert not BESIDE & set(told)
+    data = json.loads(codec.encode(event))
+    assert data["actor"]["role"] == event.actor.role
+    assert not BESIDE & set(data)
 
 
 @given(events)
@@ -69,7 +69,7 @@ def test_every_event_has_a_topic_of_its_own():
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.TOPIC)
 def test_every_event_has_a_golden_file(kind: type[TicketEvent]):
-    assert (GOLDEN / f"{kind.TOPIC}.json").is_file(), "keep what is stored of one such event, every field told, in it"
+    assert (GOLDEN / f"{kind.TOPIC}.json").is_file(), "keep what is stored of one such event, with every field, in it"
 
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.json")), ids=lambda file: file.stem)

@@ -36,10 +36,10 @@ def ticket(ticket_id: UUID, name: str | None = "Ada") -> RecordingTicket:
     return RecordingTicket.open(HOLDER, new_ticket)
 
 
-def state(found: Any) -> dict[str, Any]:
+def state(aggregate: Any) -> dict[str, Any]:
     # What is loaded was recorded a moment after it was decided.
     times = ("_created_on", "_modified_on", "_pending_events", "last_act")
-    return {name: value for name, value in vars(found).items() if name not in times}
+    return {name: value for name, value in vars(aggregate).items() if name not in times}
 
 
 def jobs(database: Database) -> list[tuple[Any, ...]]:
@@ -58,7 +58,7 @@ def ports(request: pytest.FixtureRequest) -> tuple[Tickets, Donations]:
     return stores.tickets, stores.donations
 
 
-def test_a_ticket_added_is_the_ticket_got(ports: tuple[Tickets, Donations]):
+def test_a_ticket_that_was_added_is_loaded_unchanged(ports: tuple[Tickets, Donations]):
     tickets, _ = ports
     ada = ticket(uuid4())
     tickets.add(ada)
@@ -77,14 +77,14 @@ def test_adding_the_same_ticket_again_changes_nothing(ports: tuple[Tickets, Dona
 
 def test_a_stream_that_was_never_added_is_not_found(ports: tuple[Tickets, Donations]):
     tickets, donations = ports
-    for asked in (
+    for read in (
         lambda: tickets.get(uuid4()),
         lambda: tickets.change(uuid4(), lambda t: None),
         lambda: donations.get(uuid4(), uuid4()),
         lambda: donations.change(uuid4(), uuid4(), lambda d: None),
     ):
         with pytest.raises(NotFoundError):
-            asked()
+            read()
 
 
 def test_a_change_returns_the_decision_and_is_stored(ports: tuple[Tickets, Donations]):
@@ -100,8 +100,8 @@ def test_a_change_that_decides_nothing_or_fails_leaves_the_ticket_as_it_was(port
     ada = uuid4()
     tickets.add(ticket(ada))
 
-    def fail(found: RecordingTicket) -> None:
-        found.rename(HOLDER, "Grace")
+    def fail(loaded: RecordingTicket) -> None:
+        loaded.rename(HOLDER, "Grace")
         raise RefusedError("no")
 
     tickets.change(ada, lambda t: None)
@@ -110,7 +110,7 @@ def test_a_change_that_decides_nothing_or_fails_leaves_the_ticket_as_it_was(port
     assert (tickets.get(ada).display_name, tickets.get(ada).version) == ("Ada", 1)
 
 
-def test_a_change_asked_of_another_version_is_stale(ports: tuple[Tickets, Donations]):
+def test_a_change_for_another_version_is_stale(ports: tuple[Tickets, Donations]):
     tickets, _ = ports
     ada = uuid4()
     tickets.add(ticket(ada))
@@ -121,16 +121,16 @@ def test_a_change_asked_of_another_version_is_stale(ports: tuple[Tickets, Donati
         tickets.change(ada, lambda t: t.rename(HOLDER, "Ada"), if_match=1)
 
 
-def test_donations_are_kept_beside_their_ticket_without_changing_its_version(ports: tuple[Tickets, Donations]):
+def test_donations_do_not_change_the_version_of_their_ticket(ports: tuple[Tickets, Donations]):
     tickets, donations = ports
     ada, gift = uuid4(), uuid4()
     tickets.add(ticket(ada))
     for _ in range(2):
         donations.add(Donation.request_checkout(HOLDER, ada, gift, Money(5_000, "USD"), "For the roof"))
     report = StripeReport("evt_1", 1_700_000_000)
-    told = {"payment_intent_id": "pi_1", "amount": Money(5_000, "USD"), "report": report}
+    fields = {"payment_intent_id": "pi_1", "amount": Money(5_000, "USD"), "report": report}
     for _ in range(2):
-        donations.change(ada, gift, lambda d: d.record(Actor(Role.STRIPE), PaymentReceived, **told))
+        donations.change(ada, gift, lambda d: d.record(Actor(Role.STRIPE), PaymentReceived, **fields))
     assert (donations.get(ada, gift).gift.paid, donations.get(ada, gift).version) == (5_000, 2)
     assert donations.get(ada, gift).description == "For the roof"
     assert tickets.get(ada).version == 1
@@ -142,11 +142,11 @@ def test_donations_are_kept_beside_their_ticket_without_changing_its_version(por
 def rival(stores: Stores, ada: UUID, names: list[str]) -> Callable[[RecordingTicket], None]:
     """A decision in whose midst somebody else renames the ticket, as often as there are names."""
 
-    def decide(found: RecordingTicket) -> None:
+    def decide(loaded: RecordingTicket) -> None:
         if names:
             name = names.pop(0)
             stores.tickets.change(ada, lambda t: t.rename(HOLDER, name))
-        found.rename(HOLDER, f"{found.display_name}!")
+        loaded.rename(HOLDER, f"{loaded.display_name}!")
 
     return decide
 
@@ -159,7 +159,7 @@ def test_a_decision_is_repeated_after_a_concurrent_write(stores: Stores):
     assert stores.tickets.get(ada).version == 4
 
 
-def test_a_decision_made_for_one_version_is_not_taken_anew(stores: Stores):
+def test_a_decision_for_one_version_is_not_repeated(stores: Stores):
     ada = uuid4()
     stores.tickets.add(ticket(ada))
     with pytest.raises(StaleVersionError):
@@ -167,14 +167,14 @@ def test_a_decision_made_for_one_version_is_not_taken_anew(stores: Stores):
     assert stores.tickets.get(ada).display_name == "Grace"
 
 
-def test_a_decision_that_never_gets_its_turn_is_refused(stores: Stores):
+def test_a_decision_that_conflicts_every_time_is_refused(stores: Stores):
     ada = uuid4()
     stores.tickets.add(ticket(ada))
     with pytest.raises(RefusedError):
         stores.tickets.change(ada, rival(stores, ada, [str(n) for n in range(MAX_DECISIONS)]))
 
 
-def test_listeners_are_told_the_position_of_new_events(stores: Stores):
+def test_the_callback_gets_the_position_of_new_events(stores: Stores):
     ada = uuid4()
     stores.tickets.add(ticket(ada))
     stores.tickets.change(ada, lambda t: t.rename(HOLDER, "Grace"))
@@ -186,10 +186,10 @@ def test_listeners_are_told_the_position_of_new_events(stores: Stores):
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 @given(histories)
 @settings(max_examples=30, phases=[Phase.explicit, Phase.generate])
-def test_a_ticket_loaded_is_the_ticket_that_lived(stores: Stores, asked: list[Asked]):
+def test_a_loaded_ticket_equals_the_ticket_that_was_changed(stores: Stores, requests: list[Asked]):
     lived = ticket(uuid4())
     stores.history.save(lived)
-    for request in asked:
+    for request in requests:
         request(lived)
         stores.history.save(lived)
     assert state(stores.tickets.get(lived.id)) == state(lived)
@@ -201,10 +201,10 @@ def test_an_erased_ticket_still_replays_and_says_so(stores: Stores):
     stores.tickets.change(ada, lambda t: t.edit_draft(HOLDER, {"title": "A roof", "breakdown": ("tiles",)}))
     stores.tickets.change(ada, lambda t: t.erase(HOLDER))
     stores.keys.destroy(ada)
-    found = stores.tickets.get(ada)
-    assert (found.contact.value, found.display_name) == (ERASED, ERASED)
-    assert (found.draft.title, found.draft.breakdown) == (ERASED, (ERASED,))
-    assert found.erased
+    loaded = stores.tickets.get(ada)
+    assert (loaded.contact.value, loaded.display_name) == (ERASED, ERASED)
+    assert (loaded.draft.title, loaded.draft.breakdown) == (ERASED, (ERASED,))
+    assert loaded.erased
 
 
 def test_opening_an_erased_ticket_again_does_not_break_its_history(stores: Stores):
@@ -217,7 +217,7 @@ def test_opening_an_erased_ticket_again_does_not_break_its_history(stores: Store
     assert stores.tickets.get(ada).display_name == ERASED
 
 
-# Work is asked for in the transaction of its event.
+# Steps are enqueued in the transaction of the event that requests them.
 
 
 def uploaded(stores: Stores) -> UUID:
@@ -227,14 +227,14 @@ def uploaded(stores: Stores) -> UUID:
     return ada
 
 
-def test_work_is_queued_with_the_event_that_asks_for_it(database: Database, stores: Stores):
+def test_a_step_is_enqueued_with_the_event_that_requests_it(database: Database, stores: Stores):
     ada = uploaded(stores)
     assert jobs(database) == []
     stores.tickets.change(ada, lambda t: t.process(HOLDER))
     assert jobs(database) == [("transcribe", str(RECORDING))]
 
 
-def test_a_conflict_queues_no_work(database: Database, stores: Stores):
+def test_a_conflict_enqueues_no_step(database: Database, stores: Stores):
     ada = uploaded(stores)
     mine = stores.tickets.get(ada)
     mine.process(HOLDER)
@@ -244,7 +244,7 @@ def test_a_conflict_queues_no_work(database: Database, stores: Stores):
     assert jobs(database) == []
 
 
-def test_without_its_work_there_is_no_event(database: Database):
+def test_an_event_whose_step_cannot_be_enqueued_is_not_recorded(database: Database):
     stores = Stores(database)
     ada = uploaded(stores)
 
@@ -263,8 +263,8 @@ def test_a_commit_without_a_confirmation_is_recognised_when_repeated(migrated_ur
         ada = uploaded(stores)
         stores.tickets.get(ada)
 
-        def process(found: RecordingTicket) -> None:
-            found.process(HOLDER)
+        def process(loaded: RecordingTicket) -> None:
+            loaded.process(HOLDER)
             database.losses = 1
 
         with pytest.raises(UnavailableError):
@@ -295,8 +295,8 @@ def test_a_recorder_selects_events_of_a_stream(recorder: LogRecorder):
     stream = uuid4()
     recorder.insert_events(entries(5, stream))
 
-    def versions(**asked: Any) -> list[int]:
-        return [found.originator_version for found in recorder.select_events(stream, **asked)]
+    def versions(**selection: Any) -> list[int]:
+        return [event.originator_version for event in recorder.select_events(stream, **selection)]
 
     assert versions() == [1, 2, 3, 4, 5]
     assert versions(gt=2) == [3, 4, 5]
@@ -314,8 +314,8 @@ def test_a_recorder_selects_notifications_of_all_streams(recorder: LogRecorder):
     for _ in range(6):
         recorder.insert_events([entry()])
 
-    def ids(*asked: Any, **more: Any) -> list[int]:
-        return [found.id for found in recorder.select_notifications(*asked, **more)]
+    def ids(*args: Any, **more: Any) -> list[int]:
+        return [notification.id for notification in recorder.select_notifications(*args, **more)]
 
     assert ids(None, 10) == [1, 2, 3, 4, 5, 6]
     assert ids(3, 10) == [3, 4, 5, 6]
@@ -326,8 +326,8 @@ def test_a_recorder_selects_notifications_of_all_streams(recorder: LogRecorder):
     assert ids(1, 2, topics=["published", "display_name_changed"]) == [1, 2]
 
 
-def test_a_limit_counts_the_notifications_that_were_asked_for(stores: Stores, recorder: LogRecorder):
+def test_a_limit_counts_only_the_selected_notifications(stores: Stores, recorder: LogRecorder):
     stores.tickets.add(ticket(uuid4()))
     recorder.insert_events(entries(7))
     stores.tickets.add(ticket(uuid4()))
-    assert [found.id for found in recorder.select_notifications(1, 2, topics=["ticket_opened"])] == [1, 9]
+    assert [notification.id for notification in recorder.select_notifications(1, 2, topics=["ticket_opened"])] == [1, 9]

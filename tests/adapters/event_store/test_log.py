@@ -192,7 +192,7 @@ def test_an_append_is_one_round_trip(migrated_url: str, tmp_path: Path):
 # With other rows in the same transaction.
 
 
-def test_rows_beside_an_event_are_in_its_transaction(database: Database, log: EventLog):
+def test_the_effects_of_an_event_are_in_its_transaction(database: Database, log: EventLog):
     def beside(cursor: Any) -> None:
         cursor.execute("CREATE TABLE beside ()")
         assert log.head() == 0  # on another connection, where nothing of it can be seen yet
@@ -201,7 +201,7 @@ def test_rows_beside_an_event_are_in_its_transaction(database: Database, log: Ev
     assert rows(database, "SELECT to_regclass('beside') IS NOT NULL") == [(True,)]
 
 
-def test_when_the_rows_beside_fail_there_is_no_event(log: EventLog):
+def test_an_event_whose_effects_fail_is_not_recorded(log: EventLog):
     def fail(cursor: Any) -> None:
         cursor.execute("SELECT 1/0")
 
@@ -210,7 +210,7 @@ def test_when_the_rows_beside_fail_there_is_no_event(log: EventLog):
     assert log.append([entry()]) == [1]
 
 
-def test_when_a_version_is_taken_no_rows_are_put_beside(log: EventLog):
+def test_an_event_whose_version_exists_has_no_effects(log: EventLog):
     stream = uuid4()
     log.append([entry(stream)])
     calls: list[Any] = []
@@ -272,8 +272,8 @@ def two_tickets(log: EventLog) -> tuple[UUID, UUID]:
     return ada, grace
 
 
-def positions(found: Any) -> list[int]:
-    return [stored.position for stored in found]
+def positions(entries: Any) -> list[int]:
+    return [stored.position for stored in entries]
 
 
 def test_a_stream_is_read_in_order_and_between_versions(log: EventLog, two_tickets: tuple[UUID, UUID]):

@@ -40,7 +40,9 @@ def stored(stores: Stores, database: Database) -> StoredSupportTickets:
     return StoredSupportTickets(Streams(stores.history, enqueue, stores.recorded.append), database, stores.log)
 
 
-def asked(support: SupportTickets, about: UUID | None = None, index: str = "index", ticket: UUID | None = None) -> UUID:
+def open_ticket(
+    support: SupportTickets, about: UUID | None = None, index: str = "index", ticket: UUID | None = None
+) -> UUID:
     support_id = uuid4()
     support.add(
         SupportTicket.open(
@@ -81,8 +83,8 @@ def test_an_opened_support_ticket_is_stored_once_however_often_it_is_opened(supp
         contact_index=None,
     )
     support.add(again)
-    known = support.get(id)
-    assert (known.category, known.resolved, known.has_own_key) == (SupportCategory.PAYMENT, True, True)
+    loaded = support.get(id)
+    assert (loaded.category, loaded.resolved, loaded.has_own_key) == (SupportCategory.PAYMENT, True, True)
 
 
 def test_a_support_ticket_that_was_never_opened_is_not_found(support: SupportTickets):
@@ -91,26 +93,26 @@ def test_a_support_ticket_that_was_never_opened_is_not_found(support: SupportTic
             ask(uuid4())
 
 
-def test_those_that_name_a_ticket_or_leave_its_contact_are_found_with_no_read_model_in_between(support: SupportTickets):
+def test_support_tickets_about_a_ticket_or_from_its_contact_are_found_without_the_read_model(support: SupportTickets):
     ada, grace = uuid4(), uuid4()
-    named, loose = asked(support, ada, "other"), asked(support, None, "adas")
-    about_none = asked(support, uuid4(), "adas")
-    asked(support, grace, "graces"), asked(support, None, "")
+    named, loose = open_ticket(support, ada, "other"), open_ticket(support, None, "adas")
+    about_none = open_ticket(support, uuid4(), "adas")
+    open_ticket(support, grace, "graces"), open_ticket(support, None, "")
     assert support.concerning(ada, ["adas", "older"]) == [named, loose, about_none]
     assert support.concerning(uuid4(), []) == []
 
 
 def test_an_erased_support_ticket_is_not_found(support: SupportTickets):
     ada = uuid4()
-    gone, left = asked(support, ada), asked(support, ada)
+    gone, left = open_ticket(support, ada), open_ticket(support, ada)
     support.change(gone, lambda one: one.erase(HOLDER))
-    found = support.concerning(ada, [])
-    assert left in found
+    ids = support.concerning(ada, [])
+    assert left in ids
     support.change(left, lambda one: one.erase(HOLDER))
     assert support.get(left).erased
 
 
-def test_a_ticket_is_no_support_ticket(stores: Stores, database: Database):
+def test_a_ticket_is_not_a_support_ticket(stores: Stores, database: Database):
     ticket, memory = opened(uuid4()), MemoryTickets()
     stores.tickets.add(ticket)
     memory.add(opened(ticket.id))
@@ -124,12 +126,12 @@ def test_a_ticket_is_no_support_ticket(stores: Stores, database: Database):
 
 def test_support_tickets_of_the_read_model_are_found_once_and_in_order(stores: Stores, database: Database):
     support, ada = stored(stores, database), uuid4()
-    early = asked(support, ada)
+    early = open_ticket(support, ada)
     with connect(database.url) as connection:
         follower = Follower(database.url, projections.ALL)
         while follower.fold_next_batch(connection):
             pass
-    late = asked(support, ada)
+    late = open_ticket(support, ada)
     assert support.concerning(ada, []) == [early, late]
-    belongs_to_another: Any = asked(stored(stores, database), None, "adas")
+    belongs_to_another: Any = open_ticket(stored(stores, database), None, "adas")
     assert support.concerning(ada, ["adas"]) == [early, late, belongs_to_another]

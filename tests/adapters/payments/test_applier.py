@@ -45,9 +45,9 @@ def applier(service: Any, **parts: Any) -> Applier:
 
 def test_an_event_is_applied_once_however_often_it_is_delivered(ledger):
     payment = ledger.payment()
-    told = payment.completed()
-    ledger.take(told, told)
-    ledger.take(told)
+    stripe_event = payment.completed()
+    ledger.take(stripe_event, stripe_event)
+    ledger.take(stripe_event)
     assert ledger.row(payment)["paid"] == 10_000
     assert ledger.events(payment).count("payment_received") == 1
 
@@ -62,7 +62,7 @@ def test_an_event_before_its_payment_is_held_and_applied_when_the_link_appears(l
     assert (ledger.row(payment)["refunded"], ledger.row(payment)["net"]) == (3_000, 7_000)
 
 
-def test_links_reach_over_a_chain_of_objects_nobody_knew(ledger):
+def test_links_are_found_over_a_chain_of_unknown_objects(ledger):
     payment = ledger.payment()
     dispute = payment.withdrawn()
     dispute["data"]["object"]["payment_intent"] = None
@@ -74,7 +74,7 @@ def test_links_reach_over_a_chain_of_objects_nobody_knew(ledger):
     assert (ledger.row(payment)["disputed"], ledger.row(payment)["status"]) == (10_000, "DISPUTED")
 
 
-def test_an_operators_note_on_a_refund_moves_no_money_to_another_donation(ledger):
+def test_metadata_of_a_refund_moves_no_money_to_another_donation(ledger):
     payment, other = ledger.payment(), ledger.payment()
     refund = payment.refunded(3_000)
     refund["data"]["object"]["metadata"] = other.metadata
@@ -82,7 +82,7 @@ def test_an_operators_note_on_a_refund_moves_no_money_to_another_donation(ledger
     assert (ledger.row(payment)["refunded"], ledger.row(other)["refunded"]) == (3_000, 0)
 
 
-def test_metadata_that_somebody_edits_afterwards_moves_no_money(ledger):
+def test_metadata_that_is_edited_later_moves_no_money(ledger):
     payment, other = ledger.payment(), ledger.payment()
     ledger.take(payment.succeeded())
     ledger.take(
@@ -92,7 +92,7 @@ def test_metadata_that_somebody_edits_afterwards_moves_no_money(ledger):
     assert (ledger.row(payment)["paid"], ledger.row(other)["paid"]) == (10_000, 0)
 
 
-def test_metadata_that_names_no_donation_of_ours_teaches_nothing(ledger):
+def test_metadata_that_names_no_donation_of_ours_links_nothing(ledger):
     payment = ledger.payment()
     stranger, mismatched = Payment(uuid4()), Payment(uuid4(), donation_id=payment.donation_id)
     mismatched.charge_id = "ch_mismatched"
@@ -104,7 +104,7 @@ def test_metadata_that_names_no_donation_of_ours_teaches_nothing(ledger):
     assert sorted(ledger.inbox().values()) == ["applied", "applied", "held"]
 
 
-def test_a_payment_in_another_currency_than_the_donations_is_a_persons_to_look_at(ledger):
+def test_a_payment_in_another_currency_than_the_donations_is_a_dead_letter(ledger):
     payment = ledger.payment(currency="usd")
     wrong = event("payment_intent.succeeded", payment.intent(currency="jpy"))
     ledger.take(wrong)
@@ -113,7 +113,7 @@ def test_a_payment_in_another_currency_than_the_donations_is_a_persons_to_look_a
     assert ledger.row(payment)["paid"] == 0
 
 
-def test_a_malformed_event_is_a_dead_letter_and_holds_up_nobody(ledger):
+def test_a_malformed_event_is_a_dead_letter_and_delays_no_other(ledger):
     payment = ledger.payment()
     poisoned = event("payment_intent.succeeded", payment.intent(amount_received="all"))
     ledger.take(poisoned, payment.completed())
@@ -122,7 +122,7 @@ def test_a_malformed_event_is_a_dead_letter_and_holds_up_nobody(ledger):
     assert letter.error == "malformed: amount_received"
 
 
-def test_an_event_that_we_fail_at_is_tried_again_later_and_holds_up_nobody(ledger):
+def test_an_event_that_cannot_be_applied_is_retried_later_and_delays_no_other(ledger):
     payment, other = ledger.payment(), ledger.payment()
     payment.details["email"] = "poison@example.com"
     poisoned, healthy = payment.completed(), ledger.service.payments.applier
@@ -163,7 +163,7 @@ def test_an_event_held_for_three_days_is_listed_as_unmatched(ledger):
     assert ledger.service.payments.dead_letters.list() == []
 
 
-def test_text_that_the_database_cannot_hold_is_no_trouble(ledger):
+def test_text_that_the_database_cannot_store_is_dropped_or_makes_a_dead_letter(ledger):
     payment = ledger.payment()
     nul = {"name": "Ada \u0000Love\u0000lace", "email": "a\u0000@b.c", "address": {"country": "U\u0000"}}
     noted = event(
@@ -174,7 +174,7 @@ def test_text_that_the_database_cannot_hold_is_no_trouble(ledger):
     assert sorted(ledger.inbox().values()) == ["applied", "dead"]
 
 
-def test_money_for_an_erased_ticket_is_recorded_and_nobodys_name(ledger):
+def test_money_for_an_erased_ticket_is_recorded_without_a_name(ledger):
     payment = ledger.payment()
     ledger.service.commands.tickets.erase(SYSTEM, payment.ticket_id)
     ledger.take(payment.completed(), payment.charged(), payment.refunded(3_000))
@@ -195,7 +195,7 @@ def test_erasing_a_ticket_makes_the_bodies_of_its_events_unreadable(ledger):
     assert ledger.view(payment).donor == "Anonymous"
 
 
-def test_no_table_holds_a_donor_in_clear(ledger):
+def test_no_table_contains_a_donors_data_in_plain_text(ledger):
     payment, unknown = ledger.payment(), Payment(uuid4())
     poisoned = event("charge.succeeded", payment.charge(amount_captured="x"))
     ledger.take(payment.completed(), payment.charged(), unknown.completed(), poisoned)
@@ -223,7 +223,7 @@ def _bodies(ledger: Ledger) -> list[tuple[str, bytes, Any]]:
     return [(id, bytes(body), ticket) for id, body, ticket in rows]
 
 
-def test_a_repaired_event_can_be_read_again_after_its_ticket_was_known(ledger):
+def test_a_retried_event_can_be_read_after_its_ticket_was_known(ledger):
     payment = ledger.payment()
     wrong = event("payment_intent.succeeded", payment.intent(currency="jpy"))
     ledger.take(payment.completed(), wrong)
@@ -232,11 +232,11 @@ def test_a_repaired_event_can_be_read_again_after_its_ticket_was_known(ledger):
     assert [letter.id for letter in ledger.service.payments.dead_letters.list()] == [wrong["id"]]
 
 
-def test_appliers_at_the_same_time_do_each_thing_once(ledger, make_service):
+def test_concurrent_appliers_apply_each_event_once(ledger, make_service):
     payments = [ledger.payment() for _ in range(30)]
-    told = [t for p in payments for t in (p.completed(), p.charged(), p.refunded(1_000), p.succeeded())]
-    Random(1).shuffle(told)
-    ledger.deliver(*told)
+    stripe_events = [t for p in payments for t in (p.completed(), p.charged(), p.refunded(1_000), p.succeeded())]
+    Random(1).shuffle(stripe_events)
+    ledger.deliver(*stripe_events)
     services = [make_service() for _ in range(3)]
     threads = [
         threading.Thread(target=s.payments.applier.apply_batch, args=(n,)) for s in services for n in (7, 11, 5, 200)
@@ -250,7 +250,7 @@ def test_appliers_at_the_same_time_do_each_thing_once(ledger, make_service):
     assert {ledger.events(p).count("payment_received") for p in payments} == {1}
 
 
-def test_a_donation_that_somebody_else_writes_to_meanwhile_is_applied_all_the_same(ledger):
+def test_an_event_is_applied_although_another_process_writes_to_its_donation(ledger):
     payment = ledger.payment()
     ledger.deliver(payment.completed())
 
@@ -277,15 +277,15 @@ def test_a_donation_that_somebody_else_writes_to_meanwhile_is_applied_all_the_sa
 # Thin events and balance transactions.
 
 
-def test_a_thin_event_is_stored_its_object_fetched_and_folded(ledger):
+def test_the_object_of_a_thin_event_is_retrieved_and_applied(ledger):
     payment = ledger.payment()
     ledger.stripe = {payment.intent_id: payment.intent()}.__getitem__  # and no charge: the event has its own time
-    told = thin("v1.payment_intent.succeeded", payment.intent_id, "payment_intent")
-    ledger.deliver(told)
+    stripe_event = thin("v1.payment_intent.succeeded", payment.intent_id, "payment_intent")
+    ledger.deliver(stripe_event)
     ledger.service.payments.applier.apply_all()
-    assert ledger.inbox()[told["id"]] == "held"
+    assert ledger.inbox()[stripe_event["id"]] == "held"
     ledger.settle()
-    assert (ledger.inbox()[told["id"]], ledger.row(payment)["paid"]) == ("applied", 10_000)
+    assert (ledger.inbox()[stripe_event["id"]], ledger.row(payment)["paid"]) == ("applied", 10_000)
 
 
 def test_a_thin_event_about_an_object_of_the_other_mode_has_no_effect(ledger):
@@ -295,25 +295,25 @@ def test_a_thin_event_about_an_object_of_the_other_mode_has_no_effect(ledger):
     assert ledger.row(payment)["paid"] == 0
 
 
-def test_the_fee_is_asked_for_once_and_kept_apart_from_what_donors_see(ledger):
+def test_a_fee_is_retrieved_once_and_recorded_apart_from_the_donation(ledger):
     payment = ledger.payment()
-    asked = []
+    retrieved_ids = []
 
     def stripe(id: str) -> dict[str, Any]:
-        asked.append(id)
+        retrieved_ids.append(id)
         return payment.transaction("1", 9_100, 350, currency="eur", id=id)
 
     ledger.stripe = stripe
     ledger.take(payment.completed(), payment.charged())
     for at in (1, 2, 3):
         ledger.take(event("charge.updated", payment.charge(balance_transaction="txn_fee"), 1_780_000_000 + at))
-    assert asked == ["txn_fee"]
+    assert retrieved_ids == ["txn_fee"]
     [fee] = ledger.fees(payment)
     assert (fee["gross"], fee["fee"], fee["net"], fee["currency"]) == (9_100, 350, 8_750, "EUR")
     assert ledger.totals(payment.ticket_id) == {"USD": (10_000, 0, 10_000)}
 
 
-def test_while_stripe_is_away_what_is_wanted_stays_wanted(ledger):
+def test_a_retrieval_stays_pending_while_stripe_is_unavailable(ledger):
     payment = ledger.payment()
     ledger.take(payment.completed(), event("charge.updated", payment.charge(balance_transaction="txn_fee")))
     assert (ledger.inbox()["txn_fee"], ledger.row(payment)["paid"]) == ("held", 10_000)
@@ -404,12 +404,12 @@ def crash_once(service: Any, statements: int) -> None:
 
 @settings(max_examples=12)
 @given(seed=st.integers(0, 10**6), crashes=st.lists(st.integers(0, 12), max_size=12), random=st.randoms())
-def test_crashes_between_any_two_steps_and_any_order_leave_what_the_oracle_says(service, seed, crashes, random):
+def test_crashes_between_any_two_steps_leave_the_ledger_of_the_oracle(service, seed, crashes, random):
     runner = SimulationRunner(service, scenario.build(seed, 6, uuid4().hex))
     runner.open()
     sent = runner.scenario.deliveries(random)
-    for number, told in enumerate(sent):
-        runner.deliver(told)
+    for number, stripe_event in enumerate(sent):
+        runner.deliver(stripe_event)
         if crashes and number % 9 == 0:
             crash_once(service, crashes.pop())
     for statements in crashes:
@@ -420,14 +420,14 @@ def test_crashes_between_any_two_steps_and_any_order_leave_what_the_oracle_says(
 
 @settings(max_examples=6)
 @given(seed=st.integers(0, 10**6), random=st.randoms())
-def test_simultaneous_deliveries_and_appliers_leave_what_the_oracle_says(service, seed, random):
+def test_simultaneous_deliveries_and_appliers_leave_the_ledger_of_the_oracle(service, seed, random):
     runner = SimulationRunner(service, scenario.build(seed, 6, uuid4().hex))
     runner.open()
     sent = runner.scenario.deliveries(random)
 
     def deliver(part: list[dict[str, Any]]) -> None:
-        for told in part:
-            runner.deliver(told)
+        for stripe_event in part:
+            runner.deliver(stripe_event)
             service.payments.applier.apply_batch(3)
 
     threads = [threading.Thread(target=deliver, args=(sent[n::4],)) for n in range(4)]
@@ -439,9 +439,9 @@ def test_simultaneous_deliveries_and_appliers_leave_what_the_oracle_says(service
     assert runner.differences() == []
 
 
-def test_the_inbox_keeps_an_event_as_it_was_sent(ledger):
+def test_the_inbox_stores_an_event_as_it_was_sent(ledger):
     payment = ledger.payment()
-    told = payment.completed()
-    ledger.deliver(told)
+    stripe_event = payment.completed()
+    ledger.deliver(stripe_event)
     [(id, body, ticket)] = _bodies(ledger)
-    assert json.loads(ledger.service.payments.inbox.open_body(id, body, ticket)) == told
+    assert json.loads(ledger.service.payments.inbox.open_body(id, body, ticket)) == stripe_event

@@ -44,8 +44,8 @@ class Donor:
         return self.payment.succeeded(self.now)
 
     def refunded(self, amount: int = 2_000, status: str = "succeeded", number: int = 1) -> dict[str, Any]:
-        told = self.payment.refund(amount, status, number, created=self.now)
-        return event("refund.updated", told, self.now)
+        refund = self.payment.refund(amount, status, number, created=self.now)
+        return event("refund.updated", refund, self.now)
 
     def take(self, *events: dict[str, Any]) -> None:
         self.ledger.take(*events)
@@ -83,10 +83,10 @@ def test_a_donor_who_left_an_address_gets_a_receipt_with_thanks(donor: Donor):
     [mail] = donor.mails
     assert mail["To"] == "grace@example.com"
     assert mail["Subject"] == RECEIPT
-    told = text_of(mail)
+    text = text_of(mail)
     for words in ("no money was paid", "$50.00\xa0USD", "Hopper", "A roof for Ada", str(donor.payment.donation_id)):
-        assert words in told
-    assert "tax" not in told
+        assert words in text
+    assert "tax" not in text
     assert mail["List-Unsubscribe"] is None
 
 
@@ -96,7 +96,7 @@ def test_only_a_live_key_sends_mails_without_the_test_notice(make_service: Calla
     assert make_service(stripe_secret_key="sk_" + "test_" + "x" * 24).payments.donor_emails._livemode is False
 
 
-def test_in_every_order_and_however_often_each_thing_is_told_once(service: Service):
+def test_each_mail_is_sent_once_whatever_the_order_and_repetitions_of_events(service: Service):
     for order in permutations(("completed", "charged", "succeeded", "refunded")):
         donor = Donor(service)
         before = len(donor.mails)
@@ -109,11 +109,11 @@ def test_in_every_order_and_however_often_each_thing_is_told_once(service: Servi
         for name in order:
             donor.take(made[name])
         donor.take(donor.completed, donor.charged, donor.refunded(), donor.refunded())
-        told = [mail["Subject"] for mail in donor.mails[before:]]
-        assert sorted(told) == [RECEIPT, REFUND], order
+        subjects = [mail["Subject"] for mail in donor.mails[before:]]
+        assert sorted(subjects) == [RECEIPT, REFUND], order
 
 
-def test_a_donor_without_an_address_hears_nothing_and_nothing_is_noted(service: Service):
+def test_a_donor_without_an_address_gets_no_mail_and_no_row(service: Service):
     donor = Donor(service, email=None)
     donor.take(donor.completed, donor.refunded())
     assert (donor.mails, donor.notices()) == ([], {})
@@ -123,11 +123,11 @@ def test_a_donor_without_an_address_hears_nothing_and_nothing_is_noted(service: 
     "address", ["nowhere", "a@b", "Ada <ada@example.com>", "a@example.com, b@example.com", "@", "x" * 900]
 )
 def test_an_invalid_address_gets_no_mail_and_delays_no_other_mail(service: Service, address: str):
-    lost, found = Donor(service, email=address), Donor(service)
-    lost.ledger.deliver(lost.completed)
-    found.take(found.completed)
-    assert [mail["To"] for mail in found.mails] == ["grace@example.com"]
-    assert sorted(found.ledger.inbox().values()) == ["applied", "applied"]
+    unreachable, reachable = Donor(service, email=address), Donor(service)
+    unreachable.ledger.deliver(unreachable.completed)
+    reachable.take(reachable.completed)
+    assert [mail["To"] for mail in reachable.mails] == ["grace@example.com"]
+    assert sorted(reachable.ledger.inbox().values()) == ["applied", "applied"]
 
 
 def test_an_old_donation_gets_no_receipt_but_a_mail_about_its_refund(donor: Donor):
@@ -140,28 +140,28 @@ def test_an_old_donation_gets_no_receipt_but_a_mail_about_its_refund(donor: Dono
     assert donor.subjects == [REFUND]
 
 
-def test_an_old_refund_told_late_is_no_news(donor: Donor):
+def test_an_old_refund_that_is_reported_late_causes_no_mail(donor: Donor):
     donor.take(donor.completed)
     old = donor.payment.refund(2_000, created=donor.now - 8 * DAY)
     donor.take(event("refund.updated", old, donor.now - 8 * DAY))
     assert donor.subjects == [RECEIPT]
 
 
-def test_a_refund_is_told_once_it_succeeded_and_each_of_them(donor: Donor):
+def test_every_refund_causes_a_mail_once_it_succeeded(donor: Donor):
     donor.take(donor.completed, donor.refunded(status="pending"))
     assert donor.subjects == [RECEIPT]
     donor.take(donor.refunded(), donor.refunded(1_000, number=2))
     assert donor.subjects == [RECEIPT, "TEST: Your refund of $10.00\xa0USD", REFUND]
 
 
-def test_a_refund_that_failed_before_its_mail_was_written_is_not_told(donor: Donor):
+def test_a_refund_that_failed_before_its_mail_was_written_causes_no_mail(donor: Donor):
     donor.ledger.take(donor.completed, donor.refunded())
     donor.take(donor.refunded(status="failed"))
     assert donor.subjects == [RECEIPT]
     assert donor.notices() == {"receipt": "written", "refund": "dropped"}
 
 
-def test_nobody_is_written_to_once_the_ticket_is_erased(donor: Donor):
+def test_no_mail_is_written_once_the_ticket_is_erased(donor: Donor):
     donor.ledger.take(donor.completed)
     donor.service.commands.tickets.erase(SYSTEM, donor.payment.ticket_id)
     donor.take(donor.refunded())
@@ -169,7 +169,7 @@ def test_nobody_is_written_to_once_the_ticket_is_erased(donor: Donor):
     assert set(donor.notices().values()) == {"dropped"}
 
 
-def test_a_mail_that_waits_when_the_ticket_is_erased_never_goes_out(donor: Donor):
+def test_a_mail_that_waits_when_the_ticket_is_erased_is_never_sent(donor: Donor):
     donor.ledger.take(donor.completed)
     donor.service.payments.donor_emails.run_all()
     donor.service.commands.tickets.erase(SYSTEM, donor.payment.ticket_id)
@@ -177,7 +177,7 @@ def test_a_mail_that_waits_when_the_ticket_is_erased_never_goes_out(donor: Donor
     assert donor.mails == []
 
 
-def test_the_address_waits_nowhere_in_clear(donor: Donor):
+def test_the_address_is_stored_nowhere_in_plain_text(donor: Donor):
     donor.ledger.take(donor.completed)
     donor.service.payments.donor_emails.run_all()
     with donor.service.database.connection() as connection:
@@ -187,7 +187,7 @@ def test_the_address_waits_nowhere_in_clear(donor: Donor):
                 assert b"grace".hex() not in row.lower()
 
 
-def test_a_dead_letter_taken_up_again_writes_nobody_twice(donor: Donor):
+def test_a_retried_dead_letter_causes_no_second_mail(donor: Donor):
     donor.take(donor.completed)
     with donor.service.database.connection() as connection:
         connection.execute("UPDATE stripe_inbox SET state = 'dead'")
@@ -196,7 +196,7 @@ def test_a_dead_letter_taken_up_again_writes_nobody_twice(donor: Donor):
     assert donor.subjects == [RECEIPT]
 
 
-def test_an_address_that_only_an_object_we_asked_for_tells_is_written_to(donor: Donor):
+def test_an_address_that_only_a_retrieved_object_contains_gets_the_mail(donor: Donor):
     thing = donor.payment.session(created=donor.now)
     donor.service.payments.inbox.accept_retrieved(thing, donor.now)
     assert as_event("x", thing, donor.now)["data"] == {"object": thing}
@@ -251,12 +251,12 @@ def test_a_donor_email_that_cannot_be_written_delays_only_itself(service: Servic
     assert fine.subjects == [RECEIPT, RECEIPT]
 
 
-def test_an_event_without_an_address_costs_the_applier_no_statement(service: Service):
+def test_an_event_without_an_address_needs_no_statement(service: Service):
     payment = Payment(Ledger(service).ticket())
 
     class Deaf:
         def execute(self, *_: Any) -> None:
             raise AssertionError("a statement")
 
-    told = donor_emails.AppliedEvent((payment.ticket_id, payment.donation_id), "evt_1", (), donor_emails.Gift())
-    donor_emails.add_donor_emails(Deaf(), [told])  # type: ignore[arg-type]
+    applied = donor_emails.AppliedEvent((payment.ticket_id, payment.donation_id), "evt_1", (), donor_emails.Gift())
+    donor_emails.add_donor_emails(Deaf(), [applied])  # type: ignore[arg-type]

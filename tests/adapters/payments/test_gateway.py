@@ -55,12 +55,12 @@ def test_an_open_checkout_has_a_page_and_lasts_a_day(world):
     assert opened.livemode is False
 
 
-def test_asking_again_for_the_same_gift_gives_the_same_checkout(world):
+def test_a_repeated_request_returns_the_same_checkout(world):
     request = gift()
     assert world.gateway.open(request) == world.gateway.open(request)
 
 
-def test_sixteen_at_once_for_the_same_gift_get_one_checkout(world):
+def test_sixteen_simultaneous_requests_open_one_checkout(world):
     request = gift()
     with ThreadPoolExecutor(16) as threads:
         opened = {checkout.session_id for checkout in threads.map(world.gateway.open, [request] * 16)}
@@ -68,7 +68,7 @@ def test_sixteen_at_once_for_the_same_gift_get_one_checkout(world):
     assert len(world.sandbox.overview()["payments"]) == 1
 
 
-def test_the_same_gift_with_another_amount_is_refused(world):
+def test_a_repeated_request_with_another_amount_is_refused(world):
     request = gift()
     world.gateway.open(request)
     with pytest.raises(RefusedError):
@@ -98,7 +98,7 @@ def test_any_description_fits_on_a_checkout(world, description):
     assert product == (" ".join(description.split())[:250] or "Donation")
 
 
-def test_a_refund_gives_back_a_part_and_then_the_rest(world):
+def test_a_payment_is_refunded_in_two_parts(world):
     intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
     first = world.gateway.refund(intent, Money(2000, "USD"), "r1", {"reason": "asked for"})
     rest = world.gateway.refund(intent, Money(3000, "USD"), "r2", {})
@@ -107,14 +107,14 @@ def test_a_refund_gives_back_a_part_and_then_the_rest(world):
     assert world.gateway.retrieve(first["charge"])["refunded"] is True
 
 
-def test_a_refund_asked_for_twice_happens_once(world):
+def test_a_repeated_refund_is_made_once(world):
     intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
     again = [world.gateway.refund(intent, Money(2000, "USD"), "the same key", {})["id"] for _ in range(3)]
     assert len(set(again)) == 1
     assert world.gateway.retrieve(world.gateway.retrieve(again[0])["charge"])["amount_refunded"] == 2000
 
 
-def test_no_more_is_given_back_than_was_paid(world):
+def test_no_more_is_refunded_than_was_paid(world):
     intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
     with pytest.raises(RefusedError):
         world.gateway.refund(intent, Money(5001, "USD"), "r1", {})
@@ -123,14 +123,14 @@ def test_no_more_is_given_back_than_was_paid(world):
         world.gateway.refund(intent, Money(1, "USD"), "r3", {})
 
 
-def test_a_disputed_payment_is_not_given_back(world):
+def test_a_disputed_payment_is_not_refunded(world):
     session = world.sandbox.pay(world.gateway.open(gift()).session_id)
     world.sandbox.dispute(session["id"])
     with pytest.raises(RefusedError):
         world.gateway.refund(session["payment_intent"], Money(5000, "USD"), "r1", {})
 
 
-def test_every_object_of_a_payment_can_be_fetched_by_its_id(world):
+def test_every_object_of_a_payment_can_be_retrieved_by_its_id(world):
     session = world.sandbox.pay(world.gateway.open(gift()).session_id)
     intent = world.gateway.retrieve(session["payment_intent"])
     charge = world.gateway.retrieve(intent["latest_charge"])
@@ -139,12 +139,12 @@ def test_every_object_of_a_payment_can_be_fetched_by_its_id(world):
     dispute = world.sandbox.dispute(session["id"])
     event = next(world.gateway.events(LONG_AGO))
     assert (fee["amount"], fee["fee"], fee["net"]) == (5000, 175, 4825)
-    for found in (session, intent, charge, fee, refund, dispute, event):
-        fetched = world.gateway.retrieve(found["id"])
-        assert (fetched["id"], fetched["object"]) == (found["id"], found["object"])
+    for stripe_object in (session, intent, charge, fee, refund, dispute, event):
+        retrieved = world.gateway.retrieve(stripe_object["id"])
+        assert (retrieved["id"], retrieved["object"]) == (stripe_object["id"], stripe_object["object"])
 
 
-def test_a_charge_of_a_bank_account_has_another_prefix_and_is_fetched_all_the_same(world):
+def test_a_charge_of_a_bank_account_is_retrieved_by_its_other_prefix(world):
     session = world.sandbox.pay(world.gateway.open(gift()).session_id, Outcome.PAID_LATER)
     world.sandbox.settle(session["id"])
     charge = world.gateway.retrieve(world.gateway.retrieve(session["payment_intent"])["latest_charge"])
@@ -158,7 +158,7 @@ def test_an_unknown_id_is_not_found(world, id):
         world.gateway.retrieve(id)
 
 
-def test_events_come_page_by_page_newest_first(world):
+def test_events_are_listed_over_several_pages_newest_first(world):
     for _ in range(26):
         world.sandbox.pay(world.gateway.open(gift()).session_id)
     events = list(world.gateway.events(LONG_AGO))
@@ -167,7 +167,7 @@ def test_events_come_page_by_page_newest_first(world):
     assert events[-1]["type"] == "charge.succeeded"
 
 
-def test_events_of_the_past_only_are_asked_for(world):
+def test_only_events_since_a_time_are_listed(world):
     world.sandbox.pay(world.gateway.open(gift()).session_id)
     assert list(world.gateway.events(datetime.now(UTC) + timedelta(minutes=1))) == []
 
@@ -175,11 +175,11 @@ def test_events_of_the_past_only_are_asked_for(world):
 def test_all_sessions_and_charges_can_be_listed(world):
     opened = [world.gateway.open(gift()).session_id for _ in range(3)]
     world.sandbox.pay(opened[0])
-    assert [found["id"] for found in world.gateway.objects("cs", LONG_AGO)] == opened[::-1]
-    assert [found["amount"] for found in world.gateway.objects("ch", LONG_AGO)] == [5000]
+    assert [stripe_object["id"] for stripe_object in world.gateway.objects("cs", LONG_AGO)] == opened[::-1]
+    assert [stripe_object["amount"] for stripe_object in world.gateway.objects("ch", LONG_AGO)] == [5000]
 
 
-def test_a_service_that_is_away_is_unavailable():
+def test_an_unreachable_service_is_unavailable():
     with pytest.raises(UnavailableError):
         StripeGateway("sk_test_x", "http://127.0.0.1:9", retries=0).open(gift())
 
@@ -196,7 +196,7 @@ def test_a_service_that_is_away_is_unavailable():
         PlainTextResponse("", 301, {"Location": "https://example.com/"}),
     ],
 )
-def test_a_service_that_talks_nonsense_is_unavailable_and_quoted_nowhere(answer, caplog):
+def test_a_service_with_invalid_answers_is_unavailable_and_quoted_nowhere(answer, caplog):
     async def reply(_):
         return answer
 
@@ -208,13 +208,13 @@ def test_a_service_that_talks_nonsense_is_unavailable_and_quoted_nowhere(answer,
     assert "sk_test" not in caplog.text
 
 
-def test_a_wrong_key_is_not_shown_to_anybody(world, caplog):
+def test_a_wrong_key_appears_in_no_error_and_no_log(world, caplog):
     with pytest.raises(UnavailableError) as away:
         StripeGateway("sk_test_another", f"{world.url}/sandbox/stripe", retries=0).open(gift())
     assert "sk_test" not in str(away.value) + caplog.text
 
 
-def test_neither_proxies_nor_netrc_of_the_environment_are_asked(world, monkeypatch, tmp_path):
+def test_neither_proxies_nor_netrc_of_the_environment_are_used(world, monkeypatch, tmp_path):
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
     (tmp_path / ".netrc").chmod(0o600)
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))

@@ -39,18 +39,18 @@ from tests.stripe_events import DAY, Payment, event, thin
 PAY = Payment(uuid4())
 
 
-def reading(told: dict[str, Any]) -> ParsedEvent:
-    found = parse_event(told, lambda email: f"hash of {email}")
-    assert found is not None
-    return found
+def parsed_event(stripe_event: dict[str, Any]) -> ParsedEvent:
+    parsed = parse_event(stripe_event, lambda email: f"hash of {email}")
+    assert parsed is not None
+    return parsed
 
 
-def kinds(told: dict[str, Any]) -> list[type]:
-    return [fact.event_type for fact in reading(told).facts]
+def kinds(stripe_event: dict[str, Any]) -> list[type]:
+    return [fact.event_type for fact in parsed_event(stripe_event).facts]
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("stripe_event", "expected"),
     [
         (PAY.completed(), [PaymentReceived]),
         (PAY.chosen_delayed(), [PaymentDelayed]),
@@ -76,59 +76,61 @@ def kinds(told: dict[str, Any]) -> list[type]:
         (PAY.closed("warning_closed"), [DisputeClosed]),
     ],
 )
-def test_every_event_of_the_table_says_what_it_means(told, expected):
-    assert kinds(told) == expected
+def test_each_event_yields_its_facts(stripe_event, expected):
+    assert kinds(stripe_event) == expected
 
 
-def test_money_that_left_and_came_back_is_told_by_its_balance_transactions():
-    told = [fact for fact in reading(PAY.reinstated(4_000)).facts if fact.event_type is not FeeCharged]
-    assert [fact.event_type for fact in told] == [DisputeClosed, DisputeFundsWithdrawn, DisputeFundsReinstated]
-    assert [fact.fields["amount"].minor for fact in told] == [10_000, 10_000, 4_000]
+def test_withdrawn_and_reinstated_funds_follow_from_the_balance_transactions():
+    facts = [fact for fact in parsed_event(PAY.reinstated(4_000)).facts if fact.event_type is not FeeCharged]
+    assert [fact.event_type for fact in facts] == [DisputeClosed, DisputeFundsWithdrawn, DisputeFundsReinstated]
+    assert [fact.fields["amount"].minor for fact in facts] == [10_000, 10_000, 4_000]
 
 
-def test_a_dispute_settled_in_another_currency_counts_in_the_donors():
+def test_a_dispute_booked_in_another_currency_counts_in_the_donations_currency():
     dispute = PAY.dispute("won")
     dispute["balance_transactions"] = [
         PAY.transaction("1", -9_000, 1_500, currency="eur"),
         PAY.transaction("2", 4_500, currency="eur"),
     ]
-    facts = reading(event("charge.dispute.funds_reinstated", dispute)).facts
+    facts = parsed_event(event("charge.dispute.funds_reinstated", dispute)).facts
     amounts = [f.fields["amount"] for f in facts if f.event_type in (DisputeFundsWithdrawn, DisputeFundsReinstated)]
     assert amounts == [Money(10_000, "USD"), Money(5_000, "USD")]
 
 
-def test_all_of_the_donor_that_is_read_is_a_last_name_a_country_and_a_keyed_hash():
-    [fact] = reading(PAY.completed()).facts
+def test_only_last_name_country_and_a_keyed_hash_of_the_donor_are_read():
+    [fact] = parsed_event(PAY.completed()).facts
     assert fact.fields["donor"] == Donor("Hopper", "US", "hash of grace@example.com")
     for details in (None, {}, {"name": "  ", "email": " ", "address": None}, {"address": {"country": "U\u0000"}}):
-        [fact] = reading(event("charge.succeeded", PAY.charge(billing_details=details))).facts
+        [fact] = parsed_event(event("charge.succeeded", PAY.charge(billing_details=details))).facts
         assert fact.fields["donor"] == Donor()
 
 
-def test_a_name_is_kept_without_what_is_no_letter_of_it():
-    [fact] = reading(event("charge.succeeded", PAY.charge(billing_details={"name": "Ada\u0000 Love\u0007lace"}))).facts
+def test_a_name_is_stored_without_unprintable_characters():
+    [fact] = parsed_event(
+        event("charge.succeeded", PAY.charge(billing_details={"name": "Ada\u0000 Love\u0007lace"}))
+    ).facts
     assert fact.fields["donor"].last_name == "lace"
 
 
 def test_only_our_own_metadata_names_a_donation():
-    assert reading(PAY.completed()).named_donation == (PAY.ticket_id, PAY.donation_id)
+    assert parsed_event(PAY.completed()).named_donation == (PAY.ticket_id, PAY.donation_id)
     for metadata in ({}, {"ticketId": str(PAY.ticket_id)}, {"ticketId": "x", "donationId": "y"}, {"donationId": 5}):
-        assert reading(event("payment_intent.succeeded", PAY.intent(metadata=metadata))).named_donation is None
+        assert parsed_event(event("payment_intent.succeeded", PAY.intent(metadata=metadata))).named_donation is None
     refund = PAY.refund(1) | {"metadata": PAY.metadata}
-    assert reading(event("refund.created", refund)).named_donation is None
+    assert parsed_event(event("refund.created", refund)).named_donation is None
 
 
-def test_links_are_those_of_the_same_donation_and_never_a_card():
+def test_an_object_links_objects_of_its_donation_and_never_a_card():
     charge = PAY.charge(
         source={"id": "card_1", "object": "card"}, payment_intent={"id": "pi_x", "object": "payment_intent"}
     )
-    assert reading(event("charge.succeeded", charge)).object_ids == (PAY.charge_id, "pi_x")
-    assert reading(PAY.refunded(1)).object_ids == (f"re_1{PAY.mark}", PAY.intent_id, PAY.charge_id)
+    assert parsed_event(event("charge.succeeded", charge)).object_ids == (PAY.charge_id, "pi_x")
+    assert parsed_event(PAY.refunded(1)).object_ids == (f"re_1{PAY.mark}", PAY.intent_id, PAY.charge_id)
 
 
-def test_a_balance_transaction_that_is_only_named_is_wanted_and_one_that_is_shown_is_read():
-    assert reading(PAY.charged(balance_transaction="txn_1")).missing_ids == ("txn_1",)
-    shown = reading(PAY.charged(balance_transaction=PAY.transaction("1", 10_000, 320)))
+def test_a_balance_transaction_that_is_only_named_is_missing_and_an_expanded_one_is_parsed():
+    assert parsed_event(PAY.charged(balance_transaction="txn_1")).missing_ids == ("txn_1",)
+    shown = parsed_event(PAY.charged(balance_transaction=PAY.transaction("1", 10_000, 320)))
     assert shown.missing_ids == ()
     assert [(f.event_type, f.fields["fee"]) for f in shown.facts if f.event_type is FeeCharged] == [
         (FeeCharged, Money(320, "USD"))
@@ -138,32 +140,32 @@ def test_a_balance_transaction_that_is_only_named_is_wanted_and_one_that_is_show
 @pytest.mark.parametrize(
     "thing", [PAY.session(), PAY.intent(), PAY.charge(), PAY.refund(1), PAY.transaction("1", 5, 1)]
 )
-def test_an_object_that_was_fetched_says_what_its_state_says(thing):
-    fetched = {"id": "x", "object": RETRIEVED_TYPE, "type": RETRIEVED_TYPE, "created": DAY, "data": {"object": thing}}
-    assert len(reading(fetched).facts) == 1
+def test_a_retrieved_object_yields_the_facts_of_its_state(thing):
+    retrieved = {"id": "x", "object": RETRIEVED_TYPE, "type": RETRIEVED_TYPE, "created": DAY, "data": {"object": thing}}
+    assert len(parsed_event(retrieved).facts) == 1
 
 
-def test_a_thin_event_is_read_once_its_object_is_fetched():
-    told = thin("v1.payment_intent.succeeded", PAY.intent_id, "payment_intent")
-    assert object_to_retrieve(told) == PAY.intent_id
-    whole = told | {RETRIEVED_FIELD: PAY.intent()}
+def test_a_thin_event_is_parsed_once_its_object_is_retrieved():
+    stripe_event = thin("v1.payment_intent.succeeded", PAY.intent_id, "payment_intent")
+    assert object_to_retrieve(stripe_event) == PAY.intent_id
+    whole = stripe_event | {RETRIEVED_FIELD: PAY.intent()}
     assert object_to_retrieve(whole) is None
-    [fact] = reading(whole).facts
+    [fact] = parsed_event(whole).facts
     assert (fact.event_type, fact.fields["report"].at) == (PaymentReceived, 1_780_012_800)
 
 
-def test_a_thin_event_of_an_unknown_name_says_what_its_object_does():
+def test_a_thin_event_of_an_unknown_type_yields_the_facts_of_its_object():
     assert kinds(thin("v2.core.thing.changed", "re_1", "refund") | {RETRIEVED_FIELD: PAY.refund(5)}) == [Refunded]
 
 
-def test_an_event_of_another_kind_has_no_facts():
+def test_an_event_of_another_type_yields_no_facts():
     assert parse_event(event("customer.created", {"id": "cus_1", "object": "customer"}), str) is None
     assert object_to_retrieve(thin("v2.core.account.updated", "acct_1", "v2.core.account")) is None
     assert parse_event(thin("v2.core.account.updated", "acct_1", "v2.core.account"), str) is None
 
 
 @pytest.mark.parametrize(
-    "told",
+    "stripe_event",
     [
         event("refund.created", PAY.charge()),
         event("checkout.session.completed", PAY.intent()),
@@ -202,9 +204,9 @@ def test_an_event_of_another_kind_has_no_facts():
         event("refund.created", PAY.refund(1)) | {"created": "today"},
     ],
 )
-def test_a_malformed_event_has_no_effect(told):
+def test_a_malformed_event_has_no_effect(stripe_event):
     with pytest.raises(MalformedObject):
-        parse_event(told, str)
+        parse_event(stripe_event, str)
 
 
 JSON = st.recursive(
@@ -216,7 +218,7 @@ THINGS = (PAY.session(), PAY.intent(), PAY.charge(), PAY.refund(1), PAY.dispute(
 
 
 @given(st.sampled_from(sorted(PARSED_TYPES)), st.sampled_from(THINGS), st.data())
-def test_whatever_stands_in_an_event_it_is_read_or_malformed_and_nothing_else(type, thing, data):
+def test_any_event_is_parsed_or_malformed(type, thing, data):
     spoilt = thing | {data.draw(st.sampled_from(sorted(thing))): data.draw(JSON)}
     with suppress(MalformedObject):
         assert parse_event(event(type, spoilt), str) is not None

@@ -69,7 +69,7 @@ def cut_off(line: Line, number: int, heard: bool, work: Callable[[], object]) ->
 
 
 @pytest.mark.parametrize("heard", [False, True])
-def test_a_rebuild_that_is_cut_off_at_any_of_its_commits_goes_on_where_it_stopped(
+def test_a_rebuild_that_is_cut_off_at_any_commit_continues_where_it_stopped(
     database: Database, tickets: list[UUID], follow: Callable[..., None], heard: bool, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(rebuild, "BATCH_EVENTS", TICKETS)

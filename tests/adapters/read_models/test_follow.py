@@ -170,7 +170,7 @@ def test_two_followers_at_once_fold_each_event_once(
     assert tallied(database) == 180
 
 
-def test_a_position_reaches_the_head_past_events_of_no_projection(
+def test_a_position_reaches_the_head_also_past_irrelevant_events(
     database: Database, log: EventLog, follow: Callable[..., None]
 ):
     log.append(entries(5))
@@ -324,7 +324,7 @@ def test_waiting_ends_without_a_follower(database: Database, log: EventLog):
     assert not ProjectionBarrier(database, NAMES, Follower(database.url, projections.ALL)).wait_for(position, 0.05)
 
 
-def test_a_follower_goes_on_when_its_connection_was_lost(database: Database, log: EventLog):
+def test_a_follower_continues_after_its_connection_was_lost(database: Database, log: EventLog):
     with started(Follower(database.url, projections.ALL)):
         log.append(entries(1))
         eventually(lambda: set(live_positions(database).values()) == {1})

@@ -68,7 +68,7 @@ def test_two_rebuilds_at_once_share_the_partitions(database: Database, before: l
     assert shown(database) == before
 
 
-def test_a_partitioned_rebuild_that_was_killed_goes_on_where_it_stopped(database: Database, before: list[str]):
+def test_a_partitioned_rebuild_that_was_killed_continues_where_it_stopped(database: Database, before: list[str]):
     child = [sys.executable, "-m", "tests.adapters.read_models.rebuilding", database.url, "28", "partitioned"]
     with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None

@@ -115,7 +115,7 @@ def test_readers_writers_and_the_follower_go_on_during_rebuilds(
         assert rebuild.verify(database.url, projection, quiet).differences == []
 
 
-def test_a_rebuild_that_was_killed_goes_on_where_it_stopped(database: Database, tickets: list[UUID]):
+def test_a_rebuild_that_was_killed_continues_where_it_stopped(database: Database, tickets: list[UUID]):
     child = [sys.executable, "-m", "tests.adapters.read_models.rebuilding", database.url, "70"]
     with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
@@ -225,9 +225,9 @@ def test_a_document_recorded_twice_does_not_stop_the_read_model(
     database: Database, log: EventLog, follow: Callable[..., None]
 ):
     ticket = uuid4()
-    told = fact(DocumentGenerated).told
-    events = [made(DocumentGenerated, ticket, v, **told | {"document_id": UUID(int=v)}) for v in range(1, 251)]
-    again = [made(DocumentGenerated, ticket, v + 250, **told | {"document_id": UUID(int=v)}) for v in range(1, 251)]
+    fields = fact(DocumentGenerated).told
+    events = [made(DocumentGenerated, ticket, v, **fields | {"document_id": UUID(int=v)}) for v in range(1, 251)]
+    again = [made(DocumentGenerated, ticket, v + 250, **fields | {"document_id": UUID(int=v)}) for v in range(1, 251)]
     for batch in (events, again):
         record(log, batch)
         follow([documents])

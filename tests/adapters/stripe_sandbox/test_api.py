@@ -94,8 +94,8 @@ def test_a_session_made_by_hand_is_a_session(call):
 )
 def test_a_parameter_stripe_would_not_take_is_named(call, change, code, param):
     data = {name: value for name, value in (SESSION | change).items() if value is not None}
-    status, found, named = fault(call("POST", "checkout/sessions", data))
-    assert (status, found) == (400, code)
+    status, error_code, named = fault(call("POST", "checkout/sessions", data))
+    assert (status, error_code) == (400, code)
     assert param is None or named == param
 
 
@@ -157,8 +157,8 @@ def test_a_key_beyond_255_characters_is_refused(call):
 def test_expanded_ids_become_their_objects(world, call):
     session = world.sandbox.pay(world.gateway.open(gift()).session_id)
     path = "expand[]=payment_intent.latest_charge.balance_transaction"
-    found = call("GET", f"checkout/sessions/{session['id']}?{path}").json()
-    assert found["payment_intent"]["latest_charge"]["balance_transaction"]["fee"] == 175
+    expanded = call("GET", f"checkout/sessions/{session['id']}?{path}").json()
+    assert expanded["payment_intent"]["latest_charge"]["balance_transaction"]["fee"] == 175
     listed = call("GET", "charges?expand[0]=data.payment_intent").json()
     assert listed["data"][0]["payment_intent"]["amount"] == 5000
     assert fault(call("GET", "charges?expand[]=data.nonsense"))[0] == 400
@@ -173,7 +173,7 @@ def test_lists_are_filtered_and_paged(world, call):
     first = call("GET", "checkout/sessions?limit=2").json()
     assert (len(first["data"]), first["has_more"], first["url"]) == (2, True, "/v1/checkout/sessions")
     rest = call("GET", f"checkout/sessions?limit=2&starting_after={first['data'][-1]['id']}").json()
-    assert ([found["id"] for found in rest["data"]], rest["has_more"]) == ([sessions[0]["id"]], False)
+    assert ([listed["id"] for listed in rest["data"]], rest["has_more"]) == ([sessions[0]["id"]], False)
     only = call("GET", "events?type=checkout.session.completed").json()["data"]
     assert [event["type"] for event in only] == ["checkout.session.completed"] * 3
 
