@@ -59,7 +59,7 @@ def tickets_of(
     before: tuple[datetime, UUID] | None = None,
     only_ticket_id: UUID | None = None,
 ) -> list[tuple[UUID, datetime]]:
-    """Return a contact's tickets, the newest first, in one workspace or in all, beginning behind `before`.
+    """Return a contact's tickets, the newest first, in one workspace or in all, older than `before`.
 
     `only_ticket_id` limits the result to one ticket, for a caller that may see no other.
     """

@@ -87,7 +87,7 @@ def support_ticket(cursor: Cursor, support_id: UUID) -> Row | None:
 
 
 def recent(cursor: Cursor, limit: int, before: tuple[datetime, UUID] | None = None) -> list[Row]:
-    """Return all support tickets, the newest first, beginning behind `before`."""
+    """Return all support tickets, older than `before`, the newest first."""
     cursor.execute(
         _SELECT
         + """

@@ -6,7 +6,7 @@ from projections import donation_ledger, ticket_status
 from projections.donation_ledger.donation_table import COLUMNS as DONATION_COLUMNS
 from projections.model import Cursor, Row
 
-# The key of the value of `donation_ledger.summary` in the ticket's row.
+# The key under which a ticket's row holds its `donation_ledger.summary`.
 SUMMARY = "summary"
 
 _TICKET_COLUMNS = (*ticket_status.TICKETS.columns, "funded")

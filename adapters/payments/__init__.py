@@ -1,1 +1,1 @@
-"""Payments: the gateway that calls Stripe, and the way of a webhook from its signature to the event log."""
+"""Payments: the gateway that calls Stripe, and the processing of webhooks from the signature to the event log."""

@@ -40,7 +40,7 @@ _COUNTRY = re.compile(r"[A-Za-z]{2}")
 # The fields in which a charge or a refund names its balance transactions.
 BALANCE_TRANSACTION_FIELDS = ("balance_transaction", "failure_balance_transaction")
 
-# Turns a billing e-mail into the keyed hash that is kept of it.
+# Turns a billing e-mail into its keyed hash, which is all that is stored of it.
 HashEmail = Callable[[str], str]
 
 

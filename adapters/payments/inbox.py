@@ -111,7 +111,7 @@ class Inbox:
         return {id for (id,) in rows}
 
     def request_retrieval(self, object_id: str, stripe_time: int) -> None:
-        """Have the object retrieved from Stripe, even if it was retrieved before."""
+        """Request the retrieval of an object, even if it was retrieved before."""
         with self._database.transaction() as cursor:
             self.add_retrievals(cursor, {object_id: stripe_time}, repeat=True)
 

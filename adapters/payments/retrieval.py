@@ -1,7 +1,7 @@
-"""Pending retrievals: the objects that we get from Stripe in the background.
+"""Pending retrievals: the objects that are retrieved from Stripe in the background.
 
 An event may name an object without containing it, and of some objects we receive no event. The retrieval is stored in
-the inbox before the call, and the answer goes there too. After a crash the same harmless call is repeated.
+the inbox before the call, and the answer goes there too. After a crash the call, which only reads, is repeated.
 """
 
 import json

@@ -36,7 +36,7 @@ _LINK_FIELDS = {
 # The kinds whose metadata we write or Stripe copies from ours. An operator may write anything into a refund's metadata.
 _WITH_OUR_METADATA = frozenset({SESSION, INTENT, CHARGE})
 
-# One of Stripe's objects as parsed JSON.
+# One of Stripe's objects or events as parsed JSON.
 StripeDict = dict[str, Any]
 # The ids of the ticket and of the donation under it.
 DonationKey = tuple[UUID, UUID]

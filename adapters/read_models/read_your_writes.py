@@ -47,7 +47,7 @@ class ReadYourWrites:
         return self.newest_ticket(ticket, row)
 
     def newest_ticket(self, ticket: UUID, row: Row | None) -> Row | None:
-        """Return `row` if it contains all events of the ticket, else a row folded from them; None without events."""
+        """Return `row` if it contains all events of the ticket, else a row folded from them."""
         last_event = self._database.row(
             "SELECT position FROM events WHERE stream = %s ORDER BY version DESC LIMIT 1", (ticket,)
         )

@@ -46,7 +46,7 @@ class Reads:
         return self._read(lambda replica: query(replica.log), lambda: query(self.log))
 
     def ticket_history(self, ticket: UUID, until: int | None = None) -> list[RecordedEvent]:
-        """Return a ticket's events, up to the position `until`, as the folds of read models take them."""
+        """Return a ticket's events up to the position `until`, for the folds of read models."""
         entries = self.ask_log(lambda log: list(log.ticket_events(ticket, until)))
         return [RecordedEvent(entry.position, entry.recorded_at, entry.event()) for entry in entries]
 

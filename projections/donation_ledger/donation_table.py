@@ -98,7 +98,7 @@ def set_gift_columns(gift: Gift, row: Row) -> None:
 
 @lru_cache(maxsize=1024)
 def utc_time(seconds: int | None) -> datetime | None:
-    """Return the time that these Unix seconds denote, or None for None."""
+    """Return Unix seconds as a time in UTC, or None for None."""
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
