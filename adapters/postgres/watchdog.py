@@ -74,8 +74,8 @@ class Watchdog(BackgroundLoop):
         self._patience = patience_seconds
         self._give_up = give_up
         self._connection: Connection[TupleRow] | None = None
-        self._silent: Connection[TupleRow] | None = None
-        self._silent_since = 0.0
+        # Connections whose last query is not answered yet, with the time at which it was sent, the oldest first.
+        self._silent: list[tuple[float, Connection[TupleRow]]] = []
         self._unavailable_since: float | None = None
         self._schema_check_due = 0.0
         self._gave_up = False
@@ -90,18 +90,18 @@ class Watchdog(BackgroundLoop):
     def stop(self, seconds: float = 1.0) -> None:
         super().stop(seconds)
         self._close_connection()
-        self._close_silent_connection()
+        self._close_silent_connections()
 
     def _check(self) -> float:
         try:
             self._query()
         except psycopg.Error as error:
             self._close_connection()
-            self._close_silent_connection()
+            self._close_silent_connections()
             self._set_unavailable(fault_category(error))
             return UNAVAILABLE_CHECK_SECONDS
         self._set_available()
-        self._check_silent_connection()
+        self._check_silent_connections()
         return CHECK_SECONDS
 
     def _query(self) -> None:
@@ -111,8 +111,9 @@ class Watchdog(BackgroundLoop):
             try:
                 self._connection.execute("SELECT 1")
             except psycopg.Error:
-                if self._silent is None and time.monotonic() - sent_at >= ANSWER_SECONDS:
-                    self._silent, self._silent_since, self._connection = self._connection, sent_at, None
+                if time.monotonic() - sent_at >= ANSWER_SECONDS:
+                    self._silent.append((sent_at, self._connection))
+                    self._connection = None
                 else:
                     self._close_connection()
         if self._connection is None:
@@ -126,28 +127,31 @@ class Watchdog(BackgroundLoop):
                 for database in self._guarded:
                     database.reopen()
 
-    def _check_silent_connection(self) -> None:
+    def _check_silent_connections(self) -> None:
         """Disconnect everything when a server answers new connections and stays silent on an old one.
 
         This happens behind a proxy whose server vanished: every caller on an old connection would wait for ever. A
-        server that is only slow answers late, and is left alone.
+        server that is only slow answers late, and is left alone. One connection may be slow while another one is dead,
+        so each is waited for.
         """
-        if self._silent is None:
-            return
-        if has_unread_data(self._silent):
-            self._close_silent_connection()
-        elif time.monotonic() - self._silent_since >= SILENT_SECONDS:
+        still_silent = []
+        for sent_at, connection in self._silent:
+            if has_unread_data(connection):
+                _close(connection)
+            else:
+                still_silent.append((sent_at, connection))
+        self._silent = still_silent
+        if still_silent and time.monotonic() - still_silent[0][0] >= SILENT_SECONDS:
             logger.error("database connections went silent")
-            self._close_silent_connection()
+            self._close_silent_connections()
             for database in self._guarded:
                 database.reopen(disconnect=True)
             self._registry.disconnect_all()
 
-    def _close_silent_connection(self) -> None:
-        if self._silent is not None:
-            with suppress(psycopg.Error):
-                self._silent.close()
-            self._silent = None
+    def _close_silent_connections(self) -> None:
+        for _, connection in self._silent:
+            _close(connection)
+        self._silent = []
 
     def _set_unavailable(self, error: str) -> None:
         if self._unavailable_since is None:
@@ -202,6 +206,10 @@ class Watchdog(BackgroundLoop):
 
     def _close_connection(self) -> None:
         if self._connection is not None:
-            with suppress(psycopg.Error):
-                self._connection.close()
+            _close(self._connection)
             self._connection = None
+
+
+def _close(connection: Connection[TupleRow]) -> None:
+    with suppress(psycopg.Error):
+        connection.close()
