@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import random
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import httpx2
 
@@ -30,16 +32,34 @@ DEMO_RECORDING = Path(__file__).parent.parent / "adapters" / "speech" / "demo.we
 WAIT_SECONDS = 120
 
 
-def free_port() -> int:
-    """Return a port that nothing listens on, below the range from which connections take their own ports.
+# The ports that this process gave away.
+_reserved: set[int] = set()
 
-    A port of that range may be taken by any connection before the service, or its next start, binds it.
+
+@cache
+def _reservations() -> BinaryIO:
+    """Return a file of which each process of the suite locks a byte for each of its ports, until it ends."""
+    return (Path(tempfile.gettempdir()) / f"storyledger-test-ports-{os.geteuid()}").open("ab")
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on, and that `free_port` returns to nobody else, also in another process.
+
+    It is below the range from which connections take their own ports: any connection may take a port of that range
+    before the service, or its next start, binds it.
     """
     while True:
-        with socket.socket() as probe, suppress(OSError):
-            port = random.randrange(20_000, 32_000)
-            probe.bind(("127.0.0.1", port))
-            return port
+        port = random.randrange(20_000, 32_000)
+        if port in _reserved:
+            continue
+        try:
+            fcntl.lockf(_reservations(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        _reserved.add(port)
+        return port
 
 
 def eventually(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
@@ -56,7 +76,7 @@ class Client(httpx2.Client):
 
     def __init__(self, **given: Any) -> None:
         # No TLS is spoken here, and to read the world's certificates takes each client longer than most tests.
-        super().__init__(**({"verify": False} | given))
+        super().__init__(**({"verify": False, "timeout": WAIT_SECONDS} | given))
 
     def open_ticket(self, **more: Any) -> Ticket:
         body = {"contactType": "EMAIL", "contactValue": "ada@example.com", "displayName": "Ada Lovelace"} | more
@@ -74,7 +94,6 @@ class Ticket:
         self.http = Client(
             base_url=visitor.base_url,
             headers={"Authorization": f"Bearer {self.token}"},
-            timeout=60,
             event_hooks=visitor.event_hooks,
         )
 
@@ -140,6 +159,9 @@ class LiveService:
         self.settings = Settings(data_dir=data_dir, **({"port": free_port()} | UNLIMITED | given))
         self.base_url = f"http://127.0.0.1:{self.settings.port}"
         self.service = Service(self.settings, url, parts)
+        if Parts.PROJECTIONS in parts:
+            # Every write that was answered is visible, however slow the machine is.
+            self.service.history.barrier.patience_seconds = WAIT_SECONDS
         self._server = server(self.service)
         self._socket = bound(self.settings)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
@@ -147,17 +169,17 @@ class LiveService:
     def __enter__(self) -> Self:
         self.service.start()
         self._thread.start()
-        eventually(lambda: self._server.started, 30)
+        eventually(lambda: self._server.started)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._thread.join(timeout=15)
+        self._thread.join(WAIT_SECONDS)
         self.service.stop()
 
     def client(self, credential: str | None = None) -> Client:
         headers = {"Authorization": f"Bearer {credential}"} if credential else {}
-        return Client(base_url=self.base_url, headers=headers, timeout=60, event_hooks={"response": self.watchers})
+        return Client(base_url=self.base_url, headers=headers, event_hooks={"response": self.watchers})
 
     def client_with_key(self, role: Role, *scopes: str, workspace: str = "public") -> Client:
         _, key = self.service.access.credentials.create(role, workspace, scopes)

@@ -20,7 +20,7 @@ STORYLEDGER = Path(sys.executable).parent / "storyledger"
 # Generous limits: a test that fails because the machine is busy teaches nothing.
 READY_SECONDS = 240
 COMMAND_SECONDS = 180
-STOP_SECONDS = 60
+STOP_SECONDS = 120
 
 # systemd hands a socket to a service as file descriptor 3, for the process that LISTEN_PID names (sd_listen_fds(3)).
 _EXEC_WITH_SOCKET = (
@@ -123,7 +123,7 @@ class Serving:
         """Return the status that a GET of the path is answered with, or 0 if nothing answers."""
         assert self.process.poll() is None, f"the process has ended: {self._log and self._log.read_text()[-2_000:]}"
         with suppress(httpx2.TransportError):
-            return httpx2.get(self.url + path, timeout=30).status_code
+            return httpx2.get(self.url + path, timeout=60).status_code
         return 0
 
     def client(self, **options: Any) -> Client:

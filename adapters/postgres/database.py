@@ -110,8 +110,9 @@ def _set_time_zone(connection: Connection[TupleRow]) -> None:
     connection.execute("SET timezone TO 'UTC'")
 
 
-def settings(url: str, statement_seconds: int, name: str, connect_seconds: int = CONNECT_SECONDS) -> dict[str, Any]:
+def settings(url: str, statement_seconds: int, name: str, connect_seconds: int | None = None) -> dict[str, Any]:
     """Return the arguments of psycopg's `connect` that all our connections have besides their URL."""
+    connect_seconds = CONNECT_SECONDS if connect_seconds is None else connect_seconds
     if uses_pgbouncer(url):
         return {
             "connect_timeout": connect_seconds,

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from adapters.lazy import Lazy
+from tests.client import WAIT_SECONDS
 
 THREADS = 8
 
@@ -24,7 +25,7 @@ def test_a_value_is_made_on_its_first_use_and_once_for_all_threads():
     assert values == []
 
     def use(_: int) -> object:
-        all_started.wait(10)
+        all_started.wait(WAIT_SECONDS)
         return lazy()
 
     with ThreadPoolExecutor(THREADS) as threads:

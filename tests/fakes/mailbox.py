@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.client import free_port
+from tests.client import WAIT_SECONDS, free_port
 
 PASSWORD = "a p@ss:word/of these tests"
 
@@ -64,7 +64,8 @@ def smtp_server(tls: ssl.SSLContext | None = None, *, smtps: bool = False, auth:
         more |= {"authenticator": mailbox.authenticate, "auth_required": True}
         more |= {"auth_require_tls": tls is not None and not smtps}
     port = free_port()
-    server = Controller(mailbox, hostname="127.0.0.1", port=port, enable_SMTPUTF8=True, **more)
+    more |= {"enable_SMTPUTF8": True, "ready_timeout": WAIT_SECONDS}
+    server = Controller(mailbox, hostname="127.0.0.1", port=port, **more)
     mailbox.url = f"{'smtps' if smtps else 'smtp'}://127.0.0.1:{port}"
     server.start()
     try:

@@ -52,7 +52,7 @@ def pgbouncer(server_url: str, *more: str) -> Iterator[str]:
         )
         url = f"postgresql://{user}@127.0.0.1:{port}/{name}"
         try:
-            eventually(lambda: _answers(url, process), 20)
+            eventually(lambda: _answers(url, process))
             yield url
         finally:
             process.terminate()
@@ -70,7 +70,7 @@ def _somebody() -> dict[str, Any]:
 def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
     assert process.poll() is None, "pgbouncer ended"
     try:
-        psycopg.connect(url, connect_timeout=2).close()
+        psycopg.connect(url, connect_timeout=10).close()
     except psycopg.OperationalError:
         return False
     return True

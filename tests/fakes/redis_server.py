@@ -27,7 +27,7 @@ class RedisServer:
         assert PROGRAM is not None
         settings = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", "/"]
         self._process = subprocess.Popen([PROGRAM, *settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        eventually(self._answers, 20)
+        eventually(self._answers)
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, "redis-server ended"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,7 +19,7 @@ from adapters.payments.gateway import StripeGateway
 from adapters.payments.webhooks import SignedEvent, WebhookVerifier
 from adapters.stripe_sandbox import PaymentTiming, Sandbox
 from entrypoints.http.sandbox_pages import sandbox_routes
-from tests.client import free_port
+from tests.client import WAIT_SECONDS, free_port
 from tests.postgres import fresh_database
 from tests.serving import serving
 
@@ -29,10 +30,11 @@ QUICK = PaymentTiming(later=0.3, settlement=0.2, shuffle=0.3, retry=0.05)
 
 @dataclass
 class Receiver:
-    """A webhook endpoint with our own verifier; it answers with `status`."""
+    """A webhook endpoint with our own verifier; it answers with `status`, and with 503 once it has `most` events."""
 
     verifier: WebhookVerifier
     status: int = 200
+    most: int | None = None
     events: list[SignedEvent] = field(default_factory=list)
 
     @property
@@ -41,6 +43,8 @@ class Receiver:
 
     async def take(self, request: Request) -> Response:
         event = self.verifier.verify(await request.body(), request.headers.get("stripe-signature"))
+        if len(self.events) == self.most:
+            return PlainTextResponse("", 503)
         if self.status == 200:
             self.events.append(event)
         return PlainTextResponse("", self.status)
@@ -57,24 +61,31 @@ class World:
     gateway: StripeGateway
     receiver: Receiver
 
-    def another_sandbox(self, webhook_url: str | None = None, clock: Callable[[], float] = time.time) -> Sandbox:
+    def another_sandbox(
+        self,
+        webhook_url: str | None = None,
+        clock: Callable[[], float] = time.time,
+        timing: PaymentTiming = QUICK,
+    ) -> Sandbox:
         """Return a second sandbox on the same state, as after a restart."""
-        return Sandbox(
-            self.pool.connection, self.url, webhook_url or f"{self.url}/webhook", SECRET, API_KEY, clock, timing=QUICK
-        )
+        webhook_url = webhook_url or f"{self.url}/webhook"
+        return Sandbox(self.pool.connection, self.url, webhook_url, SECRET, API_KEY, clock, timing=timing)
+
+    def deliveries(self, what: str) -> list[tuple[Any, ...]]:
+        """Return columns of the deliveries, the oldest first."""
+        with self.pool.connection() as connection:
+            return connection.execute(f"SELECT {what} FROM sandbox.deliveries ORDER BY seq".encode()).fetchall()
+
+    def make_due(self) -> None:
+        """Let the time come for all pending deliveries."""
+        with self.pool.connection() as connection:
+            connection.execute("UPDATE sandbox.deliveries SET due = clock_timestamp() WHERE delivered_at IS NULL")
 
     def arrive(self) -> list[str]:
         """Wait until all events are delivered; return their types in the order of arrival."""
         self.sandbox.start()
-        assert self.sandbox.wait_delivered(20)
+        assert self.sandbox.wait_delivered(WAIT_SECONDS)
         return self.receiver.types
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until the condition is true."""
-        deadline = time.monotonic() + 20
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +108,6 @@ def world(lasting_world) -> Iterator[World]:
         connection.execute("TRUNCATE sandbox.deliveries, sandbox.events, sandbox.objects, sandbox.answers")
     lasting_world.sandbox.set_delivery_faults()
     lasting_world.receiver.events.clear()
-    lasting_world.receiver.status = 200
+    lasting_world.receiver.status, lasting_world.receiver.most = 200, None
     yield lasting_world
     lasting_world.sandbox.close()

@@ -44,7 +44,7 @@ class Standby(OwnServer):
     def pause(self) -> None:
         """Receive changes from the primary without replaying them."""
         self.execute("SELECT pg_wal_replay_pause()")
-        eventually(lambda: self._asked("SELECT pg_get_wal_replay_pause_state() = 'paused'"), 10)
+        eventually(lambda: self._asked("SELECT pg_get_wal_replay_pause_state() = 'paused'"))
 
     def resume(self) -> None:
         self.execute("SELECT pg_wal_replay_resume()")
@@ -54,7 +54,7 @@ class Standby(OwnServer):
         with psycopg.connect(self._leader.url, autocommit=True) as connection:
             row = connection.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
         assert row is not None
-        eventually(lambda: self._asked(f"SELECT pg_last_wal_replay_lsn() >= '{row[0]}'::pg_lsn"), 10)
+        eventually(lambda: self._asked(f"SELECT pg_last_wal_replay_lsn() >= '{row[0]}'::pg_lsn"))
 
     def promote(self) -> None:
         """It follows nobody any more, and takes writes of its own."""

@@ -89,4 +89,4 @@ def test_a_line_that_is_dead_says_nothing_and_new_ones_are_fine(line: Line):
     registry = ConnectionRegistry()
     registry.add(old)
     registry.disconnect_all()
-    assert ended.wait(5)
+    assert ended.wait(60)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from entrypoints.composition.service import Parts
-from tests.client import LiveService
+from tests.client import WAIT_SECONDS, LiveService
 from tests.postgres import fresh_database
 
 
@@ -25,5 +25,5 @@ def silent(live: LiveService) -> Iterator[LiveService]:
     live.service.payments.sandbox.close()
     yield live
     live.service.payments.sandbox.start()
-    assert live.service.payments.sandbox.wait_delivered(20)
+    assert live.service.payments.sandbox.wait_delivered(WAIT_SECONDS)
     live.applied()

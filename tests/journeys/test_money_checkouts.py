@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from adapters.payments.pending_calls import PendingCallRetrier
 from domain.donations import Donation
 from domain.values import SYSTEM, Money
-from tests.client import LiveService, eventually
+from tests.client import WAIT_SECONDS, LiveService, eventually
 from tests.journeys.money_service import live, silent
 from tests.money import pending_calls
 
@@ -30,10 +30,10 @@ def test_a_donor_who_returns_before_the_webhook_sees_the_gift(silent: LiveServic
         for _ in range(3):
             assert donor.get(back).status_code == 200
         assert donor.get(f"{page}?thanks&session_id=cs_nobody").status_code == 200
-    eventually(lambda: ticket.get("/donations/total").json()["totalMinor"] == 2_500, 20)
+    eventually(lambda: ticket.get("/donations/total").json()["totalMinor"] == 2_500)
 
     live.service.payments.sandbox.start()
-    assert live.service.payments.sandbox.wait_delivered(10)
+    assert live.service.payments.sandbox.wait_delivered(WAIT_SECONDS)
     live.applied()
     total = ticket.get("/donations/total").json()
     assert (total["totalMinor"], total["counts"]) == (2_500, total["counts"] | {"paid": 1, "total": 1})

@@ -21,7 +21,7 @@ from entrypoints.presentation.exports import COLUMNS, ExportedDonation, as_csv
 from entrypoints.presentation.journal import as_journal
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import rfc3339
-from tests.client import LiveService
+from tests.client import WAIT_SECONDS, LiveService
 from tests.money import Ledger
 from tests.stripe_events import event
 
@@ -69,7 +69,7 @@ def test_the_export_over_http_is_streamed_in_both_formats(live: LiveService):
     assert live.service.payments.sandbox is not None
     ticket = live.client().open_ticket()
     live.service.payments.sandbox.pay(ticket.pay(12)["checkoutSessionId"])
-    assert live.service.payments.sandbox.wait_delivered(10)
+    assert live.service.payments.sandbox.wait_delivered(WAIT_SECONDS)
     live.applied()
     admin = live.client_with_key(Role.ADMIN)
     rows = list(csv.DictReader(io.StringIO(admin.get("/api/exports/donations").text)))
@@ -102,10 +102,12 @@ def test_hledger_accepts_the_journal_strictly(service, tmp_path: Path):
     runner = play(service, 12)
     path = tmp_path / "gifts.journal"
     path.write_bytes(journal(service))
-    checked = subprocess.run([hledger, "-f", path, "check", "--strict"], capture_output=True, text=True, timeout=60)
+    checked = subprocess.run(
+        [hledger, "-f", path, "check", "--strict"], capture_output=True, text=True, timeout=WAIT_SECONDS
+    )
     assert (checked.returncode, checked.stderr) == (0, "")
     command = [hledger, "-f", path, "balance", "income", "-O", "json", "--invert"]
-    told = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=60).stdout)
+    told = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS).stdout)
     sums = {
         a["acommodity"]: Decimal(a["aquantity"]["decimalMantissa"]).scaleb(-a["aquantity"]["decimalPlaces"])
         for a in told[1]

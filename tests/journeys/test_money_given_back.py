@@ -13,7 +13,7 @@ from adapters.payments.pending_calls import PendingCallRetrier
 from adapters.stripe_sandbox import DisputeOutcome
 from domain.values import SYSTEM, Money, Role
 from projections import donation_ledger
-from tests.client import LiveService, eventually
+from tests.client import WAIT_SECONDS, LiveService, eventually
 from tests.journeys.money_service import live, silent
 from tests.money import pending_calls
 
@@ -38,7 +38,7 @@ class Given:
         return f"/admin/donations/{self.checkout['donationId']}/refund"
 
     def settle(self) -> None:
-        assert self.sandbox.wait_delivered(10)
+        assert self.sandbox.wait_delivered(WAIT_SECONDS)
         self.live.applied()
 
     def refund(self, amount: Any = None, **headers: str) -> Any:

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.stripe_sandbox import DisputeOutcome, RefundOutcome
 from adapters.stripe_sandbox.checkout import Outcome
-from tests.client import LiveService
+from tests.client import WAIT_SECONDS, LiveService
 from tests.commands import run_here
 from tests.stripe_events import event
 
@@ -114,7 +114,7 @@ def test_a_donation_with_more_than_stripe_captured_is_unmatched(live: LiveServic
     assert live.service.payments.sandbox is not None
     ticket = live.client().open_ticket()
     session = live.service.payments.sandbox.pay(ticket.pay(100)["checkoutSessionId"])
-    assert live.service.payments.sandbox.wait_delivered(10)
+    assert live.service.payments.sandbox.wait_delivered(WAIT_SECONDS)
     phantom = {"id": "re_phantom", "object": "refund", "amount": 500, "currency": "usd", "status": "succeeded"}
     live.webhook(event("refund.created", phantom | {"payment_intent": session["payment_intent"]}))
     live.applied()

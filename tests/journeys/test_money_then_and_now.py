@@ -95,7 +95,7 @@ def test_a_dead_letter_is_listed_retried_and_gone(live: LiveService):
         )
     retried = admin.post(f"/admin/dead-letters/{poisoned['id']}/retry")
     assert (retried.status_code, retried.json()) == (202, {"id": poisoned["id"], "state": "received"})
-    eventually(lambda: ticket.get("/donations/total").json()["totalMinor"] == 10_000, 10)
+    eventually(lambda: ticket.get("/donations/total").json()["totalMinor"] == 10_000)
     assert admin.post(f"/admin/dead-letters/{poisoned['id']}/retry").status_code == 404
 
 
@@ -126,7 +126,7 @@ def test_a_read_model_is_rebuilt_while_clients_read(live: LiveService):
         ledger = listed["donation_ledger"]
         return not ledger["rebuilding"] and ledger["position"] == ledger["head"]
 
-    eventually(done, 20)
+    eventually(done)
     assert admin.post("/admin/projections/nothing/rebuild").status_code == 404
 
 

@@ -120,7 +120,7 @@ def test_answers_are_read_from_the_standby_and_only_access_is_decided_on_the_pri
         return said
 
     # Once more where the standby just then took too long.
-    said = eventually(lambda: len(found := asked_of_the_primary()) == 1 and found, 10)
+    said = eventually(lambda: len(found := asked_of_the_primary()) == 1 and found)
     assert "token_digest" in said[0]
 
 
@@ -140,7 +140,7 @@ def test_lists_exports_and_the_public_page_are_read_from_the_standby_too(live: L
                 assert ask().status_code == 200
                 return by(live, "replica") > before
 
-            eventually(comes_from_the_standby, 10)
+            eventually(comes_from_the_standby)
 
 
 def test_queries_reach_the_standby(live: LiveService, ticket: Ticket, standby: Standby):
@@ -175,7 +175,7 @@ def test_a_lagging_standby_is_not_read(live: LiveService, ticket: Ticket, paused
     for number in range(10):
         ticket.write_draft(title=f"Title {number}")
         assert len(ticket.get("/history").json()["events"]) == number + 2
-    eventually(lambda: state(live) is State.BEHIND, 5)
+    eventually(lambda: state(live) is State.BEHIND)
     # A standby that is known to lag is not asked at all.
     before = by(live, "replica")
     for _ in range(10):
@@ -209,7 +209,7 @@ def test_a_standby_that_has_caught_up_is_used_again(live: LiveService, ticket: T
         standby.pause()
         try:
             ticket.write_draft()
-            told = eventually(lags, 10)
+            told = eventually(lags)
         finally:
             standby.resume()
         assert (told["state"], told["lagBytes"] > 0, told["error"]) == ("behind", True, None)

@@ -16,7 +16,7 @@ import pytest
 
 from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database, connect
-from tests.client import eventually
+from tests.client import WAIT_SECONDS, eventually
 from tests.fakes.databases import LosingDatabase
 from tests.fakes.entries import STATE, entries, entry
 
@@ -152,7 +152,7 @@ def appended_together(url: str, log: EventLog, groups: list[Any]) -> list[Any]:
             other.start()
         eventually(lambda: len(waiting) == len(others))
     for thread in (first, *others):
-        thread.join(20)
+        thread.join(WAIT_SECONDS)
     return [outcomes[number] for number in range(len(groups))]
 
 
@@ -234,7 +234,7 @@ def test_an_append_succeeds_after_its_idle_connection_died(migrated_url: str):
         log = EventLog(database)
         with database.connection() as connection:
             pid = connection.info.backend_pid
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
+        other.execute("SELECT pg_terminate_backend(%s, 60000)", (pid,))
         assert log.append([entry()]) == [1]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from adapters.event_store.log import EventLog
 from adapters.identity.access_log import AccessLog, AccessRecord, Verdict, logged_object, verify_access_log
 from adapters.postgres.database import Database, connect
+from tests.fakes.entries import entry
 
 ACT = AccessRecord("admin:1", "POST /admin/x", "x-1", "begun", "r-1")
 
@@ -129,17 +129,13 @@ def test_the_chain_is_valid_for_any_text(database: Database, acts: list[AccessRe
 
 
 def test_the_access_log_and_the_history_have_separate_locks(database: Database, log: AccessLog):
-    """Its lock is its own: who holds one up holds up the other not."""
+    """A writer of one is not kept waiting by a writer of the other: waiting for a lock would end in an error."""
     with connect(database.url) as holder, holder.transaction():
         holder.execute("SELECT append_access_log('{a}', '{b}', '{c}', '{d}', '{e}')")
-        started = time.monotonic()
-        assert EventLog(database).append([]) == []
-        assert time.monotonic() - started < 1
+        assert EventLog(database).append([entry()]) == [1]
     with connect(database.url) as holder, holder.transaction():
         holder.execute("SELECT append_events('{}', '{}', '{}', '{}', '{}', '{}')")
-        started = time.monotonic()
         log.append(ACT)
-        assert time.monotonic() - started < 1
 
 
 def test_a_path_part_that_does_not_look_like_an_id_is_not_logged():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -100,17 +99,15 @@ def test_only_one_of_several_concurrent_replacements_of_a_key_succeeds(credentia
     assert str(credentials.list()[0].replaced_by) in done
 
 
-def test_a_revoked_key_opens_nothing_in_any_process_within_five_seconds(database: Database, migrated_url: str):
+def test_a_revoked_or_replaced_key_opens_nothing_in_any_process_at_once(database: Database, migrated_url: str):
     here = Credentials(database)
     with Database(migrated_url, size=2) as another:
         there = Credentials(another)
         keys = [here.create(Role.CLIENT) for _ in range(2)]
         assert all(there.principal(secret) for _, secret in keys)
-        started = time.monotonic()
         here.revoke(keys[0][0].id)
         here.replace(keys[1][0].id, timedelta(0))
-        while any(there.principal(secret) for _, secret in keys):
-            assert time.monotonic() < started + 5
+        assert not any(there.principal(secret) for _, secret in keys)
 
 
 def test_only_the_digest_of_a_successor_is_stored(database: Database, credentials: Credentials):

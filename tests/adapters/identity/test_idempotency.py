@@ -16,6 +16,7 @@ from adapters.identity.idempotency import IdempotencyKeys, NewRequest, ReplayedA
 from adapters.ids import SLUG_ALPHABET, SLUG_LENGTH
 from adapters.postgres.database import Database
 from domain.errors import InvalidError
+from tests.client import eventually
 
 PLACE = ("client:1", "POST /api/tickets/create", "key-1")
 RING = Keyring(("m" * 40,), "service keys")
@@ -24,6 +25,12 @@ RING = Keyring(("m" * 40,), "service keys")
 @pytest.fixture
 def keys(database: Database) -> IdempotencyKeys:
     return IdempotencyKeys(database, RING, TicketKeys(database, ("m" * 40,)))
+
+
+@pytest.fixture
+def long_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No lease ends while a test runs, however slow the machine is."""
+    monkeypatch.setattr(idempotency, "LEASE_SECONDS", 3600)
 
 
 def begun(keys: IdempotencyKeys, place: tuple[str, str, str] = PLACE, body: str = "body") -> RequestSeed:
@@ -58,6 +65,7 @@ def test_the_same_key_with_another_body_is_refused(keys: IdempotencyKeys, finish
         keys.begin(*PLACE, "another body")
 
 
+@pytest.mark.usefixtures("long_leases")
 def test_a_repeated_request_is_refused_while_the_first_is_in_progress(keys: IdempotencyKeys):
     begun(keys)
     with pytest.raises(RequestInProgress):
@@ -71,6 +79,7 @@ def test_a_key_belongs_to_one_caller_and_one_path(keys: IdempotencyKeys):
     assert len({seed.id("ticket") for seed in seeds}) == 4
 
 
+@pytest.mark.usefixtures("long_leases")
 def test_after_a_crash_the_request_resumes_with_the_same_ids_once_the_lease_is_over(
     database: Database, keys: IdempotencyKeys
 ):
@@ -96,20 +105,20 @@ def test_a_lease_is_short_enough_for_a_retrying_client():
     assert idempotency.LEASE_SECONDS <= 5
 
 
+@pytest.mark.usefixtures("long_leases")
 def test_a_long_request_keeps_its_lease(database: Database, keys: IdempotencyKeys, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(idempotency, "RENEWAL_SECONDS", 0.02)
     begun(keys)
     with keys.hold_lease(*PLACE):
         lapse(database)
-        for _ in range(200):
-            if stored(database, "SELECT lease_until > now() FROM idempotency_keys") == [(True,)]:
-                break
+        eventually(lambda: stored(database, "SELECT lease_until > now() FROM idempotency_keys") == [(True,)])
         with pytest.raises(RequestInProgress):
             keys.begin(*PLACE, "body")
     lapse(database)
     assert begun(keys)
 
 
+@pytest.mark.usefixtures("long_leases")
 def test_only_one_of_many_concurrent_requests_begins(keys: IdempotencyKeys):
     def ask(_: int) -> str:
         try:

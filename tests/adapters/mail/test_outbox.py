@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -209,13 +210,12 @@ def test_a_mail_sent_just_before_a_crash_comes_again_under_the_same_message_id(o
 def test_a_failed_mail_is_tried_again_with_growing_pauses(office: Office):
     office.queue()
     office.post.fault = UnavailableError("SMTP connection: TimeoutError")
-    pauses = []
-    for _ in range(6):
-        office.sender.run_all()
-        [(pause,)] = office.rows("extract(epoch FROM next_attempt_at - now())::float")
-        pauses.append(round(pause))
+    for seconds in (2, 4, 8, 16, 32, 64):
+        [(before,)] = office.rows("clock_timestamp()")
+        assert office.sender.send_one()
+        [(due, after)] = office.rows("next_attempt_at, clock_timestamp()")
+        assert before <= due - timedelta(seconds=seconds) <= after
         office.all_due()
-    assert pauses == [2, 4, 8, 16, 32, 64]
     assert office.rows() == [("waiting", 6, False, "SMTP connection: TimeoutError")]
     office.post.fault = None
     office.sender.run_all()
@@ -302,7 +302,7 @@ def test_a_seal_that_does_not_open_is_reported_without_a_word_of_it(office: Offi
     office.queue()
     with office.database.connection() as connection:
         connection.execute("UPDATE outbox SET sealed = sealed || '\\x00'::bytea")
-    office.sender.run_all()
+    assert office.sender.send_one()
     assert office.rows() == [("waiting", 1, False, "DecryptionError")]
 
 
@@ -333,8 +333,8 @@ def started(database: Database) -> Iterator[Office]:
 def test_a_started_sender_sends_what_comes_and_survives_what_fails(started: Any):
     started.mailbox.data = "451 later"
     started.queue("k-1")
-    eventually(lambda: started.rows("attempts") == [(1,)], 10)
+    eventually(lambda: started.rows("attempts") > [(0,)])
     started.mailbox.data = "250 OK"
     started.queue("k-2")
-    eventually(lambda: len(started.mailbox.messages) == 2, 20)
-    eventually(lambda: started.rows("state") == [("sent",), ("sent",)], 10)
+    eventually(lambda: len(started.mailbox.messages) == 2)
+    eventually(lambda: started.rows("state") == [("sent",), ("sent",)])

@@ -79,9 +79,10 @@ def test_an_applied_webhook_is_linked_to_its_delivery(spans: Spans, live: LiveSe
         event = Payment(UUID(ticket.id)).completed()
         assert live.webhook(event).status_code == 200
         live.applied()
-    [delivery] = spans("POST /api/webhooks/stripe")
+    [delivery] = eventually(lambda: spans("POST /api/webhooks/stripe"))
     assert delivery.attributes["storyledger.stripe_event"] == event["id"]
-    assert [delivery.context.span_id] == [id for span in spans("apply webhooks") for id in linked(span)]
+    applied = eventually(lambda: spans("apply webhooks"))
+    assert [delivery.context.span_id] == [id for span in applied for id in linked(span)]
 
 
 def test_a_mail_belongs_to_the_trace_of_the_request_that_queued_it(spans: Spans, live: LiveService):
@@ -90,7 +91,7 @@ def test_a_mail_belongs_to_the_trace_of_the_request_that_queued_it(spans: Spans,
         path = f"/admin/profiles/{ticket.id}/approve-reset"
         assert admin.post(path, json={"newContactValue": "new-qzkanarix@example.com"}).status_code == 200
         eventually(lambda: len(spans("mail")) == 2)
-    [request] = spans("POST /admin/profiles/{ticket_id}/approve-reset")
+    [request] = eventually(lambda: spans("POST /admin/profiles/{ticket_id}/approve-reset"))
     for mail in spans("mail"):
         assert mail.context.trace_id == request.context.trace_id
         assert mail.attributes["storyledger.outcome"] == "sent"

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.postgres.background import BackgroundLoop, StepLoop
 from domain.errors import UnavailableError
-from tests.client import eventually
+from tests.client import WAIT_SECONDS, eventually
 
 
 def test_a_loop_repeats_its_step_at_once_while_there_is_work_and_again_after_a_pause():
@@ -23,10 +23,10 @@ def test_a_loop_repeats_its_step_at_once_while_there_is_work_and_again_after_a_p
 
     running = StepLoop("test", step, 0.01)
     running.start()
-    eventually(lambda: steps[0] >= 4, 10)
+    eventually(lambda: steps[0] >= 4)
     left[0] = 2
-    eventually(lambda: left[0] < 0 and steps[0] >= 7, 10)
-    running.stop(10)
+    eventually(lambda: left[0] < 0 and steps[0] >= 7)
+    running.stop(WAIT_SECONDS)
     assert not [thread for thread in threading.enumerate() if thread.name == "test"]
 
 
@@ -37,15 +37,15 @@ def test_a_loop_that_stops_starts_no_further_step():
     def step() -> bool:
         steps.append(1)
         begun.set()
-        go_on.wait(10)
+        go_on.wait(WAIT_SECONDS)
         return True
 
     running = StepLoop("test", step, 0.01)
     running.start()
-    begun.wait(10)
+    begun.wait(WAIT_SECONDS)
     running.stop(0)  # asks the loop to end while its step is running
     go_on.set()
-    running.stop(10)
+    running.stop(WAIT_SECONDS)
     assert steps == [1]
 
 
@@ -68,8 +68,8 @@ def test_a_loop_survives_every_error(monkeypatch: pytest.MonkeyPatch):
         return 60
 
     loop = running(work)
-    assert done.wait(10)
-    loop.stop(10)
+    assert done.wait(WAIT_SECONDS)
+    loop.stop(WAIT_SECONDS)
 
 
 def test_a_pausing_loop_is_woken_and_stopped_at_once():
@@ -80,9 +80,9 @@ def test_a_pausing_loop_is_woken_and_stopped_at_once():
         return 60
 
     loop = running(work)
-    assert calls.acquire(timeout=10)
+    assert calls.acquire(timeout=WAIT_SECONDS)
     loop.wake()
-    assert calls.acquire(timeout=10)
-    loop.stop(10)
+    assert calls.acquire(timeout=WAIT_SECONDS)
+    loop.stop(WAIT_SECONDS)
     assert loop.stopping
     assert not [thread for thread in threading.enumerate() if thread.name == "test"]

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
+from adapters.postgres import watchdog
 from adapters.postgres.database import ConnectionRegistry, Database, connect, fault_category
 from adapters.postgres.watchdog import KEPT_CHECKS, KEPT_DAYS, Watchdog
 from domain.errors import UnavailableError
-from tests.client import eventually
+from tests.client import WAIT_SECONDS, eventually
 from tests.fakes.line import Line
 
 APPLICATION = "storyledger"
@@ -27,7 +28,7 @@ def terminate(url: str, name: str = APPLICATION) -> int:
     """End the sessions of that application and wait until they are gone. Return their number."""
     with connect(url, name="test") as connection:
         row = connection.execute(
-            "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity"
+            "SELECT count(pg_terminate_backend(pid, 60000)) FROM pg_stat_activity"
             " WHERE application_name = %s AND datname = current_database()",
             (name,),
         ).fetchone()
@@ -66,7 +67,7 @@ def test_shutting_the_pool_ends_every_wait_for_an_answer_or_a_connection(databas
         database.shut()
         for caller in callers:
             with pytest.raises(UnavailableError):
-                caller.result(timeout=30)
+                caller.result(WAIT_SECONDS)
 
 
 def test_a_pool_that_is_shut_refuses_every_caller_until_it_is_reopened(database: Database):
@@ -79,19 +80,21 @@ def test_a_pool_that_is_shut_refuses_every_caller_until_it_is_reopened(database:
 
 def test_reopening_the_pool_disturbs_neither_running_nor_waiting_callers(migrated_url: str):
     with Database(migrated_url, size=2) as database, ThreadPoolExecutor(6) as threads:
-        begun = threading.Semaphore(0)
+        begun, go_on = threading.Semaphore(0), threading.Event()
 
         def work() -> bool:
             with database.reading() as cursor:
                 begun.release()
-                cursor.execute("SELECT pg_sleep(0.3)")
+                assert go_on.wait(WAIT_SECONDS)
+                cursor.execute("SELECT 1")
                 return True
 
         working = [threads.submit(work) for _ in range(6)]
         for _ in range(2):
             begun.acquire()
         database.reopen()
-        assert all(caller.result(timeout=30) for caller in working)
+        go_on.set()
+        assert all(caller.result(WAIT_SECONDS) for caller in working)
 
 
 @pytest.mark.parametrize(
@@ -114,12 +117,12 @@ def test_the_category_of_a_fault_names_no_host_and_no_user(message: str, categor
 # The watchdog.
 
 
-def watchdog(database: Database) -> Watchdog:
+def made_watchdog(database: Database) -> Watchdog:
     return Watchdog(database.url, [database], patience_seconds=0, give_up=lambda: None)
 
 
 def test_a_watchdog_that_lost_its_connection_reopens_the_pools(database: Database):
-    watching = watchdog(database)
+    watching = made_watchdog(database)
     watching.start()
     try:
         assert answers(database)
@@ -145,7 +148,7 @@ def test_old_health_checks_are_deleted(database: Database):
             " SELECT gen_random_uuid(), now() - make_interval(mins => n), 'back' FROM generate_series(1, %s) n",
             (KEPT_CHECKS + 20,),
         )
-    watching = watchdog(database)
+    watching = made_watchdog(database)
     watching.start()
     watching.stop()
     with database.reading() as cursor:
@@ -153,7 +156,8 @@ def test_old_health_checks_are_deleted(database: Database):
         assert cursor.fetchall() == [("back", KEPT_CHECKS - 1), ("started", 1)]
 
 
-def test_silent_connections_are_closed_while_new_ones_are_answered(migrated_url: str):
+def test_silent_connections_are_closed_while_new_ones_are_answered(migrated_url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watchdog, "ANSWER_SECONDS", 2)
     registry = ConnectionRegistry()
     with Line(migrated_url) as line, Database(line.url, size=4) as database, ThreadPoolExecutor(4) as threads:
         watching = Watchdog(line.url, [database], registry, patience_seconds=0, give_up=lambda: None)
@@ -166,8 +170,8 @@ def test_silent_connections_are_closed_while_new_ones_are_answered(migrated_url:
             waiting = threads.submit(own.execute, "SELECT 1")
             for caller in (*pooled, waiting):
                 with pytest.raises((UnavailableError, psycopg.OperationalError)):
-                    caller.result(timeout=60)
-            assert watching.health.available
+                    caller.result(WAIT_SECONDS)
+            eventually(lambda: watching.health.available)
             assert answers(database)
         finally:
             watching.stop()

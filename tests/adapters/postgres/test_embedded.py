@@ -10,9 +10,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
@@ -23,6 +22,7 @@ from adapters.postgres.embedded import binaries as binaries_module
 from adapters.postgres.embedded.account import server_account
 from adapters.postgres.embedded.binaries import wheel_bin_dir
 from adapters.postgres.embedded.locks import EXCLUSIVE, FileLock
+from tests.client import eventually
 from tests.postgres import roomy_folder
 
 ROOT = Path(__file__).parents[3]
@@ -50,15 +50,6 @@ def keeper_pid(folder: Path) -> int:
     return int(next(line for line in status.splitlines() if line.startswith("PPid:")).split()[1])
 
 
-def eventually(fact: Callable[[], bool], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not fact():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
 def nothing_runs(folder: Path) -> bool:
     """Neither keeper nor server nor one of its processes: the kernel would still count its lock."""
     lock = FileLock(folder / "server.lock")
@@ -66,6 +57,13 @@ def nothing_runs(folder: Path) -> bool:
         return lock.acquire(EXCLUSIVE, 0)
     finally:
         lock.release()
+
+
+def assert_stays(folder: Path, pid: int, url: str) -> None:
+    """Check that a server is not about to end: it starts many sessions, and remains the same process."""
+    for _ in range(20):
+        assert ask(url, "SELECT 1") == 1
+        assert server_pid(folder) == pid
 
 
 @contextmanager
@@ -115,9 +113,9 @@ def made(place: Path) -> Path:
 def folder(made: Path) -> Iterator[Path]:
     """The same for one test, which must leave nothing running."""
     yield made
-    assert eventually(lambda: nothing_runs(made))
+    eventually(lambda: nothing_runs(made))
     socket_dir = Path((made / "socket").read_text())
-    assert eventually(lambda: not socket_dir.exists())
+    eventually(lambda: not socket_dir.exists())
 
 
 def test_it_is_a_durable_server_that_listens_nowhere_but_on_its_socket(folder: Path) -> None:
@@ -190,23 +188,35 @@ def test_the_server_outlives_the_thread_that_started_it(folder: Path) -> None:
     thread = threading.Thread(target=server.start)
     thread.start()
     thread.join()
-    pid = server_pid(folder)
-    time.sleep(0.2)
-    assert ask(server.url(), "SELECT 1") == 1
-    assert server_pid(folder) == pid
+    # Then Linux has sent the parent-death signal to those children of the thread that asked for it.
+    eventually(lambda: not Path(f"/proc/self/task/{thread.native_id}").exists())
+    assert_stays(folder, server_pid(folder), server.url())
     server.stop()
 
 
-def test_starting_leaves_no_thread_and_no_child_behind(folder: Path) -> None:
-    def ours() -> tuple[set[threading.Thread], set[str]]:
-        with subprocess.Popen(["ps", "-A", "-o", "ppid=,pid="], stdout=subprocess.PIPE, text=True) as ps:
-            pairs = [line.split() for line in ps.communicate()[0].splitlines()]
-        return set(threading.enumerate()), {pid for parent, pid in pairs if int(parent) == os.getpid()} - {str(ps.pid)}
+# In a process of its own, since in this one threads of other tests may come and go.
+LEAVING_NOTHING = """
+import os, subprocess, sys, threading
+from pathlib import Path
+from adapters.postgres.embedded import EmbeddedPostgres
 
-    before = ours()
-    with EmbeddedPostgres(folder):
-        assert ours() == before
+
+def ours():
+    with subprocess.Popen(["ps", "-A", "-o", "ppid=,pid="], stdout=subprocess.PIPE, text=True) as ps:
+        pairs = [line.split() for line in ps.communicate()[0].splitlines()]
+    return set(threading.enumerate()), {pid for parent, pid in pairs if int(parent) == os.getpid()} - {str(ps.pid)}
+
+
+before = ours()
+with EmbeddedPostgres(Path(sys.argv[1])):
     assert ours() == before
+assert ours() == before
+"""
+
+
+def test_starting_leaves_no_thread_and_no_child_behind(folder: Path) -> None:
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", LEAVING_NOTHING, str(folder)], env=env, check=True)
 
 
 def test_a_killed_owner_takes_the_server_along(folder: Path) -> None:
@@ -215,8 +225,8 @@ def test_a_killed_owner_takes_the_server_along(folder: Path) -> None:
         assert ask(url, "SELECT 1") == 1
         owner.kill()
         owner.wait()
-        assert eventually(lambda: nothing_runs(folder))
-        assert not Path(f"/proc/{pid}").exists()
+        eventually(lambda: nothing_runs(folder))
+        eventually(lambda: not Path(f"/proc/{pid}").exists())
 
 
 def test_a_child_of_a_killed_owner_does_not_hold_the_server(folder: Path) -> None:
@@ -227,9 +237,9 @@ from adapters.postgres.embedded import EmbeddedPostgres
 EmbeddedPostgres(Path(sys.argv[1])).start()
 child = os.fork()
 if child == 0:
-    time.sleep(30)
+    time.sleep(600)
 print(child, flush=True)
-time.sleep(30)
+time.sleep(600)
 """
     owner = subprocess.Popen(
         [sys.executable, "-c", fork, str(folder)], stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": str(ROOT)}
@@ -239,7 +249,7 @@ time.sleep(30)
     try:
         owner.kill()
         owner.wait()
-        assert eventually(lambda: nothing_runs(folder), 10)
+        eventually(lambda: nothing_runs(folder))
         os.kill(child, 0)
     finally:
         os.kill(child, signal.SIGKILL)
@@ -250,10 +260,11 @@ def test_the_server_stays_for_those_still_attached_when_its_starter_is_killed(fo
     with attached(folder) as (owner, url):
         server = EmbeddedPostgres(folder)
         assert server.start() == url
+        pid = server_pid(folder)
         with psycopg.connect(url) as connection:
             owner.kill()
             owner.wait()
-            time.sleep(0.3)
+            assert_stays(folder, pid, url)
             assert connection.execute("SELECT 1").fetchone() == (1,)
         server.stop()
 
@@ -265,11 +276,9 @@ def test_stopping_while_others_are_attached_only_detaches(folder: Path) -> None:
         assert other_url == url
         pid = server_pid(folder)
         server.stop()
-        time.sleep(0.1)
-        assert server_pid(folder) == pid
-        assert ask(url, "SELECT 1") == 1
+        assert_stays(folder, pid, url)
         other.communicate(input="")
-        assert eventually(lambda: nothing_runs(folder))
+        eventually(lambda: nothing_runs(folder))
 
 
 def test_two_objects_in_one_process_attach_separately(folder: Path) -> None:
@@ -311,7 +320,7 @@ def test_a_killed_server_is_restarted_with_all_committed_data(folder: Path) -> N
             connection.execute("CREATE TABLE survives AS SELECT 7 AS number")
         pid = server_pid(folder)
         os.kill(pid, signal.SIGKILL)
-        assert eventually(lambda: not Path(f"/proc/{pid}").exists())
+        eventually(lambda: not Path(f"/proc/{pid}").exists())
         before = server.url()
         assert server.ensure() == before
         assert server_pid(folder) != pid
@@ -334,18 +343,17 @@ def test_a_killed_server_is_restarted_once_for_all_attached_processes(folder: Pa
 def test_a_killed_keeper_takes_the_server_along_and_both_come_back(folder: Path) -> None:
     with EmbeddedPostgres(folder) as server:
         os.kill(keeper_pid(folder), signal.SIGKILL)
-        assert eventually(lambda: nothing_runs(folder))
+        eventually(lambda: nothing_runs(folder))
         assert ask(server.ensure(), "SELECT 1") == 1
 
 
 def test_the_keeper_ignores_signals_to_its_process_group(folder: Path) -> None:
     with EmbeddedPostgres(folder) as server:
-        keeper = keeper_pid(folder)
+        keeper, pid = keeper_pid(folder), server_pid(folder)
         for polite in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             os.kill(keeper, polite)
-        time.sleep(0.1)
+        assert_stays(folder, pid, server.url())
         assert keeper_pid(folder) == keeper
-        assert ask(server.url(), "SELECT 1") == 1
 
 
 @pytest.mark.parametrize("left", ["recycled", "dead", "empty", "cut", "nonsense"])
@@ -460,16 +468,25 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
 
 def test_a_killed_initdb_is_done_again_in_a_long_path_with_spaces(place: Path) -> None:
     folder = place / ("a long and spacious name " * 5) / "über" / "data"
-    with attached_while_starting(folder) as owner:
-        assert eventually(lambda: any(folder.glob("cluster.new-*/base")))
-        [unfinished] = folder.glob("cluster.new-*")
-        os.kill(int(unfinished.name.rpartition("-")[2]), signal.SIGKILL)  # the keeper; its children go with it
-        owner.kill()
-    assert not (folder / "cluster").exists()
+    while not kill_initdb(folder):
+        # It was done before it could be killed.
+        eventually(lambda: nothing_runs(folder))
+        shutil.rmtree(folder)
     with EmbeddedPostgres(folder) as server:
         assert ask(server.url(), "SELECT 1") == 1
         assert list(folder.glob("cluster.new-*")) == []
-    assert nothing_runs(folder)
+    eventually(lambda: nothing_runs(folder))
+
+
+def kill_initdb(folder: Path) -> bool:
+    """Kill the first start in the midst of initdb; return True if it left an unfinished cluster."""
+    with attached_while_starting(folder) as owner:
+        eventually(lambda: list(folder.glob("cluster.new-*/base")) or (folder / "cluster").exists())
+        for unfinished in folder.glob("cluster.new-*"):
+            with suppress(ProcessLookupError):
+                os.kill(int(unfinished.name.rpartition("-")[2]), signal.SIGKILL)  # the keeper; its children go with it
+        owner.kill()
+    return not (folder / "cluster").exists()
 
 
 @contextmanager

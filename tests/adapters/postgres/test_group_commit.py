@@ -11,6 +11,7 @@ import pytest
 
 from adapters.postgres.group_commit import AsyncGroupCommit, GroupCommit
 from domain.errors import UnavailableError
+from tests.client import WAIT_SECONDS
 
 ITEMS = range(40)
 # Submitted first; all other items come while it is processed.
@@ -27,7 +28,7 @@ class Doubling:
 
     def __call__(self, items: Sequence[int]) -> list[int]:
         self.batches.append(list(items))
-        assert self.go.wait(10)
+        assert self.go.wait(WAIT_SECONDS)
         for item in items:
             if error := self._refuse(item):
                 raise error

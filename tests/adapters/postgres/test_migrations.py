@@ -12,6 +12,7 @@ import pytest
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
 from entrypoints.composition.startup_checks import NotReadyError, reach
+from tests.client import WAIT_SECONDS, eventually
 
 NAMES = [name for name, _ in migrations.steps()]
 
@@ -45,14 +46,24 @@ def test_migrating_from_several_processes_at_once_applies_each_step_once(databas
 
 
 def test_a_second_migration_waits_however_long_the_first_one_takes(database_url: str):
-    with connect(database_url) as first, connect(database_url) as second, ThreadPoolExecutor(1) as pool:
+    with (
+        connect(database_url) as first,
+        connect(database_url) as second,
+        connect(database_url) as third,
+        ThreadPoolExecutor(1) as pool,
+    ):
         second.execute("SET lock_timeout = '50ms'")
         second.execute("SET statement_timeout = '50ms'")
         with first.transaction():
             migrations.migrate(first)
             waiting = pool.submit(migrations.migrate, second)
-            first.execute("SELECT pg_sleep(0.3)")
-        assert waiting.result(20) == []
+            # Longer than its own limits would let it wait.
+            waited = (
+                "SELECT now() - query_start > '200ms' FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
+            )
+            pid = second.info.backend_pid
+            eventually(lambda: third.execute(waited, (pid,)).fetchone() == (True,))
+        assert waiting.result(WAIT_SECONDS) == []
 
 
 def test_a_step_that_fails_leaves_the_database_as_it_was(database_url: str, monkeypatch: pytest.MonkeyPatch):

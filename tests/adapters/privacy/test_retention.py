@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -128,7 +127,6 @@ def test_one_of_several_workers_runs_the_chores_and_a_failing_chore_stops_no_oth
 ):
     monkeypatch.setattr(job_worker, "POLL_SECONDS", 0.1)
     done: list[str] = []
-    ended = threading.Event()
 
     def broken() -> None:
         raise ValueError("ada@example.com")
@@ -150,11 +148,15 @@ def test_one_of_several_workers_runs_the_chores_and_a_failing_chore_stops_no_oth
     ]
     for worker in workers:
         worker.start()
-    eventually(lambda: done, 30)
-    ended.wait(1.0)
+
+    def count(rows: str) -> int:
+        with service.database.connection() as connection:
+            [(number,)] = connection.execute(f"SELECT count(*) FROM {rows}".encode()).fetchall()
+        return int(number)
+
+    eventually(lambda: done and count("procrastinate_workers") == 2)
+    eventually(lambda: count("procrastinate_jobs WHERE status IN ('todo', 'doing')") == 0)
     for worker in workers:
         worker.stop()
     assert len(done) == 1
-    with service.database.connection() as connection:
-        [(failed,)] = connection.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'").fetchall()
-    assert failed == 0
+    assert count("procrastinate_jobs WHERE status = 'failed'") == 0

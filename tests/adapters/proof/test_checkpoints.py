@@ -66,7 +66,7 @@ def test_the_follower_extends_and_signs_the_tree(database: Database):
     try:
         append(database, [20])
         known = Checkpoints(database, SIGNER)
-        assert SIGNER.read(eventually(known.latest, 10)).size == 20
+        assert SIGNER.read(eventually(known.latest)).size == 20
     finally:
         follower.stop()
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -101,16 +102,19 @@ def test_a_worker_that_is_killed_ends_the_rebuild_and_the_next_one_resumes_it(
 
 
 def _children(parent: int) -> list[int]:
-    tasks = Path(f"/proc/{parent}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    children = []
+    for task in Path(f"/proc/{parent}/task").iterdir():
+        with suppress(OSError):  # the thread has ended meanwhile
+            children += [int(child) for child in (task / "children").read_text().split()]
+    return children
 
 
 def _command(process: int) -> bytes:
-    return Path(f"/proc/{process}/cmdline").read_bytes()
+    """Return the command of a process, or nothing if it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    return b""
 
 
 def _alive(process: int) -> bool:
-    try:
-        return bool(_command(process))  # a zombie has none
-    except FileNotFoundError:
-        return False
+    return bool(_command(process))  # a zombie has none

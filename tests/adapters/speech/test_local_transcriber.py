@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import wave
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from adapters.speech.local import LocalTranscriber
 from adapters.speech.sound import BYTES_PER_SECOND, RATE, Sound
 from domain.errors import StepFailed, Superseded
 from domain.values import Transcript
+from tests.client import eventually
 from tests.fakes.children import speech_children
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
@@ -164,12 +164,9 @@ def test_no_child_outlives_a_parent_that_is_killed() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]) as parent:
         assert parent.stdout is not None
         parent.stdout.readline()
-        (child,) = speech_children(parent.pid)
+        (child,) = eventually(lambda: speech_children(parent.pid))
         parent.kill()
-    deadline = time.monotonic() + 60
-    while Path(f"/proc/{child}").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(lambda: not Path(f"/proc/{child}").exists())
 
 
 def test_a_child_does_not_inherit_secrets(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import socket
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -165,10 +166,12 @@ def test_a_service_that_does_not_answer_is_unavailable(server: TranscriptionServ
 
 
 def test_a_service_that_refuses_connections_is_unavailable() -> None:
-    with transcription_server() as stopped:
-        pass
-    with pytest.raises(StepFailed) as failed:
-        transcribed(stopped)
+    with socket.socket() as taken:
+        # Nobody else can have this port, and nobody listens on it.
+        taken.bind(("127.0.0.1", 0))
+        nobody = TranscriptionServer(f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
+        with pytest.raises(StepFailed) as failed:
+            transcribed(nobody)
     assert (failed.value.code, failed.value.retryable) == ("transcriber_unavailable", True)
 
 

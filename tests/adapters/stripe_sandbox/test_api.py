@@ -16,7 +16,7 @@ from adapters.payments.gateway import StripeGateway
 from adapters.stripe_sandbox import Sandbox
 from entrypoints.http.sandbox_pages import sandbox_routes
 from tests.adapters.payments.test_gateway import gift
-from tests.client import free_port
+from tests.client import WAIT_SECONDS, free_port
 from tests.fakes.sandbox_world import API_KEY, SECRET
 from tests.serving import serving
 
@@ -36,7 +36,7 @@ def call(world):
         authorization = {} if key is None else {"Authorization": f"Bearer {key}"}
         url = f"{world.url}/sandbox/stripe/v1/{path}"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return requests.request(method, url, data=data, headers=authorization | named, timeout=10)
+        return requests.request(method, url, data=data, headers=authorization | named, timeout=WAIT_SECONDS)
 
     return send
 
@@ -201,10 +201,10 @@ def test_requests_that_hold_every_thread_of_the_process_still_reach_the_sandbox(
     together = threading.Barrier(40)
 
     def give(_):
-        together.wait(10)
+        together.wait(WAIT_SECONDS)
         return JSONResponse({"id": gateway.open(gift()).session_id})
 
     app = Starlette(routes=[*sandbox_routes(sandbox), Route("/give", give, methods=["POST"])])
     with serving(app, port), ThreadPoolExecutor(40) as threads:
-        answers = list(threads.map(lambda _: requests.post(f"{url}/give", timeout=20), range(40)))
+        answers = list(threads.map(lambda _: requests.post(f"{url}/give", timeout=WAIT_SECONDS), range(40)))
     assert [answer.status_code for answer in answers] == [200] * 40

@@ -10,13 +10,14 @@ from playwright.sync_api import Page, expect
 
 from tests.adapters.payments.test_gateway import gift
 from tests.adapters.stripe_sandbox.test_sandbox import PAID
+from tests.client import WAIT_SECONDS
 
 
 @pytest.fixture
 def page(browser) -> Iterator[Page]:
     """A phone that runs no scripts."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(1000 * WAIT_SECONDS)
     yield context.new_page()
     context.close()
 
@@ -110,6 +111,7 @@ def test_a_gift_can_be_paid_with_the_keyboard_alone(world, checkout, page):
 @pytest.mark.browser
 def test_a_pay_page_fits_a_narrow_phone_and_asks_no_other_host(world, checkout, browser):
     with browser.new_context(viewport={"width": 320, "height": 640}) as context:
+        context.set_default_timeout(1000 * WAIT_SECONDS)
         page = context.new_page()
         asked: list[str] = []
         complaints: list[str] = []
@@ -142,12 +144,13 @@ def test_the_operator_refunds_disputes_and_delivers_again(world, checkout, page)
     expect(page.get_by_role("alert")).to_contain_text("more decimals")
     before = len(world.arrive())
     page.locator("summary").click()
-    page.get_by_role("button", name="Deliver again in shuffled order").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Deliver again in shuffled order").click()
     assert len(world.arrive()) == 2 * before
 
 
 def test_a_pay_page_answers_405_with_allow_to_other_methods(world, checkout):
-    answer = requests.put(checkout.url, timeout=5)
+    answer = requests.put(checkout.url, timeout=WAIT_SECONDS)
     assert answer.status_code == 405
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "POST"}
 
@@ -169,40 +172,40 @@ def test_a_pay_page_answers_405_with_allow_to_other_methods(world, checkout):
     ],
 )
 def test_a_form_filled_in_badly_charges_nobody(world, checkout, form):
-    answer = requests.post(checkout.url, data=form, timeout=5)
+    answer = requests.post(checkout.url, data=form, timeout=WAIT_SECONDS)
     assert answer.status_code == 422
     assert "<script>" not in answer.text
     assert world.gateway.retrieve(checkout.session_id)["payment_intent"] is None
 
 
 def test_a_form_beyond_all_bounds_is_not_read(world, checkout):
-    assert requests.post(checkout.url, data={"name": "x" * 100_000}, timeout=5).status_code == 413
+    assert requests.post(checkout.url, data={"name": "x" * 100_000}, timeout=WAIT_SECONDS).status_code == 413
 
 
 @pytest.mark.parametrize("id", ["cs_test_unknown", "x" * 3000, "%00", "..%2f..", "ü", "<b>"])
 def test_a_pay_page_of_no_session_is_not_found(world, id):
-    assert requests.get(f"{world.url}/sandbox/pay/{id}", timeout=5).status_code == 404
+    assert requests.get(f"{world.url}/sandbox/pay/{id}", timeout=WAIT_SECONDS).status_code == 404
 
 
 def test_a_paid_checkout_says_so_and_leads_on(world, checkout):
     world.sandbox.pay(checkout.session_id)
-    shown = requests.get(checkout.url, timeout=5)
+    shown = requests.get(checkout.url, timeout=WAIT_SECONDS)
     assert shown.status_code == 200
     assert "Already paid" in shown.text
-    again = requests.post(checkout.url, data={}, timeout=5, allow_redirects=False)
+    again = requests.post(checkout.url, data={}, timeout=WAIT_SECONDS, allow_redirects=False)
     assert again.status_code == 303
     assert again.headers["Location"] == f"{world.url}/thanks?s={checkout.session_id}"
 
 
 def test_an_expired_checkout_says_so(world, checkout):
     world.sandbox.expire(checkout.session_id)
-    for answer in (requests.get(checkout.url, timeout=5), requests.post(checkout.url, timeout=5)):
+    for answer in (requests.get(checkout.url, timeout=WAIT_SECONDS), requests.post(checkout.url, timeout=WAIT_SECONDS)):
         assert answer.status_code == 410
         assert "expired" in answer.text
 
 
 def test_a_page_allows_no_script_and_no_frame(world, checkout):
-    policy = requests.get(checkout.url, timeout=5).headers["Content-Security-Policy"]
+    policy = requests.get(checkout.url, timeout=WAIT_SECONDS).headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "frame-ancestors 'none'" in policy
     assert f"form-action 'self' {world.url}" in policy
@@ -212,6 +215,6 @@ def test_a_page_allows_no_script_and_no_frame(world, checkout):
     "path", ["acts/refund/cs_test_unknown", "acts/win/<b>", "acts/explode/cs_test_1", "delivery-faults"]
 )
 def test_a_hostile_act_is_refused_on_the_operators_page(world, path):
-    answer = requests.post(f"{world.url}/sandbox/{path}", data={"amount": "NaN", "repeats": "-5"}, timeout=5)
+    answer = requests.post(f"{world.url}/sandbox/{path}", data={"amount": "NaN", "repeats": "-5"}, timeout=WAIT_SECONDS)
     assert answer.status_code in (200, 404)
     assert ("That cannot be done" in answer.text) or answer.status_code == 404

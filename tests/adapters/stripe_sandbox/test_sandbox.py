@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal, ensure_schema
 from domain.values import Money
 from tests.adapters.payments.test_gateway import LONG_AGO, gift
+from tests.client import eventually
 from tests.fakes.sandbox_world import SECRET
 
 ADA = Payer("Ada Lovelace", "ada@example.com", "GB")
@@ -117,7 +118,7 @@ def test_delayed_steps_happen_without_a_further_call(world, session):
     world.sandbox.pay(session, Outcome.PAID_LATER)
     world.sandbox.pay(other, Outcome.FAILED_LATER)
     world.sandbox.start()
-    world.until(lambda: "checkout.session.async_payment_failed" in world.receiver.types)
+    eventually(lambda: "checkout.session.async_payment_failed" in world.receiver.types)
     assert world.gateway.retrieve(session)["payment_status"] == "paid"
     assert world.gateway.retrieve(other)["payment_status"] == "unpaid"
 
@@ -206,7 +207,7 @@ def test_a_failing_refund_succeeds_first_and_fails_by_itself(world, session):
     refund = world.sandbox.refund(session, outcome=RefundOutcome.FAILING)
     assert refund["status"] == "succeeded"
     world.sandbox.start()
-    world.until(lambda: world.receiver.types.count("charge.refund.updated") == 2)
+    eventually(lambda: world.receiver.types.count("charge.refund.updated") == 2)
     assert world.gateway.retrieve(refund["id"])["status"] == "failed"
 
 

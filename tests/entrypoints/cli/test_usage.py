@@ -16,7 +16,7 @@ from adapters.identity.access_log import AccessLog
 from adapters.postgres.database import Database, connect
 from entrypoints.cli import main
 from entrypoints.cli.console import print_table
-from tests.client import eventually
+from tests.client import WAIT_SECONDS, eventually
 from tests.money import Ledger
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
@@ -151,9 +151,9 @@ def test_a_terminated_simulation_leaves_no_files(pattern: str, tmp_path: Path):
     words = [STORYLEDGER, "simulate", "--seed", "1", "--donations", "2000"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(words, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=quiet, stderr=quiet) as simulation:
-        eventually(lambda: list(tmp_path.glob(pattern)), 60)
+        eventually(lambda: list(tmp_path.glob(pattern)))
         simulation.terminate()
-        assert simulation.wait(60) == 128 + signal.SIGTERM
+        assert simulation.wait(WAIT_SECONDS) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
 
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from entrypoints.composition import startup_checks
-from tests.client import free_port
+from tests.client import WAIT_SECONDS, free_port
 from tests.commands import run_here
 from tests.postgres import OwnServer
 
@@ -215,4 +215,4 @@ def test_the_same_database_is_served_where_nothing_is_wrong(migrated_url: str, t
     assert process.stdout is not None
     assert b"Storyledger runs at" in process.stdout.readline() + process.stdout.readline()
     process.terminate()
-    assert process.wait(15) == 0
+    assert process.wait(WAIT_SECONDS) == 0

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from entrypoints.composition.warm_up import Loading
-from tests.client import eventually
+from tests.client import WAIT_SECONDS, eventually
 from tests.processes import Serving
 
 # What people ask of the web part now and then, each of it slow to load.
@@ -69,7 +69,7 @@ def test_a_failed_preload_does_not_stop_the_others():
 
     loading = Loading([broken, lambda: loaded.append("next")], lambda: loaded.append("all"))
     loading.start()
-    eventually(lambda: loaded == ["next", "all"], 10)
+    eventually(lambda: loaded == ["next", "all"])
     loading.stop()
 
 
@@ -79,15 +79,15 @@ def test_nothing_is_begun_any_more_once_it_is_told_to_stop():
 
     def slow() -> None:
         begun.set()
-        go.wait(10)
+        go.wait(WAIT_SECONDS)
         loaded.append("slow")
 
     loading = Loading([slow, lambda: loaded.append("next")], lambda: loaded.append("all"))
     loading.start()
-    assert begun.wait(10)
+    assert begun.wait(WAIT_SECONDS)
     stopping = threading.Thread(target=loading.stop)
     stopping.start()
-    eventually(loading._stopping.is_set, 10)
+    eventually(loading._stopping.is_set)
     go.set()
-    stopping.join(10)
+    stopping.join(WAIT_SECONDS)
     assert loaded == ["slow"]

@@ -15,7 +15,7 @@ from domain.errors import StepFailed, UnavailableError
 from domain.values import Draft, Role, Step
 from entrypoints.composition import content
 from entrypoints.composition.service import Parts
-from tests.client import Client, LiveService, Ticket
+from tests.client import WAIT_SECONDS, Client, LiveService, Ticket
 from tests.entrypoints.http.contract import Contract
 from tests.fakes.drafting import DRAFT, FakeAnalyser, FakeDrafter
 from tests.fakes.inspection import CachingInspector
@@ -123,6 +123,6 @@ def given(
 def delivered(live: LiveService) -> None:
     """Wait until the sandbox has told everything, and the ledger shows it."""
     assert live.service.payments.sandbox is not None
-    if not live.service.payments.sandbox.wait_delivered(20):
+    if not live.service.payments.sandbox.wait_delivered(WAIT_SECONDS):
         raise UnavailableError("the sandbox's webhooks were not delivered")
     live.applied()

@@ -21,7 +21,7 @@ from schemathesis.generation.feedback import NO_FEEDBACK
 from adapters.identity.credentials import SCOPES
 from adapters.ids import uuid7
 from domain.values import Role
-from tests.client import RECORDING, Client, LiveService, Ticket
+from tests.client import RECORDING, WAIT_SECONDS, Client, LiveService, Ticket
 from tests.entrypoints.http.contract import LEAKS, Contract
 from tests.entrypoints.http.test_login_codes import returned
 
@@ -118,7 +118,7 @@ class Fuzz:
         if self._caller.authorization is not None:
             asked["headers"]["Authorization"] = self._caller.authorization
         try:
-            answer = self._session.request(**asked, allow_redirects=False, timeout=30)
+            answer = self._session.request(**asked, allow_redirects=False, timeout=WAIT_SECONDS)
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError):
             # Nothing that a client would send.
             return

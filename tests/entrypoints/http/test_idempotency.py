@@ -14,7 +14,7 @@ import pytest
 from adapters.identity.idempotency import LEASE_SECONDS, IdempotencyKeys, RequestSeed
 from domain.errors import StepFailed
 from entrypoints.http.table import OPERATIONS
-from tests.client import RECORDING, Client, LiveService, Ticket, eventually
+from tests.client import RECORDING, WAIT_SECONDS, Client, LiveService, Ticket, eventually
 from tests.entrypoints.http.conftest import Work
 from tests.entrypoints.http.contract import pointers, problem
 
@@ -159,7 +159,7 @@ def slow_printing(live: LiveService, monkeypatch: pytest.MonkeyPatch) -> Iterato
     go, render = threading.Event(), live.service.content.printer.render
 
     def rendered(*given: Any) -> bytes:
-        assert go.wait(30)
+        assert go.wait(WAIT_SECONDS)
         return render(*given)
 
     with monkeypatch.context() as changed:
@@ -206,7 +206,7 @@ def test_after_a_crash_the_same_key_resumes_with_the_same_ids(
             assert unwatched.post(CREATE, json=BODY, headers=headers).status_code == 500
     problem(client.post(CREATE, json=BODY, headers=headers), 409, "conflict")
     events = live.row_count("events")
-    answer = eventually(lambda: (a := client.post(CREATE, json=BODY, headers=headers)).status_code == 201 and a, 6)
+    answer = eventually(lambda: (a := client.post(CREATE, json=BODY, headers=headers)).status_code == 201 and a)
     assert isinstance(seeds[0], RequestSeed)
     assert answer.json()["id"] == str(seeds[0].id("ticket"))
     assert live.row_count("events") == events

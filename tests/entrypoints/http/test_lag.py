@@ -101,6 +101,6 @@ def test_once_the_read_models_have_seen_it_the_history_is_not_asked_any_more(lag
     follower = Follower(migrated_url, projections.ALL)
     follower.start()
     try:
-        eventually(lambda: asked() == 1, 20)
+        eventually(lambda: asked() == 1)
     finally:
         follower.stop()

@@ -23,7 +23,7 @@ def keys_of(client: Client) -> list[Key]:
 
 def newest(client: Client) -> str:
     """The newest checkpoint, once there is one."""
-    answer = eventually(lambda: _ok(client.get("/checkpoint")), 15)
+    answer = eventually(lambda: _ok(client.get("/checkpoint")))
     assert answer.headers["cache-control"] == "public, max-age=10"
     note: str = answer.text
     return note

@@ -18,7 +18,7 @@ import pytest
 
 from entrypoints.http.middleware.headers import SECURITY_HEADERS
 from entrypoints.http.protocol_limits import LimitedHttpProtocol
-from tests.client import Client, LiveService, Ticket, eventually
+from tests.client import WAIT_SECONDS, Client, LiveService, Ticket, eventually
 from tests.entrypoints.http.contract import LEAKS, PROBLEM
 
 HEAD = b"Host: x\r\nContent-Type: application/json\r\n"
@@ -29,7 +29,7 @@ MOST_GROWTH_BYTES = 64 * 1024 * 1024
 @contextmanager
 def connected(live: LiveService) -> Iterator[socket.socket]:
     address = urlsplit(live.base_url)
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+    with socket.create_connection((address.hostname, address.port), timeout=WAIT_SECONDS) as connection:
         yield connection
 
 
@@ -216,7 +216,7 @@ def test_a_connection_that_does_not_read_its_answer_is_closed(live: LiveService)
             for _ in range(2_000):
                 connection.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
         time.sleep(1)
-        assert eventually(lambda: is_cut_off(connection), 5)
+        assert eventually(lambda: is_cut_off(connection))
 
 
 def test_a_connection_in_use_is_not_cut_off(live: LiveService, monkeypatch: pytest.MonkeyPatch):

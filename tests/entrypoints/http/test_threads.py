@@ -9,6 +9,7 @@ from contextvars import ContextVar
 import pytest
 
 from entrypoints.http.threads import Threads
+from tests.client import WAIT_SECONDS
 
 WHO: ContextVar[str] = ContextVar("who", default="nobody")
 
@@ -35,7 +36,7 @@ def test_an_error_of_the_work_reaches_its_caller_and_the_thread_goes_on():
 def test_no_more_threads_than_the_maximum_work_at_once():
     async def ask() -> tuple[int, int]:
         threads, together, lock, most = Threads(max_threads=3), [0], threading.Lock(), [0]
-        three = threading.Barrier(3, timeout=10)
+        three = threading.Barrier(3, timeout=WAIT_SECONDS)
 
         def work() -> int:
             with lock:
@@ -63,7 +64,7 @@ def test_a_thousand_results_all_find_their_way_back():
 def test_a_cancelled_caller_does_not_disturb_the_others():
     async def ask() -> str:
         threads, go = Threads(max_threads=1), threading.Event()
-        impatient = asyncio.create_task(threads.run(go.wait, 10))
+        impatient = asyncio.create_task(threads.run(go.wait, WAIT_SECONDS))
         await asyncio.sleep(0)
         impatient.cancel()
         next_one = asyncio.create_task(threads.run(str, 7))

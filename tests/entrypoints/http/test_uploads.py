@@ -18,7 +18,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.client import Client, LiveService, Ticket, eventually, free_port
+from tests.client import WAIT_SECONDS, Client, LiveService, Ticket, eventually, free_port
 from tests.entrypoints.http.contract import pointers, problem
 from tests.fakes.recordings import silent_recording
 
@@ -223,16 +223,16 @@ def served(migrated_url: str, tmp_path: Path) -> Iterator[tuple[subprocess.Popen
 
     def ready() -> bool:
         try:
-            return httpx2.get(f"{url}/health/ready", verify=False).status_code == 200
+            return httpx2.get(f"{url}/health/ready", verify=False, timeout=60).status_code == 200
         except httpx2.TransportError:
             return False
 
     try:
-        eventually(ready, 30)
+        eventually(ready)
         yield process, url
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(15)
+        process.wait(WAIT_SECONDS)
 
 
 def peak_kb(process: subprocess.Popen[bytes]) -> int:
@@ -253,7 +253,7 @@ def test_an_upload_of_50_mb_is_not_held_in_memory(served: tuple[subprocess.Popen
         ticket = client.open_ticket()
         assert ticket.upload(recording("speech.wav")).status_code == 200  # what is loaded once is loaded now
         data = silence(49)
-        eventually(lambda: has_loaded(process), 60)
+        eventually(lambda: has_loaded(process))
         before = peak_kb(process)
         answer = ticket.upload(data)
         assert answer.status_code == 200, answer.text

@@ -67,21 +67,21 @@ class S3Server:
                 "MOTO_S3_DEFAULT_MAX_KEYS": str(LISTED_AT_ONCE),
             },
         )
-        eventually(self._answers, 60)
+        eventually(self._answers)
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, "moto_server ended"
         try:
-            return httpx2.get(self.url + "/moto-api/", verify=False).status_code == 200
+            return httpx2.get(self.url + "/moto-api/", verify=False, timeout=60).status_code == 200
         except httpx2.TransportError:
             return False
 
     def make_bucket(self, name: str) -> None:
-        assert httpx2.put(f"{self.url}/{name}", verify=False).status_code == 200
+        assert httpx2.put(f"{self.url}/{name}", verify=False, timeout=60).status_code == 200
 
     def uploads(self, bucket: str) -> str:
         """Return the store's list of incomplete uploads."""
-        return httpx2.get(f"{self.url}/{bucket}?uploads", verify=False).text
+        return httpx2.get(f"{self.url}/{bucket}?uploads", verify=False, timeout=60).text
 
     def stop(self) -> None:
         self.process.kill()

@@ -90,7 +90,7 @@ class Client(threading.Thread):
         self.again = 0
         self.fault: str | None = None
         self._ending = threading.Event()
-        self._http = httpx2.Client(base_url=service.url, timeout=20, verify=False)
+        self._http = httpx2.Client(base_url=service.url, timeout=60, verify=False)
         self._keys = 0
 
     def end(self) -> None:

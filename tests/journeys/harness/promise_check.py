@@ -96,7 +96,7 @@ class PromiseCheck:
     def _wrong_answers(self, ticket: PromisedTicket) -> list[str]:
         headers = {"Authorization": f"Bearer {ticket.token}"}
         path = f"{self._service.url}/api/tickets/{ticket.id}"
-        with httpx2.Client(headers=headers, verify=False, timeout=30) as http:
+        with httpx2.Client(headers=headers, verify=False, timeout=60) as http:
             answer = http.get(path, params={"include": "draft"})
             if ticket.erased:
                 return [] if answer.status_code in (401, 404) else [f"{ticket.id}: erased, and answers"]

@@ -15,7 +15,7 @@ from typing import Any
 import httpx2
 
 from adapters.postgres.embedded import EmbeddedPostgres
-from tests.client import UNLIMITED, eventually, free_port
+from tests.client import UNLIMITED, WAIT_SECONDS, eventually, free_port
 from tests.commands import run_here
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
@@ -69,7 +69,7 @@ class RunningService:
     def _health(self, part: str) -> int:
         with suppress(httpx2.TransportError):
             url = f"http://127.0.0.1:{self._ports[part]}/health/ready"
-            return httpx2.get(url, timeout=5, verify=False).status_code
+            return httpx2.get(url, timeout=60, verify=False).status_code
         return 0
 
     def kill(self, *parts: str) -> None:
@@ -95,7 +95,7 @@ class RunningService:
         for process in running:
             process.terminate()
         for process in running:
-            process.wait(30)
+            process.wait(WAIT_SECONDS)
 
     @contextmanager
     def database(self) -> Iterator[str]:
