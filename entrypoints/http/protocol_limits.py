@@ -51,7 +51,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._last_received_at = self._head_awaited_since = self.loop.time()
+        self._last_received_at = self._head_awaited_since = self._now()
         self._check_timer = self.loop.call_later(self.CHECK_SECONDS, self._check)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -60,7 +60,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        self._last_received_at = self.loop.time()
+        self._last_received_at = self._now()
         self._made_progress, self._unparsed_data = False, data
         # The loop runs a second time only for a request that is parsed again without its upgrade.
         while self._unparsed_data:
@@ -134,15 +134,18 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._unparsed_data = head + self._parsed_data[stopped.args[0] :]
 
     def on_response_complete(self) -> None:
-        self._head_awaited_since = None if self.pipeline else self.loop.time()
+        self._head_awaited_since = None if self.pipeline else self._now()
         super().on_response_complete()
 
     # Time limits.
 
     def _check(self) -> None:
         self._check_timer = self.loop.call_later(self.CHECK_SECONDS, self._check)
-        if self._is_overdue(self.loop.time()):
+        if self._is_overdue(self._now()):
             self.transport.abort()
+
+    def _now(self) -> float:
+        return self.loop.time()
 
     def _is_overdue(self, now: float) -> bool:
         unsent_bytes = self.transport.get_write_buffer_size()
