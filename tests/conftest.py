@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 import projections
 from adapters.health.self_test import runner
@@ -22,7 +22,7 @@ from adapters.read_models import rebuild
 from entrypoints.composition.gc_tuning import settle
 from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.settings import Settings
-from tests.client import Client, LiveService
+from tests.client import WAIT_SECONDS, Client, LiveService
 from tests.postgres import fresh_database, template_database, test_server
 
 # The same examples in every run, and no limit on the time that making them takes: a busy machine is no fault of a test.
@@ -90,7 +90,9 @@ def pytest_collection_finish() -> None:
 def browser() -> Iterator[Browser]:
     """A browser that asks no host of its own accord; its start takes longer than most tests with it."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET_BROWSER)
+        timeout = 1000 * WAIT_SECONDS
+        expect.set_options(timeout=timeout)
+        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=QUIET_BROWSER, timeout=timeout)
         yield running
         running.close()
 

@@ -7,9 +7,11 @@ requests in plain text.
 import asyncio
 import secrets
 import sys
+from collections import deque
 from typing import Any, ClassVar
 
 from httptools import HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from entrypoints.http.middleware.headers import SECURITY_HEADERS
@@ -18,6 +20,21 @@ from entrypoints.http.problems import Problem
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 # The headers by which a client offers an upgrade to another protocol.
 _UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
+
+
+class _BoundedPipelineFlow(FlowControl):
+    """Reads nothing more from a connection while requests that came on it wait for the answers to those before them.
+
+    uvicorn reads on after each answer, so that requests sent faster than they are answered would fill the memory.
+    """
+
+    def __init__(self, transport: asyncio.Transport, waiting: deque[Any]) -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        if not self._waiting:
+            super().resume_reading()
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
@@ -51,6 +68,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _BoundedPipelineFlow(transport, self.pipeline)
         self._last_received_at = self._head_awaited_since = self._now()
         self._check_timer = self.loop.call_later(self.CHECK_SECONDS, self._check)
 

@@ -96,6 +96,8 @@ def test_a_database_without_disk_space_refuses_writes_with_503_and_leaves_nothin
     with LiveService(url, tmp_path / "var", Parts.ALL) as live:
         live.watchers.append(Contract(live.openapi).check)
         ticket = live.client().open_ticket()
+        # The read models have no room either.
+        live.service.history.barrier.patience_seconds = 0
         fill(small / "filler")
         known = events(live)
         refused = 0
@@ -137,6 +139,7 @@ def test_a_database_without_space_for_its_log_is_unavailable_until_there_is_spac
     ):
         live.watchers.append(Contract(live.openapi).check)
         ticket = live.client().open_ticket()
+        live.service.history.barrier.patience_seconds = 0
         fill(small / "filler")
         # More than is left of the log: the server cannot go on, and is brought back to the same lack of room.
         with pytest.raises(psycopg.OperationalError), connect(url) as connection:

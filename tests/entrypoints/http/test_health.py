@@ -73,6 +73,7 @@ def test_readiness_reports_projections_inbox_and_jobs(live: LiveService, client:
 def test_lag_is_reported_in_seconds_and_does_not_make_the_service_unready(diagnosed: LiveService):
     assert diagnosed.service.history.follower is not None
     diagnosed.service.history.follower.stop()
+    diagnosed.service.history.barrier.patience_seconds = 0
     with diagnosed.client() as client:
         client.open_ticket()
 

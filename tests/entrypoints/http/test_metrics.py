@@ -148,6 +148,7 @@ def test_stuck_work_shows_in_the_metrics(measured: LiveService, migrated_url: st
         part.stop()
     assert measured.service.jobs.worker is not None
     measured.service.jobs.worker.stop()
+    measured.service.history.barrier.patience_seconds = 0
     with measured.client() as client:
         client.open_ticket()
     with connect(migrated_url) as connection:
