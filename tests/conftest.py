@@ -86,9 +86,12 @@ def pytest_collection_finish() -> None:
     settle()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser that asks no host of its own accord; its start takes longer than most tests with it."""
+    """A browser that asks no host of its own accord; its start takes longer than most tests with it.
+
+    Until it is closed an event loop runs in this thread, and no test that runs a loop of its own could follow.
+    """
     with sync_playwright() as playwright:
         timeout = 1000 * WAIT_SECONDS
         expect.set_options(timeout=timeout)
