@@ -165,6 +165,7 @@ class People:
 
     def __init__(self, live: LiveService, stack: ExitStack) -> None:
         self._live, self._stack = live, stack
+        self._clients: dict[tuple[frozenset[str], str], Client] = {}
         self.workspace, self.foreign = (f"w-{uuid7().hex[-12:]}" for _ in range(2))
         self.visitor = self._in(live.client())
         self.admin = self._in(live.client_with_key(Role.ADMIN))
@@ -188,7 +189,11 @@ class People:
         return self._stack.enter_context(client)
 
     def client(self, *scopes: str, workspace: str | None = None) -> Client:
-        return self._in(self._live.client_with_key(Role.CLIENT, *scopes, workspace=workspace or self.workspace))
+        """A client with exactly these scopes, the same each time."""
+        key = frozenset(scopes), workspace or self.workspace
+        if key not in self._clients:
+            self._clients[key] = self._in(self._live.client_with_key(Role.CLIENT, *scopes, workspace=key[1]))
+        return self._clients[key]
 
     def open_ticket(self, contact: str | None = None) -> Ticket:
         return self.opener.open_ticket(contactValue=contact or self.contact)
