@@ -22,6 +22,7 @@ from adapters.read_models import rebuild
 from entrypoints.composition.gc_tuning import settle
 from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.settings import Settings
+from entrypoints.http.handlers import health, metrics
 from tests.client import WAIT_SECONDS, Client, LiveService
 from tests.postgres import fresh_database, template_database, test_server
 
@@ -41,6 +42,7 @@ settings.load_profile("suite")
 # of these limits set their own.
 postgres_database.CONNECT_SECONDS = postgres_database.WAIT_FOR_CONNECTION_SECONDS = 60
 watchdog.ANSWER_SECONDS = gauges.STATEMENT_SECONDS = runner.STATEMENT_SECONDS = 30
+health.PROBE_TIMEOUT_SECONDS = metrics.QUERY_TIMEOUT_SECONDS = 30
 
 # Tests that start processes, kill them, run whole journeys or take several seconds each; `make test-quick` skips them.
 SLOW = (

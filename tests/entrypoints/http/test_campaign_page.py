@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.client import Client, LiveService, Ticket
+from tests.client import WAIT_SECONDS, Client, LiveService, Ticket
 from tests.entrypoints.http.conftest import delivered, given
 from tests.entrypoints.http.contract import problem
 
@@ -170,6 +170,7 @@ class Watched:
 def watched(browser: Browser, live: LiveService, request: pytest.FixtureRequest) -> Iterator[Watched]:
     size = {"width": 360, "height": 740} if request.param == "a phone" else {"width": 1280, "height": 800}
     context = browser.new_context(viewport=size, java_script_enabled=request.param != "no script")
+    context.set_default_timeout(1000 * WAIT_SECONDS)
     page = Watched(context.new_page(), live.base_url)
     yield page
     page.at_peace()
@@ -184,7 +185,7 @@ def test_a_donor_pays_through_the_page_and_returns(live: LiveService, client: Cl
     assert page.locator("h1").inner_text() == "Help Ada"
     page.get_by_label("Another amount in USD").fill("42.50")
     page.get_by_role("button", name="Continue to payment").click()
-    assert "/sandbox/pay/" in page.url
+    page.wait_for_url("**/sandbox/pay/*")
     page.get_by_label("E-mail").fill("grace@example.com")
     page.get_by_label("Name on card").fill("Grace Hopper")
     page.get_by_label("Country").select_option("US")

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
 from limits import parse
 
-from entrypoints.http import fixed_window
 from entrypoints.http.fixed_window import MIN_WINDOWS, FixedWindows
+from tests.fakes.clock import StandingClock
 
 TWICE_A_MINUTE = parse("2/minute")
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def time(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(fixed_window, "time", clock)
-    return clock
-
-
-def test_a_window_begins_with_its_first_call_and_allows_the_limit(clock: Clock):
+def test_a_window_begins_with_its_first_call_and_allows_the_limit(clock: StandingClock):
     counted = FixedWindows()
     assert [counted.hit(TWICE_A_MINUTE, "default", "ada") for _ in range(3)] == [True, True, False]
     assert counted.get_window_stats(TWICE_A_MINUTE, "default", "ada") == (1_060.0, 0)
@@ -37,7 +21,7 @@ def test_a_window_begins_with_its_first_call_and_allows_the_limit(clock: Clock):
     assert counted.get_window_stats(TWICE_A_MINUTE, "default", "ada") == (1_120.0, 1)
 
 
-def test_clients_and_limits_are_counted_apart(clock: Clock):
+def test_clients_and_limits_are_counted_apart(clock: StandingClock):
     counted, hourly = FixedWindows(), parse("1/hour")
     told = [("default", "ada"), ("default", "grace"), ("create", "ada")]
     assert all(counted.hit(hourly, *who) for who in told)
@@ -45,7 +29,7 @@ def test_clients_and_limits_are_counted_apart(clock: Clock):
     assert counted.hit(TWICE_A_MINUTE, "default", "ada")
 
 
-def test_windows_that_are_over_are_removed_and_the_others_stay(clock: Clock):
+def test_windows_that_are_over_are_removed_and_the_others_stay(clock: StandingClock):
     counted, hourly = FixedWindows(), parse("1/hour")
     assert counted.hit(hourly, "default", "ada")
     for number in range(3 * MIN_WINDOWS):

@@ -15,8 +15,9 @@ import pytest
 from adapters.health.self_test import SelfTest
 from adapters.health.self_test.context import SelfTestContext, expect
 from adapters.postgres.database import connect
+from domain.values import Role
 from entrypoints.composition.service import Parts
-from tests.client import Client, LiveService, eventually
+from tests.client import WAIT_SECONDS, Client, LiveService, eventually
 from tests.entrypoints.http.conftest import given
 from tests.entrypoints.http.contract import Contract, problem
 
@@ -44,7 +45,7 @@ def diagnosed(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
 
 def test_the_database_health_does_not_show_the_database_url(client: Client):
     body = client.get("/health/db").json()
-    assert body.pop("lastPingAt") > (datetime.now(UTC) - timedelta(seconds=30)).isoformat()
+    assert body.pop("lastPingAt") > (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     assert body == {
         "ready": True,
         "lastError": None,
@@ -70,11 +71,10 @@ def test_readiness_reports_projections_inbox_and_jobs(live: LiveService, client:
     assert set(body["jobs"]) == {"waiting", "running", "failed"}
 
 
-def test_lag_is_reported_in_seconds_and_does_not_make_the_service_unready(diagnosed: LiveService):
-    assert diagnosed.service.history.follower is not None
-    diagnosed.service.history.follower.stop()
-    diagnosed.service.history.barrier.patience_seconds = 0
-    with diagnosed.client() as client:
+def test_lag_is_reported_in_seconds_and_does_not_make_the_service_unready(migrated_url: str, tmp_path: Path):
+    """Nobody keeps the read models of this service."""
+    with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB})) as live, live.client() as client:
+        live.service.history.barrier.patience_seconds = 0
         client.open_ticket()
 
         def lags() -> bool:
@@ -87,12 +87,13 @@ def test_lag_is_reported_in_seconds_and_does_not_make_the_service_unready(diagno
 
 
 def test_health_answers_while_all_connections_and_threads_are_busy(diagnosed: LiveService):
+    """Each answer that arrives before the connections are released needed none of them."""
     release = threading.Event()
     service = diagnosed.service
 
     def hold() -> None:
         with service.database.connection():
-            release.wait(30)
+            release.wait(WAIT_SECONDS)
 
     with ThreadPoolExecutor(24) as holders, ThreadPoolExecutor(60) as askers, ExitStack() as stack:
         stack.callback(release.set)
@@ -102,11 +103,11 @@ def test_health_answers_while_all_connections_and_threads_are_busy(diagnosed: Li
         for one in stuck:
             stack.enter_context(one)
             askers.submit(one.get, "/api/tickets/search", headers={"Authorization": "Bearer slk_" + "x" * 43})
+        # The server has 40 threads.
+        eventually(lambda: service.database.occupancy().waiting >= 40)
         with diagnosed.client() as client:
             for path in ("/health/live", "/health/db", "/health/ready"):
-                answer = client.get(path)
-                assert answer.status_code == 200
-                assert answer.elapsed < timedelta(seconds=1)
+                assert client.get(path).status_code == 200
 
 
 def test_an_unexpected_schema_makes_the_service_unready(diagnosed: LiveService, migrated_url: str):
@@ -135,12 +136,12 @@ def test_a_stopping_service_is_unready_and_closes_its_connections(diagnosed: Liv
 
 
 def everything(url: str) -> dict[str, Any]:
-    """How many rows each table has, and where each sequence stands; but for who called and which workers live."""
+    """How many rows each table has, and where each sequence stands; but for who called."""
     with connect(url) as connection:
         tables = connection.execute(
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
             " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-            " AND tablename NOT IN ('access_log', 'procrastinate_workers') ORDER BY 1"
+            " AND tablename <> 'access_log' ORDER BY 1"
         ).fetchall()
         counts = {
             name: connection.execute(
@@ -154,19 +155,22 @@ def everything(url: str) -> dict[str, Any]:
     return counts | {"sequences": sequences}
 
 
-def test_the_self_test_writes_and_reads_everything_and_leaves_nothing_behind(
-    live: LiveService, admin: Client, client: Client
-):
-    given(live, client.open_ticket())
-    assert admin.get("/admin/projections").status_code == 200
-    before = everything(live.service.url)
-    body = admin.post("/admin/db/self-test", json={}).json()
-    assert (body["overall"], set(body["tests"]), set(body["tests"].values())) == ("PASS", GROUPS, {"PASS"})
-    # No row is left in any table, and no follower has moved.
-    assert everything(live.service.url) == before
-    head = live.service.history.log.head()
-    client.open_ticket()
-    assert live.service.history.log.head() == head + 1
+def test_the_self_test_writes_and_reads_everything_and_leaves_nothing_behind(migrated_url: str, tmp_path: Path):
+    with LiveService(migrated_url, tmp_path / "var") as whole, whole.client() as client:
+        given(whole, client.open_ticket())
+    # Nothing else writes: the service that had background work has ended.
+    with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB})) as live:
+        live.service.history.barrier.patience_seconds = 0
+        with live.client_with_key(Role.ADMIN) as admin:
+            assert admin.get("/admin/projections").status_code == 200
+            before = everything(live.service.url)
+            body = admin.post("/admin/db/self-test", json={}).json()
+            assert (body["overall"], set(body["tests"]), set(body["tests"].values())) == ("PASS", GROUPS, {"PASS"})
+            # No row is left in any table, and no follower has moved.
+            assert everything(live.service.url) == before
+            head = live.service.history.log.head()
+            admin.open_ticket()
+            assert live.service.history.log.head() == head + 1
 
 
 def test_the_diagnostics_token_gives_access_to_the_self_test_only(diagnosed: LiveService):

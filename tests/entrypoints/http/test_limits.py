@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 import pytest
@@ -17,6 +16,7 @@ from entrypoints.composition.settings import SettingsError, load
 from entrypoints.http.middleware.proxy_headers import proxy_headers
 from tests.client import LiveService
 from tests.entrypoints.http.contract import Contract, problem
+from tests.fakes.clock import StandingClock
 
 CREATE = "/api/tickets/create"
 BODY = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
@@ -24,7 +24,7 @@ LOOPBACK = ("127.0.0.0/8",)
 
 
 @pytest.fixture
-def limited(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., LiveService]]:
+def limited(migrated_url: str, tmp_path: Path, clock: StandingClock) -> Iterator[Callable[..., LiveService]]:
     """A service with small limits, or those given."""
     with ExitStack() as stack:
 
@@ -76,10 +76,10 @@ def test_a_limited_request_gets_retry_after_and_has_no_effect(limited: Callable[
         assert live.row_count("events") == events
 
 
-def test_after_the_wait_the_client_is_served_again(limited: Callable[..., LiveService]):
-    with limited(rate_limit_default="1/second").client() as client:
+def test_after_the_wait_the_client_is_served_again(limited: Callable[..., LiveService], clock: StandingClock):
+    with limited(rate_limit_default="1/minute").client() as client:
         assert statuses(2, lambda: client.get("/openapi.json")) == [200, 429]
-        sleep(int(client.get("/openapi.json").headers["retry-after"]) + 0.1)
+        clock.now += int(client.get("/openapi.json").headers["retry-after"])
         assert client.get("/openapi.json").status_code == 200
 
 
