@@ -1,4 +1,4 @@
-"""History goes in, a request is made, facts come out: how the domain's tests speak."""
+"""Builds a ticket from past facts (`given`) and returns the facts that requests to it triggered (`new_facts`)."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ WORDS = Content("b" * 64, 2_000)
 AUDIO = AudioFacts("audio/webm", 9_000)
 COMPLETE = Draft(title="A roof", story="It fell in.", goal=Money(150_000, "USD"), currency="USD", beneficiary="Ada")
 
-# What a fact says where a test does not care.
-_TOLD: dict[type[TicketEvent], dict[str, Any]] = {
+# Field values of a fact for which the test names no others.
+_USUAL_FIELDS: dict[type[TicketEvent], dict[str, Any]] = {
     TicketOpened: {
         "workspace": "public",
         "kind": Kind.CAMPAIGN,
@@ -101,36 +101,40 @@ _TOLD: dict[type[TicketEvent], dict[str, Any]] = {
         "content": WORDS,
     },
 }
-THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-_BESIDE = {"originator_id", "originator_version", "timestamp", "originator_topic"}
+RECORDED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+_PLACE_FIELDS = {"originator_id", "originator_version", "timestamp", "originator_topic"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Fact:
-    """Return the event's fields without its place in the history and without default values."""
+    """The type of an event and its fields, without its place in the history and without default values."""
 
     kind: type[TicketEvent]
-    told: dict[str, Any]
+    fields: dict[str, Any]
 
 
-def fact(kind: type[TicketEvent], **told: Any) -> Fact:
-    """A fact of this kind, done by the holder; what is not told is whatever is usual."""
-    return _bare(kind, {"actor": HOLDER, **_TOLD.get(kind, {}), **told})
+def fact(kind: type[TicketEvent], **fields: Any) -> Fact:
+    """Return a fact of this kind, done by the holder. Fields that are not given have their usual values."""
+    return _without_defaults(kind, {"actor": HOLDER, **_USUAL_FIELDS.get(kind, {}), **fields})
 
 
-def _bare(kind: type[TicketEvent], told: dict[str, Any]) -> Fact:
+def _without_defaults(kind: type[TicketEvent], fields: dict[str, Any]) -> Fact:
     defaults = {field.name: field.default for field in dataclasses.fields(kind)}
-    return Fact(kind, {name: value for name, value in told.items() if value != defaults[name]})
+    return Fact(kind, {name: value for name, value in fields.items() if value != defaults[name]})
 
 
 def given(*facts: Fact) -> RecordingTicket:
-    """An opened ticket to which these facts happened."""
+    """Return an opened ticket to which these facts happened."""
     ticket: Any = None
-    for version, happened in enumerate((fact(TicketOpened), *facts), start=1):
-        place: dict[str, Any] = {"originator_id": TICKET, "originator_version": version, "timestamp": THEN}
-        if happened.kind is TicketOpened:
-            place["originator_topic"] = RecordingTicket.TOPIC
-        event: Any = happened.kind(**place, **happened.told)
+    for version, past_fact in enumerate((fact(TicketOpened), *facts), start=1):
+        place_fields: dict[str, Any] = {
+            "originator_id": TICKET,
+            "originator_version": version,
+            "timestamp": RECORDED_AT,
+        }
+        if past_fact.kind is TicketOpened:
+            place_fields["originator_topic"] = RecordingTicket.TOPIC
+        event: Any = past_fact.kind(**place_fields, **past_fact.fields)
         ticket = event.mutate(ticket)
     assert isinstance(ticket, RecordingTicket)
     return ticket
@@ -138,15 +142,15 @@ def given(*facts: Fact) -> RecordingTicket:
 
 def new_facts(ticket: RecordingTicket) -> list[Fact]:
     """Return the events that the last requests triggered."""
-    found = []
+    facts = []
     for event in ticket.collect_events():
         assert isinstance(event, TicketEvent)
-        told = {f.name: getattr(event, f.name) for f in dataclasses.fields(event) if f.name not in _BESIDE}
-        found.append(_bare(type(event), told))
-    return found
+        fields = {f.name: getattr(event, f.name) for f in dataclasses.fields(event) if f.name not in _PLACE_FIELDS}
+        facts.append(_without_defaults(type(event), fields))
+    return facts
 
 
-# Histories that many sentences begin with.
+# Histories that many tests start from.
 
 UPLOADED = (fact(AudioUploaded),)
 TRANSCRIBING = (*UPLOADED, fact(ProcessingRequested))

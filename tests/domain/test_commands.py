@@ -57,7 +57,7 @@ def processing(**parts: Any) -> Commands:
     return commands
 
 
-def worked(commands: Commands) -> Commands:
+def run_all_steps(commands: Commands) -> Commands:
     for step in Step:
         commands.recordings.run_step(step, TICKET, RECORDING, lambda _: None)
     return commands
@@ -74,7 +74,7 @@ def test_the_same_ticket_is_opened_once():
     assert commands.tickets.store.get(TICKET).contact == CONTACT
 
 
-def test_nothing_can_be_asked_of_a_ticket_that_is_not_there():
+def test_a_command_for_an_unknown_ticket_is_refused():
     with pytest.raises(NotFoundError):
         fake_commands().tickets.rename(HOLDER, TICKET, "Grace")
 
@@ -96,48 +96,48 @@ def test_a_request_made_for_an_older_version_changes_nothing():
 
 
 def test_a_recording_becomes_a_draft_step_by_step():
-    commands = worked(processing())
+    commands = run_all_steps(processing())
     ticket = commands.tickets.store.get(TICKET)
     assert transcript_of(ticket, commands.recordings.contents, commands.recordings.transcripts) == TRANSCRIPT
     assert ticket.draft == DRAFT
     assert ticket.lifecycle.status is ContentStatus.READY
 
 
-def test_the_uploaded_recording_is_transcribed():
+def test_the_transcriber_gets_the_uploaded_recording():
     @dataclass
-    class Listener(FakeTranscriber):
-        heard: bytes = b""
+    class ByteRecordingTranscriber(FakeTranscriber):
+        recording_bytes: bytes = b""
 
         def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
-            self.heard = recording.read()
+            self.recording_bytes = recording.read()
             return super().transcribe(recording, report)
 
-    listener = Listener()
-    worked(processing(transcriber=listener))
-    assert listener.heard == b"sound"
+    transcriber = ByteRecordingTranscriber()
+    run_all_steps(processing(transcriber=transcriber))
+    assert transcriber.recording_bytes == b"sound"
 
 
-def test_a_step_asked_again_is_left_alone():
+def test_a_repeated_step_is_not_run_again():
     analyser, drafter = FakeAnalyser(), FakeDrafter()
-    commands = worked(worked(processing(analyser=analyser, drafter=drafter)))
+    commands = run_all_steps(run_all_steps(processing(analyser=analyser, drafter=drafter)))
     assert (len(analyser.transcripts), len(drafter.transcripts)) == (1, 1)
     assert len(history(commands)) == len(set(history(commands)))
 
 
-def test_work_stops_when_a_newer_recording_comes():
+def test_a_step_stops_when_a_newer_recording_is_uploaded():
     commands = processing()
-    told: list[float] = []
+    progress: list[float] = []
 
-    def report(done: float) -> None:
-        told.append(done)
+    def report(fraction: float) -> None:
+        progress.append(fraction)
         uploaded(commands, NEWER_RECORDING, b"newer")
 
     commands.recordings.run_step(Step.TRANSCRIBE, TICKET, RECORDING, report)
-    assert told == [0.0]
+    assert progress == [0.0]
     assert commands.tickets.store.get(TICKET).transcript is None
 
 
-def test_work_on_a_ticket_erased_meanwhile_leaves_nothing_behind():
+def test_a_step_on_a_ticket_that_is_erased_meanwhile_stores_no_content():
     commands = processing()
     commands.recordings.run_step(Step.TRANSCRIBE, TICKET, RECORDING, lambda _: commands.tickets.erase(HOLDER, TICKET))
     assert commands.recordings.contents.kept == {}  # type: ignore[attr-defined]
@@ -145,7 +145,7 @@ def test_work_on_a_ticket_erased_meanwhile_leaves_nothing_behind():
 
 
 @pytest.mark.parametrize("retryable", [True, False])
-def test_a_step_that_fails_says_so_and_records_nothing_by_itself(retryable: bool):
+def test_a_failing_step_raises_and_records_nothing_by_itself(retryable: bool):
     fault = StepFailed("no_speech", "Nothing was said.", retryable=retryable)
     commands = processing(transcriber=FakeTranscriber(fault))
     before = history(commands)
@@ -158,7 +158,7 @@ def test_a_step_that_fails_says_so_and_records_nothing_by_itself(retryable: bool
     assert commands.tickets.store.get(TICKET).awaits(Step.TRANSCRIBE, RECORDING)
 
 
-def test_without_words_there_is_no_transcript():
+def test_a_ticket_without_a_recording_has_no_transcript():
     commands = opened(fake_commands())
     with pytest.raises(RefusedError):
         transcript_of(commands.tickets.store.get(TICKET), commands.recordings.contents, commands.recordings.transcripts)
@@ -185,7 +185,7 @@ def test_amount_and_currency_together_make_the_goal():
     assert goal_after({"goal_amount": 9}, {"title": "T"}) == (Money(900, "USD"), None)
 
 
-def test_an_amount_that_makes_no_goal_is_refused_by_its_name():
+def test_an_invalid_goal_amount_is_refused_with_a_pointer_to_it():
     commands = opened(fake_commands())
     for amount in ("many", "1.234", "-1", 0):
         with pytest.raises(InvalidError) as refused:
@@ -194,7 +194,7 @@ def test_an_amount_that_makes_no_goal_is_refused_by_its_name():
     assert goal_after({"title": "T"}) == (None, None)
 
 
-def test_a_goal_that_the_new_currency_cannot_hold_is_refused_by_its_name():
+def test_a_goal_that_does_not_fit_the_new_currency_is_refused_with_a_pointer_to_it():
     with pytest.raises(InvalidError) as refused:
         goal_after({"goal_amount": "10.50"}, {"currency": "JPY"})
     assert refused.value.pointer == "/goalAmount"
@@ -205,7 +205,7 @@ def test_a_goal_that_the_new_currency_cannot_hold_is_refused_by_its_name():
 
 def test_a_campaign_is_printed_with_the_address_of_its_page():
     printer = FakePrinter()
-    commands = worked(processing(printer=printer))
+    commands = run_all_steps(processing(printer=printer))
     commands.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.GOFUNDME_DRAFT, DocumentFormat.PDF, dated=NOW)
     [sheet] = printer.printed
     assert isinstance(sheet, CampaignSheet)
@@ -213,8 +213,8 @@ def test_a_campaign_is_printed_with_the_address_of_its_page():
     assert b"CampaignSheet as pdf" in commands.recordings.contents.kept.values()  # type: ignore[attr-defined]
 
 
-def test_the_same_document_asked_again_is_noted_once():
-    commands = worked(processing())
+def test_a_repeated_document_request_records_the_document_once():
+    commands = run_all_steps(processing())
     for _ in range(2):
         commands.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.OTHER, DocumentFormat.DOCX, dated=NOW)
     assert [kind.TOPIC for kind in history(commands)].count("document_generated") == 1
@@ -229,9 +229,9 @@ def test_a_document_without_its_source_is_refused():
         commands.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.RECEIPT, DocumentFormat.PDF, dated=NOW)
 
 
-def test_a_transcript_is_printed_as_it_was_heard():
+def test_a_transcript_is_printed_unchanged():
     printer = FakePrinter()
-    commands = worked(processing(printer=printer))
+    commands = run_all_steps(processing(printer=printer))
     commands.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.OTHER, DocumentFormat.DOCX, dated=NOW)
     [sheet] = printer.printed
     assert isinstance(sheet, TranscriptSheet)
@@ -254,9 +254,9 @@ def test_a_receipt_needs_a_paid_gift():
     assert (sheet.donor, sheet.amount, sheet.test) == ("Hopper", FIFTY, True)
 
 
-def test_whatever_is_printed_carries_the_newest_checkpoint():
+def test_every_document_carries_the_newest_checkpoint():
     printer = FakePrinter()
-    commands = worked(processing(printer=printer, checkpoint=lambda: "a signed note"))
+    commands = run_all_steps(processing(printer=printer, checkpoint=lambda: "a signed note"))
     gift(commands)
     paid(commands)
     for type in DocumentType:
@@ -264,7 +264,7 @@ def test_whatever_is_printed_carries_the_newest_checkpoint():
     assert [sheet.checkpoint for sheet in printer.printed] == ["a signed note"] * len(DocumentType)
 
 
-# Gifts.
+# Donations.
 
 
 def gift(commands: Commands, amount: Money = FIFTY, description: str | None = None) -> Any:
@@ -272,17 +272,17 @@ def gift(commands: Commands, amount: Money = FIFTY, description: str | None = No
 
 
 def paid(commands: Commands) -> None:
-    told = {
+    fields = {
         "payment_intent_id": "pi_1",
         "amount": FIFTY,
         "report": StripeReport("evt_1", 1_700_000_000),
         "donor": Donor("Hopper"),
     }
     stripe = Actor(Role.STRIPE)
-    commands.checkouts.donations.change(TICKET, DONATION, lambda d: d.record(stripe, PaymentReceived, **told))
+    commands.checkouts.donations.change(TICKET, DONATION, lambda d: d.record(stripe, PaymentReceived, **fields))
 
 
-def test_a_gift_is_on_record_before_stripe_is_asked():
+def test_a_gift_is_recorded_before_stripe_is_called():
     checkouts = FakeCheckouts(away=True)
     commands = opened(fake_commands(checkouts=checkouts))
     with pytest.raises(UnavailableError):
@@ -293,23 +293,23 @@ def test_a_gift_is_on_record_before_stripe_is_asked():
     assert history(commands, donation_stream(TICKET, DONATION)) == [CheckoutRequested, CheckoutOpened]
 
 
-def test_the_same_gift_asked_again_is_one_gift_with_one_checkout():
+def test_a_repeated_gift_request_opens_one_checkout():
     commands = opened(fake_commands())
     assert gift(commands) == gift(commands)
     assert history(commands, donation_stream(TICKET, DONATION)) == [CheckoutRequested, CheckoutOpened]
 
 
-def test_a_gift_is_named_by_the_donor_else_by_the_campaign():
+def test_a_gift_has_the_donors_description_or_else_the_campaigns_title():
     checkouts = FakeCheckouts()
     commands = opened(fake_commands(checkouts=checkouts))
     gift(commands)
     commands.tickets.edit_draft(HOLDER, TICKET, {"title": "A roof"})
     for donation, description in ((UUID(int=1), None), (UUID(int=2), "For Ada")):
         commands.checkouts.open(HOLDER, TICKET, donation, FIFTY, description, "https://back.example/")
-    assert [request.description for request in checkouts.asked] == ["Gift", "Gift: A roof", "For Ada"]
+    assert [request.description for request in checkouts.requests] == ["Gift", "Gift: A roof", "For Ada"]
 
 
-def test_no_checkout_opens_for_an_erased_or_absent_ticket():
+def test_no_checkout_opens_for_an_erased_or_unknown_ticket():
     checkouts = FakeCheckouts()
     commands = fake_commands(checkouts=checkouts)
     with pytest.raises(NotFoundError):
@@ -317,7 +317,7 @@ def test_no_checkout_opens_for_an_erased_or_absent_ticket():
     opened(commands).tickets.erase(HOLDER, TICKET)
     with pytest.raises(NotFoundError):
         gift(commands)
-    assert checkouts.asked == []
+    assert checkouts.requests == []
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_no_checkout_opens_for_an_erased_or_absent_ticket():
         (Money(1_000, "KWD"), Money(5_000_000, "KWD")),
     ],
 )
-def test_a_gift_is_neither_tiny_nor_huge(least: Money, most: Money):
+def test_a_gift_is_neither_too_small_nor_too_large(least: Money, most: Money):
     assert checked_gift(least) == least
     assert checked_gift(most) == most
     for wrong in (replace(least, minor=least.minor - 1), replace(most, minor=most.minor + 1)):
@@ -338,26 +338,26 @@ def test_a_gift_is_neither_tiny_nor_huge(least: Money, most: Money):
         assert refused.value.pointer == "/amount"
 
 
-def test_a_gift_is_made_in_a_currency_that_stripe_takes():
+def test_a_gift_is_made_in_a_currency_that_stripe_supports():
     for currency in ("XXX", "usd", "BTC"):
         with pytest.raises(InvalidError) as refused:
             checked_gift(Money(5_000, currency))
         assert refused.value.pointer == "/currency"
 
 
-# Erasing.
+# Erasure.
 
 
 def test_erasure_destroys_stored_content_and_can_be_repeated():
-    commands = worked(processing())
+    commands = run_all_steps(processing())
     commands.tickets.erase(HOLDER, TICKET)
     commands.tickets.erase(SYSTEM, TICKET)
     assert commands.recordings.contents.kept == {}  # type: ignore[attr-defined]
     assert [kind.TOPIC for kind in history(commands)].count("erased") == 1
 
 
-def test_an_erasure_that_was_cut_short_is_finished_by_asking_again():
-    commands = worked(processing())
+def test_an_interrupted_erasure_is_completed_when_it_is_requested_again():
+    commands = run_all_steps(processing())
     commands.tickets.store.change(TICKET, lambda ticket: ticket.erase(HOLDER))
     assert commands.recordings.contents.kept != {}  # type: ignore[attr-defined]
     commands.tickets.erase(HOLDER, TICKET)

@@ -1,4 +1,4 @@
-"""A donation: the same facts make the same gift, in every order and however often they are told."""
+"""The same facts make the same gift of a donation, in every order and however often they are reported."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def captured(amount: int = 10_000, at: int = 10, intent: str = "pi", **more: Any
 
 def refund(amount: int, state: str = "succeeded", id: str = "re_1", at: int = 20) -> Fact:
     kind = Refunded if state in LIVE_REFUND else RefundFailed
-    told = {"refund_id": id, "amount": usd(amount), "state": state, "refunded_at": at, "charge_id": "ch"}
-    return kind, told | {"report": report(at)}
+    fields = {"refund_id": id, "amount": usd(amount), "state": state, "refunded_at": at, "charge_id": "ch"}
+    return kind, fields | {"report": report(at)}
 
 
 def total(amount: int, charge: str = "ch") -> Fact:
@@ -63,10 +63,10 @@ def dispute(state: str) -> Fact:
     return kind, {"dispute_id": "dp", "amount": usd(10_000), "state": state, "report": report(30)}
 
 
-def moved(amount: int, id: str = "txn") -> Fact:
+def moved_funds(amount: int, id: str = "txn") -> Fact:
     kind = DisputeFundsWithdrawn if amount > 0 else DisputeFundsReinstated
-    told = {"dispute_id": "dp", "balance_transaction_id": id, "amount": usd(abs(amount))}
-    return kind, told | {"report": report(31)}
+    fields = {"dispute_id": "dp", "balance_transaction_id": id, "amount": usd(abs(amount))}
+    return kind, fields | {"report": report(31)}
 
 
 def failed(at: int = 5) -> Fact:
@@ -77,15 +77,15 @@ DELAYED: Fact = PaymentDelayed, {"object_id": "cs", "report": report(5)}
 EXPIRED: Fact = CheckoutExpired, {"session_id": "cs", "report": report(40)}
 
 
-def donation(*facts: Fact) -> Donation:
-    made = Donation.request_checkout(SYSTEM, TICKET, DONATION, usd(10_000), None)
-    for kind, told in facts:
-        made.record(STRIPE, kind, **told)
-    return made
+def donation_with(*facts: Fact) -> Donation:
+    donation = Donation.request_checkout(SYSTEM, TICKET, DONATION, usd(10_000), None)
+    for kind, fields in facts:
+        donation.record(STRIPE, kind, **fields)
+    return donation
 
 
-def summary(made: Donation) -> tuple[Any, ...]:
-    gift = made.gift
+def summary(donation: Donation) -> tuple[Any, ...]:
+    gift = donation.gift
     money = gift.paid, gift.refunded, gift.disputed, gift.net, gift.left
     state = gift.status, gift.pending, gift.paid_at, gift.refunded_at, gift.dispute_status
     return *money, *state, gift.donor, gift.session_id, gift.charge_id
@@ -112,7 +112,7 @@ FACTS = st.one_of(
     st.sampled_from(["warning_needs_response", "needs_response", "under_review", "won", "lost", "warning_closed"]).map(
         dispute
     ),
-    st.builds(moved, st.integers(-9_000, 9_000).filter(bool), st.sampled_from(["txn_1", "txn_2"])),
+    st.builds(moved_funds, st.integers(-9_000, 9_000).filter(bool), st.sampled_from(["txn_1", "txn_2"])),
     st.builds(failed, st.integers(1, 9)),
     st.sampled_from([DELAYED, EXPIRED]),
 )
@@ -122,36 +122,37 @@ FACTS = st.one_of(
 def test_every_order_and_every_repetition_of_the_same_facts_makes_the_same_gift(facts, random):
     shuffled = [*facts, *random.choices(facts, k=len(facts))] if facts else []
     random.shuffle(shuffled)
-    assert summary(donation(*shuffled)) == summary(donation(*facts))
+    assert summary(donation_with(*shuffled)) == summary(donation_with(*facts))
 
 
 @given(st.lists(FACTS, max_size=12))
 def test_a_donation_replayed_from_its_events_is_the_same_donation(facts):
-    made = donation(*facts)
+    donation = donation_with(*facts)
     replayed = None
-    for event in made.collect_events():
+    for event in donation.collect_events():
         replayed = event.mutate(replayed)
     assert replayed is not None
-    assert summary(replayed) == summary(made)
+    assert summary(replayed) == summary(donation)
 
 
 @given(st.lists(FACTS, max_size=12))
-def test_facts_that_are_told_again_are_not_recorded_again(facts):
-    made = donation(*facts)
-    made.collect_events()
-    for kind, told in facts:
-        made.record(STRIPE, kind, **told | {"report": report(told["report"].at + 1, "another")})
-    assert made.collect_events() == []
+def test_facts_that_are_reported_again_are_not_recorded_again(facts):
+    donation = donation_with(*facts)
+    donation.collect_events()
+    for kind, fields in facts:
+        donation.record(STRIPE, kind, **fields | {"report": report(fields["report"].at + 1, "another")})
+    assert donation.collect_events() == []
 
 
 @given(st.lists(FACTS, max_size=12))
 def test_net_refunded_and_disputed_always_add_up_to_paid(facts):
-    gift = donation(*facts).gift
+    gift = donation_with(*facts).gift
     assert gift.net + gift.refunded + gift.disputed == gift.paid
 
 
 PAID_100 = captured()
-WITHDRAWN, WON, LOST, BACK = moved(10_000, "txn_out"), dispute("won"), dispute("lost"), moved(-10_000, "txn_in")
+WITHDRAWN, REINSTATED = moved_funds(10_000, "txn_out"), moved_funds(-10_000, "txn_in")
+WON_DISPUTE, LOST_DISPUTE = dispute("won"), dispute("lost")
 
 
 @pytest.mark.parametrize(
@@ -162,10 +163,10 @@ WITHDRAWN, WON, LOST, BACK = moved(10_000, "txn_out"), dispute("won"), dispute("
         ([PAID_100, refund(3_000), refund(7_000, id="re_2"), refund(7_000, "failed", "re_2")], ("PAID", 3_000, 7_000)),
         ([PAID_100, refund(10_000, "pending"), refund(10_000), refund(10_000, "failed")], ("PAID", 0, 10_000)),
         ([PAID_100, refund(10_000, "canceled"), refund(10_000, "requires_action")], ("PAID", 0, 10_000)),
-        ([PAID_100, dispute("needs_response"), WITHDRAWN, WON, BACK], ("PAID", 0, 10_000)),
-        ([PAID_100, dispute("needs_response"), WITHDRAWN, LOST], ("DISPUTED", 0, 0)),
-        ([PAID_100, refund(3_000), WITHDRAWN, LOST], ("DISPUTED", 3_000, -3_000)),
-        ([PAID_100, WITHDRAWN, WON, moved(-4_000, "txn_in")], ("PAID", 0, 4_000)),
+        ([PAID_100, dispute("needs_response"), WITHDRAWN, WON_DISPUTE, REINSTATED], ("PAID", 0, 10_000)),
+        ([PAID_100, dispute("needs_response"), WITHDRAWN, LOST_DISPUTE], ("DISPUTED", 0, 0)),
+        ([PAID_100, refund(3_000), WITHDRAWN, LOST_DISPUTE], ("DISPUTED", 3_000, -3_000)),
+        ([PAID_100, WITHDRAWN, WON_DISPUTE, moved_funds(-4_000, "txn_in")], ("PAID", 0, 4_000)),
         ([PAID_100, dispute("warning_needs_response"), dispute("warning_closed")], ("PAID", 0, 10_000)),
         ([PAID_100, refund(10_000), dispute("needs_response")], ("DISPUTED", 10_000, 0)),
         ([PAID_100, EXPIRED, failed(), DELAYED], ("PAID", 0, 10_000)),
@@ -177,106 +178,109 @@ WITHDRAWN, WON, LOST, BACK = moved(10_000, "txn_out"), dispute("won"), dispute("
         ([PAID_100, total(10_000), refund(3_000), refund(7_000, "failed", "re_2")], ("PAID", 3_000, 7_000)),
     ],
 )
-def test_the_rules_of_money_hold_in_every_order(facts, expected):
+def test_status_refunded_and_net_are_the_same_in_every_order_of_the_facts(facts, expected):
     for order in permutations(facts):
-        gift = donation(*order).gift
+        gift = donation_with(*order).gift
         assert (gift.status, gift.refunded, gift.net) == expected
 
 
 def test_totals_of_two_charges_stand_in_for_the_refunds_of_each():
     facts = [captured(intent="pi"), captured(intent="pi_2"), total(3_000, "ch_2"), refund(5_000)]
     for order in permutations(facts):
-        assert donation(*order).gift.refunded == 8_000
+        assert donation_with(*order).gift.refunded == 8_000
 
 
 def test_a_delayed_payment_is_pending_until_it_ends():
-    assert donation(DELAYED).gift.pending
-    assert not donation(DELAYED, failed()).gift.pending
-    assert not donation(DELAYED, captured()).gift.pending
+    assert donation_with(DELAYED).gift.pending
+    assert not donation_with(DELAYED, failed()).gift.pending
+    assert not donation_with(DELAYED, captured()).gift.pending
 
 
-def test_a_payment_was_made_when_stripe_first_says_so():
+def test_a_payment_was_made_at_the_earliest_time_that_stripe_reports():
     late, early = captured(at=50, session_id="cs"), captured(at=40, charge_id="ch")
     for order in permutations([late, early]):
-        assert donation(*order).gift.paid_at == 40
+        assert donation_with(*order).gift.paid_at == 40
 
 
 def test_only_the_first_capture_of_a_payment_is_money_received():
-    made = donation(captured(session_id="cs"), captured(charge_id="ch"))
-    assert [type(e) for e in made.collect_events()][1:] == [PaymentReceived, PaymentConfirmed]
-    assert made.gift.paid == 10_000
+    donation = donation_with(captured(session_id="cs"), captured(charge_id="ch"))
+    assert [type(e) for e in donation.collect_events()][1:] == [PaymentReceived, PaymentConfirmed]
+    assert donation.gift.paid == 10_000
 
 
 def test_the_donor_is_taken_from_the_charge_or_else_from_the_checkout():
     session = captured(session_id="cs", donor=Donor("Session", "DE", "hash"))
     charge = captured(charge_id="ch", donor=Donor("Charge", None, None))
     for order in permutations([session, charge]):
-        assert donation(*order).gift.donor == Donor("Charge", "DE", "hash")
+        assert donation_with(*order).gift.donor == Donor("Charge", "DE", "hash")
 
 
-# Giving money back.
+# Refunds.
 
-ask = partial(Donation.request_refund, actor=ADMIN, request_id=REQUEST, reason="asked for")
-
-
-def test_without_an_amount_all_that_is_left_is_given_back():
-    made = donation(PAID_100, refund(3_000))
-    ask(made, amount=None)
-    assert made.gift.requests[REQUEST].amount == 7_000
-    assert made.gift.left == 0
+request_refund = partial(Donation.request_refund, actor=ADMIN, request_id=REQUEST, reason="asked for")
 
 
-def test_a_requested_sum_cannot_be_requested_again():
-    made = donation(PAID_100)
-    ask(made, amount=usd(6_000))
+def test_a_refund_without_an_amount_refunds_everything_that_is_left():
+    donation = donation_with(PAID_100, refund(3_000))
+    request_refund(donation, amount=None)
+    assert donation.gift.requests[REQUEST].amount == 7_000
+    assert donation.gift.left == 0
+
+
+def test_a_requested_amount_cannot_be_requested_again():
+    donation = donation_with(PAID_100)
+    request_refund(donation, amount=usd(6_000))
     with pytest.raises(RefusedError):
-        ask(made, request_id=UUID(int=9), amount=usd(4_001))
-    ask(made, request_id=UUID(int=9), amount=usd(4_000))
-    assert made.gift.left == 0
+        request_refund(donation, request_id=UUID(int=9), amount=usd(4_001))
+    request_refund(donation, request_id=UUID(int=9), amount=usd(4_000))
+    assert donation.gift.left == 0
 
 
-def test_asking_for_the_same_refund_again_is_no_news():
-    made = donation(PAID_100)
-    ask(made, amount=usd(6_000))
-    made.collect_events()
-    ask(made, amount=usd(6_000))
-    assert made.collect_events() == []
+def test_a_repeated_refund_request_records_nothing():
+    donation = donation_with(PAID_100)
+    request_refund(donation, amount=usd(6_000))
+    donation.collect_events()
+    request_refund(donation, amount=usd(6_000))
+    assert donation.collect_events() == []
 
 
-def test_a_refund_that_stripe_made_counts_once_and_one_it_refused_not_at_all():
-    made = donation(PAID_100)
-    ask(made, amount=usd(6_000))
-    made.accept_refund(SYSTEM, REQUEST, "re_1")
-    assert made.gift.left == 4_000
-    made.record(STRIPE, refund(6_000)[0], **refund(6_000)[1])
-    assert made.gift.left == 4_000
-    made.record(STRIPE, RefundFailed, **refund(6_000, "failed")[1])
-    assert made.gift.left == 10_000
+def test_a_refund_that_stripe_made_counts_once_and_a_refused_one_does_not_count():
+    donation = donation_with(PAID_100)
+    request_refund(donation, amount=usd(6_000))
+    donation.accept_refund(SYSTEM, REQUEST, "re_1")
+    assert donation.gift.left == 4_000
+    donation.record(STRIPE, refund(6_000)[0], **refund(6_000)[1])
+    assert donation.gift.left == 4_000
+    donation.record(STRIPE, RefundFailed, **refund(6_000, "failed")[1])
+    assert donation.gift.left == 10_000
 
-    other = donation(PAID_100)
-    ask(other, amount=None)
+    other = donation_with(PAID_100)
+    request_refund(other, amount=None)
     other.refuse_refund(SYSTEM, REQUEST, "no")
     assert other.gift.left == 10_000
 
 
 @pytest.mark.parametrize("state", ["needs_response", "under_review"])
-def test_nothing_is_given_back_while_a_dispute_is_open(state):
+def test_no_refund_is_possible_while_a_dispute_is_open(state):
     with pytest.raises(RefusedError):
-        ask(donation(PAID_100, dispute(state)), amount=usd(1))
+        request_refund(donation_with(PAID_100, dispute(state)), amount=usd(1))
 
 
-def test_an_inquiry_or_a_won_dispute_forbids_no_refund():
-    for made in (donation(PAID_100, dispute("warning_needs_response")), donation(PAID_100, WITHDRAWN, WON, BACK)):
-        ask(made, amount=None)
-        assert made.gift.requests[REQUEST].amount == 10_000
+def test_a_refund_is_possible_during_an_inquiry_and_after_a_won_dispute():
+    for donation in (
+        donation_with(PAID_100, dispute("warning_needs_response")),
+        donation_with(PAID_100, WITHDRAWN, WON_DISPUTE, REINSTATED),
+    ):
+        request_refund(donation, amount=None)
+        assert donation.gift.requests[REQUEST].amount == 10_000
 
 
-@pytest.mark.parametrize("facts", [(), (failed(),), (PAID_100, refund(10_000)), (PAID_100, WITHDRAWN, LOST)])
-def test_where_nothing_is_left_nothing_is_given_back(facts):
+@pytest.mark.parametrize("facts", [(), (failed(),), (PAID_100, refund(10_000)), (PAID_100, WITHDRAWN, LOST_DISPUTE)])
+def test_no_refund_is_possible_if_no_money_is_left(facts):
     with pytest.raises(RefusedError):
-        ask(donation(*facts), amount=None)
+        request_refund(donation_with(*facts), amount=None)
     with pytest.raises(RefusedError):
-        ask(donation(*facts), amount=usd(1))
+        request_refund(donation_with(*facts), amount=usd(1))
 
 
 def test_every_fact_from_stripe_names_the_fields_that_identify_it():

@@ -1,4 +1,4 @@
-"""`Gift` as a function of all its facts."""
+"""`Gift` depends only on its facts."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from domain.events import DonationEvent, Refunded, RefundFailed
 from domain.gift import DISPUTE_RANK, MOVES_MONEY, REFUND_RANK, Gift
-from tests.fakes.events import EVENTS, of
+from tests.fakes.events import EVENTS, any_event_of
 
-donation_events = st.one_of([of(kind) for kind in EVENTS if issubclass(kind, DonationEvent)])
+donation_events = st.one_of([any_event_of(kind) for kind in EVENTS if issubclass(kind, DonationEvent)])
 
 
 @st.composite
-def facts(draw: Any) -> DonationEvent:
-    """Any fact about a donation, in a state that Stripe knows."""
+def donation_facts(draw: Any) -> DonationEvent:
+    """Return any fact about a donation, in a state that Stripe has."""
     fact: Any = draw(donation_events)
     if not hasattr(fact, "state"):
         return cast("DonationEvent", fact)
@@ -25,8 +25,8 @@ def facts(draw: Any) -> DonationEvent:
     return cast("DonationEvent", dataclasses.replace(fact, state=draw(st.sampled_from(sorted(ranks)))))
 
 
-@given(st.lists(facts(), max_size=8))
-def test_only_the_facts_named_so_move_money(facts: list[DonationEvent]):
+@given(st.lists(donation_facts(), max_size=8))
+def test_only_the_facts_in_moves_money_change_amounts(facts: list[DonationEvent]):
     gift = Gift()
     for fact in facts:
         before = gift.paid, gift.refunded, gift.disputed

@@ -1,4 +1,4 @@
-"""Helping people: whose words they are decides which key seals them and when they are erased."""
+"""Support tickets: who wrote one decides which key encrypts it and when it is erased."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ def helpdesk() -> SupportCommands:
     )
 
 
-def ticket(helpdesk: SupportCommands) -> UUID:
-    made = opened(uuid4())
-    helpdesk.tickets.add(made)
-    return made.id
+def open_ticket(helpdesk: SupportCommands) -> UUID:
+    ticket = opened(uuid4())
+    helpdesk.tickets.add(ticket)
+    return ticket.id
 
 
-def ask(
+def ask_for_help(
     helpdesk: SupportCommands,
     about: UUID | None = None,
     *,
-    known: bool = False,
+    is_holder: bool = False,
     contact: Contact | None = None,
     category: SupportCategory = SupportCategory.PROFILE_RESET,
 ) -> SupportTicket:
     support_id = uuid4()
-    told = index(contact) if contact else None
-    helpdesk.ask(HOLDER, HelpRequest(support_id, category, "Help", about, known, contact, told))
+    contact_hash = index(contact) if contact else None
+    helpdesk.ask(HOLDER, HelpRequest(support_id, category, "Help", about, is_holder, contact, contact_hash))
     return helpdesk.support.get(support_id)
 
 
@@ -63,21 +63,21 @@ def erased_ids(helpdesk: SupportCommands) -> set[UUID]:
     return helpdesk.contents.erased
 
 
-def test_a_message_is_sealed_with_the_key_of_the_ticket_that_its_author_belongs_to(helpdesk: SupportCommands):
-    ada = ticket(helpdesk)
-    assert not ask(helpdesk, ada, known=True).has_own_key
-    assert ask(helpdesk, ada, known=False).has_own_key
-    assert ask(helpdesk, None).has_own_key
+def test_only_a_message_from_the_tickets_holder_is_encrypted_with_the_tickets_key(helpdesk: SupportCommands):
+    ada = open_ticket(helpdesk)
+    assert not ask_for_help(helpdesk, ada, is_holder=True).has_own_key
+    assert ask_for_help(helpdesk, ada, is_holder=False).has_own_key
+    assert ask_for_help(helpdesk, None).has_own_key
 
 
 def test_resolving_again_changes_nothing(helpdesk: SupportCommands):
-    support = ask(helpdesk)
+    support = ask_for_help(helpdesk)
     for _ in range(2):
         helpdesk.resolve(ADMIN, support.id)
     assert (helpdesk.support.get(support.id).resolved, helpdesk.support.get(support.id).version) == (True, 2)
 
 
-# Resetting.
+# Resets.
 
 
 def reset(
@@ -92,7 +92,7 @@ def mails(helpdesk: SupportCommands) -> list[Mail]:
 
 
 def test_a_reset_changes_contact_and_token_and_nothing_else(helpdesk: SupportCommands):
-    ada = ticket(helpdesk)
+    ada = open_ticket(helpdesk)
     before = vars(helpdesk.tickets.get(ada))
     reset(helpdesk, ada)
     after = vars(helpdesk.tickets.get(ada))
@@ -112,7 +112,7 @@ def test_a_reset_changes_contact_and_token_and_nothing_else(helpdesk: SupportCom
 
 
 def test_the_new_token_goes_to_the_new_contact_and_a_notice_without_it_to_the_old(helpdesk: SupportCommands):
-    ada = ticket(helpdesk)
+    ada = open_ticket(helpdesk)
     reset(helpdesk, ada)
     new, old = mails(helpdesk)
     assert (new.kind, new.to, new.values["token"], new.ticket_id) == ("new_access", GRACE.value, "tkt_new", ada)
@@ -121,8 +121,8 @@ def test_the_new_token_goes_to_the_new_contact_and_a_notice_without_it_to_the_ol
     assert all("@" not in mail.key for mail in (new, old))
 
 
-def test_the_same_reset_asked_for_again_sends_nothing_more(helpdesk: SupportCommands):
-    ada = ticket(helpdesk)
+def test_a_repeated_reset_sends_no_more_mails(helpdesk: SupportCommands):
+    ada = open_ticket(helpdesk)
     for _ in range(2):
         reset(helpdesk, ada)
     assert len(mails(helpdesk)) == 2
@@ -130,13 +130,13 @@ def test_the_same_reset_asked_for_again_sends_nothing_more(helpdesk: SupportComm
 
 
 def test_a_new_token_at_the_same_contact_needs_no_notice(helpdesk: SupportCommands):
-    ada = ticket(helpdesk)
+    ada = open_ticket(helpdesk)
     reset(helpdesk, ada, CONTACT)
     assert [mail.kind for mail in mails(helpdesk)] == ["new_access"]
 
 
-def test_an_old_contact_that_has_no_mail_gets_none(helpdesk: SupportCommands):
-    ada = ticket(helpdesk)
+def test_an_old_contact_without_an_email_address_gets_no_mail(helpdesk: SupportCommands):
+    ada = open_ticket(helpdesk)
     helpdesk.tickets.change(ada, lambda t: t.change_contact(ADMIN, PHONE, index(PHONE), "older"))
     reset(helpdesk, ada)
     assert [(mail.kind, mail.to) for mail in mails(helpdesk)] == [("new_access", GRACE.value)]
@@ -144,14 +144,14 @@ def test_an_old_contact_that_has_no_mail_gets_none(helpdesk: SupportCommands):
 
 @pytest.mark.parametrize("contact", [PHONE, Contact(ContactType.SOCIAL, "@grace")])
 def test_a_reset_needs_an_email_contact(helpdesk: SupportCommands, contact: Contact):
-    ada = ticket(helpdesk)
+    ada = open_ticket(helpdesk)
     with pytest.raises(InvalidError, match="by mail"):
         reset(helpdesk, ada, contact)
     assert (mails(helpdesk), helpdesk.tickets.get(ada).contact) == ([], CONTACT)
 
 
 def test_an_erased_ticket_cannot_be_reset(helpdesk: SupportCommands):
-    ada = ticket(helpdesk)
+    ada = open_ticket(helpdesk)
     helpdesk.tickets.change(ada, lambda t: t.erase(HOLDER))
     with pytest.raises(NotFoundError):
         reset(helpdesk, ada)
@@ -159,49 +159,53 @@ def test_an_erased_ticket_cannot_be_reset(helpdesk: SupportCommands):
 
 
 def test_a_reset_resolves_the_support_tickets_that_asked_for_it_and_no_others(helpdesk: SupportCommands):
-    ada, other = ticket(helpdesk), uuid4()
-    asked = [
-        ask(helpdesk, ada, known=True),
-        ask(helpdesk, ada),
-        ask(helpdesk, contact=CONTACT),
-        ask(helpdesk, contact=GRACE),
+    ada, other = open_ticket(helpdesk), uuid4()
+    asking = [
+        ask_for_help(helpdesk, ada, is_holder=True),
+        ask_for_help(helpdesk, ada),
+        ask_for_help(helpdesk, contact=CONTACT),
+        ask_for_help(helpdesk, contact=GRACE),
     ]
-    left = [
-        ask(helpdesk, ada, category=SupportCategory.PAYMENT),
-        ask(helpdesk, other, contact=CONTACT),
-        ask(helpdesk, contact=PHONE),
-        ask(helpdesk),
+    not_asking = [
+        ask_for_help(helpdesk, ada, category=SupportCategory.PAYMENT),
+        ask_for_help(helpdesk, other, contact=CONTACT),
+        ask_for_help(helpdesk, contact=PHONE),
+        ask_for_help(helpdesk),
     ]
     reset(helpdesk, ada)
-    assert [helpdesk.support.get(one.id).resolved for one in asked] == [True] * 4
-    assert [helpdesk.support.get(one.id).resolved for one in left] == [False] * 4
+    assert [helpdesk.support.get(support.id).resolved for support in asking] == [True] * 4
+    assert [helpdesk.support.get(support.id).resolved for support in not_asking] == [False] * 4
 
 
 # Erasure.
 
 
 def test_an_erasure_destroys_own_keys_and_is_recorded_for_every_support_ticket(helpdesk: SupportCommands):
-    ada = ticket(helpdesk)
-    mine, named, loose = ask(helpdesk, ada, known=True), ask(helpdesk, ada), ask(helpdesk, contact=CONTACT)
-    other = ask(helpdesk, contact=GRACE)
+    ada = open_ticket(helpdesk)
+    by_holder = ask_for_help(helpdesk, ada, is_holder=True)
+    by_stranger = ask_for_help(helpdesk, ada)
+    by_contact = ask_for_help(helpdesk, contact=CONTACT)
+    other = ask_for_help(helpdesk, contact=GRACE)
     for _ in range(2):
         helpdesk.erase(ada)
-    assert erased_ids(helpdesk) == {named.id, loose.id}
-    assert [helpdesk.support.get(one.id).erased for one in (mine, named, loose, other)] == [True, True, True, False]
-    assert helpdesk.support.get(named.id).version == 2
+    assert erased_ids(helpdesk) == {by_stranger.id, by_contact.id}
+    for support in (by_holder, by_stranger, by_contact):
+        assert helpdesk.support.get(support.id).erased
+    assert not helpdesk.support.get(other.id).erased
+    assert helpdesk.support.get(by_stranger.id).version == 2
 
 
 def test_support_tickets_from_an_earlier_contact_are_erased_too(helpdesk: SupportCommands):
-    ada = ticket(helpdesk)
-    before = ask(helpdesk, contact=CONTACT)
+    ada = open_ticket(helpdesk)
+    before = ask_for_help(helpdesk, contact=CONTACT)
     helpdesk.tickets.change(ada, lambda t: t.change_contact(ADMIN, GRACE, index(GRACE), "newer"))
-    after = ask(helpdesk, contact=GRACE)
+    after = ask_for_help(helpdesk, contact=GRACE)
     helpdesk.erase(ada)
     assert erased_ids(helpdesk) == {before.id, after.id}
 
 
 def test_support_tickets_indexed_with_an_older_pepper_are_erased_too(helpdesk: SupportCommands):
-    ada = ticket(helpdesk)
+    ada = open_ticket(helpdesk)
     helpdesk.support.add(
         SupportTicket.open(
             HOLDER,
@@ -211,7 +215,7 @@ def test_support_tickets_indexed_with_an_older_pepper_are_erased_too(helpdesk: S
             message="Help",
             about=None,
             contact=CONTACT,
-            contact_index="index",  # what the ticket itself was opened with
+            contact_index="index",  # the index with which the ticket was opened
         )
     )
     helpdesk.erase(ada)
@@ -219,8 +223,8 @@ def test_support_tickets_indexed_with_an_older_pepper_are_erased_too(helpdesk: S
 
 
 def test_an_erasure_interrupted_by_a_crash_is_finished_when_repeated(helpdesk: SupportCommands):
-    ada = ticket(helpdesk)
-    named = ask(helpdesk, ada)
-    helpdesk.contents.erase(named.id)
+    ada = open_ticket(helpdesk)
+    by_stranger = ask_for_help(helpdesk, ada)
+    helpdesk.contents.erase(by_stranger.id)
     helpdesk.erase(ada)
-    assert helpdesk.support.get(named.id).erased
+    assert helpdesk.support.get(by_stranger.id).erased

@@ -10,7 +10,7 @@ from domain.lifecycle import missing_fields
 from domain.tickets import RecordingTicket
 from domain.values import ContentStatus
 from tests.domain.facts import given as opened
-from tests.fakes.requests import Asked, histories
+from tests.fakes.requests import TicketRequest, histories
 
 
 def state(ticket: RecordingTicket) -> dict[str, Any]:
@@ -18,21 +18,21 @@ def state(ticket: RecordingTicket) -> dict[str, Any]:
 
 
 @given(histories)
-def test_a_replayed_ticket_is_the_one_that_lived(asked: list[Asked]):
-    lived = opened()
+def test_a_replayed_ticket_equals_the_ticket_that_was_changed(requests: list[TicketRequest]):
+    ticket = opened()
     replayed: Any = opened()
-    for request in asked:
-        request(lived)
-        for event in lived.collect_events():
+    for request in requests:
+        request(ticket)
+        for event in ticket.collect_events():
             replayed = event.mutate(replayed)
-        assert state(replayed) == state(lived)
-        assert replayed.version == lived.version
+        assert state(replayed) == state(ticket)
+        assert replayed.version == ticket.version
 
 
 @given(histories)
-def test_whatever_is_asked_twice_happens_once(asked: list[Asked]):
+def test_a_repeated_request_records_nothing(requests: list[TicketRequest]):
     ticket = opened()
-    for request in asked:
+    for request in requests:
         request(ticket)
         ticket.collect_events()
         request(ticket)
@@ -40,9 +40,9 @@ def test_whatever_is_asked_twice_happens_once(asked: list[Asked]):
 
 
 @given(histories)
-def test_a_refusal_changes_nothing(asked: list[Asked]):
+def test_a_refusal_changes_nothing(requests: list[TicketRequest]):
     ticket = opened()
-    for request in asked:
+    for request in requests:
         before = state(ticket)
         if not request(ticket):
             assert state(ticket) == before
@@ -51,9 +51,9 @@ def test_a_refusal_changes_nothing(asked: list[Asked]):
 
 
 @given(histories)
-def test_only_a_person_changes_fields_that_a_person_wrote(asked: list[Asked]):
+def test_only_a_person_changes_fields_that_a_person_wrote(requests: list[TicketRequest]):
     ticket = opened()
-    for request in asked:
+    for request in requests:
         before = {name: getattr(ticket.draft, name) for name in ticket.written}
         request(ticket)
         if request.name not in ("edit_draft", "provide_info"):
@@ -61,9 +61,9 @@ def test_only_a_person_changes_fields_that_a_person_wrote(asked: list[Asked]):
 
 
 @given(histories)
-def test_a_ready_ticket_lacks_nothing_and_one_being_processed_is_awaited(asked: list[Asked]):
+def test_a_ready_ticket_lacks_no_field_and_a_processing_one_awaits_a_step(requests: list[TicketRequest]):
     ticket = opened()
-    for request in asked:
+    for request in requests:
         request(ticket)
         life = ticket.lifecycle
         if life.base is ContentStatus.READY:

@@ -1,4 +1,4 @@
-"""Giving money back: the intention first, then Stripe, then its answer; and whatever was left open is finished once."""
+"""A refund is recorded before Stripe is called, and a request that was left open is completed once."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 @dataclass
 class FakeRefunds:
-    """Makes each refund once, as Stripe does while it remembers the key; or is away, or refuses."""
+    """Makes each refund once, as Stripe does while it remembers the idempotency key. Raises `fault` if it is set."""
 
     fault: Exception | None = None
-    made: dict[UUID, ReportedRefund] = field(default_factory=dict)
-    asked: int = 0
+    refunds: dict[UUID, ReportedRefund] = field(default_factory=dict)
+    calls: int = 0
 
     def create(self, order: RefundOrder) -> ReportedRefund:
-        self.asked += 1
+        self.calls += 1
         if self.fault is not None:
             raise self.fault
-        told = ReportedRefund(f"re_{len(self.made)}", order.amount, "succeeded", 50, "ch")
-        return self.made.setdefault(order.request_id, told)
+        reported = ReportedRefund(f"re_{len(self.refunds)}", order.amount, "succeeded", 50, "ch")
+        return self.refunds.setdefault(order.request_id, reported)
 
     def find(self, order: RefundOrder, since: datetime) -> ReportedRefund | None:
-        return self.made.get(order.request_id)
+        return self.refunds.get(order.request_id)
 
 
 @pytest.fixture
 def donations() -> MemoryDonations:
     stored = MemoryDonations()
     donation = Donation.request_checkout(SYSTEM, TICKET, DONATION, Money(10_000, "USD"), None)
-    told: dict[str, Any] = {"payment_intent_id": "pi", "amount": Money(10_000, "USD"), "report": StripeReport("e", 1)}
-    donation.record(SYSTEM, PaymentReceived, **told)
+    fields: dict[str, Any] = {"payment_intent_id": "pi", "amount": Money(10_000, "USD"), "report": StripeReport("e", 1)}
+    donation.record(SYSTEM, PaymentReceived, **fields)
     stored.add(donation)
     return stored
 
@@ -57,37 +57,37 @@ def refund(commands: RefundCommands, amount: int | None = 4_000) -> None:
     commands.request(ADMIN, TICKET, DONATION, REQUEST, money, "asked for")
 
 
-def story(donations: MemoryDonations) -> list[type]:
+def event_types(donations: MemoryDonations) -> list[type]:
     return [type(event) for event in donations.streams.events[donation_stream(TICKET, DONATION)]][2:]
 
 
 def test_the_request_is_recorded_before_the_answer(donations):
     refund(RefundCommands(donations, FakeRefunds()))
-    assert story(donations) == [RefundRequested, RefundAccepted, Refunded]
+    assert event_types(donations) == [RefundRequested, RefundAccepted, Refunded]
     gift = donations.get(TICKET, DONATION).gift
     assert (gift.refunded, gift.left) == (4_000, 6_000)
 
 
-def test_while_stripe_is_away_the_request_stays_open_and_is_finished_later(donations):
+def test_a_request_stays_open_while_stripe_is_unavailable_and_is_completed_later(donations):
     refunds = FakeRefunds(UnavailableError("away"))
     commands = RefundCommands(donations, refunds)
     refund(commands)
-    assert story(donations) == [RefundRequested]
+    assert event_types(donations) == [RefundRequested]
     refunds.fault = None
     for _ in range(2):
         commands.retry(TICKET, DONATION, REQUEST, requested_at=NOW, now=NOW)
-    assert story(donations) == [RefundRequested, RefundAccepted, Refunded]
-    assert refunds.asked == 2
+    assert event_types(donations) == [RefundRequested, RefundAccepted, Refunded]
+    assert refunds.calls == 2
 
 
 def test_a_refund_whose_answer_was_lost_is_found_at_stripe_and_not_repeated(donations):
     refunds = FakeRefunds(UnavailableError("away"))
     commands = RefundCommands(donations, refunds)
     refund(commands)
-    refunds.made[REQUEST] = ReportedRefund("re_made", Money(4_000, "USD"), "pending", 50, "ch")
+    refunds.refunds[REQUEST] = ReportedRefund("re_made", Money(4_000, "USD"), "pending", 50, "ch")
     commands.retry(TICKET, DONATION, REQUEST, requested_at=NOW - timedelta(days=3), now=NOW)
     assert donations.get(TICKET, DONATION).gift.requests[REQUEST].refund_id == "re_made"
-    assert refunds.asked == 1
+    assert refunds.calls == 1
 
 
 def test_a_request_older_than_stripes_idempotency_keys_is_never_repeated(donations):
@@ -97,7 +97,7 @@ def test_a_request_older_than_stripes_idempotency_keys_is_never_repeated(donatio
     refunds.fault = None
     with pytest.raises(RefusedError):
         commands.retry(TICKET, DONATION, REQUEST, requested_at=NOW - timedelta(hours=24), now=NOW)
-    assert (refunds.asked, refunds.made) == (1, {})
+    assert (refunds.calls, refunds.refunds) == (1, {})
     assert donations.get(TICKET, DONATION).gift.left == 10_000
 
 
@@ -105,7 +105,7 @@ def test_a_request_older_than_stripes_idempotency_keys_is_never_repeated(donatio
 def test_a_refused_refund_is_recorded_and_reserves_no_money(donations, fault):
     with pytest.raises(type(fault)):
         refund(RefundCommands(donations, FakeRefunds(fault)))
-    assert story(donations) == [RefundRequested, RefundRefused]
+    assert event_types(donations) == [RefundRequested, RefundRefused]
     assert donations.get(TICKET, DONATION).gift.left == 10_000
 
 
@@ -113,4 +113,4 @@ def test_a_refused_refund_is_recorded_and_reserves_no_money(donations, fault):
 def test_a_refund_needs_a_positive_amount(donations, amount):
     with pytest.raises(InvalidError):
         refund(RefundCommands(donations, FakeRefunds()), amount)
-    assert story(donations) == []
+    assert event_types(donations) == []

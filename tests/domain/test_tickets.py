@@ -66,14 +66,14 @@ def status(*facts: Any) -> ContentStatus:
 # Opening, names and contacts.
 
 
-def test_a_ticket_is_opened_with_all_that_is_known_of_the_person():
+def test_a_ticket_is_opened_with_the_contact_the_name_and_the_token_digest():
     new_ticket = NewTicket(TICKET, "public", "abcdefghjkmn", CONTACT, "index", "Ada", "digest")
     ticket = RecordingTicket.open(HOLDER, new_ticket)
     assert new_facts(ticket) == [fact(TicketOpened)]
     assert ticket.lifecycle.status is ContentStatus.DRAFT
 
 
-def test_a_name_is_changed_only_to_another_one():
+def test_a_name_is_changed_only_to_a_different_name():
     ticket = given()
     ticket.rename(HOLDER, "Ada")
     ticket.rename(HOLDER, None)
@@ -106,7 +106,7 @@ def test_a_recording_is_uploaded_in_any_state():
         assert ticket.lifecycle.status is ContentStatus.RECORDING
 
 
-def test_the_same_upload_asked_again_changes_nothing_even_after_a_newer_one():
+def test_a_repeated_upload_changes_nothing_even_after_a_newer_one():
     ticket = given(*TRANSCRIBING)
     ticket.upload(HOLDER, RECORDING, SOUND, AUDIO, None)
     assert new_facts(ticket) == []
@@ -115,7 +115,7 @@ def test_the_same_upload_asked_again_changes_nothing_even_after_a_newer_one():
     assert new_facts(ticket) == [fact(AudioUploaded, recording_id=NEWER_RECORDING)]
 
 
-def test_without_a_recording_there_is_nothing_to_process():
+def test_a_ticket_without_a_recording_cannot_be_processed():
     with pytest.raises(RefusedError):
         given().process(HOLDER)
 
@@ -135,7 +135,7 @@ def test_a_recording_may_be_processed_again_once_its_draft_is_there():
     assert new_facts(ticket) == [fact(ProcessingRequested)]
 
 
-def test_retrying_needs_something_that_failed():
+def test_only_a_failed_step_can_be_retried():
     for history in ((), UPLOADED, DRAFTED):
         with pytest.raises(RefusedError):
             given(*history).retry(HOLDER)
@@ -144,13 +144,13 @@ def test_retrying_needs_something_that_failed():
 
 
 @pytest.mark.parametrize("failure", [fact(TranscriptionFailed), fact(DraftingFailed)])
-def test_whatever_failed_may_be_retried_from_the_start(failure: Any):
+def test_a_failed_recording_may_be_retried_from_the_start(failure: Any):
     ticket = given(*TRANSCRIBING, failure)
     ticket.retry(HOLDER)
     assert new_facts(ticket) == [fact(ProcessingRequested)]
 
 
-def test_a_newer_recording_needs_no_retry():
+def test_a_failure_of_an_older_recording_cannot_be_retried():
     with pytest.raises(RefusedError):
         given(*TRANSCRIBING, fact(TranscriptionFailed), fact(AudioUploaded, recording_id=NEWER_RECORDING)).retry(HOLDER)
 
@@ -158,7 +158,7 @@ def test_a_newer_recording_needs_no_retry():
 # The steps from a recording to a draft.
 
 
-def test_each_step_is_awaited_in_its_turn_and_on_its_recording_only():
+def test_each_step_is_awaited_in_order_and_only_for_its_recording():
     for history, awaited in ((TRANSCRIBING, Step.TRANSCRIBE), (ANALYSING, Step.ANALYSE), (DRAFTING, Step.DRAFT)):
         ticket = given(*history)
         assert [step for step in Step if ticket.awaits(step, RECORDING)] == [awaited]
@@ -166,7 +166,7 @@ def test_each_step_is_awaited_in_its_turn_and_on_its_recording_only():
     assert not any(given(*DRAFTED).awaits(step, RECORDING) for step in Step)
 
 
-def test_every_step_that_is_awaited_was_asked_of_a_worker():
+def test_every_awaited_step_was_requested_by_an_event():
     requests: list[tuple[Any, Step, Any]] = [
         (UPLOADED, Step.TRANSCRIBE, lambda t: t.process(HOLDER)),
         (TRANSCRIBING, Step.ANALYSE, lambda t: t.record_transcript(SYSTEM, RECORDING, *TRANSCRIPT)),
@@ -180,7 +180,7 @@ def test_every_step_that_is_awaited_was_asked_of_a_worker():
         assert ticket.awaits(step, RECORDING)
 
 
-def test_a_step_is_done_once():
+def test_the_result_of_a_step_is_recorded_once():
     ticket = given(*TRANSCRIBING)
     for _ in range(2):
         ticket.record_transcript(SYSTEM, RECORDING, *TRANSCRIPT)
@@ -188,10 +188,10 @@ def test_a_step_is_done_once():
         ticket.record_analysis(SYSTEM, RECORDING, ANALYSIS)
     for _ in range(2):
         ticket.propose_draft(SYSTEM, RECORDING, COMPLETE)
-    assert [told.kind for told in new_facts(ticket)] == [Transcribed, Analysed, DraftProposed]
+    assert [new_fact.kind for new_fact in new_facts(ticket)] == [Transcribed, Analysed, DraftProposed]
 
 
-def test_work_on_an_older_recording_is_dropped():
+def test_results_for_an_older_recording_are_ignored():
     ticket = given(*TRANSCRIBING, fact(AudioUploaded, recording_id=NEWER_RECORDING))
     ticket.record_transcript(SYSTEM, RECORDING, *TRANSCRIPT)
     ticket.fail_step(SYSTEM, Step.TRANSCRIBE, RECORDING, SILENCE)
@@ -199,20 +199,20 @@ def test_work_on_an_older_recording_is_dropped():
 
 
 @pytest.mark.parametrize(
-    ("history", "step", "told"),
+    ("history", "step", "kind"),
     [
         (TRANSCRIBING, Step.TRANSCRIBE, TranscriptionFailed),
         (ANALYSING, Step.ANALYSE, DraftingFailed),
         (DRAFTING, Step.DRAFT, DraftingFailed),
     ],
 )
-def test_a_step_that_failed_is_told_once_with_its_reason(history: Any, step: Step, told: Any):
+def test_a_failed_step_is_recorded_once_with_its_reason(history: Any, step: Step, kind: Any):
     ticket = given(*history)
     ticket.fail_step(SYSTEM, step, RECORDING, AWAY)
     ticket.fail_step(SYSTEM, step, RECORDING, AWAY)
-    named = {"step": step} if told is DraftingFailed else {}
+    named = {"step": step} if kind is DraftingFailed else {}
     reason = {"code": "away", "message": "Later.", "retryable": True}
-    assert new_facts(ticket) == [fact(told, actor=SYSTEM, **reason, **named)]
+    assert new_facts(ticket) == [fact(kind, actor=SYSTEM, **reason, **named)]
     assert ticket.lifecycle.status is ContentStatus.ERROR
 
 
@@ -229,8 +229,8 @@ def test_a_proposed_draft_never_overwrites_fields_that_a_person_wrote_or_cleared
     ticket.propose_draft(SYSTEM, RECORDING, COMPLETE)
     assert (ticket.draft.title, ticket.draft.story) == ("Mine", None)
     assert ticket.draft.beneficiary == COMPLETE.beneficiary
-    proposal = next(told for told in new_facts(ticket) if told.kind is DraftProposed)
-    assert not {"title", "story"} & set(proposal.told)
+    proposal = next(new_fact for new_fact in new_facts(ticket) if new_fact.kind is DraftProposed)
+    assert not {"title", "story"} & set(proposal.fields)
 
 
 def test_a_second_recording_proposes_a_whole_new_draft():
@@ -242,7 +242,7 @@ def test_a_second_recording_proposes_a_whole_new_draft():
 # Writing by hand.
 
 
-def test_a_story_may_be_written_with_no_recording_at_all():
+def test_a_story_may_be_written_without_a_recording():
     ticket = given()
     ticket.edit_draft(HOLDER, {"title": "A roof"})
     assert new_facts(ticket) == [fact(DraftEdited, changed=("title",), title="A roof")]
@@ -261,7 +261,7 @@ def test_confirming_a_proposed_field_makes_it_the_persons_own():
     assert new_facts(ticket) == [fact(DraftEdited, changed=("title",), title=COMPLETE.title)]
 
 
-def test_info_is_provided_only_while_it_is_asked_for():
+def test_info_can_be_provided_only_while_it_is_requested():
     for history in ((), UPLOADED, TRANSCRIBING, DRAFTED):
         with pytest.raises(RefusedError):
             given(*history).provide_info(HOLDER, {"beneficiary": "Ada"})
@@ -271,7 +271,7 @@ def test_info_is_provided_only_while_it_is_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("known", "amount", "currency", "goal"),
+    ("current_goal", "amount", "currency", "goal"),
     [
         (None, None, None, None),
         (None, None, "EUR", None),
@@ -283,17 +283,17 @@ def test_info_is_provided_only_while_it_is_asked_for():
         (Money(5_000, "EUR"), None, "JPY", Money(50, "JPY")),
     ],
 )
-def test_a_goal_is_an_amount_in_the_currency_said_last(known: Any, amount: Any, currency: Any, goal: Any):
-    ticket = given(fact(DraftEdited, changed=("goal",), goal=known))
+def test_a_goal_is_an_amount_in_the_currency_named_last(current_goal: Any, amount: Any, currency: Any, goal: Any):
+    ticket = given(fact(DraftEdited, changed=("goal",), goal=current_goal))
     assert ticket.goal_of(amount, currency) == goal
 
 
-def test_a_currency_said_before_the_amount_is_remembered():
+def test_a_currency_named_before_the_amount_is_remembered():
     assert given(fact(DraftEdited, changed=("currency",), currency="EUR")).goal_of(7, None) == Money(700, "EUR")
 
 
 @pytest.mark.parametrize("amount", [0, -5, "0.99", 10_000_001])
-def test_a_goal_is_from_one_to_ten_millions(amount: Any):
+def test_a_goal_is_between_one_and_ten_million(amount: Any):
     with pytest.raises(InvalidError):
         given().goal_of(amount, "USD")
 
@@ -327,7 +327,7 @@ def test_publishing_and_unpublishing_again_changes_nothing():
     assert new_facts(ticket) == [fact(Published, consent=True), fact(Unpublished)]
 
 
-def test_a_published_page_stays_published_while_a_newer_recording_is_worked_on():
+def test_a_published_page_stays_published_while_a_newer_recording_is_processed():
     published = (*WRITTEN, fact(Published), fact(AudioUploaded), fact(ProcessingRequested))
     assert status(*published) is ContentStatus.PUBLISHED
     assert status(*published, fact(TranscriptionFailed)) is ContentStatus.PUBLISHED
@@ -358,15 +358,15 @@ def test_the_status_says_how_far_the_content_has_come(history: Any, expected: Co
 # Documents and erasure.
 
 
-def test_a_document_is_noted_once():
+def test_a_document_is_recorded_once():
     ticket = given(*DRAFTED)
-    told = fact(DocumentGenerated).told
+    document = fact(DocumentGenerated).fields
     for _ in range(2):
-        ticket.record_document(HOLDER, DOCUMENT, told["type"], told["format"], told["content"], None)
+        ticket.record_document(HOLDER, DOCUMENT, document["type"], document["format"], document["content"], None)
     assert new_facts(ticket) == [fact(DocumentGenerated)]
 
 
-def test_a_ticket_is_erased_once_and_then_takes_nothing_more():
+def test_a_ticket_is_erased_once_and_then_refuses_every_change():
     ticket = given(*DRAFTED, fact(Published))
     ticket.erase(HOLDER)
     ticket.erase(HOLDER)
@@ -383,7 +383,7 @@ def test_a_ticket_is_erased_once_and_then_takes_nothing_more():
             request()
 
 
-def test_work_that_was_under_way_when_a_ticket_was_erased_is_dropped():
+def test_results_that_arrive_after_the_erasure_of_a_ticket_are_ignored():
     ticket = given(*TRANSCRIBING, fact(Erased))
     ticket.record_transcript(SYSTEM, RECORDING, *TRANSCRIPT)
     ticket.fail_step(SYSTEM, Step.TRANSCRIBE, RECORDING, AWAY)

@@ -1,4 +1,4 @@
-"""A collector of traces on the loopback interface: takes what an OTLP exporter posts, and reads it."""
+"""A collector on the loopback interface that receives and parses the traces that an OTLP exporter posts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 
 class Collector:
-    """Listens inside `with`; an endpoint of OTLP over HTTP with protobuf bodies."""
+    """An endpoint for OTLP over HTTP with protobuf bodies, which listens inside `with`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,22 +32,22 @@ class Collector:
         self._server.server_close()
 
     def spans(self) -> dict[str, dict[str, Any]]:
-        """The attributes of what arrived, by the span's name; of several of one name the last."""
+        """Return the attributes of the last received span of each name."""
         with self._lock:
             return {
                 span.name: {pair.key: _plain(pair.value) for pair in span.attributes}
-                for told in self._received
-                for scope in told.scope_spans
+                for resource_spans in self._received
+                for scope in resource_spans.scope_spans
                 for span in scope.spans
             }
 
     def services(self) -> set[str]:
-        """Who sent it."""
+        """Return the names of the services that sent spans."""
         with self._lock:
             return {
                 pair.value.string_value
-                for told in self._received
-                for pair in told.resource.attributes
+                for resource_spans in self._received
+                for pair in resource_spans.resource.attributes
                 if pair.key == "service.name"
             }
 
@@ -71,7 +71,7 @@ class Collector:
                 self.wfile.write(answer)
 
             def log_message(self, format: str, *args: Any) -> None:
-                """Says nothing."""
+                """Write no log."""
 
         return Handler
 

@@ -1,4 +1,4 @@
-"""Databases that fail in the moment a test chose, or tell what was asked of them."""
+"""Databases that lose a connection when a test chooses, or record the statements of requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.errors import UnavailableError
 
 
 class LosingDatabase(Database):
-    """Loses the connection, as often as `losses` says, just after what was done on it became durable."""
+    """Loses the connection `losses` times, each time just after its transaction was committed."""
 
     losses = 0
 
@@ -28,14 +28,14 @@ class LosingDatabase(Database):
 
 
 @contextmanager
-def overheard(database: Database) -> Iterator[list[str]]:
-    """Every statement that requests execute by way of this object while the block runs, in threads of the server."""
-    said: list[str] = []
+def recorded_statements(database: Database) -> Iterator[list[str]]:
+    """Yield a list of the statements that the server's threads execute on this database while the block runs."""
+    statements: list[str] = []
 
-    class Telling(Cursor[Any]):
+    class RecordingCursor(Cursor[Any]):
         def execute(self, query: Any, *args: Any, **more: Any) -> Any:
             if threading.current_thread().name.startswith("handler "):
-                said.append(query if isinstance(query, str) else query.decode())
+                statements.append(query if isinstance(query, str) else query.decode())
             return super().execute(query, *args, **more)
 
     pooled = database.connection
@@ -43,7 +43,7 @@ def overheard(database: Database) -> Iterator[list[str]]:
     @contextmanager
     def connection() -> Iterator[Connection[Any]]:
         with pooled() as lent:
-            lent.cursor_factory = Telling
+            lent.cursor_factory = RecordingCursor
             try:
                 yield lent
             finally:
@@ -51,6 +51,6 @@ def overheard(database: Database) -> Iterator[list[str]]:
 
     database.connection = connection  # type: ignore[method-assign]
     try:
-        yield said
+        yield statements
     finally:
         database.connection = pooled  # type: ignore[method-assign]

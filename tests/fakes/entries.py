@@ -1,4 +1,4 @@
-"""Events about to be stored that say as little as an event can."""
+"""New entries of an event log, each with the smallest possible event."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from adapters.event_store import codec
 from adapters.event_store.log import NewEntry
 from domain.events import DisplayNameChanged
 from domain.values import SYSTEM
-from tests.fakes.events import made
+from tests.fakes.events import make_event
 
-STATE = codec.encode(made(DisplayNameChanged, UUID(int=1), 1, actor=SYSTEM, display_name=None))
+STATE = codec.encode(make_event(DisplayNameChanged, UUID(int=1), 1, actor=SYSTEM, display_name=None))
 
 
 def entry(stream: UUID | None = None, version: int = 1, ticket: UUID | None = None, state: bytes = STATE) -> NewEntry:
-    """One event; a stream of its own unless one is named."""
+    """Return one entry, in a new stream unless `stream` is given."""
     stream = stream or uuid4()
     return NewEntry(
         originator_id=stream,
@@ -26,6 +26,6 @@ def entry(stream: UUID | None = None, version: int = 1, ticket: UUID | None = No
 
 
 def entries(count: int, stream: UUID | None = None, first: int = 1, ticket: UUID | None = None) -> list[NewEntry]:
-    """So many events of one stream."""
+    """Return `count` entries of one stream."""
     stream = stream or uuid4()
     return [entry(stream, version, ticket) for version in range(first, first + count)]

@@ -1,4 +1,4 @@
-"""Any event there can be, made from the types of its fields, with a canary in every personal text."""
+"""Hypothesis strategies for all events, built from the types of their fields, with a canary in every personal text."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from domain.values import PERSONAL
 from projections.model import RecordedEvent
 
 CANARY = "canary-"
-# What the store keeps beside the event's own fields.
-BESIDE = {"originator_id", "originator_version", "timestamp", "originator_topic"}
+# The fields that the event store adds to an event's own fields.
+PLACE_FIELDS = {"originator_id", "originator_version", "timestamp", "originator_topic"}
 
 EVENTS: tuple[type[TicketEvent], ...] = tuple(
     kind
@@ -27,7 +27,7 @@ EVENTS: tuple[type[TicketEvent], ...] = tuple(
     if isinstance(kind, type) and issubclass(kind, TicketEvent) and "TOPIC" in vars(kind)
 )
 
-# All that JSON in UTF-8 can hold: everything but lone surrogates.
+# Every character that JSON in UTF-8 can hold, so no lone surrogates.
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 ids = st.uuids(version=4)
 
@@ -55,11 +55,11 @@ def _values(annotation: Any) -> st.SearchStrategy[Any]:
     return basic[annotation]
 
 
-def told(kind: type[TicketEvent]) -> st.SearchStrategy[dict[str, Any]]:
-    """Everything that an event of this kind says, its place aside."""
+def event_fields(kind: type[TicketEvent]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return a strategy for the fields of an event of this kind without its place in the history."""
     hints = get_type_hints(kind, include_extras=True)
     return st.fixed_dictionaries(
-        {f.name: _values(hints[f.name]) for f in dataclasses.fields(kind) if f.name not in BESIDE}
+        {f.name: _values(hints[f.name]) for f in dataclasses.fields(kind) if f.name not in PLACE_FIELDS}
     )
 
 
@@ -78,39 +78,46 @@ def log_entries(*events: TicketEvent) -> list[RecordedEvent]:
 _AGGREGATES = {DonationEvent: "donation", SupportEvent: "support_ticket", TicketEvent: "recording_ticket"}
 
 
-def made(kind: type[TicketEvent], stream: UUID, version: int, /, **told: Any) -> TicketEvent:
-    """The event at its place."""
-    place: dict[str, Any] = {"originator_id": stream, "originator_version": version, "timestamp": datetime.now(UTC)}
+def make_event(kind: type[TicketEvent], stream: UUID, version: int, /, **fields: Any) -> TicketEvent:
+    """Return the event with this place in the history."""
+    place_fields: dict[str, Any] = {
+        "originator_id": stream,
+        "originator_version": version,
+        "timestamp": datetime.now(UTC),
+    }
     if issubclass(kind, AggregateCreated):
-        place["originator_topic"] = next(topic for base, topic in _AGGREGATES.items() if issubclass(kind, base))
-    return kind(**place, **told)
+        place_fields["originator_topic"] = next(topic for base, topic in _AGGREGATES.items() if issubclass(kind, base))
+    return kind(**place_fields, **fields)
 
 
-def of(kind: type[TicketEvent]) -> st.SearchStrategy[TicketEvent]:
-    """Any event of this kind."""
+def any_event_of(kind: type[TicketEvent]) -> st.SearchStrategy[TicketEvent]:
+    """Return a strategy for any event of this kind."""
     return st.builds(
-        lambda stream, version, said: made(kind, stream, version, **said), ids, st.integers(1, 1_000), told(kind)
+        lambda stream, version, fields: make_event(kind, stream, version, **fields),
+        ids,
+        st.integers(1, 1_000),
+        event_fields(kind),
     )
 
 
-# Made once: to make a strategy takes longer than to draw from it.
-events = st.one_of([of(kind) for kind in EVENTS])
+# Built once, because building a strategy takes longer than drawing from it.
+events = st.one_of([any_event_of(kind) for kind in EVENTS])
 
 
 def personal_texts(event: TicketEvent) -> list[str]:
-    """Every personal text in an event, found by its canary."""
-    found: list[str] = []
+    """Return every personal text in an event, recognized by its canary."""
+    personal: list[str] = []
 
-    def look(value: Any) -> None:
+    def collect(value: Any) -> None:
         if isinstance(value, str) and value.startswith(CANARY):
-            found.append(value)
+            personal.append(value)
         elif isinstance(value, tuple):
-            for part in value:
-                look(part)
+            for item in value:
+                collect(item)
         elif dataclasses.is_dataclass(value):
             for f in dataclasses.fields(value):
-                look(getattr(value, f.name))
+                collect(getattr(value, f.name))
 
     for f in dataclasses.fields(event):
-        look(getattr(event, f.name))
-    return found
+        collect(getattr(event, f.name))
+    return personal

@@ -27,7 +27,7 @@ PASSWORD = "a p@ss:word/of these tests"
 
 
 class Mailbox:
-    """The mails that an SMTP server received; `rcpt` and `data` are its next answers to a recipient and a message."""
+    """The mails that an SMTP server received. `rcpt` and `data` are its next answers to a recipient and a message."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
@@ -57,15 +57,15 @@ class Mailbox:
 
 @contextmanager
 def smtp_server(tls: ssl.SSLContext | None = None, *, smtps: bool = False, auth: bool = False) -> Iterator[Mailbox]:
-    """A server on a free port of this machine."""
+    """Run an SMTP server on a free port for the duration of the block."""
     mailbox = Mailbox()
-    more: dict[str, Any] = {"ssl_context": tls} if smtps else {"tls_context": tls}
+    options: dict[str, Any] = {"ssl_context": tls} if smtps else {"tls_context": tls}
     if auth:
-        more |= {"authenticator": mailbox.authenticate, "auth_required": True}
-        more |= {"auth_require_tls": tls is not None and not smtps}
+        options |= {"authenticator": mailbox.authenticate, "auth_required": True}
+        options |= {"auth_require_tls": tls is not None and not smtps}
     port = free_port()
-    more |= {"enable_SMTPUTF8": True, "ready_timeout": WAIT_SECONDS}
-    server = Controller(mailbox, hostname="127.0.0.1", port=port, **more)
+    options |= {"enable_SMTPUTF8": True, "ready_timeout": WAIT_SECONDS}
+    server = Controller(mailbox, hostname="127.0.0.1", port=port, **options)
     mailbox.url = f"{'smtps' if smtps else 'smtp'}://127.0.0.1:{port}"
     server.start()
     try:
@@ -75,21 +75,21 @@ def smtp_server(tls: ssl.SSLContext | None = None, *, smtps: bool = False, auth:
 
 
 def read(data: bytes) -> EmailMessage:
-    # Headers may be UTF-8 (RFC 6532); bodies of ours are ASCII.
+    # Headers may be UTF-8 (RFC 6532); the bodies of our mails are ASCII.
     message = message_from_string(data.decode(), policy=default)
     assert isinstance(message, EmailMessage)
     return message
 
 
 def files(folder: Path, to: str | None = None) -> list[EmailMessage]:
-    """The messages of a folder, or those to one address, oldest first."""
+    """Return the messages of a folder, or those to one address, oldest first."""
     messages = [_message(file, file.stat().st_mtime_ns) for file in sorted(folder.glob("*.eml"))]
     return [message for message, recipient in messages if to in (None, recipient)]
 
 
 @cache
 def _message(file: Path, written_ns: int) -> tuple[EmailMessage, str]:
-    """The message of a file and its recipient; the standard library parses a header again each time it is asked for."""
+    """Return a file's message and its recipient. Cached, because each access to a header parses it again."""
     message = read(file.read_bytes())
     return message, str(message["To"])
 
@@ -97,12 +97,12 @@ def _message(file: Path, written_ns: int) -> tuple[EmailMessage, str]:
 def text_of(message: EmailMessage) -> str:
     part = message.get_body(("plain",))
     assert part is not None
-    told: str = part.get_content()
-    return told
+    text: str = part.get_content()
+    return text
 
 
 def certified(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's side of TLS for 127.0.0.1, and its certificate for clients."""
+    """Return a server's TLS context for 127.0.0.1, and the path of its certificate for clients."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail of these tests")])
     now = datetime.now(UTC)
@@ -118,11 +118,11 @@ def certified(folder: Path) -> tuple[ssl.SSLContext, Path]:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    known, secret = folder / "certificate.pem", folder / "key.pem"
-    known.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    secret.write_bytes(
+    certificate_path, key_path = folder / "certificate.pem", folder / "key.pem"
+    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(known, secret)
-    return context, known
+    context.load_cert_chain(certificate_path, key_path)
+    return context, certificate_path

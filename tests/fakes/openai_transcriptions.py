@@ -23,8 +23,8 @@ def error_reply(status: int, code: str) -> Reply:
 
 
 @dataclass(frozen=True)
-class Sent:
-    """One upload as it arrived."""
+class ReceivedUpload:
+    """One received upload."""
 
     path: str
     authorization: str | None
@@ -36,10 +36,10 @@ class Sent:
 
 @dataclass
 class TranscriptionServer(FakeServer):
-    sent: list[Sent] = field(default_factory=list)
+    uploads: list[ReceivedUpload] = field(default_factory=list)
 
     def record(self, path: str, headers: HTTPMessage, body: bytes) -> None:
-        self.sent.append(_sent(path, headers, body))
+        self.uploads.append(_parse_upload(path, headers, body))
 
 
 def transcription_server() -> AbstractContextManager[TranscriptionServer]:
@@ -47,7 +47,7 @@ def transcription_server() -> AbstractContextManager[TranscriptionServer]:
     return running(lambda url: TranscriptionServer(url, [text_reply("Hello.", "en")]))
 
 
-def _sent(path: str, headers: HTTPMessage, body: bytes) -> Sent:
+def _parse_upload(path: str, headers: HTTPMessage, body: bytes) -> ReceivedUpload:
     form = message_from_bytes(
         b"Content-Type: " + headers["Content-Type"].encode() + b"\r\n\r\n" + body, policy=policy.HTTP
     )
@@ -61,4 +61,4 @@ def _sent(path: str, headers: HTTPMessage, body: bytes) -> Sent:
             fields.setdefault(part["content-disposition"].params["name"], []).append(content.decode())
         else:
             file = (part.get_filename(), part.get_content_type(), content)
-    return Sent(path, headers.get("Authorization"), fields, *file)
+    return ReceivedUpload(path, headers.get("Authorization"), fields, *file)

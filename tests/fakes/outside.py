@@ -1,4 +1,4 @@
-"""A printer, checkouts and an inspector that do as a test told them, and the commands with nothing real around them."""
+"""A printer, checkouts and an inspector with chosen results, and the commands with fakes for all ports."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FakeInspector:
 
 @dataclass
 class FakePrinter:
-    """Prints the name of each sheet, and remembers it."""
+    """Returns the name of each sheet as its document, and records the sheet."""
 
     printed: list[Sheet] = field(default_factory=list)
 
@@ -45,13 +45,13 @@ class FakePrinter:
 
 @dataclass
 class FakeCheckouts:
-    """Opens one checkout for each donation, or is away."""
+    """Opens one checkout for each donation, or is unavailable if `away` is set."""
 
     away: bool = False
-    asked: list[CheckoutRequest] = field(default_factory=list)
+    requests: list[CheckoutRequest] = field(default_factory=list)
 
     def open(self, request: CheckoutRequest) -> OpenCheckout:
-        self.asked.append(request)
+        self.requests.append(request)
         if self.away:
             raise UnavailableError("Stripe is unavailable.")
         return OpenCheckout(f"cs_{request.donation_id.hex}", "https://pay.example/", NOW, livemode=False)
@@ -62,9 +62,9 @@ def _ids() -> Iterator[UUID]:
 
 
 def fake_commands(**parts: Any) -> Commands:
-    """Return the commands on fakes; the parts that a test names replace them."""
+    """Return the commands with fakes; `parts` replace fakes by name."""
     ids = _ids()
-    usual: dict[str, Any] = {
+    fakes: dict[str, Any] = {
         "tickets": MemoryTickets(),
         "donations": MemoryDonations(),
         "contents": MemoryContents(),
@@ -81,27 +81,27 @@ def fake_commands(**parts: Any) -> Commands:
         "sandbox": True,
         "checkpoint": lambda: None,
     }
-    made = usual | parts
-    stores = {"tickets": made["tickets"], "donations": made["donations"]}
-    content = {"contents": made["contents"], "transcripts": made["transcripts"]}
+    ports = fakes | parts
+    stores = {"tickets": ports["tickets"], "donations": ports["donations"]}
+    content = {"contents": ports["contents"], "transcripts": ports["transcripts"]}
     return Commands(
-        tickets=TicketCommands(made["tickets"], MemoryErasure(made["contents"])),
+        tickets=TicketCommands(ports["tickets"], MemoryErasure(ports["contents"])),
         recordings=RecordingCommands(
-            tickets=made["tickets"],
+            tickets=ports["tickets"],
             **content,
-            **{name: made[name] for name in ("transcriber", "analyser", "drafter", "new_id")},
+            **{name: ports[name] for name in ("transcriber", "analyser", "drafter", "new_id")},
         ),
         documents=DocumentCommands(
             **stores,
             **content,
-            **{name: made[name] for name in ("printer", "page_url", "checkpoint", "sandbox")},
+            **{name: ports[name] for name in ("printer", "page_url", "checkpoint", "sandbox")},
         ),
-        checkouts=CheckoutCommands(**stores, checkouts=made["checkouts"]),
-        refunds=RefundCommands(made["donations"], made["refunds"]),
+        checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"]),
+        refunds=RefundCommands(ports["donations"], ports["refunds"]),
         support=SupportCommands(
-            made["tickets"],
-            made["support"],
-            made["contents"],
+            ports["tickets"],
+            ports["support"],
+            ports["contents"],
             lambda contact: [contact.value],
             "https://stories.example",
         ),

@@ -1,4 +1,4 @@
-"""A PgBouncer before the tests' server, lending servers for one transaction at a time; the system's package has it."""
+"""A PgBouncer in front of the tests' server, with transaction pooling. The system's package provides it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import psycopg
 from tests.client import eventually, free_port
 from tests.fakes.relay import relay
 
-# Debian's place for it is on nobody's path but the administrator's.
+# Debian installs it in a folder that is only on root's PATH.
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
-# Few servers, so that a statement may well meet another one than the last.
+# Few server connections, so that successive statements often get different ones.
 SETTINGS = """\
 [databases]
-{name} = host=127.0.0.1 port={inside} dbname={name} user={user}
+{name} = host=127.0.0.1 port={relay_port} dbname={name} user={user}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}
@@ -38,17 +38,17 @@ max_client_conn = 200
 
 @contextmanager
 def pgbouncer(server_url: str, *more: str) -> Iterator[str]:
-    """The URL of the same database through a PgBouncer, as it is without any hint of it; `more` are its settings."""
+    """Yield the database's URL through a PgBouncer, whose settings are extended by the lines `more`."""
     assert PROGRAM is not None
     parts = urlsplit(server_url)
-    given = parse_qs(parts.query)
+    query = parse_qs(parts.query)
     port, user, name = free_port(), unquote(parts.username or ""), parts.path.lstrip("/")
-    with relay(f"{given['host'][0]}/.s.PGSQL.{given['port'][0]}") as inside, TemporaryDirectory() as folder:
+    with relay(f"{query['host'][0]}/.s.PGSQL.{query['port'][0]}") as relay_port, TemporaryDirectory() as folder:
         settings = Path(folder) / "pgbouncer.ini"
-        settings.write_text(SETTINGS.format(name=name, inside=inside, user=user, port=port) + "\n".join(more))
+        settings.write_text(SETTINGS.format(name=name, relay_port=relay_port, user=user, port=port) + "\n".join(more))
         settings.parent.chmod(0o755)
         process = subprocess.Popen(
-            [PROGRAM, settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_somebody()
+            [PROGRAM, settings], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **_unprivileged()
         )
         url = f"postgresql://{user}@127.0.0.1:{port}/{name}"
         try:
@@ -59,8 +59,8 @@ def pgbouncer(server_url: str, *more: str) -> Iterator[str]:
             process.wait()
 
 
-def _somebody() -> dict[str, Any]:
-    """It does not run as root."""
+def _unprivileged() -> dict[str, Any]:
+    """Return the arguments that run it as an unprivileged user, because it does not run as root."""
     if os.geteuid() != 0:
         return {}
     account = pwd.getpwnam("nobody")

@@ -1,4 +1,4 @@
-"""A Redis of a test's own, which may be frozen, stopped and started again; the system's package has it."""
+"""A Redis for one test, which can be frozen, stopped and started again. The system's package provides it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROGRAM = shutil.which("redis-server")
 
 
 class RedisServer:
-    """It keeps nothing on disk; its URL stays the same."""
+    """A server that stores nothing on disk. A restart keeps its URL."""
 
     def __init__(self) -> None:
         self._port = free_port()
@@ -37,12 +37,12 @@ class RedisServer:
         return False
 
     def counted(self) -> int:
-        """All that anybody counted here."""
+        """Return the sum of all counters."""
         with Redis.from_url(self.url) as client:
             return sum(int(client.get(key)) for key in client.keys("*"))
 
     def freeze(self) -> None:
-        """It accepts connections and never answers."""
+        """Let the server accept connections without answering."""
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:

@@ -1,4 +1,4 @@
-"""A TCP address for a server that listens on a socket of the file system, and lets in only ourselves there."""
+"""A TCP relay to a server that listens on a Unix socket."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from contextlib import contextmanager, suppress
 
 class _Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
-        with socket.socket(socket.AF_UNIX) as inside:
-            inside.connect(self.server.target)  # type: ignore[attr-defined]
-            # A small answer must not wait for the acknowledgement of the one before.
+        with socket.socket(socket.AF_UNIX) as server:
+            server.connect(self.server.target)  # type: ignore[attr-defined]
+            # With Nagle's algorithm, a small answer would wait for the acknowledgement of the last one.
             self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            back = threading.Thread(target=_pump, args=(inside, self.request), daemon=True)
-            back.start()
-            _pump(self.request, inside)
-            back.join()
+            answers = threading.Thread(target=_pump, args=(server, self.request), daemon=True)
+            answers.start()
+            _pump(self.request, server)
+            answers.join()
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
@@ -37,7 +37,7 @@ class _Relay(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def relay(target: str) -> Iterator[int]:
-    """The port on 127.0.0.1 that leads to the socket."""
+    """Yield the port on 127.0.0.1 that is relayed to the Unix socket `target`."""
     with _Relay(("127.0.0.1", 0), _Handler) as server:
         server.target = target  # type: ignore[attr-defined]
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

@@ -1,4 +1,4 @@
-"""Any request that can be made of a ticket, for laws that hold whatever is asked and in whichever order."""
+"""Hypothesis strategies for sequences of requests to a ticket."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from domain.values import (
 )
 from tests.domain.facts import CONTACT, HOLDER
 
-# Few different ones of each, so that requests meet each other.
+# Few different values of each, so that requests often concern the same recording or document.
 recordings = st.integers(1, 3).map(lambda number: UUID(int=number))
 documents = st.integers(11, 13).map(lambda number: UUID(int=number))
 contents = st.integers(1, 3).map(lambda number: Content(f"{number:064x}", number))
@@ -43,7 +43,7 @@ faults = st.builds(StepFailed, st.just("away"), st.just("Later."), retryable=st.
 transcriptions = st.integers(21, 23).map(lambda number: UUID(int=number))
 contacts = st.sampled_from([CONTACT, Contact(ContactType.SOCIAL, "@grace")])
 
-_ASKED: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
+_ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "rename": st.tuples(st.just(HOLDER), words),
     "change_contact": st.tuples(st.just(HOLDER), contacts, st.just("index"), st.sampled_from(["digest", "newer"])),
     "upload": st.tuples(st.just(HOLDER), recordings, contents, st.just(AudioFacts("audio/webm", 1)), words),
@@ -68,56 +68,58 @@ _ASKED: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
         st.none(),
     ),
 }
-_RARE: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {"erase": st.tuples(st.just(HOLDER))}
+_RARE_ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {"erase": st.tuples(st.just(HOLDER))}
 
 Request = Callable[[RecordingTicket], None]
 
 
-class Asked:
-    """One request with all its words; refusing it is an answer too."""
+class TicketRequest:
+    """One method of a ticket with its arguments."""
 
-    def __init__(self, name: str, words: tuple[Any, ...]) -> None:
+    def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:
         self.name = name
-        self.words = words
+        self.arguments = arguments
 
     def __call__(self, ticket: RecordingTicket) -> bool:
-        """Whether it was taken."""
+        """Make the request and return False if it is refused."""
         try:
-            getattr(ticket, self.name)(*self.words)
+            getattr(ticket, self.name)(*self.arguments)
         except DomainError:
             return False
         return True
 
     def __repr__(self) -> str:
-        return f"{self.name}{self.words!r}"
+        return f"{self.name}{self.arguments!r}"
 
 
-# Made once: to make a strategy takes longer than to draw from it.
-def _named(asked: dict[str, st.SearchStrategy[tuple[Any, ...]]]) -> st.SearchStrategy[Asked]:
-    return st.one_of([st.builds(Asked, st.just(name), words) for name, words in sorted(asked.items())])
+# Built once, because building a strategy takes longer than drawing from it.
+def _named(strategies: dict[str, st.SearchStrategy[tuple[Any, ...]]]) -> st.SearchStrategy[TicketRequest]:
+    return st.one_of(
+        [st.builds(TicketRequest, st.just(name), arguments) for name, arguments in sorted(strategies.items())]
+    )
 
 
-_often, _rarely = _named(_ASKED), _named(_RARE)
+_often, _rarely = _named(_ARGUMENTS), _named(_RARE_ARGUMENTS)
 requests = st.integers(0, 40).flatmap(lambda rare: _rarely if rare == 40 else _often)
 sequences = st.lists(requests, max_size=25)
 
-# A person's usual way, with anything else in between, so that the later steps are met often.
+# The usual requests of a person, with others between them, so that the later steps are often reached.
 _USUAL = ("upload", "process", "record_transcript", "record_analysis", "propose_draft", "publish")
 _two, _four = st.lists(requests, max_size=2), st.lists(requests, max_size=4)
 
 
 @st.composite
-def journeys(draw: st.DrawFn) -> list[Asked]:
-    """Requests that get somewhere: the usual ones in their order, and others between them."""
+def journeys(draw: st.DrawFn) -> list[TicketRequest]:
+    """Return the usual requests in their order with other requests between them."""
     recording = draw(recordings)
-    asked: list[Asked] = []
+    chosen: list[TicketRequest] = []
     for name in _USUAL:
-        asked += draw(_two)
-        words = draw(_ASKED[name])
-        if len(words) > 1 and isinstance(words[1], UUID):
-            words = (words[0], recording, *words[2:])
-        asked.append(Asked(name, words))
-    return asked + draw(_four)
+        chosen += draw(_two)
+        arguments = draw(_ARGUMENTS[name])
+        if len(arguments) > 1 and isinstance(arguments[1], UUID):
+            arguments = (arguments[0], recording, *arguments[2:])
+        chosen.append(TicketRequest(name, arguments))
+    return chosen + draw(_four)
 
 
 histories = st.one_of(sequences, journeys())

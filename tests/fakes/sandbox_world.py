@@ -71,10 +71,10 @@ class World:
         webhook_url = webhook_url or f"{self.url}/webhook"
         return Sandbox(self.pool.connection, self.url, webhook_url, SECRET, API_KEY, clock, timing=timing)
 
-    def deliveries(self, what: str) -> list[tuple[Any, ...]]:
+    def deliveries(self, columns: str) -> list[tuple[Any, ...]]:
         """Return columns of the deliveries, the oldest first."""
         with self.pool.connection() as connection:
-            return connection.execute(f"SELECT {what} FROM sandbox.deliveries ORDER BY seq".encode()).fetchall()
+            return connection.execute(f"SELECT {columns} FROM sandbox.deliveries ORDER BY seq".encode()).fetchall()
 
     def make_due(self) -> None:
         """Let the time come for all pending deliveries."""

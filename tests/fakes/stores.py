@@ -1,4 +1,4 @@
-"""Tickets, donations and contents in memory; held to the same contract as the real ones."""
+"""Stores of tickets, donations, support tickets and contents in memory, tested by the contract of the real ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass
 class MemoryStreams:
-    """Streams of events in dictionaries; what is loaded is replayed every time."""
+    """Streams of events in a dictionary. Loading an aggregate replays its events every time."""
 
     events: dict[UUID, list[Any]] = field(default_factory=dict)
 
@@ -153,7 +153,7 @@ class MemoryContents:
 
 @dataclass
 class MemoryErasure:
-    """Erases content only; there are no webhooks to prepare."""
+    """Erases content only, because there are no webhooks in memory."""
 
     contents: MemoryContents
 

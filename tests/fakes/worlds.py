@@ -1,4 +1,4 @@
-"""Whole histories: several tickets and gifts at once, their events mixed as they would be."""
+"""Histories of several tickets, donations and support tickets, whose events are mixed."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def opened(ticket_id: UUID) -> RecordingTicket:
     return RecordingTicket.open(HOLDER, new_ticket)
 
 
-def gift(ticket_id: UUID, minor: int, refunds: Sequence[int]) -> list[TicketEvent]:
-    """A gift that was paid and partly given back."""
+def donation_events(ticket_id: UUID, minor: int, refunds: Sequence[int]) -> list[TicketEvent]:
+    """Return the events of a donation that was paid and then partly refunded."""
     donation = Donation.request_checkout(HOLDER, ticket_id, uuid4(), Money(minor, "USD"), None)
     name = donation.donation_id.hex
-    told = {"payment_intent_id": f"pi_{name}", "amount": Money(minor, "USD"), "donor": Donor("Hopper", "US")}
-    donation.record(STRIPE, PaymentReceived, **told, report=StripeReport(f"evt_{name}", 1_700_000_000))
-    for number, back in enumerate(refunds):
+    fields = {"payment_intent_id": f"pi_{name}", "amount": Money(minor, "USD"), "donor": Donor("Hopper", "US")}
+    donation.record(STRIPE, PaymentReceived, **fields, report=StripeReport(f"evt_{name}", 1_700_000_000))
+    for number, refunded_minor in enumerate(refunds):
         donation.record(
             STRIPE,
             Refunded,
             refund_id=f"re_{name}_{number}",
-            amount=Money(back, "USD"),
+            amount=Money(refunded_minor, "USD"),
             state="succeeded",
             refunded_at=1_700_000_100 + number,
             report=StripeReport(f"evt_{name}_{number}", 1_700_000_100 + number),
@@ -45,53 +45,55 @@ def gift(ticket_id: UUID, minor: int, refunds: Sequence[int]) -> list[TicketEven
     return [event for event in donation.collect_events() if isinstance(event, TicketEvent)]
 
 
-def asked_for_help(ticket_id: UUID, known: bool, asked: Sequence[Callable[[SupportTicket], Any]]) -> list[TicketEvent]:
-    """Events of a support ticket about a ticket, opened by its holder or by another person."""
+def support_events(
+    ticket_id: UUID, by_holder: bool, requests: Sequence[Callable[[SupportTicket], Any]]
+) -> list[TicketEvent]:
+    """Return the events of a support ticket about a ticket, opened by its holder or by another person."""
     support_id = uuid4()
     support = SupportTicket.open(
         HOLDER,
         support_id,
-        ticket_id=ticket_id if known else support_id,
+        ticket_id=ticket_id if by_holder else support_id,
         category=SupportCategory.OTHER,
         message="Help",
         about=ticket_id,
         contact=CONTACT,
         contact_index="index",
     )
-    for request in asked:
+    for request in requests:
         request(support)
     return [event for event in support.collect_events() if isinstance(event, TicketEvent)]
 
 
-_SEEN_TO = st.lists(st.sampled_from([lambda s: s.resolve(HOLDER), lambda s: s.erase(HOLDER)]), max_size=2)
+_SUPPORT_CHANGES = st.lists(st.sampled_from([lambda s: s.resolve(HOLDER), lambda s: s.erase(HOLDER)]), max_size=2)
 
 
-def lived(ticket_id: UUID, asked: Sequence[Callable[[RecordingTicket], Any]]) -> list[TicketEvent]:
+def ticket_events(ticket_id: UUID, requests: Sequence[Callable[[RecordingTicket], Any]]) -> list[TicketEvent]:
     """Return the events of a ticket after these requests."""
     ticket = opened(ticket_id)
-    for request in asked:
+    for request in requests:
         request(ticket)
     return [event for event in ticket.collect_events() if isinstance(event, TicketEvent)]
 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> list[TicketEvent]:
-    """The events of up to three tickets, their gifts and calls for help: each stream in order, the streams mixed."""
+    """Return the events of up to three tickets with their donations and support tickets, each stream in order."""
     streams: list[list[TicketEvent]] = []
-    for asked in draw(st.lists(histories, min_size=1, max_size=3)):
+    for requests in draw(st.lists(histories, min_size=1, max_size=3)):
         ticket_id = uuid4()
-        streams.append(lived(ticket_id, asked))
+        streams.append(ticket_events(ticket_id, requests))
         for refunds in draw(st.lists(st.lists(st.integers(1, 50), max_size=2), max_size=2)):
-            streams.append(gift(ticket_id, 100, refunds))
-        for seen_to in draw(st.lists(_SEEN_TO, max_size=1)):
-            streams.append(asked_for_help(ticket_id, draw(st.booleans()), seen_to))
+            streams.append(donation_events(ticket_id, 100, refunds))
+        for changes in draw(st.lists(_SUPPORT_CHANGES, max_size=1)):
+            streams.append(support_events(ticket_id, draw(st.booleans()), changes))
     order = draw(st.permutations([number for number, stream in enumerate(streams) for _ in stream]))
-    left = [iter(stream) for stream in streams]
-    return [next(left[number]) for number in order]
+    remaining = [iter(stream) for stream in streams]
+    return [next(remaining[number]) for number in order]
 
 
 def entry_of(event: TicketEvent) -> NewEntry:
-    """The event as it is stored, its personal texts left as they are."""
+    """Return the event as it is stored, without encrypting its personal texts."""
     return NewEntry(
         originator_id=event.originator_id,
         originator_version=event.originator_version,
@@ -102,7 +104,7 @@ def entry_of(event: TicketEvent) -> NewEntry:
 
 
 def record(log: EventLog, events: Sequence[TicketEvent]) -> int:
-    """Append the events as they are and tell the position reached."""
+    """Append the events without encrypting them and return the position of the last one."""
     for start in range(0, len(events), 500):
         assert log.append([entry_of(event) for event in events[start : start + 500]]) is not None
     return log.head()

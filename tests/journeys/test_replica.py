@@ -19,7 +19,7 @@ from domain.values import Role
 from entrypoints.composition.service import Parts
 from tests.client import LiveService, Ticket, eventually
 from tests.entrypoints.http.contract import Contract
-from tests.fakes.databases import overheard
+from tests.fakes.databases import recorded_statements
 from tests.fakes.standby import Standby, primary
 from tests.load import Load
 from tests.postgres import OwnServer
@@ -115,7 +115,7 @@ def test_answers_are_read_from_the_standby_and_only_access_is_decided_on_the_pri
     live: LiveService, ticket: Ticket, rest: str
 ):
     def asked_of_the_primary() -> list[str]:
-        with overheard(live.service.database) as said:
+        with recorded_statements(live.service.database) as said:
             assert ticket.get(rest).status_code == 200
         return said
 
@@ -144,10 +144,10 @@ def test_lists_exports_and_the_public_page_are_read_from_the_standby_too(live: L
 
 
 def test_queries_reach_the_standby(live: LiveService, ticket: Ticket, standby: Standby):
-    before = standby.looked_up()
+    before = standby.read_model_scans()
     for _ in range(15):
         assert ticket.get("/donations").status_code == 200
-    eventually(lambda: standby.looked_up() >= before + 15, 20)
+    eventually(lambda: standby.read_model_scans() >= before + 15, 20)
 
 
 # What they show.

@@ -45,7 +45,7 @@ def outcomes_of(ledger: Ledger, events_of: Callable[[list[Payment]], Events], *a
 
 def test_1_four_gifts_of_which_one_is_wholly_refunded(ledger):
     def events_of(p: list[Payment]) -> Events:
-        return [*(one.completed() for one in p), p[1].refunded(10_000)]
+        return [*(payment.completed() for payment in p), p[1].refunded(10_000)]
 
     for ticket, payments in outcomes_of(
         ledger, events_of, (5_000, "usd"), (10_000, "usd"), (7_500, "usd"), (12_500, "usd")
@@ -56,7 +56,7 @@ def test_1_four_gifts_of_which_one_is_wholly_refunded(ledger):
 
 def test_2_four_gifts_of_which_one_is_partly_refunded(ledger):
     def events_of(p: list[Payment]) -> Events:
-        return [*(one.completed() for one in p), p[1].refunded(3_000), p[1].refund_total(3_000)]
+        return [*(payment.completed() for payment in p), p[1].refunded(3_000), p[1].refund_total(3_000)]
 
     for ticket, payments in outcomes_of(
         ledger, events_of, (5_000, "usd"), (10_000, "usd"), (7_500, "usd"), (12_500, "usd")

@@ -13,15 +13,15 @@ from adapters.postgres.database import Database, connect
 from adapters.read_models.follower import Follower
 from domain.events import TicketEvent, TicketOpened
 from tests.domain.facts import fact
-from tests.fakes.events import made
+from tests.fakes.events import make_event
 from tests.fakes.worlds import record
 
 RecordAndFold = Callable[..., None]
 
 
 def opened(ticket: UUID, index: str, workspace: str = "public") -> TicketEvent:
-    fields = fact(TicketOpened).told | {"contact_index": index, "workspace": workspace, "slug": ticket.hex[:12]}
-    return made(TicketOpened, ticket, 1, **fields)
+    fields = fact(TicketOpened).fields | {"contact_index": index, "workspace": workspace, "slug": ticket.hex[:12]}
+    return make_event(TicketOpened, ticket, 1, **fields)
 
 
 @pytest.fixture

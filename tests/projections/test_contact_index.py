@@ -8,7 +8,7 @@ from adapters.postgres.database import Database
 from domain.events import ContactChanged, Erased
 from projections import contact_index
 from tests.domain.facts import HOLDER, fact
-from tests.fakes.events import made
+from tests.fakes.events import make_event
 from tests.projections.conftest import RecordAndFold, opened
 
 
@@ -30,27 +30,27 @@ def test_tickets_are_found_by_their_contact_newest_first_in_one_workspace_or_all
 
 def test_a_page_continues_where_the_last_one_ended(database: Database, record_and_fold: RecordAndFold):
     tickets = [uuid4() for _ in range(5)]
-    record_and_fold(*(opened(ticket, "a") for ticket in tickets))  # recorded in the same moment
-    seen: list[UUID] = []
+    record_and_fold(*(opened(ticket, "a") for ticket in tickets))  # all have the same recording time
+    listed: list[UUID] = []
     before = None
     with database.transaction() as cursor:
         while page := contact_index.tickets_of(cursor, ["a"], None, 2, before):
-            seen += [ticket for ticket, _ in page]
+            listed += [ticket for ticket, _ in page]
             before = (page[-1][1], page[-1][0])
-    assert sorted(seen) == sorted(tickets)
+    assert sorted(listed) == sorted(tickets)
 
 
-def test_a_ticket_is_found_by_its_new_contact_and_no_more_by_the_old(
+def test_a_ticket_is_found_by_its_new_contact_and_no_longer_by_the_old(
     database: Database, record_and_fold: RecordAndFold
 ):
     ada = uuid4()
     record_and_fold(opened(ada, "a"))
-    record_and_fold(made(ContactChanged, ada, 2, **fact(ContactChanged).told | {"contact_index": "b"}))
+    record_and_fold(make_event(ContactChanged, ada, 2, **fact(ContactChanged).fields | {"contact_index": "b"}))
     assert (tickets_of(database, "a"), tickets_of(database, "b")) == ([], [ada])
 
 
-def test_an_erased_ticket_is_found_by_nothing(database: Database, record_and_fold: RecordAndFold):
+def test_an_erased_ticket_is_not_found_by_its_contact(database: Database, record_and_fold: RecordAndFold):
     ada = uuid4()
     record_and_fold(opened(ada, "a"))
-    record_and_fold(made(Erased, ada, 2, actor=HOLDER))
+    record_and_fold(make_event(Erased, ada, 2, actor=HOLDER))
     assert tickets_of(database, "a") == []

@@ -9,12 +9,12 @@ from domain.events import DocumentGenerated, Erased, TicketEvent
 from domain.values import DocumentFormat, DocumentType
 from projections import documents
 from tests.domain.facts import HOLDER, WORDS
-from tests.fakes.events import made
+from tests.fakes.events import make_event
 from tests.projections.conftest import RecordAndFold, opened
 
 
 def document(ticket: UUID, version: int, number: int) -> TicketEvent:
-    return made(
+    return make_event(
         DocumentGenerated,
         ticket,
         version,
@@ -47,5 +47,5 @@ def test_documents_are_listed_newest_first(database: Database, record_and_fold: 
 def test_all_documents_of_an_erased_ticket_are_removed(database: Database, record_and_fold: RecordAndFold):
     ada, grace = uuid4(), uuid4()
     record_and_fold(opened(ada, "a"), opened(grace, "g"), document(ada, 2, 1), document(grace, 2, 9))
-    record_and_fold(document(ada, 3, 2), made(Erased, ada, 4, actor=HOLDER))
+    record_and_fold(document(ada, 3, 2), make_event(Erased, ada, 4, actor=HOLDER))
     assert (listed(database, ada), listed(database, grace)) == ([], [9])

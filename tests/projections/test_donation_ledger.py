@@ -1,4 +1,4 @@
-"""The donation ledger: donations, entries and totals that agree, however they were folded."""
+"""The donation ledger's donations, entries and totals agree, in whatever batches they were folded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from entrypoints.presentation.past_ledger import past_totals
 from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, fee_ledger
 from tests.domain.facts import TICKET
-from tests.fakes.events import log_entries, made
+from tests.fakes.events import log_entries, make_event
 from tests.money import Ledger
 from tests.stripe_events import Payment
 
@@ -53,14 +53,14 @@ def folded_donation(*events: TicketEvent) -> MemoryRows:
     return folded(donation_ledger, log_entries(*events))
 
 
-def of_one(kind: type[DonationEvent], version: int, minor: int | None = None, **fields: Any) -> TicketEvent:
+def donation_event(kind: type[DonationEvent], version: int, minor: int | None = None, **fields: Any) -> TicketEvent:
     amount = {} if minor is None else {"amount": Money(minor, "USD")}
-    return made(kind, DONATION, version, actor=STRIPE, ticket_id=TICKET, donation_id=DONATION, **amount, **fields)
+    return make_event(kind, DONATION, version, actor=STRIPE, ticket_id=TICKET, donation_id=DONATION, **amount, **fields)
 
 
-REQUESTED = of_one(CheckoutRequested, 1, 5_000, description=None)
-PAID = of_one(PaymentReceived, 2, 5_000, payment_intent_id="pi_1", report=StripeReport("evt_1", 100))
-REFUNDED = of_one(
+REQUESTED = donation_event(CheckoutRequested, 1, 5_000, description=None)
+PAID = donation_event(PaymentReceived, 2, 5_000, payment_intent_id="pi_1", report=StripeReport("evt_1", 100))
+REFUNDED = donation_event(
     Refunded, 3, 2_000, refund_id="re_1", state="succeeded", refunded_at=200, report=StripeReport("evt_2", 200)
 )
 
@@ -84,8 +84,8 @@ def test_a_payment_and_its_refund_are_two_entries_that_add_up_to_the_donation_an
 
 
 def test_a_payment_confirmed_again_is_entered_once():
-    again = of_one(PaymentConfirmed, 3, 5_000, payment_intent_id="pi_1", report=StripeReport("evt_3", 100))
-    [entry] = folded_donation(REQUESTED, PAID, again).all(donation_ledger.ENTRIES)
+    confirmed = donation_event(PaymentConfirmed, 3, 5_000, payment_intent_id="pi_1", report=StripeReport("evt_3", 100))
+    [entry] = folded_donation(REQUESTED, PAID, confirmed).all(donation_ledger.ENTRIES)
     assert (entry["position"], entry["amount"]) == (2, 5_000)
 
 

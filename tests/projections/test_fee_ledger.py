@@ -15,7 +15,7 @@ from domain.events import FeeCharged, TicketEvent
 from domain.values import SYSTEM, Money, StripeReport
 from projections import fee_ledger
 from tests.domain.facts import TICKET
-from tests.fakes.events import log_entries, made
+from tests.fakes.events import log_entries, make_event
 from tests.money import Ledger
 
 DONATION = UUID(int=9)
@@ -29,7 +29,7 @@ def ledger(service) -> Ledger:
 
 
 def fee_charged(version: int, id: str, at: int) -> TicketEvent:
-    return made(
+    return make_event(
         FeeCharged,
         DONATION,
         version,

@@ -13,7 +13,7 @@ from domain.values import Contact, ContactType, SupportCategory, SupportStatus
 from projections import support
 from projections.model import Row
 from tests.domain.facts import HOLDER, TICKET
-from tests.fakes.events import START, log_entries, made
+from tests.fakes.events import START, log_entries, make_event
 from tests.projections.conftest import RecordAndFold
 
 FIRST, SECOND, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -23,11 +23,11 @@ CONTACT = Contact(ContactType.EMAIL, "grace@example.com")
 def opened(support_id: UUID, **fields: Any) -> TicketEvent:
     """Return the opening of a support ticket, sealed with its own key unless `ticket_id` names another ticket."""
     usual = {"ticket_id": support_id, "category": SupportCategory.OTHER, "message": "Please call me."}
-    return made(SupportTicketOpened, support_id, 1, actor=HOLDER, **usual | fields)
+    return make_event(SupportTicketOpened, support_id, 1, actor=HOLDER, **usual | fields)
 
 
-def later(kind: type[TicketEvent], support_id: UUID) -> TicketEvent:
-    return made(kind, support_id, 2, actor=HOLDER, ticket_id=support_id)
+def second_event(kind: type[TicketEvent], support_id: UUID) -> TicketEvent:
+    return make_event(kind, support_id, 2, actor=HOLDER, ticket_id=support_id)
 
 
 def rows_after(*events: TicketEvent) -> list[Row]:
@@ -42,19 +42,19 @@ def test_an_opened_support_ticket_is_a_row_with_its_sealed_message_and_contact()
 
 
 def test_a_resolved_support_ticket_keeps_its_message_and_the_time_of_its_resolution():
-    [row] = rows_after(opened(FIRST), later(SupportTicketResolved, FIRST))
+    [row] = rows_after(opened(FIRST), second_event(SupportTicketResolved, FIRST))
     assert (row["status"], row["message"]) == (SupportStatus.RESOLVED, "Please call me.")
     assert row["resolved_at"] - row["created_at"] == timedelta(minutes=1)
 
 
 def test_an_erased_support_ticket_keeps_no_message_and_no_contact():
-    [row] = rows_after(opened(FIRST, contact=CONTACT, contact_index="g"), later(SupportTicketErased, FIRST))
+    [row] = rows_after(opened(FIRST, contact=CONTACT, contact_index="g"), second_event(SupportTicketErased, FIRST))
     assert row["erased"] is True
     assert {row[name] for name in ("message", "contact_type", "contact", "contact_index")} == {None}
 
 
 def test_events_of_a_support_ticket_that_was_never_opened_are_ignored():
-    assert rows_after(later(SupportTicketResolved, FIRST)) == []
+    assert rows_after(second_event(SupportTicketResolved, FIRST)) == []
 
 
 def test_support_tickets_are_listed_newest_first_in_pages(database: Database, record_and_fold: RecordAndFold):
@@ -62,8 +62,8 @@ def test_support_tickets_are_listed_newest_first_in_pages(database: Database, re
         record_and_fold(opened(support_id))
     with database.reading() as cursor:
         page = support.recent(cursor, 2)
-        rest = support.recent(cursor, 2, (page[-1]["created_at"], page[-1]["support_id"]))
-    assert [row["support_id"] for row in page + rest] == [THIRD, SECOND, FIRST]
+        next_page = support.recent(cursor, 2, (page[-1]["created_at"], page[-1]["support_id"]))
+    assert [row["support_id"] for row in page + next_page] == [THIRD, SECOND, FIRST]
 
 
 def test_a_ticket_has_the_support_tickets_about_it(database: Database, record_and_fold: RecordAndFold):
@@ -84,6 +84,6 @@ def test_a_person_has_the_support_tickets_about_their_ticket_and_those_from_thei
     )
     with database.reading() as cursor:
         assert [row["support_id"] for row in support.concerning(cursor, TICKET, ["g"])] == [FIRST, SECOND]
-    record_and_fold(later(SupportTicketErased, SECOND))
+    record_and_fold(second_event(SupportTicketErased, SECOND))
     with database.reading() as cursor:
         assert [row["support_id"] for row in support.concerning(cursor, TICKET, ["g"])] == [FIRST]

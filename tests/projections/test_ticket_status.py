@@ -26,13 +26,15 @@ from domain.values import Actor, ContentStatus, Money, Role, StripeReport
 from projections import ticket_status
 from projections.model import RecordedEvent, Row
 from tests.domain.facts import COMPLETE, DRAFTED, RECORDING, TICKET, TRANSCRIBING, TRANSCRIPTION, Fact, fact
-from tests.fakes.events import START, log_entries, made
+from tests.fakes.events import START, log_entries, make_event
 
 
 def recorded(*facts: Fact) -> list[RecordedEvent]:
     """Return the log of a ticket that was opened and to which these facts happened."""
     history = (fact(TicketOpened), *facts)
-    return log_entries(*(made(fact.kind, TICKET, version, **fact.told) for version, fact in enumerate(history, 1)))
+    return log_entries(
+        *(make_event(fact.kind, TICKET, version, **fact.fields) for version, fact in enumerate(history, 1))
+    )
 
 
 def row(*facts: Fact) -> Row:
@@ -49,7 +51,7 @@ def paid() -> TicketEvent:
         "amount": Money(5_000, "USD"),
         "report": StripeReport("evt_1", 1_700_000_000),
     }
-    return made(PaymentReceived, UUID(int=10), 2, **fields)
+    return make_event(PaymentReceived, UUID(int=10), 2, **fields)
 
 
 def test_an_opened_ticket_is_a_row():
@@ -59,15 +61,15 @@ def test_an_opened_ticket_is_a_row():
     assert ticket_row["created_at"] == ticket_row["updated_at"] == START + timedelta(minutes=1)
 
 
-def test_a_row_says_when_and_by_which_event_it_was_touched_last():
+def test_a_row_has_the_time_and_the_position_of_its_last_event():
     ticket_row = row(*TRANSCRIBING)
     assert (ticket_row["version"], ticket_row["position"]) == (3, 3)
     assert ticket_row["updated_at"] - ticket_row["created_at"] == timedelta(minutes=2)
 
 
 def test_transcriptions_are_listed_newest_first():
-    again = (fact(ProcessingRequested), fact(Transcribed, transcription_id=UUID(int=5)))
-    transcriptions = row(*DRAFTED, *again)["transcriptions"]
+    second_transcription = (fact(ProcessingRequested), fact(Transcribed, transcription_id=UUID(int=5)))
+    transcriptions = row(*DRAFTED, *second_transcription)["transcriptions"]
     assert [transcription["id"] for transcription in transcriptions] == [str(UUID(int=5)), str(TRANSCRIPTION)]
 
 
@@ -87,12 +89,12 @@ def test_the_draft_has_the_proposed_fields_except_those_that_a_person_wrote():
     assert ticket_row["written"] == ["title"]
 
 
-def test_a_ticket_is_funded_once_something_was_captured():
+def test_a_ticket_is_funded_after_its_first_payment():
     history = [*recorded(), RecordedEvent(2, START, paid()), RecordedEvent(3, START, paid())]
     rows = folded(ticket_status, history)
     assert rows.all(ticket_status.FUNDED) == [{"ticket_id": TICKET, "position": 2}]
     [ticket_row] = rows.all(ticket_status.TICKETS)
-    assert ticket_row["version"] == 1  # a gift changes nothing about the ticket itself
+    assert ticket_row["version"] == 1  # a payment does not change the ticket itself
 
 
 def test_an_erased_ticket_keeps_its_structure_and_nothing_personal():
@@ -119,5 +121,5 @@ def test_the_key_points_of_an_analysis_are_shown():
 
 
 def test_an_event_of_an_unopened_ticket_is_ignored():
-    stray = made(Published, TICKET, 1, actor=Actor(Role.HOLDER))
-    assert folded(ticket_status, [RecordedEvent(1, START, stray)]).all(ticket_status.TICKETS) == []
+    event = make_event(Published, TICKET, 1, actor=Actor(Role.HOLDER))
+    assert folded(ticket_status, [RecordedEvent(1, START, event)]).all(ticket_status.TICKETS) == []

@@ -1,4 +1,4 @@
-"""A projection names the events it cares for, so that a rebuild need not read the others."""
+"""A projection names the events that it folds, so that a rebuild need not read the others."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from domain.values import Actor, Money, Role, StripeReport
 from tests.domain.facts import AUDIO, CONTACT, HOLDER, RECORDING, SOUND
 from tests.fakes.databases import LosingDatabase
 from tests.fakes.entries import STATE, entries, entry
-from tests.fakes.requests import Asked, histories
+from tests.fakes.requests import TicketRequest, histories
 from tests.fakes.stores import MemoryDonations, MemoryTickets
 from tests.stores import Stores
 
@@ -186,7 +186,7 @@ def test_the_callback_gets_the_position_of_new_events(stores: Stores):
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 @given(histories)
 @settings(max_examples=30, phases=[Phase.explicit, Phase.generate])
-def test_a_loaded_ticket_equals_the_ticket_that_was_changed(stores: Stores, requests: list[Asked]):
+def test_a_loaded_ticket_equals_the_ticket_that_was_changed(stores: Stores, requests: list[TicketRequest]):
     lived = ticket(uuid4())
     stores.history.save(lived)
     for request in requests:

@@ -20,7 +20,7 @@ from tests.client import eventually
 from tests.domain.facts import HOLDER
 from tests.fakes.line import Commit, Line
 from tests.fakes.projections import Tally
-from tests.fakes.worlds import lived, record
+from tests.fakes.worlds import record, ticket_events
 
 TICKETS = 30
 
@@ -42,7 +42,7 @@ def renamed(ticket: Any) -> None:
 def tickets(log: EventLog) -> list[UUID]:
     ids = [uuid4() for _ in range(TICKETS)]
     for ticket in ids:
-        record(log, lived(ticket, [renamed]))
+        record(log, ticket_events(ticket, [renamed]))
     return ids
 
 

@@ -27,7 +27,7 @@ from projections.model import Projection, RecordedEvent, Table
 from tests.client import WAIT_SECONDS, eventually
 from tests.fakes.entries import entries
 from tests.fakes.projections import Tally
-from tests.fakes.worlds import gift, lived, record, worlds
+from tests.fakes.worlds import donation_events, record, ticket_events, worlds
 
 NAMES = list(projections.BY_NAME)
 
@@ -130,11 +130,11 @@ def test_the_read_model_agrees_with_the_tickets_themselves(events: list[TicketEv
 
 def test_batches_of_many_rows_give_the_same_rows(database: Database, log: EventLog, follow: Callable[..., None]):
     """There are enough new and changed rows for COPY."""
-    events = [lived(uuid4(), [lambda t: t.rename(t.pending_events[0].actor, "Grace")]) for _ in range(260)]
+    events = [ticket_events(uuid4(), [lambda t: t.rename(t.pending_events[0].actor, "Grace")]) for _ in range(260)]
     for version in (0, 1):
         record(log, [stream[version] for stream in events])
         follow()
-    record(log, [event for stream in events for event in gift(stream[0].ticket, 100, [40])])
+    record(log, [event for stream in events for event in donation_events(stream[0].ticket, 100, [40])])
     follow()
     for projection in projections.ALL:
         assert rebuild.verify(database.url, projection, quiet).differences == []
@@ -260,7 +260,7 @@ def live_builds(database: Database) -> list[tuple[Any, ...]]:
 def test_a_new_version_of_a_projection_builds_itself_on_start(
     database: Database, log: EventLog, follow: Callable[..., None]
 ):
-    record(log, lived(uuid4(), []))
+    record(log, ticket_events(uuid4(), []))
     follow()
     renewed: Projection = Renewed()
     rebuild.ensure_live(database.url, [renewed], quiet)
@@ -279,7 +279,7 @@ def test_a_follower_leaves_another_versions_tables_alone(
     database: Database, log: EventLog, follow: Callable[..., None]
 ):
     rebuild.rebuild(database.url, Renewed(), quiet)
-    record(log, lived(uuid4(), []))
+    record(log, ticket_events(uuid4(), []))
     follow()
     assert live_builds(database) == [(2, Renewed.VERSION, 0)]
     follow([Renewed()])
@@ -294,7 +294,7 @@ def test_a_write_is_visible_once_the_follower_in_this_process_has_it(database: D
     barrier = ProjectionBarrier(database, NAMES, running)
     with started(running):
         for _ in range(5):
-            position = record(log, lived(uuid4(), []))
+            position = record(log, ticket_events(uuid4(), []))
             assert barrier.wait_for(position, WAIT_SECONDS)
             assert len(rows(database, ticket_status.TICKETS)) == position
 
@@ -303,7 +303,7 @@ def test_a_write_is_visible_once_a_follower_elsewhere_has_it(database: Database,
     barrier = ProjectionBarrier(database, NAMES)
     with started(Follower(database.url, projections.ALL)):
         for _ in range(5):
-            position = record(log, lived(uuid4(), []))
+            position = record(log, ticket_events(uuid4(), []))
             assert barrier.wait_for(position, WAIT_SECONDS)
             assert len(rows(database, ticket_status.TICKETS)) == position
 
@@ -313,13 +313,13 @@ def test_a_write_is_visible_once_either_of_two_followers_has_it(database: Databa
     barrier = ProjectionBarrier(database, NAMES, mine)
     with started(mine, other):
         for _ in range(20):
-            position = record(log, lived(uuid4(), []))
+            position = record(log, ticket_events(uuid4(), []))
             assert barrier.wait_for(position, WAIT_SECONDS)
             assert len(rows(database, ticket_status.TICKETS)) == position
 
 
 def test_waiting_ends_without_a_follower(database: Database, log: EventLog):
-    position = record(log, lived(uuid4(), []))
+    position = record(log, ticket_events(uuid4(), []))
     assert not ProjectionBarrier(database, NAMES).wait_for(position, 0.05)
     assert not ProjectionBarrier(database, NAMES, Follower(database.url, projections.ALL)).wait_for(position, 0.05)
 

@@ -19,7 +19,7 @@ from adapters.postgres.database import Database
 from adapters.read_models import partitions, rebuild
 from projections import donation_ledger
 from tests.client import eventually
-from tests.fakes.worlds import gift, lived, record
+from tests.fakes.worlds import donation_events, record, ticket_events
 
 EVENTS = 120
 WAITING = "import sys; sys.stdin.read()"  # a worker that folds nothing
@@ -38,7 +38,7 @@ def before(database: Database, log: EventLog, follow: Callable[..., None]) -> li
     """The rows of gifts to many tickets, as the follower makes them."""
     for _ in range(30):
         ticket = uuid4()
-        record(log, [*lived(ticket, []), *gift(ticket, 100, [40])])
+        record(log, [*ticket_events(ticket, []), *donation_events(ticket, 100, [40])])
     assert log.head() == EVENTS
     follow()
     return shown(database)

@@ -22,9 +22,9 @@ from domain.events import DocumentGenerated
 from projections import documents, donation_ledger, ticket_status
 from tests.client import WAIT_SECONDS, eventually
 from tests.domain.facts import HOLDER, fact
-from tests.fakes.events import made
+from tests.fakes.events import make_event
 from tests.fakes.projections import Tally
-from tests.fakes.worlds import gift, lived, record
+from tests.fakes.worlds import donation_events, record, ticket_events
 
 
 def quiet(*_: Any) -> None:
@@ -45,7 +45,7 @@ def tickets(log: EventLog, follow: Callable[..., None]) -> list[UUID]:
     """Thirty tickets with two events and a gift each, folded into the read models."""
     ids = [uuid4() for _ in range(30)]
     for ticket in ids:
-        record(log, [*lived(ticket, [renamed]), *gift(ticket, 100, [40])])
+        record(log, [*ticket_events(ticket, [renamed]), *donation_events(ticket, 100, [40])])
     follow()
     return ids
 
@@ -57,7 +57,7 @@ def busy(database: Database) -> Iterator[Callable[[], int]]:
 
     def write() -> None:
         while not ended.wait(0.002):
-            record(log, lived(uuid4(), [renamed]))
+            record(log, ticket_events(uuid4(), [renamed]))
             written[0] += 1
 
     writer = threading.Thread(target=write)
@@ -148,7 +148,7 @@ def test_simultaneous_rebuilds_all_succeed(database: Database, tickets: list[UUI
 
 
 def test_processes_that_start_at_once_build_a_missing_read_model_together(database: Database, log: EventLog):
-    record(log, lived(uuid4(), [renamed]))
+    record(log, ticket_events(uuid4(), [renamed]))
     counting = [Tally() for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda tally: rebuild.ensure_live(database.url, [tally], quiet), counting))
@@ -227,9 +227,11 @@ def test_a_document_recorded_twice_does_not_stop_the_read_model(
     database: Database, log: EventLog, follow: Callable[..., None]
 ):
     ticket = uuid4()
-    fields = fact(DocumentGenerated).told
-    events = [made(DocumentGenerated, ticket, v, **fields | {"document_id": UUID(int=v)}) for v in range(1, 251)]
-    again = [made(DocumentGenerated, ticket, v + 250, **fields | {"document_id": UUID(int=v)}) for v in range(1, 251)]
+    fields = fact(DocumentGenerated).fields
+    events = [make_event(DocumentGenerated, ticket, v, **fields | {"document_id": UUID(int=v)}) for v in range(1, 251)]
+    again = [
+        make_event(DocumentGenerated, ticket, v + 250, **fields | {"document_id": UUID(int=v)}) for v in range(1, 251)
+    ]
     for batch in (events, again):
         record(log, batch)
         follow([documents])

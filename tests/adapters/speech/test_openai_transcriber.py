@@ -63,12 +63,12 @@ def test_a_small_recording_is_sent_as_it_is(server: TranscriptionServer) -> None
     server.replies = [text_reply(" Hello, my name is David. ", "en")]
     transcript = transcribed(server)
     assert transcript == Transcript("Hello, my name is David.", "en", "gpt-transcribe")
-    (sent,) = server.sent
-    assert sent.path == "/v1/audio/transcriptions"
-    assert sent.authorization == "Bearer sk-secret"
-    assert sent.fields == {"model": ["gpt-transcribe"], "response_format": ["json"]}
-    assert (sent.file_name, sent.media_type) == ("recording.webm", "audio/webm")
-    assert sent.content == (RECORDINGS / "speech.webm").read_bytes()
+    (upload,) = server.uploads
+    assert upload.path == "/v1/audio/transcriptions"
+    assert upload.authorization == "Bearer sk-secret"
+    assert upload.fields == {"model": ["gpt-transcribe"], "response_format": ["json"]}
+    assert (upload.file_name, upload.media_type) == ("recording.webm", "audio/webm")
+    assert upload.content == (RECORDINGS / "speech.webm").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["speech.wav", "speech.mp3", "speech.ogg", "speech.m4a", "speech.flac"])
@@ -76,21 +76,21 @@ def test_the_file_name_follows_the_content(server: TranscriptionServer, name: st
     misnamed = tmp_path / "recording.pdf"
     misnamed.write_bytes((RECORDINGS / name).read_bytes())
     transcribed(server, misnamed)
-    assert server.sent[0].file_name == f"recording{Path(name).suffix}"
+    assert server.uploads[0].file_name == f"recording{Path(name).suffix}"
 
 
 def test_raw_aac_is_sent_as_opus(server: TranscriptionServer) -> None:
     transcribed(server, RECORDINGS / "speech.aac")
-    assert server.sent[0].file_name == "recording.ogg"
-    assert seconds(server.sent[0].content) == pytest.approx(3.97, abs=0.1)
+    assert server.uploads[0].file_name == "recording.ogg"
+    assert seconds(server.uploads[0].content) == pytest.approx(3.97, abs=0.1)
 
 
 def test_a_recording_too_big_to_send_is_encoded_again(server: TranscriptionServer) -> None:
     transcribed(server, RECORDINGS / "speech.wav", max_upload_bytes=100_000)
-    (sent,) = server.sent
-    assert sent.file_name == "recording.ogg"
-    assert len(sent.content) < 25_000
-    assert seconds(sent.content) == pytest.approx(3.85, abs=0.1)
+    (upload,) = server.uploads
+    assert upload.file_name == "recording.ogg"
+    assert len(upload.content) < 25_000
+    assert seconds(upload.content) == pytest.approx(3.85, abs=0.1)
 
 
 def test_a_recording_too_long_to_send_is_split_and_its_transcripts_joined(server: TranscriptionServer) -> None:
@@ -107,7 +107,7 @@ def test_a_recording_too_long_to_send_is_split_and_its_transcripts_joined(server
         whole = ChildAudioInspector().inspect(recording).duration_ms / 1000
     assert transcript.text == "One. Three. Four."
     assert transcript.language == "en"
-    lengths = [seconds(sent.content) for sent in server.sent]
+    lengths = [seconds(upload.content) for upload in server.uploads]
     assert len(lengths) == 4
     assert all(length <= 15.1 for length in lengths)
     assert sum(lengths) == pytest.approx(whole, abs=0.2)
@@ -117,7 +117,7 @@ def test_a_recording_too_long_to_send_is_split_and_its_transcripts_joined(server
 def test_an_encoded_recording_passes_our_own_inspection(server: TranscriptionServer, tmp_path: Path) -> None:
     transcribed(server, RECORDINGS / "speech.aac")
     sent = tmp_path / "sent"
-    sent.write_bytes(server.sent[0].content)
+    sent.write_bytes(server.uploads[0].content)
     with sent.open("rb") as recording:
         assert ChildAudioInspector().inspect(recording).media_type == "audio/ogg"
 
@@ -180,14 +180,14 @@ def test_a_server_error_is_retried(server: TranscriptionServer) -> None:
     transcriber = OpenAITranscriber("sk-secret", server.url, retries=1)
     with (RECORDINGS / "speech.webm").open("rb") as recording:
         assert transcriber.transcribe(recording, lambda _: None).text == "Hello."
-    assert [len(sent.content) for sent in server.sent] == [(RECORDINGS / "speech.webm").stat().st_size] * 2
+    assert [len(upload.content) for upload in server.uploads] == [(RECORDINGS / "speech.webm").stat().st_size] * 2
 
 
 def test_a_file_that_is_not_audio_is_never_sent(server: TranscriptionServer) -> None:
     with pytest.raises(StepFailed) as failed:
         transcribed(server, RECORDINGS / "document.wav")
     assert (failed.value.code, failed.value.retryable) == ("not_audio", False)
-    assert server.sent == []
+    assert server.uploads == []
 
 
 def test_superseded_work_sends_nothing(server: TranscriptionServer) -> None:
@@ -197,4 +197,4 @@ def test_superseded_work_sends_nothing(server: TranscriptionServer) -> None:
     transcriber = OpenAITranscriber("sk-secret", server.url)
     with (RECORDINGS / "speech.webm").open("rb") as recording, pytest.raises(Superseded):
         transcriber.transcribe(recording, supersede)
-    assert server.sent == []
+    assert server.uploads == []

@@ -22,7 +22,7 @@ from entrypoints.http.operations import Operation
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, Client, LiveService, Ticket, eventually
 from tests.entrypoints.http.contract import problem
-from tests.fakes.databases import overheard
+from tests.fakes.databases import recorded_statements
 from tests.fakes.mailbox import files
 
 ONE = "/api/tickets/{ticket_id}"
@@ -407,7 +407,7 @@ def test_a_strangers_ticket_is_answered_for_exactly_as_one_that_never_was(people
         for asker in (people.stranger.http, people.returned_stranger, foreign):
             said, done = [], []
             for id in (own.id, people.erased.id, people.reset.id, str(uuid7())):
-                with overheard(live.service.database) as statements:
+                with recorded_statements(live.service.database) as statements:
                     answer = ask(asker, method, path, id, rule.send)
                 done.append(list(statements))
                 text = answer.text.replace(id, "ID").replace(answer.headers["x-request-id"], "REQUEST")

@@ -15,7 +15,7 @@ from domain.values import Role
 from entrypoints.composition.service import Parts
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.contract import problem
-from tests.fakes.databases import overheard
+from tests.fakes.databases import recorded_statements
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_no_secret_and_no_person_is_ever_in_it(live: LiveService, client: Client
 
 
 def test_a_denial_costs_one_statement(live: LiveService, client: Client, ticket: Ticket):
-    with overheard(live.service.database) as said:
+    with recorded_statements(live.service.database) as said:
         problem(client.patch(ticket.path, json={"displayName": "x"}), 401, "unauthenticated")
     assert [statement.split("(")[0] for statement in said] == ["SELECT append_access_log"]
 

@@ -17,7 +17,7 @@ from domain.values import Actor, Contact, ContactType, Role
 from entrypoints.composition.service import Parts, Service
 from tests.client import LiveService, eventually
 from tests.entrypoints.http.contract import Contract, problem
-from tests.fakes.databases import overheard
+from tests.fakes.databases import recorded_statements
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_once_the_read_models_have_seen_it_the_history_is_not_asked_any_more(lag
     ticket = lagging.client().open_ticket()
 
     def asked() -> int:
-        with overheard(lagging.service.database) as said:
+        with recorded_statements(lagging.service.database) as said:
             assert ticket.get().status_code == 200
         return len(said)
 

@@ -18,7 +18,7 @@ from adapters.ids import uuid7
 from domain.values import SYSTEM, Contact, ContactType, Role
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.contract import pointers, problem
-from tests.fakes.databases import overheard
+from tests.fakes.databases import recorded_statements
 from tests.fakes.mailbox import files, text_of
 
 REQUEST, VERIFY = "/api/access/request", "/api/access/verify"
@@ -315,7 +315,7 @@ def test_known_and_unknown_contacts_cause_the_same_work_and_answer(live: LiveSer
     client.open_ticket(contactType="PHONE", contactValue="+14155550123")
     answers, done = [], []
     for type, value in (("EMAIL", contact), ("EMAIL", address()), ("PHONE", "+14155550123"), ("PHONE", "+14155550124")):
-        with overheard(live.service.database) as statements:
+        with recorded_statements(live.service.database) as statements:
             answer = client.post(REQUEST, json={"contactType": type, "contactValue": value})
         answers.append((answer.status_code, re.sub(r"[0-9a-f-]{36}", "ID", answer.text), sorted(answer.headers)))
         done.append(list(statements))
@@ -331,7 +331,7 @@ def test_a_wrong_code_gets_the_same_answer_whether_a_code_was_sent_or_not(live: 
     live.service.access.login_codes.run_all()
     answers, done = [], []
     for request in requests:
-        with overheard(live.service.database) as statements:
+        with recorded_statements(live.service.database) as statements:
             answer = verify(client, request, "1234 567x")
         problem(answer, 401, "unauthenticated")
         answers.append(answer.text.replace(answer.headers["x-request-id"], "REQUEST"))

@@ -12,12 +12,12 @@ from adapters.ids import uuid7
 from domain.values import Role
 from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.http.contract import problem
-from tests.fakes.databases import overheard
+from tests.fakes.databases import recorded_statements
 
 
 def done(live: LiveService, method: str, path: str, credential: str, **sent: Any) -> tuple[list[str], str]:
     """The statements that a denied request costs, and what was answered but for its ids."""
-    with live.client(credential) as guesser, overheard(live.service.database) as statements:
+    with live.client(credential) as guesser, recorded_statements(live.service.database) as statements:
         answer = guesser.request(method, path, **sent)
     problem(answer, 401, "unauthenticated")
     said = answer.text.replace(answer.headers["x-request-id"], "REQUEST").replace(path, "PATH")
@@ -68,14 +68,14 @@ def test_writes_to_objects_of_others_cost_the_same_queries_as_writes_to_absent_o
     donation = other.pay(5)["donationId"]
     told = []
     for id in (donation, str(uuid7())):
-        with overheard(live.service.database) as statements:
+        with recorded_statements(live.service.database) as statements:
             answer = ticket.post("/generate-doc", {"docType": "RECEIPT", "donationId": id})
         told.append((answer.status_code, list(statements)))
     assert told[0] == told[1]
     asked = {"category": "OTHER", "message": "Help me, please."}
     told = []
     for id in (other.id, str(uuid7())):
-        with overheard(live.service.database) as statements:
+        with recorded_statements(live.service.database) as statements:
             answer = ticket.http.post("/api/support/ticket", json=asked | {"ticketId": id})
         # How often a write looks whether the read models have seen it is the machine's doing.
         told.append((answer.status_code, [said for said in statements if "min(position)" not in said]))

@@ -29,19 +29,19 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "tests", "
 
 
 def program() -> Path:
-    """The server's program; its environment is made or renewed where the lock file is newer."""
-    wanted, made = hashlib.sha256(LOCK.read_bytes()).hexdigest(), HOME / ".made"
+    """Return the path of the server's program. Its environment is rebuilt if the lock file has changed."""
+    lock_digest, digest_file = hashlib.sha256(LOCK.read_bytes()).hexdigest(), HOME / ".made"
     HOME.parent.mkdir(exist_ok=True)
     lock = FileLock(HOME.with_suffix(".lock"))
     if not lock.acquire(EXCLUSIVE, 300):
         raise TimeoutError(f"{HOME} is being made by another run")
     try:
-        if not made.exists() or made.read_text() != wanted:
+        if not digest_file.exists() or digest_file.read_text() != lock_digest:
             shutil.rmtree(HOME, ignore_errors=True)
             subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
             install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
             subprocess.run([HOME / "bin" / "python", *install, "-r", LOCK], check=True)
-            made.write_text(wanted)
+            digest_file.write_text(lock_digest)
     finally:
         lock.release()
     return HOME / "bin" / "moto_server"
