@@ -1,4 +1,4 @@
-"""Contact index: the tickets of each contact, found by the keyed hash of the contact."""
+"""Contact index: the tickets of each contact, found by the keyed hash of the contact, its `contact_index`."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -87,10 +87,11 @@ class Projection(Protocol):
         """Fold a batch of events into the tables, reading nothing but the events and the tables."""
 
 
-def topics(*kinds: type[TicketEvent]) -> frozenset[str]:
+def topics(*event_classes: type[TicketEvent]) -> frozenset[str]:
     """Return the topics of these event classes and of all their subclasses."""
-    own = {kind.TOPIC for kind in kinds if "TOPIC" in vars(kind)}
-    return frozenset(own).union(*(topics(*kind.__subclasses__()) for kind in kinds if kind.__subclasses__()))
+    own = {event_class.TOPIC for event_class in event_classes if "TOPIC" in vars(event_class)}
+    subclasses = [event_class.__subclasses__() for event_class in event_classes]
+    return frozenset(own).union(*(topics(*classes) for classes in subclasses if classes))
 
 
 class Cursor(Protocol):

@@ -12,7 +12,8 @@ NAME = "support"
 VERSION = 2
 TOPICS = topics(SupportEvent)
 
-# `ticket_id` is the ticket whose key seals the message; `about` is the ticket that the author names.
+# `ticket_id` is the author's ticket, whose key seals the message. Without one the message has a key of its own, and
+# `ticket_id` is the `support_id`. `about` is the ticket that the author names.
 SUPPORT_TICKETS = Table(
     "support_tickets",
     {
@@ -108,7 +109,10 @@ def about(cursor: Cursor, ticket_id: UUID) -> list[Row]:
 
 
 def concerning(cursor: Cursor, ticket_id: UUID, contact_indexes: Sequence[str]) -> list[Row]:
-    """Return the support tickets about the ticket, and those from these contacts about no other, except erased ones."""
+    """Return the support tickets that concern a ticket, except erased ones.
+
+    They name the ticket, or they come from these contacts and their message has a key of its own.
+    """
     cursor.execute(
         _SELECT
         + """

@@ -13,8 +13,10 @@ NAME = "ticket_status"
 VERSION = 2
 # Events of other aggregates, which do not change the ticket itself.
 OTHER_AGGREGATES = events.DonationEvent | events.SupportEvent
-TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent) | topics(events.PaymentReceived)
+_TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent)
+TOPICS = _TICKET_TOPICS | topics(events.PaymentReceived)
 
+# `base` is the state of the content apart from publication; `written` names the draft's fields that a person wrote.
 TICKETS = Table(
     "ticket_status",
     {

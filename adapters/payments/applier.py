@@ -64,7 +64,7 @@ UPDATE stripe_inbox AS i
 
 @dataclass
 class InboxRow:
-    """A row of the inbox while it is applied, which sets the fields from `body` on."""
+    """A row of the inbox while it is applied: four stored values, and what applying it adds (from `body` on)."""
 
     event_id: str
     stripe_created: int
@@ -79,12 +79,12 @@ class InboxRow:
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """Return the Stripe objects of which one must be linked to a donation before the event can be applied."""
+        """Return the ids of Stripe objects; one must be linked to a donation before the event can be applied."""
         return self.event.object_ids if self.event is not None and self.state == "held" else ()
 
     @property
     def missing_ids(self) -> tuple[str, ...]:
-        """Return the Stripe objects that an applied event names and does not contain."""
+        """Return the ids of the Stripe objects that an applied event names but does not contain."""
         return self.event.missing_ids if self.event is not None and self.state == "applied" else ()
 
 
@@ -237,7 +237,7 @@ class Applier:
         while found_link:
             found_link = False
             for row, event in parsed:
-                # An existing link has priority over metadata, so that no money moves if the metadata is edited later.
+                # An existing link has priority over metadata, so that an edit of the metadata moves no money.
                 linked = next((links[id] for id in event.object_ids if links.get(id) in donations), None)
                 key = linked or event.named_donation
                 if key is None or key not in donations:
@@ -307,7 +307,7 @@ class Applier:
         return self._mapper.to_stored_event(type(event)(**fields))
 
     def _finish(self, cursor: Cursor[TupleRow], rows: Sequence[InboxRow]) -> None:
-        """Store the rows' new states and bodies, and request the objects that they name and do not contain."""
+        """Store the rows' new states and bodies, and request the objects that they name but do not contain."""
         resealed = [self._reseal(row) for row in rows]
         cursor.execute(
             _FINISH,

@@ -33,7 +33,7 @@ class DeadLetter:
 
 
 class DeadLetters:
-    """Events that failed, and events that have been held too long because their payment is not known."""
+    """Events that failed, and events that have been held too long (see `UNMATCHED_HOURS`)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -116,7 +116,7 @@ class DonorEmail:
 
 
 class DonorEmails(StepLoop):
-    """Writes the mails, on call or in its own thread between `start` and `stop`; any number of processes may.
+    """Writes the mails, on call or in its own thread between `start` and `stop`, in any number of processes.
 
     Without `livemode` the mails say that no real money moves.
     """

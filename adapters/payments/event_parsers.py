@@ -1,4 +1,4 @@
-"""Parsers of Stripe's objects: one for each meaning of an event, and one for each object's present state."""
+"""Parsers of Stripe's objects: for what an event says about its object, and for the present state of an object."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +53,7 @@ class ParsedFact:
 
     @property
     def currency(self) -> str | None:
-        """Return the currency that must be the donation's own, or None: a fee has that of our Stripe account."""
+        """Return the currency of `amount`, which must be the donation's, or None for a fee, which has our account's."""
         amount = self.fields.get("amount")
         return amount.currency if isinstance(amount, Money) else None
 
@@ -204,7 +204,7 @@ def _dispute_funds_moved(dispute: StripeObject, report: StripeReport, hash_email
             {
                 "dispute_id": dispute.text("id"),
                 "balance_transaction_id": transaction.text("id"),
-                "amount": _in_gift_currency(moved, withdrawn_minor, dispute.money("amount")),
+                "amount": _in_donation_currency(moved, withdrawn_minor, dispute.money("amount")),
                 "report": report,
             },
         )
@@ -212,7 +212,7 @@ def _dispute_funds_moved(dispute: StripeObject, report: StripeReport, hash_email
             yield from _balance_transaction(transaction, report, hash_email)
 
 
-def _in_gift_currency(moved: Money, withdrawn_minor: int, disputed: Money) -> Money:
+def _in_donation_currency(moved: Money, withdrawn_minor: int, disputed: Money) -> Money:
     """Return the moved amount without its sign, in the donation's currency.
 
     If our Stripe account has another currency, the rate is the disputed amount over the sum that was withdrawn for it.
@@ -283,6 +283,7 @@ def _dispute_state(dispute: StripeObject, report: StripeReport, hash_email: Hash
     yield from parse(dispute, report, hash_email)
 
 
+# The `StripeReport` names the event from which the facts are, and its time.
 Parser = Callable[[StripeObject, StripeReport, HashEmail], _Facts]
 STATE_PARSERS: Mapping[str, Parser] = {
     SESSION: _session_state,

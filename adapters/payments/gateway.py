@@ -142,11 +142,11 @@ class StripeGateway:
         return stripe_object
 
     def events(self, since: datetime) -> Iterator[StripeDict]:
-        """Yield Stripe's events since then, newest first; Stripe keeps them for 30 days."""
+        """Yield the events that Stripe created since then, newest first; Stripe keeps them for 30 days."""
         return self.objects("evt", since)
 
     def objects(self, prefix: str, since: datetime) -> Iterator[StripeDict]:
-        """Yield the objects since then with this id prefix (`cs`, `pi`, `ch`, `re`, `dp`, `txn`), newest first."""
+        """Yield the objects created since then with this id prefix (`cs`, `pi`, `ch`, `re`, `dp`, …), newest first."""
         with _translated_errors():
             page = self._service(prefix).list({"created": {"gte": int(since.timestamp())}, "limit": _PAGE_SIZE})
             for stripe_object in page.auto_paging_iter():
@@ -168,7 +168,7 @@ def _translated_errors() -> Iterator[None]:
 
 
 def _translate(error: stripe.StripeError) -> DomainError:
-    """Return our own error for one of the library, whose messages quote keys, bodies and addresses."""
+    """Return our own error for an error of the library, whose message may quote keys, bodies and addresses."""
     import stripe
 
     match error:

@@ -1,8 +1,8 @@
 """The inbox stores each verified Stripe event once; the applier later turns it into events of a donation.
 
-States: received → applied | ignored | held (its donation is not known yet, or its pending object is not retrieved yet)
-| dead (a person must look at it). Bodies are sealed with the inbox's key until the ticket is known, and with the
-ticket's own key afterwards.
+States: received → applied | ignored | held (its donation is not known yet, or an object that it needs is not retrieved
+yet) | dead (a person must look at it). Bodies are encrypted ("sealed") with the inbox's key until the ticket is known,
+and with the ticket's own key afterwards.
 """
 
 import hashlib
@@ -43,6 +43,7 @@ _STORE = (
     " SELECT * FROM unnest(%b::text[], %b::text[], %b::bigint[], %b::bytea[])"
     " ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
 )
+# A requested retrieval is a held row whose event id is the id of the object.
 _INSERT_RETRIEVALS = (
     "INSERT INTO stripe_inbox (event_id, type, stripe_created, body, state, pending_object_id)"
     " SELECT id, %s, at, body, 'held', id FROM unnest(%b::text[], %b::bigint[], %b::bytea[]) AS r (id, at, body)"
@@ -93,7 +94,7 @@ class Inbox:
         return is_new
 
     def _store_all(self, rows: Sequence[tuple[str, str, int, bytes]]) -> list[bool]:
-        """Store the rows that are new; return True for each of them. Of rows with the same id the first is stored."""
+        """Store the rows whose id is new, the first of each id; return for every row True if it was stored."""
         with self._database.connection() as connection:
             stored = connection.execute(_STORE, [list(column) for column in zip(*rows, strict=True)], prepare=True)
             new_ids = {id for (id,) in stored.fetchall()}
@@ -142,7 +143,7 @@ class Inbox:
         """Seal the body of an event that gets this state; return the ticket whose key sealed it, and the sealed body.
 
         The ticket is None if the inbox's own key sealed the body. An ignored event keeps no body. An event about an
-        erased person keeps none either, unless it is still to be applied: then it keeps what the ledger reads.
+        erased person keeps none either, unless it is held or dead: then it keeps the fields that the ledger reads.
         """
         if state == "ignored":
             return None, b""
@@ -163,7 +164,7 @@ class Inbox:
         return ticket_id, nonce + AESGCM(key).encrypt(nonce, body, id.encode())
 
     def redact_unapplied(self, ticket_id: UUID) -> None:
-        """Remove a person who is about to be erased from every event that is still to be applied to their ticket.
+        """Before a person is erased, remove their personal data from the events still to be applied to their ticket.
 
         These are the events that the ticket's key sealed, and the dead letters whose ticket is not known.
         """
@@ -205,7 +206,7 @@ class Inbox:
     def _redact(self, id: str, sealed_body: bytes, ticket_id: UUID | None) -> None:
         with suppress(NotFoundError), self._database.connection() as connection:
             redacted = redaction.without_personal_data(self.open_body(id, sealed_body, ticket_id))
-            # A body that the applier changed meanwhile stays: it is sealed as the row's new state demands.
+            # A body that the applier resealed meanwhile is left as it is: it fits the row's new state.
             connection.execute(
                 "UPDATE stripe_inbox SET body = %s, ticket_id = NULL WHERE event_id = %s AND body = %s",
                 (self.seal_body(id, redacted), id, sealed_body),

@@ -30,6 +30,7 @@ from adapters.payments.stripe_objects import (
 )
 from domain.values import StripeReport
 
+# The inbox stores the following values, so they stay as they are when a name changes.
 THIN_EVENT = "v2.core.event"
 # The type of an event that consists of an object that we retrieved.
 RETRIEVED_TYPE = "retrieved"
@@ -38,7 +39,7 @@ RETRIEVED_FIELD = "fetched"
 # The type of a row in the inbox that waits until its object is retrieved.
 PENDING_TYPE = "wanted"
 
-# The types of events with their whole object that yield facts.
+# The types of the events that contain their whole object (Stripe's snapshot events) and yield facts.
 PARSED_TYPES = frozenset(EVENT_PARSERS)
 
 
@@ -47,7 +48,7 @@ class ParsedEvent:
     """The facts of one event.
 
     All objects in `object_ids` belong to one donation, whose key is `named_donation` if the metadata names it.
-    `missing_ids` are balance transactions that the event names and does not contain.
+    `missing_ids` are the ids of balance transactions that the event names but does not contain.
     """
 
     facts: tuple[ParsedFact, ...]
@@ -69,18 +70,18 @@ def object_to_retrieve(event: Mapping[str, Any]) -> str | None:
 
 
 def parse_event(event: Mapping[str, Any], hash_email: HashEmail) -> ParsedEvent | None:
-    """Return the event's facts, or None if its type is not ours; MalformedObject if it is not as documented."""
+    """Return the event's facts, or None if no parser reads its type; MalformedObject if it is not as documented."""
     is_thin = event["object"] == THIN_EVENT
-    # A thin event about an object of the v1 API has the type of the event with the whole object, and a prefix.
+    # The type of a thin event about an object of the v1 API is the snapshot event's type with the prefix `v1.`.
     type = event["type"].removeprefix("v1.") if is_thin else event["type"]
     if type not in EVENT_PARSERS and type != RETRIEVED_TYPE and not is_thin:
         return None
-    data = event.get(RETRIEVED_FIELD) if is_thin else _object_of(event)
-    kind, parser = EVENT_PARSERS.get(type) or _state_parser(data)
+    object_data = event.get(RETRIEVED_FIELD) if is_thin else _object_of(event)
+    kind, parser = EVENT_PARSERS.get(type) or _state_parser(object_data)
     if parser is None:
         return None
-    stripe_object = StripeObject(data, kind)
-    stripe_time = _seconds(event["created"]) if is_thin else checked_integer(event.get("created"), "created")
+    stripe_object = StripeObject(object_data, kind)
+    stripe_time = _unix_seconds(event["created"]) if is_thin else checked_integer(event.get("created"), "created")
     facts = tuple(parser(stripe_object, StripeReport(event["id"], stripe_time), hash_email))
     missing_ids = tuple(_missing_ids(stripe_object)) if facts else ()
     return ParsedEvent(facts, stripe_object.linked_ids(), stripe_object.named_donation(), missing_ids)
@@ -93,13 +94,13 @@ def _object_of(event: Mapping[str, Any]) -> Any:
     return data.get("object")
 
 
-def _state_parser(data: Any) -> tuple[str, Parser | None]:
+def _state_parser(object_data: Any) -> tuple[str, Parser | None]:
     """Return the object's kind and the parser of its present state, or None if no donation has such objects."""
-    kind = str(data.get("object")) if isinstance(data, dict) else ""
+    kind = str(object_data.get("object")) if isinstance(object_data, dict) else ""
     return kind, STATE_PARSERS.get(kind)
 
 
-def _seconds(text: str) -> int:
+def _unix_seconds(text: str) -> int:
     return int(datetime.fromisoformat(text).timestamp())
 
 

@@ -22,7 +22,7 @@ logger = structlog.get_logger()
 
 
 class PendingCallRetrier(BackgroundLoop):
-    """Retries calls, on call or in its own thread between `start` and `stop`; any number of processes may."""
+    """Retries calls, on call or in its own thread between `start` and `stop`, in any number of processes."""
 
     def __init__(
         self, database: Database, pending_calls: PendingCallCommands, retry_after_seconds: float = RETRY_AFTER_SECONDS

@@ -36,7 +36,7 @@ class Reconciliation:
 
 
 class Reconciler:
-    """Compares donations with Stripe and repairs them. It may run repeatedly, and beside the live service."""
+    """Compares donations with Stripe and repairs them. It may run repeatedly, and while the service runs."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class Reconciler:
         return stripe_object.get("livemode", self._livemode) is self._livemode
 
     def _retrieve_awaited_payments(self) -> None:
-        """Retrieve the payments that held events wait for; one of ours links the objects of its events."""
+        """Retrieve the payments that held events wait for. Applying one links the events to its donation."""
         for object_id in self._awaited_payment_ids():
             try:
                 stripe_object = self._retriever.retrieve(object_id)
@@ -121,7 +121,7 @@ class Reconciler:
     # Objects.
 
     def _objects_by_donation(self, since: datetime) -> dict[DonationKey, list[StripeDict]]:
-        """Return Stripe's objects since then that belong to donations of ours."""
+        """Return the objects that Stripe created since then and that belong to donations of ours."""
         stripe_objects = [
             stripe_object
             for prefix in OBJECT_ID_PREFIXES

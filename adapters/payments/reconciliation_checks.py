@@ -35,6 +35,7 @@ def agrees(gift: Gift, stripe_object: StripeDict) -> bool:
                 and (refund.state in LIVE_REFUND) is is_live
             )
         case {"object": "dispute"}:
+            # The gift counts withdrawn money as positive, a balance transaction counts it as negative.
             return gift.disputes.get(stripe_object["id"]) == stripe_object["status"] and all(
                 gift.movements.get(movement["id"]) == -movement["amount"]
                 for movement in stripe_object["balance_transactions"]
@@ -47,9 +48,9 @@ def agrees(gift: Gift, stripe_object: StripeDict) -> bool:
 def sums_agree(gift: Gift, stripe_objects: Iterable[StripeDict]) -> bool:
     """Return True if the sums are equal, or cannot be compared because the objects of some payments are missing."""
     objects = list(stripe_objects)
-    intents = {data["id"]: data["amount_received"] for data in objects if data["object"] == "payment_intent"}
+    received_by_intent = {data["id"]: data["amount_received"] for data in objects if data["object"] == "payment_intent"}
     charges = [data for data in objects if data["object"] == "charge" and data["status"] == "succeeded"]
-    if not gift.captured.keys() <= intents.keys() or len(charges) < len(gift.captured):
+    if not gift.captured.keys() <= received_by_intent.keys() or len(charges) < len(gift.captured):
         return True
     refunded = sum(charge["amount_refunded"] for charge in charges)
-    return bool(gift.paid == sum(intents.values()) and gift.refunded == refunded)
+    return bool(gift.paid == sum(received_by_intent.values()) and gift.refunded == refunded)

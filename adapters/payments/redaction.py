@@ -38,7 +38,7 @@ def _redacted(value: object) -> object:
 
 
 def ticket_in_metadata(body: bytes) -> UUID | None:
-    """Return the ticket that the metadata names, or None. It is not verified, and only chooses the key for the body."""
+    """Return the ticket that the metadata names, or None. Nothing verifies it; it only chooses the key for the body."""
     for stripe_object in _objects(body):
         metadata = stripe_object.get("metadata")
         if isinstance(metadata, dict):

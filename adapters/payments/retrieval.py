@@ -1,7 +1,7 @@
 """Pending retrievals: the objects that are retrieved from Stripe in the background.
 
-An event may name an object without containing it, and of some objects we receive no event. The retrieval is stored in
-the inbox before the call, and the answer goes there too. After a crash the call, which only reads, is repeated.
+An event may name an object without containing it, and of some objects we receive no event. The inbox stores the request
+for an object before the call to Stripe, and then the object. After a crash the call is repeated; it only reads.
 """
 
 import json
@@ -32,7 +32,7 @@ Retrieve = Callable[[str], StripeDict]
 
 logger = structlog.get_logger()
 
-# Retried without limit, because an event that is held too long is listed among the dead letters.
+# Retried without limit: an event that is held too long is listed among the dead letters anyway.
 _QUEUE = LeasedQueue(
     "stripe_inbox",
     "event_id",
@@ -43,7 +43,7 @@ _QUEUE = LeasedQueue(
     first_pause_seconds=2.0,
     longest_pause_seconds=LONGEST_PAUSE_SECONDS,
 )
-_RETRIEVED = """
+_STORE_RETRIEVED = """
 UPDATE stripe_inbox
    SET state = 'received', body = %s, ticket_id = NULL, pending_object_id = NULL, error = NULL, attempts = 0,
        next_attempt_at = now()
@@ -52,7 +52,7 @@ UPDATE stripe_inbox
 
 
 class Retriever:
-    """Retrieves objects of our own mode from Stripe."""
+    """Retrieves objects from Stripe that are of our own mode, live or test."""
 
     def __init__(self, retrieve: Retrieve, *, livemode: bool) -> None:
         self._retrieve = retrieve
@@ -68,8 +68,8 @@ class Retriever:
     def time_of(self, stripe_object: StripeDict) -> int:
         """Return the Stripe time to record for the object's present state, in Unix seconds.
 
-        It is the object's creation. For a payment it is that of the charge, because sessions and intents are created
-        before the payment.
+        It is the creation of the object. For a payment it is the creation of the charge, because sessions and intents
+        are created before the payment.
         """
         is_paid = stripe_object.get("payment_status") == "paid" or stripe_object.get("status") == "succeeded"
         if is_paid and stripe_object["object"] in (SESSION, INTENT):
@@ -138,7 +138,7 @@ class PendingRetrievals(BackgroundLoop):
                 _QUEUE.retry(connection, pending.event_id, pending.attempts, type(error).__name__)
             return
         with self._database.connection() as connection:
-            connection.execute(_RETRIEVED, (self._inbox.seal_body(pending.event_id, body), pending.event_id))
+            connection.execute(_STORE_RETRIEVED, (self._inbox.seal_body(pending.event_id, body), pending.event_id))
         self._inbox.arrived.set()
         log.info("object retrieved")
 

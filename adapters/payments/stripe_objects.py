@@ -33,7 +33,8 @@ _LINK_FIELDS = {
     BALANCE_TRANSACTION: ("source",),
 }
 
-# The kinds whose metadata we write or Stripe copies from ours. An operator may write anything into a refund's metadata.
+# We write the metadata of sessions and intents, and Stripe copies an intent's to its charge. An operator may write
+# anything into a refund's metadata.
 _WITH_OUR_METADATA = frozenset({SESSION, INTENT, CHARGE})
 
 # One of Stripe's objects or events as parsed JSON.

@@ -13,12 +13,13 @@ from typing import Any, NoReturn
 
 from domain.errors import DomainError, UnavailableError
 
-MAX_BODY = 256 * 1024
-MAX_HEADER = 4096
+MAX_BODY_BYTES = 256 * 1024
+MAX_HEADER_BYTES = 4096
 MAX_SIGNATURES = 16
 MAX_DEPTH = 128
-PAST_SECONDS = 300
-FUTURE_SECONDS = 60
+# How far a signature's time may lie before our clock, and after it.
+MAX_PAST_SECONDS = 300
+MAX_FUTURE_SECONDS = 60
 
 _EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,250}")
 _EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_\[\]]+)+")
@@ -72,7 +73,7 @@ def sign(body: bytes, secret: str, at: float) -> str:
 
 
 class WebhookVerifier:
-    """Accepts events of one mode that are signed with one of `secrets`: there are several while they are rotated."""
+    """Accepts events of one mode, live or test, that are signed with one of `secrets`; a rotation needs several."""
 
     def __init__(self, secrets: Sequence[str], livemode: bool, clock: Callable[[], float] = time.time) -> None:
         if any(not secret.strip() for secret in secrets):
@@ -88,7 +89,7 @@ class WebhookVerifier:
         """
         if not self._secrets:
             raise UnavailableError("no webhook secret is configured")
-        if len(body) > MAX_BODY:
+        if len(body) > MAX_BODY_BYTES:
             raise BadSignature("the body is too large for an event")
         at, signatures = _read_header(signature_header)
         self._check_signature(body, at, signatures)
@@ -99,7 +100,7 @@ class WebhookVerifier:
         return event
 
     def _check_signature(self, body: bytes, at: int, signatures: list[bytes]) -> None:
-        # Every secret is compared with every signature, so that the time reveals nothing about a match.
+        # Every secret is compared with every signature, so that the duration reveals nothing about a match.
         matches = False
         for secret in self._secrets:
             expected = _signature(secret, at, body).encode()
@@ -108,7 +109,7 @@ class WebhookVerifier:
         if not matches:
             raise BadSignature("no signature is valid")
         now = self._clock()
-        if not now - PAST_SECONDS <= at <= now + FUTURE_SECONDS:
+        if not now - MAX_PAST_SECONDS <= at <= now + MAX_FUTURE_SECONDS:
             raise BadSignature("the signature's time is too far from ours")
 
 
@@ -117,10 +118,10 @@ def _signature(secret: bytes, at: int, body: bytes) -> str:
 
 
 def _read_header(header: bytes | str | None) -> tuple[int, list[bytes]]:
-    """Return the time and the v1 signatures. Other schemes are skipped; a second time makes the header malformed."""
+    """Return the time and the v1 signatures. Other schemes are skipped; two times make it malformed."""
     if not header:
         raise BadSignature("the webhook is not signed")
-    if len(header) > MAX_HEADER:
+    if len(header) > MAX_HEADER_BYTES:
         raise BadSignature("the signature header is too long")
     try:
         text = header.decode("ascii") if isinstance(header, bytes) else header.encode("ascii").decode()

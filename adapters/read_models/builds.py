@@ -1,4 +1,4 @@
-"""Builds: sets of a projection's tables, each in its own schema. The views in `read` show the live build."""
+"""Builds: sets of a projection's tables, each in its own schema. Views in the schema `read` show the live build."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from psycopg.rows import TupleRow
 from adapters.read_models.rows import BatchRows
 from projections.model import Projection, RecordedEvent, Table
 
+# Held by a transaction that creates a build, so that no other process creates the same one.
 BUILDS_LOCK = 7305808869229540
 
 
@@ -18,7 +19,7 @@ class BuildReplaced(Exception):
 
 @dataclass(frozen=True)
 class Build:
-    """One build of one projection."""
+    """One build of one projection: live, being filled to become live, or a trial that is only compared."""
 
     projection: Projection
     number: int
@@ -29,7 +30,7 @@ class Build:
 
 
 def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = False) -> Build:
-    """Create an empty build at position 0, with no indexes but the primary keys. A trial never becomes live."""
+    """Create an empty build at position 0, with only the primary keys as indexes. A trial never becomes live."""
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (BUILDS_LOCK,))
     cursor.execute("SELECT coalesce(max(build), 0) + 1 FROM projections WHERE name = %s", (projection.NAME,))
     row = cursor.fetchone()
@@ -59,7 +60,7 @@ def create_indexes(cursor: Cursor[TupleRow], build: Build) -> None:
 
 def _create_table(cursor: Cursor[TupleRow], schema: str, table: Table) -> None:
     columns = sql.SQL(", ").join(
-        sql.SQL(f"{{}} {kind}").format(sql.Identifier(name)) for name, kind in table.columns.items()
+        sql.SQL(f"{{}} {sql_type}").format(sql.Identifier(name)) for name, sql_type in table.columns.items()
     )
     checks = sql.SQL("").join(sql.SQL(f", CHECK ({check})") for check in table.checks)
     cursor.execute(
@@ -76,7 +77,7 @@ def analyze(cursor: Cursor[TupleRow], build: Build) -> None:
 
 
 def find(cursor: Cursor[TupleRow], projection: Projection, *, live: bool) -> Build | None:
-    """Return the projection's live build, or the newest build of its present version that is not live, or None."""
+    """Return the live build; without `live` the newest other build of the present version. None if there is none."""
     cursor.execute(
         "SELECT build FROM projections"
         " WHERE name = %s AND live = %s AND NOT trial AND (live OR version = %s) ORDER BY build DESC",
@@ -174,6 +175,7 @@ def make_live(cursor: Cursor[TupleRow], build: Build) -> None:
     )
     for table in build.projection.TABLES:
         view = sql.Identifier("read", table.name)
+        # A view cannot be replaced by one with other columns.
         if not _same_columns(cursor, table):
             cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(view))
         cursor.execute(
@@ -192,7 +194,7 @@ def _same_columns(cursor: Cursor[TupleRow], table: Table) -> bool:
         (f"read.{table.name}",),
     )
     full_names = {"timestamptz": "timestamp with time zone"}
-    return cursor.fetchall() == [(name, full_names.get(kind, kind)) for name, kind in table.columns.items()]
+    return cursor.fetchall() == [(name, full_names.get(sql_type, sql_type)) for name, sql_type in table.columns.items()]
 
 
 def drop(cursor: Cursor[TupleRow], build: Build) -> None:
@@ -218,7 +220,7 @@ def trials(cursor: Cursor[TupleRow], projection: Projection) -> list[Build]:
 
 @dataclass(frozen=True)
 class Difference:
-    """A row that only one of two builds has; `position` is that of the event that last changed it."""
+    """A row that only one of two builds has, `live` or `rebuilt`; `position` is that of its last event."""
 
     table: str
     position: int

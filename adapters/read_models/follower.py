@@ -1,4 +1,4 @@
-"""The follower folds new events into every live build, each event exactly once however many followers run."""
+"""The follower folds new events into the tables that readers see (live builds), each event once however many run."""
 
 import threading
 import time
@@ -22,9 +22,9 @@ BATCH_EVENTS = 2_000
 POLL_SECONDS = 0.25
 # Through PgBouncer there are no notifications: events of other processes are seen by the next poll.
 PGBOUNCER_POLL_SECONDS = 0.04
-# How long the follower waits after a batch, so that events share a transaction, unless a caller waits for a position.
+# After a batch the follower waits this long for events to share a transaction, unless a caller waits for a position.
 GATHER_SECONDS = 0.1
-# How long a projection is left out after its first failure, and at most.
+# How long a projection is left out: after its first failure, and at most.
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
 
@@ -53,6 +53,7 @@ class Follower(BackgroundLoop):
         self._position_is_awaited = threading.Event()
         self._failures = {projection.NAME: _Failures() for projection in projections}
         self._progress = threading.Condition()
+        # The position of each projection, and the lowest of them.
         self._positions = dict.fromkeys(self._failures, 0)
         self._position = 0
 
@@ -138,11 +139,11 @@ class Follower(BackgroundLoop):
         logger.exception("projection failed", projection=projection.NAME, failures=failures.count)
 
     def _fold(self, connection: Connection[TupleRow], projections: Sequence[Projection]) -> bool:
-        """Fold the next batch into each build; builds at the same position share one batch."""
+        """Fold the next batch into each build; builds at the same position share it. Return False if it is empty."""
         positions: dict[str, int] = {}
         new_positions: dict[builds.Build, int] = {}
         batches: dict[int, list[RecordedEvent]] = {}
-        since = tracing.now_ns()
+        started_ns = tracing.now_ns()
         with connection.transaction(), connection.cursor() as cursor:
             for build, position in builds.lock_live_positions(cursor, projections).items():
                 if position not in batches:
@@ -153,11 +154,11 @@ class Follower(BackgroundLoop):
                     builds.fold(cursor, build, batch)
             if new_positions:
                 builds.save_positions(cursor, new_positions)
-            # A full batch is followed by another one, and the commit of the last one waits for the disk for all.
+            # Another batch follows a full one. The commit of the last batch waits for the disk, and makes all durable.
             if any(len(batch) == BATCH_EVENTS for batch in batches.values()):
                 builds.commit_asynchronously(cursor)
         if new_positions and tracing.is_enabled():
-            _trace(since, batches)
+            _trace(started_ns, batches)
         for projection in projections:
             self._failures[projection.NAME].count = 0
         self._publish(positions)
@@ -171,9 +172,11 @@ class Follower(BackgroundLoop):
             self._progress.notify_all()
 
 
-def _trace(since: int, batches: dict[int, list[RecordedEvent]]) -> None:
+def _trace(started_ns: int, batches: dict[int, list[RecordedEvent]]) -> None:
     """Record a span for each batch, linked to the spans that recorded its events in this process."""
     for batch in batches.values():
         if batch:
             positions = [recorded.position for recorded in batch]
-            tracing.record_span("projection batch", since, links=positions, events=len(batch), position=positions[-1])
+            tracing.record_span(
+                "projection batch", started_ns, links=positions, events=len(batch), position=positions[-1]
+            )

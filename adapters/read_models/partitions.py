@@ -28,8 +28,8 @@ WORKER_CODE = "from adapters.read_models.partitions import worker_main; worker_m
 # The variables that a worker needs to find its libraries; secrets are passed on standard input.
 WORKER_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME")
 
-# The read models that are partitioned, and the number of events from which they are. Shorter histories are not worth
-# the start of processes; ticket status folds fewer of the events, so its number is larger.
+# The read models that are rebuilt in partitions if at least so many events are to be read. For fewer it is not worth
+# starting processes; ticket status folds fewer of the events, so its number is larger.
 MIN_EVENTS = {donation_ledger.NAME: 100_000, ticket_status.NAME: 500_000}
 MAX_PROCESSES = 4
 # How often a rebuild that waits for its workers checks that its own database connection still works.
@@ -74,7 +74,7 @@ def fill(
 ) -> int:
     """Fill the build up to `until`, or to the end of an interrupted partitioned rebuild. Return the number of events.
 
-    Return 0 without filling if there are fewer than MIN_EVENTS events or fewer than two processors. `progress` is
+    Return 0 without filling if MIN_EVENTS does not allow it or there are fewer than two processors. `progress` is
     called with this process's position.
     """
     with connection.transaction(), connection.cursor() as cursor:
@@ -90,7 +90,7 @@ def fill(
             progress(position)
         for worker in workers:
             while not _has_ended(worker):
-                # The watchdog closes this connection in an outage, but not those of the workers: the query then fails.
+                # In an outage this query fails: the watchdog closes this connection, but not those of the workers.
                 connection.execute("SELECT")
             if worker.returncode != 0:
                 raise PartitionWorkerEnded

@@ -10,7 +10,7 @@ from adapters.read_models.projection_barrier import ProjectionBarrier
 from projections import ticket_status
 from projections.model import Cursor, RecordedEvent, Row
 
-# A named query of the projections that reads a ticket's row, perhaps with more.
+# A query of the projections that reads a ticket's row; it may add more columns.
 TicketQuery = Callable[[Cursor, UUID], Row | None]
 
 
@@ -24,6 +24,7 @@ class ReadYourWrites:
         self._database = database
         self._log = log
         self._barrier = barrier
+        # The position of the last acknowledged event that the read models may lack, or 0.
         self._unprojected = 0
 
     def note_unprojected(self, position: int) -> None:
@@ -56,6 +57,7 @@ class ReadYourWrites:
         events = (RecordedEvent(entry.position, entry.recorded_at, entry.event()) for entry in self._log.stream(ticket))
         folded_row = ticket_row(events)
         if folded_row is not None and row is not None:
+            # Payments are in the streams of the donations.
             folded_row["funded"] = row["funded"]
         return folded_row
 
@@ -75,6 +77,6 @@ class TicketRows:
         return self._rows[ticket]
 
     def newest(self, ticket: UUID) -> Row | None:
-        """Return the row with all recorded events. Access is denied only by this row, never from a read model alone."""
+        """Return the row with all recorded events. Only this row can deny access, never a read model's row."""
         row = self._rows[ticket] = self._reader.newest_ticket(ticket, self.get(ticket))
         return row

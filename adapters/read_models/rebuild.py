@@ -14,7 +14,7 @@ from adapters.read_models import builds, event_batches, partitions
 from projections.model import Projection
 
 BATCH_EVENTS = 5_000
-# The longest range of positions that one batch reads if few of the events are the projection's, in batches.
+# If few of the events concern the projection, a batch is read from more positions: at most so many times BATCH_EVENTS.
 MAX_RANGE_BATCHES = 32
 
 # Called with the projection's name, the position reached and the position to reach.
@@ -108,8 +108,8 @@ def _try_to_make_live(connection: Connection[TupleRow], build: builds.Build) -> 
 def verify(url: str, projection: Projection, progress: Progress, until: int | None = None) -> RebuildReport:
     """Fill a trial build, compare every row with the live build, and drop the trial.
 
-    With `until` the live build is at another position. Then, and without a live build of the present version, a second
-    trial is filled in batches of another size, and the two trials are compared.
+    With `until`, or without a live build of the present version, no live build has the rows to compare with. Then a
+    second trial is filled in batches of another size, and the two trials are compared.
     """
     started = time.monotonic()
     with (
@@ -117,7 +117,7 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
         connect(url, statement_seconds=0, name="storyledger verify") as lock_holder,
         lock_holder.transaction(),
     ):
-        # In a transaction of its own: a new trial may get the number, and so the lock, of one that is dropped here.
+        # Committed before the new trials are created: one may get the number of a dropped trial, and locks that number.
         with connection.transaction(), connection.cursor() as cursor:
             _drop_abandoned_trials(cursor, projection)
         with connection.transaction(), connection.cursor() as cursor:
@@ -151,7 +151,7 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
 
 
 def _create_trial(cursor: Cursor[TupleRow], projection: Projection, lock_holder: Connection[TupleRow]) -> builds.Build:
-    """Create a trial. The open transaction of `lock_holder` holds a lock on it as long as it is in use."""
+    """Create a trial. The open transaction of `lock_holder` locks the trial as long as it is in use."""
     build = builds.create(cursor, projection, trial=True)
     lock_holder.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (build.schema,))
     return build

@@ -45,7 +45,7 @@ class RebuildJobs:
             return name in self._requested
 
     def _rebuild_next(self) -> float:
-        """Do the oldest request. Return the seconds until the next call; `request` makes it come at once."""
+        """Rebuild the projection requested first. Return the seconds until the next call; `request` wakes it."""
         with self._lock:
             projection = next(iter(self._requested.values()), None)
         if projection is None:

@@ -124,8 +124,8 @@ class _WaitingRead:
 class Replica(BackgroundLoop):
     """Checks one standby between `start` and `stop` and keeps the last result in `health`.
 
-    When the standby fails, reads go to the primary. A read that the standby has begun to answer is disconnected within
-    two seconds and then goes to the primary, too. A standby that is available again is used again. A server that
+    When the standby fails, reads go to the primary. Those that already run on the standby are disconnected within two
+    seconds and then go to the primary, too. A standby that is available again is used again. A server that
     follows another database or was promoted is never read.
     """
 
@@ -205,6 +205,7 @@ class Replica(BackgroundLoop):
         if not self._positions or self._positions[-1][1] < position:
             self._positions.append((time.monotonic(), position))
         if len(self._positions) > MAX_POSITIONS:
+            # Every second one is enough to measure the lag.
             self._positions = deque(list(self._positions)[::2])
         return int(position)
 

@@ -90,7 +90,7 @@ class BatchRows:
         )
 
     def _copy(self, table: Table, rows: list[Row]) -> None:
-        """COPY new rows into the table, and changed rows into a temporary table from which they replace others."""
+        """COPY new rows into the table, and changed rows into a temporary table from which they replace old rows."""
         stored = self._stored[table.name]
         old = [row for row in rows if table.key_of(row) in stored] if stored else []
         new = [row for row in rows if table.key_of(row) not in stored] if stored else rows
@@ -153,7 +153,7 @@ def _statements(schema: str, table: Table) -> _Statements:
 
 def _values(table: Table, rows: Iterable[Row]) -> Iterator[Sequence[object]]:
     """Yield each row's values in the order of the columns, jsonb values wrapped for the driver."""
-    jsonb_columns = [index for index, kind in enumerate(table.columns.values()) if kind == "jsonb"]
+    jsonb_columns = [index for index, sql_type in enumerate(table.columns.values()) if sql_type == "jsonb"]
     if not jsonb_columns:
         yield from map(table.values_of, rows)
         return
@@ -170,8 +170,8 @@ def _names(names: Iterable[str]) -> sql.Composed:
 
 
 def _arrays(table: Table, names: Iterable[str]) -> sql.Composed:
-    types = [table.columns[name] for name in names]
-    return sql.SQL(", ").join(sql.SQL(f"%b::{kind}[]") for kind in types)
+    sql_types = [table.columns[name] for name in names]
+    return sql.SQL(", ").join(sql.SQL(f"%b::{sql_type}[]") for sql_type in sql_types)
 
 
 def _on_conflict(table: Table) -> sql.Composed:

@@ -64,7 +64,7 @@ TABLES = (DONATIONS, ENTRIES, TOTALS)
 
 
 def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
-    # Keyed by the integer of the id, because UUID compares and hashes in Python code.
+    # Keyed by the integer of the id, because UUID compares and hashes in Python code, which is slower.
     by_donation: dict[int, list[RecordedEvent]] = {}
     for recorded in batch:
         if isinstance(recorded.event, DonationEvent):

@@ -14,6 +14,7 @@ from domain.events import CheckoutRequested
 from domain.gift import Gift
 from projections.model import Cursor, RecordedEvent, Row, Table, fetched_rows
 
+# `recorded_at` is when the first payment was recorded, `call_pending_since` when the oldest pending call was.
 DONATIONS = Table(
     "donation_ledger",
     {
@@ -52,10 +53,10 @@ DONATIONS = Table(
 # The column `gift` holds the values of the Gift's fields as a JSON array; only the fold of a later batch reads it. A
 # new field of Gift needs a new VERSION of this projection.
 _gift_values = attrgetter(*(field.name for field in fields(Gift)))
-_HINTS = get_type_hints(Gift)
-_GIFT_VALUES: Any = GenericAlias(tuple, tuple(_HINTS[field.name] for field in fields(Gift)))
-_decode_gift_values = msgspec.json.Decoder(_GIFT_VALUES).decode
-_encode = msgspec.json.Encoder().encode
+_FIELD_TYPES = get_type_hints(Gift)
+_GIFT_VALUES_TYPE: Any = GenericAlias(tuple, tuple(_FIELD_TYPES[field.name] for field in fields(Gift)))
+_decode_gift_values = msgspec.json.Decoder(_GIFT_VALUES_TYPE).decode
+_encode_gift_values = msgspec.json.Encoder().encode
 
 
 def stored_gift(row: Row) -> Gift:
@@ -91,9 +92,10 @@ def set_gift_columns(gift: Gift, row: Row) -> None:
     row["paid_at"] = utc_time(gift.paid_at)
     row["refunded_at"] = utc_time(gift.refunded_at)
     row["session_id"] = gift.session_id
+    # With several payments the choice must not depend on the order of the facts.
     row["payment_intent_id"] = max(gift.captured, default=None)
     row["charge_id"] = gift.charge_id
-    row["gift"] = _encode(_gift_values(gift))
+    row["gift"] = _encode_gift_values(_gift_values(gift))
 
 
 @lru_cache(maxsize=1024)

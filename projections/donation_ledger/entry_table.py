@@ -68,7 +68,7 @@ def entries_for_export(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Row]:
-    """Return the entries of the donations that `donations_for_export` returns, beginning after the position `after`.
+    """Return the entries of the donations that were created between `since` and `until`, after the position `after`.
 
     The entries of one event are never separated, so there may be more than `limit`.
     """
