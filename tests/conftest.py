@@ -89,6 +89,14 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="module")
+def hanging_is_noticed_soon() -> Iterator[None]:
+    """A service of the tests notices a database that hangs after seconds, not after a minute."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watchdog, "ANSWER_SECONDS", 5)
+        yield
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser that asks no host of its own accord; its start takes longer than most tests with it.
 

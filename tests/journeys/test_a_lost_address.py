@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from domain.values import Role
-from tests.client import RECORDING, Client, LiveService, Ticket, eventually
+from tests.client import RECORDING, WAIT_SECONDS, Client, LiveService, Ticket, eventually
 from tests.fakes.mailbox import files, text_of
 
 OLD, NEW = "ada@lost.example.com", "ada@found.example.com"
@@ -17,6 +17,8 @@ def paid(live: LiveService, ticket: Ticket) -> None:
         form = {"outcome": "paid", "email": "grace@example.com", "name": "Grace Hopper", "country": "US"}
         assert donor.post(ticket.pay(50)["checkoutUrl"], data=form).status_code == 303
     eventually(lambda: ticket.get("/donations/total").json()["totalMinor"] == 5_000)
+    assert live.service.payments.sandbox is not None
+    assert live.service.payments.sandbox.wait_delivered(WAIT_SECONDS)
     live.applied()
 
 

@@ -23,6 +23,8 @@ MASTER_KEY = "hangs-0123456789-abcdefghijklmnopqrstuvwxyz"
 # Long enough that no delay of a busy machine counts as an outage that the process must not survive.
 OUTAGE_EXIT_SECONDS = 5
 
+pytestmark = pytest.mark.usefixtures("hanging_is_noticed_soon")
+
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[OwnServer]:

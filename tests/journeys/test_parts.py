@@ -14,7 +14,7 @@ import pytest
 
 from entrypoints.http.openapi import document
 from entrypoints.http.table import OPERATIONS
-from tests.client import LiveService, free_port
+from tests.client import LiveService, eventually, free_port
 from tests.entrypoints.http.contract import Contract
 from tests.postgres import fresh_database
 from tests.processes import STOP_SECONDS, serving_without_port
@@ -79,7 +79,7 @@ def test_the_health_check_of_the_compose_file_detects_a_process_that_is_not_read
         env = os.environ | {"PORT": str(port)}
         return subprocess.run([sys.executable, "-c", command], env=env, capture_output=True, check=False).returncode
 
-    assert checked(part.settings.port) == 0
+    eventually(lambda: checked(part.settings.port) == 0)
     assert checked(free_port()) != 0
 
 

@@ -104,9 +104,9 @@ LOOKS = [
     "/documents",
     "/donations",
     "/donations/total",
-    "/donations/total?as_of=2030-01-01T00:00:00Z",
+    "/donations/total?as_of=2999-01-01T00:00:00Z",
     "/history",
-    "/history?at=2030-01-01T00:00:00Z",
+    "/history?at=2999-01-01T00:00:00Z",
 ]
 
 
@@ -145,9 +145,13 @@ def test_lists_exports_and_the_public_page_are_read_from_the_standby_too(live: L
 
 def test_queries_reach_the_standby(live: LiveService, ticket: Ticket, standby: Standby):
     before = standby.read_model_scans()
-    for _ in range(15):
+
+    def scans() -> int:
+        # One that the standby does not answer in time is answered by the primary.
         assert ticket.get("/donations").status_code == 200
-    eventually(lambda: standby.read_model_scans() >= before + 15, 20)
+        return standby.read_model_scans() - before
+
+    eventually(lambda: scans() >= 15)
 
 
 # What they show.
@@ -260,8 +264,7 @@ def test_while_a_standby_is_down_every_read_is_answered_and_afterwards_it_is_use
         standby.start()
         in_use(live)
         before = by(live, "replica")
-        load.wait_for_more()
-        assert by(live, "replica") > before
+        eventually(lambda: by(live, "replica") > before)
     assert load.statuses() == {200}
 
 
@@ -278,8 +281,7 @@ def test_while_a_standby_hangs_every_read_is_answered_and_afterwards_it_is_used_
             standby.thaw()
         in_use(live)
         before = by(live, "replica")
-        load.wait_for_more()
-        assert by(live, "replica") > before
+        eventually(lambda: by(live, "replica") > before)
     assert load.statuses() == {200}
 
 
@@ -313,7 +315,7 @@ def test_a_standby_that_was_promoted_is_never_read(leader: OwnServer, tmp_path: 
         ) as live:  # fmt: skip
             in_use(live)
             stray.promote()
-            assert eventually(lambda: unfit(live), 10) == NOT_A_STANDBY
+            assert eventually(lambda: unfit(live)) == NOT_A_STANDBY
             ticket = live.client().open_ticket()
             before = by(live, "replica")
             assert ticket.get("/history").status_code == 200
@@ -331,7 +333,7 @@ def test_a_server_that_is_not_a_standby_of_this_database_is_never_read(
         url, tmp_path / "var", frozenset({Parts.WEB, Parts.PROJECTIONS}), read_database_url=read_url,
         master_key=MASTER_KEY, metrics_token=METRICS,
     ) as live:  # fmt: skip
-        assert eventually(lambda: unfit(live), 10) in (NOT_A_STANDBY, OTHER_DATABASE)
+        assert eventually(lambda: unfit(live)) in (NOT_A_STANDBY, OTHER_DATABASE)
         ticket = live.client().open_ticket()
         assert len(ticket.get("/history").json()["events"]) == 1
 

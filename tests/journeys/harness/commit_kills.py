@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from enum import StrEnum
@@ -28,9 +29,9 @@ class CommitKills:
     def __init__(self, lines: dict[str, Line]) -> None:
         self._lines = lines
         self._chosen: Chosen = lambda *_: False
+        self._service: RunningService | None = None
         self._dead: Queue[str | None] = Queue()
         self._lock = threading.Lock()
-        self._down = False
         self.struck: list[str] = []
         self.seen: list[str] = []
         self.fault: BaseException | None = None
@@ -40,13 +41,14 @@ class CommitKills:
 
     def begin(self, service: RunningService, chosen: Chosen) -> None:
         self._service, self._chosen = service, chosen
-        self._thread = threading.Thread(target=self._bring_back, daemon=True)
+        self._thread = threading.Thread(target=self._bring_back, args=(service,), daemon=True)
         self._thread.start()
 
     def end(self) -> None:
         """Stop killing; every process runs again when this returns."""
-        self._chosen = lambda *_: False
-        self._dead.put(None)
+        with self._lock:
+            self._chosen = lambda *_: False
+            self._dead.put(None)
         self._thread.join()
         if self.fault is not None:
             raise self.fault
@@ -55,20 +57,25 @@ class CommitKills:
         with self._lock:
             if when is When.UNHEARD:
                 self.seen.append(str(commit))
-            if self._down or not self._chosen(commit, when):
+            if self._service is None:
                 return
-            self._down = True
             victim = self._service.processes[part]
-            victim.kill()
-            victim.wait()
+            # It may have died while the commit was on its way: then it will not hear of it either.
+            is_dead = victim.poll() is not None
+            if (is_dead and when is When.HEARD) or not self._chosen(commit, when):
+                return
             self.struck.append(f"{part} {when} of {commit}")
-        self._dead.put(part)
+            if not is_dead:
+                victim.kill()
+                victim.wait()
+                self._dead.put(part)
 
-    def _bring_back(self) -> None:
+    def _bring_back(self, service: RunningService) -> None:
         while (part := self._dead.get()) is not None:
             try:
-                self._service.start(part)
+                service.start(part)
             except BaseException as error:
-                self.fault = error
-                return
-            self._down = False
+                # It may have been killed again while it started, and then comes back next.
+                if service.processes[part].poll() != -signal.SIGKILL:
+                    self.fault = error
+                    return

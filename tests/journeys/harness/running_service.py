@@ -26,6 +26,14 @@ WEB, WORKER, PROJECTIONS = APART = ("web", "worker", "projections")
 WHOLE = "web,worker,projections"
 
 
+def postmaster(data_dir: Path) -> int | None:
+    """Return the id of the process of the embedded PostgreSQL; None while it starts."""
+    for pid_file in data_dir.rglob("postmaster.pid"):
+        with suppress(FileNotFoundError, IndexError, ValueError):
+            return int(pid_file.read_text().splitlines()[0])
+    return None
+
+
 class RunningService:
     """One service on one data folder, which comes back on the same port each time that it is killed.
 
@@ -82,13 +90,16 @@ class RunningService:
 
     def kill_database(self) -> None:
         """Kill PostgreSQL with SIGKILL; the service starts it again."""
-        self.strike_database()
+        killed = self.strike_database()
+        eventually(lambda: postmaster(self.data) not in (killed, None), READY_SECONDS)
         eventually(lambda: self.ready(*self.parts), READY_SECONDS)
 
-    def strike_database(self) -> None:
-        [pid_file] = self.data.rglob("postmaster.pid")
+    def strike_database(self) -> int:
+        """Kill PostgreSQL with SIGKILL; return the id of its process."""
+        running: int = eventually(lambda: postmaster(self.data))
         with suppress(ProcessLookupError):
-            os.kill(int(pid_file.read_text().splitlines()[0]), signal.SIGKILL)
+            os.kill(running, signal.SIGKILL)
+        return running
 
     def stop(self) -> None:
         running = [process for process in self.processes.values() if process.poll() is None]
