@@ -25,14 +25,14 @@ from entrypoints.composition.settings import Settings
 from entrypoints.http.openapi import document
 from entrypoints.http.table import OPERATIONS
 
-# Some words, transcribed within a second or two; and the story of the demonstration, which takes longer.
+# A few words, transcribed within a second or two, and the story of the demonstration, which takes longer.
 RECORDING = Path(__file__).parent / "fixtures" / "speech" / "speech.webm"
 DEMO_RECORDING = Path(__file__).parent.parent / "adapters" / "speech" / "demo.webm"
-# Generous: how long anything may take on a busy machine.
+# A generous limit for every wait, because the machine may be busy.
 WAIT_SECONDS = 120
 
 
-# The ports that this process gave away.
+# The ports that `free_port` returned in this process.
 _reserved: set[int] = set()
 
 
@@ -72,11 +72,11 @@ def eventually(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> A
 
 
 class Client(httpx2.Client):
-    """A client with a credential or none, that knows the shortest way to a ticket."""
+    """An HTTP client with or without a credential, and shortcuts for opening tickets."""
 
-    def __init__(self, **given: Any) -> None:
-        # No TLS is spoken here, and to read the world's certificates takes each client longer than most tests.
-        super().__init__(**({"verify": False, "timeout": WAIT_SECONDS} | given))
+    def __init__(self, **options: Any) -> None:
+        # The tests use no TLS, and reading the root certificates takes longer than most tests.
+        super().__init__(**({"verify": False, "timeout": WAIT_SECONDS} | options))
 
     def open_ticket(self, **more: Any) -> Ticket:
         body = {"contactType": "EMAIL", "contactValue": "ada@example.com", "displayName": "Ada Lovelace"} | more
@@ -86,7 +86,7 @@ class Client(httpx2.Client):
 
 
 class Ticket:
-    """One ticket and its holder."""
+    """A ticket and the client of its holder."""
 
     def __init__(self, visitor: Client, opened: dict[str, Any]) -> None:
         self.id = opened["id"]
@@ -101,14 +101,14 @@ class Ticket:
     def path(self) -> str:
         return f"/api/tickets/{self.id}"
 
-    def get(self, rest: str = "", **more: Any) -> httpx2.Response:
-        return self.http.get(self.path + rest, **more)
+    def get(self, subpath: str = "", **more: Any) -> httpx2.Response:
+        return self.http.get(self.path + subpath, **more)
 
-    def post(self, rest: str, json: Any = None, **more: Any) -> httpx2.Response:
-        return self.http.post(self.path + rest, json={} if json is None else json, **more)
+    def post(self, subpath: str, json: Any = None, **more: Any) -> httpx2.Response:
+        return self.http.post(self.path + subpath, json={} if json is None else json, **more)
 
-    def patch(self, rest: str, json: Any, **more: Any) -> httpx2.Response:
-        return self.http.patch(self.path + rest, json=json, **more)
+    def patch(self, subpath: str, json: Any, **more: Any) -> httpx2.Response:
+        return self.http.patch(self.path + subpath, json=json, **more)
 
     def upload(self, data: bytes, name: str = "story.webm", **more: Any) -> httpx2.Response:
         return self.http.post(f"{self.path}/upload-audio", files={"audio": (name, data)}, **more)
@@ -134,7 +134,7 @@ class Ticket:
         return checkout
 
     def when(self, stage: str) -> dict[str, Any]:
-        """The status once the work has come to this stage."""
+        """Wait until the ticket has reached this stage and return its status."""
 
         def reached() -> dict[str, Any] | None:
             status: dict[str, Any] = self.get("/status").json()
@@ -144,7 +144,7 @@ class Ticket:
         return answer
 
 
-# What tests ask of one address in a minute is no abuse; those about rate limits set their own.
+# Tests send many requests from one address. Tests of rate limits set their own limits.
 UNLIMITED = dict.fromkeys(("rate_limit_default", "rate_limit_payment", "rate_limit_create"), "1000000/minute")
 
 
@@ -154,13 +154,13 @@ class LiveService:
     Every answer that its clients get is shown to each of `watchers` first.
     """
 
-    def __init__(self, url: str, data_dir: Path, parts: frozenset[str] = Parts.ALL, **given: Any) -> None:
+    def __init__(self, url: str, data_dir: Path, parts: frozenset[str] = Parts.ALL, **settings: Any) -> None:
         self.watchers: list[Callable[[httpx2.Response], None]] = []
-        self.settings = Settings(data_dir=data_dir, **({"port": free_port()} | UNLIMITED | given))
+        self.settings = Settings(data_dir=data_dir, **({"port": free_port()} | UNLIMITED | settings))
         self.base_url = f"http://127.0.0.1:{self.settings.port}"
         self.service = Service(self.settings, url, parts)
         if Parts.PROJECTIONS in parts:
-            # Every write that was answered is visible, however slow the machine is.
+            # Every acknowledged write is visible to reads, however slow the machine is.
             self.service.history.barrier.patience_seconds = WAIT_SECONDS
         self._server = server(self.service)
         self._socket = bound(self.settings)
@@ -206,10 +206,10 @@ class LiveService:
         return self.service.payments.webhook_secret
 
     def applied(self) -> None:
-        """Wait until everything at Stripe's door is in the ledger, and visible."""
+        """Wait until all received webhooks are applied and shown by the read models."""
 
         def quiet() -> bool:
-            # The door before the read models: what is applied in between must still be seen to become visible.
+            # The inbox first, because events applied in between must still become visible in the read models.
             with self.service.database.connection() as connection:
                 row = connection.execute("SELECT count(*) FROM stripe_inbox WHERE state = 'received'").fetchone()
             lags = self.service.queries.projection_lags().values()

@@ -1,4 +1,4 @@
-"""Commands of `storyledger` run inside this process, which is much faster than a process for each."""
+"""Runs commands of `storyledger` inside this process, which is much faster than a process for each."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def restored_logging() -> Iterator[None]:
 
 
 def run_here(*arguments: str | Path, **settings: Any) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, with settings given as keywords; `tests.processes.run` does it in a process."""
+    """Run a command to its end, with settings as keywords. `tests.processes.run` runs it in its own process."""
     words, exit_code = ["storyledger", *map(str, arguments)], 0
     output, errors = _captured(), _captured()
     terminate = signal.getsignal(signal.SIGTERM)

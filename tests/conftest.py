@@ -26,7 +26,7 @@ from entrypoints.http.handlers import health, metrics
 from tests.client import WAIT_SECONDS, Client, LiveService
 from tests.postgres import fresh_database, template_database, test_server
 
-# The same examples in every run, and no limit on the time that making them takes: a busy machine is no fault of a test.
+# The same examples in every run, and no time limit for generating them, because the machine may be busy.
 settings.register_profile(
     "suite",
     max_examples=50,
@@ -34,11 +34,11 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-# Others in every run.
+# Different examples in every run.
 settings.register_profile("soak", settings.get_profile("suite"), max_examples=2_000, derandomize=False)
 settings.load_profile("suite")
 
-# A service in a process of the tests waits longer than a real one before it takes a busy machine for an outage. Tests
+# A service in the tests' process waits longer than a real one before it takes a busy machine for an outage. Tests
 # of these limits set their own.
 postgres_database.CONNECT_SECONDS = postgres_database.WAIT_FOR_CONNECTION_SECONDS = 60
 watchdog.ANSWER_SECONDS = gauges.STATEMENT_SECONDS = runner.STATEMENT_SECONDS = 30
@@ -79,12 +79,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(Path(__file__).parent).as_posix().startswith(SLOW):
             item.add_marker(pytest.mark.slow)
-    # The slow tests first, so that at the end no worker waits for another one's long test.
+    # Slow tests run first, so that no worker waits at the end for another one's long test.
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def pytest_collection_finish() -> None:
-    # As a serving process does; otherwise the collector traverses all test modules again and again.
+    # As in a serving process. Otherwise the collector traverses all test modules repeatedly.
     settle()
 
 
@@ -98,9 +98,9 @@ def hanging_is_noticed_soon() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser that asks no host of its own accord; its start takes longer than most tests with it.
+    """Return a browser that makes no requests by itself. Its start takes longer than most tests with it.
 
-    Until it is closed an event loop runs in this thread, and no test that runs a loop of its own could follow.
+    An event loop runs in this thread until it is closed, so no test with its own loop could run meanwhile.
     """
     with sync_playwright() as playwright:
         timeout = 1000 * WAIT_SECONDS
@@ -112,14 +112,14 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """The server that all tests' databases are on."""
+    """Return the URL of the server with the databases of all tests."""
     with test_server() as url:
         yield url
 
 
 @pytest.fixture
 def database_url(server_url: str) -> Iterator[str]:
-    """An empty database of one's own."""
+    """Return the URL of an empty database for one test."""
     with fresh_database(server_url) as url:
         yield url
 
@@ -132,15 +132,15 @@ def _prepare(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def migrated_template(server_url: str) -> str:
-    # Named after what is in it: a server that outlives a change of the schema must not serve the old one.
+    # The name has a hash of the schema, because the server may outlive a change of the schema.
     read_models = [(projection.VERSION, projection.TABLES) for projection in projections.ALL]
-    known = repr(migrations.steps()) + repr(read_models)
-    return template_database(server_url, f"migrated_{hashlib.sha256(known.encode()).hexdigest()[:12]}", _prepare)
+    schema = repr(migrations.steps()) + repr(read_models)
+    return template_database(server_url, f"migrated_{hashlib.sha256(schema.encode()).hexdigest()[:12]}", _prepare)
 
 
 @pytest.fixture
 def migrated_url(server_url: str, migrated_template: str) -> Iterator[str]:
-    """A database of one's own with this version's schema and empty read models."""
+    """Return the URL of a database for one test with this version's schema and empty read models."""
     with fresh_database(server_url, migrated_template) as url:
         yield url
 
@@ -153,11 +153,11 @@ def database(migrated_url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def make_service(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., Service]]:
-    """Makes services on this test's database, without anything running; settings as keywords."""
+    """Return a function that makes services on this test's database, without running parts. Settings are keywords."""
     with ExitStack() as stack:
 
-        def make(parts: frozenset[str] = frozenset(), **given: Any) -> Service:
-            service = Service(Settings(data_dir=tmp_path / "var", **given), migrated_url, parts)
+        def make(parts: frozenset[str] = frozenset(), **settings: Any) -> Service:
+            service = Service(Settings(data_dir=tmp_path / "var", **settings), migrated_url, parts)
             stack.callback(service.stop)
             return service
 
@@ -166,19 +166,19 @@ def make_service(migrated_url: str, tmp_path: Path) -> Iterator[Callable[..., Se
 
 @pytest.fixture
 def service(make_service: Callable[..., Service]) -> Service:
-    """The service with nothing running: commands and queries by hand."""
+    """Return a service without running parts, on which a test calls commands and queries."""
     return make_service()
 
 
 @pytest.fixture
 def live(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
-    """The whole service as `serve` runs it, on a free port."""
+    """Return the whole service as `serve` runs it, on a free port."""
     with LiveService(migrated_url, tmp_path / "var", Parts.ALL) as running:
         yield running
 
 
 @pytest.fixture
 def client(live: LiveService) -> Iterator[Client]:
-    """A visitor of the running service."""
+    """Return a client of the running service without a credential."""
     with live.client() as visitor:
         yield visitor

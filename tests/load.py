@@ -20,7 +20,7 @@ Send = Callable[[], httpx2.Response]
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer: which request it belongs to, when it came (monotonic seconds), how long it took, and its status."""
+    """One answer: the name of its request, its time (monotonic seconds), its duration and its status."""
 
     request: str
     at: float
@@ -62,11 +62,11 @@ class Load:
             self._faults.append(error)
 
     def statuses(self) -> set[int]:
-        """Every status that was answered so far."""
+        """Return every status answered so far."""
         return {answer.status for answer in self.answers}
 
     def wait_for_more(self, count: int = 40) -> None:
-        """Wait until this many more requests were answered."""
+        """Wait until this many further requests are answered."""
         before = len(self.answers)
         eventually(lambda: self._faults or len(self.answers) > before + count)
 

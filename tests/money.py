@@ -1,4 +1,4 @@
-"""One service's ledger in the tests' hands: what Stripe says goes in, what the ledger shows comes out."""
+"""Delivers Stripe's events to a service, and reads its ledger."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def pending_calls(service: Any) -> PendingCallCommands:
 
 
 class Ledger:
-    """The service's inbox, applier and read models, each moved by hand; `stripe` answers what is asked of it."""
+    """The service's inbox, applier and read models, run step by step. `stripe` returns objects for retrievals."""
 
     def __init__(self, service: Service, stripe: Callable[[str], dict[str, Any]] = nowhere) -> None:
         self.service = service
@@ -58,7 +58,7 @@ class Ledger:
         return id
 
     def payment(self, ticket: UUID | None = None, amount: int = 10_000, currency: str = "usd") -> Payment:
-        """A checkout on record, of which Stripe has said nothing yet."""
+        """Record a checkout about which no event of Stripe has arrived yet."""
         payment = Payment(ticket or self.ticket(), amount, currency)
         money = Money(amount, currency.upper())
         donation = Donation.request_checkout(SYSTEM, payment.ticket_id, payment.donation_id, money, None)
@@ -67,7 +67,7 @@ class Ledger:
         return payment
 
     def deliver(self, *events: Event) -> None:
-        """Through the door, signed; applied only by `settle`."""
+        """Deliver signed events to the webhook endpoint's inbox. `settle` applies them."""
         for event in events:
             body = json.dumps(event).encode()
             self.service.payments.inbox.accept(self._verifier.verify(body, sign(body, SECRET, time.time())))
@@ -86,7 +86,7 @@ class Ledger:
         self.deliver(*events)
         self.settle()
 
-    # What it shows.
+    # Reading the ledger.
 
     def row(self, payment: Payment) -> dict[str, Any]:
         with self.service.database.transaction() as cursor:
@@ -98,7 +98,7 @@ class Ledger:
         return Attribution.from_row(self.row(payment), PersonalData(self.service.history.cipher))
 
     def totals(self, ticket: UUID) -> dict[str, tuple[int, int, int]]:
-        """Paid, refunded and net in each currency; held against the entries on the way."""
+        """Return paid, refunded and net in each currency, after checking them against the entries."""
         with self.service.database.transaction() as cursor:
             totals = donation_ledger.totals(cursor, ticket)
             entries = donation_ledger.entries(cursor, ticket)
@@ -113,7 +113,7 @@ class Ledger:
             return fee_ledger.entries(cursor, [payment.donation_id])
 
     def inbox(self) -> dict[str, str]:
-        """The state of each event."""
+        """Return the state of each event in the inbox."""
         with self.service.database.connection() as connection:
             return dict(connection.execute("SELECT event_id, state FROM stripe_inbox").fetchall())
 

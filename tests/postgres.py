@@ -1,8 +1,8 @@
-"""A real PostgreSQL for the tests: one server for everybody, an empty database for whoever asks.
+"""A real PostgreSQL for the tests: one shared server, and an empty database for each test.
 
-The server is shared by all workers and runs of this user; the last one to leave takes it and its folder along. It lies
-in memory where there is enough, so that making a database does not wait for a disk. `TEST_POSTGRES=15` takes the
-version of the operating system from `/usr/lib/postgresql/15`, or of any folder with a `bin` in it.
+All workers and runs of this user share the server, and the last one to leave stops it and removes its folder. It is
+in memory if there is enough, so that creating a database does not wait for a disk. `TEST_POSTGRES=15` selects the
+operating system's version in `/usr/lib/postgresql/15`; any other folder with a `bin` in it works as well.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ ROOM_BYTES = 3 * 2**30
 
 _numbers = count()
 
-# Dropped a little later: a database whose last connection is just closing costs a tenth of a second to drop.
+# Databases are dropped later, because dropping one whose last connection is just closing takes 0.1 seconds.
 _used: list[str] = []
 
 
 def server_bin_dir() -> Path | None:
-    """The programs that TEST_POSTGRES asks for; None is the embedded server."""
-    wanted = os.environ.get("TEST_POSTGRES", "")
-    if not wanted or wanted == "18":
+    """Return the folder of programs that TEST_POSTGRES selects, or None for the embedded server."""
+    version_or_folder = os.environ.get("TEST_POSTGRES", "")
+    if not version_or_folder or version_or_folder == "18":
         return None
-    return Path(wanted if "/" in wanted else f"/usr/lib/postgresql/{wanted}") / "bin"
+    return Path(version_or_folder if "/" in version_or_folder else f"/usr/lib/postgresql/{version_or_folder}") / "bin"
 
 
 @contextmanager
 def test_server() -> Iterator[str]:
-    """The URL of a running server; databases of it are made with `fresh_database`."""
+    """Yield the URL of a running server, for `fresh_database`."""
     bin_dir = server_bin_dir()
     version = "18" if bin_dir is None else str(bin_dir.parent).strip("/").replace("/", "-")
     private = roomy_folder() / f"storyledger-tests-{os.geteuid()}"
@@ -71,11 +71,11 @@ test_server.__test__ = False  # type: ignore[attr-defined]  # pytest takes every
 
 @contextmanager
 def fresh_database(server_url: str, template: str | None = None) -> Iterator[str]:
-    """The URL of a database nobody else uses, a copy of the template or empty; it is gone soon afterwards."""
+    """Yield the URL of a new database, a copy of the template or empty, which is dropped soon afterwards."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         _drop_by(connection, _used)
-        # By files: the other way writes the whole database to the log first, which takes more than twice as long.
+        # FILE_COPY, because WAL_LOG writes the whole database to the log, which takes more than twice as long.
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), sql.Identifier(template or "template0")
@@ -88,7 +88,7 @@ def fresh_database(server_url: str, template: str | None = None) -> Iterator[str
 
 
 def template_database(server_url: str, key: str, prepare: Callable[[str], None]) -> str:
-    """The name of a database as `prepare` left it, made once for every worker; `key` says what is in it."""
+    """Return the name of a database that `prepare` filled once for all workers. `key` identifies its content."""
     name = f"template_{key}"
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
@@ -104,7 +104,7 @@ def template_database(server_url: str, key: str, prepare: Callable[[str], None])
 
 
 def at(server_url: str, database: str) -> str:
-    """The same server's other database."""
+    """Return the URL of another database on the same server."""
     return urlunsplit(urlsplit(server_url)._replace(path=f"/{database}"))
 
 
@@ -128,7 +128,7 @@ def _runs(folder: Path) -> bool:
 
 
 def roomy_folder() -> Path:
-    """Where temporary files wait for no disk, if this machine has such a place."""
+    """Return a folder for temporary files, in memory if this machine has enough of it."""
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > ROOM_BYTES
     return memory if roomy else Path(tempfile.gettempdir())
@@ -164,9 +164,9 @@ def _alive(pid: int) -> bool:
 
 
 class OwnServer:
-    """A server of a test's own, which may be stopped, frozen and brought back; its URL stays the same.
+    """A server for one test, which can be stopped, frozen and started again. A restart keeps its URL.
 
-    `settings` take the place of ours, and `access` are lines of `pg_hba.conf` before ours.
+    `settings` override the usual ones, and `access` are lines of `pg_hba.conf` before the usual ones.
     """
 
     def __init__(self, settings: Mapping[str, str] | None = None, access: str = "") -> None:
@@ -180,7 +180,7 @@ class OwnServer:
             self.url = self._server.start()
 
     def _prepare(self) -> None:
-        """For a kind of server whose cluster does not begin empty."""
+        """Prepare the cluster's folder. Servers whose cluster does not start empty override this."""
 
     def start(self) -> None:
         assert self._server.start() == self.url
@@ -189,33 +189,33 @@ class OwnServer:
         self._server.stop()
 
     def freeze(self) -> None:
-        """It accepts connections and never answers."""
+        """Let the server accept connections without answering."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """-9 to all of it, frozen or not."""
+        """Send SIGKILL to all of its processes, frozen or not."""
         self.freeze()
         for pid in self._processes():
             os.kill(pid, signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
-        # The postmaster first: whom it starts meanwhile is not forgotten.
+        # The postmaster first, so that it starts no further process meanwhile.
         os.kill(self._processes()[0], number)
         for child in self._processes()[1:]:
             with suppress(ProcessLookupError):
                 os.kill(child, number)
 
     def _processes(self) -> list[int]:
-        """The postmaster and whom it started."""
+        """Return the ids of the postmaster and its child processes."""
         postmaster = int((self.folder / "postgres" / "cluster" / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         return [postmaster, *map(int, children)]
 
     def at(self, database: str) -> str:
-        """The URL of another of its databases."""
+        """Return the URL of another of its databases."""
         return self._server.url(database)
 
     def execute(self, statement: str) -> None:
@@ -229,7 +229,7 @@ class OwnServer:
 
 @contextmanager
 def migrated_server() -> Iterator[OwnServer]:
-    """A server of a test's own whose database has this version's schema."""
+    """Yield a server for one test, whose database has this version's schema."""
     server = OwnServer()
     try:
         with connect(server.url) as connection:

@@ -1,4 +1,4 @@
-"""The service as processes of their own: `storyledger serve` and other commands, each with its own environment."""
+"""Runs `storyledger serve` and other commands as processes, each with its own environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import httpx2
 from tests.client import UNLIMITED, Client, eventually, free_port
 
 STORYLEDGER = Path(sys.executable).parent / "storyledger"
-# Generous limits: a test that fails because the machine is busy teaches nothing.
+# Generous limits, because the machine may be busy.
 READY_SECONDS = 240
 COMMAND_SECONDS = 180
 STOP_SECONDS = 120
@@ -72,7 +72,7 @@ def serving_without_port(only: str, log: Path, **settings: Any) -> Iterator[subp
 
 
 class Serving:
-    """`storyledger serve`, running inside `with`; settings as keywords, `log` takes its output.
+    """`storyledger serve`, running inside `with`. Settings are keywords, and `log` receives its output.
 
     With a `listener` it serves on that socket, as does every other process that is given the same one.
     """

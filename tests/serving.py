@@ -1,4 +1,4 @@
-"""A server on a real socket, for as long as a block lasts."""
+"""Runs an application on a real socket for the duration of a block."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 
 @contextmanager
 def serving(app: ASGIApp, port: int = 0) -> Iterator[str]:
-    """The application under uvicorn in a thread; its address."""
+    """Run the application under uvicorn in a thread and yield its address."""
     listener = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

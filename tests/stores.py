@@ -13,7 +13,7 @@ MASTER = ("m" * 40,)
 
 
 class Stores:
-    """`recorded` are the positions that those who wait were told."""
+    """`recorded` has the positions passed to the callback for new events."""
 
     def __init__(self, database: Database) -> None:
         self.log = EventLog(database)

@@ -1,4 +1,4 @@
-"""Stripe's events as the tests tell them: short, and in Stripe's shapes."""
+"""Builds Stripe's events with the fields that the tests need, in Stripe's shapes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _numbers = count(1)
 DAY = 1_780_000_000
 
 
-def event(type: str, thing: dict[str, Any], at: int = DAY, id: str | None = None) -> dict[str, Any]:
+def event(type: str, stripe_object: dict[str, Any], at: int = DAY, id: str | None = None) -> dict[str, Any]:
     return {
         "id": id or f"evt_{next(_numbers)}x{uuid4().hex[:8]}",
         "object": "event",
@@ -19,7 +19,7 @@ def event(type: str, thing: dict[str, Any], at: int = DAY, id: str | None = None
         "created": at,
         "livemode": False,
         "type": type,
-        "data": {"object": thing},
+        "data": {"object": stripe_object},
     }
 
 
@@ -36,7 +36,7 @@ def thin(type: str, id: str, kind: str, at: str = "2026-05-29T00:00:00Z") -> dic
 
 @dataclass
 class Payment:
-    """One donation at Stripe, told event by event; ids are its own."""
+    """One donation at Stripe: builds its objects and events, with ids of its own."""
 
     ticket_id: UUID
     amount: int = 10_000
@@ -121,7 +121,7 @@ class Payment:
     def charged(self, at: int = DAY, **more: Any) -> dict[str, Any]:
         return event("charge.succeeded", self.charge(**more), at)
 
-    # Afterwards.
+    # Refunds and disputes.
 
     def refund(self, amount: int, status: str = "succeeded", number: int = 1, **more: Any) -> dict[str, Any]:
         return {
@@ -175,12 +175,12 @@ class Payment:
         return event("charge.dispute.created", self.dispute(status), DAY + 90)
 
     def withdrawn(self, amount: int | None = None) -> dict[str, Any]:
-        taken = self.amount if amount is None else amount
-        return event("charge.dispute.funds_withdrawn", self.dispute("needs_response", (-taken,)), DAY + 91)
+        withdrawn = self.amount if amount is None else amount
+        return event("charge.dispute.funds_withdrawn", self.dispute("needs_response", (-withdrawn,)), DAY + 91)
 
     def closed(self, status: str) -> dict[str, Any]:
         return event("charge.dispute.closed", self.dispute(status), DAY + 92)
 
     def reinstated(self, amount: int | None = None) -> dict[str, Any]:
-        back = self.amount if amount is None else amount
-        return event("charge.dispute.funds_reinstated", self.dispute("won", (-self.amount, back)), DAY + 93)
+        reinstated = self.amount if amount is None else amount
+        return event("charge.dispute.funds_reinstated", self.dispute("won", (-self.amount, reinstated)), DAY + 93)

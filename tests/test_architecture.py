@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("domain", "projections", "adapters", "entrypoints")
 MAX_MODULE_LINES = 400
-# The glossary of events is read as a whole, and `checker.py` is handed out as a single file.
+# The list of events is read as a whole, and `checker.py` is published as a single file.
 LONG_MODULES = ("domain/events.py", "adapters/proof/checker.py")
 
 
@@ -54,11 +54,11 @@ def import_circle(root: Path) -> list[str]:
         "graph = grimp.build_graph(*sys.argv[1:], cache_dir=None);"
         "print(json.dumps({m: list(graph.find_modules_directly_imported_by(m)) for m in graph.modules}))"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script, *FOLDERS], cwd=root, capture_output=True, text=True, check=True
     )
     try:
-        TopologicalSorter(ast.literal_eval(done.stdout)).prepare()
+        TopologicalSorter(ast.literal_eval(process.stdout)).prepare()
     except CycleError as error:
         return list(error.args[1])
     return []

@@ -1,4 +1,4 @@
-"""The documents list what the code contains, and their links lead somewhere."""
+"""The documents list what the code contains, and their links lead to files."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`make check` notices each kind of fault; every fault is put into a small tree of its own."""
+"""`make check` reports each kind of fault, each in a small tree of its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write(root: Path, module: str, source: str) -> None:
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """The four packages, empty, with the tool settings of the project."""
+    """Return a tree with the four empty packages and the project's tool settings."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for folder in FOLDERS:
         write(tmp_path, f"{folder}/__init__.py", "")

@@ -34,7 +34,7 @@ def test_a_value_is_made_on_its_first_use_and_once_for_all_threads():
     assert all(result is values[0] for result in results)
 
 
-def test_a_value_that_could_not_be_made_is_tried_again():
+def test_a_value_whose_creation_failed_is_created_again():
     attempts: list[int] = []
 
     def make() -> str:

@@ -1,4 +1,4 @@
-"""Make the files of this version's folder: `python -m tests.releases.make`; README.md describes them."""
+"""Makes the files of this version's folder: `python -m tests.releases.make`. README.md describes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from entrypoints.composition.service import VERSION
 from tests.client import Client, Ticket, eventually
 from tests.processes import STORYLEDGER, Serving, environment
 
-# The address inside the stored answers; nothing has to listen there.
+# The address in the stored answers. Nothing has to listen there.
 BASE_URL = "http://127.0.0.1:3990"
 CONTACT = "maria@example.com"
 TICKET_READS = (
@@ -54,14 +54,14 @@ def main() -> None:
         (folder / "ids.json").write_text(json.dumps(ids, indent=1) + "\n")
         (folder / "expected.json").write_text(json.dumps({"answers": answers}, indent=1, sort_keys=True) + "\n")
         with tarfile.open(folder / "data-folder.tar.xz", "w:xz") as archive:
-            archive.add(data_dir, ".", filter=_kept)
+            archive.add(data_dir, ".", filter=_unless_runtime_file)
 
 
 def _command(*arguments: str | Path, **env: Any) -> None:
     subprocess.run([STORYLEDGER, *arguments], env=environment(env), check=True)
 
 
-def _kept(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+def _unless_runtime_file(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     return None if Path(entry.name).name in LEFT_OUT else entry
@@ -73,7 +73,7 @@ def _answer(admin: Client, path: str) -> dict[str, Any]:
 
 
 def _fill(serving: Serving, admin: Client, webhook_secret: str) -> dict[str, Any]:
-    """Add what the demo lacks: another gift, an open checkout, an erased person, support, knowledge, bad webhooks."""
+    """Add what the demo lacks: a donation, an open checkout, an erased ticket, support, knowledge, bad webhooks."""
     with serving.client() as visitor:
         ticket = visitor.open_ticket(contactValue=CONTACT, displayName="Maria Lopez")
         ticket.write_draft(title="A wheelchair for Ana", currency="EUR", beneficiary="Ana Lopez", location="Madrid")
@@ -103,7 +103,7 @@ def _fill(serving: Serving, admin: Client, webhook_secret: str) -> dict[str, Any
 
 
 def give(ticket: Ticket) -> str:
-    """Pay a gift of 20 EUR in the sandbox and return the donation's id once it is shown as paid."""
+    """Pay a donation of 20 EUR in the sandbox and return its id once it is shown as paid."""
     checkout = ticket.pay(20, "EUR")
     donor = {"outcome": "paid", "name": "Ada Byron", "email": "ada@example.com", "country": "GB"}
     assert ticket.http.post(urlsplit(checkout["checkoutUrl"]).path, data=donor).status_code == 303

@@ -1,4 +1,4 @@
-"""Every released version's data folder and backup open in this version."""
+"""Every released version's data folder and backup can be opened in this version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.releases.make import BASE_URL, CONTACT, give
 
 RELEASES = sorted(path.parent for path in Path(__file__).parent.glob("*/expected.json"))
 
-# Without the worker: it would go on with what was left open at the release, like the checkout that expires.
+# Without the worker, because it would continue what was open at the release, such as a checkout that expires.
 READING_PARTS = frozenset({Parts.WEB, Parts.PROJECTIONS})
 
 
@@ -33,12 +33,12 @@ def release(request) -> Path:
 
 @pytest.fixture
 def data_dir(release: Path, tmp_path: Path) -> Path:
-    """The release's data folder, as its service left it."""
+    """Return a copy of the release's data folder."""
     folder = tmp_path / "data"
     account = server_account(folder / "postgres")
     with tarfile.open(release / "data-folder.tar.xz") as archive:
-        archive.extractall(folder, filter="tar")  # unlike "data" it keeps the modes, which PostgreSQL checks
-    # It names the folder of the server's socket, which another copy of this data folder may be using right now.
+        archive.extractall(folder, filter="tar")  # unlike "data", it keeps file modes, which PostgreSQL checks
+    # This file names the folder of the server's socket, which another copy of this data folder may be using.
     (folder / "postgres" / "socket").unlink(missing_ok=True)
     if account is not None:
         for path in ((cluster := folder / "postgres" / "cluster"), *cluster.rglob("*")):
@@ -47,7 +47,7 @@ def data_dir(release: Path, tmp_path: Path) -> Path:
 
 
 def restricted(answer: Any, expected: Any) -> Any:
-    """The answer without fields that the release did not have: a later version may add some."""
+    """Return the answer without the fields that the release did not have, because a later version may add some."""
     if isinstance(answer, dict) and isinstance(expected, dict):
         return {name: restricted(answer[name], expected[name]) for name in answer if name in expected}
     if isinstance(answer, list) and isinstance(expected, list) and len(answer) == len(expected):
@@ -63,7 +63,7 @@ def assert_answers_as_before(release: Path, live: LiveService) -> None:
             response = admin.get(path)
             now = {"status": response.status_code, "body": response.json()}
             if path == "/admin/dead-letters":
-                # Listed as well, three days later, is what the release still held.
+                # After three days, the events that the release held are listed as well.
                 letters = now["body"]["deadLetters"]
                 now["body"]["deadLetters"] = [letter for letter in letters if letter["error"] != "unmatched"]
             assert restricted(now, before) == before, path
@@ -83,7 +83,7 @@ def test_a_data_folder_of_the_release_is_opened_and_answers_as_before(release: P
 
 
 def log_in(visitor: Client, outbox: Path) -> Client:
-    """A client with the session that a mailed login code opens."""
+    """Return a client with the session that a mailed login code opens."""
     sent_before = len(files(outbox))
     requested = visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": CONTACT})
 

@@ -1,4 +1,4 @@
-"""A process that restores and stands still at one point, to be killed: `python -m … URL STORAGE FILE POINT`."""
+"""A process that restores and stops at one point, where a test kills it: `python -m … URL STORAGE FILE POINT`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adapters.storage.files import FileStorage
 
 
 def main(url: str, storage: str, file: str, point: str) -> None:
-    def progress(name: str, done: int, total: int) -> None:
+    def progress(name: str, count: int, total: int) -> None:
         if name == point:
             sys.stdout.write("here\n")
             sys.stdout.flush()

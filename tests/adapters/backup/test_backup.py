@@ -1,4 +1,4 @@
-"""A backup brings everything back as one moment saw it, or is refused before anything is written."""
+"""A backup restores the state of one moment, or is refused before anything is written."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FACTS = AudioFacts("audio/webm", 20_000)
 
 @dataclass
 class World:
-    """A service with some history, and where another may be made of its backup."""
+    """A service with some history, and a folder for the storage of a service restored from its backup."""
 
     service: Service
     ledger: Ledger
@@ -53,7 +53,7 @@ class World:
         return self.folder / "storyledger.backup"
 
     def recorded(self) -> UUID:
-        """A ticket with a recording."""
+        """Open a ticket with a recording."""
         ticket = self.ledger.ticket()
         self.service.commands.recordings.upload(
             SYSTEM, ticket, Upload(uuid4(), BytesIO(RECORDING.read_bytes()), FACTS, "a.webm")
@@ -86,7 +86,7 @@ def empty(server_url: str) -> Iterator[str]:
 
 
 def rows(url: str) -> dict[str, list[Any]]:
-    """Everything in the tables that a backup keeps, and in the read models."""
+    """Return all rows of the tables that a backup keeps, and of the read models."""
     with connect(url) as connection, connection.cursor() as cursor:
         names = list(tables.backed_up_tables(cursor)) + [f"read.{t.name}" for p in projections.ALL for t in p.TABLES]
         return {name: cursor.execute(f"SELECT t::text FROM {name} t ORDER BY 1".encode()).fetchall() for name in names}
@@ -100,16 +100,16 @@ def is_empty(url: str) -> bool:
 
 
 def test_a_restored_service_is_the_same_in_every_row_and_every_object(world: World, empty: str):
-    taken = world.take()
+    summary = world.take()
     restored = world.restore(empty)
-    assert (restored.events, restored.rows, restored.objects) == (taken.events, taken.rows, taken.objects)
-    assert (taken.objects, taken.missing, taken.first_bad) == (1, [], None)
+    assert (restored.events, restored.rows, restored.objects) == (summary.events, summary.rows, summary.objects)
+    assert (summary.objects, summary.missing, summary.first_bad) == (1, [], None)
     assert rows(empty) == rows(world.service.url)
     for name in ("var/storage", "other"):
         assert len(list(FileStorage(world.folder / name).keys())) == 1
     for key in world.service.content.storage.keys(""):
-        with world.service.content.storage.open(key) as ours, FileStorage(world.folder / "other").open(key) as theirs:
-            assert ours.read() == theirs.read()
+        with world.service.content.storage.open(key) as original, FileStorage(world.folder / "other").open(key) as copy:
+            assert original.read() == copy.read()
     for projection in projections.ALL:
         assert rebuild.verify(empty, projection, lambda *_: None).differences == []
 
@@ -119,25 +119,25 @@ def test_a_restored_service_starts_and_accepts_writes(world: World, empty: str, 
     world.restore(empty)
     reach(empty)
     storage = (tmp_path / "other").as_uri()
-    again = Service(Settings(data_dir=tmp_path / "var", storage_url=storage), empty, frozenset())
+    restored_service = Service(Settings(data_dir=tmp_path / "var", storage_url=storage), empty, frozenset())
     try:
-        before = again.history.log.head()
-        ledger = Ledger(again)
+        before = restored_service.history.log.head()
+        ledger = Ledger(restored_service)
         payment = ledger.payment()
         ledger.take(payment.succeeded())
-        assert again.history.log.head() > before
-        with again.database.connection() as connection:
-            # Its sequences go on too.
+        assert restored_service.history.log.head() > before
+        with restored_service.database.connection() as connection:
+            # The sequences continue as well.
             connection.execute("SELECT procrastinate_defer_jobs_v1(ARRAY[]::procrastinate_job_to_defer_v1[])")
     finally:
-        again.stop()
+        restored_service.stop()
 
 
 def test_a_backup_taken_under_load_is_a_consistent_snapshot(world: World, empty: str):
-    done = threading.Event()
+    is_over = threading.Event()
 
     def write() -> None:
-        while not done.is_set():
+        while not is_over.is_set():
             world.recorded()
             world.gift()
 
@@ -146,17 +146,17 @@ def test_a_backup_taken_under_load_is_a_consistent_snapshot(world: World, empty:
         writer.start()
     try:
         eventually_more(world.service, 40)
-        taken = world.take()
+        summary = world.take()
         head = world.service.history.log.head()
     finally:
-        done.set()
+        is_over.set()
         for writer in writers:
             writer.join()
-    assert 40 <= taken.events <= head
-    assert taken.missing == []
+    assert 40 <= summary.events <= head
+    assert summary.missing == []
     world.restore(empty)
     with connect(empty) as connection:
-        # Inbox and history were one transaction, and still agree.
+        # The inbox and the history were written in one transaction, so they must still agree.
         paid = connection.execute("SELECT count(*) FROM events WHERE topic = 'payment_received'").fetchone()
         applied = connection.execute(
             "SELECT count(*) FROM stripe_inbox WHERE type = 'payment_intent.succeeded' AND state = 'applied'"
@@ -171,25 +171,25 @@ def eventually_more(service: Service, events: int) -> None:
         threading.Event().wait(0.02)
 
 
-def test_a_person_erased_while_the_backup_runs_leaves_no_object_in_it(world: World):
+def test_a_ticket_erased_during_the_backup_has_no_object_in_it(world: World):
     erased: list[UUID] = []
 
-    def progress(name: str, done: int, total: int) -> None:
+    def progress(name: str, count: int, total: int) -> None:
         if not erased:
             erased.append(ticket)
             world.service.commands.tickets.erase(SYSTEM, ticket)
 
     ticket = world.recorded()
-    taken = world.take(progress=progress)
-    assert (taken.objects, taken.erased_meanwhile, taken.missing) == (1, 1, [])
+    summary = world.take(progress=progress)
+    assert (summary.objects, summary.erased_meanwhile, summary.missing) == (1, 1, [])
     with world.file.open("rb") as file:
         assert not any(str(ticket) in part.name for part in parts(file))
 
 
-def test_a_person_erased_before_has_no_object_in_the_backup(world: World, empty: str):
+def test_a_ticket_erased_earlier_has_no_object_in_the_backup(world: World, empty: str):
     world.service.commands.tickets.erase(SYSTEM, world.recorded())
-    taken = world.take()
-    assert (taken.objects, taken.erased_meanwhile, taken.missing) == (1, 0, [])
+    summary = world.take()
+    assert (summary.objects, summary.erased_meanwhile, summary.missing) == (1, 0, [])
     world.restore(empty)
     assert rows(empty)["public.ticket_keys"] == rows(world.service.url)["public.ticket_keys"]
 
@@ -211,7 +211,7 @@ def test_an_altered_history_is_reported_and_not_restored(world: World, empty: st
         reach(empty)
 
 
-# What a backup may not be restored from, or into.
+# Backups, databases and storages that a restore refuses.
 
 
 def test_a_restore_refuses_a_database_that_is_not_empty(world: World, migrated_url: str):
@@ -235,8 +235,8 @@ def test_a_backup_does_not_overwrite_a_file(world: World):
     assert world.file.read_text() == "precious"
 
 
-def test_a_backup_that_failed_leaves_no_file(world: World):
-    def progress(name: str, done: int, total: int) -> None:
+def test_a_failed_backup_leaves_no_file(world: World):
+    def progress(name: str, count: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -249,18 +249,18 @@ def test_only_its_owner_can_read_a_backup(world: World):
     assert world.file.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_missing_master_key_is_reported_before_anything_is_written(world: World, empty: str):
+def test_a_missing_master_key_is_reported_before_the_restore_writes_anything(world: World, empty: str):
     world.take()
-    ours = Keyring(master_keys(world.service.settings), TICKET_KEYRING).names
+    original = Keyring(master_keys(world.service.settings), TICKET_KEYRING).names
     storage = FileStorage(world.folder / "other")
     with pytest.raises(BackupError, match="MASTER_KEY"):
         backup.restore(empty, storage, world.file, Keyring(("x" * 32,), TICKET_KEYRING).names)
     assert is_empty(empty)
-    backup.restore(empty, storage, world.file, ours | Keyring(("x" * 32,), TICKET_KEYRING).names)
+    backup.restore(empty, storage, world.file, original | Keyring(("x" * 32,), TICKET_KEYRING).names)
 
 
 def rewritten(file: Path, change: Callable[[str, bytes], bytes]) -> None:
-    """The same backup with parts changed, its hashes left as they were."""
+    """Change parts of the backup without changing its hashes."""
     with tarfile.open(file) as old:
         contents = [(entry, old.extractfile(entry).read()) for entry in old]
     with tarfile.open(file, "w") as new:
@@ -304,7 +304,7 @@ def test_a_backup_of_a_newer_version_is_refused(world: World, empty: str):
 
 
 def small_backup() -> bytes:
-    """A backup's bytes, with parts of several kinds of size."""
+    """Return the bytes of a backup with parts of several sizes."""
     file = BytesIO()
     writer = Writer(file)
     for number, size in enumerate((300, 0, 512, 1500)):
@@ -326,21 +326,21 @@ def test_a_damaged_byte_is_detected_or_changes_nothing(where: float, flip: int):
     damaged = bytearray(SMALL)
     damaged[int(where * len(SMALL))] ^= flip
     try:
-        found = read(bytes(damaged))
+        contents = read(bytes(damaged))
     except BackupError:
         return
-    assert found == read(SMALL)
+    assert contents == read(SMALL)
 
 
-@given(kept=st.floats(0, 1, exclude_max=True))
-@example(kept=0.0)
-def test_a_truncated_backup_is_detected(kept: float):
+@given(fraction=st.floats(0, 1, exclude_max=True))
+@example(fraction=0.0)
+def test_a_truncated_backup_is_detected(fraction: float):
     end = len(SMALL.rstrip(b"\x00"))
     with pytest.raises(BackupError):
-        read(SMALL[: int(kept * end)])
+        read(SMALL[: int(fraction * end)])
 
 
-# A restore that does not come to its end.
+# An interrupted restore.
 
 
 @pytest.mark.parametrize("point", ["rows", "objects", "links"])
@@ -358,10 +358,10 @@ def test_a_killed_restore_is_not_served_and_continues_when_started_again(
     with pytest.raises(NotReadyError, match="storyledger"):
         reach(empty)
     if point != "rows":
-        another = world.folder / "another.backup"
-        backup.take_backup(world.service.url, world.service.content.storage, another, "1.2.3")
+        other_file = world.folder / "another.backup"
+        backup.take_backup(world.service.url, world.service.content.storage, other_file, "1.2.3")
         with pytest.raises(BackupError, match="another backup"):
-            backup.restore(empty, FileStorage(storage), another, None)
+            backup.restore(empty, FileStorage(storage), other_file, None)
     world.restore(empty)
     reach(empty)
     assert rows(empty) == rows(world.service.url)

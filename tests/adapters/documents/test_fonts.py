@@ -10,7 +10,7 @@ FONTS = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, fo
 
 
 def characters(codec: str, first: int, last: int) -> str:
-    """Every character of a two-byte national standard between two rows."""
+    """Return the characters of a two-byte national standard between two rows."""
     rows = (bytes([row, cell]) for row in range(first, last + 1) for cell in range(0xA1, 0xFF))
     return "".join(row.decode(codec, "ignore") for row in rows)
 

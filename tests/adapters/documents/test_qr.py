@@ -72,8 +72,8 @@ def test_the_svg_is_one_black_path_on_white():
 
 
 def test_equal_texts_give_equal_bytes():
-    again = QrCodeRenderer()
-    assert (CODES.png(LINK), CODES.svg(LINK)) == (again.png(LINK), again.svg(LINK))
+    equal_renderer = QrCodeRenderer()
+    assert (CODES.png(LINK), CODES.svg(LINK)) == (equal_renderer.png(LINK), equal_renderer.svg(LINK))
 
 
 @pytest.mark.parametrize("text", ["", "x" * 301, "ñ" * 151, "\ud800", "a\0b"])

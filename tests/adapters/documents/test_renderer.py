@@ -37,7 +37,7 @@ from tests.adapters.documents.sheets import (
 DOCX, PDF = DocumentFormat.DOCX, DocumentFormat.PDF
 TEXT_OF = {DOCX: docx_text, PDF: pdf_text}
 BOTH = pytest.mark.parametrize("format", [DOCX, PDF], ids=str)
-SPOKEN = (
+SEGMENTS = (
     Segment("My name is Maria.", 700, 4000, "A"),
     Segment("Our kitchen burned down.", 64_000, 66_000, "A"),
     Segment("How much do you need?", 3_723_000, 3_725_000, "2"),
@@ -122,7 +122,7 @@ def test_the_file_title_of_a_test_receipt_starts_with_test(renderer):
 
 @BOTH
 def test_a_transcript_shows_the_time_and_speaker_of_each_segment(renderer, format):
-    text = TEXT_OF[format](renderer.render(transcript(*SPOKEN), format))
+    text = TEXT_OF[format](renderer.render(transcript(*SEGMENTS), format))
     places = [
         text.index(part) for part in ("0:00", "My name", "1:04", "Our kitchen", "Speaker 2", "1:02:03", "How much")
     ]
@@ -257,7 +257,7 @@ def test_a_story_of_ten_thousand_characters_is_printed_whole(renderer, format):
 
 NOTE = Signer(("s" * 40,), "stories.example.org").checkpoint(1_234_567, bytes(range(32)))
 WITH_CHECKPOINT = [
-    replace(sheet, checkpoint=NOTE) for sheet in (campaign(), receipt(), transcript(*SPOKEN), campaign(LAYLA, "ar"))
+    replace(sheet, checkpoint=NOTE) for sheet in (campaign(), receipt(), transcript(*SEGMENTS), campaign(LAYLA, "ar"))
 ]
 
 
@@ -275,9 +275,9 @@ def test_every_document_carries_the_checkpoint_as_it_was_signed(renderer, format
 
 @BOTH
 def test_a_person_can_compare_the_checkpoint_without_a_reader(renderer, format):
-    for language, said in (("en", "1234567 events in the log"), ("es", "1234567 eventos en el registro")):
+    for language, sentence in (("en", "1234567 events in the log"), ("es", "1234567 eventos en el registro")):
         text = TEXT_OF[format](renderer.render(replace(receipt(language=language), checkpoint=NOTE), format))
-        assert f"{said} stories.example.org" in text
+        assert f"{sentence} stories.example.org" in text
         assert NOTE.splitlines()[2][:16] in text
 
 
@@ -324,7 +324,7 @@ def test_any_typed_text_can_be_rendered_and_opened(renderer, title, story, name,
 
 def fingerprints() -> list[str]:
     renderer = DocumentRenderer()
-    sheets = (campaign(), campaign(LAYLA, None), receipt(test=True), transcript(*SPOKEN), WITH_CHECKPOINT[0])
+    sheets = (campaign(), campaign(LAYLA, None), receipt(test=True), transcript(*SEGMENTS), WITH_CHECKPOINT[0])
     return [hashlib.sha256(renderer.render(sheet, format)).hexdigest() for sheet in sheets for format in (DOCX, PDF)]
 
 
@@ -342,7 +342,7 @@ def test_another_date_gives_another_file(renderer):
 
 
 def test_threads_may_share_a_printer(renderer):
-    sheets = [campaign(), campaign(LAYLA), receipt(), transcript(*SPOKEN)] * 5
+    sheets = [campaign(), campaign(LAYLA), receipt(), transcript(*SEGMENTS)] * 5
     with ThreadPoolExecutor(4) as threads:
         printed = list(threads.map(lambda sheet: renderer.render(sheet, PDF), sheets))
     assert printed == [renderer.render(sheet, PDF) for sheet in sheets]

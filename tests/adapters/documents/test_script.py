@@ -56,7 +56,7 @@ def test_a_line_has_the_direction_of_most_of_its_words(text, expected):
 
 
 @pytest.mark.parametrize(
-    ("spoken", "text", "expected"),
+    ("transcript_language", "text", "expected"),
     [
         ("ja", "東京都", "ja"),
         ("zh-Hant", "東京都", "zh-Hant"),
@@ -70,8 +70,8 @@ def test_a_line_has_the_direction_of_most_of_its_words(text, expected):
         ("en", "Maria and 王", "en"),
     ],
 )
-def test_a_line_is_in_the_spoken_language_if_its_script_allows_it(spoken, text, expected):
-    assert DocumentLanguage(spoken).line(text).language == expected
+def test_a_line_is_in_the_transcripts_language_if_its_script_allows_it(transcript_language, text, expected):
+    assert DocumentLanguage(transcript_language).line(text).language == expected
 
 
 def test_a_sheet_without_a_language_gets_the_language_of_its_script():

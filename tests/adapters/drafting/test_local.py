@@ -39,8 +39,8 @@ def test_recognised_speech_without_marks_becomes_sentences():
 
 
 def test_words_with_a_meaning_are_not_removed_as_fillers():
-    kept = "I would like to say that they did very, very well. You know what it looks like."
-    assert story(kept) == kept
+    sentences = "I would like to say that they did very, very well. You know what it looks like."
+    assert story(sentences) == sentences
 
 
 def test_repeated_marks_are_written_once_and_brackets_are_kept():
@@ -187,5 +187,5 @@ def test_importing_the_module_loads_no_model():
         "heavy = {'numpy', 'py3langid', 'vaderSentiment', 'text_to_num', 'openai'} & set(sys.modules)\n"
         "sys.exit(f'loaded {heavy}' if heavy else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr

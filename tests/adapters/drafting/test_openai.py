@@ -224,8 +224,8 @@ def test_a_server_error_is_retried_at_once(server):
 
 
 def test_a_server_that_refuses_connections_is_unavailable():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
-        failure = failure_of(OpenAIDrafter("sk", base_url=nowhere, timeout_seconds=1, max_retries=0))
+    with socket.socket() as bound_socket:
+        bound_socket.bind(("127.0.0.1", 0))
+        unused_url = f"http://127.0.0.1:{bound_socket.getsockname()[1]}/v1"
+        failure = failure_of(OpenAIDrafter("sk", base_url=unused_url, timeout_seconds=1, max_retries=0))
     assert (failure.code, failure.retryable) == ("drafter_unavailable", True)

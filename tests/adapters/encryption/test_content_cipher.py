@@ -1,4 +1,4 @@
-"""Sealed content: it opens as it was sealed, or not at all."""
+"""Encrypted content is decrypted to exactly what was encrypted, or refused."""
 
 from __future__ import annotations
 
@@ -52,15 +52,15 @@ def chunks_of(stored: bytes) -> list[bytes]:
 
 
 class Trickle(io.RawIOBase):
-    """A source that gives less than it was asked for."""
+    """A source that returns fewer bytes than it is asked for."""
 
     def __init__(self, data: bytes, step: int) -> None:
         self._rest = data
         self._step = step
 
     def read(self, size: int = -1) -> bytes:
-        taken, self._rest = self._rest[: min(size, self._step)], self._rest[min(size, self._step) :]
-        return taken
+        chunk, self._rest = self._rest[: min(size, self._step)], self._rest[min(size, self._step) :]
+        return chunk
 
 
 @given(size=sizes_around_borders)
@@ -73,7 +73,7 @@ def test_content_of_any_size_opens_as_it_was_sealed(size: int) -> None:
 
 @given(size=sizes_around_borders, step=st.integers(1000, 200_000))
 @settings(max_examples=20, deadline=None)
-def test_a_source_that_gives_little_at_a_time_makes_no_difference(size: int, step: int) -> None:
+def test_a_source_that_returns_few_bytes_at_a_time_gives_the_same_content(size: int, step: int) -> None:
     stored = b"".join(seal(Trickle(content(size), step), KEY, CONTEXT))  # type: ignore[arg-type]
     assert b"".join(unseal(Trickle(stored, step), KEY, CONTEXT)) == content(size)  # type: ignore[arg-type]
 
@@ -132,9 +132,9 @@ def test_a_repeated_chunk_is_refused() -> None:
 
 
 def test_a_chunk_of_another_content_is_refused_even_under_the_same_key() -> None:
-    one, other = sealed(content(2 * CHUNK_BYTES)), sealed(content(2 * CHUNK_BYTES))
+    first, other = sealed(content(2 * CHUNK_BYTES)), sealed(content(2 * CHUNK_BYTES))
     with pytest.raises(TamperedError):
-        opened(one[: HEADER_BYTES + SEALED_CHUNK] + chunks_of(other)[1])
+        opened(first[: HEADER_BYTES + SEALED_CHUNK] + chunks_of(other)[1])
 
 
 @given(key=st.binary(min_size=32, max_size=32).filter(lambda key: key != KEY))
@@ -173,7 +173,7 @@ def test_the_bytes_before_a_damaged_chunk_are_authentic() -> None:
     assert b"".join(yielded) == plain[: 2 * CHUNK_BYTES]
 
 
-def test_a_short_key_is_a_mistake_of_the_caller() -> None:
+def test_a_short_key_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         list(seal(io.BytesIO(b""), b"short", CONTEXT))
 
@@ -186,21 +186,21 @@ def test_an_unsealed_file_is_at_its_beginning_and_seekable() -> None:
         assert file.seek(1) == 1
 
 
-def test_an_unsealed_file_of_broken_content_does_not_exist() -> None:
+def test_damaged_content_is_not_opened_as_a_file() -> None:
     with pytest.raises(DomainError):
         unsealed_file(io.BytesIO(sealed(b"a story")[:-1]), KEY, CONTEXT)
 
 
 class Endless(io.RawIOBase):
-    """So many bytes that are never all in memory."""
+    """A source of many bytes that are never in memory at the same time."""
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     def read(self, size: int = -1) -> bytes:
-        taken = min(size, self._left)
-        self._left -= taken
-        return bytes(taken)
+        length = min(size, self._left)
+        self._left -= length
+        return bytes(length)
 
 
 def test_memory_stays_small_for_large_content() -> None:

@@ -1,4 +1,4 @@
-"""Keys and seals: a text opens in its own place with its own ticket's key, or not at all."""
+"""Keys and field encryption: a text is decrypted only in its own field and with its own ticket's key."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.fakes.events import CANARY, events, personal_texts
 THREADS_DRAW_TOO = pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 
 MASTER = ("m" * 40,)
-THEN = datetime(2026, 1, 2, tzinfo=UTC)
+RECORDED_AT = datetime(2026, 1, 2, tzinfo=UTC)
 PLACE = FieldContext(UUID(int=7), 3, "draft_edited", "title")
 
 
@@ -45,13 +45,13 @@ def cipher(keys: TicketKeys) -> FieldCipher:
 
 @pytest.fixture
 def ticket(keys: TicketKeys) -> UUID:
-    """A ticket that has a key."""
+    """Return a ticket that has a key."""
     ticket = uuid4()
     keys.get(ticket, create=True)
     return ticket
 
 
-def stored(entry: NewEntry, recorded_at: datetime = THEN) -> StoredEntry:
+def stored(entry: NewEntry, recorded_at: datetime = RECORDED_AT) -> StoredEntry:
     return StoredEntry(
         originator_id=entry.originator_id,
         originator_version=entry.originator_version,
@@ -67,7 +67,7 @@ def stored(entry: NewEntry, recorded_at: datetime = THEN) -> StoredEntry:
 # Keyrings.
 
 
-def test_a_ring_opens_what_it_or_a_secret_before_it_sealed():
+def test_a_keyring_decrypts_texts_of_its_current_and_earlier_secrets():
     old, both = Keyring(("old",), "x"), Keyring(("new", "old"), "x")
     assert both.open(old.seal(b"text", b"here"), b"here") == b"text"
     assert both.open(both.seal(b"text", b"here"), b"here") == b"text"
@@ -75,7 +75,7 @@ def test_a_ring_opens_what_it_or_a_secret_before_it_sealed():
         old.open(both.seal(b"text", b"here"), b"here")
 
 
-def test_a_ring_opens_nothing_of_another_purpose_or_context():
+def test_a_keyring_decrypts_no_text_of_another_purpose_or_context():
     sealed = Keyring(MASTER, "x").seal(b"text", b"here")
     with pytest.raises(DecryptionError):
         Keyring(MASTER, "y").open(sealed, b"here")
@@ -84,7 +84,7 @@ def test_a_ring_opens_nothing_of_another_purpose_or_context():
 
 
 @given(st.binary(max_size=60), st.data())
-def test_a_ring_opens_nothing_that_was_changed(plain: bytes, data: st.DataObject):
+def test_a_keyring_refuses_an_altered_text(plain: bytes, data: st.DataObject):
     ring = Keyring(MASTER, "x")
     sealed = bytearray(ring.seal(plain, b"here"))
     at = data.draw(st.integers(0, len(sealed) - 1))
@@ -107,8 +107,12 @@ def test_a_secret_gives_one_key_for_each_purpose():
 def test_a_hash_is_the_same_for_the_same_text_secret_and_purpose_only():
     first = KeyedHashes(("s",), "x").of("a")
     assert first == KeyedHashes(("s",), "x").of("a")
-    others = [KeyedHashes(("t",), "x").of("a"), KeyedHashes(("s",), "y").of("a"), KeyedHashes(("s",), "x").of("b")]
-    assert first not in others
+    other_hashes = [
+        KeyedHashes(("t",), "x").of("a"),
+        KeyedHashes(("s",), "y").of("a"),
+        KeyedHashes(("s",), "x").of("b"),
+    ]
+    assert first not in other_hashes
 
 
 def test_a_hash_says_which_secret_made_it_and_is_found_after_a_rotation():
@@ -116,14 +120,14 @@ def test_a_hash_says_which_secret_made_it_and_is_found_after_a_rotation():
     assert both.of("a").startswith(both.current)
     assert not old.of("a").startswith(both.current)
     assert old.of("a") in both.all_of("a")
-    # So were hashes written before they carried a name.
+    # Older hashes have no name of their pepper.
     assert old.of("a").partition(":")[2] in both.all_of("a")
 
 
-# Tickets' keys.
+# Ticket keys.
 
 
-def test_a_ticket_has_one_key_wherever_it_is_asked_for(database: Database, keys: TicketKeys, ticket: UUID):
+def test_a_ticket_has_the_same_key_in_every_process(database: Database, keys: TicketKeys, ticket: UUID):
     assert keys.get(ticket) == TicketKeys(database, MASTER).get(ticket) != keys.get(uuid4(), create=True)
 
 
@@ -155,15 +159,15 @@ def test_a_wrapped_key_moved_to_another_ticket_does_not_open(database: Database,
         keys.get(other)
 
 
-def test_a_destroyed_key_is_gone_for_good_even_for_a_request_that_opens_the_ticket_again(
+def test_a_destroyed_key_is_not_created_again_when_the_ticket_is_opened_again(
     database: Database, keys: TicketKeys, ticket: UUID
 ):
     keys.destroy(ticket)
-    for asked in (keys, TicketKeys(database, MASTER)):
+    for keys_of_process in (keys, TicketKeys(database, MASTER)):
         with pytest.raises(NotFoundError):
-            asked.get(ticket)
+            keys_of_process.get(ticket)
         with pytest.raises(NotFoundError):
-            asked.get(ticket, create=True)
+            keys_of_process.get(ticket, create=True)
     keys.destroy(ticket)
 
 
@@ -179,7 +183,7 @@ def test_another_process_drops_a_destroyed_key_within_seconds(
         elsewhere.get(ticket)
 
 
-# Seals.
+# Field encryption.
 
 
 @THREADS_DRAW_TOO
@@ -216,9 +220,9 @@ def test_a_seal_moved_to_another_ticket_is_refused(cipher: FieldCipher, keys: Ti
 
 def test_a_seal_with_any_byte_changed_is_refused(cipher: FieldCipher, ticket: UUID):
     prefix, _, code = cipher.seal(ticket, PLACE, "Ada").rpartition(":")
-    whole = base64.urlsafe_b64decode(code)
-    for at in range(len(whole)):
-        changed = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+    ciphertext = base64.urlsafe_b64decode(code)
+    for at in range(len(ciphertext)):
+        changed = ciphertext[:at] + bytes([ciphertext[at] ^ 1]) + ciphertext[at + 1 :]
         with pytest.raises(DecryptionError):
             cipher.open(ticket, f"{prefix}:{base64.urlsafe_b64encode(changed).decode()}", PLACE)
 
@@ -250,7 +254,7 @@ def test_stored_events_hold_no_readable_personal_data(cipher: FieldCipher, keys:
 def test_an_event_of_an_erased_ticket_loads_without_personal_data(
     database: Database, cipher: FieldCipher, keys: TicketKeys, event: TicketEvent
 ):
-    with database.connection() as connection:  # the same ticket may come again, and is a new one then
+    with database.connection() as connection:  # a ticket's id may occur in several examples
         connection.execute("DELETE FROM ticket_keys")
     keys.get(event.ticket, create=True)
     entry = SealingMapper(cipher).to_stored_event(event)

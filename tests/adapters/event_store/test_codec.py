@@ -1,4 +1,4 @@
-"""Events as they are stored: readable, the same bytes again, and for ever."""
+"""Stored events stay readable in every later version, and encoding a decoded event gives the same bytes."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.fakes.events import CANARY, EVENTS, PLACE_FIELDS, events, personal_te
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden" / "events"
 STREAM = UUID("018f0000-0000-7000-8000-000000000001")
-THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+RECORDED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def loaded(topic: str, state: bytes) -> TicketEvent:
-    return codec.decode(topic, state, STREAM, 1, THEN)
+    return codec.decode(topic, state, STREAM, 1, RECORDED_AT)
 
 
 @given(events)
 def test_an_event_is_loaded_unchanged_and_stored_again_with_the_same_bytes(event: TicketEvent):
     state = codec.encode(event)
-    again = codec.decode(event.TOPIC, state, event.originator_id, event.originator_version, event.timestamp)
-    assert again == event
-    assert codec.encode(again) == state
+    decoded = codec.decode(event.TOPIC, state, event.originator_id, event.originator_version, event.timestamp)
+    assert decoded == event
+    assert codec.encode(decoded) == state
 
 
 @given(events)
@@ -41,7 +41,7 @@ def test_an_event_is_stored_as_plain_readable_json(event: TicketEvent):
 
 
 @given(events)
-def test_every_personal_text_passes_through_the_seal_and_back(event: TicketEvent):
+def test_every_personal_text_is_encrypted_and_decrypted(event: TicketEvent):
     sealed: dict[str, str] = {}
 
     def seal(field: str, text: str) -> str:
@@ -61,7 +61,7 @@ def test_every_personal_text_passes_through_the_seal_and_back(event: TicketEvent
     assert codec.encode(codec.decode(event.TOPIC, state, *place)) == state
 
 
-def test_every_event_has_a_topic_of_its_own():
+def test_every_event_has_its_own_topic():
     topics = [kind.TOPIC for kind in EVENTS]
     assert len(set(topics)) == len(topics)
     assert topics == [topic for topic in topics if topic.replace("_", "").isalnum() and topic.islower()]
@@ -74,7 +74,7 @@ def test_every_event_has_a_golden_file(kind: type[TicketEvent]):
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.json")), ids=lambda file: file.stem)
 def test_every_event_version_ever_stored_still_loads(file: Path):
-    """An upcast event may save back otherwise; until there is one, a difference is a field lost or renamed."""
+    """No event is upcast yet, so an encoding that differs from the stored one means a lost or renamed field."""
     topic = file.name.split(".")[0]
     state = to_json(json.loads(file.read_text()))
     event = loaded(topic, state)
@@ -84,7 +84,7 @@ def test_every_event_version_ever_stored_still_loads(file: Path):
 
 @pytest.mark.parametrize("kind", EVENTS, ids=lambda kind: kind.TOPIC)
 def test_every_field_is_in_a_golden_file(kind: type[TicketEvent]):
-    """A later form of an event, with another field, has a file of its own such as `published.2.json`."""
+    """A later form of an event, with another field, has its own file, such as `published.2.json`."""
     field_names = {name for file in GOLDEN.glob(f"{kind.TOPIC}.*json") for name in json.loads(file.read_text())}
     assert field_names == {field.name for field in dataclasses.fields(kind)} - PLACE_FIELDS
 

@@ -1,4 +1,4 @@
-"""Tickets and donations in the history: recorded once, decided anew when somebody else was quicker, replayed alike."""
+"""Tickets and donations are recorded once, decided again after a conflict, and replayed to the same state."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ticket(ticket_id: UUID, name: str | None = "Ada") -> RecordingTicket:
 
 
 def state(aggregate: Any) -> dict[str, Any]:
-    # What is loaded was recorded a moment after it was decided.
+    # The recording time differs from the time of the decision.
     times = ("_created_on", "_modified_on", "_pending_events", "last_act")
     return {name: value for name, value in vars(aggregate).items() if name not in times}
 
@@ -47,7 +47,7 @@ def jobs(database: Database) -> list[tuple[Any, ...]]:
         return connection.execute("SELECT args->>'step', args->>'recording' FROM procrastinate_jobs").fetchall()
 
 
-# The contract of the ports, kept by the fakes too.
+# The contract of the ports, which the fakes keep as well.
 
 
 @pytest.fixture(params=["in memory", "in PostgreSQL"])
@@ -136,11 +136,11 @@ def test_donations_do_not_change_the_version_of_their_ticket(ports: tuple[Ticket
     assert tickets.get(ada).version == 1
 
 
-# What only a history shared by many can show.
+# Concurrent changes, which the fakes do not support.
 
 
 def rival(stores: Stores, ada: UUID, names: list[str]) -> Callable[[RecordingTicket], None]:
-    """A decision in whose midst somebody else renames the ticket, as often as there are names."""
+    """Return a decision during which another request renames the ticket, once for each name."""
 
     def decide(loaded: RecordingTicket) -> None:
         if names:
@@ -187,12 +187,12 @@ def test_the_callback_gets_the_position_of_new_events(stores: Stores):
 @given(histories)
 @settings(max_examples=30, phases=[Phase.explicit, Phase.generate])
 def test_a_loaded_ticket_equals_the_ticket_that_was_changed(stores: Stores, requests: list[TicketRequest]):
-    lived = ticket(uuid4())
-    stores.history.save(lived)
+    changed_ticket = ticket(uuid4())
+    stores.history.save(changed_ticket)
     for request in requests:
-        request(lived)
-        stores.history.save(lived)
-    assert state(stores.tickets.get(lived.id)) == state(lived)
+        request(changed_ticket)
+        stores.history.save(changed_ticket)
+    assert state(stores.tickets.get(changed_ticket.id)) == state(changed_ticket)
 
 
 def test_an_erased_ticket_still_replays_and_says_so(stores: Stores):
@@ -236,11 +236,11 @@ def test_a_step_is_enqueued_with_the_event_that_requests_it(database: Database, 
 
 def test_a_conflict_enqueues_no_step(database: Database, stores: Stores):
     ada = uploaded(stores)
-    mine = stores.tickets.get(ada)
-    mine.process(HOLDER)
+    stale_ticket = stores.tickets.get(ada)
+    stale_ticket.process(HOLDER)
     stores.tickets.change(ada, lambda t: t.rename(HOLDER, "Grace"))
     with pytest.raises(IntegrityError):
-        stores.history.save(mine, effects=lambda cursor: pytest.fail("work was queued"))
+        stores.history.save(stale_ticket, effects=lambda cursor: pytest.fail("work was queued"))
     assert jobs(database) == []
 
 

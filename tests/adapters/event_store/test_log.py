@@ -1,4 +1,4 @@
-"""The events table: append-only, without gaps, all or none, and each append one round trip."""
+"""The events table is append-only and without gaps, and each append is atomic and takes one round trip."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def rows(database: Database, query: str) -> list[tuple[Any, ...]]:
 
 
 def transactions(database: Database) -> int:
-    """How many transactions wrote the events there are."""
+    """Return how many transactions wrote the events."""
     [(count,)] = rows(database, "SELECT count(DISTINCT xmin::text) FROM events")
     return int(count)
 
@@ -71,7 +71,7 @@ def test_not_even_the_tables_owner_rewrites_history(migrated_url: str, statement
 # Appending.
 
 
-def test_positions_follow_each_other_without_a_gap(log: EventLog):
+def test_positions_have_no_gaps(log: EventLog):
     assert log.append(entries(3)) == [1, 2, 3]
     assert log.append([entry()]) == [4]
     assert [stored.position for stored in log.batch(0, 10)] == [1, 2, 3, 4]
@@ -143,15 +143,15 @@ def appended_together(url: str, log: EventLog, groups: list[Any]) -> list[Any]:
         except Exception as error:
             outcomes[number] = error
 
-    first, *others = (threading.Thread(target=append, args=(number,)) for number in range(len(groups)))
+    first, *other_threads = (threading.Thread(target=append, args=(number,)) for number in range(len(groups)))
     with connect(url) as connection, connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (APPEND_LOCK,))
         first.start()
         eventually(lambda: log._group_commit._has_leader and not waiting)
-        for other in others:
+        for other in other_threads:
             other.start()
-        eventually(lambda: len(waiting) == len(others))
-    for thread in (first, *others):
+        eventually(lambda: len(waiting) == len(other_threads))
+    for thread in (first, *other_threads):
         thread.join(WAIT_SECONDS)
     return [outcomes[number] for number in range(len(groups))]
 
@@ -162,13 +162,13 @@ def test_commands_that_wait_together_share_a_transaction(database: Database, log
     assert transactions(database) == 2
 
 
-def test_a_bad_group_does_not_harm_those_it_shares_a_transaction_with(database: Database, log: EventLog):
+def test_a_refused_group_does_not_affect_the_others_in_its_transaction(database: Database, log: EventLog):
     stream = uuid4()
     log.append([entry(stream, 1)])
     unstorable: Any = [entry(state=None)]  # type: ignore[arg-type]
     groups = [[entry()], [entry()], [entry(stream, 1, state=STATE + b" ")], unstorable, entries(2)]
-    first, good, taken, bad, longer = appended_together(database.url, log, groups)
-    assert taken is None
+    first, good, conflicting, bad, longer = appended_together(database.url, log, groups)
+    assert conflicting is None
     assert isinstance(bad, psycopg.errors.NotNullViolation)
     assert sorted([*first, *good, *longer]) == [2, 3, 4, 5]
     assert log.append([entry()]) == [6]
@@ -195,7 +195,7 @@ def test_an_append_is_one_round_trip(migrated_url: str, tmp_path: Path):
 def test_the_effects_of_an_event_are_in_its_transaction(database: Database, log: EventLog):
     def beside(cursor: Any) -> None:
         cursor.execute("CREATE TABLE beside ()")
-        assert log.head() == 0  # on another connection, where nothing of it can be seen yet
+        assert log.head() == 0  # another connection does not see the uncommitted event
 
     assert log.append([entry()], beside) == [1]
     assert rows(database, "SELECT to_regclass('beside') IS NOT NULL") == [(True,)]
@@ -238,7 +238,7 @@ def test_an_append_succeeds_after_its_idle_connection_died(migrated_url: str):
         assert log.append([entry()]) == [1]
 
 
-# When it was.
+# Recording times.
 
 
 def test_recorded_at_never_goes_back_not_even_when_the_clock_does(database: Database, log: EventLog):
@@ -264,7 +264,7 @@ def test_before_the_first_event_there_is_no_position(log: EventLog):
 
 @pytest.fixture
 def two_tickets(log: EventLog) -> tuple[UUID, UUID]:
-    """The events of two tickets, one after the other, each with a donation's stream."""
+    """Return the events of two tickets, one after the other, each with a donation's stream."""
     ada, grace = uuid4(), uuid4()
     for version in (1, 2, 3):
         log.append([entry(ada, version), entry(grace, version)])
@@ -291,7 +291,7 @@ def test_a_batch_has_the_events_between_two_positions(log: EventLog, two_tickets
     assert positions(log.batch(7, 100)) == []
 
 
-def test_a_tickets_history_is_whole_and_in_order(log: EventLog, two_tickets: tuple[UUID, UUID]):
+def test_a_tickets_history_is_complete_and_in_order(log: EventLog, two_tickets: tuple[UUID, UUID]):
     ada, grace = two_tickets
     assert positions(log.ticket_events(ada)) == [1, 3, 5, 7]
     assert positions(log.ticket_events(grace)) == [2, 4, 6]

@@ -12,9 +12,9 @@ from tests.fakes.entries import entry
 
 PROCESSES = 2
 THREADS = 4
-APPENDS = 25  # of two events, in each thread
+APPENDS = 25  # with two events each, in each thread
 
-# The reason for the lock: positions from a sequence are taken in one order and become visible in another.
+# The lock is needed because positions of a sequence may be taken in one order and become visible in another.
 RECORDER_WITHOUT_A_LOCK = """
 CREATE SEQUENCE positions;
 CREATE OR REPLACE FUNCTION append_events(
@@ -58,6 +58,6 @@ def test_without_the_lock_a_reader_would_miss_an_event(migrated_url: str):
             assert event_log.append(cursor, [[entry()]]) == [[1]]
             with fast.cursor() as other:
                 assert event_log.append(other, [[entry()]]) == [[2]]
-            seen = EventLog(database).batch(0, 1_000)
-        assert [stored.position for stored in seen] == [2]
+            visible_events = EventLog(database).batch(0, 1_000)
+        assert [stored.position for stored in visible_events] == [2]
         assert EventLog(database).batch(2, 1_000) == []

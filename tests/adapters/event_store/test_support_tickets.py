@@ -1,4 +1,4 @@
-"""Support tickets are kept and found alike in the history and in the tests' memory."""
+"""Support tickets are stored and found in the same way by the history and by the fake in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stores(database: Database) -> Stores:
 
 @pytest.fixture(params=["stored", "in memory"])
 def support(request: pytest.FixtureRequest) -> SupportTickets:
-    """Either kind; no read model has seen anything of the stored ones."""
+    """Return each implementation in turn. The read model has none of the stored support tickets yet."""
     if request.param == "in memory":
         return MemorySupportTickets()
     return stored(request.getfixturevalue("stores"), request.getfixturevalue("database"))
@@ -71,8 +71,8 @@ def test_an_opened_support_ticket_is_stored_once_however_often_it_is_opened(supp
         contact_index=None,
     )
     support.add(opened)
-    support.change(id, lambda one: one.resolve(HOLDER))
-    again = SupportTicket.open(
+    support.change(id, lambda found_ticket: found_ticket.resolve(HOLDER))
+    reopened = SupportTicket.open(
         HOLDER,
         id,
         ticket_id=id,
@@ -82,34 +82,34 @@ def test_an_opened_support_ticket_is_stored_once_however_often_it_is_opened(supp
         contact=None,
         contact_index=None,
     )
-    support.add(again)
+    support.add(reopened)
     loaded = support.get(id)
     assert (loaded.category, loaded.resolved, loaded.has_own_key) == (SupportCategory.PAYMENT, True, True)
 
 
 def test_a_support_ticket_that_was_never_opened_is_not_found(support: SupportTickets):
-    for ask in (support.get, lambda id: support.change(id, lambda one: one.resolve(HOLDER))):
+    for method in (support.get, lambda id: support.change(id, lambda found_ticket: found_ticket.resolve(HOLDER))):
         with pytest.raises(NotFoundError):
-            ask(uuid4())
+            method(uuid4())
 
 
 def test_support_tickets_about_a_ticket_or_from_its_contact_are_found_without_the_read_model(support: SupportTickets):
     ada, grace = uuid4(), uuid4()
-    named, loose = open_ticket(support, ada, "other"), open_ticket(support, None, "adas")
+    about_ticket, from_contact = open_ticket(support, ada, "other"), open_ticket(support, None, "adas")
     about_none = open_ticket(support, uuid4(), "adas")
     open_ticket(support, grace, "graces"), open_ticket(support, None, "")
-    assert support.concerning(ada, ["adas", "older"]) == [named, loose, about_none]
+    assert support.concerning(ada, ["adas", "older"]) == [about_ticket, from_contact, about_none]
     assert support.concerning(uuid4(), []) == []
 
 
 def test_an_erased_support_ticket_is_not_found(support: SupportTickets):
     ada = uuid4()
-    gone, left = open_ticket(support, ada), open_ticket(support, ada)
-    support.change(gone, lambda one: one.erase(HOLDER))
+    erased_id, other_id = open_ticket(support, ada), open_ticket(support, ada)
+    support.change(erased_id, lambda found_ticket: found_ticket.erase(HOLDER))
     ids = support.concerning(ada, [])
-    assert left in ids
-    support.change(left, lambda one: one.erase(HOLDER))
-    assert support.get(left).erased
+    assert other_id in ids
+    support.change(other_id, lambda found_ticket: found_ticket.erase(HOLDER))
+    assert support.get(other_id).erased
 
 
 def test_a_ticket_is_not_a_support_ticket(stores: Stores, database: Database):
@@ -121,7 +121,7 @@ def test_a_ticket_is_not_a_support_ticket(stores: Stores, database: Database):
         with pytest.raises(NotFoundError):
             support.get(ticket.id)
         with pytest.raises(NotFoundError):
-            support.change(ticket.id, lambda one: one.resolve(HOLDER))
+            support.change(ticket.id, lambda found_ticket: found_ticket.resolve(HOLDER))
 
 
 def test_support_tickets_of_the_read_model_are_found_once_and_in_order(stores: Stores, database: Database):

@@ -1,4 +1,4 @@
-"""A page of one ticket's history is read from its own index, however long everybody else's history is."""
+"""A page of one ticket's history is read from an index, however long the history of other tickets is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_a_page_of_a_short_history_reads_no_event_of_others(database: Database):
     log = EventLog(database)
     assert len(log.ticket_page(quiet, 0, 100)) == 82
     with connect(database.url) as connection:
-        # The plan must not depend on whether autovacuum has been here.
+        # The plan must not depend on whether autovacuum has analysed the table.
         connection.execute("ANALYZE events")
         plan = "\n".join(
             line

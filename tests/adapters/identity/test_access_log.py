@@ -1,4 +1,4 @@
-"""The access log is written once: whatever is changed in it afterwards shows."""
+"""The access log is append-only, and every later change in it is detected."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def verdict(database: Database) -> Verdict:
 
 
 def forced(database: Database, statement: str) -> None:
-    """Done by somebody with every right in the database."""
+    """Execute a statement with all triggers disabled, as only a superuser can."""
     with connect(database.url) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute(statement.encode())
@@ -41,8 +41,8 @@ def test_records_are_listed_newest_first_in_pages(log: AccessLog):
     first = log.page(2)
     assert [(entry.position, entry.request_id) for entry in first] == [(5, "r-4"), (4, "r-3")]
     log.append(ACT)
-    rest = log.page(9, before=first[-1].position)
-    assert [entry.position for entry in rest] == [3, 2, 1]
+    next_page = log.page(9, before=first[-1].position)
+    assert [entry.position for entry in next_page] == [3, 2, 1]
     newest = log.page(1)[0]
     assert (newest.actor, newest.operation, newest.object, newest.outcome) == (
         "admin:1",
@@ -67,7 +67,7 @@ def test_concurrent_records_have_one_order_without_gaps(database: Database, log:
     ["UPDATE access_log SET outcome = 'x'", "DELETE FROM access_log", "TRUNCATE access_log",
      "DELETE FROM access_log WHERE false"],
 )  # fmt: skip
-def test_the_database_refuses_to_rewrite_it(database: Database, log: AccessLog, statement: str):
+def test_the_database_refuses_to_change_or_delete_records(database: Database, log: AccessLog, statement: str):
     log.append(ACT)
     with pytest.raises(psycopg.errors.InsufficientPrivilege), database.connection() as connection:
         connection.execute(statement.encode())
@@ -94,16 +94,16 @@ def test_every_forced_change_is_detected(
 ):
     for _ in range(4):
         log.append(ACT)
-    whole = verdict(database)
-    assert (whole.ok, whole.entries) == (True, 4)
+    initial_verdict = verdict(database)
+    assert (initial_verdict.ok, initial_verdict.entries) == (True, 4)
     forced(database, statement)
-    found = verdict(database)
-    assert found.first_bad is not None
-    assert found.first_bad[0] == position
-    assert reason in found.first_bad[1]
+    verdict_after_change = verdict(database)
+    assert verdict_after_change.first_bad is not None
+    assert verdict_after_change.first_bad[0] == position
+    assert reason in verdict_after_change.first_bad[1]
 
 
-def test_a_removed_end_changes_the_head(database: Database, log: AccessLog):
+def test_removing_the_last_record_changes_the_head(database: Database, log: AccessLog):
     for _ in range(3):
         log.append(ACT)
     before = verdict(database)
@@ -129,7 +129,7 @@ def test_the_chain_is_valid_for_any_text(database: Database, acts: list[AccessRe
 
 
 def test_the_access_log_and_the_history_have_separate_locks(database: Database, log: AccessLog):
-    """A writer of one is not kept waiting by a writer of the other: waiting for a lock would end in an error."""
+    """A writer of one does not wait for a writer of the other. Waiting for a lock would end in an error."""
     with connect(database.url) as holder, holder.transaction():
         holder.execute("SELECT append_access_log('{a}', '{b}', '{c}', '{d}', '{e}')")
         assert EventLog(database).append([entry()]) == [1]

@@ -1,4 +1,4 @@
-"""Keys come and go while their clients go on: a successor before the old one runs out, and an end that is at once."""
+"""An API key is replaced without an interruption for its client, and revoked at once."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def test_a_replacing_key_has_the_same_rights_and_both_work_for_the_overlap(
     new, new_secret = credentials.replace(old.id, WEEK)
     assert (new.role, new.workspace, new.scopes) == (old.role, old.workspace, old.scopes)
     assert new_secret != old_secret
-    was, now = credentials.principal(old_secret), credentials.principal(new_secret)
-    assert was is not None
-    assert now is not None
-    assert (was.workspace, was.scopes) == (now.workspace, now.scopes)
+    old_principal, new_principal = credentials.principal(old_secret), credentials.principal(new_secret)
+    assert old_principal is not None
+    assert new_principal is not None
+    assert (old_principal.workspace, old_principal.scopes) == (new_principal.workspace, new_principal.scopes)
     assert [key.replaced_by for key in credentials.list()] == [new.id, None]
     elapse(database, WEEK)
     assert credentials.principal(old_secret) is None
@@ -57,14 +57,14 @@ def test_a_key_that_ends_sooner_than_the_overlap_is_not_given_longer(credentials
     assert credentials.list()[0].expires_at == soon
 
 
-def test_a_successor_is_given_as_long_as_the_key_was_or_as_is_said(database: Database, credentials: Credentials):
+def test_a_successor_lives_as_long_as_the_key_did_or_until_a_given_time(database: Database, credentials: Credentials):
     old, _ = credentials.create(Role.CLIENT, expires_at=datetime.now(UTC) + timedelta(days=90))
     elapse(database, timedelta(days=80))
     new, _ = credentials.replace(old.id, WEEK)
     assert new.expires_at is not None
     assert abs(new.expires_at - datetime.now(UTC) - timedelta(days=90)) < timedelta(minutes=1)
-    said = datetime(2040, 1, 1, tzinfo=UTC)
-    assert credentials.replace(new.id, WEEK, said)[0].expires_at == said
+    expires_at = datetime(2040, 1, 1, tzinfo=UTC)
+    assert credentials.replace(new.id, WEEK, expires_at)[0].expires_at == expires_at
     endless, _ = credentials.create(Role.CLIENT)
     assert credentials.replace(endless.id, WEEK)[0].expires_at is None
 
@@ -94,20 +94,20 @@ def test_only_one_of_several_concurrent_replacements_of_a_key_succeeds(credentia
             return "refused"
 
     with ThreadPoolExecutor(4) as pool:
-        done = list(pool.map(replace, range(4)))
-    assert done.count("refused") == 3
-    assert str(credentials.list()[0].replaced_by) in done
+        results = list(pool.map(replace, range(4)))
+    assert results.count("refused") == 3
+    assert str(credentials.list()[0].replaced_by) in results
 
 
 def test_a_revoked_or_replaced_key_opens_nothing_in_any_process_at_once(database: Database, migrated_url: str):
-    here = Credentials(database)
-    with Database(migrated_url, size=2) as another:
-        there = Credentials(another)
-        keys = [here.create(Role.CLIENT) for _ in range(2)]
-        assert all(there.principal(secret) for _, secret in keys)
-        here.revoke(keys[0][0].id)
-        here.replace(keys[1][0].id, timedelta(0))
-        assert not any(there.principal(secret) for _, secret in keys)
+    credentials = Credentials(database)
+    with Database(migrated_url, size=2) as other_database:
+        other_credentials = Credentials(other_database)
+        keys = [credentials.create(Role.CLIENT) for _ in range(2)]
+        assert all(other_credentials.principal(secret) for _, secret in keys)
+        credentials.revoke(keys[0][0].id)
+        credentials.replace(keys[1][0].id, timedelta(0))
+        assert not any(other_credentials.principal(secret) for _, secret in keys)
 
 
 def test_only_the_digest_of_a_successor_is_stored(database: Database, credentials: Credentials):

@@ -1,4 +1,4 @@
-"""Who is calling: every credential opens what it was given for, until it is revoked, and nothing else does."""
+"""Every credential gives its own rights until it is revoked, and nothing else gives any."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def tickets(database: Database) -> TicketRows:
 
 @pytest.fixture
 def holder(database: Database) -> Callable[..., UUID]:
-    """Makes a ticket whose token has this secret; what is asked of it then is seen."""
+    """Return a function that opens a ticket whose token has a given secret, and applies requests to it."""
 
-    def make(secret: bytes = SECRET, *asked: Callable[[Any], None]) -> UUID:
+    def make(secret: bytes = SECRET, *requests: Callable[[Any], None]) -> UUID:
         ticket_id = uuid4()
         ticket = opened(ticket_id)
         ticket.change_contact(HOLDER, CONTACT, "index", digest(ticket_token(ticket_id, secret)))
-        for request in asked:
+        for request in requests:
             request(ticket)
         EventLog(database).append([entry_of(event) for event in ticket.collect_events()])  # type: ignore[arg-type]
         with connect(database.url) as connection:
@@ -68,7 +68,7 @@ def holder(database: Database) -> Callable[..., UUID]:
     return make
 
 
-# Tickets' holders.
+# Ticket tokens.
 
 
 def test_a_ticket_token_opens_its_own_ticket(tickets: TicketRows, holder: Callable[..., UUID]):
@@ -111,9 +111,9 @@ def test_a_token_changed_in_any_character_opens_nothing(tickets: TicketRows, hol
 
 def test_a_key_opens_its_workspace_with_its_scopes(credentials: Credentials):
     key, secret = credentials.create(Role.CLIENT, "ngo", ["tickets:read", "exports:read"])
-    found = credentials.principal(secret)
-    assert found == Principal(Role.CLIENT, key.id, "ngo", frozenset({"tickets:read", "exports:read"}))
-    assert str(found.actor) == f"client:{key.id}"
+    principal = credentials.principal(secret)
+    assert principal == Principal(Role.CLIENT, key.id, "ngo", frozenset({"tickets:read", "exports:read"}))
+    assert str(principal.actor) == f"client:{key.id}"
     assert secret.startswith(API_KEY)
     assert len(base64.urlsafe_b64decode(secret.removeprefix(API_KEY) + "=")) == SECRET_BYTES
 
@@ -135,12 +135,12 @@ def test_a_revoked_key_opens_nothing_and_revoking_it_again_is_no_error(credentia
     assert credentials.list()[0].revoked_at == first is not None
 
 
-def test_a_key_that_is_not_there_cannot_be_revoked(credentials: Credentials):
+def test_an_unknown_key_cannot_be_revoked(credentials: Credentials):
     with pytest.raises(NotFoundError):
         credentials.revoke(uuid4())
 
 
-def test_a_key_opens_nothing_once_it_has_expired(credentials: Credentials):
+def test_an_expired_key_opens_nothing(credentials: Credentials):
     now = datetime.now(UTC)
     _, past = credentials.create(Role.CLIENT, expires_at=now - timedelta(seconds=1))
     _, future = credentials.create(Role.CLIENT, expires_at=now + timedelta(hours=1))
@@ -148,7 +148,7 @@ def test_a_key_opens_nothing_once_it_has_expired(credentials: Credentials):
     assert credentials.principal(future) is not None
 
 
-def test_a_key_remembers_when_it_was_used_last_to_the_minute(database: Database, credentials: Credentials):
+def test_the_last_use_of_a_key_is_stored_to_the_minute(database: Database, credentials: Credentials):
     _, secret = credentials.create(Role.ADMIN)
     assert credentials.list()[0].last_used_at is None
     credentials.principal(secret)
@@ -162,14 +162,14 @@ def test_a_key_remembers_when_it_was_used_last_to_the_minute(database: Database,
 
 
 def test_keys_are_listed_oldest_first_without_their_secrets(credentials: Credentials):
-    made = [credentials.create(Role.CLIENT, "ngo")[0], credentials.create(Role.ADMIN)[0]]
-    assert credentials.list() == made
+    created = [credentials.create(Role.CLIENT, "ngo")[0], credentials.create(Role.ADMIN)[0]]
+    assert credentials.list() == created
 
 
-def test_a_key_that_is_given_is_registered_once(credentials: Credentials):
+def test_a_given_key_is_registered_once(credentials: Credentials):
     first, _ = credentials.create(Role.ADMIN, key="slk_given")
-    again, _ = credentials.create(Role.ADMIN, key="slk_given")
-    assert first.id == again.id
+    registered_again, _ = credentials.create(Role.ADMIN, key="slk_given")
+    assert first.id == registered_again.id
     assert len(credentials.list()) == 1
 
 
@@ -179,13 +179,13 @@ def test_only_clients_admins_and_auditors_have_keys(credentials: Credentials, ro
         credentials.create(role)
 
 
-def test_a_scope_that_there_is_not_is_refused(credentials: Credentials):
+def test_an_unknown_scope_is_refused(credentials: Credentials):
     with pytest.raises(InvalidError, match="tickets:burn"):
         credentials.create(Role.CLIENT, scopes=["tickets:burn"])
     assert credentials.create(Role.CLIENT, scopes=SCOPES)[0].scopes == SCOPES
 
 
-# Whatever else is sent.
+# Invalid credentials.
 
 
 @given(st.one_of(st.text(max_size=230), st.text(max_size=60).map(lambda t: TICKET_TOKEN + t)))
@@ -197,8 +197,8 @@ def test_a_text_that_is_not_a_credential_opens_nothing(credentials: Credentials,
 
 def test_a_principals_name_holds_no_secret(credentials: Credentials, holder: Callable[..., UUID]):
     key, secret = credentials.create(Role.CLIENT)
-    found = credentials.principal(secret)
-    assert found is not None
-    assert found.name == f"client:{key.id}"
+    principal = credentials.principal(secret)
+    assert principal is not None
+    assert principal.name == f"client:{key.id}"
     ticket = holder()
     assert Principal(Role.HOLDER, ticket=ticket).name == f"holder:{ticket}"

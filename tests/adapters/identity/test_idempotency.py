@@ -29,11 +29,11 @@ def keys(database: Database) -> IdempotencyKeys:
 
 @pytest.fixture
 def long_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No lease ends while a test runs, however slow the machine is."""
+    """Make leases so long that none ends while a test runs, however slow the machine is."""
     monkeypatch.setattr(idempotency, "LEASE_SECONDS", 3600)
 
 
-def begun(keys: IdempotencyKeys, place: tuple[str, str, str] = PLACE, body: str = "body") -> RequestSeed:
+def begin_request(keys: IdempotencyKeys, place: tuple[str, str, str] = PLACE, body: str = "body") -> RequestSeed:
     answer = keys.begin(*place, body)
     assert isinstance(answer, NewRequest)
     return answer.seed
@@ -50,7 +50,7 @@ def lapse(database: Database) -> None:
 
 
 def test_the_same_key_with_the_same_body_replays_the_first_answer(keys: IdempotencyKeys):
-    begun(keys)
+    begin_request(keys)
     keys.store_answer(*PLACE, b"the answer")
     assert keys.begin(*PLACE, "body") == ReplayedAnswer(b"the answer")
     assert keys.begin(*PLACE, "body") == ReplayedAnswer(b"the answer")
@@ -58,7 +58,7 @@ def test_the_same_key_with_the_same_body_replays_the_first_answer(keys: Idempote
 
 @pytest.mark.parametrize("finished", [True, False])
 def test_the_same_key_with_another_body_is_refused(keys: IdempotencyKeys, finished: bool):
-    begun(keys)
+    begin_request(keys)
     if finished:
         keys.store_answer(*PLACE, b"the answer")
     with pytest.raises(InvalidError):
@@ -67,15 +67,15 @@ def test_the_same_key_with_another_body_is_refused(keys: IdempotencyKeys, finish
 
 @pytest.mark.usefixtures("long_leases")
 def test_a_repeated_request_is_refused_while_the_first_is_in_progress(keys: IdempotencyKeys):
-    begun(keys)
+    begin_request(keys)
     with pytest.raises(RequestInProgress):
         keys.begin(*PLACE, "body")
 
 
 def test_a_key_belongs_to_one_caller_and_one_path(keys: IdempotencyKeys):
-    seeds = [begun(keys)]
+    seeds = [begin_request(keys)]
     for at, other in enumerate(("client:2", "POST /api/support/ticket", "key-2")):
-        seeds.append(begun(keys, (*PLACE[:at], other, *PLACE[at + 1 :])))
+        seeds.append(begin_request(keys, (*PLACE[:at], other, *PLACE[at + 1 :])))
     assert len({seed.id("ticket") for seed in seeds}) == 4
 
 
@@ -83,22 +83,22 @@ def test_a_key_belongs_to_one_caller_and_one_path(keys: IdempotencyKeys):
 def test_after_a_crash_the_request_resumes_with_the_same_ids_once_the_lease_is_over(
     database: Database, keys: IdempotencyKeys
 ):
-    first = begun(keys)
+    first = begin_request(keys)
     lapse(database)
-    again = begun(keys)
+    resumed = begin_request(keys)
     assert (first.id("ticket"), first.slug(), first.secret("token")) == (
-        again.id("ticket"),
-        again.slug(),
-        again.secret("token"),
+        resumed.id("ticket"),
+        resumed.slug(),
+        resumed.secret("token"),
     )
     with pytest.raises(RequestInProgress):
         keys.begin(*PLACE, "body")
 
 
 def test_a_released_request_may_be_sent_again_at_once(keys: IdempotencyKeys):
-    first = begun(keys)
+    first = begin_request(keys)
     keys.release(*PLACE)
-    assert begun(keys).id("ticket") == first.id("ticket")
+    assert begin_request(keys).id("ticket") == first.id("ticket")
 
 
 def test_a_lease_is_short_enough_for_a_retrying_client():
@@ -108,39 +108,39 @@ def test_a_lease_is_short_enough_for_a_retrying_client():
 @pytest.mark.usefixtures("long_leases")
 def test_a_long_request_keeps_its_lease(database: Database, keys: IdempotencyKeys, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(idempotency, "RENEWAL_SECONDS", 0.02)
-    begun(keys)
+    begin_request(keys)
     with keys.hold_lease(*PLACE):
         lapse(database)
         eventually(lambda: stored(database, "SELECT lease_until > now() FROM idempotency_keys") == [(True,)])
         with pytest.raises(RequestInProgress):
             keys.begin(*PLACE, "body")
     lapse(database)
-    assert begun(keys)
+    assert begin_request(keys)
 
 
 @pytest.mark.usefixtures("long_leases")
 def test_only_one_of_many_concurrent_requests_begins(keys: IdempotencyKeys):
-    def ask(_: int) -> str:
+    def begin(_: int) -> str:
         try:
             return type(keys.begin(*PLACE, "body")).__name__
         except RequestInProgress:
             return "RequestInProgress"
 
     with ThreadPoolExecutor(6) as pool:
-        assert sorted(pool.map(ask, range(6))) == ["NewRequest", *["RequestInProgress"] * 5]
+        assert sorted(pool.map(begin, range(6))) == ["NewRequest", *["RequestInProgress"] * 5]
 
 
 def test_a_key_is_deleted_after_a_day(database: Database, keys: IdempotencyKeys):
-    first = begun(keys)
+    first = begin_request(keys)
     keys.store_answer(*PLACE, b"the answer")
     stored(database, "UPDATE idempotency_keys SET created_at = now() - interval '23 hours' RETURNING 1")
     assert keys.begin(*PLACE, "body") == ReplayedAnswer(b"the answer")
     stored(database, "UPDATE idempotency_keys SET created_at = now() - interval '25 hours' RETURNING 1")
-    assert begun(keys, body="another body").id("ticket") != first.id("ticket")
+    assert begin_request(keys, body="another body").id("ticket") != first.id("ticket")
 
 
-def test_seeds_and_answers_are_sealed(database: Database, keys: IdempotencyKeys):
-    seed = begun(keys)
+def test_seeds_and_answers_are_encrypted(database: Database, keys: IdempotencyKeys):
+    seed = begin_request(keys)
     keys.store_answer(*PLACE, b"tkt_secret of ada@example.com")
     [row] = stored(database, "SELECT seed, answer, idempotency_keys::text FROM idempotency_keys")
     assert seed.dump() not in bytes(row[0])
@@ -151,11 +151,11 @@ def test_seeds_and_answers_are_sealed(database: Database, keys: IdempotencyKeys)
 # Seeds.
 
 
-def test_a_seed_makes_other_ids_for_other_purposes_and_requests():
-    one, other = RequestSeed.new(), RequestSeed.new()
-    made = [seed.id(purpose) for seed in (one, other) for purpose in ("ticket", "donation")]
-    assert len(set(made)) == 4
-    assert all(found.version == 7 for found in made)
+def test_ids_of_a_seed_differ_by_purpose_and_request():
+    first_seed, second_seed = RequestSeed.new(), RequestSeed.new()
+    ids = [seed.id(purpose) for seed in (first_seed, second_seed) for purpose in ("ticket", "donation")]
+    assert len(set(ids)) == 4
+    assert all(id.version == 7 for id in ids)
 
 
 @given(st.binary(min_size=32, max_size=32))

@@ -1,4 +1,4 @@
-"""The work on recordings: queued with its event, done once, tried again while that helps, and always told."""
+"""Jobs for recordings are queued with their event, done once and retried, and every outcome is recorded."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ def logged() -> Iterator[list[EventDict]]:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for long in a test."""
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the pauses of workers short."""
     monkeypatch.setattr(job_worker, "PAUSES_SECONDS", (0, 0, 0))
     monkeypatch.setattr(job_worker, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(job_worker, "RESCUE_SECONDS", 0.2)
 
 
 @dataclass
-class Attempts(FakeTranscriber):
-    """Fails in these ways, one after the other, before it succeeds."""
+class FailingTranscriber(FakeTranscriber):
+    """Raises the `faults` in order before it succeeds."""
 
     faults: list[Exception] = field(default_factory=list)
     tried: int = 0
@@ -69,25 +69,25 @@ class Attempts(FakeTranscriber):
         return super().transcribe(recording, report)
 
 
-class Work:
-    """A ticket with a recording, the commands on it, and workers."""
+class TicketJobs:
+    """A ticket with a recording, its commands and its workers."""
 
-    def __init__(self, database: Database, **parts: Any) -> None:
+    def __init__(self, database: Database, **fakes: Any) -> None:
         self.database = database
         self.stores = Stores(database)
         self.contents = MemoryContents()
-        self.asked: Commands = fake_commands(
-            tickets=self.stores.tickets, donations=self.stores.donations, contents=self.contents, **parts
+        self.commands: Commands = fake_commands(
+            tickets=self.stores.tickets, donations=self.stores.donations, contents=self.contents, **fakes
         )
         self.ticket = uuid4()
         self.stores.tickets.add(opened(self.ticket))
         self.upload(RECORDING)
 
     def upload(self, recording: UUID) -> None:
-        self.asked.recordings.upload(HOLDER, self.ticket, Upload(recording, BytesIO(recording.bytes), AUDIO, None))
+        self.commands.recordings.upload(HOLDER, self.ticket, Upload(recording, BytesIO(recording.bytes), AUDIO, None))
 
     def worker(self, **more: Any) -> Worker:
-        return Worker(self.database.url, self.database, self.asked, **more)
+        return Worker(self.database.url, self.database, self.commands, **more)
 
     @property
     def status(self) -> ContentStatus:
@@ -96,7 +96,7 @@ class Work:
     def topics(self) -> list[str]:
         return [stored.topic for stored in self.stores.log.ticket_events(self.ticket)][2:]
 
-    def told(self) -> TicketEvent:
+    def last_event(self) -> TicketEvent:
         return [stored.event() for stored in self.stores.log.ticket_events(self.ticket)][-1]
 
     def queue(self) -> list[tuple[Any, ...]]:
@@ -107,112 +107,118 @@ class Work:
 
 
 @pytest.fixture
-def work(database: Database) -> Iterator[Callable[..., Work]]:
-    """Makes the work; `workers` of them run."""
+def make_jobs(database: Database) -> Iterator[Callable[..., TicketJobs]]:
+    """Return a function that makes a `TicketJobs` with running workers."""
     with ExitStack() as stack:
 
-        def make(workers: int = 1, **parts: Any) -> Work:
-            made = Work(database, **parts)
+        def make(workers: int = 1, **fakes: Any) -> TicketJobs:
+            jobs = TicketJobs(database, **fakes)
             for _ in range(workers):
-                worker = made.worker()
+                worker = jobs.worker()
                 worker.start()
                 stack.callback(worker.stop)
-            return made
+            return jobs
 
         yield make
 
 
-DONE = ["processing_requested", "transcribed", "analysed", "draft_proposed"]
+TOPICS_OF_A_DRAFT = ["processing_requested", "transcribed", "analysed", "draft_proposed"]
 
 
-def test_a_requested_recording_is_processed_to_a_draft_and_leaves_an_empty_queue(work: Callable[..., Work]):
-    made = work(workers=2)
-    made.asked.recordings.process(HOLDER, made.ticket)
-    eventually(lambda: made.status is ContentStatus.READY)
-    assert made.topics() == DONE
-    eventually(lambda: made.queue() == [])
+def test_a_requested_recording_is_processed_to_a_draft_and_leaves_an_empty_queue(make_jobs: Callable[..., TicketJobs]):
+    jobs = make_jobs(workers=2)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    eventually(lambda: jobs.status is ContentStatus.READY)
+    assert jobs.topics() == TOPICS_OF_A_DRAFT
+    eventually(lambda: jobs.queue() == [])
 
 
-def test_work_queued_twice_is_done_once(work: Callable[..., Work]):
-    transcriber = Attempts()
-    made = work(workers=0, transcriber=transcriber)
-    made.asked.recordings.process(HOLDER, made.ticket)
-    with made.database.transaction() as cursor:
-        enqueue(cursor, made.ticket, Step.TRANSCRIBE, RECORDING)
-    worker = made.worker(concurrency=1)
+def test_a_step_that_is_queued_twice_is_done_once(make_jobs: Callable[..., TicketJobs]):
+    transcriber = FailingTranscriber()
+    jobs = make_jobs(workers=0, transcriber=transcriber)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    with jobs.database.transaction() as cursor:
+        enqueue(cursor, jobs.ticket, Step.TRANSCRIBE, RECORDING)
+    worker = jobs.worker(concurrency=1)
     worker.start()
-    eventually(lambda: made.queue() == [])
+    eventually(lambda: jobs.queue() == [])
     worker.stop()
-    assert (made.topics(), transcriber.tried) == (DONE, 1)
+    assert (jobs.topics(), transcriber.tried) == (TOPICS_OF_A_DRAFT, 1)
 
 
-def test_a_newer_recording_drops_the_work_on_the_older_one(work: Callable[..., Work]):
-    made = work(workers=0)
-    made.asked.recordings.process(HOLDER, made.ticket)
-    made.upload(NEWER_RECORDING)
-    worker = made.worker()
+def test_a_newer_recording_drops_the_work_on_the_older_one(make_jobs: Callable[..., TicketJobs]):
+    jobs = make_jobs(workers=0)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    jobs.upload(NEWER_RECORDING)
+    worker = jobs.worker()
     worker.start()
-    eventually(lambda: made.queue() == [])
+    eventually(lambda: jobs.queue() == [])
     worker.stop()
-    assert made.topics() == ["processing_requested", "audio_uploaded"]
+    assert jobs.topics() == ["processing_requested", "audio_uploaded"]
 
 
-def test_a_fault_that_may_pass_is_tried_again(work: Callable[..., Work]):
-    transcriber = Attempts(faults=[AWAY, RuntimeError("broken"), UnavailableError("away")])
-    made = work(transcriber=transcriber)
-    made.asked.recordings.process(HOLDER, made.ticket)
-    eventually(lambda: made.status is ContentStatus.READY)
+def test_a_temporary_fault_is_retried(make_jobs: Callable[..., TicketJobs]):
+    transcriber = FailingTranscriber(faults=[AWAY, RuntimeError("broken"), UnavailableError("away")])
+    jobs = make_jobs(transcriber=transcriber)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    eventually(lambda: jobs.status is ContentStatus.READY)
     assert transcriber.tried == 4
-    assert made.topics() == DONE
+    assert jobs.topics() == TOPICS_OF_A_DRAFT
 
 
 @pytest.mark.parametrize(("fault", "code"), [(AWAY, "engine_away"), (RuntimeError("broken"), "internal_error")])
-def test_a_fault_that_does_not_pass_is_told_in_the_end(work: Callable[..., Work], fault: Exception, code: str):
-    transcriber = Attempts(faults=[fault] * 9)
-    made = work(transcriber=transcriber)
-    made.asked.recordings.process(HOLDER, made.ticket)
-    eventually(lambda: made.status is ContentStatus.ERROR)
-    told: Any = made.told()
-    assert (told.code, told.retryable, transcriber.tried) == (code, True, 4)
-    eventually(lambda: made.queue() == [])
+def test_a_lasting_fault_is_recorded_after_the_last_attempt(
+    make_jobs: Callable[..., TicketJobs], fault: Exception, code: str
+):
+    transcriber = FailingTranscriber(faults=[fault] * 9)
+    jobs = make_jobs(transcriber=transcriber)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    eventually(lambda: jobs.status is ContentStatus.ERROR)
+    failure: Any = jobs.last_event()
+    assert (failure.code, failure.retryable, transcriber.tried) == (code, True, 4)
+    eventually(lambda: jobs.queue() == [])
 
 
-def test_a_fault_that_cannot_pass_is_told_at_once(work: Callable[..., Work]):
-    transcriber = Attempts(faults=[NO_SPEECH])
-    made = work(transcriber=transcriber)
-    made.asked.recordings.process(HOLDER, made.ticket)
-    eventually(lambda: made.status is ContentStatus.ERROR)
-    told: Any = made.told()
-    assert (told.code, told.retryable, transcriber.tried) == ("no_speech", False, 1)
-    made.asked.recordings.retry(HOLDER, made.ticket)
-    eventually(lambda: made.status is ContentStatus.READY)
+def test_a_permanent_fault_is_recorded_at_once(make_jobs: Callable[..., TicketJobs]):
+    transcriber = FailingTranscriber(faults=[NO_SPEECH])
+    jobs = make_jobs(transcriber=transcriber)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    eventually(lambda: jobs.status is ContentStatus.ERROR)
+    failure: Any = jobs.last_event()
+    assert (failure.code, failure.retryable, transcriber.tried) == ("no_speech", False, 1)
+    jobs.commands.recordings.retry(HOLDER, jobs.ticket)
+    eventually(lambda: jobs.status is ContentStatus.READY)
 
 
 @pytest.mark.parametrize("fault", [AWAY, RuntimeError("broken"), UnavailableError("away")])
-def test_the_pauses_between_attempts_grow(work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch, fault: Exception):
+def test_the_pauses_between_attempts_grow(
+    make_jobs: Callable[..., TicketJobs], monkeypatch: pytest.MonkeyPatch, fault: Exception
+):
     monkeypatch.setattr(job_worker, "PAUSES_SECONDS", PAUSES_SECONDS)
-    made = work(workers=0, transcriber=Attempts(faults=[fault] * 3))
-    made.asked.recordings.process(HOLDER, made.ticket)
+    jobs = make_jobs(workers=0, transcriber=FailingTranscriber(faults=[fault] * 3))
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
     pauses = []
     for attempt in range(3):
-        with pytest.raises(job_worker._TryAgain) as again:
-            made.worker()._work(Step.TRANSCRIBE, made.ticket, RECORDING, attempt)
-        pauses.append(again.value.seconds)
+        with pytest.raises(job_worker._TryAgain) as retry:
+            jobs.worker()._work(Step.TRANSCRIBE, jobs.ticket, RECORDING, attempt)
+        pauses.append(retry.value.seconds)
     assert pauses == sorted(pauses) == list(PAUSES_SECONDS)
 
 
-def test_a_job_that_takes_its_workers_down_is_abandoned(work: Callable[..., Work]):
-    transcriber = Attempts()
-    made = work(workers=0, transcriber=transcriber)
-    made.asked.recordings.process(HOLDER, made.ticket)
-    made.worker()._work(Step.TRANSCRIBE, made.ticket, RECORDING, MAX_ATTEMPTS)
-    told: Any = made.told()
-    assert (told.code, told.retryable, transcriber.tried) == ("abandoned", True, 0)
+def test_a_job_that_crashes_its_workers_is_abandoned(make_jobs: Callable[..., TicketJobs]):
+    transcriber = FailingTranscriber()
+    jobs = make_jobs(workers=0, transcriber=transcriber)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    jobs.worker()._work(Step.TRANSCRIBE, jobs.ticket, RECORDING, MAX_ATTEMPTS)
+    failure: Any = jobs.last_event()
+    assert (failure.code, failure.retryable, transcriber.tried) == ("abandoned", True, 0)
 
 
-def test_a_failure_that_could_not_be_told_is_told_later(work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch):
-    made = work(workers=0, transcriber=Attempts(faults=[NO_SPEECH, NO_SPEECH]))
-    made.asked.recordings.process(HOLDER, made.ticket)
+def test_a_failure_that_could_not_be_recorded_is_recorded_later(
+    make_jobs: Callable[..., TicketJobs], monkeypatch: pytest.MonkeyPatch
+):
+    jobs = make_jobs(workers=0, transcriber=FailingTranscriber(faults=[NO_SPEECH, NO_SPEECH]))
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
 
     def away(*_: Any) -> None:
         raise UnavailableError("The database is not available.")
@@ -220,42 +226,42 @@ def test_a_failure_that_could_not_be_told_is_told_later(work: Callable[..., Work
     with monkeypatch.context() as patched:
         patched.setattr(RecordingCommands, "fail_step", away)
         with pytest.raises(job_worker._TryAgain):
-            made.worker()._work(Step.TRANSCRIBE, made.ticket, RECORDING, 0)
-    made.worker()._work(Step.TRANSCRIBE, made.ticket, RECORDING, 1)
-    assert made.status is ContentStatus.ERROR
+            jobs.worker()._work(Step.TRANSCRIBE, jobs.ticket, RECORDING, 0)
+    jobs.worker()._work(Step.TRANSCRIBE, jobs.ticket, RECORDING, 1)
+    assert jobs.status is ContentStatus.ERROR
 
 
-def test_a_recording_that_is_lost_does_not_leave_the_person_waiting(work: Callable[..., Work]):
-    made = work()
-    made.contents.kept.clear()
-    made.asked.recordings.process(HOLDER, made.ticket)
-    eventually(lambda: made.status is ContentStatus.ERROR)
+def test_a_lost_recording_is_recorded_as_an_error(make_jobs: Callable[..., TicketJobs]):
+    jobs = make_jobs()
+    jobs.contents.kept.clear()
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    eventually(lambda: jobs.status is ContentStatus.ERROR)
 
 
-def test_work_on_a_ticket_that_was_erased_is_dropped(work: Callable[..., Work]):
-    made = work(workers=0)
-    made.asked.recordings.process(HOLDER, made.ticket)
-    made.asked.tickets.erase(HOLDER, made.ticket)
-    worker = made.worker()
+def test_work_on_a_ticket_that_was_erased_is_dropped(make_jobs: Callable[..., TicketJobs]):
+    jobs = make_jobs(workers=0)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    jobs.commands.tickets.erase(HOLDER, jobs.ticket)
+    worker = jobs.worker()
     worker.start()
-    eventually(lambda: made.queue() == [])
+    eventually(lambda: jobs.queue() == [])
     worker.stop()
-    assert made.topics() == ["processing_requested", "erased"]
+    assert jobs.topics() == ["processing_requested", "erased"]
 
 
-# Workers that stop, and workers that die.
+# Workers that are stopped or killed.
 
 
 @dataclass
 class Slow(FakeTranscriber):
-    """Begins, and ends when it may; listens to its report now and then, or is deaf to it."""
+    """Sets `started` and ends when `may_end` is set. Reports progress meanwhile, unless it is `deaf`."""
 
     deaf: bool = False
-    begun: threading.Event = field(default_factory=threading.Event)
+    started: threading.Event = field(default_factory=threading.Event)
     may_end: threading.Event = field(default_factory=threading.Event)
 
     def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
-        self.begun.set()
+        self.started.set()
         while not self.may_end.wait(0.05):
             if not self.deaf:
                 report(0.5)
@@ -264,64 +270,64 @@ class Slow(FakeTranscriber):
 
 @pytest.mark.parametrize("deaf", [False, True])
 def test_a_worker_that_stops_hands_its_job_back_in_time(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch, deaf: bool
+    make_jobs: Callable[..., TicketJobs], monkeypatch: pytest.MonkeyPatch, deaf: bool
 ):
     assert job_worker.GRACE_SECONDS < 8 - 2
     monkeypatch.setattr(job_worker, "GRACE_SECONDS", 1.0)
     slow = Slow(deaf=deaf)
-    made = work(workers=0, transcriber=slow)
-    made.asked.recordings.process(HOLDER, made.ticket)
-    worker = made.worker()
+    jobs = make_jobs(workers=0, transcriber=slow)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    worker = jobs.worker()
     worker.start()
-    assert slow.begun.wait(WAIT_SECONDS)
+    assert slow.started.wait(WAIT_SECONDS)
     # The recording is still being transcribed when this returns.
     worker.stop()
     assert not slow.may_end.is_set()
-    [(status, step, _)] = made.queue()
+    [(status, step, _)] = jobs.queue()
     assert (status, step) == ("todo", "transcribe")
     slow.may_end.set()
-    another = made.worker()
-    another.start()
-    eventually(lambda: made.status is ContentStatus.READY)
-    another.stop()
-    assert made.topics() == DONE
+    next_worker = jobs.worker()
+    next_worker.start()
+    eventually(lambda: jobs.status is ContentStatus.READY)
+    next_worker.stop()
+    assert jobs.topics() == TOPICS_OF_A_DRAFT
 
 
 def test_the_job_of_a_killed_worker_is_rescued_and_done_once(
-    work: Callable[..., Work], monkeypatch: pytest.MonkeyPatch
+    make_jobs: Callable[..., TicketJobs], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(job_worker, "STALLED_SECONDS", 2.0)
-    made = work(workers=0)
-    made.asked.recordings.process(HOLDER, made.ticket)
-    child = [sys.executable, "-m", "tests.adapters.jobs.working", made.database.url]
+    jobs = make_jobs(workers=0)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    child = [sys.executable, "-m", "tests.adapters.jobs.working", jobs.database.url]
     with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
         assert killed.stdout.readline().strip() == "transcribing"
         killed.kill()
-    worker = made.worker()
+    worker = jobs.worker()
     worker.start()
-    eventually(lambda: made.status is ContentStatus.READY)
+    eventually(lambda: jobs.status is ContentStatus.READY)
     worker.stop()
-    assert made.topics() == DONE
+    assert jobs.topics() == TOPICS_OF_A_DRAFT
 
 
-def test_a_worker_goes_on_when_its_connections_were_lost(work: Callable[..., Work]):
-    made = work()
-    eventually(lambda: made.queue() == [])
-    with made.database.connection() as connection:
+def test_a_worker_continues_after_its_connections_were_lost(make_jobs: Callable[..., TicketJobs]):
+    jobs = make_jobs()
+    eventually(lambda: jobs.queue() == [])
+    with jobs.database.connection() as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name <> 'storyledger'"
         )
-    made.asked.recordings.process(HOLDER, made.ticket)
-    eventually(lambda: made.status is ContentStatus.READY)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    eventually(lambda: jobs.status is ContentStatus.READY)
 
 
-# What the logs tell.
+# Logs.
 
 
 def test_the_logs_of_a_failing_job_name_no_person(
-    work: Callable[..., Work], logged: list[EventDict], caplog: pytest.LogCaptureFixture, capfd: Any
+    make_jobs: Callable[..., TicketJobs], logged: list[EventDict], caplog: pytest.LogCaptureFixture, capfd: Any
 ):
     caplog.set_level(logging.DEBUG)
     faults = [
@@ -330,12 +336,12 @@ def test_the_logs_of_a_failing_job_name_no_person(
         ValueError(CANARY),
         StepFailed("odd", f"{CANARY} was hard to hear", retryable=False),
     ]
-    made = work(transcriber=Attempts(faults=faults))  # type: ignore[arg-type]
-    made.asked.recordings.process(HOLDER, made.ticket)
-    eventually(lambda: made.status is ContentStatus.ERROR)
-    eventually(lambda: made.queue() == [])
+    jobs = make_jobs(transcriber=FailingTranscriber(faults=faults))  # type: ignore[arg-type]
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    eventually(lambda: jobs.status is ContentStatus.ERROR)
+    eventually(lambda: jobs.queue() == [])
     captured = capfd.readouterr()
     everything = caplog.text + repr(logged) + captured.out + captured.err
     assert CANARY not in everything
     assert {"step broke", "step failed, will be tried again", "step failed"} <= {line["event"] for line in logged}
-    assert all(line["ticket"] == str(made.ticket) for line in logged if line["event"].startswith("step"))
+    assert all(line["ticket"] == str(jobs.ticket) for line in logged if line["event"].startswith("step"))

@@ -1,4 +1,4 @@
-"""A worker in a process of its own whose steps never end, to be killed: `python -m … URL`."""
+"""A worker process whose steps never end, which a test kills: `python -m … URL`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.stores import Stores
 
 
 class AnyContents(MemoryContents):
-    """Has whatever it is asked for."""
+    """Has a recording under every name."""
 
     @contextmanager
     def open(self, ticket_id: UUID, content: Content) -> Iterator[BinaryIO]:
@@ -29,7 +29,7 @@ class AnyContents(MemoryContents):
 
 
 class EndlessTranscriber(FakeTranscriber):
-    """Says on standard output that it has begun."""
+    """Reports its start on standard output."""
 
     def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
         sys.stdout.write("transcribing\n")
@@ -41,13 +41,13 @@ class EndlessTranscriber(FakeTranscriber):
 def main(url: str) -> None:
     with Database(url, size=4) as database:
         stores = Stores(database)
-        asked = fake_commands(
+        commands = fake_commands(
             tickets=stores.tickets,
             donations=stores.donations,
             contents=AnyContents(),
             transcriber=EndlessTranscriber(),
         )
-        Worker(url, database, asked).start()
+        Worker(url, database, commands).start()
         time.sleep(600)
 
 

@@ -1,4 +1,4 @@
-"""Chunks: short enough to read, whole where they can be, and nothing is lost between them."""
+"""Chunks are short, end at paragraphs and sentences if possible, and together have every word."""
 
 from __future__ import annotations
 
@@ -45,23 +45,23 @@ def test_a_text_of_white_space_has_no_chunk():
 
 def test_a_chunk_ends_with_a_paragraph_where_that_leaves_it_half_full():
     first, second, third = (paragraph(name, 10) for name in "abc")
-    found = chunks(f"{first}\n\n{second}\n\n{third}")
-    assert found[0].endswith(f"{second[-60:]}")
-    assert found[-1].endswith(third)
+    text_chunks = chunks(f"{first}\n\n{second}\n\n{third}")
+    assert text_chunks[0].endswith(f"{second[-60:]}")
+    assert text_chunks[-1].endswith(third)
 
 
 def test_a_chunk_begins_with_the_last_sentences_of_the_one_before():
-    found = chunks(paragraph("a", 100))
-    assert len(found) > 3
-    for before, after in pairwise(found):
+    text_chunks = chunks(paragraph("a", 100))
+    assert len(text_chunks) > 3
+    for before, after in pairwise(text_chunks):
         shared = next(size for size in range(OVERLAP, 0, -1) if after.startswith(before[-size:]))
         assert shared > OVERLAP // 2
         assert after.startswith("Sentence ")
 
 
 def test_a_sentence_longer_than_a_chunk_is_cut_between_words():
-    found = chunks("word " * 1_000)
-    assert all(set(chunk.split()) == {"word"} for chunk in found)
+    text_chunks = chunks("word " * 1_000)
+    assert all(set(chunk.split()) == {"word"} for chunk in text_chunks)
 
 
 def test_a_word_longer_than_a_chunk_is_cut_anyway():

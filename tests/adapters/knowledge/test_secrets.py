@@ -1,6 +1,6 @@
-"""Secrets are found in whatever form they are pasted, and prose about secrets is left alone.
+"""Secrets are found in every form in which they are pasted, and prose about secrets has no findings.
 
-What is searched for is put together here from parts, so that no scanner takes this file for a leak.
+The secrets here are composed of parts, so that no scanner takes this file for a leak.
 """
 
 from __future__ import annotations
@@ -127,9 +127,9 @@ def test_the_documentation_has_no_findings(file: Path):
 
 
 def test_a_finding_names_its_line_and_never_the_secret():
-    [found] = findings(f"one\r\ntwo\n{KEYS[0]}\nfour")
-    assert (found.line, found.kind) == (3, "a webhook secret")
-    assert str(found) == "line 3 holds what looks like a webhook secret"
+    [finding] = findings(f"one\r\ntwo\n{KEYS[0]}\nfour")
+    assert (finding.line, finding.kind) == (3, "a webhook secret")
+    assert str(finding) == "line 3 holds what looks like a webhook secret"
 
 
 @given(st.sampled_from(KEYS), st.integers(0, 6_000))
@@ -153,7 +153,7 @@ def test_hostile_texts_are_scanned_quickly(part: str):
 
 
 def test_concurrent_scans_have_the_same_findings():
-    """The library's settings belong to the process; nothing here may depend on them."""
+    """The library's settings are global to the process, so concurrent scans must not change them."""
     texts = [*KEYS, *PROSE] * 4
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(findings, texts)) == [findings(text) for text in texts]

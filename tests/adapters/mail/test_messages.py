@@ -1,4 +1,4 @@
-"""A mail says what its template says: no value is ever more than a value."""
+"""A mail has the text of its template, and values are inserted as plain text."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def mail(to: str = "ada@example.com", key: str = "k-1", kind: str = "access_code
     return Mail(kind, to, {**CODE, **values}, key, None)
 
 
-def sent(asked: Mail) -> bytes:
-    return messages.compose(messages.checked(asked), SENDER, DATED).as_bytes()
+def composed(mail_to_send: Mail) -> bytes:
+    return messages.compose(messages.checked(mail_to_send), SENDER, DATED).as_bytes()
 
 
-def test_a_mail_has_the_headers_of_a_mail_and_its_words_twice():
-    message = read(sent(mail()))
+def test_a_mail_has_the_usual_headers_and_its_text_in_plain_and_in_html():
+    message = read(composed(mail()))
     assert message["To"] == "ada@example.com"
     assert message["From"] == SENDER
     assert message["Subject"] == "123456 is your Storyledger code"
@@ -43,14 +43,14 @@ def test_a_mail_has_the_headers_of_a_mail_and_its_words_twice():
 
 
 def test_the_same_mail_is_the_same_bytes_and_another_key_another_message_id():
-    assert sent(mail()) == sent(mail())
-    ids = {read(sent(mail(key=key)))["Message-ID"] for key in ("k-1", "k-2")}
+    assert composed(mail()) == composed(mail())
+    ids = {read(composed(mail(key=key)))["Message-ID"] for key in ("k-1", "k-2")}
     assert len(ids) == 2
     assert all(id.endswith("@storyledger.example>") for id in ids)
 
 
 def test_no_value_is_markup():
-    html = read(sent(mail(code="<script>&")))
+    html = read(composed(mail(code="<script>&")))
     part = html.get_body(("html",))
     assert part is not None
     assert "<script>" not in part.get_content()
@@ -59,21 +59,21 @@ def test_no_value_is_markup():
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r", "\u2028", "\x85", "\x0b", "\x00"])
-def test_a_line_end_in_a_value_ends_nothing(end: str):
-    message = read(sent(mail(code=f"1{end}Bcc: all@example.com{end}{end}<b>Hello")))
+def test_a_line_end_in_a_value_ends_no_header_and_no_line(end: str):
+    message = read(composed(mail(code=f"1{end}Bcc: all@example.com{end}{end}<b>Hello")))
     assert message["Bcc"] is None
-    assert message.keys() == read(sent(mail())).keys()
-    assert text_of(message).count("\n") == text_of(read(sent(mail()))).count("\n")
+    assert message.keys() == read(composed(mail())).keys()
+    assert text_of(message).count("\n") == text_of(read(composed(mail()))).count("\n")
 
 
-def test_whatever_a_value_is_the_mail_keeps_its_shape():
-    plain = read(sent(mail(code="x")))
+def test_no_value_changes_the_structure_of_a_mail():
+    plain = read(composed(mail(code="x")))
     headers, lines = plain.keys(), text_of(plain).count("\n")
     types = ["multipart/alternative", "text/plain", "text/html"]
 
     @given(st.text(max_size=300))
     def keeps_its_shape(value: str) -> None:
-        message = read(sent(mail(code=value)))
+        message = read(composed(mail(code=value)))
         assert message.keys() == headers
         assert [part.get_content_type() for part in message.walk()] == types
         assert text_of(message).count("\n") == lines
@@ -82,8 +82,8 @@ def test_whatever_a_value_is_the_mail_keeps_its_shape():
 
 
 def test_no_value_ends_a_part():
-    boundary = read(sent(mail())).get_boundary()
-    message = read(sent(mail(code=f"--{boundary}--", expires=f"--{boundary}")))
+    boundary = read(composed(mail())).get_boundary()
+    message = read(composed(mail(code=f"--{boundary}--", expires=f"--{boundary}")))
     assert len(list(message.walk())) == 3
     assert f"--{boundary}--" in text_of(message)
 
@@ -109,23 +109,23 @@ def test_anything_but_exactly_one_address_is_refused(to: str):
     "to", ["дара@пример.example", "o'neil+tag@example.com", "a" * 60 + "@" + "b" * 60 + "." + "c" * 60 + ".example"]
 )
 def test_an_address_stays_as_it_is_in_any_script_and_length(to: str):
-    assert read(sent(mail(to)))["To"].addresses[0].addr_spec == to
+    assert read(composed(mail(to)))["To"].addresses[0].addr_spec == to
 
 
 @pytest.mark.parametrize("kind", ["", "no_such_mail", "../messages", "Access_code", "layout.html", "access_code\n"])
-def test_there_is_no_mail_without_its_words(kind: str):
+def test_a_mail_of_an_unknown_kind_is_refused(kind: str):
     with pytest.raises(InvalidError):
         messages.checked(mail(kind=kind))
 
 
-def test_a_value_that_is_missing_or_endless_is_refused():
+def test_a_missing_or_too_long_value_is_refused():
     with pytest.raises(InvalidError):
         messages.checked(Mail("access_code", "ada@example.com", {"code": "1"}, "k", None))
     with pytest.raises(InvalidError):
         messages.checked(mail(code="x" * (messages.LONGEST_VALUE + 1)))
 
 
-def test_every_mail_is_there_in_text_and_in_html_with_a_subject():
+def test_every_kind_of_mail_has_a_subject_a_text_and_an_html_template():
     kinds = {file.stem for file in messages.TEMPLATES.iterdir()} - {"layout"}
     assert "access_code" in kinds
     for kind in kinds:
@@ -135,11 +135,11 @@ def test_every_mail_is_there_in_text_and_in_html_with_a_subject():
         assert blank == ""
 
 
-def test_no_mail_loads_anything_from_anywhere():
+def test_no_mail_loads_external_content():
     for file in messages.TEMPLATES.glob("*.html"):
         assert [sign for sign in ("src=", "<link", "url(", "@import") if sign in file.read_text()] == []
 
 
-def test_a_mail_shown_in_a_log_names_nobody():
+def test_the_representation_of_a_mail_shows_no_personal_data():
     assert "ada" not in repr(mail())
     assert "123456" not in repr(mail())

@@ -1,4 +1,4 @@
-"""A mail is sent if and only if what it tells has happened, once, and nothing of it stays behind."""
+"""A mail is sent once if and only if its event is committed, and its content is deleted afterwards."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ FROM = "Storyledger <hello@storyledger.example>"
 
 
 class Killed(BaseException):
-    """The process ends here."""
+    """The end of the process."""
 
 
 class FlakyPost:
-    """Keeps what it is given in memory, unless it is told to fail; `killed` ends the process after a delivery."""
+    """Keeps messages in memory, or raises the next of its faults. `killed` ends the process after a delivery."""
 
     def __init__(self) -> None:
         self.delivered: list[EmailMessage] = []
@@ -71,9 +71,9 @@ class Office:
         with self.database.transaction() as cursor:
             self.outbox.queue(cursor.connection, mail(key, ticket, to, **values))
 
-    def rows(self, what: str = "state, attempts, sealed = '', error") -> list[tuple[Any, ...]]:
+    def rows(self, columns: str = "state, attempts, sealed = '', error") -> list[tuple[Any, ...]]:
         with self.database.connection() as connection:
-            return connection.execute(f"SELECT {what} FROM outbox ORDER BY created_at".encode()).fetchall()
+            return connection.execute(f"SELECT {columns} FROM outbox ORDER BY created_at".encode()).fetchall()
 
     def all_due(self) -> None:
         with self.database.connection() as connection:
@@ -83,8 +83,8 @@ class Office:
 def mail(
     key: str = "k-1", ticket: UUID | None = None, to: str = "ada@example.com", kind: str = "access_code", **values: str
 ) -> Mail:
-    told = {"code": "123456", "expires": "soon"} if kind == "access_code" else {}
-    return Mail(kind, to, told | values, key, ticket)
+    required_values = {"code": "123456", "expires": "soon"} if kind == "access_code" else {}
+    return Mail(kind, to, required_values | values, key, ticket)
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_mail_is_sent_only_after_its_event_is_committed(office: Office):
         office.outbox.queue(connection, mail())
         assert not office.sender.send_one()
     office.sender.run_all()
-    assert [one["To"] for one in office.post.delivered] == ["ada@example.com"]
+    assert [message["To"] for message in office.post.delivered] == ["ada@example.com"]
 
 
 def test_a_mail_of_a_rolled_back_event_is_never_sent(office: Office):
@@ -116,29 +116,29 @@ def test_a_mail_of_a_rolled_back_event_is_never_sent(office: Office):
     assert office.rows() == []
 
 
-@pytest.mark.parametrize("sent", [False, True])
-def test_one_key_is_one_mail_ever(office: Office, sent: bool):
+@pytest.mark.parametrize("is_sent_before", [False, True])
+def test_a_key_is_used_for_one_mail_only(office: Office, is_sent_before: bool):
     office.queue("k-1", code="first")
-    if sent:
+    if is_sent_before:
         office.sender.run_all()
     office.queue("k-1", code="second")
     office.queue("k-2", code="third")
     office.sender.run_all()
-    assert [one["Subject"].split()[0] for one in office.post.delivered] == ["first", "third"]
+    assert [message["Subject"].split()[0] for message in office.post.delivered] == ["first", "third"]
 
 
-def test_a_mail_that_could_never_be_sent_is_refused_at_once(office: Office):
+def test_an_invalid_mail_is_refused_when_it_is_queued(office: Office):
     for bad in (mail(to="nobody"), mail(""), mail("k" * 300), mail(code="x" * 3_000)):
         with pytest.raises(InvalidError), office.database.transaction() as cursor:
             office.outbox.queue(cursor.connection, bad)
     assert office.rows() == []
 
 
-# Sealing and erasure.
+# Encryption and erasure.
 
 
 @pytest.mark.parametrize("ticket", [None, uuid4()], ids=["of nobody", "of a ticket"])
-def test_address_and_words_wait_sealed_and_are_gone_once_the_mail_is_out(office: Office, ticket: UUID | None):
+def test_address_and_text_are_encrypted_until_the_mail_is_sent_and_deleted_then(office: Office, ticket: UUID | None):
     office.queue(ticket=ticket, to="canary@example.com", code="canary-code")
     [(row, sealed)] = office.rows("outbox::text, sealed")
     assert "canary" not in row
@@ -159,16 +159,16 @@ def test_no_mail_is_sent_to_an_erased_person(office: Office):
     assert office.rows() == []
 
 
-def test_an_erasure_deletes_the_mails_in_our_own_folder_too(database: Database, tmp_path: Path):
+def test_an_erasure_deletes_the_mails_in_the_outbox_folder_too(database: Database, tmp_path: Path):
     office = Office(database, FileTransport(tmp_path))
-    mine, other = uuid4(), uuid4()
-    office.queue("sent", mine)
+    erased_ticket, other = uuid4(), uuid4()
+    office.queue("sent", erased_ticket)
     office.queue("of another", other)
     office.sender.run_all()
-    office.queue("waiting", mine)
+    office.queue("waiting", erased_ticket)
     assert len(files(tmp_path)) == 2
     with database.transaction() as cursor:
-        office.outbox.erase(cursor.connection, mine)
+        office.outbox.erase(cursor.connection, erased_ticket)
     office.sender.run_all()
     assert len(files(tmp_path)) == 1
     assert office.rows("key") == [("of another",)]
@@ -192,7 +192,7 @@ def test_a_mail_erased_while_it_is_being_sent_is_recalled(database: Database):
 # Crashes, retries, dead letters.
 
 
-def test_a_mail_sent_just_before_a_crash_comes_again_under_the_same_message_id(office: Office):
+def test_a_mail_sent_just_before_a_crash_is_sent_again_with_the_same_message_id(office: Office):
     office.queue()
     office.post.killed = True
     with pytest.raises(Killed):
@@ -201,9 +201,9 @@ def test_a_mail_sent_just_before_a_crash_comes_again_under_the_same_message_id(o
     assert not office.sender.send_one(), "the lease keeps others from it"
     office.all_due()
     office.sender.run_all()
-    first, again = office.post.delivered
-    assert first["Message-ID"] == again["Message-ID"]
-    assert first.as_bytes() == again.as_bytes()
+    first, repeated = office.post.delivered
+    assert first["Message-ID"] == repeated["Message-ID"]
+    assert first.as_bytes() == repeated.as_bytes()
     assert office.rows() == [("sent", 2, True, None)]
 
 
@@ -222,7 +222,7 @@ def test_a_failed_mail_is_tried_again_with_growing_pauses(office: Office):
     assert len(office.post.delivered) == 1
 
 
-def test_a_mail_that_fails_for_days_is_dead_and_holds_nobody_any_more(office: Office):
+def test_a_mail_that_fails_for_days_is_dead_and_has_no_content(office: Office):
     office.queue()
     office.post.fault = UnavailableError("away")
     with office.database.connection() as connection:
@@ -237,7 +237,7 @@ def test_a_mail_that_fails_for_days_is_dead_and_holds_nobody_any_more(office: Of
     assert 40 < hours < 60
 
 
-def test_a_mail_that_nothing_helps_is_dead_at_once_and_holds_up_no_other(office: Office):
+def test_a_permanently_refused_mail_is_dead_at_once_and_delays_no_other(office: Office):
     office.queue("k-1")
     office.post.fault = RefusedError("SMTP recipient: 550")
     office.sender.run_all()
@@ -247,49 +247,50 @@ def test_a_mail_that_nothing_helps_is_dead_at_once_and_holds_up_no_other(office:
     assert office.rows() == [("dead", 1, True, "SMTP recipient: 550"), ("sent", 1, True, None)]
 
 
-def test_a_dead_mail_may_be_tried_again_once_what_was_wrong_is_mended(office: Office):
+def test_a_dead_mail_can_be_retried_unless_its_kind_has_expired(office: Office):
     ticket, dead = uuid4(), DeadMails(office.database)
     office.queue("k-1", ticket, kind="contact_changed", changed="today", home="https://here")
     office.queue("k-2")
     office.post.fault = RefusedError("SMTP sender: 550")
     office.sender.run_all()
-    kept, perished = dead.list(10)
-    assert (kept.kind, kept.ticket_id, kept.attempts, kept.error) == ("contact_changed", ticket, 1, "SMTP sender: 550")
-    assert (kept.retryable, perished.kind, perished.retryable) == (True, "access_code", False)
-    assert dead.list(1) == [kept]
-    assert dead.list(1, (kept.created_at, kept.id)) == [perished]
+    retryable_mail, expired_mail = dead.list(10)
+    assert (retryable_mail.kind, retryable_mail.ticket_id) == ("contact_changed", ticket)
+    assert (retryable_mail.attempts, retryable_mail.error) == (1, "SMTP sender: 550")
+    assert (retryable_mail.retryable, expired_mail.kind, expired_mail.retryable) == (True, "access_code", False)
+    assert dead.list(1) == [retryable_mail]
+    assert dead.list(1, (retryable_mail.created_at, retryable_mail.id)) == [expired_mail]
     office.post.fault = None
-    dead.retry(kept.id)
+    dead.retry(retryable_mail.id)
     with pytest.raises(RefusedError):
-        dead.retry(perished.id)
+        dead.retry(expired_mail.id)
     office.sender.run_all()
     [message] = office.post.delivered
     assert message["To"] == "ada@example.com"
     assert office.rows("state, sealed = ''") == [("sent", True), ("dead", True)]
-    for id in (kept.id, uuid4()):
+    for id in (retryable_mail.id, uuid4()):
         with pytest.raises(NotFoundError):
             dead.retry(id)
 
 
-def test_a_dead_mail_goes_with_its_person_and_with_time(office: Office):
-    one, other, dead = uuid4(), uuid4(), DeadMails(office.database)
-    for ticket in (one, other):
+def test_a_dead_mail_is_deleted_with_its_ticket_and_after_some_time(office: Office):
+    erased_ticket, other_ticket, dead = uuid4(), uuid4(), DeadMails(office.database)
+    for ticket in (erased_ticket, other_ticket):
         office.queue(str(ticket), ticket, kind="contact_changed", changed="today", home="https://here")
     office.post.fault = RefusedError("550")
     office.sender.run_all()
     with office.database.connection() as connection:
-        office.outbox.erase(connection, one)
-    [left] = dead.list(10)
-    assert left.ticket_id == other
+        office.outbox.erase(connection, erased_ticket)
+    [remaining] = dead.list(10)
+    assert remaining.ticket_id == other_ticket
     dead.purge()
-    assert dead.list(10) == [left]
+    assert dead.list(10) == [remaining]
     with office.database.connection() as connection:
         connection.execute("UPDATE outbox SET next_attempt_at = now() - interval '31 days'")
     dead.purge()
     assert office.rows() == []
 
 
-def test_a_mail_that_takes_its_sender_down_each_time_is_given_up(office: Office):
+def test_a_mail_that_crashes_its_sender_each_time_is_given_up(office: Office):
     office.queue()
     with office.database.connection() as connection:
         connection.execute("UPDATE outbox SET attempts = %s", (sending.MAX_ATTEMPTS,))
@@ -298,7 +299,7 @@ def test_a_mail_that_takes_its_sender_down_each_time_is_given_up(office: Office)
     assert office.rows("state, sealed = ''") == [("dead", True)]
 
 
-def test_a_seal_that_does_not_open_is_reported_without_a_word_of_it(office: Office):
+def test_a_mail_that_cannot_be_decrypted_is_reported_without_its_content(office: Office):
     office.queue()
     with office.database.connection() as connection:
         connection.execute("UPDATE outbox SET sealed = sealed || '\\x00'::bytea")
@@ -306,18 +307,18 @@ def test_a_seal_that_does_not_open_is_reported_without_a_word_of_it(office: Offi
     assert office.rows() == [("waiting", 1, False, "DecryptionError")]
 
 
-# Many at once, and as a part of a process.
+# Concurrent senders, and a sender in a service.
 
 
 def test_many_senders_send_each_mail_once(office: Office):
     for number in range(40):
         office.queue(f"k-{number}")
     senders = [threading.Thread(target=office.sender.run_all) for _ in range(4)]
-    for one in senders:
-        one.start()
-    for one in senders:
-        one.join()
-    assert len({one["Message-ID"] for one in office.post.delivered}) == len(office.post.delivered) == 40
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+    assert len({message["Message-ID"] for message in office.post.delivered}) == len(office.post.delivered) == 40
 
 
 @pytest.fixture
@@ -330,7 +331,7 @@ def started(database: Database) -> Iterator[Office]:
         office.sender.stop()
 
 
-def test_a_started_sender_sends_what_comes_and_survives_what_fails(started: Any):
+def test_a_started_sender_sends_new_mails_and_survives_failures(started: Any):
     started.mailbox.data = "451 later"
     started.queue("k-1")
     eventually(lambda: started.rows("attempts") > [(0,)])

@@ -1,4 +1,4 @@
-"""The texts of mails to donors and holders: readable with any input, and input is never markup."""
+"""The mails to donors and holders are readable with any input, and input is never markup."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VALUES = {
 HOSTILE = "</td><b>bold</b>\r\nBcc: all@example.com\r\n\r\n{{ paid }}"
 
 
-def sent(kind: str, **values: str):
+def composed(kind: str, **values: str):
     mail = messages.checked(Mail(kind, "grace@example.com", VALUES[kind] | values, f"{kind}:1", None))
     return read(messages.compose(mail, SENDER, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes())
 
@@ -33,8 +33,8 @@ def sent(kind: str, **values: str):
 def html_of(message) -> str:
     part = message.get_body(("html",))
     assert part is not None
-    told: str = part.get_content()
-    return told
+    html: str = part.get_content()
+    return html
 
 
 class Tags(HTMLParser):
@@ -49,57 +49,57 @@ class Tags(HTMLParser):
 
 @pytest.mark.parametrize(("kind", "name"), [("receipt", "donor"), ("receipt", "title"), ("refund", "title")])
 def test_values_become_neither_markup_nor_headers(kind: str, name: str):
-    plain, hostile = sent(kind), sent(kind, **{name: HOSTILE})
+    plain, hostile = composed(kind), composed(kind, **{name: HOSTILE})
     assert hostile.keys() == plain.keys()
     assert Tags(html_of(hostile)).found == Tags(html_of(plain)).found
     assert text_of(hostile).count("\n") == text_of(plain).count("\n")
     assert "{{ paid }}" in text_of(hostile)
 
 
-def test_whatever_the_title_is_the_mail_keeps_its_shape():
-    plain = sent("receipt")
+def test_no_title_changes_the_structure_of_a_mail():
+    plain = composed("receipt")
     tags, lines = Tags(html_of(plain)).found, text_of(plain).count("\n")
 
     @given(st.text(max_size=400))
     def keeps_its_shape(title: str) -> None:
-        message = sent("receipt", title="x" + title)
+        message = composed("receipt", title="x" + title)
         assert Tags(html_of(message)).found == tags
         assert text_of(message).count("\n") == lines
 
     keeps_its_shape()
 
 
-def test_text_that_runs_from_right_to_left_does_so_in_its_own_place():
+def test_a_right_to_left_title_does_not_change_the_direction_of_other_text():
     title = "سقف لبيت آدا"
-    html = html_of(sent("receipt", title=title))
+    html = html_of(composed("receipt", title=title))
     assert re.search(rf'<td [^>]*dir="auto">{title}</td>', html)
-    assert f"Campaign: {title}\r\n" in text_of(sent("receipt", title=title))
+    assert f"Campaign: {title}\r\n" in text_of(composed("receipt", title=title))
 
 
-def test_a_long_title_is_there_whole_and_may_break_anywhere():
+def test_a_long_title_is_not_cut_and_may_wrap_anywhere():
     title = "W" * 200
-    message = sent("receipt", title=title)
+    message = composed("receipt", title=title)
     assert title in text_of(message)
     assert "overflow-wrap:anywhere" in html_of(message)
 
 
 @pytest.mark.parametrize("kind", ["receipt", "refund"])
-def test_a_test_says_so_first_and_a_real_one_never(kind: str):
-    assert sent(kind, test="TEST")["Subject"].startswith("TEST: ")
-    assert text_of(sent(kind, test="TEST")).startswith("TEST: no money was paid")
-    assert "TEST: no money" in html_of(sent(kind, test="TEST"))
-    assert "TEST" not in text_of(sent(kind)) + html_of(sent(kind)) + sent(kind)["Subject"]
+def test_a_test_mail_starts_with_a_notice_and_a_live_mail_has_none(kind: str):
+    assert composed(kind, test="TEST")["Subject"].startswith("TEST: ")
+    assert text_of(composed(kind, test="TEST")).startswith("TEST: no money was paid")
+    assert "TEST: no money" in html_of(composed(kind, test="TEST"))
+    assert "TEST" not in text_of(composed(kind)) + html_of(composed(kind)) + composed(kind)["Subject"]
 
 
 def test_an_optional_mail_has_an_unsubscribe_link_and_header():
-    message = sent("published")
+    message = composed("published")
     assert message["List-Unsubscribe"] == f"<{LINK}>"
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert LINK in text_of(message)
     assert LINK in html_of(message)
 
 
-def test_the_link_is_in_the_header_as_it_is_on_the_wire():
+def test_the_unsubscribe_header_has_the_encoded_link():
     mail = messages.checked(Mail("published", "grace@example.com", VALUES["published"], "p", None))
     raw = messages.compose(mail, SENDER, datetime(2026, 5, 1, tzinfo=UTC)).as_bytes()
     assert re.search(rb"List-Unsubscribe:(\r\n)? <" + LINK.encode() + rb">\r\n", raw)

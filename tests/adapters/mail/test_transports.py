@@ -1,4 +1,4 @@
-"""Both ways out keep one contract: what is delivered is there, whole, for whom it is."""
+"""Both mail transports keep one contract: a delivered message reaches its recipient unchanged."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def message(key: str = "k-1", to: str = "ada@example.com", second: int = 0, **va
 
 @dataclass
 class Delivery:
-    """A post, and what came out at its other end."""
+    """A transport, and a function that returns the messages that arrived."""
 
     post: MailTransport
     arrived: Callable[[], list[EmailMessage]]
@@ -48,8 +48,8 @@ def delivery(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
             return
         tls = None
         if request.param == "smtps":
-            tls, known = certified(tmp_path)
-            monkeypatch.setenv("SSL_CERT_FILE", str(known))
+            tls, certificate_path = certified(tmp_path)
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate_path))
         mailbox = stack.enter_context(smtp_server(tls, smtps=request.param == "smtps"))
         yield Delivery(SmtpTransport(mailbox.url, SENDER), lambda: mailbox.messages)
 
@@ -69,28 +69,28 @@ def test_a_delivered_message_arrives_unchanged(delivery: Delivery):
 def test_messages_arrive_in_the_order_of_their_delivery(delivery: Delivery):
     for number in range(3):
         delivery.post.deliver(message(f"k-{number}", second=number, code=f"code-{number}"))
-    assert [one["Subject"].split()[0] for one in delivery.arrived()] == ["code-0", "code-1", "code-2"]
+    assert [message["Subject"].split()[0] for message in delivery.arrived()] == ["code-0", "code-1", "code-2"]
 
 
-def test_the_same_message_twice_is_recognisable(delivery: Delivery):
+def test_a_message_delivered_twice_has_the_same_message_id(delivery: Delivery):
     delivery.post.deliver(message())
     delivery.post.deliver(message())
-    assert {one["Message-ID"] for one in delivery.arrived()} == {message()["Message-ID"]}
+    assert {arrived_message["Message-ID"] for arrived_message in delivery.arrived()} == {message()["Message-ID"]}
 
 
-def test_an_address_in_any_script_is_served(delivery: Delivery):
+def test_an_address_in_any_script_gets_its_message(delivery: Delivery):
     delivery.post.deliver(message(to="дара@пример.example"))
     assert delivery.arrived()[0]["To"].addresses[0].username == "дара"
 
 
-def test_recalling_what_is_not_there_is_no_error(delivery: Delivery):
+def test_recalling_an_unknown_message_is_no_error(delivery: Delivery):
     delivery.post.recall(message()["Message-ID"])
 
 
 # Files.
 
 
-def test_a_message_in_a_folder_is_for_our_account_alone_and_there_once(tmp_path: Path):
+def test_a_message_in_a_folder_is_one_file_that_only_our_account_can_read(tmp_path: Path):
     post = FileTransport(tmp_path / "outbox")
     post.deliver(message())
     post.deliver(message())
@@ -104,26 +104,26 @@ def test_a_message_in_a_folder_can_be_recalled(tmp_path: Path):
     post.deliver(message("k-1"))
     post.deliver(message("k-2"))
     post.recall(message("k-1")["Message-ID"])
-    assert [one["Message-ID"] for one in files(tmp_path)] == [message("k-2")["Message-ID"]]
+    assert [arrived_message["Message-ID"] for arrived_message in files(tmp_path)] == [message("k-2")["Message-ID"]]
 
 
-def test_a_folder_that_cannot_be_written_to_is_said_so_without_its_name(tmp_path: Path):
+def test_the_error_for_an_unwritable_folder_does_not_name_it(tmp_path: Path):
     (tmp_path / "taken").write_text("")
-    with pytest.raises(UnavailableError) as told:
+    with pytest.raises(UnavailableError) as error_info:
         FileTransport(tmp_path / "taken").deliver(message())
-    assert str(tmp_path) not in str(told.value)
+    assert str(tmp_path) not in str(error_info.value)
 
 
 # SMTP.
 
 
-def test_only_who_it_is_for_gets_it():
+def test_a_message_goes_only_to_its_recipient():
     with smtp_server() as mailbox:
         SmtpTransport(mailbox.url, SENDER).deliver(message())
         assert mailbox.recipients == ["ada@example.com"]
 
 
-def test_where_the_server_offers_encryption_it_is_used(tmp_path: Path):
+def test_encryption_is_used_if_the_server_offers_it(tmp_path: Path):
     tls, _ = certified(tmp_path)
     with smtp_server(tls) as mailbox:
         SmtpTransport(mailbox.url, SENDER).deliver(message())
@@ -131,30 +131,30 @@ def test_where_the_server_offers_encryption_it_is_used(tmp_path: Path):
 
 
 def with_user(url: str, password: str = PASSWORD) -> str:
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://ada%40office:{quote(password, safe='')}@{rest}"
+    scheme, _, address = url.partition("://")
+    return f"{scheme}://ada%40office:{quote(password, safe='')}@{address}"
 
 
 @pytest.mark.parametrize("smtps", [False, True])
-def test_credentials_are_given_to_a_server_that_proved_its_name(
+def test_credentials_are_sent_to_a_server_with_a_valid_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smtps: bool
 ):
-    tls, known = certified(tmp_path)
+    tls, certificate_path = certified(tmp_path)
     with smtp_server(tls, smtps=smtps, auth=True) as mailbox:
         post = SmtpTransport(with_user(mailbox.url), SENDER)
         with pytest.raises(UnavailableError):
             post.deliver(message())
         assert mailbox.users == []
-        monkeypatch.setenv("SSL_CERT_FILE", str(known))
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate_path))
         post.deliver(message())
         assert mailbox.users == ["ada@office"]
         assert len(mailbox.messages) == 1
-        with pytest.raises(UnavailableError, match="535") as told:
+        with pytest.raises(UnavailableError, match="535") as error_info:
             SmtpTransport(with_user(mailbox.url, "wrong"), SENDER).deliver(message())
-        assert "wrong" not in str(told.value)
+        assert "wrong" not in str(error_info.value)
 
 
-def test_credentials_never_go_in_clear():
+def test_credentials_are_never_sent_unencrypted():
     with smtp_server(auth=True) as mailbox:
         with pytest.raises(UnavailableError):
             SmtpTransport(with_user(mailbox.url), SENDER).deliver(message())
@@ -167,15 +167,15 @@ def test_permanent_and_temporary_refusals_are_distinguished(word: str, answer: s
     with smtp_server() as mailbox:
         post = SmtpTransport(mailbox.url, SENDER)
         setattr(mailbox, word, f"{answer} <ada@example.com>")
-        with pytest.raises(kind) as told:
+        with pytest.raises(kind) as error_info:
             post.deliver(message())
-        assert "ada" not in str(told.value)
+        assert "ada" not in str(error_info.value)
         setattr(mailbox, word, "250 OK")
         post.deliver(message())
         assert len(mailbox.messages) == 1
 
 
-def test_a_server_that_is_away_or_silent_is_waited_for_no_longer_than_said():
+def test_an_unreachable_or_silent_server_is_not_waited_for_beyond_the_timeout():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(UnavailableError):
@@ -184,18 +184,18 @@ def test_a_server_that_is_away_or_silent_is_waited_for_no_longer_than_said():
         SmtpTransport(f"smtp://127.0.0.1:{port}", SENDER).deliver(message())
 
 
-def test_a_server_that_hangs_up_after_taking_a_message_has_taken_it():
-    """Whatever becomes of the connection then: sent again it would come twice."""
+def test_a_message_is_delivered_even_if_the_server_hangs_up_after_accepting_it():
+    """A lost connection is no error then, because a second attempt would deliver the message twice."""
     words = [b"220 hi", b"250 hi", b"250 ok", b"250 ok", b"354 go", b"250 taken"]
     with socket.create_server(("127.0.0.1", 0)) as door:
 
         def serve() -> None:
             connection, _ = door.accept()
-            with connection, connection.makefile("rb") as said:
+            with connection, connection.makefile("rb") as stream:
                 for word in words[:5]:
                     connection.sendall(word + b"\r\n")
-                    said.readline()
-                while said.readline() != b".\r\n":
+                    stream.readline()
+                while stream.readline() != b".\r\n":
                     pass
                 connection.sendall(words[5] + b"\r\n")
 

@@ -1,4 +1,4 @@
-"""Traces: one from the request through what it records to the job and the mail; nothing of it where nobody traces."""
+"""One trace covers a request, its events, its jobs and its mails. Without tracing, nothing is recorded."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 
 
 class Spans:
-    """The finished spans by name."""
+    """Collects finished spans by name."""
 
     def __init__(self) -> None:
         self.exporter = InMemorySpanExporter()

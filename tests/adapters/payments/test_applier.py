@@ -1,4 +1,4 @@
-"""The applier: whatever comes in whatever order, each thing has its effect once and holds up nobody else."""
+"""The applier applies each event once, in whatever order events arrive, and no event delays others."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def ledger(service) -> Ledger:
     return Ledger(service)
 
 
-def applier(service: Any, **parts: Any) -> Applier:
-    """An applier for the service's inbox, with parts of the test's own."""
+def applier(service: Any, **replacements: Any) -> Applier:
+    """Return an applier for the service's inbox; `replacements` replace its usual arguments."""
     usual: dict[str, Any] = {
         "database": service.database,
         "inbox": service.payments.inbox,
@@ -40,7 +40,7 @@ def applier(service: Any, **parts: Any) -> Applier:
         "hash_email": str,
         "on_recorded": lambda position: None,
     }
-    return Applier(**(usual | parts))
+    return Applier(**(usual | replacements))
 
 
 def test_an_event_is_applied_once_however_often_it_is_delivered(ledger):
@@ -98,7 +98,7 @@ def test_metadata_that_names_no_donation_of_ours_links_nothing(ledger):
     mismatched.charge_id = "ch_mismatched"
     ledger.take(stranger.completed(), event("charge.succeeded", mismatched.charge(metadata=mismatched.metadata)))
     assert set(ledger.inbox().values()) == {"held"}
-    # The same intent, named rightly now: the wrong name has not stuck to it.
+    # The same intent with the right name now. The wrong name had no lasting effect.
     ledger.take(payment.completed())
     assert ledger.row(payment)["paid"] == 10_000
     assert sorted(ledger.inbox().values()) == ["applied", "applied", "held"]
@@ -166,10 +166,10 @@ def test_an_event_held_for_three_days_is_listed_as_unmatched(ledger):
 def test_text_that_the_database_cannot_store_is_dropped_or_makes_a_dead_letter(ledger):
     payment = ledger.payment()
     nul = {"name": "Ada \u0000Love\u0000lace", "email": "a\u0000@b.c", "address": {"country": "U\u0000"}}
-    noted = event(
+    completed_event = event(
         "charge.succeeded", payment.charge(billing_details=nul, description="\u0000", metadata=payment.metadata)
     )
-    ledger.take(noted, event("checkout.session.expired", payment.session(id="cs_\u0000")))
+    ledger.take(completed_event, event("checkout.session.expired", payment.session(id="cs_\u0000")))
     assert ledger.view(payment).donor == "lace"
     assert sorted(ledger.inbox().values()) == ["applied", "dead"]
 
@@ -254,21 +254,21 @@ def test_an_event_is_applied_although_another_process_writes_to_its_donation(led
     payment = ledger.payment()
     ledger.deliver(payment.completed())
 
-    class CutIn(SealingMapper):
-        """Lets somebody else be quicker, the first time that something is about to be stored."""
+    class ConflictingMapper(SealingMapper):
+        """Lets another process write to the donation just before the first event is stored."""
 
-        done = False
+        has_written = False
 
         def to_stored_event(self, domain_event: Any) -> Any:
-            if not self.done:
-                self.done = True
+            if not self.has_written:
+                self.has_written = True
                 names = payment.ticket_id, payment.donation_id
                 ledger.service.aggregates.donations.change(
                     *names, lambda d: d.open_checkout(SYSTEM, "cs_other", 1, False)
                 )
             return super().to_stored_event(domain_event)
 
-    ledger.service.payments.applier = applier(ledger.service, mapper=CutIn(ledger.service.history.cipher))
+    ledger.service.payments.applier = applier(ledger.service, mapper=ConflictingMapper(ledger.service.history.cipher))
     ledger.settle()
     assert ledger.row(payment)["status"] == "PAID"
     assert ledger.events(payment) == ["checkout_requested", "checkout_opened", "checkout_opened", "payment_received"]
@@ -279,7 +279,8 @@ def test_an_event_is_applied_although_another_process_writes_to_its_donation(led
 
 def test_the_object_of_a_thin_event_is_retrieved_and_applied(ledger):
     payment = ledger.payment()
-    ledger.stripe = {payment.intent_id: payment.intent()}.__getitem__  # and no charge: the event has its own time
+    # Without a charge, because the event has its own time.
+    ledger.stripe = {payment.intent_id: payment.intent()}.__getitem__
     stripe_event = thin("v1.payment_intent.succeeded", payment.intent_id, "payment_intent")
     ledger.deliver(stripe_event)
     ledger.service.payments.applier.apply_all()
@@ -324,17 +325,17 @@ def test_a_retrieval_stays_pending_while_stripe_is_unavailable(ledger):
     assert [fee["fee"] for fee in ledger.fees(payment)] == [350]
 
 
-# The one way to note that a checkout was paid.
+# Fulfilment of paid checkouts.
 
 
 def test_a_checkout_is_fulfilled_once_by_return_page_reconciler_and_webhook_together(ledger):
     payment = ledger.payment()
-    things = [payment.session(), payment.intent(), payment.charge(created=1_780_000_007)]
-    ledger.stripe = {thing["id"]: thing for thing in things}.__getitem__
+    stripe_objects = [payment.session(), payment.intent(), payment.charge(created=1_780_000_007)]
+    ledger.stripe = {stripe_object["id"]: stripe_object for stripe_object in stripe_objects}.__getitem__
     for _ in range(3):
-        ledger.retrievals.request(payment.session_id)  # the donor is back
-        for thing in things:  # as the reconciler finds them
-            ledger.service.payments.inbox.accept_retrieved(thing, ledger.retriever.time_of(thing))
+        ledger.retrievals.request(payment.session_id)  # by the return page
+        for stripe_object in stripe_objects:  # by the reconciler
+            ledger.service.payments.inbox.accept_retrieved(stripe_object, ledger.retriever.time_of(stripe_object))
         ledger.settle()
     assert rfc3339(ledger.view(payment).paid_at) == "2026-05-28T20:26:47Z"
     before = ledger.events(payment)
@@ -351,15 +352,15 @@ def test_a_checkout_is_fulfilled_once_by_return_page_reconciler_and_webhook_toge
 
 
 class Crash(Exception):
-    """The process is gone."""
+    """The end of the process."""
 
 
 class CrashingDatabase:
-    """The database, until so many statements were run: then whatever was not committed is lost."""
+    """Raises `Crash` after a number of statements, so that everything uncommitted is lost."""
 
     def __init__(self, database: Database, statements: int) -> None:
         self._database = database
-        self._left = statements
+        self._remaining = statements
         self.connection = database.connection
 
     @contextmanager
@@ -369,8 +370,8 @@ class CrashingDatabase:
             self._tick()
 
     def _tick(self) -> None:
-        self._left -= 1
-        if self._left < 0:
+        self._remaining -= 1
+        if self._remaining < 0:
             raise Crash
 
 
@@ -387,7 +388,7 @@ class _CrashingCursor:
         return getattr(self._cursor, name)
 
 
-class Doomed(Applier):
+class CrashingApplier(Applier):
     """An applier whose process dies at the first error and records no failure."""
 
     def _record_failure(self, event_id: str, attempts: int, error: Exception) -> None:
@@ -395,11 +396,13 @@ class Doomed(Applier):
 
 
 def crash_once(service: Any, statements: int) -> None:
-    """Apply in a process that dies after so many statements."""
+    """Apply events in a process that crashes after a number of statements."""
     database: Any = CrashingDatabase(service.database, statements)
-    doomed = Doomed(database, service.payments.inbox, SealingMapper(service.history.cipher), str, lambda position: None)
+    crashing_applier = CrashingApplier(
+        database, service.payments.inbox, SealingMapper(service.history.cipher), str, lambda position: None
+    )
     with suppress(Crash):
-        doomed.apply_batch()
+        crashing_applier.apply_batch()
 
 
 @settings(max_examples=12)
@@ -407,8 +410,8 @@ def crash_once(service: Any, statements: int) -> None:
 def test_crashes_between_any_two_steps_leave_the_ledger_of_the_oracle(service, seed, crashes, random):
     runner = SimulationRunner(service, scenario.build(seed, 6, uuid4().hex))
     runner.open()
-    sent = runner.scenario.deliveries(random)
-    for number, stripe_event in enumerate(sent):
+    deliveries = runner.scenario.deliveries(random)
+    for number, stripe_event in enumerate(deliveries):
         runner.deliver(stripe_event)
         if crashes and number % 9 == 0:
             crash_once(service, crashes.pop())
@@ -423,14 +426,14 @@ def test_crashes_between_any_two_steps_leave_the_ledger_of_the_oracle(service, s
 def test_simultaneous_deliveries_and_appliers_leave_the_ledger_of_the_oracle(service, seed, random):
     runner = SimulationRunner(service, scenario.build(seed, 6, uuid4().hex))
     runner.open()
-    sent = runner.scenario.deliveries(random)
+    deliveries = runner.scenario.deliveries(random)
 
-    def deliver(part: list[dict[str, Any]]) -> None:
-        for stripe_event in part:
+    def deliver(share: list[dict[str, Any]]) -> None:
+        for stripe_event in share:
             runner.deliver(stripe_event)
             service.payments.applier.apply_batch(3)
 
-    threads = [threading.Thread(target=deliver, args=(sent[n::4],)) for n in range(4)]
+    threads = [threading.Thread(target=deliver, args=(deliveries[n::4],)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -1,4 +1,4 @@
-"""Donors hear of their own money by mail: each thing once, soon or never, and only where they left an address."""
+"""Donors who left an address get a mail about each payment and refund, once and soon or never."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DAY = 86_400
 
 
 class Donor:
-    """One gift on one published campaign, made now, and the mails that came of it."""
+    """One donation to a published campaign, made now, and the mails about it."""
 
     def __init__(self, service: Service, **details: Any) -> None:
         self.service, self.ledger = service, Ledger(service)
@@ -100,14 +100,14 @@ def test_each_mail_is_sent_once_whatever_the_order_and_repetitions_of_events(ser
     for order in permutations(("completed", "charged", "succeeded", "refunded")):
         donor = Donor(service)
         before = len(donor.mails)
-        made = {
+        events = {
             "completed": donor.completed,
             "charged": donor.charged,
             "succeeded": donor.succeeded,
             "refunded": donor.refunded(),
         }
         for name in order:
-            donor.take(made[name])
+            donor.take(events[name])
         donor.take(donor.completed, donor.charged, donor.refunded(), donor.refunded())
         subjects = [mail["Subject"] for mail in donor.mails[before:]]
         assert sorted(subjects) == [RECEIPT, REFUND], order
@@ -133,7 +133,7 @@ def test_an_invalid_address_gets_no_mail_and_delays_no_other_mail(service: Servi
 def test_an_old_donation_gets_no_receipt_but_a_mail_about_its_refund(donor: Donor):
     donor.take(donor.payment.completed(donor.now - 8 * DAY))
     assert donor.mails == []
-    # What Stripe tells later of an old payment makes it no newer.
+    # A later report about an old payment does not make the payment newer.
     donor.take(donor.charged)
     assert donor.mails == []
     donor.take(donor.refunded())
@@ -197,9 +197,9 @@ def test_a_retried_dead_letter_causes_no_second_mail(donor: Donor):
 
 
 def test_an_address_that_only_a_retrieved_object_contains_gets_the_mail(donor: Donor):
-    thing = donor.payment.session(created=donor.now)
-    donor.service.payments.inbox.accept_retrieved(thing, donor.now)
-    assert as_event("x", thing, donor.now)["data"] == {"object": thing}
+    checkout_session = donor.payment.session(created=donor.now)
+    donor.service.payments.inbox.accept_retrieved(checkout_session, donor.now)
+    assert as_event("x", checkout_session, donor.now)["data"] == {"object": checkout_session}
     donor.take()
     assert donor.subjects == [RECEIPT]
 

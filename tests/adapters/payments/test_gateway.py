@@ -1,4 +1,4 @@
-"""The gateway: the real library, against a running sandbox."""
+"""The gateway works with Stripe's real library against a running sandbox."""
 
 from __future__ import annotations
 
@@ -101,17 +101,17 @@ def test_any_description_fits_on_a_checkout(world, description):
 def test_a_payment_is_refunded_in_two_parts(world):
     intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
     first = world.gateway.refund(intent, Money(2000, "USD"), "r1", {"reason": "asked for"})
-    rest = world.gateway.refund(intent, Money(3000, "USD"), "r2", {})
+    second_refund = world.gateway.refund(intent, Money(3000, "USD"), "r2", {})
     assert (first["amount"], first["status"], first["metadata"]) == (2000, "succeeded", {"reason": "asked for"})
-    assert rest["amount"] == 3000
+    assert second_refund["amount"] == 3000
     assert world.gateway.retrieve(first["charge"])["refunded"] is True
 
 
 def test_a_repeated_refund_is_made_once(world):
     intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
-    again = [world.gateway.refund(intent, Money(2000, "USD"), "the same key", {})["id"] for _ in range(3)]
-    assert len(set(again)) == 1
-    assert world.gateway.retrieve(world.gateway.retrieve(again[0])["charge"])["amount_refunded"] == 2000
+    refund_ids = [world.gateway.refund(intent, Money(2000, "USD"), "the same key", {})["id"] for _ in range(3)]
+    assert len(set(refund_ids)) == 1
+    assert world.gateway.retrieve(world.gateway.retrieve(refund_ids[0])["charge"])["amount_refunded"] == 2000
 
 
 def test_no_more_is_refunded_than_was_paid(world):

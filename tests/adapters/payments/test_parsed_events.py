@@ -130,27 +130,33 @@ def test_an_object_links_objects_of_its_donation_and_never_a_card():
 
 def test_a_balance_transaction_that_is_only_named_is_missing_and_an_expanded_one_is_parsed():
     assert parsed_event(PAY.charged(balance_transaction="txn_1")).missing_ids == ("txn_1",)
-    shown = parsed_event(PAY.charged(balance_transaction=PAY.transaction("1", 10_000, 320)))
-    assert shown.missing_ids == ()
-    assert [(f.event_type, f.fields["fee"]) for f in shown.facts if f.event_type is FeeCharged] == [
+    parsed = parsed_event(PAY.charged(balance_transaction=PAY.transaction("1", 10_000, 320)))
+    assert parsed.missing_ids == ()
+    assert [(f.event_type, f.fields["fee"]) for f in parsed.facts if f.event_type is FeeCharged] == [
         (FeeCharged, Money(320, "USD"))
     ]
 
 
 @pytest.mark.parametrize(
-    "thing", [PAY.session(), PAY.intent(), PAY.charge(), PAY.refund(1), PAY.transaction("1", 5, 1)]
+    "stripe_object", [PAY.session(), PAY.intent(), PAY.charge(), PAY.refund(1), PAY.transaction("1", 5, 1)]
 )
-def test_a_retrieved_object_yields_the_facts_of_its_state(thing):
-    retrieved = {"id": "x", "object": RETRIEVED_TYPE, "type": RETRIEVED_TYPE, "created": DAY, "data": {"object": thing}}
+def test_a_retrieved_object_yields_the_facts_of_its_state(stripe_object):
+    retrieved = {
+        "id": "x",
+        "object": RETRIEVED_TYPE,
+        "type": RETRIEVED_TYPE,
+        "created": DAY,
+        "data": {"object": stripe_object},
+    }
     assert len(parsed_event(retrieved).facts) == 1
 
 
 def test_a_thin_event_is_parsed_once_its_object_is_retrieved():
     stripe_event = thin("v1.payment_intent.succeeded", PAY.intent_id, "payment_intent")
     assert object_to_retrieve(stripe_event) == PAY.intent_id
-    whole = stripe_event | {RETRIEVED_FIELD: PAY.intent()}
-    assert object_to_retrieve(whole) is None
-    [fact] = parsed_event(whole).facts
+    retrieved_event = stripe_event | {RETRIEVED_FIELD: PAY.intent()}
+    assert object_to_retrieve(retrieved_event) is None
+    [fact] = parsed_event(retrieved_event).facts
     assert (fact.event_type, fact.fields["report"].at) == (PaymentReceived, 1_780_012_800)
 
 
@@ -214,11 +220,11 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-THINGS = (PAY.session(), PAY.intent(), PAY.charge(), PAY.refund(1), PAY.dispute("lost", (-5, 3)))
+STRIPE_OBJECTS = (PAY.session(), PAY.intent(), PAY.charge(), PAY.refund(1), PAY.dispute("lost", (-5, 3)))
 
 
-@given(st.sampled_from(sorted(PARSED_TYPES)), st.sampled_from(THINGS), st.data())
-def test_any_event_is_parsed_or_malformed(type, thing, data):
-    spoilt = thing | {data.draw(st.sampled_from(sorted(thing))): data.draw(JSON)}
+@given(st.sampled_from(sorted(PARSED_TYPES)), st.sampled_from(STRIPE_OBJECTS), st.data())
+def test_any_event_is_parsed_or_malformed(type, stripe_object, data):
+    spoilt = stripe_object | {data.draw(st.sampled_from(sorted(stripe_object))): data.draw(JSON)}
     with suppress(MalformedObject):
         assert parse_event(event(type, spoilt), str) is not None

@@ -65,8 +65,8 @@ def test_the_representation_of_an_event_shows_no_personal_data():
 
 
 def test_our_signature_equals_that_of_the_library():
-    theirs = stripe.WebhookSignature.generate_signature_header(BODY.decode(), SECRET, NOW)
-    assert sign(BODY, SECRET, NOW) == theirs
+    library_signature = stripe.WebhookSignature.generate_signature_header(BODY.decode(), SECRET, NOW)
+    assert sign(BODY, SECRET, NOW) == library_signature
     assert stripe.WebhookSignature.verify_header(BODY, sign(BODY, SECRET, NOW), SECRET)
 
 

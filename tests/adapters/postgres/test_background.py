@@ -14,35 +14,35 @@ from tests.client import WAIT_SECONDS, eventually
 
 
 def test_a_loop_repeats_its_step_at_once_while_there_is_work_and_again_after_a_pause():
-    left, steps = [3], [0]
+    remaining_steps, steps = [3], [0]
 
     def step() -> bool:
         steps[0] += 1
-        left[0] -= 1
-        return left[0] >= 0
+        remaining_steps[0] -= 1
+        return remaining_steps[0] >= 0
 
     running = StepLoop("test", step, 0.01)
     running.start()
     eventually(lambda: steps[0] >= 4)
-    left[0] = 2
-    eventually(lambda: left[0] < 0 and steps[0] >= 7)
+    remaining_steps[0] = 2
+    eventually(lambda: remaining_steps[0] < 0 and steps[0] >= 7)
     running.stop(WAIT_SECONDS)
     assert not [thread for thread in threading.enumerate() if thread.name == "test"]
 
 
 def test_a_loop_that_stops_starts_no_further_step():
-    begun, go_on = threading.Event(), threading.Event()
+    started, go_on = threading.Event(), threading.Event()
     steps = []
 
     def step() -> bool:
         steps.append(1)
-        begun.set()
+        started.set()
         go_on.wait(WAIT_SECONDS)
         return True
 
     running = StepLoop("test", step, 0.01)
     running.start()
-    begun.wait(WAIT_SECONDS)
+    started.wait(WAIT_SECONDS)
     running.stop(0)  # asks the loop to end while its step is running
     go_on.set()
     running.stop(WAIT_SECONDS)
@@ -58,17 +58,17 @@ def running(work: Callable[[], float]) -> BackgroundLoop:
 def test_a_loop_survives_every_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("adapters.postgres.background.PAUSE_SECONDS", 0.01)
     outcomes: list[Exception | None] = [UnavailableError(), psycopg.OperationalError(), ValueError("ours"), None]
-    done = threading.Event()
+    is_recovered = threading.Event()
 
     def work() -> float:
         outcome = outcomes.pop(0)
         if outcome is not None:
             raise outcome
-        done.set()
+        is_recovered.set()
         return 60
 
     loop = running(work)
-    assert done.wait(WAIT_SECONDS)
+    assert is_recovered.wait(WAIT_SECONDS)
     loop.stop(WAIT_SECONDS)
 
 

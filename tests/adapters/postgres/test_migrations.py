@@ -1,4 +1,4 @@
-"""The steps of the schema are applied once each, in order, all or none, from any number of processes."""
+"""The schema's migrations are applied once each, in order, all or none, by any number of processes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_second_migration_waits_however_long_the_first_one_takes(database_url:
         with first.transaction():
             migrations.migrate(first)
             waiting = pool.submit(migrations.migrate, second)
-            # Longer than its own limits would let it wait.
+            # Longer than the connection's own timeouts.
             waited = (
                 "SELECT now() - query_start > '200ms' FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'"
             )

@@ -1,4 +1,4 @@
-"""The watchdog tells a server that is slow from connections that lead nowhere; the server is a fake, the clock too."""
+"""The watchdog distinguishes a slow server from dead connections. The server and the clock are fakes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ANSWER_SECONDS = 2
 
 
 class Server:
-    """Its time passes only while somebody waits for an answer, and when a test says so."""
+    """A server whose clock advances only during waits for an answer and when a test advances it."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -28,7 +28,7 @@ class Server:
 
 
 class FakeConnection:
-    """Answers at once, or not within the time that the watchdog waits."""
+    """Answers at once, or not within the watchdog's timeout."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -61,12 +61,12 @@ class FakeDatabase:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Server:
-    made = Server()
-    monkeypatch.setattr(watchdog, "time", SimpleNamespace(monotonic=lambda: made.now))
+    server = Server()
+    monkeypatch.setattr(watchdog, "time", SimpleNamespace(monotonic=lambda: server.now))
     monkeypatch.setattr(watchdog, "ANSWER_SECONDS", ANSWER_SECONDS)
-    monkeypatch.setattr(watchdog, "ShortTimeoutConnection", SimpleNamespace(to=made.connect))
+    monkeypatch.setattr(watchdog, "ShortTimeoutConnection", SimpleNamespace(to=server.connect))
     monkeypatch.setattr(schema_check, "schema_fault", lambda _: None)
-    return made
+    return server
 
 
 @pytest.fixture
@@ -75,17 +75,17 @@ def database() -> FakeDatabase:
 
 
 @pytest.fixture
-def watching(server: Server, database: FakeDatabase) -> Watchdog:
-    made = Watchdog("", [database], patience_seconds=0, give_up=lambda: None)  # type: ignore[list-item]
-    made._check()
-    return made
+def checked_watchdog(server: Server, database: FakeDatabase) -> Watchdog:
+    new_watchdog = Watchdog("", [database], patience_seconds=0, give_up=lambda: None)  # type: ignore[list-item]
+    new_watchdog._check()
+    return new_watchdog
 
 
-def seconds_until_disconnected(watching: Watchdog, server: Server, database: FakeDatabase) -> float | None:
-    """Check again and again for a minute; return when the pool's connections were disconnected, or None."""
+def seconds_until_disconnected(checked_watchdog: Watchdog, server: Server, database: FakeDatabase) -> float | None:
+    """Check repeatedly for a minute. Return when the pool's connections were disconnected, or None."""
     started = server.now
     while server.now < started + 60:
-        watching._check()
+        checked_watchdog._check()
         if database.disconnected:
             return server.now - started
         server.now += CHECK_SECONDS
@@ -93,41 +93,41 @@ def seconds_until_disconnected(watching: Watchdog, server: Server, database: Fak
 
 
 def test_a_connection_that_stays_silent_while_new_ones_are_answered_disconnects_all(
-    watching: Watchdog, server: Server, database: FakeDatabase
+    checked_watchdog: Watchdog, server: Server, database: FakeDatabase
 ):
     server.connections[-1].silent = True
-    seconds = seconds_until_disconnected(watching, server, database)
+    seconds = seconds_until_disconnected(checked_watchdog, server, database)
     assert seconds == pytest.approx(SILENT_SECONDS, abs=CHECK_SECONDS)
-    assert watching.health.available
+    assert checked_watchdog.health.available
 
 
 def test_a_connection_that_is_answered_late_disconnects_nobody(
-    watching: Watchdog, server: Server, database: FakeDatabase
+    checked_watchdog: Watchdog, server: Server, database: FakeDatabase
 ):
     server.connections[-1].silent = True
-    watching._check()
+    checked_watchdog._check()
     server.connections[0].answer_late()
-    assert seconds_until_disconnected(watching, server, database) is None
+    assert seconds_until_disconnected(checked_watchdog, server, database) is None
 
 
 def test_a_connection_that_falls_silent_while_another_one_is_answered_late_disconnects_all(
-    watching: Watchdog, server: Server, database: FakeDatabase
+    checked_watchdog: Watchdog, server: Server, database: FakeDatabase
 ):
     slow = server.connections[-1]
     slow.silent = True
-    watching._check()
+    checked_watchdog._check()
     slow.answer_late()
     server.connections[-1].silent = True
-    seconds = seconds_until_disconnected(watching, server, database)
+    seconds = seconds_until_disconnected(checked_watchdog, server, database)
     assert seconds == pytest.approx(SILENT_SECONDS, abs=CHECK_SECONDS)
 
 
 def test_connections_that_fall_silent_one_after_the_other_disconnect_all(
-    watching: Watchdog, server: Server, database: FakeDatabase
+    checked_watchdog: Watchdog, server: Server, database: FakeDatabase
 ):
     started = server.now
     while not database.disconnected and server.now < started + 60:
         server.connections[-1].silent = True
-        watching._check()
+        checked_watchdog._check()
         server.now += CHECK_SECONDS
     assert server.now - started < SILENT_SECONDS + ANSWER_SECONDS + 2 * CHECK_SECONDS

@@ -1,4 +1,4 @@
-"""Forgetting: what was erased is gone however it crossed with what was being written, and the money is not."""
+"""An erasure removes all personal data, whatever is written at the same time, and keeps the amounts."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def stored(service: Service) -> list[str]:
 
 
 def upload(service: Service, ticket: UUID, data: bytes = SOUND, if_match: int | None = None) -> Content:
-    told = Upload(uuid4(), BytesIO(data), FACTS, "story.webm")
-    return service.commands.recordings.upload(SYSTEM, ticket, told, if_match)
+    upload = Upload(uuid4(), BytesIO(data), FACTS, "story.webm")
+    return service.commands.recordings.upload(SYSTEM, ticket, upload, if_match)
 
 
 def erase_before(service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch, act: str) -> None:
-    """The person is erased in another process, just before this one does `act` to the storage."""
+    """Erase the ticket in another process just before this one calls `act` of the storage."""
     real = getattr(service.content.storage, act)
 
-    def late(*given: Any) -> Any:
+    def late(*arguments: Any) -> Any:
         monkeypatch.setattr(service.content.storage, act, real)
         service.commands.tickets.erase(SYSTEM, ticket)
-        return real(*given)
+        return real(*arguments)
 
     monkeypatch.setattr(service.content.storage, act, late)
 
@@ -73,7 +73,7 @@ def test_the_key_is_destroyed_with_the_event_even_if_every_other_step_fails(
         ).fetchall()
     assert (task, args) == ("forget", {"ticket": str(ticket)})
     monkeypatch.undo()
-    # What the job does, on whichever worker.
+    # The erasure job.
     service.commands.tickets.finish_erasure(ticket)
     assert stored(service) == []
 
@@ -83,7 +83,7 @@ def test_a_destroyed_key_is_cached_for_at_most_five_seconds():
 
 
 @pytest.mark.parametrize("act", ["exists", "put"])
-def test_a_recording_that_crosses_with_the_erasure_leaves_nothing(
+def test_a_recording_that_is_uploaded_during_the_erasure_leaves_nothing(
     service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch, act: str
 ):
     erase_before(service, ticket, monkeypatch, act)
@@ -93,7 +93,7 @@ def test_a_recording_that_crosses_with_the_erasure_leaves_nothing(
 
 
 @pytest.mark.parametrize("act", ["exists", "put"])
-def test_a_job_that_crosses_with_the_erasure_leaves_nothing(
+def test_a_job_that_runs_during_the_erasure_leaves_nothing(
     service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch, act: str
 ):
     upload(service, ticket)
@@ -108,17 +108,19 @@ def test_a_job_that_crosses_with_the_erasure_leaves_nothing(
     assert [entry.topic for entry in service.history.log.ticket_events(ticket)][-1] == "erased"
 
 
-# Nothing is kept of what is refused.
+# A refused upload leaves no object behind.
 
 
 def test_a_recording_refused_for_a_stale_version_is_not_stored(service: Service, ticket: UUID):
-    kept = upload(service, ticket, b"first")
+    first_recording = upload(service, ticket, b"first")
     with pytest.raises(StaleVersionError):
         upload(service, ticket, b"second", if_match=1)
-    assert stored(service) == [f"tickets/{ticket}/{kept.sha256}"]
+    assert stored(service) == [f"tickets/{ticket}/{first_recording.sha256}"]
 
 
-def test_a_recording_that_lost_a_race_is_not_stored(service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch):
+def test_a_recording_refused_after_a_conflict_is_not_stored(
+    service: Service, ticket: UUID, monkeypatch: pytest.MonkeyPatch
+):
     keep = service.content.contents.keep
 
     def renamed_meanwhile(ticket_id: UUID, source: BinaryIO) -> Content:
@@ -132,12 +134,12 @@ def test_a_recording_that_lost_a_race_is_not_stored(service: Service, ticket: UU
     assert stored(service) == []
 
 
-def test_a_recording_noted_before_stays_when_the_same_bytes_are_refused(service: Service, ticket: UUID):
+def test_a_recorded_file_stays_when_an_upload_of_the_same_bytes_is_refused(service: Service, ticket: UUID):
     content = upload(service, ticket)
     with pytest.raises(StaleVersionError):
         upload(service, ticket, if_match=1)
-    with service.content.contents.open(ticket, content) as kept:
-        assert kept.read() == SOUND
+    with service.content.contents.open(ticket, content) as stream:
+        assert stream.read() == SOUND
 
 
 def test_content_discarded_by_one_request_stays_for_another_that_recorded_it(
@@ -163,8 +165,8 @@ def test_content_discarded_by_one_request_stays_for_another_that_recorded_it(
         upload(service, ticket, if_match=service.aggregates.tickets.get(ticket).version)
     recording = service.aggregates.tickets.get(ticket).recording
     assert recording is not None
-    with service.content.contents.open(ticket, recording.content) as kept:
-        assert kept.read() == SOUND
+    with service.content.contents.open(ticket, recording.content) as stream:
+        assert stream.read() == SOUND
 
 
 def test_a_document_refused_for_a_stale_version_is_not_stored(service: Service, ticket: UUID):
@@ -184,24 +186,24 @@ def test_erasure_deletes_the_image_of_the_qr_code(make_service: Callable[..., Se
     assert stored(service) == []
 
 
-# What Stripe told.
+# Stripe's events.
 
 
 def readable(service: Service) -> str:
-    """Everything in the inbox that any key of ours still opens."""
-    found = []
+    """Return all bodies in the inbox that can still be decrypted."""
+    bodies = []
     with service.database.connection() as connection:
         rows = connection.execute("SELECT event_id, body, ticket_id FROM stripe_inbox").fetchall()
     for id, body, ticket in rows:
         try:
-            found.append(service.payments.inbox.open_body(id, bytes(body), ticket).decode() if body else "")
+            bodies.append(service.payments.inbox.open_body(id, bytes(body), ticket).decode() if body else "")
         except NotFoundError:
             continue
-    return "\n".join(found)
+    return "\n".join(bodies)
 
 
 def misunderstood(payment: Payment) -> Iterator[dict[str, Any]]:
-    """Events with personal data that cannot be applied: malformed, of an unknown donation, and of another business."""
+    """Return events with personal data that cannot be applied: malformed, or of an unknown donation or business."""
     yield event("charge.succeeded", payment.charge(metadata=payment.metadata, amount_captured="much"))
     unknown = {"ticketId": str(payment.ticket_id), "donationId": str(uuid4())}
     yield event("charge.succeeded", payment.charge(metadata=unknown, id="ch_1", payment_intent="pi_1"))
@@ -210,16 +212,16 @@ def misunderstood(payment: Payment) -> Iterator[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_donor_is_named_nowhere_in_the_inbox_once_the_person_is_erased(ledger: Ledger, ticket: UUID, when: str):
+def test_the_inbox_has_no_readable_donor_data_after_the_erasure(ledger: Ledger, ticket: UUID, when: str):
     payment = ledger.payment(ticket)
-    told = [payment.completed(), payment.succeeded(), *misunderstood(payment)]
+    events = [payment.completed(), payment.succeeded(), *misunderstood(payment)]
     if when == "before":
-        ledger.take(*told)
+        ledger.take(*events)
         assert "Hopper" in readable(ledger.service)
         ledger.service.commands.tickets.erase(SYSTEM, ticket)
     else:
         ledger.service.commands.tickets.erase(SYSTEM, ticket)
-        ledger.take(*told)
+        ledger.take(*events)
     assert "Hopper" not in readable(ledger.service)
     assert "xample.com" not in readable(ledger.service)
     assert ledger.totals(ticket) == {"USD": (10_000, 0, 10_000)}
@@ -230,7 +232,7 @@ def test_an_ignored_webhook_is_stored_without_its_body(ledger: Ledger):
     assert readable(ledger.service) == ""
 
 
-def test_a_held_payment_of_an_erased_person_is_applied_once_it_is_known(ledger: Ledger, ticket: UUID):
+def test_a_held_payment_for_an_erased_ticket_is_applied_once_it_is_linked(ledger: Ledger, ticket: UUID):
     payment = ledger.payment(ticket)
     early = payment.charge(metadata={"ticketId": str(ticket), "donationId": "later"})
     ledger.take(event("charge.succeeded", early))
@@ -243,7 +245,7 @@ def test_a_held_payment_of_an_erased_person_is_applied_once_it_is_known(ledger: 
     assert set(ledger.inbox().values()) == {"applied"}
 
 
-def test_a_dead_letter_that_nobody_could_place_is_found_by_what_it_names(
+def test_an_unmatched_dead_letter_is_erased_by_the_ids_that_it_contains(
     ledger: Ledger, ticket: UUID, monkeypatch: pytest.MonkeyPatch
 ):
     payment = ledger.payment(ticket)
@@ -258,17 +260,17 @@ def test_a_dead_letter_that_nobody_could_place_is_found_by_what_it_names(
     assert "Hopper" in readable(ledger.service)
     ledger.service.commands.tickets.erase(SYSTEM, ticket)
     assert "Hopper" not in readable(ledger.service)
-    # And the money in it can still be applied.
+    # The money in it can still be applied.
     monkeypatch.undo()
     ledger.service.payments.dead_letters.retry()
     ledger.settle()
     assert set(ledger.inbox().values()) == {"applied"}
 
 
-# Answers that are kept.
+# Stored answers.
 
 
-def test_an_answer_kept_for_a_repeated_request_is_gone_with_the_person(service: Service, ticket: UUID):
+def test_a_stored_answer_for_a_repeated_request_is_deleted_by_the_erasure(service: Service, ticket: UUID):
     place = ("visitor", "POST /api/tickets/create", "key")
     service.access.idempotency.begin(*place, "body")
     service.access.idempotency.store_answer(*place, b'{"contactValue": "ada@example.com"}', ticket)
@@ -278,7 +280,7 @@ def test_an_answer_kept_for_a_repeated_request_is_gone_with_the_person(service: 
             service.access.idempotency.begin(*place, "body")
 
 
-def test_an_answer_that_comes_after_the_erasure_is_not_kept(service: Service, ticket: UUID):
+def test_an_answer_that_is_ready_after_the_erasure_is_not_stored(service: Service, ticket: UUID):
     place = ("visitor", "POST /api/tickets/create", "key")
     service.access.idempotency.begin(*place, "body")
     service.commands.tickets.erase(SYSTEM, ticket)
@@ -291,6 +293,6 @@ def test_stored_idempotency_keys_reveal_neither_caller_nor_key_nor_body(service:
     service.access.idempotency.begin("visitor:@203.0.113.7", "POST /d/quill", "quill@example.com", "quill@example.com")
     with service.database.connection() as connection:
         [row] = connection.execute("SELECT row_to_json(k)::text FROM idempotency_keys k").fetchall()
-    # No text of hexadecimal digits, which the digests could contain by chance.
+    # Not hexadecimal, because the digests could contain hexadecimal digits by chance.
     assert not any(text in row[0] for text in ("203.0.113.7", "quill", b"quill@example.com".hex()))
     json.loads(row[0])

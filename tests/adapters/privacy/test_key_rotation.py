@@ -1,4 +1,4 @@
-"""Rotation: with the new secret first all is opened and brought to it, and then the old one is needed for nothing."""
+"""A key rotation re-encrypts everything with the new secret, and then the old one is not needed any more."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tests.money import Ledger
 OLD, NEW, OTHER = "o" * 40, "n" * 40, "x" * 40
 CONTACT = Contact(ContactType.EMAIL, "ada@example.com")
 
-Made = Callable[..., Service]
+MakeService = Callable[..., Service]
 
 
-def serving(make_service: Made, master: tuple[str, ...], peppers: tuple[str, ...] = (OLD,)) -> Service:
+def serving(make_service: MakeService, master: tuple[str, ...], peppers: tuple[str, ...] = (OLD,)) -> Service:
     return make_service(master_key=master, email_pepper=peppers)
 
 
@@ -46,24 +46,24 @@ def name_of(service: Service, ticket: UUID) -> str | None:
     return PersonalData(service.history.cipher).text_or_none(ticket, row["display_name"])
 
 
-def found(service: Service) -> list[UUID]:
+def ticket_ids_of_contact(service: Service) -> list[UUID]:
     with service.database.reading() as cursor:
         return [t for t, _ in contact_index.tickets_of(cursor, service.access.contact_index.all_of(CONTACT), None, 10)]
 
 
-def done(told: list[RotatedRows]) -> dict[str, tuple[int, int]]:
-    return {one.name: (one.done, one.left) for one in told}
+def counts_by_name(rotated_rows: list[RotatedRows]) -> dict[str, tuple[int, int]]:
+    return {rotation.name: (rotation.done, rotation.left) for rotation in rotated_rows}
 
 
 ADA, GRACE = UUID(int=1), UUID(int=2)
 
 
-def test_after_a_rotation_the_old_master_key_is_not_needed(make_service: Made):
+def test_after_a_rotation_the_old_master_key_is_not_needed(make_service: MakeService):
     old = serving(make_service, (OLD,))
     ledger = Ledger(old)
     open_ticket(old, ADA)
     payment = ledger.payment(ADA)
-    ledger.deliver(payment.succeeded())  # received, and sealed with the inbox's key until it is applied
+    ledger.deliver(payment.succeeded())  # received, and encrypted with the inbox's key until it is applied
     old.access.idempotency.begin("visitor", "POST /x", "key", "body")
     with old.database.connection() as connection:
         old.mail.outbox.queue(
@@ -74,15 +74,15 @@ def test_after_a_rotation_the_old_master_key_is_not_needed(make_service: Made):
     open_ticket(both, GRACE)
     assert name_of(both, ADA) == "Ada"
     check_master_key(both.database, both.secrets.master)
-    told = done(both.jobs.key_rotation.run())
-    assert told == {
+    counts = counts_by_name(both.jobs.key_rotation.run())
+    assert counts == {
         "ticketKeys": (1, 0),
         "serviceKeys": (1, 0),
         "inbox": (1, 0),
         "outbox": (1, 0),
         "contacts": (0, 0),
     }
-    assert all(count == 0 for count, _ in done(both.jobs.key_rotation.run()).values())
+    assert all(count == 0 for count, _ in counts_by_name(both.jobs.key_rotation.run()).values())
 
     new = serving(make_service, (NEW,))
     check_master_key(new.database, new.secrets.master)
@@ -92,55 +92,57 @@ def test_after_a_rotation_the_old_master_key_is_not_needed(make_service: Made):
     assert later.totals(ADA) == {"USD": (10_000, 0, 10_000)}
     with pytest.raises(Exception, match="still running"):
         new.access.idempotency.begin("visitor", "POST /x", "key", "body")
-    # Who was not restarted yet reads on what it knows, and says so of what it cannot open.
+    # A process that still has the old keys reads old rows, and reports that it cannot decrypt new ones.
     with pytest.raises(DecryptionError):
         serving(make_service, (OLD,)).history.keys.get(GRACE)
 
 
-def test_a_service_without_a_master_key_that_is_needed_does_not_start(make_service: Made):
+def test_a_service_without_a_master_key_that_is_needed_does_not_start(make_service: MakeService):
     open_ticket(serving(make_service, (OLD,)), ADA)
     database = serving(make_service, (NEW,)).database
-    for given in ((NEW,), (NEW, OTHER), ()):
+    for master_keys in ((NEW,), (NEW, OTHER), ()):
         with pytest.raises(MissingSecretError, match="MASTER_KEY: "):
-            check_master_key(database, given)
+            check_master_key(database, master_keys)
     check_master_key(database, (NEW, OLD))
     [ticket_keys, *_] = serving(make_service, (NEW,)).jobs.key_rotation.run()
     assert (ticket_keys.done, ticket_keys.left) == (0, 1)
 
 
-def test_a_rotation_brings_nobody_back_who_is_erased_while_it_runs(make_service: Made, monkeypatch: pytest.MonkeyPatch):
+def test_a_rotation_does_not_restore_a_ticket_that_is_erased_while_it_runs(
+    make_service: MakeService, monkeypatch: pytest.MonkeyPatch
+):
     service = serving(make_service, (OLD,))
     open_ticket(service, ADA)
     both = serving(make_service, (NEW, OLD))
     replace = both.jobs.key_rotation._replace
 
-    def erased_first(*given: Any) -> int:
+    def erased_first(*arguments: Any) -> int:
         both.commands.tickets.erase(SYSTEM, ADA)
-        return replace(*given)
+        return replace(*arguments)
 
-    monkeypatch.setattr(type(both.jobs.key_rotation), "_replace", lambda _, *given: erased_first(*given))
-    told = done(both.jobs.key_rotation.run())
-    assert told["ticketKeys"] == (0, 0)
+    monkeypatch.setattr(type(both.jobs.key_rotation), "_replace", lambda _, *arguments: erased_first(*arguments))
+    counts = counts_by_name(both.jobs.key_rotation.run())
+    assert counts["ticketKeys"] == (0, 0)
     assert not both.history.keys.key_exists(ADA)
     # The keys of erased tickets are not needed.
     check_master_key(both.database, (OTHER,))
 
 
-def test_contacts_are_found_with_every_pepper_and_after_a_rotation_with_the_newest_alone(make_service: Made):
+def test_contacts_are_found_with_every_pepper_and_after_a_rotation_with_the_newest_alone(make_service: MakeService):
     old = serving(make_service, (OLD,), (OLD,))
     open_ticket(old, ADA)
     both = serving(make_service, (OLD,), (NEW, OLD))
     open_ticket(both, GRACE)
-    assert set(found(both)) == {ADA, GRACE}
-    assert set(found(serving(make_service, (OLD,), (NEW,)))) == {GRACE}
+    assert set(ticket_ids_of_contact(both)) == {ADA, GRACE}
+    assert set(ticket_ids_of_contact(serving(make_service, (OLD,), (NEW,)))) == {GRACE}
 
-    assert done(both.jobs.key_rotation.run())["contacts"] == (1, 0)
+    assert counts_by_name(both.jobs.key_rotation.run())["contacts"] == (1, 0)
     Ledger(both).follow()
-    assert set(found(serving(make_service, (OLD,), (NEW,)))) == {ADA, GRACE}
-    assert done(both.jobs.key_rotation.run())["contacts"] == (0, 0)
+    assert set(ticket_ids_of_contact(serving(make_service, (OLD,), (NEW,)))) == {ADA, GRACE}
+    assert counts_by_name(both.jobs.key_rotation.run())["contacts"] == (0, 0)
 
 
-def test_a_donors_hash_says_which_pepper_made_it(make_service: Made):
+def test_a_donors_hash_says_which_pepper_made_it(make_service: MakeService):
     ledger = Ledger(serving(make_service, (OLD,), (OLD,)))
     before = ledger.payment()
     ledger.take(before.completed())

@@ -1,4 +1,4 @@
-"""Retention in a real database: by workspace, told by mail, and done once however many workers there are."""
+"""Retention in a real database is set by workspace, announced by mail, and executed once by many workers."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ DAY = timedelta(days=1)
 HOLDER = Actor(Role.HOLDER)
 
 
-class Years:
-    """Retention on a service whose clock the test moves."""
+class RetentionOverYears:
+    """A service's retention with a clock that the test moves."""
 
     def __init__(self, service: Service) -> None:
         self.service, self.ledger = service, Ledger(service)
@@ -56,85 +56,87 @@ class Years:
 
 
 @pytest.fixture
-def years(service: Service) -> Years:
-    return Years(service)
+def retention_years(service: Service) -> RetentionOverYears:
+    return RetentionOverYears(service)
 
 
-def test_nothing_is_erased_without_a_retention_period(years: Years):
-    ticket = years.ticket()
-    years.run(5_000 * DAY)
-    assert years.topics(ticket) == ["ticket_opened"]
+def test_nothing_is_erased_without_a_retention_period(retention_years: RetentionOverYears):
+    ticket = retention_years.ticket()
+    retention_years.run(5_000 * DAY)
+    assert retention_years.topics(ticket) == ["ticket_opened"]
 
 
-def test_a_ticket_is_announced_by_mail_and_then_erased_like_any_other(years: Years):
-    mine, other = years.ticket("mine"), years.ticket("other")
-    years.retention.keep_for("mine", 90)
-    years.run(75 * DAY)
-    assert years.topics(mine) == ["ticket_opened"]
+def test_a_ticket_is_announced_by_mail_and_then_erased_like_any_other(retention_years: RetentionOverYears):
+    kept_ticket, other = retention_years.ticket("mine"), retention_years.ticket("other")
+    retention_years.retention.keep_for("mine", 90)
+    retention_years.run(75 * DAY)
+    assert retention_years.topics(kept_ticket) == ["ticket_opened"]
     for day in (77, 80, 90):
-        years.run(day * DAY)
-    assert years.topics(mine) == ["ticket_opened", "erasure_announced"]
-    assert years.mails() == ["retention_notice"]
-    years.run(92 * DAY)
-    assert years.topics(mine) == ["ticket_opened", "erasure_announced", "erased"]
-    assert not years.service.history.keys.key_exists(mine)
-    assert years.mails() == []
-    years.run(200 * DAY)
-    assert years.topics(mine)[-1] == "erased"
-    assert years.topics(other) == ["ticket_opened"]
+        retention_years.run(day * DAY)
+    assert retention_years.topics(kept_ticket) == ["ticket_opened", "erasure_announced"]
+    assert retention_years.mails() == ["retention_notice"]
+    retention_years.run(92 * DAY)
+    assert retention_years.topics(kept_ticket) == ["ticket_opened", "erasure_announced", "erased"]
+    assert not retention_years.service.history.keys.key_exists(kept_ticket)
+    assert retention_years.mails() == []
+    retention_years.run(200 * DAY)
+    assert retention_years.topics(kept_ticket)[-1] == "erased"
+    assert retention_years.topics(other) == ["ticket_opened"]
 
 
-def test_without_an_address_an_erasure_is_announced_in_the_history_only(years: Years):
-    ticket = years.ticket(contact="+14155552671")
-    years.retention.keep_for("public", 30)
-    years.run(17 * DAY)
-    assert (years.topics(ticket)[-1], years.mails()) == ("erasure_announced", [])
+def test_without_an_address_an_erasure_is_announced_in_the_history_only(retention_years: RetentionOverYears):
+    ticket = retention_years.ticket(contact="+14155552671")
+    retention_years.retention.keep_for("public", 30)
+    retention_years.run(17 * DAY)
+    assert (retention_years.topics(ticket)[-1], retention_years.mails()) == ("erasure_announced", [])
 
 
-def test_events_of_stripe_and_the_system_do_not_delay_an_erasure_nor_does_an_open_payment(years: Years):
-    ticket = years.ticket()
-    payment = years.ledger.payment(ticket)
-    years.ledger.take(payment.succeeded())
-    years.retention.keep_for("public", 30)
-    years.run(17 * DAY)
-    assert years.topics(ticket)[-1] == "erasure_announced"
-    years.run(32 * DAY)
-    assert years.topics(ticket)[-1] == "erased"
-    assert years.ledger.totals(ticket) == {"USD": (10_000, 0, 10_000)}
+def test_events_of_stripe_and_the_system_do_not_delay_an_erasure_nor_does_an_open_payment(
+    retention_years: RetentionOverYears,
+):
+    ticket = retention_years.ticket()
+    payment = retention_years.ledger.payment(ticket)
+    retention_years.ledger.take(payment.succeeded())
+    retention_years.retention.keep_for("public", 30)
+    retention_years.run(17 * DAY)
+    assert retention_years.topics(ticket)[-1] == "erasure_announced"
+    retention_years.run(32 * DAY)
+    assert retention_years.topics(ticket)[-1] == "erased"
+    assert retention_years.ledger.totals(ticket) == {"USD": (10_000, 0, 10_000)}
 
 
-def test_a_period_can_be_changed_and_taken_back(years: Years):
-    years.retention.keep_for("mine", 30)
-    years.retention.keep_for("mine", 60)
-    assert years.retention.periods() == {"mine": 60}
-    years.retention.keep_for("mine", None)
-    assert years.retention.periods() == {}
+def test_a_period_can_be_changed_and_removed(retention_years: RetentionOverYears):
+    retention_years.retention.keep_for("mine", 30)
+    retention_years.retention.keep_for("mine", 60)
+    assert retention_years.retention.periods() == {"mine": 60}
+    retention_years.retention.keep_for("mine", None)
+    assert retention_years.retention.periods() == {}
     for days in (0, -1, 40_000):
         with pytest.raises(InvalidError):
-            years.retention.keep_for("mine", days)
+            retention_years.retention.keep_for("mine", days)
 
 
-def test_many_tickets_are_reviewed_in_batches(years: Years, monkeypatch: pytest.MonkeyPatch):
+def test_many_tickets_are_reviewed_in_batches(retention_years: RetentionOverYears, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("adapters.privacy.retention.BATCH", 2)
-    tickets = [years.ticket() for _ in range(5)]
-    years.retention.keep_for("public", 30)
-    years.run(17 * DAY)
-    assert {years.topics(ticket)[-1] for ticket in tickets} == {"erasure_announced"}
+    tickets = [retention_years.ticket() for _ in range(5)]
+    retention_years.retention.keep_for("public", 30)
+    retention_years.run(17 * DAY)
+    assert {retention_years.topics(ticket)[-1] for ticket in tickets} == {"erasure_announced"}
 
 
-def test_one_of_several_workers_runs_the_chores_and_a_failing_chore_stops_no_other(
+def test_one_of_several_workers_runs_the_periodic_tasks_and_a_failing_one_stops_no_other(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(job_worker, "POLL_SECONDS", 0.1)
-    done: list[str] = []
+    executed: list[str] = []
 
     def broken() -> None:
         raise ValueError("ada@example.com")
 
     def chore(name: str) -> Callable[[], None]:
-        return lambda: done.append(name)
+        return lambda: executed.append(name)
 
-    # Once in the year, a minute ago: what was due in the last ten minutes is caught up with at the start.
+    # Due once a year and last a minute ago: a worker catches up with tasks of the last ten minutes when it starts.
     due = datetime.now(UTC) - timedelta(minutes=1)
     workers = [
         Worker(
@@ -154,9 +156,9 @@ def test_one_of_several_workers_runs_the_chores_and_a_failing_chore_stops_no_oth
             [(number,)] = connection.execute(f"SELECT count(*) FROM {rows}".encode()).fetchall()
         return int(number)
 
-    eventually(lambda: done and count("procrastinate_workers") == 2)
+    eventually(lambda: executed and count("procrastinate_workers") == 2)
     eventually(lambda: count("procrastinate_jobs WHERE status IN ('todo', 'doing')") == 0)
     for worker in workers:
         worker.stop()
-    assert len(done) == 1
+    assert len(executed) == 1
     assert count("procrastinate_jobs WHERE status = 'failed'") == 0

@@ -1,4 +1,4 @@
-"""A history of a dozen events and more, in its tree and signed, for tests about what proves it."""
+"""A history of a dozen or more events in a signed tree, for tests of proofs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SIGNER = Signer(("s" * 40,), "stories.example")
 
 
 def grow(url: str) -> int:
-    """Take everything into the tree; how much it holds."""
+    """Add all events to the tree and return its size."""
     with connect(url) as connection:
         while tiles.grow(connection):
             pass
@@ -22,7 +22,7 @@ def grow(url: str) -> int:
 
 
 def sign(url: str, signer: Signer = SIGNER) -> str:
-    """Take everything into the tree and sign it; the newest checkpoint."""
+    """Add all events to the tree, sign it, and return the newest checkpoint."""
     grow(url)
     with connect(url) as connection:
         checkpoints.sign_tree(connection, signer, 0)
@@ -32,7 +32,7 @@ def sign(url: str, signer: Signer = SIGNER) -> str:
 
 
 def append(database: Database, sizes: Sequence[int]) -> None:
-    """So many events at a time."""
+    """Append groups of events of these sizes."""
     log = EventLog(database)
     for size in sizes:
         log.append(entries(size))

@@ -1,4 +1,4 @@
-"""Verification finds whatever was done to the history behind our back, and where."""
+"""Verification detects every change of the stored history and names its position."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVENTS = 12
 
 @pytest.fixture
 def history(database: Database) -> Database:
-    """A history of a dozen events, some of them recorded together."""
+    """Record a dozen events, some of them in one transaction."""
     log = EventLog(database)
     for size in (1, 3, 1, 5, 2):
         log.append(entries(size))
@@ -26,7 +26,7 @@ def history(database: Database) -> Database:
 
 
 def tampered(url: str, *statements: str) -> audit.Verdict:
-    """The verdict after somebody with every right did this."""
+    """Return the verdict after a superuser executed these statements."""
     with connect(url) as connection:
         connection.execute("ALTER TABLE events DISABLE TRIGGER ALL")
         for statement in statements:
@@ -41,7 +41,7 @@ def columns(connection: Connection[Any]) -> list[str]:
     return [name for (name,) in rows]
 
 
-def test_a_history_nobody_touched_is_whole(history: Database):
+def test_an_unaltered_history_is_valid(history: Database):
     verdict = audit.verify(history.url)
     assert (verdict.ok, verdict.events, verdict.first_bad) == (True, EVENTS, None)
     with history.connection() as connection:
@@ -50,7 +50,7 @@ def test_a_history_nobody_touched_is_whole(history: Database):
     assert verdict.head == bytes(row[0])
 
 
-def test_an_empty_history_is_whole(migrated_url: str):
+def test_an_empty_history_is_valid(migrated_url: str):
     assert audit.verify(migrated_url) == audit.Verdict(0, None, audit.GENESIS, EMPTY_ROOT)
 
 
@@ -73,7 +73,7 @@ def test_every_column_is_covered(history: Database):
 
 @pytest.mark.parametrize("column", CHANGES)
 @pytest.mark.parametrize("position", [1, 7, EVENTS])
-def test_a_change_in_any_column_is_found_where_it_was_made(history: Database, column: str, position: int):
+def test_a_change_in_any_column_is_found_at_its_position(history: Database, column: str, position: int):
     change, reason = CHANGES[column]
     verdict = tampered(history.url, f"UPDATE events SET {column} = {change} WHERE position = {position}")
     assert not verdict.ok
@@ -118,7 +118,7 @@ def test_an_inserted_event_is_found(history: Database, position: int):
     assert verdict.first_bad[0] in (position, EVENTS + 1)
 
 
-def test_an_event_squeezed_in_between_is_found(history: Database):
+def test_an_event_inserted_between_two_others_is_found(history: Database):
     verdict = tampered(
         history.url,
         "UPDATE events SET position = -position - 1 WHERE position >= 5",
@@ -129,7 +129,9 @@ def test_an_event_squeezed_in_between_is_found(history: Database):
     assert verdict.first_bad == (5, "does not match its hash")
 
 
-def test_a_change_is_found_on_any_page_and_only_the_first_is_told(history: Database, monkeypatch: pytest.MonkeyPatch):
+def test_a_change_is_found_on_any_page_and_only_the_first_is_reported(
+    history: Database, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setattr(audit, "BATCH_EVENTS", 2)
     assert audit.verify(history.url).events == EVENTS
     verdict = tampered(history.url, "UPDATE events SET version = 99 WHERE position IN (6, 11)")

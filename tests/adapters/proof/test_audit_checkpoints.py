@@ -1,4 +1,4 @@
-"""Whoever has every right in the database is found all the same: by the chain, the tree, or a checkpoint."""
+"""A change by a superuser is detected by the chain, the tree or a checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.adapters.proof.growing import SIGNER, grow, sign
 from tests.benchmarks.world import write_history
 from tests.postgres import fresh_database
 
-# 430 events and more, of people and their gifts: more than one tile of the tree, and the last one is not full.
+# At least 430 events of tickets and donations fill more than one tile of the tree, and the last one in part.
 GIFTS = 105
 CHECKPOINTS = (100, 200, 300)
 
@@ -27,7 +27,7 @@ Superuser = Connection[Any]
 
 
 class History:
-    """A history that was signed now and then, and can be put back as it was."""
+    """A history with several signed checkpoints, which can be restored after a change."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -40,7 +40,7 @@ class History:
                 connection.execute(f"CREATE TABLE spare_{table} AS SELECT * FROM {table}".encode())
 
     def _signed(self, connection: Superuser, size: int) -> str:
-        """As it was when it was so long."""
+        """Return the note that is signed when the history has this size."""
         connection.execute("TRUNCATE events")
         connection.execute("INSERT INTO events SELECT * FROM later WHERE position <= %s", (size,))
         return sign(self.url)
@@ -56,12 +56,12 @@ class History:
         connection.execute("SET session_replication_role = replica")
         return connection
 
-    def after(self, *done: Callable[[Superuser], object], since: Checkpoint | None = None) -> Verdict:
-        """The verdict once a superuser has done this behind our back; then all is as before again."""
+    def after(self, *changes: Callable[[Superuser], object], since: Checkpoint | None = None) -> Verdict:
+        """Return the verdict after a superuser's changes, and undo the changes."""
         try:
             with self.superuser() as connection:
-                for one in done:
-                    one(connection)
+                for change in changes:
+                    change(connection)
             return audit.verify(self.url, read=SIGNER.read, since=since)
         finally:
             self.restore()
@@ -97,12 +97,14 @@ SET = {"recorded_at": "timestamptz '2000-01-01 00:00:00+00' + %s * interval '1 m
 
 
 def change_a_byte(connection: Superuser, random: Random, column: str, position: int) -> None:
-    read, places, put = BYTES[column]
-    [(data,)] = connection.execute(f"SELECT {read} FROM events WHERE position = %s".encode(), (position,)).fetchall()
+    bytes_expression, places, to_column = BYTES[column]
+    [(data,)] = connection.execute(
+        f"SELECT {bytes_expression} FROM events WHERE position = %s".encode(), (position,)
+    ).fetchall()
     place = random.choice(range(len(data))[places])
     turned = data[:place] + bytes([data[place] ^ 1 << random.randrange(7)]) + data[place + 1 :]
     statement = f"UPDATE events SET {column} = {SET.get(column, '%s')} WHERE position = %s"
-    connection.execute(statement.encode(), (put(turned), position))
+    connection.execute(statement.encode(), (to_column(turned), position))
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -124,27 +126,30 @@ def test_a_deleted_event_is_found_and_located(history: History, seed: int):
     assert verdict.events == position - 1
 
 
-@pytest.mark.parametrize("gone", [1, 2, 60, 175, 400])
-def test_a_cut_tail_is_found_and_located(history: History, gone: int):
-    verdict = history.after(lambda c: c.execute("DELETE FROM events WHERE position > %s", (history.events - gone,)))
-    left = history.events - gone
-    assert verdict.first_bad == (left + 1, f"missing: the tree has {history.events} events")
-    assert verdict.events == left
+@pytest.mark.parametrize("removed", [1, 2, 60, 175, 400])
+def test_a_cut_tail_is_found_and_located(history: History, removed: int):
+    verdict = history.after(lambda c: c.execute("DELETE FROM events WHERE position > %s", (history.events - removed,)))
+    remaining = history.events - removed
+    assert verdict.first_bad == (remaining + 1, f"missing: the tree has {history.events} events")
+    assert verdict.events == remaining
 
 
-@pytest.mark.parametrize("gone", [1, 130, 400])
-def test_a_cut_tail_is_found_by_a_checkpoint_though_the_tree_was_cut_too(history: History, gone: int):
-    left = history.events - gone
+@pytest.mark.parametrize("removed", [1, 130, 400])
+def test_a_cut_tail_is_found_by_a_checkpoint_though_the_tree_was_cut_too(history: History, removed: int):
+    remaining = history.events - removed
 
     def cut(connection: Superuser) -> None:
-        connection.execute("DELETE FROM events WHERE position > %s", (left,))
+        connection.execute("DELETE FROM events WHERE position > %s", (remaining,))
         connection.execute("DELETE FROM proof_tiles")
         grow(history.url)
 
-    kept = history.after(cut)
-    assert kept.first_bad == (left + 1, f"missing: a checkpoint of {history.events} events was signed")
-    paper = history.after(cut, delete_checkpoints, since=SIGNER.read(history.notes[-1]))
-    assert paper.first_bad == kept.first_bad
+    with_stored_checkpoints = history.after(cut)
+    assert with_stored_checkpoints.first_bad == (
+        remaining + 1,
+        f"missing: a checkpoint of {history.events} events was signed",
+    )
+    with_given_checkpoint = history.after(cut, delete_checkpoints, since=SIGNER.read(history.notes[-1]))
+    assert with_given_checkpoint.first_bad == with_stored_checkpoints.first_bad
     assert history.after(cut, delete_checkpoints).ok
 
 
@@ -157,7 +162,7 @@ def test_an_added_event_is_found_and_located(history: History, seed: int):
     position = Random(seed).randint(2, history.events)
 
     def add(connection: Superuser) -> None:
-        """Make room, put in a copy of another event, and hash it in."""
+        """Insert a copy of another event at this position and recompute the hashes."""
         connection.execute("UPDATE events SET position = -position - 1 WHERE position >= %s", (position,))
         connection.execute("UPDATE events SET position = -position WHERE position < 0")
         connection.execute(
@@ -193,11 +198,11 @@ def test_reordered_events_are_found_and_located(history: History, seed: int):
     assert history.after(swap, rehashed_from(first)).first_bad == (first, "differs from the tree")
 
 
-# Everything hashed anew.
+# Changes with all hashes recomputed.
 
 
 def rehashed_from(position: int) -> Callable[[Superuser], None]:
-    """Recompute every link from there on, as only somebody with every right can."""
+    """Recompute every link from this position on, as only a superuser can."""
 
     def rehash(connection: Superuser) -> None:
         with connection.cursor(binary=True) as cursor:
@@ -213,7 +218,7 @@ def rehashed_from(position: int) -> Callable[[Superuser], None]:
 
 
 def altered(position: int) -> Callable[[Superuser], object]:
-    """One event says something else than it did."""
+    """Change the content of one event."""
     return lambda c: c.execute(
         "UPDATE events SET state = convert_to(replace(convert_from(state, 'UTF8'), 'actor', 'actxr'), 'UTF8')"
         " WHERE position = %s",
@@ -230,13 +235,13 @@ def regrown(url: str) -> Callable[[Superuser], object]:
 
 
 @pytest.mark.parametrize("position", [1, 100, 256, 257, 390])
-def test_a_chain_that_was_hashed_anew_is_found_and_located_by_the_tree(history: History, position: int):
+def test_a_chain_with_recomputed_hashes_is_found_and_located_by_the_tree(history: History, position: int):
     verdict = history.after(altered(position), rehashed_from(position))
     assert verdict.first_bad == (position, "differs from the tree")
 
 
 @pytest.mark.parametrize(("position", "agreed"), [(1, 0), (100, 0), (101, 100), (250, 200), (300, 200), (301, 300)])
-def test_a_tree_that_was_made_anew_is_found_by_kept_checkpoints_and_located_between_them(
+def test_a_rebuilt_tree_is_found_by_stored_checkpoints_and_located_between_them(
     history: History, position: int, agreed: int
 ):
     verdict = history.after(altered(position), rehashed_from(position), regrown(history.url))
@@ -249,12 +254,12 @@ def test_an_older_checkpoint_reveals_a_complete_rewrite(history: History, positi
     older = SIGNER.read(history.notes[1])
     assert history.after(*everything, since=older).first_bad == (1, "differs from the checkpoint of 200 events")
     assert history.after(*everything).ok
-    # What was rewritten after it was made is no matter of a checkpoint.
+    # A checkpoint does not cover later events.
     later = (altered(201), rehashed_from(201), regrown(history.url), delete_checkpoints)
     assert history.after(*later, since=older).ok
 
 
-# The witnesses themselves.
+# Changes of the tree and the checkpoints.
 
 
 @pytest.mark.parametrize(
@@ -271,12 +276,12 @@ def test_a_change_in_the_tree_is_found(history: History, level: int, index: int,
     assert history.after(change).first_bad == (position, "differs from the tree")
 
 
-def test_a_tile_that_is_gone_is_found(history: History):
+def test_a_missing_tile_is_found(history: History):
     verdict = history.after(lambda c: c.execute("DELETE FROM proof_tiles WHERE level = 0 AND index = 0"))
     assert verdict.first_bad == (1, "differs from the tree")
 
 
-def test_a_tree_that_is_behind_is_no_fault(history: History):
+def test_a_tree_that_lacks_the_newest_events_is_valid(history: History):
     verdict = history.after(lambda c: c.execute("DELETE FROM proof_tiles WHERE index = 1"))
     assert verdict.ok
 

@@ -1,4 +1,4 @@
-"""Checkpoints are made now and then, kept, and served with what proves that one continues the other."""
+"""Checkpoints are signed at intervals, stored, and served with proofs of their consistency."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from tests.adapters.proof.growing import SIGNER, append, grow, sign
 from tests.client import eventually
 
 
-def made(url: str, every: float, signer: Signer = SIGNER) -> bool:
+def signed(url: str, interval_seconds: float, signer: Signer = SIGNER) -> bool:
     grow(url)
     with connect(url) as connection:
-        return checkpoints.sign_tree(connection, signer, every)
+        return checkpoints.sign_tree(connection, signer, interval_seconds)
 
 
 def test_no_checkpoint_is_signed_for_an_empty_history(migrated_url: str):
-    assert not made(migrated_url, 0)
+    assert not signed(migrated_url, 0)
 
 
-def test_a_checkpoint_is_made_of_what_is_new_and_not_too_often(database: Database):
+def test_a_checkpoint_is_signed_only_for_new_events_and_not_before_the_interval_has_passed(database: Database):
     append(database, [3])
-    assert made(database.url, 60)
-    assert not made(database.url, 0)
+    assert signed(database.url, 60)
+    assert not signed(database.url, 0)
     append(database, [1])
-    assert not made(database.url, 60)
-    assert made(database.url, 0)
+    assert not signed(database.url, 60)
+    assert signed(database.url, 0)
     note = Checkpoints(database, SIGNER).latest()
     assert note is not None
     assert SIGNER.read(note).size == 4
@@ -40,9 +40,9 @@ def test_a_checkpoint_is_made_of_what_is_new_and_not_too_often(database: Databas
 
 def test_a_new_key_signs_at_once(database: Database):
     append(database, [3])
-    assert made(database.url, 60)
+    assert signed(database.url, 60)
     rotated = Signer(("n" * 40, "s" * 40), SIGNER.origin)
-    assert made(database.url, 60, rotated)
+    assert signed(database.url, 60, rotated)
     note = Checkpoints(database, rotated).latest()
     assert note is not None
     assert checkpoint_of(note, rotated.keys[:1])[0].size == 3
@@ -51,13 +51,13 @@ def test_a_new_key_signs_at_once(database: Database):
 def test_concurrent_processes_sign_one_checkpoint(database: Database):
     append(database, [30])
     grow(database.url)
-    done: list[bool] = []
-    threads = [threading.Thread(target=lambda: done.append(made(database.url, 60))) for _ in range(4)]
+    signed_by_thread: list[bool] = []
+    threads = [threading.Thread(target=lambda: signed_by_thread.append(signed(database.url, 60))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(done) == [False, False, False, True]
+    assert sorted(signed_by_thread) == [False, False, False, True]
 
 
 def test_the_follower_extends_and_signs_the_tree(database: Database):
@@ -65,8 +65,8 @@ def test_the_follower_extends_and_signs_the_tree(database: Database):
     follower.start()
     try:
         append(database, [20])
-        known = Checkpoints(database, SIGNER)
-        assert SIGNER.read(eventually(known.latest)).size == 20
+        checkpoints = Checkpoints(database, SIGNER)
+        assert SIGNER.read(eventually(checkpoints.latest)).size == 20
     finally:
         follower.stop()
 

@@ -1,4 +1,4 @@
-"""An exported file proves a ticket's history to a stranger, and whatever is done to it, it proves nothing else."""
+"""An exported file proves a ticket's history to anyone with the public key, and every change of it is refused."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TICKET = uuid4()
 
 @pytest.fixture(scope="module")
 def database(server_url: str, migrated_template: str) -> Iterator[Database]:
-    """A ticket with three gifts among three hundred events of others."""
+    """Record a ticket with three donations among three hundred events of other tickets."""
     with fresh_database(server_url, migrated_template) as url, Database(url, size=4) as opened_:
         write_history(url, 30, tickets=2)
         with connect(url) as connection, connection.cursor() as cursor:
@@ -66,58 +66,58 @@ def refused(data: bytes) -> bool:
     return False
 
 
-def test_a_ticket_is_proved_with_all_its_gifts(file: str):
-    found = checked(file, *SIGNER.keys)
-    assert found.pinned
-    assert (found.ticket, found.events, len(found.streams)) == (str(TICKET), 14, 4)
-    assert sorted(found.streams.values()) == [1, 4, 4, 5]
-    assert found.checkpoint.size > 290
-    said = checker.described(found)
-    assert "14 events" in said
-    assert str(SIGNER.keys[0]) in said
+def test_an_export_proves_a_ticket_with_all_its_donations(file: str):
+    proof = checked(file, *SIGNER.keys)
+    assert proof.pinned
+    assert (proof.ticket, proof.events, len(proof.streams)) == (str(TICKET), 14, 4)
+    assert sorted(proof.streams.values()) == [1, 4, 4, 5]
+    assert proof.checkpoint.size > 290
+    description = checker.described(proof)
+    assert "14 events" in description
+    assert str(SIGNER.keys[0]) in description
 
 
 def test_the_file_is_one_json_document_of_the_stored_bytes(database: Database, file: str):
-    told = json.loads(file)
+    document = json.loads(file)
     with database.connection() as connection:
         rows = connection.execute(
             "SELECT position, stream, version, topic, state FROM events WHERE ticket = %s ORDER BY position", (TICKET,)
         ).fetchall()
     assert [
-        (e["position"], UUID(e["stream"]), e["version"], e["topic"], e["state"].encode()) for e in told["events"]
+        (e["position"], UUID(e["stream"]), e["version"], e["topic"], e["state"].encode()) for e in document["events"]
     ] == [(*row[:4], bytes(row[4])) for row in rows]
 
 
-def test_a_ticket_of_many_pages_is_written_a_page_at_a_time(database: Database, monkeypatch: pytest.MonkeyPatch):
-    whole = exported(database)
+def test_a_long_history_is_written_one_page_at_a_time(database: Database, monkeypatch: pytest.MonkeyPatch):
+    content = exported(database)
     monkeypatch.setattr(export, "BATCH_EVENTS", 5)
-    parts = list(Exporter(database, SIGNER).export(TICKET))
-    assert len(parts) == 5
-    assert b"".join(parts).decode() == whole
+    chunks = list(Exporter(database, SIGNER).export(TICKET))
+    assert len(chunks) == 5
+    assert b"".join(chunks).decode() == content
 
 
-def test_the_first_and_the_last_event_of_all_are_proved(migrated_url: str):
+def test_the_first_and_the_last_event_of_the_log_are_proved(migrated_url: str):
     with Database(migrated_url, size=2) as database:
         ticket = uuid4()
         with connect(migrated_url) as connection, connection.cursor() as cursor:
             event_log.append(cursor, [[opened(ticket)]])
-        found = checked(exported(database, ticket), *SIGNER.keys)
-    assert (found.events, found.checkpoint.size) == (1, 1)
+        proof = checked(exported(database, ticket), *SIGNER.keys)
+    assert (proof.events, proof.checkpoint.size) == (1, 1)
 
 
-def test_a_ticket_that_is_not_there_has_nothing_to_export(database: Database):
+def test_an_unknown_ticket_cannot_be_exported(database: Database):
     with pytest.raises(NotFoundError):
         Exporter(database, SIGNER).export(uuid4())
 
 
-def test_a_file_signed_by_somebody_else_is_refused_by_who_names_the_key(database: Database):
+def test_a_file_signed_with_another_key_is_refused_if_the_expected_key_is_given(database: Database):
     forged = exported(database, signer=Signer(("forger" * 8,), SIGNER.origin))
     assert not checked(forged).pinned
     with pytest.raises(Refused, match="another key"):
         checked(forged, *SIGNER.keys)
 
 
-def test_every_change_of_one_byte_is_refused_or_is_only_space(file: str):
+def test_every_change_of_one_byte_is_refused_or_changes_only_white_space(file: str):
     """Flip a bit of every byte of a file with two events, and replace, remove or insert a byte at every eighth."""
     data = smaller(file).encode()
     assert not refused(data)
@@ -136,62 +136,70 @@ def test_every_change_of_one_byte_is_refused_or_is_only_space(file: str):
 
 
 def smaller(file: str) -> str:
-    """The file with its first two events only, and a statement that says so."""
-    header, *rest = file.splitlines()
-    told = json.loads(header + checker.CLOSING)
-    checkpoint = SIGNER.read(told["checkpoint"])
-    told["statement"] = SIGNER.sign(checker.statement(SIGNER.origin, told["ticket"], 2, checkpoint.size))
+    """Return the file with only its first two events and a statement about two events."""
+    header, *event_lines = file.splitlines()
+    document = json.loads(header + checker.CLOSING)
+    checkpoint = SIGNER.read(document["checkpoint"])
+    document["statement"] = SIGNER.sign(checker.statement(SIGNER.origin, document["ticket"], 2, checkpoint.size))
     return "\n".join(
-        [checker.canonical_json(told).removesuffix(checker.CLOSING), rest[0], rest[1].rstrip(","), "]}", ""]
+        [
+            checker.canonical_json(document).removesuffix(checker.CLOSING),
+            event_lines[0],
+            event_lines[1].rstrip(","),
+            "]}",
+            "",
+        ]
     )
 
 
 def altered(file: str, change: Callable[[dict[str, Any]], object]) -> str:
-    """The file as somebody else would write it after a change."""
-    told = json.loads(file)
-    change(told)
-    events = told.pop("events")
-    header = checker.canonical_json(told | {"events": []}).removesuffix(checker.CLOSING)
+    """Return the file after a change of its content, in the canonical form."""
+    document = json.loads(file)
+    change(document)
+    events = document.pop("events")
+    header = checker.canonical_json(document | {"events": []}).removesuffix(checker.CLOSING)
     return "\n".join([header, ",\n".join(map(checker.canonical_json, events)), "]}", ""])
 
 
-def _swap(told: dict[str, Any]) -> None:
-    events = told["events"]
+def _swap(document: dict[str, Any]) -> None:
+    events = document["events"]
     events[2], events[3] = events[3], events[2]
 
 
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
-    "an event left out": lambda told: told["events"].pop(3),
-    "the last event left out": lambda told: told["events"].pop(),
-    "the first event left out": lambda told: told["events"].pop(0),
-    "a whole gift left out": lambda told: told.update(events=told["events"][:1] + told["events"][5:]),
-    "all events left out": lambda told: told.update(events=[]),
-    "an event twice": lambda told: told["events"].insert(4, told["events"][3]),
+    "an event left out": lambda document: document["events"].pop(3),
+    "the last event left out": lambda document: document["events"].pop(),
+    "the first event left out": lambda document: document["events"].pop(0),
+    "a whole gift left out": lambda document: document.update(events=document["events"][:1] + document["events"][5:]),
+    "all events left out": lambda document: document.update(events=[]),
+    "an event twice": lambda document: document["events"].insert(4, document["events"][3]),
     "two events swapped": _swap,
-    "an amount changed": lambda told: told["events"][1].update(
-        state=told["events"][1]["state"].replace('"minor":', '"minor":1')
+    "an amount changed": lambda document: document["events"][1].update(
+        state=document["events"][1]["state"].replace('"minor":', '"minor":1')
     ),
-    "a time changed": lambda told: told["events"][1].update(recordedAt="2020-01-01T00:00:00.000000Z"),
-    "another position": lambda told: told["events"][1].update(position=told["events"][1]["position"] + 1),
-    "another ticket": lambda told: told.update(ticket=str(uuid4())),
-    "another ticket in all events": lambda told: [e.update(ticket=str(uuid4())) for e in told["events"]],
-    "a position that is no number": lambda told: told["events"][1].update(position="2"),
-    "a position that is true": lambda told: told["events"][0].update(position=True),
-    "a version that is a fraction": lambda told: told["events"][0].update(version=1.0),
-    "a position that is too large": lambda told: told["events"][-1].update(position=2**63),
-    "a path that is a text": lambda told: told["events"][1].update(proof="abc"),
-    "a path of something else": lambda told: told["events"][1].update(proof=[1, 2]),
-    "a path with one node too many": lambda told: told["events"][1]["proof"].append(told["events"][1]["proof"][0]),
-    "a field more": lambda told: told["events"][1].update(note="trust me"),
-    "a field less": lambda told: told["events"][1].pop("topic"),
-    "an event that is none": lambda told: told["events"].insert(1, []),
-    "another format": lambda told: told.update(format="storyledger audit 2"),
-    "a key that is none": lambda told: told.update(key="me"),
-    "a checkpoint that is none": lambda told: told.update(checkpoint=5),
-    "a checkpoint of another time": lambda told: told.update(checkpoint=SIGNER.checkpoint(300, bytes(32))),
-    "the statement in place of the checkpoint": lambda told: told.update(checkpoint=told["statement"]),
-    "the checkpoint in place of the statement": lambda told: told.update(statement=told["checkpoint"]),
-    "half a letter": lambda told: told["events"][1].update(topic="\ud800"),
+    "a time changed": lambda document: document["events"][1].update(recordedAt="2020-01-01T00:00:00.000000Z"),
+    "another position": lambda document: document["events"][1].update(position=document["events"][1]["position"] + 1),
+    "another ticket": lambda document: document.update(ticket=str(uuid4())),
+    "another ticket in all events": lambda document: [e.update(ticket=str(uuid4())) for e in document["events"]],
+    "a position that is no number": lambda document: document["events"][1].update(position="2"),
+    "a position that is true": lambda document: document["events"][0].update(position=True),
+    "a version that is a fraction": lambda document: document["events"][0].update(version=1.0),
+    "a position that is too large": lambda document: document["events"][-1].update(position=2**63),
+    "a path that is a text": lambda document: document["events"][1].update(proof="abc"),
+    "a path of something else": lambda document: document["events"][1].update(proof=[1, 2]),
+    "a path with one node too many": lambda document: document["events"][1]["proof"].append(
+        document["events"][1]["proof"][0]
+    ),
+    "a field more": lambda document: document["events"][1].update(note="trust me"),
+    "a field less": lambda document: document["events"][1].pop("topic"),
+    "an event that is none": lambda document: document["events"].insert(1, []),
+    "another format": lambda document: document.update(format="storyledger audit 2"),
+    "a key that is none": lambda document: document.update(key="me"),
+    "a checkpoint that is none": lambda document: document.update(checkpoint=5),
+    "a checkpoint of another time": lambda document: document.update(checkpoint=SIGNER.checkpoint(300, bytes(32))),
+    "the statement in place of the checkpoint": lambda document: document.update(checkpoint=document["statement"]),
+    "the checkpoint in place of the statement": lambda document: document.update(statement=document["checkpoint"]),
+    "half a letter": lambda document: document["events"][1].update(topic="\ud800"),
 }
 
 
@@ -211,21 +219,21 @@ def test_a_text_that_is_not_an_export_is_refused(text: str):
 
 
 @pytest.mark.parametrize("lines", [1, 2, 5, 14, 15])
-def test_a_file_cut_short_is_refused(file: str, lines: int):
+def test_a_truncated_file_is_refused(file: str, lines: int):
     with pytest.raises(Refused):
         checked("\n".join(file.split("\n")[:lines]))
 
 
-def test_a_file_that_goes_on_after_its_end_is_refused(file: str):
+def test_a_file_with_text_after_its_end_is_refused(file: str):
     with pytest.raises(Refused):
         checked(file + file)
 
 
-def test_a_file_that_was_mailed_with_other_line_ends_is_still_good(file: str):
+def test_a_file_with_other_line_ends_is_still_valid(file: str):
     assert checked(file.replace("\n", "\r\n")).events == 14
 
 
-def test_an_altered_history_exports_what_is_refused(server_url: str, migrated_template: str):
+def test_an_export_of_an_altered_history_is_refused(server_url: str, migrated_template: str):
     with fresh_database(server_url, migrated_template) as url, Database(url, size=2) as database:
         ticket = uuid4()
         with connect(url) as connection, connection.cursor() as cursor:
@@ -241,14 +249,14 @@ def test_an_altered_history_exports_what_is_refused(server_url: str, migrated_te
 
 
 def run_alone(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The checker as a stranger runs it: one file, in a folder with nothing of ours, no path of ours."""
+    """Run the checker as a single file in an empty folder, without our modules on its path."""
     program = folder / "checker.py"
     shutil.copy(checker.__file__, program)
     command = [sys.executable, "-I", str(program), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def test_a_stranger_checks_a_file_with_one_file(tmp_path: Path, file: str):
+def test_the_checker_is_one_file_that_runs_alone(tmp_path: Path, file: str):
     (tmp_path / "audit.json").write_text(file)
     key = str(SIGNER.keys[0])
     good = run_alone(tmp_path, "audit.json", "--key", key)
@@ -261,17 +269,17 @@ def test_a_stranger_checks_a_file_with_one_file(tmp_path: Path, file: str):
 
 
 def test_the_checker_needs_the_standard_library_and_one_package_only():
-    known = set(sys.stdlib_module_names) | {"cryptography"}
+    allowed_modules = set(sys.stdlib_module_names) | {"cryptography"}
     source = Path(checker.__file__).read_text()
     imported = {
         line.split()[1].partition(".")[0] for line in source.splitlines() if line.startswith(("import ", "from "))
     }
-    assert imported <= known
+    assert imported <= allowed_modules
 
 
 @pytest.mark.parametrize("name", ["audit-1.json"])
-def test_a_file_that_was_exported_long_ago_is_good_for_ever(name: str):
+def test_files_of_earlier_versions_stay_valid(name: str):
     key = checker.Key.parse((GOLDEN / "key.txt").read_text())
-    found = checked((GOLDEN / name).read_text(), key)
-    assert found.events == len(json.loads((GOLDEN / name).read_text())["events"])
-    assert found.events > 5
+    proof = checked((GOLDEN / name).read_text(), key)
+    assert proof.events == len(json.loads((GOLDEN / name).read_text())["events"])
+    assert proof.events > 5

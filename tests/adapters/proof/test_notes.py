@@ -1,4 +1,4 @@
-"""Signed notes, keys and checkpoints, as others write and read them (C2SP signed-note and tlog-checkpoint)."""
+"""Signed notes, keys and checkpoints follow the C2SP specifications signed-note and tlog-checkpoint."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def test_every_change_of_one_byte_is_refused():
 
 
 @pytest.mark.parametrize("drop", [1, 2, 50, 100])
-def test_a_note_cut_short_is_refused(drop: int):
+def test_a_truncated_note_is_refused(drop: int):
     assert refused(SIGNER.checkpoint(1234, ROOT)[:-drop])
 
 
-def test_a_signature_more_is_no_harm_and_a_wrong_one_is():
+def test_an_additional_signature_is_accepted_and_a_wrong_one_is_refused():
     note = SIGNER.checkpoint(1234, ROOT)
     other = Signer(("o" * 40,), "witness.example")
     both = note + other.sign(Checkpoint("stories.example", 1234, ROOT).text).rpartition("\n\n")[2]
@@ -72,7 +72,7 @@ def test_a_signature_more_is_no_harm_and_a_wrong_one_is():
     assert refused(SIGNER.checkpoint(1235, ROOT).rpartition("\n\n")[0] + "\n\n" + line)
 
 
-def test_a_note_is_signed_by_whoever_has_the_key_only():
+def test_a_note_is_valid_only_with_a_signature_of_its_key():
     note = SIGNER.checkpoint(1234, ROOT)
     assert refused(note, *Signer(("o" * 40,), "stories.example").keys)
     assert refused(note, *Signer(("s" * 40,), "other.example").keys)
@@ -108,14 +108,14 @@ def test_additional_lines_of_a_checkpoint_are_ignored():
     assert SIGNER.read(note).size == 7
 
 
-def test_a_key_that_was_replaced_still_counts_and_the_new_one_signs():
+def test_a_replaced_key_stays_valid_and_the_new_one_signs():
     rotated = Signer(("n" * 40, "s" * 40), "stories.example")
     assert rotated.read(SIGNER.checkpoint(5, ROOT)).size == 5
     assert not refused(rotated.checkpoint(5, ROOT), rotated.keys[0])
     assert rotated.keys[1:] == SIGNER.keys
 
 
-def test_a_log_that_moved_knows_its_own_signature():
+def test_a_renamed_log_recognizes_its_own_signature():
     moved = Signer(("s" * 40,), "new.example")
     assert moved.read(SIGNER.checkpoint(5, ROOT)).origin == "stories.example"
 
@@ -139,14 +139,14 @@ def test_a_log_is_named_after_its_address(url: str, origin: str):
     assert origin_of(url) == origin
 
 
-def test_a_note_always_fits_into_a_code():
+def test_a_note_always_fits_into_a_qr_code():
     for host in ("a" * 63 + ".example", "a" * LONGEST_ORIGIN, "a" * 250):
         signer = Signer(("s" * 40,), origin_of(f"https://{host}"))
         assert len(signer.checkpoint(10**18, ROOT).encode()) <= 300
         assert signer.read(signer.checkpoint(1, ROOT)).size == 1
 
 
-def test_a_note_that_a_scanner_took_the_last_newline_from_is_read():
+def test_a_note_without_its_last_newline_is_read():
     note = SIGNER.checkpoint(1234, ROOT)
     for read in (note.rstrip("\n"), note.replace("\n", "\r\n"), f"\n{note}\n\n"):
         assert SIGNER.read(checker.normalized_note(read)).size == 1234

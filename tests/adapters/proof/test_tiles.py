@@ -1,4 +1,4 @@
-"""The tree in PostgreSQL: the same however it grew, and nothing of it is ever written anew."""
+"""The tree in PostgreSQL does not depend on how it grew, and its complete tiles are never rewritten."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def links(url: str) -> list[bytes]:
         return [bytes(row[0]) for row in connection.execute("SELECT hash FROM events ORDER BY position")]
 
 
-def kept(url: str) -> list[tuple[int, int, bytes]]:
+def stored_tiles(url: str) -> list[tuple[int, int, bytes]]:
     with connect(url) as connection:
         return connection.execute("SELECT level, index, hashes FROM proof_tiles ORDER BY level, index").fetchall()
 
@@ -51,19 +51,19 @@ def test_a_leaf_is_the_hash_of_an_events_link(database: Database):
 def test_the_tree_covers_all_links_in_order_for_any_batches(database: Database):
     for size in (1, 3, 252, 1, 300):
         append(database, [size])
-        known = links(database.url)
-        assert grow(database.url) == len(known)
-        levels = expanded([leaf_hash(link) for link in known])
-        assert root(database.url, len(known)) == tree.root(lambda level, index: levels[level][index], len(known))  # noqa: B023
+        leaves = links(database.url)
+        assert grow(database.url) == len(leaves)
+        levels = expanded([leaf_hash(link) for link in leaves])
+        assert root(database.url, len(leaves)) == tree.root(lambda level, index: levels[level][index], len(leaves))  # noqa: B023
 
 
 def test_growing_a_complete_tree_changes_nothing(database: Database):
     append(database, [5, 300])
     grow(database.url)
-    before = kept(database.url)
+    before = stored_tiles(database.url)
     with connect(database.url) as connection:
         assert tiles.grow(connection) == 0
-    assert kept(database.url) == before
+    assert stored_tiles(database.url) == before
 
 
 def test_a_tree_grown_in_steps_equals_one_grown_at_once(database: Database):
@@ -71,11 +71,11 @@ def test_a_tree_grown_in_steps_equals_one_grown_at_once(database: Database):
     with connect(database.url) as connection:
         while tiles.grow(connection, 7):
             pass
-        stepwise = kept(database.url)
+        stepwise = stored_tiles(database.url)
         connection.execute("SET session_replication_role = replica")
         connection.execute("DELETE FROM proof_tiles")
     grow(database.url)
-    assert kept(database.url) == stepwise
+    assert stored_tiles(database.url) == stepwise
 
 
 @settings(max_examples=12)
@@ -85,13 +85,13 @@ def test_tiles_hold_the_same_hashes_whatever_the_steps(migrated_url: str, sizes:
     with connect(migrated_url) as connection, connection.cursor(binary=True) as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute("DELETE FROM proof_tiles")
-        known = 0
-        for size in sizes:
-            tiles._extend(cursor, known, everything[known : known + size])
-            known += size
-            assert tiles.size(cursor) == known
+        tree_size = 0
+        for step in sizes:
+            tiles._extend(cursor, tree_size, everything[tree_size : tree_size + step])
+            tree_size += step
+            assert tiles.size(cursor) == tree_size
         levels = expanded(everything)
-        assert tree.root(Tiles(cursor).node, known) == tree.root(lambda level, at: levels[level][at], known)
+        assert tree.root(Tiles(cursor).node, tree_size) == tree.root(lambda level, at: levels[level][at], tree_size)
 
 
 def test_a_large_tree_is_read_in_a_few_tiles(migrated_url: str):
@@ -99,11 +99,11 @@ def test_a_large_tree_is_read_in_a_few_tiles(migrated_url: str):
     size, random = 70_000, Random(1)
     everything = leaves(size)
     with connect(migrated_url) as connection, connection.cursor(binary=True) as cursor:
-        known = 0
-        while known < size:
+        tree_size = 0
+        while tree_size < size:
             step = random.randint(1, 20_000)
-            tiles._extend(cursor, known, everything[known : known + step])
-            known = min(size, known + step)
+            tiles._extend(cursor, tree_size, everything[tree_size : tree_size + step])
+            tree_size = min(size, tree_size + step)
         root = tree.root(Tiles(cursor).node, size)
         for _ in range(20):
             index, old = random.randrange(size), random.randrange(1, size)
@@ -132,9 +132,9 @@ def test_concurrent_processes_grow_one_tree(database: Database):
     for follower in followers:
         follower.join()
     grow(database.url)
-    known = links(database.url)
-    levels = expanded([leaf_hash(link) for link in known])
-    assert root(database.url, len(known)) == tree.root(lambda level, index: levels[level][index], len(known))
+    leaves = links(database.url)
+    levels = expanded([leaf_hash(link) for link in leaves])
+    assert root(database.url, len(leaves)) == tree.root(lambda level, index: levels[level][index], len(leaves))
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_a_tree_does_not_grow_over_a_gap(database: Database):
         assert tiles.size(connection.cursor(binary=True)) == 0
 
 
-def test_a_tree_that_lost_a_tile_neither_grows_nor_proves(database: Database):
+def test_a_tree_with_a_missing_tile_neither_grows_nor_proves(database: Database):
     append(database, [2 * TILE + 5])
     grow(database.url)
     with connect(database.url) as connection:

@@ -1,4 +1,4 @@
-"""The tree's mathematics: known vectors of RFC 6962, and laws for every tree."""
+"""The tree agrees with known vectors of RFC 6962 and obeys laws that hold for every tree."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adapters.proof import tree
 from adapters.proof.checker import EMPTY_ROOT, Refused, check_consistency, leaf_hash, node_hash, root_above
 from adapters.proof.tiles import expanded
 
-# The leaves and roots that implementations of RFC 6962 test themselves with (Certificate Transparency, `merkletree`).
+# The leaves and roots with which implementations of RFC 6962 are tested (Certificate Transparency, `merkletree`).
 LEAVES = [
     bytes.fromhex(text)
     for text in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
@@ -74,16 +74,16 @@ def leaf(index: int) -> bytes:
     return hashlib.sha256(index.to_bytes(8)).digest()
 
 
-MANY = nodes_over([leaf(index) for index in range(LARGEST)])
+ALL_NODES = nodes_over([leaf(index) for index in range(LARGEST)])
 
 
 @cache
 def root(size: int) -> bytes:
-    return tree.root(MANY, size)
+    return tree.root(ALL_NODES, size)
 
 
 def by_definition(leaves: list[bytes]) -> bytes:
-    """MTH as the RFC defines it, word for word."""
+    """Compute MTH literally as the RFC defines it."""
     if not leaves:
         return hashlib.sha256(b"").digest()
     if len(leaves) == 1:
@@ -95,8 +95,8 @@ def by_definition(leaves: list[bytes]) -> bytes:
 
 
 def test_known_trees_have_their_known_roots():
-    found = [tree.root(nodes_over(LEAVES[:size]), size).hex() for size in range(1, 9)]
-    assert found == ROOTS
+    roots = [tree.root(nodes_over(LEAVES[:size]), size).hex() for size in range(1, 9)]
+    assert roots == ROOTS
     assert tree.root(nodes_over([]), 0) == EMPTY_ROOT
 
 
@@ -115,21 +115,21 @@ def test_known_continuations_have_their_known_paths(old: int, size: int):
 
 
 @given(st.integers(0, LARGEST))
-def test_a_root_is_what_the_definition_says(size: int):
+def test_a_root_equals_the_one_computed_by_definition(size: int):
     assert root(size) == by_definition([leaf(index) for index in range(size)])
 
 
 def test_every_leaf_of_every_small_tree_is_proved():
     for size in range(1, 40):
         for index in range(size):
-            path = tree.inclusion(MANY, index, size)
+            path = tree.inclusion(ALL_NODES, index, size)
             assert root_above(leaf_hash(leaf(index)), index, size, path) == root(size)
 
 
-def test_every_small_tree_continues_every_smaller_one():
+def test_every_small_tree_is_consistent_with_every_smaller_one():
     for size in range(70):
         for old in range(size + 1):
-            check_consistency(old, root(old), size, root(size), tree.consistency(MANY, old, size))
+            check_consistency(old, root(old), size, root(size), tree.consistency(ALL_NODES, old, size))
 
 
 SIZES = st.integers(1, LARGEST)
@@ -137,7 +137,7 @@ INSIDE = SIZES.flatmap(lambda size: st.tuples(st.integers(0, size - 1), st.just(
 
 
 def spoiled(data: st.DataObject, path: list[bytes]) -> list[bytes]:
-    """Another path: a bit of it turned over, a node left out, one too many, two in the wrong order."""
+    """Return a wrong path: with a flipped bit, a missing node, an extra node or two swapped nodes."""
     kind = data.draw(st.sampled_from(["more", "bit", "less", "order"] if path else ["more"]))
     place = data.draw(st.integers(0, len(path) - 1)) if path else 0
     match kind:
@@ -169,12 +169,12 @@ def continues(old: int, size: int, path: list[bytes], old_root: bytes, new_root:
 
 
 @given(INSIDE, st.data())
-def test_a_path_proves_its_leaf_at_its_place_and_nothing_else(place: tuple[int, int], data: st.DataObject):
+def test_a_path_proves_only_its_leaf_at_its_index(place: tuple[int, int], data: st.DataObject):
     index, size = place
-    path, hash_ = tree.inclusion(MANY, index, size), leaf_hash(leaf(index))
+    path, hash_ = tree.inclusion(ALL_NODES, index, size), leaf_hash(leaf(index))
     assert proves(index, size, path, root(size), hash_)
     assert not proves(index, size, spoiled(data, path), root(size), hash_)
-    other = data.draw(st.integers(0, LARGEST - 1).filter(lambda one: one != index))
+    other = data.draw(st.integers(0, LARGEST - 1).filter(lambda candidate: candidate != index))
     assert not proves(index, size, path, root(size), leaf_hash(leaf(other)))
     if other < size:
         assert not proves(other, size, path, root(size), hash_)
@@ -182,12 +182,12 @@ def test_a_path_proves_its_leaf_at_its_place_and_nothing_else(place: tuple[int, 
 
 
 @given(SIZES.flatmap(lambda size: st.tuples(st.integers(0, size), st.just(size))), st.data())
-def test_a_continuation_is_proved_by_its_own_path_only(sizes: tuple[int, int], data: st.DataObject):
+def test_consistency_is_proved_only_by_its_own_path(sizes: tuple[int, int], data: st.DataObject):
     old, size = sizes
-    path = tree.consistency(MANY, old, size)
+    path = tree.consistency(ALL_NODES, old, size)
     assert continues(old, size, path, root(old), root(size))
     assert not continues(old, size, spoiled(data, path), root(old), root(size))
-    other = data.draw(st.integers(0, LARGEST).filter(lambda one: one != old))
+    other = data.draw(st.integers(0, LARGEST).filter(lambda candidate: candidate != old))
     assert not continues(old, size, path, root(other), root(size))
     if old:
         assert not continues(old, size, path, root(old), root(size % LARGEST + 1))
@@ -203,8 +203,8 @@ def test_an_inner_node_cannot_pass_for_a_leaf():
 @pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
 def test_a_leaf_outside_the_tree_has_no_path(index: int, size: int):
     with pytest.raises(ValueError, match="outside"):
-        tree.inclusion(MANY, index, size)
+        tree.inclusion(ALL_NODES, index, size)
     with pytest.raises(Refused):
         root_above(leaf(0), index, size, [])
     with pytest.raises(ValueError, match="larger"):
-        tree.consistency(MANY, size + 1, size)
+        tree.consistency(ALL_NODES, size + 1, size)

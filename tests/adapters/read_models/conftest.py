@@ -1,4 +1,4 @@
-"""An event log, and a follower that a test moves by hand."""
+"""An event log, and a follower that a test runs step by step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from projections.model import Projection
 
 @pytest.fixture(autouse=True)
 def logged() -> Iterator[list[EventDict]]:
-    """The log entries, captured instead of printed."""
+    """Capture log entries instead of printing them."""
     with capture_logs() as events:
         yield events
 
@@ -30,7 +30,7 @@ def log(database: Database) -> EventLog:
 
 @pytest.fixture
 def follow(migrated_url: str) -> Iterator[Callable[..., None]]:
-    """Folds all events into the read models, with one follower on one connection."""
+    """Return a function that folds all events into the read models, with one follower on one connection."""
     with ExitStack() as stack:
         connection = stack.enter_context(connect(migrated_url))
 

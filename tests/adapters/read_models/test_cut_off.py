@@ -1,4 +1,4 @@
-"""Following and rebuilding lose their connection at each commit, before or after it: the rows stay correct."""
+"""The rows stay correct if the follower or a rebuild loses its connection just before or after any commit."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def tickets(log: EventLog) -> list[UUID]:
     return ids
 
 
-def cut_off(line: Line, number: int, heard: bool, work: Callable[[], object]) -> bool:
+def cut_off(line: Line, number: int, answered: bool, work: Callable[[], object]) -> bool:
     """Do the work and cut its connection at commit number `number`. Return True if it came to that commit.
 
-    If the commit is `heard`, its answer reaches the client before the connection is cut.
+    If the commit is `answered`, its answer reaches the client before the connection is cut.
     """
     commit_numbers = count(1)
     last_commits: list[Commit] = []
@@ -59,7 +59,7 @@ def cut_off(line: Line, number: int, heard: bool, work: Callable[[], object]) ->
             last_commits.append(commit)
             raise ConnectionAbortedError
 
-    if heard:
+    if answered:
         line.after = disconnect
     else:
         line.before = disconnect
@@ -68,9 +68,13 @@ def cut_off(line: Line, number: int, heard: bool, work: Callable[[], object]) ->
     return bool(last_commits)
 
 
-@pytest.mark.parametrize("heard", [False, True])
+@pytest.mark.parametrize("answered", [False, True])
 def test_a_rebuild_that_is_cut_off_at_any_commit_continues_where_it_stopped(
-    database: Database, tickets: list[UUID], follow: Callable[..., None], heard: bool, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    tickets: list[UUID],
+    follow: Callable[..., None],
+    answered: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(rebuild, "BATCH_EVENTS", TICKETS)
     follow()
@@ -78,7 +82,7 @@ def test_a_rebuild_that_is_cut_off_at_any_commit_continues_where_it_stopped(
     before = rows(database, query)
     with Line(database.url) as line:
         for number in count(1):
-            if not cut_off(line, number, heard, lambda: rebuild.rebuild(line.url, ticket_status, quiet)):
+            if not cut_off(line, number, answered, lambda: rebuild.rebuild(line.url, ticket_status, quiet)):
                 break
             assert rows(database, query) == before
             line.before = line.after = quiet
@@ -91,9 +95,9 @@ def test_a_rebuild_that_is_cut_off_at_any_commit_continues_where_it_stopped(
     assert rebuild.verify(database.url, ticket_status, quiet).differences == []
 
 
-@pytest.mark.parametrize("heard", [False, True])
+@pytest.mark.parametrize("answered", [False, True])
 def test_a_follower_that_is_cut_off_at_any_batch_folds_each_event_once(
-    database: Database, migrated_url: str, tickets: list[UUID], heard: bool, monkeypatch: pytest.MonkeyPatch
+    database: Database, migrated_url: str, tickets: list[UUID], answered: bool, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(follower, "BATCH_EVENTS", TICKETS // 3)
     tally = Tally()
@@ -106,7 +110,7 @@ def test_a_follower_that_is_cut_off_at_any_batch_folds_each_event_once(
                     pass
 
         # Each attempt folds one batch more and is cut off at the next one.
-        while cut_off(line, 2, heard, follow):
+        while cut_off(line, 2, answered, follow):
             pass
     assert rows(database, "SELECT count(*), min(events), max(events) FROM read.tally") == [(TICKETS, 2, 2)]
 

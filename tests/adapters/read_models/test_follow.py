@@ -1,4 +1,4 @@
-"""The live follower: each projection folds each event exactly once, whatever happens to the others."""
+"""The live follower folds each event exactly once in each projection, whatever happens to the others."""
 
 from __future__ import annotations
 
@@ -309,9 +309,9 @@ def test_a_write_is_visible_once_a_follower_elsewhere_has_it(database: Database,
 
 
 def test_a_write_is_visible_once_either_of_two_followers_has_it(database: Database, log: EventLog):
-    mine, other = Follower(database.url, projections.ALL), Follower(database.url, projections.ALL)
-    barrier = ProjectionBarrier(database, NAMES, mine)
-    with started(mine, other):
+    local_follower, other_follower = Follower(database.url, projections.ALL), Follower(database.url, projections.ALL)
+    barrier = ProjectionBarrier(database, NAMES, local_follower)
+    with started(local_follower, other_follower):
         for _ in range(20):
             position = record(log, ticket_events(uuid4(), []))
             assert barrier.wait_for(position, WAIT_SECONDS)
@@ -339,8 +339,12 @@ def test_a_follower_continues_after_its_connection_was_lost(database: Database, 
 
 def test_a_follower_that_was_stopped_leaves_no_thread_behind(database: Database):
     # A service that other tests share may follow its own database in this process.
-    others = set(threading.enumerate())
+    earlier_threads = set(threading.enumerate())
     running = Follower(database.url, projections.ALL)
     running.start()
     running.stop(WAIT_SECONDS)
-    assert not [one for one in threading.enumerate() if one.name.startswith("follower") and one not in others]
+    assert not [
+        thread
+        for thread in threading.enumerate()
+        if thread.name.startswith("follower") and thread not in earlier_threads
+    ]

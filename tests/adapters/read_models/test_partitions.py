@@ -34,17 +34,17 @@ def partitioned(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def before(database: Database, log: EventLog, follow: Callable[..., None]) -> list[str]:
-    """The rows of gifts to many tickets, as the follower makes them."""
+def rows_before_rebuild(database: Database, log: EventLog, follow: Callable[..., None]) -> list[str]:
+    """Return the rows of donations to many tickets, as the follower folds them."""
     for _ in range(30):
         ticket = uuid4()
         record(log, [*ticket_events(ticket, []), *donation_events(ticket, 100, [40])])
     assert log.head() == EVENTS
     follow()
-    return shown(database)
+    return ledger_rows(database)
 
 
-def shown(database: Database) -> list[str]:
+def ledger_rows(database: Database) -> list[str]:
     with database.connection() as connection:
         return [
             row
@@ -53,23 +53,25 @@ def shown(database: Database) -> list[str]:
         ]
 
 
-def test_partitions_folded_apart_give_the_rows_of_one_fold(database: Database, before: list[str]):
+def test_partitions_folded_apart_give_the_rows_of_one_fold(database: Database, rows_before_rebuild: list[str]):
     reached: list[int] = []
-    done = rebuild.rebuild(database.url, donation_ledger, lambda _, position, __: reached.append(position))
-    assert (done.events, shown(database)) == (EVENTS, before)
+    rebuilt = rebuild.rebuild(database.url, donation_ledger, lambda _, position, __: reached.append(position))
+    assert (rebuilt.events, ledger_rows(database)) == (EVENTS, rows_before_rebuild)
     # A batch ends after 7 events of this partition, or after 14 positions.
     assert 0 < reached[0] <= 14
     assert rebuild.verify(database.url, donation_ledger, lambda *_: None).differences == []
 
 
-def test_two_rebuilds_at_once_share_the_partitions(database: Database, before: list[str]):
+def test_two_rebuilds_at_once_share_the_partitions(database: Database, rows_before_rebuild: list[str]):
     with ThreadPoolExecutor(2) as pool:
         both = [pool.submit(rebuild.rebuild, database.url, donation_ledger, lambda *_: None) for _ in range(2)]
-        assert [rebuilding.result().rows for rebuilding in both] == [len(before)] * 2
-    assert shown(database) == before
+        assert [rebuilding.result().rows for rebuilding in both] == [len(rows_before_rebuild)] * 2
+    assert ledger_rows(database) == rows_before_rebuild
 
 
-def test_a_partitioned_rebuild_that_was_killed_continues_where_it_stopped(database: Database, before: list[str]):
+def test_a_partitioned_rebuild_that_was_killed_continues_where_it_stopped(
+    database: Database, rows_before_rebuild: list[str]
+):
     child = [sys.executable, "-m", "tests.adapters.read_models.rebuilding", database.url, "28", "partitioned"]
     with subprocess.Popen(child, stdout=subprocess.PIPE, text=True) as killed:
         assert killed.stdout is not None
@@ -81,11 +83,11 @@ def test_a_partitioned_rebuild_that_was_killed_continues_where_it_stopped(databa
     reached: list[int] = []
     rebuild.rebuild(database.url, donation_ledger, lambda _, position, __: reached.append(position))
     assert min(reached) > stopped_at >= 28
-    assert shown(database) == before
+    assert ledger_rows(database) == rows_before_rebuild
 
 
 def test_a_worker_that_is_killed_ends_the_rebuild_and_the_next_one_resumes_it(
-    database: Database, before: list[str], monkeypatch: pytest.MonkeyPatch
+    database: Database, rows_before_rebuild: list[str], monkeypatch: pytest.MonkeyPatch
 ):
     def kill(*_: object) -> None:
         for child in _children(os.getpid()):
@@ -97,8 +99,8 @@ def test_a_worker_that_is_killed_ends_the_rebuild_and_the_next_one_resumes_it(
         patched.setattr(partitions, "WORKER_CODE", WAITING)
         with pytest.raises(partitions.PartitionWorkerEnded):
             rebuild.rebuild(database.url, donation_ledger, kill)
-    assert rebuild.rebuild(database.url, donation_ledger, lambda *_: None).rows == len(before)
-    assert shown(database) == before
+    assert rebuild.rebuild(database.url, donation_ledger, lambda *_: None).rows == len(rows_before_rebuild)
+    assert ledger_rows(database) == rows_before_rebuild
 
 
 def _children(parent: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Rebuilding beside the live tables: readers, writers and followers go on, and a killed rebuild is resumed."""
+"""A rebuild beside the live tables stops no reader, writer or follower, and is resumed if it is killed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def renamed(ticket: Any) -> None:
 
 @pytest.fixture
 def tickets(log: EventLog, follow: Callable[..., None]) -> list[UUID]:
-    """Thirty tickets with two events and a gift each, folded into the read models."""
+    """Record thirty tickets with two events and a donation each, and fold them into the read models."""
     ids = [uuid4() for _ in range(30)]
     for ticket in ids:
         record(log, [*ticket_events(ticket, [renamed]), *donation_events(ticket, 100, [40])])
@@ -52,7 +52,7 @@ def tickets(log: EventLog, follow: Callable[..., None]) -> list[UUID]:
 
 @contextmanager
 def busy(database: Database) -> Iterator[Callable[[], int]]:
-    """Open tickets in a thread, and fold them with a follower; yields a function that returns their number."""
+    """Open tickets in a thread and fold them with a follower. Yield a function that returns their number."""
     log, ended, written = EventLog(database), threading.Event(), [0]
 
     def write() -> None:
@@ -78,9 +78,9 @@ def live(database: Database, name: str = "ticket_status") -> list[tuple[Any, ...
 
 def test_a_rebuild_gives_the_same_rows_in_new_tables(database: Database, tickets: list[UUID]):
     before = rows(database, "SELECT * FROM read.ticket_status ORDER BY ticket_id")
-    done = rebuild.rebuild(database.url, ticket_status, quiet)
+    rebuilt = rebuild.rebuild(database.url, ticket_status, quiet)
     assert rows(database, "SELECT * FROM read.ticket_status ORDER BY ticket_id") == before
-    assert (done.name, done.events, done.rows) == ("ticket_status", 150, 60)
+    assert (rebuilt.name, rebuilt.events, rebuilt.rows) == ("ticket_status", 150, 60)
     assert live(database) == [(2, True, False)]
     assert rows(database, "SELECT to_regnamespace('read_ticket_status_1') IS NULL") == [(True,)]
 
@@ -162,7 +162,7 @@ def test_a_slow_reader_delays_the_swap_but_no_other_reader(database: Database, t
             rebuilding = pool.submit(rebuild.rebuild, database.url, ticket_status, quiet)
             waits = "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND application_name ="
             for _ in range(3):
-                # While the swap waits for the slow reader; were it to go on waiting, this would end in an error.
+                # The swap waits for the slow reader. If other readers waited as well, this would end in an error.
                 eventually(lambda: rows(database, f"{waits} 'storyledger rebuild' AND datname = current_database()"))
                 rows(database, "SELECT count(*) FROM read.ticket_status")
             assert not rebuilding.done()
@@ -173,8 +173,8 @@ def test_a_slow_reader_delays_the_swap_but_no_other_reader(database: Database, t
 
 
 def test_verifying_changes_nothing_and_leaves_nothing_behind(database: Database, tickets: list[UUID]):
-    done = rebuild.verify(database.url, ticket_status, quiet)
-    assert (done.events, done.rows, done.differences) == (150, 60, [])
+    verified = rebuild.verify(database.url, ticket_status, quiet)
+    assert (verified.events, verified.rows, verified.differences) == (150, 60, [])
     assert live(database) == [(1, True, False)]
     assert rows(database, "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'read\\_ticket%'") == [(1,)]
 
@@ -194,15 +194,15 @@ def test_verifying_names_the_events_whose_rows_differ(database: Database, ticket
     assert "elsewhere" in differences[1].row
 
 
-def test_verifying_finds_a_row_that_no_event_made(database: Database, tickets: list[UUID]):
+def test_verifying_finds_a_row_without_an_event(database: Database, tickets: list[UUID]):
     rows(database, f"INSERT INTO read_ticket_status_1.funded_tickets VALUES ('{UUID(int=1)}', 7) RETURNING 1")
     [difference] = rebuild.verify(database.url, ticket_status, quiet).differences
     assert (difference.table, difference.position, difference.only_in) == ("funded_tickets", 7, "live")
 
 
 def test_verifying_up_to_a_position_compares_two_trials(database: Database, tickets: list[UUID]):
-    done = rebuild.verify(database.url, ticket_status, quiet, until=42)
-    assert (done.events, done.differences) == (42, [])
+    verified = rebuild.verify(database.url, ticket_status, quiet, until=42)
+    assert (verified.events, verified.differences) == (42, [])
     assert rebuild.verify(database.url, ticket_status, quiet, until=0).events == 0
 
 
@@ -220,7 +220,7 @@ def test_the_trial_of_a_killed_verification_is_dropped_by_the_next_one(database:
     assert live(database) == [(1, True, False)]
 
 
-# Odd histories.
+# Unusual histories.
 
 
 def test_a_document_recorded_twice_does_not_stop_the_read_model(
@@ -229,10 +229,10 @@ def test_a_document_recorded_twice_does_not_stop_the_read_model(
     ticket = uuid4()
     fields = fact(DocumentGenerated).fields
     events = [make_event(DocumentGenerated, ticket, v, **fields | {"document_id": UUID(int=v)}) for v in range(1, 251)]
-    again = [
+    repeated_events = [
         make_event(DocumentGenerated, ticket, v + 250, **fields | {"document_id": UUID(int=v)}) for v in range(1, 251)
     ]
-    for batch in (events, again):
+    for batch in (events, repeated_events):
         record(log, batch)
         follow([documents])
     assert rows(database, "SELECT position FROM projections WHERE name = 'documents'") == [(500,)]

@@ -36,14 +36,14 @@ def transcribed(path: Path) -> Transcript:
 
 @pytest.fixture(scope="module")
 def two_transcripts() -> list[Transcript]:
-    """The transcripts of one recording in two formats, made at the same time."""
+    """Transcribe one recording in two formats at the same time."""
     with ThreadPoolExecutor(2) as workers:
         return list(workers.map(transcribed, [RECORDINGS / name for name in FORMATS]))
 
 
 @pytest.fixture(scope="module")
 def two_sentences(tmp_path_factory: pytest.TempPathFactory) -> Transcript:
-    """The transcript of a recording with two voices and a pause between them."""
+    """Transcribe a recording with two voices and a pause between them."""
     path = tmp_path_factory.mktemp("speech") / "two-sentences.wav"
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
@@ -59,12 +59,12 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z']+", text.lower())
 
 
-def errors(recognised: list[str], spoken: list[str]) -> int:
+def errors(recognised: list[str], reference: list[str]) -> int:
     """Return the edit distance in words."""
-    row = list(range(len(spoken) + 1))
+    row = list(range(len(reference) + 1))
     for number, word in enumerate(recognised, start=1):
         diagonal, row[0] = row[0], number
-        for at, other in enumerate(spoken, start=1):
+        for at, other in enumerate(reference, start=1):
             diagonal, row[at] = row[at], min(row[at] + 1, row[at - 1] + 1, diagonal + (word != other))
     return row[-1]
 
@@ -86,8 +86,8 @@ def test_a_third_voice_is_recognised() -> None:
 @pytest.mark.soak
 def test_nearly_every_word_of_the_demo_is_recognised() -> None:
     text = transcribed(DEMO_RECORDING).text
-    spoken = words(DEMO_RECORDING.with_suffix(".txt").read_text())
-    assert errors(words(text), spoken) <= len(spoken) * 0.05
+    reference = words(DEMO_RECORDING.with_suffix(".txt").read_text())
+    assert errors(words(text), reference) <= len(reference) * 0.05
     for phrase in ("david miller", "chicago", "a fire in our house", "five thousand dollars for my family"):
         assert phrase in text.lower()
 

@@ -34,10 +34,10 @@ def speech_facts() -> Any:
 def _most_recordings_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Most tests send the same recording, and each measurement starts a process."""
 
-    def run(job: str, recording: BinaryIO, *given: Any, **options: Any) -> Any:
+    def run(job: str, recording: BinaryIO, *arguments: Any, **options: Any) -> Any:
         if job == "measure" and Path(recording.name) == RECORDINGS / "speech.webm":
             return speech_facts()
-        return run_child(job, recording, *given, **options)
+        return run_child(job, recording, *arguments, **options)
 
     monkeypatch.setattr(openai, "run_child", run)
 
@@ -104,21 +104,21 @@ def test_a_recording_too_long_to_send_is_split_and_its_transcripts_joined(server
     transcriber = OpenAITranscriber("sk-secret", server.url, retries=0, part_seconds=15)
     with DEMO_RECORDING.open("rb") as recording:
         transcript = transcriber.transcribe(recording, progress.append)
-        whole = ChildAudioInspector().inspect(recording).duration_ms / 1000
+        whole_seconds = ChildAudioInspector().inspect(recording).duration_ms / 1000
     assert transcript.text == "One. Three. Four."
     assert transcript.language == "en"
     lengths = [seconds(upload.content) for upload in server.uploads]
     assert len(lengths) == 4
     assert all(length <= 15.1 for length in lengths)
-    assert sum(lengths) == pytest.approx(whole, abs=0.2)
+    assert sum(lengths) == pytest.approx(whole_seconds, abs=0.2)
     assert progress == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 def test_an_encoded_recording_passes_our_own_inspection(server: TranscriptionServer, tmp_path: Path) -> None:
     transcribed(server, RECORDINGS / "speech.aac")
-    sent = tmp_path / "sent"
-    sent.write_bytes(server.uploads[0].content)
-    with sent.open("rb") as recording:
+    encoded_file = tmp_path / "sent"
+    encoded_file.write_bytes(server.uploads[0].content)
+    with encoded_file.open("rb") as recording:
         assert ChildAudioInspector().inspect(recording).media_type == "audio/ogg"
 
 
@@ -166,12 +166,12 @@ def test_a_service_that_does_not_answer_is_unavailable(server: TranscriptionServ
 
 
 def test_a_service_that_refuses_connections_is_unavailable() -> None:
-    with socket.socket() as taken:
-        # Nobody else can have this port, and nobody listens on it.
-        taken.bind(("127.0.0.1", 0))
-        nobody = TranscriptionServer(f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
+    with socket.socket() as bound_socket:
+        # The port is bound, so no other process can listen on it, and this one does not.
+        bound_socket.bind(("127.0.0.1", 0))
+        unreachable_server = TranscriptionServer(f"http://127.0.0.1:{bound_socket.getsockname()[1]}/v1")
         with pytest.raises(StepFailed) as failed:
-            transcribed(nobody)
+            transcribed(unreachable_server)
     assert (failed.value.code, failed.value.retryable) == ("transcriber_unavailable", True)
 
 

@@ -9,13 +9,13 @@ WORD_MS = 300
 
 def recognised(text: str, confidence: float = 0.9) -> list[RecognizedWord]:
     """Return words of equal length in sequence. A number is a pause in milliseconds."""
-    parts: list[RecognizedWord] = []
+    recognized_words: list[RecognizedWord] = []
     now = 0
     for token in text.split():
         length = int(token) if token.isdigit() else WORD_MS
-        parts.append(RecognizedWord("<sil>" if token.isdigit() else token, now, now + length, confidence))
+        recognized_words.append(RecognizedWord("<sil>" if token.isdigit() else token, now, now + length, confidence))
         now += length
-    return parts
+    return recognized_words
 
 
 def sentences(text: str) -> list[str]:

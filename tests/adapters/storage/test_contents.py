@@ -1,4 +1,4 @@
-"""Contents: kept under the hash of what they say, readable with their ticket's key and until it is destroyed."""
+"""Contents are stored under their hash, and readable with their ticket's key until it is destroyed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sealed(storage: FileStorage, keys: TicketKeys) -> SealedContents:
 
 @pytest.fixture
 def new_ticket(request: pytest.FixtureRequest) -> Callable[[], UUID]:
-    """Makes tickets that have a key."""
+    """Return a function that makes tickets with a key."""
 
     def make() -> UUID:
         ticket = uuid4()
@@ -56,8 +56,8 @@ def new_ticket(request: pytest.FixtureRequest) -> Callable[[], UUID]:
 def contents(request: pytest.FixtureRequest) -> Contents:
     if request.param == "in memory":
         return MemoryContents()
-    found: SealedContents = request.getfixturevalue("sealed")
-    return found
+    sealed_contents: SealedContents = request.getfixturevalue("sealed")
+    return sealed_contents
 
 
 def read(contents: Contents, ticket: UUID, content: Content) -> bytes:
@@ -65,7 +65,7 @@ def read(contents: Contents, ticket: UUID, content: Content) -> bytes:
         return stored.read()
 
 
-# The contract, kept by the fake too.
+# The contract, which the fake keeps as well.
 
 
 @pytest.mark.parametrize("data", [b"", b"x", SOUND])
@@ -114,7 +114,7 @@ def test_an_erased_ticket_has_no_content_and_accepts_none(contents: Contents, ne
     assert read(contents, grace, content) == SOUND
 
 
-# What only sealed files can show.
+# Encrypted files.
 
 
 def stored_bytes(storage: FileStorage) -> Iterator[bytes]:

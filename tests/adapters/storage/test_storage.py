@@ -1,4 +1,4 @@
-"""Storage, in a folder and in a bucket: whole or not at all, and never outside its place."""
+"""Storage in a folder and in a bucket: an object is stored completely or not at all, and never elsewhere."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["folder", "bucket"])
 def storage(request: pytest.FixtureRequest) -> Storage:
-    """Every implementation of the storage, one after the other."""
-    made: Storage = request.getfixturevalue(request.param)
-    return made
+    """Return each implementation of the storage in turn."""
+    implementation: Storage = request.getfixturevalue(request.param)
+    return implementation
 
 
 @pytest.fixture
@@ -276,7 +276,7 @@ def test_a_folder_that_cannot_be_written_fails_its_check(folder: FileStorage, ro
         folder.check()
 
 
-# What is said of a bucket only.
+# Buckets only.
 
 
 def test_a_large_object_is_uploaded_in_parts_with_little_memory(s3: S3Server, bucket: S3Storage) -> None:
@@ -317,10 +317,10 @@ def test_more_objects_than_one_listing_returns_are_listed_and_deleted(bucket: S3
 
 def test_two_prefixes_of_a_bucket_are_separate(s3: S3Server) -> None:
     s3.make_bucket("shared")
-    one, other = S3Storage("shared", "one", endpoint=s3.url), S3Storage("shared", "other", endpoint=s3.url)
-    one.put(A_KEY, [b"x"])
-    other.delete_prefix("")
-    assert (list(one.keys()), list(other.keys())) == ([A_KEY], [])
+    first, second = S3Storage("shared", "one", endpoint=s3.url), S3Storage("shared", "other", endpoint=s3.url)
+    first.put(A_KEY, [b"x"])
+    second.delete_prefix("")
+    assert (list(first.keys()), list(second.keys())) == ([A_KEY], [])
 
 
 def test_a_missing_bucket_is_unavailable_and_not_named_in_the_error(s3: S3Server) -> None:
@@ -349,7 +349,7 @@ def test_an_unreachable_store_is_unavailable_soon(s3: S3Server) -> None:
         started = time.monotonic()
         with pytest.raises(UnavailableError) as refusal:
             attempt()
-        # The library by itself tries again for three minutes.
+        # By default the library retries for three minutes.
         assert time.monotonic() - started < 90
         assert A_KEY not in str(refusal.value)
 
@@ -365,10 +365,10 @@ def test_a_storage_is_opened_by_its_url(s3: S3Server, tmp_path: Path, monkeypatc
 
 
 def test_storing_succeeds_during_deletions_in_the_same_folder(storage: Storage) -> None:
-    done = threading.Event()
+    is_over = threading.Event()
 
     def delete() -> None:
-        while not done.is_set():
+        while not is_over.is_set():
             storage.delete("tickets/a/1")
             storage.delete_prefix("tickets")
 
@@ -378,7 +378,7 @@ def test_storing_succeeds_during_deletions_in_the_same_folder(storage: Storage) 
         for number in range(20):
             storage.put(f"tickets/a/{number % 3}", [b"x"])
     finally:
-        done.set()
+        is_over.set()
         deleting.join()
     storage.put("tickets/a/0", [b"last"])
     assert read(storage, "tickets/a/0") == b"last"

@@ -1,4 +1,4 @@
-"""The sandbox's API as other callers than the library see it."""
+"""The sandbox's API answers callers other than Stripe's library correctly."""
 
 from __future__ import annotations
 
@@ -172,8 +172,8 @@ def test_lists_are_filtered_and_paged(world, call):
     ]
     first = call("GET", "checkout/sessions?limit=2").json()
     assert (len(first["data"]), first["has_more"], first["url"]) == (2, True, "/v1/checkout/sessions")
-    rest = call("GET", f"checkout/sessions?limit=2&starting_after={first['data'][-1]['id']}").json()
-    assert ([listed["id"] for listed in rest["data"]], rest["has_more"]) == ([sessions[0]["id"]], False)
+    next_page = call("GET", f"checkout/sessions?limit=2&starting_after={first['data'][-1]['id']}").json()
+    assert ([listed["id"] for listed in next_page["data"]], next_page["has_more"]) == ([sessions[0]["id"]], False)
     only = call("GET", "events?type=checkout.session.completed").json()["data"]
     assert [event["type"] for event in only] == ["checkout.session.completed"] * 3
 

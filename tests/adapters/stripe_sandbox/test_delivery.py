@@ -1,4 +1,4 @@
-"""Delivery: at least once, whatever fails or is killed, and as badly as one asks for."""
+"""Events are delivered at least once, whatever fails or is killed, and with the faults that a test sets."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ def test_each_failure_is_followed_by_a_longer_pause(world, session, monkeypatch:
 def test_a_restart_keeps_the_state_and_the_pending_deliveries(world, session):
     world.sandbox.pay(session)
     world.sandbox.close()
-    again = world.another_sandbox()
-    assert again.session(session)["payment_status"] == "paid"
-    again.start()
-    assert again.wait_delivered(WAIT_SECONDS)
-    again.close()
+    restarted = world.another_sandbox()
+    assert restarted.session(session)["payment_status"] == "paid"
+    restarted.start()
+    assert restarted.wait_delivered(WAIT_SECONDS)
+    restarted.close()
     assert world.receiver.types == PAID
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's pages: in a real browser, and as a hostile client sees them."""
+"""The sandbox's pages work in a real browser and refuse hostile requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.client import WAIT_SECONDS
 
 @pytest.fixture
 def page(browser) -> Iterator[Page]:
-    """A phone that runs no scripts."""
+    """Return a page in a phone's browser without scripts."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False)
     context.set_default_timeout(1000 * WAIT_SECONDS)
     yield context.new_page()
@@ -61,7 +61,7 @@ def test_every_page_says_that_it_is_a_test(world, checkout, page):
 
 
 @pytest.mark.browser
-def test_after_a_declined_card_one_may_try_again(world, checkout, page):
+def test_a_donor_may_try_again_after_a_declined_card(world, checkout, page):
     page.goto(checkout.url)
     fill(page, "Declined")
     page.get_by_role("button", name="Pay").click()
@@ -113,14 +113,14 @@ def test_a_pay_page_fits_a_narrow_phone_and_asks_no_other_host(world, checkout, 
     with browser.new_context(viewport={"width": 320, "height": 640}) as context:
         context.set_default_timeout(1000 * WAIT_SECONDS)
         page = context.new_page()
-        asked: list[str] = []
+        requested_urls: list[str] = []
         complaints: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        page.on("request", lambda request: requested_urls.append(request.url))
         page.on("console", lambda message: complaints.append(message.text))
         for path in (f"/sandbox/pay/{checkout.session_id}", "/sandbox"):
             page.goto(f"{world.url}{path}")
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        assert all(url.startswith(f"{world.url}/") for url in asked)
+        assert all(url.startswith(f"{world.url}/") for url in requested_urls)
         assert [text for text in complaints if "favicon" not in text and "404" not in text] == []
 
 
@@ -171,14 +171,14 @@ def test_a_pay_page_answers_405_with_allow_to_other_methods(world, checkout):
         "<script>alert(1)</script>",
     ],
 )
-def test_a_form_filled_in_badly_charges_nobody(world, checkout, form):
+def test_an_invalid_form_makes_no_payment(world, checkout, form):
     answer = requests.post(checkout.url, data=form, timeout=WAIT_SECONDS)
     assert answer.status_code == 422
     assert "<script>" not in answer.text
     assert world.gateway.retrieve(checkout.session_id)["payment_intent"] is None
 
 
-def test_a_form_beyond_all_bounds_is_not_read(world, checkout):
+def test_a_form_that_is_too_large_is_not_read(world, checkout):
     assert requests.post(checkout.url, data={"name": "x" * 100_000}, timeout=WAIT_SECONDS).status_code == 413
 
 
@@ -187,17 +187,17 @@ def test_a_pay_page_of_no_session_is_not_found(world, id):
     assert requests.get(f"{world.url}/sandbox/pay/{id}", timeout=WAIT_SECONDS).status_code == 404
 
 
-def test_a_paid_checkout_says_so_and_leads_on(world, checkout):
+def test_the_page_of_a_paid_checkout_says_so_and_redirects_to_the_return_url(world, checkout):
     world.sandbox.pay(checkout.session_id)
-    shown = requests.get(checkout.url, timeout=WAIT_SECONDS)
-    assert shown.status_code == 200
-    assert "Already paid" in shown.text
-    again = requests.post(checkout.url, data={}, timeout=WAIT_SECONDS, allow_redirects=False)
-    assert again.status_code == 303
-    assert again.headers["Location"] == f"{world.url}/thanks?s={checkout.session_id}"
+    paid_page = requests.get(checkout.url, timeout=WAIT_SECONDS)
+    assert paid_page.status_code == 200
+    assert "Already paid" in paid_page.text
+    repeated_payment = requests.post(checkout.url, data={}, timeout=WAIT_SECONDS, allow_redirects=False)
+    assert repeated_payment.status_code == 303
+    assert repeated_payment.headers["Location"] == f"{world.url}/thanks?s={checkout.session_id}"
 
 
-def test_an_expired_checkout_says_so(world, checkout):
+def test_the_page_of_an_expired_checkout_says_so(world, checkout):
     world.sandbox.expire(checkout.session_id)
     for answer in (requests.get(checkout.url, timeout=WAIT_SECONDS), requests.post(checkout.url, timeout=WAIT_SECONDS)):
         assert answer.status_code == 410

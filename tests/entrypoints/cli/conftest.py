@@ -11,6 +11,6 @@ from tests import commands
 
 @pytest.fixture(autouse=True)
 def restored_logging() -> Iterator[None]:
-    """Undo after the test the logging that a command configures for the whole process."""
+    """After the test, undo the logging that a command configures for the whole process."""
     with commands.restored_logging():
         yield

@@ -21,7 +21,7 @@ from tests.benchmarks.world import write_history
 
 
 class Ended(Exception):
-    """A command exited with another code than 0."""
+    """Raised when a command exits with a code other than 0."""
 
     def __init__(self, code: int, out: str, err: str) -> None:
         super().__init__(code, err)

@@ -1,4 +1,4 @@
-"""The help of every command."""
+"""Every command has a complete help with an example."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ COMMANDS = list(commands(typer.main.get_command(app)))
 
 @pytest.mark.parametrize("words", [words for words, _ in COMMANDS], ids=lambda words: " ".join(words) or "storyledger")
 def test_every_help_ends_with_an_example_of_that_command(words: tuple[str, ...]):
-    shown = CliRunner().invoke(app, [*words, "--help"])
-    assert shown.exit_code == 0
-    _, found, example = " ".join(shown.output.split()).rpartition("Example: storyledger ")
-    assert found
+    result = CliRunner().invoke(app, [*words, "--help"])
+    assert result.exit_code == 0
+    _, has_example, example = " ".join(result.output.split()).rpartition("Example: storyledger ")
+    assert has_example
     assert tuple(shlex.split(example)[: len(words)]) == words
 
 

@@ -1,4 +1,4 @@
-"""`storyledger keys …`."""
+"""`storyledger keys` creates, replaces, lists and revokes API keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Run = Callable[..., tuple[int, str]]
 
 @pytest.fixture
 def run(migrated_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run commands on this test's database; each returns its exit code and its output."""
+    """Return a function that runs a command on this test's database and returns its exit code and output."""
     monkeypatch.setenv("DATABASE_URL", migrated_url)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
 

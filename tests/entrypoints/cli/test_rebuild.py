@@ -1,4 +1,4 @@
-"""`storyledger rebuild-projections`."""
+"""`storyledger rebuild-projections` logs rebuilds."""
 
 from __future__ import annotations
 

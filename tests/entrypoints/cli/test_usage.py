@@ -1,4 +1,4 @@
-"""Wrong arguments and failures of the environment: one line, the exit code, and nothing left behind."""
+"""Wrong arguments and failures of the environment are one line with an exit code and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TICKET = "01a1fcb7-cf92-7d3a-94a6-7b128ee46f25"
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run commands; each returns its exit code, its standard output and its standard error."""
+    """Return a function that runs a command and returns its exit code, standard output and standard error."""
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("COLUMNS", "80")
 
@@ -43,7 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 @pytest.fixture
 def run_here(run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Run commands on this test's database."""
+    """Return a function that runs a command on this test's database."""
     monkeypatch.setenv("DATABASE_URL", migrated_url)
     return run
 
@@ -123,10 +123,10 @@ def test_a_comparison_prints_every_difference_as_json_and_their_number_for_peopl
 
 def test_a_table_shows_markup_as_text_and_no_control_characters(capfd: pytest.CaptureFixture[str]):
     print_table("Names", ("name",), [["[erased]"], ["[/b][link=x]y"], ["\x1b[31mred\x9b2J"]])
-    shown = capfd.readouterr().out
-    assert "[erased]" in shown
-    assert "[/b][link=x]y" in shown
-    assert shown.replace("\n", "").isprintable()
+    output = capfd.readouterr().out
+    assert "[erased]" in output
+    assert "[/b][link=x]y" in output
+    assert output.replace("\n", "").isprintable()
 
 
 def test_ids_in_tables_are_never_wrapped(run_here: Run):

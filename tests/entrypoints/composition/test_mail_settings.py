@@ -1,4 +1,4 @@
-"""Where mails go is said in the environment, and what is wrong with it is said before anything starts."""
+"""The environment selects the mail transport, and errors in these settings are reported before the start."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_without_a_server_mails_are_files_in_the_data_folder(tmp_path: Path):
 
 
 @pytest.mark.parametrize("url", ["smtp://mail.example", "smtps://ada:p%40ss@mail.example:465/", "smtp://[::1]:2525"])
-def test_a_server_goes_with_an_address_that_mails_are_from(url: str):
+def test_a_mail_server_requires_a_sender_address(url: str):
     assert load(smtp_url=url, mail_from="Storyledger <hello@example.org>").sender == "Storyledger <hello@example.org>"
     with pytest.raises(SettingsError, match="MAIL_FROM"):
         load(smtp_url=url)
@@ -36,16 +36,16 @@ def test_a_server_goes_with_an_address_that_mails_are_from(url: str):
         "smtp://ada:s3cret@mail.example:port",
     ],
 )
-def test_a_url_that_leads_to_no_server_is_refused_without_being_quoted(url: str):
-    with pytest.raises(SettingsError, match="SMTP_URL") as told:
+def test_an_invalid_mail_server_url_is_refused_without_being_quoted(url: str):
+    with pytest.raises(SettingsError, match="SMTP_URL") as error_info:
         load(smtp_url=url, mail_from="hello@example.org")
-    assert "s3cret" not in str(told.value)
+    assert "s3cret" not in str(error_info.value)
 
 
 @pytest.mark.parametrize(
     "sender", ["nobody", "a@example.org, b@example.org", "hello@example.org\r\nBcc: x@y.org", "дара@example.org", "<>"]
 )
-def test_a_sender_that_is_not_one_plain_address_is_refused(sender: str):
+def test_a_sender_that_is_not_exactly_one_address_is_refused(sender: str):
     with pytest.raises(SettingsError, match="MAIL_FROM"):
         load(mail_from=sender)
 

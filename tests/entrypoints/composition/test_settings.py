@@ -1,4 +1,4 @@
-"""Settings from the environment; no error shows a secret."""
+"""Settings are read from the environment, and no error shows a secret."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_settings_print_no_secret(tmp_path: Path):
 
 
 def test_every_setting_is_known_to_be_printed_or_not():
-    """Whoever adds one decides."""
+    """A new setting is printed only after a decision in this test."""
     hidden = {name for name, field in Settings.model_fields.items() if not field.repr}
     assert hidden == set(HOLDING) - {"mail_from"} | {"storage_url", "rate_limit_storage"}
     for name in Settings.model_fields.keys() - hidden:
@@ -68,14 +68,14 @@ def test_every_setting_is_known_to_be_printed_or_not():
         ("app_env", SECRET),
     ],
 )
-def test_a_wrong_setting_is_named_and_its_value_is_not_quoted(name: str, value: str):
-    with pytest.raises(SettingsError, match=name.upper()) as told:
+def test_an_invalid_setting_is_named_and_its_value_is_not_quoted(name: str, value: str):
+    with pytest.raises(SettingsError, match=name.upper()) as error_info:
         load(**{name: value})
-    assert SECRET not in str(told.value)
-    assert told.value.__context__ is None or told.value.__suppress_context__
+    assert SECRET not in str(error_info.value)
+    assert error_info.value.__context__ is None or error_info.value.__suppress_context__
 
 
-def test_production_starts_with_all_it_needs(tmp_path: Path):
+def test_production_accepts_complete_settings(tmp_path: Path):
     assert load(data_dir=tmp_path, **PRODUCTION).production
 
 
@@ -84,10 +84,10 @@ SECRETS = ("master_key", "email_pepper", "checkpoint_key", "stripe_webhook_secre
 
 @pytest.mark.parametrize("name", SECRETS)
 @pytest.mark.parametrize("value", ["", " ", "changeme", "PASSWORD", "x" * 40, "short-9f8e7d6c5b4a"])
-def test_production_refuses_a_secret_that_is_none(name: str, value: str):
-    with pytest.raises(SettingsError, match=name.upper()) as told:
+def test_production_refuses_a_missing_default_or_short_secret(name: str, value: str):
+    with pytest.raises(SettingsError, match=name.upper()) as error_info:
         load(**(PRODUCTION | {name: value}))
-    assert not value.strip() or value not in str(told.value)
+    assert not value.strip() or value not in str(error_info.value)
 
 
 @pytest.mark.parametrize("name", SECRETS[:4])
@@ -99,5 +99,5 @@ def test_production_refuses_a_bad_secret_beside_good_ones(name: str):
 @pytest.mark.parametrize(
     ("host", "url"), [("127.0.0.1", "http://127.0.0.1:3003"), ("::1", "http://[::1]:3003"), ("h", "http://h:3003")]
 )
-def test_the_address_that_is_derived_is_one(host: str, url: str):
+def test_the_public_url_is_derived_from_host_and_port(host: str, url: str):
     assert Settings(host=host, port=3003).public_url == url

@@ -1,4 +1,4 @@
-"""The gate at the start: whatever is wrong is said in one line, exit 1, and the port is never bound."""
+"""A fault found at the start is reported in one line with exit code 1 before the port is bound."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ PRODUCTION = {
 
 
 def refusal(settings: dict[str, str]) -> str:
-    """The one line that the service says when it refuses to start."""
-    # Services of other tests may log in this process meanwhile.
+    """Return the one line that the service prints when it refuses to start."""
+    # Services of other tests may write to the log in this process meanwhile.
     ran = run_here("serve", **settings | {"LOG_LEVEL": "CRITICAL"})
     assert (ran.returncode, ran.stdout) == (1, "")
     [line] = ran.stderr.splitlines()
     return line
 
 
-# Settings: nothing was asked of anybody yet.
+# Settings, which are checked before any connection.
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("invalid_settings", "expected_message"),
     [
         ({"DATABASE_URL": ""}, "DATABASE_URL: missing"),
         ({"DATABASE_URL": "  "}, "DATABASE_URL: missing"),
@@ -62,9 +62,9 @@ def refusal(settings: dict[str, str]) -> str:
         ({"READ_DATABASE_URL": "mysql://root@127.0.0.1/x"}, "READ_DATABASE_URL: "),
         ({"STRIPE_SECRET_KEY": ""}, "STRIPE_SECRET_KEY: missing"),
         *(
-            ({name: value}, f"{name}: {said}")
+            ({name: value}, f"{name}: {reason}")
             for name in ("MASTER_KEY", "EMAIL_PEPPER", "CHECKPOINT_KEY", "STRIPE_WEBHOOK_SECRET")
-            for value, said in (
+            for value, reason in (
                 ("", "missing"),
                 ("   ", "missing"),
                 ("changeme", "a default"),
@@ -82,21 +82,21 @@ def refusal(settings: dict[str, str]) -> str:
     ],
     ids=str,
 )
-def test_settings_that_production_cannot_run_with_are_named_but_never_shown(
-    wrong: dict[str, str], said: str, tmp_path: Path
+def test_invalid_production_settings_are_named_but_never_shown(
+    invalid_settings: dict[str, str], expected_message: str, tmp_path: Path
 ):
-    line = refusal(PRODUCTION | {"DATA_DIR": str(tmp_path)} | wrong)
-    assert said in line
-    assert not [value for value in wrong.values() if len(value.strip()) > 5 and value in line]
+    line = refusal(PRODUCTION | {"DATA_DIR": str(tmp_path)} | invalid_settings)
+    assert expected_message in line
+    assert not [value for value in invalid_settings.values() if len(value.strip()) > 5 and value in line]
     assert SECRET not in line
 
 
-# What is outside.
+# The database, the storage and the port.
 
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """A port that the service would stumble over, if it came so far."""
+    """Return a port in use, which the service would report if it got that far."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 
@@ -113,7 +113,7 @@ def refused(tmp_path: Path, taken_port: int) -> Callable[..., str]:
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"),
+    ("statement", "expected_message"),
     [
         ("DROP TABLE schema_steps", "schema is behind (0001_history, "),
         (
@@ -132,15 +132,15 @@ def refused(tmp_path: Path, taken_port: int) -> Callable[..., str]:
     ids=lambda value: value[:40],
 )
 def test_a_schema_that_is_not_exactly_ours_is_refused(
-    refused: Callable[..., str], migrated_url: str, harm: str, said: str
+    refused: Callable[..., str], migrated_url: str, statement: str, expected_message: str
 ):
     with psycopg.connect(migrated_url, autocommit=True) as connection:
-        connection.execute(harm.encode())
-    assert said in refused(migrated_url)
+        connection.execute(statement.encode())
+    assert expected_message in refused(migrated_url)
 
 
-def test_a_process_that_may_not_start_says_so_in_one_line_and_ends(database_url: str, tmp_path: Path, taken_port: int):
-    """The other refusals here are heard inside this process."""
+def test_a_process_that_refuses_to_start_prints_one_line_and_ends(database_url: str, tmp_path: Path, taken_port: int):
+    """The other tests here start the service inside this process."""
     place = {"DATA_DIR": str(tmp_path), "PORT": str(taken_port), "DATABASE_URL": database_url}
     ran = subprocess.run([STORYLEDGER, "serve"], env=os.environ | place, capture_output=True, text=True, timeout=60)
     assert (ran.returncode, ran.stdout) == (1, "")
@@ -155,13 +155,15 @@ def test_a_database_that_takes_no_writes_is_refused(refused: Callable[..., str],
     assert "database: it is read-only" in refused(migrated_url)
 
 
-def test_a_database_that_is_not_there_is_said_so(refused: Callable[..., str], migrated_url: str):
+def test_a_missing_database_is_reported(refused: Callable[..., str], migrated_url: str):
     assert "database: refuses connections" in refused("postgresql://127.0.0.1:1/x")
     missing = migrated_url.replace(psycopg.conninfo.conninfo_to_dict(migrated_url)["dbname"], "nowhere")
     assert "database: no such database" in refused(missing)
 
 
-def test_a_database_that_hangs_is_given_up_in_time(refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch):
+def test_a_database_that_hangs_is_given_up_after_a_timeout(
+    refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+):
     assert startup_checks.REACH_SECONDS < MOST_SECONDS
     monkeypatch.setattr(startup_checks, "REACH_SECONDS", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as hanging:
@@ -170,14 +172,14 @@ def test_a_database_that_hangs_is_given_up_in_time(refused: Callable[..., str], 
 
 @pytest.fixture(scope="module")
 def careless() -> Iterator[OwnServer]:
-    """A server that may lose what it acknowledged, and asks one of its users for a password."""
+    """Return a server that may lose acknowledged commits, and that asks one of its users for a password."""
     server = OwnServer({"fsync": "off", "full_page_writes": "off"}, access="local all guest scram-sha-256\n")
     server.execute("CREATE ROLE guest LOGIN PASSWORD 'right'")
     yield server
     server.close()
 
 
-def test_a_wrong_password_is_said_so_and_not_shown(refused: Callable[..., str], careless: OwnServer):
+def test_a_wrong_password_is_reported_and_not_shown(refused: Callable[..., str], careless: OwnServer):
     line = refused(careless.url.replace("storyledger@", "guest:" + quote("wr:ng") + "@", 1))
     assert "database: wrong user or password" in line
     assert not {"guest", "wr:ng"} & set(line.split())
@@ -201,13 +203,13 @@ def test_a_storage_that_cannot_be_written_is_refused(refused: Callable[..., str]
     assert str(file) not in line
 
 
-def test_a_port_that_is_taken_is_said_so(migrated_url: str, taken_port: int, tmp_path: Path):
+def test_a_port_in_use_is_reported(migrated_url: str, taken_port: int, tmp_path: Path):
     place = {"DATA_DIR": str(tmp_path), "PORT": str(taken_port), "DATABASE_URL": migrated_url}
     line = refusal(place)
     assert f"PORT: 127.0.0.1:{taken_port}: " in line
 
 
-def test_the_same_database_is_served_where_nothing_is_wrong(migrated_url: str, tmp_path: Path):
+def test_the_service_starts_on_the_same_database_without_a_fault(migrated_url: str, tmp_path: Path):
     environment = {"DATA_DIR": str(tmp_path), "PORT": str(free_port()), "DATABASE_URL": migrated_url}
     process = subprocess.Popen(
         [STORYLEDGER, "serve"], env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

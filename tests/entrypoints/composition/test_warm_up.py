@@ -1,4 +1,4 @@
-"""A start loads what a first request needs; the rest is loaded soon after, before anybody asks for it."""
+"""A start loads the packages for a first request. The other packages are loaded right afterwards."""
 
 from __future__ import annotations
 
@@ -12,21 +12,31 @@ from entrypoints.composition.warm_up import Loading
 from tests.client import WAIT_SECONDS, eventually
 from tests.processes import Serving
 
-# What people ask of the web part now and then, each of it slow to load.
-ASKED_FOR = {"docx", "typst", "qrcode", "PIL", "stripe", "phonenumbers", "email_validator", "jinja2", "limits"}
-# What works in a process of its own, or not at all unless it is chosen.
-ELSEWHERE = {"av", "numpy", "pocketsphinx", "openai", "obstore", "redis", "opentelemetry"}
-# What only the terminal shows.
+# Packages that only some requests need, each slow to load.
+NEEDED_BY_SOME_REQUESTS = {
+    "docx",
+    "typst",
+    "qrcode",
+    "PIL",
+    "stripe",
+    "phonenumbers",
+    "email_validator",
+    "jinja2",
+    "limits",
+}
+# Packages that are loaded in child processes, or only if a setting selects them.
+NOT_IN_WEB_PROCESS = {"av", "numpy", "pocketsphinx", "openai", "obstore", "redis", "opentelemetry"}
+# Packages for output on a terminal.
 TERMINAL = {"rich", "pygments"}
 
 
-# A program prints which packages it has loaded so far.
-TELL = "import json, sys\nprint(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+# Prints the packages that the program has loaded so far.
+PRINT_LOADED = "import json, sys\nprint(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
 
 
 def loaded(program: str, *arguments: str | Path) -> list[set[str]]:
-    """The packages that a process has loaded wherever it tells, and in the end."""
-    tail = f"\n{TELL}\nimport os\nsys.stdout.flush()\nos._exit(0)"
+    """Return the packages loaded by a program at each `PRINT_LOADED` and at its end."""
+    tail = f"\n{PRINT_LOADED}\nimport os\nsys.stdout.flush()\nos._exit(0)"
     command = [sys.executable, "-c", program + tail, *map(str, arguments)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return [set(json.loads(line)) for line in ran.stdout.splitlines()]
@@ -44,16 +54,23 @@ server(service)
 """
 
 
-def test_what_only_some_requests_need_is_loaded_after_the_start_by_the_warm_up(migrated_url: str, tmp_path: Path):
-    at_start, warm = loaded(f"{SERVES}\n{TELL}\nfor load in service.loads:\n    load()", migrated_url, tmp_path)
+def test_packages_that_only_some_requests_need_are_loaded_by_the_warm_up_after_the_start(
+    migrated_url: str, tmp_path: Path
+):
+    at_start, warm = loaded(f"{SERVES}\n{PRINT_LOADED}\nfor load in service.loads:\n    load()", migrated_url, tmp_path)
     assert {"starlette", "psycopg", "structlog"} <= at_start
-    assert not at_start & (ASKED_FOR | ELSEWHERE)
-    assert warm >= ASKED_FOR
+    assert not at_start & (NEEDED_BY_SOME_REQUESTS | NOT_IN_WEB_PROCESS)
+    assert warm >= NEEDED_BY_SOME_REQUESTS
 
 
 def test_help_loads_neither_the_service_nor_its_database():
-    [found] = loaded("import sys\nsys.argv = ['storyledger', '--help']\nimport entrypoints.cli")
-    assert not found & (ASKED_FOR | ELSEWHERE | TERMINAL | {"psycopg", "starlette", "pydantic", "uvicorn", "structlog"})
+    [packages] = loaded("import sys\nsys.argv = ['storyledger', '--help']\nimport entrypoints.cli")
+    assert not packages & (
+        NEEDED_BY_SOME_REQUESTS
+        | NOT_IN_WEB_PROCESS
+        | TERMINAL
+        | {"psycopg", "starlette", "pydantic", "uvicorn", "structlog"}
+    )
 
 
 def test_a_process_that_is_stopped_at_once_ends_cleanly(migrated_url: str, tmp_path: Path):
@@ -73,21 +90,21 @@ def test_a_failed_preload_does_not_stop_the_others():
     loading.stop()
 
 
-def test_nothing_is_begun_any_more_once_it_is_told_to_stop():
-    begun, go = threading.Event(), threading.Event()
+def test_a_stopped_warm_up_loads_nothing_more():
+    started, go_on = threading.Event(), threading.Event()
     loaded: list[str] = []
 
     def slow() -> None:
-        begun.set()
-        go.wait(WAIT_SECONDS)
+        started.set()
+        go_on.wait(WAIT_SECONDS)
         loaded.append("slow")
 
     loading = Loading([slow, lambda: loaded.append("next")], lambda: loaded.append("all"))
     loading.start()
-    assert begun.wait(WAIT_SECONDS)
+    assert started.wait(WAIT_SECONDS)
     stopping = threading.Thread(target=loading.stop)
     stopping.start()
     eventually(loading._stopping.is_set)
-    go.set()
+    go_on.set()
     stopping.join(WAIT_SECONDS)
     assert loaded == ["slow"]
