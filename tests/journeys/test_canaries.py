@@ -339,6 +339,8 @@ def test_a_canary_is_found_in_every_encoding():
 def test_a_person_is_stored_nowhere_in_clear_and_nowhere_at_all_once_erased(service: ObservedService):
     with Watch(service.process.pid) as watch:
         planter = Planter(service)
+        # What has happened is signed within a second or two.
+        eventually(lambda: planter.visitor.get("/checkpoint").status_code == 200)
         planted = plantings(planter)
         missing = [f"{o.method} {o.path}" for o in OPERATIONS if (o.method, o.path) not in planted]
         assert missing == [], "plant a person through these: add each to `plantings`"
