@@ -1,4 +1,4 @@
-"""`make bench`: every figure with its baseline, the ratio and the goal; the last results stay in RESULTS.md.
+"""`make bench` measures every figure with its baseline, ratio and goal. The last results stay in RESULTS.md.
 
 python -m tests.benchmarks [--only NAME,…] [--events N] [--gifts N] [--json FILE] [--keep]
 """
@@ -22,12 +22,12 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000, help="how long the history to rebuild is")
     parser.add_argument("--gifts", type=int, default=100_000, help="how many donations the hot ticket has")
     parser.add_argument("--json", type=Path, help="write the figures there too")
-    asked = parser.parse_args()
-    chosen = [name for name in asked.only.split(",") if name] or list(NAMES)
+    options = parser.parse_args()
+    chosen = [name for name in options.only.split(",") if name] or list(NAMES)
     logging.disable(logging.CRITICAL)
     settle()
     report = Report()
-    # On a disk, unlike the tests' server: what a commit costs is what is measured.
+    # On a disk, unlike the tests' server, because the cost of commits is measured.
     with TemporaryDirectory(prefix="storyledger-bench-") as folder, EmbeddedPostgres(Path(folder) / "pg") as postgres:
         url = postgres.url()
         for name in chosen:
@@ -35,9 +35,9 @@ def main() -> None:
                 case "appends":
                     history_speed.appends(report, url)
                 case "hot-ticket":
-                    history_speed.hot_ticket(report, url, asked.gifts)
+                    history_speed.hot_ticket(report, url, options.gifts)
                 case "read-models":
-                    history_speed.read_models(report, url, asked.events)
+                    history_speed.read_models(report, url, options.events)
                 case "webhooks":
                     web_speed.webhooks(report, url)
                 case "reads":
@@ -47,7 +47,7 @@ def main() -> None:
                 case _:
                     parser.error(f"no such benchmark: {name}")
     if chosen == list(NAMES):
-        report.write(asked.json)
+        report.write(options.json)
 
 
 NAMES = ("appends", "hot-ticket", "read-models", "webhooks", "reads", "edges")

@@ -1,4 +1,4 @@
-"""Uploads, documents, start and help."""
+"""Measures uploads, documents, the start and the help."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _help(report: Report) -> None:
 
 
 def _start(report: Report, server_url: str) -> None:
-    """Compiled, as an installed service is, also where Python is told to write nothing by itself."""
+    """Measure starts of a compiled service, also where Python is set to write no bytecode."""
     for package in (domain, projections, adapters, entrypoints):
         compileall.compile_dir(Path(package.__file__).parent, quiet=1)
     with migrated(server_url) as url, TemporaryDirectory() as folder:
@@ -89,7 +89,7 @@ def _start(report: Report, server_url: str) -> None:
 
 
 def _upload(report: Report, server_url: str) -> None:
-    """A wav of almost 50 MB, as slowly as the network of this machine allows, while the server's memory is watched."""
+    """Upload a wav of almost 50 MB over the loopback interface and measure the server's memory."""
     wav = b"RIFF" + (UPLOAD_BYTES - 8).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
     wav += bytes.fromhex("0100 0100 44ac0000 88580100 0200 1000") + b"data" + (UPLOAD_BYTES - 44).to_bytes(4, "little")
     wav += os.urandom(UPLOAD_BYTES - len(wav))
@@ -120,7 +120,7 @@ def _server_pid(url: str) -> int:
 
 
 def _peak_mb(pid: int, *, reset: bool = False) -> float:
-    """The most memory the process had since the last reset, or has now right after one."""
+    """Return the peak memory of the process since the last reset."""
     if reset:
         Path(f"/proc/{pid}/clear_refs").write_text("5")
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():

@@ -1,4 +1,4 @@
-"""Appends, the hot ticket, read models and the chain."""
+"""Measures appends, a ticket with a long history, read models and the verification of the chain."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ APPENDS = 3_200
 
 
 class Noted(Aggregate):
-    """The library's own way, for comparison: an aggregate of one event about as big as ours."""
+    """The library's own aggregate for comparison, with one event about as large as ours."""
 
     @event("Opened")
     def __init__(self, ticket_id: str, donation_id: str, minor: int, currency: str) -> None:
@@ -178,7 +178,7 @@ def read_models(report: Report, server_url: str, events: int) -> None:
 
 
 def _copy_floor(url: str, count: int) -> float:
-    """The same rows read as they are and written as they are: what no projection can beat."""
+    """Read and write the same rows unchanged, which is a lower limit for every projection."""
     with connect(url, statement_seconds=0) as connection:
         connection.execute("CREATE TABLE floor (LIKE events)")
 
@@ -208,7 +208,7 @@ def _memory_mb() -> float:
 
 
 class _Counts(Projection[PostgresTrackingRecorder]):
-    """The library's way to a ledger and totals: one event, one transaction."""
+    """A ledger with totals made by the library's projection, with one transaction for each event."""
 
     name = "counts"
 
@@ -247,7 +247,7 @@ def _projection_runner(server_url: str, events: int = 2_000) -> float:
 
 
 def _live_rate(url: str, events: int) -> float:
-    """How fast the live follower takes in what was written while it was away."""
+    """Return the rate at which the live follower folds events that were written while it was stopped."""
     write_history(url, int(events / 4.1))
     follower = Follower(url, projections.ALL)
     with connect(url, statement_seconds=0) as connection:
@@ -280,7 +280,7 @@ def _visible(report: Report, service: Any) -> None:
 
 def _chain(report: Report, url: str, count: int) -> None:
     def plain() -> None:
-        """SHA-256 over the same rows, read the same way, and nothing else."""
+        """Read the same rows in the same way and compute only SHA-256."""
         with connect(url, statement_seconds=0) as connection, connection.cursor(binary=True) as cursor:
             last = 0
             while True:

@@ -17,7 +17,7 @@ RESULTS = Path(__file__).parent / "RESULTS.md"
 
 @dataclass(frozen=True)
 class Figure:
-    """One measurement; the goal is met when `value / baseline` (or the value itself, without a baseline) is."""
+    """One measurement. Its goal applies to `value / baseline`, or to the value itself without a baseline."""
 
     what: str
     value: float
@@ -45,9 +45,9 @@ class Report:
         print(_line(figure), flush=True)
 
     def write(self, json_path: Path | None) -> None:
-        told = [asdict(f) | {"ratio": f.ratio, "met": f.met} for f in self.figures]
+        figures = [asdict(f) | {"ratio": f.ratio, "met": f.met} for f in self.figures]
         if json_path is not None:
-            json_path.write_text(json.dumps(told, indent=2))
+            json_path.write_text(json.dumps(figures, indent=2))
         RESULTS.write_text(_markdown(self.figures))
 
 
@@ -86,7 +86,7 @@ def _markdown(figures: list[Figure]) -> str:
 
 
 def rate(times: int, work: Callable[[], Any], rounds: int = 3) -> float:
-    """How often a second, by the median of some rounds of `work`, which does it `times` times."""
+    """Return the rate per second, as the median of some rounds of `work`, which does `times` repetitions."""
     return times / median(seconds(work) for _ in range(rounds))
 
 
@@ -97,15 +97,15 @@ def seconds(work: Callable[[], Any]) -> float:
 
 
 def typical(work: Callable[[], Any], times: int = 30, warm: int = 3) -> float:
-    """The median seconds of one call, warm."""
+    """Return the median seconds of one call after a warm-up."""
     for _ in range(warm):
         work()
     return median(seconds(work) for _ in range(times))
 
 
 def typical_pair(ours: Callable[[], Any], other: Callable[[], Any], times: int, warm: int = 3) -> tuple[float, float]:
-    """The median seconds of each, measured in turns: a machine that slows down slows both."""
+    """Return the median seconds of each, measured alternately, so that a slower machine slows both."""
     for _ in range(warm):
         ours(), other()
     pairs = [(seconds(ours), seconds(other)) for _ in range(times)]
-    return median(one for one, _ in pairs), median(two for _, two in pairs)
+    return median(first for first, _ in pairs), median(second for _, second in pairs)

@@ -1,4 +1,4 @@
-"""Servers to measure, each one process: ours, and the barest ones that a figure is held against.
+"""Servers to measure, each in one process: ours, and minimal ones as baselines.
 
 python -m tests.benchmarks.servers KIND PORT DATABASE_URL DATA_DIR
 """
@@ -49,7 +49,7 @@ def _verifying() -> Starlette:
 
 
 def _library(url: str) -> Starlette:
-    """Verifies, and saves one event the library's way before it answers."""
+    """Return a server that verifies a webhook and saves one event with the library before it answers."""
     from tests.benchmarks.history_speed import Noted, Notes, library_env
 
     verifier = WebhookVerifier([SECRET], livemode=False)
@@ -64,7 +64,7 @@ def _library(url: str) -> Starlette:
 
 
 def _query(url: str, statement: str, answer: Path) -> Starlette:
-    """Runs the same one statement and returns the same bytes, and does nothing else."""
+    """Return a server that only runs the same statement and returns the same bytes."""
     pool = psycopg_pool.ConnectionPool(url, min_size=8, max_size=24, kwargs={"autocommit": True})
     body = answer.read_bytes()
 
@@ -93,7 +93,7 @@ def main() -> None:
             application = _query(url, more[0], Path(more[1]))
         case _:
             sys.exit(f"no such server: {kind}")
-    settle()  # the baselines gain by it too
+    settle()  # the baselines use it too
     config = uvicorn.Config(
         application, host="127.0.0.1", port=int(port), log_config=None, access_log=False, lifespan="off", backlog=512
     )

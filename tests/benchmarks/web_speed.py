@@ -1,4 +1,4 @@
-"""Webhooks in a storm, and reads: one server process under 32 connections."""
+"""Measures many webhooks, and reads, of one server process with 32 connections."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ READS = 3_000
 
 @contextmanager
 def serving(kind: str, *more: str, path: str = "/health/live") -> Iterator[str]:
-    """A server in a process of its own; its address once it answers."""
+    """Run a server in a process and yield its address once it answers."""
     port = free_port()
     command = [sys.executable, "-m", "tests.benchmarks.servers", kind, str(port), *more]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -53,11 +53,11 @@ def serving(kind: str, *more: str, path: str = "/health/live") -> Iterator[str]:
 
 
 async def _drive(port: int, requests: Sequence[bytes]) -> list[int]:
-    """Send the requests over so many connections kept alive; the statuses."""
+    """Send the requests over `CONNECTIONS` persistent connections and return the statuses."""
     waiting = iter(requests)
     statuses: list[int] = []
 
-    async def one() -> None:
+    async def send_all() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for request in waiting:
             writer.write(request)
@@ -68,12 +68,12 @@ async def _drive(port: int, requests: Sequence[bytes]) -> list[int]:
                     await reader.readexactly(int(line[15:]))
         writer.close()
 
-    await asyncio.gather(*(one() for _ in range(CONNECTIONS)))
+    await asyncio.gather(*(send_all() for _ in range(CONNECTIONS)))
     return statuses
 
 
 def drive(url: str, requests: Sequence[bytes]) -> float:
-    """Seconds until all are answered with success."""
+    """Return the seconds until all requests are answered with success."""
     started = time.perf_counter()
     statuses = asyncio.run(_drive(int(url.rpartition(":")[2]), requests))
     took = time.perf_counter() - started
@@ -91,7 +91,7 @@ def _webhook(event: dict[str, object]) -> bytes:
 
 
 def _paid(ticket: UUID, donation: UUID, number: int) -> dict[str, object]:
-    """As Stripe tells of a captured intent: some 1.5 kB, most of which says nothing to us."""
+    """Return Stripe's event about a captured intent: about 1.5 kB, most of which the service ignores."""
     return {
         "id": f"evt_bench{number}x{donation.hex}",
         "object": "event",
@@ -116,7 +116,7 @@ def _paid(ticket: UUID, donation: UUID, number: int) -> dict[str, object]:
 
 
 def _on_record(url: str, server: str, count: int) -> list[tuple[UUID, UUID]]:
-    """So many donations on a new ticket, whose checkout was requested."""
+    """Record this many donations with a requested checkout on a new ticket."""
     body = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
     ticket = UUID(httpx2.post(f"{server}/api/tickets/create", json=body).json()["id"])
     made = []

@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: databases, services, and a history of any length, made quickly."""
+"""Databases, services and long histories for the benchmarks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def service_on(url: str, parts: frozenset[str] = frozenset()) -> Iterator[Servic
 
 
 def in_threads(count: int, work: Callable[[int], object]) -> None:
-    """The work by so many threads at once; each is told its number."""
+    """Run the work in this many threads at once, each with its number."""
     threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
     for thread in threads:
         thread.start()
@@ -86,7 +86,7 @@ def opened(ticket: UUID) -> NewEntry:
 
 
 def gift(ticket: UUID, number: int) -> list[NewEntry]:
-    """The events of one paid gift, every tenth of them refunded in part."""
+    """Return the events of one paid donation. Every tenth donation is partly refunded."""
     donation = uuid7()
     stream = donation_stream(ticket, donation)
     amount = Money(1_000 + number % 9_000, "USD")
@@ -103,19 +103,19 @@ def gift(ticket: UUID, number: int) -> list[NewEntry]:
         refund = {"refund_id": f"re_{number}", "amount": Money(100, "USD"), "state": "succeeded", "refunded_at": 1}
         facts.append((Refunded, refund | {"report": report}))
     entries = []
-    for version, (fact, told) in enumerate(facts, 1):
+    for version, (fact, fields) in enumerate(facts, 1):
         build: Callable[..., DonationEvent] = fact
-        event = build(originator_id=stream, originator_version=version, timestamp=NOW, **common, **told)
+        event = build(originator_id=stream, originator_version=version, timestamp=NOW, **common, **fields)
         entries.append(NewEntry(stream, version, event.TOPIC, codec.encode(event), ticket))
     return entries
 
 
 def write_history(url: str, gifts: int, tickets: int = 100, ticket: UUID | None = None) -> int:
-    """Append so many gifts, on one ticket or spread over many; the last position."""
+    """Append this many donations, to one ticket or spread over many, and return the last position."""
     named = [ticket] if ticket else [uuid4() for _ in range(tickets)]
     position = 0
     with connect(url, statement_seconds=0) as connection, connection.cursor() as cursor:
-        waiting = [] if ticket else [[opened(one)] for one in named]
+        waiting = [] if ticket else [[opened(ticket_id)] for ticket_id in named]
         size = 0
         for number in range(gifts):
             waiting.append(gift(named[number % len(named)], number))

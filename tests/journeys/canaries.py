@@ -1,4 +1,4 @@
-"""A person whose every word is a canary, and the ways a canary may be hidden in bytes."""
+"""Canaries in all personal data of one person, and a search for them in every encoding."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-# In every canary, and by chance nowhere: long enough, of no word and no hexadecimal digits alone.
+# Part of every canary. It is long and neither a word nor hexadecimal, so it occurs nowhere by chance.
 STEM = "qzkanarix"
 PHONE = "+14155552671"
-# What the demonstration recording says of its person.
-SPOKEN = ("David Miller", "small apartment")
+# Personal data in the demonstration recording.
+IN_RECORDING = ("David Miller", "small apartment")
 
 
 class Canaries:
-    """Makes canaries that are all different, and remembers what for."""
+    """Makes canaries that are all different, and records the purpose of each."""
 
     def __init__(self) -> None:
         self._numbers = count(1)
         self.planted: dict[str, str] = {}
 
-    def __call__(self, what: str) -> str:
+    def __call__(self, purpose: str) -> str:
         letters = "".join(chr(ord("a") + int(digit)) for digit in str(next(self._numbers)))
         canary = f"{STEM}{letters}"
-        self.planted[canary] = what
+        self.planted[canary] = purpose
         return canary
 
 
 def _in_base64(text: bytes) -> Iterator[bytes]:
-    """The text as it stands in base64 at each of the three places that it can begin at."""
+    """Return the text in base64 at each of its three possible offsets."""
     for before in range(3):
         code = base64.b64encode(b"\0" * before + text)
         yield code[-(-before * 8 // 6) : (before + len(text)) * 8 // 6]
@@ -39,7 +39,7 @@ def _in_base64(text: bytes) -> Iterator[bytes]:
 def _hidden(text: str) -> Iterator[bytes]:
     plain = text.encode()
     wide = [text.encode("utf-16-le"), text.encode("utf-16-be")]
-    coded = [plain, *wide, *_in_base64(plain), *(code for one in wide for code in _in_base64(one))]
+    coded = [plain, *wide, *_in_base64(plain), *(code for encoded in wide for code in _in_base64(encoded))]
     yield from coded
     yield from (code.hex().encode() for code in coded)
     yield "".join(f"%{byte:02x}" for byte in plain).encode()
@@ -47,12 +47,12 @@ def _hidden(text: str) -> Iterator[bytes]:
     yield plain[::-1]
 
 
-# In lower case, and sought in data in lower case: that is many times faster than one regular expression.
-NEEDLES = sorted({code.lower() for text in (STEM, PHONE.removeprefix("+"), *SPOKEN) for code in _hidden(text)})
+# In lower case, like the searched data, which is many times faster than one regular expression.
+NEEDLES = sorted({code.lower() for text in (STEM, PHONE.removeprefix("+"), *IN_RECORDING) for code in _hidden(text)})
 
 
 def found_in(data: bytes) -> list[str]:
-    """Return where canaries are, with what stands around them."""
+    """Return each canary with the text around it."""
     lowered = data.lower()
     return [
         repr(data[max(0, start - 160) : start + len(needle) + 60].decode(errors="replace"))
@@ -70,16 +70,16 @@ def _starts(data: bytes, needle: bytes) -> Iterator[int]:
 
 def found_under(folder: Path) -> list[str]:
     """Return the same for the names and contents of all files below a folder."""
-    found = []
+    hits = []
     for path in folder.rglob("*"):
-        found += [f"{path}: name"] if found_in(str(path.relative_to(folder)).encode()) else []
+        hits += [f"{path}: name"] if found_in(str(path.relative_to(folder)).encode()) else []
         if path.is_file():
-            found += [f"{path.relative_to(folder)}: {hit}" for hit in found_in(path.read_bytes())]
-    return found
+            hits += [f"{path.relative_to(folder)}: {hit}" for hit in found_in(path.read_bytes())]
+    return hits
 
 
 class Watch:
-    """Reads the arguments of a process and of all that it starts, for as long as the block lasts."""
+    """Records the arguments of a process and its children for the duration of the block."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid

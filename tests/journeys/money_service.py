@@ -1,4 +1,4 @@
-"""One running service for all tests of a module: they meet only at the database."""
+"""One running service for all tests of a module, which use different tickets."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def live(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempP
 
 @pytest.fixture
 def silent(live: LiveService) -> Iterator[LiveService]:
-    """The service while no webhook comes."""
+    """Return the service while the sandbox delivers no webhooks."""
     assert live.service.payments.sandbox is not None
     live.service.payments.sandbox.close()
     yield live

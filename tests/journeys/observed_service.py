@@ -1,4 +1,4 @@
-"""`storyledger serve` as a process whose folders, log and database the test can search."""
+"""Runs `storyledger serve` as a process whose folders, log and database a test can search."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.journeys.canaries import found_in
 from tests.postgres import server_bin_dir
 from tests.processes import COMMAND_SECONDS, Serving
 
-# Nothing is on its way from the sandbox, and nothing happens there in the next minute.
+# The sandbox has no pending delivery, and none is due in the next minute.
 _NOTHING_TO_REPORT = """
 SELECT NOT EXISTS (SELECT FROM sandbox.deliveries WHERE delivered_at IS NULL)
    AND NOT EXISTS (SELECT FROM sandbox.objects WHERE step_at < extract(epoch FROM now()) + 60)
@@ -42,16 +42,16 @@ class ObservedService(Serving):
 
     @property
     def secrets(self) -> dict[str, str]:
-        """The secrets that the service made for its data folder."""
-        made: dict[str, str] = json.loads((self.data / "secrets.json").read_text())
-        return made
+        """Return the secrets that the service generated in its data folder."""
+        secrets_by_name: dict[str, str] = json.loads((self.data / "secrets.json").read_text())
+        return secrets_by_name
 
     @property
     def outbox(self) -> Path:
         return self.data / "outbox"
 
     def run_json(self, *arguments: str) -> Any:
-        """Run a command with the service's settings; return what it prints, and fail if it fails."""
+        """Run a command with the service's settings and return its JSON output. Fail if the command fails."""
         ran = run_here(*arguments, "--json", **self.settings)
         assert ran.returncode == 0, ran.stderr
         assert not found_in(ran.stderr.encode())
@@ -66,10 +66,10 @@ class ObservedService(Serving):
         return ran.stdout
 
     def wait_until_idle(self) -> None:
-        """Wait until all that Stripe and the sandbox reported is in the ledger and visible."""
+        """Wait until all events of Stripe and the sandbox are in the ledger and visible."""
 
         def idle() -> bool:
-            # In the order in which a fact of the sandbox arrives.
+            # In the order in which an event of the sandbox passes through the service.
             with connect(str(self.settings["database_url"])) as connection:
                 reported = connection.execute(_NOTHING_TO_REPORT).fetchone() == (True,)
             health = httpx2.get(f"{self.url}/health/ready", timeout=60).json()

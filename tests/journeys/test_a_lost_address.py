@@ -1,4 +1,4 @@
-"""A person loses their address: they ask, an admin approves, and everything they had opens with a new token only."""
+"""A person who lost their address gets all their data back with a new token after an admin approved the reset."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OLD, NEW = "ada@lost.example.com", "ada@found.example.com"
 
 
 def paid(live: LiveService, ticket: Ticket) -> None:
-    """A gift of 50 dollars, in the ledger."""
+    """Pay a donation of 50 dollars and wait until the ledger shows it."""
     with live.client() as donor:
         form = {"outcome": "paid", "email": "grace@example.com", "name": "Grace Hopper", "country": "US"}
         assert donor.post(ticket.pay(50)["checkoutUrl"], data=form).status_code == 303
@@ -24,13 +24,15 @@ def paid(live: LiveService, ticket: Ticket) -> None:
 
 def everything(holder: Client, path: str) -> dict[str, object]:
     """Return everything that the ticket holds."""
-    told = holder.get(path, params={"include": "draft,documents,attributions,transcriptions,qr"}).json()
-    kept = {name: told[name] for name in ("donationDraft", "documents", "attributions", "transcriptions", "qrCode")}
+    full_ticket = holder.get(path, params={"include": "draft,documents,attributions,transcriptions,qr"}).json()
+    included_data = {
+        name: full_ticket[name] for name in ("donationDraft", "documents", "attributions", "transcriptions", "qrCode")
+    }
     totals = holder.get(f"{path}/donations/total", params={"explain": "true"}).json()
-    return kept | {"donations": holder.get(f"{path}/donations").json()["donations"], "totals": totals}
+    return included_data | {"donations": holder.get(f"{path}/donations").json()["donations"], "totals": totals}
 
 
-def test_a_lost_address_costs_nothing_but_the_old_token(live: LiveService):
+def test_a_person_who_lost_their_address_keeps_everything_but_the_old_token(live: LiveService):
     with live.client() as visitor, live.client_with_key(Role.ADMIN) as admin:
         ticket = visitor.open_ticket(contactValue=OLD)
         assert ticket.upload(RECORDING.read_bytes()).status_code == 200
@@ -45,8 +47,8 @@ def test_a_lost_address_costs_nothing_but_the_old_token(live: LiveService):
         before = everything(ticket.http, ticket.path)
         recording = stored_recording()
 
-        # They have no token and no mail any more, only a new address and the link of their page.
-        asked = visitor.post(
+        # The person has no token and no mail any more, only a new address and the link of the public page.
+        support_answer = visitor.post(
             "/api/support/ticket",
             json={
                 "ticketId": ticket.id,
@@ -55,10 +57,10 @@ def test_a_lost_address_costs_nothing_but_the_old_token(live: LiveService):
                 "contact": NEW,
             },
         )
-        assert asked.status_code == 201
-        support_id = asked.json()["id"]
+        assert support_answer.status_code == 201
+        support_id = support_answer.json()["id"]
 
-        # An admin sees it, reads how to reach them, makes sure, and approves.
+        # An admin reads the request and its contact, checks the person's identity, and approves.
         [listed] = admin.get("/api/support/recent", params={"limit": 10}).json()["supportTickets"]
         assert (listed["id"], listed["ticketId"], listed["contact"]) == (
             support_id,
@@ -71,10 +73,10 @@ def test_a_lost_address_costs_nothing_but_the_old_token(live: LiveService):
         assert approved.json()["contactValue"] == NEW
         assert admin.get(f"/admin/support/{support_id}").json()["status"] == "RESOLVED"
 
-        # The old token is dead, for reading as for writing.
+        # The old token is invalid for reading and for writing.
         assert ticket.get().status_code == ticket.patch("/draft", {"title": "Mine"}).status_code == 401
 
-        # The mails are out: the token to the new address, a notice to the old, which heard of the publishing before.
+        # The token is mailed to the new address and a notice to the old one, besides its earlier mail.
         def sent_to(whom: str) -> list[str]:
             return [text_of(mail) for mail in files(live.settings.outbox) if mail["To"] == whom]
 
@@ -88,11 +90,13 @@ def test_a_lost_address_costs_nothing_but_the_old_token(live: LiveService):
                 live.service.aggregates.tickets.get(live.service.history.log.batch(0, 1)[0].ticket).recording
                 == recording
             )
-            shown = holder.get(ticket.path, params={"include": "support"}).json()
-            assert [(one["id"], one["status"]) for one in shown["supportTickets"]] == [(support_id, "RESOLVED")]
+            ticket_body = holder.get(ticket.path, params={"include": "support"}).json()
+            assert [
+                (support_ticket["id"], support_ticket["status"]) for support_ticket in ticket_body["supportTickets"]
+            ] == [(support_id, "RESOLVED")]
             assert holder.patch(f"{ticket.path}/draft", json={"title": "Still here"}).status_code == 200
 
-            # And when they leave for good, their call for help goes with them.
+            # An erasure also erases the support ticket.
             assert holder.delete(ticket.path).status_code == 202
         erased = admin.get(f"/admin/support/{support_id}").json()
         assert (erased["erased"], erased["message"], erased["contact"]) == (True, None, None)

@@ -1,4 +1,4 @@
-"""A running service is backed up, lost, and brought back from one file, as its operator would."""
+"""A running service is backed up, lost, and restored from one file, as its operator would."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.commands import run_here
 
 @contextmanager
 def serving(data_dir: Path, port: int) -> Iterator[LiveService]:
-    """The service on the embedded PostgreSQL of its data folder."""
+    """Run the service on the embedded PostgreSQL of its data folder."""
     with DatabaseUrl(Settings(data_dir=data_dir)) as url, LiveService(url, data_dir, port=port) as running:
         yield running
 
@@ -29,19 +29,19 @@ def test_a_lost_service_is_restored_from_its_backup(tmp_path: Path):
         ticket.write_draft(title="Before")
         document = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"}).json()
         content = ticket.http.get(document["filePath"]).content
-        taken = run_here("backup", file, "--json", data_dir=old)
-        assert (taken.returncode, taken.stderr) == (0, "")
+        backup = run_here("backup", file, "--json", data_dir=old)
+        assert (backup.returncode, backup.stderr) == (0, "")
         ticket.write_draft(title="After")
-    told = json.loads(taken.stdout)
-    assert (told["objects"], told["missing"], told["firstBad"]) == (2, [], None)
+    summary = json.loads(backup.stdout)
+    assert (summary["objects"], summary["missing"], summary["firstBad"]) == (2, [], None)
 
-    # Secrets are not in the file; without them it is refused, and the new place stays as it was.
+    # The file has no secrets. Without them the restore is refused and writes nothing.
     refused = run_here("restore", file, data_dir=new)
     assert (refused.returncode, refused.stderr.startswith("storyledger: MASTER_KEY: ")) == (1, True)
     shutil.copy(old / "secrets.json", new / "secrets.json")
     restored = run_here("restore", file, "--json", data_dir=new)
     assert (restored.returncode, restored.stderr) == (0, "")
-    assert json.loads(restored.stdout)["events"] == told["events"]
+    assert json.loads(restored.stdout)["events"] == summary["events"]
 
     with serving(new, port):
         assert ticket.get(params={"include": "draft"}).json()["donationDraft"]["title"] == "Before"

@@ -1,4 +1,4 @@
-"""A disk that is full, under the storage and under the database: said so, and nothing is left dangling."""
+"""A full disk under the storage or the database is reported, and leaves no partial data."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_an_upload_without_disk_space_is_answered_with_507_and_leaves_nothing(mi
         assert [path for path in (small / "storage").rglob("*") if path.is_file()] == []
         assert ticket.get().json()["status"] == "DRAFT"
         assert [event["type"] for event in ticket.get("/history").json()["events"]] == ["TicketOpened"]
-        # Everything that needs no room goes on, and with room so does the rest.
+        # Everything that needs no space continues, and everything else does once there is space.
         ticket.write_draft()
         (small / "filler").unlink()
         assert ticket.upload(DEMO_RECORDING.read_bytes()).status_code == 200
@@ -72,7 +72,7 @@ def test_an_upload_without_space_for_its_temporary_file_is_answered_with_507(
 
 @pytest.fixture
 def crammed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[OwnServer, Path]]:
-    """A server with a database whose tables are on a small disk."""
+    """Run a server with a database whose tables are on a small disk."""
     server = OwnServer()
     try:
         with disk(server.folder / "small", "32m", server.folder / "postgres" / "cluster") as small:
@@ -96,10 +96,10 @@ def test_a_database_without_disk_space_refuses_writes_with_503_and_leaves_nothin
     with LiveService(url, tmp_path / "var", Parts.ALL) as live:
         live.watchers.append(Contract(live.openapi).check)
         ticket = live.client().open_ticket()
-        # The read models have no room either.
+        # The read models have no space either.
         live.service.history.barrier.patience_seconds = 0
         fill(small / "filler")
-        known = events(live)
+        earlier_events = events(live)
         refused = 0
         for number in range(400):
             answer = ticket.patch("/draft", {"story": f"{number} " + os.urandom(4_500).hex()})
@@ -109,8 +109,8 @@ def test_a_database_without_disk_space_refuses_writes_with_503_and_leaves_nothin
                 break
         assert refused == 5
         assert live.client().get("/health/ready").status_code == 200
-        # What was answered is there, what was refused is not, and nothing is in between.
-        drafts = [event for event in events(live) if event not in known]
+        # Acknowledged writes are stored, refused ones are not, and there is nothing else.
+        drafts = [event for event in events(live) if event not in earlier_events]
         assert len(drafts) == number + 1 - refused
         assert [event[0] for event in events(live)] == list(range(1, len(events(live)) + 1))
         (small / "filler").unlink()
@@ -120,7 +120,7 @@ def test_a_database_without_disk_space_refuses_writes_with_503_and_leaves_nothin
 
 @contextmanager
 def short_of_log(data_dir: Path, size: str) -> Iterator[Path]:
-    """The embedded server's folder made, with its log of writes on a disk of its own."""
+    """Create the embedded server's folder with its write-ahead log on a small disk."""
     settings = Settings(data_dir=data_dir)
     with DatabaseUrl(settings):
         cluster = data_dir / "postgres" / "cluster"
@@ -141,7 +141,7 @@ def test_a_database_without_space_for_its_log_is_unavailable_until_there_is_spac
         ticket = live.client().open_ticket()
         live.service.history.barrier.patience_seconds = 0
         fill(small / "filler")
-        # More than is left of the log: the server cannot go on, and is brought back to the same lack of room.
+        # More than the space left for the log, so the server stops, and has the same lack of space after its restart.
         with pytest.raises(psycopg.OperationalError), connect(url) as connection:
             connection.execute("CREATE TABLE filler AS SELECT n FROM generate_series(1, 2000000) AS n")
         answers = [ticket.patch("/draft", {"title": f"Title {number}"}).status_code for number in range(20)]
@@ -155,7 +155,7 @@ def test_a_database_without_space_for_its_log_is_unavailable_until_there_is_spac
 
 
 def fill(file: Path) -> None:
-    """Leave no room beside the file."""
+    """Fill the disk of this file."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT)
     with suppress(OSError):
         while os.write(descriptor, bytes(65_536)):

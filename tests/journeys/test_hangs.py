@@ -1,4 +1,4 @@
-"""Web, worker and projections on connections of their own, and a database that stops answering."""
+"""Web, worker and projections with separate connections survive a database that stops answering."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fakes.line import Line
 from tests.postgres import OwnServer, migrated_server
 from tests.processes import STOP_SECONDS, Serving, serving_without_port
 
-# One for all processes on the one database, whose data folders differ.
+# The same master key for all processes on the database, because their data folders differ.
 MASTER_KEY = "hangs-0123456789-abcdefghijklmnopqrstuvwxyz"
 # Long enough that no delay of a busy machine counts as an outage that the process must not survive.
 OUTAGE_EXIT_SECONDS = 5
@@ -38,16 +38,18 @@ class Apart:
     def __init__(self, postgres: OwnServer, folder: Path, stack: ExitStack) -> None:
         self.postgres = postgres
         self.lines: list[Line] = []
-        others: dict[str, Any] = {}
+        settings_of_other_parts: dict[str, Any] = {}
         for part in (Parts.WEB, Parts.WORKER, Parts.PROJECTIONS):
             line = stack.enter_context(Line(postgres.url))
             self.lines.append(line)
-            live = LiveService(line.url, folder / "var", frozenset({part}), master_key=MASTER_KEY, **others)
+            live = LiveService(
+                line.url, folder / "var", frozenset({part}), master_key=MASTER_KEY, **settings_of_other_parts
+            )
             stack.enter_context(live)
             if part == Parts.WEB:
                 self.web = live
             # The other parts find the sandbox at the web part.
-            others["base_url"] = self.web.base_url
+            settings_of_other_parts["base_url"] = self.web.base_url
 
     def status(self, path: str) -> int:
         with self.web.client() as supervisor:
@@ -68,7 +70,7 @@ class Apart:
             return connection.execute(question.encode()).fetchone() == (True,)
 
 
-def answered(ticket: Ticket) -> bool:
+def is_answered(ticket: Ticket) -> bool:
     """Return True if a GET of the ticket is answered with 200; a request on a silent connection may time out."""
     with suppress(httpx2.TransportError):
         return ticket.get(timeout=20).status_code == 200
@@ -86,7 +88,7 @@ def test_connections_that_fall_silent_do_not_block_any_part(apart: Apart):
         ticket = visitor.open_ticket()
         for line in apart.lines:
             line.go_dead()
-        eventually(lambda: answered(ticket))
+        eventually(lambda: is_answered(ticket))
         apart.everything_continues(ticket)
 
 
@@ -120,11 +122,11 @@ def test_processes_without_their_database_for_too_long_exit_for_their_supervisor
     }
     with (
         Serving(log=tmp_path / "web.log", **env) as web,
-        serving_without_port("worker,projections", tmp_path / "log", **env) as others,
+        serving_without_port("worker,projections", tmp_path / "log", **env) as other_parts,
     ):
         postgres.stop()
         try:
             assert web.process.wait(STOP_SECONDS) == 1
-            assert others.wait(STOP_SECONDS) == 1
+            assert other_parts.wait(STOP_SECONDS) == 1
         finally:
             postgres.start()

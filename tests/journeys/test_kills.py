@@ -1,4 +1,4 @@
-"""Processes are killed under load: every acknowledged act happened once, nothing is stuck, and all of it is proved."""
+"""After kills under load, every acknowledged act happened once, nothing is stuck, and all events are proved."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def play(
     kills: dict[str, int],
     parts: tuple[str, ...] = (WHOLE,),
 ) -> list[str]:
-    """Kill as often as `kills` says while the clients work; return what is wrong afterwards."""
+    """Kill as often as `kills` says while the clients work, and return the faults found afterwards."""
     service, moments = RunningService(folder, parts), Moments()
     try:
         load = [Client(service, moments, seed * 100 + number, transcriptions) for number in range(clients)]
@@ -41,9 +41,9 @@ def play(
             client.join(LAST_SECONDS)
         assert [client.fault for client in load if client.fault or client.is_alive()] == []
         acts = sum((client.acts for client in load), Counter[str]())
-        again = sum(client.again for client in load)
+        repetitions = sum(client.again for client in load)
         promises = sum(acts.values())
-        logger.info("kills %s, %d promises %s, asked again %d", dict(killer.done), promises, dict(acts), again)
+        logger.info("kills %s, %d promises %s, asked again %d", dict(killer.done), promises, dict(acts), repetitions)
         with PromiseCheck(service, load) as check:
             if any(name.endswith("at rebuild") for name in killer.done):
                 # A killed rebuild continues when the command is run again.

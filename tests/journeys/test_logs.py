@@ -1,4 +1,4 @@
-"""What a running service tells others: log lines with ids, traces, and neither secrets nor personal data."""
+"""A running service writes log lines and traces with ids, and without secrets and personal data."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ Line = dict[str, Any]
 
 
 class Observed:
-    """A service on an embedded PostgreSQL, with secrets in its environment and canaries in all that one person says.
+    """A service on an embedded PostgreSQL, with secrets in its environment and canaries in all data of one person.
 
-    It has stopped when this is made.
+    The service has stopped when the constructor returns.
     """
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.canary, self.request_id = Canaries(), str(uuid4())
         self.collector = stack.enter_context(Collector())
-        tls, known = certified(folder)
+        tls, certificate_path = certified(folder)
         mailbox = stack.enter_context(smtp_server(tls, auth=True))
         smtp_url = mailbox.url.replace("://", f"://{SECRET}:{quote(PASSWORD, safe='')}@")
-        mail = {"smtp_url": smtp_url, "mail_from": "hello@example.org", "ssl_cert_file": known}
+        mail = {"smtp_url": smtp_url, "mail_from": "hello@example.org", "ssl_cert_file": certificate_path}
         endpoint = self.collector.endpoint
         self.service = ObservedService("", folder, otel_exporter_otlp_endpoint=endpoint, **SECRETS, **mail)
         with self.service:
@@ -67,18 +67,20 @@ class Observed:
     def log(self) -> bytes:
         return self.service.log.read_bytes()
 
-    def lines(self, event: str | None = None, **wanted: Any) -> list[Line]:
-        """Return those lines that were written whole."""
+    def lines(self, event: str | None = None, **fields: Any) -> list[Line]:
+        """Return the complete lines with this event and these fields."""
         # At the start the service also prints its address and, in development, the admin key.
-        whole = [line for line in self.log.splitlines(keepends=True) if line.startswith(b"{") and line.endswith(b"\n")]
+        complete_lines = [
+            line for line in self.log.splitlines(keepends=True) if line.startswith(b"{") and line.endswith(b"\n")
+        ]
         return [
             line
-            for line in map(json.loads, whole)
-            if event in (None, line["event"]) and all(line.get(k) == v for k, v in wanted.items())
+            for line in map(json.loads, complete_lines)
+            if event in (None, line["event"]) and all(line.get(k) == v for k, v in fields.items())
         ]
 
     def _travel(self) -> None:
-        """Do what a person, Stripe and an admin do."""
+        """Send the requests of a person, of Stripe and of an admin."""
         canary = self.canary
         with self.client() as client, self.client(self.service.secrets["admin_key"]) as admin:
             ticket = client.open_ticket(contactValue=f"{canary('contact')}@example.com", displayName=canary("name"))
@@ -109,7 +111,7 @@ class Observed:
         assert ticket.post("/process").status_code == 202
         self.transcribing = eventually(lambda: speech_children(self.service.process.pid))
         for child in self.transcribing:
-            # It must not end before it was looked at.
+            # The transcription must not end before its process is read.
             os.kill(child, signal.SIGSTOP)
         for process in psutil.process_iter():
             with suppress(OSError, psutil.Error):
@@ -173,28 +175,28 @@ def test_no_secret_is_in_the_arguments_of_a_process_or_in_the_environment_of_ano
     for pid, arguments in observed.arguments.items():
         for secret in (SECRET, observed.last_ticket.token):
             assert secret.encode() not in arguments, pid
-    others = observed.environments.keys() - {observed.service.process.pid, os.getpid()}
-    for pid in others:
+    other_pids = observed.environments.keys() - {observed.service.process.pid, os.getpid()}
+    for pid in other_pids:
         assert SECRET.encode() not in observed.environments[pid], (pid, observed.arguments[pid])
-    # The database's processes are no children of the one that started them.
+    # The database's processes are not children of the process that started them.
     folder = str(observed.service.data).encode()
-    database = {pid for pid in others if folder in observed.arguments[pid]}
+    database = {pid for pid in other_pids if folder in observed.arguments[pid]}
     assert database
-    assert others >= {*observed.transcribing}
+    assert other_pids >= {*observed.transcribing}
 
 
 def test_spans_arrive_at_the_collector_before_the_service_exits_with_0(observed: Observed):
     assert observed.exit_code == 0
-    told = observed.collector.spans()
-    assert told["POST /api/tickets/create"]["http.response.status_code"] == 201
-    assert told["append"]["storyledger.ticket"] in (observed.ticket.id, observed.last_ticket.id)
-    assert "projection batch" in told
-    assert found_in(str(told).encode()) == []
+    spans = observed.collector.spans()
+    assert spans["POST /api/tickets/create"]["http.response.status_code"] == 201
+    assert spans["append"]["storyledger.ticket"] in (observed.ticket.id, observed.last_ticket.id)
+    assert "projection batch" in spans
+    assert found_in(str(spans).encode()) == []
     assert observed.collector.services() == {"storyledger"}
 
 
 def refuse(client: Client, ticket: Ticket, canary: Canaries) -> None:
-    """Whatever is refused is a reason to say why, and none to say who."""
+    """Send requests that are refused, whose log lines must not name the person."""
     assert client.get(f"/{canary('path')}?contact={canary('query')}").status_code == 404
     assert client.get("/api/tickets/search", params={"contact": canary("contact")}).status_code == 401
     assert client.get("/health/live", headers={"X-Request-Id": canary("request id")}).status_code == 200
@@ -250,8 +252,8 @@ def test_fields_of_a_log_line_take_precedence_over_the_context():
         "log_context.begin(request_id='r')\nlog_context.add(ticket='t')\nlog.info('b')\nlog.info('c', ticket='u')\n"
         "log_context.begin(job=1)\nlog.info('d')"
     )
-    said = [{k: v for k, v in line.items() if k not in ("level", "timestamp")} for line in lines]
-    assert said == [
+    log_fields = [{k: v for k, v in line.items() if k not in ("level", "timestamp")} for line in lines]
+    assert log_fields == [
         {"event": "a"},
         {"event": "b", "request_id": "r", "ticket": "t"},
         {"event": "c", "request_id": "r", "ticket": "u"},

@@ -1,4 +1,4 @@
-"""Stripe's door from outside: each event once however often it knocks, and nothing of what is hostile."""
+"""The webhook endpoint applies each event once, however often it is delivered, and refuses hostile requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATH = "/api/webhooks/stripe"
 
 
 def gift(live: LiveService, amount: int = 100) -> tuple[Any, Payment]:
-    """A ticket with a checkout that Stripe is about to speak of."""
+    """Return a payment whose checkout is open, and about which no event has arrived."""
     with live.client() as visitor:
         ticket = visitor.open_ticket()
         checkout = ticket.pay(amount)
@@ -30,10 +30,10 @@ def gift(live: LiveService, amount: int = 100) -> tuple[Any, Payment]:
 
 def test_twenty_simultaneous_deliveries_of_one_event_have_one_effect_and_are_all_acknowledged(live: LiveService):
     ticket, payment = gift(live)
-    told, answers = payment.completed(), []
+    stripe_event, answers = payment.completed(), []
 
     def deliver() -> None:
-        answers.append(live.webhook(told))
+        answers.append(live.webhook(stripe_event))
 
     threads = [threading.Thread(target=deliver) for _ in range(20)]
     for thread in threads:

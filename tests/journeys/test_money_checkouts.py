@@ -1,4 +1,4 @@
-"""Checkouts: on record before Stripe is asked, fulfilled before the webhook, and never left open by a crash."""
+"""A checkout is recorded before Stripe is called, fulfilled before the webhook, and completed after a crash."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def test_a_donor_who_returns_before_the_webhook_sees_the_gift(silent: LiveServic
     page = ticket.publish()
     checkout = ticket.pay(25)
     session = live.service.payments.sandbox.pay(checkout["checkoutSessionId"])
-    back = session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"])
-    assert back == f"{page}?thanks&session_id={session['id']}"
+    return_url = session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"])
+    assert return_url == f"{page}?thanks&session_id={session['id']}"
 
     with live.client() as donor:
         for _ in range(3):
-            assert donor.get(back).status_code == 200
+            assert donor.get(return_url).status_code == 200
         assert donor.get(f"{page}?thanks&session_id=cs_nobody").status_code == 200
     eventually(lambda: ticket.get("/donations/total").json()["totalMinor"] == 2_500)
 
@@ -59,7 +59,7 @@ def test_a_checkout_that_stripe_refuses_is_recorded_as_failed(live: LiveService)
 
 
 def requested(live: LiveService, ticket: Any) -> UUID:
-    """A gift whose process died before Stripe was asked."""
+    """Record a donation whose process died before it called Stripe."""
     donation = uuid4()
     gift = Donation.request_checkout(SYSTEM, UUID(ticket.id), donation, Money(2_500, "USD"), "Gift")
     live.service.aggregates.donations.add(gift)

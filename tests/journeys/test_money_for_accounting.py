@@ -1,4 +1,4 @@
-"""The ledger as accountants get it: complete, safe to open, and accepted by their own tools."""
+"""The exports for accounting are complete, safe to open, and accepted by accounting tools."""
 
 from __future__ import annotations
 
@@ -107,10 +107,10 @@ def test_hledger_accepts_the_journal_strictly(service, tmp_path: Path):
     )
     assert (checked.returncode, checked.stderr) == (0, "")
     command = [hledger, "-f", path, "balance", "income", "-O", "json", "--invert"]
-    told = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS).stdout)
+    balances = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS).stdout)
     sums = {
         a["acommodity"]: Decimal(a["aquantity"]["decimalMantissa"]).scaleb(-a["aquantity"]["decimalPlaces"])
-        for a in told[1]
+        for a in balances[1]
     }
     for total in runner.totals():
         digits = {"JPY": 0, "KWD": 3}.get(total["currency"], 2)
@@ -130,7 +130,7 @@ def test_settlements_in_several_currencies_are_not_summed(ledger):
 def play(service, seed: int) -> SimulationRunner:
     runner = SimulationRunner(service, scenario.build(seed, 30, "accounting"))
     runner.open()
-    for told in runner.scenario.events:
-        runner.deliver(told)
+    for stripe_event in runner.scenario.events:
+        runner.deliver(stripe_event)
     runner.settle()
     return runner

@@ -1,4 +1,4 @@
-"""Many webhooks at once, while the service is killed."""
+"""A service that is killed while many webhooks arrive has a correct ledger."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class StripeDeliveries:
                         self.acknowledged += 1
                 else:
                     self._pending.put(event)
-                    time.sleep(0.05)  # as Stripe, which does not try again at once
+                    time.sleep(0.05)  # like Stripe, which does not retry at once
 
     def _deliver(self, http: httpx2.Client, body: bytes) -> bool:
         headers = {"Stripe-Signature": sign(body, self._secret, time.time())}
@@ -60,7 +60,7 @@ class StripeDeliveries:
 
 
 def differences(service: Service, data_dir: Path, donations: int, kills: int) -> list[str]:
-    """Kill the service while Stripe reports these donations; return how its ledger differs from the oracle."""
+    """Kill the service while Stripe reports these donations, and return the ledger's differences from the oracle."""
     runner = SimulationRunner(service, scenario.build(77, donations, "storm"))
     runner.open()
     events = runner.scenario.deliveries(Random(77))
@@ -76,7 +76,7 @@ def differences(service: Service, data_dir: Path, donations: int, kills: int) ->
         for thread in deliveries.threads:
             thread.join()
         serving.kill()
-    # The killed process may have left calls to Stripe unanswered, which are due again only later.
+    # The killed process may have left calls to Stripe unanswered, which are retried only later.
     with service.database.connection() as connection:
         connection.execute("UPDATE stripe_inbox SET next_attempt_at = now()")
     runner.settle()

@@ -1,4 +1,4 @@
-"""Reconciling with Stripe: what nobody told us is found, applied, and compared to the minor unit."""
+"""Reconciliation finds and applies undelivered events, and compares all amounts to the minor unit."""
 
 from __future__ import annotations
 
@@ -25,20 +25,22 @@ def reconciled(live: LiveService) -> tuple[int, int, list[Row]]:
 
 
 def eventful(live: LiveService) -> Any:
-    """Gifts of which everything happened, and nobody told us."""
+    """Make donations with all kinds of events, none of which is delivered."""
     assert live.service.payments.sandbox is not None
     sandbox = live.service.payments.sandbox
     sandbox.close()
     ticket = live.client().open_ticket()
-    paid, refunded, failing, lost, won, late, left = (ticket.pay(100)["checkoutSessionId"] for _ in range(7))
-    for session in (paid, refunded, failing, lost, won):
+    paid, refunded, failing, lost_dispute, won_dispute, late, unpaid = (
+        ticket.pay(100)["checkoutSessionId"] for _ in range(7)
+    )
+    for session in (paid, refunded, failing, lost_dispute, won_dispute):
         sandbox.pay(session)
     sandbox.pay(late, Outcome.PAID_LATER)
     sandbox.refund(refunded, 3_000)
     sandbox.finish_refund(sandbox.refund(failing, 10_000, RefundOutcome.PENDING)["id"], False)
-    sandbox.close_dispute(sandbox.dispute(lost)["id"], DisputeOutcome.LOST)
-    sandbox.close_dispute(sandbox.dispute(won)["id"], DisputeOutcome.WON, 6_000)
-    sandbox.expire(left)
+    sandbox.close_dispute(sandbox.dispute(lost_dispute)["id"], DisputeOutcome.LOST)
+    sandbox.close_dispute(sandbox.dispute(won_dispute)["id"], DisputeOutcome.WON, 6_000)
+    sandbox.expire(unpaid)
     return ticket
 
 
@@ -102,12 +104,12 @@ def test_reconciliation_matches_a_held_event_by_asking_stripe_for_its_payment(li
 def test_reconciliation_names_unmatched_objects_and_exits_with_1(live: LiveService, migrated_url: str):
     assert run(live, migrated_url) == (0, {"matched": 0, "repaired": 0, "unmatched": []})
     refund = {"id": "re_x", "object": "refund", "amount": 5, "currency": "usd", "status": "pending", "charge": "ch_x"}
-    told = event("refund.created", refund)
-    live.webhook(told)
+    refund_event = event("refund.created", refund)
+    live.webhook(refund_event)
     live.applied()
     status, answer = run(live, migrated_url)
     [unmatched] = answer["unmatched"]
-    assert (status, unmatched["id"], unmatched["type"]) == (1, told["id"], "refund.created")
+    assert (status, unmatched["id"], unmatched["type"]) == (1, refund_event["id"], "refund.created")
 
 
 def test_a_donation_with_more_than_stripe_captured_is_unmatched(live: LiveService):
@@ -123,8 +125,10 @@ def test_a_donation_with_more_than_stripe_captured_is_unmatched(live: LiveServic
 
 
 def run(live: LiveService, url: str) -> tuple[int, Any]:
-    done = run_here("reconcile", "--json", database_url=url, data_dir=live.settings.data_dir, port=live.settings.port)
-    return done.returncode, json.loads(done.stdout)
+    process = run_here(
+        "reconcile", "--json", database_url=url, data_dir=live.settings.data_dir, port=live.settings.port
+    )
+    return process.returncode, json.loads(process.stdout)
 
 
 @pytest.mark.parametrize("arguments", [("--since", "yesterday"), ("--since",)])

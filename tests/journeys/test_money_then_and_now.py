@@ -1,4 +1,4 @@
-"""Amounts and times both ways: as Stripe had it then, and as we knew it then."""
+"""The ledger is shown as of a time of Stripe, and as known at a time of the service."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def at(second: int) -> str:
 
 
 @pytest.fixture
-def told(live: LiveService) -> Any:
-    """A gift of May, of which the refund was told first: the ticket, and when we knew of what."""
+def ticket_and_time(live: LiveService) -> Any:
+    """Return a ticket with a donation whose refund was reported first, and a time before the report of its dispute."""
     ticket = live.client().open_ticket()
     checkout = ticket.pay(100)
     payment = Payment(UUID(ticket.id), donation_id=UUID(checkout["donationId"]))
@@ -47,32 +47,32 @@ def told(live: LiveService) -> Any:
         (DAY + 91, -3_000, "DISPUTED"),
     ],
 )
-def test_the_ledger_as_of_a_time_of_stripe(told: Any, moment: int, total: int, status: str | None):
-    ticket, _ = told
-    then = {"as_of": at(moment), "explain": "true"}
-    totals = ticket.get("/donations/total", params=then).json()
+def test_the_ledger_as_of_a_time_of_stripe(ticket_and_time: Any, moment: int, total: int, status: str | None):
+    ticket, _ = ticket_and_time
+    parameters = {"as_of": at(moment), "explain": "true"}
+    totals = ticket.get("/donations/total", params=parameters).json()
     assert totals["totalMinor"] == total
     assert sum(entry["amountMinor"] for entry in totals["entries"]) == total
     donations = ticket.get("/donations", params={"as_of": at(moment)}).json()["donations"]
     assert [donation["status"] for donation in donations] == ([] if status is None else [status])
 
 
-def test_the_ledger_as_known_at_a_time_of_ours(told: Any):
-    ticket, between = told
+def test_the_ledger_as_known_at_a_time_of_ours(ticket_and_time: Any):
+    ticket, between = ticket_and_time
     assert ticket.get("/donations/total", params={"known_at": between}).json()["totalMinor"] == 7_000
     assert ticket.get("/donations/total", params={"known_at": "2000-01-01T00:00:00Z"}).json()["totalMinor"] == 0
     assert ticket.get("/donations/total").json()["totalMinor"] == -3_000
 
 
-def test_as_of_and_known_at_can_be_combined(told: Any):
-    ticket, between = told
+def test_as_of_and_known_at_can_be_combined(ticket_and_time: Any):
+    ticket, between = ticket_and_time
     both = {"known_at": between, "as_of": at(DAY + 30)}
     assert ticket.get("/donations/total", params=both).json()["totalMinor"] == 10_000
     [donation] = ticket.get("/donations", params=both).json()["donations"]
     assert (donation["status"], donation["amountRefundedMinor"]) == ("PAID", 0)
 
 
-# What an administrator sees of the inbox and the read models.
+# The administrator's view of the inbox and the read models.
 
 
 def test_a_dead_letter_is_listed_retried_and_gone(live: LiveService):
@@ -83,7 +83,7 @@ def test_a_dead_letter_is_listed_retried_and_gone(live: LiveService):
     live.webhook(poisoned)
     live.applied()
     letters = admin.get("/admin/dead-letters").json()["deadLetters"]
-    [letter] = [one for one in letters if one["id"] == poisoned["id"]]
+    [letter] = [row for row in letters if row["id"] == poisoned["id"]]
     assert (letter["error"], letter["type"]) == ("malformed: amount_received", "payment_intent.succeeded")
 
     with live.service.database.connection() as connection:
@@ -104,29 +104,29 @@ def test_dead_letters_are_paged(live: LiveService):
     for _ in range(3):
         live.webhook(event("refund.created", {"object": "refund", "id": "re_1"}))
     live.applied()
-    seen: list[str] = []
+    listed: list[str] = []
     url = "/admin/dead-letters?limit=2"
     while url:
         page = admin.get(url)
-        seen += [letter["id"] for letter in page.json()["deadLetters"]]
+        listed += [letter["id"] for letter in page.json()["deadLetters"]]
         url = page.links["next"]["url"] if page.json()["nextCursor"] else ""
-    assert len(seen) == len(set(seen)) >= 3
+    assert len(listed) == len(set(listed)) >= 3
     assert admin.get("/admin/dead-letters", params={"cursor": "x"}).status_code == 422
 
 
 def test_a_read_model_is_rebuilt_while_clients_read(live: LiveService):
     admin = live.client_with_key(Role.ADMIN)
-    names = {one["name"] for one in admin.get("/admin/projections").json()["projections"]}
+    names = {row["name"] for row in admin.get("/admin/projections").json()["projections"]}
     assert {"donation_ledger", "fee_ledger", "ticket_status"} <= names
-    begun = admin.post("/admin/projections/donation_ledger/rebuild")
-    assert (begun.status_code, begun.json()["status"]) == (202, "REBUILDING")
+    rebuild_answer = admin.post("/admin/projections/donation_ledger/rebuild")
+    assert (rebuild_answer.status_code, rebuild_answer.json()["status"]) == (202, "REBUILDING")
 
-    def done() -> bool:
-        listed = {one["name"]: one for one in admin.get("/admin/projections").json()["projections"]}
+    def is_rebuilt() -> bool:
+        listed = {row["name"]: row for row in admin.get("/admin/projections").json()["projections"]}
         ledger = listed["donation_ledger"]
         return not ledger["rebuilding"] and ledger["position"] == ledger["head"]
 
-    eventually(done)
+    eventually(is_rebuilt)
     assert admin.post("/admin/projections/nothing/rebuild").status_code == 404
 
 

@@ -1,4 +1,4 @@
-"""The database goes away under load and comes back: what clients see."""
+"""Clients get errors while the database is unavailable under load, and answers once it is back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 # The time that a client can measure includes the machine's own delays.
 SLACK_SECONDS = 1.0
-# One for all services on the one database, whose data folders differ.
+# The same master key for all services on the database, because their data folders differ.
 MASTER_KEY = "outages-0123456789-abcdefghijklmnopqrstuvwxyz"
 
 pytestmark = pytest.mark.usefixtures("hanging_is_noticed_soon")
@@ -52,7 +52,7 @@ def status(running: LiveService, path: str) -> int:
 
 
 def load_of(running: Serving | LiveService) -> Load:
-    """Clients that read, write, open tickets, and ask for the health of the process."""
+    """Return clients that read, write, open tickets and read the health of the process."""
     with running.client() as visitor:
         ticket = visitor.open_ticket()
     contact = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
@@ -91,29 +91,31 @@ def outage(
     seconds: float = 0.0,
     noticed_within: float | None = None,
 ) -> None:
-    """Let the database go away for this long while clients ask, and check their answers.
+    """Make the database unavailable for this long while clients send requests, and check their answers.
 
-    With `noticed_within` the times are checked too; that takes a machine on which nothing else runs.
+    With `noticed_within`, the times are checked too, which needs a machine on which nothing else runs.
     """
     with load_of(running) as load:
         eventually(lambda: sum(answer.status < 300 for answer in answers_about_tickets(load)) > 20)
-        gone = time.monotonic()
+        unavailable_at = time.monotonic()
         go_away()
-        eventually(lambda: any(answer.status == 503 for answer in answers_about_tickets(load, gone)))
+        eventually(lambda: any(answer.status == 503 for answer in answers_about_tickets(load, unavailable_at)))
         noticed = time.monotonic()
-        eventually(lambda: time.monotonic() > gone + seconds and len(answers_about_tickets(load, noticed)) > 20)
+        eventually(
+            lambda: time.monotonic() > unavailable_at + seconds and len(answers_about_tickets(load, noticed)) > 20
+        )
         returned = time.monotonic()
         come_back()
-        back = time.monotonic()
+        available_at = time.monotonic()
         eventually(lambda: any(answer.status < 300 for answer in answers_about_tickets(load, returned)))
         recovered = time.monotonic()
         eventually(lambda: len(answers_to_requests_after(load, recovered + 1)) > 20)
     refused = [answer for answer in load.answers if answer.status == 503]
-    first_503 = min(answer.at for answer in refused) - gone
-    first_success = min(a.at for a in answers_about_tickets(load, returned) if a.status < 300) - back
+    first_503 = min(answer.at for answer in refused) - unavailable_at
+    first_success = min(a.at for a in answers_about_tickets(load, returned) if a.status < 300) - available_at
     logger.info(
         "away for %.1f s: %d answers %s; first 503 after %.2f s, slowest %.2f s; first success %.2f s after the return",
-        back - gone,
+        available_at - unavailable_at,
         len(load.answers),
         dict(Counter(answer.status for answer in load.answers)),
         first_503,
@@ -126,7 +128,7 @@ def outage(
     # A second after the first success no request is refused any more.
     assert {answer.status for answer in answers_to_requests_after(load, recovered + 1)} <= {200, 201}
     if noticed_within is not None:
-        meanwhile = answers_about_tickets(load, gone + noticed_within + SLACK_SECONDS, returned)
+        meanwhile = answers_about_tickets(load, unavailable_at + noticed_within + SLACK_SECONDS, returned)
         assert {answer.status for answer in meanwhile} == {503}
         assert max(answer.seconds for answer in meanwhile) < 2
         assert first_503 < noticed_within + SLACK_SECONDS
@@ -203,7 +205,7 @@ def test_a_service_that_is_stopped_answers_every_request_that_it_accepted(postgr
             load.wait_for_more(10)
             assert running.stop() == 0
         assert load.statuses() <= {200, 201, CONNECTION_REFUSED}
-    # Its jobs wait for the next worker at once, and not only when the old one is missed.
+    # Its jobs are available to the next worker at once, and not only after the heartbeat of the old one ends.
     assert ("doing",) not in rows(postgres, query)
 
 

@@ -1,4 +1,4 @@
-"""Worker and projections without the web part: a supervisor asks each how it is, and gets nothing else of it."""
+"""Worker and projections without the web part answer health checks and serve metrics, and nothing else."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def database(server_url: str, migrated_template: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def parts(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, LiveService]]:
-    """Both parts on one machine, each with a port of its own."""
+    """Run both parts on one machine, each on its own port."""
     data_dir = tmp_path_factory.mktemp("parts")
     with ExitStack() as stack:
         yield {
@@ -59,8 +59,8 @@ def test_each_part_answers_health_checks_like_the_web_part(part: LiveService):
 def test_each_part_serves_its_own_metrics_with_the_token(parts: dict[str, LiveService]):
     for only, part in parts.items():
         with part.client() as nobody, part.client(TOKEN) as prometheus:
-            told = prometheus.get("/metrics").text
-            assert re.search(rf'^storyledger_info{{parts="{only}",version="[^"]+"}} 1.0$', told, re.MULTILINE)
+            metrics_text = prometheus.get("/metrics").text
+            assert re.search(rf'^storyledger_info{{parts="{only}",version="[^"]+"}} 1.0$', metrics_text, re.MULTILINE)
             assert nobody.get("/metrics").status_code == 401
 
 
@@ -103,7 +103,7 @@ def test_a_process_without_a_port_setting_listens_on_no_port_and_exits_with_0(
 
 
 def _listening(pid: int) -> set[str]:
-    """The sockets on which the process waits for others to connect."""
+    """Return the listening sockets of the process."""
     own = set()
     for file in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(FileNotFoundError):  # closed meanwhile

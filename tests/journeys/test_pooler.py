@@ -1,4 +1,4 @@
-"""The service behind a PgBouncer that lends servers for one transaction at a time."""
+"""The service works behind a PgBouncer with transaction pooling."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(PROGRAM is None, reason="pgbouncer is not instal
 
 @pytest.fixture
 def pooled(database_url: str) -> Iterator[str]:
-    """An empty database through a pooler, said so in the URL."""
+    """Yield the URL of an empty database through a pooler, which the URL names."""
     with pgbouncer(database_url) as url:
         yield f"{url}?pgbouncer=true"
 

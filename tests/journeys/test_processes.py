@@ -1,4 +1,4 @@
-"""Two web parts and two worker processes on one database, of which one is killed and started again."""
+"""Two web parts and two worker processes share a database, and one is killed and started again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.stripe_events import Payment
 
 
 class Fleet:
-    """Two web parts, and two processes that work and follow, on one database."""
+    """Two web parts, and two processes with worker and projections, on one database."""
 
     def __init__(self, url: str, folder: Path, stack: ExitStack) -> None:
         self.database = stack.enter_context(Database(url, size=4))
@@ -49,7 +49,7 @@ class Fleet:
         return self.count("SELECT min(position) = (SELECT max(position) FROM events) FROM projections") == 1
 
     def both_up(self) -> bool:
-        """Return True if two followers and two workers are at work; a process needs a while to begin."""
+        """Return True if two followers and two workers are running. A process needs a while to start."""
         following = self.count(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'storyledger follower'"
             " AND datname = current_database()"
@@ -63,22 +63,22 @@ class Fleet:
 @pytest.fixture(scope="module")
 def fleet(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     with fresh_database(server_url, migrated_template) as url, ExitStack() as stack:
-        made = Fleet(url, tmp_path_factory.mktemp("fleet"), stack)
-        with made.webs[0].client() as visitor:
+        fleet = Fleet(url, tmp_path_factory.mktemp("fleet"), stack)
+        with fleet.webs[0].client() as visitor:
             visitor.open_ticket()
-        eventually(made.both_up)
-        eventually(made.caught_up)
-        yield made
+        eventually(fleet.both_up)
+        eventually(fleet.caught_up)
+        yield fleet
 
 
 def test_a_write_at_one_web_part_is_read_at_another(fleet: Fleet):
-    here, there = fleet.webs
-    ticket = here.client().open_ticket()
-    with there.client(ticket.token) as reader:
+    first_web, second_web = fleet.webs
+    ticket = first_web.client().open_ticket()
+    with second_web.client(ticket.token) as reader:
         for number in range(5):
             ticket.write_draft(title=f"Title {number}")
-            shown = reader.get(ticket.path, params={"include": "draft"}).json()
-            assert shown["donationDraft"]["title"] == f"Title {number}"
+            ticket_body = reader.get(ticket.path, params={"include": "draft"}).json()
+            assert ticket_body["donationDraft"]["title"] == f"Title {number}"
         paid = ticket.pay()
         listed = reader.get(f"{ticket.path}/donations").json()["donations"]
         assert [donation["id"] for donation in listed] == [paid["donationId"]]
@@ -106,23 +106,23 @@ def test_a_request_repeated_at_another_web_part_is_done_once(fleet: Fleet):
 
 def test_a_revoked_key_is_refused_at_every_web_part_at_once(fleet: Fleet):
     credentials = Credentials(fleet.database)
-    made, secret = credentials.create(Role.ADMIN)
+    key, secret = credentials.create(Role.ADMIN)
 
     def statuses() -> list[int]:
         return [web.client(secret).get("/admin/dead-letters").status_code for web in fleet.webs]
 
     assert statuses() == [200, 200]
-    credentials.revoke(made.id)
+    credentials.revoke(key.id)
     assert statuses() == [401, 401]
 
 
 class Gifts:
-    """Gifts that keep coming, each reported by Stripe at both web processes."""
+    """Donations at a steady pace, each reported by Stripe to both web processes."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._ticket = fleet.webs[0].client().open_ticket()
-        self.given = 0
+        self.made = 0
 
     def give(self) -> httpx2.Response:
         checkout = self._ticket.pay(10)
@@ -130,18 +130,18 @@ class Gifts:
         for web in self._fleet.webs:
             answer = web.webhook(payment.succeeded())
             assert answer.status_code == 200
-        self.given += 1
+        self.made += 1
         return answer
 
-    def shown(self) -> int:
+    def count_shown(self) -> int:
         with self._fleet.webs[1].client(self._ticket.token) as reader:
             totals = reader.get(f"{self._ticket.path}/donations/total").json()
         return sum(total["paidMinor"] for total in totals["byCurrency"]) // 1_000
 
     def wait_for_more(self) -> None:
-        """Wait until gifts that are given from now on are visible."""
-        before = self.given
-        eventually(lambda: self.shown() > before)
+        """Wait until donations that are made from now on are visible."""
+        before = self.made
+        eventually(lambda: self.count_shown() > before)
 
 
 def test_when_one_process_is_killed_the_other_continues_and_nothing_happens_twice(fleet: Fleet):
@@ -153,10 +153,10 @@ def test_when_one_process_is_killed_the_other_continues_and_nothing_happens_twic
         gifts.wait_for_more()
         first.start()
         eventually(fleet.both_up)
-        # Now the first has to take over, so that the one that was at work is among those that were killed.
+        # Now the first process has to take over, so that the process that held the lock has been killed as well.
         second.kill()
         gifts.wait_for_more()
-    eventually(lambda: gifts.shown() == gifts.given)
+    eventually(lambda: gifts.count_shown() == gifts.made)
     assert fleet.count("SELECT count(*) FROM events WHERE topic = 'payment_received'") == fleet.count(
         "SELECT count(DISTINCT stream) FROM events WHERE topic = 'payment_received'"
     )

@@ -1,4 +1,4 @@
-"""The script of the README runs as it stands, and leads from the recording to the ledger."""
+"""The script in the README runs unchanged, and leads from the recording to the ledger."""
 
 from __future__ import annotations
 

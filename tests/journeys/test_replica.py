@@ -1,4 +1,4 @@
-"""Reads on a streaming standby: as new as on the primary, and nobody's loss when the standby lags, hangs or dies."""
+"""Reads on a streaming standby are as fresh as on the primary, and answered if the standby lags, hangs or dies."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def standby(leader: OwnServer) -> Iterator[Standby]:
 
 @pytest.fixture(scope="module")
 def webs(leader: OwnServer, standby: Standby, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[LiveService]]:
-    """Two services on one primary and its standby; the first follows the history for both."""
+    """Run two services on one primary and its standby. The first follows the history for both."""
     with ExitStack() as stack:
         started = []
         for parts in (frozenset({Parts.WEB, Parts.PROJECTIONS}), frozenset({Parts.WEB})):
@@ -62,7 +62,7 @@ def webs(leader: OwnServer, standby: Standby, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def live(webs: list[LiveService], standby: Standby) -> LiveService:
-    """The first of them, with its standby in use."""
+    """Return the first service, with its standby in use."""
     for web in webs:
         in_use(web)
     return webs[0]
@@ -82,22 +82,24 @@ def in_use(live: LiveService) -> None:
     eventually(lambda: state(live) is State.USED)
 
 
-def by(live: LiveService, who: str) -> float:
-    """How many reads were answered by the replica, or by the primary, so far."""
+def by(live: LiveService, server: str) -> float:
+    """Return how many reads the replica or the primary has answered so far."""
     with live.client(METRICS) as prometheus:
         lines = prometheus.get("/metrics").text.splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith(f'storyledger_reads_total{{by="{who}"}}'))
+    return sum(
+        float(line.split()[-1]) for line in lines if line.startswith(f'storyledger_reads_total{{by="{server}"}}')
+    )
 
 
 @pytest.fixture
 def paused(standby: Standby) -> Iterator[None]:
-    """The standby shows nothing new for as long as the test lasts."""
+    """Pause the replay of the standby for the duration of the test."""
     standby.pause()
     yield
     standby.resume()
 
 
-# Where reads go.
+# Routing of reads.
 
 LOOKS = [
     "?include=documents,attributions,support,draft",
@@ -110,34 +112,34 @@ LOOKS = [
 ]
 
 
-@pytest.mark.parametrize("rest", LOOKS)
+@pytest.mark.parametrize("subpath", LOOKS)
 def test_answers_are_read_from_the_standby_and_only_access_is_decided_on_the_primary(
-    live: LiveService, ticket: Ticket, rest: str
+    live: LiveService, ticket: Ticket, subpath: str
 ):
     def asked_of_the_primary() -> list[str]:
-        with recorded_statements(live.service.database) as said:
-            assert ticket.get(rest).status_code == 200
-        return said
+        with recorded_statements(live.service.database) as statements:
+            assert ticket.get(subpath).status_code == 200
+        return statements
 
-    # Once more where the standby just then took too long.
-    said = eventually(lambda: len(found := asked_of_the_primary()) == 1 and found)
-    assert "token_digest" in said[0]
+    # Repeated, because the standby may just have been too slow.
+    statements = eventually(lambda: len(primary_statements := asked_of_the_primary()) == 1 and primary_statements)
+    assert "token_digest" in statements[0]
 
 
 def test_lists_exports_and_the_public_page_are_read_from_the_standby_too(live: LiveService, ticket: Ticket):
     page = ticket.publish()
     with live.client_with_key(Role.AUDITOR) as auditor, live.client() as visitor:
-        asks: list[Callable[[], httpx2.Response]] = [
+        reads: list[Callable[[], httpx2.Response]] = [
             lambda: auditor.get("/api/tickets/search", params={"contact": "ada@example.com"}),
             lambda: auditor.get("/api/exports/donations"),
             lambda: auditor.get("/api/support/recent"),
             lambda: visitor.get(page),
         ]
-        for ask in asks:
+        for read in reads:
 
-            def comes_from_the_standby(ask: Callable[[], httpx2.Response] = ask) -> bool:
+            def comes_from_the_standby(read: Callable[[], httpx2.Response] = read) -> bool:
                 before = by(live, "replica")
-                assert ask().status_code == 200
+                assert read().status_code == 200
                 return by(live, "replica") > before
 
             eventually(comes_from_the_standby)
@@ -154,7 +156,7 @@ def test_queries_reach_the_standby(live: LiveService, ticket: Ticket, standby: S
     eventually(lambda: scans() >= 15)
 
 
-# What they show.
+# Freshness of reads.
 
 
 def test_a_client_reads_its_own_writes_at_every_process(live: LiveService, webs: list[LiveService]):
@@ -164,13 +166,13 @@ def test_a_client_reads_its_own_writes_at_every_process(live: LiveService, webs:
 
 
 def write_and_read(webs: list[LiveService]) -> None:
-    here, there = webs
-    ticket = here.client().open_ticket()
-    with there.client(ticket.token) as reader:
+    first_web, second_web = webs
+    ticket = first_web.client().open_ticket()
+    with second_web.client(ticket.token) as reader:
         for number in range(6):
             ticket.write_draft(title=f"Title {number}")
             contact = reader.get("/api/tickets/search", params={"contact": "ada@example.com"}).json()["tickets"]
-            assert [found["donationDraft"]["title"] for found in contact] == [f"Title {number}"]
+            assert [ticket_body["donationDraft"]["title"] for ticket_body in contact] == [f"Title {number}"]
             versions = [event["version"] for event in reader.get(ticket.path + "/history").json()["events"]]
             assert len(versions) == number + 2
 
@@ -180,7 +182,7 @@ def test_a_lagging_standby_is_not_read(live: LiveService, ticket: Ticket, paused
         ticket.write_draft(title=f"Title {number}")
         assert len(ticket.get("/history").json()["events"]) == number + 2
     eventually(lambda: state(live) is State.BEHIND)
-    # A standby that is known to lag is not asked at all.
+    # A standby that is known to lag is not queried at all.
     before = by(live, "replica")
     for _ in range(10):
         ticket.get("/history")
@@ -193,8 +195,8 @@ def test_a_standby_that_lags_does_not_show_an_erased_person(live: LiveService, w
     with live.client_with_key(Role.AUDITOR) as auditor, live.client_with_key(Role.ADMIN) as admin:
         assert ticket.http.delete(ticket.path).status_code == 202
         for web in webs:
-            found = web.client(admin.headers["authorization"][7:]).get(ticket.path)
-            assert "Gone" not in found.text
+            answer = web.client(admin.headers["authorization"][7:]).get(ticket.path)
+            assert "Gone" not in answer.text
             assert web.client().get(page.replace(live.base_url, web.base_url)).status_code == 404
             searched = web.client(auditor.headers["authorization"][7:]).get(
                 "/api/tickets/search", params={"contact": "gone@example.com"}
@@ -207,23 +209,27 @@ def test_a_standby_that_has_caught_up_is_used_again(live: LiveService, ticket: T
     with live.client() as visitor:
 
         def lags() -> Any:
-            told = visitor.get("/health/ready").json()["replica"]
-            return told if (told["lagSeconds"] or 0) > 0.5 else None
+            replica_health = visitor.get("/health/ready").json()["replica"]
+            return replica_health if (replica_health["lagSeconds"] or 0) > 0.5 else None
 
         standby.pause()
         try:
             ticket.write_draft()
-            told = eventually(lags)
+            replica_health = eventually(lags)
         finally:
             standby.resume()
-        assert (told["state"], told["lagBytes"] > 0, told["error"]) == ("behind", True, None)
+        assert (replica_health["state"], replica_health["lagBytes"] > 0, replica_health["error"]) == (
+            "behind",
+            True,
+            None,
+        )
         in_use(live)
-        told = visitor.get("/health/ready").json()
-        assert told["ready"]
-        assert told["replica"]["state"] == "used"
+        readiness = visitor.get("/health/ready").json()
+        assert readiness["ready"]
+        assert readiness["replica"]["state"] == "used"
 
 
-# When it fails.
+# Failures of the standby.
 
 
 def reader(live: LiveService) -> Callable[[], httpx2.Response]:
@@ -258,9 +264,9 @@ def test_while_a_standby_is_down_every_read_is_answered_and_afterwards_it_is_use
         eventually(lambda: state(live) is State.AWAY)
         load.wait_for_more()
         with live.client() as visitor:
-            told = visitor.get("/health/ready")
-            assert told.status_code == 200
-            assert told.json()["replica"]["state"] == "away"
+            readiness = visitor.get("/health/ready")
+            assert readiness.status_code == 200
+            assert readiness.json()["replica"]["state"] == "away"
         standby.start()
         in_use(live)
         before = by(live, "replica")
@@ -288,7 +294,7 @@ def test_while_a_standby_hangs_every_read_is_answered_and_afterwards_it_is_used_
 def test_a_query_that_the_standby_cancels_is_repeated_on_the_primary(
     live: LiveService, ticket: Ticket, standby: Standby
 ):
-    """As it does when the question stands in the way of what the primary did."""
+    """A standby cancels a query that conflicts with the replay of the primary's changes."""
     with psycopg.connect(standby.url, autocommit=True) as killer:
         for _ in range(8):
             killer.execute(
@@ -297,7 +303,7 @@ def test_a_query_that_the_standby_cancels_is_repeated_on_the_primary(
             assert ticket.get("/history").status_code == 200
 
 
-# What must not be read.
+# Servers that must not be read.
 
 
 def unfit(live: LiveService) -> str | None:
@@ -307,28 +313,28 @@ def unfit(live: LiveService) -> str | None:
 
 
 def test_a_standby_that_was_promoted_is_never_read(leader: OwnServer, tmp_path: Path):
-    stray = Standby(leader)
+    promoted = Standby(leader)
     try:
         with LiveService(
-            leader.url, tmp_path / "var", frozenset({Parts.WEB, Parts.PROJECTIONS}), read_database_url=stray.url,
+            leader.url, tmp_path / "var", frozenset({Parts.WEB, Parts.PROJECTIONS}), read_database_url=promoted.url,
             master_key=MASTER_KEY, metrics_token=METRICS,
         ) as live:  # fmt: skip
             in_use(live)
-            stray.promote()
+            promoted.promote()
             assert eventually(lambda: unfit(live)) == NOT_A_STANDBY
             ticket = live.client().open_ticket()
             before = by(live, "replica")
             assert ticket.get("/history").status_code == 200
             assert by(live, "replica") == before
     finally:
-        stray.close()
+        promoted.close()
 
 
-@pytest.mark.parametrize("whose", ["the primary itself", "a standby of somebody else's database"])
+@pytest.mark.parametrize("other_server", ["the primary itself", "a standby of somebody else's database"])
 def test_a_server_that_is_not_a_standby_of_this_database_is_never_read(
-    leader: OwnServer, standby: Standby, migrated_url: str, tmp_path: Path, whose: str
+    leader: OwnServer, standby: Standby, migrated_url: str, tmp_path: Path, other_server: str
 ):
-    url, read_url = (leader.url, leader.url) if whose == "the primary itself" else (migrated_url, standby.url)
+    url, read_url = (leader.url, leader.url) if other_server == "the primary itself" else (migrated_url, standby.url)
     with LiveService(
         url, tmp_path / "var", frozenset({Parts.WEB, Parts.PROJECTIONS}), read_database_url=read_url,
         master_key=MASTER_KEY, metrics_token=METRICS,

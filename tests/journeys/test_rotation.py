@@ -23,13 +23,13 @@ class Operator:
         return LiveService(self.url, self.data, master_key=secrets, email_pepper=secrets)
 
     def run(self, *arguments: str, secrets: str = OLD) -> tuple[int, str, str]:
-        """Return the exit code of a command, and what it prints."""
+        """Return the exit code and the output of a command."""
         settings = {"database_url": self.url, "data_dir": self.data, "master_key": secrets, "email_pepper": secrets}
         ran = run_here(*arguments, **settings)
         return ran.returncode, ran.stdout, ran.stderr
 
     def run_json(self, *arguments: str, secrets: str = OLD) -> Any:
-        """Return what a command prints, and fail if it fails."""
+        """Return the JSON output of a command. Fail if the command fails."""
         code, output, errors = self.run(*arguments, "--json", secrets=secrets)
         assert code == 0, errors
         return json.loads(output)
@@ -48,7 +48,7 @@ def open_ticket(live: LiveService, name: str) -> None:
 
 
 def names(live: LiveService) -> set[str]:
-    """Return the names of those whom the contact finds, as an admin reads them."""
+    """Return the display names of the tickets that an admin finds by this contact."""
     with live.client_with_key(Role.ADMIN) as admin:
         answer = admin.get("/api/tickets/search", params={"contact": "ada@example.com"})
         assert answer.status_code == 200, answer.text

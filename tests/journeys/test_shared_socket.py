@@ -1,4 +1,4 @@
-"""Several web processes on one machine and one address: they are handed the same socket, as systemd does it."""
+"""Several web processes share one listening socket, as systemd provides it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Visitor:
         return line
 
     def wait_until_two_processes_answer(self) -> None:
-        """Wait until both processes have answered: a readiness check of one may be answered by the other."""
+        """Wait until both processes have answered, because either may answer a readiness check."""
         start_times: set[str] = set()
         eventually(lambda: start_times.add(self.start_time()) or len(start_times) == 2, 2 * READY_SECONDS)
 
@@ -56,5 +56,5 @@ def test_a_process_that_shares_a_socket_is_restarted_without_losing_a_request(we
         first.start()
         visitor.wait_until_two_processes_answer()
         load.wait_for_more()
-    # Not even a refused connection: the socket is always open.
+    # No connection was refused either, because the socket is always open.
     assert load.statuses() == {404}

@@ -40,30 +40,30 @@ def html_of(message) -> str:
 class Tags(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.tags: list[str] = []
         self.feed(html)
 
     def handle_starttag(self, tag, attrs) -> None:
-        self.found.append(tag)
+        self.tags.append(tag)
 
 
 @pytest.mark.parametrize(("kind", "name"), [("receipt", "donor"), ("receipt", "title"), ("refund", "title")])
 def test_values_become_neither_markup_nor_headers(kind: str, name: str):
     plain, hostile = composed(kind), composed(kind, **{name: HOSTILE})
     assert hostile.keys() == plain.keys()
-    assert Tags(html_of(hostile)).found == Tags(html_of(plain)).found
+    assert Tags(html_of(hostile)).tags == Tags(html_of(plain)).tags
     assert text_of(hostile).count("\n") == text_of(plain).count("\n")
     assert "{{ paid }}" in text_of(hostile)
 
 
 def test_no_title_changes_the_structure_of_a_mail():
     plain = composed("receipt")
-    tags, lines = Tags(html_of(plain)).found, text_of(plain).count("\n")
+    tags, lines = Tags(html_of(plain)).tags, text_of(plain).count("\n")
 
     @given(st.text(max_size=400))
     def keeps_its_shape(title: str) -> None:
         message = composed("receipt", title="x" + title)
-        assert Tags(html_of(message)).found == tags
+        assert Tags(html_of(message)).tags == tags
         assert text_of(message).count("\n") == lines
 
     keeps_its_shape()

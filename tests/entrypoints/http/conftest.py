@@ -1,4 +1,4 @@
-"""One running service for all tests of the HTTP contract, each answer of which is held against its description."""
+"""One running service for all tests of the HTTP contract. Each answer is checked against the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ ORIGIN = "https://app.example"
 def shared_live(
     server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveService]:
-    """The web part with its read models and the applier of webhooks; jobs wait until a test does them."""
+    """Run the web part with its read models and the applier of webhooks. Jobs wait until a test runs them."""
     with fresh_database(server_url, migrated_template) as url, pytest.MonkeyPatch.context() as patch:
-        # Most tests send the same recording, which is inspected once.
+        # Most tests send the same recording, so it is inspected only once.
         patch.setattr(content, "ChildAudioInspector", lambda: CachingInspector(ChildAudioInspector()))
         folder = tmp_path_factory.mktemp("http") / "var"
         parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
         with LiveService(url, folder, parts, cors_origins=(ORIGIN,), metrics_token="m" * 32) as running:
             running.watchers.append(Contract(running.openapi).check)
             running.service.payments.applier.start()
-            delivered(running)
+            wait_until_delivered(running)
             yield running
             running.service.payments.applier.stop()
 
@@ -56,9 +56,9 @@ SELECT EXISTS (SELECT FROM sandbox.deliveries WHERE delivered_at IS NULL)
 
 @pytest.fixture(autouse=True)
 def _shared_service_is_at_rest(request: pytest.FixtureRequest) -> None:
-    """Begin each test when the shared service has done all that the tests before left to its background work.
+    """Start each test when the shared service has completed the background work of earlier tests.
 
-    A test may then compare what is stored before and after its own requests.
+    A test can then compare the stored state before and after its own requests.
     """
     if "shared_live" not in request.fixturenames:
         return
@@ -89,33 +89,33 @@ def ticket(client: Client) -> Ticket:
 
 @pytest.fixture
 def workspace() -> str:
-    """A workspace that no other test uses."""
+    """Return a workspace that no other test uses."""
     return f"workspace-{uuid7().hex[-12:]}"
 
 
 @pytest.fixture
 def admin(live: LiveService) -> Iterator[Client]:
-    with live.client_with_key(Role.ADMIN) as known:
-        yield known
+    with live.client_with_key(Role.ADMIN) as key_client:
+        yield key_client
 
 
 @pytest.fixture
 def auditor(live: LiveService) -> Iterator[Client]:
-    with live.client_with_key(Role.AUDITOR) as known:
-        yield known
+    with live.client_with_key(Role.AUDITOR) as key_client:
+        yield key_client
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> StandingClock:
-    """The clock of the rate limits, so that a period lasts as long as a test wants it to."""
+    """Return the clock of the rate limits, which only the test moves."""
     standing = StandingClock()
     for module in (fixed_window, rate_limit_store):
         monkeypatch.setattr(module, "time", standing)
     return standing
 
 
-class Work:
-    """Does the jobs of a ticket at once, with what was said and drafted as the test wants it."""
+class JobRunner:
+    """Runs the jobs of a ticket at once, with the transcript and the draft that the test chooses."""
 
     def __init__(self, live: LiveService) -> None:
         self._live = live
@@ -138,14 +138,14 @@ class Work:
 
 
 @pytest.fixture
-def work(live: LiveService) -> Work:
-    return Work(live)
+def work(live: LiveService) -> JobRunner:
+    return JobRunner(live)
 
 
-def given(
+def donate_in_sandbox(
     live: LiveService, ticket: Ticket, amount: Any = 50, currency: str = "USD", name: str = "Grace Hopper"
 ) -> str:
-    """A gift paid in the sandbox, in the ledger and visible; the id of its donation."""
+    """Pay a donation in the sandbox, wait until the ledger shows it, and return its id."""
     checkout = ticket.pay(amount, currency)
     with live.client() as donor:
         paid = donor.post(
@@ -153,13 +153,13 @@ def given(
             data={"outcome": "paid", "email": "grace@example.com", "name": name, "country": "US"},
         )
     assert paid.status_code == 303, paid.text
-    delivered(live)
+    wait_until_delivered(live)
     donation: str = checkout["donationId"]
     return donation
 
 
-def delivered(live: LiveService) -> None:
-    """Wait until the sandbox has told everything, and the ledger shows it."""
+def wait_until_delivered(live: LiveService) -> None:
+    """Wait until the sandbox has delivered all events and the ledger shows them."""
     assert live.service.payments.sandbox is not None
     if not live.service.payments.sandbox.wait_delivered(WAIT_SECONDS):
         raise UnavailableError("the sandbox's webhooks were not delivered")

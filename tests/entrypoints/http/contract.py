@@ -1,4 +1,4 @@
-"""Holds every answer against the service's own description of itself."""
+"""Checks every answer against the service's OpenAPI document."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ LEAKS = re.compile(
     r"Traceback|psycopg|SELECT |INSERT |UPDATE |site-packages|/home/|/tmp/|/dev/shm|pydantic|starlette|"
     r"value_error|\.py\b|Extra inputs|Field required|Input should be"
 )
-# Whose answer has its own shape also when it is bad news.
-TELLING = ("/health/db", "/health/ready", "/admin/db/self-test")
-# Beside the described interface: styles, and the stand-in for Stripe.
+# Operations whose answers with an error status are no problem documents.
+WITHOUT_PROBLEMS = ("/health/db", "/health/ready", "/admin/db/self-test")
+# Paths outside the described interface: styles, and the sandbox for Stripe.
 BESIDE = re.compile(r"/static/|/favicon.ico|/sandbox(/|$)")
 
 
 class Contract:
-    """Checks answers against the OpenAPI document; `check` fails on the first that differs."""
+    """Checks answers against the OpenAPI document. `check` fails on the first difference."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
         self._paths = [
             (re.compile("".join(_pattern(part) for part in re.split(r"({\w+})", path)) + r"\Z"), path)
-            # A literal path before one with a parameter in the same place.
+            # Literal paths come before paths with a parameter in the same place.
             for path in sorted(document["paths"], key=lambda path: [part.startswith("{") for part in path.split("/")])
         ]
         self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
@@ -38,54 +38,54 @@ class Contract:
     def check(self, answer: httpx2.Response) -> None:
         answer.read()
         path = urlsplit(str(answer.request.url)).path
-        said = f"{answer.request.method} {path}: {answer.status_code} {answer.text[:500]!r}"
-        assert answer.status_code != 500, said
+        exchange = f"{answer.request.method} {path}: {answer.status_code} {answer.text[:500]!r}"
+        assert answer.status_code != 500, exchange
         if BESIDE.match(path) and answer.status_code not in (404, 405):
             return
-        assert answer.headers.get("x-request-id"), said
+        assert answer.headers.get("x-request-id"), exchange
         kind = answer.headers.get("content-type", "").split(";")[0]
         if kind in (PROBLEM, "application/json"):
-            assert kind == PROBLEM or answer.status_code < 400 or path in TELLING, said
+            assert kind == PROBLEM or answer.status_code < 400 or path in WITHOUT_PROBLEMS, exchange
         if kind == PROBLEM and answer.content:
             problem = answer.json()
-            # `instance` is the caller's own path, whatever it says.
-            assert not LEAKS.search(json.dumps(problem | {"instance": ""})), said
-            assert problem["status"] == answer.status_code, said
-            assert problem["requestId"] == answer.headers["x-request-id"], said
+            # `instance` is the caller's own path and may contain anything.
+            assert not LEAKS.search(json.dumps(problem | {"instance": ""})), exchange
+            assert problem["status"] == answer.status_code, exchange
+            assert problem["requestId"] == answer.headers["x-request-id"], exchange
         described = next((template for pattern, template in self._paths if pattern.match(path)), None)
         method = "get" if answer.request.method == "HEAD" else answer.request.method.lower()
         if described is None:
-            assert answer.status_code in (404, 405, 429), said
-            assert kind == PROBLEM, said
+            assert answer.status_code in (404, 405, 429), exchange
+            assert kind == PROBLEM, exchange
         elif method == "options":
-            assert (answer.status_code, answer.content) == (204, b""), said
+            assert (answer.status_code, answer.content) == (204, b""), exchange
         elif method not in self._document["paths"][described]:
-            assert answer.status_code in (405, 429), said
-            assert answer.status_code == 429 or "OPTIONS" in answer.headers["allow"], said
+            assert answer.status_code in (405, 429), exchange
+            assert answer.status_code == 429 or "OPTIONS" in answer.headers["allow"], exchange
         else:
-            self._check_described(described, method, answer, kind, said)
+            self._check_described(described, method, answer, kind, exchange)
 
-    def _check_described(self, path: str, method: str, answer: httpx2.Response, kind: str, said: str) -> None:
+    def _check_described(self, path: str, method: str, answer: httpx2.Response, kind: str, exchange: str) -> None:
         self.seen.add((method, path, answer.status_code))
         responses = self._document["paths"][path][method]["responses"]
-        assert str(answer.status_code) in responses, f"not a declared status: {said}"
+        assert str(answer.status_code) in responses, f"not a declared status: {exchange}"
         response = responses[str(answer.status_code)]
         if "$ref" in response:
             response = self._document["components"]["responses"][response["$ref"].rpartition("/")[2]]
         content = response.get("content", {})
         if not content:
-            assert not answer.content, f"declared empty: {said}"
+            assert not answer.content, f"declared empty: {exchange}"
             return
-        assert kind in content, f"not a declared media type: {said}"
+        assert kind in content, f"not a declared media type: {exchange}"
         if answer.request.method != "HEAD" and kind.endswith("json") and "schema" in content[kind]:
             for fault in self._validator(content[kind]["schema"]).iter_errors(answer.json()):
-                raise AssertionError(f"{fault.instance_path} {fault.message}: {said}")
+                raise AssertionError(f"{fault.instance_path} {fault.message}: {exchange}")
 
     def _validator(self, schema: dict[str, Any]) -> jsonschema_rs.Draft202012Validator:
         key = str(schema)
         if key not in self._validators:
-            whole = {"components": self._document["components"], **schema}
-            self._validators[key] = jsonschema_rs.Draft202012Validator(whole, validate_formats=True)
+            full_schema = {"components": self._document["components"], **schema}
+            self._validators[key] = jsonschema_rs.Draft202012Validator(full_schema, validate_formats=True)
         return self._validators[key]
 
 
@@ -94,7 +94,7 @@ def _pattern(part: str) -> str:
 
 
 def problem(answer: httpx2.Response, status: int, name: str) -> dict[str, Any]:
-    """The answer's problem, which must be of this status and name."""
+    """Return the answer's problem, which must have this status and name."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == PROBLEM
     body: dict[str, Any] = answer.json()
@@ -103,5 +103,5 @@ def problem(answer: httpx2.Response, status: int, name: str) -> dict[str, Any]:
 
 
 def pointers(answer: httpx2.Response) -> list[str]:
-    """Where a refused body is at fault."""
+    """Return the JSON pointers to the faults of a refused body."""
     return [fault["pointer"] for fault in problem(answer, 422, "invalid")["errors"]]

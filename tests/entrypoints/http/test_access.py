@@ -1,4 +1,4 @@
-"""Who may call what: every operation, for every principal, on objects of their own, of others, and of nobody."""
+"""Every operation is tried by every kind of principal, on its own objects, on objects of others and on unknown ones."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from tests.entrypoints.http.contract import problem
 from tests.fakes.databases import recorded_statements
 from tests.fakes.mailbox import files
 
-ONE = "/api/tickets/{ticket_id}"
+TICKET_PATH = "/api/tickets/{ticket_id}"
 CONTACT = {"contactType": "EMAIL", "contactValue": "matrix@example.com"}
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Who may make a call about a ticket, and what it answers when it is `done`.
+    """Who may make a call about a ticket, and the status of an allowed call.
 
-    `readers` are admin and auditor, who may read any ticket and also what remains of an erased one, but for what an
-    `auditor` may not; `client` is whether API clients may at all, with the `scope`; `published` is for everybody.
+    `readers` are admins and auditors, who may read any ticket and the rest of an erased one, except auditors if
+    `auditor` is false. `client` tells if API clients with the `scope` may call. `published` calls are open to everyone.
     """
 
-    done: int
+    allowed_status: int
     send: dict[str, Any] = field(default_factory=dict)
     scope: str | None = None
     readers: bool = False
@@ -49,29 +49,33 @@ class Rule:
 READ = {"readers": True, "scope": "tickets:read"}
 WRITE = {"scope": "tickets:write"}
 TICKET_RULES = {
-    ("GET", ONE): Rule(200, **READ),
-    ("PATCH", ONE): Rule(200, {"json": {"displayName": "Ada"}}, **WRITE),
-    ("POST", f"{ONE}/upload-audio"): Rule(200, {"files": {"audio": ("a.webm", RECORDING.read_bytes())}}, **WRITE),
-    ("POST", f"{ONE}/process"): Rule(202, {"json": {}}, **WRITE),
-    ("POST", f"{ONE}/retry"): Rule(409, {"json": {}}, **WRITE),
-    ("GET", f"{ONE}/status"): Rule(200, **READ),
-    ("POST", f"{ONE}/provide-info"): Rule(409, {"json": {}}, **WRITE),
-    ("PATCH", f"{ONE}/draft"): Rule(200, {"json": {"title": "Help"}}, **WRITE),
-    ("POST", f"{ONE}/publish"): Rule(200, {"json": {"consent": True}}, **WRITE),
-    ("POST", f"{ONE}/unpublish"): Rule(200, {"json": {}}, **WRITE),
-    ("POST", f"{ONE}/generate-doc"): Rule(201, {"json": {"docType": "GOFUNDME_DRAFT"}}, **WRITE),
-    ("GET", f"{ONE}/documents"): Rule(200, **READ),
-    ("GET", f"{ONE}/documents/{{document_id}}/download"): Rule(404, auditor=False, **READ),
-    ("POST", f"{ONE}/create-payment"): Rule(201, {"json": {"amount": 5, "currency": "USD"}}, scope="payments:create"),
-    ("GET", f"{ONE}/qr-code"): Rule(200, **READ),
-    ("GET", f"{ONE}/donations"): Rule(200, scope="donations:read", readers=True),
-    ("GET", f"{ONE}/donations/total"): Rule(200, scope="donations:read", readers=True, published=True),
-    ("GET", f"{ONE}/history"): Rule(200, readers=True, client=False),
-    ("GET", f"{ONE}/audit"): Rule(200, readers=True, client=False),
-    ("DELETE", ONE): Rule(202, **WRITE),
+    ("GET", TICKET_PATH): Rule(200, **READ),
+    ("PATCH", TICKET_PATH): Rule(200, {"json": {"displayName": "Ada"}}, **WRITE),
+    ("POST", f"{TICKET_PATH}/upload-audio"): Rule(
+        200, {"files": {"audio": ("a.webm", RECORDING.read_bytes())}}, **WRITE
+    ),
+    ("POST", f"{TICKET_PATH}/process"): Rule(202, {"json": {}}, **WRITE),
+    ("POST", f"{TICKET_PATH}/retry"): Rule(409, {"json": {}}, **WRITE),
+    ("GET", f"{TICKET_PATH}/status"): Rule(200, **READ),
+    ("POST", f"{TICKET_PATH}/provide-info"): Rule(409, {"json": {}}, **WRITE),
+    ("PATCH", f"{TICKET_PATH}/draft"): Rule(200, {"json": {"title": "Help"}}, **WRITE),
+    ("POST", f"{TICKET_PATH}/publish"): Rule(200, {"json": {"consent": True}}, **WRITE),
+    ("POST", f"{TICKET_PATH}/unpublish"): Rule(200, {"json": {}}, **WRITE),
+    ("POST", f"{TICKET_PATH}/generate-doc"): Rule(201, {"json": {"docType": "GOFUNDME_DRAFT"}}, **WRITE),
+    ("GET", f"{TICKET_PATH}/documents"): Rule(200, **READ),
+    ("GET", f"{TICKET_PATH}/documents/{{document_id}}/download"): Rule(404, auditor=False, **READ),
+    ("POST", f"{TICKET_PATH}/create-payment"): Rule(
+        201, {"json": {"amount": 5, "currency": "USD"}}, scope="payments:create"
+    ),
+    ("GET", f"{TICKET_PATH}/qr-code"): Rule(200, **READ),
+    ("GET", f"{TICKET_PATH}/donations"): Rule(200, scope="donations:read", readers=True),
+    ("GET", f"{TICKET_PATH}/donations/total"): Rule(200, scope="donations:read", readers=True, published=True),
+    ("GET", f"{TICKET_PATH}/history"): Rule(200, readers=True, client=False),
+    ("GET", f"{TICKET_PATH}/audit"): Rule(200, readers=True, client=False),
+    ("DELETE", TICKET_PATH): Rule(202, **WRITE),
 }
 
-# Calls about no ticket of the path: the status for each kind of principal; clients have every scope here.
+# Calls without a ticket in the path: the status for each kind of principal. Clients have every scope here.
 # Visitor, holder, client, client without the scope, admin, auditor.
 OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | None]] = {
     ("POST", "/api/tickets/create"): ((201, 201, 201, 403, 201, 403), {"json": CONTACT}, "tickets:write"),
@@ -155,13 +159,13 @@ def named(operation: Operation) -> str:
 
 
 def test_every_operation_has_its_rule():
-    known = {*TICKET_RULES, *OPEN_RULES}
-    missing = [named(o) for o in OPERATIONS if (o.method, o.path) not in known]
+    operations_with_rule = {*TICKET_RULES, *OPEN_RULES}
+    missing = [named(o) for o in OPERATIONS if (o.method, o.path) not in operations_with_rule]
     assert missing == [], "who may call these? add a row for each to TICKET_RULES or OPEN_RULES"
 
 
 class People:
-    """Clients of everybody who may call, and the tickets they call about."""
+    """Clients of every kind of principal, and the tickets that they call about."""
 
     def __init__(self, live: LiveService, stack: ExitStack) -> None:
         self._live, self._stack = live, stack
@@ -182,14 +186,14 @@ class People:
             connection.execute("UPDATE access_sessions SET expires_at = now() WHERE digest = %s", (digest(token),))
         self.erased.http.delete(self.erased.path)
         self._give_away(self.reset)
-        # Something has happened, so it is signed within a second or two.
+        # There are events, so the first checkpoint is signed within a second or two.
         eventually(lambda: self.visitor.get("/checkpoint").status_code == 200)
 
     def _in(self, client: Client) -> Client:
         return self._stack.enter_context(client)
 
     def client(self, *scopes: str, workspace: str | None = None) -> Client:
-        """A client with exactly these scopes, the same each time."""
+        """Return a client with exactly these scopes, the same one each time."""
         key = frozenset(scopes), workspace or self.workspace
         if key not in self._clients:
             self._clients[key] = self._in(self._live.client_with_key(Role.CLIENT, *scopes, workspace=key[1]))
@@ -199,17 +203,17 @@ class People:
         return self.opener.open_ticket(contactValue=contact or self.contact)
 
     def _came_back(self, contact: str) -> Client:
-        """Whoever has this contact, by a code from their mail."""
+        """Return a client with the session that a login code for this contact opens."""
         request = self.visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": contact})
         self._live.service.access.login_codes.run_all()
         self._live.service.mail.sender.run_all()
-        sent = files(self._live.settings.outbox, contact)[-1]
-        given = {"requestId": request.json()["requestId"], "code": sent["Subject"].partition(" is ")[0]}
-        verified = self.visitor.post("/api/access/verify", json=given)
+        mail = files(self._live.settings.outbox, contact)[-1]
+        verification = {"requestId": request.json()["requestId"], "code": mail["Subject"].partition(" is ")[0]}
+        verified = self.visitor.post("/api/access/verify", json=verification)
         return self._in(self._live.client(verified.json()["accessToken"]))
 
     def _give_away(self, ticket: Ticket) -> None:
-        """The ticket gets another contact, and its holder another token."""
+        """Reset the ticket to another contact with another token."""
         contact = normalize_contact(ContactType.EMAIL, "somebody.else@example.com")
         service = self._live.service
         service.aggregates.tickets.change(
@@ -220,7 +224,7 @@ class People:
         )
 
     def ticket(self, *, published: bool = False) -> Ticket:
-        """One that any write may be made to."""
+        """Return a ticket that accepts every write."""
         ticket = self.open_ticket()
         ticket.write_draft()
         ticket.upload(RECORDING.read_bytes())
@@ -235,7 +239,7 @@ def people(shared_live: LiveService) -> Iterator[People]:
         yield People(shared_live, stack)
 
 
-def ask(client: Client, method: str, path: str, ticket: str, send: dict[str, Any]) -> httpx2.Response:
+def send_request(client: Client, method: str, path: str, ticket: str, send: dict[str, Any]) -> httpx2.Response:
     return client.request(method, path.replace("{ticket_id}", ticket).replace("{document_id}", str(uuid7())), **send)
 
 
@@ -243,17 +247,20 @@ def ask(client: Client, method: str, path: str, ticket: str, send: dict[str, Any
 def test_a_ticket_is_open_to_its_holder_its_workspace_admins_and_auditors(people: People, method: str, path: str):
     rule = TICKET_RULES[method, path]
     own, absent, erased, reset = people.ticket(), str(uuid7()), people.erased.id, people.reset.id
-    others = {scope for scope in SCOPES if scope != rule.scope}
-    every, lacking = people.client(*SCOPES), people.client(*others)
-    exactly = people.client(*([rule.scope] if rule.scope else []))
+    other_scopes = {scope for scope in SCOPES if scope != rule.scope}
+    with_all_scopes, without_scope = people.client(*SCOPES), people.client(*other_scopes)
+    with_this_scope_only = people.client(*([rule.scope] if rule.scope else []))
     foreign = people.client(*SCOPES, workspace=people.foreign)
-    reader, auditor = rule.done if rule.readers else 403, rule.done if rule.readers and rule.auditor else 403
-    client, hidden = (rule.done, 404) if rule.client else (403, 403)
+    reader, auditor = (
+        rule.allowed_status if rule.readers else 403,
+        rule.allowed_status if rule.readers and rule.auditor else 403,
+    )
+    client, hidden = (rule.allowed_status, 404) if rule.client else (403, 403)
     unread = 404 if rule.readers else 403
     unaudited = 404 if rule.readers and rule.auditor else 403
-    # Who asks, and what they get for each of these tickets; None is what may be done, further below.
+    # The status of each caller for each of these tickets. None marks permitted calls, which are made further below.
     places = (own.id, absent, "no-id", erased, reset)
-    asked: list[tuple[str, Client, tuple[int | None, ...]]] = [
+    statuses_of_callers: list[tuple[str, Client, tuple[int | None, ...]]] = [
         ("visitor", people.visitor, (401,) * 5),
         ("expired session", people.expired, (401,) * 5),
         ("erased holder", people.erased.http, (401,) * 5),
@@ -261,32 +268,35 @@ def test_a_ticket_is_open_to_its_holder_its_workspace_admins_and_auditors(people
         ("another holder", people.stranger.http, (404,) * 5),
         ("another returning holder", people.returned_stranger, (404,) * 5),
         ("client without any scope", people.client(), (403,) * 5),
-        ("client with every scope but this", lacking, (403,) * 5),
+        ("client with every scope but this", without_scope, (403,) * 5),
         ("client of another workspace", foreign, (hidden,) * 5),
         ("holder", own.http, (None, 404, 404, 404, 404)),
         ("returning holder", people.returned, (None, 404, 404, 404, 404)),
-        ("client", every, (None, hidden, hidden, hidden, None)),
+        ("client", with_all_scopes, (None, hidden, hidden, hidden, None)),
         ("admin", people.admin, (reader, unread, unread, reader, reader)),
         ("auditor", people.auditor, (auditor, unaudited, unaudited, auditor, auditor)),
     ]
     expected = [
-        (who, asker, place, status)
-        for who, asker, statuses in asked
+        (caller, asker, place, status)
+        for caller, asker, statuses in statuses_of_callers
         for place, status in zip(places, statuses, strict=True)
         if status is not None
     ]
-    got = [(who, about, ask(asker, method, path, about, rule.send).status_code) for who, asker, about, _ in expected]
-    assert got == [(who, about, status) for who, _, about, status in expected]
-    for who, one, status in (
-        ("client", every, client),
-        ("client with this scope alone", exactly, client),
-        ("returning holder", people.returned, rule.done),
-        ("holder", None, rule.done),
+    statuses_by_caller = [
+        (caller, about, send_request(asker, method, path, about, rule.send).status_code)
+        for caller, asker, about, _ in expected
+    ]
+    assert statuses_by_caller == [(caller, about, status) for caller, _, about, status in expected]
+    for caller, client_or_holder, status in (
+        ("client", with_all_scopes, client),
+        ("client with this scope alone", with_this_scope_only, client),
+        ("returning holder", people.returned, rule.allowed_status),
+        ("holder", None, rule.allowed_status),
     ):
         # A read leaves the ticket as it was.
         ticket = own if method == "GET" else people.ticket()
-        answer = ask(one or ticket.http, method, path, ticket.id, rule.send)
-        assert (who, answer.status_code) == (who, status)
+        answer = send_request(client_or_holder or ticket.http, method, path, ticket.id, rule.send)
+        assert (caller, answer.status_code) == (caller, status)
 
 
 @pytest.mark.parametrize(("method", "path"), TICKET_RULES)
@@ -294,74 +304,83 @@ def test_publishing_opens_the_totals_and_nothing_else(people: People, method: st
     rule = TICKET_RULES[method, path]
     ticket = people.ticket(published=True)
     foreign = people.client(*SCOPES, workspace=people.foreign)
-    lacking = people.client(*(scope for scope in SCOPES if scope != rule.scope), workspace=people.foreign)
+    without_scope = people.client(*(scope for scope in SCOPES if scope != rule.scope), workspace=people.foreign)
     hidden = 404 if rule.client else 403
-    got = [ask(one, method, path, ticket.id, rule.send).status_code for one in (people.visitor, foreign, lacking)]
-    assert got == ([200, 200, 403] if rule.published else [401, hidden, 403 if rule.scope else hidden])
-    for another in (people.stranger.http, people.returned_stranger):
-        assert ask(another, method, path, ticket.id, rule.send).status_code == (200 if rule.published else 404)
-    assert ask(people.expired, method, path, ticket.id, rule.send).status_code == 401
+    statuses_by_caller = [
+        send_request(client, method, path, ticket.id, rule.send).status_code
+        for client in (people.visitor, foreign, without_scope)
+    ]
+    assert statuses_by_caller == ([200, 200, 403] if rule.published else [401, hidden, 403 if rule.scope else hidden])
+    for other_holder in (people.stranger.http, people.returned_stranger):
+        assert send_request(other_holder, method, path, ticket.id, rule.send).status_code == (
+            200 if rule.published else 404
+        )
+    assert send_request(people.expired, method, path, ticket.id, rule.send).status_code == 401
 
 
 @pytest.mark.parametrize(("method", "path"), OPEN_RULES)
 def test_operations_without_a_ticket_are_open_to_the_roles_of_the_table(people: People, method: str, path: str):
     statuses, send, scope = OPEN_RULES[method, path]
     visitor, holder, client, lacks, admin, auditor = statuses
-    lacking = people.client(*(one for one in SCOPES if one != scope))
+    without_scope = people.client(*(other_scope for other_scope in SCOPES if other_scope != scope))
     ignores = next(o for o in OPERATIONS if (o.method, o.path) == (method, path)).access.ignores_credentials
-    asked = [
+    expected_statuses = [
         ("visitor", people.visitor, visitor),
         ("holder", people.stranger.http, holder),
         ("returning holder", people.returned, holder),
         ("client", people.client(*SCOPES), client),
         ("client with this scope alone", people.client(*([scope] if scope else [])), client),
         ("client of another workspace", people.client(*SCOPES, workspace=people.foreign), client),
-        ("client without the scope", lacking, lacks),
+        ("client without the scope", without_scope, lacks),
         ("client without any scope", people.client(), lacks),
         ("admin", people.admin, admin),
         ("auditor", people.auditor, auditor),
         ("expired session", people.expired, visitor if ignores else 401),
     ]
     place = re.sub(r"{(\w+)}", lambda part: str(uuid7()) if part[1].endswith("_id") else "none", path)
-    got = [(who, asker.request(method, place, **send).status_code) for who, asker, _ in asked]
-    assert got == [(who, status) for who, _, status in asked]
+    statuses_by_caller = [
+        (caller, asker.request(method, place, **send).status_code) for caller, asker, _ in expected_statuses
+    ]
+    assert statuses_by_caller == [(caller, status) for caller, _, status in expected_statuses]
 
 
-def test_an_admin_act_is_an_admins_alone_whatever_it_is_about(people: People, live: LiveService):
-    """Nobody else learns, by another answer, whether there is such a thing."""
+def test_only_an_admin_may_perform_admin_acts_whether_the_object_exists_or_not(people: People, live: LiveService):
+    """Other callers cannot learn from the answer if an object exists."""
     ticket = people.ticket()
     donation = ticket.pay(5)["donationId"]
-    asked = ticket.http.post("/api/support/ticket", json={"category": "OTHER", "message": "Help me, please."}).json()
-    there = {"donation_id": donation, "name": "ticket_status", "ticket_id": ticket.id}
+    support_ticket = ticket.http.post(
+        "/api/support/ticket", json={"category": "OTHER", "message": "Help me, please."}
+    ).json()
+    existing_ids = {"donation_id": donation, "name": "ticket_status", "ticket_id": ticket.id}
     absent = {"donation_id": str(uuid7()), "name": "none", "ticket_id": str(uuid7()), "source_id": str(uuid7())}
     acts = [(o.method, o.path) for o in OPERATIONS if o.path.startswith("/admin/")]
     assert len(acts) >= 5
     for method, path in acts:
         readers = (people.auditor,) if OPEN_RULES[method, path][0][5] == 200 else ()
-        others = {
+        askers_by_status = {
             401: (people.visitor, people.expired),
             403: (
                 ticket.http, people.stranger.http, people.returned, people.client(*SCOPES),
                 people.client(*SCOPES, workspace=people.foreign), *({people.auditor} - {*readers}),
             ),
         }  # fmt: skip
-        for status, askers in others.items():
+        for status, askers in askers_by_status.items():
             for asker in askers:
-                told = []
-                for values in (absent | there | {"id": asked["id"]}, absent | {"id": str(uuid7())}):
+                problems = []
+                for values in (absent | existing_ids | {"id": support_ticket["id"]}, absent | {"id": str(uuid7())}):
                     place = re.sub(r"{(\w+)}", lambda part, values=values: values[part[1]], path)
                     answer = asker.request(method, place, **OPEN_RULES[method, path][1])
                     assert answer.status_code == status, (method, path)
-                    told.append(answer.json() | {"requestId": "", "instance": ""})
-                assert told[0] == told[1]
+                    problems.append(answer.json() | {"requestId": "", "instance": ""})
+                assert problems[0] == problems[1]
 
 
 BAD = {
     "garbage": "garbage",
-    "a key nobody has": "slk_" + "x" * 43,
-    "a token nobody has": "tkt_" + "x" * 64,
+    "an unknown key": "slk_" + "x" * 43,
+    "an unknown token": "tkt_" + "x" * 64,
     "a token that is no base64": "tkt_!",
-    "a session nobody has": "ses_" + "x" * 43,
+    "an unknown session": "ses_" + "x" * 43,
     "a session of nothing": "ses_",
     "very long": "slk_" + "x" * 10_000,
 }
@@ -387,7 +406,7 @@ def test_an_invalid_credential_is_refused_except_where_credentials_are_ignored(l
             assert (answer.status_code == 401) is not ignored
 
 
-def test_a_credential_in_the_query_string_counts_for_nothing(live: LiveService, ticket: Ticket):
+def test_a_credential_in_the_query_string_is_ignored(live: LiveService, ticket: Ticket):
     with live.client() as client:
         for name in ("access_token", "token", "accessToken", "authorization", "key"):
             problem(client.get(ticket.path, params={name: ticket.token}), 401, "unauthenticated")
@@ -399,33 +418,33 @@ def test_the_scheme_may_be_written_in_any_case(live: LiveService, ticket: Ticket
         assert client.get(ticket.path, headers={"Authorization": f"bEARER {ticket.token}"}).status_code == 200
 
 
-def test_a_strangers_ticket_is_answered_for_exactly_as_one_that_never_was(people: People, live: LiveService):
+def test_another_holders_ticket_gets_exactly_the_same_answer_as_an_unknown_one(people: People, live: LiveService):
     own = people.ticket()
     for (method, path), rule in TICKET_RULES.items():
         foreign = people.client(*SCOPES, workspace=people.foreign)
-        # The first call of a key writes down when it was.
+        # The first call with a key records the time of its last use.
         foreign.get("/api/tickets/search", params={"contact": "a@b.co"})
         for asker in (people.stranger.http, people.returned_stranger, foreign):
-            said, done = [], []
+            answers, statements_by_id = [], []
             for id in (own.id, people.erased.id, people.reset.id, str(uuid7())):
                 with recorded_statements(live.service.database) as statements:
-                    answer = ask(asker, method, path, id, rule.send)
-                done.append(list(statements))
+                    answer = send_request(asker, method, path, id, rule.send)
+                statements_by_id.append(list(statements))
                 text = answer.text.replace(id, "ID").replace(answer.headers["x-request-id"], "REQUEST")
                 headers = {k: v for k, v in answer.headers.items() if k not in ("x-request-id", "date")}
-                said.append((answer.status_code, text.partition("/documents/")[0], headers))
-            assert all(one == said[0] for one in said), (method, path)
-            # The same is asked of the database: time does not tell either.
-            assert [one for one in done if one != done[0]] == [], (method, path)
-            assert done[0]
+                answers.append((answer.status_code, text.partition("/documents/")[0], headers))
+            assert all(answer_without_ids == answers[0] for answer_without_ids in answers), (method, path)
+            # The statements are the same, so response times reveal nothing either.
+            assert [executed for executed in statements_by_id if executed != statements_by_id[0]] == [], (method, path)
+            assert statements_by_id[0]
 
 
-def test_the_ids_of_tickets_are_read_in_their_one_form_only(ticket: Ticket):
+def test_ticket_ids_are_accepted_only_in_their_canonical_form(ticket: Ticket):
     for id in (ticket.id.replace("-", ""), "{" + ticket.id + "}", f"urn:uuid:{ticket.id}"):
         problem(ticket.http.get(f"/api/tickets/{id}"), 404, "not-found")
 
 
-def test_donations_are_not_to_be_had_without_their_scope(people: People, ticket: Ticket):
+def test_donations_are_not_shown_without_their_scope(people: People, ticket: Ticket):
     own = people.ticket()
     reader = people.client("tickets:read")
     assert reader.get(own.path, params={"include": "draft,documents,qr,transcriptions,support"}).status_code == 200
@@ -434,13 +453,13 @@ def test_donations_are_not_to_be_had_without_their_scope(people: People, ticket:
     assert both.get(own.path, params={"include": "attributions"}).status_code == 200
 
 
-# The description, the table and the checks are one.
+# The OpenAPI document, the table and the checks agree.
 
 SCHEMES = {"metricsToken", "ticketToken", "session", "apiKey"}
 
 
 def ways(people: People, live: LiveService, operation: Operation) -> list[tuple[dict[str, list[str]], Client]]:
-    """Every way to be let in that there is at all, and somebody who comes by it."""
+    """Return a client for every kind of credential, with the security requirement that describes it."""
     scope = operation.access.scope
     return [
         ({}, people.visitor),
@@ -459,14 +478,14 @@ def test_the_openapi_document_describes_the_access(people: People, live: LiveSer
         assert described == []
         return
     if operation.access.metrics_token:
-        # Its token is nobody's credential: see test_metrics.
+        # Its token is no API credential; see test_metrics.
         assert described == [{"metricsToken": []}]
         return
     assert {name for way in described for name in way} <= SCHEMES == set(live.openapi["components"]["securitySchemes"])
     published = people.ticket(published=True).id if operation.access.open_if_published else str(uuid7())
     place = re.sub(r"{(\w+)}", lambda part: published if part[1] == "ticket_id" else str(uuid7()), operation.path)
     for way, asker in ways(people, live, operation):
-        # Whoever is let in hears what is wrong with what they ask; here something always is.
+        # Permitted callers get the error of their invalid request, and every request here is invalid.
         status = asker.request(operation.method, place, params={"limit": "0"}).status_code
         let_in = status not in (401, 403) or (operation.path == "/api/access/verify" and status == 401)
         assert (way, let_in) == (way, way in described)

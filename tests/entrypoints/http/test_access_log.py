@@ -19,16 +19,16 @@ from tests.fakes.databases import recorded_statements
 
 
 @pytest.fixture
-def noted(live: LiveService) -> Callable[[], list[tuple[str, str, str, str]]]:
-    """Actor, operation, object and outcome of what came on record since the test began, oldest first."""
+def new_records(live: LiveService) -> Callable[[], list[tuple[str, str, str, str]]]:
+    """Return a function that returns actor, operation, object and outcome of the test's records, oldest first."""
     newest = live.service.access.log.page(1)
     start = newest[0].position if newest else 0
 
-    def noted() -> list[tuple[str, str, str, str]]:
+    def new_records() -> list[tuple[str, str, str, str]]:
         entries = [entry for entry in live.service.access.log.page(1000) if entry.position > start]
         return [(entry.actor, entry.operation, entry.object, entry.outcome) for entry in reversed(entries)]
 
-    return noted
+    return new_records
 
 
 @pytest.fixture
@@ -41,26 +41,26 @@ def admin_key(live: LiveService) -> Iterator[tuple[str, Client]]:
 # Admin acts.
 
 
-def test_an_admin_act_is_logged_before_it_begins_and_with_its_outcome(admin_key: Any, noted: Any):
+def test_an_admin_act_is_logged_before_it_begins_and_with_its_outcome(admin_key: Any, new_records: Any):
     actor, admin = admin_key
     place = "/admin/projections/contact_index/rebuild"
     assert admin.post(place, json={}, headers={"X-Request-Id": "7700-0077"}).status_code == 202
     operation = "POST /admin/projections/{name}/rebuild"
-    assert noted() == [
+    assert new_records() == [
         (actor, operation, "contact_index", "begun"),
         (actor, operation, "contact_index", "answered 202"),
     ]
 
 
-def test_which_read_model_was_rebuilt_is_on_record_and_no_word_of_the_callers(admin_key: Any, noted: Any):
+def test_a_rebuild_is_logged_with_the_read_models_name_and_without_the_callers_text(admin_key: Any, new_records: Any):
     _, admin = admin_key
     for name in ("documents", "ada"):
         admin.post(f"/admin/projections/{name}/rebuild", json={})
-    assert [about for _, _, about, _ in noted()] == ["documents", "documents", "?", "?"]
+    assert [about for _, _, about, _ in new_records()] == ["documents", "documents", "?", "?"]
 
 
-def test_an_act_that_is_refused_or_breaks_is_on_record_too(
-    live: LiveService, admin_key: Any, noted: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_refused_or_failing_act_is_logged_too(
+    live: LiveService, admin_key: Any, new_records: Any, monkeypatch: pytest.MonkeyPatch
 ):
     actor, admin = admin_key
     problem(admin.post("/admin/dead-letters/evt_1/retry", json={}), 404, "not-found")
@@ -70,11 +70,11 @@ def test_an_act_that_is_refused_or_breaks_is_on_record_too(
 
     monkeypatch.setattr(live.service.payments.dead_letters, "retry", away)
     problem(admin.post("/admin/dead-letters/evt_1/retry", json={}), 503, "unavailable")
-    outcomes = [outcome for who, _, _, outcome in noted() if who == actor]
+    outcomes = [outcome for logged_actor, _, _, outcome in new_records() if logged_actor == actor]
     assert outcomes == ["begun", "answered 404", "begun", "answered 503"]
 
 
-def test_no_act_is_done_that_cannot_be_put_on_record(
+def test_an_act_that_cannot_be_logged_is_not_performed(
     live: LiveService, admin_key: Any, monkeypatch: pytest.MonkeyPatch
 ):
     _, admin = admin_key
@@ -82,15 +82,15 @@ def test_no_act_is_done_that_cannot_be_put_on_record(
     def away(*_: object) -> None:
         raise UnavailableError("away")
 
-    done = []
+    retried = []
     monkeypatch.setattr(live.service.access.log, "append", away)
-    monkeypatch.setattr(live.service.payments.dead_letters, "retry", lambda ids: done.append(ids) or 1)
+    monkeypatch.setattr(live.service.payments.dead_letters, "retry", lambda ids: retried.append(ids) or 1)
     problem(admin.post("/admin/dead-letters/evt_1/retry", json={}), 503, "unavailable")
-    assert done == []
+    assert retried == []
 
 
-def test_a_look_at_somebodys_ticket_is_on_record_and_one_at_the_service_is_not(
-    admin_key: Any, ticket: Ticket, noted: Any
+def test_reading_a_ticket_as_an_admin_is_logged_and_reading_the_services_state_is_not(
+    admin_key: Any, ticket: Ticket, new_records: Any
 ):
     actor, admin = admin_key
     assert admin.get(ticket.path).status_code == 200
@@ -98,71 +98,71 @@ def test_a_look_at_somebodys_ticket_is_on_record_and_one_at_the_service_is_not(
     assert admin.get("/admin/projections").status_code == 200
     assert admin.get("/admin/access-log").status_code == 200
     assert admin.get("/openapi.json").status_code == 200
-    assert noted() == [
+    assert new_records() == [
         (actor, "GET /api/tickets/{ticket_id}", ticket.id, "looked"),
         (actor, "GET /api/tickets/search", "", "looked"),
     ]
 
 
-def test_acts_of_holders_and_clients_are_not_in_the_access_log(live: LiveService, ticket: Ticket, noted: Any):
+def test_acts_of_holders_and_clients_are_not_in_the_access_log(live: LiveService, ticket: Ticket, new_records: Any):
     ticket.write_draft()
     with live.client_with_key(Role.CLIENT, "tickets:write") as client:
         client.open_ticket()
-    assert noted() == []
+    assert new_records() == []
 
 
 # Denied writes.
 
 
 def test_every_denied_write_is_logged_with_actor_and_reason(
-    live: LiveService, client: Client, ticket: Ticket, noted: Any
+    live: LiveService, client: Client, ticket: Ticket, new_records: Any
 ):
     draft, body = f"{ticket.path}/draft", {"title": "x"}
     key, secret = live.service.access.credentials.create(Role.CLIENT, "elsewhere", ["tickets:write"])
-    lacking, lacks = live.service.access.credentials.create(Role.CLIENT)
-    revoked, gone = live.service.access.credentials.create(Role.CLIENT, scopes=["tickets:write"])
+    key_without_scope, secret_without_scope = live.service.access.credentials.create(Role.CLIENT)
+    revoked, revoked_secret = live.service.access.credentials.create(Role.CLIENT, scopes=["tickets:write"])
     live.service.access.credentials.revoke(revoked.id)
-    auditor, audits = live.service.access.credentials.create(Role.AUDITOR)
+    auditor, auditor_secret = live.service.access.credentials.create(Role.AUDITOR)
     stranger = client.open_ticket()
-    askers = [live.client(), live.client("slk_guessed"), live.client(gone), live.client(secret), live.client(lacks),
-              live.client(audits), stranger.http]  # fmt: skip
+    secrets = ["slk_guessed", revoked_secret, secret, secret_without_scope, auditor_secret]
+    askers = [live.client(), *map(live.client, secrets), stranger.http]
     statuses = [asker.patch(draft, json=body).status_code for asker in askers]
     assert statuses == [401, 401, 401, 404, 403, 403, 404]
-    who = ["visitor", "unknown", f"client:{revoked.id}", f"client:{key.id}", f"client:{lacking.id}",
+    actors = ["visitor", "unknown", f"client:{revoked.id}", f"client:{key.id}", f"client:{key_without_scope.id}",
            f"auditor:{auditor.id}", f"holder:{stranger.id}"]  # fmt: skip
     operation = "PATCH /api/tickets/{ticket_id}/draft"
-    assert noted() == [
-        (actor, operation, ticket.id, f"denied {status}") for actor, status in zip(who, statuses, strict=True)
+    assert new_records() == [
+        (actor, operation, ticket.id, f"denied {status}") for actor, status in zip(actors, statuses, strict=True)
     ]
 
 
-def test_a_denied_admin_act_is_logged(client: Client, ticket: Ticket, noted: Any):
+def test_a_denied_admin_act_is_logged(client: Client, ticket: Ticket, new_records: Any):
     donation = str(uuid7())
     problem(client.post(f"/admin/donations/{donation}/refund", json={"reason": "x"}), 401, "unauthenticated")
     problem(ticket.http.post(f"/admin/donations/{donation}/refund", json={"reason": "x"}), 403, "forbidden")
     operation = "POST /admin/donations/{donation_id}/refund"
-    assert noted() == [
+    assert new_records() == [
         ("visitor", operation, donation, "denied 401"),
         (f"holder:{ticket.id}", operation, donation, "denied 403"),
     ]
 
 
-def test_a_wrong_code_is_on_record(client: Client, noted: Any):
-    given = {"requestId": str(uuid7()), "code": "1234 5678"}
-    problem(client.post("/api/access/verify", json=given), 401, "unauthenticated")
-    assert noted() == [("visitor", "POST /api/access/verify", "", "denied 401")]
+def test_a_wrong_login_code_is_logged(client: Client, new_records: Any):
+    verification = {"requestId": str(uuid7()), "code": "1234 5678"}
+    problem(client.post("/api/access/verify", json=verification), 401, "unauthenticated")
+    assert new_records() == [("visitor", "POST /api/access/verify", "", "denied 401")]
 
 
-def test_denied_reads_bad_requests_and_stripes_door_leave_nothing(client: Client, ticket: Ticket, noted: Any):
+def test_denied_reads_bad_requests_and_webhooks_are_not_logged(client: Client, ticket: Ticket, new_records: Any):
     problem(client.get(ticket.path), 401, "unauthenticated")
     problem(ticket.patch("/draft", {"titel": "x"}), 422, "invalid")
     problem(ticket.post("/process"), 409, "conflict")
     problem(client.post("/api/webhooks/stripe", json={}), 400, "malformed")
     assert client.post("/api/nothing", json={}).status_code == 404
-    assert noted() == []
+    assert new_records() == []
 
 
-def test_no_secret_and_no_person_is_ever_in_it(live: LiveService, client: Client):
+def test_the_access_log_has_no_secret_and_no_personal_data(live: LiveService, client: Client):
     headers = {"Authorization": "Bearer slk_canary-of-a-secret"}
     for place in ("/api/tickets/canary@example.com/publish", "/admin/projections/Canary Lovelace/rebuild"):
         client.post(place, json={"displayName": "canary"}, headers=headers)
@@ -173,24 +173,26 @@ def test_no_secret_and_no_person_is_ever_in_it(live: LiveService, client: Client
 
 
 def test_a_denial_costs_one_statement(live: LiveService, client: Client, ticket: Ticket):
-    with recorded_statements(live.service.database) as said:
+    with recorded_statements(live.service.database) as statements:
         problem(client.patch(ticket.path, json={"displayName": "x"}), 401, "unauthenticated")
-    assert [statement.split("(")[0] for statement in said] == ["SELECT append_access_log"]
+    assert [statement.split("(")[0] for statement in statements] == ["SELECT append_access_log"]
 
 
-def test_a_flood_of_denied_writes_is_on_record_as_far_as_it_is_let_through(migrated_url: str, tmp_path: Path):
+def test_denied_writes_beyond_the_rate_limit_are_not_logged(migrated_url: str, tmp_path: Path):
     parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
     with LiveService(migrated_url, tmp_path / "var", parts, rate_limit_default="5/hour") as live:
         with live.client() as visitor, live.client("slk_guessed") as guesser:
-            got = [asker.patch(f"/api/tickets/{uuid7()}", json={}).status_code for asker in (visitor, guesser) * 20]
-        assert got == [401] * 5 + [429] * 35
+            statuses = [
+                asker.patch(f"/api/tickets/{uuid7()}", json={}).status_code for asker in (visitor, guesser) * 20
+            ]
+        assert statuses == [401] * 5 + [429] * 35
         assert live.row_count("access_log") == 5
 
 
 # Reading it.
 
 
-def test_admins_and_auditors_read_it_a_page_at_a_time(
+def test_admins_and_auditors_read_the_access_log_page_by_page(
     live: LiveService, client: Client, admin: Client, auditor: Client
 ):
     for number in range(3):
@@ -207,7 +209,7 @@ def test_admins_and_auditors_read_it_a_page_at_a_time(
             "outcome": "denied 401",
             "requestId": "9a9e-0002",
         }
-        rest = reader.get("/admin/access-log", params={"limit": 1, "cursor": first["nextCursor"]}).json()
-        assert [entry["requestId"] for entry in rest["accessLog"]] == ["9a9e-0000"]
+        next_page = reader.get("/admin/access-log", params={"limit": 1, "cursor": first["nextCursor"]}).json()
+        assert [entry["requestId"] for entry in next_page["accessLog"]] == ["9a9e-0000"]
     with live.service.database.connection() as connection:
         assert verify_access_log(connection).ok

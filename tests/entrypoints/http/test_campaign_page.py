@@ -1,4 +1,4 @@
-"""The public page of a campaign: over HTTP, and as a person with a browser meets it."""
+"""The public page of a campaign works over HTTP and in a browser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.client import WAIT_SECONDS, Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import delivered, given
+from tests.entrypoints.http.conftest import donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.contract import problem
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -52,12 +52,12 @@ def test_a_browser_gets_a_page_for_an_unknown_address(client: Client, ticket: Ti
     assert client.get("/d/nothinghere1", headers=BROWSER).content == client.get(url, headers=BROWSER).content
 
 
-def test_a_donor_is_thanked_also_without_a_public_page(client: Client, ticket: Ticket):
+def test_a_donor_is_thanked_even_without_a_public_page(client: Client, ticket: Ticket):
     checkout = ticket.pay()
-    back = client.post(
+    return_url = client.post(
         checkout["checkoutUrl"], data={"outcome": "paid", "email": "grace@example.com", "country": "US"}
     ).headers["location"]
-    answer = client.get(back, headers=BROWSER)
+    answer = client.get(return_url, headers=BROWSER)
     assert (answer.status_code, "If you have just made a donation: thank you" in answer.text) == (404, True)
 
 
@@ -71,14 +71,14 @@ def test_a_cleared_draft_leaves_the_page_empty(client: Client):
 
 def test_a_suggested_amount_has_the_currency_that_the_page_showed(live: LiveService, client: Client):
     ticket, url = published(client, currency="USD")
-    shown = client.get(url).text
-    assert shown.count('<input type="hidden" name="currency" value="USD">') == shown.count("<form") == 2
-    given(live, ticket, 50, "EUR")
+    page_html = client.get(url).text
+    assert page_html.count('<input type="hidden" name="currency" value="USD">') == page_html.count("<form") == 2
+    donate_in_sandbox(live, ticket, 50, "EUR")
     client.post(url, data={"amount": "10", "currency": "USD"})
-    assert {one["currency"] for one in ticket.get("/donations").json()["donations"]} == {"USD", "EUR"}
+    assert {donation["currency"] for donation in ticket.get("/donations").json()["donations"]} == {"USD", "EUR"}
 
 
-def test_the_home_page_leads_on(client: Client):
+def test_every_link_of_the_home_page_leads_to_a_page(client: Client):
     answer = client.get("/")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     for path in re.findall('href="(/[^"]*)"', answer.text):
@@ -146,20 +146,23 @@ def test_the_page_shows_no_personal_data_except_the_draft(client: Client):
 # In a browser.
 
 
-class Watched:
-    """A page on which nothing may go wrong: no complaint of the browser, no word to another host."""
+class CheckedPage:
+    """A page that fails the test on a warning of the browser or a request to another host."""
 
     def __init__(self, page: Page, base_url: str) -> None:
         self.page = page
         self._complaints: list[str] = []
         host = urlsplit(base_url).netloc
         page.on(
-            "console", lambda said: self._complaints.append(said.text) if said.type in ("error", "warning") else None
+            "console",
+            lambda message: self._complaints.append(message.text) if message.type in ("error", "warning") else None,
         )
         page.on("pageerror", lambda error: self._complaints.append(str(error)))
         page.on(
             "request",
-            lambda asked: self._complaints.append(asked.url) if urlsplit(asked.url).netloc not in (host, "") else None,
+            lambda request: (
+                self._complaints.append(request.url) if urlsplit(request.url).netloc not in (host, "") else None
+            ),
         )
 
     def at_peace(self) -> None:
@@ -167,20 +170,20 @@ class Watched:
 
 
 @pytest.fixture(params=["a phone", "a desk", "no script"])
-def watched(browser: Browser, live: LiveService, request: pytest.FixtureRequest) -> Iterator[Watched]:
+def checked_page(browser: Browser, live: LiveService, request: pytest.FixtureRequest) -> Iterator[CheckedPage]:
     size = {"width": 360, "height": 740} if request.param == "a phone" else {"width": 1280, "height": 800}
     context = browser.new_context(viewport=size, java_script_enabled=request.param != "no script")
     context.set_default_timeout(1000 * WAIT_SECONDS)
-    page = Watched(context.new_page(), live.base_url)
+    page = CheckedPage(context.new_page(), live.base_url)
     yield page
     page.at_peace()
     context.close()
 
 
 @pytest.mark.browser
-def test_a_donor_pays_through_the_page_and_returns(live: LiveService, client: Client, watched: Watched):
+def test_a_donor_pays_through_the_page_and_returns(live: LiveService, client: Client, checked_page: CheckedPage):
     ticket, url = published(client)
-    page = watched.page
+    page = checked_page.page
     page.goto(url)
     assert page.locator("h1").inner_text() == "Help Ada"
     page.get_by_label("Another amount in USD").fill("42.50")
@@ -192,7 +195,7 @@ def test_a_donor_pays_through_the_page_and_returns(live: LiveService, client: Cl
     page.get_by_role("button", name="Pay 42.50 USD").click()
     page.wait_for_url(f"{url}?thanks*")
     assert page.get_by_role("status").inner_text().startswith("Thank you")
-    delivered(live)
+    wait_until_delivered(live)
     page.goto(url)
     assert "42.50 USD" in page.locator(".raised").inner_text()
     [donation] = ticket.get("/donations").json()["donations"]
@@ -200,9 +203,9 @@ def test_a_donor_pays_through_the_page_and_returns(live: LiveService, client: Cl
 
 
 @pytest.mark.browser
-def test_the_page_can_be_used_with_the_keyboard_alone(client: Client, watched: Watched):
+def test_the_page_can_be_used_with_the_keyboard_alone(client: Client, checked_page: CheckedPage):
     _, url = published(client)
-    page = watched.page
+    page = checked_page.page
     page.goto(url)
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "10 USD"
@@ -217,12 +220,12 @@ def test_the_page_can_be_used_with_the_keyboard_alone(client: Client, watched: W
 
 
 @pytest.mark.browser
-def test_a_suggested_amount_needs_one_click(client: Client, watched: Watched):
+def test_a_suggested_amount_needs_one_click(client: Client, checked_page: CheckedPage):
     _, url = published(client)
-    watched.page.goto(url)
-    watched.page.get_by_role("button", name="50 USD").click()
-    watched.page.wait_for_url("**/sandbox/pay/*")
-    assert "50.00 USD" in watched.page.inner_text("body")
+    checked_page.page.goto(url)
+    checked_page.page.get_by_role("button", name="50 USD").click()
+    checked_page.page.wait_for_url("**/sandbox/pay/*")
+    assert "50.00 USD" in checked_page.page.inner_text("body")
 
 
 @pytest.mark.browser
@@ -241,7 +244,7 @@ def test_an_error_keeps_the_input_and_says_what_to_do(client: Client, browser: B
 @pytest.mark.browser
 def test_nothing_is_wider_than_the_screen(live: LiveService, client: Client, browser: Browser):
     ticket, url = published(client, title="Donaudampfschifffahrtsgesellschaft" * 3, beneficiary="X" * 110)
-    given(live, ticket, 50)
+    donate_in_sandbox(live, ticket, 50)
     page = browser.new_page()
     for width in (320, 360, 768, 1280):
         page.set_viewport_size({"width": width, "height": 740})

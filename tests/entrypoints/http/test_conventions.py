@@ -1,4 +1,4 @@
-"""Rules for every path: errors as problems, methods, media types, limits, headers."""
+"""Every path keeps the same rules for errors, methods, media types, limits and headers."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def raw(live: LiveService, request: bytes) -> bytes:
     ["/nothing", "/api", "/api/tickets", "/api/tickets/create/", "/d/", "/docs/", "/%00", "/%ff%fe"],
 )
 def test_an_unknown_path_is_not_found(client: Client, path: str):
-    said = problem(client.get(path), 404, "not-found")
-    assert set(said) == {"type", "title", "status", "detail", "instance", "requestId"}
+    body = problem(client.get(path), 404, "not-found")
+    assert set(body) == {"type", "title", "status", "detail", "instance", "requestId"}
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/static/campaign.css"])
 def test_a_wrong_method_is_refused_with_the_methods_there_are(client: Client, path: str):
-    known = {operation.method for operation in OPERATIONS if operation.path == path} or {"GET"}
-    allowed = known | {"OPTIONS"} | ({"HEAD"} if "GET" in known else set())
+    methods = {operation.method for operation in OPERATIONS if operation.path == path} or {"GET"}
+    allowed = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
     for method in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"} - allowed:
         answer = client.request(method, filled(path))
         assert answer.status_code == 405, (method, answer.text)
@@ -77,18 +77,18 @@ def test_every_path_tells_its_methods(client: Client, path: str):
     "path", ["/openapi.json", "/docs", "/health/live", "/problems/invalid", "/static/campaign.css"]
 )
 def test_head_answers_as_get_does_but_without_a_body(client: Client, path: str):
-    got, headed = client.get(path), client.head(path)
-    assert (headed.status_code, headed.content) == (200, b"")
-    assert headed.headers["content-type"] == got.headers["content-type"]
+    get_answer, head_answer = client.get(path), client.head(path)
+    assert (head_answer.status_code, head_answer.content) == (200, b"")
+    assert head_answer.headers["content-type"] == get_answer.headers["content-type"]
     if path != "/health/live":
-        assert headed.headers["content-length"] == str(len(got.content))
+        assert head_answer.headers["content-length"] == str(len(get_answer.content))
 
 
 @pytest.mark.parametrize("name", PROBLEM_TYPES)
 def test_every_problem_is_explained_at_its_type(client: Client, name: str):
-    shown, problem_type = client.get(f"/problems/{name}").json(), PROBLEM_TYPES[name]
-    assert shown["type"] == f"/problems/{name}"
-    assert (shown["status"], shown["title"]) == (problem_type.status, problem_type.title)
+    explanation, problem_type = client.get(f"/problems/{name}").json(), PROBLEM_TYPES[name]
+    assert explanation["type"] == f"/problems/{name}"
+    assert (explanation["status"], explanation["title"]) == (problem_type.status, problem_type.title)
 
 
 def test_an_unknown_problem_type_is_not_found(client: Client):
@@ -224,15 +224,15 @@ def test_a_body_without_end_is_answered_all_the_same(live: LiveService):
             b"Transfer-Encoding: chunked\r\n\r\n"
         )
         chunk = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
-        sent = 0
+        sent_bytes = 0
         answer = b""
-        while sent < 4000 and not answer:
+        while sent_bytes < 4000 and not answer:
             connection.settimeout(WAIT_SECONDS)
             try:
                 connection.sendall(chunk)
             except OSError:
                 break
-            sent += 1
+            sent_bytes += 1
             connection.settimeout(0.001)
             try:
                 answer = connection.recv(65536)
@@ -315,7 +315,7 @@ def test_refusals_of_every_kind_are_as_safe_as_other_answers(client: Client, tic
 def test_pages_name_no_other_host(client: Client, ticket: Ticket):
     url = ticket.publish()
     pages = [url, ticket.pay()["checkoutUrl"], "/sandbox", "/docs"]
-    for page in pages + re.findall(r'href="(/[^"#]+\.(?:css|svg))"', "".join(client.get(one).text for one in pages)):
+    for page in pages + re.findall(r'href="(/[^"#]+\.(?:css|svg))"', "".join(client.get(path).text for path in pages)):
         text = client.get(page).text.replace(str(client.base_url).rstrip("/"), "")
         assert text
         if page.endswith(".css"):
@@ -332,7 +332,7 @@ def test_pages_name_no_other_host(client: Client, ticket: Ticket):
 
 
 class Markup(HTMLParser):
-    """The elements and attributes of a page; what other tests wrote is on some pages too, but only as text."""
+    """The elements and attributes of a page. Texts of other tests are on some pages too, but only as text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -374,12 +374,12 @@ def test_a_problem_names_the_path_as_it_was_asked_for(client: Client, path: str)
 
 
 def preflight(client: Client, path: str, origin: str, method: str = "POST"):
-    asked = {
+    preflight_headers = {
         "Origin": origin,
         "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": "authorization",
     }
-    return client.options(path, headers=asked)
+    return client.options(path, headers=preflight_headers)
 
 
 def test_a_page_of_an_allowed_origin_may_call(client: Client):

@@ -1,4 +1,4 @@
-"""Mails that died: an administrator sees them, without whom they were for, and has them tried again."""
+"""An administrator sees dead mails without their recipients, and can retry them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = "https://here/d/x"
 
 
 def died(live: LiveService, kind: str, **values: str) -> str:
-    """The address of a mail that nothing helped."""
+    """Return the address of a mail that is dead."""
     address = f"{uuid4().hex}@example.com"
     with live.service.database.connection() as connection:
         live.service.mail.outbox.queue(connection, Mail(kind, address, values, uuid4().hex, None))
@@ -25,7 +25,7 @@ def died(live: LiveService, kind: str, **values: str) -> str:
 def test_a_dead_mail_is_listed_and_sent_again(live: LiveService, admin: Client):
     live.service.mail.sender.run_all()
     address = died(live, "published", page=PAGE)
-    [mail] = [one for one in admin.get("/admin/dead-mails").json()["deadMails"] if one["kind"] == "published"]
+    [mail] = [row for row in admin.get("/admin/dead-mails").json()["deadMails"] if row["kind"] == "published"]
     assert (mail["error"], mail["retryable"], mail["ticketId"]) == ("SMTP recipient: 550", True, None)
     assert address.partition("@")[0] not in str(mail)
     answer = admin.post(f"/admin/dead-mails/{mail['id']}/retry", json={})
@@ -40,7 +40,7 @@ def test_a_mail_that_cannot_be_retried_says_so(live: LiveService, admin: Client)
     died(live, "access_code", code="1", expires="soon")
     with live.service.database.connection() as connection:
         connection.execute("UPDATE outbox SET sealed = '' WHERE state = 'dead'")
-    [mail] = [one for one in admin.get("/admin/dead-mails").json()["deadMails"] if one["kind"] == "access_code"]
+    [mail] = [row for row in admin.get("/admin/dead-mails").json()["deadMails"] if row["kind"] == "access_code"]
     assert mail["retryable"] is False
     problem(admin.post(f"/admin/dead-mails/{mail['id']}/retry", json={}), 409, "conflict")
 

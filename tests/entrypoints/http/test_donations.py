@@ -1,4 +1,4 @@
-"""Gifts over HTTP: checkouts and their limits, the ledger, totals, history, exports."""
+"""Donations over HTTP have checkouts with limits, a ledger, totals, a history and exports."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from domain.values import Role
 from entrypoints.presentation.exports import ExportedDonation, as_csv
 from tests.client import RECORDING, Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import delivered, given
+from tests.entrypoints.http.conftest import donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.contract import pointers, problem
 
 
@@ -99,21 +99,21 @@ def test_an_amount_may_be_written_in_every_form_of_json_numbers(ticket: Ticket, 
 
 def test_the_ledger_is_newest_payment_first_and_unpaid_last(live: LiveService, ticket: Ticket):
     unpaid = ticket.pay(5)["donationId"]
-    first, second = given(live, ticket, 10), given(live, ticket, "20.50", name="Plato")
+    first, second = donate_in_sandbox(live, ticket, 10), donate_in_sandbox(live, ticket, "20.50", name="Plato")
     answer = ticket.get("/donations").json()
     assert (answer["success"], answer["ticketId"], answer["count"]) == (True, ticket.id, 3)
     assert {gift["id"] for gift in answer["donations"][:2]} == {first, second}
     assert answer["donations"][2]["id"] == unpaid
-    seen: list[str] = []
+    listed: list[str] = []
     address: Any = f"{ticket.path}/donations?limit=1"
     while address:
         page = ticket.http.get(address)
-        seen += [gift["id"] for gift in page.json()["donations"]]
-        ticket.pay(7) if len(seen) == 1 else None
+        listed += [gift["id"] for gift in page.json()["donations"]]
+        ticket.pay(7) if len(listed) == 1 else None
         assert page.json()["count"] >= 3
-        address = page.links["next"]["url"] if page.json()["nextCursor"] and len(seen) < 10 else None
-    assert seen[:2] == [gift["id"] for gift in answer["donations"][:2]]
-    assert len(seen) == len(set(seen))
+        address = page.links["next"]["url"] if page.json()["nextCursor"] and len(listed) < 10 else None
+    assert listed[:2] == [gift["id"] for gift in answer["donations"][:2]]
+    assert len(listed) == len(set(listed))
     gift = next(gift for gift in answer["donations"] if gift["id"] == second)
     assert (gift["amountMinor"], gift["donor"], gift["country"], gift["netMinor"]) == (2050, "Plato", "US", 2050)
     assert (gift["status"], gift["refundedAt"], gift["disputeStatus"], gift["pending"]) == ("PAID", None, None, False)
@@ -128,12 +128,12 @@ def test_totals_are_exact_and_explain_lists_their_entries(live: LiveService, tic
         donor.post(
             checkout["checkoutUrl"], data={"outcome": "paid", "email": "g@example.com", "name": "", "country": "US"}
         )
-    delivered(live)
-    given(live, ticket, 1000, "JPY")
+    wait_until_delivered(live)
+    donate_in_sandbox(live, ticket, 1000, "JPY")
     assert live.service.payments.sandbox is not None
     between = now()
     live.service.payments.sandbox.refund(checkout["checkoutSessionId"], 2000)
-    delivered(live)
+    wait_until_delivered(live)
     answer = ticket.get("/donations/total", params={"explain": "true"})
     totals = answer.json()
     assert '"total":30.00,' in answer.text
@@ -142,7 +142,7 @@ def test_totals_are_exact_and_explain_lists_their_entries(live: LiveService, tic
         "paid": 50, "refunded": 20, "disputed": 0, "net": 30,
     }  # fmt: skip
     assert (totals["counts"]["paid"], totals["counts"]["total"]) == (2, 2)
-    assert [(one["currency"], one["netMinor"]) for one in totals["byCurrency"]] == [("USD", 3000), ("JPY", 1000)]
+    assert [(total["currency"], total["netMinor"]) for total in totals["byCurrency"]] == [("USD", 3000), ("JPY", 1000)]
     assert sum(entry["amountMinor"] for entry in totals["entries"]) == 3000
     history = ticket.get("/history", params={"limit": "100"}).json()["events"]
     assert {entry["position"] for entry in totals["entries"]} <= {event["position"] for event in history}
@@ -182,21 +182,21 @@ def test_the_totals_of_a_published_ticket_are_public(client: Client, ticket: Tic
 
 def test_the_history_is_complete_and_in_order_for_every_page_size(live: LiveService, ticket: Ticket):
     ticket.write_draft()
-    given(live, ticket)
-    whole = ticket.get("/history", params={"limit": "100"}).json()["events"]
-    positions = [event["position"] for event in whole]
+    donate_in_sandbox(live, ticket)
+    all_events = ticket.get("/history", params={"limit": "100"}).json()["events"]
+    positions = [event["position"] for event in all_events]
     assert positions == sorted(set(positions))
-    assert [event["type"] for event in whole[:2]] == ["TicketOpened", "DraftEdited"]
-    assert "PaymentReceived" in {event["type"] for event in whole}
-    assert whole[0]["data"]["displayName"] == "Ada Lovelace"
-    seen: list[Any] = []
+    assert [event["type"] for event in all_events[:2]] == ["TicketOpened", "DraftEdited"]
+    assert "PaymentReceived" in {event["type"] for event in all_events}
+    assert all_events[0]["data"]["displayName"] == "Ada Lovelace"
+    listed: list[Any] = []
     address: Any = f"{ticket.path}/history?limit=2"
     while address:
         page = ticket.http.get(address)
-        seen += page.json()["events"]
+        listed += page.json()["events"]
         address = page.links["next"]["url"] if page.json()["nextCursor"] else None
-    assert seen == whole
-    text = json.dumps(whole)
+    assert listed == all_events
+    text = json.dumps(all_events)
     assert "token_digest" not in text
     assert "tokenDigest" not in text
 
@@ -206,11 +206,11 @@ def test_a_ticket_is_shown_as_of_an_earlier_position(live: LiveService, ticket: 
     ticket.patch("", {"displayName": "Grace"})
     moment = now()
     ticket.write_draft()
-    given(live, ticket)
+    donate_in_sandbox(live, ticket)
     first = ticket.get("/history", params={"at": str(opened["position"])}).json()
     assert (first["ticket"]["displayName"], first["donations"], first["totals"]["total"]) == ("Ada Lovelace", [], 0)
-    then = ticket.get("/history", params={"at": moment}).json()
-    assert (then["ticket"]["displayName"], then["ticket"]["donationDraft"]) == ("Grace", None)
+    earlier = ticket.get("/history", params={"at": moment}).json()
+    assert (earlier["ticket"]["displayName"], earlier["ticket"]["donationDraft"]) == ("Grace", None)
     last = ticket.get("/history", params={"at": "9" * 18}).json()
     assert (last["ticket"]["status"], last["totals"]["total"], len(last["donations"])) == ("PAYMENT_RECEIVED", 50, 1)
     problem(ticket.get("/history", params={"at": "0"}), 404, "not-found")
@@ -229,24 +229,24 @@ def accounting(live: LiveService, workspace: str) -> Client:
 
 
 def test_an_export_has_the_workspaces_donations_in_both_formats(live: LiveService, accounting: Client):
-    one, other = accounting.open_ticket(), accounting.open_ticket()
-    given(live, one, "12.50")
-    given(live, other, 1000, "JPY", name='=HYPERLINK("http://evil.example")')
+    first_ticket, second_ticket = accounting.open_ticket(), accounting.open_ticket()
+    donate_in_sandbox(live, first_ticket, "12.50")
+    donate_in_sandbox(live, second_ticket, 1000, "JPY", name='=HYPERLINK("http://evil.example")')
     answer = accounting.get("/api/exports/donations")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     assert answer.headers["content-disposition"].startswith("attachment")
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert [(row["ticketId"], row["gross"], row["currency"], row["donor"][:2]) for row in rows] == [
-        (one.id, "12.50", "USD", "Ho"), (other.id, "1000", "JPY", "'="),
+        (first_ticket.id, "12.50", "USD", "Ho"), (second_ticket.id, "1000", "JPY", "'="),
     ]  # fmt: skip
     lines = accounting.get("/api/exports/donations", params={"format": "json"}).json()
     assert [(line["gross"], line["net"]) for line in lines] == [(12.5, 12.5), (1000, 1000)]
     amounts = ("gross", "refund", "dispute", "net", "fee", "settled")
     for line, unit in zip(lines, (100, 1), strict=True):
         assert all(line[f"{name}Minor"] == (line[name] and round(line[name] * unit)) for name in amounts)
-    [only] = accounting.get("/api/exports/donations", params={"format": "json", "ticket": one.id}).json()
-    assert only["ticketId"] == one.id
-    # Midnight may have passed between them.
+    [only] = accounting.get("/api/exports/donations", params={"format": "json", "ticket": first_ticket.id}).json()
+    assert only["ticketId"] == first_ticket.id
+    # Midnight may have passed between the two requests.
     first, last = (pick(line["createdAt"] for line in lines) for pick in (min, max))
     for query, count in (
         ({"from": first[:10], "to": last[:10]}, 2),
@@ -296,7 +296,7 @@ def test_an_auditor_sees_no_personal_data(live: LiveService, client: Client, aud
         location="Canaryplace",
         breakdown=["Canaryline"],
     )
-    given(live, ticket, name="Canarydonor")
+    donate_in_sandbox(live, ticket, name="Canarydonor")
     ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"})
     everything = {"include": "draft,documents,attributions,qr,transcriptions,support"}
     requests = [
@@ -309,16 +309,16 @@ def test_an_auditor_sees_no_personal_data(live: LiveService, client: Client, aud
         ("/api/exports/donations", {"ticket": ticket.id}),
         ("/api/exports/donations", {"ticket": ticket.id, "format": "json"}),
     ]  # fmt: skip
-    seen = ""
+    texts = ""
     for path, query in requests:
         holders = ticket.http.get(path, params=query) if not path.startswith("/api/exports") else None
         answer = auditor.get(path, params=query)
         assert answer.status_code == 200, path
         assert holders is None or holders.status_code == 200
-        seen += holders.text if holders else ""
+        texts += holders.text if holders else ""
         for canary in CANARIES:
             assert canary not in answer.text, (path, canary)
     for canary in CANARIES:
-        assert canary in seen, f"{canary} proves nothing"
-    shown = auditor.get(ticket.path).json()
-    assert (shown["contactValue"], shown["displayName"]) == ("c***@example.com", "[masked]")
+        assert canary in texts, f"{canary} proves nothing"
+    ticket_for_auditor = auditor.get(ticket.path).json()
+    assert (ticket_for_auditor["contactValue"], ticket_for_auditor["displayName"]) == ("c***@example.com", "[masked]")

@@ -1,4 +1,4 @@
-"""From a recording or by hand to a draft, from a draft to a page and its papers, over HTTP."""
+"""A recording or text becomes a draft, and a draft becomes a page and its documents, over HTTP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from domain.errors import StepFailed
 from domain.values import Draft
 from tests.client import RECORDING, Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import Work, given
+from tests.entrypoints.http.conftest import JobRunner, donate_in_sandbox
 from tests.entrypoints.http.contract import pointers, problem
 
 DRAFT = {"title": "Help Ada", "story": "The roof fell in.", "goalAmount": 1500, "beneficiary": "Ada Lovelace"}
@@ -73,7 +73,7 @@ def test_a_goal_may_be_as_large_in_yen_as_in_dollars(ticket: Ticket, largest: in
     assert pointers(ticket.patch("/draft", {"goalAmount": largest + 1})) == ["/goalAmount"]
 
 
-# The work on a recording.
+# Processing a recording.
 
 
 def test_processing_needs_a_recording(ticket: Ticket):
@@ -88,8 +88,8 @@ def test_processing_is_accepted_once_and_names_the_poll_url(ticket: Ticket):
     assert answer.json() == {"ticketId": ticket.id, "status": "PROCESSING", "pollUrl": f"{ticket.path}/status"}
     assert answer.headers["location"] == f"{ticket.path}/status"
     assert int(answer.headers["retry-after"]) >= 1
-    again = ticket.post("/process")
-    assert problem(again, 409, "conflict")["pollUrl"] == f"{ticket.path}/status"
+    repeated = ticket.post("/process")
+    assert problem(repeated, 409, "conflict")["pollUrl"] == f"{ticket.path}/status"
     status = ticket.get("/status").json()
     assert (status["status"], status["stage"], status["needsInfo"], status["error"]) == (
         "PROCESSING",
@@ -100,7 +100,7 @@ def test_processing_is_accepted_once_and_names_the_poll_url(ticket: Ticket):
     assert 0 <= status["progress"] < 100
 
 
-def test_finished_steps_show_in_the_status(ticket: Ticket, work: Work):
+def test_finished_steps_show_in_the_status(ticket: Ticket, work: JobRunner):
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
     work.do(ticket)
@@ -114,7 +114,7 @@ def test_finished_steps_show_in_the_status(ticket: Ticket, work: Work):
     assert draft["keyPoints"]
 
 
-def test_no_job_overwrites_a_draft_that_a_person_wrote(ticket: Ticket, work: Work):
+def test_no_job_overwrites_a_draft_that_a_person_wrote(ticket: Ticket, work: JobRunner):
     ticket.patch("/draft", {"title": "My own title", "location": None})
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
@@ -125,7 +125,7 @@ def test_no_job_overwrites_a_draft_that_a_person_wrote(ticket: Ticket, work: Wor
     assert draft["beneficiary"] == "Ada Moss"
 
 
-def test_a_failed_step_may_be_repeated(ticket: Ticket, work: Work):
+def test_a_failed_step_may_be_repeated(ticket: Ticket, work: JobRunner):
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
     work.do(ticket, outcome=StepFailed("no_speech", "Nobody speaks.", retryable=False))
@@ -137,7 +137,7 @@ def test_a_failed_step_may_be_repeated(ticket: Ticket, work: Work):
     assert ticket.get("/status").json()["error"] is None
 
 
-def test_missing_information_is_asked_for_and_may_be_provided(ticket: Ticket, work: Work):
+def test_missing_information_is_asked_for_and_may_be_provided(ticket: Ticket, work: JobRunner):
     problem(ticket.post("/provide-info", {"beneficiary": "Ada"}), 409, "conflict")
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
@@ -149,11 +149,11 @@ def test_missing_information_is_asked_for_and_may_be_provided(ticket: Ticket, wo
     assert (status.status_code, status.json()["status"]) == (200, "NEEDS_INFO")
     assert status.json()["needsInfo"]["missingFields"] == ["beneficiary"]
     assert pointers(ticket.post("/provide-info", {"title": "no"})) == ["/title"]
-    done = ticket.post("/provide-info", {"beneficiary": "Ada", "location": "Paris"}).json()
-    assert (done["status"], done["stage"], done["needsInfo"]) == ("READY", "DONE", None)
+    completed = ticket.post("/provide-info", {"beneficiary": "Ada", "location": "Paris"}).json()
+    assert (completed["status"], completed["stage"], completed["needsInfo"]) == ("READY", "DONE", None)
 
 
-# The page and its papers.
+# The page and its documents.
 
 
 def test_publishing_needs_consent_and_a_complete_draft(ticket: Ticket):
@@ -165,36 +165,40 @@ def test_publishing_needs_consent_and_a_complete_draft(ticket: Ticket):
     ticket.patch("/draft", {"beneficiary": "Ada"})
     body = ticket.post("/publish", {"consent": True}).json()
     assert (body["status"], body["publicUrl"]) == ("PUBLISHED", ticket.get("/qr-code").json()["targetUrl"])
-    again = ticket.post("/publish", {"consent": True}).json()
-    assert again["version"] == body["version"]
+    repeated = ticket.post("/publish", {"consent": True}).json()
+    assert repeated["version"] == body["version"]
     assert ticket.post("/unpublish").json()["status"] == "READY"
 
 
-def test_documents_are_generated_listed_and_downloaded(live: LiveService, ticket: Ticket, work: Work):
+def test_documents_are_generated_listed_and_downloaded(live: LiveService, ticket: Ticket, work: JobRunner):
     for type in ("GOFUNDME_DRAFT", "OTHER"):
         problem(ticket.post("/generate-doc", {"docType": type}), 409, "conflict")
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
     work.do(ticket)
-    donation = given(live, ticket)
-    made = []
+    donation = donate_in_sandbox(live, ticket)
+    generated = []
     for type, more in (("GOFUNDME_DRAFT", {}), ("OTHER", {}), ("RECEIPT", {"donationId": donation})):
         for format, magic in (("docx", b"PK"), ("pdf", b"%PDF")):
             answer = ticket.post("/generate-doc", {"docType": type, "format": format} | more)
             assert answer.status_code == 201, answer.text
             body = answer.json()
             assert (body["type"], body["format"]) == (type, format)
-            made.append(body)
+            generated.append(body)
             file = ticket.http.get(body["filePath"])
             assert file.content.startswith(magic)
             assert file.headers["content-length"] == str(body["sizeBytes"]) == str(len(file.content))
             assert file.headers["etag"] == f'"{body["sha256"]}"'
             assert file.headers["content-disposition"].startswith("attachment; filename*=UTF-8''")
-            for known in (file.headers["etag"], f'"other", W/{file.headers["etag"]}', "*"):
-                again = ticket.http.get(body["filePath"], headers={"If-None-Match": known})
-                assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", file.headers["etag"])
+            for etag_condition in (file.headers["etag"], f'"other", W/{file.headers["etag"]}', "*"):
+                not_modified = ticket.http.get(body["filePath"], headers={"If-None-Match": etag_condition})
+                assert (not_modified.status_code, not_modified.content, not_modified.headers["etag"]) == (
+                    304,
+                    b"",
+                    file.headers["etag"],
+                )
             assert ticket.http.get(body["filePath"], headers={"If-None-Match": '"other"'}).status_code == 200
-    assert ticket.get("/documents").json() == made[::-1]
+    assert ticket.get("/documents").json() == generated[::-1]
     assert ticket.post("/generate-doc", {"docType": "OTHER"}).json()["format"] == "docx"
 
 
@@ -202,7 +206,7 @@ def test_a_receipt_needs_a_paid_donation_of_the_same_ticket(live: LiveService, c
     assert pointers(ticket.post("/generate-doc", {"docType": "RECEIPT"})) == ["/donationId"]
     unpaid = ticket.pay()["donationId"]
     problem(ticket.post("/generate-doc", {"docType": "RECEIPT", "donationId": unpaid}), 409, "conflict")
-    foreign = given(live, client.open_ticket())
+    foreign = donate_in_sandbox(live, client.open_ticket())
     problem(ticket.post("/generate-doc", {"docType": "RECEIPT", "donationId": foreign}), 404, "not-found")
     for body, at in (({"docType": "LETTER"}, "/docType"), ({"docType": "OTHER", "format": "odt"}, "/format"),
                      ({"docType": "RECEIPT", "donationId": "x"}, "/donationId")):  # fmt: skip

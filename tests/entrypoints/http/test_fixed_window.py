@@ -1,4 +1,4 @@
-"""Fixed windows, counted in this process."""
+"""Fixed windows are counted in this process."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def test_a_window_begins_with_its_first_call_and_allows_the_limit(clock: Standin
 
 def test_clients_and_limits_are_counted_apart(clock: StandingClock):
     counted, hourly = FixedWindows(), parse("1/hour")
-    told = [("default", "ada"), ("default", "grace"), ("create", "ada")]
-    assert all(counted.hit(hourly, *who) for who in told)
-    assert not any(counted.hit(hourly, *who) for who in told)
+    counters = [("default", "ada"), ("default", "grace"), ("create", "ada")]
+    assert all(counted.hit(hourly, *counter) for counter in counters)
+    assert not any(counted.hit(hourly, *counter) for counter in counters)
     assert counted.hit(TWICE_A_MINUTE, "default", "ada")
 
 

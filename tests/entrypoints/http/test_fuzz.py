@@ -1,4 +1,4 @@
-"""Requests that schemathesis makes from our own description, fitting and unfitting, of everybody who may call."""
+"""Valid and invalid requests that schemathesis generates from the OpenAPI document, by every kind of caller."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ from tests.entrypoints.http.test_login_codes import returned
 SEED = 20_261_121
 IN_THE_SUITE, IN_A_SOAK = 2, 60
 PRINCIPALS = ("visitor", "holder", "returning holder", "client", "admin", "auditor")
-# After these there would be nothing left to ask about.
+# These operations would delete the objects that other requests are about.
 FINAL = {("DELETE", "/api/tickets/{ticket_id}"), ("POST", "/admin/profiles/{ticket_id}/approve-reset")}
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who calls, and what there is that they may know of, by the names of the paths' parts."""
+    """A caller's credential, and the ids of existing objects by the names of path parameters."""
 
     authorization: str | None
-    known: dict[str, list[str]]
+    existing_ids: dict[str, list[str]]
 
 
 @pytest.fixture(scope="module")
 def callers(shared_live: LiveService) -> Iterator[dict[str, Caller]]:
-    """Each with a ticket that has been through everything, as far as this is for them to see."""
+    """Return every kind of caller, with a ticket that has objects of every kind."""
     with ExitStack() as stack:
         live, workspace = shared_live, f"workspace-{uuid7().hex[-12:]}"
         client = stack.enter_context(live.client_with_key(Role.CLIENT, *SCOPES, workspace=workspace))
         visitor = stack.enter_context(live.client())
         contact = f"{uuid7().hex[-12:]}@example.com"
-        tickets = {who: _busy(opener, contact) for who, opener in (("client", client), ("holder", visitor))}
+        tickets = {principal: _busy(opener, contact) for principal, opener in (("client", client), ("holder", visitor))}
         admin = stack.enter_context(live.client_with_key(Role.ADMIN))
         clients = {
             "visitor": visitor,
@@ -64,8 +64,11 @@ def callers(shared_live: LiveService) -> Iterator[dict[str, Caller]]:
             "name": ["ticket_status", "invalid"],
         }
         yield {
-            who: Caller(one.headers.get("authorization"), shared | _known(tickets.get(who, tickets["holder"])))
-            for who, one in clients.items()
+            principal: Caller(
+                http_client.headers.get("authorization"),
+                shared | _ids_of_objects(tickets.get(principal, tickets["holder"])),
+            )
+            for principal, http_client in clients.items()
         }
 
 
@@ -79,20 +82,20 @@ def _busy(opener: Client, contact: str) -> Ticket:
     return ticket
 
 
-def _known(ticket: Ticket) -> dict[str, list[str]]:
-    told = ticket.get(params={"include": "documents,attributions,qr,support"}).json()
+def _ids_of_objects(ticket: Ticket) -> dict[str, list[str]]:
+    ticket_body = ticket.get(params={"include": "documents,attributions,qr,support"}).json()
     return {
         "ticket_id": [ticket.id],
-        "document_id": [one["documentId"] for one in told["documents"]],
-        "donation_id": [one["id"] for one in told["attributions"]],
-        "id": [one["id"] for one in told["supportTickets"]],
-        "slug": [told["qrCode"]["targetUrl"].rpartition("/")[2]],
+        "document_id": [item["documentId"] for item in ticket_body["documents"]],
+        "donation_id": [item["id"] for item in ticket_body["attributions"]],
+        "id": [item["id"] for item in ticket_body["supportTickets"]],
+        "slug": [ticket_body["qrCode"]["targetUrl"].rpartition("/")[2]],
     }
 
 
 def cases(operation: APIOperation[Any, Any, Any, Any]) -> st.SearchStrategy[Case]:
-    """Requests that fit the description, and those that do not where anything can be unfitting."""
-    # Without `feedback` it would read the whole program for constants first.
+    """Return strategies for valid requests, and for invalid ones if the operation can have any."""
+    # Without `feedback`, it would first read the whole program for constants.
     fitting = operation.as_strategy(generation_mode=GenerationMode.POSITIVE, feedback=NO_FEEDBACK)
     if operation.definition.raw.get("requestBody") or any(p.location != "path" for p in operation.iter_parameters()):
         return fitting | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE, feedback=NO_FEEDBACK)
@@ -100,7 +103,7 @@ def cases(operation: APIOperation[Any, Any, Any, Any]) -> st.SearchStrategy[Case
 
 
 class Fuzz:
-    """Sends cases of one caller, each answer of which is held against the description."""
+    """Sends requests of one caller and checks each answer against the OpenAPI document."""
 
     def __init__(self, live: LiveService, caller: Caller) -> None:
         self._live, self._caller = live, caller
@@ -111,40 +114,42 @@ class Fuzz:
     def send(self, case: Case, about_known: bool) -> None:
         if about_known and (case.operation.method.upper(), case.operation.path) not in FINAL:
             for name in case.path_parameters or {}:
-                if known := self._caller.known.get(name):
-                    case.path_parameters[name] = known[0]
-        asked = case.as_transport_kwargs(base_url=self._live.base_url)
-        asked["headers"] = {name: value for name, value in asked["headers"].items() if name.lower() != "authorization"}
+                if existing_ids := self._caller.existing_ids.get(name):
+                    case.path_parameters[name] = existing_ids[0]
+        arguments = case.as_transport_kwargs(base_url=self._live.base_url)
+        arguments["headers"] = {
+            name: value for name, value in arguments["headers"].items() if name.lower() != "authorization"
+        }
         if self._caller.authorization is not None:
-            asked["headers"]["Authorization"] = self._caller.authorization
+            arguments["headers"]["Authorization"] = self._caller.authorization
         try:
-            answer = self._session.request(**asked, allow_redirects=False, timeout=WAIT_SECONDS)
+            answer = self._session.request(**arguments, allow_redirects=False, timeout=WAIT_SECONDS)
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError):
-            # Nothing that a client would send.
+            # No HTTP client can send this request.
             return
         self.statuses[answer.status_code] += 1
-        assert answer.status_code < 500, (asked, answer.text)
-        said = httpx2.Response(
+        assert answer.status_code < 500, (arguments, answer.text)
+        converted_answer = httpx2.Response(
             answer.status_code,
-            # The content is decoded already.
+            # The content is already decoded.
             headers=[(n, v) for n, v in answer.headers.items() if n.lower() not in ("transfer-encoding",)],
             content=answer.content,
-            request=httpx2.Request(asked["method"], answer.url),
+            request=httpx2.Request(arguments["method"], answer.url),
         )
-        self._contract.check(said)
+        self._contract.check(converted_answer)
         if "/checkpoint/checker" not in answer.url:
-            assert not LEAKS.search(answer.text), (asked, answer.text)
+            assert not LEAKS.search(answer.text), (arguments, answer.text)
 
 
 @pytest.fixture(scope="module")
 def strategies(shared_live: LiveService) -> list[st.SearchStrategy[Case]]:
-    """For each operation."""
+    """Return the strategies of every operation."""
     described = schemathesis.openapi.from_dict(shared_live.openapi)
     return [cases(operation.ok()) for operation in described.get_all_operations()]
 
 
 def fuzz(live: LiveService, caller: Caller, strategies: list[st.SearchStrategy[Case]], examples: int) -> Counter[int]:
-    """So many requests to every operation; how often each status was answered."""
+    """Send this many requests to every operation and return how often each status was answered."""
     fuzz = Fuzz(live, caller)
     for strategy in strategies:
 
@@ -164,22 +169,22 @@ def fuzz(live: LiveService, caller: Caller, strategies: list[st.SearchStrategy[C
     return fuzz.statuses
 
 
-@pytest.mark.parametrize("who", PRINCIPALS)
-def test_no_request_made_from_the_description_is_a_fault_of_ours(
-    shared_live: LiveService, callers: dict[str, Caller], strategies: list[st.SearchStrategy[Case]], who: str
+@pytest.mark.parametrize("principal", PRINCIPALS)
+def test_no_generated_request_causes_an_internal_error(
+    shared_live: LiveService, callers: dict[str, Caller], strategies: list[st.SearchStrategy[Case]], principal: str
 ):
-    # Each caller is given every other operation, so that each operation is asked for by three of them.
-    asked_for = strategies[PRINCIPALS.index(who) % 2 :: 2]
-    statuses = fuzz(shared_live, callers[who], asked_for, IN_THE_SUITE)
+    # Each caller gets every second operation, so that each operation is called by three of them.
+    chosen = strategies[PRINCIPALS.index(principal) % 2 :: 2]
+    statuses = fuzz(shared_live, callers[principal], chosen, IN_THE_SUITE)
     assert statuses.total() > 40
     assert len(statuses) > 3
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("who", PRINCIPALS)
-def test_nor_is_any_of_some_thousands(
-    shared_live: LiveService, callers: dict[str, Caller], strategies: list[st.SearchStrategy[Case]], who: str
+@pytest.mark.parametrize("principal", PRINCIPALS)
+def test_none_of_thousands_of_generated_requests_causes_an_internal_error(
+    shared_live: LiveService, callers: dict[str, Caller], strategies: list[st.SearchStrategy[Case]], principal: str
 ):
-    statuses = fuzz(shared_live, callers[who], strategies, IN_A_SOAK)
-    sys.stdout.write(f"{who}: {statuses.total()} requests, {dict(sorted(statuses.items()))}\n")
+    statuses = fuzz(shared_live, callers[principal], strategies, IN_A_SOAK)
+    sys.stdout.write(f"{principal}: {statuses.total()} requests, {dict(sorted(statuses.items()))}\n")
     assert statuses.total() > 1_000

@@ -1,4 +1,4 @@
-"""Health, readiness, and the self-test, which leaves nothing behind."""
+"""Health and readiness report the service's state, and the self-test leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from adapters.postgres.database import connect
 from domain.values import Role
 from entrypoints.composition.service import Parts
 from tests.client import WAIT_SECONDS, Client, LiveService, eventually
-from tests.entrypoints.http.conftest import given
+from tests.entrypoints.http.conftest import donate_in_sandbox
 from tests.entrypoints.http.contract import Contract, problem
 
 TOKEN = "diagnostics-" + "0123456789abcdef" * 2
@@ -35,7 +35,7 @@ GROUPS = {
 
 @pytest.fixture
 def diagnosed(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
-    """A service of the test's own with a token for diagnostics, whose health a test may ruin."""
+    """Run a service of the test's own with a diagnostics token, which the test may damage."""
     with LiveService(migrated_url, tmp_path / "var", Parts.ALL, admin_diagnostics_token=TOKEN) as running:
         running.watchers.append(
             lambda answer: Contract(running.openapi).check(answer) if answer.status_code != 500 else None
@@ -62,17 +62,20 @@ def test_readiness_reports_projections_inbox_and_jobs(live: LiveService, client:
     assert (body["ready"], body["database"]) == (True, True)
     assert set(body["projections"]) == set(live.service.queries.projection_lags())
     head = live.service.history.log.head()
-    assert {one["head"] for one in body["projections"].values()} == {head}
-    # Also those that do not care for what happened last.
+    assert {projection["head"] for projection in body["projections"].values()} == {head}
+    # Also projections that ignore the last event.
     assert eventually(
-        lambda: {one["position"] for one in client.get("/health/ready").json()["projections"].values()} == {head}
+        lambda: (
+            {projection["position"] for projection in client.get("/health/ready").json()["projections"].values()}
+            == {head}
+        )
     )
     assert set(body["inbox"]) == {"waiting", "deadLetters", "oldestSeconds"}
     assert set(body["jobs"]) == {"waiting", "running", "failed"}
 
 
 def test_lag_is_reported_in_seconds_and_does_not_make_the_service_unready(migrated_url: str, tmp_path: Path):
-    """Nobody keeps the read models of this service."""
+    """No follower runs for the read models of this service."""
     with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB})) as live, live.client() as client:
         live.service.history.barrier.patience_seconds = 0
         client.open_ticket()
@@ -87,7 +90,7 @@ def test_lag_is_reported_in_seconds_and_does_not_make_the_service_unready(migrat
 
 
 def test_health_answers_while_all_connections_and_threads_are_busy(diagnosed: LiveService):
-    """Each answer that arrives before the connections are released needed none of them."""
+    """An answer that arrives before the connections are released needed none of them."""
     release = threading.Event()
     service = diagnosed.service
 
@@ -100,9 +103,11 @@ def test_health_answers_while_all_connections_and_threads_are_busy(diagnosed: Li
         for _ in range(24):
             holders.submit(hold)
         stuck = [diagnosed.client() for _ in range(60)]
-        for one in stuck:
-            stack.enter_context(one)
-            askers.submit(one.get, "/api/tickets/search", headers={"Authorization": "Bearer slk_" + "x" * 43})
+        for client_on_a_connection in stuck:
+            stack.enter_context(client_on_a_connection)
+            askers.submit(
+                client_on_a_connection.get, "/api/tickets/search", headers={"Authorization": "Bearer slk_" + "x" * 43}
+            )
         # The server has 40 threads.
         eventually(lambda: service.database.occupancy().waiting >= 40)
         with diagnosed.client() as client:
@@ -136,7 +141,7 @@ def test_a_stopping_service_is_unready_and_closes_its_connections(diagnosed: Liv
 
 
 def everything(url: str) -> dict[str, Any]:
-    """How many rows each table has, and where each sequence stands; but for who called."""
+    """Return the number of rows of each table and the value of each sequence, without the log of callers."""
     with connect(url) as connection:
         tables = connection.execute(
             "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
@@ -156,9 +161,12 @@ def everything(url: str) -> dict[str, Any]:
 
 
 def test_the_self_test_writes_and_reads_everything_and_leaves_nothing_behind(migrated_url: str, tmp_path: Path):
-    with LiveService(migrated_url, tmp_path / "var") as whole, whole.client() as client:
-        given(whole, client.open_ticket())
-    # Nothing else writes: the service that had background work has ended.
+    with (
+        LiveService(migrated_url, tmp_path / "var") as service_with_all_parts,
+        service_with_all_parts.client() as client,
+    ):
+        donate_in_sandbox(service_with_all_parts, client.open_ticket())
+    # Nothing else writes, because the service with background work has ended.
     with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB})) as live:
         live.service.history.barrier.patience_seconds = 0
         with live.client_with_key(Role.ADMIN) as admin:
@@ -166,7 +174,7 @@ def test_the_self_test_writes_and_reads_everything_and_leaves_nothing_behind(mig
             before = everything(live.service.url)
             body = admin.post("/admin/db/self-test", json={}).json()
             assert (body["overall"], set(body["tests"]), set(body["tests"].values())) == ("PASS", GROUPS, {"PASS"})
-            # No row is left in any table, and no follower has moved.
+            # No row is left in any table, and no position of a follower has changed.
             assert everything(live.service.url) == before
             head = live.service.history.log.head()
             admin.open_ticket()

@@ -1,4 +1,4 @@
-"""The history shows events in the same units, times and words as every other response."""
+"""The history shows events with the same units, times and names as every other response."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from entrypoints.presentation.personal_data import PersonalData
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden" / "events"
 TICKET = UUID("018f0000-0000-7000-8000-000000000001")
-THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+RECORDED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
-# Whole numbers that are neither money nor a time.
+# Integers that are neither amounts nor times.
 COUNTS = {"sizeBytes", "durationMs", "sampleRate", "channels"}
 
 
-class Opening(FieldCipher):
-    """Opens whatever looks sealed, with no key."""
+class KeylessCipher(FieldCipher):
+    """Returns a fixed text for every encrypted text, without a key."""
 
     def __init__(self) -> None:
         pass
@@ -36,7 +36,7 @@ class Opening(FieldCipher):
         return f"opened of {ticket}"
 
 
-def shown(file: Path) -> dict[str, Any]:
+def history_event(file: Path) -> dict[str, Any]:
     entry = StoredEntry(
         id=7,
         originator_id=TICKET,
@@ -44,10 +44,10 @@ def shown(file: Path) -> dict[str, Any]:
         topic=file.name.split(".")[0],
         state=file.read_bytes(),
         ticket=TICKET,
-        recorded_at=THEN,
+        recorded_at=RECORDED_AT,
         hash=b"",
     )
-    event: dict[str, Any] = to_builtins(HistoryEvent.of(entry, PersonalData(Opening())), builtin_types=(Decimal,))
+    event: dict[str, Any] = to_builtins(HistoryEvent.of(entry, PersonalData(KeylessCipher())), builtin_types=(Decimal,))
     return event
 
 
@@ -64,7 +64,7 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.json")), ids=lambda file: file.stem)
 def test_an_event_shows_its_times_as_times_and_its_amounts_twice(file: Path):
-    event = shown(file)
+    event = history_event(file)
     for name, value in leaves(event["data"]):
         if name == "at" or name.endswith("At") or name in ("inactiveSince", "eraseAfter"):
             assert value is None or TIME.fullmatch(value), name
@@ -74,6 +74,6 @@ def test_an_event_shows_its_times_as_times_and_its_amounts_twice(file: Path):
 
 
 def test_an_amount_has_the_decimals_of_its_currency():
-    amount = shown(GOLDEN / "payment_received.json")["data"]["amount"]
+    amount = history_event(GOLDEN / "payment_received.json")["data"]["amount"]
     assert amount.keys() == {"amount", "amountMinor", "currency"}
     assert str(amount["amount"]) == f"{amount['amountMinor'] / 100:.2f}"

@@ -1,4 +1,4 @@
-"""Hostile texts in every place that takes one: nothing is fetched, opened, run or sent because of them."""
+"""Hostile texts in any place cause nothing to be fetched, opened, executed or sent."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from domain.commands.retention import erasure_notice
 from domain.values import SYSTEM
 from entrypoints.presentation.exports import ExportedDonation, as_csv
 from tests.client import RECORDING, Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import given
+from tests.entrypoints.http.conftest import donate_in_sandbox
 from tests.stripe_events import DAY, Payment, event, thin
 
 
 class Listener:
-    """Answers nobody, and counts who came."""
+    """Accepts connections without answering, and counts them."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -47,36 +47,41 @@ class Listener:
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    made = Listener()
-    socket.create_connection(("127.0.0.1", made.port)).close()
-    while not made.visits:
+    new_listener = Listener()
+    socket.create_connection(("127.0.0.1", new_listener.port)).close()
+    while not new_listener.visits:
         pass
-    made.visits = 0
-    yield made
-    made.close()
+    new_listener.visits = 0
+    yield new_listener
+    new_listener.close()
 
 
 def documents(ticket: Ticket) -> Iterator[bytes]:
     for format in ("docx", "pdf"):
-        made = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT", "format": format})
-        assert made.status_code == 201, made.text
-        yield ticket.http.get(made.json()["filePath"]).content
+        generated = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT", "format": format})
+        assert generated.status_code == 201, generated.text
+        yield ticket.http.get(generated.json()["filePath"]).content
 
 
-def test_no_address_that_anybody_writes_is_ever_called(live: LiveService, client: Client, listener: Listener):
-    there = f"127.0.0.1:{listener.port}"
-    url = f"http://{there}/x"
+def test_no_address_in_a_users_text_is_ever_called(live: LiveService, client: Client, listener: Listener):
+    listener_address = f"127.0.0.1:{listener.port}"
+    url = f"http://{listener_address}/x"
     ways = [
         url,
         f"http://localhost:{listener.port}/",
         f"http://[::ffff:127.0.0.1]:{listener.port}/",
-        f"https://{there}",
+        f"https://{listener_address}",
     ]
-    hostile = {"Host": there, "X-Forwarded-Host": there, "Referer": url, "Origin": f"http://{there}"}
+    hostile = {
+        "Host": listener_address,
+        "X-Forwarded-Host": listener_address,
+        "Referer": url,
+        "Origin": f"http://{listener_address}",
+    }
     for way in ways:
         client.post("/api/tickets/create", json={"contactType": "SOCIAL", "contactValue": way}, headers=hostile)
     ticket = client.open_ticket(contactType="SOCIAL", contactValue=url, displayName=url)
-    images = f'![x]({url}) <img src="{url}"> #image("{url}") {{ INCLUDEPICTURE "{url}" }} file://{there}/x'
+    images = f'![x]({url}) <img src="{url}"> #image("{url}") {{ INCLUDEPICTURE "{url}" }} file://{listener_address}/x'
     ticket.write_draft(title=url, story=images, beneficiary=url, location=url, category=url, breakdown=[images])
     assert ticket.upload(RECORDING.read_bytes(), url).status_code == 200
     assert ticket.post("/process", {"audioFilePath": url}).status_code == 202
@@ -86,19 +91,19 @@ def test_no_address_that_anybody_writes_is_ever_called(live: LiveService, client
     order = {"amount": 5, "currency": "USD", "description": url}
     donation = ticket.post("/create-payment", order, headers=hostile).json()["donationId"]
 
-    # And none that Stripe's objects name, ours or not.
+    # Addresses in Stripe's objects, of our donations or others, are not called either.
     payment = Payment(UUID(ticket.id), 500, donation_id=UUID(donation))
     links: dict[str, Any] = dict.fromkeys(
         ("url", "receipt_url", "success_url", "hosted_invoice_url", "return_url"), url
     )
-    for told in (
+    for stripe_event in (
         event("checkout.session.completed", payment.session(**links)),
         event("charge.succeeded", payment.charge(**links, refunds={"url": url, "object": "list"})),
-        thin("v1.charge.succeeded", f"ch_{there}/../../x", "charge") | {"context": url},
+        thin("v1.charge.succeeded", f"ch_{listener_address}/../../x", "charge") | {"context": url},
         thin("v1.charge.succeeded", "ch_1", "charge")
         | {"related_object": {"id": "ch_1", "type": "charge", "url": url}},
     ):
-        assert live.webhook(told).status_code in (200, 400)
+        assert live.webhook(stripe_event).status_code in (200, 400)
     live.service.payments.retrievals.retrieve_all()
     live.applied()
     assert listener.visits == 0
@@ -114,7 +119,7 @@ PATHS = (
 )
 
 
-def test_no_name_of_a_client_becomes_a_path(live: LiveService, client: Client, ticket: Ticket):
+def test_no_name_from_a_client_becomes_a_file_path(live: LiveService, client: Client, ticket: Ticket):
     before = {path for path in live.settings.data_dir.rglob("*") if "storage" not in path.parts}
     for number, name in enumerate(PATHS):
         data = RECORDING.read_bytes() + b"\0" * number
@@ -135,7 +140,7 @@ FORMULAS = ('=HYPERLINK("http://x")', "+1+1", "-1", "@SUM(A1)", "＝1+1", ";=1+1
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_no_cell_of_an_export_is_a_formula_whatever_parts_the_cells(separator: str):
+def test_no_cell_of_an_export_is_a_formula_with_any_separator(separator: str):
     empty = dict.fromkeys(ExportedDonation.__struct_fields__)
     lines = [ExportedDonation(**empty | {"donor": formula, "status": "PAID"}) for formula in FORMULAS]
     text = b"".join(as_csv(lines)).decode()
@@ -145,7 +150,7 @@ def test_no_cell_of_an_export_is_a_formula_whatever_parts_the_cells(separator: s
 
 
 def test_a_donor_name_that_looks_like_a_formula_is_exported_as_text(live: LiveService, ticket: Ticket, admin: Client):
-    given(live, ticket, name="=cmd|'/C_calc'!A0")
+    donate_in_sandbox(live, ticket, name="=cmd|'/C_calc'!A0")
     [row] = csv.DictReader(io.StringIO(admin.get("/api/exports/donations", params={"ticket": ticket.id}).text))
     assert row["donor"].startswith("'=")
 
@@ -173,7 +178,7 @@ def test_user_text_in_a_word_file_is_never_markup(ticket: Ticket):
 
 
 def _elements(docx: bytes) -> set[str]:
-    """Every kind of element in the document's body."""
+    """Return every kind of element in the document's body."""
     with ZipFile(io.BytesIO(docx)) as file:
         text = file.read("word/document.xml").decode()
     return {piece.split(">")[0].split(" ")[0].strip("/") for piece in text.split("<")[1:] if piece[:1] not in "/?"}
@@ -186,9 +191,9 @@ def test_a_title_cannot_write_a_header_or_a_tag_into_the_notice(live: LiveServic
     service.aggregates.tickets.change(
         UUID(ticket.id), lambda t: t.announce_erasure(SYSTEM, datetime.fromtimestamp(DAY, UTC), datetime.now(UTC))
     )
-    found = service.aggregates.tickets.get(UUID(ticket.id))
-    assert found.erasure_announced is not None
-    mail = compose(checked(erasure_notice(found, found.erasure_announced)), "us@example.org", datetime.now(UTC))
+    aggregate = service.aggregates.tickets.get(UUID(ticket.id))
+    assert aggregate.erasure_announced is not None
+    mail = compose(checked(erasure_notice(aggregate, aggregate.erasure_announced)), "us@example.org", datetime.now(UTC))
     assert mail["Bcc"] is None
     assert mail["To"] == "ada@example.com"
     assert "2026-05-28" in mail["Subject"]

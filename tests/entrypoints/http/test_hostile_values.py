@@ -1,4 +1,4 @@
-"""Every place of every request filled with what somebody hostile would put there."""
+"""Hostile values in every part of every request cause no internal error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.entrypoints.http.contract import LEAKS
 
 MOST_GROWTH_BYTES = 512 * 1024 * 1024
 
-# As they stand in a URL.
+# Values in a URL.
 IN_PATHS = (
     "%00", "a%00b", "%2f", "..%2f..%2fetc%2fpasswd", "%252e%252e", "%ff%fe", "%ed%a0%80", "%c0%ae", "%0d%0aX:%20y",
     "%e2%80%ae", "%7f", "{ticket_id}", "%7b%7d", "*", "-1", "9" * 400, "x" * 5_000, "%f0%9d%95%ac" * 200, "null",
@@ -30,7 +30,7 @@ IN_QUERIES = (
     "0000-00-00", "-0001-01-01T00:00:00Z", "2026-01-01T00:00:00+99:99", "Inf", "W10=", "bnVsbA", "%F0%9F%92%A9", "٣",
     "②", "WzFlNDAwXQ", "WyJcdWQ4MDAiXQ", "W1tbW1tbW10", "1&limit=2", "&&&===;;;", "a" * 30_000,
 )  # fmt: skip
-# As they stand in JSON.
+# Values in JSON.
 IN_BODIES = (
     r'"\u0000"', r'"a\u0000b"', r'"\ud800"', r'"\udc00\ud800"', '"' + "x" * 200_000 + '"', '"' + "é" * 100_000 + '"',
     "1" + "0" * 400, "-1" + "0" * 400, "1e400", "1e-400", "-0", "-0.0", "0.1e-99999", "1E+2147483648", "NaN",
@@ -53,7 +53,7 @@ HEADERS = (
     "X-Request-Id", "X-Forwarded-For", "Range", "If-None-Match", "Accept-Encoding", "Cookie",
     "Access-Control-Request-Method",
 )  # fmt: skip
-# Bodies as a whole.
+# Whole bodies.
 BODIES = (
     b"\xef\xbb\xbf{}", b"\xff\xfe{\x00}\x00", b"{}\x00", b'{"a":1,"a":2}', b"{}{}", b"{" * 100_000, b"[" * 100_000,
     b'{"a":' * 40_000, b'"' + b"x" * 255_000 + b'"', b"{\x00}", b'{"\\u0000": 1}', b'{"__proto__": {}}', b"// x\n{}",
@@ -85,24 +85,24 @@ def _memory_is_bounded(shared_live: LiveService) -> Iterator[None]:
 
 class Deal(Protocol):
     def __call__(self, values: Sequence[Any], hand: int, hands: int) -> Sequence[Any]:
-        """Return one of so many hands that the values are dealt into, or all values in a soak run."""
+        """Return share number `hand` of `hands` shares of the values, or all values in a soak run."""
 
 
 @pytest.fixture(params=[pytest.param(False, id="dealt"), pytest.param(True, id="all", marks=pytest.mark.soak)])
 def dealt(request: pytest.FixtureRequest) -> Deal:
-    """In the suite each value is put in some places; in a soak run it is put in all of them."""
+    """Return a function that returns shares of values: each value is tried in some places, or in all in a soak run."""
     return lambda values, hand, hands: values if request.param else values[hand % hands :: hands]
 
 
-class Place:
-    """An operation asked for by somebody who gets as far as its handler."""
+class CalledOperation:
+    """An operation, called by a client that passes the access checks."""
 
     def __init__(self, operation: Operation, askers: tuple[Ticket, Client]) -> None:
         ticket, admin = askers
         self.operation = operation
         self._asker = admin if Role.HOLDER not in operation.access.roles else ticket.http
-        known = {"ticket_id": ticket.id, "name": "ticket_status", "slug": "none"}
-        self._parts = {name: known.get(name, str(uuid7())) for name in re.findall(r"{(\w+)}", operation.path)}
+        existing_ids = {"ticket_id": ticket.id, "name": "ticket_status", "slug": "none"}
+        self._parts = {name: existing_ids.get(name, str(uuid7())) for name in re.findall(r"{(\w+)}", operation.path)}
         self.names = list(self._parts)
         if operation.body_kind is BodyKind.FORM:
             self.type = "application/x-www-form-urlencoded"
@@ -111,7 +111,7 @@ class Place:
                 "multipart/form-data; boundary=x" if operation.body_kind is BodyKind.AUDIO else "application/json"
             )
 
-    def ask(
+    def send(
         self,
         parts: dict[str, str] | None = None,
         query: str = "",
@@ -119,41 +119,41 @@ class Place:
         headers: dict[str, bytes] | None = None,
     ) -> None:
         path = self.operation.path.format(**(self._parts | (parts or {})))
-        sent: dict[str, Any] = ({"Content-Type": self.type} if content else {}) | (headers or {})
+        all_headers: dict[str, Any] = ({"Content-Type": self.type} if content else {}) | (headers or {})
         url = f"{path}?{query}" if query else path
-        answer = self._asker.request(self.operation.method, url, content=content, headers=sent)
-        said = (url[:300], content[:300], headers, answer.text[:500])
-        assert answer.status_code < 500, said
-        assert answer.headers["x-request-id"], said
+        answer = self._asker.request(self.operation.method, url, content=content, headers=all_headers)
+        exchange = (url[:300], content[:300], headers, answer.text[:500])
+        assert answer.status_code < 500, exchange
+        assert answer.headers["x-request-id"], exchange
         if self.operation.path != "/checkpoint/checker":
-            assert not LEAKS.search(answer.text), said
+            assert not LEAKS.search(answer.text), exchange
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if "{" in o.path], ids=named)
-def test_no_part_of_a_path_breaks_anything(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
-    place = Place(operation, askers)
+def test_no_path_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
+    place = CalledOperation(operation, askers)
     for at, name in enumerate(place.names):
         for value in dealt(IN_PATHS, at + OPERATIONS.index(operation), 3):
-            # With a key, the path is kept; without a body, its name is all there is to stumble over.
-            place.ask(parts={name: value}, headers={"Idempotency-Key": b"k"} if operation.idempotency_key else {})
+            # With an idempotency key, the path is stored as well.
+            place.send(parts={name: value}, headers={"Idempotency-Key": b"k"} if operation.idempotency_key else {})
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.query], ids=named)
-def test_no_query_breaks_anything(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
-    place = Place(operation, askers)
+def test_no_query_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
+    place = CalledOperation(operation, askers)
     for at, parameter in enumerate(operation.query):
         for value in dealt(IN_QUERIES, at + OPERATIONS.index(operation), 3):
-            place.ask(query=f"{parameter.name}={value}")
+            place.send(query=f"{parameter.name}={value}")
     for query in ("%00=%00", "=".join(["a"] * 500), "&".join(f"p{n}=1" for n in range(3_000)), "[]=1&[a][b]=2", "%"):
-        place.ask(query=query)
+        place.send(query=query)
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if (o.method, o.path) not in NO_END], ids=named)
-def test_no_header_breaks_anything(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
-    place = Place(operation, askers)
+def test_no_header_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
+    place = CalledOperation(operation, askers)
     for at, header in enumerate(HEADERS):
         for value in dealt(IN_HEADERS, at + OPERATIONS.index(operation), len(IN_HEADERS)):
-            place.ask(headers={header: value}, content=b"{}" if operation.body_kind is not BodyKind.NONE else b"")
+            place.send(headers={header: value}, content=b"{}" if operation.body_kind is not BodyKind.NONE else b"")
 
 
 def fields(operation: Operation) -> list[str]:
@@ -162,28 +162,28 @@ def fields(operation: Operation) -> list[str]:
 
 
 @pytest.mark.parametrize("operation", [o for o in OPERATIONS if o.body_model is not None], ids=named)
-def test_no_value_in_a_body_breaks_anything(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
-    place = Place(operation, askers)
+def test_no_value_in_a_body_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
+    place = CalledOperation(operation, askers)
     filled = {"contactType": "EMAIL", "contactValue": "ada@example.com", "category": "OTHER", "message": "Help me."}
     filled |= {"docType": "OTHER", "amount": 5, "currency": "USD", "consent": True, "newContactValue": "a@example.com"}
     filled |= {"type": "NOTE", "title": "A", "content": "B", "requestId": str(uuid7()), "code": "1", "reason": "x"}
     for at, field in enumerate(fields(operation)):
-        rest = {name: filled[name] for name in fields(operation) if name in filled and name != field}
+        other_values = {name: filled[name] for name in fields(operation) if name in filled and name != field}
         for value in dealt(IN_BODIES, at + OPERATIONS.index(operation), 4):
-            known = json.dumps(rest)[1:-1]
-            body = f'{{{known}{", " if known else ""}"{field}": {value}}}'
-            place.ask(content=body.encode("utf-8", "surrogatepass"))
+            other_fields = json.dumps(other_values)[1:-1]
+            body = f'{{{other_fields}{", " if other_fields else ""}"{field}": {value}}}'
+            place.send(content=body.encode("utf-8", "surrogatepass"))
     for content in dealt(BODIES, OPERATIONS.index(operation), 4):
-        place.ask(content=content)
+        place.send(content=content)
 
 
 @pytest.mark.parametrize(
     "operation", [o for o in OPERATIONS if o.body_kind in (BodyKind.FORM, BodyKind.WEBHOOK)], ids=named
 )
-def test_no_form_and_no_event_breaks_anything(askers: tuple[Ticket, Client], operation: Operation):
-    place = Place(operation, askers)
+def test_no_form_and_no_event_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation):
+    place = CalledOperation(operation, askers)
     for content in (*BODIES, *(f"amount={value}".encode() for value in IN_QUERIES), b"&" * 5_000, b"a=b&" * 5_000):
-        place.ask(content=content, headers={"Stripe-Signature": b"t=1,v1=00"})
+        place.send(content=content, headers={"Stripe-Signature": b"t=1,v1=00"})
 
 
 def test_a_gift_of_a_hostile_amount_shows_the_form_again(askers: tuple[Ticket, Client]):

@@ -16,7 +16,7 @@ from adapters.identity.idempotency import IdempotencyKeys, RequestSeed
 from domain.errors import StepFailed
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, WAIT_SECONDS, Client, LiveService, Ticket, eventually
-from tests.entrypoints.http.conftest import Work
+from tests.entrypoints.http.conftest import JobRunner
 from tests.entrypoints.http.contract import pointers, problem
 
 CREATE = "/api/tickets/create"
@@ -65,34 +65,34 @@ CREATING: dict[str, Callable[[Ticket, dict[str, str]], httpx2.Response]] = {
 }
 
 
-def test_every_call_that_creates_something_is_tried_here():
+def test_every_creating_operation_is_tested_here():
     tried = set(CREATING) | {"/api/tickets/{ticket_id}/retry"}  # as process, and below
     assert tried <= {operation.path for operation in OPERATIONS if operation.idempotency_key}
 
 
 @pytest.mark.parametrize("path", CREATING)
-def test_the_same_request_is_carried_out_once_and_answered_twice_alike(live: LiveService, ticket: Ticket, path: str):
+def test_a_repeated_request_is_executed_once_and_gets_the_same_answer(live: LiveService, ticket: Ticket, path: str):
     send, headers = CREATING[path], key()
     first = send(ticket, headers)
     assert first.status_code < 400
     assert "idempotency-replayed" not in first.headers
     events = live.row_count("events")
-    again = send(ticket, headers)
+    repeated = send(ticket, headers)
     assert live.row_count("events") == events
-    assert again.headers["idempotency-replayed"] == "true"
-    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert repeated.headers["idempotency-replayed"] == "true"
+    assert (repeated.status_code, repeated.content) == (first.status_code, first.content)
     for name in ("location", "etag", "content-type", "retry-after"):
-        assert again.headers.get(name) == first.headers.get(name)
+        assert repeated.headers.get(name) == first.headers.get(name)
 
 
-def test_a_retry_is_carried_out_once(ticket: Ticket, work: Work):
+def test_a_repeated_retry_is_executed_once(ticket: Ticket, work: JobRunner):
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
     work.do(ticket, outcome=StepFailed("no_speech", "Nobody speaks.", retryable=True))
     headers = key()
-    first, again = ticket.post("/retry", headers=headers), ticket.post("/retry", headers=headers)
-    assert (first.status_code, again.status_code) == (202, 202)
-    assert again.headers["idempotency-replayed"] == "true"
+    first, repeated = ticket.post("/retry", headers=headers), ticket.post("/retry", headers=headers)
+    assert (first.status_code, repeated.status_code) == (202, 202)
+    assert repeated.headers["idempotency-replayed"] == "true"
 
 
 def test_another_body_under_the_same_key_is_refused(client: Client):
@@ -112,7 +112,7 @@ def test_a_key_belongs_to_one_path_and_one_caller(client: Client, ticket: Ticket
 
 @pytest.mark.parametrize("length", [1, 255])
 def test_a_key_may_have_up_to_255_characters(ticket: Ticket, length: int):
-    # Of a holder's own: what a visitor asks under a short key, another visitor may have asked before.
+    # Sent by a holder, because another visitor may already have used a short key.
     assert ticket.http.post(CREATE, json=BODY, headers=key("x" * length)).status_code == 201
 
 
@@ -124,7 +124,7 @@ def test_an_empty_key_is_refused(client: Client):
     problem(client.post(CREATE, json=BODY, headers={"Idempotency-Key": ""}), 400, "malformed")
 
 
-def test_a_refused_request_may_be_tried_again_under_its_key(ticket: Ticket):
+def test_a_refused_request_may_be_repeated_with_its_key(ticket: Ticket):
     headers = key()
     refused = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"}, headers=headers)
     problem(refused, 409, "conflict")
@@ -138,7 +138,7 @@ def test_a_page_with_an_error_is_not_stored_for_its_idempotency_key(client: Clie
     assert client.post(url, data={"amount": "0.10"}, headers=headers).status_code == 422
 
 
-def test_twenty_at_once_create_one_thing(live: LiveService, ticket: Ticket):
+def test_twenty_simultaneous_requests_with_one_key_create_one_donation(live: LiveService, ticket: Ticket):
     headers, statuses, before = key(), [], live.row_count("events WHERE topic = 'checkout_requested'")
 
     def send() -> None:
@@ -156,20 +156,20 @@ def test_twenty_at_once_create_one_thing(live: LiveService, ticket: Ticket):
 
 @contextmanager
 def slow_printing(live: LiveService, monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """Documents are not printed before the event is set."""
-    go, render = threading.Event(), live.service.content.printer.render
+    """Delay the printing of documents until the yielded event is set."""
+    may_print, render = threading.Event(), live.service.content.printer.render
 
-    def rendered(*given: Any) -> bytes:
-        assert go.wait(WAIT_SECONDS)
-        return render(*given)
+    def rendered(*arguments: Any) -> bytes:
+        assert may_print.wait(WAIT_SECONDS)
+        return render(*arguments)
 
     with monkeypatch.context() as changed:
         changed.setattr(live.service.content.printer, "render", rendered)
-        yield go
-        go.set()
+        yield may_print
+        may_print.set()
 
 
-def test_while_the_first_is_running_the_second_is_refused_however_long_that_takes(
+def test_a_repeated_request_is_refused_while_the_first_is_running(
     live: LiveService, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(idempotency, "RENEWAL_SECONDS", 0.1)
@@ -177,7 +177,7 @@ def test_while_the_first_is_running_the_second_is_refused_however_long_that_take
     ticket.write_draft()
     headers, answers = key(), []
     running = "idempotency_keys WHERE answer IS NULL AND lease_until > now()"
-    with slow_printing(live, monkeypatch) as go:
+    with slow_printing(live, monkeypatch) as may_print:
         first = threading.Thread(target=lambda: answers.append(document(ticket, headers)))
         first.start()
         eventually(lambda: live.row_count(running))
@@ -186,7 +186,7 @@ def test_while_the_first_is_running_the_second_is_refused_however_long_that_take
             connection.execute("UPDATE idempotency_keys SET lease_until = now()")
         eventually(lambda: live.row_count(running))
         problem(ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT"}, headers=headers), 409, "conflict")
-        go.set()
+        may_print.set()
         first.join()
     assert answers[0].status_code == 201
     assert len(ticket.get("/documents").json()) == 1
@@ -195,15 +195,15 @@ def test_while_the_first_is_running_the_second_is_refused_however_long_that_take
 def test_after_a_crash_the_same_key_resumes_with_the_same_ids(
     live: LiveService, client: Client, monkeypatch: pytest.MonkeyPatch
 ):
-    """The process dies after the ticket is on record and before its answer is kept."""
+    """The process dies after the ticket is recorded and before its answer is stored."""
     monkeypatch.setattr(idempotency, "LEASE_SECONDS", WAIT_SECONDS)
     headers, seeds = key(), []
     begin = IdempotencyKeys.begin
 
-    def remembered(self: IdempotencyKeys, *given: str) -> Any:
-        begun = begin(self, *given)
-        seeds.append(begun.seed)
-        return begun
+    def remembered(self: IdempotencyKeys, *arguments: str) -> Any:
+        begun_request = begin(self, *arguments)
+        seeds.append(begun_request.seed)
+        return begun_request
 
     with monkeypatch.context() as crashing:
         crashing.setattr(IdempotencyKeys, "begin", remembered)
@@ -224,11 +224,11 @@ def test_after_a_crash_the_same_key_resumes_with_the_same_ids(
     assert holder.get(answer.headers["location"]).status_code == 200
 
 
-def test_a_stored_answer_is_sealed(live: LiveService, client: Client):
+def test_a_stored_answer_is_encrypted(live: LiveService, client: Client):
     answer = client.post(CREATE, json=BODY | {"displayName": "Canary Jones"}, headers=key())
     with live.service.database.connection() as connection:
         rows = connection.execute("SELECT * FROM idempotency_keys").fetchall()
-    kept = repr(rows) + "".join(bytes(v).decode("latin-1") for row in rows for v in row if isinstance(v, bytes))
-    assert answer.json()["accessToken"] not in kept
-    assert "Canary" not in kept
-    assert "ada@example.com" not in kept
+    stored = repr(rows) + "".join(bytes(v).decode("latin-1") for row in rows for v in row if isinstance(v, bytes))
+    assert answer.json()["accessToken"] not in stored
+    assert "Canary" not in stored
+    assert "ada@example.com" not in stored

@@ -117,8 +117,8 @@ def test_a_url_is_stored_as_text_and_not_fetched(admin: Client):
 
 def test_the_same_idempotency_key_adds_one_source(live: LiveService, admin: Client):
     body, headers = {"type": "NOTE", "title": "Once", "content": "Only once."}, {"Idempotency-Key": str(uuid4())}
-    first, again = (admin.post(SOURCES, json=body, headers=headers) for _ in range(2))
-    assert first.json() == again.json()
+    first, repeated = (admin.post(SOURCES, json=body, headers=headers) for _ in range(2))
+    assert first.json() == repeated.json()
     assert live.row_count("knowledge_sources") == 1
 
 
@@ -130,13 +130,13 @@ def test_sources_are_listed_newest_first_and_can_be_removed(live: LiveService, a
     first = admin.get(SOURCES, params={"limit": 2}).json()
     second = admin.get(SOURCES, params={"limit": 2, "cursor": first["nextCursor"]}).json()
     listed = [*first["sources"], *second["sources"]]
-    assert [one["id"] for one in listed] == ids[::-1]
+    assert [source["id"] for source in listed] == ids[::-1]
     assert listed[0]["chunkCount"] > listed[2]["chunkCount"] > 1
-    gone = admin.delete(f"{SOURCES}/{ids[0]}")
-    assert (gone.status_code, gone.content) == (204, b"")
+    deletion = admin.delete(f"{SOURCES}/{ids[0]}")
+    assert (deletion.status_code, deletion.content) == (204, b"")
     problem(admin.delete(f"{SOURCES}/{ids[0]}"), 404, "not-found")
     problem(admin.delete(f"{SOURCES}/none"), 404, "not-found")
-    assert live.row_count("knowledge_chunks") == sum(one["chunkCount"] for one in listed[:2])
+    assert live.row_count("knowledge_chunks") == sum(source["chunkCount"] for source in listed[:2])
 
 
 # Searching.
@@ -175,7 +175,7 @@ def test_phrases_alternatives_and_exclusions_are_understood(admin: Client):
 def test_result_pages_of_a_search_have_no_gaps(admin: Client):
     for number in range(7):
         added(admin, f"Gift {number}", "gift " * (number % 3 + 1) + "and other words that are the same in all of them")
-    whole = [(c["source"]["id"], c["number"]) for c in search(admin, "gift")]
+    all_chunks = [(c["source"]["id"], c["number"]) for c in search(admin, "gift")]
     paged: list[tuple[str, int]] = []
     query: dict[str, Any] = {"q": "gift", "limit": 2}
     while True:
@@ -184,8 +184,8 @@ def test_result_pages_of_a_search_have_no_gaps(admin: Client):
         if answer["nextCursor"] is None:
             break
         query["cursor"] = answer["nextCursor"]
-    assert paged == whole
-    assert len(whole) == 7
+    assert paged == all_chunks
+    assert len(all_chunks) == 7
 
 
 @pytest.mark.parametrize("q", ["", "   ", "x" * 201, "a\x00b", "two\nlines", None])

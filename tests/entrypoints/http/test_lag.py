@@ -1,4 +1,4 @@
-"""While nobody follows the history: what was answered stays true, and no credential that was given out is worthless."""
+"""While no follower runs, acknowledged writes stay visible and issued credentials stay valid."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from tests.fakes.databases import recorded_statements
 
 @pytest.fixture
 def lagging(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
-    """A web process whose followers are all gone; writes wait for them in vain, but not as long as they would."""
+    """Run a web process without followers. Writes wait for them in vain, but shorter than usual."""
     with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB})) as running:
         running.service.history.barrier.max_wait_seconds = 0.02
         running.watchers.append(Contract(running.openapi).check)
         yield running
 
 
-def test_a_ticket_that_was_just_opened_is_its_holders(lagging: LiveService):
+def test_a_new_ticket_is_readable_by_its_holder_at_once(lagging: LiveService):
     ticket = lagging.client().open_ticket()
-    for rest in ("", "/status", "/donations", "/donations/total", "/history", "?include=draft,documents,support"):
-        assert ticket.get(rest).status_code == 200, rest
+    for subpath in ("", "/status", "/donations", "/donations/total", "/history", "?include=draft,documents,support"):
+        assert ticket.get(subpath).status_code == 200, subpath
     assert ticket.get().json()["displayName"] == "Ada Lovelace"
 
 
-def test_a_write_is_answered_with_what_it_changed(lagging: LiveService):
+def test_the_answer_of_a_write_shows_the_change(lagging: LiveService):
     ticket = lagging.client().open_ticket()
     for number in range(2, 5):
         answer = ticket.patch("", {"displayName": f"Ada {number}"})
@@ -51,13 +51,13 @@ def test_a_write_is_answered_with_what_it_changed(lagging: LiveService):
 
 def test_a_ticket_of_a_client_is_found_only_by_clients_of_its_workspace(lagging: LiveService):
     with (
-        lagging.client_with_key(Role.CLIENT, "tickets:write", "tickets:read", workspace="ours") as ours,
-        lagging.client_with_key(Role.CLIENT, "tickets:read", workspace="theirs") as theirs,
+        lagging.client_with_key(Role.CLIENT, "tickets:write", "tickets:read", workspace="ours") as own_client,
+        lagging.client_with_key(Role.CLIENT, "tickets:read", workspace="theirs") as foreign_client,
     ):
-        ticket = ours.open_ticket()
-        assert ours.get(ticket.path).status_code == 200
-        problem(theirs.get(ticket.path), 404, "not-found")
-        problem(ours.get(f"/api/tickets/{uuid7()}"), 404, "not-found")
+        ticket = own_client.open_ticket()
+        assert own_client.get(ticket.path).status_code == 200
+        problem(foreign_client.get(ticket.path), 404, "not-found")
+        problem(own_client.get(f"/api/tickets/{uuid7()}"), 404, "not-found")
 
 
 def test_a_new_token_opens_the_ticket_at_every_process_and_the_old_one_no_longer_does(
@@ -75,7 +75,7 @@ def test_a_new_token_opens_the_ticket_at_every_process_and_the_old_one_no_longer
         assert other.client(new).get(ticket.path).status_code == 200
 
 
-def test_an_erased_persons_token_is_worthless_at_once(lagging: LiveService):
+def test_the_token_of_an_erased_ticket_is_invalid_at_once(lagging: LiveService):
     ticket = lagging.client().open_ticket()
     assert ticket.http.delete(ticket.path).status_code == 202
     problem(ticket.get(), 401, "unauthenticated")
@@ -89,18 +89,18 @@ def test_a_token_that_was_never_issued_stays_invalid_while_read_models_lag(laggi
         problem(lagging.client(token).get(ticket.path), 401, "unauthenticated")
 
 
-def test_once_the_read_models_have_seen_it_the_history_is_not_asked_any_more(lagging: LiveService, migrated_url: str):
+def test_the_history_is_not_queried_once_the_read_models_have_the_ticket(lagging: LiveService, migrated_url: str):
     ticket = lagging.client().open_ticket()
 
-    def asked() -> int:
-        with recorded_statements(lagging.service.database) as said:
+    def count_statements() -> int:
+        with recorded_statements(lagging.service.database) as statements:
             assert ticket.get().status_code == 200
-        return len(said)
+        return len(statements)
 
-    assert asked() > 1
+    assert count_statements() > 1
     follower = Follower(migrated_url, projections.ALL)
     follower.start()
     try:
-        eventually(lambda: asked() == 1)
+        eventually(lambda: count_statements() == 1)
     finally:
         follower.stop()

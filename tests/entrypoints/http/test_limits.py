@@ -1,4 +1,4 @@
-"""How often one client may call, and who one client is."""
+"""The number of calls of one client is limited, and clients are told apart correctly."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ LOOPBACK = ("127.0.0.0/8",)
 
 @pytest.fixture
 def limited(migrated_url: str, tmp_path: Path, clock: StandingClock) -> Iterator[Callable[..., LiveService]]:
-    """A service with small limits, or those given."""
+    """Return a function that runs a service with small limits, or the given ones."""
     with ExitStack() as stack:
 
-        def make(**given: Any) -> LiveService:
+        def make(**settings: Any) -> LiveService:
             small = {"rate_limit_default": "5/minute", "rate_limit_payment": "2/minute", "rate_limit_create": "3/hour"}
             parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
-            running = stack.enter_context(LiveService(migrated_url, tmp_path / "var", parts, **(small | given)))
+            running = stack.enter_context(LiveService(migrated_url, tmp_path / "var", parts, **(small | settings)))
             running.watchers.append(Contract(running.openapi).check)
             return running
 
         yield make
 
 
-def statuses(times: int, ask: Callable[[], Any]) -> list[int]:
-    return [ask().status_code for _ in range(times)]
+def statuses(times: int, send: Callable[[], Any]) -> list[int]:
+    return [send().status_code for _ in range(times)]
 
 
-def test_each_kind_of_call_has_a_limit_of_its_own(limited: Callable[..., LiveService]):
+def test_each_kind_of_call_has_its_own_limit(limited: Callable[..., LiveService]):
     live = limited()
     client = live.client()
     ticket = client.open_ticket()
@@ -57,12 +57,12 @@ def test_each_kind_of_call_has_a_limit_of_its_own(limited: Callable[..., LiveSer
         assert admin.get(ticket.path).status_code == 200
 
 
-def test_codes_are_asked_for_as_often_as_tickets_are_made_and_counted_apart(limited: Callable[..., LiveService]):
+def test_code_requests_have_the_limit_of_new_tickets_and_are_counted_apart(limited: Callable[..., LiveService]):
     with limited().client() as client:
         assert statuses(4, lambda: client.post("/api/access/request", json=BODY)) == [202, 202, 202, 429]
         assert statuses(4, lambda: client.post(CREATE, json=BODY)) == [201, 201, 201, 429]
-        given = {"requestId": "0198c0de-0000-7000-8000-000000000000", "code": "1234 5678"}
-        assert statuses(6, lambda: client.post("/api/access/verify", json=given)) == [401] * 5 + [429]
+        verification = {"requestId": "0198c0de-0000-7000-8000-000000000000", "code": "1234 5678"}
+        assert statuses(6, lambda: client.post("/api/access/verify", json=verification)) == [401] * 5 + [429]
 
 
 def test_a_limited_request_gets_retry_after_and_has_no_effect(limited: Callable[..., LiveService]):
@@ -103,25 +103,27 @@ def test_health_checks_and_signed_webhooks_are_never_limited(limited: Callable[.
         assert live.webhook(event).status_code == 200
 
 
-def test_strangers_behind_a_trusted_proxy_are_limited_each_for_themselves(limited: Callable[..., LiveService]):
+def test_clients_behind_a_trusted_proxy_are_limited_separately(limited: Callable[..., LiveService]):
     with limited(rate_limit_default="2/minute", trusted_proxies=LOOPBACK).client() as client:
 
-        def ask(forwarded: str) -> int:
+        def status_of(forwarded: str) -> int:
             return client.get("/openapi.json", headers={"X-Forwarded-For": forwarded}).status_code
 
-        assert [ask("198.51.100.1"), ask("198.51.100.1"), ask("198.51.100.1")] == [200, 200, 429]
-        assert ask("198.51.100.2") == 200
-        assert ask("198.51.100.2, 198.51.100.1") == 429  # the part that a stranger could have written is not believed
-        assert ask("2001:db8::1") == 200
-        assert ask("2001:db8::2") == 200
-        assert ask("2001:db8::3") == 429  # one network of one client
-        assert ask("2001:db8:0:1::1") == 200
+        assert [status_of("198.51.100.1"), status_of("198.51.100.1"), status_of("198.51.100.1")] == [200, 200, 429]
+        assert status_of("198.51.100.2") == 200
+        assert (
+            status_of("198.51.100.2, 198.51.100.1") == 429
+        )  # an address that the client itself may have written is not trusted
+        assert status_of("2001:db8::1") == 200
+        assert status_of("2001:db8::2") == 200
+        assert status_of("2001:db8::3") == 429  # a /64 network counts as one client
+        assert status_of("2001:db8:0:1::1") == 200
 
 
 def test_forwarded_addresses_of_untrusted_clients_are_ignored(limited: Callable[..., LiveService]):
     with limited(rate_limit_default="2/minute", trusted_proxies=("10.0.0.0/8",)).client() as client:
-        asked = [client.get("/openapi.json", headers={"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(3)]
-        assert [answer.status_code for answer in asked] == [200, 200, 429]
+        answers = [client.get("/openapi.json", headers={"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
 
 
 @pytest.mark.parametrize(
@@ -177,6 +179,6 @@ def test_the_client_is_the_nearest_address_that_is_not_a_trusted_proxy(
         ("cors_origins", "https://app.example/path"),
     ],
 )
-def test_a_setting_that_makes_no_sense_is_named_at_the_start(name: str, value: str):
+def test_an_invalid_limit_is_named_at_the_start(name: str, value: str):
     with pytest.raises(SettingsError, match=name.upper()):
         load(**{name: value})

@@ -1,4 +1,4 @@
-"""Limits that several web processes share through a Redis, and what becomes of them while it is away."""
+"""Several web processes share limits through a Redis, and count for themselves while it is unavailable."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def webs(migrated_url: str, tmp_path: Path, redis: RedisServer) -> Iterator[Callable[..., list[LiveService]]]:
-    """Makes two web processes that count together, with these limits."""
+    """Return a function that runs two web processes with shared limits."""
     with ExitStack() as stack:
 
-        def make(**given: Any) -> list[LiveService]:
-            made = []
+        def make(**settings: Any) -> list[LiveService]:
+            processes = []
             for _ in range(2):
                 running = LiveService(
-                    migrated_url, tmp_path / "var", frozenset({Parts.WEB}), rate_limit_storage=redis.url, **given
+                    migrated_url, tmp_path / "var", frozenset({Parts.WEB}), rate_limit_storage=redis.url, **settings
                 )
                 running.watchers.append(Contract(running.openapi).check)
-                made.append(stack.enter_context(running))
-            return made
+                processes.append(stack.enter_context(running))
+            return processes
 
         yield make
 
 
-def asked(web: LiveService) -> int:
-    """How a call by somebody unknown was answered."""
+def call_status(web: LiveService) -> int:
+    """Return the status of a call without a credential."""
     with web.client() as client:
         return client.get("/openapi.json").status_code
 
@@ -55,10 +55,10 @@ def test_processes_that_share_a_store_share_the_limit(
     webs: Callable[..., list[LiveService]], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(rate_limit_store, "ATTEMPT_SECONDS", WAIT_SECONDS)
-    made = webs(rate_limit_default="6/hour")
-    answers = [asked(made[number % 2]) for number in range(10)]
+    processes = webs(rate_limit_default="6/hour")
+    answers = [call_status(processes[number % 2]) for number in range(10)]
     assert answers == [200] * 6 + [429] * 4
-    with made[1].client() as client:
+    with processes[1].client() as client:
         assert 3000 < int(client.get("/openapi.json").headers["retry-after"]) <= 3600
 
 
@@ -70,9 +70,9 @@ def test_while_the_store_is_away_each_process_counts_for_itself_without_waiting(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(rate_limit_store, "PAUSE_SECONDS", WAIT_SECONDS * 10)
-    here, there = webs(rate_limit_default="4/hour")
-    # Connect, with a call that is counted apart.
-    with here.client() as client:
+    first_web, second_web = webs(rate_limit_default="4/hour")
+    # Connect first, with a call that has its own limit.
+    with first_web.client() as client:
         client.open_ticket()
     away(redis)
     counters, hit = [], rate_limit_store._hit
@@ -82,10 +82,10 @@ def test_while_the_store_is_away_each_process_counts_for_itself_without_waiting(
         return hit(limiter, *call)  # type: ignore[arg-type]
 
     monkeypatch.setattr(rate_limit_store, "_hit", spied)
-    for web in (here, there):
+    for web in (first_web, second_web):
         counters.clear()
-        assert [asked(web) for _ in range(6)] == [200] * 4 + [429] * 2
-        # Only the first has to find out.
+        assert [call_status(web) for _ in range(6)] == [200] * 4 + [429] * 2
+        # Only the first call has to notice the outage.
         assert counters[-6:] == [FixedWindows] * 6
         assert len(counters) <= 7
 
@@ -94,14 +94,14 @@ def test_a_store_that_comes_back_is_counted_in_again(
     webs: Callable[..., list[LiveService]], redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(rate_limit_store, "PAUSE_SECONDS", 0.1)
-    here, _ = webs(rate_limit_default="1000000/hour")
+    first_web, _ = webs(rate_limit_default="1000000/hour")
     redis.freeze()
-    assert asked(here) == 200
+    assert call_status(first_web) == 200
     redis.thaw()
 
     def counted_there() -> bool:
         before = redis.counted()
-        assert asked(here) == 200
+        assert call_status(first_web) == 200
         return redis.counted() > before
 
     eventually(counted_there)
@@ -112,4 +112,4 @@ def test_a_store_that_is_away_at_the_start_stops_nobody(migrated_url: str, tmp_p
         migrated_url, tmp_path / "var", frozenset({Parts.WEB}), rate_limit_storage="redis://127.0.0.1:1",
         rate_limit_default="2/hour",
     ) as live:  # fmt: skip
-        assert [asked(live) for _ in range(3)] == [200, 200, 429]
+        assert [call_status(live) for _ in range(3)] == [200, 200, 429]

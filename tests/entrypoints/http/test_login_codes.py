@@ -25,11 +25,11 @@ REQUEST, VERIFY = "/api/access/request", "/api/access/verify"
 
 
 def address() -> str:
-    """One that no other test uses."""
+    """Return an address that no other test uses."""
     return f"{uuid7().hex[-12:]}@example.com"
 
 
-def ask(client: Client, value: str, type: str = "EMAIL") -> str:
+def request_code(client: Client, value: str, type: str = "EMAIL") -> str:
     answer = client.post(REQUEST, json={"contactType": type, "contactValue": value})
     assert answer.status_code == 202, answer.text
     assert list(answer.json()) == ["requestId"]
@@ -38,14 +38,14 @@ def ask(client: Client, value: str, type: str = "EMAIL") -> str:
 
 
 def mails(live: LiveService, to: str) -> list[EmailMessage]:
-    """All that was ever sent to this address, once every question is answered."""
+    """Return all mails to this address after all requests for codes are processed."""
     live.service.access.login_codes.run_all()
     live.service.mail.sender.run_all()
     return files(live.settings.outbox, to)
 
 
 def code_for(live: LiveService, to: str) -> str:
-    """The code in the newest mail to this address."""
+    """Return the code in the newest mail to this address."""
     matches = re.search(r"\d{4} \d{4}", text_of(mails(live, to)[-1]))
     assert matches is not None
     return matches[0]
@@ -56,8 +56,8 @@ def verify(client: Client, request: str, code: str, **more: Any) -> Any:
 
 
 def returned(live: LiveService, client: Client, contact: str) -> Client:
-    """The same person with a session."""
-    request = ask(client, contact)
+    """Return a client with a session of this contact."""
+    request = request_code(client, contact)
     answer = verify(client, request, code_for(live, contact))
     assert answer.status_code == 200, answer.text
     return live.client(answer.json()["accessToken"])
@@ -71,31 +71,31 @@ def aged(live: LiveService, table: str, column: str, hours: float, id: str) -> N
         )
 
 
-# The way back.
+# Verifying codes.
 
 
 def test_a_login_code_opens_all_tickets_of_the_contact(live: LiveService, client: Client):
     contact = address()
-    one, two = (client.open_ticket(contactValue=contact) for _ in range(2))
-    request = ask(client, f"  {contact.upper()} ")
+    first_ticket, second_ticket = (client.open_ticket(contactValue=contact) for _ in range(2))
+    request = request_code(client, f"  {contact.upper()} ")
     answer = verify(client, request, code_for(live, contact))
     assert answer.status_code == 200
     assert set(answer.json()) == {"accessToken", "expiresAt"}
     assert answer.json()["accessToken"].startswith("ses_")
     until = datetime.fromisoformat(answer.json()["expiresAt"])
     assert timedelta(0) < datetime.now(UTC) + timedelta(hours=SESSION_HOURS) - until < timedelta(minutes=5)
-    with live.client(answer.json()["accessToken"]) as back:
-        for ticket in (one, two):
-            assert back.get(ticket.path).json()["contactValue"] == contact
-        assert back.patch(f"{one.path}/draft", json={"title": "I am back"}).status_code == 200
-        assert back.get(f"{one.path}/history").json()["events"][-1]["actor"] == "holder"
+    with live.client(answer.json()["accessToken"]) as returning_client:
+        for ticket in (first_ticket, second_ticket):
+            assert returning_client.get(ticket.path).json()["contactValue"] == contact
+        assert returning_client.patch(f"{first_ticket.path}/draft", json={"title": "I am back"}).status_code == 200
+        assert returning_client.get(f"{first_ticket.path}/history").json()["events"][-1]["actor"] == "holder"
 
 
 @pytest.mark.parametrize("typed", ["{}", "{}-{}", " {} {} ", "{}{}"])
 def test_a_code_may_be_typed_with_spaces_and_dashes(live: LiveService, client: Client, typed: str):
     contact = address()
     client.open_ticket(contactValue=contact)
-    request = ask(client, contact)
+    request = request_code(client, contact)
     code = code_for(live, contact)
     text = typed.format(code) if typed == "{}" else typed.format(*code.split())
     assert verify(client, request, text).status_code == 200
@@ -104,7 +104,7 @@ def test_a_code_may_be_typed_with_spaces_and_dashes(live: LiveService, client: C
 def test_a_code_works_once(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    request = ask(client, contact)
+    request = request_code(client, contact)
     code = code_for(live, contact)
     assert verify(client, request, code).status_code == 200
     problem(verify(client, request, code), 401, "unauthenticated")
@@ -113,23 +113,23 @@ def test_a_code_works_once(live: LiveService, client: Client):
 def test_a_code_works_for_its_own_request_only(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    first, second = ask(client, contact), ask(client, contact)
+    first, second = request_code(client, contact), request_code(client, contact)
     assert len(mails(live, contact)) == 2
     problem(verify(client, str(uuid7()), code_for(live, contact)), 401, "unauthenticated")
     codes = [re.search(r"\d{4} \d{4}", text_of(mail)) for mail in mails(live, contact)]
-    got = {
+    results = {
         (request, code[0]): verify(client, request, code[0]).status_code
         for request in (first, second)
         for code in codes
         if code
     }
-    assert sorted(got.values()) == [200, 200, 401, 401]
+    assert sorted(results.values()) == [200, 200, 401, 401]
 
 
 def test_after_five_wrong_tries_the_right_code_is_refused(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    early, late = ask(client, contact), ask(client, contact)
+    early, late = request_code(client, contact), request_code(client, contact)
     [first, second] = [re.search(r"\d{4} \d{4}", text_of(mail)) for mail in mails(live, contact)]
     assert first is not None
     assert second is not None
@@ -144,7 +144,7 @@ def test_after_five_wrong_tries_the_right_code_is_refused(live: LiveService, cli
 def test_at_most_five_concurrent_guesses_count(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    request = ask(client, contact)
+    request = request_code(client, contact)
     code = code_for(live, contact)
     with ThreadPoolExecutor(8) as pool:
         wrong = list(pool.map(lambda n: verify(client, request, f"{n:08}x").status_code, range(12)))
@@ -158,18 +158,18 @@ def test_at_most_five_concurrent_guesses_count(live: LiveService, client: Client
 def test_one_of_several_concurrent_requests_with_a_code_gets_a_session(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    request = ask(client, contact)
+    request = request_code(client, contact)
     code = code_for(live, contact)
     with ThreadPoolExecutor(5) as pool:
-        got = list(pool.map(lambda _: verify(client, request, code).status_code, range(5)))
-    assert sorted(got) == [200, 401, 401, 401, 401]
+        results = list(pool.map(lambda _: verify(client, request, code).status_code, range(5)))
+    assert sorted(results) == [200, 401, 401, 401, 401]
 
 
 def test_a_code_expires_after_ten_minutes(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     for minutes, status in ((8, 200), (11, 401)):
-        request = ask(client, contact)
+        request = request_code(client, contact)
         code = code_for(live, contact)
         aged(live, "access_requests", "created_at", minutes / 60, request)
         assert verify(client, request, code).status_code == status
@@ -178,39 +178,39 @@ def test_a_code_expires_after_ten_minutes(live: LiveService, client: Client):
 def test_a_request_that_waited_too_long_sends_no_mail(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    aged(live, "access_requests", "created_at", 0.2, ask(client, contact))
+    aged(live, "access_requests", "created_at", 0.2, request_code(client, contact))
     assert mails(live, contact) == []
 
 
 def test_a_session_expires(live: LiveService, client: Client):
     contact = address()
     ticket = client.open_ticket(contactValue=contact)
-    with returned(live, client, contact) as back:
-        assert back.get(ticket.path).status_code == 200
-        token = back.headers["authorization"].removeprefix("Bearer ")
+    with returned(live, client, contact) as returning_client:
+        assert returning_client.get(ticket.path).status_code == 200
+        token = returning_client.headers["authorization"].removeprefix("Bearer ")
         with live.service.database.connection() as connection:
             connection.execute("UPDATE access_sessions SET expires_at = now() WHERE digest = %s", (digest(token),))
-        problem(back.get(ticket.path), 401, "unauthenticated")
-        problem(back.get("/openapi.json/x"), 404, "not-found")
+        problem(returning_client.get(ticket.path), 401, "unauthenticated")
+        problem(returning_client.get("/openapi.json/x"), 404, "not-found")
 
 
 def test_a_repeated_verification_with_its_idempotency_key_returns_the_same_session(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    request = ask(client, contact)
+    request = request_code(client, contact)
     code = code_for(live, contact)
     key = {"Idempotency-Key": uuid7().hex}
     first = verify(client, request, code, headers=key)
-    again = verify(client, request, code, headers=key)
-    assert (first.status_code, first.json()) == (again.status_code, again.json())
-    assert again.headers["idempotency-replayed"] == "true"
+    repeated = verify(client, request, code, headers=key)
+    assert (first.status_code, first.json()) == (repeated.status_code, repeated.json())
+    assert repeated.headers["idempotency-replayed"] == "true"
     problem(verify(client, request, code), 401, "unauthenticated")
 
 
 def test_a_verification_is_resumed_after_a_crash(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    request = UUID(ask(client, contact))
+    request = UUID(request_code(client, contact))
     code, session = code_for(live, contact), uuid7()
     opened = live.service.access.login_codes.verify(request, code, session, b"s" * 32)
     assert opened is not None
@@ -218,51 +218,59 @@ def test_a_verification_is_resumed_after_a_crash(live: LiveService, client: Clie
     assert live.service.access.login_codes.verify(request, code, session, b"t" * 32) is None
 
 
-# What a session opens, and what not.
+# Rights of a session.
 
 
 def test_a_session_searches_by_its_own_contact_only(live: LiveService, client: Client):
     contact, other = address(), address()
-    mine = {client.open_ticket(contactValue=contact).id for _ in range(2)}
+    own_ids = {client.open_ticket(contactValue=contact).id for _ in range(2)}
     client.open_ticket(contactValue=other)
-    with returned(live, client, contact) as back:
+    with returned(live, client, contact) as returning_client:
         for path in ("/api/tickets/search", "/api/profiles/search"):
-            matches = back.get(path, params={"contact": contact}).json()["tickets"]
-            assert {ticket["id"] for ticket in matches} == mine
-            assert back.get(path, params={"contact": other}).json()["tickets"] == []
+            matches = returning_client.get(path, params={"contact": contact}).json()["tickets"]
+            assert {ticket["id"] for ticket in matches} == own_ids
+            assert returning_client.get(path, params={"contact": other}).json()["tickets"] == []
 
 
 def test_a_session_opens_no_ticket_of_another_contact(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
     stranger = client.open_ticket(contactValue=address())
-    with returned(live, client, contact) as back:
-        answers = [back.get(f"/api/tickets/{id}") for id in (stranger.id, str(uuid7()), "none")]
+    with returned(live, client, contact) as returning_client:
+        answers = [returning_client.get(f"/api/tickets/{id}") for id in (stranger.id, str(uuid7()), "none")]
         for answer in answers:
             problem(answer, 404, "not-found")
 
 
 def test_a_number_as_a_social_handle_is_another_contact(live: LiveService, client: Client):
-    """Contacts of other types are other contacts, whatever they look like."""
+    """Contacts of different types are different contacts, even with the same value."""
     contact = address()
     client.open_ticket(contactValue=contact)
     handle = client.open_ticket(contactType="SOCIAL", contactValue=contact.partition("@")[0])
-    with returned(live, client, contact) as back:
-        problem(back.get(handle.path), 404, "not-found")
+    with returned(live, client, contact) as returning_client:
+        problem(returning_client.get(handle.path), 404, "not-found")
 
 
 def test_a_session_does_not_open_erased_tickets_or_tickets_of_a_new_contact(live: LiveService, client: Client):
     contact, newer = address(), address()
-    erased, reset, kept = (client.open_ticket(contactValue=contact) for _ in range(3))
-    with returned(live, client, contact) as back:
-        assert [back.get(ticket.path).status_code for ticket in (erased, reset, kept)] == [200] * 3
-        assert back.delete(erased.path).status_code == 202
+    erased, reset, unchanged = (client.open_ticket(contactValue=contact) for _ in range(3))
+    with returned(live, client, contact) as returning_client:
+        assert [returning_client.get(ticket.path).status_code for ticket in (erased, reset, unchanged)] == [200] * 3
+        assert returning_client.delete(erased.path).status_code == 202
         give_to(live, reset, newer)
-        assert [back.get(ticket.path).status_code for ticket in (erased, reset, kept)] == [404, 404, 200]
-        matches = back.get("/api/tickets/search", params={"contact": contact}).json()["tickets"]
-        assert [ticket["id"] for ticket in matches] == [kept.id]
-    with returned(live, client, newer) as back:
-        assert [back.get(ticket.path).status_code for ticket in (erased, reset, kept)] == [404, 200, 404]
+        assert [returning_client.get(ticket.path).status_code for ticket in (erased, reset, unchanged)] == [
+            404,
+            404,
+            200,
+        ]
+        matches = returning_client.get("/api/tickets/search", params={"contact": contact}).json()["tickets"]
+        assert [ticket["id"] for ticket in matches] == [unchanged.id]
+    with returned(live, client, newer) as returning_client:
+        assert [returning_client.get(ticket.path).status_code for ticket in (erased, reset, unchanged)] == [
+            404,
+            200,
+            404,
+        ]
 
 
 def give_to(live: LiveService, ticket: Ticket, contact: str) -> None:
@@ -277,19 +285,19 @@ def test_an_erased_ticket_gets_no_login_code(live: LiveService, client: Client):
     contact = address()
     ticket = client.open_ticket(contactValue=contact)
     ticket.http.delete(ticket.path)
-    ask(client, contact)
+    request_code(client, contact)
     assert mails(live, contact) == []
 
 
 def test_a_session_cannot_act_as_an_administrator(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    with returned(live, client, contact) as back:
-        problem(back.get("/admin/projections"), 403, "forbidden")
-        problem(back.get("/api/exports/donations"), 403, "forbidden")
+    with returned(live, client, contact) as returning_client:
+        problem(returning_client.get("/admin/projections"), 403, "forbidden")
+        problem(returning_client.get("/api/exports/donations"), 403, "forbidden")
 
 
-# Nobody learns anything.
+# Answers that reveal nothing.
 
 
 @pytest.mark.parametrize(
@@ -303,61 +311,61 @@ def test_nothing_is_sent_to_unknown_contacts_or_contacts_without_mail(
         client.open_ticket(contactType=type, contactValue=value)
     live.service.access.login_codes.run_all()
     before = live.row_count("outbox")
-    ask(client, value or address(), type)
+    request_code(client, value or address(), type)
     live.service.access.login_codes.run_all()
     assert live.row_count("outbox") == before
 
 
 def test_known_and_unknown_contacts_cause_the_same_work_and_answer(live: LiveService, client: Client):
-    """The very same statements, with parameters of the same size: there is nothing that time could tell."""
+    """The statements are the same, with parameters of the same size, so response times reveal nothing."""
     contact = address()
     client.open_ticket(contactValue=contact)
     client.open_ticket(contactType="PHONE", contactValue="+14155550123")
-    answers, done = [], []
+    answers, statements_by_request = [], []
     for type, value in (("EMAIL", contact), ("EMAIL", address()), ("PHONE", "+14155550123"), ("PHONE", "+14155550124")):
         with recorded_statements(live.service.database) as statements:
             answer = client.post(REQUEST, json={"contactType": type, "contactValue": value})
         answers.append((answer.status_code, re.sub(r"[0-9a-f-]{36}", "ID", answer.text), sorted(answer.headers)))
-        done.append(list(statements))
-    assert done[0] == done[1] == done[2] == done[3]
-    assert len(done[0]) == 1
+        statements_by_request.append(list(statements))
+    assert statements_by_request[0] == statements_by_request[1] == statements_by_request[2] == statements_by_request[3]
+    assert len(statements_by_request[0]) == 1
     assert answers[0] == answers[1] == answers[2] == answers[3]
 
 
 def test_a_wrong_code_gets_the_same_answer_whether_a_code_was_sent_or_not(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    requests = [ask(client, contact), ask(client, address()), str(uuid7())]
+    requests = [request_code(client, contact), request_code(client, address()), str(uuid7())]
     live.service.access.login_codes.run_all()
-    answers, done = [], []
+    answers, statements_by_request = [], []
     for request in requests:
         with recorded_statements(live.service.database) as statements:
             answer = verify(client, request, "1234 567x")
         problem(answer, 401, "unauthenticated")
         answers.append(answer.text.replace(answer.headers["x-request-id"], "REQUEST"))
-        done.append(list(statements))
+        statements_by_request.append(list(statements))
     assert answers[0] == answers[1] == answers[2]
-    assert done[0] == done[1] == done[2]
+    assert statements_by_request[0] == statements_by_request[1] == statements_by_request[2]
 
 
 def test_mails_to_one_contact_are_limited_and_the_answer_does_not_show_it(live: LiveService, client: Client):
     contact, other = address(), address()
-    for known in (contact, other):
-        client.open_ticket(contactValue=known)
-    requests = [ask(client, contact) for _ in range(MAX_CODES_PER_HOUR + 3)]
+    for known_contact in (contact, other):
+        client.open_ticket(contactValue=known_contact)
+    requests = [request_code(client, contact) for _ in range(MAX_CODES_PER_HOUR + 3)]
     assert len(mails(live, contact)) == MAX_CODES_PER_HOUR
-    ask(client, other)
+    request_code(client, other)
     assert len(mails(live, other)) == 1
     for request in requests:
         aged(live, "access_requests", "created_at", 1.01, request)
-    ask(client, contact)
+    request_code(client, contact)
     assert len(mails(live, contact)) == MAX_CODES_PER_HOUR + 1
 
 
 def test_code_session_and_contact_are_not_stored_in_clear(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    request = ask(client, contact)
+    request = request_code(client, contact)
 
     def is_in(table: str, value: str) -> bool:
         """Return True if the value is somewhere in the table, as text or as bytes, and not by chance within a hash."""
@@ -383,16 +391,16 @@ def test_code_session_and_contact_are_not_stored_in_clear(live: LiveService, cli
 def test_old_requests_and_sessions_are_deleted(live: LiveService, client: Client):
     contact = address()
     client.open_ticket(contactValue=contact)
-    old = ask(client, contact)
+    old = request_code(client, contact)
     assert mails(live, contact)
     aged(live, "access_requests", "created_at", 25, old)
-    ask(client, contact)
+    request_code(client, contact)
     live.service.access.login_codes.run_all()
     with live.service.database.connection() as connection:
         assert connection.execute("SELECT 1 FROM access_requests WHERE id = %s", (old,)).fetchone() is None
 
 
-# What is no request.
+# Invalid requests.
 
 
 def test_an_invalid_contact_is_refused(client: Client):

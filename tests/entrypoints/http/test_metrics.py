@@ -28,14 +28,14 @@ DATA = Path(__file__).parents[3] / "docs" / "monitoring"
 
 @pytest.fixture
 def measured(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
-    """A service of the test's own with a token for its metrics."""
+    """Run a service of the test's own with a metrics token."""
     with LiveService(migrated_url, tmp_path / "var", Parts.ALL, metrics_token=TOKEN) as running:
         running.watchers.append(Contract(running.openapi).check)
         yield running
 
 
 class Metrics:
-    """One look at the metrics."""
+    """The metrics at one moment."""
 
     def __init__(self, live: LiveService) -> None:
         with live.client(TOKEN) as prometheus:
@@ -43,7 +43,7 @@ class Metrics:
         assert self.answer.status_code == 200
 
     def samples(self, name: str = "") -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-        """Return all samples, or those whose names begin with this one; parsing takes a long time."""
+        """Return all samples, or those whose names begin with this one, because parsing all takes long."""
         lines = "".join(line for line in self.answer.text.splitlines(keepends=True) if line.startswith(name))
         families = text_string_to_metric_families(lines)
         return {(s.name, frozenset(s.labels.items())): s.value for f in families for s in f.samples}
@@ -51,7 +51,11 @@ class Metrics:
     def __call__(self, name: str, **labels: str) -> float:
         """Return the sum of the samples with these labels."""
         expected = set(labels.items())
-        return sum(value for (known, has), value in self.samples(name).items() if known == name and expected <= has)
+        return sum(
+            value
+            for (sample_name, sample_labels), value in self.samples(name).items()
+            if sample_name == name and expected <= sample_labels
+        )
 
     @property
     def names(self) -> set[str]:
@@ -62,8 +66,8 @@ def test_metrics_need_the_metrics_token(measured: LiveService):
     with measured.client() as visitor:
         problem(visitor.get("/metrics"), 401, "unauthenticated")
         for header in (f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", "Bearer", "Bearer é"):
-            sent = {"Authorization": header.encode()}
-            problem(visitor.get("/metrics", headers=sent), 401, "unauthenticated")
+            headers = {"Authorization": header.encode()}
+            problem(visitor.get("/metrics", headers=headers), 401, "unauthenticated")
         problem(visitor.get("/metrics", params={"token": TOKEN}), 401, "unauthenticated")
         problem(visitor.post("/metrics"), 405, "method-not-allowed")
     with measured.client(measured.service.secrets.admin_key) as admin:
@@ -75,8 +79,8 @@ def test_metrics_need_the_metrics_token(measured: LiveService):
 
 
 def test_without_a_configured_token_there_are_no_metrics(migrated_url: str, tmp_path: Path):
-    for given in ({}, {"metrics_token": " "}):
-        with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB}), **given) as live:
+    for settings in ({}, {"metrics_token": " "}):
+        with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB}), **settings) as live:
             for credential in (None, TOKEN, live.service.secrets.admin_key):
                 with live.client(credential) as client:
                     problem(client.get("/metrics"), 404, "not-found")
@@ -104,7 +108,7 @@ def test_requests_are_counted_by_path_template(measured: LiveService):
     assert grown(requests, operation="none", method="GET", status="404") == 1
     assert grown(requests, operation="none", method="other", status="404") == 1
     assert grown(durations, operation=path, method="GET") == 4
-    # The question itself is one that is not answered yet.
+    # The request for the metrics itself is still in progress.
     assert after("storyledger_http_requests_in_progress") == 1
 
 
@@ -117,20 +121,20 @@ def test_background_work_is_measured(measured: LiveService):
         assert client.post("/api/access/request", json=body).status_code == 202
         assert client.post("/api/webhooks/stripe", content=b"{}").status_code == 400
     stranger = Payment(UUID(ticket.id))
-    held, other = stranger.charged(), event("customer.created", {"id": "cus_1", "object": "customer"})
-    for stripe_event in (held, held, other):
+    held_event, other = stranger.charged(), event("customer.created", {"id": "cus_1", "object": "customer"})
+    for stripe_event in (held_event, held_event, other):
         assert measured.webhook(stripe_event).status_code == 200
     measured.applied()
     received, applied = "storyledger_webhooks_received_total", "storyledger_webhooks_applied_total"
     counted = [("storyledger_mails_total", "sent"), (applied, "held"), (applied, "ignored")]
 
-    def done() -> Metrics | None:
-        """Return the metrics once the work is counted, which is a moment before or after it is on record."""
+    def metrics_with_work() -> Metrics | None:
+        """Return the metrics once the work is counted, which may be just before or after it is recorded."""
         now = Metrics(measured)
         is_counted = all(now(name, outcome=outcome) > before(name, outcome=outcome) for name, outcome in counted)
         return now if is_counted and now("storyledger_outbox_mails") == 0 else None
 
-    after = eventually(done)
+    after = eventually(metrics_with_work)
 
     def grown(name: str, **labels: str) -> float:
         return after(name, **labels) - before(name, **labels)
@@ -152,7 +156,7 @@ def test_background_work_is_measured(measured: LiveService):
 
 @pytest.fixture
 def web(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
-    """A service that leaves all work to other processes, which there are none of."""
+    """Run a service that leaves all work to other processes, although none runs."""
     with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB}), metrics_token=TOKEN) as running:
         running.service.history.barrier.patience_seconds = 0
         yield running
@@ -213,7 +217,7 @@ def test_a_hanging_database_delays_the_metrics_only_briefly(
     with LiveService(migrated_url, tmp_path / "var", frozenset({Parts.WEB}), metrics_token=TOKEN) as measured:
         with connect(migrated_url) as connection, connection.transaction():
             connection.execute("LOCK TABLE stripe_inbox IN ACCESS EXCLUSIVE MODE")
-            # No other limit has passed when this is answered.
+            # The answer comes before any other timeout has passed.
             metrics = Metrics(measured)
         assert metrics("storyledger_database_up") == 0
         eventually(lambda: Metrics(measured)("storyledger_database_up") == 1)
@@ -233,7 +237,7 @@ def test_no_label_contains_client_input(measured: LiveService):
     assert not re.search(r"[0-9a-f]{8}-|tkt_|@", values)
 
 
-# What is made of them.
+# The dashboard and the alerts.
 
 
 def named(text: str) -> set[str]:
@@ -252,7 +256,7 @@ def expressions(folder: Path) -> Iterator[tuple[str, str]]:
 
 def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(measured: LiveService):
     metrics = Metrics(measured)
-    # What Prometheus itself says of whom it asks.
+    # Metrics that Prometheus itself adds.
     names = metrics.names | kinds(metrics.answer) | {"up"}
     all_expressions = list(expressions(DATA))
     assert len(all_expressions) > 30
@@ -262,7 +266,7 @@ def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(measured: Li
 
 
 def kinds(answer: httpx2.Response) -> set[str]:
-    """Names of samples that come with the first of their kind, by the families that are described."""
+    """Return the names of all samples of the described families, including those that have no sample yet."""
     names = set()
     for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", answer.text, re.MULTILINE):
         suffixes = ("_bucket", "_count", "_sum") if kind == "histogram" else ("",)
@@ -271,7 +275,9 @@ def kinds(answer: httpx2.Response) -> set[str]:
 
 
 def test_the_dashboard_shows_every_metric(measured: LiveService):
-    shown = {name for place, expression in expressions(DATA) if place != "alert" for name in named(expression)}
-    ours = {name for name in kinds(Metrics(measured).answer) if name.startswith("storyledger_")}
-    left_out = {name for name in ours - shown if not name.endswith(("_count", "_sum"))}
+    names_in_dashboard = {
+        name for place, expression in expressions(DATA) if place != "alert" for name in named(expression)
+    }
+    own_names = {name for name in kinds(Metrics(measured).answer) if name.startswith("storyledger_")}
+    left_out = {name for name in own_names - names_in_dashboard if not name.endswith(("_count", "_sum"))}
     assert left_out == set()

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and hostile requests made from it."""
+"""The OpenAPI document is valid and complete, and hostile requests made from it cause no internal error."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ def test_every_operation_of_the_table_is_described_once(document: dict[str, Any]
     described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
     assert described == {(o.method, o.path) for o in OPERATIONS if not o.hidden}
     assert [o.path for o in OPERATIONS if o.hidden] == ["/static/{name}", "/favicon.ico"]
-    ids = [one["operationId"] for methods in document["paths"].values() for one in methods.values()]
+    ids = [
+        operation_object["operationId"]
+        for methods in document["paths"].values()
+        for operation_object in methods.values()
+    ]
     assert len(ids) == len(set(ids))
 
 
@@ -48,16 +52,16 @@ def test_every_operation_describes_its_callers_body_and_problems(document: dict[
     for operation in OPERATIONS:
         if operation.hidden:
             continue
-        one = document["paths"][operation.path][operation.method.lower()]
-        assert one["summary"]
-        assert ("requestBody" in one) is (operation.body_kind.name != "NONE")
-        names = {parameter["name"] for parameter in one["parameters"]}
+        operation_object = document["paths"][operation.path][operation.method.lower()]
+        assert operation_object["summary"]
+        assert ("requestBody" in operation_object) is (operation.body_kind.name != "NONE")
+        names = {parameter["name"] for parameter in operation_object["parameters"]}
         assert set(re.findall(r"{(\w+)}", operation.path)) <= names
         assert ("Idempotency-Key" in names) is operation.idempotency_key
         if operation.access.metrics_token:
-            assert {"401", "404"} <= set(one["responses"])
+            assert {"401", "404"} <= set(operation_object["responses"])
         elif not operation.access.ignores_credentials:
-            assert {"401", "403", "429"} <= set(one["responses"])
+            assert {"401", "403", "429"} <= set(operation_object["responses"])
 
 
 def test_the_reference_page_lists_every_operation_and_loads_nothing_from_other_hosts(live: LiveService, client: Client):
@@ -74,7 +78,7 @@ def test_the_reference_page_lists_every_operation_and_loads_nothing_from_other_h
     assert "<script" not in answer.text
 
 
-# Requests made from the description.
+# Requests made from the document.
 
 HOSTILE = st.one_of(
     st.text(max_size=40),
@@ -100,21 +104,23 @@ JSON_VALUE = st.recursive(
 
 
 def fitting(schema: dict[str, Any], document: dict[str, Any]) -> st.SearchStrategy[Any]:
-    """Values that fit a schema more or less: mostly of the right type, often at its limits or over them."""
+    """Return values for a schema, mostly of the right type and often at or beyond its limits."""
     if "$ref" in schema:
-        found: Any = document
+        resolved: Any = document
         for part in schema["$ref"].removeprefix("#/").split("/"):
-            found = found[part]
-        return fitting(found, document)
+            resolved = resolved[part]
+        return fitting(resolved, document)
     if "anyOf" in schema:
-        return st.one_of([fitting(one, document) for one in schema["anyOf"]])
+        return st.one_of([fitting(alternative, document) for alternative in schema["anyOf"]])
     if "enum" in schema:
         return st.sampled_from(schema["enum"]) | HOSTILE
     match schema.get("type"):
         case "object":
-            known = {name: fitting(part, document) | JSON_VALUE for name, part in schema.get("properties", {}).items()}
-            needed = {name: known[name] for name in schema.get("required", []) if name in known}
-            optional = {name: one for name, one in known.items() if name not in needed}
+            properties = {
+                name: fitting(part, document) | JSON_VALUE for name, part in schema.get("properties", {}).items()
+            }
+            needed = {name: properties[name] for name in schema.get("required", []) if name in properties}
+            optional = {name: strategy for name, strategy in properties.items() if name not in needed}
             fit = st.fixed_dictionaries(needed, optional=optional)
             return fit | st.builds(lambda a, b: a | b, fit, st.dictionaries(HOSTILE, JSON_VALUE, max_size=2))
         case "array":
@@ -164,11 +170,11 @@ def known(callers: list[Client]) -> dict[str, str]:
 def test_no_request_causes_an_internal_error(
     shared_live: LiveService, callers: list[Client], known: dict[str, str], data: st.DataObject
 ):
-    """Each answer is also held against the description, as in every test here."""
+    """Each answer is also checked against the OpenAPI document, as in every test here."""
     document = shared_live.openapi
     path = data.draw(st.sampled_from(sorted(document["paths"])))
     method = data.draw(st.sampled_from(sorted(document["paths"][path])))
-    # Erasing the ticket that the others ask about would leave them nothing to ask about.
+    # Erasing the ticket would leave the other requests without an object.
     if method == "delete":
         return
     operation = document["paths"][path][method]

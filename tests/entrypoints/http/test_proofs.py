@@ -1,4 +1,4 @@
-"""The public proofs of the event log, and a ticket's own audit export."""
+"""The event log's public proofs and a ticket's audit export are served and valid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def keys_of(client: Client) -> list[Key]:
 
 
 def newest(client: Client) -> str:
-    """The newest checkpoint, once there is one."""
+    """Wait for a checkpoint and return the newest one."""
     answer = eventually(lambda: _ok(client.get("/checkpoint")))
     assert answer.headers["cache-control"] == "public, max-age=10"
     note: str = answer.text
@@ -66,11 +66,11 @@ def test_a_holder_downloads_the_proof_of_the_tickets_history(live: LiveService, 
     ticket.publish()
     ticket.pay()
     answer = ticket.get("/audit")
-    found = check(StringIO(answer.text, newline="\n"), keys_of(client))
+    proof = check(StringIO(answer.text, newline="\n"), keys_of(client))
     events = ticket.get("/history", params={"limit": 100}).json()["events"]
-    assert (found.ticket, found.events) == (ticket.id, len(events))
+    assert (proof.ticket, proof.events) == (ticket.id, len(events))
     assert ticket.id in answer.headers["content-disposition"]
-    # A first name alone is short enough to be found in a hash by chance.
+    # A first name alone is short enough to occur in a hash by chance.
     assert "Lovelace" not in answer.text
     with live.client_with_key(Role.AUDITOR) as auditor:
         assert check(StringIO(auditor.get(f"{ticket.path}/audit").text, newline="\n")).events == len(events)
@@ -87,8 +87,8 @@ def test_an_erased_tickets_proof_stays_as_it_was(client: Client, admin: Client, 
 def test_a_pdf_contains_the_newest_checkpoint(client: Client, ticket: Ticket):
     ticket.publish()
     note = newest(client)
-    made = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT", "format": "pdf"}).json()
-    document = ticket.http.get(made["filePath"]).content
+    generated = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT", "format": "pdf"}).json()
+    document = ticket.http.get(generated["filePath"]).content
     codes = [code for page in pdf_pictures(document, 4) for code in read_codes(page)]
     [paper] = [code for code in codes if not code.startswith("http")]
     signed, _ = checkpoint_of(paper, keys_of(client))
@@ -99,6 +99,6 @@ def test_a_pdf_contains_the_newest_checkpoint(client: Client, ticket: Ticket):
 def test_a_word_file_contains_the_newest_checkpoint(client: Client, ticket: Ticket):
     ticket.write_draft()
     newest(client)
-    made = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT", "format": "docx"}).json()
-    document = ticket.http.get(made["filePath"]).content
+    generated = ticket.post("/generate-doc", {"docType": "GOFUNDME_DRAFT", "format": "docx"}).json()
+    document = ticket.http.get(generated["filePath"]).content
     assert any(checkpoint_of(code, keys_of(client)) for code in docx_codes(document) if not code.startswith("http"))

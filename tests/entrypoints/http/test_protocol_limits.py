@@ -22,9 +22,9 @@ from tests.entrypoints.http.contract import LEAKS, PROBLEM
 
 HEAD = b"Host: x\r\nContent-Type: application/json\r\n"
 CREATE = b"POST /api/tickets/create HTTP/1.1\r\n" + HEAD
-# Of uvloop.
+# The size of uvloop's read buffer.
 MOST_READ_AT_ONCE_BYTES = 256 * 1024
-# Far more than all that is sent here, and than libraries that are loaded meanwhile.
+# Far more memory than requests with limits take, and than libraries that are loaded meanwhile.
 MOST_GROWTH_BYTES = 256 * 1024 * 1024
 
 
@@ -35,42 +35,42 @@ def connected(live: LiveService) -> Iterator[socket.socket]:
         yield connection
 
 
-def answered(connection: socket.socket) -> bytes:
-    """All that is said until the other side closes."""
-    said = b""
+def receive_all(connection: socket.socket) -> bytes:
+    """Return everything received until the server closes the connection."""
+    received = b""
     with suppress(ConnectionResetError):
         while block := connection.recv(65_536):
-            said += block
-    return said
+            received += block
+    return received
 
 
-def told(live: LiveService, request: bytes) -> bytes:
+def answer_to(live: LiveService, request: bytes) -> bytes:
     """Send these bytes, close the sending side, and return the answer."""
     with connected(live) as connection:
-        # Who is refused before the end finds nobody listening.
+        # The server may refuse the request and close the connection before all is sent.
         with suppress(OSError):
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
-        return answered(connection)
+        return receive_all(connection)
 
 
 class Passing:
-    """What the limits take for the time passes a second at each look, and otherwise as it does."""
+    """Moves the clock of the protocol's limits forward by a second at each look."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     def is_cut_off(self, connection: socket.socket) -> bool:
-        """Let a second pass; return True if the other side has closed the connection without an answer."""
+        """Let a second pass. Return True if the server has closed the connection without an answer."""
         self.seconds += 1
         connection.setblocking(False)
         try:
-            said = connection.recv(65_536)
+            received = connection.recv(65_536)
         except BlockingIOError:
             return False
         except ConnectionResetError:
             return True
-        assert said == b""
+        assert received == b""
         return True
 
 
@@ -84,7 +84,7 @@ def passing(monkeypatch: pytest.MonkeyPatch) -> Passing:
 
 @pytest.fixture
 def read_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many bytes the server has read, piece by piece."""
+    """Record the number of bytes of each read of the server."""
     pieces: list[int] = []
     read = LimitedHttpProtocol.data_received
 
@@ -103,11 +103,11 @@ def statuses(answer: bytes) -> list[int]:
 def problem_of(answer: bytes) -> dict[str, Any]:
     head, _, body = answer.partition(b"\r\n\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head.decode().split("\r\n"))}
-    said: dict[str, Any] = json.loads(body)
+    received: dict[str, Any] = json.loads(body)
     assert headers["content-type"] == PROBLEM
-    assert said["requestId"] == headers["x-request-id"]
+    assert received["requestId"] == headers["x-request-id"]
     assert {name.lower() for name in SECURITY_HEADERS} <= headers.keys()
-    return said
+    return received
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +129,7 @@ def _still_alive_and_no_larger(live: LiveService) -> Iterator[None]:
     ],
 )  # fmt: skip
 def test_bytes_that_are_no_http_request_are_refused_as_a_problem(live: LiveService, request_line: bytes):
-    answer = told(live, request_line + b"\r\nHost: x\r\n\r\n")
+    answer = answer_to(live, request_line + b"\r\nHost: x\r\n\r\n")
     assert statuses(answer) == [400]
     assert problem_of(answer)["type"] == "/problems/malformed"
     assert not LEAKS.search(answer.decode())
@@ -137,8 +137,10 @@ def test_bytes_that_are_no_http_request_are_refused_as_a_problem(live: LiveServi
 
 @pytest.mark.parametrize("method", [b"TRACE", b"PROPFIND", b"SEARCH", b"M-SEARCH", b"PURGE", b"LINK", b"QUERY"])
 @pytest.mark.parametrize("path", [b"/docs", b"/nothing", b"*", b"http://evil.example/docs"])
-def test_an_odd_method_is_not_allowed_and_its_words_are_not_told_back(live: LiveService, method: bytes, path: bytes):
-    answer = told(live, method + b" " + path + b" HTTP/1.1\r\nHost: x\r\nX-Canary: canary\r\nConnection: close\r\n\r\n")
+def test_an_unknown_method_is_not_allowed_and_not_quoted_in_the_answer(live: LiveService, method: bytes, path: bytes):
+    answer = answer_to(
+        live, method + b" " + path + b" HTTP/1.1\r\nHost: x\r\nX-Canary: canary\r\nConnection: close\r\n\r\n"
+    )
     assert set(statuses(answer)) <= {400, 404, 405}
     assert b"canary" not in answer.lower()
     assert b"evil.example" not in answer
@@ -157,7 +159,7 @@ def test_an_odd_method_is_not_allowed_and_its_words_are_not_told_back(live: Live
 )  # fmt: skip
 def test_a_request_with_an_ambiguous_length_is_refused(live: LiveService, headers: bytes):
     hidden = b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n"
-    answer = told(live, CREATE + headers + b"\r\n{}" + hidden)
+    answer = answer_to(live, CREATE + headers + b"\r\n{}" + hidden)
     assert statuses(answer)[:1] == [400]
     assert 200 not in statuses(answer)
 
@@ -167,68 +169,72 @@ def test_a_request_with_an_ambiguous_length_is_refused(live: LiveService, header
     [b"-1\r\n{}\r\n0\r\n\r\n", b"2;" + b"x" * 200_000 + b"\r\n{}\r\n0\r\n\r\n", b"ffffffffffffffffff\r\n{}", b"zz\r\n"],
 )
 def test_a_malformed_chunk_is_refused(live: LiveService, body: bytes):
-    answer = told(live, CREATE + b"Transfer-Encoding: chunked\r\n\r\n" + body)
-    # Of those who still send when we answer, not all get to read it.
+    answer = answer_to(live, CREATE + b"Transfer-Encoding: chunked\r\n\r\n" + body)
+    # A client that is still sending when the server answers may not receive the answer.
     assert set(statuses(answer)) <= {400, 422, 431}
     assert 201 not in statuses(answer)
 
 
 def test_a_trailer_is_not_taken_for_a_header(live: LiveService):
-    def sent(trailer: bytes) -> bytes:
+    def send_with_trailer(trailer: bytes) -> bytes:
         with connected(live) as connection:
             connection.sendall(
                 CREATE + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
                 b"47\r\n" + json.dumps({"contactType": "EMAIL", "contactValue": "t@example.com"}).encode().ljust(71)
                 + b"\r\n0\r\n" + trailer + b"\r\n"
             )  # fmt: skip
-            return answered(connection)
+            return receive_all(connection)
 
-    assert statuses(sent(b"Authorization: Bearer slk_nobody\r\nX-Request-Id: trailer\r\n")) == [201]
-    answer = sent(b"X: " + b"x" * 1_000_000)
+    assert statuses(send_with_trailer(b"Authorization: Bearer slk_nobody\r\nX-Request-Id: trailer\r\n")) == [201]
+    answer = send_with_trailer(b"X: " + b"x" * 1_000_000)
     assert set(statuses(answer)) <= {201, 400, 431}
 
 
 @pytest.mark.parametrize("size", [101, 1_000, 50_000])
 def test_more_headers_than_the_limit_are_refused(live: LiveService, size: int):
-    answer = told(live, b"GET /docs HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * size + b"\r\n")
+    answer = answer_to(live, b"GET /docs HTTP/1.1\r\nHost: x\r\n" + b"a: b\r\n" * size + b"\r\n")
     assert statuses(answer) == [431]
     assert problem_of(answer)["type"] == "/problems/headers-too-large"
 
 
-@pytest.mark.parametrize("begun", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nX"])
-def test_a_head_without_end_is_refused_before_it_is_all_there(live: LiveService, begun: bytes):
+@pytest.mark.parametrize(
+    "incomplete_head", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nX"]
+)
+def test_an_endless_head_is_refused_while_it_is_sent(live: LiveService, incomplete_head: bytes):
     with connected(live) as connection:
-        sent = 0
+        sent_bytes = 0
         with suppress(BrokenPipeError, ConnectionResetError):
-            connection.sendall(begun)
-            piece = b"a: b\r\n" * 10_000 if begun.endswith(b"\n") else b"x" * 60_000
+            connection.sendall(incomplete_head)
+            piece = b"a: b\r\n" * 10_000 if incomplete_head.endswith(b"\n") else b"x" * 60_000
             for _ in range(2_000):
-                sent += connection.send(piece)
-        assert sent < 20_000_000
-        assert set(statuses(answered(connection))) <= {400, 431}
+                sent_bytes += connection.send(piece)
+        assert sent_bytes < 20_000_000
+        assert set(statuses(receive_all(connection))) <= {400, 431}
 
 
 def test_a_head_as_large_as_browsers_make_them_is_read(live: LiveService):
     headers = b"".join(b"X-%d: %s\r\n" % (number, b"v" * 300) for number in range(90))
-    answer = told(live, b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers + b"\r\n")
+    answer = answer_to(live, b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers + b"\r\n")
     assert statuses(answer) == [200]
 
 
-@pytest.mark.parametrize("begun", [b"", b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\n", b"\r\n", CREATE])
-def test_a_connection_that_does_not_finish_its_head_is_closed(live: LiveService, passing: Passing, begun: bytes):
+@pytest.mark.parametrize("incomplete_head", [b"", b"GET /", b"GET / HTTP/1.1\r\nHost: x\r\n", b"\r\n", CREATE])
+def test_a_connection_that_does_not_finish_its_head_is_closed(
+    live: LiveService, passing: Passing, incomplete_head: bytes
+):
     with connected(live) as connection:
-        connection.sendall(begun)
+        connection.sendall(incomplete_head)
         while passing.seconds < LimitedHttpProtocol.HEAD_SECONDS:
-            # That it goes on slowly does not help.
+            # Slow progress does not extend the time.
             connection.setblocking(True)
             with suppress(BrokenPipeError, ConnectionResetError):
-                connection.sendall(b"\r\n" if begun in (b"", b"\r\n") else b"x")
+                connection.sendall(b"\r\n" if incomplete_head in (b"", b"\r\n") else b"x")
             passing.is_cut_off(connection)
         eventually(lambda: passing.is_cut_off(connection))
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 100\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"])
-def test_a_body_that_does_not_go_on_is_cut_off(live: LiveService, passing: Passing, length: bytes):
+def test_a_connection_with_a_stalled_body_is_closed(live: LiveService, passing: Passing, length: bytes):
     with connected(live) as connection:
         connection.sendall(CREATE + length)
         eventually(lambda: passing.is_cut_off(connection))
@@ -241,21 +247,21 @@ def test_a_connection_that_does_not_read_its_answers_is_read_no_further_and_clos
     with connected(live) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.setblocking(False)
-        rest = requests
+        unsent = requests
 
         def closed() -> bool:
-            nonlocal rest
+            nonlocal unsent
             passing.seconds += 1
             try:
                 while True:
-                    rest = rest[connection.send(rest) :] or requests
+                    unsent = unsent[connection.send(unsent) :] or requests
             except BlockingIOError:
                 return False
             except (BrokenPipeError, ConnectionResetError):
                 return True
 
         eventually(closed)
-    # What one read takes in are requests that wait; the next read comes when all of them are answered.
+    # The requests of one read wait; the next read comes when all of them are answered.
     assert sum(read_bytes) < 2 * MOST_READ_AT_ONCE_BYTES
 
 
@@ -263,34 +269,34 @@ def test_a_connection_in_use_is_not_cut_off(live: LiveService, passing: Passing)
     with connected(live) as connection:
         for _ in range(6):
             connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-            said = b""
-            while not said.endswith(b"}"):
-                said += connection.recv(65_536)
-            assert statuses(said) == [200]
+            received = b""
+            while not received.endswith(b"}"):
+                received += connection.recv(65_536)
+            assert statuses(received) == [200]
             passing.seconds += 0.6 * LimitedHttpProtocol.HEAD_SECONDS
         eventually(lambda: passing.is_cut_off(connection))
 
 
-def test_requests_sent_all_at_once_are_answered_in_their_order(live: LiveService):
+def test_pipelined_requests_are_answered_in_order(live: LiveService):
     paths = [b"/health/live", b"/nothing", b"/docs", b"/problems/none"] * 5
-    asked = b"".join(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths)
+    pipelined = b"".join(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths)
     with connected(live) as connection:
-        connection.sendall(asked + b"GET /favicon.ico HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        assert statuses(answered(connection)) == [200, 404, 200, 404] * 5 + [200]
+        connection.sendall(pipelined + b"GET /favicon.ico HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert statuses(receive_all(connection)) == [200, 404, 200, 404] * 5 + [200]
 
 
 @pytest.mark.parametrize("path", [b"/nothing", b"/docs", b"/api/tickets/search", b"/checkpoint/key"])
 def test_a_half_closed_connection_is_still_answered(live: LiveService, path: bytes):
-    assert len(statuses(told(live, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n"))) == 1
+    assert len(statuses(answer_to(live, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n"))) == 1
 
 
 @pytest.mark.parametrize("protocol", [b"websocket", b"h2c", b"TLS/1.0"])
-def test_no_other_protocol_is_spoken(live: LiveService, protocol: bytes):
+def test_no_other_protocol_is_accepted(live: LiveService, protocol: bytes):
     upgrade = b"Upgrade: " + protocol + b"\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     upgrade += b"Sec-WebSocket-Version: 13\r\n"
     with connected(live) as connection:
         connection.sendall(b"GET /docs HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\n" + upgrade + b"\r\n")
-        assert statuses(answered(connection)) == [200]
+        assert statuses(receive_all(connection)) == [200]
 
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
@@ -313,42 +319,42 @@ def test_a_request_to_upgrade_to_http_2_is_answered_in_http_1(
             end = min(start + size, len(request))
             connection.sendall(request[start:end])
             eventually(lambda end=end: sum(read_bytes) == end)
-        answer = answered(connection)
+        answer = receive_all(connection)
     assert statuses(answer) == [201, 200]
     assert b'"contactValue":"ada@example.com"' in answer
 
 
-def test_many_that_would_rather_speak_http_2_are_answered_in_turn(live: LiveService):
-    asked = b"POST /docs HTTP/1.1\r\nHost: x\r\n" + H2C + b"Content-Length: 2\r\n\r\n{}"
+def test_many_pipelined_requests_that_offer_http_2_are_answered_in_order(live: LiveService):
+    pipelined = b"POST /docs HTTP/1.1\r\nHost: x\r\n" + H2C + b"Content-Length: 2\r\n\r\n{}"
     last = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    assert statuses(told(live, asked * 400 + last)) == [405] * 400 + [200]
+    assert statuses(answer_to(live, pipelined * 400 + last)) == [405] * 400 + [200]
 
 
 def test_an_upgrade_request_keeps_the_other_connection_options(live: LiveService):
     with connected(live) as connection:
         head = CREATE + H2C.replace(b"Upgrade,", b"close, Upgrade,") + b"Content-Length: %d\r\n\r\n" % len(BODY)
         connection.sendall(head + BODY)
-        assert statuses(answered(connection)) == [201]
+        assert statuses(receive_all(connection)) == [201]
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 33\r\n", b"Transfer-Encoding: chunked\r\n"])
 def test_a_body_after_an_upgrade_is_not_taken_for_the_next_request(
     live: LiveService, read_bytes: list[int], length: bytes
 ):
-    """The parser believes that what follows such a head is another protocol, and would read a body as requests."""
+    """The parser expects another protocol after such a head, and would parse the body as requests."""
     with connected(live) as connection:
         connection.sendall(CREATE + b"Connection: Upgrade, close\r\nUpgrade: h2c\r\n" + length + b"\r\n")
         eventually(lambda: read_bytes)
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(b"GET /docs HTTP/1.1\r\nHost: x\r\n\r\n\r\n")
-        answer = answered(connection)
+        answer = receive_all(connection)
     assert statuses(answer) == [400]
     assert problem_of(answer)["type"] == "/problems/malformed"
 
 
 @pytest.mark.parametrize("promised", [0, 1, 5, 10_000])
-def test_a_body_of_another_length_than_promised_is_no_fault_of_ours(live: LiveService, promised: int):
-    answer = told(live, CREATE + f"Content-Length: {promised}\r\n\r\n".encode() + b'{"contactType": "EMAIL"}')
+def test_a_body_of_another_length_than_declared_causes_no_internal_error(live: LiveService, promised: int):
+    answer = answer_to(live, CREATE + f"Content-Length: {promised}\r\n\r\n".encode() + b'{"contactType": "EMAIL"}')
     assert set(statuses(answer)) <= {400, 422}
 
 
@@ -394,7 +400,7 @@ def test_a_broken_form_is_refused(ticket: Ticket, form: bytes):
         "multipart/form-data; boundary*=\xff", "multipart/form-data;;;boundary",
     ],
 )  # fmt: skip
-def test_a_form_of_a_strange_kind_is_refused(ticket: Ticket, kind: str):
+def test_a_form_of_an_unknown_media_type_is_refused(ticket: Ticket, kind: str):
     body = b"--xyz\r\n" + WAV + b"no sound\r\n--xyz--\r\n"
     headers = {"Content-Type": kind.encode("latin-1")}
     answer = ticket.http.post(f"{ticket.path}/upload-audio", content=body, headers=headers)

@@ -1,4 +1,4 @@
-"""A reset: the admin gives a ticket to a new address, and neither the old token nor the answer opens it."""
+"""An admin resets a ticket to a new address. Neither the old token nor the answer gives access to it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def approve(admin: Client, ticket: Ticket, value: str, /, headers: dict[str, str
 
 
 def mail_to(live: LiveService, to: str) -> EmailMessage:
-    """The only mail that went there."""
+    """Return the only mail to this address."""
     live.service.mail.sender.run_all()
     [message] = files(live.settings.outbox, to)
     return message
@@ -53,8 +53,8 @@ def test_the_new_token_replaces_the_old_one(live: LiveService, admin: Client, ti
     new = address()
     approve(admin, ticket, new)
     problem(ticket.get(), 401, "unauthenticated")
-    with live.client(token_in(mail_to(live, new))) as again:
-        after = again.get(ticket.path, params={"include": "draft"}).json()
+    with live.client(token_in(mail_to(live, new))) as with_new_token:
+        after = with_new_token.get(ticket.path, params={"include": "draft"}).json()
     assert after["donationDraft"] == before["donationDraft"]
     assert {name for name in after if after[name] != before[name]} == {"contactValue", "updatedAt", "version"}
 
@@ -70,7 +70,7 @@ def test_the_old_address_gets_a_notice_without_token_and_new_address(live: LiveS
 
 
 def returned(live: LiveService, visitor: Client, contact: str) -> Client:
-    """Whoever has this contact, by a code from their mail."""
+    """Return a client with the session that a login code for this contact opens."""
     requested = visitor.post("/api/access/request", json={"contactType": "EMAIL", "contactValue": contact}).json()
     live.service.access.login_codes.run_all()
     code = mail_to(live, contact)["Subject"].partition(" is ")[0]
@@ -91,10 +91,10 @@ def test_a_session_of_the_old_contact_loses_access_to_the_ticket(live: LiveServi
 def test_the_old_token_stops_working_in_other_processes(migrated_url: str, tmp_path: Any):
     folder = tmp_path / "var"
     with (
-        LiveService(migrated_url, folder, Parts.ALL) as one,
+        LiveService(migrated_url, folder, Parts.ALL) as live_service,
         LiveService(migrated_url, folder, frozenset({Parts.WEB})) as two,
-        one.client() as visitor,
-        one.client_with_key(Role.ADMIN) as admin,
+        live_service.client() as visitor,
+        live_service.client_with_key(Role.ADMIN) as admin,
     ):
         ticket = visitor.open_ticket()
         with two.client(ticket.token) as elsewhere:
@@ -107,15 +107,18 @@ def test_the_ticket_is_found_by_its_new_contact_only(client: Client, admin: Clie
     old, new = address("ada"), address()
     ticket = client.open_ticket(contactValue=old)
     approve(admin, ticket, new)
-    results = [admin.get("/api/tickets/search", params={"contact": who}).json()["tickets"] for who in (old, new)]
-    assert [[one["id"] for one in tickets] for tickets in results] == [[], [ticket.id]]
+    results = [
+        admin.get("/api/tickets/search", params={"contact": searched_contact}).json()["tickets"]
+        for searched_contact in (old, new)
+    ]
+    assert [[row["id"] for row in tickets] for tickets in results] == [[], [ticket.id]]
 
 
 def test_the_same_idempotency_key_resets_once(live: LiveService, admin: Client, ticket: Ticket):
     new, headers = address(), {"Idempotency-Key": str(uuid4())}
-    first, again = (approve(admin, ticket, new, headers) for _ in range(2))
-    assert first.json() == again.json()
-    assert again.headers["idempotency-replayed"] == "true"
+    first, repeated = (approve(admin, ticket, new, headers) for _ in range(2))
+    assert first.json() == repeated.json()
+    assert repeated.headers["idempotency-replayed"] == "true"
     token_in(mail_to(live, new))
 
 
@@ -159,10 +162,10 @@ def test_after_two_resets_only_the_last_token_works(live: LiveService, admin: Cl
     approve(admin, ticket, first)
     approve(admin, ticket, second)
     live.service.mail.sender.run_all()
-    mails = [one for one in files(live.settings.outbox) if one["To"] in (first, second) and "tkt_" in text_of(one)]
-    tokens = {one["To"]: token_in(one) for one in mails}
+    mails = [mail for mail in files(live.settings.outbox) if mail["To"] in (first, second) and "tkt_" in text_of(mail)]
+    tokens = {mail["To"]: token_in(mail) for mail in mails}
     with live.client(tokens[first]) as early, live.client(tokens[second]) as late:
-        assert [one.get(ticket.path).status_code for one in (early, late)] == [401, 200]
+        assert [mail.get(ticket.path).status_code for mail in (early, late)] == [401, 200]
 
 
 def test_the_history_shows_who_changed_the_contact(admin: Client, ticket: Ticket):

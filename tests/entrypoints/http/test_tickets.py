@@ -1,4 +1,4 @@
-"""Tickets over HTTP: opened, read, found_ticket, changed, erased."""
+"""Tickets are opened, read, found, changed and erased over HTTP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from domain.values import Role
 from tests.client import Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import given
+from tests.entrypoints.http.conftest import donate_in_sandbox
 from tests.entrypoints.http.contract import pointers, problem
 
 CREATE = "/api/tickets/create"
@@ -36,8 +36,8 @@ def test_opening_a_ticket_returns_the_ticket_its_token_and_its_location(client: 
     assert opened["accessToken"].startswith("tkt_")
     assert answer.headers["location"] == f"/api/tickets/{opened['id']}"
     with Client(base_url=client.base_url, headers={"Authorization": f"Bearer {opened['accessToken']}"}) as holder:
-        seen = holder.get(answer.headers["location"]).json()
-        assert seen == {name: value for name, value in opened.items() if name != "accessToken"}
+        ticket_body = holder.get(answer.headers["location"]).json()
+        assert ticket_body == {name: value for name, value in opened.items() if name != "accessToken"}
 
 
 @pytest.mark.parametrize(
@@ -76,16 +76,16 @@ def test_an_invalid_contact_is_refused(client: Client, type: str, typed: str):
 
 def test_a_ticket_shows_only_the_included_parts(ticket: Ticket):
     assert set(ticket.get().json()) == FIELDS
-    whole = ticket.get(params={"include": "draft,documents,attributions,qr,transcriptions,support"}).json()
-    assert (whole["donationDraft"], whole["documents"], whole["attributions"]) == (None, [], [])
-    assert (whole["transcriptions"], whole["supportTickets"]) == ([], [])
-    assert set(whole["qrCode"]) == {"qrCodeData", "targetUrl", "createdAt"}
+    full_ticket = ticket.get(params={"include": "draft,documents,attributions,qr,transcriptions,support"}).json()
+    assert (full_ticket["donationDraft"], full_ticket["documents"], full_ticket["attributions"]) == (None, [], [])
+    assert (full_ticket["transcriptions"], full_ticket["supportTickets"]) == ([], [])
+    assert set(full_ticket["qrCode"]) == {"qrCodeData", "targetUrl", "createdAt"}
     assert set(ticket.get(params={"include": "draft"}).json()) == FIELDS | {"donationDraft"}
     assert pointers(ticket.get(params={"include": "draft,everything"})) == ["/include"]
 
 
 def test_attributions_carry_stripes_ids_and_the_donors_keyed_hash(live: LiveService, ticket: Ticket):
-    given(live, ticket)
+    donate_in_sandbox(live, ticket)
     [gift] = ticket.get(params={"include": "attributions"}).json()["attributions"]
     assert gift["paymentIntentId"].startswith("pi_")
     assert gift["chargeId"].startswith("ch_")
@@ -116,18 +116,18 @@ def test_a_holder_finds_only_their_own_ticket_when_others_share_the_contact(
     live: LiveService, client: Client, workspace: str
 ):
     contact = f"{workspace}@example.com"
-    mine = client.open_ticket(contactValue=contact)
+    own_ticket = client.open_ticket(contactValue=contact)
     for _ in range(3):
         client.open_ticket(contactValue=contact)
-    answer = mine.http.get("/api/tickets/search", params={"contact": contact, "limit": "2"}).json()
-    assert [found_ticket["id"] for found_ticket in answer["tickets"]] == [mine.id]
+    answer = own_ticket.http.get("/api/tickets/search", params={"contact": contact, "limit": "2"}).json()
+    assert [found_ticket["id"] for found_ticket in answer["tickets"]] == [own_ticket.id]
     assert answer["nextCursor"] is None
 
 
 def test_a_found_ticket_shows_a_summary_of_its_draft(ticket: Ticket, client: Client, workspace: str):
-    mine = client.open_ticket(contactValue=f"{workspace}@example.com")
-    mine.write_draft()
-    [found_ticket] = mine.http.get("/api/tickets/search", params={"contact": f"{workspace}@example.com"}).json()[
+    own_ticket = client.open_ticket(contactValue=f"{workspace}@example.com")
+    own_ticket.write_draft()
+    [found_ticket] = own_ticket.http.get("/api/tickets/search", params={"contact": f"{workspace}@example.com"}).json()[
         "tickets"
     ]
     assert found_ticket["donationDraft"] == {
@@ -143,7 +143,7 @@ def test_a_phone_number_is_found_with_and_without_an_escaped_plus_sign(live: Liv
     opened = client.open_ticket(contactType="PHONE", contactValue="+47 22 22 55 55")
     for typed in ("+4722225555", "%2B4722225555", "+47%2022225555"):
         found_ticket = client.get(f"/api/tickets/search?contact={typed}").json()["tickets"]
-        assert [one["id"] for one in found_ticket] == [opened.id]
+        assert [row["id"] for row in found_ticket] == [opened.id]
 
 
 def test_includes_may_be_listed_in_one_parameter_or_in_several(ticket: Ticket):
@@ -162,15 +162,15 @@ def test_result_pages_are_stable_while_tickets_are_added(live: LiveService, work
     with live.client_with_key(Role.CLIENT, "tickets:write", "tickets:search", workspace=workspace) as client:
         contact = f"{workspace}@example.com"
         opened = [client.open_ticket(contactValue=contact).id for _ in range(5)]
-        seen: list[str] = []
+        listed_ids: list[str] = []
         address: Any = f"/api/tickets/search?contact={contact}&limit=2"
         while address:
             answer = client.get(address)
-            seen += [found_ticket["id"] for found_ticket in answer.json()["tickets"]]
+            listed_ids += [found_ticket["id"] for found_ticket in answer.json()["tickets"]]
             client.open_ticket(contactValue=contact)
             assert (answer.json()["nextCursor"] is None) is ("link" not in answer.headers)
             address = answer.links["next"]["url"] if "link" in answer.headers else None
-        assert seen == opened[::-1]
+        assert listed_ids == opened[::-1]
 
 
 @pytest.mark.parametrize("path", ["/api/tickets/search?contact=a@b.co", "{}/donations?", "{}/history?"])
@@ -221,5 +221,5 @@ def test_after_an_erasure_the_holder_can_read_nothing(ticket: Ticket, admin: Cli
     assert (answer.status_code, answer.json()) == (202, {"ticketId": ticket.id, "status": "ERASED"})
     problem(ticket.get(), 401, "unauthenticated")
     problem(admin.get(url), 404, "not-found")
-    left = admin.get(ticket.path, params={"include": "draft,documents,qr,transcriptions"}).json()
-    assert (left["contactValue"], left["displayName"], left["donationDraft"]) == (None, None, None)
+    remaining = admin.get(ticket.path, params={"include": "draft,documents,qr,transcriptions"}).json()
+    assert (remaining["contactValue"], remaining["displayName"], remaining["donationDraft"]) == (None, None, None)

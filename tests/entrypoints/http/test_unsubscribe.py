@@ -16,7 +16,7 @@ from tests.fakes.mailbox import files, text_of
 
 @pytest.fixture
 def address() -> str:
-    """Nobody else's."""
+    """Return an address that no other test uses."""
     return f"{uuid4().hex}@example.com"
 
 
@@ -63,14 +63,14 @@ def test_one_click_by_a_person_or_a_mail_program_is_enough(
     path = urlsplit(mail["List-Unsubscribe"].strip("<>")).path
     assert address.partition("@")[0] not in path
 
-    # To look is not to press: filters open every link.
+    # A GET does not unsubscribe, because mail filters open every link.
     page = client.get(path)
     assert (page.status_code, '<form method="post">' in page.text) == (200, True)
     assert not is_unsubscribed(live, address)
 
     for _ in range(2):
-        done = client.post(path, **send)
-        assert (done.status_code, "You are unsubscribed" in done.text) == (200, True)
+        answer = client.post(path, **send)
+        assert (answer.status_code, "You are unsubscribed" in answer.text) == (200, True)
     assert is_unsubscribed(live, address)
 
     client.open_ticket(contactValue=address.upper()).publish()

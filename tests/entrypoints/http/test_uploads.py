@@ -24,7 +24,7 @@ from tests.fakes.recordings import silent_recording
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
 MIB = 1024 * 1024
 MOST_GROWTH_KB = 24 * 1024
-# It loads nothing in the background: the memory that takes would be taken for that of the upload.
+# The server loads nothing in the background, because that memory would count as the upload's.
 SERVE = """
 from entrypoints.cli import main
 from entrypoints.composition.warm_up import Loading
@@ -50,14 +50,14 @@ def recording(name: str) -> bytes:
 
 
 def silence(megabytes: int) -> bytes:
-    """A wav file of this size: 16 kHz, two channels, 32 bits, 128 KB a second."""
+    """Return a wav file of this size: 16 kHz, two channels, 32 bits, 128 KB a second."""
     size = megabytes * MIB - 44
     header = b"RIFF" + (size + 36).to_bytes(4, "little") + b"WAVEfmt " + (16).to_bytes(4, "little")
     header += b"\1\0\2\0" + (16_000).to_bytes(4, "little") + (128_000).to_bytes(4, "little") + b"\x08\0\x20\0"
     return header + b"data" + size.to_bytes(4, "little") + bytes(size)
 
 
-class Kept:
+class StoredState:
     """The files and events of the service, which a refused upload must not change."""
 
     def __init__(self, live: LiveService, temporary: Path) -> None:
@@ -74,10 +74,10 @@ class Kept:
 
 
 @pytest.fixture
-def kept(live: LiveService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
-    """As it is when the test begins; temporary files go where nobody else's are."""
+def stored_state(live: LiveService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StoredState:
+    """Return the state at the start of the test. Temporary files go to a folder of the test's own."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return Kept(live, tmp_path)
+    return StoredState(live, tmp_path)
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -111,9 +111,9 @@ def test_the_declared_type_and_file_name_are_ignored(ticket: Ticket):
      b"ffconcat version 1.0\nfile /etc/passwd\n"],
     ids=["empty", "one byte", "pdf", "pdf named wav", "video without sound", "png", "playlist", "only a tag", "concat"],
 )  # fmt: skip
-def test_an_upload_without_sound_is_refused_and_not_stored(ticket: Ticket, kept: Kept, data: bytes):
+def test_an_upload_without_sound_is_refused_and_not_stored(ticket: Ticket, stored_state: StoredState, data: bytes):
     problem(ticket.upload(data, name="story.wav"), 415, "unsupported-media-type")
-    kept.nothing_more()
+    stored_state.nothing_more()
     assert ticket.get().json()["status"] == "DRAFT"
 
 
@@ -162,10 +162,10 @@ SPEECH = recording("speech.ogg")
     ],
 )
 def test_a_form_without_exactly_one_recording_is_refused_and_not_stored(
-    ticket: Ticket, kept: Kept, body: bytes, status: int, name: str
+    ticket: Ticket, stored_state: StoredState, body: bytes, status: int, name: str
 ):
     problem(form(ticket, body), status, name)
-    kept.nothing_more()
+    stored_state.nothing_more()
 
 
 def test_other_form_fields_are_ignored(ticket: Ticket):
@@ -184,21 +184,21 @@ def test_a_wrong_field_is_named(ticket: Ticket):
     assert pointers(form(ticket, part("sound", SPEECH) + b"--b--\r\n")) == ["/audio"]
 
 
-def test_more_than_50_mb_is_too_large_with_and_without_a_declared_length(ticket: Ticket, kept: Kept):
+def test_more_than_50_mb_is_too_large_with_and_without_a_declared_length(ticket: Ticket, stored_state: StoredState):
     data = silence(51)
     problem(ticket.upload(data), 413, "too-large")
     body = part("audio", data) + b"--b--\r\n"
     chunks = (body[start : start + MIB] for start in range(0, len(body), MIB))
     problem(form(ticket, chunks), 413, "too-large")
-    kept.nothing_more()
+    stored_state.nothing_more()
 
 
-def test_a_small_file_with_hours_of_sound_is_too_long(ticket: Ticket, kept: Kept):
+def test_a_small_file_with_hours_of_sound_is_too_long(ticket: Ticket, stored_state: StoredState):
     problem(ticket.upload(silent_recording(minutes=240)), 413, "too-large")
-    kept.nothing_more()
+    stored_state.nothing_more()
 
 
-def test_an_aborted_upload_leaves_nothing(live: LiveService, ticket: Ticket, kept: Kept):
+def test_an_aborted_upload_stores_nothing(live: LiveService, ticket: Ticket, stored_state: StoredState):
     url = httpx2.URL(live.base_url)
     with socket.create_connection((url.host, url.port or 80)) as connection:
         connection.sendall(
@@ -207,7 +207,7 @@ def test_an_aborted_upload_leaves_nothing(live: LiveService, ticket: Ticket, kep
             + part("audio", SPEECH)
         )
     assert ticket.get().json()["status"] == "DRAFT"
-    kept.nothing_more()
+    stored_state.nothing_more()
 
 
 def test_a_newer_recording_replaces_the_older(ticket: Ticket):
@@ -216,7 +216,7 @@ def test_a_newer_recording_replaces_the_older(ticket: Ticket):
     assert second["ticket"]["version"] > first["ticket"]["version"]
 
 
-# The memory of a server in a process of its own.
+# The memory of a server in its own process.
 
 
 @pytest.fixture
@@ -252,7 +252,9 @@ def test_an_upload_of_50_mb_is_not_held_in_memory(served: tuple[subprocess.Popen
     process, url = served
     with Client(base_url=url, timeout=120) as client:
         ticket = client.open_ticket()
-        assert ticket.upload(recording("speech.wav")).status_code == 200  # what is loaded once is loaded now
+        assert (
+            ticket.upload(recording("speech.wav")).status_code == 200
+        )  # everything that is loaded only once is loaded now
         data = silence(49)
         before = peak_kb(process)
         answer = ticket.upload(data)

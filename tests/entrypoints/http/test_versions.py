@@ -1,4 +1,4 @@
-"""ETag and If-Match: nobody overwrites what they have not seen."""
+"""ETag and If-Match prevent a client from overwriting changes that it has not seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from domain.values import Draft
 from tests.client import RECORDING, LiveService, Ticket
-from tests.entrypoints.http.conftest import Work, given
+from tests.entrypoints.http.conftest import JobRunner, donate_in_sandbox
 from tests.entrypoints.http.contract import problem
 
 WRITES: dict[str, Callable[[Ticket, dict[str, str]], httpx2.Response]] = {
@@ -26,7 +26,7 @@ WRITES: dict[str, Callable[[Ticket, dict[str, str]], httpx2.Response]] = {
 
 @pytest.fixture
 def ready(ticket: Ticket) -> Ticket:
-    """A ticket that any write may be made to."""
+    """Return a ticket that accepts every write."""
     ticket.upload(RECORDING.read_bytes())
     ticket.write_draft()
     return ticket
@@ -43,7 +43,7 @@ def test_a_stale_version_is_refused_and_changes_nothing(live: LiveService, ready
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_the_present_version_is_taken(ready: Ticket, write: str):
+def test_the_current_version_is_accepted(ready: Ticket, write: str):
     assert WRITES[write](ready, {"If-Match": ready.get().headers["etag"]}).status_code < 300
 
 
@@ -53,14 +53,14 @@ def test_writes_that_need_a_state_refuse_a_stale_version_too(ready: Ticket, writ
 
 
 @pytest.mark.parametrize("header", ["*", '"0", "{version}"', 'W/"0","{version}"'])
-def test_if_match_may_name_several_or_any(ready: Ticket, header: str):
+def test_if_match_may_name_several_versions_or_any(ready: Ticket, header: str):
     version = ready.get().json()["version"]
     answer = ready.patch("", {"displayName": "Grace"}, headers={"If-Match": header.replace("{version}", str(version))})
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("header", ['"x"', "", '""', '"-1"', '"99999999999999999999"', "é"])
-def test_a_version_that_never_was_is_stale(ready: Ticket, header: str):
+def test_an_unknown_version_is_stale(ready: Ticket, header: str):
     answer = ready.http.patch(ready.path, json={"displayName": "Grace"}, headers={"If-Match": header.encode()})
     problem(answer, 412, "stale-version")
 
@@ -77,7 +77,7 @@ def test_every_answer_that_shows_a_ticket_carries_its_version(ready: Ticket):
     assert ready.upload(RECORDING.read_bytes()).headers["etag"] == ready.get().headers["etag"]
 
 
-def test_asking_for_info_gives_the_version_too(ready: Ticket, work: Work):
+def test_the_answer_of_provide_info_has_the_version_too(ready: Ticket, work: JobRunner):
     ready.patch("/draft", {"goalAmount": None, "beneficiary": None})
     ready.post("/process")
     work.do(ready, Draft(title="Help"))
@@ -86,16 +86,16 @@ def test_asking_for_info_gives_the_version_too(ready: Ticket, work: Work):
 
 def test_a_gift_does_not_change_the_version(live: LiveService, ready: Ticket):
     before = ready.get().headers["etag"]
-    given(live, ready)
+    donate_in_sandbox(live, ready)
     assert ready.get().json()["fundingStatus"] == "FUNDED"
     assert ready.get().headers["etag"] == before
 
 
-def test_a_version_that_is_known_is_shown_all_the_same(ready: Ticket):
+def test_a_ticket_is_sent_in_full_even_if_the_client_has_its_version(ready: Ticket):
     etag = ready.get().headers["etag"]
     assert ready.get("", headers={"If-None-Match": etag}).status_code == 200
 
 
-def test_writing_the_same_again_is_no_new_version(ready: Ticket):
+def test_a_repeated_write_makes_no_new_version(ready: Ticket):
     first = ready.patch("/draft", {"title": "The same"}).headers["etag"]
     assert ready.patch("/draft", {"title": "The same"}).headers["etag"] == first

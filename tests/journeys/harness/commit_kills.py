@@ -13,13 +13,13 @@ from tests.journeys.harness.running_service import RunningService
 
 
 class When(StrEnum):
-    """Whether the client of the database has received the confirmation of the commit."""
+    """The moment of a kill: before or after the client receives the confirmation of the commit."""
 
     UNHEARD = "unheard"
     HEARD = "heard"
 
 
-# Called at every commit; returns True if the process is to be killed at it.
+# Called at every commit. Returns True if the process is to be killed at it.
 Chosen = Callable[[Commit, When], bool]
 
 

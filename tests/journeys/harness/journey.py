@@ -5,13 +5,13 @@ from __future__ import annotations
 from tests.journeys.harness.load import Client
 
 
-def tell(client: Client) -> None:
+def run_journey(client: Client) -> None:
     """Use every part of the service once; afterwards only background work that no client waits for is open."""
-    spoken = client.open()
-    client.upload(spoken)
-    client.ask("POST", f"/api/tickets/{spoken.id}/process", spoken, json={})
-    spoken.processed = True
-    # While that is worked on, another story, which somebody wrote down.
+    ticket_with_recording = client.open()
+    client.upload(ticket_with_recording)
+    client.request("POST", f"/api/tickets/{ticket_with_recording.id}/process", ticket_with_recording, json={})
+    ticket_with_recording.processed = True
+    # A written story meanwhile.
     written = client.open()
     client.edit(written)
     client.publish(written)
@@ -24,4 +24,4 @@ def tell(client: Client) -> None:
     client.edit(forgotten)
     client.give(forgotten)
     client.erase(forgotten)
-    client.until(spoken, "/status", lambda status: status["stage"] == "DONE")
+    client.until(ticket_with_recording, "/status", lambda status: status["stage"] == "DONE")

@@ -21,12 +21,12 @@ from tests.stripe_events import Payment, event
 
 ASKED_AGAIN_SECONDS = 0.1
 PATIENCE_SECONDS = 300
-# Answers after which the same request is sent again: the service is away, or the first request still runs.
+# The same request is repeated after these answers: the service is unavailable, or the first request still runs.
 NOT_NOW = frozenset((409, 429, 500, 502, 503))
 
 
 class RefusedError(Exception):
-    """The service answered with an error that repeating does not help."""
+    """The service answered with an error that repeating the request does not change."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(f"{status} {detail}")
@@ -34,14 +34,14 @@ class RefusedError(Exception):
 
 
 class Moments:
-    """CommitKills that a killer may wait for: each client says when it comes to one."""
+    """Named moments in the clients' work, for which a killer can wait."""
 
     NAMES = ("create", "upload", "process", "document", "webhook", "publish", "erase", "rebuild")
 
     def __init__(self) -> None:
         self._events = {name: threading.Event() for name in self.NAMES}
 
-    def come(self, name: str) -> None:
+    def reach(self, name: str) -> None:
         self._events[name].set()
 
     def wait(self, name: str, seconds: float) -> bool:
@@ -61,7 +61,7 @@ class SandboxGift:
 
 @dataclass
 class PromisedTicket:
-    """Everything that was acknowledged about one ticket; each list has one entry for each acknowledged request."""
+    """Everything that was acknowledged about one ticket. Each list has one entry for each acknowledged request."""
 
     id: str
     token: str
@@ -78,7 +78,7 @@ class PromisedTicket:
 
 
 class Client(threading.Thread):
-    """One of the load's threads; everything it does is decided by its seed."""
+    """One of the load's threads, whose requests are determined by its seed."""
 
     def __init__(self, service: RunningService, moments: Moments, seed: int, transcriptions: int) -> None:
         super().__init__(daemon=True)
@@ -113,7 +113,7 @@ class Client(threading.Thread):
 
     # Requests.
 
-    def ask(self, method: str, path: str, ticket: PromisedTicket | None = None, **more: Any) -> httpx2.Response:
+    def request(self, method: str, path: str, ticket: PromisedTicket | None = None, **more: Any) -> httpx2.Response:
         """Send the request, again under the same idempotency key until it is answered, and return the answer."""
         self._keys += 1
         headers = {"Idempotency-Key": f"{self.seed}-{self._keys}", **more.pop("headers", {})}
@@ -143,8 +143,8 @@ class Client(threading.Thread):
     def open(self) -> PromisedTicket:
         email = f"holder-{self.seed}-{len(self.tickets)}@example.com"
         body = {"contactType": "EMAIL", "contactValue": email, "displayName": "Ada Lovelace"}
-        self.moments.come("create")
-        opened = self.ask("POST", "/api/tickets/create", json=body).json()
+        self.moments.reach("create")
+        opened = self.request("POST", "/api/tickets/create", json=body).json()
         ticket = PromisedTicket(opened["id"], opened["accessToken"], email)
         self.tickets.append(ticket)
         return ticket
@@ -153,14 +153,14 @@ class Client(threading.Thread):
         ticket = ticket or self._any()
         title = f"Title {self.random.randrange(10**6)}"
         draft = {"title": title, "story": "The roof fell in.", "goalAmount": 1500, "beneficiary": "Ada"}
-        self.ask("PATCH", f"/api/tickets/{ticket.id}/draft", ticket, json=draft)
+        self.request("PATCH", f"/api/tickets/{ticket.id}/draft", ticket, json=draft)
         ticket.title = title
 
     def upload(self, ticket: PromisedTicket | None = None) -> None:
         ticket = ticket or self._any()
-        self.moments.come("upload")
+        self.moments.reach("upload")
         recording = {"audio": ("story.webm", RECORDING.read_bytes())}
-        self.ask("POST", f"/api/tickets/{ticket.id}/upload-audio", ticket, files=recording)
+        self.request("POST", f"/api/tickets/{ticket.id}/upload-audio", ticket, files=recording)
         ticket.uploads += 1
         ticket.processed = False
 
@@ -168,30 +168,30 @@ class Client(threading.Thread):
         waiting = [t for t in self.tickets if t.uploads and not t.processed and not t.erased and t.title is None]
         if waiting and self.left:
             self.left -= 1
-            self.ask("POST", f"/api/tickets/{waiting[0].id}/process", waiting[0], json={})
+            self.request("POST", f"/api/tickets/{waiting[0].id}/process", waiting[0], json={})
             waiting[0].processed = True
-            self.moments.come("process")
+            self.moments.reach("process")
 
     def publish(self, ticket: PromisedTicket | None = None) -> None:
         ticket = ticket or self._any()
         if ticket.title is not None:
-            self.moments.come("publish")
-            self.ask("POST", f"/api/tickets/{ticket.id}/publish", ticket, json={"consent": True})
+            self.moments.reach("publish")
+            self.request("POST", f"/api/tickets/{ticket.id}/publish", ticket, json={"consent": True})
             ticket.published = True
 
     def document(self, ticket: PromisedTicket | None = None) -> None:
         ticket = ticket or self._any()
         if ticket.title is not None:
-            self.moments.come("document")
+            self.moments.reach("document")
             order = {"docType": "GOFUNDME_DRAFT", "format": self.random.choice(("pdf", "docx"))}
-            answer = self.ask("POST", f"/api/tickets/{ticket.id}/generate-doc", ticket, json=order).json()
+            answer = self.request("POST", f"/api/tickets/{ticket.id}/generate-doc", ticket, json=order).json()
             ticket.documents.append(answer["documentId"])
 
     def give(self, ticket: PromisedTicket | None = None) -> None:
         """Open a checkout and deliver its Stripe events, in any order and one of them twice."""
         ticket, amount = ticket or self._any(), self.random.randint(1, 500)
         order = {"amount": amount, "currency": "USD"}
-        checkout = self.ask("POST", f"/api/tickets/{ticket.id}/create-payment", ticket, json=order).json()
+        checkout = self.request("POST", f"/api/tickets/{ticket.id}/create-payment", ticket, json=order).json()
         payment = Payment(UUID(ticket.id), amount * 100, donation_id=UUID(checkout["donationId"]))
         payment.session_id = checkout["checkoutSessionId"]
         payment.details = payment.details | {"email": f"donor-{payment.donation_id.hex}@example.com"}
@@ -203,10 +203,10 @@ class Client(threading.Thread):
         """Open a checkout and pay it in the sandbox, which then delivers the events."""
         ticket, amount = ticket or self._any(), self.random.randint(10, 500)
         order = {"amount": amount, "currency": "USD"}
-        checkout = self.ask("POST", f"/api/tickets/{ticket.id}/create-payment", ticket, json=order).json()
+        checkout = self.request("POST", f"/api/tickets/{ticket.id}/create-payment", ticket, json=order).json()
         bought = SandboxGift(checkout["donationId"], f"buyer-{checkout['donationId']}@example.com", amount * 100)
         form = {"outcome": "paid", "email": bought.donor, "name": "Grace Hopper", "country": "US"}
-        self.ask("POST", checkout["checkoutUrl"], data=form)
+        self.request("POST", checkout["checkoutUrl"], data=form)
         ticket.bought.append(bought)
         return bought
 
@@ -215,12 +215,12 @@ class Client(threading.Thread):
         self.until(ticket, "/donations/total", lambda totals: totals["counts"]["created"] == 0)
         admin = {"Authorization": f"Bearer {self.service.secrets['admin_key']}"}
         order = {"amount": bought.paid // 1000, "reason": "the donor asked"}
-        self.ask("POST", f"/admin/donations/{bought.donation}/refund", headers=admin, json=order)
+        self.request("POST", f"/admin/donations/{bought.donation}/refund", headers=admin, json=order)
         bought.refunded += bought.paid // 1000 * 100
 
     def until(self, ticket: PromisedTicket, path: str, reached: Callable[[dict[str, Any]], bool]) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while not reached(answer := self.ask("GET", f"/api/tickets/{ticket.id}{path}", ticket).json()):
+        while not reached(answer := self.request("GET", f"/api/tickets/{ticket.id}{path}", ticket).json()):
             assert time.monotonic() < deadline, answer
             time.sleep(ASKED_AGAIN_SECONDS)
 
@@ -229,33 +229,35 @@ class Client(threading.Thread):
         if paid:
             ticket, payment = self.random.choice(paid)
             now = int(time.time())
-            part = payment.refund(payment.amount // 10, number=len(ticket.events), created=now)
-            self._deliver(ticket, [event("refund.created", part, now), event("refund.updated", part, now)])
+            refund_object = payment.refund(payment.amount // 10, number=len(ticket.events), created=now)
+            self._deliver(
+                ticket, [event("refund.created", refund_object, now), event("refund.updated", refund_object, now)]
+            )
 
     def _deliver(self, ticket: PromisedTicket, events: list[dict[str, Any]]) -> None:
         ticket.events += events
-        sent = [*events, *self.random.sample(events, 1)]
-        self.random.shuffle(sent)
-        for stripe_event in sent:
+        deliveries = [*events, *self.random.sample(events, 1)]
+        self.random.shuffle(deliveries)
+        for stripe_event in deliveries:
             body = json.dumps(stripe_event).encode()
             signature = sign(body, self.service.secrets["webhook_secret"], time.time())
-            self.ask("POST", "/api/webhooks/stripe", content=body, headers={"Stripe-Signature": signature})
-            self.moments.come("webhook")
+            self.request("POST", "/api/webhooks/stripe", content=body, headers={"Stripe-Signature": signature})
+            self.moments.reach("webhook")
 
     def erase(self, ticket: PromisedTicket | None = None) -> None:
         if ticket is None and len(self.tickets) <= 2:
             return
         ticket = ticket or self._any()
-        self.moments.come("erase")
+        self.moments.reach("erase")
         try:
-            self.ask("DELETE", f"/api/tickets/{ticket.id}", ticket)
+            self.request("DELETE", f"/api/tickets/{ticket.id}", ticket)
         except RefusedError as refusal:
-            # The erasure was done and its answer lost: the token is not valid any more.
+            # The erasure was executed and its answer lost, so the token is not valid any more.
             if refusal.status not in (401, 404):
                 raise
         ticket.erased = True
 
     def ask_for_help(self) -> None:
         body = {"category": "OTHER", "message": "Help me, please."}
-        self.ask("POST", "/api/support/ticket", json=body)
+        self.request("POST", "/api/support/ticket", json=body)
         self.supports += 1

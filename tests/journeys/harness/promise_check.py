@@ -31,7 +31,7 @@ SELECT (SELECT count(*) FROM sandbox.deliveries WHERE delivered_at IS NULL)
 
 
 class PromiseCheck:
-    """Looks at the service from outside and at its database from inside."""
+    """Checks the service's answers and its database."""
 
     def __init__(self, service: RunningService, clients: Sequence[Client]) -> None:
         self._service = service
@@ -147,7 +147,7 @@ class PromiseCheck:
         mails = files(self._service.data / "outbox")
         ids = Counter(mail["Message-ID"] for mail in mails)
         wrong = [f"{id}: {count} mails" for id, count in ids.items() if count != 1]
-        sent = Counter((mail["To"], mail["Subject"].removeprefix("TEST: ").split(" ")[0]) for mail in mails)
+        sent_counts = Counter((mail["To"], mail["Subject"].removeprefix("TEST: ").split(" ")[0]) for mail in mails)
         promised: Counter[tuple[str, str]] = Counter()
         for ticket in self._tickets:
             if ticket.erased:
@@ -168,11 +168,11 @@ class PromiseCheck:
         erased = {ticket.email for ticket in self._tickets if ticket.erased}
         erased |= {p.details["email"] for ticket in self._tickets if ticket.erased for p in ticket.payments}
         erased |= {bought.donor for ticket in self._tickets if ticket.erased for bought in ticket.bought}
-        wrong += [f"a mail to {to}, who was erased" for to, _ in sent if to in erased]
+        wrong += [f"a mail to {to}, who was erased" for to, _ in sent_counts if to in erased]
         return wrong + [
-            f"{sent[mail]} mails {mail} instead of {promised[mail]}"
-            for mail in promised.keys() | sent.keys()
-            if mail[0] not in erased and sent[mail] != promised[mail]
+            f"{sent_counts[mail]} mails {mail} instead of {promised[mail]}"
+            for mail in promised.keys() | sent_counts.keys()
+            if mail[0] not in erased and sent_counts[mail] != promised[mail]
         ]
 
     def _stuck(self) -> list[str]:

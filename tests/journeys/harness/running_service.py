@@ -35,9 +35,9 @@ def postmaster(data_dir: Path) -> int | None:
 
 
 class RunningService:
-    """One service on one data folder, which comes back on the same port each time that it is killed.
+    """One service on one data folder, which is started on the same port after each kill.
 
-    Its database is embedded, or where `urls` says, for each process that it is made of.
+    Its database is embedded, unless `urls` has a database URL for each of its processes.
     """
 
     def __init__(self, folder: Path, parts: tuple[str, ...] = (WHOLE,), urls: Mapping[str, str] | None = None) -> None:
@@ -110,7 +110,7 @@ class RunningService:
 
     @contextmanager
     def database(self) -> Iterator[str]:
-        """The URL of the database for as long as the block lasts."""
+        """Yield the URL of the database, which runs for the duration of the block."""
         if self._urls:
             yield self._urls[self.parts[0]]
             return
@@ -121,12 +121,12 @@ class RunningService:
             embedded.stop()
 
     def command(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start a command as a process of its own."""
+        """Start a command as a process."""
         quiet = subprocess.DEVNULL
         return subprocess.Popen([STORYLEDGER, *arguments], env=self._env(self.parts[0]), stdout=quiet, stderr=quiet)
 
     def run(self, *arguments: str) -> Any:
-        """Run a command; return what it prints as JSON, and fail if the command fails."""
+        """Run a command and return its JSON output. Fail if the command fails."""
         url = self._urls.get(self.parts[0], "")
         ran = run_here(*arguments, "--json", data_dir=self.data, base_url=self.url, database_url=url)
         assert ran.returncode == 0, ran.stdout[-2_000:] + ran.stderr[-2_000:]
