@@ -178,7 +178,7 @@ def test_repetition_does_not_make_the_work_quadratic():
     started = time.thread_time()  # CPU time of this thread, so that a busy machine does not matter
     for piece in ("1", "(", "<", "my name is ", "five ", "also dealing with ", "$1 "):
         drafted((piece * 8_000)[:8_000])
-    assert time.thread_time() - started < 10
+    assert time.thread_time() - started < 20
 
 
 def test_importing_the_module_loads_no_model():

@@ -149,7 +149,7 @@ def test_hostile_texts_are_scanned_quickly(part: str):
     findings("warm")
     started = time.thread_time()
     findings((part * 50_000)[:50_000])
-    assert time.thread_time() - started < 3
+    assert time.thread_time() - started < 10
 
 
 def test_concurrent_scans_have_the_same_findings():
