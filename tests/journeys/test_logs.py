@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid4
@@ -28,7 +29,8 @@ from tests.journeys.observed_service import ObservedService
 from tests.stripe_events import Payment
 
 ROOT = Path(__file__).parents[2]
-SECRET = "canary0Kq9Zw3vXbT5pRmLs8YdHf2Gn4"
+# Of this run alone, so that the processes of another run on the same machine do not have it.
+SECRET = f"canary{token_hex(16)}"
 SECRETS = {
     "master_key": f"{SECRET}-master",
     "email_pepper": f"{SECRET}-pepper",
