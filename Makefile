@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= auto
+# Three for two processors, because tests also wait: for processes that start, and for the database.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)')
 PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 # Errors only: pip warns about package indexes that the environment names and that do not exist.
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check

@@ -347,6 +347,7 @@ def main() -> None:
     """Run a command: exit 0 if it did its work, 1 if it failed or found a fault, 2 on wrong arguments."""
     # SIGTERM unwinds the stack as Ctrl+C does, so that a command cleans up. `serve` installs its own handlers.
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _terminate_after_finalizer
     try:
         _check_arguments()
         app(standalone_mode=True)
@@ -364,6 +365,15 @@ def _terminate(*_: object) -> NoReturn:
     # A second signal must not interrupt the cleaning up.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     sys.exit(128 + signal.SIGTERM)
+
+
+def _terminate_after_finalizer(dropped: "sys.UnraisableHookArgs") -> None:
+    """Terminate a little later if the signal came during a finalizer, where Python drops every exception."""
+    if dropped.exc_type is not SystemExit:
+        sys.__unraisablehook__(dropped)
+        return
+    signal.signal(signal.SIGALRM, _terminate)
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
 
 
 def _check_arguments() -> None:

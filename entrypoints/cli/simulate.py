@@ -1,10 +1,13 @@
 """The command `simulate`."""
 
+import signal
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
+from types import FrameType
 
 import projections
 from adapters.postgres import migrations
@@ -25,10 +28,19 @@ def _settings(folder: Path) -> Settings:
     return Settings(data_dir=folder, app_env="development", stripe_secret_key=None, stripe_webhook_secret=())
 
 
-def _temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    """Make the folder in a thread, because SIGTERM interrupts only the main thread: what is made is also removed."""
-    with ThreadPoolExecutor(1) as maker:
-        return maker.submit(tempfile.TemporaryDirectory, prefix="storyledger-simulate-").result()
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Delay Ctrl+C and SIGTERM until the block has ended: what it makes is registered to be removed by then."""
+    arrived: list[tuple[int, FrameType | None]] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = {number: signal.signal(number, lambda *signal_: arrived.append(signal_)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if arrived:
+            signal.raise_signal(arrived[0][0])
 
 
 def simulate(seed: int, donations: int, json: bool) -> None:
@@ -36,37 +48,30 @@ def simulate(seed: int, donations: int, json: bool) -> None:
     started = time.monotonic()
     built_scenario = scenario.build(seed, donations)
     random = Random(seed)  # noqa: S311
-    with (
-        one_line_errors(),
-        _temporary_folder() as folder,
-        ProgressBar(shown=not json) as bar,
-    ):
+    with one_line_errors(), ProgressBar(shown=not json) as bar, ExitStack() as stack:
         configure("ERROR", quiet=True)
-        postgres = EmbeddedPostgres(Path(folder) / "postgres")
-        try:
-            # In a thread, so that SIGTERM does not interrupt the start: a half-started server could not be stopped.
-            with ThreadPoolExecutor(1) as starter:
-                url = starter.submit(postgres.start).result()
-            with connect(url) as connection:
-                migrations.migrate(connection)
-            rebuild.ensure_live(url, projections.ALL, lambda *_: None)
-            service = Service(_settings(Path(folder)), url, frozenset())
-            try:
-                runner = SimulationRunner(service, built_scenario)
-                runner.open()
-                deliveries = built_scenario.deliveries(random)
-                for number, event in enumerate(deliveries, 1):
-                    runner.deliver(event)
-                    bar("deliveries", number, len(deliveries))
-                    if random.random() < 0.05:
-                        service.payments.applier.apply_batch(random.choice((1, 10, 200)))
-                runner.settle()
-                differences = runner.differences()
-                totals = runner.totals()
-            finally:
-                service.stop()
-        finally:
-            postgres.stop()
+        with _uninterrupted():
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="storyledger-simulate-")))
+            postgres = EmbeddedPostgres(folder / "postgres")
+            stack.callback(postgres.stop)
+            url = postgres.start()
+        with connect(url) as connection:
+            migrations.migrate(connection)
+        rebuild.ensure_live(url, projections.ALL, lambda *_: None)
+        with _uninterrupted():
+            service = Service(_settings(folder), url, frozenset())
+            stack.callback(service.stop)
+        runner = SimulationRunner(service, built_scenario)
+        runner.open()
+        deliveries = built_scenario.deliveries(random)
+        for number, event in enumerate(deliveries, 1):
+            runner.deliver(event)
+            bar("deliveries", number, len(deliveries))
+            if random.random() < 0.05:
+                service.payments.applier.apply_batch(random.choice((1, 10, 200)))
+        runner.settle()
+        differences = runner.differences()
+        totals = runner.totals()
     summary = {
         "seed": seed,
         "donations": len(built_scenario.donations),

@@ -153,8 +153,7 @@ FOLDER = "storyledger-simulate-*"
 @pytest.mark.parametrize(
     "pattern",
     [
-        # Known fault: a signal at the moment in which the folder is made sometimes leaves it behind.
-        pytest.param(FOLDER, marks=pytest.mark.soak),
+        FOLDER,
         pytest.param(f"{FOLDER}/postgres/*", marks=pytest.mark.soak),
         f"{FOLDER}/secrets.json",
     ],
@@ -167,6 +166,29 @@ def test_a_terminated_simulation_leaves_no_files(pattern: str, tmp_path: Path):
         simulation.terminate()
         assert simulation.wait(WAIT_SECONDS) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
+
+
+TERMINATED_IN_A_FINALIZER = """
+import os, signal, sys
+from entrypoints.cli import app
+
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+def command(standalone_mode):
+    Finalized()
+    signal.pause()
+
+app.app = command
+sys.argv = ["storyledger", "status"]
+app.main()
+"""
+
+
+def test_a_command_ends_if_the_signal_to_terminate_comes_during_a_finalizer():
+    ended = subprocess.run([sys.executable, "-c", TERMINATED_IN_A_FINALIZER], capture_output=True, timeout=WAIT_SECONDS)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGTERM, b"")
 
 
 def test_a_command_on_a_new_data_folder_prepares_its_database(run: Run):
