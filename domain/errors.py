@@ -6,7 +6,7 @@ class DomainError(Exception):
 
 
 class AmountError(DomainError):
-    """An amount that its currency does not allow."""
+    """An amount that its currency does not allow; the message continues a sentence that begins with "The amount"."""
 
 
 class NotFoundError(DomainError):

@@ -57,11 +57,11 @@ class Money:
         try:
             scaled = Decimal(major).scaleb(decimals(currency))
         except InvalidOperation:
-            raise AmountError("not a number") from None
+            raise AmountError("is not a number") from None
         if not scaled.is_finite() or abs(scaled) >= 10**15:
-            raise AmountError("out of range")
+            raise AmountError("is out of range")
         if scaled != scaled.to_integral_value():
-            raise AmountError(f"more decimals than {currency} has ({decimals(currency)})")
+            raise AmountError(f"has more decimals than {currency} allows ({decimals(currency)})")
         return cls(int(scaled), currency)
 
 

@@ -31,7 +31,7 @@ def largest_gift(currency: str) -> Money:
 def checked_gift(amount: Money) -> Money:
     """Return the amount if it may be given; InvalidError otherwise."""
     if amount.currency not in CURRENCIES:
-        raise InvalidError("not a currency that donations can be made in", "/currency")
+        raise InvalidError("is not a currency that donations can be made in", "/currency")
     smallest, largest = smallest_gift(amount.currency), largest_gift(amount.currency)
     if not smallest.minor <= amount.minor <= largest.minor:
         raise InvalidError(f"must be from {smallest.major} to {largest.major} {amount.currency}", "/amount")

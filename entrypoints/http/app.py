@@ -1,4 +1,4 @@
-"""The ASGI application: the routes of the operation table behind the middleware, which is listed in its order."""
+"""The ASGI application: the routes of the operation table, behind the middleware in the order that requests pass it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from entrypoints.composition.service import Service
 
 
-# The reads that clients repeat come first, because Starlette tries the routes in their order.
+# The paths that clients poll come first, because Starlette tries the routes in order.
 POLLED = ("/api/tickets/{ticket_id}/status", "/api/tickets/{ticket_id}/donations/total")
 NO_QUERY = QueryParams()
 
@@ -83,8 +83,8 @@ def application(
 
     def new_call(operation: Operation, request: Request) -> Call:
         reads = service.queries.reads(writes=operation.method != "GET")
-        # An operation's query may read more than the ticket's row, and always from the primary. If there is a replica,
-        # only the row is read here, and the handler reads the rest from the replica.
+        # The query of an operation may read more than the ticket's row, and it reads from the primary. If there is a
+        # replica, only the row is read here, and the handler reads the rest from the replica.
         ticket_query = operation.ticket_query if reads.replica is None else ticket_status.ticket
         return Call(
             operation=operation,

@@ -59,7 +59,7 @@ def _check_amount(value: object) -> Decimal:
     if isinstance(value, str) and not _DECIMAL_STRING.fullmatch(value):
         raise ValueError("must be a number or a decimal string")
     number = Decimal(value)
-    # A number other than zero is at least 10^-6 and less than 10^15.
+    # The magnitude of a number other than zero is at least 10^-6 and less than 10^15.
     if not number.is_finite() or (number and not -7 < number.adjusted() < 15):
         raise ValueError("is out of range")
     return number
@@ -146,7 +146,7 @@ def _refuse_constant(_: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-# A longer integer becomes a Decimal, because `int` refuses very long ones, which are valid JSON. No field accepts it.
+# Longer integers are parsed as Decimal: they are valid JSON, but `int` refuses very long ones. No field accepts them.
 _MAX_INTEGER_LENGTH = 40
 
 

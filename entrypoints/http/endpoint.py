@@ -77,7 +77,7 @@ class Endpoint:
         return self._handle(call)
 
     async def _answer_webhook(self, call: Call, request: Request) -> Answer:
-        """Answer a webhook. Its credential is the signature; only invalid signatures count against the rate limit."""
+        """Answer a webhook. Its credential is the signature; only invalid webhooks count against the rate limit."""
         call.raw_body = await read_bounded(request.stream())
         try:
             return await call.operation.answer_on_loop(call)

@@ -81,7 +81,7 @@ def _problem_content() -> JsonObject:
 
 
 def _response_schemas(operations: Iterable[Operation]) -> tuple[list[JsonObject | None], JsonObject]:
-    """Return the schema of each operation's JSON response, None if it has none, and the components they refer to."""
+    """Return the schema of each operation's JSON response (None if it has none), and the components they refer to."""
     types_by_operation = [_json_types(get_type_hints(operation.handler)["return"]) for operation in operations]
     all_types = list(dict.fromkeys([ProblemDetails, *chain.from_iterable(types_by_operation)]))
     schemas, components = msgspec.json.schema_components(all_types, ref_template=REFERENCE)
@@ -155,12 +155,12 @@ def _operation_id(operation: Operation) -> str:
 def _access_description(operation: Operation) -> str:
     access = operation.access
     if access.metrics_token:
-        return "Needs the METRICS_TOKEN of this service. Without a METRICS_TOKEN the path answers 404."
+        return "Needs the METRICS_TOKEN of this service. A service that has none answers 404."
     sentences = [f"Allowed roles: {', '.join(sorted(role.value for role in access.roles))}."]
     if access.scope:
         sentences.append(f"An API client needs the scope `{access.scope}`.")
     if access.open_if_published:
-        sentences.append("Open to everybody once the ticket is published.")
+        sentences.append("Open to everybody while the ticket is published.")
     return " ".join(sentences)
 
 
@@ -226,7 +226,7 @@ def _responses(operation: Operation, response_schema: JsonObject | None) -> Json
         for media_type in operation.media_types:
             success["content"] |= content(media_type)
     responses: JsonObject = {str(operation.status): success}
-    for name in _problems(operation):
+    for name in _problem_names(operation):
         responses[str(PROBLEM_TYPES[name].status)] = {"$ref": f"#/components/responses/{name}"}
     if operation.revalidates:
         responses["304"] = {"description": "The client has the current content already."}
@@ -237,8 +237,8 @@ def _responses(operation: Operation, response_schema: JsonObject | None) -> Json
     return responses
 
 
-def _problems(operation: Operation) -> list[str]:
-    """Return the problems that an operation may answer with, which follow from its other properties."""
+def _problem_names(operation: Operation) -> list[str]:
+    """Return the names of the problems that an operation may answer with, which follow from its other fields."""
     names = ["internal", "unavailable"]
     if not operation.access.ignores_credentials:
         names += ["unauthenticated", "forbidden"]

@@ -48,7 +48,7 @@ class RateLimit(Enum):
     DEFAULT = "default"
     PAYMENT = "payment"
     CREATE = "create"
-    CODE = "code"
+    LOGIN_CODE = "code"
     NONE = "none"
 
 
@@ -63,7 +63,7 @@ class Access:
     With `names_ticket` the path names a ticket that the caller must have access to. With `open_if_published` every
     caller has access to a published ticket. With `ignores_credentials` the Authorization header is not read. With
     `diagnostics_token` the ADMIN_DIAGNOSTICS_TOKEN is accepted too. With `metrics_token` only the METRICS_TOKEN is
-    accepted.
+    accepted, and the handler checks it.
     """
 
     roles: frozenset[Role]
@@ -79,7 +79,7 @@ class Access:
         return Role.VISITOR in self.roles
 
 
-NO_BODY_DIGEST = hashlib.sha256(b"").hexdigest()
+EMPTY_BODY_DIGEST = hashlib.sha256(b"").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,14 @@ class Call:
     ticket: Row = field(init=False, repr=False)
     body: Any = None
     raw_body: bytes = b""
-    body_digest: str = NO_BODY_DIGEST
+    body_digest: str = EMPTY_BODY_DIGEST
     upload: ReceivedRecording | None = None
     # The ticket that the answer is about; erasing it also erases the stored answer.
-    answer_ticket: UUID | None = None
+    answer_ticket_id: UUID | None = None
 
     @cached_property
     def seed(self) -> RequestSeed:
-        """Makes the ids and secrets of the request; `Idempotency` gives a repeated request the seed of the first."""
+        """The source of the request's ids and secrets; `Idempotency` gives a repeated request the seed of the first."""
         return RequestSeed.new()
 
     @property
@@ -161,13 +161,13 @@ class Stream:
 
 
 class JsonStream(Stream, Generic[T_co]):
-    """A stream whose parts together are the JSON of the type."""
+    """A stream whose parts together are the JSON of a value of the type `T_co`."""
 
 
 # The table names unbound methods of handler classes; `bind` replaces them with methods of the instances that hold the
 # collaborators. A handler returns the response body, or an Answer if it also sets the status or headers. Handlers run
-# in a thread. Two kinds run on the event loop: the webhook, because many arrive at once, and health checks and metrics,
-# which must answer when no thread is free.
+# in a thread, except two kinds, which run on the event loop: webhooks, because many arrive at once, and health checks
+# and metrics, because they must answer when no thread is free.
 Handler = Callable[..., object]
 
 
@@ -185,10 +185,10 @@ class Parameter:
 class Operation:
     """One row of the table.
 
-    With `idempotency_key` the header Idempotency-Key is honoured. `other_responses` maps each status besides `status`
-    that the handler may answer with to its media type. A `monitoring` operation (health, metrics) runs on the event
-    loop without credentials and rate limits. An operation that `revalidates` answers 304 to a matching If-None-Match.
-    A `hidden` operation is not in the OpenAPI document.
+    With `idempotency_key` the header Idempotency-Key is honoured. `other_responses` maps every status besides `status`
+    to its media type. A `monitoring` operation (health, metrics) runs on the event loop without access checks and rate
+    limits. An operation that `revalidates` answers 304 to a matching If-None-Match. A `hidden` operation is not in the
+    OpenAPI document.
     """
 
     method: str

@@ -23,17 +23,18 @@ _UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
 
 
 class _BoundedPipelineFlow(FlowControl):
-    """Reads nothing more from a connection while requests that came on it wait for the answers to those before them.
+    """Keeps reading paused while pipelined requests wait for the answers to earlier ones.
 
-    uvicorn reads on after each answer, so that requests sent faster than they are answered would fill the memory.
+    uvicorn resumes reading after each answer, so requests that arrive faster than they are answered would fill the
+    memory.
     """
 
-    def __init__(self, transport: asyncio.Transport, waiting: deque[Any]) -> None:
+    def __init__(self, transport: asyncio.Transport, pipeline: deque[Any]) -> None:
         super().__init__(transport)
-        self._waiting = waiting
+        self._pipeline = pipeline
 
     def resume_reading(self) -> None:
-        if not self._waiting:
+        if not self._pipeline:
             super().resume_reading()
 
 
@@ -41,13 +42,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """One connection, which is closed if the client is too slow; a malformed request is answered with a problem."""
 
     MAX_HEADERS: ClassVar[int] = 100
-    # The number of bytes that may arrive in a row without ending a head or belonging to a body: an unfinished head, the
-    # sizes of chunks, or trailers.
+    # The limit on bytes in a row that neither complete a head nor belong to a body, such as an unfinished head, chunk
+    # sizes or trailers.
     MAX_OVERHEAD_BYTES: ClassVar[int] = 64 * 1024
-    # The time from the start of the connection or from the last response to the end of the next head. It is longer
-    # than the keep-alive timeout.
+    # The time from the start of the connection, or from the last response, to the end of the next request's head. It is
+    # longer than the keep-alive timeout.
     HEAD_SECONDS: ClassVar[float] = 20
-    # The time for which a client may neither send a byte of an expected body nor read a byte of the response.
+    # The time limit for a client that sends no byte of an expected body, or reads no byte of the response.
     IDLE_SECONDS: ClassVar[float] = 30
     # The time for a whole body. It is enough for 50 MB at a quarter of a megabit per second.
     BODY_SECONDS: ClassVar[float] = 1800
@@ -128,7 +129,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._head_to_replay is None and not self.transport.is_closing():
             super().on_message_complete()
 
-    # A request that offers an upgrade is answered in HTTP/1.1. uvicorn alone loses its body, as with `curl --http2 -d`.
+    # A request that offers an upgrade is answered in HTTP/1.1; uvicorn would lose its body (try `curl --http2 -d`).
 
     def _head_without_upgrade(self) -> bytes:
         lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
@@ -151,11 +152,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._unparsed_data = head + self._parsed_data[stopped.args[0] :]
 
+    # Time limits.
+
     def on_response_complete(self) -> None:
         self._head_awaited_since = None if self.pipeline else self._now()
         super().on_response_complete()
-
-    # Time limits.
 
     def _check(self) -> None:
         self._check_timer = self.loop.call_later(self.CHECK_SECONDS, self._check)

@@ -36,7 +36,7 @@ class RateLimitStore:
 
     def hit(self, limit: RateLimitItem, *client: str) -> float | None:
         """Count one call; if it is above the limit, return the seconds until the window ends."""
-        if self._shared is None or not self._take_turn():
+        if self._shared is None or not self._may_try_shared():
             return _hit(self._local, limit, client)
         try:
             wait_seconds = _hit(self._shared, limit, client)
@@ -48,8 +48,8 @@ class RateLimitStore:
             logger.info("rate limits are shared again")
         return wait_seconds
 
-    def _take_turn(self) -> bool:
-        """Return True if this call may try the shared store; after a pause one may, and begins a pause for others."""
+    def _may_try_shared(self) -> bool:
+        """Return True if this call may try the shared store; after a pause one call may, and the next pause begins."""
         with self._lock:
             if self._paused_until is None:
                 return True

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote
 
@@ -18,8 +17,8 @@ from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcom
 from domain.errors import AmountError
 from domain.values import Money
 from entrypoints.http.countries import COUNTRIES
+from entrypoints.http.pages import PAGES_FOLDER
 
-PAGES_FOLDER = Path(__file__).parent.parent / "pages"
 STYLE = PAGES_FOLDER / "static" / "sandbox.css"
 MAX_BODY_BYTES = 64 * 1024
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -66,7 +65,7 @@ class _Pages:
         return await anyio.to_thread.run_sync(work, *args, limiter=self._limiter)
 
     def page(self, template: str, status: int = 200, form_target: str | None = None, **context: Any) -> Response:
-        """Return a page that loads only our own style sheet, and whose forms lead only to us and to `form_target`."""
+        """Return a page that loads only our style sheet, and whose forms may lead only to us and to `form_target`."""
         origin = _ORIGIN.match(form_target or "")
         return HTMLResponse(
             self._templates.render(template, **context),
@@ -113,7 +112,7 @@ class _Pages:
         """Do the work and return to the operator's page, which shows the reason if the sandbox refused it."""
         try:
             await self.in_thread(work)
-        except (StripeRefusal, AmountError) as refusal:
+        except StripeRefusal as refusal:
             return RedirectResponse(f"/sandbox?refusal={quote(str(refusal)[:300])}", 303)
         return RedirectResponse("/sandbox" + (f"#{quote(id)}" if id.startswith("cs_") else ""), 303)
 
@@ -144,7 +143,10 @@ class _Pages:
         session = self.sandbox.session(session_id)
         if session is None:
             raise StripeRefusal("There is no such session.")
-        return Money.of(text[:40], session["currency"].upper()).minor
+        try:
+            return Money.of(text[:40], session["currency"].upper()).minor
+        except AmountError as error:
+            raise StripeRefusal(f"The amount {error}.") from None
 
 
 class _PayPage:
@@ -196,7 +198,7 @@ class _PayPage:
         return self._pages.page("message.html", status, title=title, text=text, link=link)
 
     def _pay_form(
-        self, session: CheckoutSession, values: Form, faults: Form, status: int = 200, declined: bool = False
+        self, session: CheckoutSession, values: Form, faults: dict[str, str], status: int = 200, declined: bool = False
     ) -> Response:
         return self._pages.page(
             "pay.html",
@@ -222,9 +224,9 @@ async def _form_fields(request: Request) -> Form:
         return {}
 
 
-def _read_attempt(values: Form) -> tuple[Payer | None, Outcome | None, Form]:
+def _read_attempt(values: Form) -> tuple[Payer | None, Outcome | None, dict[str, str]]:
     """Return the payer and the chosen outcome, and the fault of each invalid field."""
-    faults: Form = {}
+    faults: dict[str, str] = {}
     name, email, country = (values.get(field, "").strip() for field in ("name", "email", "country"))
     outcome = _chosen(Outcome, values.get("outcome"))
     if len(name) > 150 or not name.isprintable():

@@ -1,4 +1,4 @@
-"""The uvicorn server; before it stops, it answers every client whose connection was accepted."""
+"""The uvicorn server; before it stops, it answers every client that has connected."""
 
 import asyncio
 import signal
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from entrypoints.http.protocol_limits import LimitedHttpProtocol
 
-# Idle connections stay open for this time after the stop began: a request on one is answered, and the answer closes it.
+# When the server stops, idle connections stay open for this time; a request that arrives on one is still answered.
 IDLE_GRACE_SECONDS = 0.3
 SHUTDOWN_SECONDS = 5
 BACKLOG = 512
@@ -61,13 +61,13 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter) or self._must_stop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop after every client is answered, also one whose connection waits in the kernel's queue."""
+        """Stop after every client is answered, including those whose connections wait in the kernel's queue."""
         self._finish()
         await self._wait_for_last_requests()
         listeners = [listener.dup() for listener in sockets or []]
         for server in self.servers:
             server.close()
-        # The servers stop listening in this turn of the event loop; then only `_accept_queued` accepts connections.
+        # The servers stop listening in this iteration of the loop; after it only `_accept_queued` accepts connections.
         await asyncio.sleep(0)
         for listener in listeners:
             await self._accept_queued(listener)
@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
             await asyncio.sleep(IDLE_GRACE_SECONDS)
 
     async def _accept_queued(self, listener: socket.socket) -> None:
-        """Accept the connections that wait in the queue of a closing listener; else the kernel would reset them."""
+        """Accept the connections that wait in the queue of a closing listener; otherwise the kernel resets them."""
         loop = asyncio.get_running_loop()
 
         def protocol() -> asyncio.Protocol:

@@ -205,7 +205,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/api/access/request", "Request a login code, which is sent to the contact", LoginCodeHandlers.request,
-        SIGN_IN, JSON, LoginCodeRequest, 202, idempotency_key=True, rate_limit=RateLimit.CODE, tag="Access",
+        SIGN_IN, JSON, LoginCodeRequest, 202, idempotency_key=True, rate_limit=RateLimit.LOGIN_CODE, tag="Access",
     ),
     Operation(
         "POST", "/api/access/verify", "Exchange a login code for a session", LoginCodeHandlers.verify, SIGN_IN, JSON,

@@ -1,4 +1,4 @@
-"""Uploads of recordings: each is counted and hashed while it is streamed to an unnamed temporary file."""
+"""Uploads of recordings: each is measured and hashed while it is streamed to an unnamed temporary file."""
 
 import hashlib
 import tempfile
@@ -16,11 +16,11 @@ from entrypoints.http.problems import Problem, invalid
 
 FIELD = b"audio"
 MAX_AUDIO_BYTES = 50 * 1024 * 1024
-# The headers and boundaries of the form around the recording may have this size.
+# The headers and boundaries of the form around the recording may take up to this size.
 MAX_OVERHEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = MAX_AUDIO_BYTES + MAX_OVERHEAD_BYTES
 MAX_FILE_NAME_LENGTH = 255
-# A larger upload is read on up to this size, so that the client gets the answer instead of a broken connection.
+# Of an upload that is refused, at most this much more is read, so that the client can read the answer.
 MAX_DRAINED_BYTES = 2 * MAX_AUDIO_BYTES
 
 TOO_LARGE = f"A recording may have at most {MAX_AUDIO_BYTES // 1024 // 1024} MB."
@@ -109,7 +109,7 @@ async def receive(
         file.seek(0)
         return ReceivedRecording(file, receiver.digest.hexdigest(), receiver.size, receiver.file_name)
     except BaseException:
-        # Closing flushes, which may fail like the write before.
+        # Closing flushes the buffer, which may fail again.
         with suppress(OSError):
             file.close()
         raise
@@ -141,13 +141,13 @@ async def _parse(receiver: _Receiver, boundary: bytes, chunks: AsyncIterator[byt
 
 
 async def too_large(chunks: AsyncIterator[bytes], detail: str, max_drained_bytes: int) -> Problem:
-    """Read the rest of a body that is too large, so that the client gets an answer, and return the problem."""
+    """Read the rest of a body that is too large, so that the client can read the answer, and return the problem."""
     ended = await _drain(chunks, max_drained_bytes)
     return Problem("too-large", detail, headers={} if ended else {"Connection": "close"})
 
 
 async def _drain(chunks: AsyncIterator[bytes], max_bytes: int) -> bool:
-    """Read on without keeping anything, and return True if the body ended within the limit."""
+    """Read and discard the rest of the body, up to the limit, and return True if the body ended within it."""
     drained = 0
     async for chunk in chunks:
         drained += len(chunk)

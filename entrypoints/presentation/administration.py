@@ -69,7 +69,7 @@ class RetriedDeadMail(ResponseBody):
 
 
 class ProjectionState(ResponseBody):
-    """The position of a read model, that of the event log (`head`), and the age of the first event not yet applied."""
+    """The positions of a read model and of the event log (`head`), and the age of the first event not yet applied."""
 
     name: str
     version: int

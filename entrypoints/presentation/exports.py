@@ -59,7 +59,7 @@ class ExportedDonation(ResponseBody):
     def from_rows(cls, row: Row, settlements: Sequence[Row], personal: PersonalData) -> ExportedDonation:
         """Make the line from the donation's row and the balance transactions that settled it.
 
-        Fee and settled amount are null if the balance transactions have several currencies.
+        Fee and settled amount are null if there are no balance transactions, or if they have several currencies.
         """
         currency = row["currency"]
         net = net_minor(row)

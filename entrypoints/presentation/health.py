@@ -31,7 +31,7 @@ class DatabaseHealth(ResponseBody):
 
 
 class ProjectionLag(ResponseBody):
-    """The position of a read model, that of the event log (`head`), and the age of the first event not yet applied."""
+    """The positions of a read model and of the event log (`head`), and the age of the first event not yet applied."""
 
     position: int
     head: int

@@ -29,7 +29,7 @@ _HIDDEN = frozenset({"token_digest", "contact_index", "actor", "ticket_id", "don
 
 
 class HistoryEvent(ResponseBody):
-    """One event of the ticket or of one of its donations; `data` has its fields, personal texts in clear or masked."""
+    """One event of the ticket or of one of its donations; `data` has its fields, personal texts masked or in full."""
 
     position: int
     type: str

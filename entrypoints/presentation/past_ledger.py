@@ -16,23 +16,23 @@ SortKey = tuple[bool, float, datetime, UUID]
 
 
 def past_ledger(events: Sequence[RecordedEvent], as_of: datetime | None, known_at: datetime | None) -> MemoryRows:
-    """Fold the events that were recorded by `known_at` and had happened, by Stripe's clock, by `as_of`."""
-    known = [event for event in events if known_at is None or event.recorded_at <= known_at]
-    return folded(donation_ledger, known if as_of is None else _happened_by(as_of, known))
+    """Fold the events that were recorded until `known_at` and had happened, according to Stripe, until `as_of`."""
+    known_events = [event for event in events if known_at is None or event.recorded_at <= known_at]
+    return folded(donation_ledger, known_events if as_of is None else _happened_until(as_of, known_events))
 
 
-def _happened_by(as_of: datetime, known: Sequence[RecordedEvent]) -> Iterator[RecordedEvent]:
-    """Yield the events that had happened by Stripe's clock, or by ours if Stripe reports no time.
+def _happened_until(as_of: datetime, known_events: Sequence[RecordedEvent]) -> Iterator[RecordedEvent]:
+    """Yield the events that had happened until `as_of` by Stripe's clock, or by ours if Stripe reports no time.
 
     Stripe's clock may be behind ours: a checkout counts as opened once Stripe reports a fact about its donation.
     """
     reported_donations = {
         recorded.event.donation_id
-        for recorded in known
-        if isinstance(recorded.event, DonationEvent) and _reported_by(as_of, recorded)
+        for recorded in known_events
+        if isinstance(recorded.event, DonationEvent) and _happened_at_stripe(as_of, recorded)
     }
-    for recorded in known:
-        event, happened = recorded.event, _reported_by(as_of, recorded)
+    for recorded in known_events:
+        event, happened = recorded.event, _happened_at_stripe(as_of, recorded)
         if happened is None:
             opened = isinstance(event, CheckoutRequested | CheckoutOpened) and event.donation_id in reported_donations
             happened = opened or recorded.recorded_at <= as_of
@@ -40,7 +40,7 @@ def _happened_by(as_of: datetime, known: Sequence[RecordedEvent]) -> Iterator[Re
             yield recorded
 
 
-def _reported_by(as_of: datetime, recorded: RecordedEvent) -> bool | None:
+def _happened_at_stripe(as_of: datetime, recorded: RecordedEvent) -> bool | None:
     """Return True if Stripe's time of the event is not after `as_of`, False if it is, None if there is none."""
     report = getattr(recorded.event, "report", None)
     return None if report is None else bool(report.at <= as_of.timestamp())

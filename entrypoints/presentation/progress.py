@@ -48,7 +48,7 @@ class MissingInfo(ResponseBody):
     @classmethod
     def from_row(cls, row: Row) -> MissingInfo | None:
         """Make the response from the ticket's row, or return None if the ticket needs no information."""
-        # `base` is the content status apart from publication.
+        # `base` is the content status regardless of publication.
         if row["base"] != ContentStatus.NEEDS_INFO:
             return None
         missing = missing_fields(Kind(row["kind"]), draft_of(row))

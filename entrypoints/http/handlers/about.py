@@ -27,7 +27,7 @@ class AboutHandlers:
     def problem(self, call: Call) -> ProblemType:
         problem_type = PROBLEM_TYPES.get(call.path_params["name"])
         if problem_type is None:
-            raise NotFoundError("There is no such problem.")
+            raise NotFoundError("There is no such problem type.")
         return problem_type
 
     def openapi(self, _: Call) -> JsonObject:

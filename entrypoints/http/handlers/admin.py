@@ -112,7 +112,7 @@ class ProjectionHandlers:
         )
 
     def rebuild(self, call: Call, _: Empty) -> Answer[RebuildStarted]:
-        """Start a rebuild; the old read model is read until the rebuild has ended."""
+        """Start a rebuild; queries use the old read model until the rebuild has ended."""
         projection = projections.BY_NAME.get(call.path_params["name"])
         if projection is None:
             raise NotFoundError("There is no such projection.")
@@ -142,7 +142,7 @@ class RefundHandlers:
     def refund(self, call: Call, body: RefundOrder) -> Attribution:
         """Record the request for a refund; the donation changes when Stripe reports the refund."""
         row = self._donation_row(call)
-        call.answer_ticket = row["ticket_id"]
+        call.answer_ticket_id = row["ticket_id"]
         amount = None if body.amount is None else money(body.amount, row["currency"])
         with self.database.reading() as cursor:
             ticket = ticket_status.ticket(cursor, row["ticket_id"])

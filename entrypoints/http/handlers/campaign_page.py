@@ -10,7 +10,7 @@ from adapters.encryption.field_cipher import FieldCipher
 from adapters.payments.retrieval import PendingRetrievals
 from adapters.postgres.database import Database
 from domain.commands.checkouts import CheckoutCommands, checked_gift, largest_gift, smallest_gift
-from domain.errors import DomainError, InvalidError
+from domain.errors import AmountError, InvalidError
 from domain.values import CURRENCIES, Money
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import PAGES, html_page, not_found_page
@@ -53,7 +53,7 @@ class CampaignPageHandlers:
         row = self._published_row(call)
         if row is None:
             return not_found_page(call, NO_PAGE)
-        call.answer_ticket = row["ticket_id"]
+        call.answer_ticket_id = row["ticket_id"]
         form = _form_fields(call.raw_body)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
         try:
@@ -104,13 +104,13 @@ class CampaignPageHandlers:
             title=draft.title or "A campaign",
             paragraphs=[paragraph for paragraph in (draft.story or "").splitlines() if paragraph.strip()],
             currency=currency,
-            raised=formatted(Money(raised, currency)),
-            goal=formatted(Money(goal, currency)) if goal else None,
+            raised=_formatted(Money(raised, currency)),
+            goal=_formatted(Money(goal, currency)) if goal else None,
             percent_raised=min(100, raised * 100 // goal) if goal else None,
             gifts=counts.paid + counts.refunded + counts.disputed,
             suggested_amounts=_suggested_amounts(currency),
-            smallest=formatted(smallest_gift(currency)),
-            largest=formatted(largest_gift(currency)),
+            smallest=_formatted(smallest_gift(currency)),
+            largest=_formatted(largest_gift(currency)),
             error=error,
             typed_amount=typed_amount,
             thanks="thanks" in call.query,
@@ -142,17 +142,17 @@ def _amount(text: str, currency: str) -> Money:
         raise InvalidError("must be a number like 25 or 12.50")
     try:
         return Money.of(Decimal(plain), currency)
-    except DomainError as error:
-        raise InvalidError(f"is {error}") from None
+    except AmountError as error:
+        raise InvalidError(str(error)) from None
 
 
 def _suggested_amounts(currency: str) -> list[dict[str, str]]:
     # The smallest gift is 1 in the major unit, or 100 if the currency has no decimals.
     amounts = SUGGESTED_MAJOR if smallest_gift(currency).major < 100 else SUGGESTED_MAJOR_ZERO_DECIMAL
-    return [{"value": str(amount), "label": formatted(Money.of(amount, currency))} for amount in amounts]
+    return [{"value": str(amount), "label": _formatted(Money.of(amount, currency))} for amount in amounts]
 
 
-def formatted(money: Money) -> str:
+def _formatted(money: Money) -> str:
     """Return the amount with grouped digits, with decimals unless they are zero, and with the currency's code."""
     major = money.major
     text = f"{major:,.0f}" if major == major.to_integral_value() else f"{major:,}"

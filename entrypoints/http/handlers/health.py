@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -67,10 +68,8 @@ class HealthHandlers:
         health = self.watchdog.health
         lag = None
         if health.available:
-            try:
+            with suppress(UnavailableError, TimeoutError):
                 lag = await asyncio.wait_for(self.probe.lag(), PROBE_TIMEOUT_SECONDS)
-            except (UnavailableError, TimeoutError):
-                lag = None
         is_ready = lag is not None and health.schema_fault is None and not self.is_stopping()
         return _ok_or_unavailable(_readiness(is_ready, lag, self.replica), is_ready)
 

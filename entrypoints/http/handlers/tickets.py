@@ -72,7 +72,7 @@ class TicketHandlers:
 
     def create(self, call: Call, body: TicketOpening) -> Answer[OpenedTicket]:
         contact = contacts.normalize_contact(body.contact_type, body.contact_value)
-        ticket_id = call.answer_ticket = call.seed.id("ticket")
+        ticket_id = call.answer_ticket_id = call.seed.id("ticket")
         token = ticket_token(ticket_id, call.seed.secret("ticket token"))
         self.commands.open(
             call.principal.actor,

@@ -63,7 +63,7 @@ class AuditTrail:
         try:
             self._log(call, f"answered {status}")
         except UnavailableError:
-            logger.warning("outcome not logged", request_id=call.logged_id, status=status)
+            logger.warning("outcome of an act is missing in the access log", request_id=call.logged_id, status=status)
 
     def _log(self, call: Call, outcome: str, actor: str | None = None) -> None:
         self._access_log.append(

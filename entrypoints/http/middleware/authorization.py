@@ -80,5 +80,5 @@ def has_access(principal: Principal, ticket_id: UUID | None, row: Row | None, da
 
 def _set_ticket(call: Call, row: Row) -> None:
     call.ticket = row
-    call.answer_ticket = row["ticket_id"]
+    call.answer_ticket_id = row["ticket_id"]
     log_context.add(ticket=str(row["ticket_id"]))

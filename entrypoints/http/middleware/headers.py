@@ -85,7 +85,7 @@ class ResponseHeaders:
 
 
 def logged_id_of(scope: Scope) -> str:
-    """Return the id under which the request is logged: its own id, or a new one if that could name a person."""
+    """Return the id under which the request is logged: its own id, or a new one if its own could name a person."""
     logged_id: str = scope["state"]["logged_id"]
     return logged_id
 

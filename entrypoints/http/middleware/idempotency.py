@@ -27,19 +27,19 @@ class Idempotency:
         if isinstance(new_or_replayed, ReplayedAnswer):
             return _replayed(new_or_replayed.answer)
         call.seed = new_or_replayed.seed
+        is_stored = False
         try:
             with self._keys.hold_lease(*caller_path_key):
                 answer = call.operation.answer(call)
                 if answer.status < 400:
                     body = None if answer.body is None else encode(answer.body).decode()
                     stored = encode([answer.status, answer.headers, body])
-                    self._keys.store_answer(*caller_path_key, stored, call.answer_ticket)
-                    return answer
-        except Exception:
-            self._keys.release(*caller_path_key)
-            raise
-        self._keys.release(*caller_path_key)
-        return answer
+                    self._keys.store_answer(*caller_path_key, stored, call.answer_ticket_id)
+                    is_stored = True
+                return answer
+        finally:
+            if not is_stored:
+                self._keys.release(*caller_path_key)
 
 
 def _replayed(stored: bytes) -> Answer:

@@ -1,4 +1,4 @@
-"""Errors become problem responses (RFC 9457); where an unexpected error arose is logged, and never in the response."""
+"""Errors become problem responses (RFC 9457). The location of an unexpected error is logged and never sent."""
 
 from urllib.parse import quote
 
@@ -53,16 +53,10 @@ class ProblemResponses:
             await self._rate_limiter.count_unrouted(client_address(request))
         except Problem as too_many_requests:
             return too_many_requests
-        match error.status_code:
-            case 405:
-                headers = dict(error.headers or {})
-                return Problem("method-not-allowed", "The path has no such method.", headers=headers)
-            case 413:
-                return Problem("too-large", "The body is too large.")
-            case 400:
-                return Problem("malformed", "The request cannot be read.")
-            case _:
-                return Problem("not-found", "There is nothing at this path.")
+        if error.status_code == 405:
+            headers = dict(error.headers or {})
+            return Problem("method-not-allowed", "The path does not support this method.", headers=headers)
+        return Problem("not-found", "There is nothing at this path.")
 
 
 def _response(error: Exception, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Rate limits: how often one client may call, identified by its principal or, without a credential, by its address."""
+"""Rate limits: how often one client may call. Clients with a credential are counted by principal, others by address."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from entrypoints.http.problems import Problem
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
-# The length of the network prefix by which one IPv6 client is recognised; it may use any address of the network.
+# The length of the network prefix by which an IPv6 client is counted, because it may use any address of its network.
 IPV6_CLIENT_BITS = 64
 
 
@@ -35,7 +35,7 @@ class _Counter:
             RateLimit.PAYMENT: parse(settings.rate_limit_payment),
             RateLimit.CREATE: parse(settings.rate_limit_create),
             # Login codes have the same limit as new tickets, but are counted separately.
-            RateLimit.CODE: parse(settings.rate_limit_create),
+            RateLimit.LOGIN_CODE: parse(settings.rate_limit_create),
         }
         self.store = RateLimitStore(settings.shared_rate_limits)
 
@@ -47,7 +47,7 @@ class RateLimiter:
         self._counter = Lazy(lambda: _Counter(settings))
         self._is_local = settings.shared_rate_limits is None
         if not self._is_local:
-            # With an invalid address of the store the process must not start.
+            # The process must not start if the address of the store is invalid.
             self.load()
 
     def load(self) -> None:
@@ -79,7 +79,7 @@ class RateLimiter:
 
 
 def _network(address: str) -> str:
-    """Return the address, or for IPv6 its network, because one client may use all addresses of a network."""
+    """Return the address, or for IPv6 the address's network."""
     try:
         parsed = ip_address(address)
     except ValueError:

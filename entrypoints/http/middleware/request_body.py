@@ -10,7 +10,7 @@ from entrypoints.http import bodies, uploads
 from entrypoints.http.operations import BodyKind, Call
 from entrypoints.http.problems import Problem
 
-# A larger body is read on up to this size, so that the client gets the answer instead of a broken connection.
+# Of a body that is too large, at most this much more is read, so that the client can read the answer.
 MAX_DRAINED_BYTES = 16 * bodies.MAX_JSON_BYTES
 
 # The only accepted charset is UTF-8; parameters other than charset are ignored.
@@ -40,8 +40,6 @@ async def read_body(call: Call, request: Request) -> None:
                 raise Problem("unsupported-media-type", "Send application/json in UTF-8.")
             assert call.operation.body_model is not None
             call.body = bodies.read(call.operation.body_model, call.raw_body)
-        case _:
-            return
     call.body_digest = hashlib.sha256(call.raw_body).hexdigest()
 
 
