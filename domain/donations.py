@@ -1,4 +1,4 @@
-"""The Donation: decides about checkouts and refunds, and records each fact that Stripe reports once.
+"""The Donation: decides about checkouts and refunds, and records a fact once, however often Stripe reports it.
 
 The rules for the money are in `domain.gift`.
 """
@@ -21,7 +21,7 @@ def donation_stream(ticket_id: UUID, donation_id: UUID) -> UUID:
 
 
 class Donation(BaseAggregate[UUID]):
-    """One gift under a ticket, from the requested checkout on."""
+    """One donation to a ticket, from the requested checkout on."""
 
     TOPIC = "donation"
 
@@ -31,7 +31,7 @@ class Donation(BaseAggregate[UUID]):
         self.amount = amount
         self.description: str | None = None
         self.gift = Gift()
-        # For each fact from Stripe its earliest reported time, in Unix seconds.
+        # The earliest time that Stripe reported for each fact, in Unix seconds.
         self._reported_at: dict[tuple[Any, ...], int] = {}
 
     # Deciding: the checkout.
@@ -50,32 +50,27 @@ class Donation(BaseAggregate[UUID]):
             description=description,
         )
 
-    @property
-    def awaits_checkout(self) -> bool:
-        """Whether the donation is recorded and neither an opened nor a refused checkout is."""
-        return self.gift.awaits_checkout
-
     def open_checkout(self, actor: Actor, session_id: str, expires_at: int, livemode: bool) -> None:
         if self.gift.opened_session != session_id:
             self._trigger(events.CheckoutOpened, actor, session_id=session_id, expires_at=expires_at, livemode=livemode)
 
     def refuse_checkout(self, actor: Actor, reason: str) -> None:
-        if self.awaits_checkout:
+        if self.gift.awaits_checkout:
             self._trigger(events.CheckoutRefused, actor, reason=reason)
 
     # Deciding: refunds.
 
     def request_refund(self, actor: Actor, request_id: UUID, amount: Money | None, reason: str | None) -> None:
-        """Record a refund request for `amount`, or for all that is left if it is None; each request id counts once."""
+        """Record a refund request for `amount`, or for all that is left without one; a repeated id changes nothing."""
         if request_id in self.gift.requests:
             return
         if not self.gift.captured:
             raise RefusedError("This donation was not paid, so there is nothing to refund.")
         if self.gift.dispute_open:
             raise RefusedError("A dispute about this donation is open: the bank decides who gets the money.")
-        left = self.gift.left
-        refund_minor = left if amount is None else amount.minor
-        if not 0 < refund_minor <= left:
+        refundable = self.gift.refundable
+        refund_minor = refundable if amount is None else amount.minor
+        if not 0 < refund_minor <= refundable:
             raise RefusedError("No more can be refunded than is left of the donation.")
         self._trigger(
             events.RefundRequested,
@@ -100,7 +95,7 @@ class Donation(BaseAggregate[UUID]):
     # Recording the facts that Stripe reports.
 
     def record(self, actor: Actor, event_type: type[events.DonationEvent], **fields: Any) -> None:
-        """Record a fact from Stripe; the same fact reported again changes nothing, unless with an earlier time."""
+        """Record a fact from Stripe; a fact that is recorded already is recorded again only with an earlier time."""
         if event_type is events.PaymentReceived and fields["payment_intent_id"] in self.gift.captured:
             event_type = events.PaymentConfirmed
         reported_at = self._reported_at.get(_identity(event_type, fields))
@@ -146,6 +141,6 @@ _DEFAULTS: Mapping[str, Any] = {"session_id": None, "charge_id": None, "donor": 
 
 
 def _identity(event_type: type[events.DonationEvent], fields: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what identifies a fact; a payment first received and later confirmed with equal values is one fact."""
+    """Return the values that identify a fact; a payment received and then confirmed with equal values is one fact."""
     topic = events.PaymentReceived.TOPIC if event_type is events.PaymentConfirmed else event_type.TOPIC
     return topic, *[fields.get(name, _DEFAULTS.get(name)) for name in IDENTIFYING_FIELDS[event_type]]

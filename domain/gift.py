@@ -1,6 +1,6 @@
-"""The rules for one donation's money; facts give the same result in every order and with every repetition.
+"""The rules for one donation's money: facts from Stripe give the same result in every order and with every repetition.
 
-The donation read models fold with the same `Gift` over events whose personal texts are sealed, so nothing here may
+The donation ledger applies events whose personal texts are still encrypted to the same `Gift`, so nothing here may
 depend on the content of such a text.
 """
 
@@ -13,12 +13,14 @@ from uuid import UUID
 from domain import events
 from domain.values import DonationStatus, Donor
 
-# A refund only moves up: `pending` that arrives after `succeeded` changes nothing, and a failure is final.
+# A refund's state only moves up: `pending` that arrives after `succeeded` changes nothing, and a failure is final.
 REFUND_RANK = {"pending": 0, "requires_action": 1, "succeeded": 2, "canceled": 3, "failed": 4}
-LIVE_REFUND = frozenset({"pending", "requires_action", "succeeded"})
+# A refund in one of these states counts as refunded.
+LIVE_REFUND_STATES = frozenset({"pending", "requires_action", "succeeded"})
 
-# Likewise a dispute: an inquiry may become a dispute, and a closed one stays closed. Of two different outcomes the
-# order of arrival does not show the later, so the worse one for us counts.
+# A dispute's state only moves up too: an inquiry (`warning_…`) may become a dispute, and a closed dispute stays closed.
+# If Stripe reports two different outcomes, the order of arrival does not show which is later, so the one that is worse
+# for us counts. The empty state means that only movements of the disputed money were reported.
 DISPUTE_RANK = {
     "": 0,
     "warning_needs_response": 1,
@@ -30,9 +32,10 @@ DISPUTE_RANK = {
     "won": 7,
     "lost": 8,
 }
-CLOSED_DISPUTE = frozenset({"warning_closed", "prevented", "won", "lost"})
-OPEN_DISPUTE = frozenset({"", "needs_response", "under_review"})
-DISPUTED_STATES = OPEN_DISPUTE | {"lost"}
+CLOSED_DISPUTE_STATES = frozenset({"warning_closed", "prevented", "won", "lost"})
+OPEN_DISPUTE_STATES = frozenset({"", "needs_response", "under_review"})
+# A paid donation with a dispute in one of these states counts as disputed. An inquiry alone does not count.
+DISPUTED_STATES = OPEN_DISPUTE_STATES | {"lost"}
 
 # Only these facts change the paid, refunded or disputed sum.
 MOVES_MONEY = (
@@ -50,6 +53,9 @@ DonorReports = dict[str, tuple[int, str]]
 DONOR_PARTS = tuple(field.name for field in fields(Donor))
 
 
+# The donation ledger stores the field names of the next two classes; a change needs a new version of that projection.
+
+
 @dataclass
 class Refund:
     amount: int
@@ -57,8 +63,8 @@ class Refund:
     at: int
     charge_id: str | None = None
 
-    def or_later(self, other: Refund) -> Refund:
-        """Return the one of two reports of the same refund that has the more advanced state."""
+    def more_advanced(self, other: Refund) -> Refund:
+        """Return whichever of two reports of the same refund has the more advanced state."""
         return max(self, other, key=lambda r: (REFUND_RANK[r.state], r.amount, r.at, r.charge_id or ""))
 
 
@@ -76,11 +82,15 @@ class RefundRequest:
 class Gift:
     """The state of one donation's money, in the minor unit of its currency; times are Unix seconds."""
 
+    # The captured sum of each payment intent, or of each charge that has no intent.
     captured: dict[str, int] = field(default_factory=dict)
     refunds: dict[str, Refund] = field(default_factory=dict)
+    # The largest refunded total that was reported for each charge.
     refund_totals: dict[str, int] = field(default_factory=dict)
     requests: dict[UUID, RefundRequest] = field(default_factory=dict)
+    # The state of each dispute.
     disputes: dict[str, str] = field(default_factory=dict)
+    # The sum that each balance transaction withdrew for a dispute; negative if it reinstated money.
     movements: dict[str, int] = field(default_factory=dict)
     opened_session: str | None = None
     paid_session: str | None = None
@@ -93,14 +103,12 @@ class Gift:
     donor_from_session: DonorReports = field(default_factory=dict)
 
     def apply(self, event: events.DonationEvent) -> None:
-        """Apply one fact; facts give the same gift in every order and with every repetition."""
+        """Apply one fact. Facts that Stripe reports may come in any order and repeatedly."""
         match event:
             case events.PaymentReceived() | events.PaymentConfirmed():
                 self._apply_capture(event)
             case events.CheckoutOpened(session_id=session_id):
                 self.opened_session = max(session_id, self.opened_session or "")
-            case events.CheckoutRequested():
-                pass
             case events.CheckoutRefused(reason=reason):
                 self._apply_failure(0, reason)
             case events.CheckoutExpired():
@@ -117,7 +125,7 @@ class Gift:
                 self.requests[request_id].refused = True
             case events.Refunded() | events.RefundFailed():
                 refund = Refund(event.amount.minor, event.state, event.refunded_at, event.charge_id)
-                self.refunds[event.refund_id] = refund.or_later(self.refunds.get(event.refund_id, refund))
+                self.refunds[event.refund_id] = refund.more_advanced(self.refunds.get(event.refund_id, refund))
             case events.RefundTotalReported(charge_id=charge_id, amount=amount):
                 self.refund_totals[charge_id] = max(amount.minor, self.refund_totals.get(charge_id, 0))
             case events.DisputeOpened() | events.DisputeClosed():
@@ -125,8 +133,6 @@ class Gift:
                 self.disputes[event.dispute_id] = max(present, event.state, key=DISPUTE_RANK.__getitem__)
             case events.DisputeFundsWithdrawn() | events.DisputeFundsReinstated():
                 self._apply_movement(event)
-            case _:
-                pass
 
     def _apply_failure(self, at: int, reason: str) -> None:
         self.failure = max((at, reason), self.failure or (at, reason))
@@ -161,9 +167,10 @@ class Gift:
 
     @property
     def refunded_live(self) -> int:
+        """The sum of the refunds that neither failed nor were canceled."""
         if not self.refunds:
             return 0
-        return _sum(refund for refund in self.refunds.values() if refund.state in LIVE_REFUND)
+        return _sum(refund for refund in self.refunds.values() if refund.state in LIVE_REFUND_STATES)
 
     @property
     def refunded(self) -> int:
@@ -174,6 +181,7 @@ class Gift:
             max(0, total - _sum(refund for refund in self.refunds.values() if refund.charge_id == charge))
             for charge, total in self.refund_totals.items()
         )
+        # A refund without a charge id may belong to any of the charges.
         without_charge = _sum(refund for refund in self.refunds.values() if refund.charge_id is None)
         return self.refunded_live + max(0, unexplained - without_charge)
 
@@ -186,7 +194,7 @@ class Gift:
         return self.paid - self.refunded - self.disputed
 
     @property
-    def left(self) -> int:
+    def refundable(self) -> int:
         """The sum that may still be refunded: the net minus our requests whose refunds are not recorded yet."""
         requested = sum(
             request.amount
@@ -205,11 +213,11 @@ class Gift:
     def refunded_at(self) -> int | None:
         if not self.refunds:
             return None
-        return max((r.at for r in self.refunds.values() if r.state in LIVE_REFUND), default=None)
+        return max((r.at for r in self.refunds.values() if r.state in LIVE_REFUND_STATES), default=None)
 
     @property
     def dispute_open(self) -> bool:
-        return any(state in OPEN_DISPUTE for state in self.disputes.values())
+        return any(state in OPEN_DISPUTE_STATES for state in self.disputes.values())
 
     @property
     def dispute_status(self) -> str | None:
@@ -236,16 +244,17 @@ class Gift:
 
     @property
     def awaits_checkout(self) -> bool:
+        """True until an opened or a refused checkout, or any result of the payment, is recorded."""
         return self.session_id is None and self.status is DonationStatus.CREATED
 
     @property
     def open_requests(self) -> list[UUID]:
-        """Refund requests whose answer from Stripe is not recorded."""
+        """The ids of the refund requests whose answer from Stripe is not recorded."""
         return [id for id, request in self.requests.items() if not request.refused and request.refund_id is None]
 
     @property
-    def awaits_answer(self) -> bool:
-        """Whether a call to Stripe is pending: its result is not recorded."""
+    def has_pending_call(self) -> bool:
+        """True while the result of a call to Stripe, for the checkout or for a refund, is not recorded."""
         return self.awaits_checkout or (bool(self.requests) and bool(self.open_requests))
 
     @property

@@ -257,7 +257,7 @@ class RecordingTicket(BaseAggregate[UUID]):
 
     def announce_erasure(self, actor: Actor, erase_after: datetime, inactive_since: datetime) -> None:
         """Announce that the ticket will be erased unless a person uses it; once for each period of inactivity."""
-        if self.erased or self.announced_since(inactive_since) is not None:
+        if self.erased or self.announced_erasure_time(inactive_since) is not None:
             return
         self._trigger(
             events.ErasureAnnounced,
@@ -266,8 +266,8 @@ class RecordingTicket(BaseAggregate[UUID]):
             inactive_since=int(inactive_since.timestamp()),
         )
 
-    def announced_since(self, inactive_since: datetime) -> datetime | None:
-        """Return when the ticket may be erased if an announcement was made since then, or None."""
+    def announced_erasure_time(self, inactive_since: datetime) -> datetime | None:
+        """Return when the ticket may be erased if that was announced for this period of inactivity, or None."""
         if self.erasure_announced is None or self.erasure_announced.inactive_since < int(inactive_since.timestamp()):
             return None
         return datetime.fromtimestamp(self.erasure_announced.erase_after, UTC)

@@ -102,6 +102,7 @@ class Actor:
         return self.role.value if self.id is None else f"{self.role.value}:{self.id}"
 
 
+STRIPE = Actor(Role.STRIPE)
 SYSTEM = Actor(Role.SYSTEM)
 
 

@@ -70,7 +70,7 @@ class CodeRequest:
 
 
 class LoginCodes(StepLoop):
-    """Stores requests for login codes, sends the codes on call or in its own thread, and verifies them."""
+    """Stores requests for login codes, sends the codes when called or in its own thread, and verifies them."""
 
     def __init__(
         self, database: Database, keyring: Keyring, index: ContactIndex, outbox: Outbox, peppers: tuple[str, ...]

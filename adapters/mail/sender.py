@@ -38,7 +38,7 @@ _QUEUE = LeasedQueue(
 
 
 class MailSender(StepLoop):
-    """Sends mails, on call or in its own thread between `start` and `stop`; any number of processes may."""
+    """Sends mails, when called or in its own thread between `start` and `stop`, in any number of processes."""
 
     def __init__(self, database: Database, outbox: Outbox, transport: MailTransport) -> None:
         super().__init__("mail sender", self.send_one, POLL_SECONDS)

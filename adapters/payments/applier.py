@@ -31,7 +31,7 @@ from adapters.postgres.leased_queue import LeasedQueue
 from domain.donations import Donation, donation_stream
 from domain.errors import NotFoundError, UnavailableError
 from domain.events import DonationEvent, PaymentConfirmed, PaymentReceived
-from domain.values import Actor, Role
+from domain.values import STRIPE
 
 BATCH_EVENTS = 200
 POLL_SECONDS = 0.25
@@ -39,8 +39,6 @@ POLL_SECONDS = 0.25
 GATHER_SECONDS = 0.1
 APPLIER_LOCK = 7305808869229541
 MAX_ATTEMPTS = 8
-
-STRIPE = Actor(Role.STRIPE)
 
 logger = structlog.get_logger()
 
@@ -79,7 +77,7 @@ class InboxRow:
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """Return the ids of Stripe objects; one must be linked to a donation before the event can be applied."""
+        """Return the ids of Stripe objects; the event is applied once any of them is linked to a donation."""
         return self.event.object_ids if self.event is not None and self.state == "held" else ()
 
     @property
@@ -89,7 +87,7 @@ class InboxRow:
 
 
 class Applier:
-    """Applies due events, on call or in its own thread between `start` and `stop`.
+    """Applies due events, when called or in its own thread between `start` and `stop`.
 
     `on_recorded` is called with the last position of a batch, `on_retrieval_added` after a retrieval was requested.
     """

@@ -65,7 +65,7 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True)
 class AppliedEvent:
-    """A webhook event that was applied, with its facts, its donation, and the donation's money after it."""
+    """A webhook event that was applied, with its facts, its donation, and the donation's money after the batch."""
 
     donation_key: DonationKey
     event_id: str
@@ -116,7 +116,7 @@ class DonorEmail:
 
 
 class DonorEmails(StepLoop):
-    """Writes the mails, on call or in its own thread between `start` and `stop`, in any number of processes.
+    """Writes the mails, when called or in its own thread between `start` and `stop`, in any number of processes.
 
     Without `livemode` the mails say that no real money moves.
     """

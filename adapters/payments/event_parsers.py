@@ -1,4 +1,7 @@
-"""Parsers of Stripe's objects: for what an event says about its object, and for the present state of an object."""
+"""Parsers that turn a Stripe object into facts.
+
+There is one for each type of event, and one for each kind of object that we retrieve in its present state.
+"""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +33,7 @@ from domain.events import (
     RefundFailed,
     RefundTotalReported,
 )
-from domain.gift import CLOSED_DISPUTE, DISPUTE_RANK, LIVE_REFUND, REFUND_RANK
+from domain.gift import CLOSED_DISPUTE_STATES, DISPUTE_RANK, LIVE_REFUND_STATES, REFUND_RANK
 from domain.values import Donor, Money, StripeReport
 
 LONGEST_NAME = 100
@@ -40,7 +43,7 @@ _COUNTRY = re.compile(r"[A-Za-z]{2}")
 # The fields in which a charge or a refund names its balance transactions.
 BALANCE_TRANSACTION_FIELDS = ("balance_transaction", "failure_balance_transaction")
 
-# Turns a billing e-mail into its keyed hash, which is all that is stored of it.
+# Turns a billing e-mail into its keyed hash, the only form in which a domain event contains it.
 HashEmail = Callable[[str], str]
 
 
@@ -53,7 +56,7 @@ class ParsedFact:
 
     @property
     def currency(self) -> str | None:
-        """Return the currency of `amount`, which must be the donation's, or None for a fee, which has our account's."""
+        """Return the currency of `amount`, which must be the donation's; None without an amount, and so for a fee."""
         amount = self.fields.get("amount")
         return amount.currency if isinstance(amount, Money) else None
 
@@ -78,7 +81,7 @@ def _donor(details: Mapping[str, Any], hash_email: HashEmail) -> Donor:
     )
 
 
-def _session_paid(session: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
+def _session_completed(session: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
     status = session.text("payment_status")
     if session.optional_text("mode") not in (None, "payment") or status == "no_payment_required":
         return
@@ -169,7 +172,7 @@ def _refund_reported(refund: StripeObject, report: StripeReport, hash_email: Has
     if state not in REFUND_RANK:
         raise MalformedObject("status")
     yield ParsedFact(
-        Refunded if state in LIVE_REFUND else RefundFailed,
+        Refunded if state in LIVE_REFUND_STATES else RefundFailed,
         {
             "refund_id": refund.text("id"),
             "amount": refund.money("amount"),
@@ -187,13 +190,13 @@ def _dispute_reported(dispute: StripeObject, report: StripeReport, _: HashEmail)
     if state not in DISPUTE_RANK:
         raise MalformedObject("status")
     yield ParsedFact(
-        DisputeClosed if state in CLOSED_DISPUTE else DisputeOpened,
+        DisputeClosed if state in CLOSED_DISPUTE_STATES else DisputeOpened,
         {"dispute_id": dispute.text("id"), "amount": dispute.money("amount"), "state": state, "report": report},
     )
 
 
 def _dispute_funds_moved(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
-    """Yield a fact for each balance transaction of the dispute; the sign of its amount gives the direction."""
+    """Yield the dispute's state and each of its balance transactions, whose sign tells withdrawn from reinstated."""
     yield from _dispute_reported(dispute, report, hash_email)
     transactions = dispute.objects("balance_transactions", BALANCE_TRANSACTION)
     withdrawn_minor = -sum(min(0, transaction.integer("amount")) for transaction in transactions)
@@ -215,7 +218,7 @@ def _dispute_funds_moved(dispute: StripeObject, report: StripeReport, hash_email
 def _in_donation_currency(moved: Money, withdrawn_minor: int, disputed: Money) -> Money:
     """Return the moved amount without its sign, in the donation's currency.
 
-    If our Stripe account has another currency, the rate is the disputed amount over the sum that was withdrawn for it.
+    If our Stripe account has another currency, the rate is the disputed amount divided by the sum that was withdrawn.
     """
     if moved.currency == disputed.currency:
         return Money(abs(moved.minor), moved.currency)
@@ -255,7 +258,7 @@ def _expanded_balance_transactions(stripe_object: StripeObject, report: StripeRe
 def _session_state(session: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
     match session.text("status"):
         case "complete":
-            yield from _session_paid(session, report, hash_email)
+            yield from _session_completed(session, report, hash_email)
         case "expired":
             yield from _session_expired(session, report, hash_email)
 
@@ -283,7 +286,7 @@ def _dispute_state(dispute: StripeObject, report: StripeReport, hash_email: Hash
     yield from parse(dispute, report, hash_email)
 
 
-# The `StripeReport` names the event from which the facts are, and its time.
+# The `StripeReport` names the event that reports the facts, and its time.
 Parser = Callable[[StripeObject, StripeReport, HashEmail], _Facts]
 STATE_PARSERS: Mapping[str, Parser] = {
     SESSION: _session_state,
@@ -294,8 +297,8 @@ STATE_PARSERS: Mapping[str, Parser] = {
     BALANCE_TRANSACTION: _balance_transaction,
 }
 EVENT_PARSERS: Mapping[str, tuple[str, Parser]] = {
-    "checkout.session.completed": (SESSION, _session_paid),
-    "checkout.session.async_payment_succeeded": (SESSION, _session_paid),
+    "checkout.session.completed": (SESSION, _session_completed),
+    "checkout.session.async_payment_succeeded": (SESSION, _session_completed),
     "checkout.session.async_payment_failed": (SESSION, _session_failed),
     "checkout.session.expired": (SESSION, _session_expired),
     "payment_intent.succeeded": (INTENT, _intent_succeeded),

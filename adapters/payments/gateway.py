@@ -168,7 +168,10 @@ def _translated_errors() -> Iterator[None]:
 
 
 def _translate(error: stripe.StripeError) -> DomainError:
-    """Return our own error for an error of the library, whose message may quote keys, bodies and addresses."""
+    """Return our own error for an error of the library.
+
+    The library's message is left out, because it may quote keys, bodies and addresses.
+    """
     import stripe
 
     match error:

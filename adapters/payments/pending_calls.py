@@ -22,7 +22,7 @@ logger = structlog.get_logger()
 
 
 class PendingCallRetrier(BackgroundLoop):
-    """Retries calls, on call or in its own thread between `start` and `stop`, in any number of processes."""
+    """Retries calls, when called or in its own thread between `start` and `stop`, in any number of processes."""
 
     def __init__(
         self, database: Database, pending_calls: PendingCallCommands, retry_after_seconds: float = RETRY_AFTER_SECONDS
@@ -39,7 +39,7 @@ class PendingCallRetrier(BackgroundLoop):
         return POLL_SECONDS
 
     def retry_all(self) -> int:
-        """Retry every pending call whose pause is over; return the number of these calls."""
+        """Retry the pending calls of each donation whose pause is over; return the number of these donations."""
         with self._database.transaction() as cursor:
             rows = donation_ledger.with_pending_calls(cursor, datetime.now(UTC) - self._retry_after, MAX_PER_PASS)
         self._schedule = {row["donation_id"]: self._schedule.get(row["donation_id"], (0.0, 1.0)) for row in rows}

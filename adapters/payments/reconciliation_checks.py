@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from adapters.payments.stripe_objects import StripeDict
-from domain.gift import LIVE_REFUND, Gift
+from domain.gift import LIVE_REFUND_STATES, Gift
 
 
 def agrees(gift: Gift, stripe_object: StripeDict) -> bool:
@@ -28,26 +28,25 @@ def agrees(gift: Gift, stripe_object: StripeDict) -> bool:
             return paid == stripe_object["amount_captured"] and gift.charge_id is not None
         case {"object": "refund"}:
             refund = gift.refunds.get(stripe_object["id"])
-            is_live = (stripe_object["status"] or "pending") in LIVE_REFUND
+            is_live = (stripe_object["status"] or "pending") in LIVE_REFUND_STATES
             return (
                 refund is not None
                 and refund.amount == stripe_object["amount"]
-                and (refund.state in LIVE_REFUND) is is_live
+                and (refund.state in LIVE_REFUND_STATES) is is_live
             )
         case {"object": "dispute"}:
             # The gift counts withdrawn money as positive, a balance transaction counts it as negative.
             return gift.disputes.get(stripe_object["id"]) == stripe_object["status"] and all(
-                gift.movements.get(movement["id"]) == -movement["amount"]
-                for movement in stripe_object["balance_transactions"]
-                if movement["currency"] == stripe_object["currency"]
+                gift.movements.get(transaction["id"]) == -transaction["amount"]
+                for transaction in stripe_object["balance_transactions"]
+                if transaction["currency"] == stripe_object["currency"]
             )
         case _:
             return True
 
 
-def sums_agree(gift: Gift, stripe_objects: Iterable[StripeDict]) -> bool:
+def sums_agree(gift: Gift, objects: Sequence[StripeDict]) -> bool:
     """Return True if the sums are equal, or cannot be compared because the objects of some payments are missing."""
-    objects = list(stripe_objects)
     received_by_intent = {data["id"]: data["amount_received"] for data in objects if data["object"] == "payment_intent"}
     charges = [data for data in objects if data["object"] == "charge" and data["status"] == "succeeded"]
     if not gift.captured.keys() <= received_by_intent.keys() or len(charges) < len(gift.captured):

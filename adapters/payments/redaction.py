@@ -7,8 +7,8 @@ from uuid import UUID
 
 from adapters.payments.parsed_events import RETRIEVED_FIELD
 
-# The fields that event_parsers and stripe_objects read, without those that describe the donor. Every field that is not
-# listed is dropped, so that a field that Stripe adds later is dropped too.
+# The fields that event_parsers and stripe_objects read, without the donor's name and e-mail address. Every field that
+# is not listed is dropped, so that a field that Stripe adds later is dropped too.
 _ENVELOPE = ("id", "object", "type", "created", "livemode", "api_version", "data", "related_object", RETRIEVED_FIELD)
 _LINKS = ("metadata", "ticketId", "donationId", "payment_intent", "charge", "latest_charge", "source")
 _STATE = ("mode", "status", "payment_status", "captured", "last_payment_error", "code", "decline_code")
@@ -38,7 +38,10 @@ def _redacted(value: object) -> object:
 
 
 def ticket_in_metadata(body: bytes) -> UUID | None:
-    """Return the ticket that the metadata names, or None. Nothing verifies it; it only chooses the key for the body."""
+    """Return the ticket that the metadata names, or None.
+
+    Nothing verifies it, so it decides only about the encryption and the redaction of the body.
+    """
     for stripe_object in _objects(body):
         metadata = stripe_object.get("metadata")
         if isinstance(metadata, dict):

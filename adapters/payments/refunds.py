@@ -1,4 +1,4 @@
-"""The port `Refunds`, which makes refunds at Stripe."""
+"""Implements the port `Refunds` with Stripe."""
 
 from datetime import datetime, timedelta
 

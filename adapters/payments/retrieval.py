@@ -93,7 +93,7 @@ class PendingRetrieval:
 
 
 class PendingRetrievals(BackgroundLoop):
-    """Makes the pending retrievals, on call or in its own thread between `start` and `stop`."""
+    """Makes the pending retrievals, when called or in its own thread between `start` and `stop`."""
 
     def __init__(self, database: Database, inbox: Inbox, retriever: Retriever) -> None:
         super().__init__("pending retrievals", self._retrieve_due)

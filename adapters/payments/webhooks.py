@@ -51,20 +51,13 @@ class WrongMode(BadEvent):
 
 @dataclass(frozen=True)
 class SignedEvent:
-    """An event with a valid signature. `created` is Stripe's time; a thin event has no `api_version`."""
+    """An event with a valid signature; `created` is Stripe's time."""
 
     id: str
     type: str
     created: datetime
     livemode: bool
-    api_version: str | None
     body: bytes = field(repr=False)
-    payload: dict[str, Any] = field(repr=False)
-
-    @property
-    def thin(self) -> bool:
-        """Return True if the payload only names its object, which must then be retrieved."""
-        return bool(self.payload["object"] == "v2.core.event")
 
 
 def sign(body: bytes, secret: str, at: float) -> str:
@@ -147,7 +140,7 @@ def _read_event(body: bytes) -> SignedEvent:
     match payload:
         case {"object": "event", "id": id, "type": type, "created": created, "livemode": bool(livemode)}:
             created_at = _unix_time(created)
-            version = _api_version(payload.get("api_version"))
+            _check_api_version(payload.get("api_version"))
             match payload.get("data"):
                 case {"object": {"object": str()}}:
                     pass
@@ -155,7 +148,6 @@ def _read_event(body: bytes) -> SignedEvent:
                     raise BadEvent("the event has no object")
         case {"object": "v2.core.event", "id": id, "type": type, "created": created, "livemode": bool(livemode)}:
             created_at = _rfc3339_time(created)
-            version = None
             match payload.get("related_object"):
                 case None | {"id": str(), "type": str()}:
                     pass
@@ -167,7 +159,7 @@ def _read_event(body: bytes) -> SignedEvent:
         raise BadEvent("the event's id is malformed")
     if not isinstance(type, str) or len(type) > 150 or not _EVENT_TYPE.fullmatch(type):
         raise BadEvent("the event's type is malformed")
-    return SignedEvent(id, type, created_at, livemode, version, body, payload)
+    return SignedEvent(id, type, created_at, livemode, body)
 
 
 def _read_json(body: bytes) -> dict[str, object]:
@@ -250,7 +242,6 @@ def _rfc3339_time(text: object) -> datetime:
         raise BadEvent("the event's time is malformed") from None
 
 
-def _api_version(version: object) -> str | None:
-    if version is None or (isinstance(version, str) and _API_VERSION.fullmatch(version)):
-        return version
-    raise BadEvent("the event's API version is malformed")
+def _check_api_version(version: object) -> None:
+    if version is not None and not (isinstance(version, str) and _API_VERSION.fullmatch(version)):
+        raise BadEvent("the event's API version is malformed")

@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 
 from adapters.postgres.database import Database
-from domain.commands.retention import RetentionCommands, Verdict, silence
+from domain.commands.retention import RetentionCommands, Verdict, inactivity_before_notice
 from domain.errors import DomainError, InvalidError, UnavailableError
 
 LONGEST_DAYS = 36_500
@@ -17,7 +17,7 @@ BATCH = 200
 logger = structlog.get_logger()
 
 # The last act of a person is the ticket's last event whose actor is neither the system nor Stripe.
-_SILENT = """
+_LAST_ACTS = """
 SELECT ticket_id, last_act FROM (
     SELECT t.ticket_id, (
         SELECT e.recorded_at FROM events e
@@ -78,7 +78,7 @@ class Retention:
 
     def _reviewed(self, workspace: str, days: int) -> Iterator[Verdict]:
         now = self._now()
-        before = now - silence(days)
+        before = now - inactivity_before_notice(days)
         for ticket, last_act in self._old(workspace, before):
             if last_act is None or last_act >= before:
                 continue
@@ -94,7 +94,7 @@ class Retention:
         after: UUID | None = None
         while True:
             tickets = self._database.rows(
-                _SILENT.encode(), {"workspace": workspace, "before": before, "after": after, "batch": BATCH}
+                _LAST_ACTS.encode(), {"workspace": workspace, "before": before, "after": after, "batch": BATCH}
             )
             yield from tickets
             if len(tickets) < BATCH:

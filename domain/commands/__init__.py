@@ -1,4 +1,4 @@
-"""Commands: each loads an aggregate, lets it decide, and records the events. A module for each area."""
+"""Commands: each loads an aggregate, lets it decide, and records the events. There is a module for each area."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from domain.commands.tickets import TicketCommands
 
 @dataclass(frozen=True)
 class Commands:
-    """The commands of every area; a caller that needs one area takes only that."""
+    """The commands that requests and jobs use, by area; a caller that needs one area takes only that."""
 
     tickets: TicketCommands
     recordings: RecordingCommands

@@ -20,19 +20,19 @@ class Checkout:
     expires_at: datetime
 
 
-def smallest_gift(currency: str) -> Money:
+def smallest_amount(currency: str) -> Money:
     return Money.of(100 if decimals(currency) == 0 else 1, currency)
 
 
-def largest_gift(currency: str) -> Money:
+def largest_amount(currency: str) -> Money:
     return Money.of(500_000 if decimals(currency) == 0 else 5_000, currency)
 
 
-def checked_gift(amount: Money) -> Money:
+def checked_amount(amount: Money) -> Money:
     """Return the amount if it may be given; InvalidError otherwise."""
     if amount.currency not in CURRENCIES:
         raise InvalidError("is not a currency that donations can be made in", "/currency")
-    smallest, largest = smallest_gift(amount.currency), largest_gift(amount.currency)
+    smallest, largest = smallest_amount(amount.currency), largest_amount(amount.currency)
     if not smallest.minor <= amount.minor <= largest.minor:
         raise InvalidError(f"must be from {smallest.major} to {largest.major} {amount.currency}", "/amount")
     return amount
@@ -60,13 +60,16 @@ class CheckoutCommands:
         ticket = self.tickets.get(ticket_id)
         if ticket.erased:
             raise NotFoundError("This ticket was erased.")
-        # Recorded, so that a later call to Stripe sends the same text even if the campaign has another title by then.
+        # The text is recorded, so that a repeated call to Stripe sends the same one even if the campaign was renamed.
         text = description or (f"Gift: {ticket.draft.title}" if ticket.draft.title else "Gift")
-        self.donations.add(Donation.request_checkout(actor, ticket_id, donation_id, checked_gift(amount), text))
+        self.donations.add(Donation.request_checkout(actor, ticket_id, donation_id, checked_amount(amount), text))
         return self.complete(actor, ticket_id, donation_id, return_url)
 
     def complete(self, actor: Actor, ticket_id: UUID, donation_id: UUID, return_url: str) -> Checkout:
-        """Open the checkout of a recorded donation at Stripe; every call returns the same checkout."""
+        """Open the checkout of a recorded donation at Stripe.
+
+        A repeated call returns the same checkout as long as Stripe keeps the idempotency key.
+        """
         donation = self.donations.get(ticket_id, donation_id)
         request = CheckoutRequest(
             ticket_id,

@@ -25,8 +25,8 @@ class ContentRecorder:
     ) -> Content:
         """Store all bytes of `source` and let `decide` record them; content that is not recorded is deleted again.
 
-        Another request may store the same bytes at the same time. Therefore a deletion is followed by a second look at
-        the history, and a recording by a second look at the storage.
+        Another request may store or delete the same bytes at the same time. Therefore the history is checked again
+        after a deletion, and the storage is checked after the content was recorded.
         """
         if if_match is not None and self.tickets.get(ticket_id).version != if_match:
             raise StaleVersionError("The ticket has changed since you read it.")

@@ -26,7 +26,10 @@ from domain.values import Actor, DocumentFormat, DocumentType, Money
 
 @dataclass(frozen=True)
 class DocumentCommands:
-    """`checkpoint` returns the newest signed checkpoint of the event log, which is printed on every document."""
+    """`checkpoint` returns the newest signed checkpoint of the event log, which is printed on every document.
+
+    `page_url` returns the URL of the public page with this slug.
+    """
 
     tickets: Tickets
     donations: Donations
@@ -66,7 +69,7 @@ class DocumentCommands:
                     raise RefusedError("There is no draft to print yet.")
                 target_url = self.page_url(ticket.slug)
                 return CampaignSheet(ticket.draft, ticket.display_name, language, target_url, dated, self.checkpoint())
-            case DocumentType.OTHER:
+            case DocumentType.OTHER:  # the transcript
                 transcript = transcript_of(ticket, self.contents, self.transcripts)
                 return TranscriptSheet(transcript, ticket.display_name, dated, self.checkpoint())
             case DocumentType.RECEIPT:

@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.commands.checkouts import CheckoutCommands
-from domain.commands.refunds import KEYS_LIVE, RefundCommands
+from domain.commands.refunds import IDEMPOTENCY_KEY_LIFETIME, RefundCommands
 from domain.donations import Donation
 from domain.errors import InvalidError, RefusedError
 from domain.ports import Donations, Tickets
@@ -26,7 +26,7 @@ class PendingCallCommands:
         """Complete the pending calls of one donation; UnavailableError while Stripe is unavailable."""
         donation = self.donations.get(ticket_id, donation_id)
         with suppress(RefusedError, InvalidError):
-            if donation.awaits_checkout:
+            if donation.gift.awaits_checkout:
                 self._complete_checkout(donation, pending_since, now)
             for request_id in donation.gift.open_requests:
                 self.refunds.retry(ticket_id, donation_id, request_id, requested_at=pending_since, now=now)
@@ -34,7 +34,7 @@ class PendingCallCommands:
     def _complete_checkout(self, donation: Donation, pending_since: datetime, now: datetime) -> None:
         ticket_id, donation_id = donation.ticket_id, donation.donation_id
         ticket = self.tickets.get(ticket_id)
-        if ticket.erased or now - pending_since > KEYS_LIVE:
+        if ticket.erased or now - pending_since > IDEMPOTENCY_KEY_LIFETIME:
             self.donations.change(
                 ticket_id, donation_id, lambda donation: donation.refuse_checkout(SYSTEM, "never opened")
             )

@@ -9,14 +9,12 @@ from uuid import UUID
 from domain.donations import Donation
 from domain.errors import InvalidError, RefusedError, UnavailableError
 from domain.events import Refunded, RefundFailed
-from domain.gift import LIVE_REFUND
+from domain.gift import LIVE_REFUND_STATES
 from domain.ports import Donations, RefundOrder, Refunds, ReportedRefund
-from domain.values import SYSTEM, Actor, Money, Role, StripeReport
+from domain.values import STRIPE, SYSTEM, Actor, Money, StripeReport
 
-# Stripe keeps idempotency keys for a day; within this time a repeated call has no second effect.
-KEYS_LIVE = timedelta(hours=23)
-
-STRIPE = Actor(Role.STRIPE)
+# Stripe keeps an idempotency key for at least 24 hours. Within this shorter time a repeated call has no second effect.
+IDEMPOTENCY_KEY_LIFETIME = timedelta(hours=23)
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class RefundCommands:
         While Stripe is unavailable, the request stays open; `retry` completes it later.
         """
         if amount is not None and amount.minor <= 0:
-            raise InvalidError("must be more than nothing", "/amount")
+            raise InvalidError("must be greater than 0", "/amount")
         self.donations.change(
             ticket_id, donation_id, lambda donation: donation.request_refund(actor, request_id, amount, reason)
         )
@@ -48,12 +46,12 @@ class RefundCommands:
     def retry(
         self, ticket_id: UUID, donation_id: UUID, request_id: UUID, *, requested_at: datetime, now: datetime
     ) -> None:
-        """Complete a request whose answer was lost: Stripe may have made the refund already, at most once."""
+        """Complete a request whose answer is not recorded; a refund that Stripe made already is not made again."""
 
         def find_or_refund(order: RefundOrder) -> ReportedRefund:
             if (refund := self.refunds.find(order, requested_at)) is not None:
                 return refund
-            if now - requested_at > KEYS_LIVE:
+            if now - requested_at > IDEMPOTENCY_KEY_LIFETIME:
                 raise RefusedError("Stripe never received this request, and it is too old to be sent again.")
             return self.refunds.create(order)
 
@@ -82,7 +80,7 @@ def _record_answer(donation: Donation, request_id: UUID, refund: ReportedRefund)
     donation.accept_refund(SYSTEM, request_id, refund.refund_id)
     donation.record(
         STRIPE,
-        Refunded if refund.state in LIVE_REFUND else RefundFailed,
+        Refunded if refund.state in LIVE_REFUND_STATES else RefundFailed,
         refund_id=refund.refund_id,
         amount=refund.amount,
         state=refund.state,

@@ -13,9 +13,9 @@ from domain.tickets import RecordingTicket
 from domain.values import SYSTEM
 
 # The erasure is announced at least this long before it happens.
-NOTICE = timedelta(days=14)
-# No erasure is announced before a ticket was inactive for this long, however short its workspace keeps tickets.
-SHORTEST_SILENCE = timedelta(days=1)
+NOTICE_PERIOD = timedelta(days=14)
+# No erasure is announced before a ticket was inactive for this long, even if its workspace keeps tickets only briefly.
+SHORTEST_INACTIVITY = timedelta(days=1)
 
 
 class Verdict(Enum):
@@ -25,20 +25,20 @@ class Verdict(Enum):
     ERASE = "erase"
 
 
-def silence(days: int) -> timedelta:
-    """Return how long a ticket that is kept for so many days is inactive before its erasure is announced."""
-    return max(timedelta(days=days) - NOTICE, SHORTEST_SILENCE)
+def inactivity_before_notice(days: int) -> timedelta:
+    """Return the inactivity after which the erasure of a ticket that is kept for `days` days is announced."""
+    return max(timedelta(days=days) - NOTICE_PERIOD, SHORTEST_INACTIVITY)
 
 
-def verdict(ticket: RecordingTicket, silent_since: datetime, days: int, now: datetime) -> Verdict:
-    """Return what is due for a ticket that is kept for so many days and has been inactive since `silent_since`."""
-    if ticket.erased or now < silent_since + silence(days):
+def verdict(ticket: RecordingTicket, inactive_since: datetime, days: int, now: datetime) -> Verdict:
+    """Return what is due for a ticket that is kept for `days` days and has been inactive since `inactive_since`."""
+    if ticket.erased or now < inactive_since + inactivity_before_notice(days):
         return Verdict.KEEP
-    announced = ticket.announced_since(silent_since)
-    if announced is None:
+    erase_after = ticket.announced_erasure_time(inactive_since)
+    if erase_after is None:
         return Verdict.ANNOUNCE
     # The workspace may have lengthened the period since the announcement.
-    return Verdict.ERASE if now >= max(announced, silent_since + timedelta(days=days)) else Verdict.WAIT
+    return Verdict.ERASE if now >= max(erase_after, inactive_since + timedelta(days=days)) else Verdict.WAIT
 
 
 @dataclass(frozen=True)
@@ -46,20 +46,20 @@ class RetentionCommands:
     tickets: TicketCommands
 
     def review(self, ticket_id: UUID, days: int, last_act: datetime, now: datetime) -> Verdict:
-        """Announce or carry out the erasure of a ticket that is kept for so many days, if that is due.
+        """Announce or carry out the erasure of a ticket that is kept for `days` days, if that is due.
 
-        `last_act` is the time of the last act of a person, donations included; later events of the ticket count too.
+        `last_act` is when a person last used the ticket or donated to it; later acts in the ticket's history count.
         """
         store = self.tickets.store
         ticket = store.get(ticket_id)
-        silent_since = max(last_act, ticket.last_act or last_act)
-        due = verdict(ticket, silent_since, days, now)
+        inactive_since = max(last_act, ticket.last_act or last_act)
+        due = verdict(ticket, inactive_since, days, now)
         try:
             if due is Verdict.ANNOUNCE:
-                erase_after = max(silent_since + timedelta(days=days), now + NOTICE)
+                erase_after = max(inactive_since + timedelta(days=days), now + NOTICE_PERIOD)
                 store.change(
                     ticket_id,
-                    lambda ticket: ticket.announce_erasure(SYSTEM, erase_after, silent_since),
+                    lambda ticket: ticket.announce_erasure(SYSTEM, erase_after, inactive_since),
                     ticket.version,
                 )
             elif due is Verdict.ERASE:

@@ -14,7 +14,7 @@ from domain.values import SYSTEM, Actor, Contact, ContactType, SupportCategory
 
 @dataclass(frozen=True)
 class HelpRequest:
-    """A support ticket about to be opened. The caller makes the id, so that a repeated request opens one.
+    """A support ticket about to be opened. The caller makes the id, so that a repeated request opens only one.
 
     `about` is the ticket that the author names; `belongs_to_ticket` is True if the author proved to belong to it.
     """
@@ -41,16 +41,19 @@ class ContactReset:
 
 @dataclass(frozen=True)
 class SupportCommands:
-    """`contact_indexes` returns all keyed hashes that a contact may be stored under; `home` is our address."""
+    """`contact_indexes` returns all keyed hashes that a contact may be stored under.
+
+    `home_url` is the URL of the service, which the mails name.
+    """
 
     tickets: Tickets
     support: SupportTickets
     contents: Contents
     contact_indexes: Callable[[Contact], Iterable[str]]
-    home: str
+    home_url: str
 
-    def ask(self, actor: Actor, request: HelpRequest) -> None:
-        """Open a support ticket, sealed with the key of the ticket that the author belongs to, or with its own."""
+    def open(self, actor: Actor, request: HelpRequest) -> None:
+        """Open a support ticket, encrypted with the key of the ticket that the author belongs to, or with its own."""
         own_ticket = request.about if request.belongs_to_ticket else None
         self.support.add(
             SupportTicket.open(
@@ -71,43 +74,45 @@ class SupportCommands:
     def reset(
         self, actor: Actor, ticket_id: UUID, reset: ContactReset, *, now: datetime, if_match: int | None = None
     ) -> None:
-        """Give the ticket a new contact and a new token, which is mailed there; the old token is no longer valid.
+        """Give the ticket a new contact, and a new token that is mailed to it; the old token is no longer valid.
 
-        A mail to the old contact says that it was changed. Nothing else of the ticket changes. InvalidError if the new
-        contact is not an e-mail address, because the token must not be shown to the admin who approves the reset.
+        If the old contact is another e-mail address, a mail to it says that the contact was changed. Nothing else of
+        the ticket changes. InvalidError if the new contact is not an e-mail address, because the token must not be
+        shown to the admin who approves the reset.
         """
         if reset.contact.type is not ContactType.EMAIL:
-            raise InvalidError("must be EMAIL: the new access token goes out by mail", "/newContactType")
+            raise InvalidError("must be EMAIL: the new access token is sent by mail", "/newContactType")
 
         def change_contact(ticket: RecordingTicket) -> Contact:
-            before = ticket.contact
+            old_contact = ticket.contact
             ticket.change_contact(actor, reset.contact, reset.contact_index, reset.token_digest)
-            return before
+            return old_contact
 
         self.tickets.change(
-            ticket_id, change_contact, if_match, lambda before: self._mails(ticket_id, reset, before, now)
+            ticket_id, change_contact, if_match, lambda old_contact: self._mails(ticket_id, reset, old_contact, now)
         )
         for support_id in self._concerning(self.tickets.get(ticket_id)):
             if self.support.get(support_id).asks_to_reset(ticket_id):
                 self.resolve(actor, support_id)
 
-    def _mails(self, ticket_id: UUID, reset: ContactReset, before: Contact, now: datetime) -> list[Mail]:
-        values = {"token": reset.token, "home": self.home}
+    def _mails(self, ticket_id: UUID, reset: ContactReset, old_contact: Contact, now: datetime) -> list[Mail]:
+        values = {"token": reset.token, "home": self.home_url}
         mails = [Mail("new_access", reset.contact.value, values, f"new-access:{reset.reset_id}", ticket_id)]
-        if before.type is ContactType.EMAIL and before != reset.contact:
-            values = {"changed": f"{now:%Y-%m-%d %H:%M} UTC", "home": self.home}
-            mails.append(Mail("contact_changed", before.value, values, f"contact-changed:{reset.reset_id}", ticket_id))
+        if old_contact.type is ContactType.EMAIL and old_contact != reset.contact:
+            values = {"changed": f"{now:%Y-%m-%d %H:%M} UTC", "home": self.home_url}
+            key = f"contact-changed:{reset.reset_id}"
+            mails.append(Mail("contact_changed", old_contact.value, values, key, ticket_id))
         return mails
 
     def erase(self, ticket_id: UUID) -> None:
-        """Make every support ticket about an erased ticket, or from any contact it ever had, unreadable."""
+        """Make every support ticket about an erased ticket unreadable, and those from a contact that it ever had."""
         for support_id in self._concerning(self.tickets.get(ticket_id)):
-            # The key first: a support ticket that is recorded as erased is not visited again after a crash.
+            # The key is destroyed first: after a crash, a support ticket recorded as erased is not visited again.
             if self.support.get(support_id).has_own_key:
                 self.contents.erase(support_id)
             self.support.change(support_id, lambda support: support.erase(SYSTEM))
 
     def _concerning(self, ticket: RecordingTicket) -> Sequence[UUID]:
-        # The contacts of an erased ticket may be unreadable, but the hashes that were recorded are always there.
+        # The contacts of an erased ticket may be unreadable, but their recorded hashes are not encrypted.
         indexes = {index for contact in ticket.contacts for index in self.contact_indexes(contact)}
         return self.support.concerning(ticket.id, indexes | ticket.contact_indexes)

@@ -42,7 +42,7 @@ class TicketCommands:
         self.store.change(ticket_id, lambda ticket: ticket.unpublish(actor), if_match)
 
     def erase(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
-        """Make the person unreadable: recording the event destroys the key, and other personal data is deleted next."""
+        """Erase the holder's personal data: recording the event destroys the key, and then the rest is deleted."""
         self.erasure.prepare(ticket_id)
         self.store.change(ticket_id, lambda ticket: ticket.erase(actor), if_match)
         self.erasure.complete(ticket_id)

@@ -42,7 +42,7 @@ class Jobs:
             support=aggregates.support,
             contents=content.contents,
             contact_indexes=access.contact_index.all_of,
-            home=settings.public_url,
+            home_url=settings.public_url,
         )
         erasure_steps = [content.erase, mail.erase, support.erase]
         if payments.sandbox is not None:

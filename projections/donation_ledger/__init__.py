@@ -96,4 +96,4 @@ def _fold_fact(recorded: RecordedEvent, row: Row, gift: Gift, rows: Rows) -> Non
         post_entries(recorded, event.report.at, row, gift, rows)
         if row["recorded_at"] is None and gift.captured:
             row["recorded_at"] = recorded.recorded_at
-    row["call_pending_since"] = (row["call_pending_since"] or recorded.recorded_at) if gift.awaits_answer else None
+    row["call_pending_since"] = (row["call_pending_since"] or recorded.recorded_at) if gift.has_pending_call else None

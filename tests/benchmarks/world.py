@@ -28,13 +28,12 @@ from domain.events import (
     Refunded,
     TicketOpened,
 )
-from domain.values import Actor, Contact, ContactType, Donor, Kind, Money, Role, StripeReport
+from domain.values import STRIPE, Actor, Contact, ContactType, Donor, Kind, Money, Role, StripeReport
 from entrypoints.composition.service import Service
 from entrypoints.composition.settings import Settings
 from tests.postgres import fresh_database
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-STRIPE = Actor(Role.STRIPE)
 HOLDER = Actor(Role.HOLDER)
 BATCH_EVENTS = 5_000
 

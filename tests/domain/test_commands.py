@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from domain.commands import Commands
-from domain.commands.checkouts import checked_gift
+from domain.commands.checkouts import checked_amount
 from domain.commands.recordings import Upload, transcript_of
 from domain.donations import donation_stream
 from domain.errors import InvalidError, NotFoundError, RefusedError, StaleVersionError, StepFailed, UnavailableError
@@ -19,6 +19,7 @@ from domain.events import CheckoutOpened, CheckoutRequested, PaymentReceived, Ti
 from domain.ports import CampaignSheet, ReceiptSheet, Report, TranscriptSheet
 from domain.tickets import NewTicket
 from domain.values import (
+    STRIPE,
     SYSTEM,
     Actor,
     ContentStatus,
@@ -278,8 +279,7 @@ def paid(commands: Commands) -> None:
         "report": StripeReport("evt_1", 1_700_000_000),
         "donor": Donor("Hopper"),
     }
-    stripe = Actor(Role.STRIPE)
-    commands.checkouts.donations.change(TICKET, DONATION, lambda d: d.record(stripe, PaymentReceived, **fields))
+    commands.checkouts.donations.change(TICKET, DONATION, lambda d: d.record(STRIPE, PaymentReceived, **fields))
 
 
 def test_a_gift_is_recorded_before_stripe_is_called():
@@ -330,18 +330,18 @@ def test_no_checkout_opens_for_an_erased_or_unknown_ticket():
     ],
 )
 def test_a_gift_is_neither_too_small_nor_too_large(least: Money, most: Money):
-    assert checked_gift(least) == least
-    assert checked_gift(most) == most
+    assert checked_amount(least) == least
+    assert checked_amount(most) == most
     for wrong in (replace(least, minor=least.minor - 1), replace(most, minor=most.minor + 1)):
         with pytest.raises(InvalidError) as refused:
-            checked_gift(wrong)
+            checked_amount(wrong)
         assert refused.value.pointer == "/amount"
 
 
 def test_a_gift_is_made_in_a_currency_that_stripe_supports():
     for currency in ("XXX", "usd", "BTC"):
         with pytest.raises(InvalidError) as refused:
-            checked_gift(Money(5_000, currency))
+            checked_amount(Money(5_000, currency))
         assert refused.value.pointer == "/currency"
 
 

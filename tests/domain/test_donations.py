@@ -28,11 +28,11 @@ from domain.events import (
     RefundFailed,
     RefundTotalReported,
 )
-from domain.gift import LIVE_REFUND
-from domain.values import SYSTEM, Actor, Donor, Money, Role, StripeReport
+from domain.gift import LIVE_REFUND_STATES
+from domain.values import STRIPE, SYSTEM, Actor, Donor, Money, Role, StripeReport
 
 TICKET, DONATION, REQUEST = UUID(int=1), UUID(int=2), UUID(int=3)
-STRIPE, ADMIN = Actor(Role.STRIPE), Actor(Role.ADMIN, "key")
+ADMIN = Actor(Role.ADMIN, "key")
 Fact = tuple[type[DonationEvent], dict[str, Any]]
 
 
@@ -49,7 +49,7 @@ def captured(amount: int = 10_000, at: int = 10, intent: str = "pi", **more: Any
 
 
 def refund(amount: int, state: str = "succeeded", id: str = "re_1", at: int = 20) -> Fact:
-    kind = Refunded if state in LIVE_REFUND else RefundFailed
+    kind = Refunded if state in LIVE_REFUND_STATES else RefundFailed
     fields = {"refund_id": id, "amount": usd(amount), "state": state, "refunded_at": at, "charge_id": "ch"}
     return kind, fields | {"report": report(at)}
 
@@ -86,7 +86,7 @@ def donation_with(*facts: Fact) -> Donation:
 
 def summary(donation: Donation) -> tuple[Any, ...]:
     gift = donation.gift
-    money = gift.paid, gift.refunded, gift.disputed, gift.net, gift.left
+    money = gift.paid, gift.refunded, gift.disputed, gift.net, gift.refundable
     state = gift.status, gift.pending, gift.paid_at, gift.refunded_at, gift.dispute_status
     return *money, *state, gift.donor, gift.session_id, gift.charge_id
 
@@ -224,7 +224,7 @@ def test_a_refund_without_an_amount_refunds_everything_that_is_left():
     donation = donation_with(PAID_100, refund(3_000))
     request_refund(donation, amount=None)
     assert donation.gift.requests[REQUEST].amount == 7_000
-    assert donation.gift.left == 0
+    assert donation.gift.refundable == 0
 
 
 def test_a_requested_amount_cannot_be_requested_again():
@@ -233,7 +233,7 @@ def test_a_requested_amount_cannot_be_requested_again():
     with pytest.raises(RefusedError):
         request_refund(donation, request_id=UUID(int=9), amount=usd(4_001))
     request_refund(donation, request_id=UUID(int=9), amount=usd(4_000))
-    assert donation.gift.left == 0
+    assert donation.gift.refundable == 0
 
 
 def test_a_repeated_refund_request_records_nothing():
@@ -248,16 +248,16 @@ def test_a_refund_that_stripe_made_counts_once_and_a_refused_one_does_not_count(
     donation = donation_with(PAID_100)
     request_refund(donation, amount=usd(6_000))
     donation.accept_refund(SYSTEM, REQUEST, "re_1")
-    assert donation.gift.left == 4_000
+    assert donation.gift.refundable == 4_000
     donation.record(STRIPE, refund(6_000)[0], **refund(6_000)[1])
-    assert donation.gift.left == 4_000
+    assert donation.gift.refundable == 4_000
     donation.record(STRIPE, RefundFailed, **refund(6_000, "failed")[1])
-    assert donation.gift.left == 10_000
+    assert donation.gift.refundable == 10_000
 
     other = donation_with(PAID_100)
     request_refund(other, amount=None)
     other.refuse_refund(SYSTEM, REQUEST, "no")
-    assert other.gift.left == 10_000
+    assert other.gift.refundable == 10_000
 
 
 @pytest.mark.parametrize("state", ["needs_response", "under_review"])

@@ -34,7 +34,7 @@ def helpdesk() -> SupportCommands:
         support=MemorySupportTickets(),
         contents=MemoryContents(),
         contact_indexes=lambda contact: [index(contact)],
-        home="https://story.example",
+        home_url="https://story.example",
     )
 
 
@@ -54,7 +54,7 @@ def ask_for_help(
 ) -> SupportTicket:
     support_id = uuid4()
     contact_hash = index(contact) if contact else None
-    helpdesk.ask(HOLDER, HelpRequest(support_id, category, "Help", about, is_holder, contact, contact_hash))
+    helpdesk.open(HOLDER, HelpRequest(support_id, category, "Help", about, is_holder, contact, contact_hash))
     return helpdesk.support.get(support_id)
 
 

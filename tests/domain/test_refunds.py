@@ -65,7 +65,7 @@ def test_the_request_is_recorded_before_the_answer(donations):
     refund(RefundCommands(donations, FakeRefunds()))
     assert event_types(donations) == [RefundRequested, RefundAccepted, Refunded]
     gift = donations.get(TICKET, DONATION).gift
-    assert (gift.refunded, gift.left) == (4_000, 6_000)
+    assert (gift.refunded, gift.refundable) == (4_000, 6_000)
 
 
 def test_a_request_stays_open_while_stripe_is_unavailable_and_is_completed_later(donations):
@@ -98,7 +98,7 @@ def test_a_request_older_than_stripes_idempotency_keys_is_never_repeated(donatio
     with pytest.raises(RefusedError):
         commands.retry(TICKET, DONATION, REQUEST, requested_at=NOW - timedelta(hours=24), now=NOW)
     assert (refunds.calls, refunds.refunds) == (1, {})
-    assert donations.get(TICKET, DONATION).gift.left == 10_000
+    assert donations.get(TICKET, DONATION).gift.refundable == 10_000
 
 
 @pytest.mark.parametrize("fault", [RefusedError("no"), InvalidError("too small", "/amount")])
@@ -106,7 +106,7 @@ def test_a_refused_refund_is_recorded_and_reserves_no_money(donations, fault):
     with pytest.raises(type(fault)):
         refund(RefundCommands(donations, FakeRefunds(fault)))
     assert event_types(donations) == [RefundRequested, RefundRefused]
-    assert donations.get(TICKET, DONATION).gift.left == 10_000
+    assert donations.get(TICKET, DONATION).gift.refundable == 10_000
 
 
 @pytest.mark.parametrize("amount", [0, -1])

@@ -1,4 +1,4 @@
-"""A silent ticket gets a notice of its erasure and is erased after the notice, unless its holder acts in between."""
+"""An inactive ticket gets a notice of its erasure and is erased after the notice, unless its holder acts in between."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.commands.retention import NOTICE, RetentionCommands, Verdict, erasure_notice, silence
+from domain.commands.retention import (
+    NOTICE_PERIOD,
+    RetentionCommands,
+    Verdict,
+    erasure_notice,
+    inactivity_before_notice,
+)
 from domain.values import Actor, Role
 from tests.domain.facts import HOLDER
 from tests.fakes.outside import fake_commands
@@ -27,7 +33,7 @@ class Retention:
         self.days = days
         self.commands = fake_commands()
         self.commands.tickets.store.add(opened(TICKET))
-        # Exact to the microsecond, because Hypothesis tries the exact moment at which a silence is long enough.
+        # Exact to the microsecond, because Hypothesis tries the exact moment at which the inactivity is long enough.
         self.start: datetime = self.commands.tickets.store.get(TICKET).last_act or datetime.now(UTC)
         self.clock = self.last_act = self.start
 
@@ -40,7 +46,7 @@ class Retention:
         return self.commands.tickets.store.get(TICKET).erased
 
 
-def test_a_silent_ticket_is_announced_and_erased_when_its_days_are_over():
+def test_an_inactive_ticket_is_announced_and_erased_when_its_days_are_over():
     retention = Retention(days=90)
     assert retention.review(75 * DAY) is Verdict.KEEP
     assert retention.review(77 * DAY) is Verdict.ANNOUNCE
@@ -116,8 +122,8 @@ def test_a_ticket_is_erased_only_after_a_whole_notice(days: int, moments: list[f
         if verdict is Verdict.ANNOUNCE:
             assert announced is None
             announced = moment
-        assert (verdict is Verdict.KEEP and not retention.erased) <= (moment * DAY < silence(days))
+        assert (verdict is Verdict.KEEP and not retention.erased) <= (moment * DAY < inactivity_before_notice(days))
         if verdict is Verdict.ERASE:
             assert announced is not None
-            assert moment * DAY >= max(announced * DAY + NOTICE - timedelta(seconds=1), days * DAY)
+            assert moment * DAY >= max(announced * DAY + NOTICE_PERIOD - timedelta(seconds=1), days * DAY)
             break

@@ -14,11 +14,9 @@ from domain.donations import Donation
 from domain.events import PaymentReceived, Refunded, TicketEvent
 from domain.support import SupportTicket
 from domain.tickets import NewTicket, RecordingTicket
-from domain.values import Actor, Donor, Money, Role, StripeReport, SupportCategory
+from domain.values import STRIPE, Donor, Money, StripeReport, SupportCategory
 from tests.domain.facts import CONTACT, HOLDER
 from tests.fakes.requests import histories
-
-STRIPE = Actor(Role.STRIPE)
 
 
 def opened(ticket_id: UUID) -> RecordingTicket:

@@ -166,7 +166,7 @@ def test_a_refund_request_too_old_to_repeat_is_looked_up_and_refused(paid_donati
     now = datetime.now(UTC)
     pending_calls(service).complete(ticket, donation, pending_since=now - timedelta(days=2), now=now)
     gift = service.aggregates.donations.get(ticket, donation).gift
-    assert (gift.open_requests, gift.left) == ([], 10_000)
+    assert (gift.open_requests, gift.refundable) == ([], 10_000)
 
 
 def test_a_refund_that_stripe_refuses_is_recorded_and_reserves_nothing(
@@ -180,4 +180,4 @@ def test_a_refund_that_stripe_refuses_is_recorded_and_reserves_nothing(
     gift = service.aggregates.donations.get(
         UUID(paid_donation.ticket.id), UUID(paid_donation.checkout["donationId"])
     ).gift
-    assert gift.left == 10_000
+    assert gift.refundable == 10_000

@@ -17,7 +17,7 @@ from adapters.read_models.in_memory import MemoryRows, folded, ticket_row
 from adapters.stripe_sandbox.simulation import scenario
 from domain.donations import Donation
 from domain.events import CheckoutRequested, DonationEvent, PaymentConfirmed, PaymentReceived, Refunded, TicketEvent
-from domain.values import SYSTEM, Actor, Money, Role, StripeReport
+from domain.values import STRIPE, SYSTEM, Money, StripeReport
 from entrypoints.composition.simulation_runner import SimulationRunner
 from entrypoints.presentation.past_ledger import past_totals
 from entrypoints.presentation.personal_data import PersonalData
@@ -28,7 +28,6 @@ from tests.money import Ledger
 from tests.stripe_events import Payment
 
 DONATION = UUID(int=9)
-STRIPE = Actor(Role.STRIPE)
 
 
 @pytest.fixture

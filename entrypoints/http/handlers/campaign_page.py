@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.payments.retrieval import PendingRetrievals
 from adapters.postgres.database import Database
-from domain.commands.checkouts import CheckoutCommands, checked_gift, largest_gift, smallest_gift
+from domain.commands.checkouts import CheckoutCommands, checked_amount, largest_amount, smallest_amount
 from domain.errors import AmountError, InvalidError
 from domain.values import CURRENCIES, Money
 from entrypoints.http.operations import Answer, Call
@@ -57,7 +57,7 @@ class CampaignPageHandlers:
         form = _form_fields(call.raw_body)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
         try:
-            amount = checked_gift(_amount(form.get("amount", ""), currency))
+            amount = checked_amount(_amount(form.get("amount", ""), currency))
             checkout = self.commands.open(
                 call.principal.actor,
                 row["ticket_id"],
@@ -109,8 +109,8 @@ class CampaignPageHandlers:
             percent_raised=min(100, raised * 100 // goal) if goal else None,
             gifts=counts.paid + counts.refunded + counts.disputed,
             suggested_amounts=_suggested_amounts(currency),
-            smallest=_formatted(smallest_gift(currency)),
-            largest=_formatted(largest_gift(currency)),
+            smallest=_formatted(smallest_amount(currency)),
+            largest=_formatted(largest_amount(currency)),
             error=error,
             typed_amount=typed_amount,
             thanks="thanks" in call.query,
@@ -148,7 +148,7 @@ def _amount(text: str, currency: str) -> Money:
 
 def _suggested_amounts(currency: str) -> list[dict[str, str]]:
     # The smallest gift is 1 in the major unit, or 100 if the currency has no decimals.
-    amounts = SUGGESTED_MAJOR if smallest_gift(currency).major < 100 else SUGGESTED_MAJOR_ZERO_DECIMAL
+    amounts = SUGGESTED_MAJOR if smallest_amount(currency).major < 100 else SUGGESTED_MAJOR_ZERO_DECIMAL
     return [{"value": str(amount), "label": _formatted(Money.of(amount, currency))} for amount in amounts]
 
 

@@ -59,7 +59,7 @@ class SupportHandlers:
         about = body.ticket_id or (call.principal.ticket if call.principal.role is Role.HOLDER else None)
         contact = _support_contact(body.contact)
         support_id = call.seed.id("support ticket")
-        self.commands.ask(
+        self.commands.open(
             call.principal.actor,
             HelpRequest(
                 support_id=support_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -49,7 +50,8 @@ def test_a_gift_is_paid_on_a_phone_without_scripts(world, checkout, page):
     page.get_by_role("button", name="Pay 50.00 USD").click()
     page.wait_for_url(f"{world.url}/thanks?s={checkout.session_id}")
     assert world.arrive() == PAID
-    assert world.receiver.events[0].payload["data"]["object"]["billing_details"]["name"] == "Ada Lovelace"
+    event = json.loads(world.receiver.events[0].body)
+    assert event["data"]["object"]["billing_details"]["name"] == "Ada Lovelace"
 
 
 @pytest.mark.browser

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -357,8 +358,9 @@ def test_every_event_is_accepted_by_the_library_and_the_verifier(world, session)
     world.sandbox.pay(session)
     world.arrive()
     for event in world.receiver.events:
-        library_event = stripe.Event.construct_from(event.payload, None).to_dict()
-        assert library_event["data"]["object"]["id"] == event.payload["data"]["object"]["id"]
+        payload = json.loads(event.body)
+        library_event = stripe.Event.construct_from(payload, None).to_dict()
+        assert library_event["data"]["object"]["id"] == payload["data"]["object"]["id"]
 
 
 ACTS = st.lists(
