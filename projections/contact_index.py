@@ -1,4 +1,4 @@
-"""Contact index: the tickets of each contact, found by the keyed hash of the contact, its `contact_index`."""
+"""Contact index: the tickets of each contact. The column `contact_index` holds the keyed hash of the contact."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -59,9 +59,11 @@ def tickets_of(
     before: tuple[datetime, UUID] | None = None,
     only_ticket_id: UUID | None = None,
 ) -> list[tuple[UUID, datetime]]:
-    """Return a contact's tickets, the newest first, in one workspace or in all, older than `before`.
+    """Return up to `limit` tickets of a contact, the newest first, of one workspace or of all.
 
-    `only_ticket_id` limits the result to one ticket, for a caller that may see no other.
+    `contact_indexes` are the contact's hashes with the newest secret and the older ones. `before` is the creation time
+    and the id of a ticket: only older tickets are returned. `only_ticket_id` limits the result to one ticket, for a
+    caller that may see no other.
     """
     cursor.execute(
         """

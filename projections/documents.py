@@ -25,7 +25,7 @@ DOCUMENTS = Table(
     },
     key=("ticket_id", "document_id"),
 )
-# The documents of each ticket, so that the fold of an erasure can find and delete their rows.
+# The ids of each ticket's documents: an erasure names only the ticket, and a fold loads rows only by their keys.
 ISSUED = Table(
     "issued_documents", {"ticket_id": "uuid", "document_ids": "jsonb", "position": "bigint"}, key=("ticket_id",)
 )
@@ -39,11 +39,7 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
     rows.load(DOCUMENTS, {(event.ticket, event.document_id) for event in generated})
     for recorded in relevant:
         ticket_id = recorded.event.ticket
-        issued = rows.get(ISSUED, (ticket_id,)) or {
-            "ticket_id": ticket_id,
-            "document_ids": [],
-            "position": recorded.position,
-        }
+        issued = rows.get(ISSUED, (ticket_id,)) or {"ticket_id": ticket_id, "document_ids": []}
         if isinstance(recorded.event, DocumentGenerated):
             rows.put(DOCUMENTS, _row(recorded, recorded.event))
             issued["document_ids"] = [*issued["document_ids"], str(recorded.event.document_id)]

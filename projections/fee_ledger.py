@@ -49,6 +49,7 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
         row = rows.get(FEES, (event.balance_transaction_id,))
         if row is None:
             rows.put(FEES, _row(event, recorded, occurred_at))
+        # Stripe may report a balance transaction several times; the earliest time counts.
         elif occurred_at < row["occurred_at"]:
             rows.put(FEES, row | {"occurred_at": occurred_at, "position": recorded.position})
 

@@ -1,4 +1,4 @@
-"""The parts of a read model; `adapters.read_models` fills it."""
+"""The types that make up a projection; `adapters.read_models` runs its fold and stores its tables."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ class Table:
     """One table: the columns in order with their SQL types, and the names of the columns that are its primary key.
 
     Every table has a column `position`, with the position of the event that last changed the row, so that each row can
-    be traced. `jsonb` columns take and return Python objects. `checks` are conditions that the database enforces.
+    be traced. `jsonb` columns take and return Python objects. `indexes` are the column lists of CREATE INDEX, and
+    `checks` are conditions that the database enforces.
     """
 
     name: str
@@ -57,20 +58,20 @@ class Rows(Protocol):
     """The projection's own tables while one batch of events is folded into them."""
 
     def load(self, table: Table, keys: Iterable[Key]) -> None:
-        """Fetch these rows at once; only rows that were loaded or put may be read with `get`."""
+        """Fetch these rows in one query; `get` finds only rows that were loaded or put before."""
 
     def get(self, table: Table, key: Key) -> Row | None:
-        """Return a copy of the row, including changes by this batch, or None if it does not exist."""
+        """Return a copy of the row with the changes by this batch, or None if there is none or it was not loaded."""
 
     def put(self, table: Table, row: Row) -> None:
-        """Insert the row, or replace the one with its key."""
+        """Insert the row, or replace the row that has its key, which must have been loaded or put before."""
 
     def delete(self, table: Table, key: Key) -> None:
         """Remove the row if it exists."""
 
 
 class Projection(Protocol):
-    """A module of this package. A new VERSION is built beside the old one from the whole history."""
+    """A module that defines one read model. The tables of a new VERSION are filled beside those of the old one."""
 
     @property
     def NAME(self) -> str: ...  # noqa: N802 - module constants

@@ -44,13 +44,13 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
     opened = {event.originator_id for _, event in relevant if isinstance(event, SupportTicketOpened)}
     rows.load(SUPPORT_TICKETS, {(event.originator_id,) for _, event in relevant if event.originator_id not in opened})
     for recorded, event in relevant:
-        id = event.originator_id
-        row = _opened_row(event) if isinstance(event, SupportTicketOpened) else rows.get(SUPPORT_TICKETS, (id,))
+        if isinstance(event, SupportTicketOpened):
+            row: Row | None = _opened_row(event, recorded)
+        else:
+            row = rows.get(SUPPORT_TICKETS, (event.originator_id,))
         if row is None:
             continue
         match event:
-            case SupportTicketOpened():
-                row["created_at"] = recorded.recorded_at
             case SupportTicketResolved():
                 row |= {"status": SupportStatus.RESOLVED, "resolved_at": recorded.recorded_at}
             case SupportTicketErased():
@@ -60,7 +60,7 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
         rows.put(SUPPORT_TICKETS, row | {"position": recorded.position})
 
 
-def _opened_row(event: SupportTicketOpened) -> Row:
+def _opened_row(event: SupportTicketOpened, recorded: RecordedEvent) -> Row:
     return {
         "support_id": event.originator_id,
         "ticket_id": event.ticket_id,
@@ -72,6 +72,7 @@ def _opened_row(event: SupportTicketOpened) -> Row:
         "contact": event.contact.value if event.contact else None,
         "contact_index": event.contact_index,
         "erased": False,
+        "created_at": recorded.recorded_at,
         "resolved_at": None,
     }
 
@@ -88,7 +89,10 @@ def support_ticket(cursor: Cursor, support_id: UUID) -> Row | None:
 
 
 def recent(cursor: Cursor, limit: int, before: tuple[datetime, UUID] | None = None) -> list[Row]:
-    """Return all support tickets, older than `before`, the newest first."""
+    """Return up to `limit` support tickets, the newest first.
+
+    `before` is the creation time and the id of a support ticket: only older ones are returned.
+    """
     cursor.execute(
         _SELECT
         + """
@@ -111,7 +115,8 @@ def about(cursor: Cursor, ticket_id: UUID) -> list[Row]:
 def concerning(cursor: Cursor, ticket_id: UUID, contact_indexes: Sequence[str]) -> list[Row]:
     """Return the support tickets that concern a ticket, except erased ones.
 
-    They name the ticket, or they come from these contacts and their message has a key of its own.
+    A support ticket concerns the ticket that it names in `about`. One whose message has a key of its own also concerns
+    the tickets of its author's contact.
     """
     cursor.execute(
         _SELECT

@@ -11,8 +11,8 @@ from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_r
 
 NAME = "ticket_status"
 VERSION = 2
-# Events of other aggregates, which do not change the ticket itself.
-OTHER_AGGREGATES = events.DonationEvent | events.SupportEvent
+# The events of donations and support tickets do not change the ticket's own row.
+_OTHER_EVENTS = events.DonationEvent | events.SupportEvent
 _TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent)
 TOPICS = _TICKET_TOPICS | topics(events.PaymentReceived)
 
@@ -52,7 +52,7 @@ TABLES = (TICKETS, FUNDED)
 
 
 def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
-    ticket_events = [recorded for recorded in batch if not isinstance(recorded.event, OTHER_AGGREGATES)]
+    ticket_events = [recorded for recorded in batch if not isinstance(recorded.event, _OTHER_EVENTS)]
     paid = [recorded for recorded in batch if isinstance(recorded.event, events.PaymentReceived)]
     new_keys = {(recorded.event.ticket,) for recorded in batch if isinstance(recorded.event, events.TicketOpened)}
     rows.load(TICKETS, {(recorded.event.ticket,) for recorded in ticket_events} - new_keys)
@@ -170,9 +170,9 @@ def draft_of(row: Row) -> Draft:
     return Draft(**fields)
 
 
-# Queries. A row has the table's columns, `funded`, and the derived `content_status`.
+# Queries. A row has these columns and the derived `content_status`.
 
-_NAMES = (*TICKETS.columns, "funded")
+COLUMNS = (*TICKETS.columns, "funded")
 _SELECT = f"""
 SELECT {", ".join("t." + name for name in TICKETS.columns)}, f.ticket_id IS NOT NULL AS funded
   FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket_id)
@@ -181,7 +181,7 @@ SELECT {", ".join("t." + name for name in TICKETS.columns)}, f.ticket_id IS NOT 
 
 def _rows(cursor: Cursor) -> list[Row]:
     """Return the rows of `_SELECT`."""
-    return [with_status(row) for row in fetched_rows(cursor, _NAMES)]
+    return [with_status(row) for row in fetched_rows(cursor, COLUMNS)]
 
 
 def with_status(row: Row) -> Row:

@@ -9,7 +9,6 @@ from projections.model import Cursor, Row
 # The key under which a ticket's row holds its `donation_ledger.summary`.
 SUMMARY = "summary"
 
-_TICKET_COLUMNS = (*ticket_status.TICKETS.columns, "funded")
 _TOTAL_COLUMNS = tuple(donation_ledger.TOTALS.columns)
 _SELECT = f"""
 SELECT {", ".join(f"ticket.{name}" for name in ticket_status.TICKETS.columns)}, funded.ticket_id IS NOT NULL,
@@ -45,6 +44,6 @@ def _split(values: tuple[object, ...]) -> tuple[Row, Row, Row]:
     """Return the ticket's, the total's and the last donation's columns of one joined row."""
     remaining = iter(values)
     ticket, total, last = (
-        {name: next(remaining) for name in names} for names in (_TICKET_COLUMNS, _TOTAL_COLUMNS, DONATION_COLUMNS)
+        {name: next(remaining) for name in names} for names in (ticket_status.COLUMNS, _TOTAL_COLUMNS, DONATION_COLUMNS)
     )
     return ticket, total, last

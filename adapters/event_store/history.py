@@ -1,4 +1,4 @@
-"""The eventsourcing library's Application over our event log: loads and saves tickets and donations."""
+"""The eventsourcing library's Application over our event log: loads and saves aggregates."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -35,15 +35,15 @@ from domain.values import Step
 
 T = TypeVar("T")
 
-# How often a decision is made before it is refused, because other writers keep changing the aggregate.
-MAX_DECISIONS = 10
+# How many times a change is attempted while other writers keep changing the same aggregate.
+MAX_ATTEMPTS = 10
 
 # Shown in place of a personal text whose key was destroyed.
 ERASED = "[erased]"
 
 
 class SealingMapper(Mapper[UUID]):
-    """Maps events to stored events and back: JSON, in which personal texts are sealed."""
+    """Maps events to stored events and back. A stored event is JSON with its personal texts sealed."""
 
     def __init__(self, cipher: FieldCipher) -> None:
         super().__init__(JSONTranscoder())
@@ -55,7 +55,8 @@ class SealingMapper(Mapper[UUID]):
 
         def seal(field: str, text: str) -> str:
             context = FieldContext(event.originator_id, event.originator_version, event.TOPIC, field)
-            # The first event of a ticket creates its key. A support ticket that concerns no ticket has its own key.
+            # The first event of a ticket creates its key, and so does that of a support ticket whose message has a key
+            # of its own.
             new_ticket = event.ticket == event.originator_id and event.originator_version == 1
             return self._cipher.seal(event.ticket, context, text, new_ticket=new_ticket)
 
@@ -133,7 +134,7 @@ class LogRecorder(ApplicationRecorder):
 
 
 class TicketHistory(Application[UUID]):
-    """Loads and saves tickets and donations. It needs no cache and no snapshots, because every stream is short."""
+    """Loads and saves aggregates. It needs no cache and no snapshots, because every stream is short."""
 
     name = "storyledger"
 
@@ -158,7 +159,8 @@ class TicketHistory(Application[UUID]):
 
 # Queues a mail in the transaction of the events that it reports.
 QueueMail = Callable[[Connection[TupleRow], Mail], None]
-# Enqueues a step on a recording in the transaction of the event that asks for it.
+# Enqueues a ticket's step on a recording, in the transaction of the event that asks for it: (cursor, ticket, step,
+# recording).
 Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID], None]
 
 # Further effects in the transaction of an event, by the event's class. They get the changed aggregate, too.
@@ -209,15 +211,15 @@ class Streams:
         # Only events with effects need a transaction of their own; all others share one in the group commit.
         has_effects = steps or event_effects or (events and mails)
         with tracing.span("append") as span:
-            recorded = self._history.events.put(events, **({"effects": effects} if has_effects else {}))
-            positions = [recording.notification.id for recording in recorded]
+            recorded = self._history.events.put(events, effects=effects if has_effects else None)
+            positions = [recorded_event.notification.id for recorded_event in recorded]
             if positions:
-                _describe(span, events, positions)
+                _add_to_log_and_span(span, events, positions)
         if positions:
             self._on_recorded(positions[-1])
 
     def add(self, aggregate: BaseAggregate[UUID]) -> None:
-        """Record a new aggregate. If it exists already, the same request added it before a crash, and it stays."""
+        """Record a new aggregate. If it exists already, the same request added it before, and nothing changes."""
         with suppress(IntegrityError):
             self.save(aggregate)
 
@@ -228,7 +230,7 @@ class Streams:
         if_match: int | None = None,
         mails: Callable[[T], Sequence[Mail]] | None = None,
     ) -> T:
-        for _ in range(MAX_DECISIONS):
+        for _ in range(MAX_ATTEMPTS):
             aggregate = self.load(stream)
             if if_match is not None and aggregate.version != if_match:
                 raise StaleVersionError("The ticket has changed since you read it.")
@@ -241,7 +243,7 @@ class Streams:
         raise RefusedError("Too many changes at once: please try again.")
 
 
-def _describe(span: tracing.ActiveSpan, events: Sequence[Any], positions: Sequence[int]) -> None:
+def _add_to_log_and_span(span: tracing.ActiveSpan, events: Sequence[Any], positions: Sequence[int]) -> None:
     log_context.add_recorded(events[-1].ticket, positions[-1])
     if tracing.is_enabled():
         tracing.make_linkable(*positions)

@@ -23,7 +23,7 @@ from domain.events import TicketEvent
 
 @dataclass(frozen=True)
 class NewEntry(StoredEvent):
-    """One event to be appended; the personal texts in its bytes are sealed."""
+    """One event to be appended; the personal texts in its `state` are sealed."""
 
     originator_id: UUID
     ticket: UUID
@@ -49,7 +49,7 @@ class StoredEntry(Notification):
         )
 
 
-# The upper bounds of a read that names none.
+# The upper bounds of a read without `until`.
 _LAST_VERSION = 2**31 - 1
 _LAST_POSITION = 2**63 - 1
 
@@ -129,7 +129,7 @@ class EventLog:
     # Reading.
 
     def stream(self, stream: UUID, *, after: int = 0, until: int | None = None) -> list[StoredEntry]:
-        """Return the events of one stream in the order of versions."""
+        """Return the events of one stream in the order of versions, from those after `after` up to `until`."""
         return self._select(
             "stream = %s AND version > %s AND version <= %s ORDER BY version",
             (stream, after, _LAST_VERSION if until is None else until),

@@ -26,10 +26,10 @@ class StoredSupportTickets:
         self._streams.add(support)
 
     def get(self, support_id: UUID) -> SupportTicket:
-        return _checked(self._streams.load(support_id))
+        return _as_support_ticket(self._streams.load(support_id))
 
     def change(self, support_id: UUID, decide: Callable[[SupportTicket], None]) -> None:
-        self._streams.change(support_id, lambda loaded: decide(_checked(loaded)))
+        self._streams.change(support_id, lambda loaded: decide(_as_support_ticket(loaded)))
 
     def concerning(self, ticket_id: UUID, contact_indexes: Iterable[str]) -> list[UUID]:
         """Return the ids from the read model, and from the events that it has not folded yet."""
@@ -53,8 +53,8 @@ class StoredSupportTickets:
             position = batch[-1].position
 
 
-def _checked(loaded: object) -> SupportTicket:
-    """Return the aggregate if it is a support ticket: an id may belong to an aggregate of another kind."""
+def _as_support_ticket(loaded: object) -> SupportTicket:
+    """Return the aggregate, or raise NotFoundError: the id may belong to an aggregate of another kind."""
     if not isinstance(loaded, SupportTicket):
         raise NotFoundError("There is no such support ticket.")
     return loaded

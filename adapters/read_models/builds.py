@@ -48,6 +48,7 @@ def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = Fa
 
 def create_indexes(cursor: Cursor[TupleRow], build: Build) -> None:
     """Create the missing indexes after the tables are filled (PostgreSQL's manual, "Populating a Database")."""
+    # Another process may be filling the same build and create its indexes at the same time.
     cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (build.schema,))
     for table in build.projection.TABLES:
         for number, index in enumerate(table.indexes, 1):
@@ -76,12 +77,17 @@ def analyze(cursor: Cursor[TupleRow], build: Build) -> None:
         cursor.execute(sql.SQL("ANALYZE {}").format(sql.Identifier(build.schema, table.name)))
 
 
-def find(cursor: Cursor[TupleRow], projection: Projection, *, live: bool) -> Build | None:
-    """Return the live build; without `live` the newest other build of the present version. None if there is none."""
+def live_build(cursor: Cursor[TupleRow], projection: Projection) -> Build | None:
+    cursor.execute("SELECT build FROM projections WHERE name = %s AND live", (projection.NAME,))
+    row = cursor.fetchone()
+    return Build(projection, row[0]) if row else None
+
+
+def newest_other_build(cursor: Cursor[TupleRow], projection: Projection) -> Build | None:
+    """Return the newest build of the present version that is neither live nor a trial, or None if there is none."""
     cursor.execute(
-        "SELECT build FROM projections"
-        " WHERE name = %s AND live = %s AND NOT trial AND (live OR version = %s) ORDER BY build DESC",
-        (projection.NAME, live, projection.VERSION),
+        "SELECT build FROM projections WHERE name = %s AND version = %s AND NOT live AND NOT trial ORDER BY build DESC",
+        (projection.NAME, projection.VERSION),
     )
     row = cursor.fetchone()
     return Build(projection, row[0]) if row else None
@@ -90,7 +96,7 @@ def find(cursor: Cursor[TupleRow], projection: Projection, *, live: bool) -> Bui
 def lock_live_positions(cursor: Cursor[TupleRow], projections: Sequence[Projection]) -> dict[Build, int]:
     """Lock and return the positions of the live builds that have their projection's present version.
 
-    Builds whose position another transaction has locked are left out.
+    A build whose position another transaction has locked is left out.
     """
     cursor.execute(
         "SELECT p.name, p.build, p.position FROM projections p"
@@ -135,6 +141,7 @@ def position(cursor: Cursor[TupleRow], build: Build) -> int:
 
 
 def _position_in(row: TupleRow | None, build: Build) -> int:
+    """Return the position in a row of the table `projections`, or raise BuildReplaced if there was no row."""
     if row is None:
         raise BuildReplaced(f"{build.schema} was replaced meanwhile: please try again")
     return int(row[0])
@@ -176,7 +183,7 @@ def make_live(cursor: Cursor[TupleRow], build: Build) -> None:
     for table in build.projection.TABLES:
         view = sql.Identifier("read", table.name)
         # A view cannot be replaced by one with other columns.
-        if not _same_columns(cursor, table):
+        if not _view_has_columns_of(cursor, table):
             cursor.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(view))
         cursor.execute(
             sql.SQL("CREATE OR REPLACE VIEW {} AS SELECT {} FROM {}").format(
@@ -187,7 +194,7 @@ def make_live(cursor: Cursor[TupleRow], build: Build) -> None:
         )
 
 
-def _same_columns(cursor: Cursor[TupleRow], table: Table) -> bool:
+def _view_has_columns_of(cursor: Cursor[TupleRow], table: Table) -> bool:
     cursor.execute(
         "SELECT a.attname, format_type(a.atttypid, NULL) FROM pg_attribute a"
         " WHERE a.attrelid = to_regclass(%s) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
@@ -205,7 +212,7 @@ def drop(cursor: Cursor[TupleRow], build: Build) -> None:
 
 
 def older_builds(cursor: Cursor[TupleRow], build: Build) -> list[Build]:
-    """Return the projection's older builds without trials; they have no readers once this build is live."""
+    """Return the projection's builds that are older than this one and not live, except trials."""
     cursor.execute(
         "SELECT build FROM projections WHERE name = %s AND build < %s AND NOT live AND NOT trial",
         (build.projection.NAME, build.number),
@@ -220,7 +227,7 @@ def trials(cursor: Cursor[TupleRow], projection: Projection) -> list[Build]:
 
 @dataclass(frozen=True)
 class Difference:
-    """A row that only one of two builds has, `live` or `rebuilt`; `position` is that of its last event."""
+    """A row that only one of two builds has: `only_in` is `live` or `rebuilt`, `position` is that of its last event."""
 
     table: str
     position: int
@@ -229,16 +236,16 @@ class Difference:
 
 
 def differences(cursor: Cursor[TupleRow], live: Build, rebuilt: Build, limit: int = 10_000) -> list[Difference]:
-    """Compare the rows of two builds at the same position as text. Return the differences, earliest event first."""
+    """Compare two builds that are at the same position, row by row as text. Return the earliest `limit` differences."""
     result: list[Difference] = []
     for table in live.projection.TABLES:
-        select = sql.SQL("SELECT position, t::text AS whole FROM {} t")
+        select = sql.SQL("SELECT position, t::text AS row_text FROM {} t")
         live_rows = select.format(sql.Identifier(live.schema, table.name))
         rebuilt_rows = select.format(sql.Identifier(rebuilt.schema, table.name))
         cursor.execute(
             sql.SQL(
-                "SELECT position, 'live', whole FROM ({live} EXCEPT ALL {rebuilt}) a"
-                " UNION ALL SELECT position, 'rebuilt', whole FROM ({rebuilt} EXCEPT ALL {live}) b"
+                "SELECT position, 'live', row_text FROM ({live} EXCEPT ALL {rebuilt}) a"
+                " UNION ALL SELECT position, 'rebuilt', row_text FROM ({rebuilt} EXCEPT ALL {live}) b"
                 " ORDER BY 1, 2 LIMIT %s"
             ).format(live=live_rows, rebuilt=rebuilt_rows),
             (limit,),

@@ -1,4 +1,4 @@
-"""The follower folds new events into the tables that readers see (live builds), each event once however many run."""
+"""The follower folds new events into the live builds; each event is folded once, however many followers run."""
 
 import threading
 import time
@@ -22,9 +22,10 @@ BATCH_EVENTS = 2_000
 POLL_SECONDS = 0.25
 # Through PgBouncer there are no notifications: events of other processes are seen by the next poll.
 PGBOUNCER_POLL_SECONDS = 0.04
-# After a batch the follower waits this long for events to share a transaction, unless a caller waits for a position.
+# After a batch the follower waits this long, so that more events share the next transaction. A caller that waits for a
+# position ends the wait.
 GATHER_SECONDS = 0.1
-# How long a projection is left out: after its first failure, and at most.
+# How long a failed projection is left out: the first time, and at most.
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 30.0
 
@@ -106,7 +107,7 @@ class Follower(BackgroundLoop):
             self._connection = None
 
     def fold_next_batch(self, connection: Connection[TupleRow]) -> bool:
-        """Fold the next batch into every live build. Return False if there was no new event."""
+        """Fold the next batch into every live build. Return False if no event was folded."""
         now = time.monotonic()
         ready = [projection for projection in self._projections if self._failures[projection.NAME].retry_at <= now]
         try:
@@ -154,7 +155,8 @@ class Follower(BackgroundLoop):
                     builds.fold(cursor, build, batch)
             if new_positions:
                 builds.save_positions(cursor, new_positions)
-            # Another batch follows a full one. The commit of the last batch waits for the disk, and makes all durable.
+            # A full batch is followed by another one. The commit of the last batch waits for the disk, and makes all of
+            # them durable.
             if any(len(batch) == BATCH_EVENTS for batch in batches.values()):
                 builds.commit_asynchronously(cursor)
         if new_positions and tracing.is_enabled():

@@ -28,8 +28,8 @@ WORKER_CODE = "from adapters.read_models.partitions import worker_main; worker_m
 # The variables that a worker needs to find its libraries; secrets are passed on standard input.
 WORKER_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "HOME")
 
-# The read models that are rebuilt in partitions if at least so many events are to be read. For fewer it is not worth
-# starting processes; ticket status folds fewer of the events, so its number is larger.
+# The read models that are rebuilt in partitions, and the least number of events for which starting processes is worth
+# it. Ticket status folds a smaller part of the events, so its number is larger.
 MIN_EVENTS = {donation_ledger.NAME: 100_000, ticket_status.NAME: 500_000}
 MAX_PROCESSES = 4
 # How often a rebuild that waits for its workers checks that its own database connection still works.
@@ -59,7 +59,7 @@ def _table(build: builds.Build) -> sql.Identifier:
     return sql.Identifier(build.schema, _TABLE)
 
 
-def _processes() -> int:
+def _process_count() -> int:
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(MAX_PROCESSES, available)
 
@@ -72,10 +72,10 @@ def fill(
     batch_events: int,
     progress: Callable[[int], None],
 ) -> int:
-    """Fill the build up to `until`, or to the end of an interrupted partitioned rebuild. Return the number of events.
+    """Fill the build up to `until` and return the number of events. `progress` is called with this process's position.
 
-    Return 0 without filling if MIN_EVENTS does not allow it or there are fewer than two processors. `progress` is
-    called with this process's position.
+    A partitioned rebuild that was interrupted is completed instead, up to its own `until`. Return 0 without filling if
+    there are fewer events than MIN_EVENTS or fewer than two processors.
     """
     with connection.transaction(), connection.cursor() as cursor:
         rebuild, start = _begin_or_resume(cursor, build, until)
@@ -102,7 +102,10 @@ def fill(
 def _begin_or_resume(
     cursor: Cursor[TupleRow], build: builds.Build, until: int
 ) -> tuple[PartitionedRebuild | None, int]:
-    """Return the interrupted or a new partitioned rebuild, or None, and the lowest position of its partitions."""
+    """Return the interrupted partitioned rebuild or a new one, and the lowest position of its partitions.
+
+    Return None for the rebuild if the build is not to be filled in partitions.
+    """
     position = builds.lock_position(cursor, build)
     if _is_in_progress(cursor, build):
         cursor.execute(sql.SQL("SELECT count(*), min(until), min(position) FROM {}").format(_table(build)))
@@ -110,7 +113,7 @@ def _begin_or_resume(
         assert row is not None
         partitions, until, position = row
         return PartitionedRebuild(build, partitions, until), position
-    partitions, min_events = _processes(), MIN_EVENTS.get(build.projection.NAME)
+    partitions, min_events = _process_count(), MIN_EVENTS.get(build.projection.NAME)
     if min_events is None or partitions < 2 or until - position < min_events:
         return None, position
     rebuild = PartitionedRebuild(build, partitions, until)
@@ -214,7 +217,7 @@ def _worker(
     )
     assert process.stdin is not None
     try:
-        # The pipe stays open: when this process ends in any way, the worker reads its end and ends too.
+        # The pipe stays open: when this process ends in any way, the worker reads the end of its input and exits.
         process.stdin.write(json.dumps(assignment).encode() + b"\n")
         process.stdin.flush()
         yield process

@@ -77,6 +77,6 @@ class TicketRows:
         return self._rows[ticket]
 
     def newest(self, ticket: UUID) -> Row | None:
-        """Return the row with all recorded events. Only this row can deny access, never a read model's row."""
+        """Return the row with all recorded events. Access is denied only by this row, never by a read model's row."""
         row = self._rows[ticket] = self._reader.newest_ticket(ticket, self.get(ticket))
         return row

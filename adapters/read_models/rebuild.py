@@ -14,7 +14,8 @@ from adapters.read_models import builds, event_batches, partitions
 from projections.model import Projection
 
 BATCH_EVENTS = 5_000
-# If few of the events concern the projection, a batch is read from more positions: at most so many times BATCH_EVENTS.
+# If few of the events concern the projection, a batch is read from a longer range of positions: at most this many times
+# the size of a batch.
 MAX_RANGE_BATCHES = 32
 
 # Called with the projection's name, the position reached and the position to reach.
@@ -49,7 +50,7 @@ def ensure_live(
 
 
 def _is_live(connection: Connection[TupleRow], projection: Projection) -> bool:
-    """Return True if the present version is live; it is made live here if the event log is empty."""
+    """Return True if the present version is live. If none is live and the event log is empty, make a new build live."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
         version = builds.live_version(cursor, projection)
@@ -94,7 +95,7 @@ def _try_to_make_live(connection: Connection[TupleRow], build: builds.Build) -> 
     try:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '500ms'")
-            live = builds.find(cursor, build.projection, live=True)
+            live = builds.live_build(cursor, build.projection)
             if live is not None:
                 builds.lock_position(cursor, live)
             events = _catch_up(cursor, build, _head(connection))
@@ -117,12 +118,13 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
         connect(url, statement_seconds=0, name="storyledger verify") as lock_holder,
         lock_holder.transaction(),
     ):
-        # Committed before the new trials are created: one may get the number of a dropped trial, and locks that number.
+        # This transaction locks the trials that it drops. It ends before `lock_holder` locks the new trials, because
+        # they may get the numbers of dropped trials, and so the same locks.
         with connection.transaction(), connection.cursor() as cursor:
             _drop_abandoned_trials(cursor, projection)
         with connection.transaction(), connection.cursor() as cursor:
             is_current = builds.live_version(cursor, projection) == projection.VERSION
-            live = builds.find(cursor, projection, live=True) if is_current and until is None else None
+            live = builds.live_build(cursor, projection) if is_current and until is None else None
             rebuilt = _create_trial(cursor, projection, lock_holder)
             expected = live or _create_trial(cursor, projection, lock_holder)
         try:
@@ -136,7 +138,7 @@ def verify(url: str, projection: Projection, progress: Progress, until: int | No
             events += _fill(connection, rebuilt, target, progress)
             if live is None:
                 _fill(connection, expected, target, progress, batch_events=BATCH_EVENTS // 7)
-            # One snapshot has the live tables and their position, so the comparison does not block the follower.
+            # The live tables and their position are read in one snapshot, so that the follower may go on meanwhile.
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             with connection.transaction(), connection.cursor() as cursor:
                 events += _catch_up(cursor, rebuilt, builds.position(cursor, expected))
@@ -168,7 +170,7 @@ def _begin_or_resume(connection: Connection[TupleRow], projection: Projection) -
     """Return the build of an interrupted rebuild, or a new one."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
-        return builds.find(cursor, projection, live=False) or builds.create(cursor, projection)
+        return builds.newest_other_build(cursor, projection) or builds.create(cursor, projection)
 
 
 def _head(connection: Connection[TupleRow]) -> int:
@@ -243,7 +245,7 @@ def _row_count(connection: Connection[TupleRow], build: builds.Build) -> int:
 
 
 def _drop_older_builds(connection: Connection[TupleRow], build: builds.Build) -> None:
-    """Drop the older builds. One that readers still use after five seconds is dropped by the next rebuild."""
+    """Drop the older builds, except one that readers still use after five seconds."""
     with connection.transaction(), connection.cursor() as cursor:
         older_builds = builds.older_builds(cursor, build)
     for older_build in older_builds:

@@ -45,7 +45,7 @@ class RebuildJobs:
             return name in self._requested
 
     def _rebuild_next(self) -> float:
-        """Rebuild the projection requested first. Return the seconds until the next call; `request` wakes it."""
+        """Rebuild the projection that was requested first. Return the seconds until the next call."""
         with self._lock:
             projection = next(iter(self._requested.values()), None)
         if projection is None:

@@ -2,8 +2,8 @@
 
 The positions of the primary and of the standby in the write-ahead log are compared once for all reads that wait at the
 same time (`pg_current_wal_flush_lsn`, `pg_last_wal_replay_lsn`: PostgreSQL's manual, "System Administration
-Functions"). Every transaction that was committed before a read arrived lies below the primary's position, so a standby
-that has replayed the log up to it contains all of them.
+Functions"). Every transaction that was committed and flushed before a read arrived lies below the primary's position,
+so a standby that has replayed the log up to it contains all of them.
 """
 
 import threading
@@ -46,7 +46,7 @@ class State(StrEnum):
     """Whether reads may use the standby, and if not, why."""
 
     USED = "used"
-    BEHIND = "behind"  # lags too far behind the primary
+    BEHIND = "behind"  # lags too far behind the primary, or cannot be compared with it
     AWAY = "away"  # unavailable
     UNFIT = "unfit"  # not a standby of this database
 
@@ -99,7 +99,8 @@ class _ServerConnection:
 _IDENTITY = (
     "SELECT (pg_control_system()).system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
-# A commit is neither acknowledged nor visible to other transactions before it is flushed.
+# A synchronous commit is neither acknowledged nor visible to other transactions before it is flushed. An asynchronous
+# one (`builds.commit_asynchronously`) is visible before, and not counted here until it is flushed.
 _FLUSHED = "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"
 _REPLAYED = "SELECT pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0')::bigint"
 _LAST_EVENT = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"
@@ -205,7 +206,7 @@ class Replica(BackgroundLoop):
         if not self._positions or self._positions[-1][1] < position:
             self._positions.append((time.monotonic(), position))
         if len(self._positions) > MAX_POSITIONS:
-            # Every second one is enough to measure the lag.
+            # Half of the positions are enough to measure the lag.
             self._positions = deque(list(self._positions)[::2])
         return int(position)
 
@@ -237,7 +238,7 @@ class Replica(BackgroundLoop):
 
     def _set_state(self, state: State, lag_bytes: int | None = None, error: str | None = None) -> bool:
         """Set the state and open or shut the pool accordingly. Return True if reads may use the standby."""
-        before = self.health.state
+        previous_state = self.health.state
         lag_seconds = None
         if lag_bytes is not None:
             lag_seconds = time.monotonic() - self._positions[0][0] if self._positions and lag_bytes else 0.0
@@ -251,13 +252,13 @@ class Replica(BackgroundLoop):
             if self._pool_open:
                 self._pool_open = False
                 self.database.shut()
-        if state is not before:
+        if state is not previous_state:
             log = logger.info if state is State.USED else logger.warning
             log("replica", state=state, error=error)
         return state is State.USED
 
 
-def measured(replica: Replica | None) -> list[Metric]:
+def metrics(replica: Replica | None) -> list[Metric]:
     """Return the standby's state as Prometheus metrics; without a standby they have no samples."""
     used = GaugeMetricFamily("storyledger_replica_used", "1 if the read replica is in use, else 0.")
     lag_bytes = GaugeMetricFamily(

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 
 from projections.model import Key, Row, Table
 
-# From this number of rows of one table on, COPY replaces a statement with arrays.
+# At least this many rows of one table are written with COPY, fewer with an INSERT from arrays.
 MIN_COPY_ROWS = 200
 
 
@@ -29,13 +29,14 @@ class BatchRows:
     def __init__(self, cursor: Cursor[TupleRow], schema: str) -> None:
         self._cursor = cursor
         self._schema = schema
-        self._rows: dict[str, dict[Key, Row | None]] = defaultdict(dict)
-        self._stored: dict[str, set[Key]] = defaultdict(set)
-        self._tables: dict[str, Table] = {}
-        self._changed: dict[str, dict[Key, None]] = defaultdict(dict)
+        self._rows: dict[Table, dict[Key, Row | None]] = defaultdict(dict)
+        # The keys of the loaded rows that exist in the database.
+        self._stored: dict[Table, set[Key]] = defaultdict(set)
+        # The keys of the changed rows, in the order of their first change.
+        self._changed: dict[Table, dict[Key, None]] = defaultdict(dict)
 
     def load(self, table: Table, keys: Iterable[Key]) -> None:
-        rows = self._rows[table.name]
+        rows = self._rows[table]
         missing_keys = [key for key in keys if key not in rows]
         if not missing_keys:
             return
@@ -48,27 +49,25 @@ class BatchRows:
             row = dict(zip(table.columns, values, strict=True))
             key = table.key_of(row)
             rows[key] = row
-            self._stored[table.name].add(key)
+            self._stored[table].add(key)
 
     def get(self, table: Table, key: Key) -> Row | None:
-        row = self._rows[table.name].get(key)
+        row = self._rows[table].get(key)
         return None if row is None else dict(row)
 
     def put(self, table: Table, row: Row) -> None:
         key = table.key_of(row)
-        self._tables[table.name] = table
-        self._rows[table.name][key] = row
-        self._changed[table.name][key] = None
+        self._rows[table][key] = row
+        self._changed[table][key] = None
 
     def delete(self, table: Table, key: Key) -> None:
-        self._tables[table.name] = table
-        self._rows[table.name][key] = None
-        self._changed[table.name][key] = None
+        self._rows[table][key] = None
+        self._changed[table][key] = None
 
     def flush(self) -> None:
         """Write the changed rows."""
-        for name, keys in self._changed.items():
-            table, rows = self._tables[name], self._rows[name]
+        for table, keys in self._changed.items():
+            rows = self._rows[table]
             deleted_keys = [key for key in keys if rows[key] is None]
             put_rows = [row for key in keys if (row := rows[key]) is not None]
             if deleted_keys:
@@ -91,7 +90,7 @@ class BatchRows:
 
     def _copy(self, table: Table, rows: list[Row]) -> None:
         """COPY new rows into the table, and changed rows into a temporary table from which they replace old rows."""
-        stored = self._stored[table.name]
+        stored = self._stored[table]
         old = [row for row in rows if table.key_of(row) in stored] if stored else []
         new = [row for row in rows if table.key_of(row) not in stored] if stored else rows
         if new:
@@ -109,12 +108,12 @@ class BatchRows:
             self._copy_into(staging, table, old)
             self._cursor.execute(
                 sql.SQL("INSERT INTO {target} ({columns}) SELECT {columns} FROM {staging} {conflict}").format(
-                    target=target, columns=_names(table.columns), staging=staging, conflict=_on_conflict(table)
+                    target=target, columns=_identifiers(table.columns), staging=staging, conflict=_on_conflict(table)
                 )
             )
 
     def _copy_into(self, target: sql.Identifier, table: Table, rows: list[Row]) -> None:
-        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, _names(table.columns))
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(target, _identifiers(table.columns))
         with self._cursor.copy(statement) as copy:
             copy.set_types(list(table.columns.values()))
             for values in _values(table, rows):
@@ -134,10 +133,10 @@ class _Statements:
 def _statements(schema: str, table: Table) -> _Statements:
     parts = {
         "table": sql.Identifier(schema, table.name),
-        "columns": _names(table.columns),
-        "key": _names(table.key),
-        "keys": _arrays(table, table.key),
-        "rows": _arrays(table, table.columns),
+        "columns": _identifiers(table.columns),
+        "key": _identifiers(table.key),
+        "keys": _array_placeholders(table, table.key),
+        "rows": _array_placeholders(table, table.columns),
         "conflict": _on_conflict(table),
     }
 
@@ -165,18 +164,18 @@ def _values(table: Table, rows: Iterable[Row]) -> Iterator[Sequence[object]]:
         yield values
 
 
-def _names(names: Iterable[str]) -> sql.Composed:
+def _identifiers(names: Iterable[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
-def _arrays(table: Table, names: Iterable[str]) -> sql.Composed:
+def _array_placeholders(table: Table, names: Iterable[str]) -> sql.Composed:
     sql_types = [table.columns[name] for name in names]
     return sql.SQL(", ").join(sql.SQL(f"%b::{sql_type}[]") for sql_type in sql_types)
 
 
 def _on_conflict(table: Table) -> sql.Composed:
     return sql.SQL("ON CONFLICT ({key}) DO UPDATE SET {changes}").format(
-        key=_names(table.key),
+        key=_identifiers(table.key),
         changes=sql.SQL(", ").join(
             sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(name)) for name in table.columns
         ),

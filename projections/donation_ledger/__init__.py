@@ -17,7 +17,7 @@ from projections.donation_ledger.donation_table import (
     requested_row,
     set_gift_columns,
     stored_gift,
-    unpaid_session,
+    unpaid_donation,
     with_pending_calls,
 )
 from projections.donation_ledger.entry_table import ENTRIES, entries, entries_for_export, post_entries
@@ -53,7 +53,7 @@ __all__ = [
     "ordered_totals",
     "summary",
     "totals",
-    "unpaid_session",
+    "unpaid_donation",
     "with_pending_calls",
 ]
 

@@ -14,7 +14,8 @@ from domain.events import CheckoutRequested
 from domain.gift import Gift
 from projections.model import Cursor, RecordedEvent, Row, Table, fetched_rows
 
-# `recorded_at` is when the first payment was recorded, `call_pending_since` when the oldest pending call was.
+# `recorded_at` is when the first payment was recorded. `call_pending_since` is the start of the present period in which
+# calls to Stripe are pending, or None.
 DONATIONS = Table(
     "donation_ledger",
     {
@@ -114,7 +115,7 @@ PageEnd = tuple[datetime | None, datetime, UUID]
 
 
 def donations(cursor: Cursor, ticket_id: UUID, limit: int | None = None, after: PageEnd | None = None) -> list[Row]:
-    """Return a ticket's donations, the newest payment first and unpaid ones last; all of them without a limit."""
+    """Return a ticket's donations, the newest payment first and unpaid ones last; `after` is the end of a page."""
     cursor.execute(
         _SELECT
         + """
@@ -141,7 +142,7 @@ def donation(cursor: Cursor, donation_id: UUID) -> Row | None:
 
 
 def with_pending_calls(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
-    """Return the donations with a call to Stripe that has been pending since `before` or longer, the oldest first."""
+    """Return up to `limit` donations whose `call_pending_since` is at or before `before`, the oldest first."""
     cursor.execute(
         _SELECT + "WHERE call_pending_since <= %(before)s ORDER BY call_pending_since LIMIT %(limit)s",
         {"before": before, "limit": limit},
@@ -158,7 +159,7 @@ def donations_for_export(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> list[Row]:
-    """Return donations in the order of their ids, which is the order of creation, beginning after the id `after`."""
+    """Return up to `limit` donations after the id `after`, in the order of their ids and so of their creation."""
     cursor.execute(
         f"""
         SELECT {", ".join("d." + name for name in COLUMNS)}
@@ -182,8 +183,8 @@ def donations_for_export(
     return fetched_rows(cursor, COLUMNS)
 
 
-def unpaid_session(cursor: Cursor, ticket_id: UUID, session_id: str) -> UUID | None:
-    """Return the id of the ticket's donation with this checkout session if no payment of it is known."""
+def unpaid_donation(cursor: Cursor, ticket_id: UUID, session_id: str) -> UUID | None:
+    """Return the id of the ticket's donation with this checkout session unless it is paid, failed or expired."""
     cursor.execute(
         "SELECT donation_id FROM read.donation_ledger"
         " WHERE session_id = %(session_id)s AND ticket_id = %(ticket_id)s AND status = 'CREATED'",

@@ -26,10 +26,7 @@ ENTRIES = Table(
 
 def post_entries(recorded: RecordedEvent, stripe_time: int, row: Row, gift: Gift, rows: Rows) -> None:
     """Set the donation row's sums to those of the gift, and add an entry for each sum that changes."""
-    paid, refunded, disputed = gift.paid, gift.refunded, gift.disputed
-    if (paid, refunded, disputed) == (row["paid"], row["refunded"], row["disputed"]):
-        return
-    for kind, amount in (("paid", paid), ("refunded", refunded), ("disputed", disputed)):
+    for kind, amount in (("paid", gift.paid), ("refunded", gift.refunded), ("disputed", gift.disputed)):
         if difference := amount - row[kind]:
             rows.put(
                 ENTRIES,

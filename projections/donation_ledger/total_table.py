@@ -73,7 +73,7 @@ def totals(cursor: Cursor, ticket_id: UUID) -> list[Row]:
 
 
 def ordered_totals(cursor: Cursor, ticket_id: UUID, totals: list[Row]) -> list[Row]:
-    """Order the currencies whose first captures were in the same second by the creation of those donations."""
+    """Order the currencies that share the earliest second of a capture by the creation of the captured donations."""
     first_paid_at = totals[0]["first_paid_at"] if totals else None
     tied = [total for total in totals if total["first_paid_at"] == first_paid_at]
     if first_paid_at is None or len(tied) < 2:

@@ -82,7 +82,7 @@ class SelfTestContext:
         ]
         with self.database.reading() as cursor:
             for projection in projections.ALL:
-                live = builds.find(cursor, projection, live=True)
+                live = builds.live_build(cursor, projection)
                 expect(live is not None, f"a live read model {projection.NAME}")
                 assert live is not None
                 builds.fold(cursor, live, events)

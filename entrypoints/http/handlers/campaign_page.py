@@ -84,7 +84,7 @@ class CampaignPageHandlers:
         if not _SESSION_ID.fullmatch(session_id):
             return
         with self.database.reading() as cursor:
-            unpaid = donation_ledger.unpaid_session(cursor, row["ticket_id"], session_id)
+            unpaid = donation_ledger.unpaid_donation(cursor, row["ticket_id"], session_id)
         if unpaid is not None:
             self.retrievals.request(session_id)
 

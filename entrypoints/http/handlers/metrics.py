@@ -49,7 +49,7 @@ class MetricsHandlers:
         up = GaugeMetricFamily(
             "storyledger_database_up", "1 if the database answered this scrape in time.", int(bool(shared))
         )
-        families = [info, up, *gauges.pools(self.pools), *replica.measured(self.replica), *shared]
+        families = [info, up, *gauges.pools(self.pools), *replica.metrics(self.replica), *shared]
         text = generate_latest(counters.REGISTRY) + generate_latest(_FixedFamilies(families))
         return Answer(text, media_type=MEDIA_TYPE)
 

@@ -10,7 +10,7 @@ import pytest
 from eventsourcing.persistence import IntegrityError
 from hypothesis import Phase, given, settings
 
-from adapters.event_store.history import ERASED, MAX_DECISIONS, LogRecorder, StoredTickets, Streams
+from adapters.event_store.history import ERASED, MAX_ATTEMPTS, LogRecorder, StoredTickets, Streams
 from adapters.postgres.database import Database
 from domain.donations import Donation
 from domain.errors import NotFoundError, RefusedError, StaleVersionError, UnavailableError
@@ -171,7 +171,7 @@ def test_a_decision_that_conflicts_every_time_is_refused(stores: Stores):
     ada = uuid4()
     stores.tickets.add(ticket(ada))
     with pytest.raises(RefusedError):
-        stores.tickets.change(ada, rival(stores, ada, [str(n) for n in range(MAX_DECISIONS)]))
+        stores.tickets.change(ada, rival(stores, ada, [str(n) for n in range(MAX_ATTEMPTS)]))
 
 
 def test_the_callback_gets_the_position_of_new_events(stores: Stores):
