@@ -61,7 +61,10 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter) or self._must_stop()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop after every client is answered, including those whose connections wait in the kernel's queue."""
+        """Stop after every client is answered, including those whose connections wait in the kernel's queue.
+
+        Requests that are not answered after SHUTDOWN_SECONDS are cancelled.
+        """
         self._finish()
         await self._wait_for_last_requests()
         listeners = [listener.dup() for listener in sockets or []]

@@ -122,6 +122,19 @@ def test_an_invalid_amount_shows_the_form_again(live: LiveService, client: Clien
     assert live.row_count("events") == events
 
 
+@pytest.mark.parametrize(
+    ("amount", "error"),
+    [
+        ("five", "The amount must be a number like 25 or 12.50."),
+        ("0.99", "The amount must be from 1.00 to 5000.00 USD."),
+        ("1.001", "The amount has more decimals than USD allows (2)."),
+    ],
+)
+def test_an_invalid_amount_is_explained_in_a_sentence(client: Client, amount: str, error: str):
+    _, url = published(client)
+    assert error in client.post(url, data={"amount": amount}).text
+
+
 @pytest.mark.parametrize("amount", ["1", "1.00", "5000", "12,50", " 25 "])
 def test_amounts_may_have_a_comma_or_a_point(client: Client, amount: str):
     _, url = published(client)
