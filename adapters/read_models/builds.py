@@ -9,12 +9,8 @@ from psycopg.rows import TupleRow
 from adapters.read_models.rows import BatchRows
 from projections.model import Projection, RecordedEvent, Table
 
-# Held by a transaction that creates a build, so that no other process creates the same one.
+# The key of the advisory lock of `lock_builds`.
 BUILDS_LOCK = 7305808869229540
-
-
-class BuildReplaced(Exception):
-    """The build does not exist any more, because a newer one replaced it."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +25,21 @@ class Build:
         return f"read_{self.projection.NAME}_{self.number}"
 
 
+class BuildReplaced(Exception):
+    """A newer build is live, so this one is not needed any more."""
+
+    def __init__(self, build: Build) -> None:
+        super().__init__(f"{build.schema} was replaced meanwhile: please try again")
+
+
+def lock_builds(cursor: Cursor[TupleRow]) -> None:
+    """Let no other transaction create a build or make one live until this one ends."""
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (BUILDS_LOCK,))
+
+
 def create(cursor: Cursor[TupleRow], projection: Projection, *, trial: bool = False) -> Build:
     """Create an empty build at position 0, with only the primary keys as indexes. A trial never becomes live."""
-    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (BUILDS_LOCK,))
+    lock_builds(cursor)
     cursor.execute("SELECT coalesce(max(build), 0) + 1 FROM projections WHERE name = %s", (projection.NAME,))
     row = cursor.fetchone()
     assert row is not None
@@ -83,10 +91,15 @@ def live_build(cursor: Cursor[TupleRow], projection: Projection) -> Build | None
     return Build(projection, row[0]) if row else None
 
 
-def newest_other_build(cursor: Cursor[TupleRow], projection: Projection) -> Build | None:
-    """Return the newest build of the present version that is neither live nor a trial, or None if there is none."""
+def interrupted_build(cursor: Cursor[TupleRow], projection: Projection) -> Build | None:
+    """Return the newest build of the present version that was never live and is no trial, or None if there is none.
+
+    An older build than the live one was live itself, or was replaced while it was filled.
+    """
     cursor.execute(
-        "SELECT build FROM projections WHERE name = %s AND version = %s AND NOT live AND NOT trial ORDER BY build DESC",
+        "SELECT build FROM projections p WHERE name = %s AND version = %s AND NOT live AND NOT trial"
+        " AND NOT EXISTS (SELECT FROM projections l WHERE l.name = p.name AND l.live AND l.build > p.build)"
+        " ORDER BY build DESC",
         (projection.NAME, projection.VERSION),
     )
     row = cursor.fetchone()
@@ -143,7 +156,7 @@ def position(cursor: Cursor[TupleRow], build: Build) -> int:
 def _position_in(row: TupleRow | None, build: Build) -> int:
     """Return the position in a row of the table `projections`, or raise BuildReplaced if there was no row."""
     if row is None:
-        raise BuildReplaced(f"{build.schema} was replaced meanwhile: please try again")
+        raise BuildReplaced(build)
     return int(row[0])
 
 

@@ -52,7 +52,7 @@ def ensure_live(
 def _is_live(connection: Connection[TupleRow], projection: Projection) -> bool:
     """Return True if the present version is live. If none is live and the event log is empty, make a new build live."""
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
+        builds.lock_builds(cursor)
         version = builds.live_version(cursor, projection)
         if version is None and _is_empty(connection):
             builds.make_live(cursor, builds.create(cursor, projection))
@@ -90,17 +90,21 @@ def _try_to_make_live(connection: Connection[TupleRow], build: builds.Build) -> 
     """Fold the newest events and replace the live build, in one short transaction.
 
     Return the number of events and True, or 0 and False if a reader or another rebuild holds a lock for half a second:
-    waiting longer would make other readers queue up behind the replacement.
+    waiting longer would make other readers queue up behind the replacement. Raise BuildReplaced if a newer build is
+    live.
     """
     try:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '500ms'")
+            builds.lock_builds(cursor)
             live = builds.live_build(cursor, build.projection)
             if live is not None:
+                if live.number > build.number:
+                    raise builds.BuildReplaced(build)
                 builds.lock_position(cursor, live)
             events = _catch_up(cursor, build, _head(connection))
             builds.make_live(cursor, build)
-    except (psycopg.errors.LockNotAvailable, builds.BuildReplaced):
+    except psycopg.errors.LockNotAvailable:
         time.sleep(0.1)
         return 0, False
     return events, True
@@ -169,8 +173,8 @@ def _drop_abandoned_trials(cursor: Cursor[TupleRow], projection: Projection) -> 
 def _begin_or_resume(connection: Connection[TupleRow], projection: Projection) -> builds.Build:
     """Return the build of an interrupted rebuild, or a new one."""
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (builds.BUILDS_LOCK,))
-        return builds.newest_other_build(cursor, projection) or builds.create(cursor, projection)
+        builds.lock_builds(cursor)
+        return builds.interrupted_build(cursor, projection) or builds.create(cursor, projection)
 
 
 def _head(connection: Connection[TupleRow]) -> int:
@@ -245,7 +249,7 @@ def _row_count(connection: Connection[TupleRow], build: builds.Build) -> int:
 
 
 def _drop_older_builds(connection: Connection[TupleRow], build: builds.Build) -> None:
-    """Drop the older builds, except one that readers still use after five seconds."""
+    """Drop the older builds. One that readers still use after five seconds is left to the next rebuild."""
     with connection.transaction(), connection.cursor() as cursor:
         older_builds = builds.older_builds(cursor, build)
     for older_build in older_builds:

@@ -169,6 +169,32 @@ def test_a_slow_reader_delays_the_swap_but_no_other_reader(database: Database, t
         assert rebuilding.result(WAIT_SECONDS).rows == 60
 
 
+def test_a_build_that_was_replaced_is_never_live_again_also_if_it_was_not_dropped(
+    database: Database, tickets: list[UUID], monkeypatch: pytest.MonkeyPatch
+):
+    rows(database, "UPDATE read_ticket_status_1.ticket_status SET workspace = 'elsewhere' RETURNING 1")
+    with monkeypatch.context() as patched:
+        # As if the rebuild was killed after it had replaced the live build.
+        patched.setattr(rebuild, "_drop_older_builds", lambda *_: None)
+        rebuild.rebuild(database.url, ticket_status, quiet)
+    assert live(database) == [(1, False, False), (2, True, False)]
+    assert rebuild.rebuild(database.url, ticket_status, quiet).events == 150
+    assert live(database) == [(3, True, False)]
+    assert rows(database, "SELECT DISTINCT workspace FROM read.ticket_status") == [("public",)]
+
+
+def test_a_rebuild_ends_if_a_newer_build_became_live_meanwhile(
+    database: Database, tickets: list[UUID], monkeypatch: pytest.MonkeyPatch
+):
+    with connect(database.url) as connection, connection.transaction(), connection.cursor() as cursor:
+        replaced = builds.create(cursor, ticket_status)
+        builds.make_live(cursor, builds.create(cursor, ticket_status))
+    monkeypatch.setattr(rebuild, "_begin_or_resume", lambda *_: replaced)
+    with pytest.raises(builds.BuildReplaced, match="read_ticket_status_2 was replaced meanwhile"):
+        rebuild.rebuild(database.url, ticket_status, quiet)
+    assert live(database) == [(1, False, False), (2, False, False), (3, True, False)]
+
+
 # Verifying.
 
 
