@@ -136,13 +136,18 @@ def lock_position(cursor: Cursor[TupleRow], build: Build) -> int:
     return _position_in(cursor.fetchone(), build)
 
 
-def commit_asynchronously(cursor: Cursor[TupleRow]) -> None:
-    """Let this transaction commit without waiting for the disk.
+def commit_asynchronously_unless_live(cursor: Cursor[TupleRow], build: Build) -> None:
+    """Let this transaction, which has locked the build's position, commit without waiting for the disk.
 
-    A crash can lose its rows and its position, but only together, so that the events are folded again. The next commit
-    that waits for the disk makes them durable, too.
+    A crash can lose its rows and its position, but only together, so that the events are folded again. The commit that
+    makes the build live makes them durable, too. A live build's position is never visible before it is durable: a
+    standby has only what is durable, and is read if it has all of that.
     """
-    cursor.execute("SET LOCAL synchronous_commit TO off")
+    cursor.execute(
+        "SELECT set_config('synchronous_commit', 'off', true) FROM projections WHERE name = %s AND build = %s"
+        " AND NOT live",
+        (build.projection.NAME, build.number),
+    )
 
 
 def position(cursor: Cursor[TupleRow], build: Build) -> int:

@@ -155,10 +155,6 @@ class Follower(BackgroundLoop):
                     builds.fold(cursor, build, batch)
             if new_positions:
                 builds.save_positions(cursor, new_positions)
-            # A full batch is followed by another one. The commit of the last batch waits for the disk, and makes all of
-            # them durable.
-            if any(len(batch) == BATCH_EVENTS for batch in batches.values()):
-                builds.commit_asynchronously(cursor)
         if new_positions and tracing.is_enabled():
             _trace(started_ns, batches)
         for projection in projections:

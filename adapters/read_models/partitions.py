@@ -153,7 +153,6 @@ def _fold_partition(
     position = 0
     while position < rebuild.until:
         with connection.transaction(), connection.cursor() as cursor:
-            builds.commit_asynchronously(cursor)
             # The share lock keeps another rebuild from dropping the table of partitions during the transaction.
             cursor.execute(
                 "SELECT FROM projections WHERE name = %s AND build = %s FOR SHARE",
@@ -161,6 +160,7 @@ def _fold_partition(
             )
             if not _is_in_progress(cursor, rebuild.build):
                 return
+            builds.commit_asynchronously_unless_live(cursor, rebuild.build)
             position = _fold_batch(cursor, rebuild, partition, batch_events)
         yield position
 

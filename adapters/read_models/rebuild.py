@@ -205,8 +205,8 @@ def _fill(
     while True:
         target = _head(connection) if until is None else until
         with connection.transaction(), connection.cursor() as cursor:
-            builds.commit_asynchronously(cursor)
             position = builds.lock_position(cursor, build)
+            builds.commit_asynchronously_unless_live(cursor, build)
             progress(build.projection.NAME, position, target)
             new_position, folded = _fold_range(cursor, build, position, min(position + range_size, target), size)
         events += new_position - position

@@ -99,8 +99,8 @@ class _ServerConnection:
 _IDENTITY = (
     "SELECT (pg_control_system()).system_identifier, (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
-# A synchronous commit is neither acknowledged nor visible to other transactions before it is flushed. An asynchronous
-# one (`builds.commit_asynchronously`) is visible before, and not counted here until it is flushed.
+# A synchronous commit is neither acknowledged nor visible to other transactions before it is flushed. Only builds that
+# are not live are filled by asynchronous commits, and no reader sees those.
 _FLUSHED = "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint"
 _REPLAYED = "SELECT pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0')::bigint"
 _LAST_EVENT = "SELECT position, hash FROM events ORDER BY position DESC LIMIT 1"

@@ -155,6 +155,54 @@ def test_several_batches_of_many_rows_fit_into_one_transaction(
         assert cursor.fetchall() == [(3,)]
 
 
+# Durability.
+
+
+class LogNoting(Tally):
+    """Notes the last position of the write-ahead log at which it wrote rows."""
+
+    written = "0/0"
+
+    def fold(self, batch: Any, rows: Any) -> None:
+        super().fold(batch, rows)
+        rows.flush()
+        self.written = rows._cursor.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()[0]
+
+
+def is_flushed(database: Database, written: str) -> bool:
+    row = database.row("SELECT pg_current_wal_flush_lsn() > %s::pg_lsn", (written,))
+    return row == (True,)
+
+
+def test_a_position_is_visible_only_once_a_standby_may_have_its_rows(
+    database: Database, log: EventLog, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(follower, "BATCH_EVENTS", 4)
+    noting = LogNoting()
+    rebuild.ensure_live(database.url, [noting], quiet)
+    following = Follower(database.url, [noting])
+    with connect(database.url) as connection:
+        for _ in range(5):
+            log.append(entries(8))
+            assert following.fold_next_batch(connection)
+            assert is_flushed(database, noting.written)
+
+
+def test_a_rebuild_that_continues_a_live_build_makes_its_positions_durable_too(
+    database: Database, log: EventLog, tally: Tally
+):
+    """Two rebuilds at once fill the same build, and one makes it live while the other one still folds."""
+    noting = LogNoting()
+    with connect(database.url) as connection:
+        for _ in range(5):
+            log.append(entries(8))
+            with connection.cursor() as cursor:
+                live = builds.live_build(cursor, noting)
+            assert live is not None
+            rebuild._fill(connection, live, None, quiet)
+            assert is_flushed(database, noting.written)
+
+
 # Exactly once.
 
 
