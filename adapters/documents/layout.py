@@ -86,16 +86,20 @@ class CheckpointCode:
     description: str
 
 
-Block = WarningBox | FieldTable | Heading | Paragraph | Bullet | SpokenPart | LinkCode | CheckpointCode
+Block = WarningBox | FieldTable | Heading | Paragraph | Bullet | SpokenPart | LinkCode
 
 
 @dataclass(frozen=True)
 class DocumentLayout:
-    """The content of a document and its file properties. Every text is printable."""
+    """The content of a document and its file properties. Every text is printable.
+
+    The code of the checkpoint stands at the foot of the first page of a PDF, and at the end of a Word file.
+    """
 
     kind: TextLine | None
     title: TextLine
     blocks: tuple[Block, ...]
+    checkpoint_code: CheckpointCode | None
     file_title: str
     language: str
     right_to_left: bool
@@ -141,8 +145,7 @@ def _campaign(sheet: CampaignSheet) -> DocumentLayout:
         blocks += [Heading(_label(words, "breakdown")), *bullets]
     if sheet.target_url:
         blocks.append(_link_code(words, printable(sheet.target_url)))
-    blocks += _checkpoint_code(words, sheet.checkpoint)
-    return _document(words, language, sheet.dated, "campaign", draft.title, "untitled", blocks)
+    return _document(words, language, sheet, "campaign", draft.title, "untitled", blocks)
 
 
 def _receipt(sheet: ReceiptSheet) -> DocumentLayout:
@@ -161,8 +164,8 @@ def _receipt(sheet: ReceiptSheet) -> DocumentLayout:
         if printable(value or ""):
             fields.append(Field(_label(words, label), language.line(value or "")))
     blocks: list[Block] = [WarningBox(_label(words, "test"))] if sheet.test else []
-    blocks += [FieldTable(tuple(fields)), *_checkpoint_code(words, sheet.checkpoint)]
-    layout = _document(words, language, sheet.dated, None, None, "receipt", blocks)
+    blocks.append(FieldTable(tuple(fields)))
+    layout = _document(words, language, sheet, None, None, "receipt", blocks)
     if not sheet.test:
         return layout
     title = _own_text(words, words["test_title"].format(title=words["receipt"]))
@@ -184,8 +187,7 @@ def _transcript(sheet: TranscriptSheet) -> DocumentLayout:
     parts: list[Block] = list(_spoken_parts(words, language, segments))
     parts = parts or [Paragraph(line) for line in language.lines(transcript.text)]
     blocks += parts or [Paragraph(_label(words, "silent"), missing=True)]
-    blocks += _checkpoint_code(words, sheet.checkpoint)
-    return _document(words, language, sheet.dated, None, None, "transcript", blocks)
+    return _document(words, language, sheet, None, None, "transcript", blocks)
 
 
 def _spoken_parts(words: Wording, language: DocumentLanguage, segments: tuple[Segment, ...]) -> Iterator[SpokenPart]:
@@ -204,7 +206,7 @@ def _spoken_parts(words: Wording, language: DocumentLanguage, segments: tuple[Se
 def _document(
     words: Wording,
     language: DocumentLanguage,
-    dated: datetime,
+    sheet: Sheet,
     kind: str | None,
     title: str | None,
     default_title: str,
@@ -215,12 +217,13 @@ def _document(
         kind=_label(words, kind) if kind else None,
         title=title_line,
         blocks=tuple(blocks),
+        checkpoint_code=_checkpoint_code(words, sheet.checkpoint),
         file_title=title_line.text[:MAX_FILE_TITLE],
         language=language.tag,
         right_to_left=title_line.right_to_left or is_right_to_left_language(language.tag),
-        footer=_own_text(words, f"{PRODUCER} · {format_date(dated, words.language)}"),
+        footer=_own_text(words, f"{PRODUCER} · {format_date(sheet.dated, words.language)}"),
         page_label=words["page"],
-        dated=in_utc(dated).replace(microsecond=0),
+        dated=in_utc(sheet.dated).replace(microsecond=0),
     )
 
 
@@ -228,16 +231,17 @@ def _link_code(words: Wording, url: str) -> LinkCode:
     return LinkCode(_label(words, "give"), _label(words, "scan"), url, words["code"].format(url=url))
 
 
-def _checkpoint_code(words: Wording, note: str | None) -> list[Block]:
-    """Return the block that lets a reader check later whether the event log still agrees with this document."""
+def _checkpoint_code(words: Wording, note: str | None) -> CheckpointCode | None:
+    """Return the code that lets a reader check later whether the event log still agrees with this document."""
     if note is None:
-        return []
+        return None
     checkpoint = Checkpoint.parse(signatures(note)[0])
     root = b64encode(checkpoint.root).decode()[:FINGERPRINT_LENGTH]
     state = words["proof_state"].format(events=checkpoint.size, origin=printable(checkpoint.origin), root=root)
     description = words["proof_code"].format(state=state)
-    explanation = _label(words, "proof_use")
-    return [CheckpointCode(_label(words, "proof"), explanation, _own_text(words, state), note, description)]
+    return CheckpointCode(
+        _label(words, "proof"), _label(words, "proof_use"), _own_text(words, state), note, description
+    )
 
 
 def _amount(words: Wording, label: str, money: Money, *, strong: bool = False) -> Field:

@@ -44,11 +44,10 @@ class PdfRenderer:
         """Return the PDF. `draw_code` returns the SVG of a QR code."""
         inputs = {"document": json.dumps(_document(layout), ensure_ascii=False)}
         for block in layout.blocks:
-            match block:
-                case LinkCode(url=url):
-                    inputs["link_code"] = draw_code(url).decode("ascii")
-                case CheckpointCode(note=note):
-                    inputs["checkpoint_code"] = draw_code(note).decode("ascii")
+            if isinstance(block, LinkCode):
+                inputs["link_code"] = draw_code(block.url).decode("ascii")
+        if layout.checkpoint_code is not None:
+            inputs["checkpoint_code"] = draw_code(layout.checkpoint_code.note).decode("ascii")
         with self._lock:
             pdf = self._compiler.compile(format="pdf", sys_inputs=inputs, timestamp=int(layout.dated.timestamp()))
         if not isinstance(pdf, bytes):
@@ -67,6 +66,7 @@ def _document(layout: DocumentLayout) -> dict[str, object]:
         "footer": _line(layout.footer),
         "page_label": layout.page_label,
         "blocks": [_block(block) for block in layout.blocks],
+        "checkpoint": layout.checkpoint_code and _checkpoint(layout.checkpoint_code),
     }
 
 
@@ -102,9 +102,15 @@ def _block(block: Block) -> dict[str, object]:
                 "address": _line(TextLine(url, right_to_left=False, language=heading.language), LONG_ADDRESS),
                 "description": description,
             }
-        case CheckpointCode(heading, explanation, state, _, description):
-            lines = {"heading": _line(heading), "explanation": _line(explanation), "state": _line(state)}
-            return {"kind": "checkpoint-code", "description": description, **lines}
+
+
+def _checkpoint(code: CheckpointCode) -> dict[str, object]:
+    return {
+        "heading": _line(code.heading),
+        "explanation": _line(code.explanation),
+        "state": _line(code.state),
+        "description": code.description,
+    }
 
 
 def _line(line: TextLine | None, long_word: re.Pattern[str] = LONG_WORD) -> dict[str, object] | None:

@@ -1,6 +1,6 @@
 """Word documents, written with python-docx into a template."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -71,15 +71,14 @@ class WordRenderer:
         end = document.element.body.sectPr
         for element in _parsed(_body(layout)):
             end.addprevious(element)
+        codes: list[Any] = []
         for block in layout.blocks:
-            elements: Iterable[Any] = ()
-            match block:
-                case LinkCode():
-                    elements = _link_code(document, block, draw_code(block.url))
-                case CheckpointCode():
-                    elements = _checkpoint_code(document, block, draw_code(block.note), layout)
-            for element in elements:
-                end.addprevious(element)
+            if isinstance(block, LinkCode):
+                codes += _link_code(document, block, draw_code(block.url))
+        if layout.checkpoint_code is not None:
+            codes += _checkpoint_code(document, layout.checkpoint_code, draw_code(layout.checkpoint_code.note), layout)
+        for element in codes:
+            end.addprevious(element)
         footer = document.sections[0].footer.paragraphs[0]
         for run in _parsed(_footer(layout)):
             footer._p.append(run)

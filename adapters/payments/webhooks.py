@@ -23,7 +23,7 @@ MAX_FUTURE_SECONDS = 60
 
 _EVENT_ID = re.compile(r"evt_[A-Za-z0-9_]{1,250}")
 _EVENT_TYPE = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_\[\]]+)+")
-_API_VERSION = re.compile(r"[A-Za-z0-9.\-]{1,64}")
+MAX_API_VERSION_LENGTH = 200
 _HEADER_TIME = re.compile(r"[0-9]{1,12}")
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
@@ -243,5 +243,8 @@ def _rfc3339_time(text: object) -> datetime:
 
 
 def _check_api_version(version: object) -> None:
-    if version is not None and not (isinstance(version, str) and _API_VERSION.fullmatch(version)):
+    """An endpoint's version may carry flags, as in `2020-08-27; orders_beta=v4`, so any printable text is accepted."""
+    if version is None:
+        return
+    if not isinstance(version, str) or not version.isprintable() or not 1 <= len(version) <= MAX_API_VERSION_LENGTH:
         raise BadEvent("the event's API version is malformed")

@@ -293,10 +293,12 @@ def test_the_longest_checkpoint_can_still_be_read(renderer, format):
     assert note in codes_in(renderer.render(replace(receipt(), checkpoint=note), format), format)
 
 
-@pytest.mark.parametrize("lines", range(18, 40, 3))
-def test_the_checkpoints_code_is_never_cut_by_the_end_of_a_page(renderer, lines):
+@pytest.mark.parametrize("lines", [1, 24, 33, 80])
+def test_the_checkpoints_code_stands_on_the_first_page_of_a_pdf(renderer, lines):
     sheet = replace(campaign(replace(MARIA, story="\n".join(["One more line."] * lines))), checkpoint=NOTE)
-    assert NOTE in codes_in(renderer.render(sheet, PDF), PDF)
+    pages = pdf_pictures(renderer.render(sheet, PDF), 4)
+    assert [number for number, page in enumerate(pages) if NOTE in read_codes(page)] == [0]
+    assert LINK in [code for page in pages for code in read_codes(page)]
 
 
 @BOTH

@@ -236,7 +236,9 @@ HOSTILE_BODIES = {
     "livemode a number": with_(livemode=0),
     "livemode missing": with_(livemode=None),
     "version a number": with_(api_version=2026),
-    "version with markup": with_(api_version="<script>"),
+    "version empty": with_(api_version=""),
+    "version with a newline": with_(api_version="2020-08-27\n"),
+    "version too long": with_(api_version="v" * 201),
     "data missing": with_(data=None),
     "data a list": with_(data=[{"object": {}}]),
     "data without object": with_(data={}),
@@ -274,6 +276,11 @@ def test_an_event_may_lack_its_related_object_or_version_and_have_an_unknown_typ
     assert opened(THIN | {"related_object": None}).id == THIN["id"]
     assert opened(with_(api_version=None)).id == EVENT["id"]
     assert opened(with_(type="some.new_thing.happened")).type == "some.new_thing.happened"
+
+
+@pytest.mark.parametrize("version", ["2020-08-27; orders_beta=v4", "<script>", "v" * 200, "версия"])
+def test_an_events_api_version_may_be_any_printable_text(version):
+    assert opened(with_(api_version=version)).id == EVENT["id"]
 
 
 def test_an_event_may_have_many_fields_and_the_depth_of_stripes_events():
