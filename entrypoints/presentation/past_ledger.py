@@ -1,8 +1,7 @@
 """A ticket's ledger as of an earlier time, folded in memory from its events."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from math import inf
 from uuid import UUID
 
 from adapters.read_models.in_memory import MemoryRows, folded
@@ -50,19 +49,11 @@ def past_totals(ticket: Row, ledger: MemoryRows, personal: PersonalData, *, expl
     """Return the totals of a ledger that was folded in memory, with its entries if `explain` is True."""
     paid = [row for row in past_donations(ledger) if row["paid_at"]]
     created_at = {(row["currency"], row["paid_at"]): row["created_at"] for row in paid}
-    totals = sorted(ledger.all(donation_ledger.TOTALS), key=lambda total: _capture_sort_key(total, created_at))
+    totals = donation_ledger.by_first_capture(ledger.all(donation_ledger.TOTALS), created_at)
     entries = None
     if explain:
         entries = sorted(ledger.all(donation_ledger.ENTRIES), key=lambda entry: (entry["position"], entry["kind"]))
     return DonationTotals.from_rows(ticket, totals, paid[0] if paid else None, entries, personal)
-
-
-def _capture_sort_key(total: Row, created_at: Mapping[tuple[str, datetime], datetime]) -> tuple[float, datetime, str]:
-    """Return the sort key of a currency by its first capture; captures in the same second are ordered by our clock."""
-    at = total["first_paid_at"]
-    if at is None:
-        return inf, donation_ledger.LATEST_TIME, total["currency"]
-    return at.timestamp(), created_at.get((total["currency"], at), donation_ledger.LATEST_TIME), total["currency"]
 
 
 def past_donations(ledger: MemoryRows) -> list[Row]:

@@ -1,6 +1,6 @@
 """The ledger's table of totals: one row for each ticket and currency, the sum of its donation rows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -73,18 +73,34 @@ def totals(cursor: Cursor, ticket_id: UUID) -> list[Row]:
 
 
 def ordered_totals(cursor: Cursor, ticket_id: UUID, totals: list[Row]) -> list[Row]:
-    """Order the currencies that share the earliest second of a capture by the creation of the captured donations."""
-    first_paid_at = totals[0]["first_paid_at"] if totals else None
-    tied = [total for total in totals if total["first_paid_at"] == first_paid_at]
-    if first_paid_at is None or len(tied) < 2:
+    """Return the totals, which the query ordered by time and currency, in the order of `by_first_capture`.
+
+    The creation of the donations is read only if two currencies share a second.
+    """
+    first_captures = [total["first_paid_at"] for total in totals if total["first_paid_at"] is not None]
+    if len(set(first_captures)) == len(first_captures):
         return totals
     cursor.execute(
-        "SELECT currency, min(created_at) FROM read.donation_ledger"
-        " WHERE ticket_id = %(ticket_id)s AND coalesce(paid_at, '-infinity') = %(at)s GROUP BY currency",
-        {"ticket_id": ticket_id, "at": first_paid_at},
+        "SELECT currency, paid_at, min(created_at) FROM read.donation_ledger WHERE ticket_id = %(ticket_id)s"
+        " AND coalesce(paid_at, '-infinity') = ANY(%(first_captures)s::timestamptz[]) GROUP BY currency, paid_at",
+        {"ticket_id": ticket_id, "first_captures": first_captures},
     )
-    created_at = dict(cursor.fetchall())
-    return sorted(tied, key=lambda total: created_at.get(total["currency"], LATEST_TIME)) + totals[len(tied) :]
+    created_at = {(currency, paid_at): created for currency, paid_at, created in cursor.fetchall()}
+    return by_first_capture(totals, created_at)
+
+
+def by_first_capture(totals: Sequence[Row], created_at: Mapping[tuple[str, datetime], datetime]) -> list[Row]:
+    """Order the currencies by their first captures; those without a capture come last.
+
+    Captures in the same second are ordered by the creation of their donations: `created_at` has the earliest one for
+    each currency and time of a capture.
+    """
+
+    def sort_key(total: Row) -> tuple[datetime, datetime, str]:
+        currency, paid_at = total["currency"], total["first_paid_at"] or LATEST_TIME
+        return paid_at, created_at.get((currency, paid_at), LATEST_TIME), currency
+
+    return sorted(totals, key=sort_key)
 
 
 _SUMMARY = f"""

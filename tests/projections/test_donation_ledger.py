@@ -25,7 +25,7 @@ from projections import donation_ledger, fee_ledger
 from tests.domain.facts import TICKET
 from tests.fakes.events import log_entries, make_event
 from tests.money import Ledger
-from tests.stripe_events import Payment
+from tests.stripe_events import DAY, Payment
 
 DONATION = UUID(int=9)
 
@@ -134,19 +134,24 @@ def test_only_donations_with_a_pending_call_are_found_for_a_retry(ledger):
 
 
 @pytest.mark.parametrize("first", ["usd", "jpy", "eur"])
-def test_currencies_captured_in_the_same_second_are_ordered_by_the_creation_of_their_donations(ledger, first):
+@pytest.mark.parametrize("earlier", [None, "gbp"], ids=["the earliest second", "a later second"])
+def test_currencies_captured_in_the_same_second_are_ordered_by_the_creation_of_their_donations(ledger, first, earlier):
     ticket = ledger.ticket()
-    currencies = [first, *sorted({"usd", "jpy", "eur"} - {first})]
+    currencies = [first, *sorted({"usd", "jpy", "eur"} - {first}, reverse=True)]
     payments = [ledger.payment(ticket, currency=currency) for currency in currencies]
     ledger.take(*(payment.completed() for payment in reversed(payments)))
+    if earlier:
+        ledger.take(ledger.payment(ticket, currency=earlier).completed(DAY - 1))
+        currencies.insert(0, earlier)
     with ledger.service.database.reading() as cursor:
         totals, _ = donation_ledger.summary(cursor, ticket)
         assert totals == donation_ledger.totals(cursor, ticket)
-    assert len({total["first_paid_at"] for total in totals}) == 1
-    assert totals[0]["currency"] == first.upper()
+    ordered = [currency.upper() for currency in currencies]
+    assert [total["currency"] for total in totals] == ordered
     recorded, rows = ledger.service.queries.reads().ticket_history(ticket), MemoryRows()
     donation_ledger.fold(recorded, rows)
     row = ticket_row(recorded)
     assert row is not None
     past = past_totals(row, rows, PersonalData(ledger.service.history.cipher), explain=False)
-    assert past.currency == first.upper()
+    assert past.currency == ordered[0]
+    assert [sums.currency for sums in past.by_currency] == ordered
