@@ -41,6 +41,9 @@ _TABLE = "rebuild_partitions"
 class PartitionWorkerEnded(Exception):
     """A worker process ended before its partition was complete. The next rebuild continues where it stopped."""
 
+    def __init__(self, build: builds.Build) -> None:
+        super().__init__(f"a process that filled {build.schema} ended before it was complete: please try again")
+
 
 @dataclass(frozen=True)
 class PartitionedRebuild:
@@ -93,7 +96,7 @@ def fill(
                 # In an outage this query fails: the watchdog closes this connection, but not those of the workers.
                 connection.execute("SELECT")
             if worker.returncode != 0:
-                raise PartitionWorkerEnded
+                raise PartitionWorkerEnded(build)
     with connection.transaction(), connection.cursor() as cursor:
         _finish(cursor, rebuild)
     return rebuild.until - start

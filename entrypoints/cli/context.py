@@ -15,6 +15,8 @@ from adapters.identity.access_log import BEGUN, DONE, FAILED, AccessLog, AccessR
 from adapters.postgres.database import fault_category
 from adapters.postgres.embedded import EmbeddedPostgresError
 from adapters.read_models import rebuild
+from adapters.read_models.builds import BuildReplaced
+from adapters.read_models.partitions import PartitionWorkerEnded
 from domain.errors import DomainError
 from domain.values import Actor, Role
 from entrypoints.cli.console import CommandFailed, UsageError
@@ -27,13 +29,24 @@ from entrypoints.composition.startup_checks import NotReadyError, reach
 
 OPERATOR = Actor(Role.ADMIN, "command line")
 
+# Errors with a message for the operator.
+_EXPECTED = (
+    SettingsError,
+    NotReadyError,
+    EmbeddedPostgresError,
+    BackupError,
+    BuildReplaced,
+    PartitionWorkerEnded,
+    DomainError,
+)
+
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Turn every expected error into CommandFailed with a message of one line."""
     try:
         yield
-    except (SettingsError, NotReadyError, EmbeddedPostgresError, BackupError, DomainError) as error:
+    except _EXPECTED as error:
         raise CommandFailed(str(error)) from None
     except psycopg.OperationalError as error:
         raise CommandFailed(f"database: {fault_category(error)}") from None

@@ -97,7 +97,7 @@ def test_a_worker_that_is_killed_ends_the_rebuild_and_the_next_one_resumes_it(
     # The worker never finishes by itself, so it does not matter which process is faster.
     with monkeypatch.context() as patched:
         patched.setattr(partitions, "WORKER_CODE", WAITING)
-        with pytest.raises(partitions.PartitionWorkerEnded):
+        with pytest.raises(partitions.PartitionWorkerEnded, match="read_donation_ledger_2 ended before"):
             rebuild.rebuild(database.url, donation_ledger, kill)
     assert rebuild.rebuild(database.url, donation_ledger, lambda *_: None).rows == len(rows_before_rebuild)
     assert ledger_rows(database) == rows_before_rebuild
