@@ -1,5 +1,6 @@
 """Read-your-writes for tickets: a client sees its own writes, also while the read models lag behind the event log."""
 
+import threading
 from collections.abc import Callable
 from uuid import UUID
 
@@ -26,26 +27,35 @@ class ReadYourWrites:
         self._barrier = barrier
         # The position of the last acknowledged event that the read models may lack, or 0.
         self._unprojected = 0
+        self._lock = threading.Lock()
 
     def note_unprojected(self, position: int) -> None:
         """Remember that an event was acknowledged to a client before the read models contained it."""
-        self._unprojected = max(self._unprojected, position)
+        with self._lock:
+            self._unprojected = max(self._unprojected, position)
+
+    def _all_projected(self) -> bool:
+        """Return True if the read models have every event that this process acknowledged."""
+        unprojected = self._unprojected
+        if not unprojected:
+            return True
+        if not self._barrier.has_reached(unprojected):
+            return False
+        with self._lock:
+            if self._unprojected == unprojected:
+                self._unprojected = 0
+        return True
 
     def ticket(self, ticket: UUID, query: TicketQuery = ticket_status.ticket) -> Row | None:
         """Return the ticket's row with every write that this process acknowledged, or None for an unknown ticket.
 
         A row that is folded from events has only the ticket's columns, even if the query reads more.
         """
+        # Asked before the row is read: the read models may reach the position in between.
+        all_projected = self._all_projected()
         with self._database.reading() as cursor:
             row = query(cursor, ticket)
-        if not self._unprojected:
-            return row
-        unprojected = self._unprojected
-        if self._barrier.has_reached(unprojected):
-            if self._unprojected == unprojected:
-                self._unprojected = 0
-            return row
-        return self.newest_ticket(ticket, row)
+        return row if all_projected else self.newest_ticket(ticket, row)
 
     def newest_ticket(self, ticket: UUID, row: Row | None) -> Row | None:
         """Return `row` if it contains all events of the ticket, else a row folded from them."""

@@ -45,7 +45,9 @@ class History:
 
     def wait_until_projected(self, position: int) -> None:
         """Wait until the read models have reached a write; if they do not in time, note that they are behind."""
+        projected = False
         with suppress(UnavailableError, *CONNECTION_ERRORS):
-            if not self.barrier.wait_for(position):
-                self.ticket_reader.note_unprojected(position)
-                logger.warning("read models lag behind", position=position)
+            projected = self.barrier.wait_for(position)
+        if not projected:
+            self.ticket_reader.note_unprojected(position)
+            logger.warning("read models lag behind", position=position)

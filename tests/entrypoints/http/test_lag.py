@@ -13,6 +13,7 @@ from adapters.identity.credentials import ticket_token
 from adapters.identity.tokens import digest
 from adapters.ids import uuid7
 from adapters.read_models.follower import Follower
+from domain.errors import UnavailableError
 from domain.values import Actor, Contact, ContactType, Role
 from entrypoints.composition.service import Parts, Service
 from tests.client import LiveService, eventually
@@ -47,6 +48,16 @@ def test_the_answer_of_a_write_shows_the_change(lagging: LiveService):
     assert ticket.publish()
     assert ticket.get("/status").json()["contentStatus"] == "PUBLISHED"
     assert ticket.pay()["checkoutUrl"]
+
+
+def test_a_write_stays_visible_if_the_database_is_lost_while_it_waits_for_the_read_models(
+    lagging: LiveService, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(_: int) -> bool:
+        raise UnavailableError("The database is not available.")
+
+    monkeypatch.setattr(lagging.service.history.barrier, "wait_for", fail)
+    assert lagging.client().open_ticket().get().json()["displayName"] == "Ada Lovelace"
 
 
 def test_a_ticket_of_a_client_is_found_only_by_clients_of_its_workspace(lagging: LiveService):
