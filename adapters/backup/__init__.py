@@ -6,14 +6,18 @@ A backup is a tar file, which `tar` can list and `sha256sum --check` can verify:
     tables/SCHEMA.TABLE/NUMBER   rows as PostgreSQL's COPY text, in pieces, each compressed with gzip
     objects/KEY                  stored objects, sealed as they are in storage
     SHA256SUMS                   the hashes of all parts above, in the same order
+    HMAC                         a code over SHA256SUMS, made with a key derived from the master key
+
+Hashes reveal damage, but whoever changes a part can change its hash too, and add an administrator's key or an event
+with all its links. Without the master key nobody can make the code, so a restore refuses what was not made with it.
 
 Rows are copied with COPY and not with pg_dump: COPY needs no program of the server's version, works through a pooler,
 and its text format is the same for all versions and machines. The schema comes from the migrations and read models
 from the history, so a backup holds no derived data.
 """
 
-from adapters.backup.parts import BackupError
+from adapters.backup.parts import BackupError, BackupKeys
 from adapters.backup.restoring import RestoreReport, restore
 from adapters.backup.taking import BackupReport, take_backup
 
-__all__ = ["BackupError", "BackupReport", "RestoreReport", "restore", "take_backup"]
+__all__ = ["BackupError", "BackupKeys", "BackupReport", "RestoreReport", "restore", "take_backup"]

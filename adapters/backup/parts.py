@@ -1,8 +1,9 @@
-"""The file format: parts in a tar file, and at its end the hash of each part."""
+"""The file format: parts in a tar file, at its end the hash of each part, and the code that authenticates these."""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import io
 import os
 import tarfile
@@ -13,8 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from adapters.encryption.keyring import derived_key
+
 SUMS = "SHA256SUMS"
+HMAC = "HMAC"
 CHUNK_BYTES = 256 * 1024
+LONGEST_CODE = 1024
 
 
 class BackupError(Exception):
@@ -34,12 +39,32 @@ class Part:
     content: Readable
 
 
+class BackupKeys:
+    """The keys that authenticate backups, one for each master key, the current one first."""
+
+    def __init__(self, master_keys: tuple[str, ...]) -> None:
+        self._keys = [derived_key(master_key, "backups") for master_key in master_keys]
+
+    def code(self, sums: hashlib._Hash) -> bytes:
+        return self._code(self._keys[0], sums)
+
+    def accept(self, code: bytes, sums: hashlib._Hash) -> bool:
+        """Return True if one of the keys made the code."""
+        return any(hmac.compare_digest(self._code(key, sums), code) for key in self._keys)
+
+    @staticmethod
+    def _code(key: bytes, sums: hashlib._Hash) -> bytes:
+        return hmac.digest(key, sums.digest(), "sha256").hex().encode() + b"\n"
+
+
 class Writer:
     """Adds parts to a file with bounded memory."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, keys: BackupKeys) -> None:
+        self._keys = keys
         self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115
         self._sums: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115 (closed by `finish`)
+        self._digest = hashlib.sha256()
 
     def add(self, name: str, content: bytes) -> None:
         self._add(name, len(content), io.BytesIO(content), hashlib.sha256(content))
@@ -55,16 +80,20 @@ class Writer:
         self._add(name, size, source, digest)
 
     def finish(self) -> None:
-        """Add the hashes, which complete the file."""
+        """Add the hashes and their code, which complete the file."""
         with self._sums:
             self._sums.seek(0, io.SEEK_END)
             size = self._sums.tell()
             self._sums.seek(0)
             self._append(SUMS, size, self._sums)
+        code = self._keys.code(self._digest)
+        self._append(HMAC, len(code), io.BytesIO(code))
         self._tar.close()
 
     def _add(self, name: str, size: int, content: BinaryIO, digest: hashlib._Hash) -> None:
-        self._sums.write(_line(name, digest))
+        line = _line(name, digest)
+        self._sums.write(line)
+        self._digest.update(line)
         self._append(name, size, content)
 
     def _append(self, name: str, size: int, content: BinaryIO) -> None:
@@ -81,7 +110,7 @@ def _line(name: str, digest: hashlib._Hash) -> bytes:
 
 
 def parts(file: BinaryIO) -> Iterator[Part]:
-    """Yield the parts of a backup in order, the hashes last; BackupError if the file is damaged."""
+    """Yield the parts of a backup in order; BackupError if the file is damaged."""
     file.seek(0)
     with _damage_as_backup_error(), tarfile.open(fileobj=file, mode="r|") as tar:
         while (entry := tar.next()) is not None:
@@ -101,26 +130,40 @@ def _damage_as_backup_error() -> Iterator[None]:
         raise BackupError(f"the file is damaged or not a backup ({type(error).__name__})") from None
 
 
-def checked_parts(file: BinaryIO) -> Iterator[Part]:
-    """Yield the parts and compare every hash; BackupError at the end if the backup is not complete and intact."""
-    ours, theirs, last = hashlib.sha256(), hashlib.sha256(), ""
+def checked_parts(file: BinaryIO, keys: BackupKeys | None) -> Iterator[Part]:
+    """Yield the parts before the hashes and compare every hash.
+
+    BackupError at the end if the backup is not complete and intact, or not authenticated by one of the keys. Without
+    `keys` it may have been made by anybody.
+    """
+    ours, theirs, code, last = hashlib.sha256(), hashlib.sha256(), b"", ""
     for part in parts(file):
-        if last == SUMS:
+        if last == HMAC or (last == SUMS and part.name != HMAC):
             raise BackupError("the backup is damaged: there are parts after its end")
         last = part.name
+        if last == HMAC:
+            code = part.content.read(LONGEST_CODE)
+            continue
         digest = theirs if part.name == SUMS else hashlib.sha256()
         content = _HashedContent(part.content, digest)
-        yield Part(part.name, part.size, content)
+        if part.name != SUMS:
+            yield Part(part.name, part.size, content)
         while content.read(CHUNK_BYTES):
             pass
         if content.count != part.size:
             raise BackupError("the backup is cut off")
         if part.name != SUMS:
             ours.update(_line(part.name, digest))
-    if last != SUMS:
+    if last not in (SUMS, HMAC):
         raise BackupError("the file is cut off or not a backup")
     if ours.digest() != theirs.digest():
         raise BackupError("the backup is damaged: a part does not match its hash")
+    if keys is None:
+        return
+    if not code:
+        raise BackupError("the backup is not authenticated, as those of version 0.1.0: anybody may have changed it")
+    if not keys.accept(code, ours):
+        raise BackupError("MASTER_KEY: the backup was made with another master key, or somebody changed it")
 
 
 class _HashedContent:

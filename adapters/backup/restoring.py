@@ -14,12 +14,14 @@ from typing import BinaryIO
 import msgspec
 import psycopg
 from psycopg import Connection
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row
 
 import projections
 from adapters.backup import tables
-from adapters.backup.parts import SUMS, BackupError, Part, checked_parts
-from adapters.backup.taking import FORMAT, HEADER, OBJECTS, ROWS, Header, Progress
+from adapters.backup.parts import BackupError, BackupKeys, Part, checked_parts
+from adapters.backup.taking import FORMAT, HEADER, OBJECTS, ROWS, UNAUTHENTICATED_FORMAT, Header, Progress
+from adapters.encryption.keyring import Keyring
+from adapters.encryption.ticket_keys import TICKET_KEYRING
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
 from adapters.proof import audit
@@ -35,6 +37,34 @@ SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamesp
                 WHERE c.relkind IN ('r', 'p', 'm', 'v', 'f') AND n.nspname !~ '^(pg_|information_schema$)')
 """
 
+_VALID_API_KEYS = """
+SELECT id::text, role, workspace, scopes FROM api_keys
+ WHERE revoked_at IS NULL AND coalesce(expires_at > now(), true) ORDER BY created_at, id
+"""
+_COUNTS = """
+SELECT (SELECT count(*) FROM access_sessions WHERE expires_at > now()),
+       (SELECT count(*) FROM read.ticket_status WHERE token_digest IS NOT NULL)
+"""
+
+
+@dataclass(frozen=True)
+class RestoredApiKey:
+    """An API key that is valid after the restore."""
+
+    id: str
+    role: str
+    workspace: str
+    scopes: list[str]
+
+
+@dataclass(frozen=True)
+class RestoredCredentials:
+    """All that opens the restored service, including what was revoked after the backup was taken."""
+
+    api_keys: list[RestoredApiKey]
+    sessions: int
+    ticket_tokens: int
+
 
 @dataclass(frozen=True)
 class RestoreReport:
@@ -45,41 +75,46 @@ class RestoreReport:
     objects: int
     taken_at: str
     version: str
+    authenticated: bool
+    credentials: RestoredCredentials
 
 
 def restore(
     url: str,
     storage: Storage,
     file: Path,
-    master_keys: frozenset[str] | None,
+    master_keys: tuple[str, ...] | None,
     progress: Progress = lambda *_: None,
     models: tuple[Projection, ...] = tuple(projections.ALL),
 ) -> RestoreReport:
     """Restore a backup; BackupError before anything is written if it is damaged or the target is not empty.
 
-    `master_keys` are the names of the configured master keys: a backup with keys wrapped by another one is refused.
-    None restores it nevertheless.
+    A backup that none of the master keys authenticates is refused, and so is one that holds keys wrapped by another
+    master key. None restores it nevertheless.
     """
+    keys = None if master_keys is None else BackupKeys(master_keys)
     try:
         with file.open("rb") as opened, connect(url, statement_seconds=0, name="storyledger restore") as connection:
-            header = _check_file(opened, progress)
+            header = _check_file(opened, keys, progress)
             _check_compatible(header, master_keys)
-            rows = _fill_database(connection, header, opened, storage, progress)
-            objects = _fill_storage(storage, opened, progress)
+            rows = _fill_database(connection, header, opened, keys, storage, progress)
+            objects = _fill_storage(storage, opened, keys, progress)
             migrations.migrate(connection)
             rebuild.ensure_live(url, models, progress)
             _verify(url, header, progress)
             connection.execute("DELETE FROM schema_steps WHERE name = %s", (_mark(header),))
-            return RestoreReport(header.events, rows, objects, header.taken_at.isoformat(), header.version)
+            credentials = _credentials(connection)
+            taken_at = header.taken_at.isoformat()
+            return RestoreReport(header.events, rows, objects, taken_at, header.version, keys is not None, credentials)
     except OSError as error:
         raise BackupError(f"{file}: {error.strerror or 'failed'}") from None
 
 
-def _check_file(file: BinaryIO, progress: Progress) -> Header:
+def _check_file(file: BinaryIO, keys: BackupKeys | None, progress: Progress) -> Header:
     """Return the header of a backup after checking the whole file."""
     size = file.seek(0, 2)
     header: Header | None = None
-    for part in checked_parts(file):
+    for part in checked_parts(file, keys):
         if header is None:
             header = _header(part)
         elif not _is_known(part.name, header):
@@ -97,7 +132,7 @@ def _header(part: Part) -> Header:
         header = msgspec.json.decode(part.content.read(LARGEST_HEADER_BYTES), type=Header)
     except msgspec.MsgspecError:
         raise BackupError("the file is not a backup in a format that this version knows") from None
-    if header.format != FORMAT:
+    if header.format not in (FORMAT, UNAUTHENTICATED_FORMAT):
         raise BackupError("the file is not a backup in a format that this version knows")
     return header
 
@@ -106,14 +141,14 @@ def _is_known(name: str, header: Header) -> bool:
     if name.startswith(ROWS):
         table, _, number = name.removeprefix(ROWS).rpartition("/")
         return table in header.tables and number.isdigit()
-    return name == SUMS or (name.startswith(OBJECTS) and KEY.fullmatch(name.removeprefix(OBJECTS)) is not None)
+    return name.startswith(OBJECTS) and KEY.fullmatch(name.removeprefix(OBJECTS)) is not None
 
 
-def _check_compatible(header: Header, master_keys: frozenset[str] | None) -> None:
+def _check_compatible(header: Header, master_keys: tuple[str, ...] | None) -> None:
     unknown = set(header.steps) - {name for name, _ in migrations.steps()}
     if unknown:
         raise BackupError(f"the backup was made by a newer version ({header.version}): restore it with that version")
-    if master_keys is not None and (foreign := set(header.master_keys) - master_keys):
+    if master_keys is not None and (foreign := set(header.master_keys) - Keyring(master_keys, TICKET_KEYRING).names):
         raise BackupError(
             f"MASTER_KEY: cannot open the keys in this backup ({len(foreign)} of"
             f" {len(header.master_keys)} master keys are missing); nothing was written"
@@ -125,7 +160,12 @@ def _mark(header: Header) -> str:
 
 
 def _fill_database(
-    connection: Connection[TupleRow], header: Header, file: BinaryIO, storage: Storage, progress: Progress
+    connection: Connection[TupleRow],
+    header: Header,
+    file: BinaryIO,
+    keys: BackupKeys | None,
+    storage: Storage,
+    progress: Progress,
 ) -> int:
     """Migrate to the backup's version and insert its rows, all or nothing.
 
@@ -146,7 +186,7 @@ def _fill_database(
             # The backup has the rows that migrations inserted as they were then.
             tables.clear(cursor, header.tables)
             with tables.without_triggers(cursor, header.tables):
-                for part in checked_parts(file):
+                for part in checked_parts(file, keys):
                     if part.name.startswith(ROWS):
                         load.copy(part.name.removeprefix(ROWS).rpartition("/")[0], part.content)
                         progress("rows", load.rows, load.rows)
@@ -170,9 +210,9 @@ def _is_filled(connection: Connection[TupleRow], header: Header, storage: Storag
     return False
 
 
-def _fill_storage(storage: Storage, file: BinaryIO, progress: Progress) -> int:
+def _fill_storage(storage: Storage, file: BinaryIO, keys: BackupKeys | None, progress: Progress) -> int:
     count = 0
-    for part in checked_parts(file):
+    for part in checked_parts(file, keys):
         if part.name.startswith(OBJECTS):
             storage.put(part.name.removeprefix(OBJECTS), part.content)  # type: ignore[arg-type]
             count += 1
@@ -186,3 +226,10 @@ def _verify(url: str, header: Header, progress: Progress) -> None:
         raise BackupError(f"event {verdict.first_bad[0]} {verdict.first_bad[1]}: the history in the backup is damaged")
     if (verdict.events, verdict.head.hex()) != (header.events, header.head or audit.GENESIS.hex()):
         raise BackupError("the history does not end where the backup's header says")
+
+
+def _credentials(connection: Connection[TupleRow]) -> RestoredCredentials:
+    with connection.cursor(row_factory=class_row(RestoredApiKey)) as cursor:
+        api_keys = cursor.execute(_VALID_API_KEYS).fetchall()
+    [(sessions, ticket_tokens)] = connection.execute(_COUNTS).fetchall()
+    return RestoredCredentials(api_keys, sessions, ticket_tokens)

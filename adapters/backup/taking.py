@@ -12,7 +12,7 @@ from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
 from adapters.backup import tables
-from adapters.backup.parts import CHUNK_BYTES, Writer, new_file
+from adapters.backup.parts import CHUNK_BYTES, BackupKeys, Writer, new_file
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
 from adapters.proof import audit
@@ -22,7 +22,9 @@ from domain import events
 from domain.errors import NotFoundError
 
 HEADER = "backup.json"
-FORMAT = "storyledger backup 1"
+FORMAT = "storyledger backup 2"
+# The format of version 0.1.0, which has no code.
+UNAUTHENTICATED_FORMAT = "storyledger backup 1"
 ROWS, OBJECTS = "tables/", "objects/"
 
 # Larger objects are buffered in a temporary file.
@@ -75,9 +77,9 @@ class BackupReport:
 
 
 def take_backup(
-    url: str, storage: Storage, file: Path, version: str, progress: Progress = lambda *_: None
+    url: str, storage: Storage, file: Path, keys: BackupKeys, version: str, progress: Progress = lambda *_: None
 ) -> BackupReport:
-    """Write a backup to a new file; BackupError if that fails.
+    """Write a backup to a new file, authenticated with the keys; BackupError if that fails.
 
     Content is stored before the event that names it and never changes, so storage holds everything that the snapshot
     names, except what was erased since: that is not in the backup.
@@ -87,7 +89,7 @@ def take_backup(
         connect(url, name="storyledger backup") as present,
         new_file(file) as opened,
     ):
-        writer = Writer(opened)
+        writer = Writer(opened, keys)
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         # Copying takes long, and may wait for a migration's lock.
         connection.execute("SET LOCAL statement_timeout = 0")

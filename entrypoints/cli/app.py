@@ -191,13 +191,19 @@ def backup(
 def restore(
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file that `backup` wrote.")],
     any_key: Annotated[
-        bool, typer.Option("--any-key", help="Restore even if MASTER_KEY opens no personal data in the backup.")
+        bool,
+        typer.Option(
+            "--any-key",
+            help="Restore even if MASTER_KEY did not make the backup: its personal data may stay unreadable, and"
+            " somebody may have changed it.",
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
     """Restore a backup and verify it.
 
-    Database and storage must be empty. If the command was interrupted, run it again.
+    It must have been made with this MASTER_KEY, and database and storage must be empty. The command names the
+    credentials that are valid again. If it was interrupted, run it again.
     """
     from entrypoints.cli import backups
 

@@ -4,10 +4,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from adapters import backup as backups
-from adapters.encryption.keyring import Keyring
-from adapters.encryption.ticket_keys import TICKET_KEYRING
+from adapters.backup.restoring import RestoredCredentials
 from adapters.storage.factory import open_storage
-from entrypoints.cli.console import CommandFailed, ProgressBar, print_json, print_line
+from entrypoints.cli.console import CommandFailed, ProgressBar, print_json, print_line, print_table
 from entrypoints.cli.context import database
 from entrypoints.composition.secrets import master_keys
 from entrypoints.composition.service import VERSION
@@ -15,7 +14,8 @@ from entrypoints.composition.service import VERSION
 
 def backup(file: Path, json: bool) -> None:
     with database() as (settings, url), ProgressBar(shown=not json) as bar:
-        taken = backups.take_backup(url, open_storage(settings.storage), file, VERSION, bar)
+        keys = backups.BackupKeys(master_keys(settings))
+        taken = backups.take_backup(url, open_storage(settings.storage), file, keys, VERSION, bar)
     if json:
         print_json(
             {
@@ -41,12 +41,36 @@ def backup(file: Path, json: bool) -> None:
 
 def restore(file: Path, any_key: bool, json: bool) -> None:
     with database(check=False, migrate=False) as (settings, url), ProgressBar(shown=not json) as bar:
-        key_names = None if any_key else Keyring(master_keys(settings), TICKET_KEYRING).names
+        keys = None if any_key else master_keys(settings)
         storage = open_storage(settings.storage)
-        restored = backups.restore(settings.migrate_database_url or url, storage, file, key_names, bar)
+        restored = backups.restore(settings.migrate_database_url or url, storage, file, keys, bar)
     if json:
-        fields = asdict(restored)
-        print_json({"takenAt": fields.pop("taken_at").replace("+00:00", "Z"), **fields, "verified": True})
+        print_json(
+            {
+                "takenAt": restored.taken_at.replace("+00:00", "Z"),
+                "events": restored.events,
+                "rows": restored.rows,
+                "objects": restored.objects,
+                "version": restored.version,
+                "verified": True,
+                "authenticated": restored.authenticated,
+                "credentials": {
+                    "apiKeys": [asdict(key) for key in restored.credentials.api_keys],
+                    "sessions": restored.credentials.sessions,
+                    "ticketTokens": restored.credentials.ticket_tokens,
+                },
+            }
+        )
     else:
         print_line(f"Restored as of {restored.taken_at}; all {restored.events} links of the hash chain were verified.")
         print_line("Erase again the tickets that were erased since then, and run `storyledger reconcile`.")
+        if not restored.authenticated:
+            print_line("The backup was not authenticated: whoever had the file may have changed what it holds.")
+        _print_credentials(restored.credentials)
+
+
+def _print_credentials(credentials: RestoredCredentials) -> None:
+    rows = [(key.id, key.role, key.workspace, " ".join(key.scopes)) for key in credentials.api_keys]
+    print_table("API keys that are valid again", ("id", "role", "workspace", "scopes"), rows)
+    print_line(f"Also valid again: {credentials.sessions} sessions and {credentials.ticket_tokens} ticket tokens.")
+    print_line("Revoke the keys that were revoked after the backup: `storyledger keys revoke ID`.")

@@ -41,7 +41,9 @@ def test_a_lost_service_is_restored_from_its_backup(tmp_path: Path):
     shutil.copy(old / "secrets.json", new / "secrets.json")
     restored = run_here("restore", file, "--json", data_dir=new)
     assert (restored.returncode, restored.stderr) == (0, "")
-    assert json.loads(restored.stdout)["events"] == summary["events"]
+    report = json.loads(restored.stdout)
+    assert (report["events"], report["authenticated"]) == (summary["events"], True)
+    assert [key["role"] for key in report["credentials"]["apiKeys"]] == ["admin"]
 
     with serving(new, port):
         assert ticket.get(params={"include": "draft"}).json()["donationDraft"]["title"] == "Before"

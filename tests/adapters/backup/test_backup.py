@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import subprocess
 import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,15 +23,15 @@ from hypothesis import strategies as st
 
 import projections
 from adapters import backup
-from adapters.backup import BackupError, tables
+from adapters.backup import BackupError, BackupKeys, tables
 from adapters.backup.parts import Writer, checked_parts, parts
-from adapters.encryption.keyring import Keyring
-from adapters.encryption.ticket_keys import TICKET_KEYRING
-from adapters.postgres.database import connect
+from adapters.backup.restoring import RestoredApiKey
+from adapters.identity.credentials import Credentials
+from adapters.postgres.database import Database, connect
 from adapters.read_models import rebuild
 from adapters.storage.files import FileStorage
 from domain.commands.recordings import Upload
-from domain.values import SYSTEM, AudioFacts
+from domain.values import SYSTEM, AudioFacts, Role
 from entrypoints.composition.secrets import master_keys
 from entrypoints.composition.service import Service
 from entrypoints.composition.settings import Settings
@@ -64,11 +67,19 @@ class World:
         payment = self.ledger.payment(amount=amount)
         self.ledger.take(payment.succeeded(), payment.completed())
 
-    def take(self, **more: Any) -> backup.BackupReport:
-        return backup.take_backup(self.service.url, self.service.content.storage, self.file, "1.2.3", **more)
+    @property
+    def master_keys(self) -> tuple[str, ...]:
+        return master_keys(self.service.settings)
 
-    def restore(self, url: str, name: str = "other", **more: Any) -> backup.RestoreReport:
-        return backup.restore(url, FileStorage(self.folder / name), self.file, None, **more)
+    def take(self, file: Path | None = None, **more: Any) -> backup.BackupReport:
+        keys, storage = BackupKeys(self.master_keys), self.service.content.storage
+        return backup.take_backup(self.service.url, storage, file or self.file, keys, "1.2.3", **more)
+
+    def restore(self, url: str, *, any_key: bool = False) -> backup.RestoreReport:
+        return self.restore_with(url, None if any_key else self.master_keys)
+
+    def restore_with(self, url: str, keys: tuple[str, ...] | None) -> backup.RestoreReport:
+        return backup.restore(url, FileStorage(self.folder / "other"), self.file, keys)
 
 
 @pytest.fixture
@@ -103,7 +114,7 @@ def test_a_restored_service_is_the_same_in_every_row_and_every_object(world: Wor
     summary = world.take()
     restored = world.restore(empty)
     assert (restored.events, restored.rows, restored.objects) == (summary.events, summary.rows, summary.objects)
-    assert (summary.objects, summary.missing, summary.first_bad) == (1, [], None)
+    assert (summary.objects, summary.missing, summary.first_bad, restored.authenticated) == (1, [], None, True)
     assert rows(empty) == rows(world.service.url)
     for name in ("var/storage", "other"):
         assert len(list(FileStorage(world.folder / name).keys())) == 1
@@ -251,18 +262,25 @@ def test_only_its_owner_can_read_a_backup(world: World):
 
 def test_a_missing_master_key_is_reported_before_the_restore_writes_anything(world: World, empty: str):
     world.take()
-    original = Keyring(master_keys(world.service.settings), TICKET_KEYRING).names
-    storage = FileStorage(world.folder / "other")
-    with pytest.raises(BackupError, match="MASTER_KEY"):
-        backup.restore(empty, storage, world.file, Keyring(("x" * 32,), TICKET_KEYRING).names)
+    with pytest.raises(BackupError, match="MASTER_KEY: the backup was made with another master key"):
+        world.restore_with(empty, ("x" * 32,))
     assert is_empty(empty)
-    backup.restore(empty, storage, world.file, original | Keyring(("x" * 32,), TICKET_KEYRING).names)
+    # A key that has been replaced since still authenticates and opens the backup.
+    assert world.restore_with(empty, ("x" * 32, *world.master_keys)).authenticated
 
 
-def rewritten(file: Path, change: Callable[[str, bytes], bytes]) -> None:
+def test_a_backup_made_while_the_master_key_is_rotated_needs_both_keys(world: World, empty: str):
+    keys = BackupKeys(("n" * 32, *world.master_keys))
+    backup.take_backup(world.service.url, world.service.content.storage, world.file, keys, "1.2.3")
+    with pytest.raises(BackupError, match="1 of 1 master keys are missing"):
+        world.restore_with(empty, ("n" * 32,))
+    assert world.restore_with(empty, ("n" * 32, *world.master_keys)).authenticated
+
+
+def rewritten(file: Path, change: Callable[[str, bytes], bytes], leave_out: str | None = None) -> None:
     """Change parts of the backup without changing its hashes."""
     with tarfile.open(file) as old:
-        contents = [(entry, old.extractfile(entry).read()) for entry in old]
+        contents = [(entry, old.extractfile(entry).read()) for entry in old if entry.name != leave_out]
     with tarfile.open(file, "w") as new:
         for entry, content in contents:
             changed = change(entry.name, content)
@@ -270,13 +288,72 @@ def rewritten(file: Path, change: Callable[[str, bytes], bytes]) -> None:
             new.addfile(entry, BytesIO(changed))
 
 
-@pytest.mark.parametrize("name", ["backup.json", "tables/public.events/00000001", "objects/", "SHA256SUMS"])
+@pytest.mark.parametrize("name", ["backup.json", "tables/public.events/00000001", "objects/", "SHA256SUMS", "HMAC"])
 def test_a_changed_part_is_detected(world: World, empty: str, name: str):
     world.take()
     rewritten(world.file, lambda part, content: content.replace(b"0", b"1") if part.startswith(name) else content)
     with pytest.raises(BackupError):
         world.restore(empty)
     assert is_empty(empty)
+
+
+KEYS_PART = "tables/public.api_keys/00000001"
+
+
+def forged(file: Path, *, without_code: bool = False) -> None:
+    """Make every API key in a backup an admin's and correct all hashes, as whoever holds the file but no key can do."""
+    sums: list[str] = []
+
+    def forge(name: str, content: bytes) -> bytes:
+        if name == "HMAC":
+            return content
+        if name == "SHA256SUMS":
+            return "".join(sums).encode()
+        if name == KEYS_PART:
+            content = gzip.compress(gzip.decompress(content).replace(b"auditor", b"admin"))
+        if name == "backup.json" and without_code:
+            content = content.replace(b"storyledger backup 2", b"storyledger backup 1")
+        sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
+        return content
+
+    rewritten(file, forge, leave_out="HMAC" if without_code else None)
+
+
+@pytest.mark.parametrize(
+    ("without_code", "message"), [(False, "somebody changed it"), (True, "the backup is not authenticated")]
+)
+def test_a_forged_backup_whose_hashes_are_right_is_refused(world: World, empty: str, without_code: bool, message: str):
+    world.service.access.credentials.create(Role.AUDITOR)
+    world.take()
+    forged(world.file, without_code=without_code)
+    with pytest.raises(BackupError, match=message):
+        world.restore(empty)
+    assert is_empty(empty)
+    restored = world.restore(empty, any_key=True)
+    assert restored.authenticated is False
+    assert "auditor" not in {key.role for key in restored.credentials.api_keys}
+
+
+def test_a_restore_names_the_credentials_that_are_valid_again(world: World, empty: str):
+    credentials = world.service.access.credentials
+    revoked_before, _ = credentials.create(Role.ADMIN)
+    credentials.revoke(revoked_before.id)
+    expired, _ = credentials.create(Role.ADMIN, expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+    revoked_after, secret = credentials.create(Role.CLIENT, "shelter", ["tickets:read"])
+    world.service.database.execute(
+        "INSERT INTO access_sessions (id, digest, contact_indexes, expires_at)"
+        " SELECT gen_random_uuid(), n::text, '{}', now() + make_interval(hours => n) FROM generate_series(-1, 2) n"
+    )
+    world.take()
+    credentials.revoke(revoked_after.id)
+    restored = world.restore(empty).credentials
+    assert [key for key in restored.api_keys if key.workspace == "shelter"] == [
+        RestoredApiKey(str(revoked_after.id), "client", "shelter", ["tickets:read"])
+    ]
+    assert not {str(revoked_before.id), str(expired.id)} & {key.id for key in restored.api_keys}
+    assert (restored.sessions, restored.ticket_tokens) == (2, 2)
+    with Database(empty) as database:
+        assert Credentials(database).principal(secret) is not None
 
 
 @pytest.mark.parametrize("content", [b"", b"x" * 100_000, RECORDING.read_bytes()])
@@ -303,10 +380,13 @@ def test_a_backup_of_a_newer_version_is_refused(world: World, empty: str):
     assert is_empty(empty)
 
 
+KEYS = BackupKeys(("k" * 32,))
+
+
 def small_backup() -> bytes:
     """Return the bytes of a backup with parts of several sizes."""
     file = BytesIO()
-    writer = Writer(file)
+    writer = Writer(file, KEYS)
     for number, size in enumerate((300, 0, 512, 1500)):
         writer.add(f"part/{number}", bytes([65 + number]) * size)
     writer.finish()
@@ -317,7 +397,7 @@ SMALL = small_backup()
 
 
 def read(content: bytes) -> list[tuple[str, bytes]]:
-    return [(part.name, part.content.read(part.size)) for part in checked_parts(BytesIO(content))]
+    return [(part.name, part.content.read(part.size)) for part in checked_parts(BytesIO(content), KEYS)]
 
 
 @given(where=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
@@ -359,7 +439,7 @@ def test_a_killed_restore_is_not_served_and_continues_when_started_again(
         reach(empty)
     if point != "rows":
         other_file = world.folder / "another.backup"
-        backup.take_backup(world.service.url, world.service.content.storage, other_file, "1.2.3")
+        world.take(other_file)
         with pytest.raises(BackupError, match="another backup"):
             backup.restore(empty, FileStorage(storage), other_file, None)
     world.restore(empty)
