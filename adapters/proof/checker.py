@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Checks proofs of a Storyledger history offline. It needs Python 3.9 or newer and the library `cryptography`.
 
-    python checker.py FILE [--key KEY]                 check a ticket's events, exported by `storyledger audit export`
-    python checker.py --paper OLD FILE [--key KEY]     check that the log continues an older checkpoint: OLD is the
+    python checker.py FILE --key KEY                   check a ticket's events, exported by `storyledger audit export`
+    python checker.py --paper OLD FILE --key KEY       check that the log continues an older checkpoint: OLD is the
                                                        text of a printed QR code, FILE is the answer to
                                                        GET /checkpoint/consistency?from=SIZE_OF_THE_OLD_CHECKPOINT
 
 The first command proves that the log signed by KEY holds these events, at these positions and with these bytes. The
-second proves that the log of the older checkpoint is the beginning of the log of today. Without --key the key in the
-file is used, which proves nothing about the owner of the log: get the key from the service (GET /checkpoint/key).
+second proves that the log of the older checkpoint is the beginning of the log of today. Get the key from the owner of
+the log (GET /checkpoint/key of the service), and not from the file, which anybody can make with a key of their own.
+The program exits 0 if the file is proved, 1 if it is refused, and 2 if arguments are wrong or missing.
 
 Hashes and signatures:
 
@@ -397,6 +398,9 @@ def check_paper(paper: str, answer: str, keys: Sequence[Key] = ()) -> tuple[Chec
     return old, new, key
 
 
+UNKNOWN_OWNER = "the key in the file, which does not show whose log this is"
+
+
 def described(finding: Finding) -> str:
     """Return a description of what the file proves and what it does not."""
     log = finding.checkpoint
@@ -405,7 +409,7 @@ def described(finding: Finding) -> str:
     return (
         f"Ticket     {finding.ticket}\n"
         f"Log        {log.origin}, at {log.size} events\n"
-        f"Signed by  {finding.key} ({'the key that you gave' if finding.pinned else 'the key in the file'})\n"
+        f"Signed by  {finding.key} ({'the key that you gave' if finding.pinned else UNKNOWN_OWNER})\n"
         f"Proved     {events} in {streams}, from {finding.first} to {finding.last}:\n"
         "           they are in the log, unaltered and in this order, and no stream has a gap.\n"
         "Stated     The signer states that the ticket had no other events then. Later events are not in this file.\n"
@@ -418,8 +422,16 @@ def main() -> int:
     parser.add_argument("--key", action="append", default=[], help="the key that you trust, as NAME+ID+KEY")
     parser.add_argument("--paper", help="a file with the text of a printed QR code")
     arguments = parser.parse_args()
+    if not arguments.key:
+        parser.error(
+            "without --key this program does not know whose log this is: anybody can sign a log of their own."
+            " Get the key from the owner of the log (GET /checkpoint/key of the service)"
+        )
     try:
         keys = [Key.parse(text) for text in arguments.key]
+    except Refused as refused:
+        parser.error(f"--key: {refused}")
+    try:
         with open(arguments.file, encoding="utf-8", newline="\n") as file:  # noqa: PTH123
             if arguments.paper is None:
                 sys.stdout.write(described(check(file, keys)))

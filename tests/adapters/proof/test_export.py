@@ -268,6 +268,15 @@ def test_the_checker_is_one_file_that_runs_alone(tmp_path: Path, file: str):
     assert bad.stderr.startswith("refused: line ")
 
 
+@pytest.mark.parametrize("arguments", [("audit.json",), ("--paper", "old.txt", "audit.json")])
+def test_the_checker_without_a_key_does_not_know_whose_log_this_is(tmp_path: Path, file: str, arguments: Any):
+    (tmp_path / "audit.json").write_text(file)
+    (tmp_path / "old.txt").write_text(SIGNER.checkpoint(1, bytes(32)))
+    ended = run_alone(tmp_path, *arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "does not know whose log this is" in ended.stderr
+
+
 def test_the_checker_needs_the_standard_library_and_one_package_only():
     allowed_modules = set(sys.stdlib_module_names) | {"cryptography"}
     source = Path(checker.__file__).read_text()
