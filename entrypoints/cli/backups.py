@@ -40,7 +40,7 @@ def backup(file: Path, json: bool) -> None:
 
 
 def restore(file: Path, any_key: bool, json: bool) -> None:
-    with database(check=False, migrate=False) as (settings, url), ProgressBar(shown=not json) as bar:
+    with database(check=False, migrate=False, create=True) as (settings, url), ProgressBar(shown=not json) as bar:
         keys = None if any_key else master_keys(settings)
         storage = open_storage(settings.storage)
         restored = backups.restore(settings.migrate_database_url or url, storage, file, keys, bar)

@@ -56,19 +56,20 @@ def one_line_errors() -> Iterator[None]:
 
 
 @contextmanager
-def database(*, check: bool = True, migrate: bool = True) -> Iterator[tuple[Settings, str]]:
+def database(*, check: bool = True, migrate: bool = True, create: bool = False) -> Iterator[tuple[Settings, str]]:
     """Yield the settings and the URL of a reachable database.
 
     With `check` the database is of exactly this version. Without `migrate` an embedded database is not migrated.
+    Without `create` the command fails if the data folder has no embedded database yet.
     """
     with one_line_errors():
         settings = environment.load()
         configure(settings.log_level, quiet=True)
-        with DatabaseUrl(settings, migrate=migrate) as url:
+        with DatabaseUrl(settings, migrate=migrate, create=create) as url:
             if check:
                 reach(url)
                 if settings.database_url is None:
-                    # The folder may be new. An external database has its read models from `storyledger migrate`.
+                    # `storyledger migrate` has not been run after an upgrade, unlike for an external database.
                     rebuild.ensure_live(url, projections.ALL, lambda *_: None)
             yield settings, url
 

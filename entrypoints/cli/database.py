@@ -20,7 +20,7 @@ MAX_DIFFERENCES_PRINTED = 20
 
 
 def migrate(json: bool) -> None:
-    with database(check=False) as (settings, url):
+    with database(check=False, create=True) as (settings, url):
         with connect(settings.migrate_database_url or url, statement_seconds=0) as connection:
             _fail_on(schema_check.server_fault(connection, production=False))
             steps = migrations.migrate(connection)

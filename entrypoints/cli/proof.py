@@ -23,7 +23,7 @@ def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
     from entrypoints.composition import secrets
 
     with database() as (settings, url), ProgressBar(shown=not json) as bar:
-        signer = secrets.signer(settings)
+        signer = secrets.existing_signer(settings)
         older = _read_checkpoint(since, signer)
         verdict = audit.verify(url, lambda position: bar("links", position, position), signer.read, older)
         with connect(url, statement_seconds=0, name="storyledger audit") as connection:
@@ -152,7 +152,7 @@ def key(json: bool) -> None:
     from entrypoints.composition import settings as environment
 
     with one_line_errors():
-        keys = [str(key) for key in secrets.signer(environment.load()).keys]
+        keys = [str(key) for key in secrets.existing_signer(environment.load()).keys]
     if json:
         print_json({"keys": keys})
     else:

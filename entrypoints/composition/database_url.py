@@ -7,7 +7,7 @@ import structlog
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
 from adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
-from entrypoints.composition.settings import Settings
+from entrypoints.composition.settings import NoDataError, Settings
 
 WATCH_SECONDS = 0.5
 
@@ -15,11 +15,15 @@ logger = structlog.get_logger()
 
 
 class DatabaseUrl:
-    """The database at DATABASE_URL, or an embedded one that is started, migrated and stopped with the context."""
+    """The database at DATABASE_URL, or an embedded one that is started, migrated and stopped with the context.
 
-    def __init__(self, settings: Settings, *, migrate: bool = True) -> None:
+    Without `create`, NoDataError is raised if the embedded one does not exist yet.
+    """
+
+    def __init__(self, settings: Settings, *, migrate: bool = True, create: bool = True) -> None:
         self._settings = settings
         self._migrate = migrate
+        self._create = create
         self.embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres")
         self._left = threading.Event()
 
@@ -27,6 +31,8 @@ class DatabaseUrl:
         if self.embedded is None:
             assert self._settings.database_url is not None
             return self._settings.database_url
+        if not self._create and not self.embedded.has_data:
+            raise NoDataError(self._settings.data_dir)
         url = self.embedded.start()
         if self._migrate:
             with connect(url) as connection:

@@ -1,8 +1,8 @@
 """The secrets of the service: from the settings, or in development generated in the data folder."""
 
 from adapters.proof.checkpoints import Signer, origin_of
-from entrypoints.composition.generated_secrets import GeneratedSecrets
-from entrypoints.composition.settings import Settings
+from entrypoints.composition.generated_secrets import SECRETS_FILE, GeneratedSecrets
+from entrypoints.composition.settings import NoDataError, Settings
 
 
 class Secrets:
@@ -29,6 +29,14 @@ def master_keys(settings: Settings) -> tuple[str, ...]:
     if settings.master_key or settings.production:
         return settings.master_key
     return (GeneratedSecrets(settings.data_dir)["master_key"],)
+
+
+def existing_signer(settings: Settings) -> Signer:
+    """Return the signer of this service's checkpoints; NoDataError if its key would have to be generated first."""
+    is_set = settings.checkpoint_key or settings.production
+    if not is_set and not (settings.data_dir / SECRETS_FILE).exists():
+        raise NoDataError(settings.data_dir)
+    return signer(settings)
 
 
 def signer(settings: Settings) -> Signer:

@@ -23,6 +23,13 @@ class SettingsError(Exception):
     """The service cannot run with these settings; the message is one line."""
 
 
+class NoDataError(SettingsError):
+    """The data folder holds no data, and the command creates none."""
+
+    def __init__(self, data_dir: Path) -> None:
+        super().__init__(f"DATA_DIR: {data_dir} holds no data; `storyledger serve` creates it")
+
+
 def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 

@@ -60,6 +60,11 @@ class EmbeddedPostgres:
     ) -> None:
         self.stop()
 
+    @property
+    def has_data(self) -> bool:
+        """Return True if a server was started in this folder before."""
+        return (self._folder / "cluster").exists()
+
     def binary(self, name: str) -> Path:
         """Return the path of one of PostgreSQL's programs, like `pg_dump`, in the server's version."""
         path = (self._bin_dir or wheel_bin_dir()) / name

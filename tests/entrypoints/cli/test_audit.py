@@ -37,6 +37,7 @@ def storyledger(
 ) -> Command:
     """Run a command on this test's database and return its output, parsed with `--json`; raise Ended if it fails."""
     write_history(migrated_url, 10, tickets=2)
+    GeneratedSecrets(tmp_path / "var")
     monkeypatch.setenv("DATABASE_URL", migrated_url)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
 

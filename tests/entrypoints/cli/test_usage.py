@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from adapters.identity.access_log import AccessLog
 from adapters.postgres.database import Database, connect
 from entrypoints.cli import main
+from entrypoints.cli.app import app
 from entrypoints.cli.console import print_table
+from entrypoints.composition.generated_secrets import GeneratedSecrets
 from tests.client import WAIT_SECONDS, eventually
 from tests.money import Ledger
 
@@ -191,10 +194,54 @@ def test_a_command_ends_if_the_signal_to_terminate_comes_during_a_finalizer():
     assert (ended.returncode, ended.stderr) == (128 + signal.SIGTERM, b"")
 
 
-def test_a_command_on_a_new_data_folder_prepares_its_database(run: Run):
-    code, out, err = run("workspaces", "list", "--json")
-    assert (code, json.loads(out), err) == (0, [], "")
-    assert run("export", "donations")[0] == 0
+NEEDING_DATA = [
+    ("audit", "verify"),
+    ("audit", "key"),
+    ("audit", "export", TICKET, "proof.json"),
+    ("backup", "storyledger.backup"),
+    ("dead-letters", "list"),
+    ("dead-letters", "retry"),
+    ("erase", TICKET),
+    ("export", "donations"),
+    ("history", TICKET),
+    ("keys", "create", "--role", "admin"),
+    ("keys", "list"),
+    ("keys", "revoke", TICKET),
+    ("keys", "rewrap"),
+    ("rebuild-projections",),
+    ("rebuild-projections", "--verify"),
+    ("reconcile",),
+    ("workspaces", "list"),
+    ("workspaces", "retention", "public", "30"),
+]
+
+
+@pytest.mark.parametrize("words", NEEDING_DATA, ids=" ".join)
+def test_a_command_on_a_folder_without_data_says_so_and_creates_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+):
+    monkeypatch.chdir(tmp_path)
+    message = f"storyledger: DATA_DIR: {tmp_path / 'var'} holds no data; `storyledger serve` creates it\n"
+    assert run(*words) == (1, "", message)
+    (tmp_path / "var").mkdir()
+    assert run(*words) == (1, "", message)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "var"]
+
+
+def test_the_audit_of_another_database_creates_no_signing_key(run_here: Run, tmp_path: Path):
+    for command in ("verify", "key"):
+        code, out, err = run_here("audit", command)
+        assert (code, out, "holds no data" in err) == (1, "", True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_command_needs_data_or_is_known_to_need_none():
+    needing_none = {"serve", "migrate", "demo", "restore", "simulate", "audit check"}
+    names = set()
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        names |= {f"{name} {inner}" for inner in getattr(command, "commands", ())} or {name}
+    needing_data = {" ".join(words) for words in NEEDING_DATA}
+    assert {name for name in names if not any(call.startswith(name) for call in needing_data)} == needing_none
 
 
 # Failures of the environment.
@@ -220,6 +267,7 @@ def test_a_data_folder_that_is_a_file_is_reported_in_one_line(run: Run, tmp_path
 def test_an_empty_data_dir_means_the_default_folder(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("DATA_DIR", "")
     monkeypatch.chdir(tmp_path)
+    GeneratedSecrets(Path("var"))
     assert run("audit", "key")[0] == 0
     assert [path.name for path in tmp_path.iterdir()] == ["var"]
 
