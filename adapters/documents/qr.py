@@ -7,7 +7,7 @@ from itertools import groupby
 
 from domain.errors import InvalidError
 
-MAX_BYTES = 300
+MAX_BYTES = 400
 BORDER_MODULES = 4
 PIXELS_PER_MODULE = 8  # one byte in an image with one bit per pixel
 # Control characters have no use in a link, and qrcode 8.2 fails on a run of NUL.
@@ -17,7 +17,7 @@ CONTROL_CHARACTERS = re.compile("[\x00-\x09\x0b-\x1f\x7f]")
 class QrCodeRenderer:
     """Implements ports.QrCodes.
 
-    Both methods raise InvalidError for a text that is empty, is longer than 300 bytes of UTF-8, or contains control
+    Both methods raise InvalidError for a text that is empty, is longer than 400 bytes of UTF-8, or contains control
     characters other than line feeds. Readers guess the encoding of text that is not ASCII; our links are ASCII.
     """
 

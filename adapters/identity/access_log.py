@@ -4,7 +4,7 @@ It holds operations and ids, never a person, an address or a secret.
 """
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
 
@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from adapters.postgres.database import Database
 from adapters.postgres.group_commit import GroupCommit
 from adapters.proof.audit import BEFORE_ALL, Chain
+from adapters.proof.checker import AccessLogHead
 
 BATCH_ENTRIES = 10_000
 MOST_PER_COMMIT = 256
@@ -110,13 +111,24 @@ def logged_object(parts: Sequence[str], fixed_names: Container[str] = ()) -> str
     return "/".join(part if part in fixed_names or _OBJECT.fullmatch(part) else "?" for part in parts)
 
 
-def verify_access_log(connection: Connection[TupleRow]) -> Verdict:
-    """Recompute every link from the stored bytes, in the connection's transaction."""
-    chain = Chain()
+def verify_access_log(connection: Connection[TupleRow], signed: Iterable[AccessLogHead] = ()) -> Verdict:
+    """Recompute every link from the stored bytes, in the connection's transaction.
+
+    `signed` are heads of the log from checkpoints whose signatures were checked: the log must continue each.
+    """
+    chain, bad, agreed = Chain(), None, 0
+    waiting = sorted((head for head in signed if head.entries), key=lambda head: head.entries, reverse=True)
     with connection.cursor(binary=True) as cursor:
         while chain.bad is None:
             cursor.execute(_COVERED, (chain.length or BEFORE_ALL, BATCH_ENTRIES), prepare=True)
             if not (rows := cursor.fetchall()):
                 break
-            chain.extend(rows)
-    return Verdict(chain.length, chain.bad, chain.head)
+            first, links = chain.length, chain.extend(rows)
+            while waiting and waiting[-1].entries <= chain.length:
+                head = waiting.pop()
+                if links[head.entries - first - 1] != head.link:
+                    bad = bad or (agreed + 1, f"differs from the checkpoint of {head.entries} entries")
+                agreed = head.entries
+    if chain.bad is None and waiting:
+        bad = bad or (chain.length + 1, f"missing: a checkpoint of {waiting[0].entries} entries was signed")
+    return Verdict(chain.length, bad or chain.bad, chain.head)

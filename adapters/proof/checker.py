@@ -17,7 +17,9 @@ Hashes and signatures:
   | ticket, 16 bytes | microseconds since 2000-01-01 UTC, int64 | bytes of the topic, int32 | topic | state), integers
   signed and big-endian.
 - Links are the data of the leaves of a Merkle tree (RFC 6962, section 2.1); leaf 0 is position 1.
-- A checkpoint is the tree's size and root in a signed note (C2SP tlog-checkpoint and signed-note, Ed25519).
+- A checkpoint is the tree's size and root in a signed note (C2SP tlog-checkpoint and signed-note, Ed25519). A further
+  line, "access-log ENTRIES HEAD", holds the size and the last link of the log of what administrators did. --paper
+  refuses an access log that is shorter than before; `storyledger audit verify --since OLD` recomputes all its links.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 FORMAT = "storyledger audit 1"
 STATEMENT = "storyledger ticket history"
+ACCESS_LOG = "access-log"
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 ED25519 = b"\x01"
 SIGNATURE_LINE = "\u2014 "
@@ -200,24 +203,45 @@ def signed_text(note: str, keys: Iterable[Key]) -> tuple[str, Key]:
 
 
 @dataclass(frozen=True)
+class AccessLogHead:
+    """The number of entries of the access log, and its last link, or 32 zero bytes."""
+
+    entries: int
+    link: bytes
+
+
+@dataclass(frozen=True)
 class Checkpoint:
-    """The size of a log and the root of the tree over all of it."""
+    """The size of a log and the root of the tree over all of it, and the head of the access log beside it."""
 
     origin: str
     size: int
     root: bytes
+    access_log: AccessLogHead | None = None
 
     @classmethod
     def parse(cls, text: str) -> Checkpoint:
-        """Parse the text of a note; lines after the first three are ignored."""
+        """Parse the text of a note; unknown lines after the first three are ignored."""
         lines = text.split("\n")
         if len(lines) < 4 or lines[-1] or not all(lines[:-1]) or not _NUMBER.fullmatch(lines[1]):
             raise Refused("this is not a checkpoint")
-        return cls(lines[0], int(lines[1]), _decoded(lines[2], "the root", 32))
+        return cls(lines[0], int(lines[1]), _decoded(lines[2], "the root", 32), _access_log(lines[3:-1]))
 
     @property
     def text(self) -> str:
-        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+        log = self.access_log
+        access_log = "" if log is None else f"{ACCESS_LOG} {log.entries} {base64.b64encode(log.link).decode()}\n"
+        return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n{access_log}"
+
+
+def _access_log(lines: Sequence[str]) -> AccessLogHead | None:
+    """Return the head of the access log; the first checkpoints had none."""
+    heads = [line.split(" ") for line in lines if line.split(" ")[0] == ACCESS_LOG]
+    if not heads:
+        return None
+    if len(heads) > 1 or len(heads[0]) != 3 or not _NUMBER.fullmatch(heads[0][1]):
+        raise Refused("the checkpoint's line about the access log cannot be read")
+    return AccessLogHead(int(heads[0][1]), _decoded(heads[0][2], "the access log's head", 32))
 
 
 def normalized_note(note: str) -> str:
@@ -395,7 +419,18 @@ def check_paper(paper: str, answer: str, keys: Sequence[Key] = ()) -> tuple[Chec
     paper = normalized_note(paper)
     old, _ = checkpoint_of(paper, keys_under_signed_names(paper, [key, *keys]))
     check_consistency(old.size, old.root, new.size, new.root, path)
+    _check_access_log(old.access_log, new.access_log)
     return old, new, key
+
+
+def _check_access_log(old: AccessLogHead | None, new: AccessLogHead | None) -> None:
+    if old is None:
+        return
+    if new is None or new.entries < old.entries:
+        now = "no" if new is None else new.entries
+        raise Refused(f"the access log has {now} entries, fewer than before ({old.entries})")
+    if new.entries == old.entries and new.link != old.link:
+        raise Refused("the access log does not continue the older one")
 
 
 UNKNOWN_OWNER = "the key in the file, which does not show whose log this is"

@@ -11,11 +11,19 @@ from psycopg.rows import TupleRow
 from adapters.encryption.keyring import derived_key
 from adapters.postgres.database import Database
 from adapters.proof import tiles, tree
-from adapters.proof.checker import SIGNATURE_LINE, Checkpoint, Key, checkpoint_of, keys_under_signed_names
+from adapters.proof.checker import (
+    SIGNATURE_LINE,
+    AccessLogHead,
+    Checkpoint,
+    Key,
+    Refused,
+    checkpoint_of,
+    keys_under_signed_names,
+)
 
-# With a longer name a note would not fit into a QR code of 300 bytes.
+# With a longer name a note would not fit into a QR code of 400 bytes.
 LONGEST_ORIGIN = 64
-# While events are recorded, a checkpoint is signed at least this often.
+# While events or entries of the access log are recorded, a checkpoint is signed at least this often.
 EVERY_SECONDS = 10.0
 
 
@@ -51,41 +59,61 @@ class Signer:
         signature = base64.b64encode(key.id + self._private.sign(text.encode())).decode()
         return f"{text}\n{SIGNATURE_LINE}{key.name} {signature}\n"
 
-    def checkpoint(self, size: int, root: bytes) -> str:
-        return self.sign(Checkpoint(self.origin, size, root).text)
+    def checkpoint(self, size: int, root: bytes, access_log: AccessLogHead | None = None) -> str:
+        return self.sign(Checkpoint(self.origin, size, root, access_log).text)
 
 
 def sign_tree(connection: Connection[TupleRow], signer: Signer, every: float = EVERY_SECONDS) -> bool:
-    """Sign the tree and store the checkpoint; return True if one was made.
+    """Sign the tree and the access log's head, and store the checkpoint; return True if one was made.
 
-    Nothing is signed if the tree has not grown, or if the last checkpoint is younger than `every` seconds. Of several
+    Nothing is signed if neither has grown, or if the last checkpoint is younger than `every` seconds. Of several
     processes only one makes a checkpoint.
     """
     with connection.transaction(), connection.cursor(binary=True) as cursor:
         tiles.lock(cursor)
-        size = tiles.size(cursor)
+        size, log = tiles.size(cursor), access_log_head(cursor)
         key = signer.keys[0].id.hex()
         cursor.execute(
-            "SELECT size, now() - created_at < make_interval(secs => %s) FROM proof_checkpoints WHERE key_id = %s"
-            " ORDER BY size DESC LIMIT 1",
-            (every, key),
+            "SELECT size >= %s AND access_log_entries >= %s, now() - created_at < make_interval(secs => %s)"
+            " FROM proof_checkpoints WHERE key_id = %s ORDER BY size DESC, access_log_entries DESC LIMIT 1",
+            (size, log.entries, every, key),
             prepare=True,
         )
         latest = cursor.fetchone()
-        if size == 0 or (latest is not None and (latest[0] >= size or latest[1])):
+        if size == 0 or (latest is not None and any(latest)):
             return False
-        note = signer.checkpoint(size, tree.root(tiles.Tiles(cursor).node, size))
+        note = signer.checkpoint(size, tree.root(tiles.Tiles(cursor).node, size), log)
         cursor.execute(
-            "INSERT INTO proof_checkpoints (size, key_id, note) VALUES (%s, %s, %s)", (size, key, note), prepare=True
+            "INSERT INTO proof_checkpoints (size, access_log_entries, key_id, note) VALUES (%s, %s, %s, %s)",
+            (size, log.entries, key, note),
+            prepare=True,
         )
         return True
 
 
+def access_log_head(cursor: Cursor[TupleRow]) -> AccessLogHead:
+    """Return the number of entries of the access log and its last link, on a binary cursor."""
+    cursor.execute("SELECT position, hash FROM access_log ORDER BY position DESC LIMIT 1", prepare=True)
+    return AccessLogHead(*(cursor.fetchone() or (0, bytes(32))))
+
+
 def latest(cursor: Cursor[TupleRow]) -> str | None:
     """Return the newest stored checkpoint as a signed note, or None."""
-    cursor.execute("SELECT note FROM proof_checkpoints ORDER BY size DESC, created_at DESC LIMIT 1", prepare=True)
+    cursor.execute(
+        "SELECT note FROM proof_checkpoints ORDER BY size DESC, access_log_entries DESC, created_at DESC LIMIT 1",
+        prepare=True,
+    )
     row = cursor.fetchone()
     return row[0] if row else None
+
+
+def latest_valid(cursor: Cursor[TupleRow], signer: Signer) -> Checkpoint | None:
+    """Return the newest stored checkpoint, or None if there is none or its signature is not one of the signer."""
+    note = latest(cursor)
+    try:
+        return None if note is None else signer.read(note)
+    except Refused:
+        return None
 
 
 class Checkpoints:

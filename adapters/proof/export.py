@@ -7,8 +7,8 @@ from uuid import UUID
 
 from adapters.postgres.database import Database
 from adapters.proof import tiles, tree
-from adapters.proof.checker import CLOSING, FORMAT, canonical_json, statement
-from adapters.proof.checkpoints import Signer
+from adapters.proof.checker import CLOSING, FORMAT, AccessLogHead, canonical_json, statement
+from adapters.proof.checkpoints import Signer, access_log_head
 from adapters.proof.tiles import BrokenProofError, Tiles
 from domain.errors import NotFoundError
 
@@ -36,30 +36,30 @@ class Exporter:
 
         Raise NotFoundError before the first part if the ticket has no events.
         """
-        size, root = self._complete_tree()
+        size, root, log = self._complete_tree()
         with self._database.reading() as cursor:
             cursor.execute("SELECT count(*) FROM events WHERE ticket = %s AND position <= %s", (ticket, size))
             [(count,)] = cursor.fetchall()
         if not count:
             raise NotFoundError("There is no such ticket.")
-        return self._parts(ticket, count, size, root)
+        return self._parts(ticket, count, size, self._signer.checkpoint(size, root, log))
 
-    def _complete_tree(self) -> tuple[int, bytes]:
-        """Add all recorded events to the tree and return its size and root."""
+    def _complete_tree(self) -> tuple[int, bytes, AccessLogHead]:
+        """Add all recorded events to the tree and return its size and root, and the head of the access log."""
         with self._database.connection() as connection:
             while tiles.grow(connection):
                 pass
             with connection.cursor(binary=True) as cursor:
                 size = tiles.size(cursor)
-                return size, tree.root(Tiles(cursor).node, size)
+                return size, tree.root(Tiles(cursor).node, size), access_log_head(cursor)
 
-    def _parts(self, ticket: UUID, count: int, size: int, root: bytes) -> Iterator[bytes]:
+    def _parts(self, ticket: UUID, count: int, size: int, checkpoint: str) -> Iterator[bytes]:
         signer = self._signer
         header = {
             "format": FORMAT,
             "ticket": str(ticket),
             "key": str(signer.keys[0]),
-            "checkpoint": signer.checkpoint(size, root),
+            "checkpoint": checkpoint,
             "statement": signer.sign(statement(signer.origin, str(ticket), count, size)),
             "events": [],
         }

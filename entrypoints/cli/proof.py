@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapters.proof import checker
-from adapters.proof.checker import Checkpoint, Key, Refused
+from adapters.proof.checker import AccessLogHead, Checkpoint, Key, Refused
 from entrypoints.cli.console import CommandFailed, ProgressBar, UsageError, print_json, print_line
 
 if TYPE_CHECKING:
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
-    """Verify the history and the access log; the checkpoint covers the history only."""
+    """Verify the history and the access log, and hold both to the checkpoints."""
     from adapters.identity import access_log
     from adapters.postgres.database import connect
-    from adapters.proof import audit
+    from adapters.proof import audit, checkpoints
     from entrypoints.cli.context import database
     from entrypoints.composition import secrets
 
@@ -28,8 +28,14 @@ def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
         verdict = audit.verify(url, lambda position: bar("links", position, position), signer.read, older)
         with connect(url, statement_seconds=0, name="storyledger audit") as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            log_verdict = access_log.verify_access_log(connection)
-    note = signer.checkpoint(verdict.events, verdict.root) if verdict.root is not None else None
+            signed = [older, checkpoints.latest_valid(connection.cursor(), signer)]
+            log_verdict = access_log.verify_access_log(
+                connection, [read.access_log for read in signed if read is not None and read.access_log is not None]
+            )
+    log_head = AccessLogHead(log_verdict.entries, log_verdict.head)
+    note = None
+    if verdict.root is not None and log_verdict.ok:
+        note = signer.checkpoint(verdict.events, verdict.root, log_head)
     if checkpoint is not None and note is not None:
         _write(checkpoint, note)
     if json:
@@ -50,7 +56,8 @@ def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
         print_line(f"All {verdict.events} links hold, and the Merkle tree over them matches the signed checkpoints.")
         print_line(f"All {log_verdict.entries} entries of the access log are unaltered.")
         if older is not None:
-            print_line(f"They continue the {older.size} events of the checkpoint in {since}.")
+            entries = "no entries" if older.access_log is None else f"{older.access_log.entries} entries"
+            print_line(f"They continue the {older.size} events and {entries} of the checkpoint in {since}.")
 
 
 def _bad_position(first_bad: tuple[int, str] | None) -> dict[str, object] | None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from adapters.documents.renderer import DocumentRenderer
+from adapters.proof.checker import AccessLogHead
 from adapters.proof.checkpoints import LONGEST_ORIGIN, Signer
 from domain.errors import InvalidError
 from domain.values import DocumentFormat, Draft, Money, Segment
@@ -97,7 +98,7 @@ def test_without_an_address_there_is_no_code(renderer, format):
 @BOTH
 def test_an_address_too_long_for_a_code_is_refused(renderer, format):
     with pytest.raises(InvalidError):
-        renderer.render(campaign(url="https://example.org/" + "a" * 300), format)
+        renderer.render(campaign(url="https://example.org/" + "a" * 400), format)
 
 
 @BOTH
@@ -255,7 +256,8 @@ def test_a_story_of_ten_thousand_characters_is_printed_whole(renderer, format):
     assert all(f"Number {number}:" in text for number in range(180))
 
 
-NOTE = Signer(("s" * 40,), "stories.example.org").checkpoint(1_234_567, bytes(range(32)))
+ACCESS_LOG = AccessLogHead(12_345, bytes(range(32, 64)))
+NOTE = Signer(("s" * 40,), "stories.example.org").checkpoint(1_234_567, bytes(range(32)), ACCESS_LOG)
 WITH_CHECKPOINT = [
     replace(sheet, checkpoint=NOTE) for sheet in (campaign(), receipt(), transcript(*SEGMENTS), campaign(LAYLA, "ar"))
 ]
@@ -289,7 +291,8 @@ def test_both_codes_of_a_campaign_are_read_from_one_page(renderer, format):
 
 @BOTH
 def test_the_longest_checkpoint_can_still_be_read(renderer, format):
-    note = Signer(("s" * 40,), "a" * LONGEST_ORIGIN).checkpoint(10**18, bytes(range(32)))
+    log = AccessLogHead(10**18, bytes(range(32)))
+    note = Signer(("s" * 40,), "a" * LONGEST_ORIGIN).checkpoint(10**18, bytes(range(32)), log)
     assert note in codes_in(renderer.render(replace(receipt(), checkpoint=note), format), format)
 
 

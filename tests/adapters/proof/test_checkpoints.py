@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
+from contextlib import nullcontext
 
 import pytest
 
+from adapters.identity.access_log import AccessLog, AccessRecord
 from adapters.postgres.database import Database, connect
 from adapters.proof import checkpoints
-from adapters.proof.checker import EMPTY_ROOT, Refused, check_paper, checkpoint_of
+from adapters.proof.checker import EMPTY_ROOT, AccessLogHead, Refused, check_paper, checkpoint_of
 from adapters.proof.checkpoints import Checkpoints, Signer
 from adapters.proof.follower import ProofFollower
 from tests.adapters.proof.growing import SIGNER, append, grow, sign
 from tests.client import eventually
+
+ROOT = bytes(range(32))
 
 
 def signed(url: str, interval_seconds: float, signer: Signer = SIGNER) -> bool:
@@ -36,6 +40,24 @@ def test_a_checkpoint_is_signed_only_for_new_events_and_not_before_the_interval_
     note = Checkpoints(database, SIGNER).latest()
     assert note is not None
     assert SIGNER.read(note).size == 4
+
+
+def test_a_checkpoint_is_also_signed_when_only_the_access_log_has_grown(database: Database):
+    append(database, [3])
+    assert signed(database.url, 0)
+    log_an_act(database)
+    assert not signed(database.url, 60)
+    assert signed(database.url, 0)
+    assert not signed(database.url, 0)
+    note = Checkpoints(database, SIGNER).latest()
+    assert note is not None
+    checkpoint = SIGNER.read(note)
+    assert checkpoint.access_log is not None
+    assert (checkpoint.size, checkpoint.access_log.entries) == (3, 1)
+
+
+def log_an_act(database: Database) -> None:
+    AccessLog(database).append(AccessRecord("admin:1", "keys create", "", "done", "r1"))
 
 
 def test_a_new_key_signs_at_once(database: Database):
@@ -106,6 +128,25 @@ def test_an_older_checkpoint_contradicts_a_rewritten_log(database: Database):
         check_paper(paper, json.dumps(answer), other.keys)
     with pytest.raises(Refused):
         check_paper(other.checkpoint(100, EMPTY_ROOT), json.dumps(answer))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (AccessLogHead(2, ROOT), AccessLogHead(1, ROOT), "1 entries, fewer than before"),
+        (AccessLogHead(2, ROOT), None, "no entries, fewer than before"),
+        (AccessLogHead(2, ROOT), AccessLogHead(2, bytes(32)), "does not continue the older one"),
+        (AccessLogHead(2, ROOT), AccessLogHead(2, ROOT), None),
+        (AccessLogHead(2, ROOT), AccessLogHead(3, bytes(32)), None),
+        (None, AccessLogHead(1, ROOT), None),
+    ],
+)
+def test_paper_contradicts_an_access_log_that_was_cut_or_rewritten(
+    old: AccessLogHead | None, new: AccessLogHead | None, message: str | None
+):
+    answer = {"key": str(SIGNER.keys[0]), "checkpoint": SIGNER.checkpoint(5, ROOT, new), "proof": []}
+    with nullcontext() if message is None else pytest.raises(Refused, match=message):
+        check_paper(SIGNER.checkpoint(5, ROOT, old), json.dumps(answer), SIGNER.keys)
 
 
 def test_there_is_no_consistency_proof_without_a_large_enough_checkpoint(database: Database):

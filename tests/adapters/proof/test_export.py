@@ -72,6 +72,7 @@ def test_an_export_proves_a_ticket_with_all_its_donations(file: str):
     assert (proof.ticket, proof.events, len(proof.streams)) == (str(TICKET), 14, 4)
     assert sorted(proof.streams.values()) == [1, 4, 4, 5]
     assert proof.checkpoint.size > 290
+    assert proof.checkpoint.access_log == checker.AccessLogHead(0, bytes(32))
     description = checker.described(proof)
     assert "14 events" in description
     assert str(SIGNER.keys[0]) in description

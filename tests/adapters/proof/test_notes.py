@@ -6,8 +6,9 @@ import base64
 
 import pytest
 
+from adapters.documents.qr import MAX_BYTES
 from adapters.proof import checker
-from adapters.proof.checker import Checkpoint, Key, Refused
+from adapters.proof.checker import AccessLogHead, Checkpoint, Key, Refused
 from adapters.proof.checkpoints import LONGEST_ORIGIN, Signer, origin_of
 
 # The example in the documentation of Go's package golang.org/x/mod/sumdb/note.
@@ -108,6 +109,20 @@ def test_additional_lines_of_a_checkpoint_are_ignored():
     assert SIGNER.read(note).size == 7
 
 
+@pytest.mark.parametrize("entries", [0, 12_345])
+def test_a_checkpoint_holds_the_head_of_the_access_log(entries: int):
+    head = AccessLogHead(entries, ROOT)
+    assert SIGNER.read(SIGNER.checkpoint(7, ROOT, head)).access_log == head
+    assert SIGNER.read(SIGNER.checkpoint(7, ROOT)).access_log is None
+
+
+@pytest.mark.parametrize("line", ["", " 5", " 05 {}", " -5 {}", " 5 {} ", " 5 AAAA", " 5 {}\naccess-log 5 {}"])
+def test_a_line_about_the_access_log_that_cannot_be_read_is_refused(line: str):
+    text = Checkpoint("stories.example", 7, ROOT).text
+    with pytest.raises(Refused):
+        SIGNER.read(SIGNER.sign(f"{text}access-log{line}\n".replace("{}", base64.b64encode(ROOT).decode())))
+
+
 def test_a_replaced_key_stays_valid_and_the_new_one_signs():
     rotated = Signer(("n" * 40, "s" * 40), "stories.example")
     assert rotated.read(SIGNER.checkpoint(5, ROOT)).size == 5
@@ -142,7 +157,7 @@ def test_a_log_is_named_after_its_address(url: str, origin: str):
 def test_a_note_always_fits_into_a_qr_code():
     for host in ("a" * 63 + ".example", "a" * LONGEST_ORIGIN, "a" * 250):
         signer = Signer(("s" * 40,), origin_of(f"https://{host}"))
-        assert len(signer.checkpoint(10**18, ROOT).encode()) <= 300
+        assert len(signer.checkpoint(10**18, ROOT, AccessLogHead(10**18, ROOT)).encode()) <= MAX_BYTES
         assert signer.read(signer.checkpoint(1, ROOT)).size == 1
 
 

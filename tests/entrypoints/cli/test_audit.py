@@ -15,8 +15,9 @@ from adapters.postgres.database import connect
 from adapters.proof.checker import Key, checkpoint_of
 from entrypoints.cli.app import main
 from entrypoints.composition.generated_secrets import SECRETS_FILE, GeneratedSecrets
+from entrypoints.composition.secrets import existing_signer
 from entrypoints.composition.settings import SettingsError, load
-from tests.adapters.proof.growing import grow
+from tests.adapters.proof.growing import grow, sign
 from tests.benchmarks.world import write_history
 
 
@@ -124,6 +125,43 @@ def test_an_older_checkpoint_reveals_that_the_last_events_are_missing(
         storyledger("audit", "verify", "--since", tmp_path / "then", "--json")
     assert json.loads(ended.value.out)["firstBad"]["position"] == last
     assert ended.value.code == 1
+
+
+@pytest.mark.parametrize(
+    ("statement", "position", "reason"),
+    [
+        ("DELETE FROM access_log WHERE position > 2", 3, "missing: a checkpoint of 4 entries was signed"),
+        ("TRUNCATE access_log", 1, "missing: a checkpoint of 4 entries was signed"),
+        (None, 1, "differs from the checkpoint of 4 entries"),
+    ],
+)
+def test_an_older_checkpoint_reveals_that_the_access_log_was_cut_or_written_anew(
+    storyledger: Command, migrated_url: str, tmp_path: Path, statement: str | None, position: int, reason: str
+):
+    for _ in range(2):
+        storyledger("keys", "create", "--role", "auditor", "--json")
+    storyledger("audit", "verify", "--checkpoint", tmp_path / "then")
+    assert "and 4 entries of the checkpoint" in storyledger("audit", "verify", "--since", tmp_path / "then")
+    tamper(migrated_url, statement or "TRUNCATE access_log")
+    if statement is None:
+        # A log of other acts, whose links are right.
+        for _ in range(2):
+            storyledger("keys", "create", "--role", "auditor", "--json")
+    assert storyledger("audit", "verify", "--json")["ok"]
+    with pytest.raises(Ended) as ended:
+        storyledger("audit", "verify", "--since", tmp_path / "then", "--json")
+    verdict = json.loads(ended.value.out)
+    assert verdict["accessLog"]["firstBad"] == {"position": position, "reason": reason}
+    assert (ended.value.code, verdict["ok"], verdict["checkpoint"]) == (1, False, None)
+
+
+def test_a_stored_checkpoint_reveals_that_the_access_log_was_cut(storyledger: Command, migrated_url: str):
+    storyledger("keys", "create", "--role", "auditor", "--json")
+    signer = existing_signer(load())
+    sign(migrated_url, signer)
+    tamper(migrated_url, "TRUNCATE access_log")
+    with pytest.raises(Ended, match="access log entry 1 missing: a checkpoint of 2 entries was signed"):
+        storyledger("audit", "verify")
 
 
 def test_the_scanned_text_of_a_printed_code_is_accepted_as_a_checkpoint(storyledger: Command, tmp_path: Path):
