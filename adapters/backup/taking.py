@@ -15,7 +15,7 @@ from adapters.backup import tables
 from adapters.backup.parts import CHUNK_BYTES, BackupKeys, Writer, new_file
 from adapters.postgres import migrations
 from adapters.postgres.database import connect
-from adapters.proof import audit
+from adapters.proof import audit, published
 from adapters.storage.contents import storage_key
 from adapters.storage.protocol import Storage
 from domain import events
@@ -161,9 +161,9 @@ class _Objects:
                 progress("objects", self.count, self.count)
 
     def copy_others(self, progress: Progress) -> None:
-        """Copy the objects that are not content of tickets."""
+        """Copy the objects that are not content of tickets, but no checkpoints, which may be newer than the rows."""
         for key in self._storage.keys(""):
-            if not key.startswith("tickets/"):
+            if not key.startswith(("tickets/", published.FOLDER)):
                 self._copy(key)
                 progress("objects", self.count, self.count)
 

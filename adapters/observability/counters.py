@@ -49,6 +49,9 @@ _job_durations = Histogram(
 mails = _counter(
     "mails", "Attempts to send mails, by outcome: sent, again (retried later), dead or dropped.", "kind", "outcome"
 )
+checkpoint_refusals = _counter(
+    "checkpoint_refusals", "Checkpoints that were not signed, because the history does not continue the signed one."
+)
 reads = _counter(
     "reads", "Reads while a replica is configured, by the server that answered: the replica or the primary.", "by"
 )

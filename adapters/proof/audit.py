@@ -6,7 +6,7 @@ kept elsewhere reveals even a change of all three.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -58,12 +58,12 @@ def verify(
     url: str,
     progress: Callable[[int], None] = lambda _: None,
     read: Reader | None = None,
-    since: Checkpoint | None = None,
+    kept: Iterable[Checkpoint] = (),
 ) -> Verdict:
     """Recompute every link and the tree in one transaction, and call `progress` with each position reached.
 
-    With `read`, the newest stored checkpoint must have a signature that it accepts, and match the tree. `since` is an
-    older checkpoint whose signature was checked: the history must continue it.
+    With `read`, the newest stored checkpoint must have a signature that it accepts, and match the tree. `kept` are
+    checkpoints from outside the database whose signatures were checked: the history must continue each.
     """
     with connect(url, statement_seconds=0, name="storyledger audit") as connection:
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -78,8 +78,8 @@ def verify(
         bad = bad or merkle.finish() or chain.bad or merkle.missing_end()
         if read is not None:
             bad = bad or merkle.contradicts_stored(read)
-        if since is not None:
-            bad = bad or merkle.contradicts(since, read)
+        for checkpoint in kept:
+            bad = bad or merkle.contradicts(checkpoint, read)
         if bad:
             return Verdict(min(bad[0] - 1, chain.length), bad, chain.head)
         return Verdict(chain.length, None, chain.head, tree.root(merkle.node, chain.length))

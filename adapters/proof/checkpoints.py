@@ -1,4 +1,4 @@
-"""Signed checkpoints of the tree, stored in the database and published so that others can keep them."""
+"""Signed checkpoints of the tree, stored in the database, and published outside it."""
 
 import base64
 import hashlib
@@ -20,6 +20,8 @@ from adapters.proof.checker import (
     checkpoint_of,
     keys_under_signed_names,
 )
+from adapters.proof.published import PublishedCheckpoints
+from adapters.proof.tiles import BrokenProofError
 
 # With a longer name a note would not fit into a QR code of 400 bytes.
 LONGEST_ORIGIN = 64
@@ -63,11 +65,17 @@ class Signer:
         return self.sign(Checkpoint(self.origin, size, root, access_log).text)
 
 
-def sign_tree(connection: Connection[TupleRow], signer: Signer, every: float = EVERY_SECONDS) -> bool:
-    """Sign the tree and the access log's head, and store the checkpoint; return True if one was made.
+class RewrittenHistoryError(BrokenProofError):
+    """The history does not continue the one that was signed before, so it is not signed."""
+
+
+def sign_tree(
+    connection: Connection[TupleRow], signer: Signer, published: PublishedCheckpoints, every: float = EVERY_SECONDS
+) -> bool:
+    """Sign the tree and the access log's head, publish and store the checkpoint; return True if one was made.
 
     Nothing is signed if neither has grown, or if the last checkpoint is younger than `every` seconds. Of several
-    processes only one makes a checkpoint.
+    processes only one makes a checkpoint. RewrittenHistoryError if they do not continue what was published last.
     """
     with connection.transaction(), connection.cursor(binary=True) as cursor:
         tiles.lock(cursor)
@@ -82,13 +90,46 @@ def sign_tree(connection: Connection[TupleRow], signer: Signer, every: float = E
         latest = cursor.fetchone()
         if size == 0 or (latest is not None and any(latest)):
             return False
+        size, log = continued_state(cursor, published)
         note = signer.checkpoint(size, tree.root(tiles.Tiles(cursor).node, size), log)
+        # First outside: a checkpoint that is shown to anybody binds this signer, also after the database was altered.
+        published.publish(note)
         cursor.execute(
             "INSERT INTO proof_checkpoints (size, access_log_entries, key_id, note) VALUES (%s, %s, %s, %s)",
             (size, log.entries, key, note),
             prepare=True,
         )
         return True
+
+
+def continued_state(cursor: Cursor[TupleRow], published: PublishedCheckpoints) -> tuple[int, AccessLogHead]:
+    """Return the tree's size and the access log's head, on a binary cursor.
+
+    RewrittenHistoryError unless tree and access log begin with those that were published last.
+    """
+    # Read before the tree and the log, because another process may extend and publish them.
+    try:
+        signed = published.newest()
+    except Refused as refused:
+        raise RewrittenHistoryError(f"the newest published checkpoint is not valid: {refused}") from None
+    size, log = tiles.size(cursor), access_log_head(cursor)
+    if signed is not None:
+        _require_continuation(cursor, signed, size, log)
+    return size, log
+
+
+def _require_continuation(cursor: Cursor[TupleRow], signed: Checkpoint, size: int, log: AccessLogHead) -> None:
+    if signed.size > size:
+        raise RewrittenHistoryError(f"the history has {size} events, but {signed.size} were signed")
+    if tree.root(tiles.Tiles(cursor).node, signed.size) != signed.root:
+        raise RewrittenHistoryError(f"the first {signed.size} events are not those that were signed")
+    if (head := signed.access_log) is None or head.entries == 0:
+        return
+    cursor.execute("SELECT hash FROM access_log WHERE position = %s", (head.entries,), prepare=True)
+    if cursor.fetchone() != (head.link,):
+        raise RewrittenHistoryError(
+            f"the access log has {log.entries} entries, but does not continue the {head.entries} that were signed"
+        )
 
 
 def access_log_head(cursor: Cursor[TupleRow]) -> AccessLogHead:

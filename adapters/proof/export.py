@@ -8,7 +8,8 @@ from uuid import UUID
 from adapters.postgres.database import Database
 from adapters.proof import tiles, tree
 from adapters.proof.checker import CLOSING, FORMAT, AccessLogHead, canonical_json, statement
-from adapters.proof.checkpoints import Signer, access_log_head
+from adapters.proof.checkpoints import Signer, continued_state
+from adapters.proof.published import PublishedCheckpoints
 from adapters.proof.tiles import BrokenProofError, Tiles
 from domain.errors import NotFoundError
 
@@ -27,14 +28,16 @@ SELECT position, stream, version, topic, ticket, to_char(recorded_at, 'YYYY-MM-D
 class Exporter:
     """Writes exports; safe to use from several threads."""
 
-    def __init__(self, database: Database, signer: Signer) -> None:
+    def __init__(self, database: Database, signer: Signer, published: PublishedCheckpoints) -> None:
         self._database = database
         self._signer = signer
+        self._published = published
 
     def export(self, ticket: UUID) -> Iterator[bytes]:
         """Return the file in parts, with one batch of events in memory at a time.
 
-        Raise NotFoundError before the first part if the ticket has no events.
+        Raise NotFoundError before the first part if the ticket has no events, and RewrittenHistoryError if the history
+        does not continue what was published last.
         """
         size, root, log = self._complete_tree()
         with self._database.reading() as cursor:
@@ -50,8 +53,8 @@ class Exporter:
             while tiles.grow(connection):
                 pass
             with connection.cursor(binary=True) as cursor:
-                size = tiles.size(cursor)
-                return size, tree.root(Tiles(cursor).node, size), access_log_head(cursor)
+                size, log = continued_state(cursor, self._published)
+                return size, tree.root(Tiles(cursor).node, size), log
 
     def _parts(self, ticket: UUID, count: int, size: int, checkpoint: str) -> Iterator[bytes]:
         signer = self._signer

@@ -11,33 +11,43 @@ from adapters.proof.checker import AccessLogHead, Checkpoint, Key, Refused
 from entrypoints.cli.console import CommandFailed, ProgressBar, UsageError, print_json, print_line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from adapters.proof.checkpoints import Signer
+    from adapters.proof.published import PublishedCheckpoints
 
 
 def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
-    """Verify the history and the access log, and hold both to the checkpoints."""
+    """Verify the history and the access log, hold both to the checkpoints, and tell what no checkpoint protects."""
     from adapters.identity import access_log
     from adapters.postgres.database import connect
     from adapters.proof import audit, checkpoints
+    from adapters.proof.published import PublishedCheckpoints
+    from adapters.storage.factory import open_storage
     from entrypoints.cli.context import database
     from entrypoints.composition import secrets
 
     with database() as (settings, url), ProgressBar(shown=not json) as bar:
         signer = secrets.existing_signer(settings)
         older = _read_checkpoint(since, signer)
-        verdict = audit.verify(url, lambda position: bar("links", position, position), signer.read, older)
+        # Read before the history, which goes on.
+        published = _newest_published(PublishedCheckpoints(open_storage(settings.storage), signer.read))
+        kept = [checkpoint for checkpoint in (older, published) if checkpoint is not None]
+        verdict = audit.verify(url, lambda position: bar("links", position, position), signer.read, kept)
         with connect(url, statement_seconds=0, name="storyledger audit") as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            signed = [older, checkpoints.latest_valid(connection.cursor(), signer)]
-            log_verdict = access_log.verify_access_log(
-                connection, [read.access_log for read in signed if read is not None and read.access_log is not None]
-            )
+            stored = checkpoints.latest_valid(connection.cursor(), signer)
+            log_verdict = access_log.verify_access_log(connection, _access_logs([*kept, *([stored] if stored else [])]))
     log_head = AccessLogHead(log_verdict.entries, log_verdict.head)
     note = None
     if verdict.root is not None and log_verdict.ok:
         note = signer.checkpoint(verdict.events, verdict.root, log_head)
     if checkpoint is not None and note is not None:
         _write(checkpoint, note)
+    unprotected = (
+        verdict.events - max((checkpoint.size for checkpoint in kept), default=0),
+        log_verdict.entries - max((head.entries for head in _access_logs(kept)), default=0),
+    )
     if json:
         print_json(
             {
@@ -46,6 +56,7 @@ def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
                 "firstBad": _bad_position(verdict.first_bad),
                 "checkpoint": note,
                 "accessLog": {"entries": log_verdict.entries, "firstBad": _bad_position(log_verdict.first_bad)},
+                "unprotected": {"events": max(0, unprotected[0]), "accessLogEntries": max(0, unprotected[1])},
             }
         )
     first_bad = (("event", verdict.first_bad), ("access log entry", log_verdict.first_bad))
@@ -58,6 +69,32 @@ def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
         if older is not None:
             entries = "no entries" if older.access_log is None else f"{older.access_log.entries} entries"
             print_line(f"They continue the {older.size} events and {entries} of the checkpoint in {since}.")
+        print_line(_protection(unprotected, published))
+
+
+def _newest_published(published: PublishedCheckpoints) -> Checkpoint | None:
+    try:
+        return published.newest()
+    except Refused as refused:
+        raise CommandFailed(f"the newest checkpoint in the storage is not valid: {refused}") from None
+
+
+def _access_logs(checkpoints: Iterable[Checkpoint]) -> list[AccessLogHead]:
+    return [checkpoint.access_log for checkpoint in checkpoints if checkpoint.access_log is not None]
+
+
+def _protection(unprotected: tuple[int, int], published: Checkpoint | None) -> str:
+    events, entries = unprotected
+    if published is None:
+        begin = "No checkpoint was published in the storage yet"
+    else:
+        begin = f"The newest checkpoint in the storage covers {published.size} events"
+    if not events and not entries:
+        return f"{begin}; nothing is unprotected."
+    return (
+        f"{begin}; {events} events and {entries} entries of the access log are unprotected: nothing outside the"
+        " database would reveal that they were altered."
+    )
 
 
 def _bad_position(first_bad: tuple[int, str] | None) -> dict[str, object] | None:

@@ -28,6 +28,8 @@ from adapters.backup.parts import Writer, checked_parts, parts
 from adapters.backup.restoring import RestoredApiKey
 from adapters.identity.credentials import Credentials
 from adapters.postgres.database import Database, connect
+from adapters.proof import checkpoints, tiles
+from adapters.proof.published import FOLDER, PublishedCheckpoints
 from adapters.read_models import rebuild
 from adapters.storage.files import FileStorage
 from domain.commands.recordings import Upload
@@ -123,6 +125,28 @@ def test_a_restored_service_is_the_same_in_every_row_and_every_object(world: Wor
             assert original.read() == copy.read()
     for projection in projections.ALL:
         assert rebuild.verify(empty, projection, lambda *_: None).differences == []
+
+
+def test_a_restored_service_signs_its_history_although_later_events_were_signed_before(world: World, empty: str):
+    published = PublishedCheckpoints(world.service.content.storage, world.service.proof.signer.read)
+    assert signs(world.service, world.service.url, published)
+    world.take()
+    world.gift()
+    assert signs(world.service, world.service.url, published)
+    world.restore(empty)
+    assert not [key for key in FileStorage(world.folder / "other").keys() if key.startswith(FOLDER)]  # noqa: SIM118
+    with connect(empty) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM proof_checkpoints")
+    restored = PublishedCheckpoints(FileStorage(world.folder / "other"), world.service.proof.signer.read)
+    assert signs(world.service, empty, restored)
+
+
+def signs(service: Service, url: str, published: PublishedCheckpoints) -> bool:
+    with connect(url) as connection:
+        while tiles.grow(connection):
+            pass
+        return checkpoints.sign_tree(connection, service.proof.signer, published, 0)
 
 
 def test_a_restored_service_starts_and_accepts_writes(world: World, empty: str, tmp_path: Path):

@@ -13,6 +13,16 @@ from tests.fakes.entries import entries
 SIGNER = Signer(("s" * 40,), "stories.example")
 
 
+class Unpublished:
+    """Publishes nothing, so that a test can replace the history as often as it wants."""
+
+    def newest(self) -> None:
+        return None
+
+    def publish(self, note: str) -> None:
+        pass
+
+
 def grow(url: str) -> int:
     """Add all events to the tree and return its size."""
     with connect(url) as connection:
@@ -25,7 +35,7 @@ def sign(url: str, signer: Signer = SIGNER) -> str:
     """Add all events to the tree, sign it, and return the newest checkpoint."""
     grow(url)
     with connect(url) as connection:
-        checkpoints.sign_tree(connection, signer, 0)
+        checkpoints.sign_tree(connection, signer, Unpublished(), 0)
         note = checkpoints.latest(connection.cursor())
     assert note is not None
     return note

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
@@ -56,13 +56,13 @@ class History:
         connection.execute("SET session_replication_role = replica")
         return connection
 
-    def after(self, *changes: Callable[[Superuser], object], since: Checkpoint | None = None) -> Verdict:
+    def after(self, *changes: Callable[[Superuser], object], kept: Sequence[Checkpoint] = ()) -> Verdict:
         """Return the verdict after a superuser's changes, and undo the changes."""
         try:
             with self.superuser() as connection:
                 for change in changes:
                     change(connection)
-            return audit.verify(self.url, read=SIGNER.read, since=since)
+            return audit.verify(self.url, read=SIGNER.read, kept=kept)
         finally:
             self.restore()
 
@@ -74,7 +74,7 @@ def history(server_url: str, migrated_template: str) -> Iterator[History]:
 
 
 def test_an_unaltered_history_is_valid_and_has_the_signed_root(history: History):
-    verdict = audit.verify(history.url, read=SIGNER.read, since=SIGNER.read(history.notes[0]))
+    verdict = audit.verify(history.url, read=SIGNER.read, kept=[SIGNER.read(history.notes[0])])
     assert (verdict.ok, verdict.events) == (True, history.events)
     assert verdict.root == SIGNER.read(history.notes[-1]).root
 
@@ -148,7 +148,7 @@ def test_a_cut_tail_is_found_by_a_checkpoint_though_the_tree_was_cut_too(history
         remaining + 1,
         f"missing: a checkpoint of {history.events} events was signed",
     )
-    with_given_checkpoint = history.after(cut, delete_checkpoints, since=SIGNER.read(history.notes[-1]))
+    with_given_checkpoint = history.after(cut, delete_checkpoints, kept=[SIGNER.read(history.notes[-1])])
     assert with_given_checkpoint.first_bad == with_stored_checkpoints.first_bad
     assert history.after(cut, delete_checkpoints).ok
 
@@ -252,11 +252,11 @@ def test_a_rebuilt_tree_is_found_by_stored_checkpoints_and_located_between_them(
 def test_an_older_checkpoint_reveals_a_complete_rewrite(history: History, position: int):
     everything = (altered(position), rehashed_from(position), regrown(history.url), delete_checkpoints)
     older = SIGNER.read(history.notes[1])
-    assert history.after(*everything, since=older).first_bad == (1, "differs from the checkpoint of 200 events")
+    assert history.after(*everything, kept=[older]).first_bad == (1, "differs from the checkpoint of 200 events")
     assert history.after(*everything).ok
     # A checkpoint does not cover later events.
     later = (altered(201), rehashed_from(201), regrown(history.url), delete_checkpoints)
-    assert history.after(*later, since=older).ok
+    assert history.after(*later, kept=[older]).ok
 
 
 # Changes of the tree and the checkpoints.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,9 @@ from adapters.proof import checkpoints
 from adapters.proof.checker import EMPTY_ROOT, AccessLogHead, Refused, check_paper, checkpoint_of
 from adapters.proof.checkpoints import Checkpoints, Signer
 from adapters.proof.follower import ProofFollower
-from tests.adapters.proof.growing import SIGNER, append, grow, sign
+from adapters.proof.published import PublishedCheckpoints
+from adapters.storage.files import FileStorage
+from tests.adapters.proof.growing import SIGNER, Unpublished, append, grow, sign
 from tests.client import eventually
 
 ROOT = bytes(range(32))
@@ -23,7 +26,7 @@ ROOT = bytes(range(32))
 def signed(url: str, interval_seconds: float, signer: Signer = SIGNER) -> bool:
     grow(url)
     with connect(url) as connection:
-        return checkpoints.sign_tree(connection, signer, interval_seconds)
+        return checkpoints.sign_tree(connection, signer, Unpublished(), interval_seconds)
 
 
 def test_no_checkpoint_is_signed_for_an_empty_history(migrated_url: str):
@@ -82,13 +85,15 @@ def test_concurrent_processes_sign_one_checkpoint(database: Database):
     assert sorted(signed_by_thread) == [False, False, False, True]
 
 
-def test_the_follower_extends_and_signs_the_tree(database: Database):
-    follower = ProofFollower(database.url, SIGNER)
+def test_the_follower_extends_signs_and_publishes_the_tree(database: Database, tmp_path: Path):
+    published = PublishedCheckpoints(FileStorage(tmp_path), SIGNER.read)
+    follower = ProofFollower(database.url, SIGNER, published)
     follower.start()
     try:
         append(database, [20])
         checkpoints = Checkpoints(database, SIGNER)
-        assert SIGNER.read(eventually(checkpoints.latest)).size == 20
+        assert SIGNER.read(eventually(checkpoints.latest)) == published.newest()
+        assert published.newest().size == 20
     finally:
         follower.stop()
 

@@ -23,7 +23,7 @@ from adapters.proof.checkpoints import Signer
 from adapters.proof.export import Exporter
 from adapters.proof.tiles import BrokenProofError
 from domain.errors import NotFoundError
-from tests.adapters.proof.growing import SIGNER
+from tests.adapters.proof.growing import SIGNER, Unpublished
 from tests.benchmarks.world import gift, opened, write_history
 from tests.postgres import fresh_database
 
@@ -51,7 +51,7 @@ def file(database: Database) -> str:
 
 
 def exported(database: Database, ticket: UUID = TICKET, signer: Signer = SIGNER) -> str:
-    return b"".join(Exporter(database, signer).export(ticket)).decode()
+    return b"".join(Exporter(database, signer, Unpublished()).export(ticket)).decode()
 
 
 def checked(text: str, *keys: checker.Key) -> checker.Finding:
@@ -92,7 +92,7 @@ def test_the_file_is_one_json_document_of_the_stored_bytes(database: Database, f
 def test_a_long_history_is_written_one_page_at_a_time(database: Database, monkeypatch: pytest.MonkeyPatch):
     content = exported(database)
     monkeypatch.setattr(export, "BATCH_EVENTS", 5)
-    chunks = list(Exporter(database, SIGNER).export(TICKET))
+    chunks = list(Exporter(database, SIGNER, Unpublished()).export(TICKET))
     assert len(chunks) == 5
     assert b"".join(chunks).decode() == content
 
@@ -108,7 +108,7 @@ def test_the_first_and_the_last_event_of_the_log_are_proved(migrated_url: str):
 
 def test_an_unknown_ticket_cannot_be_exported(database: Database):
     with pytest.raises(NotFoundError):
-        Exporter(database, SIGNER).export(uuid4())
+        Exporter(database, SIGNER, Unpublished()).export(uuid4())
 
 
 def test_a_file_signed_with_another_key_is_refused_if_the_expected_key_is_given(database: Database):

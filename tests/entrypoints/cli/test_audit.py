@@ -13,6 +13,8 @@ import pytest
 
 from adapters.postgres.database import connect
 from adapters.proof.checker import Key, checkpoint_of
+from adapters.proof.published import PublishedCheckpoints
+from adapters.storage.files import FileStorage
 from entrypoints.cli.app import main
 from entrypoints.composition.generated_secrets import SECRETS_FILE, GeneratedSecrets
 from entrypoints.composition.secrets import existing_signer
@@ -161,6 +163,42 @@ def test_a_stored_checkpoint_reveals_that_the_access_log_was_cut(storyledger: Co
     sign(migrated_url, signer)
     tamper(migrated_url, "TRUNCATE access_log")
     with pytest.raises(Ended, match="access log entry 1 missing: a checkpoint of 2 entries was signed"):
+        storyledger("audit", "verify")
+
+
+def published(data_dir: Path) -> PublishedCheckpoints:
+    return PublishedCheckpoints(FileStorage(data_dir / "storage"), existing_signer(load()).read)
+
+
+def test_the_verification_names_how_much_no_checkpoint_outside_the_database_protects(
+    storyledger: Command, migrated_url: str, tmp_path: Path
+):
+    verdict = storyledger("audit", "verify", "--json")
+    assert verdict["unprotected"] == {"events": verdict["events"], "accessLogEntries": 0}
+    assert "No checkpoint was published" in storyledger("audit", "verify")
+    published(tmp_path / "var").publish(verdict["checkpoint"])
+    assert "nothing is unprotected" in storyledger("audit", "verify")
+    write_history(migrated_url, 2, tickets=1)
+    storyledger("keys", "create", "--role", "auditor", "--json")
+    later = storyledger("audit", "verify", "--json")
+    assert later["unprotected"] == {"events": later["events"] - verdict["events"], "accessLogEntries": 2}
+    assert "2 entries of the access log are unprotected" in storyledger("audit", "verify")
+    # A file of one's own protects as well.
+    (tmp_path / "now").write_text(later["checkpoint"])
+    own = storyledger("audit", "verify", "--since", tmp_path / "now", "--json")
+    assert own["unprotected"] == {"events": 0, "accessLogEntries": 0}
+
+
+def test_a_published_checkpoint_reveals_a_cut_history_by_itself(
+    storyledger: Command, migrated_url: str, tmp_path: Path
+):
+    verdict = storyledger("audit", "verify", "--json")
+    published(tmp_path / "var").publish(verdict["checkpoint"])
+    tamper(migrated_url, f"DELETE FROM events WHERE position >= {verdict['events']}")
+    with pytest.raises(Ended, match=f"a checkpoint of {verdict['events']} events was signed"):
+        storyledger("audit", "verify")
+    published(tmp_path / "var").publish("hello")
+    with pytest.raises(Ended, match="the newest checkpoint in the storage is not valid"):
         storyledger("audit", "verify")
 
 
