@@ -30,6 +30,7 @@ class Donation(BaseAggregate[UUID]):
         self.donation_id = donation_id
         self.amount = amount
         self.description: str | None = None
+        self.ticket_version = 0
         self.gift = Gift()
         # The earliest time that Stripe reported for each fact, in Unix seconds.
         self._reported_at: dict[tuple[Any, ...], int] = {}
@@ -38,7 +39,13 @@ class Donation(BaseAggregate[UUID]):
 
     @classmethod
     def request_checkout(
-        cls, actor: Actor, ticket_id: UUID, donation_id: UUID, amount: Money, description: str | None
+        cls,
+        actor: Actor,
+        ticket_id: UUID,
+        donation_id: UUID,
+        amount: Money,
+        description: str | None,
+        ticket_version: int | None = None,
     ) -> Self:
         return cls._create(
             events.CheckoutRequested,
@@ -48,6 +55,7 @@ class Donation(BaseAggregate[UUID]):
             donation_id=donation_id,
             amount=amount,
             description=description,
+            ticket_version=ticket_version,
         )
 
     def open_checkout(self, actor: Actor, session_id: str, expires_at: int, livemode: bool) -> None:
@@ -57,6 +65,11 @@ class Donation(BaseAggregate[UUID]):
     def refuse_checkout(self, actor: Actor, reason: str) -> None:
         if self.gift.awaits_checkout:
             self._trigger(events.CheckoutRefused, actor, reason=reason)
+
+    @property
+    def is_payable(self) -> bool:
+        """Whether neither a payment nor the end of the checkout is recorded; a failed attempt may be repeated."""
+        return not self.gift.captured and not self.gift.expired
 
     # Deciding: refunds.
 
@@ -110,6 +123,7 @@ class Donation(BaseAggregate[UUID]):
     def evolve(self, event: events.DonationEvent) -> None:
         if isinstance(event, events.CheckoutRequested):
             self.description = event.description
+            self.ticket_version = event.ticket_version or 0
         if type(event) in IDENTIFYING_FIELDS:
             fields = vars(event)
             self._reported_at[_identity(type(event), fields)] = fields["report"].at

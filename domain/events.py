@@ -195,6 +195,17 @@ class Unpublished(TicketEvent):
     TOPIC = "unpublished"
 
 
+class TicketSuspended(TicketEvent):
+    """The operator took the page down; until the ticket is reinstated, nobody sees the page or donates on it."""
+
+    TOPIC = "ticket_suspended"
+    reason: Personal
+
+
+class TicketReinstated(TicketEvent):
+    TOPIC = "ticket_reinstated"
+
+
 # Documents generated from a ticket.
 
 
@@ -222,11 +233,15 @@ class DonationEvent(TicketEvent):
 
 
 class CheckoutRequested(DonationEvent, AggregateCreated):
-    """A donor wants to give; recorded before Stripe is asked for a checkout."""
+    """A donor wants to give; recorded before Stripe is asked for a checkout.
+
+    `ticket_version` is the version of the ticket that allowed it; events recorded before it was stored have None.
+    """
 
     TOPIC = "checkout_requested"
     amount: Money
     description: Personal | None = None
+    ticket_version: int | None = None
 
 
 class CheckoutOpened(DonationEvent):

@@ -30,6 +30,12 @@ class Lifecycle:
     base: ContentStatus = ContentStatus.DRAFT
     published: bool = False
     step: Step | None = None
+    suspended: bool = False
+
+    @property
+    def public(self) -> bool:
+        """Whether strangers see the page."""
+        return self.published and not self.suspended
 
     @property
     def status(self) -> ContentStatus:
@@ -60,8 +66,12 @@ class Lifecycle:
                 self.published = True
             case events.Unpublished():
                 self.published = False
+            case events.TicketSuspended():
+                self.suspended = True
+            case events.TicketReinstated():
+                self.suspended = False
             case events.Erased():
-                self.published, self.step, self.base = False, None, ContentStatus.DRAFT
+                self.published, self.step, self.base = False, None, ContentStatus.ERASED
             case _:
                 pass
 

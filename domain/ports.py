@@ -152,6 +152,16 @@ class Checkouts(Protocol):
         UnavailableError while Stripe is unavailable.
         """
 
+    def find(self, donation_id: UUID, since: datetime) -> OpenCheckout | None:
+        """Return the checkout that was opened for the donation since then, or None if none is open at Stripe."""
+
+    def expire(self, session_id: str) -> bool:
+        """End an open checkout, so that nobody can pay it; return False if a payment was begun there before.
+
+        Every repetition has the same result. NotFoundError if Stripe has no such checkout, UnavailableError while
+        Stripe is unavailable.
+        """
+
 
 @dataclass(frozen=True)
 class RefundOrder:

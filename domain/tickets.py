@@ -36,6 +36,8 @@ LARGEST_GOAL_ZERO_DECIMAL = 100 * LARGEST_GOAL
 
 # Events of these roles are not acts of a person.
 MACHINES = frozenset({Role.STRIPE, Role.SYSTEM})
+# After one of these, no checkout that was requested before it may be paid.
+CLOSES_CHECKOUTS = (events.Unpublished, events.TicketSuspended, events.Erased)
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ class RecordingTicket(BaseAggregate[UUID]):
         self.written: frozenset[str] = frozenset()
         self.lifecycle = Lifecycle()
         self.failed_retryable: bool | None = None
+        self.suspension_reason: str | None = None
+        # The version of the last event that closed the checkouts; 0 if there was none.
+        self.closed_version = 0
         self.erased = False
         # When the last act of a person was recorded.
         self.last_act: datetime | None = None
@@ -222,6 +227,7 @@ class RecordingTicket(BaseAggregate[UUID]):
 
     def publish(self, actor: Actor, consent: bool) -> None:
         require_consent(consent)
+        self._refuse_if_suspended()
         if missing := missing_fields(self.kind, self.draft):
             raise RefusedError(f"The draft is not complete yet: {', '.join(missing)} missing.")
         if not self.lifecycle.published:
@@ -230,6 +236,38 @@ class RecordingTicket(BaseAggregate[UUID]):
     def unpublish(self, actor: Actor) -> None:
         if self.lifecycle.published:
             self._trigger(events.Unpublished, actor)
+
+    def suspend(self, actor: Actor, reason: str) -> None:
+        """Take the page down; of a suspended ticket only a new reason is recorded."""
+        if not self.lifecycle.suspended or reason != self.suspension_reason:
+            self._trigger(events.TicketSuspended, actor, reason=reason)
+
+    def reinstate(self, actor: Actor) -> None:
+        """End the suspension: a page that is still published is visible again."""
+        if self.lifecycle.suspended:
+            self._trigger(events.TicketReinstated, actor)
+
+    def require_open(self, *, published: bool = False) -> None:
+        """NotFoundError or RefusedError unless the ticket may receive donations, and is published if that is asked."""
+        if self.erased:
+            raise NotFoundError("This ticket was erased.")
+        self._refuse_if_suspended()
+        if published and not self.lifecycle.published:
+            raise NotFoundError("This page is not published.")
+
+    def require_checkout_open(self, ticket_version: int) -> None:
+        """NotFoundError or RefusedError if a checkout that was requested at this version may not be paid now."""
+        self.require_open()
+        if self.closes_checkout(ticket_version):
+            raise RefusedError("The page was taken down while the checkout was opened.")
+
+    def closes_checkout(self, ticket_version: int) -> bool:
+        """Return True if no checkout that was requested at this version of the ticket may be paid."""
+        return self.closed_version > ticket_version
+
+    def _refuse_if_suspended(self) -> None:
+        if self.lifecycle.suspended:
+            raise SuspendedError
 
     def record_document(
         self,
@@ -315,10 +353,14 @@ class RecordingTicket(BaseAggregate[UUID]):
             case events.DraftEdited():
                 self.draft = edited(self.draft, event)
                 self.written |= frozenset(event.changed)
+            case events.TicketSuspended(reason=reason):
+                self.suspension_reason = reason
             case events.Erased():
                 self.erased = True
             case _:
                 pass
+        if isinstance(event, CLOSES_CHECKOUTS):
+            self.closed_version = event.originator_version
         self.lifecycle.apply(event, complete=not missing_fields(self.kind, self.draft))
 
 
@@ -327,6 +369,13 @@ class AlreadyProcessing(RefusedError):
 
     def __init__(self) -> None:
         super().__init__("The recording is being processed already.")
+
+
+class SuspendedError(RefusedError):
+    """The ticket is suspended."""
+
+    def __init__(self) -> None:
+        super().__init__("This ticket is suspended.")
 
 
 def require_consent(consent: bool) -> None:

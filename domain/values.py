@@ -120,6 +120,7 @@ class ContentStatus(StrEnum):
     READY = "READY"
     PUBLISHED = "PUBLISHED"
     ERROR = "ERROR"
+    ERASED = "ERASED"
 
 
 class FundingStatus(StrEnum):
@@ -252,6 +253,7 @@ class SupportCategory(StrEnum):
     DOCUMENT = "DOCUMENT"
     PAYMENT = "PAYMENT"
     OTHER = "OTHER"
+    REPORT = "REPORT"
 
 
 class SupportStatus(StrEnum):

@@ -10,7 +10,7 @@ from domain.values import ContentStatus, Draft, Kind, Money, Step
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
-VERSION = 2
+VERSION = 3
 # The events of donations and support tickets do not change the ticket's own row.
 _OTHER_EVENTS = events.DonationEvent | events.SupportEvent
 _TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent)
@@ -30,6 +30,7 @@ TICKETS = Table(
         "token_digest": "text",
         "base": "text",
         "published": "boolean",
+        "suspended": "boolean",
         "step": "text",
         "recording_id": "uuid",
         "has_document": "boolean",
@@ -105,6 +106,7 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
     lifecycle = _lifecycle(row)
     lifecycle.apply(event, complete=not missing_fields(Kind(row["kind"]), draft))
     row |= {"base": lifecycle.base, "published": lifecycle.published, "step": lifecycle.step}
+    row["suspended"] = lifecycle.suspended
     row["draft"] = asdict(draft)
     row |= {"updated_at": recorded.recorded_at, "version": event.originator_version, "position": recorded.position}
     rows.put(TICKETS, row)
@@ -134,6 +136,7 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "token_digest": event.token_digest,
         "base": ContentStatus.DRAFT,
         "published": False,
+        "suspended": False,
         "step": None,
         "recording_id": None,
         "has_document": False,
@@ -159,7 +162,8 @@ def _transcription(event: events.Transcribed, recorded: RecordedEvent) -> Row:
 
 
 def _lifecycle(row: Row) -> Lifecycle:
-    return Lifecycle(ContentStatus(row["base"]), row["published"], Step(row["step"]) if row["step"] else None)
+    step = Step(row["step"]) if row["step"] else None
+    return Lifecycle(ContentStatus(row["base"]), row["published"], step, row["suspended"])
 
 
 def draft_of(row: Row) -> Draft:
@@ -187,6 +191,11 @@ def _rows(cursor: Cursor) -> list[Row]:
 def with_status(row: Row) -> Row:
     """Return the row with its `content_status`, which follows from the other columns."""
     return row | {"content_status": _lifecycle(row).status}
+
+
+def is_public(row: Row) -> bool:
+    """Return True if strangers see the ticket's page."""
+    return _lifecycle(row).public
 
 
 def ticket(cursor: Cursor, ticket_id: UUID) -> Row | None:

@@ -163,8 +163,9 @@ QueueMail = Callable[[Connection[TupleRow], Mail], None]
 # recording).
 Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID], None]
 
-# Further effects in the transaction of an event, by the event's class. They get the changed aggregate, too.
-EventEffects = Mapping[type[TicketEvent], Callable[[Cursor[TupleRow], Any, TicketEvent], None]]
+# A further effect in the transaction of an event; it gets the changed aggregate, too.
+EventEffect = Callable[[Cursor[TupleRow], Any, TicketEvent], None]
+EventEffects = Mapping[type[TicketEvent], Sequence[EventEffect]]
 
 
 class Streams:
@@ -197,7 +198,7 @@ class Streams:
         """Record the pending events with their effects; IntegrityError if a version exists already."""
         events = cast(Sequence[TicketEvent], aggregate.collect_events())
         steps = [(event.ticket, *step) for event in events if (step := requested_step(event))]
-        event_effects = [(effect, event) for event in events if (effect := self._event_effects.get(type(event)))]
+        event_effects = [(effect, event) for event in events for effect in self._event_effects.get(type(event), ())]
 
         def effects(cursor: Cursor[TupleRow]) -> None:
             for ticket, step, recording in steps:

@@ -196,7 +196,7 @@ class DonorEmails(StepLoop):
             "paid": format_money(Money(gift.paid, currency), LANGUAGE),
             "title": (ticket.draft.title or "")[:LONGEST_TITLE],
             "donation": str(email.donation_id),
-            "page": self._page_url(ticket.slug) if ticket.lifecycle.published else "",
+            "page": self._page_url(ticket.slug) if ticket.lifecycle.public else "",
         }
         if email.kind == RECEIPT_MAIL:
             if gift.paid_at is None:

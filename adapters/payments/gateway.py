@@ -6,8 +6,9 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from adapters.lazy import Lazy
 from adapters.payments.stripe_objects import StripeDict
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _OBJECT_ID = re.compile(r"([a-z]{2,4})_[A-Za-z0-9_]{1,250}")
 _PAGE_SIZE = 100
+MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
 _MAX_NAME_LENGTH = 250
 _UNAVAILABLE = "The payment service cannot be reached at the moment; please try again in a minute."
 
@@ -112,6 +114,32 @@ class StripeGateway:
             expires_at=datetime.fromtimestamp(session.expires_at, UTC),
             livemode=session.livemode,
         )
+
+    def find(self, donation_id: UUID, since: datetime) -> OpenCheckout | None:
+        """Return the open checkout of a donation that was requested since then, or None."""
+        for session in self.objects("cs", since - MAX_CLOCK_DIFFERENCE):
+            if session["client_reference_id"] == str(donation_id) and session["status"] == "open":
+                return OpenCheckout(
+                    session_id=session["id"],
+                    url=session["url"],
+                    expires_at=datetime.fromtimestamp(session["expires_at"], UTC),
+                    livemode=session["livemode"],
+                )
+        return None
+
+    def expire(self, session_id: str) -> bool:
+        """End an open checkout; return True if it is expired, also by an earlier call, or False if it was completed."""
+        sessions = self._client().v1.checkout.sessions
+        try:
+            with _translated_errors():
+                return sessions.expire(session_id).status == "expired"
+        except InvalidError:
+            # Stripe expires only an open session.
+            with _translated_errors():
+                session = sessions.retrieve(session_id)
+        if session.status == "open":
+            raise UnavailableError("The payment service did not expire an open checkout.")
+        return session.status == "expired"
 
     def refund(
         self, payment_intent_id: str, amount: Money, idempotency_key: str, metadata: Mapping[str, str]

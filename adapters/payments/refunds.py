@@ -1,14 +1,13 @@
 """Implements the port `Refunds` with Stripe."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from adapters.payments.gateway import StripeGateway
+from adapters.payments.gateway import MAX_CLOCK_DIFFERENCE, StripeGateway
 from adapters.payments.stripe_objects import REFUND, StripeDict, StripeObject
 from domain.ports import RefundOrder, ReportedRefund
 
 # The metadata field of a refund that names our request for it.
 REQUEST_FIELD = "refundRequestId"
-MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
 
 
 class StripeRefunds:

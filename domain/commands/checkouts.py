@@ -1,13 +1,15 @@
 """Commands that open a checkout for a donation."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from domain.donations import Donation
 from domain.errors import InvalidError, NotFoundError, RefusedError
-from domain.ports import CheckoutRequest, Checkouts, Donations, Tickets
-from domain.values import CURRENCIES, Actor, Money, decimals
+from domain.events import CheckoutExpired
+from domain.ports import CheckoutRequest, Checkouts, Donations, OpenCheckout, Tickets
+from domain.values import CURRENCIES, STRIPE, SYSTEM, Actor, Money, StripeReport, decimals
 
 
 @dataclass(frozen=True)
@@ -52,23 +54,28 @@ class CheckoutCommands:
         amount: Money,
         description: str | None,
         return_url: str,
+        *,
+        published: bool = False,
     ) -> Checkout:
         """Record the donation, then open its checkout at Stripe with the donation id as idempotency key.
 
-        `return_url` is the page that the donor comes back to, paid or not.
+        `return_url` is the page that the donor comes back to, paid or not. With `published` only a published ticket
+        gets a checkout.
         """
         ticket = self.tickets.get(ticket_id)
-        if ticket.erased:
-            raise NotFoundError("This ticket was erased.")
+        ticket.require_open(published=published)
         # The text is recorded, so that a repeated call to Stripe sends the same one even if the campaign was renamed.
         text = description or (f"Gift: {ticket.draft.title}" if ticket.draft.title else "Gift")
-        self.donations.add(Donation.request_checkout(actor, ticket_id, donation_id, checked_amount(amount), text))
+        self.donations.add(
+            Donation.request_checkout(actor, ticket_id, donation_id, checked_amount(amount), text, ticket.version)
+        )
         return self.complete(actor, ticket_id, donation_id, return_url)
 
     def complete(self, actor: Actor, ticket_id: UUID, donation_id: UUID, return_url: str) -> Checkout:
         """Open the checkout of a recorded donation at Stripe.
 
-        A repeated call returns the same checkout as long as Stripe keeps the idempotency key.
+        A repeated call returns the same checkout as long as Stripe keeps the idempotency key. RefusedError or
+        NotFoundError if the ticket no longer allows the checkout, which is then expired.
         """
         donation = self.donations.get(ticket_id, donation_id)
         request = CheckoutRequest(
@@ -85,10 +92,41 @@ class CheckoutCommands:
             reason = str(error)
             self.donations.change(ticket_id, donation_id, lambda donation: donation.refuse_checkout(actor, reason))
             raise
+        self._record_opened(actor, donation, checkout)
+        self.tickets.get(ticket_id).require_checkout_open(donation.ticket_version)
+        return Checkout(donation_id, checkout.session_id, checkout.url, checkout.expires_at)
+
+    def close(self, ticket_id: UUID, donation_id: UUID, *, requested_at: datetime) -> None:
+        """End the request for a checkout whose ticket no longer allows it, and whose answer from Stripe was lost.
+
+        If Stripe opened the checkout, it is recorded, and thereby expired.
+        """
+        checkout = self.checkouts.find(donation_id, requested_at)
+        if checkout is not None:
+            self._record_opened(SYSTEM, self.donations.get(ticket_id, donation_id), checkout)
+        else:
+            self.donations.change(
+                ticket_id, donation_id, lambda donation: donation.refuse_checkout(SYSTEM, "never opened")
+            )
+
+    def expire(self, ticket_id: UUID, donation_id: UUID, session_id: str, now: datetime) -> None:
+        """End an open checkout at Stripe, unless it is paid or has expired; UnavailableError while Stripe is away."""
+        if not self.donations.get(ticket_id, donation_id).is_payable:
+            return
+        with suppress(NotFoundError):
+            if self.checkouts.expire(session_id):
+                report = StripeReport(session_id, int(now.timestamp()))
+                self.donations.change(
+                    ticket_id,
+                    donation_id,
+                    lambda donation: donation.record(STRIPE, CheckoutExpired, session_id=session_id, report=report),
+                )
+
+    def _record_opened(self, actor: Actor, donation: Donation, checkout: OpenCheckout) -> None:
+        """Record the checkout; if its ticket no longer allows it, this also requests its end at Stripe."""
         expires_at = int(checkout.expires_at.timestamp())
         self.donations.change(
-            ticket_id,
-            donation_id,
+            donation.ticket_id,
+            donation.donation_id,
             lambda donation: donation.open_checkout(actor, checkout.session_id, expires_at, checkout.livemode),
         )
-        return Checkout(donation_id, checkout.session_id, checkout.url, checkout.expires_at)

@@ -34,7 +34,9 @@ class PendingCallCommands:
     def _complete_checkout(self, donation: Donation, pending_since: datetime, now: datetime) -> None:
         ticket_id, donation_id = donation.ticket_id, donation.donation_id
         ticket = self.tickets.get(ticket_id)
-        if ticket.erased or now - pending_since > IDEMPOTENCY_KEY_LIFETIME:
+        if ticket.closes_checkout(donation.ticket_version):
+            self.checkouts.close(ticket_id, donation_id, requested_at=pending_since)
+        elif now - pending_since > IDEMPOTENCY_KEY_LIFETIME:
             self.donations.change(
                 ticket_id, donation_id, lambda donation: donation.refuse_checkout(SYSTEM, "never opened")
             )

@@ -41,6 +41,13 @@ class TicketCommands:
     def unpublish(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         self.store.change(ticket_id, lambda ticket: ticket.unpublish(actor), if_match)
 
+    def suspend(self, actor: Actor, ticket_id: UUID, reason: str, if_match: int | None = None) -> None:
+        """Take the page down, close its checkouts and refuse new ones; the ledger goes on."""
+        self.store.change(ticket_id, lambda ticket: ticket.suspend(actor, reason), if_match)
+
+    def reinstate(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
+        self.store.change(ticket_id, lambda ticket: ticket.reinstate(actor), if_match)
+
     def erase(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         """Erase the holder's personal data: recording the event destroys the key, and then the rest is deleted."""
         self.erasure.prepare(ticket_id)

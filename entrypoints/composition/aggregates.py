@@ -1,10 +1,19 @@
 """Tickets, donations and support tickets: decided on one at a time, recorded with all that a fact takes along."""
 
-from adapters.event_store.history import StoredDonations, StoredTickets, Streams
+from adapters.event_store.history import EventEffects, StoredDonations, StoredTickets, Streams
 from adapters.event_store.support_tickets import StoredSupportTickets
 from adapters.jobs.queue import enqueue
+from adapters.payments import open_checkouts
 from adapters.privacy import erasure
-from domain.events import Erased, ErasureAnnounced, Published
+from domain.events import (
+    CheckoutOpened,
+    Erased,
+    ErasureAnnounced,
+    Published,
+    TicketReinstated,
+    TicketSuspended,
+    Unpublished,
+)
 from entrypoints.composition.foundation import Foundation, Parts
 from entrypoints.composition.history import History
 from entrypoints.composition.mail import MailDelivery
@@ -14,10 +23,14 @@ class Aggregates:
     """The domain's stores over one history."""
 
     def __init__(self, ground: Foundation, history: History, mails: MailDelivery) -> None:
-        event_effects = {
-            Erased: erasure.destroy,
-            ErasureAnnounced: mails.announce_erasure,
-            Published: mails.tell_published,
+        event_effects: EventEffects = {
+            CheckoutOpened: [open_checkouts.add],
+            Erased: [erasure.destroy, open_checkouts.close],
+            ErasureAnnounced: [mails.announce_erasure],
+            Published: [mails.tell_published],
+            TicketReinstated: [mails.tell_reinstated],
+            TicketSuspended: [open_checkouts.close, mails.tell_suspended],
+            Unpublished: [open_checkouts.close],
         }
         # A process that answers clients waits for the read models; a worker need not.
         on_recorded = history.wait_until_projected if Parts.WEB in ground.parts else history.wake_follower

@@ -2,6 +2,7 @@
 
 from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
+from adapters.payments.open_checkouts import CheckoutExpirer
 from adapters.payments.pending_calls import PendingCallRetrier
 from adapters.privacy.erasure import Erasure
 from adapters.privacy.key_rotation import KeyRotation
@@ -78,9 +79,10 @@ class Jobs:
             aggregates.tickets, aggregates.donations, checkouts, payments.refunds, foundation.page_url
         )
         self.call_retrier = PendingCallRetrier(database, pending_calls)
+        self.checkout_expirer = CheckoutExpirer(database, checkouts.expire)
         self.key_rotation = KeyRotation(database, foundation.secrets.master, access.contact_index, aggregates.tickets)
         self.retention = Retention(database, RetentionCommands(tickets))
-        chores = [self.retention.run, access.idempotency.purge, mail.dead.purge]
+        chores = [self.retention.run, access.idempotency.purge, mail.dead.purge, self.checkout_expirer.purge]
         self.worker: Worker | None = None
         if Parts.WORKER in foundation.parts:
             self.worker = Worker(foundation.url, database, self.commands, chores=chores, registry=foundation.registry)

@@ -15,7 +15,7 @@ from adapters.mail.subscriptions import Subscriptions
 from adapters.mail.transports import FileTransport, SmtpTransport
 from domain.commands.retention import erasure_notice
 from domain.errors import InvalidError
-from domain.events import ErasureAnnounced, TicketEvent
+from domain.events import ErasureAnnounced, TicketEvent, TicketSuspended
 from domain.ports import Mail
 from domain.tickets import RecordingTicket
 from domain.values import ContactType
@@ -32,7 +32,7 @@ class MailDelivery:
             SmtpTransport(settings.smtp_url, settings.sender) if settings.smtp_url else FileTransport(settings.outbox)
         )
         self._database = foundation.database
-        self._page_url = foundation.page_url
+        self._page_url, self._home = foundation.page_url, settings.public_url
         self.subscriptions = Subscriptions(foundation.database, foundation.secrets.peppers, settings.public_url)
         keyring = Keyring(foundation.secrets.master, OUTBOX_KEY_PURPOSE)
         self.outbox = Outbox(keyring, history.cipher, transport, settings.sender, self.subscriptions)
@@ -57,8 +57,22 @@ class MailDelivery:
         It contains no text of the ticket, because the address is not verified.
         """
         del event
+        self._tell(cursor, ticket, "published", {"page": self._page_url(ticket.slug)}, f"published:{ticket.id}")
+
+    def tell_suspended(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
+        """Queue a mail about the suspension and its reason, if the ticket has an e-mail address."""
+        assert isinstance(event, TicketSuspended)
+        values = {"reason": event.reason, "home": self._home}
+        self._tell(cursor, ticket, "suspended", values, f"suspended:{ticket.id}:{event.originator_version}")
+
+    def tell_reinstated(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
+        """Queue a mail that the suspension has ended, if the ticket has an e-mail address."""
+        values = {"home": self._home}
+        self._tell(cursor, ticket, "reinstated", values, f"reinstated:{ticket.id}:{event.originator_version}")
+
+    def _tell(
+        self, cursor: Cursor[TupleRow], ticket: RecordingTicket, kind: str, values: dict[str, str], key: str
+    ) -> None:
         if ticket.contact.type is ContactType.EMAIL:
-            values = {"page": self._page_url(ticket.slug)}
-            mail = Mail("published", ticket.contact.value, values, f"published:{ticket.id}", ticket.id)
             with suppress(InvalidError):
-                self.outbox.queue(cursor.connection, mail)
+                self.outbox.queue(cursor.connection, Mail(kind, ticket.contact.value, values, key, ticket.id))

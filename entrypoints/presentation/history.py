@@ -86,7 +86,7 @@ class EventPage(ResponseBody):
     next_cursor: str | None
 
 
-class PastTicket(Ticket):
+class PastTicket(Ticket, kw_only=True):
     """A ticket and its draft as they were at an earlier position of the event log."""
 
     donation_draft: Draft | None

@@ -20,16 +20,16 @@ from projections.ticket_status import draft_of
 
 PAYMENT_RECEIVED = "PAYMENT_RECEIVED"
 
-# The status is PAYMENT_RECEIVED once money was captured, otherwise the content status.
+# The status is PAYMENT_RECEIVED once money was captured, unless the ticket is erased; otherwise the content status.
 Status = Annotated[str, Meta(extra_json_schema={"enum": [*map(str, ContentStatus), PAYMENT_RECEIVED]})]
 
 
 def statuses(row: Row) -> tuple[Status, ContentStatus, FundingStatus]:
     """Return a ticket's status, content status and funding status."""
     content: ContentStatus = row["content_status"]
-    if row["funded"]:
-        return PAYMENT_RECEIVED, content, FundingStatus.FUNDED
-    return content.value, content, FundingStatus.NONE
+    if not row["funded"]:
+        return content.value, content, FundingStatus.NONE
+    return content.value if row["erased"] else PAYMENT_RECEIVED, content, FundingStatus.FUNDED
 
 
 class Ticket(ResponseBody):
@@ -45,6 +45,8 @@ class Ticket(ResponseBody):
     created_at: Time
     updated_at: Time
     version: int
+    # Only a suspended ticket has this field.
+    suspended: Literal[True] | UnsetType = UNSET
 
     @classmethod
     def from_row(cls, row: Row, personal: PersonalData, **subclass_fields: Any) -> Self:
@@ -57,6 +59,7 @@ class Ticket(ResponseBody):
             utc(row["created_at"]),
             utc(row["updated_at"]),
             row["version"],
+            True if row["suspended"] else UNSET,
             **subclass_fields,
         )
 
@@ -177,7 +180,7 @@ class Transcription(ResponseBody):
         )
 
 
-class TicketDetails(Ticket):
+class TicketDetails(Ticket, kw_only=True):
     """A ticket with the parts that `include` named."""
 
     documents: list[Document] | UnsetType = UNSET
@@ -188,13 +191,13 @@ class TicketDetails(Ticket):
     support_tickets: list[SupportSummary] | UnsetType = UNSET
 
 
-class OpenedTicket(Ticket):
+class OpenedTicket(Ticket, kw_only=True):
     """A new ticket with its access token, which is shown only once."""
 
     access_token: str
 
 
-class PublishedTicket(Ticket):
+class PublishedTicket(Ticket, kw_only=True):
     """A ticket with the address of its campaign page, which is null unless the page is published."""
 
     public_url: Url | None
@@ -207,7 +210,7 @@ class ErasedTicket(ResponseBody):
     status: Literal["ERASED"]
 
 
-class TicketSummary(Ticket):
+class TicketSummary(Ticket, kw_only=True):
     """A ticket in a list."""
 
     donation_draft: DraftSummary | None

@@ -20,6 +20,7 @@ from domain.events import (
     ProcessingRequested,
     TicketEvent,
     TicketOpened,
+    TicketSuspended,
     Transcribed,
     TranscriptionFailed,
 )
@@ -94,6 +95,7 @@ _USUAL_FIELDS: dict[type[TicketEvent], dict[str, Any]] = {
     },
     InfoRequested: {"missing": ("goal",)},
     DraftEdited: {"changed": ()},
+    TicketSuspended: {"reason": "It looks like fraud."},
     DocumentGenerated: {
         "document_id": DOCUMENT,
         "type": DocumentType.GOFUNDME_DRAFT,

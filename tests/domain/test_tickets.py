@@ -371,7 +371,7 @@ def test_a_ticket_is_erased_once_and_then_refuses_every_change():
     ticket.erase(HOLDER)
     ticket.erase(HOLDER)
     assert new_facts(ticket) == [fact(Erased)]
-    assert ticket.lifecycle.status is ContentStatus.DRAFT
+    assert ticket.lifecycle.status is ContentStatus.ERASED
     for request in (
         lambda: ticket.rename(HOLDER, "Grace"),
         lambda: ticket.upload(HOLDER, NEWER_RECORDING, SOUND, AUDIO, None),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -45,16 +45,42 @@ class FakePrinter:
 
 @dataclass
 class FakeCheckouts:
-    """Opens one checkout for each donation, or is unavailable if `away` is set."""
+    """Opens one checkout for each donation, or is unavailable if `away` is set.
+
+    `open_sessions` are the sessions that can be paid. `meanwhile` is called while a checkout is opened.
+    """
 
     away: bool = False
     requests: list[CheckoutRequest] = field(default_factory=list)
+    open_sessions: set[str] = field(default_factory=set)
+    expired_sessions: set[str] = field(default_factory=set)
+    meanwhile: Callable[[], object] = lambda: None
+    expires_at: datetime = NOW
 
     def open(self, request: CheckoutRequest) -> OpenCheckout:
         self.requests.append(request)
         if self.away:
             raise UnavailableError("Stripe is unavailable.")
-        return OpenCheckout(f"cs_{request.donation_id.hex}", "https://pay.example/", NOW, livemode=False)
+        checkout = self._checkout(request.donation_id)
+        self.open_sessions.add(checkout.session_id)
+        self.meanwhile()
+        return checkout
+
+    def find(self, donation_id: UUID, since: datetime) -> OpenCheckout | None:
+        del since
+        checkout = self._checkout(donation_id)
+        return checkout if checkout.session_id in self.open_sessions else None
+
+    def expire(self, session_id: str) -> bool:
+        if self.away:
+            raise UnavailableError("Stripe is unavailable.")
+        if session_id in self.open_sessions:
+            self.open_sessions.remove(session_id)
+            self.expired_sessions.add(session_id)
+        return session_id in self.expired_sessions
+
+    def _checkout(self, donation_id: UUID) -> OpenCheckout:
+        return OpenCheckout(f"cs_{donation_id.hex}", "https://pay.example/", self.expires_at, livemode=False)
 
 
 def _ids() -> Iterator[UUID]:

@@ -59,6 +59,8 @@ _ARGUMENTS: dict[str, st.SearchStrategy[tuple[Any, ...]]] = {
     "provide_info": st.tuples(st.just(HOLDER), changes),
     "publish": st.tuples(st.just(HOLDER), st.booleans()),
     "unpublish": st.tuples(st.just(HOLDER)),
+    "suspend": st.tuples(st.just(SYSTEM), st.sampled_from(["fraud", "another reason"])),
+    "reinstate": st.tuples(st.just(SYSTEM)),
     "record_document": st.tuples(
         st.just(HOLDER),
         documents,

@@ -6,9 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from adapters.payments.pending_calls import PendingCallRetrier
 from domain.donations import Donation
-from domain.values import SYSTEM, Money
+from domain.errors import RefusedError
+from domain.ports import CheckoutRequest
+from domain.values import SYSTEM, Money, Role
 from tests.client import WAIT_SECONDS, LiveService, eventually
 from tests.journeys.money_service import live, silent
 from tests.money import pending_calls
@@ -85,6 +89,46 @@ def test_no_checkout_is_opened_for_a_ticket_that_was_erased_meanwhile(live: Live
     now = datetime.now(UTC)
     pending_calls(service).complete(UUID(ticket.id), donation, pending_since=now, now=now)
     assert service.aggregates.donations.get(UUID(ticket.id), donation).gift.status == "FAILED"
+
+
+@pytest.mark.parametrize("close", ["unpublish", "suspend", "erase"])
+def test_nobody_can_pay_after_the_page_was_taken_down(live: LiveService, close: str):
+    ticket = live.client().open_ticket()
+    page = ticket.publish()
+    sandbox = live.service.payments.sandbox
+    assert sandbox is not None
+    given_out = ticket.pay(25)["checkoutSessionId"]
+    on_the_page = live.client().post(page, data={"amount": "25"}).headers["location"].rpartition("/")[2]
+    tickets, id = live.service.commands.tickets, UUID(ticket.id)
+    if close == "suspend":
+        tickets.suspend(SYSTEM, id, "It looks like fraud.")
+    else:
+        getattr(tickets, close)(SYSTEM, id)
+    live.service.jobs.checkout_expirer.wake()
+    for session_id in (given_out, on_the_page):
+        eventually(lambda session_id=session_id: sandbox.session(session_id)["status"] == "expired")
+        with pytest.raises(RefusedError, match="no longer open"):
+            sandbox.pay(session_id)
+    assert sandbox.wait_delivered(WAIT_SECONDS)
+    live.applied()
+    with live.client_with_key(Role.ADMIN) as admin:
+        donations = admin.get(f"/api/tickets/{ticket.id}/donations").json()["donations"]
+    assert [donation["status"] for donation in donations] == ["EXPIRED", "EXPIRED"]
+
+
+def test_a_checkout_that_opened_before_a_crash_is_expired_if_its_ticket_was_erased_meanwhile(live: LiveService):
+    ticket = live.client().open_ticket()
+    donation, service = requested(live, ticket), live.service
+    # Stripe opens the checkout, and the process dies before it records that.
+    checkout = service.payments.gateway.open(
+        CheckoutRequest(UUID(ticket.id), donation, Money(2_500, "USD"), "Gift", "http://a.example", "http://a.example")
+    )
+    service.commands.tickets.erase(SYSTEM, UUID(ticket.id))
+    now = datetime.now(UTC)
+    pending_calls(service).complete(UUID(ticket.id), donation, pending_since=now, now=now)
+    service.jobs.checkout_expirer.wake()
+    sandbox = service.payments.sandbox
+    eventually(lambda: sandbox.session(checkout.session_id)["status"] == "expired")
 
 
 def _session(ticket: Any) -> Any:

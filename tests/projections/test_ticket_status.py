@@ -19,13 +19,15 @@ from domain.events import (
     Published,
     TicketEvent,
     TicketOpened,
+    TicketReinstated,
+    TicketSuspended,
     Transcribed,
     TranscriptionFailed,
 )
 from domain.values import Actor, ContentStatus, Money, Role, StripeReport
 from projections import ticket_status
 from projections.model import RecordedEvent, Row
-from tests.domain.facts import COMPLETE, DRAFTED, RECORDING, TICKET, TRANSCRIBING, TRANSCRIPTION, Fact, fact
+from tests.domain.facts import COMPLETE, DRAFTED, RECORDING, TICKET, TRANSCRIBING, TRANSCRIPTION, WRITTEN, Fact, fact
 from tests.fakes.events import START, log_entries, make_event
 
 
@@ -102,7 +104,7 @@ def test_an_erased_ticket_keeps_its_structure_and_nothing_personal():
     assert (ticket_row["erased"], ticket_row["published"], ticket_row["content_status"]) == (
         True,
         False,
-        ContentStatus.DRAFT,
+        ContentStatus.ERASED,
     )
     assert (ticket_row["workspace"], ticket_row["kind"], ticket_row["recording_id"]) == (
         "public",
@@ -113,6 +115,18 @@ def test_an_erased_ticket_keeps_its_structure_and_nothing_personal():
         assert ticket_row[name] is None
     assert (ticket_row["transcriptions"], ticket_row["has_document"]) == ([], False)
     assert not any(ticket_status.draft_of(ticket_row).__dict__.values())
+
+
+def test_a_suspended_page_is_not_public_until_it_is_reinstated():
+    suspended = (*WRITTEN, fact(Published), fact(TicketSuspended))
+    for facts, shown in (
+        (suspended[:-1], (False, True)),
+        (suspended, (True, False)),
+        ((*suspended, fact(TicketReinstated)), (False, True)),
+        (suspended[2:], (True, False)),
+    ):
+        ticket_row = row(*facts)
+        assert (ticket_row["suspended"], ticket_status.is_public(ticket_row)) == shown
 
 
 def test_the_key_points_of_an_analysis_are_shown():

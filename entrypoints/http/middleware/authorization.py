@@ -11,7 +11,7 @@ from adapters.postgres.database import Database
 from domain.values import Role
 from entrypoints.http.operations import Call
 from entrypoints.http.problems import Problem, unauthenticated
-from projections import contact_index
+from projections import contact_index, ticket_status
 from projections.model import Row
 
 
@@ -30,7 +30,7 @@ class Authorization:
         ticket_id = ids.parse(call.path_params["ticket_id"]) if access.names_ticket else None
         if principal.role is Role.VISITOR and not access.is_open:
             row = call.ticket_rows.get(ticket_id) if access.open_if_published and ticket_id is not None else None
-            if row is None or not row["published"]:
+            if row is None or not ticket_status.is_public(row):
                 raise unauthenticated()
             _set_ticket(call, row)
             return
@@ -55,7 +55,7 @@ class Authorization:
     def _may_see(self, call: Call, ticket_id: UUID | None, row: Row | None) -> bool:
         if has_access(call.principal, ticket_id, row, self._database):
             return True
-        return row is not None and call.operation.access.open_if_published and bool(row["published"])
+        return row is not None and call.operation.access.open_if_published and ticket_status.is_public(row)
 
 
 def has_access(principal: Principal, ticket_id: UUID | None, row: Row | None, database: Database) -> bool:

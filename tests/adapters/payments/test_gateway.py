@@ -98,6 +98,36 @@ def test_any_description_fits_on_a_checkout(world, description):
     assert product == (" ".join(description.split())[:250] or "Donation")
 
 
+def test_an_open_checkout_is_expired_and_a_repetition_has_the_same_result(world):
+    opened = world.gateway.open(gift())
+    assert [world.gateway.expire(opened.session_id) for _ in range(2)] == [True, True]
+    with pytest.raises(RefusedError, match="no longer open"):
+        world.sandbox.pay(opened.session_id)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PAID, Outcome.PAID_LATER])
+def test_a_checkout_that_was_paid_is_not_expired(world, outcome: Outcome):
+    opened = world.gateway.open(gift())
+    world.sandbox.pay(opened.session_id, outcome)
+    assert world.gateway.expire(opened.session_id) is False
+
+
+def test_an_unknown_checkout_cannot_be_expired(world):
+    with pytest.raises(NotFoundError):
+        world.gateway.expire("cs_test_unknown")
+
+
+def test_an_open_checkout_is_found_by_its_donation(world):
+    request, another = gift(), gift()
+    opened = world.gateway.open(request)
+    world.gateway.open(another)
+    assert world.gateway.find(request.donation_id, LONG_AGO) == opened
+    assert world.gateway.find(uuid4(), LONG_AGO) is None
+    assert world.gateway.find(request.donation_id, datetime.now(UTC) + timedelta(hours=2)) is None
+    world.sandbox.pay(opened.session_id)
+    assert world.gateway.find(request.donation_id, LONG_AGO) is None
+
+
 def test_a_payment_is_refunded_in_two_parts(world):
     intent = world.sandbox.pay(world.gateway.open(gift()).session_id)["payment_intent"]
     first = world.gateway.refund(intent, Money(2000, "USD"), "r1", {"reason": "asked for"})
