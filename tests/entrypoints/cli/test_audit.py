@@ -15,7 +15,7 @@ from adapters.postgres.database import connect
 from adapters.proof.checker import Key, checkpoint_of
 from adapters.proof.published import PublishedCheckpoints
 from adapters.storage.files import FileStorage
-from entrypoints.cli.app import main
+from entrypoints.cli import main
 from entrypoints.composition.generated_secrets import SECRETS_FILE, GeneratedSecrets
 from entrypoints.composition.secrets import existing_signer
 from entrypoints.composition.settings import SettingsError, load

@@ -173,7 +173,7 @@ def test_a_terminated_simulation_leaves_no_files(pattern: str, tmp_path: Path):
 
 TERMINATED_IN_A_FINALIZER = """
 import os, signal, sys
-from entrypoints.cli import app
+from entrypoints.cli import program
 
 class Finalized:
     def __del__(self):
@@ -183,9 +183,9 @@ def command(standalone_mode):
     Finalized()
     signal.pause()
 
-app.app = command
+program.app = command
 sys.argv = ["storyledger", "status"]
-app.main()
+program.main()
 """
 
 
