@@ -78,6 +78,7 @@ def run_here(*arguments: str | Path, **settings: Any) -> subprocess.CompletedPro
         for name, value in environment(settings).items():
             patch.setenv(name, value)
         patch.setattr("sys.argv", words)
+        patch.setattr("sys.unraisablehook", sys.unraisablehook)
         try:
             main()
         except SystemExit as ended:

@@ -1,12 +1,15 @@
 """The commands with their arguments and help; each imports its code when it runs, so that help appears at once."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from entrypoints.cli.console import Commands, print_line
+
 app = typer.Typer(
     name="storyledger",
+    cls=Commands,
     help="Turn a spoken story into a fundraising campaign, and keep a ledger of its donations that can be verified.",
     epilog="Example: storyledger serve",
     no_args_is_help=True,
@@ -14,6 +17,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print_line(f"storyledger {version('storyledger')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
 
 
 def _group(name: str, help: str, example: str) -> typer.Typer:
@@ -28,6 +48,7 @@ keys = _group("keys", "Manage API keys and rotate secrets.", "storyledger keys l
 workspaces = _group("workspaces", "Workspaces and their retention.", "storyledger workspaces list")
 export = _group("export", "Export data for other programs.", "storyledger export donations --format csv")
 
+SCOPES = "tickets:read, tickets:write, tickets:search, payments:create, donations:read, exports:read"
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 At = Annotated[
     str | None, typer.Option(metavar="POSITION|TIME", help="Show the ticket as it was at this position or time.")
@@ -74,11 +95,19 @@ def rebuild_projections(
 
 
 @app.command(epilog="Example: storyledger history 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25 --at 2026-05-01")
-def history(ticket: Ticket, at: At = None, json: Json = False) -> None:
-    """Show the history of a ticket. With --at, show the ticket as it was at a position or time."""
+def history(
+    ticket: Ticket,
+    at: At = None,
+    details: Annotated[bool, typer.Option("--details", help="Also show the data of every event.")] = False,
+    json: Json = False,
+) -> None:
+    """Show the history of a ticket.
+
+    Each event is one line. With --at, show the ticket as it was at a position or time.
+    """
     from entrypoints.cli import tickets
 
-    tickets.history(ticket, at, json)
+    tickets.history(ticket, at, details, json)
 
 
 @app.command(epilog="Example: storyledger erase 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25")
@@ -258,11 +287,11 @@ def simulate(
 
 @keys.command("create", epilog="Example: storyledger keys create --role client --workspace ngo --scope tickets:read")
 def keys_create(
-    role: Annotated[str | None, typer.Option(help="client, admin or auditor.")] = None,
+    role: Annotated[Literal["client", "admin", "auditor"] | None, typer.Option(help="Who will use the key.")] = None,
     workspace: Annotated[
         str | None, typer.Option(help="The key's workspace, created if it is new. Default: public.")
     ] = None,
-    scope: Annotated[list[str] | None, typer.Option(help="What a client may do. May be repeated.")] = None,
+    scope: Annotated[list[str] | None, typer.Option(help=f"What a client may do: {SCOPES}. May be repeated.")] = None,
     expires: Annotated[str | None, typer.Option(metavar="DATE|TIME", help="When the key expires.")] = None,
     replaces: Annotated[
         str | None, typer.Option(metavar="ID", help="Take role, workspace and scopes from this key, and replace it.")
@@ -337,7 +366,7 @@ def export_donations(
     until: Annotated[
         str | None, typer.Option("--to", metavar="DATE|TIME", help="Only donations created until then.")
     ] = None,
-    format: Annotated[str, typer.Option(help="csv, json or journal (for hledger).")] = "csv",
+    format: Annotated[Literal["csv", "json", "journal"], typer.Option(help="`journal` is for hledger.")] = "csv",
 ) -> None:
     """Print the donations for accounting."""
     from entrypoints.cli import payments

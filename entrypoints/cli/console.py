@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NoReturn
+
+from typer.core import TyperGroup
 
 # The title of a column that holds times ends with this.
 UTC = "(UTC)"
-PIPED_WIDTH = 100
 
 
 class UsageError(Exception):
@@ -23,6 +26,34 @@ class CommandFailed(Exception):
 def fail(error: Exception, exit_code: int) -> NoReturn:
     print(f"storyledger: {error}", file=sys.stderr)  # noqa: T201
     sys.exit(exit_code)
+
+
+@contextmanager
+def _ending_with_reader() -> Iterator[None]:
+    """Exit as other programs do if the program that reads our output, such as `head`, has ended."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered has no reader; Python would write it at the exit and report the error again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
+
+
+class Commands(TyperGroup):
+    """The group of all commands, which ends without an error together with the reader of its output."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        with _ending_with_reader():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _ending_with_reader():
+            return super().invoke(ctx)
+
+
+def warn(text: str) -> None:
+    print(f"storyledger: warning: {text}", file=sys.stderr)  # noqa: T201
 
 
 def print_line(text: str) -> None:
@@ -45,7 +76,16 @@ def minute(time: str | None) -> str | None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; the first column, which people copy into the next command, and times are never wrapped."""
+    """Print a table on a terminal, and elsewhere one line for each row with tabs between its cells.
+
+    In a table, the first column, which people copy into the next command, and times are never wrapped.
+    """
+    cells = [["" if value is None else _printable(str(value)) for value in row] for row in rows]
+    if not sys.stdout.isatty():
+        for row in cells:
+            print_line("\t".join(row))
+        return
+
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -55,11 +95,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     for number, column in enumerate(columns):
         unwrapped = number == 0 or column.endswith(UTC)
         table.add_column(column, overflow="fold", no_wrap=unwrapped, min_width=max(map(len, column.split()), default=0))
-    for row in rows:
-        table.add_row(*(Text("" if value is None else _printable(str(value))) for value in row))
-    # A pipe has no width of its own.
-    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED_WIDTH
-    Console(width=width).print(table)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    Console().print(table)
 
 
 def _printable(text: str) -> str:

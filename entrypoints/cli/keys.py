@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ApiKey
 from domain.errors import InvalidError, NotFoundError, RefusedError
 from domain.values import Role
-from entrypoints.cli.console import CommandFailed, UsageError, print_json, print_line, print_table
+from entrypoints.cli.console import CommandFailed, UsageError, print_json, print_line, print_table, warn
 from entrypoints.cli.context import as_moment, as_uuid, logged_act, open_service
 from entrypoints.composition.service import Service
 from entrypoints.presentation.responses import utc, utc_or_none
@@ -33,7 +33,7 @@ def create(
     if replaces is not None and (role or workspace or scopes):
         raise UsageError("--replaces takes role, workspace and scopes from the old key; leave these options out")
     if replaces is None and role is None:
-        raise UsageError("--role must be client, admin or auditor")
+        raise UsageError("--role is needed: client, admin or auditor")
     if scopes and role != Role.CLIENT:
         raise UsageError("--scope is only for clients; admins and auditors have no scopes")
     moment = _expiry(expires)
@@ -42,6 +42,8 @@ def create(
             key, secret = _create(service, str(role), workspace, scopes, moment)
         else:
             key, secret = _replace(service, replaces, moment, overlap_days)
+    if role == Role.CLIENT and not scopes:
+        warn("a client without --scope may call nothing that needs a key")
     view = _view(key)
     if json:
         print_json({"id": view.pop("id"), "key": secret, **view})
@@ -61,13 +63,9 @@ def _create(
 ) -> tuple[ApiKey, str]:
     scope_names = [name for option in scopes for name in option.replace(",", " ").split()]
     try:
-        key_role = Role(role)
-    except ValueError:
-        raise UsageError("--role must be client, admin or auditor") from None
-    try:
         with logged_act(service.access.log, "keys create") as act:
             key, secret = service.access.credentials.create(
-                key_role, PUBLIC_WORKSPACE if workspace is None else workspace, scope_names, expires
+                Role(role), PUBLIC_WORKSPACE if workspace is None else workspace, scope_names, expires
             )
             act.object = str(key.id)
     except InvalidError as error:

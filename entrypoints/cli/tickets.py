@@ -13,7 +13,7 @@ from entrypoints.presentation.responses import rfc3339
 from entrypoints.presentation.tickets import ErasedTicket
 
 
-def history(ticket: str, at: str | None, json: bool) -> None:
+def history(ticket: str, at: str | None, details: bool, json: bool) -> None:
     id = as_uuid(ticket, "TICKET")
     with open_service() as service:
         personal = PersonalData(service.history.cipher)
@@ -28,13 +28,16 @@ def history(ticket: str, at: str | None, json: bool) -> None:
     if json:
         print_json(EventPage(events, None))
         return
-    rows = [(e.position, minute(rfc3339(e.recorded_at)), e.type, e.actor, _summary(e.data)) for e in events]
-    print_table(f"History of {id}", ("position", "recorded (UTC)", "type", "actor", "data"), rows)
+    columns = ["position", "recorded (UTC)", "type", "actor"]
+    rows = [[e.position, minute(rfc3339(e.recorded_at)), e.type, e.actor] for e in events]
+    if details:
+        columns.append("data")
+        rows = [[*row, _summary(event.data)] for row, event in zip(rows, events, strict=True)]
+    print_table(f"History of {id}", columns, rows)
 
 
 def _summary(data: dict[str, object]) -> str:
-    text = ", ".join(f"{name}={_text(value)}" for name, value in data.items())
-    return text if len(text) <= 160 else text[:159] + "…"
+    return ", ".join(f"{name}={_text(value)}" for name, value in data.items())
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Logs: one JSON line for each event on standard error, with ids and without personal data."""
+"""Logs: one JSON line for each event on standard error, with ids and without personal data; on a terminal, text."""
 
 import logging
 import sys
@@ -18,13 +18,14 @@ logger = structlog.get_logger()
 def configure(level: str, *, quiet: bool = False) -> None:
     """Log from `level` on; `quiet` is for commands, which print their own output and log only errors."""
     number = logging.ERROR if quiet else logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    on_terminal = [_short_request, structlog.dev.ConsoleRenderer()]
     structlog.configure(
         processors=[
             _with_ids,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _without_traceback,
-            structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer(_line),
+            *(on_terminal if sys.stderr.isatty() else [structlog.processors.JSONRenderer(_line)]),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
@@ -49,6 +50,16 @@ def _with_ids(_: object, __: str, event: structlog.typing.EventDict) -> structlo
     for name, id in log_context.current().items():
         event.setdefault(name, id)
     return event
+
+
+def _short_request(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Turn a request's event into a short text, and drop those of health checks that succeeded."""
+    if event["event"] != "request":
+        return event
+    if event["path"].startswith("/health") and event["status"] < 400:
+        raise structlog.DropEvent
+    text = "{method} {path} {status} {milliseconds} ms".format_map(event)
+    return {"event": text, "level": event["level"], "timestamp": event["timestamp"]}
 
 
 def _without_traceback(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

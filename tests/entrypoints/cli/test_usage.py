@@ -14,11 +14,14 @@ import pytest
 from typer.main import get_command
 
 from adapters.identity.access_log import AccessLog
+from adapters.identity.credentials import SCOPES
 from adapters.postgres.database import Database, connect
+from entrypoints.cli import app as commands
 from entrypoints.cli import main
 from entrypoints.cli.app import app
 from entrypoints.cli.console import print_table
 from entrypoints.composition.generated_secrets import GeneratedSecrets
+from entrypoints.composition.service import VERSION
 from tests.client import WAIT_SECONDS, eventually
 from tests.money import Ledger
 
@@ -32,6 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     """Return a function that runs a command and returns its exit code, standard output and standard error."""
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "var"))
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
     def run(*words: str) -> tuple[int, str, str]:
         capfd.readouterr()
@@ -42,6 +46,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         return int(ended.value.code or 0), captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    """Make standard output a terminal without styles."""
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr(type(sys.stdout), "isatty", lambda _: True)
 
 
 @pytest.fixture
@@ -121,9 +132,22 @@ def test_a_comparison_prints_every_difference_as_json_and_their_number_for_peopl
     code, out, _ = run_here("rebuild-projections", "--verify", "donation_ledger")
     assert (code, _) == (1, err)
     assert "(30 rows)" in err
-    assert max(map(len, out.splitlines())) <= 80
 
 
+@pytest.mark.usefixtures("terminal")
+def test_a_table_on_a_terminal_is_not_wider_than_it(run: Run, capfd: pytest.CaptureFixture[str]):
+    print_table("Names", ("id", "name"), [["1", "long " * 50]])
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].strip() == "Names"
+    assert max(map(len, lines)) <= 80
+
+
+def test_elsewhere_each_row_is_one_line_with_tabs_between_its_cells(capfd: pytest.CaptureFixture[str]):
+    print_table("Names", ("id", "name", "age"), [["1", "Ada\tL.\nB.", None], ["2", "long " * 50, 3]])
+    assert capfd.readouterr().out == f"1\tAda L. B.\t\n2\t{'long ' * 50}\t3\n"
+
+
+@pytest.mark.usefixtures("terminal")
 def test_a_table_shows_markup_as_text_and_no_control_characters(capfd: pytest.CaptureFixture[str]):
     print_table("Names", ("name",), [["[erased]"], ["[/b][link=x]y"], ["\x1b[31mred\x9b2J"]])
     output = capfd.readouterr().out
@@ -132,6 +156,7 @@ def test_a_table_shows_markup_as_text_and_no_control_characters(capfd: pytest.Ca
     assert output.replace("\n", "").isprintable()
 
 
+@pytest.mark.usefixtures("terminal")
 def test_ids_in_tables_are_never_wrapped(run_here: Run):
     key = json.loads(run_here("keys", "create", "--role", "client", "--scope", "tickets:read", "--json")[1])
     assert key["id"] in run_here("keys", "list")[1]
@@ -141,12 +166,49 @@ def test_erasing_an_unknown_ticket_fails(run_here: Run):
     assert run_here("erase", TICKET) == (1, "", "storyledger: the ticket does not exist\n")
 
 
-def test_history_shows_amounts_in_the_major_unit(run_here: Run, service, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COLUMNS", "200")
-    ledger = Ledger(service)
-    payment = ledger.payment(amount=1_234, currency="kwd")
-    out = run_here("history", str(payment.ticket_id))[1]
-    assert "1.234 KWD" in out, out.replace("  ", "")
+def test_history_is_one_line_for_each_event_and_shows_their_data_with_details(run_here: Run, service):
+    payment = Ledger(service).payment(amount=1_234, currency="kwd")
+    lines = run_here("history", str(payment.ticket_id))[1].splitlines()
+    assert lines[0].split("\t")[2] == "TicketOpened"
+    assert {line.count("\t") for line in lines} == {3}
+    detailed = run_here("history", str(payment.ticket_id), "--details")[1].splitlines()
+    assert [line.rpartition("\t")[0] for line in detailed] == lines
+    assert any("1.234 KWD" in line for line in detailed)
+
+
+def test_a_client_key_without_scopes_is_made_with_a_warning(run_here: Run):
+    code, out, err = run_here("keys", "create", "--role", "client", "--json")
+    assert (code, json.loads(out)["scopes"]) == (0, [])
+    assert err == "storyledger: warning: a client without --scope may call nothing that needs a key\n"
+
+
+def test_the_version_is_printed(run: Run):
+    assert run("--version") == (0, f"storyledger {VERSION}\n", "")
+
+
+def test_a_command_whose_reader_has_ended_exits_as_other_programs_do():
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run([STORYLEDGER, "--help"], stdout=writer, stderr=subprocess.PIPE, timeout=WAIT_SECONDS)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+@pytest.mark.parametrize(
+    ("words", "choices"),
+    [
+        (("keys", "create", "--role", "king"), "'client', 'admin', 'auditor'"),
+        (("export", "donations", "--format", "pdf"), "'csv', 'json', 'journal'"),
+    ],
+)
+def test_a_wrong_choice_is_refused_with_the_right_ones(run: Run, words: tuple[str, ...], choices: str):
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert choices in " ".join(err.replace("│", " ").split())
+
+
+def test_the_help_names_every_scope():
+    assert ", ".join(SCOPES) == commands.SCOPES
 
 
 # The library `tempfile` first tries whether it can write to the folder, with a file of its own.
