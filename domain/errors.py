@@ -42,6 +42,10 @@ class UnavailableError(DomainError):
     """A system that we depend on is away; the same request may succeed later."""
 
 
+class BusyError(UnavailableError):
+    """Too much work of this kind is in progress; the same request may succeed in some seconds."""
+
+
 class FullError(UnavailableError):
     """The storage is full; an operator must make room."""
 

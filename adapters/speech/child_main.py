@@ -18,6 +18,9 @@ from adapters.speech.errors import RecordingRefused
 
 PR_SET_PDEATHSIG = 1
 
+# A child gets the processor time that requests leave over.
+NICENESS = 10
+
 # The parent ends a child that takes too long. If the parent is gone, the child ends itself this much later.
 ORPHAN_GRACE_SECONDS = 5
 
@@ -26,6 +29,7 @@ def main() -> None:
     """Do the requested job. An unexpected error ends the process without an answer."""
     request = json.loads(sys.argv[1])
     _end_with_parent(request["parent"])
+    os.nice(NICENESS)
     _limit(request)
     # Standard output becomes /dev/null, so that nothing a library prints mixes with the answer.
     answer = os.fdopen(os.dup(1), "wb")

@@ -4,6 +4,7 @@ from adapters.speech.errors import (
     NO_SPEECH,
     NOT_AUDIO,
     TOO_LONG,
+    TOO_MUCH_SOUND,
     UNSUPPORTED_LANGUAGE,
     ChildFailed,
     ChildTimedOut,
@@ -19,6 +20,7 @@ REFUSALS = {
     ),
     NOT_AUDIO: "This recording cannot be played. Please record it again.",
     TOO_LONG: "This recording is too long to be transcribed. Please make a shorter one.",
+    TOO_MUCH_SOUND: "This recording has too many channels or samples. Please record it in mono or stereo.",
 }
 
 

@@ -5,9 +5,11 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter
 
+from adapters.speech.bounds import MAX_CHANNELS, MAX_RATE, MAX_SAMPLES
 from adapters.speech.child_process import Limits, run_child
 from adapters.speech.errors import (
     TOO_LONG,
+    TOO_MUCH_SOUND,
     ChildCrashed,
     ChildInterrupted,
     ChildOutOfCpuTime,
@@ -32,8 +34,8 @@ class ChildAudioInspector:
         max_seconds: int = 3600,
         max_bytes: int = 50 * MIB,
         *,
-        cpu_seconds: int = 90,
-        wall_seconds: int = 180,
+        cpu_seconds: int = 60,
+        wall_seconds: int = 120,
         memory_mb: int = 512,
     ) -> None:
         self._max_seconds = max_seconds
@@ -63,4 +65,9 @@ class ChildAudioInspector:
     def _refusal(self, code: str) -> AudioTooLongError | NotAudioError:
         if code == TOO_LONG:
             return AudioTooLongError(f"a recording may last at most {self._max_seconds // 60} minutes")
+        if code == TOO_MUCH_SOUND:
+            return AudioTooLongError(
+                f"a recording may have at most {MAX_CHANNELS} channels, {MAX_RATE // 1000} kHz and, over all channels,"
+                f" {MAX_SAMPLES // 1_000_000} million samples"
+            )
         return NotAudioError("this file holds no sound in a format we accept")

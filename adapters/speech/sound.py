@@ -12,7 +12,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from adapters.speech.errors import NOT_AUDIO, TOO_LONG, RecordingRefused
+from adapters.speech.bounds import MAX_CHANNELS, MAX_RATE, MAX_SAMPLES, MIN_RATE
+from adapters.speech.errors import NOT_AUDIO, TOO_LONG, TOO_MUCH_SOUND, RecordingRefused
 
 # The format for recognition: one channel, 16 kHz, two bytes per sample.
 RATE = 16_000
@@ -41,6 +42,9 @@ MEDIA_TYPES = {
     "flac": "audio/flac",
 }
 
+# The formats whose header, or last page, says how long the sound is. In others the length is only an estimate.
+DECLARING = frozenset({"flac", "ogg", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2"})
+
 # The header at the start of a Matroska file says whether the file is WebM.
 EBML_HEADER_BYTES = 64
 
@@ -67,7 +71,9 @@ class PositionedFile:
 
 
 class Sound:
-    """The sound of a recording. Opening raises RecordingRefused if there is none in an accepted format."""
+    """The sound of a recording. Opening reads the header, and raises RecordingRefused if there is no sound in an
+    accepted format and within the bounds. Decoding raises it when there is more sound than the header said.
+    """
 
     def __init__(self, descriptor: int) -> None:
         try:
@@ -82,6 +88,19 @@ class Sound:
         self.media_type = MEDIA_TYPES[self._container.format.name]
         if self.media_type == "audio/webm" and b"webm" not in os.pread(descriptor, EBML_HEADER_BYTES, 0):
             raise RecordingRefused(NOT_AUDIO)
+        context = self._stream.codec_context
+        _check_format(context.sample_rate, context.channels)
+        if self.declared_seconds * context.sample_rate * context.channels > MAX_SAMPLES:
+            raise RecordingRefused(TOO_MUCH_SOUND)
+
+    @property
+    def declared_seconds(self) -> Fraction:
+        """The length that the header declares, or 0 if the format declares none."""
+        if self._container.format.name not in DECLARING:
+            return Fraction(0)
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            return self._stream.duration * self._stream.time_base
+        return Fraction(self._container.duration or 0, av.time_base)
 
     def _sound_stream(self) -> AudioStream:
         stream = self._container.streams.best("audio")
@@ -93,6 +112,7 @@ class Sound:
     def frames(self) -> Iterator[AudioFrame]:
         """Yield every frame that can be decoded. Damaged packets are skipped."""
         packets = self._container.demux(self._stream)
+        samples = 0
         while True:
             try:
                 packet = next(packets)
@@ -106,7 +126,14 @@ class Sound:
                 raise
             except FFmpegError:
                 continue
-            yield from (frame for frame in decoded if isinstance(frame, AudioFrame) and frame.sample_rate > 0)
+            for frame in decoded:
+                if not isinstance(frame, AudioFrame) or frame.sample_rate <= 0:
+                    continue
+                _check_format(frame.sample_rate, frame.layout.nb_channels)
+                samples += frame.samples * frame.layout.nb_channels
+                if samples > MAX_SAMPLES:
+                    raise RecordingRefused(TOO_MUCH_SOUND)
+                yield frame
 
     def pcm(self) -> Iterator[bytes]:
         """Yield the sound in blocks, in the format for recognition, even if the source format changes midway."""
@@ -125,6 +152,8 @@ class Sound:
 def measure(descriptor: int, max_seconds: int) -> dict[str, object]:
     """Return the media type and the duration of the decoded samples. Stop as soon as the recording is too long."""
     sound = Sound(descriptor)
+    if sound.declared_seconds > max_seconds:
+        raise RecordingRefused(TOO_LONG)
     samples: Counter[int] = Counter()
     for frame in sound.frames():
         samples[frame.sample_rate] += frame.samples
@@ -133,6 +162,14 @@ def measure(descriptor: int, max_seconds: int) -> dict[str, object]:
     if not samples.total():
         raise RecordingRefused(NOT_AUDIO)
     return {"media_type": sound.media_type, "duration_ms": round(_seconds(samples) * 1000)}
+
+
+def _check_format(rate: int, channels: int) -> None:
+    """Refuse a format outside the bounds. A rate of 0 is not known yet."""
+    if rate > MAX_RATE or channels > MAX_CHANNELS:
+        raise RecordingRefused(TOO_MUCH_SOUND)
+    if 0 < rate < MIN_RATE:
+        raise RecordingRefused(NOT_AUDIO)
 
 
 def _seconds(samples: Counter[int]) -> Fraction:

@@ -7,6 +7,7 @@ from uuid import UUID
 from adapters.documents.qr import QrCodeRenderer
 from adapters.documents.renderer import DocumentRenderer
 from adapters.lazy import Lazy
+from adapters.speech.inspection_slots import InspectionSlots
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.storage.contents import JsonTranscripts, SealedContents
 from adapters.storage.factory import open_storage
@@ -26,6 +27,7 @@ class Content:
         self.contents = SealedContents(self.storage, history.keys)
         self.transcripts = JsonTranscripts()
         self.inspector = ChildAudioInspector()
+        self.inspection_slots = InspectionSlots()
         self.transcriber = _Transcribing(foundation.settings)
         self.analyser = self.drafter = drafting = _Drafting(foundation.settings)
         self.printer = DocumentRenderer()

@@ -29,7 +29,7 @@ from entrypoints.http.operations import Answer, Call, Operation, bind
 from entrypoints.http.pages import PAGES
 from entrypoints.http.problems import Problem
 from entrypoints.http.table import OPERATIONS
-from entrypoints.http.threads import Threads
+from entrypoints.http.threads import UPLOAD_THREADS, Threads
 from projections import ticket_status
 
 if TYPE_CHECKING:
@@ -98,12 +98,12 @@ def application(
             ticket_rows=TicketRows(service.history.ticket_reader, ticket_query),
         )
 
-    threads = Threads()
+    threads, upload_threads = Threads(), Threads(UPLOAD_THREADS, max_calls=UPLOAD_THREADS)
     operations_by_path: dict[str, list[Operation]] = {}
     for operation in bind(operations, handlers(service, openapi_document)):
         operations_by_path.setdefault(operation.path, []).append(operation)
     routes = [
-        Route(path, Endpoint(path_operations, new_call, check, handle, rate_limiter, threads))
+        Route(path, Endpoint(path_operations, new_call, check, handle, rate_limiter, threads, upload_threads))
         for path, path_operations in operations_by_path.items()
     ]
     routes.sort(key=lambda route: route.path not in POLLED)

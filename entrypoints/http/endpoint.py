@@ -20,7 +20,8 @@ from entrypoints.presentation.responses import encode
 class Endpoint:
     """The operations of one path, as an ASGI application.
 
-    `check` and `handle` run in a thread: `check` before the body is read, `handle` after it.
+    `check` and `handle` run in a thread: `check` before the body is read, `handle` after it. Uploads are handled in
+    threads of their own.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Endpoint:
         handle: Callable[[Call], Answer],
         rate_limiter: RateLimiter,
         threads: Threads,
+        upload_threads: Threads,
     ) -> None:
         self._operations = {operation.method: operation for operation in operations}
         methods = {*self._operations, "OPTIONS"} | ({"HEAD"} if "GET" in self._operations else set())
@@ -41,6 +43,7 @@ class Endpoint:
         self._handle = handle
         self._rate_limiter = rate_limiter
         self._threads = threads
+        self._upload_threads = upload_threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if "\0" in scope["path"]:
@@ -67,7 +70,8 @@ class Endpoint:
         await self._threads.run(self._check, call)
         try:
             await read_body(call, request)
-            return await self._threads.run(self._handle, call)
+            threads = self._threads if call.upload is None else self._upload_threads
+            return await threads.run(self._handle, call)
         finally:
             if call.upload is not None:
                 call.upload.file.close()

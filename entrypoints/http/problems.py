@@ -13,6 +13,7 @@ from adapters.payments.webhooks import InvalidWebhook
 from domain.errors import (
     AmountError,
     AudioTooLongError,
+    BusyError,
     DomainError,
     FullError,
     InvalidError,
@@ -27,6 +28,7 @@ from entrypoints.presentation.problems import InvalidField, ProblemDetails, Prob
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+BUSY_RETRY_AFTER_SECONDS = 10
 
 PROBLEM_TYPES = {
     name: ProblemType(f"/problems/{name}", status, title, description)
@@ -133,6 +135,8 @@ def problem_of(error: Exception) -> Problem:
         return invalid(error.pointer, error.detail)
     if isinstance(error, FullError):
         return Problem("insufficient-storage", PROBLEM_TYPES["insufficient-storage"].description)
+    if isinstance(error, BusyError):
+        return Problem("unavailable", str(error), headers={"Retry-After": str(BUSY_RETRY_AFTER_SECONDS)})
     if isinstance(error, UnavailableError):
         detail = "A system that the service needs is not available."
         return Problem("unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})

@@ -14,20 +14,26 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from domain.errors import BusyError
+
 T = TypeVar("T")
 
 # As many as Starlette has, and more than there are database connections, because some threads wait for other things.
 MAX_THREADS = 40
+# Uploads have threads of their own, because checking a recording takes long: most of them wait for that.
+UPLOAD_THREADS = 16
 
 
 class Threads:
     """Runs blocking calls for the event loop. A thread is started when all others are busy, and is kept.
 
-    One wake-up of the event loop hands back the results of all threads that have finished by then.
+    One wake-up of the event loop hands back the results of all threads that have finished by then. With `max_calls`, a
+    call while this many run or wait raises BusyError.
     """
 
-    def __init__(self, max_threads: int = MAX_THREADS) -> None:
+    def __init__(self, max_threads: int = MAX_THREADS, max_calls: int | None = None) -> None:
         self._max_threads = max_threads
+        self._max_calls = max_calls
         self._work: SimpleQueue[tuple[Context, Callable[[], Any], asyncio.Future[Any]]] = SimpleQueue()
         self._done: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
         self._wakeup_pending = False
@@ -37,6 +43,8 @@ class Threads:
 
     async def run(self, work: Callable[..., T], *args: Any) -> T:
         """Return or raise the result of `work`, which runs in a thread with a copy of the caller's context."""
+        if self._max_calls is not None and self._busy >= self._max_calls:
+            raise BusyError("Too many requests of this kind are in progress. Please send this one again.")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._busy += 1
         if self._busy > self._threads and self._threads < self._max_threads:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from adapters.postgres.embedded import EmbeddedPostgres
 from entrypoints.composition.gc_tuning import settle
-from tests.benchmarks import edges, history_speed, web_speed
+from tests.benchmarks import edges, history_speed, hostile_uploads, web_speed
 from tests.benchmarks.report import Report
 
 
@@ -42,6 +42,8 @@ def main() -> None:
                     web_speed.webhooks(report, url)
                 case "reads":
                     web_speed.reads(report, url)
+                case "hostile-uploads":
+                    hostile_uploads.measure(report, url)
                 case "edges":
                     edges.measure(report, url)
                 case _:
@@ -50,7 +52,7 @@ def main() -> None:
         report.write(options.json)
 
 
-NAMES = ("appends", "hot-ticket", "read-models", "webhooks", "reads", "edges")
+NAMES = ("appends", "hot-ticket", "read-models", "webhooks", "reads", "hostile-uploads", "edges")
 
 if __name__ == "__main__":
     main()

@@ -27,12 +27,20 @@ from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.settings import Settings
 
 SECRET = "whsec_of_the_benchmarks_0123456789abcdef"
-UNLIMITED = {"rate_limit_default": "1000000/second"}
+UNLIMITED = {"rate_limit_default": "1000000/second", "rate_limit_create": "1000000/second"}
 
 
 def _ours(port: int, url: str, data_dir: str) -> Starlette:
     service = Service(
-        Settings(data_dir=Path(data_dir), port=port, stripe_webhook_secret=(SECRET,), **UNLIMITED), url, Parts.ALL
+        Settings(
+            data_dir=Path(data_dir),
+            port=port,
+            stripe_webhook_secret=(SECRET,),
+            trusted_proxies=("127.0.0.1",),
+            **UNLIMITED,
+        ),
+        url,
+        Parts.ALL,
     )
     service.start()
     return web_application(service)

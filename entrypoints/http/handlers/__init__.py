@@ -57,7 +57,13 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
             page_url,
         ),
         RecordingHandlers(
-            commands.recordings, commands.tickets, ticket_reader, cipher, content.inspector, queries.progress
+            commands.recordings,
+            commands.tickets,
+            ticket_reader,
+            cipher,
+            content.inspector,
+            content.inspection_slots,
+            queries.progress,
         ),
         CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url),
         DocumentHandlers(commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image),

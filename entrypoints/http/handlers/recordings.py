@@ -6,6 +6,7 @@ from uuid import UUID
 
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
+from adapters.speech.inspection_slots import InspectionSlots
 from domain.commands.recordings import RecordingCommands, Upload
 from domain.commands.tickets import TicketCommands
 from domain.ports import AudioInspector
@@ -14,6 +15,7 @@ from domain.values import Actor
 from entrypoints.http.bodies import Empty, ProcessRequest, ProvidedInfo
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
+from entrypoints.http.middleware.rate_limits import client_network
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.progress import ProcessingStarted, TicketProgress
@@ -28,12 +30,14 @@ class RecordingHandlers:
     ticket_reader: ReadYourWrites
     cipher: FieldCipher
     inspector: AudioInspector
+    inspection_slots: InspectionSlots
     # Returns the progress of a recording's step, from 0 to 1.
     step_progress: Callable[[UUID, UUID, str], float]
 
     def upload(self, call: Call) -> Answer[UploadedRecording]:
         assert call.upload is not None
-        audio = self.inspector.inspect(call.upload.file)
+        with self.inspection_slots.taken(call.ticket_id, client_network(call.client_address)):
+            audio = self.inspector.inspect(call.upload.file)
         recording_id = call.seed.id("recording")
         content = self.commands.upload(
             call.principal.actor,

@@ -70,7 +70,7 @@ class RateLimiter:
         limit = counter.limits.get(rate_limit)
         if limit is None:
             return
-        client = f"address:{_network(address)}" if principal is VISITOR else principal.name
+        client = f"address:{client_network(address)}" if principal is VISITOR else principal.name
         wait_seconds = counter.store.hit(limit, rate_limit.value, client)
         if wait_seconds is None:
             return
@@ -78,7 +78,7 @@ class RateLimiter:
         raise Problem("too-many-requests", f"The limit for one client is {limit}.", headers=headers)
 
 
-def _network(address: str) -> str:
+def client_network(address: str) -> str:
     """Return the address, or for IPv6 the address's network."""
     try:
         parsed = ip_address(address)

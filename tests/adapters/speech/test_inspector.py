@@ -15,7 +15,7 @@ from adapters.speech.inspector import ChildAudioInspector
 from domain.errors import AudioTooLongError, NotAudioError, UnavailableError
 from domain.values import AudioFacts
 from tests.fakes.children import speech_children
-from tests.fakes.recordings import silent_recording
+from tests.fakes.recordings import dense_flac, silent_recording
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
 
@@ -119,6 +119,48 @@ def test_a_recording_may_be_as_long_as_the_limit_and_no_longer() -> None:
     assert inspected(recording("speech.wav"), ChildAudioInspector(max_seconds=4)).duration_ms == 3850
     with pytest.raises(AudioTooLongError):
         inspected(recording("speech.wav"), ChildAudioInspector(max_seconds=3))
+
+
+def test_too_many_samples_are_refused_by_the_header_without_decoding() -> None:
+    """Decoding would take more than the two seconds of processor time, and then be refused for that."""
+    content = dense_flac()
+    assert len(content) < 400_000
+    with pytest.raises(AudioTooLongError, match="345 million samples"):
+        inspected(content, ChildAudioInspector(cpu_seconds=2))
+
+
+def test_decoding_stops_at_the_bound_if_the_header_declares_less() -> None:
+    with pytest.raises(AudioTooLongError, match="345 million samples"):
+        inspected(dense_flac(declared_seconds=1))
+
+
+def test_a_declared_length_above_the_limit_is_too_long_without_decoding() -> None:
+    """The file holds one second of sound."""
+    with pytest.raises(AudioTooLongError, match="60 minutes"):
+        inspected(dense_flac(channels=1, rate=8_000, seconds=10, declared_seconds=3601))
+
+
+@pytest.mark.parametrize(("channels", "rate"), [(8, 192_000), (6, 48_000), (1, 4_000)])
+def test_a_format_within_the_bounds_is_accepted(channels: int, rate: int) -> None:
+    assert inspected(dense_flac(channels, rate, seconds=20)).duration_ms == pytest.approx(20_000, abs=16_400)
+
+
+def test_a_sample_rate_outside_the_bounds_is_refused() -> None:
+    with pytest.raises(AudioTooLongError, match="192 kHz"):
+        inspected(dense_flac(channels=1, rate=192_001, seconds=1))
+    with pytest.raises(NotAudioError):
+        inspected(dense_flac(channels=1, rate=3_999, seconds=17))
+
+
+def test_too_many_channels_are_refused() -> None:
+    nine = recording("speech.wav")
+    nine = nine[:22] + (9).to_bytes(2, "little") + nine[24:32] + (18).to_bytes(2, "little") + nine[34:]
+    with pytest.raises(AudioTooLongError, match="8 channels"):
+        inspected(nine)
+
+
+def test_an_hour_in_stereo_is_accepted() -> None:
+    assert inspected(dense_flac(channels=2, rate=48_000)).duration_ms == pytest.approx(3_590_000, abs=1_500)
 
 
 def test_a_file_that_is_too_big_is_refused() -> None:

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 
 import pytest
 
+from domain.errors import BusyError
 from entrypoints.http.threads import Threads
 from tests.client import WAIT_SECONDS
 
@@ -74,3 +75,17 @@ def test_a_cancelled_caller_does_not_disturb_the_others():
         return await next_one
 
     assert asyncio.run(run()) == "7"
+
+
+def test_a_call_beyond_the_maximum_is_refused_at_once_and_accepted_later():
+    async def run() -> list[int]:
+        threads, may_end = Threads(max_threads=1, max_calls=2), threading.Event()
+        calls = [asyncio.ensure_future(threads.run(may_end.wait, WAIT_SECONDS)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(BusyError):
+            await threads.run(int, 1)
+        may_end.set()
+        await asyncio.gather(*calls)
+        return [await threads.run(int, number) for number in (1, 2, 3)]
+
+    assert asyncio.run(run()) == [1, 2, 3]

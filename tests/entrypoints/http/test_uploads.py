@@ -9,17 +9,22 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx2
 import pytest
 
+from adapters.speech.inspection_slots import PER_CLIENT
+from domain.values import AudioFacts
+from entrypoints.http.threads import MAX_THREADS
 from tests.client import WAIT_SECONDS, Client, LiveService, Ticket, eventually, free_port
 from tests.entrypoints.http.contract import pointers, problem
-from tests.fakes.recordings import silent_recording
+from tests.fakes.recordings import dense_flac, silent_recording
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
 MIB = 1024 * 1024
@@ -214,6 +219,85 @@ def test_a_newer_recording_replaces_the_older(ticket: Ticket):
     first, second = ticket.upload(SPEECH).json(), ticket.upload(recording("speech.mp3")).json()
     assert first["audioId"] != second["audioId"]
     assert second["ticket"]["version"] > first["ticket"]["version"]
+
+
+class HeldInspector:
+    """Inspects a recording when the test allows it."""
+
+    def __init__(self) -> None:
+        self.running: set[int] = set()
+        self.most_at_once = 0
+        self.may_end = threading.Event()
+
+    def inspect(self, _: BinaryIO) -> AudioFacts:
+        self.running.add(threading.get_ident())
+        self.most_at_once = max(self.most_at_once, len(self.running))
+        assert self.may_end.wait(WAIT_SECONDS)
+        self.running.remove(threading.get_ident())
+        return AudioFacts("audio/ogg", 3_850)
+
+
+@pytest.fixture
+def held_inspector(live: LiveService, monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldInspector]:
+    held = HeldInspector()
+    monkeypatch.setattr(live.service.content.inspector, "inspect", held.inspect)
+    yield held
+    held.may_end.set()
+
+
+def test_a_flood_of_uploads_leaves_every_other_request_its_threads(
+    client: Client, live: LiveService, held_inspector: HeldInspector
+):
+    """There are more uploads than threads for requests. All of them come from one address."""
+    tickets = [client.open_ticket() for _ in range(MAX_THREADS + 5)]
+    events_before = live.row_count("events")
+    with ThreadPoolExecutor(len(tickets)) as executor:
+        uploads = [executor.submit(ticket.upload, SPEECH) for ticket in tickets]
+        eventually(lambda: sum(upload.done() for upload in uploads) == len(tickets) - PER_CLIENT)
+        assert len(held_inspector.running) == 1
+        # No upload is answered before the test allows it, so these answers do not wait for the uploads.
+        assert tickets[0].get("/status").json()["status"] == "DRAFT"
+        for upload in uploads:
+            if upload.done():
+                problem(upload.result(), 503, "unavailable")
+                assert int(upload.result().headers["Retry-After"]) > 0
+        assert live.row_count("events") == events_before
+        held_inspector.may_end.set()
+    assert sorted(upload.result().status_code for upload in uploads) == [200] * PER_CLIENT + [503] * (
+        len(tickets) - PER_CLIENT
+    )
+    assert held_inspector.most_at_once == 1
+    accepted = [ticket for ticket, upload in zip(tickets, uploads, strict=True) if upload.result().status_code == 200]
+    assert {ticket.get("/status").json()["status"] for ticket in accepted} == {"RECORDING"}
+
+
+def test_a_ticket_has_one_upload_checked_at_a_time(ticket: Ticket, held_inspector: HeldInspector):
+    with ThreadPoolExecutor(1) as executor:
+        first = executor.submit(ticket.upload, SPEECH)
+        eventually(lambda: held_inspector.running)
+        refused = ticket.upload(SPEECH)
+        assert "this ticket" in problem(refused, 503, "unavailable")["detail"]
+        held_inspector.may_end.set()
+        assert first.result().status_code == 200
+    assert ticket.upload(SPEECH).status_code == 200
+
+
+def test_a_refused_upload_may_be_sent_again_with_its_idempotency_key(ticket: Ticket, held_inspector: HeldInspector):
+    headers = {"Idempotency-Key": "again"}
+    with ThreadPoolExecutor(1) as executor:
+        first = executor.submit(ticket.upload, SPEECH)
+        eventually(lambda: held_inspector.running)
+        assert ticket.upload(SPEECH, headers=headers).status_code == 503
+        held_inspector.may_end.set()
+        assert first.result().status_code == 200
+    again = ticket.upload(SPEECH, headers=headers)
+    assert (again.status_code, "Idempotency-Replayed" in again.headers) == (200, False)
+
+
+def test_a_small_file_of_very_many_samples_is_too_large(ticket: Ticket, stored_state: StoredState):
+    refused = ticket.upload(dense_flac(), name="story.flac")
+    assert "8 channels" in problem(refused, 413, "too-large")["detail"]
+    stored_state.nothing_more()
 
 
 # The memory of a server in its own process.
