@@ -144,8 +144,12 @@ class Ticket:
         return answer
 
 
-# Tests send many requests from one address. Tests of rate limits set their own limits.
-UNLIMITED = dict.fromkeys(("rate_limit_default", "rate_limit_payment", "rate_limit_create"), "1000000/minute")
+# Tests send many requests from one address. Tests of limits and quotas set their own.
+UNLIMITED: dict[str, Any] = {
+    **dict.fromkeys(("rate_limit_default", "rate_limit_payment", "rate_limit_create"), "1000000/minute"),
+    **dict.fromkeys(("quota_ticket", "quota_address", "quota_workspace"), ""),
+    "min_free_mb": 0,
+}
 
 
 class LiveService:

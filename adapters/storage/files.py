@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from adapters.disk import translated_os_errors
+from adapters.disk import free_bytes_of, translated_os_errors
 from adapters.storage.protocol import checked_key, chunks_of, verify_storage
 from domain.errors import NotFoundError
 
@@ -91,6 +91,9 @@ class FileStorage:
             for folder, _, names in os.walk(start, onerror=_unless_gone):
                 for name in names:
                     yield (Path(folder) / name).relative_to(self._objects).as_posix()
+
+    def free_bytes(self) -> int:
+        return free_bytes_of(self._objects)
 
     def check(self) -> None:
         verify_storage(self)

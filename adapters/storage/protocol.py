@@ -39,6 +39,9 @@ class Storage(Protocol):
     def keys(self, prefix: str = "") -> Iterator[str]:
         """Yield the keys of all objects below the prefix, in any order."""
 
+    def free_bytes(self) -> int | None:
+        """Return the free bytes, or None if the store has no size."""
+
     def check(self) -> None:
         """Raise UnavailableError unless objects can be stored, read and deleted."""
 

@@ -114,6 +114,9 @@ class S3Storage:
                 return
             yield from (entry["path"] for entry in batch)
 
+    def free_bytes(self) -> None:
+        return None
+
     def check(self) -> None:
         verify_storage(self)
 

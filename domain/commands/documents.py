@@ -1,6 +1,7 @@
 """The command that generates a document."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -22,6 +23,10 @@ from domain.ports import (
 )
 from domain.tickets import RecordingTicket
 from domain.values import Actor, DocumentFormat, DocumentType, Money
+
+
+def _unreserved(_: int) -> AbstractContextManager[None]:
+    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,18 @@ class DocumentCommands:
         dated: datetime,
         donation_id: UUID | None = None,
         if_match: int | None = None,
+        reserve: Callable[[int], AbstractContextManager[None]] = _unreserved,
     ) -> None:
+        """Render and record the document. It is stored in the context of `reserve`, which gets its size in bytes."""
         ticket = self.tickets.get(ticket_id)
         rendered = self.printer.render(self._sheet(ticket, type, donation_id, dated), format)
-        ContentRecorder(self.tickets, self.contents).record(
-            ticket_id,
-            BytesIO(rendered),
-            lambda ticket, content: ticket.record_document(actor, document_id, type, format, content, donation_id),
-            if_match,
-        )
+        with reserve(len(rendered)):
+            ContentRecorder(self.tickets, self.contents).record(
+                ticket_id,
+                BytesIO(rendered),
+                lambda ticket, content: ticket.record_document(actor, document_id, type, format, content, donation_id),
+                if_match,
+            )
 
     def _sheet(self, ticket: RecordingTicket, type: DocumentType, donation_id: UUID | None, dated: datetime) -> Sheet:
         language = ticket.analysis.language if ticket.analysis else None

@@ -1,12 +1,15 @@
 """The storage of recordings and documents, and the tools that transcribe, draft and render them."""
 
+import tempfile
 from collections.abc import Callable
 from typing import BinaryIO
 from uuid import UUID
 
+from adapters.disk import FreeSpace, free_bytes_of
 from adapters.documents.qr import QrCodeRenderer
 from adapters.documents.renderer import DocumentRenderer
 from adapters.lazy import Lazy
+from adapters.quotas import MIB, Quotas
 from adapters.speech.inspection_slots import InspectionSlots
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.storage.contents import JsonTranscripts, SealedContents
@@ -25,6 +28,13 @@ class Content:
         self._saves_qr_images = foundation.settings.save_qr_images
         self.storage = open_storage(foundation.settings.storage)
         self.contents = SealedContents(self.storage, history.keys)
+        free_space = foundation.settings.min_free_mb * MIB, self.storage.free_bytes
+        self.free_space = FreeSpace(*free_space)
+        # Uploads are received in temporary files.
+        self.upload_space = FreeSpace(*free_space, lambda: free_bytes_of(tempfile.gettempdir()))
+        self.quotas = Quotas(
+            foundation.database, foundation.secrets.peppers, foundation.settings.quotas, self.free_space
+        )
         self.transcripts = JsonTranscripts()
         self.inspector = ChildAudioInspector()
         self.inspection_slots = InspectionSlots()

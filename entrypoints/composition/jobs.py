@@ -82,7 +82,13 @@ class Jobs:
         self.checkout_expirer = CheckoutExpirer(database, checkouts.expire)
         self.key_rotation = KeyRotation(database, foundation.secrets.master, access.contact_index, aggregates.tickets)
         self.retention = Retention(database, RetentionCommands(tickets))
-        chores = [self.retention.run, access.idempotency.purge, mail.dead.purge, self.checkout_expirer.purge]
+        chores = [
+            self.retention.run,
+            access.idempotency.purge,
+            mail.dead.purge,
+            self.checkout_expirer.purge,
+            content.quotas.purge,
+        ]
         self.worker: Worker | None = None
         if Parts.WORKER in foundation.parts:
             self.worker = Worker(foundation.url, database, self.commands, chores=chores, registry=foundation.registry)

@@ -14,6 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adapters.quotas import OwnerKind, Quota
+
 MIN_SECRET_BYTES = 32
 _RATE = re.compile(r"[1-9][0-9]*/(?:[1-9][0-9]*)?(?:second|minute|hour|day)s?")
 _DEFAULTS = frozenset({"changeme", "secret", "password", "default", "example", "test"})
@@ -108,6 +110,10 @@ class Settings(BaseSettings):
     rate_limit_default: str = "100/minute"
     rate_limit_payment: str = "10/minute"
     rate_limit_create: str = "30/hour"
+    quota_ticket: str = "20 recordings, 50 documents, 200 MB"
+    quota_address: str = "100 recordings, 250 documents, 1000 MB"
+    quota_workspace: str = "1000 recordings, 2500 documents, 10000 MB"
+    min_free_mb: int = Field(1024, ge=0, le=1_000_000_000)
     rate_limit_storage: str = Field("memory://", repr=False)
     admin_diagnostics_token: Secret = None
     metrics_token: Secret = None
@@ -218,6 +224,12 @@ class Settings(BaseSettings):
             raise ValueError("must be a rate like 100/minute")
         return value
 
+    @field_validator("quota_ticket", "quota_address", "quota_workspace")
+    @classmethod
+    def _quota(cls, value: str) -> str:
+        Quota.parse(value)
+        return value
+
     @field_validator("rate_limit_storage")
     @classmethod
     def _counter(cls, value: str) -> str:
@@ -234,6 +246,11 @@ class Settings(BaseSettings):
     def shared_rate_limits(self) -> str | None:
         """Return the URL of the store that processes share, or None if each process counts alone."""
         return None if self.rate_limit_storage.startswith("memory:") else self.rate_limit_storage
+
+    @property
+    def quotas(self) -> dict[OwnerKind, Quota]:
+        """Return the daily quotas."""
+        return {kind: Quota.parse(getattr(self, f"quota_{kind}")) for kind in OwnerKind}
 
     @property
     def port_is_given(self) -> bool:

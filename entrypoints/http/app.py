@@ -103,7 +103,19 @@ def application(
     for operation in bind(operations, handlers(service, openapi_document)):
         operations_by_path.setdefault(operation.path, []).append(operation)
     routes = [
-        Route(path, Endpoint(path_operations, new_call, check, handle, rate_limiter, threads, upload_threads))
+        Route(
+            path,
+            Endpoint(
+                path_operations,
+                new_call,
+                check,
+                handle,
+                rate_limiter,
+                threads,
+                upload_threads,
+                service.content.upload_space,
+            ),
+        )
         for path, path_operations in operations_by_path.items()
     ]
     routes.sort(key=lambda route: route.path not in POLLED)

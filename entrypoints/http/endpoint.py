@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from adapters.disk import FreeSpace
 from adapters.identity.credentials import VISITOR
 from adapters.payments.webhooks import InvalidWebhook
 from entrypoints.http.middleware.rate_limits import RateLimiter
@@ -33,6 +34,7 @@ class Endpoint:
         rate_limiter: RateLimiter,
         threads: Threads,
         upload_threads: Threads,
+        upload_space: FreeSpace,
     ) -> None:
         self._operations = {operation.method: operation for operation in operations}
         methods = {*self._operations, "OPTIONS"} | ({"HEAD"} if "GET" in self._operations else set())
@@ -44,6 +46,7 @@ class Endpoint:
         self._rate_limiter = rate_limiter
         self._threads = threads
         self._upload_threads = upload_threads
+        self._upload_space = upload_space
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if "\0" in scope["path"]:
@@ -69,7 +72,7 @@ class Endpoint:
             return await self._threads.run(self._check_and_handle, call)
         await self._threads.run(self._check, call)
         try:
-            await read_body(call, request)
+            await read_body(call, request, self._upload_space)
             threads = self._threads if call.upload is None else self._upload_threads
             return await threads.run(self._handle, call)
         finally:

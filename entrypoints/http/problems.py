@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from math import ceil
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -10,6 +12,7 @@ from starlette.responses import Response
 
 from adapters.identity.idempotency import RequestInProgress
 from adapters.payments.webhooks import InvalidWebhook
+from adapters.quotas import QuotaExceeded
 from domain.errors import (
     AmountError,
     AudioTooLongError,
@@ -24,7 +27,7 @@ from domain.errors import (
     StepFailed,
     UnavailableError,
 )
-from entrypoints.presentation.problems import InvalidField, ProblemDetails, ProblemType
+from entrypoints.presentation.problems import InvalidField, ProblemDetails, ProblemType, QuotaAmounts, UsedQuota
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -81,6 +84,7 @@ class Problem(Exception):
     errors: Sequence[InvalidField] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     poll_url: str | UnsetType = UNSET
+    quota: UsedQuota | UnsetType = UNSET
 
     @property
     def type(self) -> ProblemType:
@@ -100,6 +104,7 @@ class Problem(Exception):
             request_id=request_id,
             errors=list(self.errors) or UNSET,
             poll_url=self.poll_url,
+            quota=self.quota,
         )
         content = json.dumps(msgspec.to_builtins(details), ensure_ascii=False).encode("utf-8", "replace")
         return Response(content, self.status, dict(self.headers), PROBLEM_MEDIA_TYPE)
@@ -111,6 +116,22 @@ def invalid(pointer: str, detail: str) -> Problem:
 
 def unauthenticated(detail: str = "A valid credential is needed.") -> Problem:
     return Problem("unauthenticated", detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def _quota_problem(error: QuotaExceeded) -> Problem:
+    status = error.status
+    wait_seconds = ceil((status.ends_at - datetime.now(UTC)).total_seconds())
+    return Problem(
+        "too-many-requests",
+        str(error),
+        headers={"Retry-After": str(max(1, wait_seconds))},
+        quota=UsedQuota(
+            owner=status.owner.value,
+            used=QuotaAmounts(**vars(status.used)),
+            limit=QuotaAmounts(**vars(status.quota)),
+            ends_at=status.ends_at,
+        ),
+    )
 
 
 # The problem type of each error whose message is written for clients and becomes the detail.
@@ -133,6 +154,8 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, InvalidError):
         return invalid(error.pointer, error.detail)
+    if isinstance(error, QuotaExceeded):
+        return _quota_problem(error)
     if isinstance(error, FullError):
         return Problem("insufficient-storage", PROBLEM_TYPES["insufficient-storage"].description)
     if isinstance(error, BusyError):

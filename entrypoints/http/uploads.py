@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from adapters.disk import translated_os_errors
+from adapters.disk import FreeSpace, translated_os_errors
 from domain.errors import FullError
 from entrypoints.http.operations import ReceivedRecording
 from entrypoints.http.problems import Problem, invalid
@@ -83,18 +83,25 @@ class _Receiver:
 
 
 async def receive(
-    content_type: str | None, declared_size: str | None, chunks: AsyncIterator[bytes]
+    content_type: str | None, declared_size: str | None, chunks: AsyncIterator[bytes], space: FreeSpace
 ) -> ReceivedRecording:
     """Return the form's recording. Its file is positioned at the beginning, and the caller closes it.
 
-    Raise Problem 400, 413, 415 or 422 if the body is not a form with one recording; then nothing of it is kept.
+    Raise FullError if there is too little free space, or Problem 400, 413, 415 or 422 if the body is not a form with
+    one recording; then nothing of it is kept.
     """
     media_type, options = parse_options_header(content_type or "")
     boundary = options.get(b"boundary")
     if media_type != b"multipart/form-data" or not boundary or len(boundary) > 200:
         raise Problem("unsupported-media-type", "Send the recording as multipart/form-data in the field `audio`.")
-    if declared_size is not None and declared_size.isdigit() and int(declared_size) > MAX_BODY_BYTES:
+    size = int(declared_size) if declared_size is not None and declared_size.isdigit() else 0
+    if size > MAX_BODY_BYTES:
         raise await too_large(chunks, TOO_LARGE, MAX_DRAINED_BYTES)
+    try:
+        space.require(size or MAX_BODY_BYTES)
+    except FullError:
+        await _drain(chunks, MAX_DRAINED_BYTES)
+        raise
     with translated_os_errors("temporary files"):
         file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
     try:

@@ -1,8 +1,10 @@
 """Problems (RFC 9457) and their types as responses."""
 
+from typing import Literal
+
 from msgspec import UNSET, UnsetType
 
-from entrypoints.presentation.responses import ResponseBody, Url
+from entrypoints.presentation.responses import ResponseBody, Time, Url
 
 
 class ProblemType(ResponseBody):
@@ -21,6 +23,24 @@ class InvalidField(ResponseBody):
     detail: str
 
 
+class QuotaAmounts(ResponseBody):
+    """Amounts of a daily quota; null in a limit means any amount."""
+
+    recordings: int | None
+    documents: int | None
+    bytes: int | None
+    audio_seconds: int | None
+
+
+class UsedQuota(ResponseBody):
+    """The quota that does not allow a request: what was used of it and when its day ends."""
+
+    owner: Literal["ticket", "address", "workspace"]
+    used: QuotaAmounts
+    limit: QuotaAmounts
+    ends_at: Time
+
+
 class ProblemDetails(ResponseBody, forbid_unknown_fields=False):
     """An error (RFC 9457)."""
 
@@ -32,3 +52,4 @@ class ProblemDetails(ResponseBody, forbid_unknown_fields=False):
     request_id: str
     errors: list[InvalidField] | UnsetType = UNSET
     poll_url: Url | UnsetType = UNSET
+    quota: UsedQuota | UnsetType = UNSET

@@ -63,10 +63,13 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
             cipher,
             content.inspector,
             content.inspection_slots,
+            content.quotas,
             queries.progress,
         ),
         CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url),
-        DocumentHandlers(commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image),
+        DocumentHandlers(
+            commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
+        ),
         DonationHandlers(commands.checkouts, cipher, qr_codes, page_url),
         HistoryHandlers(cipher),
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from adapters import ids
+from adapters.quotas import Quotas, Use
 from domain.commands.documents import DocumentCommands
 from domain.errors import NotFoundError
 from domain.ports import Contents, QrCodes
@@ -14,6 +15,7 @@ from domain.values import Content, DocumentFormat
 from entrypoints.http.bodies import DocumentOrder
 from entrypoints.http.handlers.preconditions import if_match
 from entrypoints.http.handlers.qr_codes import qr_code
+from entrypoints.http.handlers.quotas import owners_of
 from entrypoints.http.negotiation import matches_etag, preferred
 from entrypoints.http.operations import Answer, Call
 from entrypoints.presentation.documents import Document, QrCode
@@ -29,6 +31,7 @@ class DocumentHandlers:
     public_url: str
     page_url: Callable[[str], str]
     save_qr_image: Callable[[UUID, str], None]
+    quotas: Quotas
 
     def generate(self, call: Call, body: DocumentOrder) -> Answer[Document]:
         document_id = call.seed.id("document")
@@ -40,6 +43,7 @@ class DocumentHandlers:
             body.format,
             dated=datetime.now(UTC),
             donation_id=body.donation_id,
+            reserve=lambda size: self.quotas.reserved(owners_of(call), Use(documents=1, bytes=size)),
             if_match=if_match(call),
         )
         document = Document.from_row(_document_row(call, document_id), self.public_url)

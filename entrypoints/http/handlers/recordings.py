@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.encryption.field_cipher import FieldCipher
+from adapters.quotas import Quotas, Use
 from adapters.read_models.read_your_writes import ReadYourWrites
 from adapters.speech.inspection_slots import InspectionSlots
 from domain.commands.recordings import RecordingCommands, Upload
@@ -14,6 +15,7 @@ from domain.tickets import AlreadyProcessing
 from domain.values import Actor
 from entrypoints.http.bodies import Empty, ProcessRequest, ProvidedInfo
 from entrypoints.http.handlers.preconditions import etag_header, if_match
+from entrypoints.http.handlers.quotas import owners_of
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.middleware.rate_limits import client_network
 from entrypoints.http.operations import Answer, Call
@@ -31,20 +33,22 @@ class RecordingHandlers:
     cipher: FieldCipher
     inspector: AudioInspector
     inspection_slots: InspectionSlots
+    quotas: Quotas
     # Returns the progress of a recording's step, from 0 to 1.
     step_progress: Callable[[UUID, UUID, str], float]
 
     def upload(self, call: Call) -> Answer[UploadedRecording]:
         assert call.upload is not None
-        with self.inspection_slots.taken(call.ticket_id, client_network(call.client_address)):
-            audio = self.inspector.inspect(call.upload.file)
         recording_id = call.seed.id("recording")
-        content = self.commands.upload(
-            call.principal.actor,
-            call.ticket_id,
-            Upload(recording_id, call.upload.file, audio, call.upload.file_name),
-            if_match(call),
-        )
+        with self.quotas.reserved(owners_of(call), Use(recordings=1, bytes=call.upload.size_bytes)):
+            with self.inspection_slots.taken(call.ticket_id, client_network(call.client_address)):
+                audio = self.inspector.inspect(call.upload.file)
+            content = self.commands.upload(
+                call.principal.actor,
+                call.ticket_id,
+                Upload(recording_id, call.upload.file, audio, call.upload.file_name),
+                if_match(call),
+            )
         row = current_row(self.ticket_reader, call.ticket_id)
         uploaded = UploadedRecording(
             audio_id=recording_id,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from starlette.requests import Request
 
+from adapters.disk import FreeSpace
 from entrypoints.http import bodies, uploads
 from entrypoints.http.operations import BodyKind, Call
 from entrypoints.http.problems import Problem
@@ -20,12 +21,14 @@ _JSON_MEDIA_TYPE = re.compile(
 )
 
 
-async def read_body(call: Call, request: Request) -> None:
+async def read_body(call: Call, request: Request, upload_space: FreeSpace) -> None:
     """Read, check and parse the body into the call, with the digest by which idempotency recognises a repetition."""
     content_type = call.headers.get("content-type", "")
     match call.operation.body_kind:
         case BodyKind.AUDIO:
-            call.upload = await uploads.receive(content_type, call.headers.get("content-length"), request.stream())
+            call.upload = await uploads.receive(
+                content_type, call.headers.get("content-length"), request.stream(), upload_space
+            )
             call.body_digest = call.upload.sha256
             return
         case BodyKind.FORM:

@@ -382,3 +382,8 @@ def test_storing_succeeds_during_deletions_in_the_same_folder(storage: Storage) 
         deleting.join()
     storage.put("tickets/a/0", [b"last"])
     assert read(storage, "tickets/a/0") == b"last"
+
+
+def test_a_folder_tells_its_free_space_and_a_bucket_has_no_size(folder: FileStorage, bucket: S3Storage) -> None:
+    assert folder.free_bytes() > 0
+    assert bucket.free_bytes() is None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from adapters.quotas import MIB, OwnerKind, Quota
 from entrypoints.composition.settings import Settings, SettingsError, load
 
 SECRET = "Kq9-canary-7Zw3vXbT5pRmLs8YdHf2Gn4"
@@ -35,6 +36,17 @@ def test_settings_print_no_secret(tmp_path: Path):
     for printed in (repr(settings), str(settings), f"{settings}", repr([settings]), repr({"settings": settings})):
         assert SECRET not in printed
         assert "mail_from" in printed
+
+
+def test_quotas_have_defaults():
+    quotas = Settings().quotas
+    assert quotas[OwnerKind.TICKET] == Quota(recordings=20, documents=50, bytes=200 * MIB)
+    assert all(None not in (quota.recordings, quota.documents, quota.bytes) for quota in quotas.values())
+
+
+def test_a_quota_that_cannot_be_read_is_named(tmp_path: Path):
+    with pytest.raises(SettingsError, match="QUOTA_ADDRESS: must be like"):
+        load(data_dir=tmp_path, quota_address="few")
 
 
 def test_every_setting_is_known_to_be_printed_or_not():
