@@ -134,7 +134,8 @@ class Quotas:
 
         Raise QuotaExceeded, or FullError if there is too little free space.
         """
-        self._free_space.require(use.bytes)
+        if use.bytes:
+            self._free_space.require(use.bytes)
         day, kinds = self._now().date(), self._kinds(owners)
         with self._database.transaction() as cursor:
             cursor.execute(_ADD, self._values(day, kinds, use))
@@ -152,6 +153,10 @@ class Quotas:
                 cursor.execute(_ADD, self._values(day, kinds, _difference(Use(), use)))
             raise
 
+    def name_of_address(self, owners: Owners) -> str | None:
+        """Return a name of the address that does not reveal it, or None if there is no address."""
+        return None if owners.address is None else f"address:{self._addresses.of(owners.address)}"
+
     def purge(self) -> None:
         """Delete what was used before yesterday."""
         self._database.execute(_PURGE, (self._now().date() - timedelta(days=1),))
@@ -162,8 +167,8 @@ class Quotas:
             f"ticket:{owners.ticket_id}": OwnerKind.TICKET,
             f"workspace:{owners.workspace}": OwnerKind.WORKSPACE,
         }
-        if owners.address is not None:
-            kinds[f"address:{self._addresses.of(owners.address)}"] = OwnerKind.ADDRESS
+        if address := self.name_of_address(owners):
+            kinds[address] = OwnerKind.ADDRESS
         return kinds
 
     def _values(self, day: date, owners: Sequence[str] | Mapping[str, object], use: Use) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """What the domain needs of the outside: one or two methods each, named for the need."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO, Protocol, TypeVar
@@ -28,6 +28,15 @@ class Mail:
     values: Mapping[str, str] = field(repr=False)
     key: str
     ticket_id: UUID | None
+
+
+# Returns a context in which so much of a quota is used, bytes or seconds; an error in the block gives it back.
+Reserve = Callable[[int], AbstractContextManager[None]]
+
+
+def unreserved(_: int) -> AbstractContextManager[None]:
+    """Use no quota."""
+    return nullcontext()
 
 
 # The stores of aggregates, and of content that is too big for an event.

@@ -44,6 +44,7 @@ CLOSES_CHECKOUTS = (events.Unpublished, events.TicketSuspended, events.Erased)
 class Recording:
     id: UUID
     content: Content
+    duration_ms: int
 
 
 @dataclass(frozen=True)
@@ -331,8 +332,8 @@ class RecordingTicket(BaseAggregate[UUID]):
             case events.ContactChanged(contact=contact, contact_index=contact_index, token_digest=token_digest):
                 self.contact, self.contact_index, self.token_digest = contact, contact_index, token_digest
                 self.contacts, self.contact_indexes = (*self.contacts, contact), self.contact_indexes | {contact_index}
-            case events.AudioUploaded(recording_id=recording_id, content=content):
-                self.recording = Recording(recording_id, content)
+            case events.AudioUploaded(recording_id=recording_id, content=content, facts=facts):
+                self.recording = Recording(recording_id, content, facts.duration_ms)
                 self.recorded_ids |= {recording_id}
                 self.recorded_contents |= {content}
                 self.failed_retryable = None

@@ -160,8 +160,8 @@ class TicketHistory(Application[UUID]):
 # Queues a mail in the transaction of the events that it reports.
 QueueMail = Callable[[Connection[TupleRow], Mail], None]
 # Enqueues a ticket's step on a recording, in the transaction of the event that asks for it: (cursor, ticket, step,
-# recording).
-Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID], None]
+# recording, length of the recording in seconds).
+Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID, float], None]
 
 # A further effect in the transaction of an event; it gets the changed aggregate, too.
 EventEffect = Callable[[Cursor[TupleRow], Any, TicketEvent], None]
@@ -202,7 +202,7 @@ class Streams:
 
         def effects(cursor: Cursor[TupleRow]) -> None:
             for ticket, step, recording in steps:
-                self._enqueue(cursor, ticket, step, recording)
+                self._enqueue(cursor, ticket, step, recording, cast(Any, aggregate).recording.duration_ms / 1000)
             for mail in mails:
                 assert self._queue_mail is not None
                 self._queue_mail(cursor.connection, mail)

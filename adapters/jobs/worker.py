@@ -5,15 +5,17 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 import procrastinate
 import structlog
-from procrastinate import App, JobContext, PsycopgConnector, RetryDecision
+from procrastinate import App, JobContext, PsycopgConnector, RetryDecision, sql
+from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Job
 from psycopg import AsyncConnection
 
-from adapters.jobs.queue import CHORES_TASK, ERASURE_TASK, QUEUE, STEP_TASK
+from adapters.jobs.queue import CHORES_TASK, ERASURE_TASK, LONG_QUEUE, QUEUE, STEP_TASK, UPKEEP_QUEUE
 from adapters.observability import counters, log_context, tracing
 from adapters.observability.log_context import error_location
 from adapters.postgres.database import (
@@ -30,6 +32,10 @@ from domain.values import Step
 
 # Every ten minutes, on one of the workers.
 CHORES_AT = "*/10 * * * *"
+
+LONG_SLOTS = 1
+# Erasures are not kept waiting by chores.
+UPKEEP_SLOTS = 2
 
 # The pauses before a retryable step is tried again; after the last one the failure is recorded.
 PAUSES_SECONDS = (2, 10, 60)
@@ -73,8 +79,24 @@ class _Retry(procrastinate.BaseRetryStrategy):
                 return None
 
 
+class _Connector(PsycopgConnector):
+    """Takes a job whose lock another worker took in the same moment as no job, instead of failing."""
+
+    async def execute_query_one_async(self, query: Any, **arguments: Any) -> dict[str, Any]:
+        try:
+            row: dict[str, Any] = await super().execute_query_one_async(query, **arguments)
+            return row
+        except UniqueViolation:
+            if query != sql.queries["fetch_job"]:
+                raise
+            return {"id": None}
+
+
 class Worker:
-    """Runs jobs in a thread of its own between `start` and `stop`. Any number of workers may share the queue."""
+    """Runs jobs in a thread of its own between `start` and `stop`. Any number of workers may share the queue.
+
+    It runs `concurrency` steps at once. Long recordings have a slot of their own, and so have erasures and chores.
+    """
 
     def __init__(
         self,
@@ -127,38 +149,40 @@ class Worker:
     async def _serve(self) -> None:
         app = self._app()
         async with app.open_async():
-            work = asyncio.create_task(
-                app.run_worker_async(
-                    queues=[QUEUE],
-                    concurrency=self._concurrency,
-                    fetch_job_polling_interval=POLL_SECONDS,
-                    update_heartbeat_interval=HEARTBEAT_SECONDS,
-                    stalled_worker_timeout=STALLED_SECONDS,
-                    shutdown_graceful_timeout=GRACE_SECONDS,
-                    delete_jobs="successful",
-                    install_signal_handlers=False,
-                    listen_notify=not uses_pgbouncer(self._url),
-                )
-            )
+            slots = {QUEUE: self._concurrency, LONG_QUEUE: LONG_SLOTS, UPKEEP_QUEUE: UPKEEP_SLOTS}
+            work = [asyncio.create_task(self._work_on(app, queue, count)) for queue, count in slots.items()]
             rescue = asyncio.create_task(_rescue(app))
             # The connector's pool reconnects in ever longer pauses after an outage, so a new app is made instead.
-            while not self._stopping.is_set() and not work.done() and self._database.available:
+            while not (self._stopping.is_set() or any(task.done() for task in work)) and self._database.available:
                 await asyncio.sleep(0.1)
-            for task in (rescue, work):
+            tasks = [rescue, *work]
+            for task in tasks:
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await rescue
-            with contextlib.suppress(asyncio.CancelledError):
-                await work
+            for outcome in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    raise outcome
+
+    async def _work_on(self, app: App, queue: str, concurrency: int) -> None:
+        await app.run_worker_async(
+            queues=[queue],
+            concurrency=concurrency,
+            fetch_job_polling_interval=POLL_SECONDS,
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_SECONDS,
+            shutdown_graceful_timeout=GRACE_SECONDS,
+            delete_jobs="successful",
+            install_signal_handlers=False,
+            listen_notify=queue != UPKEEP_QUEUE and not uses_pgbouncer(self._url),
+        )
 
     def _app(self) -> App:
         async def register(connection: AsyncConnection[object]) -> None:
             self._registry.add(connection)
 
-        connector = PsycopgConnector(
+        connector = _Connector(
             conninfo=conninfo(self._url),
             min_size=1,
-            max_size=self._concurrency + 3,
+            max_size=self._concurrency + LONG_SLOTS + UPKEEP_SLOTS + 3,
             configure=register,
             kwargs=settings(self._url, STATEMENT_SECONDS, "storyledger worker"),
         )
@@ -170,14 +194,14 @@ class Worker:
             job, attempts = context.job.id, context.job.attempts
             await _in_thread(lambda: self._run_step(job, trace, Step(step), UUID(ticket), UUID(recording), attempts))
 
-        @app.task(name=ERASURE_TASK, queue=QUEUE, retry=_Retry())
+        @app.task(name=ERASURE_TASK, queue=UPKEEP_QUEUE, retry=_Retry())
         async def erase(ticket: str) -> None:
             await _in_thread(lambda: self._repeat_erasure(UUID(ticket)))
 
         if self._chores:
             # Every worker defers the chores when they are due; the queueing lock lets one of them through.
             @app.periodic(cron=self._chores_at)
-            @app.task(name=CHORES_TASK, queue=QUEUE, queueing_lock=CHORES_TASK)
+            @app.task(name=CHORES_TASK, queue=UPKEEP_QUEUE, queueing_lock=CHORES_TASK)
             async def chores(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes when they were due
                 await _in_thread(self._run_chores)
 

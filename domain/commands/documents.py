@@ -1,7 +1,6 @@
 """The command that generates a document."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from io import BytesIO
@@ -16,17 +15,15 @@ from domain.ports import (
     Donations,
     Printer,
     ReceiptSheet,
+    Reserve,
     Sheet,
     Tickets,
     Transcripts,
     TranscriptSheet,
+    unreserved,
 )
 from domain.tickets import RecordingTicket
 from domain.values import Actor, DocumentFormat, DocumentType, Money
-
-
-def _unreserved(_: int) -> AbstractContextManager[None]:
-    return nullcontext()
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class DocumentCommands:
         dated: datetime,
         donation_id: UUID | None = None,
         if_match: int | None = None,
-        reserve: Callable[[int], AbstractContextManager[None]] = _unreserved,
+        reserve: Reserve = unreserved,
     ) -> None:
         """Render and record the document. It is stored in the context of `reserve`, which gets its size in bytes."""
         ticket = self.tickets.get(ticket_id)

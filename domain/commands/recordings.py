@@ -3,12 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from math import ceil
 from typing import BinaryIO
 from uuid import UUID
 
 from domain.commands.content_recorder import ContentRecorder
 from domain.errors import RefusedError, StepFailed, Superseded
-from domain.ports import Analyser, Contents, Drafter, Report, Tickets, Transcriber, Transcripts
+from domain.ports import (
+    Analyser,
+    Contents,
+    Drafter,
+    Report,
+    Reserve,
+    Tickets,
+    Transcriber,
+    Transcripts,
+    unreserved,
+)
 from domain.tickets import RecordingTicket
 from domain.values import SYSTEM, Actor, AudioFacts, Content, Step, Transcript
 
@@ -41,11 +52,21 @@ class RecordingCommands:
             if_match,
         )
 
-    def process(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
-        self.tickets.change(ticket_id, lambda ticket: ticket.process(actor), if_match)
+    def process(
+        self, actor: Actor, ticket_id: UUID, if_match: int | None = None, reserve: Reserve = unreserved
+    ) -> None:
+        """Ask for a draft of the recording. `reserve` gets the seconds of sound that will be transcribed."""
+        with reserve(self._audio_seconds(ticket_id)):
+            self.tickets.change(ticket_id, lambda ticket: ticket.process(actor), if_match)
 
-    def retry(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
-        self.tickets.change(ticket_id, lambda ticket: ticket.retry(actor), if_match)
+    def retry(self, actor: Actor, ticket_id: UUID, if_match: int | None = None, reserve: Reserve = unreserved) -> None:
+        """Repeat what failed, from the transcription on."""
+        with reserve(self._audio_seconds(ticket_id)):
+            self.tickets.change(ticket_id, lambda ticket: ticket.retry(actor), if_match)
+
+    def _audio_seconds(self, ticket_id: UUID) -> int:
+        recording = self.tickets.get(ticket_id).recording
+        return 0 if recording is None else ceil(recording.duration_ms / 1000)
 
     def run_step(self, step: Step, ticket_id: UUID, recording_id: UUID, report: Report) -> None:
         """Run one step for one recording; a step that the ticket does not wait for changes nothing.

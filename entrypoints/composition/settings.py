@@ -111,8 +111,8 @@ class Settings(BaseSettings):
     rate_limit_payment: str = "10/minute"
     rate_limit_create: str = "30/hour"
     quota_ticket: str = "20 recordings, 50 documents, 200 MB"
-    quota_address: str = "100 recordings, 250 documents, 1000 MB"
-    quota_workspace: str = "1000 recordings, 2500 documents, 10000 MB"
+    quota_address: str = "100 recordings, 250 documents, 1000 MB, 240 minutes"
+    quota_workspace: str = "1000 recordings, 2500 documents, 10000 MB, 6000 minutes"
     min_free_mb: int = Field(1024, ge=0, le=1_000_000_000)
     rate_limit_storage: str = Field("memory://", repr=False)
     admin_diagnostics_token: Secret = None

@@ -1,16 +1,18 @@
 """Handlers for recordings: upload one, start or repeat its processing, and show the progress."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
 
 from adapters.encryption.field_cipher import FieldCipher
+from adapters.jobs.queue import requested_by
 from adapters.quotas import Quotas, Use
 from adapters.read_models.read_your_writes import ReadYourWrites
 from adapters.speech.inspection_slots import InspectionSlots
 from domain.commands.recordings import RecordingCommands, Upload
 from domain.commands.tickets import TicketCommands
-from domain.ports import AudioInspector
+from domain.ports import AudioInspector, Reserve
 from domain.tickets import AlreadyProcessing
 from domain.values import Actor
 from entrypoints.http.bodies import Empty, ProcessRequest, ProvidedInfo
@@ -61,10 +63,10 @@ class RecordingHandlers:
         return Answer(uploaded, 200, etag_header(row))
 
     def process(self, call: Call, _: ProcessRequest) -> Answer[ProcessingStarted]:
-        return _started(call, self.commands.process)
+        return self._started(call, self.commands.process)
 
     def retry(self, call: Call, _: Empty) -> Answer[ProcessingStarted]:
-        return _started(call, self.commands.retry)
+        return self._started(call, self.commands.retry)
 
     def progress(self, call: Call) -> Answer[TicketProgress]:
         return self._progress(call.ticket)
@@ -78,12 +80,19 @@ class RecordingHandlers:
         step_progress = self.step_progress(row["ticket_id"], row["recording_id"], row["step"]) if row["step"] else 0.0
         return Answer(TicketProgress.from_row(row, step_progress), 200, etag_header(row))
 
+    def _started(
+        self, call: Call, start: Callable[[Actor, UUID, int | None, Reserve], None]
+    ) -> Answer[ProcessingStarted]:
+        owners = owners_of(call)
+        poll_url = f"/api/tickets/{call.ticket_id}/status"
 
-def _started(call: Call, start: Callable[[Actor, UUID, int | None], None]) -> Answer[ProcessingStarted]:
-    poll_url = f"/api/tickets/{call.ticket_id}/status"
-    try:
-        start(call.principal.actor, call.ticket_id, if_match(call))
-    except AlreadyProcessing as error:
-        raise Problem("conflict", str(error), poll_url=poll_url) from None
-    started = ProcessingStarted(call.ticket_id, "PROCESSING", poll_url)
-    return Answer(started, 202, {"Location": poll_url, "Retry-After": "1"})
+        def reserve(seconds: int) -> AbstractContextManager[None]:
+            return self.quotas.reserved(owners, Use(audio_seconds=seconds))
+
+        try:
+            with requested_by(self.quotas.name_of_address(owners)):
+                start(call.principal.actor, call.ticket_id, if_match(call), reserve)
+        except AlreadyProcessing as error:
+            raise Problem("conflict", str(error), poll_url=poll_url) from None
+        started = ProcessingStarted(call.ticket_id, "PROCESSING", poll_url)
+        return Answer(started, 202, {"Location": poll_url, "Retry-After": "1"})

@@ -28,7 +28,7 @@ class SimpleInspector:
     def inspect(self, recording: BinaryIO) -> AudioFacts:
         if not recording.read(1):
             raise NotAudioError
-        return AudioFacts("audio/webm", 1_000)
+        return AudioFacts("audio/webm", 60_000)
 
 
 @pytest.fixture
@@ -133,3 +133,46 @@ def test_below_the_floor_of_free_space_nothing_is_stored(limited: Callable[..., 
     problem(ticket.post("/generate-doc", DOCUMENT), 507, "insufficient-storage")
     assert stored(live) == before
     assert ticket.get("/status").status_code == 200
+
+
+def test_an_address_and_a_workspace_have_a_budget_of_audio_minutes(limited: Callable[..., LiveService]):
+    live = limited(quota_address="2 minutes", quota_workspace="5 minutes")
+    visitor = live.client()
+
+    def uploaded(ticket: Ticket) -> Ticket:
+        assert ticket.upload(SPEECH).status_code == 200
+        return ticket
+
+    first = uploaded(visitor.open_ticket())
+    for _ in range(2):
+        assert first.post("/process").status_code in (202, 409)
+    assert uploaded(visitor.open_ticket()).post("/process").status_code == 202
+    third = uploaded(visitor.open_ticket())
+    before = live.row_count("events")
+    quota = exceeded(third.post("/process"), "address")
+    assert (quota["used"]["audioSeconds"], quota["limit"]["audioSeconds"]) == (120, 120)
+    assert live.row_count("events") == before
+    with live.client_with_key(Role.CLIENT, "tickets:write") as key:
+        for _ in range(3):
+            opened = key.post("/api/tickets/create", json={"contactType": "EMAIL", "contactValue": "a@example.com"})
+            path = f"/api/tickets/{opened.json()['id']}"
+            assert key.post(f"{path}/upload-audio", files={"audio": ("a", SPEECH)}).status_code == 200
+            assert key.post(f"{path}/process", json={}).status_code == 202
+        exceeded(key.post(f"/api/tickets/{third.id}/process", json={}), "workspace")
+
+
+def test_the_recordings_of_an_address_share_one_slot_and_those_of_a_key_have_one_each(
+    limited: Callable[..., LiveService],
+):
+    live = limited()
+    with live.client() as visitor, live.client_with_key(Role.CLIENT, "tickets:write") as key:
+        for client in (visitor, visitor, key, key):
+            opened = client.open_ticket()
+            assert opened.upload(SPEECH).status_code == 200
+            answer = client.post if client is key else opened.http.post
+            assert answer(f"{opened.path}/process", json={}).status_code == 202
+    locks = [lock for (lock,) in live.service.database.rows("SELECT lock FROM procrastinate_jobs ORDER BY id")]
+    assert locks[0] == locks[1]
+    assert len(set(locks)) == 3
+    assert [lock.partition(":")[0] for lock in locks] == ["address", "address", "ticket", "ticket"]
+    assert not any("127.0.0.1" in lock for lock in locks)
