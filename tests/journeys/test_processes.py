@@ -49,7 +49,7 @@ class Fleet:
         return self.count("SELECT min(position) = (SELECT max(position) FROM events) FROM projections") == 1
 
     def both_up(self) -> bool:
-        """Return True if two followers and two workers are running. A process needs a while to start."""
+        """Return True if two followers and two workers are running, each with three queues. A start takes a while."""
         following = self.count(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'storyledger follower'"
             " AND datname = current_database()"
@@ -57,7 +57,7 @@ class Fleet:
         working = self.count(
             "SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > now() - interval '5 seconds'"
         )
-        return (following, working >= 2) == (2, True)
+        return (following, working >= 2 * 3) == (2, True)
 
 
 @pytest.fixture(scope="module")
