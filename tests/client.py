@@ -18,6 +18,7 @@ from typing import Any, BinaryIO, Self
 import httpx2
 
 from adapters.payments.webhooks import sign
+from adapters.proof.published import FOLDER
 from domain.values import Role
 from entrypoints.cli.serving import bound, server
 from entrypoints.composition.service import Parts, Service
@@ -180,6 +181,10 @@ class LiveService:
         self._server.should_exit = True
         self._thread.join(WAIT_SECONDS)
         self.service.stop()
+
+    def stored_objects(self) -> list[str]:
+        """Return the keys of all objects in the storage but the checkpoints, which come by themselves."""
+        return sorted(key for key in self.service.content.storage.keys() if not key.startswith(FOLDER))  # noqa: SIM118
 
     def client(self, credential: str | None = None) -> Client:
         headers = {"Authorization": f"Bearer {credential}"} if credential else {}

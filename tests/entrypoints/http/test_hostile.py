@@ -131,7 +131,7 @@ def test_no_name_from_a_client_becomes_a_file_path(live: LiveService, client: Cl
                 answer = client.get(f"{path}/{name.replace(chr(0), '%00')}{end}")
                 assert answer.status_code in (401, 404, 405), answer.url
     assert {path for path in live.settings.data_dir.rglob("*") if "storage" not in path.parts} == before
-    for key in live.service.content.storage.keys():  # noqa: SIM118 - it is no mapping
+    for key in live.stored_objects():
         kind, owner, name = key.split("/")
         assert (kind, str(UUID(owner)), len(name)) == ("tickets", owner, 64)
 

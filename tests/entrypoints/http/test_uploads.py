@@ -70,7 +70,7 @@ class StoredState:
         self._before = self._now()
 
     def _now(self) -> tuple[Any, ...]:
-        files = sorted(str(path) for path in (self._live.settings.data_dir / "storage").rglob("*"))
+        files = self._live.stored_objects()
         rows = [self._live.row_count(table) for table in ("events", "idempotency_keys", "procrastinate_jobs")]
         return files, rows, sorted(self._temporary.iterdir())
 
