@@ -89,7 +89,7 @@ class Donation(BaseAggregate[UUID]):
             events.RefundRequested,
             actor,
             request_id=request_id,
-            payment_intent_id=max(self.gift.captured, key=lambda intent: (self.gift.captured[intent], intent)),
+            payment_intent_id=max(self.gift.captured, key=lambda intent: (self.gift.captured[intent].amount, intent)),
             amount=Money(refund_minor, self.amount.currency),
             reason=reason,
         )
@@ -130,10 +130,10 @@ class Donation(BaseAggregate[UUID]):
         self.gift.apply(event)
 
 
-_PAYMENT = ("payment_intent_id", "amount", "session_id", "charge_id", "donor")
-_REFUND = ("refund_id", "amount", "state", "refunded_at", "charge_id")
+_PAYMENT = ("payment_intent_id", "amount", "session_id", "charge_id", "donor", "captured_at")
+_REFUND = ("refund_id", "amount", "state", "refunded_at", "charge_id", "payment_intent_id")
 _DISPUTE = ("dispute_id", "amount", "state")
-_DISPUTE_FUNDS = ("dispute_id", "balance_transaction_id", "amount")
+_DISPUTE_FUNDS = ("dispute_id", "balance_transaction_id", "amount", "moved_at", "payment_intent_id")
 
 # Two reports from Stripe are the same fact if they have the same type and equal values in these fields.
 IDENTIFYING_FIELDS: Mapping[type[events.DonationEvent], tuple[str, ...]] = {
@@ -149,7 +149,7 @@ IDENTIFYING_FIELDS: Mapping[type[events.DonationEvent], tuple[str, ...]] = {
     events.DisputeClosed: _DISPUTE,
     events.DisputeFundsWithdrawn: _DISPUTE_FUNDS,
     events.DisputeFundsReinstated: _DISPUTE_FUNDS,
-    events.FeeCharged: ("balance_transaction_id", "source_id", "category", "gross", "fee"),
+    events.FeeCharged: ("balance_transaction_id", "source_id", "category", "gross", "fee", "created_at"),
 }
 _DEFAULTS: Mapping[str, Any] = {"session_id": None, "charge_id": None, "donor": Donor()}
 

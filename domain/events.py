@@ -2,7 +2,8 @@
 
 `TOPIC` is an event's name in the database and never changes; a class may move. A new need is a new event, or a new
 field with a default. Texts marked `Personal` are sealed with the ticket's key before they are stored. An event that
-comes from Stripe has Stripe's ids, and in `report` the id and the time of the Stripe event.
+comes from Stripe has Stripe's ids, and in `report` the id and the time of the Stripe event. A movement of money also
+has the time of its own Stripe object (`captured_at`, `refunded_at`, `moved_at`, `created_at`) if that was reported.
 """
 
 from typing import Any, ClassVar
@@ -282,6 +283,7 @@ class PaymentReceived(DonationEvent):
     session_id: str | None = None
     charge_id: str | None = None
     donor: Donor = Donor()
+    captured_at: int | None = None
 
 
 class PaymentConfirmed(DonationEvent):
@@ -294,6 +296,7 @@ class PaymentConfirmed(DonationEvent):
     session_id: str | None = None
     charge_id: str | None = None
     donor: Donor = Donor()
+    captured_at: int | None = None
 
 
 class PaymentFailed(DonationEvent):
@@ -347,6 +350,7 @@ class Refunded(DonationEvent):
     refunded_at: int
     report: StripeReport
     charge_id: str | None = None
+    payment_intent_id: str | None = None
 
 
 class RefundFailed(DonationEvent):
@@ -359,6 +363,7 @@ class RefundFailed(DonationEvent):
     refunded_at: int
     report: StripeReport
     charge_id: str | None = None
+    payment_intent_id: str | None = None
 
 
 class RefundTotalReported(DonationEvent):
@@ -389,6 +394,8 @@ class DisputeFundsWithdrawn(DonationEvent):
     balance_transaction_id: str
     amount: Money
     report: StripeReport
+    moved_at: int | None = None
+    payment_intent_id: str | None = None
 
 
 class DisputeFundsReinstated(DonationEvent):
@@ -397,6 +404,8 @@ class DisputeFundsReinstated(DonationEvent):
     balance_transaction_id: str
     amount: Money
     report: StripeReport
+    moved_at: int | None = None
+    payment_intent_id: str | None = None
 
 
 class DisputeClosed(DonationEvent):
@@ -423,6 +432,7 @@ class FeeCharged(DonationEvent):
     gross: Money
     fee: Money
     report: StripeReport
+    created_at: int | None = None
 
 
 # Support tickets. Each has a stream of its own.

@@ -6,17 +6,14 @@ depend on the content of such a text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import TypeVar
 from uuid import UUID
 
 from domain import events
+from domain.movements import Capture, DisputeMovement, Entry, Refund, RefundRequest
 from domain.values import DonationStatus, Donor
-
-# A refund's state only moves up: `pending` that arrives after `succeeded` changes nothing, and a failure is final.
-REFUND_RANK = {"pending": 0, "requires_action": 1, "succeeded": 2, "canceled": 3, "failed": 4}
-# A refund in one of these states counts as refunded.
-LIVE_REFUND_STATES = frozenset({"pending", "requires_action", "succeeded"})
 
 # A dispute's state only moves up too: an inquiry (`warning_…`) may become a dispute, and a closed dispute stays closed.
 # If Stripe reports two different outcomes, the order of arrival does not show which is later, so the one that is worse
@@ -47,58 +44,45 @@ MOVES_MONEY = (
     events.DisputeFundsWithdrawn,
     events.DisputeFundsReinstated,
 )
+# These facts may change the date of a movement, and never a sum.
+DATES_MONEY = (events.PaymentDelayed, events.FeeCharged)
+# The category of the balance transaction that returns the money of a failed refund to us.
+REFUND_RETURNED = "refund_failure"
 
 # The earliest report of each part of the donor: its time in Unix seconds and its text.
 DonorReports = dict[str, tuple[int, str]]
 DONOR_PARTS = tuple(field.name for field in fields(Donor))
 
-
-# The donation ledger stores the field names of the next two classes; a change needs a new version of that projection.
-
-
-@dataclass
-class Refund:
-    amount: int
-    state: str
-    at: int
-    charge_id: str | None = None
-
-    def more_advanced(self, other: Refund) -> Refund:
-        """Return whichever of two reports of the same refund has the more advanced state."""
-        return max(self, other, key=lambda r: (REFUND_RANK[r.state], r.amount, r.at, r.charge_id or ""))
+K = TypeVar("K")
 
 
-@dataclass
-class RefundRequest:
-    """A refund requested here: open until Stripe accepted or refused it."""
-
-    amount: int
-    payment_intent_id: str
-    refund_id: str | None = None
-    refused: bool = False
-
-
+# The donation ledger stores the names of these fields; a change needs a new version of that projection.
 @dataclass(slots=True)
 class Gift:
     """The state of one donation's money, in the minor unit of its currency; times are Unix seconds."""
 
-    # The captured sum of each payment intent, or of each charge that has no intent.
-    captured: dict[str, int] = field(default_factory=dict)
+    # The capture of each payment intent, or of each charge that has no intent.
+    captured: dict[str, Capture] = field(default_factory=dict)
+    # The payment intent of each charge.
+    intents: dict[str, str] = field(default_factory=dict)
     refunds: dict[str, Refund] = field(default_factory=dict)
-    # The largest refunded total that was reported for each charge.
-    refund_totals: dict[str, int] = field(default_factory=dict)
+    # When the money of each failed refund came back, by the balance transaction.
+    returned_at: dict[str, int] = field(default_factory=dict)
+    # The refunded totals that were reported for each charge, with the time of the earliest report of each.
+    refund_totals: dict[str, dict[int, int]] = field(default_factory=dict)
     requests: dict[UUID, RefundRequest] = field(default_factory=dict)
-    # The state of each dispute.
-    disputes: dict[str, str] = field(default_factory=dict)
-    # The sum that each balance transaction withdrew for a dispute; negative if it reinstated money.
-    movements: dict[str, int] = field(default_factory=dict)
+    # The reported states of each dispute, with the time of the earliest report of each.
+    disputes: dict[str, dict[str, int]] = field(default_factory=dict)
+    # The movement that each balance transaction of a dispute made.
+    movements: dict[str, DisputeMovement] = field(default_factory=dict)
     opened_session: str | None = None
     paid_session: str | None = None
     charge_id: str | None = None
-    paid_at: int | None = None
+    # The latest failure, and the time of the earliest one.
     failure: tuple[int, str] | None = None
-    expired: bool = False
-    delayed: bool = False
+    failed_at: int | None = None
+    expired_at: int | None = None
+    delayed_at: int | None = None
     donor_from_charge: DonorReports = field(default_factory=dict)
     donor_from_session: DonorReports = field(default_factory=dict)
 
@@ -111,10 +95,10 @@ class Gift:
                 self.opened_session = max(session_id, self.opened_session or "")
             case events.CheckoutRefused(reason=reason):
                 self._apply_failure(0, reason)
-            case events.CheckoutExpired():
-                self.expired = True
-            case events.PaymentDelayed():
-                self.delayed = True
+            case events.CheckoutExpired(report=report):
+                self.expired_at = _earlier(report.at, self.expired_at)
+            case events.PaymentDelayed(report=report):
+                self.delayed_at = _earlier(report.at, self.delayed_at)
             case events.PaymentFailed(reason=reason, report=report):
                 self._apply_failure(report.at, reason)
             case events.RefundRequested(request_id=request_id, amount=amount, payment_intent_id=intent):
@@ -124,74 +108,175 @@ class Gift:
             case events.RefundRefused(request_id=request_id) if request_id in self.requests:
                 self.requests[request_id].refused = True
             case events.Refunded() | events.RefundFailed():
-                refund = Refund(event.amount.minor, event.state, event.refunded_at, event.charge_id)
-                self.refunds[event.refund_id] = refund.more_advanced(self.refunds.get(event.refund_id, refund))
-            case events.RefundTotalReported(charge_id=charge_id, amount=amount):
-                self.refund_totals[charge_id] = max(amount.minor, self.refund_totals.get(charge_id, 0))
+                self._apply_refund(event)
+            case events.RefundTotalReported(charge_id=charge_id, amount=amount, report=report):
+                totals = self.refund_totals.setdefault(charge_id, {})
+                totals[amount.minor] = _earlier(report.at, totals.get(amount.minor))
             case events.DisputeOpened() | events.DisputeClosed():
-                present = self.disputes.get(event.dispute_id, "")
-                self.disputes[event.dispute_id] = max(present, event.state, key=DISPUTE_RANK.__getitem__)
+                self._apply_dispute_state(event.dispute_id, event.state, event.report.at)
             case events.DisputeFundsWithdrawn() | events.DisputeFundsReinstated():
                 self._apply_movement(event)
+            case events.FeeCharged(category=category, source_id=str(source_id), created_at=int(created_at)):
+                if category == REFUND_RETURNED:
+                    self.returned_at[source_id] = _earlier(created_at, self.returned_at.get(source_id))
 
     def _apply_failure(self, at: int, reason: str) -> None:
         self.failure = max((at, reason), self.failure or (at, reason))
+        self.failed_at = _earlier(at, self.failed_at)
 
     def _apply_capture(self, event: events.PaymentReceived | events.PaymentConfirmed) -> None:
-        intent, at, charge_id, donor = event.payment_intent_id, event.report.at, event.charge_id, event.donor
-        self.captured[intent] = max(event.amount.minor, self.captured.get(intent, 0))
-        self.paid_at = at if self.paid_at is None else min(self.paid_at, at)
+        intent, charge_id, donor = event.payment_intent_id, event.charge_id, event.donor
+        at = event.report.at if event.captured_at is None else event.captured_at
+        capture = self.captured.setdefault(intent, Capture(event.amount.minor, at, event.report.at))
+        capture.amount = max(event.amount.minor, capture.amount)
+        capture.at = min(at, capture.at)
+        capture.reported_at = min(event.report.at, capture.reported_at)
         if event.session_id is not None:
             self.paid_session = max(event.session_id, self.paid_session or "")
         if charge_id is not None:
             self.charge_id = max(charge_id, self.charge_id or "")
+            self.intents[charge_id] = max(intent, self.intents.get(charge_id, ""))
         reports = self.donor_from_session if charge_id is None else self.donor_from_charge
         for name in DONOR_PARTS:
             text = getattr(donor, name)
             if text is not None:
                 reports[name] = min((at, text), reports.get(name, (at, text)))
 
+    def _apply_refund(self, event: events.Refunded | events.RefundFailed) -> None:
+        refund = Refund(event.amount.minor, event.state, event.refunded_at, event.charge_id, event.payment_intent_id)
+        if not refund.live:
+            refund.ended_at = event.report.at
+        self.refunds[event.refund_id] = refund.merged(self.refunds.get(event.refund_id, refund))
+
+    def _apply_dispute_state(self, dispute_id: str, state: str, at: int) -> None:
+        states = self.disputes.setdefault(dispute_id, {})
+        states[state] = _earlier(at, states.get(state))
+
     def _apply_movement(self, event: events.DisputeFundsWithdrawn | events.DisputeFundsReinstated) -> None:
         sign = 1 if isinstance(event, events.DisputeFundsWithdrawn) else -1
-        moved = sign * event.amount.minor
-        self.disputes.setdefault(event.dispute_id, "")
-        self.movements[event.balance_transaction_id] = max(
-            moved, self.movements.get(event.balance_transaction_id, moved)
-        )
+        at = event.report.at if event.moved_at is None else event.moved_at
+        movement = DisputeMovement(sign * event.amount.minor, at, event.moved_at is None, event.payment_intent_id)
+        id = event.balance_transaction_id
+        self.movements[id] = movement.merged(self.movements.get(id, movement))
+        self._apply_dispute_state(event.dispute_id, "", at)
 
     # Money.
 
     @property
     def paid(self) -> int:
-        return sum(self.captured.values())
-
-    @property
-    def refunded_live(self) -> int:
-        """The sum of the refunds that neither failed nor were canceled."""
-        if not self.refunds:
-            return 0
-        return _sum(refund for refund in self.refunds.values() if refund.state in LIVE_REFUND_STATES)
+        return sum(capture.amount for capture in self.captured.values())
 
     @property
     def refunded(self) -> int:
         """The live refunds, and the part of each charge's refund total that no recorded refund explains."""
-        if not self.refund_totals:
-            return self.refunded_live
-        unexplained = sum(
-            max(0, total - _sum(refund for refund in self.refunds.values() if refund.charge_id == charge))
-            for charge, total in self.refund_totals.items()
-        )
-        # A refund without a charge id may belong to any of the charges.
-        without_charge = _sum(refund for refund in self.refunds.values() if refund.charge_id is None)
-        return self.refunded_live + max(0, unexplained - without_charge)
+        if not self.refunds and not self.refund_totals:
+            return 0
+        live = _sum(refund for refund in self.refunds.values() if refund.live)
+        return live + sum(entry.amount for entry in self._unexplained_refunds())
 
     @property
     def disputed(self) -> int:
-        return sum(self.movements.values())
+        return sum(movement.amount for movement in self.movements.values())
 
     @property
     def net(self) -> int:
         return self.paid - self.refunded - self.disputed
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every movement; those of one kind add up to `paid`, `refunded` or `disputed`."""
+        for intent, capture in self.captured.items():
+            if capture.amount:
+                yield Entry("paid", intent, 0, capture.amount, self.captured_at(intent))
+        for id, refund in self.refunds.items():
+            if refund.amount:
+                yield Entry("refunded", id, 0, refund.amount, refund.at)
+                if not refund.live:
+                    yield Entry("refunded", id, 1, -refund.amount, self._ended_at(id))
+        yield from self._unexplained_refunds()
+        for id, movement in self.movements.items():
+            yield Entry("disputed", id, 0, movement.amount, movement.at)
+
+    def _unexplained_refunds(self) -> Iterator[Entry]:
+        """Yield what each report of a charge's refund total adds to the recorded refunds and the earlier reports."""
+        if not self.refund_totals:
+            return
+        # A refund without a charge id may belong to any of the charges.
+        without_charge = _sum(refund for refund in self.refunds.values() if refund.charge_id is None)
+        explained = {
+            charge_id: _sum(refund for refund in self.refunds.values() if refund.charge_id == charge_id)
+            for charge_id in self.refund_totals
+        }
+        reports = [(at, total, id) for id, totals in self.refund_totals.items() for total, at in totals.items()]
+        for at, total, charge_id in sorted(reports):
+            amount = total - explained[charge_id]
+            if amount > 0:
+                explained[charge_id] = total
+                covered = min(amount, without_charge)
+                without_charge -= covered
+                if amount > covered:
+                    yield Entry("refunded", charge_id, total, amount - covered, at)
+
+    # Dates.
+
+    def captured_at(self, intent: str) -> int:
+        """Return when the money was captured.
+
+        A charge of a delayed payment is created days before its money comes, so then only reports tell the time.
+        """
+        capture = self.captured[intent]
+        if self.delayed_at is None or capture.at > self.delayed_at:
+            return capture.at
+        return capture.reported_at
+
+    @property
+    def paid_at(self) -> int | None:
+        return min(map(self.captured_at, self.captured), default=None)
+
+    @property
+    def payment_reported_at(self) -> int | None:
+        """The time of the earliest report of a payment, which may be later than the payment."""
+        return min((capture.reported_at for capture in self.captured.values()), default=None)
+
+    @property
+    def refunded_at(self) -> int | None:
+        """The time of the latest refund that counts."""
+        if not self.refunds and not self.refund_totals:
+            return None
+        live = (refund.at for refund in self.refunds.values() if refund.live)
+        return max((*live, *(entry.at for entry in self._unexplained_refunds())), default=None)
+
+    def _ended_at(self, refund_id: str) -> int:
+        """Return when the money of a refund that failed or was canceled came back."""
+        refund = self.refunds[refund_id]
+        ended_at = self.returned_at.get(refund_id, refund.ended_at)
+        return refund.at if ended_at is None else max(refund.at, ended_at)
+
+    def as_of(self, at: float) -> Gift:
+        """Return the gift as it was at that time: its sums are those of the entries until then."""
+        captured = {id: capture for id, capture in self.captured.items() if self.captured_at(id) <= at}
+        return replace(
+            self,
+            captured=captured,
+            refunds={id: self._refund_as_of(id, at) for id in self.refunds},
+            refund_totals={id: _until(at, totals) for id, totals in self.refund_totals.items()},
+            disputes={id: until for id, states in self.disputes.items() if (until := _until(at, states))},
+            movements={id: movement for id, movement in self.movements.items() if movement.at <= at},
+            paid_session=self.paid_session if captured else None,
+            charge_id=self.charge_id if captured else None,
+            failure=self.failure if self.failed_at is not None and self.failed_at <= at else None,
+            expired_at=self.expired_at if self.expired_at is not None and self.expired_at <= at else None,
+            # The delay counts also if it was reported after the capture, because the date of the capture depends on it.
+            delayed_at=self.delayed_at if captured or (self.delayed_at or 0) <= at else None,
+            donor_from_charge={name: part for name, part in self.donor_from_charge.items() if part[0] <= at},
+            donor_from_session={name: part for name, part in self.donor_from_session.items() if part[0] <= at},
+        )
+
+    def _refund_as_of(self, refund_id: str, at: float) -> Refund:
+        """Return the refund as it was then; one that was made later does not count and still explains refund totals."""
+        refund = self.refunds[refund_id]
+        if at < refund.at:
+            return replace(refund, state="canceled")
+        return refund if refund.live or at >= self._ended_at(refund_id) else replace(refund, state="succeeded")
 
     @property
     def refundable(self) -> int:
@@ -210,37 +295,47 @@ class Gift:
         return self.paid_session or self.opened_session
 
     @property
-    def refunded_at(self) -> int | None:
-        if not self.refunds:
-            return None
-        return max((r.at for r in self.refunds.values() if r.state in LIVE_REFUND_STATES), default=None)
+    def delayed(self) -> bool:
+        return self.delayed_at is not None
+
+    @property
+    def expired(self) -> bool:
+        return self.expired_at is not None
+
+    def dispute_state(self, dispute_id: str) -> str | None:
+        """Return the most advanced state that was reported of this dispute, or None if nothing was."""
+        return max(self.disputes.get(dispute_id, ()), key=DISPUTE_RANK.__getitem__, default=None)
+
+    @property
+    def _dispute_states(self) -> list[str]:
+        return [max(states, key=DISPUTE_RANK.__getitem__) for states in self.disputes.values()]
 
     @property
     def dispute_open(self) -> bool:
-        return any(state in OPEN_DISPUTE_STATES for state in self.disputes.values())
+        return any(state in OPEN_DISPUTE_STATES for state in self._dispute_states)
 
     @property
     def dispute_status(self) -> str | None:
         """The state of the most important dispute: one that counts against the gift comes before one that is over."""
         if not self.disputes:
             return None
-        state = max(self.disputes.values(), key=lambda s: (s in DISPUTED_STATES, DISPUTE_RANK[s]))
+        state = max(self._dispute_states, key=lambda s: (s in DISPUTED_STATES, DISPUTE_RANK[s]))
         return state or "needs_response"
 
     @property
     def status(self) -> DonationStatus:
         if self.captured:
-            if any(state in DISPUTED_STATES for state in self.disputes.values()):
+            if any(state in DISPUTED_STATES for state in self._dispute_states):
                 return DonationStatus.DISPUTED
-            return DonationStatus.REFUNDED if 0 < self.paid <= self.refunded_live else DonationStatus.PAID
-        if self.expired:
+            return DonationStatus.REFUNDED if 0 < self.paid <= self.refunded else DonationStatus.PAID
+        if self.expired_at is not None:
             return DonationStatus.EXPIRED
         return DonationStatus.FAILED if self.failure else DonationStatus.CREATED
 
     @property
     def pending(self) -> bool:
         """A delayed payment method was chosen, and neither its capture nor its failure was reported."""
-        return self.delayed and self.status is DonationStatus.CREATED
+        return self.delayed_at is not None and self.status is DonationStatus.CREATED
 
     @property
     def awaits_checkout(self) -> bool:
@@ -266,3 +361,11 @@ class Gift:
 
 def _sum(refunds: Iterable[Refund]) -> int:
     return sum(refund.amount for refund in refunds)
+
+
+def _earlier(at: int, other: int | None) -> int:
+    return at if other is None else min(at, other)
+
+
+def _until(at: float, times: dict[K, int]) -> dict[K, int]:
+    return {key: time for key, time in times.items() if time <= at}

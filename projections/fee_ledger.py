@@ -12,7 +12,7 @@ from domain.events import FeeCharged
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "fee_ledger"
-VERSION = 2
+VERSION = 3
 TOPICS = topics(FeeCharged)
 
 FEES = Table(
@@ -45,7 +45,7 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
     relevant = [(recorded, recorded.event) for recorded in batch if isinstance(recorded.event, FeeCharged)]
     rows.load(FEES, {(event.balance_transaction_id,) for _, event in relevant})
     for recorded, event in relevant:
-        occurred_at = datetime.fromtimestamp(event.report.at, UTC)
+        occurred_at = datetime.fromtimestamp(event.report.at if event.created_at is None else event.created_at, UTC)
         row = rows.get(FEES, (event.balance_transaction_id,))
         if row is None:
             rows.put(FEES, _row(event, recorded, occurred_at))

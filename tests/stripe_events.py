@@ -154,7 +154,9 @@ class Payment:
             "charge": self.charge_id,
             "payment_intent": self.intent_id,
             "livemode": False,
-            "balance_transactions": [self.transaction(f"{n}d", minor) for n, minor in enumerate(moved)],
+            "balance_transactions": [
+                self.transaction(f"{n}d", minor, created=DAY + 91 + 2 * n) for n, minor in enumerate(moved)
+            ],
         }
 
     def transaction(self, number: str, amount: int, fee: int = 0, **more: Any) -> dict[str, Any]:

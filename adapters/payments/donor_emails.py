@@ -94,8 +94,8 @@ def _rows(applied: AppliedEvent, oldest: float) -> Iterator[tuple[object, ...]]:
     has_address = any(
         fact.event_type is PaymentReceived and fact.fields.get("donor", Donor()).email_hash for fact in applied.facts
     )
-    if has_address and applied.gift.paid_at is not None:
-        state = "waiting" if applied.gift.paid_at >= oldest else "dropped"
+    if has_address and applied.gift.payment_reported_at is not None:
+        state = "waiting" if applied.gift.payment_reported_at >= oldest else "dropped"
         yield _receipt_key(donation_id), RECEIPT_MAIL, ticket_id, donation_id, applied.event_id, None, state
     if has_address or any(fact.event_type is Refunded for fact in applied.facts):
         for id, refund in applied.gift.refunds.items():

@@ -33,7 +33,8 @@ from domain.events import (
     RefundFailed,
     RefundTotalReported,
 )
-from domain.gift import CLOSED_DISPUTE_STATES, DISPUTE_RANK, LIVE_REFUND_STATES, REFUND_RANK
+from domain.gift import CLOSED_DISPUTE_STATES, DISPUTE_RANK
+from domain.movements import LIVE_REFUND_STATES, REFUND_RANK
 from domain.values import Donor, Money, StripeReport
 
 LONGEST_NAME = 100
@@ -116,12 +117,14 @@ def _session_expired(session: StripeObject, report: StripeReport, _: HashEmail) 
 
 
 def _intent_succeeded(intent: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    charge = intent.expanded("latest_charge", CHARGE)
     yield ParsedFact(
         PaymentReceived,
         {
             "payment_intent_id": intent.text("id"),
             "amount": intent.money("amount_received"),
             "charge_id": intent.reference("latest_charge"),
+            "captured_at": charge.optional_time("created") if charge is not None else None,
             "report": report,
         },
     )
@@ -154,6 +157,7 @@ def _charge_captured(charge: StripeObject, report: StripeReport, hash_email: Has
             "amount": charge.money("amount_captured" if charge.has("amount_captured") else "amount"),
             "charge_id": charge.text("id"),
             "donor": _donor(charge.mapping("billing_details"), hash_email),
+            "captured_at": charge.optional_time("created"),
             "report": report,
         },
     )
@@ -171,14 +175,16 @@ def _refund_reported(refund: StripeObject, report: StripeReport, hash_email: Has
     state = refund.optional_text("status") or "pending"
     if state not in REFUND_RANK:
         raise MalformedObject("status")
+    created = refund.optional_time("created")
     yield ParsedFact(
         Refunded if state in LIVE_REFUND_STATES else RefundFailed,
         {
             "refund_id": refund.text("id"),
             "amount": refund.money("amount"),
             "state": state,
-            "refunded_at": refund.integer("created") if refund.has("created") else report.at,
+            "refunded_at": report.at if created is None else created,
             "charge_id": refund.reference("charge"),
+            "payment_intent_id": refund.reference("payment_intent"),
             "report": report,
         },
     )
@@ -209,6 +215,9 @@ def _dispute_funds_moved(dispute: StripeObject, report: StripeReport, hash_email
                 "balance_transaction_id": transaction.text("id"),
                 "amount": _in_donation_currency(moved, withdrawn_minor, dispute.money("amount")),
                 "report": report,
+                "moved_at": transaction.optional_time("created"),
+                # A charge without an intent is its own payment.
+                "payment_intent_id": dispute.reference("payment_intent") or dispute.reference("charge"),
             },
         )
         if transaction.has("fee"):
@@ -242,6 +251,7 @@ def _balance_transaction(transaction: StripeObject, report: StripeReport, _: Has
             "gross": gross,
             "fee": fee,
             "report": report,
+            "created_at": transaction.optional_time("created"),
         },
     )
 

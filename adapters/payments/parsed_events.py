@@ -25,8 +25,8 @@ from adapters.payments.stripe_objects import (
     DonationKey,
     MalformedObject,
     StripeObject,
-    checked_integer,
     checked_text,
+    checked_time,
 )
 from domain.values import StripeReport
 
@@ -81,7 +81,7 @@ def parse_event(event: Mapping[str, Any], hash_email: HashEmail) -> ParsedEvent 
     if parser is None:
         return None
     stripe_object = StripeObject(object_data, kind)
-    stripe_time = _unix_seconds(event["created"]) if is_thin else checked_integer(event.get("created"), "created")
+    stripe_time = _unix_seconds(event["created"]) if is_thin else checked_time(event.get("created"), "created")
     facts = tuple(parser(stripe_object, StripeReport(event["id"], stripe_time), hash_email))
     missing_ids = tuple(_missing_ids(stripe_object)) if facts else ()
     return ParsedEvent(facts, stripe_object.linked_ids(), stripe_object.named_donation(), missing_ids)

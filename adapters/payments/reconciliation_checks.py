@@ -5,44 +5,47 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapters.payments.stripe_objects import StripeDict
-from domain.gift import LIVE_REFUND_STATES, Gift
+from domain.gift import Gift
+from domain.movements import LIVE_REFUND_STATES
 
 
 def agrees(gift: Gift, stripe_object: StripeDict) -> bool:
     """Return True if the donation's money includes all that this object states."""
     match stripe_object:
         case {"object": "checkout.session", "payment_status": "paid", "payment_intent": str(intent)}:
-            return bool(gift.captured.get(intent) == stripe_object["amount_total"])
+            return bool(_captured(gift, intent) == stripe_object["amount_total"])
         case {"object": "checkout.session", "status": "complete"}:
             return gift.delayed or bool(gift.captured)
         case {"object": "checkout.session", "status": "expired"}:
             return gift.expired
         case {"object": "payment_intent", "status": "succeeded"}:
-            return bool(gift.captured.get(stripe_object["id"]) == stripe_object["amount_received"])
+            return bool(_captured(gift, stripe_object["id"]) == stripe_object["amount_received"])
         case {"object": "payment_intent", "status": "processing"}:
             return gift.delayed
         case {"object": "payment_intent", "status": "canceled"}:
             return gift.failure is not None
         case {"object": "charge", "status": "succeeded", "captured": True}:
-            paid = gift.captured.get(stripe_object["payment_intent"] or stripe_object["id"])
+            paid = _captured(gift, stripe_object["payment_intent"] or stripe_object["id"])
             return paid == stripe_object["amount_captured"] and gift.charge_id is not None
         case {"object": "refund"}:
             refund = gift.refunds.get(stripe_object["id"])
             is_live = (stripe_object["status"] or "pending") in LIVE_REFUND_STATES
-            return (
-                refund is not None
-                and refund.amount == stripe_object["amount"]
-                and (refund.state in LIVE_REFUND_STATES) is is_live
-            )
+            return refund is not None and refund.amount == stripe_object["amount"] and refund.live is is_live
         case {"object": "dispute"}:
             # The gift counts withdrawn money as positive, a balance transaction counts it as negative.
-            return gift.disputes.get(stripe_object["id"]) == stripe_object["status"] and all(
-                gift.movements.get(transaction["id"]) == -transaction["amount"]
+            return gift.dispute_state(stripe_object["id"]) == stripe_object["status"] and all(
+                (movement := gift.movements.get(transaction["id"])) is not None
+                and movement.amount == -transaction["amount"]
                 for transaction in stripe_object["balance_transactions"]
                 if transaction["currency"] == stripe_object["currency"]
             )
         case _:
             return True
+
+
+def _captured(gift: Gift, intent: str) -> int | None:
+    capture = gift.captured.get(intent)
+    return None if capture is None else capture.amount
 
 
 def sums_agree(gift: Gift, objects: Sequence[StripeDict]) -> bool:

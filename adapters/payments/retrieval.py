@@ -15,7 +15,7 @@ import structlog
 
 from adapters.payments.inbox import Inbox, as_event, to_json
 from adapters.payments.parsed_events import RETRIEVED_FIELD, THIN_EVENT
-from adapters.payments.stripe_objects import INTENT, SESSION, StripeDict
+from adapters.payments.stripe_objects import CHARGE, INTENT, SESSION, StripeDict
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import Database
 from adapters.postgres.leased_queue import LeasedQueue
@@ -69,16 +69,25 @@ class Retriever:
         """Return the Stripe time to record for the object's present state, in Unix seconds.
 
         It is the creation of the object. For a payment it is the creation of the charge, because sessions and intents
-        are created before the payment.
+        are created before the payment. For a dispute it is that of the last movement of its money. For a charge with
+        refunds it is the present, because their sum has no time of its own.
         """
+        if stripe_object["object"] == CHARGE and stripe_object.get("amount_refunded"):
+            return int(time.time())
+        return self._time_of(stripe_object)
+
+    def _time_of(self, stripe_object: StripeDict) -> int:
         is_paid = stripe_object.get("payment_status") == "paid" or stripe_object.get("status") == "succeeded"
         if is_paid and stripe_object["object"] in (SESSION, INTENT):
             for name in ("payment_intent", "latest_charge"):
                 if isinstance(id := stripe_object.get(name), str):
                     with suppress(NotFoundError):
-                        return self.time_of(self._retrieve(id))
-        created = stripe_object.get("created")
-        return created if isinstance(created, int) else int(time.time())
+                        return self._time_of(self._retrieve(id))
+        times = [stripe_object.get(name) for name in ("created", "canceled_at")]
+        if stripe_object.get("status") == "expired" and isinstance(expires_at := stripe_object.get("expires_at"), int):
+            times.append(min(expires_at, int(time.time())))
+        times += [transaction.get("created") for transaction in stripe_object.get("balance_transactions") or ()]
+        return max((at for at in times if isinstance(at, int)), default=int(time.time()))
 
 
 @dataclass(frozen=True)

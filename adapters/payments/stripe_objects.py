@@ -12,6 +12,8 @@ from domain.values import CURRENCIES, Money
 
 LARGEST_AMOUNT = 10**12
 LONGEST_TEXT = 500
+# The end of the year 9999, which is as far as a datetime goes.
+LAST_SECOND = 253_402_300_799
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 # The kinds of object that belong to a donation.
@@ -81,6 +83,11 @@ class StripeObject:
     def integer(self, name: str) -> int:
         return checked_integer(self._data.get(name), name)
 
+    def optional_time(self, name: str) -> int | None:
+        """Return Unix seconds, or None if the field is absent."""
+        value = self._data.get(name)
+        return None if value is None else checked_time(value, name)
+
     def flag(self, name: str, default: bool) -> bool:
         value = self._data.get(name, default)
         if not isinstance(value, bool):
@@ -140,6 +147,12 @@ class StripeObject:
 def checked_text(value: object, name: str) -> str:
     if isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and not _CONTROL.search(value):
         return value
+    raise MalformedObject(name)
+
+
+def checked_time(value: object, name: str) -> int:
+    if 0 <= (seconds := checked_integer(value, name)) <= LAST_SECOND:
+        return seconds
     raise MalformedObject(name)
 
 

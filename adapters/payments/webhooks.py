@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from adapters.payments.stripe_objects import LAST_SECOND
 from domain.errors import DomainError, UnavailableError
 
 MAX_BODY_BYTES = 256 * 1024
@@ -28,7 +29,6 @@ _HEADER_TIME = re.compile(r"[0-9]{1,12}")
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 )
-_LAST_SECOND = 253_402_300_799  # the end of the year 9999, which is as far as a datetime goes
 
 logger = logging.getLogger(__name__)
 
@@ -228,7 +228,7 @@ def _check_depth(payload: dict[str, object]) -> None:
 
 
 def _unix_time(seconds: object) -> datetime:
-    if type(seconds) is not int or not 0 <= seconds <= _LAST_SECOND:
+    if type(seconds) is not int or not 0 <= seconds <= LAST_SECOND:
         raise BadEvent("the event's time is malformed")
     return datetime.fromtimestamp(seconds, UTC)
 

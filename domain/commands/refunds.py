@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.donations import Donation
 from domain.errors import InvalidError, RefusedError, UnavailableError
 from domain.events import Refunded, RefundFailed
-from domain.gift import LIVE_REFUND_STATES
+from domain.movements import LIVE_REFUND_STATES
 from domain.ports import Donations, RefundOrder, Refunds, ReportedRefund
 from domain.values import STRIPE, SYSTEM, Actor, Money, StripeReport
 
@@ -86,5 +86,6 @@ def _record_answer(donation: Donation, request_id: UUID, refund: ReportedRefund)
         state=refund.state,
         refunded_at=refund.refunded_at,
         charge_id=refund.charge_id,
+        payment_intent_id=donation.gift.requests[request_id].payment_intent_id,
         report=StripeReport(refund.refund_id, refund.refunded_at),
     )

@@ -12,7 +12,7 @@ from adapters.payments.webhooks import WebhookVerifier, sign
 from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
 from adapters.stripe_sandbox.simulation import oracle
-from adapters.stripe_sandbox.simulation.oracle import OracleEvent, OracleRow
+from adapters.stripe_sandbox.simulation.oracle import OracleEntry, OracleEvent, OracleRow
 from adapters.stripe_sandbox.simulation.scenario import Scenario
 from domain.donations import Donation
 from domain.tickets import NewTicket
@@ -66,7 +66,7 @@ class SimulationRunner:
         """Return the oracle's row of each donation."""
         events_by_donation = oracle.by_donation(self._oracle_events())
         ids = [donation.donation_id for donation in self.scenario.donations]
-        return {id: oracle.row_of(events_by_donation.get(id, [])) for id in ids}
+        return {id: oracle.row_of(events_by_donation.get(id, []), self.scenario.retrieve) for id in ids}
 
     def _oracle_events(self) -> list[OracleEvent]:
         return [oracle.with_object(event, self.scenario.retrieve) for event in self.scenario.events]
@@ -74,7 +74,7 @@ class SimulationRunner:
     def ledger(self) -> dict[UUID, OracleRow]:
         """Return the ledger's row of each donation, with personal texts decrypted."""
         personal = PersonalData(self.service.history.cipher)
-        rows = {}
+        rows, entries = {}, self._entries()
         for donation in self.scenario.donations:
             with self.service.database.transaction() as cursor:
                 row = donation_ledger.donation(cursor, donation.donation_id)
@@ -90,8 +90,20 @@ class SimulationRunner:
                     dispute=row["dispute_status"],
                     donor=personal.text_or_none(row["ticket_id"], row["donor_last_name"]),
                     country=row["country"],
+                    entries=tuple(entries[donation.donation_id]),
                 )
         return rows
+
+    def _entries(self) -> dict[UUID, list[OracleEntry]]:
+        """Return the ledger's entries of each donation in the order of their times."""
+        by_donation: dict[UUID, list[OracleEntry]] = defaultdict(list)
+        for ticket in {donation.ticket_id for donation in self.scenario.donations}:
+            with self.service.database.transaction() as cursor:
+                rows = donation_ledger.entries(cursor, ticket)
+            for row in sorted(rows, key=lambda row: (row["occurred_at"], row["kind"], row["amount"])):
+                entry = row["kind"], row["amount"], int(row["occurred_at"].timestamp())
+                by_donation[row["donation_id"]].append(entry)
+        return by_donation
 
     def differences(self) -> list[str]:
         """Return every difference between the oracle and the ledger with its totals, entries and fees."""

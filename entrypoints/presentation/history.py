@@ -23,7 +23,9 @@ from projections import donation_ledger
 from projections.model import RecordedEvent
 
 # Fields that hold Unix seconds.
-_TIMES = frozenset({"at", "expires_at", "refunded_at", "inactive_since", "erase_after"})
+_TIMES = frozenset(
+    {"at", "captured_at", "created_at", "erase_after", "expires_at", "inactive_since", "moved_at", "refunded_at"}
+)
 # Fields that are secret, such as digests of credentials, or that the response has outside of `data`.
 _HIDDEN = frozenset({"token_digest", "contact_index", "actor", "ticket_id", "donation_id"})
 

@@ -15,34 +15,38 @@ SortKey = tuple[bool, float, datetime, UUID]
 
 
 def past_ledger(events: Sequence[RecordedEvent], as_of: datetime | None, known_at: datetime | None) -> MemoryRows:
-    """Fold the events that were recorded until `known_at` and had happened, according to Stripe, until `as_of`."""
+    """Return the ledger as we knew it at `known_at`, with what had happened, according to Stripe, until `as_of`."""
     known_events = [event for event in events if known_at is None or event.recorded_at <= known_at]
-    return folded(donation_ledger, known_events if as_of is None else _happened_until(as_of, known_events))
+    if as_of is None:
+        return folded(donation_ledger, known_events)
+    known, past = folded(donation_ledger, _begun_until(as_of, known_events)), MemoryRows()
+    donation_ledger.put_as_of(as_of, known.all(donation_ledger.DONATIONS), known.all(donation_ledger.ENTRIES), past)
+    return past
 
 
-def _happened_until(as_of: datetime, known_events: Sequence[RecordedEvent]) -> Iterator[RecordedEvent]:
-    """Yield the events that had happened until `as_of` by Stripe's clock, or by ours if Stripe reports no time.
+def _begun_until(as_of: datetime, known_events: Sequence[RecordedEvent]) -> Iterator[RecordedEvent]:
+    """Yield the events with a time of Stripe, and the others that we had recorded until `as_of`.
 
     Stripe's clock may be behind ours: a checkout counts as opened once Stripe reports a fact about its donation.
     """
     reported_donations = {
         recorded.event.donation_id
         for recorded in known_events
-        if isinstance(recorded.event, DonationEvent) and _happened_at_stripe(as_of, recorded)
+        if isinstance(recorded.event, DonationEvent)
+        and any(at <= as_of.timestamp() for at in _stripe_times(recorded.event))
     }
     for recorded in known_events:
-        event, happened = recorded.event, _happened_at_stripe(as_of, recorded)
-        if happened is None:
-            opened = isinstance(event, CheckoutRequested | CheckoutOpened) and event.donation_id in reported_donations
-            happened = opened or recorded.recorded_at <= as_of
-        if happened:
+        event = recorded.event
+        opened = isinstance(event, CheckoutRequested | CheckoutOpened) and event.donation_id in reported_donations
+        if opened or recorded.recorded_at <= as_of or hasattr(event, "report"):
             yield recorded
 
 
-def _happened_at_stripe(as_of: datetime, recorded: RecordedEvent) -> bool | None:
-    """Return True if Stripe's time of the event is not after `as_of`, False if it is, None if there is none."""
-    report = getattr(recorded.event, "report", None)
-    return None if report is None else bool(report.at <= as_of.timestamp())
+def _stripe_times(event: DonationEvent) -> list[int]:
+    """Return the times that Stripe reported for the event and for its object."""
+    report = getattr(event, "report", None)
+    times = [report and report.at, *(getattr(event, name, None) for name in ("captured_at", "refunded_at", "moved_at"))]
+    return [at for at in times if at is not None]
 
 
 def past_totals(ticket: Row, ledger: MemoryRows, personal: PersonalData, *, explain: bool) -> DonationTotals:
@@ -52,7 +56,7 @@ def past_totals(ticket: Row, ledger: MemoryRows, personal: PersonalData, *, expl
     totals = donation_ledger.by_first_capture(ledger.all(donation_ledger.TOTALS), created_at)
     entries = None
     if explain:
-        entries = sorted(ledger.all(donation_ledger.ENTRIES), key=lambda entry: (entry["position"], entry["kind"]))
+        entries = sorted(ledger.all(donation_ledger.ENTRIES), key=donation_ledger.entry_order)
     return DonationTotals.from_rows(ticket, totals, paid[0] if paid else None, entries, personal)
 
 

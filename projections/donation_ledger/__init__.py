@@ -5,10 +5,11 @@ minor unit of their currency.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from domain.events import CheckoutRequested, DonationEvent
-from domain.gift import MOVES_MONEY, Gift
+from domain.gift import DATES_MONEY, MOVES_MONEY, Gift
 from projections.donation_ledger.donation_table import (
     DONATIONS,
     donation,
@@ -20,7 +21,15 @@ from projections.donation_ledger.donation_table import (
     unpaid_donation,
     with_pending_calls,
 )
-from projections.donation_ledger.entry_table import ENTRIES, entries, entries_for_export, post_entries
+from projections.donation_ledger.entry_table import (
+    ENTRIES,
+    EntriesByKey,
+    entries,
+    entries_by_key,
+    entries_for_export,
+    entry_order,
+    post_entries,
+)
 from projections.donation_ledger.total_table import (
     COUNT_COLUMNS,
     SUM_COLUMNS,
@@ -49,8 +58,10 @@ __all__ = [
     "donations_for_export",
     "entries",
     "entries_for_export",
+    "entry_order",
     "fold",
     "ordered_totals",
+    "put_as_of",
     "summary",
     "totals",
     "unpaid_donation",
@@ -58,7 +69,7 @@ __all__ = [
 ]
 
 NAME = "donation_ledger"
-VERSION = 5
+VERSION = 6
 TOPICS = topics(DonationEvent)
 TABLES = (DONATIONS, ENTRIES, TOTALS)
 
@@ -71,13 +82,16 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
             by_donation.setdefault(recorded.event.donation_id.int, []).append(recorded)
     first_events: list[Any] = [donation_events[0].event for donation_events in by_donation.values()]
     rows.load(DONATIONS, [(first.donation_id,) for first in first_events if not isinstance(first, CheckoutRequested)])
+    stored = [rows.get(DONATIONS, (first.donation_id,)) for first in first_events]
+    gifts = [stored_gift(row) if row else Gift() for row in stored]
+    posted = [entries_by_key(gift, first.donation_id) for gift, first in zip(gifts, first_events, strict=True)]
+    rows.load(ENTRIES, [key for posted_entries in posted for key in posted_entries])
     changes = []
-    for first, donation_events in zip(first_events, by_donation.values(), strict=True):
-        before = rows.get(DONATIONS, (first.donation_id,))
-        row, gift = (before.copy(), stored_gift(before)) if before else (None, Gift())
+    for before, gift, posted_entries, donation_events in zip(stored, gifts, posted, by_donation.values(), strict=True):
+        row, present = before.copy() if before else None, posted_entries
         for recorded in donation_events:
             if row is not None:
-                _fold_fact(recorded, row, gift, rows)
+                present = _fold_fact(recorded, row, gift, present, rows)
             elif isinstance(recorded.event, CheckoutRequested):
                 row = requested_row(recorded.event, recorded)
         if row is not None:
@@ -88,12 +102,30 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
     add_to_totals(changes, rows)
 
 
-def _fold_fact(recorded: RecordedEvent, row: Row, gift: Gift, rows: Rows) -> None:
-    """Fold one fact into its donation's row and gift, and post an entry for each sum that it moved."""
+def _fold_fact(recorded: RecordedEvent, row: Row, gift: Gift, before: EntriesByKey, rows: Rows) -> EntriesByKey:
+    """Fold one fact into its donation's row and gift, and post what it moved; return the gift's entries."""
     event: Any = recorded.event
     gift.apply(event)
-    if isinstance(event, MOVES_MONEY):
-        post_entries(recorded, event.report.at, row, gift, rows)
+    after = before
+    if isinstance(event, MOVES_MONEY + DATES_MONEY):
+        after = entries_by_key(gift, row["donation_id"])
+        post_entries(recorded, row, before, after, rows)
         if row["recorded_at"] is None and gift.captured:
             row["recorded_at"] = recorded.recorded_at
     row["call_pending_since"] = (row["call_pending_since"] or recorded.recorded_at) if gift.has_pending_call else None
+    return after
+
+
+def put_as_of(at: datetime, donation_rows: Sequence[Row], entry_rows: Sequence[Row], rows: Rows) -> None:
+    """Put the donations, their entries and totals as they were at a time of Stripe into empty tables."""
+    changes = []
+    for row in donation_rows:
+        gift = stored_gift(row).as_of(at.timestamp())
+        past = row | ({} if gift.captured else {"recorded_at": None})
+        set_gift_columns(gift, past)
+        rows.put(DONATIONS, past)
+        changes.append((None, past))
+    for entry in entry_rows:
+        if entry["occurred_at"] <= at:
+            rows.put(ENTRIES, entry)
+    add_to_totals(changes, rows)

@@ -72,9 +72,6 @@ def requested_row(event: CheckoutRequested, recorded: RecordedEvent) -> Row:
         "ticket_id": event.ticket_id,
         "currency": event.amount.currency,
         "amount": event.amount.minor,
-        "paid": 0,
-        "refunded": 0,
-        "disputed": 0,
         "created_at": recorded.recorded_at,
         "recorded_at": None,
         "call_pending_since": recorded.recorded_at,
@@ -89,6 +86,9 @@ def set_gift_columns(gift: Gift, row: Row) -> None:
     row["donor_last_name"] = donor.last_name
     row["country"] = donor.country
     row["email_hash"] = donor.email_hash
+    row["paid"] = gift.paid
+    row["refunded"] = gift.refunded
+    row["disputed"] = gift.disputed
     row["dispute_status"] = gift.dispute_status
     row["paid_at"] = utc_time(gift.paid_at)
     row["refunded_at"] = utc_time(gift.refunded_at)

@@ -1,11 +1,12 @@
-"""The ledger's table of entries: one row for each sum that an event moved."""
+"""The ledger's table of entries: one row for each movement of money, at the time of its Stripe object."""
 
 from datetime import datetime
 from uuid import UUID
 
 from domain.gift import Gift
+from domain.movements import Entry
 from projections.donation_ledger.donation_table import utc_time
-from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows
+from projections.model import Cursor, Key, RecordedEvent, Row, Rows, Table, fetched_rows
 
 ENTRIES = Table(
     "ledger_entries",
@@ -18,30 +19,51 @@ ENTRIES = Table(
         "amount": "bigint",
         "occurred_at": "timestamptz",
         "recorded_at": "timestamptz",
+        "source_id": "text",
+        "part": "bigint",
     },
-    key=("position", "kind"),
-    indexes=("(ticket_id, position)",),
+    key=("donation_id", "kind", "source_id", "part"),
+    indexes=("(ticket_id, position)", "(position)"),
 )
+EntriesByKey = dict[Key, Entry]
 
 
-def post_entries(recorded: RecordedEvent, stripe_time: int, row: Row, gift: Gift, rows: Rows) -> None:
-    """Set the donation row's sums to those of the gift, and add an entry for each sum that changes."""
-    for kind, amount in (("paid", gift.paid), ("refunded", gift.refunded), ("disputed", gift.disputed)):
-        if difference := amount - row[kind]:
-            rows.put(
-                ENTRIES,
-                {
-                    "position": recorded.position,
-                    "kind": kind,
-                    "ticket_id": row["ticket_id"],
-                    "donation_id": row["donation_id"],
-                    "currency": row["currency"],
-                    "amount": difference,
-                    "occurred_at": utc_time(stripe_time),
-                    "recorded_at": recorded.recorded_at,
-                },
-            )
-            row[kind] = amount
+def entries_by_key(gift: Gift, donation_id: UUID) -> EntriesByKey:
+    """Return the gift's entries by the keys of their rows."""
+    return {(donation_id, entry.kind, entry.source_id, entry.part): entry for entry in gift.entries()}
+
+
+def post_entries(recorded: RecordedEvent, donation: Row, before: EntriesByKey, after: EntriesByKey, rows: Rows) -> None:
+    """Store what an event changed; the rows of `before` are loaded.
+
+    A fact that arrives later may change the amount or the time of an entry, or explain one by entries of its own.
+    """
+    for key, entry in after.items():
+        if before.get(key) == entry:
+            continue
+        row = rows.get(ENTRIES, key) if key in before else None
+        rows.put(
+            ENTRIES,
+            {
+                "position": recorded.position,
+                "kind": entry.kind,
+                "ticket_id": donation["ticket_id"],
+                "donation_id": donation["donation_id"],
+                "currency": donation["currency"],
+                "amount": entry.amount,
+                "occurred_at": utc_time(entry.at),
+                "recorded_at": row["recorded_at"] if row else recorded.recorded_at,
+                "source_id": entry.source_id,
+                "part": entry.part,
+            },
+        )
+    for key in before.keys() - after.keys():
+        rows.delete(ENTRIES, key)
+
+
+def entry_order(row: Row) -> tuple[object, ...]:
+    """Return the sort key of an entry in the order of `entries`."""
+    return row["position"], row["kind"], row["source_id"], row["part"]
 
 
 # Queries.
@@ -51,7 +73,7 @@ def entries(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     """Return a ticket's entries, the oldest first."""
     cursor.execute(
         f"SELECT {', '.join(ENTRIES.columns)} FROM read.ledger_entries"  # noqa: S608
-        " WHERE ticket_id = %(ticket_id)s ORDER BY position, kind",
+        " WHERE ticket_id = %(ticket_id)s ORDER BY position, kind, source_id, part",
         {"ticket_id": ticket_id},
     )
     return fetched_rows(cursor, ENTRIES.columns)

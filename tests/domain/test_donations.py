@@ -13,109 +13,43 @@ from hypothesis import strategies as st
 
 from domain.donations import IDENTIFYING_FIELDS, Donation
 from domain.errors import RefusedError
-from domain.events import (
-    CheckoutExpired,
-    DisputeClosed,
-    DisputeFundsReinstated,
-    DisputeFundsWithdrawn,
-    DisputeOpened,
-    DonationEvent,
-    PaymentConfirmed,
-    PaymentDelayed,
-    PaymentFailed,
-    PaymentReceived,
-    Refunded,
-    RefundFailed,
-    RefundTotalReported,
+from domain.events import DonationEvent, PaymentConfirmed, PaymentReceived, RefundFailed
+from domain.gift import Gift
+from domain.values import STRIPE, SYSTEM, Actor, Donor, Role
+from tests.domain.donation_facts import (
+    DELAYED,
+    EXPIRED,
+    FACTS,
+    LOST_DISPUTE,
+    PAID_100,
+    REINSTATED,
+    WITHDRAWN,
+    WON_DISPUTE,
+    Fact,
+    captured,
+    dispute,
+    donation_with,
+    failed,
+    moved_funds,
+    refund,
+    report,
+    returned,
+    total,
+    usd,
 )
-from domain.gift import LIVE_REFUND_STATES
-from domain.values import STRIPE, SYSTEM, Actor, Donor, Money, Role, StripeReport
 
-TICKET, DONATION, REQUEST = UUID(int=1), UUID(int=2), UUID(int=3)
+REQUEST = UUID(int=3)
 ADMIN = Actor(Role.ADMIN, "key")
-Fact = tuple[type[DonationEvent], dict[str, Any]]
-
-
-def usd(minor: int) -> Money:
-    return Money(minor, "USD")
-
-
-def report(at: int, by: str = "evt") -> StripeReport:
-    return StripeReport(by, at)
-
-
-def captured(amount: int = 10_000, at: int = 10, intent: str = "pi", **more: Any) -> Fact:
-    return PaymentReceived, {"payment_intent_id": intent, "amount": usd(amount), "report": report(at), **more}
-
-
-def refund(amount: int, state: str = "succeeded", id: str = "re_1", at: int = 20) -> Fact:
-    kind = Refunded if state in LIVE_REFUND_STATES else RefundFailed
-    fields = {"refund_id": id, "amount": usd(amount), "state": state, "refunded_at": at, "charge_id": "ch"}
-    return kind, fields | {"report": report(at)}
-
-
-def total(amount: int, charge: str = "ch") -> Fact:
-    return RefundTotalReported, {"charge_id": charge, "amount": usd(amount), "report": report(21)}
-
-
-def dispute(state: str) -> Fact:
-    kind = DisputeClosed if state in ("won", "lost", "warning_closed") else DisputeOpened
-    return kind, {"dispute_id": "dp", "amount": usd(10_000), "state": state, "report": report(30)}
-
-
-def moved_funds(amount: int, id: str = "txn") -> Fact:
-    kind = DisputeFundsWithdrawn if amount > 0 else DisputeFundsReinstated
-    fields = {"dispute_id": "dp", "balance_transaction_id": id, "amount": usd(abs(amount))}
-    return kind, fields | {"report": report(31)}
-
-
-def failed(at: int = 5) -> Fact:
-    return PaymentFailed, {"object_id": "pi", "reason": "card_declined", "report": report(at)}
-
-
-DELAYED: Fact = PaymentDelayed, {"object_id": "cs", "report": report(5)}
-EXPIRED: Fact = CheckoutExpired, {"session_id": "cs", "report": report(40)}
-
-
-def donation_with(*facts: Fact) -> Donation:
-    donation = Donation.request_checkout(SYSTEM, TICKET, DONATION, usd(10_000), None)
-    for kind, fields in facts:
-        donation.record(STRIPE, kind, **fields)
-    return donation
 
 
 def summary(donation: Donation) -> tuple[Any, ...]:
-    gift = donation.gift
+    return summary_of(donation.gift)
+
+
+def summary_of(gift: Gift) -> tuple[Any, ...]:
     money = gift.paid, gift.refunded, gift.disputed, gift.net, gift.refundable
     state = gift.status, gift.pending, gift.paid_at, gift.refunded_at, gift.dispute_status
-    return *money, *state, gift.donor, gift.session_id, gift.charge_id
-
-
-FACTS = st.one_of(
-    st.builds(
-        captured,
-        st.just(10_000),
-        st.integers(1, 9),
-        st.sampled_from(["pi", "pi_2"]),
-        charge_id=st.sampled_from([None, "ch", "ch_2"]),
-        session_id=st.sampled_from([None, "cs"]),
-        donor=st.sampled_from([Donor(), Donor("Hopper", "US"), Donor(None, "DE", "hash")]),
-    ),
-    st.builds(
-        refund,
-        st.integers(0, 9_000),
-        st.sampled_from(["pending", "requires_action", "succeeded", "failed", "canceled"]),
-        st.sampled_from(["re_1", "re_2"]),
-        st.integers(1, 9),
-    ),
-    st.builds(total, st.integers(0, 10_000), st.sampled_from(["ch", "ch_2"])),
-    st.sampled_from(["warning_needs_response", "needs_response", "under_review", "won", "lost", "warning_closed"]).map(
-        dispute
-    ),
-    st.builds(moved_funds, st.integers(-9_000, 9_000).filter(bool), st.sampled_from(["txn_1", "txn_2"])),
-    st.builds(failed, st.integers(1, 9)),
-    st.sampled_from([DELAYED, EXPIRED]),
-)
+    return *money, *state, gift.donor, gift.session_id, gift.charge_id, *sorted(gift.entries())
 
 
 @given(st.lists(FACTS, max_size=12), st.randoms(use_true_random=False))
@@ -150,9 +84,87 @@ def test_net_refunded_and_disputed_always_add_up_to_paid(facts):
     assert gift.net + gift.refunded + gift.disputed == gift.paid
 
 
-PAID_100 = captured()
-WITHDRAWN, REINSTATED = moved_funds(10_000, "txn_out"), moved_funds(-10_000, "txn_in")
-WON_DISPUTE, LOST_DISPUTE = dispute("won"), dispute("lost")
+@given(st.lists(FACTS, max_size=12))
+def test_the_entries_add_up_to_the_sums_of_the_gift_as_of_every_time(facts):
+    gift = donation_with(*facts).gift
+    entries = list(gift.entries())
+    for at in (*range(12), 100):
+        past = gift.as_of(at)
+        for kind, amount in (("paid", past.paid), ("refunded", past.refunded), ("disputed", past.disputed)):
+            assert sum(entry.amount for entry in entries if entry.kind == kind and entry.at <= at) == amount
+        assert past.paid_at == min((e.at for e in entries if e.kind == "paid" and e.at <= at), default=None)
+    assert summary_of(gift.as_of(100)) == summary_of(gift)
+
+
+# Dates.
+
+
+def dates(*facts: Fact) -> list[tuple[str, int, int]]:
+    """Return kind, amount and time of each entry, which are the same in every order of the facts."""
+    [listed] = {
+        tuple(sorted((entry.kind, entry.amount, entry.at) for entry in donation_with(*order).gift.entries()))
+        for order in permutations(facts)
+    }
+    return list(listed)
+
+
+def test_a_payment_is_dated_by_its_charge():
+    facts = [captured(at=60, session_id="cs"), captured(at=70, charge_id="ch", captured_at=50)]
+    assert dates(*facts) == [("paid", 10_000, 50)]
+
+
+def test_a_delayed_payment_is_dated_by_its_success_and_not_by_the_creation_of_its_charge():
+    facts = [DELAYED, captured(at=60, charge_id="py", captured_at=4), captured(at=61, session_id="cs")]
+    assert dates(*facts) == [("paid", 10_000, 60)]
+
+
+def test_money_of_a_dispute_is_dated_by_its_balance_transactions():
+    withdrawn = moved_funds(10_000, "txn_out", 80, moved_at=22)
+    reinstated = moved_funds(-10_000, "txn_in", 80, moved_at=40)
+    # The event about the reinstatement reports the withdrawal again.
+    assert dates(withdrawn, reinstated, moved_funds(10_000, "txn_out", 90, moved_at=22)) == [
+        ("disputed", -10_000, 40),
+        ("disputed", 10_000, 22),
+    ]
+
+
+def test_the_time_of_a_balance_transaction_replaces_the_time_of_an_earlier_report_without_one():
+    assert dates(moved_funds(10_000, reported_at=5), moved_funds(10_000, reported_at=90, moved_at=22)) == [
+        ("disputed", 10_000, 22)
+    ]
+
+
+def test_a_failed_refund_is_two_entries_of_which_the_second_is_dated_by_the_returned_money():
+    failure = refund(4_000, "failed", at=20, reported_at=35)
+    assert dates(failure) == [("refunded", -4_000, 35), ("refunded", 4_000, 20)]
+    assert dates(refund(4_000, reported_at=25), failure, returned("re_1", 30)) == [
+        ("refunded", -4_000, 30),
+        ("refunded", 4_000, 20),
+    ]
+
+
+def test_a_refund_total_is_dated_by_its_reports_until_its_refunds_are_known():
+    totals = [total(3_000, at=21), total(10_000, at=40)]
+    assert dates(*totals) == [("refunded", 3_000, 21), ("refunded", 7_000, 40)]
+    assert dates(*totals, refund(3_000, at=20)) == [("refunded", 3_000, 20), ("refunded", 7_000, 40)]
+    assert dates(*totals, refund(3_000, at=20), refund(7_000, id="re_2", at=39)) == [
+        ("refunded", 3_000, 20),
+        ("refunded", 7_000, 39),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "refunded_at"),
+    [
+        ([total(10_000, at=40)], 40),
+        ([total(10_000, at=40), refund(10_000, at=20)], 20),
+        ([total(10_000, at=40), refund(3_000, at=20)], 40),
+        ([refund(10_000, "failed", at=20)], None),
+    ],
+)
+def test_refunded_at_follows_the_refunds_and_else_the_refund_total(facts, refunded_at):
+    for order in permutations([PAID_100, *facts]):
+        assert donation_with(*order).gift.refunded_at == refunded_at
 
 
 @pytest.mark.parametrize(
@@ -173,7 +185,9 @@ WON_DISPUTE, LOST_DISPUTE = dispute("won"), dispute("lost")
         ([EXPIRED, failed(), DELAYED], ("EXPIRED", 0, 0)),
         ([failed(), DELAYED], ("FAILED", 0, 0)),
         ([PAID_100, total(4_000)], ("PAID", 4_000, 6_000)),
-        ([PAID_100, total(4_000), total(10_000), refund(4_000)], ("PAID", 10_000, 0)),
+        ([PAID_100, total(4_000), total(10_000), refund(4_000)], ("REFUNDED", 10_000, 0)),
+        ([PAID_100, total(10_000)], ("REFUNDED", 10_000, 0)),
+        ([PAID_100, captured(intent="pi_2"), total(10_000)], ("PAID", 10_000, 10_000)),
         ([PAID_100, total(10_000), refund(3_000), refund(7_000, id="re_2")], ("REFUNDED", 10_000, 0)),
         ([PAID_100, total(10_000), refund(3_000), refund(7_000, "failed", "re_2")], ("PAID", 3_000, 7_000)),
     ],

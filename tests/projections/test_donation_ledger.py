@@ -19,15 +19,17 @@ from domain.donations import Donation
 from domain.events import CheckoutRequested, DonationEvent, PaymentConfirmed, PaymentReceived, Refunded, TicketEvent
 from domain.values import STRIPE, SYSTEM, Money, StripeReport
 from entrypoints.composition.simulation_runner import SimulationRunner
-from entrypoints.presentation.past_ledger import past_totals
+from entrypoints.presentation.past_ledger import past_ledger, past_totals
 from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, fee_ledger
+from tests.domain.donation_facts import FACTS, donation_with
 from tests.domain.facts import TICKET
 from tests.fakes.events import log_entries, make_event
 from tests.money import Ledger
 from tests.stripe_events import DAY, Payment
 
 DONATION = UUID(int=9)
+TOTAL_COLUMNS = (*donation_ledger.SUM_COLUMNS, *donation_ledger.COUNT_COLUMNS.values(), "first_paid_at")
 
 
 @pytest.fixture
@@ -109,6 +111,48 @@ def test_a_ledger_folded_in_one_batch_equals_one_folded_event_by_event(service, 
         donation_ledger.fold([event], one_by_one)
     for table in donation_ledger.TABLES:
         assert sorted(map(repr, at_once.all(table))) == sorted(map(repr, one_by_one.all(table)))
+
+
+@given(facts=st.lists(FACTS, max_size=10), at=st.integers(0, 12), random=st.randoms(use_true_random=False))
+def test_entries_donations_and_totals_agree_in_every_order_of_the_facts_now_and_as_of_every_time(facts, at, random):
+    shuffled = [*facts, *random.choices(facts, k=len(facts))] if facts else []
+    random.shuffle(shuffled)
+    moment = datetime.fromtimestamp(at, UTC)
+    ledgers = []
+    for ordered in (facts, shuffled):
+        events: Any = donation_with(*ordered).collect_events()
+        history = log_entries(*events)
+        present, past = folded(donation_ledger, history), past_ledger(history, moment, None)
+        gift = donation_with(*ordered).gift
+        assert sorted(map(entry_of, present.all(donation_ledger.ENTRIES))) == sorted(gift.entries())
+        for rows in (present, past):
+            assert_the_ledger_agrees(rows)
+        ledgers.append([dated_rows(rows) for rows in (present, past)])
+    assert ledgers[0] == ledgers[1]
+
+
+def entry_of(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row["kind"], row["source_id"], row["part"], row["amount"], int(row["occurred_at"].timestamp())
+
+
+def dated_rows(rows: MemoryRows) -> list[Any]:
+    """Return everything in a ledger that may not depend on the order in which the facts arrived."""
+    columns = ("status", "pending", "paid", "refunded", "disputed", "dispute_status", "paid_at", "refunded_at")
+    donations = [[row[name] for name in columns] for row in rows.all(donation_ledger.DONATIONS)]
+    totals = [[row[name] for name in TOTAL_COLUMNS] for row in rows.all(donation_ledger.TOTALS)]
+    return [sorted(map(entry_of, rows.all(donation_ledger.ENTRIES))), donations, totals]
+
+
+def assert_the_ledger_agrees(rows: MemoryRows) -> None:
+    entries = rows.all(donation_ledger.ENTRIES)
+    for donation in rows.all(donation_ledger.DONATIONS):
+        for kind in donation_ledger.SUM_COLUMNS:
+            assert sum(entry["amount"] for entry in entries if entry["kind"] == kind) == donation[kind]
+        paid = [entry["occurred_at"] for entry in entries if entry["kind"] == "paid"]
+        assert donation["paid_at"] == min(paid, default=None)
+    for total in rows.all(donation_ledger.TOTALS):
+        for kind in donation_ledger.SUM_COLUMNS:
+            assert sum(entry["amount"] for entry in entries if entry["kind"] == kind) == total[kind]
 
 
 def test_a_refund_reported_before_its_payment_is_entered_at_once(ledger):

@@ -4,7 +4,7 @@ It uses no order, no states and no history: each rule is a statement about all e
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -26,6 +26,9 @@ FAILED_TYPES = frozenset(
 REFUND_TYPES = frozenset({"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"})
 DISPUTE_FUNDS_TYPES = frozenset({"charge.dispute.funds_withdrawn", "charge.dispute.funds_reinstated"})
 
+# Kind, amount and time of one movement of the donors' money.
+OracleEntry = tuple[str, int, int]
+
 
 @dataclass(frozen=True)
 class OracleRow:
@@ -41,6 +44,7 @@ class OracleRow:
     dispute: str | None
     donor: str | None
     country: str | None
+    entries: tuple[OracleEntry, ...]
 
     @property
     def net(self) -> int:
@@ -89,53 +93,70 @@ def by_donation(events: Iterable[OracleEvent]) -> dict[UUID, list[OracleEvent]]:
     return grouped
 
 
-def row_of(events: Iterable[OracleEvent]) -> OracleRow:
+def row_of(events: Iterable[OracleEvent], retrieve: Callable[[str], StripeDict]) -> OracleRow:
     """Return the row that the events of one donation give; their order and repetitions do not matter."""
     donation_events = list(events)
     captures = [event for event in donation_events if event.type in PAID_TYPES and _captured(event.object) is not None]
-    gross: dict[str, int] = {}
-    for event in captures:
-        intent, amount = _captured(event.object) or ("", 0)
-        gross[intent] = max(amount, gross.get(intent, 0))
-    paid = sum(gross.values())
-    live, known, refunded_at = _refunds(donation_events)
-    refund_totals: dict[str, int] = {}
-    for event in donation_events:
-        if event.type == "charge.refunded":
-            id, total = event.object["id"], event.object["amount_refunded"]
-            refund_totals[id] = max(total, refund_totals.get(id, 0))
+    entries = sorted(
+        [
+            *_capture_entries(captures, _delayed_at(donation_events)),
+            *_refund_entries(donation_events, retrieve),
+            *_refund_total_entries(donation_events),
+            *_dispute_entries(donation_events),
+        ],
+        key=lambda entry: (entry[2], entry[0], entry[1]),
+    )
+    paid, refunded, disputed = (
+        sum(amount for kind, amount, _ in entries if kind == counted) for counted in ("paid", "refunded", "disputed")
+    )
     dispute = _dispute(donation_events)
-    moved = {
-        transaction["id"]: -transaction["amount"]
-        for event in donation_events
-        if event.type in DISPUTE_FUNDS_TYPES
-        for transaction in event.object["balance_transactions"]
-    }
     types = {event.type for event in donation_events}
     if captures:
         counts_as_disputed = dispute in ("needs_response", "under_review", "lost")
-        status = "DISPUTED" if counts_as_disputed else "REFUNDED" if live >= paid else "PAID"
+        status = "DISPUTED" if counts_as_disputed else "REFUNDED" if refunded >= paid else "PAID"
     elif "checkout.session.expired" in types:
         status = "EXPIRED"
     else:
         status = "FAILED" if types & FAILED_TYPES else "CREATED"
-    is_delayed = "payment_intent.processing" in types or any(
-        event.type == "checkout.session.completed" and event.object["payment_status"] == "unpaid"
-        for event in donation_events
-    )
     donor, country = _donor(captures)
     return OracleRow(
         status=status,
-        pending=is_delayed and status == "CREATED",
+        pending=_delayed_at(donation_events) is not None and status == "CREATED",
         paid=paid,
-        refunded=live + max(0, sum(refund_totals.values()) - known),
-        disputed=sum(moved.values()),
-        paid_at=min((event.at for event in captures), default=None),
-        refunded_at=refunded_at,
+        refunded=refunded,
+        disputed=disputed,
+        paid_at=min((at for kind, _, at in entries if kind == "paid"), default=None),
+        refunded_at=_refunded_at(donation_events),
         dispute=dispute,
         donor=donor,
         country=country,
+        entries=tuple(entries),
     )
+
+
+def _delayed_at(donation_events: list[OracleEvent]) -> int | None:
+    """Return when it was reported first that a delayed payment method was chosen, or None."""
+    times = [
+        event.at
+        for event in donation_events
+        if event.type == "payment_intent.processing"
+        or (event.type == "checkout.session.completed" and event.object["payment_status"] == "unpaid")
+    ]
+    return min(times, default=None)
+
+
+def _capture_entries(captures: list[OracleEvent], delayed_at: int | None) -> Iterator[OracleEntry]:
+    gross: dict[str, int] = {}
+    reports: dict[str, list[OracleEvent]] = defaultdict(list)
+    for event in captures:
+        intent, amount = _captured(event.object) or ("", 0)
+        gross[intent] = max(amount, gross.get(intent, 0))
+        reports[intent].append(event)
+    for intent, amount in gross.items():
+        at = min(e.object["created"] if e.object["object"] == "charge" else e.at for e in reports[intent])
+        if delayed_at is not None and at <= delayed_at:
+            at = min(event.at for event in reports[intent])
+        yield "paid", amount, at
 
 
 def _captured(stripe_object: StripeDict) -> tuple[str, int] | None:
@@ -151,17 +172,56 @@ def _captured(stripe_object: StripeDict) -> tuple[str, int] | None:
             return None
 
 
-def _refunds(donation_events: list[OracleEvent]) -> tuple[int, int, int | None]:
-    """Return the sum of live refunds, the sum of all known refunds, and the time of the last live one."""
-    states: dict[str, set[str]] = defaultdict(set)
-    refunds: dict[str, StripeDict] = {}
+def _refund_entries(donation_events: list[OracleEvent], retrieve: Callable[[str], StripeDict]) -> Iterator[OracleEntry]:
+    for reports in _reports_by_refund(donation_events).values():
+        refund = reports[0].object
+        yield "refunded", refund["amount"], refund["created"]
+        ended = [report for report in reports if report.object["status"] in ("failed", "canceled")]
+        if ended:
+            returned_ids = [id for report in ended if (id := report.object.get("failure_balance_transaction"))]
+            times = [retrieve(id)["created"] for id in returned_ids] or [report.at for report in ended]
+            yield "refunded", -refund["amount"], max(refund["created"], min(times))
+
+
+def _refund_total_entries(donation_events: list[OracleEvent]) -> Iterator[OracleEntry]:
+    """Yield what the reports of a charge's refund total state beyond the refunds that were reported one by one."""
+    reports = [event for event in donation_events if event.type == "charge.refunded"]
+    for charge_id in {report.object["id"] for report in reports}:
+        refunds = _reports_by_refund(donation_events).values()
+        explained = sum(r[0].object["amount"] for r in refunds if r[0].object["charge"] == charge_id)
+        totals = sorted((r.at, r.object["amount_refunded"]) for r in reports if r.object["id"] == charge_id)
+        for at, total in totals:
+            if total > explained:
+                yield "refunded", total - explained, at
+                explained = total
+
+
+def _reports_by_refund(donation_events: list[OracleEvent]) -> dict[str, list[OracleEvent]]:
+    reports: dict[str, list[OracleEvent]] = defaultdict(list)
     for event in donation_events:
         if event.type in REFUND_TYPES:
-            states[event.object["id"]].add(event.object["status"])
-            refunds[event.object["id"]] = event.object
-    live = [refunds[id] for id in refunds if not states[id] & {"failed", "canceled"}]
-    times = [refund["created"] for refund in live]
-    return sum(r["amount"] for r in live), sum(r["amount"] for r in refunds.values()), max(times, default=None)
+            reports[event.object["id"]].append(event)
+    return reports
+
+
+def _refunded_at(donation_events: list[OracleEvent]) -> int | None:
+    """Return the time of the last refund that neither failed nor was canceled."""
+    times = [at for _, _, at in _refund_total_entries(donation_events)]
+    for reports in _reports_by_refund(donation_events).values():
+        if not any(report.object["status"] in ("failed", "canceled") for report in reports):
+            times.append(reports[0].object["created"])
+    return max(times, default=None)
+
+
+def _dispute_entries(donation_events: list[OracleEvent]) -> Iterator[OracleEntry]:
+    transactions = {
+        transaction["id"]: transaction
+        for event in donation_events
+        if event.type in DISPUTE_FUNDS_TYPES
+        for transaction in event.object["balance_transactions"]
+    }
+    for transaction in transactions.values():
+        yield "disputed", -transaction["amount"], transaction["created"]
 
 
 def _dispute(donation_events: list[OracleEvent]) -> str | None:

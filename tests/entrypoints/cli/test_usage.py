@@ -123,8 +123,8 @@ def test_a_comparison_prints_every_difference_as_json_and_their_number_for_peopl
     ledger.take(payment.completed())
     with database.connection() as connection:
         connection.execute(
-            "INSERT INTO read.ledger_entries SELECT position + n, kind, ticket_id, donation_id, currency, amount,"
-            " occurred_at, recorded_at FROM read.ledger_entries, generate_series(1, 30) AS n"
+            "INSERT INTO read.ledger_entries SELECT position, kind, ticket_id, donation_id, currency, amount,"
+            " occurred_at, recorded_at, source_id, n FROM read.ledger_entries, generate_series(1, 30) AS n"
         )
     code, out, err = run_here("rebuild-projections", "--verify", "donation_ledger", "--json")
     [comparison] = json.loads(out)["projections"]

@@ -131,7 +131,7 @@ class PromiseCheck:
             str(payment.donation_id): (line.status, line.paid, line.refunded)
             for ticket in self._tickets
             for payment in ticket.payments
-            for line in [oracle.row_of(grouped[payment.donation_id])]
+            for line in [oracle.row_of(grouped[payment.donation_id], lambda id: {})]
         } | {
             bought.donation: ("PAID", bought.paid, bought.refunded)
             for ticket in self._tickets

@@ -1,0 +1,96 @@
+"""The movements of one donation's money, as Stripe's objects report them; `domain.gift` folds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+# A refund's state only moves up: `pending` that arrives after `succeeded` changes nothing, and a failure is final.
+REFUND_RANK = {"pending": 0, "requires_action": 1, "succeeded": 2, "canceled": 3, "failed": 4}
+# A refund in one of these states counts as refunded.
+LIVE_REFUND_STATES = frozenset({"pending", "requires_action", "succeeded"})
+
+
+class Entry(NamedTuple):
+    """One movement of the donors' money, dated by the Stripe object that caused it.
+
+    `part` tells the movements of one object apart: 0, or 1 for the return of a refund that failed. An entry about a
+    charge's refund total has the total as its part.
+    """
+
+    kind: str
+    source_id: str
+    part: int
+    amount: int
+    at: int
+
+
+# The donation ledger stores the names of the fields of these classes; a change needs a new version of it.
+
+
+@dataclass(slots=True)
+class Capture:
+    """The captured sum of one payment, with the earliest time that a report states and the earliest report's time."""
+
+    amount: int
+    at: int
+    reported_at: int
+
+
+@dataclass(slots=True)
+class Refund:
+    """`at` is when Stripe created the refund, `ended_at` when its failure or cancellation was reported first."""
+
+    amount: int
+    state: str
+    at: int
+    charge_id: str | None = None
+    payment_intent_id: str | None = None
+    ended_at: int | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE_REFUND_STATES
+
+    def merged(self, other: Refund) -> Refund:
+        """Return what two reports of the same refund say together."""
+        advanced = max(self, other, key=lambda r: (REFUND_RANK[r.state], r.amount))
+        return Refund(
+            advanced.amount,
+            advanced.state,
+            min(self.at, other.at),
+            max(filter(None, (self.charge_id, other.charge_id)), default=None),
+            max(filter(None, (self.payment_intent_id, other.payment_intent_id)), default=None),
+            min((at for at in (self.ended_at, other.ended_at) if at is not None), default=None),
+        )
+
+
+@dataclass(slots=True)
+class DisputeMovement:
+    """The sum that a balance transaction withdrew; negative if it reinstated money.
+
+    A time that only a report states gives way to the balance transaction's own time.
+    """
+
+    amount: int
+    at: int
+    dated_by_report: bool
+    payment_intent_id: str | None = None
+
+    def merged(self, other: DisputeMovement) -> DisputeMovement:
+        """Return what two reports of the same balance transaction say together."""
+        dated = min(self, other, key=lambda m: (m.dated_by_report, m.at))
+        intents = filter(None, (self.payment_intent_id, other.payment_intent_id))
+        return DisputeMovement(
+            max(self.amount, other.amount), dated.at, dated.dated_by_report, max(intents, default=None)
+        )
+
+
+@dataclass
+class RefundRequest:
+    """A refund requested here: open until Stripe accepted or refused it."""
+
+    amount: int
+    payment_intent_id: str
+    refund_id: str | None = None
+    refused: bool = False
