@@ -51,7 +51,8 @@ class Gauges:
         return await self._reads.submit(None)
 
     def _read(self) -> Sequence[Metric]:
-        with self._database.transaction() as cursor:
+        # In one snapshot: an event that leaves the inbox between two reads would neither wait nor lag.
+        with self._database.snapshot() as cursor:
             limit = sql.Literal(f"{int(STATEMENT_SECONDS * 1000)}ms")
             cursor.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
             return [*_history(cursor), *_inbox(cursor), *_jobs(cursor), *_outbox(cursor)]

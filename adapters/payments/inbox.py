@@ -232,15 +232,14 @@ class InboxHealth:
     oldest_seconds: float
 
 
-def health(database: Database) -> InboxHealth:
+def health(cursor: Cursor[TupleRow]) -> InboxHealth:
     """Return the inbox's present state; events held too long count as dead letters."""
-    with database.connection() as connection:
-        row = connection.execute(
-            "SELECT count(*) FILTER (WHERE state = 'received'), count(*) FILTER (WHERE state <> 'received'),"
-            " min(received_at) FILTER (WHERE state = 'received') FROM stripe_inbox WHERE state IN ('received', 'dead')"
-            " OR (state = 'held' AND received_at < now() - make_interval(hours => %s))",
-            (UNMATCHED_HOURS,),
-        ).fetchone()
+    row = cursor.execute(
+        "SELECT count(*) FILTER (WHERE state = 'received'), count(*) FILTER (WHERE state <> 'received'),"
+        " min(received_at) FILTER (WHERE state = 'received') FROM stripe_inbox WHERE state IN ('received', 'dead')"
+        " OR (state = 'held' AND received_at < now() - make_interval(hours => %s))",
+        (UNMATCHED_HOURS,),
+    ).fetchone()
     assert row is not None
     oldest_seconds = (datetime.now(UTC) - row[2]).total_seconds() if row[2] else 0.0
     return InboxHealth(row[0], row[1], max(0.0, oldest_seconds))

@@ -313,6 +313,13 @@ class Database:
             yield cursor
 
     @contextmanager
+    def snapshot(self) -> Iterator[Cursor[TupleRow]]:
+        """Lend a cursor in a read-only transaction, all statements of which see the same state."""
+        with self.transaction() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield cursor
+
+    @contextmanager
     def transaction(self) -> Iterator[Cursor[TupleRow]]:
         """Lend a cursor in a transaction of its own, which commits when the block ends without an error."""
         with self.connection() as connection, connection.transaction(), connection.cursor() as cursor:

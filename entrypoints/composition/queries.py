@@ -90,4 +90,5 @@ class Queries:
 
     def projection_lags(self) -> dict[str, lag.ProjectionLag]:
         """Return the lag of each read model by its name."""
-        return lag.projections(self.database)
+        with self.database.reading() as cursor:
+            return lag.projections(cursor)

@@ -315,6 +315,7 @@ OPERATIONS: tuple[Operation, ...] = (
             other_responses=other_responses, monitoring=True,
         )
         for path, summary, handler, other_responses in (
+            ("/health", "Check that the process runs; the same as /health/live", HealthHandlers.live, {}),
             ("/health/live", "Check that the process runs", HealthHandlers.live, {}),
             ("/health/db", "Check that the database answers", HealthHandlers.database, {503: "application/json"}),
             ("/health/ready", "Check that requests can be served", HealthHandlers.ready, {503: "application/json"}),

@@ -310,6 +310,7 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/admin/projections/{name}/rebuild"): planter.as_admin(
             "POST", "/admin/projections/{canary}/rebuild", 404
         ),
+        ("GET", "/health"): planter.as_admin("GET", "/health", 200),
         ("GET", "/health/live"): planter.as_admin("GET", "/health/live", 200),
         ("GET", "/health/ready"): planter.as_admin("GET", "/health/ready", 200),
         ("GET", "/problems/{name}"): planter.as_admin("GET", "/problems/{canary}", 404),

@@ -6,7 +6,7 @@ from adapters.postgres.database import Database
 from domain.errors import UnavailableError
 
 # These paths report the outage.
-ALWAYS_ANSWERED = ("/health/", "/metrics")
+ALWAYS_ANSWERED = ("/health", "/metrics")
 
 
 class DatabaseGate:

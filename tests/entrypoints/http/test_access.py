@@ -129,6 +129,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("POST", "/webhooks/stripe"): ((400,) * 6, {"json": {}}, None),
     ("POST", "/api/payments/stripe-webhook"): ((400,) * 6, {"json": {}}, None),
     ("GET", "/metrics"): ((401,) * 6, {}, None),
+    ("GET", "/health"): ((200,) * 6, {}, None),
     ("GET", "/health/live"): ((200,) * 6, {}, None),
     ("GET", "/health/db"): ((200,) * 6, {}, None),
     ("GET", "/health/ready"): ((200,) * 6, {}, None),

@@ -55,6 +55,20 @@ def test_the_database_health_does_not_show_the_database_url(client: Client):
     }
 
 
+def test_health_answers_as_liveness_and_also_without_the_database(live: LiveService, client: Client):
+    answers = [client.get("/health"), client.get("/health/live")]
+    live.service.database.shut()
+    try:
+        answers += [client.get("/health"), client.get("/health/live")]
+    finally:
+        live.service.database.reopen()
+    bodies = [answer.json() for answer in answers]
+    assert {answer.status_code for answer in answers} == {200}
+    assert {(*body, body["status"], body["version"]) for body in bodies} == {
+        ("status", "timestamp", "uptime", "version", "alive", live.service.version)
+    }
+
+
 def test_readiness_reports_projections_inbox_and_jobs(live: LiveService, client: Client):
     ticket = client.open_ticket()
     assert ticket.get().status_code == 200
