@@ -16,7 +16,6 @@ from typing import Self
 from urllib.parse import quote
 
 import psycopg
-from psycopg.pq import PGconn, Ping
 
 from adapters.postgres.embedded import keeper, socket_dir
 from adapters.postgres.embedded.account import client_names, server_account
@@ -27,6 +26,7 @@ from adapters.postgres.embedded.settings import NAME, PORT, access_files, initdb
 
 READY_SECONDS = 120  # includes a long crash recovery
 STOPPED_SECONDS = keeper.FAST_SHUTDOWN_SECONDS + keeper.IMMEDIATE_SHUTDOWN_SECONDS + 5
+ANSWER_SECONDS = 5
 POLL_SECONDS = 0.01
 LOG_BYTES = 10_000_000
 # The variables that the keeper's interpreter needs to find its libraries.
@@ -79,7 +79,7 @@ class EmbeddedPostgres:
     def ensure(self) -> str:
         """Return the URL of the server after checking that it answers. A server that died is started again."""
         with self._thread_lock:
-            if self._attached.opened and self._socket_dir and self._ping() == Ping.OK:
+            if self._attached.opened and self._socket_dir and self._answers():
                 return self.url()
             try:
                 return self._ensure()
@@ -154,7 +154,7 @@ class EmbeddedPostgres:
         running = FileLock(self._folder / "server.lock")
         try:
             while not running.acquire(EXCLUSIVE, 0):
-                if self._socket_dir and self._ping() == Ping.OK:
+                if self._socket_dir and self._answers():
                     break
                 if time.monotonic() > deadline:
                     raise EmbeddedPostgresError(f"the PostgreSQL in {self._folder} runs but does not answer")
@@ -197,7 +197,7 @@ class EmbeddedPostgres:
 
     def _wait_until_ready(self, report: int, deadline: float) -> None:
         os.set_blocking(report, False)
-        while self._ping() != Ping.OK:
+        while not self._answers():
             with suppress(BlockingIOError):
                 message = os.read(report, 2000)  # empty if the keeper ended without one
                 raise EmbeddedPostgresError(self._reason(message.decode(errors="replace")))
@@ -238,9 +238,18 @@ class EmbeddedPostgres:
         log.replace(log.with_suffix(".log.1"))
         return 0
 
-    def _ping(self) -> Ping:
-        conninfo = psycopg.conninfo.make_conninfo(self.url("postgres"), connect_timeout=5)
-        return Ping(PGconn.ping(conninfo.encode()))
+    def _answers(self) -> bool:
+        """Return True if the server lets a client in, or refuses one although it is up.
+
+        Other threads go on while a server that hangs does not answer. `PGconn.ping` would stop them: it keeps Python's
+        interpreter lock.
+        """
+        try:
+            psycopg.connect(self.url("postgres"), connect_timeout=ANSWER_SECONDS).close()
+        except psycopg.OperationalError as error:
+            # Like "sorry, too many clients already"; but "the database system is starting up".
+            return "FATAL: " in str(error) and "the database system is" not in str(error)
+        return True
 
     def _create_database(self) -> None:
         try:

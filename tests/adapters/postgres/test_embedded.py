@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,9 +20,11 @@ import pytest
 
 from adapters.postgres.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from adapters.postgres.embedded import binaries as binaries_module
+from adapters.postgres.embedded import server as server_module
 from adapters.postgres.embedded.account import server_account
 from adapters.postgres.embedded.binaries import wheel_bin_dir
 from adapters.postgres.embedded.locks import EXCLUSIVE, FileLock
+from adapters.postgres.embedded.settings import server_settings
 from tests.client import eventually
 from tests.postgres import roomy_folder
 
@@ -357,6 +360,46 @@ def test_the_keeper_ignores_signals_to_its_process_group(folder: Path) -> None:
             os.kill(keeper, polite)
         assert_stays(folder, pid, server.url())
         assert keeper_pid(folder) == keeper
+
+
+def is_awaiting(socket_dir: Path) -> bool:
+    """Return True if a client waits until the server takes its connection, which has a line besides the server's."""
+    lines = Path("/proc/net/unix").read_text().splitlines()
+    return sum(line.endswith(f"{socket_dir}/.s.PGSQL.5432") for line in lines) > 1
+
+
+@pytest.mark.skipif(not ON_LINUX, reason="the waiting connection is read from /proc")
+def test_while_the_server_hangs_other_threads_go_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Only this thread lets the server answer; it must run during the check for the check to succeed.
+    monkeypatch.setattr(server_module, "ANSWER_SECONDS", 60)
+    with EmbeddedPostgres(folder) as server, ThreadPoolExecutor(1) as pool:
+        os.kill(server_pid(folder), signal.SIGSTOP)
+        try:
+            answers = pool.submit(server._answers)
+            eventually(lambda: is_awaiting(Path((folder / "socket").read_text())))
+        finally:
+            os.kill(server_pid(folder), signal.SIGCONT)
+        assert answers.result() is True
+
+
+def test_a_server_that_is_full_counts_as_running_and_one_that_hangs_does_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def small(socket_dir: Path) -> dict[str, str]:
+        return server_settings(socket_dir) | {"max_connections": "2", "superuser_reserved_connections": "0"}
+
+    monkeypatch.setattr(server_module, "server_settings", small)
+    monkeypatch.setattr(server_module, "ANSWER_SECONDS", 2)
+    with EmbeddedPostgres(folder) as server:
+        with psycopg.connect(server.url()), psycopg.connect(server.url()):
+            with pytest.raises(psycopg.OperationalError, match="too many clients"):
+                psycopg.connect(server.url())
+            assert server.ensure() == server.url()
+        os.kill(server_pid(folder), signal.SIGSTOP)
+        try:
+            assert server._answers() is False
+        finally:
+            os.kill(server_pid(folder), signal.SIGCONT)
 
 
 @pytest.mark.parametrize("pid_file", ["recycled", "dead", "empty", "cut", "nonsense"])
