@@ -78,7 +78,11 @@ class AuditTrail:
 
 
 def _is_audited(operation: Operation) -> bool:
-    """Return True for every write, and for every read that needs a credential, except reads under /admin."""
+    """Return True for every write, and for every read that needs a credential, except the lists under /admin.
+
+    These lists show the service's state; a single object under /admin may be a person's.
+    """
     if operation.method != "GET":
         return True
-    return not operation.access.is_open and not operation.path.startswith("/admin/")
+    is_admin_list = operation.path.startswith("/admin/") and "{" not in operation.path
+    return not operation.access.is_open and not is_admin_list

@@ -104,6 +104,16 @@ def test_reading_a_ticket_as_an_admin_is_logged_and_reading_the_services_state_i
     ]
 
 
+def test_reading_a_support_ticket_with_its_contact_in_full_is_logged(client: Client, admin_key: Any, new_records: Any):
+    actor, admin = admin_key
+    body = {"category": "OTHER", "message": "Help", "contact": "ada@example.com"}
+    support_id = client.post("/api/support/ticket", json=body).json()["id"]
+    assert admin.get(f"/admin/support/{support_id}").json()["contact"] == "ada@example.com"
+    problem(admin.get(f"/admin/support/{uuid7()}"), 404, "not-found")
+    assert [record[:2] for record in new_records()] == [(actor, "GET /admin/support/{id}")] * 2
+    assert new_records()[0][2:] == (support_id, "looked")
+
+
 def test_acts_of_holders_and_clients_are_not_in_the_access_log(live: LiveService, ticket: Ticket, new_records: Any):
     ticket.write_draft()
     with live.client_with_key(Role.CLIENT, "tickets:write") as client:
