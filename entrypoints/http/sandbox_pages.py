@@ -14,8 +14,9 @@ from starlette.routing import BaseRoute, Route
 
 from adapters.mail.templates import Templates
 from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal
-from domain.errors import AmountError
+from domain.errors import InvalidError
 from domain.values import Money
+from entrypoints.http.amounts import DEFAULT_LANGUAGE, read_amount
 from entrypoints.http.countries import COUNTRIES
 from entrypoints.http.pages import PAGES_FOLDER
 
@@ -144,9 +145,9 @@ class _Pages:
         if session is None:
             raise StripeRefusal("There is no such session.")
         try:
-            return Money.of(text[:40], session["currency"].upper()).minor
-        except AmountError as error:
-            raise StripeRefusal(f"The amount {error}.") from None
+            return read_amount(text, session["currency"].upper(), DEFAULT_LANGUAGE).minor
+        except InvalidError as error:
+            raise StripeRefusal(f"The amount {error.detail}.") from None
 
 
 class _PayPage:

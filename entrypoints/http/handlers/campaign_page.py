@@ -3,15 +3,15 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from urllib.parse import parse_qsl
 
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.payments.retrieval import PendingRetrievals
 from adapters.postgres.database import Database
 from domain.commands.checkouts import CheckoutCommands, checked_amount, largest_amount, smallest_amount
-from domain.errors import AmountError, InvalidError
-from domain.values import CURRENCIES, Money
+from domain.errors import InvalidError
+from domain.values import Money
+from entrypoints.http.amounts import DEFAULT_LANGUAGE, MAX_AMOUNT_LENGTH, format_amount, read_amount
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import PAGES, html_page, not_found_page
 from entrypoints.presentation.donations import DonationTotals, main_currency
@@ -21,7 +21,6 @@ from projections import donation_ledger, ticket_status
 from projections.model import Row
 
 NO_PAGE = "There is no such page."
-MAX_AMOUNT_LENGTH = 12
 MAX_FORM_FIELDS = 10
 SUGGESTED_MAJOR = (10, 25, 50, 100)
 SUGGESTED_MAJOR_ZERO_DECIMAL = (1_000, 2_500, 5_000, 10_000)
@@ -57,7 +56,7 @@ class CampaignPageHandlers:
         form = _form_fields(call.raw_body)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
         try:
-            amount = checked_amount(_amount(form.get("amount", ""), currency))
+            amount = checked_amount(read_amount(form.get("amount", ""), currency, _language(row)))
             checkout = self.commands.open(
                 call.principal.actor,
                 row["ticket_id"],
@@ -68,7 +67,7 @@ class CampaignPageHandlers:
             )
         except InvalidError as error:
             typed_amount = form.get("amount", "")[:MAX_AMOUNT_LENGTH]
-            return self._page(call, row, error=f"The amount {error.detail}.", typed_amount=typed_amount, status=422)
+            return self._page(call, row, error=_sentence(error), typed_amount=typed_amount, status=422)
         return Answer(None, 303, {"Location": checkout.url})
 
     def _published_row(self, call: Call) -> Row | None:
@@ -94,6 +93,7 @@ class CampaignPageHandlers:
         personal = PersonalData(self.cipher)
         draft = Draft.from_row(row, personal)
         totals = DonationTotals.from_rows(row, _totals(call, row), None, None, personal)
+        language = _language(row)
         currency, counts = totals.currency, totals.counts
         goal = draft.goal_amount_minor if draft.currency == currency else None
         raised = max(0, totals.total_minor)
@@ -104,18 +104,18 @@ class CampaignPageHandlers:
             title=draft.title or "A campaign",
             paragraphs=[paragraph for paragraph in (draft.story or "").splitlines() if paragraph.strip()],
             currency=currency,
-            raised=_formatted(Money(raised, currency)),
-            goal=_formatted(Money(goal, currency)) if goal else None,
+            raised=format_amount(Money(raised, currency), language),
+            goal=format_amount(Money(goal, currency), language) if goal else None,
             percent_raised=min(100, raised * 100 // goal) if goal else None,
             gifts=counts.paid + counts.refunded + counts.disputed,
-            suggested_amounts=_suggested_amounts(currency),
-            smallest=_formatted(smallest_amount(currency)),
-            largest=_formatted(largest_amount(currency)),
+            suggested_amounts=_suggested_amounts(currency, language),
+            smallest=format_amount(smallest_amount(currency), language),
+            largest=format_amount(largest_amount(currency), language),
             error=error,
             typed_amount=typed_amount,
             thanks="thanks" in call.query,
             sandbox=self.sandbox,
-            language=draft.language or "en",
+            language=language,
         )
         # Browsers also apply the policy for forms to the redirect to the checkout.
         checkout_origin = self.public_url if self.sandbox else "https://checkout.stripe.com"
@@ -126,6 +126,18 @@ def _totals(call: Call, row: Row) -> list[Row]:
     return call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket_id"]))
 
 
+def _language(row: Row) -> str:
+    """Return the language of the campaign, in which the page shows and reads amounts."""
+    return (row["analysis"] or {}).get("language") or DEFAULT_LANGUAGE
+
+
+def _sentence(error: InvalidError) -> str:
+    # The payment service's refusals are sentences already.
+    if error.detail.endswith("."):
+        return error.detail
+    return f"The {'currency' if error.pointer == '/currency' else 'amount'} {error.detail}."
+
+
 def _form_fields(raw: bytes) -> dict[str, str]:
     """Return the last value of each field, or no field if there are too many."""
     try:
@@ -134,26 +146,7 @@ def _form_fields(raw: bytes) -> dict[str, str]:
         return {}
 
 
-def _amount(text: str, currency: str) -> Money:
-    if currency not in CURRENCIES:
-        raise InvalidError("is in a currency that we do not accept")
-    plain = text.strip().replace(",", ".")
-    if not plain.isascii() or not plain.replace(".", "", 1).isdigit() or len(plain) > MAX_AMOUNT_LENGTH:
-        raise InvalidError("must be a number like 25 or 12.50")
-    try:
-        return Money.of(Decimal(plain), currency)
-    except AmountError as error:
-        raise InvalidError(str(error)) from None
-
-
-def _suggested_amounts(currency: str) -> list[dict[str, str]]:
+def _suggested_amounts(currency: str, language: str) -> list[dict[str, str]]:
     # The smallest gift is 1 in the major unit, or 100 if the currency has no decimals.
     amounts = SUGGESTED_MAJOR if smallest_amount(currency).major < 100 else SUGGESTED_MAJOR_ZERO_DECIMAL
-    return [{"value": str(amount), "label": _formatted(Money.of(amount, currency))} for amount in amounts]
-
-
-def _formatted(money: Money) -> str:
-    """Return the amount with grouped digits, with decimals unless they are zero, and with the currency's code."""
-    major = money.major
-    text = f"{major:,.0f}" if major == major.to_integral_value() else f"{major:,}"
-    return f"{text} {money.currency}"
+    return [{"value": str(amount), "label": format_amount(Money.of(amount, currency), language)} for amount in amounts]

@@ -220,3 +220,10 @@ def test_a_hostile_act_is_refused_on_the_operators_page(world, path):
     answer = requests.post(f"{world.url}/sandbox/{path}", data={"amount": "NaN", "repeats": "-5"}, timeout=WAIT_SECONDS)
     assert answer.status_code in (200, 404)
     assert ("That cannot be done" in answer.text) or answer.status_code == 404
+
+
+def test_an_ambiguous_amount_of_a_refund_is_refused_with_both_readings(world, checkout):
+    answer = requests.post(
+        f"{world.url}/sandbox/acts/refund/{checkout.session_id}", data={"amount": "1.000"}, timeout=WAIT_SECONDS
+    )
+    assert "The amount can mean 1 USD or 1000 USD; write it without a separator between thousands." in answer.text

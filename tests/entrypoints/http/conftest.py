@@ -20,7 +20,7 @@ from entrypoints.http import fixed_window, rate_limit_store
 from tests.client import WAIT_SECONDS, Client, LiveService, Ticket, eventually
 from tests.entrypoints.http.contract import Contract
 from tests.fakes.clock import StandingClock
-from tests.fakes.drafting import DRAFT, FakeAnalyser, FakeDrafter
+from tests.fakes.drafting import ANALYSIS, DRAFT, FakeAnalyser, FakeDrafter
 from tests.fakes.inspection import CachingInspector
 from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
 from tests.postgres import fresh_database
@@ -120,11 +120,11 @@ class JobRunner:
     def __init__(self, live: LiveService) -> None:
         self._live = live
 
-    def do(self, ticket: Ticket, draft: Draft = DRAFT, outcome: Any = TRANSCRIPT) -> None:
+    def do(self, ticket: Ticket, draft: Draft = DRAFT, outcome: Any = TRANSCRIPT, language: str = "en") -> None:
         recordings = dataclasses.replace(
             self._live.service.commands.recordings,
             transcriber=FakeTranscriber(outcome),
-            analyser=FakeAnalyser(),
+            analyser=FakeAnalyser(dataclasses.replace(ANALYSIS, language=language)),
             drafter=FakeDrafter(draft),
         )
         ticket_id = UUID(ticket.id)
