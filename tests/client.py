@@ -147,7 +147,7 @@ class Ticket:
 
 # Tests send many requests from one address. Tests of limits and quotas set their own.
 UNLIMITED: dict[str, Any] = {
-    **dict.fromkeys(("rate_limit_default", "rate_limit_payment", "rate_limit_create"), "1000000/minute"),
+    **{f"rate_limit_{name}": "1000000/minute" for name in ("default", "payment", "create", "page", "gift")},
     **dict.fromkeys(("quota_ticket", "quota_address", "quota_workspace"), ""),
     "min_free_mb": 0,
 }

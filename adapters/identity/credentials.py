@@ -3,10 +3,12 @@
 import base64
 import hmac
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
+
+from psycopg.types.json import Jsonb
 
 from adapters.identity.login_codes import SESSION_TOKEN
 from adapters.identity.tokens import digest
@@ -52,6 +54,8 @@ class Principal:
     ticket: UUID | None = None
     session: UUID | None = None
     contact_indexes: frozenset[str] = frozenset()
+    # An API key's own limits by the name of the limit that each replaces, such as `{"payment": "100/minute"}`.
+    rate_limits: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def actor(self) -> Actor:
@@ -85,6 +89,7 @@ class ApiKey:
     revoked_at: datetime | None
     last_used_at: datetime | None
     replaced_by: UUID | None
+    rate_limits: Mapping[str, str]
 
 
 class Credentials:
@@ -117,16 +122,16 @@ class Credentials:
     def _client(self, key: str) -> Principal | None:
         with self._database.connection() as connection:
             row = connection.execute(
-                "SELECT id, role, workspace, scopes,"
+                "SELECT id, role, workspace, scopes, rate_limits,"
                 " coalesce(last_used_at, '-infinity') < now() - make_interval(secs => %s) FROM api_keys"
                 " WHERE digest = %s AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > now())",
                 (LAST_USE_SECONDS, digest(key)),
             ).fetchone()
             if row is None:
                 return None
-            if row[4]:
+            if row[5]:
                 connection.execute("UPDATE api_keys SET last_used_at = now() WHERE id = %s", (row[0],))
-        return Principal(Role(row[1]), row[0], row[2], frozenset(row[3]))
+        return Principal(Role(row[1]), row[0], row[2], frozenset(row[3]), rate_limits=row[4])
 
     def key_name(self, credential: str) -> str:
         """Return role and id of the valid or revoked key that a credential belongs to, or `unknown`."""
@@ -142,6 +147,7 @@ class Credentials:
         scopes: Sequence[str] = (),
         expires_at: datetime | None = None,
         key: str | None = None,
+        rate_limits: Mapping[str, str] | None = None,
     ) -> tuple[ApiKey, str]:
         """Create a key and return it with its secret, which is not stored; a given `key` is registered as it is."""
         if role not in (Role.CLIENT, Role.ADMIN, Role.AUDITOR):
@@ -153,16 +159,16 @@ class Credentials:
         key = key or API_KEY + secrets.token_urlsafe(SECRET_BYTES)
         with self._database.connection() as connection:
             connection.execute(
-                "INSERT INTO api_keys (id, role, workspace, scopes, digest, expires_at)"
-                " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (digest) DO NOTHING",
-                (uuid7(), role.value, workspace, list(scopes), digest(key), expires_at),
+                "INSERT INTO api_keys (id, role, workspace, scopes, digest, expires_at, rate_limits)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (digest) DO NOTHING",
+                (uuid7(), role.value, workspace, list(scopes), digest(key), expires_at, Jsonb(rate_limits or {})),
             )
             row = connection.execute(_KEYS + " WHERE digest = %s", (digest(key),)).fetchone()
         assert row is not None
         return _api_key(row), key
 
     def replace(self, key_id: UUID, overlap: timedelta, expires_at: datetime | None = None) -> tuple[ApiKey, str]:
-        """Create a successor with the key's role, workspace and scopes, and return it with its secret.
+        """Create a successor with the key's role, workspace, scopes and limits, and return it with its secret.
 
         The old key expires after `overlap`. Without `expires_at` the successor is valid for as long as the old key was
         when it was created. NotFoundError if there is no such key, RefusedError if it is revoked or expired, or has a
@@ -182,8 +188,8 @@ class Credentials:
             if is_invalid or successor is not None:
                 raise RefusedError("This key is revoked or expired." if is_invalid else "This key has a successor.")
             cursor.execute(
-                "INSERT INTO api_keys (id, role, workspace, scopes, digest, expires_at)"
-                " SELECT %s, role, workspace, scopes, %s, coalesce(%s, now() + (expires_at - created_at))"
+                "INSERT INTO api_keys (id, role, workspace, scopes, rate_limits, digest, expires_at)"
+                " SELECT %s, role, workspace, scopes, rate_limits, %s, coalesce(%s, now() + (expires_at - created_at))"
                 " FROM api_keys WHERE id = %s",
                 (new_id, digest(secret), expires_at, key_id),
             )
@@ -199,6 +205,13 @@ class Credentials:
     def list(self) -> list[ApiKey]:
         """Return all keys, the oldest first."""
         return [_api_key(row) for row in self._database.rows(_KEYS + " ORDER BY created_at, id")]
+
+    def limit(self, key_id: UUID, rate_limits: Mapping[str, str]) -> None:
+        """Give the key its own rate limits, by the names of the limits that they replace; NotFoundError if absent."""
+        if not self._database.execute(
+            "UPDATE api_keys SET rate_limits = %s WHERE id = %s", (Jsonb(rate_limits), key_id)
+        ):
+            raise NotFoundError("There is no such key.")
 
     def revoke(self, key_id: UUID) -> None:
         """Make the key invalid from now on; revoking it again is not an error."""
@@ -234,7 +247,8 @@ def _is_token_of(row: Row | None, token: str) -> bool:
 
 
 _KEYS = (
-    "SELECT id, role, workspace, scopes, created_at, expires_at, revoked_at, last_used_at, replaced_by FROM api_keys"
+    "SELECT id, role, workspace, scopes, created_at, expires_at, revoked_at, last_used_at, replaced_by,"
+    " rate_limits FROM api_keys"
 )
 
 

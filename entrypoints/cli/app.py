@@ -53,6 +53,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 At = Annotated[
     str | None, typer.Option(metavar="POSITION|TIME", help="Show the ticket as it was at this position or time.")
 ]
+KeyId = Annotated[str, typer.Argument(help="The key's id.")]
+RateLimits = Annotated[
+    list[str] | None,
+    typer.Option("--rate-limit", metavar="[NAME=]RATE", help="A limit of the key, such as payment=100/minute."),
+]
 Ticket = Annotated[str, typer.Argument(help="The ticket's id.")]
 
 
@@ -292,6 +297,7 @@ def keys_create(
         str | None, typer.Option(help="The key's workspace, created if it is new. Default: public.")
     ] = None,
     scope: Annotated[list[str] | None, typer.Option(help=f"What a client may do: {SCOPES}. May be repeated.")] = None,
+    rate_limit: RateLimits = None,
     expires: Annotated[str | None, typer.Option(metavar="DATE|TIME", help="When the key expires.")] = None,
     replaces: Annotated[
         str | None, typer.Option(metavar="ID", help="Take role, workspace and scopes from this key, and replace it.")
@@ -304,7 +310,7 @@ def keys_create(
     """Create or replace an API key. The secret is shown only once."""
     from entrypoints.cli import keys
 
-    keys.create(role, workspace, scope or [], expires, replaces, overlap, json)
+    keys.create(role, workspace, scope or [], rate_limit or [], expires, replaces, overlap, json)
 
 
 @keys.command("list", epilog="Example: storyledger keys list")
@@ -315,8 +321,19 @@ def keys_list(json: Json = False) -> None:
     keys.list_all(json)
 
 
+@keys.command(
+    "limit",
+    epilog="Example: storyledger keys limit 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25 --rate-limit payment=99/minute",
+)
+def keys_limit(id: KeyId, rate_limit: RateLimits = None, json: Json = False) -> None:
+    """Set the rate limits of a key."""
+    from entrypoints.cli import keys
+
+    keys.limit(id, rate_limit or [], json)
+
+
 @keys.command("revoke", epilog="Example: storyledger keys revoke 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25")
-def keys_revoke(id: Annotated[str, typer.Argument(help="The key's id.")], json: Json = False) -> None:
+def keys_revoke(id: KeyId, json: Json = False) -> None:
     """Revoke a key immediately."""
     from entrypoints.cli import keys
 

@@ -1,5 +1,6 @@
-"""The commands `keys create`, `keys list` and `keys revoke`."""
+"""The commands `keys create`, `keys limit`, `keys list` and `keys revoke`."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from adapters.identity.credentials import PUBLIC_WORKSPACE, ApiKey
@@ -8,7 +9,12 @@ from domain.values import Role
 from entrypoints.cli.console import CommandFailed, UsageError, print_json, print_line, print_table, warn
 from entrypoints.cli.context import as_moment, as_uuid, logged_act, open_service
 from entrypoints.composition.service import Service
+from entrypoints.composition.settings import is_rate
+from entrypoints.http.operations import RateLimit
 from entrypoints.presentation.responses import utc, utc_or_none
+
+# The limits that a key may have of its own.
+LIMITS_OF_KEYS = tuple(limit.value for limit in (RateLimit.DEFAULT, RateLimit.PAYMENT, RateLimit.CREATE))
 
 
 def _view(key: ApiKey) -> dict[str, object]:
@@ -25,21 +31,24 @@ def create(
     role: str | None,
     workspace: str | None,
     scopes: list[str],
+    rate_limits: list[str],
     expires: str | None,
     replaces: str | None,
     overlap_days: float,
     json: bool,
 ) -> None:
-    if replaces is not None and (role or workspace or scopes):
-        raise UsageError("--replaces takes role, workspace and scopes from the old key; leave these options out")
+    if replaces is not None and (role or workspace or scopes or rate_limits):
+        raise UsageError(
+            "--replaces takes role, workspace, scopes and limits from the old key; leave these options out"
+        )
     if replaces is None and role is None:
         raise UsageError("--role is needed: client, admin or auditor")
     if scopes and role != Role.CLIENT:
         raise UsageError("--scope is only for clients; admins and auditors have no scopes")
-    moment = _expiry(expires)
+    moment, limits = _expiry(expires), _rate_limits(rate_limits)
     with open_service() as service:
         if replaces is None:
-            key, secret = _create(service, str(role), workspace, scopes, moment)
+            key, secret = _create(service, str(role), workspace, scopes, moment, limits)
         else:
             key, secret = _replace(service, replaces, moment, overlap_days)
     if role == Role.CLIENT and not scopes:
@@ -58,14 +67,55 @@ def _expiry(expires: str | None) -> datetime | None:
     return moment
 
 
+def _rate_limits(options: list[str]) -> dict[str, str]:
+    """Return the rate for the name of each limit that the options give, or raise UsageError."""
+    rates = {}
+    for option in options:
+        name, _, rate = option.rpartition("=")
+        name = name or RateLimit.DEFAULT.value
+        if name not in LIMITS_OF_KEYS:
+            raise UsageError(f"--rate-limit sets {', '.join(LIMITS_OF_KEYS)}")
+        if not is_rate(rate):
+            raise UsageError("--rate-limit must be a rate like 1000/minute or payment=100/minute")
+        rates[name] = rate
+    return rates
+
+
+def limit(id: str, rate_limits: list[str], json: bool) -> None:
+    key_id, limits = as_uuid(id, "ID"), _rate_limits(rate_limits)
+    with open_service() as service:
+        try:
+            with logged_act(service.access.log, "keys limit", str(key_id)):
+                service.access.credentials.limit(key_id, limits)
+        except NotFoundError:
+            raise CommandFailed("there is no such key") from None
+    if json:
+        print_json({"id": str(key_id), "rateLimits": limits})
+    else:
+        print_line(f"Key {key_id} has {_written(limits) or 'the general limits'}.")
+
+
+def _written(rate_limits: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={rate}" for name, rate in rate_limits.items())
+
+
 def _create(
-    service: Service, role: str, workspace: str | None, scopes: list[str], expires: datetime | None
+    service: Service,
+    role: str,
+    workspace: str | None,
+    scopes: list[str],
+    expires: datetime | None,
+    rate_limits: dict[str, str],
 ) -> tuple[ApiKey, str]:
     scope_names = [name for option in scopes for name in option.replace(",", " ").split()]
     try:
         with logged_act(service.access.log, "keys create") as act:
             key, secret = service.access.credentials.create(
-                Role(role), PUBLIC_WORKSPACE if workspace is None else workspace, scope_names, expires
+                Role(role),
+                PUBLIC_WORKSPACE if workspace is None else workspace,
+                scope_names,
+                expires,
+                rate_limits=rate_limits,
             )
             act.object = str(key.id)
     except InvalidError as error:
@@ -92,6 +142,7 @@ def list_all(json: bool) -> None:
         | {
             "createdAt": utc_or_none(key.created_at),
             "revokedAt": utc_or_none(key.revoked_at),
+            "rateLimits": dict(key.rate_limits),
             "lastUsedAt": utc_or_none(key.last_used_at),
             "replacedBy": None if key.replaced_by is None else str(key.replaced_by),
         }
@@ -100,13 +151,14 @@ def list_all(json: bool) -> None:
     if json:
         print_json(documents)
     else:
-        columns = ("id", "role", "workspace", "scopes", "last used", "valid")
+        columns = ("id", "role", "workspace", "scopes", "limits", "last used", "valid")
         rows = [
             [
                 str(key.id),
                 key.role,
                 key.workspace,
                 " ".join(key.scopes),
+                _written(key.rate_limits),
                 key.last_used_at and utc(key.last_used_at).date(),
                 _validity(key),
             ]

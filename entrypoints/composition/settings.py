@@ -32,6 +32,11 @@ class NoDataError(SettingsError):
         super().__init__(f"DATA_DIR: {data_dir} holds no data; `storyledger serve` creates it")
 
 
+def is_rate(text: str) -> bool:
+    """Return True if the text is a rate limit such as 100/minute."""
+    return _RATE.fullmatch(text) is not None
+
+
 def _listed(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
@@ -110,6 +115,8 @@ class Settings(BaseSettings):
     rate_limit_default: str = "100/minute"
     rate_limit_payment: str = "10/minute"
     rate_limit_create: str = "30/hour"
+    rate_limit_page: str = "600/minute"
+    rate_limit_gift: str = "120/minute"
     quota_ticket: str = "20 recordings, 50 documents, 200 MB"
     quota_address: str = "100 recordings, 250 documents, 1000 MB, 240 minutes"
     quota_workspace: str = "1000 recordings, 2500 documents, 10000 MB, 6000 minutes"
@@ -217,10 +224,12 @@ class Settings(BaseSettings):
             raise ValueError("must be addresses or networks like 10.0.0.0/8") from None
         return value
 
-    @field_validator("rate_limit_default", "rate_limit_payment", "rate_limit_create")
+    @field_validator(
+        "rate_limit_default", "rate_limit_payment", "rate_limit_create", "rate_limit_page", "rate_limit_gift"
+    )
     @classmethod
     def _rate(cls, value: str) -> str:
-        if not _RATE.fullmatch(value):
+        if not is_rate(value):
             raise ValueError("must be a rate like 100/minute")
         return value
 

@@ -12,13 +12,14 @@ from starlette.types import ASGIApp
 
 from adapters.lazy import Lazy
 from adapters.read_models.read_your_writes import TicketRows
+from domain.errors import NotFoundError
 from entrypoints.http.endpoint import Endpoint
 from entrypoints.http.handlers import handlers
 from entrypoints.http.middleware.audit import AuditTrail
 from entrypoints.http.middleware.authentication import Authentication
 from entrypoints.http.middleware.authorization import Authorization
 from entrypoints.http.middleware.database_gate import DatabaseGate
-from entrypoints.http.middleware.headers import ResponseHeaders, logged_id_of
+from entrypoints.http.middleware.headers import ResponseHeaders, logged_id_of, response_headers_of
 from entrypoints.http.middleware.idempotency import Idempotency
 from entrypoints.http.middleware.problems import ProblemResponses
 from entrypoints.http.middleware.proxy_headers import proxy_headers
@@ -79,7 +80,14 @@ def application(
             raise
 
     def handle(call: Call) -> Answer:
-        return audit.answer(call, lambda: answer_once(call))
+        try:
+            answer = audit.answer(call, lambda: answer_once(call))
+        except NotFoundError:
+            rate_limiter.count_missing_campaign(call)
+            raise
+        if answer.status == 404:
+            rate_limiter.count_missing_campaign(call)
+        return answer
 
     def new_call(operation: Operation, request: Request) -> Call:
         reads = service.queries.reads(writes=operation.method != "GET")
@@ -95,6 +103,7 @@ def application(
             query=request.query_params if request.scope["query_string"] else NO_QUERY,
             headers=request.headers,
             reads=reads,
+            response_headers=response_headers_of(request.scope),
             ticket_rows=TicketRows(service.history.ticket_reader, ticket_query),
         )
 

@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from adapters.disk import FreeSpace
 from adapters.identity.credentials import VISITOR
 from adapters.payments.webhooks import InvalidWebhook
+from entrypoints.http.middleware.problems import IS_FOR_BROWSERS
 from entrypoints.http.middleware.rate_limits import RateLimiter
 from entrypoints.http.middleware.request_body import read_body, read_bounded
 from entrypoints.http.middleware.request_metrics import PATH_TEMPLATE
@@ -40,6 +41,7 @@ class Endpoint:
         methods = {*self._operations, "OPTIONS"} | ({"HEAD"} if "GET" in self._operations else set())
         self._allow = {"Allow": ", ".join(sorted(methods))}
         self._path = operations[0].path
+        self._is_for_browsers = any(operation.is_for_browsers for operation in operations)
         self._new_call = new_call
         self._check = check
         self._handle = handle
@@ -53,6 +55,7 @@ class Endpoint:
             # A text in PostgreSQL cannot contain NUL.
             raise HTTPException(404)
         scope["state"][PATH_TEMPLATE] = self._path
+        scope["state"][IS_FOR_BROWSERS] = self._is_for_browsers
         request = Request(scope, receive)
         operation = self._operations.get("GET" if request.method == "HEAD" else request.method)
         if request.method == "OPTIONS":
@@ -89,7 +92,9 @@ class Endpoint:
         try:
             return await call.operation.answer_on_loop(call)
         except InvalidWebhook:
-            await self._threads.run(self._rate_limiter.count, RateLimit.DEFAULT, VISITOR, call.client_address)
+            await self._threads.run(
+                self._rate_limiter.count, RateLimit.DEFAULT, VISITOR, call.client_address, call.response_headers
+            )
             raise
 
 

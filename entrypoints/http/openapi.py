@@ -31,6 +31,11 @@ CREDENTIALS = {
     "metricsToken": "The METRICS_TOKEN that the service was started with. It gives access to the metrics only.",
     "apiKey": "An API key (`slk_…`), either for one workspace with scopes, or with the role admin or auditor.",
 }
+# The fields of https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+RATE_LIMIT_HEADERS = {
+    "RateLimit-Policy": "The limit that the request counts against: its name, the calls (`q`) and the seconds (`w`).",
+    "RateLimit": "What is left of that limit: the calls (`r`) and the seconds until it starts anew (`t`).",
+}
 _TEXT: JsonObject = {"type": "string"}
 _ID: JsonObject = {"type": "string", "format": "uuid"}
 _AUDIO: JsonObject = {
@@ -65,15 +70,27 @@ def document(operations: Iterable[Operation], version: str, base_url: str) -> Js
                 name: {"type": "http", "scheme": "bearer", "description": description}
                 for name, description in CREDENTIALS.items()
             },
-            "responses": {
-                name: {
-                    "description": f"{type.title}: {type.description}",
-                    "content": {PROBLEM_MEDIA_TYPE: _problem_content()},
-                }
-                for name, type in PROBLEM_TYPES.items()
+            "headers": {
+                name: {"description": description, "schema": _TEXT} for name, description in RATE_LIMIT_HEADERS.items()
             },
+            "responses": {name: _problem_response(name) for name in PROBLEM_TYPES},
         },
     }
+
+
+def _problem_response(name: str) -> JsonObject:
+    type = PROBLEM_TYPES[name]
+    response: JsonObject = {
+        "description": f"{type.title}: {type.description}",
+        "content": {PROBLEM_MEDIA_TYPE: _problem_content()},
+    }
+    if name == "too-many-requests":
+        response["headers"] = _rate_limit_headers()
+    return response
+
+
+def _rate_limit_headers() -> JsonObject:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in RATE_LIMIT_HEADERS}
 
 
 def _problem_content() -> JsonObject:
@@ -221,13 +238,19 @@ def _responses(operation: Operation, response_schema: JsonObject | None) -> Json
         return {media_type: {"schema": response_schema} if media_type == JSON else {}}
 
     success: JsonObject = {"description": operation.summary}
+    if operation.rate_limit is not RateLimit.NONE:
+        success["headers"] = _rate_limit_headers()
     if operation.status not in (204, 303):
         success["content"] = {}
         for media_type in operation.media_types:
             success["content"] |= content(media_type)
     responses: JsonObject = {str(operation.status): success}
     for name in _problem_names(operation):
-        responses[str(PROBLEM_TYPES[name].status)] = {"$ref": f"#/components/responses/{name}"}
+        response: JsonObject = {"$ref": f"#/components/responses/{name}"}
+        if operation.is_for_browsers:
+            response = _problem_response(name)
+            response["content"].update(content("text/html"))
+        responses[str(PROBLEM_TYPES[name].status)] = response
     if operation.revalidates:
         responses["304"] = {"description": "The client has the current content already."}
     for status, media_type in operation.other_responses.items():

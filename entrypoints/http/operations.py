@@ -49,6 +49,10 @@ class RateLimit(Enum):
     PAYMENT = "payment"
     CREATE = "create"
     LOGIN_CODE = "code"
+    # Views of one campaign's page, and donations through it. They are counted for each campaign and address, because
+    # many people may share an address.
+    PAGE = "page"
+    GIFT = "gift"
     NONE = "none"
 
 
@@ -106,6 +110,8 @@ class Call:
     headers: Mapping[str, str]
     # Reads what the answer shows, from the replica if possible.
     reads: Reads
+    # The headers that the response gets, whether it is an answer or a problem.
+    response_headers: dict[str, str]
     # Reads tickets for the access check and for read-your-writes, always from the primary.
     ticket_rows: TicketRows
     # The bearer credential; it is None if the request has no credential or the operation ignores it.
@@ -210,6 +216,11 @@ class Operation:
     revalidates: bool = False
     # Reads the path's ticket, once, for the access check and for the handler.
     ticket_query: TicketQuery = ticket_status.ticket
+
+    @property
+    def is_for_browsers(self) -> bool:
+        """Return True if people open the path in a browser; their browsers get problems as pages too."""
+        return "text/html" in self.media_types
 
     def answer(self, call: Call) -> Answer:
         """Run the handler in the caller's thread, and return its answer."""

@@ -1,7 +1,9 @@
 """The rate-limit store: counts calls in this process, or in a Redis that processes share."""
 
+import math
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -20,6 +22,15 @@ PAUSE_SECONDS = 5.0
 logger = structlog.get_logger()
 
 
+@dataclass(frozen=True)
+class Window:
+    """The state of a client's window after a call was counted."""
+
+    allowed: bool
+    remaining: int
+    reset_seconds: int
+
+
 class RateLimitStore:
     """Counts calls in the shared store at `shared_url`, or in this process if there is none.
 
@@ -34,19 +45,19 @@ class RateLimitStore:
         # The end of the pause while the shared store fails.
         self._paused_until: float | None = None
 
-    def hit(self, limit: RateLimitItem, *client: str) -> float | None:
-        """Count one call; if it is above the limit, return the seconds until the window ends."""
+    def hit(self, limit: RateLimitItem, *client: str) -> Window:
+        """Count one call, and return the state of the client's window."""
         if self._shared is None or not self._may_try_shared():
             return _hit(self._local, limit, client)
         try:
-            wait_seconds = _hit(self._shared, limit, client)
+            window = _hit(self._shared, limit, client)
         except Exception as error:
             self._pause(error)
             return _hit(self._local, limit, client)
         if self._paused_until is not None:
             self._paused_until = None
             logger.info("rate limits are shared again")
-        return wait_seconds
+        return window
 
     def _may_try_shared(self) -> bool:
         """Return True if this call may try the shared store; after a pause one call may, and the next pause begins."""
@@ -66,10 +77,10 @@ class RateLimitStore:
             logger.warning("rate limits are counted by each process for itself", error=type(error).__name__)
 
 
-def _hit(limiter: FixedWindowRateLimiter | FixedWindows, limit: RateLimitItem, client: tuple[str, ...]) -> float | None:
-    if limiter.hit(limit, *client):
-        return None
-    return limiter.get_window_stats(limit, *client).reset_time - time.time()
+def _hit(limiter: FixedWindowRateLimiter | FixedWindows, limit: RateLimitItem, client: tuple[str, ...]) -> Window:
+    allowed = limiter.hit(limit, *client)
+    stats = limiter.get_window_stats(limit, *client)
+    return Window(allowed, stats.remaining, max(0, math.ceil(stats.reset_time - time.time())))
 
 
 def _redis_limiter(url: str) -> FixedWindowRateLimiter:

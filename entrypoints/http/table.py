@@ -293,11 +293,11 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/d/{slug}", "Show the public page of a campaign", CampaignPageHandlers.show, OPEN,
-        media_types=("text/html",), other_responses=PAGE_NOT_FOUND, tag="Public page",
+        media_types=("text/html",), rate_limit=RateLimit.PAGE, other_responses=PAGE_NOT_FOUND, tag="Public page",
     ),
     Operation(
         "POST", "/d/{slug}", "Open a checkout and redirect to it", CampaignPageHandlers.donate, DONATE, BodyKind.FORM,
-        None, 303, idempotency_key=True, rate_limit=RateLimit.PAYMENT,
+        None, 303, media_types=("text/html",), idempotency_key=True, rate_limit=RateLimit.GIFT,
         other_responses={422: "text/html", **PAGE_NOT_FOUND}, tag="Public page",
     ),
     Operation(

@@ -27,7 +27,7 @@ class Authentication:
         call.credential = bearer_credential(call.headers["authorization"])
         principal = self._principal(call, call.credential)
         if principal is None:
-            self._rate_limiter.count(RateLimit.DEFAULT, VISITOR, call.client_address)
+            self._rate_limiter.count(RateLimit.DEFAULT, VISITOR, call.client_address, call.response_headers)
             raise unauthenticated()
         call.principal = principal
 

@@ -25,12 +25,17 @@ SECURITY_HEADERS = {
 HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 # Headers that a page of another origin may send and read, besides those that browsers always allow.
 ALLOWED_REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-Id"
-EXPOSED_RESPONSE_HEADERS = "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, Retry-After, X-Request-Id"
+EXPOSED_RESPONSE_HEADERS = (
+    "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After,"
+    " X-Request-Id"
+)
 PREFLIGHT_SECONDS = 600
 
 
 class ResponseHeaders:
     """ASGI middleware: adds the request id, the security headers and the CORS headers to every response.
+
+    It also adds the headers that later steps put into `response_headers_of`.
 
     While `is_finishing` returns True, every response closes its connection.
     """
@@ -53,13 +58,17 @@ class ResponseHeaders:
         if not _REQUEST_ID.fullmatch(request_id):
             request_id = secrets.token_hex(12)
         logged_id = request_id if _LOGGABLE.fullmatch(request_id) else secrets.token_hex(12)
-        scope.setdefault("state", {}).update(request_id=request_id, logged_id=logged_id)
+        further_headers: dict[str, str] = {}
+        scope.setdefault("state", {}).update(
+            request_id=request_id, logged_id=logged_id, response_headers=further_headers
+        )
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = message["headers"] = list(message["headers"])
                 present = {name for name, _ in headers}
                 headers.append((b"x-request-id", request_id.encode()))
+                headers += [(name.lower().encode(), value.encode()) for name, value in further_headers.items()]
                 headers += [header for header in self._security_headers if header[0] not in present]
                 if self._is_finishing():
                     headers.append((b"connection", b"close"))
@@ -94,3 +103,9 @@ def request_id_of(scope: Scope) -> str:
     """Return the request id that the client gets, in X-Request-Id and in a problem."""
     request_id: str = scope["state"]["request_id"]
     return request_id
+
+
+def response_headers_of(scope: Scope) -> dict[str, str]:
+    """Return the headers that the response to this request gets, to which every step may add its own."""
+    headers: dict[str, str] = scope["state"]["response_headers"]
+    return headers

@@ -9,11 +9,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.observability.log_context import error_location
-from entrypoints.http.middleware.headers import logged_id_of, request_id_of
+from entrypoints.http.middleware.headers import logged_id_of, request_id_of, response_headers_of
 from entrypoints.http.middleware.rate_limits import RateLimiter, client_address
+from entrypoints.http.pages import prefers_page, problem_page
 from entrypoints.http.problems import Problem, problem_of
 
 LONGEST_SHOWN_PATH = 500
+# The key under which an endpoint notes in the request's state that people open its path in a browser.
+IS_FOR_BROWSERS = "is_for_browsers"
 
 logger = structlog.get_logger()
 
@@ -50,7 +53,7 @@ class ProblemResponses:
 
     async def _routing_problem(self, request: Request, error: HTTPException) -> Problem:
         try:
-            await self._rate_limiter.count_unrouted(client_address(request))
+            await self._rate_limiter.count_unrouted(client_address(request), response_headers_of(request.scope))
         except Problem as too_many_requests:
             return too_many_requests
         if error.status_code == 405:
@@ -71,4 +74,6 @@ def _response(error: Exception, request: Request) -> Response:
             where=error_location(error),
         )
     path = quote(request.scope["path"][:LONGEST_SHOWN_PATH], safe="/:@!$&'()*+,;=~")
+    if request.scope["state"].get(IS_FOR_BROWSERS) and prefers_page(request.headers):
+        return problem_page(problem, request_id_of(request.scope))
     return problem.response(path, request_id_of(request.scope))

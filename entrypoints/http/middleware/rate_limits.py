@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from adapters.identity.credentials import VISITOR, Principal
+from adapters.ids import SLUG_LENGTH
 from adapters.lazy import Lazy
 from entrypoints.composition.settings import Settings
 from entrypoints.http.operations import Call, RateLimit
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # The length of the network prefix by which an IPv6 client is counted, because it may use any address of its network.
 IPV6_CLIENT_BITS = 64
+LIMITS_OF_CAMPAIGN = (RateLimit.PAGE, RateLimit.GIFT)
+# Longer ones name no campaign; they are counted together and take no memory.
+LONGEST_COUNTED_SLUG = 2 * SLUG_LENGTH
 
 
 class _Counter:
@@ -36,7 +40,10 @@ class _Counter:
             RateLimit.CREATE: parse(settings.rate_limit_create),
             # Login codes have the same limit as new tickets, but are counted separately.
             RateLimit.LOGIN_CODE: parse(settings.rate_limit_create),
+            RateLimit.PAGE: parse(settings.rate_limit_page),
+            RateLimit.GIFT: parse(settings.rate_limit_gift),
         }
+        self.limit_of_key = lru_cache(parse)
         self.store = RateLimitStore(settings.shared_rate_limits)
 
 
@@ -55,27 +62,51 @@ class RateLimiter:
         self._counter()
 
     def __call__(self, call: Call) -> None:
-        self.count(call.operation.rate_limit, call.principal, call.client_address)
+        self.count(
+            call.operation.rate_limit, call.principal, call.client_address, call.response_headers, _campaign(call)
+        )
 
-    async def count_unrouted(self, address: str) -> None:
+    async def count_unrouted(self, address: str, response_headers: dict[str, str]) -> None:
         """Count a request to an unknown path or method; the shared store is called in a thread, because it blocks."""
         if self._is_local:
-            self.count(RateLimit.DEFAULT, VISITOR, address)
+            self.count(RateLimit.DEFAULT, VISITOR, address, response_headers)
         else:
-            await run_in_threadpool(self.count, RateLimit.DEFAULT, VISITOR, address)
+            await run_in_threadpool(self.count, RateLimit.DEFAULT, VISITOR, address, response_headers)
 
-    def count(self, rate_limit: RateLimit, principal: Principal, address: str) -> None:
-        """Count one call; raise Problem 429 if it is above the limit."""
+    def count_missing_campaign(self, call: Call) -> None:
+        """Count a request for a campaign that is not public against the address, so that nobody can try many."""
+        if call.operation.rate_limit in LIMITS_OF_CAMPAIGN:
+            self.count(RateLimit.DEFAULT, VISITOR, call.client_address, call.response_headers)
+
+    def count(
+        self,
+        rate_limit: RateLimit,
+        principal: Principal,
+        address: str,
+        response_headers: dict[str, str],
+        campaign: str = "",
+    ) -> None:
+        """Count one call and add the headers that state its limit; raise Problem 429 if it is above the limit."""
         counter = self._counter()
         limit = counter.limits.get(rate_limit)
         if limit is None:
             return
+        if rate_limit.value in principal.rate_limits:
+            limit = counter.limit_of_key(principal.rate_limits[rate_limit.value])
         client = f"address:{client_network(address)}" if principal is VISITOR else principal.name
-        wait_seconds = counter.store.hit(limit, rate_limit.value, client)
-        if wait_seconds is None:
-            return
-        headers = {"Retry-After": str(max(1, math.ceil(wait_seconds)))}
-        raise Problem("too-many-requests", f"The limit for one client is {limit}.", headers=headers)
+        window = counter.store.hit(limit, rate_limit.value, client, campaign)
+        # https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+        response_headers["RateLimit-Policy"] = f'"{rate_limit.value}";q={limit.amount};w={limit.get_expiry()}'
+        response_headers["RateLimit"] = f'"{rate_limit.value}";r={window.remaining};t={window.reset_seconds}'
+        if not window.allowed:
+            headers = {"Retry-After": str(max(1, window.reset_seconds))}
+            raise Problem("too-many-requests", f"The limit for one client is {limit}.", headers=headers)
+
+
+def _campaign(call: Call) -> str:
+    """Return the campaign whose views or donations are counted apart, or an empty string if the call names none."""
+    slug = call.path_params["slug"] if call.operation.rate_limit in LIMITS_OF_CAMPAIGN else ""
+    return slug if slug.isascii() and len(slug) <= LONGEST_COUNTED_SLUG else ""
 
 
 def client_network(address: str) -> str:

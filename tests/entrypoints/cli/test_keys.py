@@ -57,11 +57,37 @@ def test_a_replaced_key_works_until_it_is_revoked(run: Run, database: Database):
     assert credentials.principal(old["key"]) is None
 
 
+def test_a_key_may_have_limits_of_its_own(run: Run, database: Database):
+    key = created(run, "--role", "client", "--rate-limit", "1000/minute", "--rate-limit", "payment=99/hour")
+
+    def limits() -> dict[str, str]:
+        [listed] = json.loads(run("keys", "list", "--json")[1])
+        shown: dict[str, str] = listed["rateLimits"]
+        principal = Credentials(database).principal(key["key"])
+        assert principal is not None
+        assert principal.rate_limits == shown
+        return shown
+
+    assert limits() == {"default": "1000/minute", "payment": "99/hour"}
+    code, printed = run("keys", "limit", key["id"], "--rate-limit", "create=5/day", "--json")
+    assert (code, json.loads(printed)) == (0, {"id": key["id"], "rateLimits": {"create": "5/day"}})
+    assert limits() == {"create": "5/day"}
+    code, printed = run("keys", "limit", key["id"])
+    assert (code, printed) == (0, f"Key {key['id']} has the general limits.\n")
+    assert limits() == {}
+
+
 def test_invalid_arguments_of_keys_create_are_refused(run: Run):
     old = created(run, "--role", "admin")
     assert run("keys", "create")[0] == 2
     assert run("keys", "create", "--role", "king")[0] == 2
     assert run("keys", "create", "--role", "client", "--scope", "tickets:burn")[0] == 2
+    for rate in ("many", "0/minute", "page=5/minute", "payment=", "=", "payment=5/fortnight"):
+        assert run("keys", "create", "--role", "client", "--rate-limit", rate)[0] == 2
+        assert run("keys", "limit", old["id"], "--rate-limit", rate)[0] == 2
+    assert run("keys", "create", "--replaces", old["id"], "--rate-limit", "5/minute")[0] == 2
+    assert run("keys", "limit", "no-id")[0] == 2
+    assert run("keys", "limit", "00000000-0000-4000-8000-000000000000")[0] == 1
     assert run("keys", "create", "--replaces", "no-id")[0] == 2
     assert run("keys", "create", "--replaces", old["id"], "--role", "admin")[0] == 2
     assert run("keys", "create", "--replaces", old["id"], "--overlap", "-1")[0] == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def limited(migrated_url: str, tmp_path: Path, clock: StandingClock) -> Iterator
 
         def make(**settings: Any) -> LiveService:
             small = {"rate_limit_default": "5/minute", "rate_limit_payment": "2/minute", "rate_limit_create": "3/hour"}
+            small |= {"rate_limit_page": "4/minute", "rate_limit_gift": "3/minute"}
             parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
             running = stack.enter_context(LiveService(migrated_url, tmp_path / "var", parts, **(small | settings)))
             running.watchers.append(Contract(running.openapi).check)
@@ -52,7 +54,8 @@ def test_each_kind_of_call_has_its_own_limit(limited: Callable[..., LiveService]
     assert statuses(4, lambda: ticket.get("/status")) == [200, 200, 200, 429]
     pay = {"amount": 5, "currency": "USD"}
     assert statuses(3, lambda: ticket.post("/create-payment", pay)) == [201, 201, 429]
-    assert statuses(3, lambda: client.post(url, data={"amount": "5"})) == [303, 303, 429]
+    assert statuses(4, lambda: client.post(url, data={"amount": "5"})) == [303, 303, 303, 429]
+    assert statuses(5, lambda: client.get(url)) == [200, 200, 200, 200, 429]
     with live.client_with_key(Role.ADMIN) as admin:
         assert admin.get(ticket.path).status_code == 200
 
@@ -74,6 +77,98 @@ def test_a_limited_request_gets_retry_after_and_has_no_effect(limited: Callable[
         problem(answer, 429, "too-many-requests")
         assert 3500 < int(answer.headers["retry-after"]) <= 3600
         assert live.row_count("events") == events
+
+
+def limits_of(answer: Any) -> tuple[str | None, str | None]:
+    return answer.headers.get("ratelimit-policy"), answer.headers.get("ratelimit")
+
+
+def test_every_answer_names_its_limit_and_what_is_left(limited: Callable[..., LiveService], clock: StandingClock):
+    live = limited(rate_limit_default="3/minute", rate_limit_create="1/2hours")
+    with live.client() as client:
+        assert limits_of(client.post(CREATE, json=BODY)) == ('"create";q=1;w=7200', '"create";r=0;t=7200')
+        clock.now += 100
+        limited_answer = client.post(CREATE, json=BODY)
+        assert limits_of(limited_answer) == ('"create";q=1;w=7200', '"create";r=0;t=7100')
+        assert limited_answer.headers["retry-after"] == "7100"
+        policy = '"default";q=3;w=60'
+        assert limits_of(client.get("/openapi.json")) == (policy, '"default";r=2;t=60')
+        clock.now += 20
+        assert limits_of(client.get("/no-such-path")) == (policy, '"default";r=1;t=40')
+        assert limits_of(client.delete("/docs")) == (policy, '"default";r=0;t=40')
+        assert limits_of(client.get("/api/tickets/search")) == (policy, '"default";r=0;t=40')
+        assert limits_of(client.get("/health/live")) == limits_of(client.get("/static/campaign.css")) == (None, None)
+    with live.client("slk_guessed") as guesser:
+        clock.now += 60
+        assert limits_of(guesser.get("/api/tickets/search")) == (policy, '"default";r=2;t=60')
+
+
+def test_a_replayed_answer_names_the_present_limit(limited: Callable[..., LiveService]):
+    with limited().client() as client:
+        headers = {"Idempotency-Key": "once"}
+        assert limits_of(client.post(CREATE, json=BODY, headers=headers))[1] == '"create";r=2;t=3600'
+        replayed = client.post(CREATE, json=BODY, headers=headers)
+        assert replayed.headers["idempotency-replayed"] == "true"
+        assert limits_of(replayed)[1] == '"create";r=1;t=3600'
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+def test_a_campaign_is_limited_apart_from_other_campaigns_and_from_the_api(limited: Callable[..., LiveService]):
+    live = limited(rate_limit_default="9/minute")
+    with live.client() as client:
+        first, second = client.open_ticket().publish(), client.open_ticket().publish()
+        assert statuses(5, lambda: client.get(first)) == [200] * 4 + [429]
+        assert statuses(5, lambda: client.get(second)) == [200] * 4 + [429]
+        assert limits_of(client.post(second, data={"amount": "5"})) == ('"gift";q=3;w=60', '"gift";r=2;t=60')
+        assert statuses(10, lambda: client.get("/openapi.json")) == [200] * 9 + [429]
+
+
+def test_a_person_above_the_limit_gets_a_page_and_a_program_gets_json(limited: Callable[..., LiveService]):
+    with limited(rate_limit_gift="1/hour").client() as client:
+        url = client.open_ticket().publish()
+        assert client.post(url, data={"amount": "5"}, headers=BROWSER).status_code == 303
+        refused = client.post(url, data={"amount": "5"}, headers=BROWSER)
+        assert (refused.status_code, refused.headers["content-type"]) == (429, "text/html; charset=utf-8")
+        assert "Please wait a moment" in refused.text
+        assert f"in {refused.headers['retry-after']} seconds" in refused.text
+        assert refused.headers["x-request-id"] in refused.text
+        assert "style-src 'self'" in refused.headers["content-security-policy"]
+        assert refused.headers["vary"] == "Accept"
+        problem(client.post(url, data={"amount": "5"}), 429, "too-many-requests")
+
+
+def test_nobody_can_try_many_addresses_of_campaigns(limited: Callable[..., LiveService]):
+    with limited().client() as client:
+        url = client.open_ticket().publish()
+        tried = [client.get(f"/d/nothinghere{number}", headers=BROWSER).status_code for number in range(4)]
+        tried += [client.post(f"/d/nothinghere{number}", data={"amount": "5"}).status_code for number in range(3)]
+        tried.append(client.get(f"/d/{'x' * 3000}").status_code)
+        assert tried == [404] * 5 + [429] * 3
+        assert client.get(url).status_code == 200
+
+
+def test_an_api_key_may_have_limits_of_its_own(limited: Callable[..., LiveService]):
+    live = limited()
+    credentials = live.service.access.credentials
+    scopes = ["tickets:read", "tickets:write", "payments:create"]
+    own_limits = {"default": "7/minute", "payment": "4/hour"}
+    key, secret = credentials.create(Role.CLIENT, scopes=scopes, rate_limits=own_limits)
+    with live.client(secret) as client:
+        path = f"/api/tickets/{client.post(CREATE, json=BODY).json()['id']}"
+        assert statuses(8, lambda: client.get(path)) == [200] * 7 + [429]
+        pay = {"amount": 5, "currency": "USD"}
+        paid = [client.post(f"{path}/create-payment", json=pay) for _ in range(5)]
+        assert [answer.status_code for answer in paid] == [201] * 4 + [429]
+        assert limits_of(paid[0]) == ('"payment";q=4;w=3600', '"payment";r=3;t=3600')
+        assert statuses(3, lambda: client.post(CREATE, json=BODY)) == [201, 201, 429]
+        credentials.limit(key.id, {"default": "9/minute"})
+        assert statuses(10, lambda: client.get(path)) == [200] * 9 + [429]
+    _, secret = credentials.replace(key.id, timedelta(days=1))
+    principal = credentials.principal(secret)
+    assert principal is not None
+    assert principal.rate_limits == {"default": "9/minute"}
 
 
 def test_after_the_wait_the_client_is_served_again(limited: Callable[..., LiveService], clock: StandingClock):
@@ -166,6 +261,8 @@ def test_the_client_is_the_nearest_address_that_is_not_a_trusted_proxy(
         ("rate_limit_default", "0/minute"),
         ("rate_limit_payment", "10/fortnight"),
         ("rate_limit_create", ""),
+        ("rate_limit_page", "lots"),
+        ("rate_limit_gift", "-1/minute"),
         ("rate_limit_storage", "file:///tmp"),
         ("rate_limit_storage", "redis://"),
         ("rate_limit_storage", "redis://cache:six"),
