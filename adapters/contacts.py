@@ -4,7 +4,7 @@ import re
 from urllib.parse import urlsplit
 
 from adapters.encryption.keyed_hashes import KeyedHashes
-from domain.errors import InvalidError
+from domain.errors import FaultCode, InvalidError
 from domain.values import Contact, ContactType
 
 POINTER = "/contactValue"
@@ -17,7 +17,7 @@ def normalize_contact(type: ContactType, value: str) -> Contact:
     """Return the contact in its normal form; InvalidError if the text is not a contact of this type."""
     value = value.strip()
     if not value or len(value) > LONGEST or any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF for c in value):
-        raise InvalidError("is not a contact", POINTER)
+        raise InvalidError("is not a contact", POINTER, FaultCode.INVALID_CONTACT)
     match type:
         case ContactType.EMAIL:
             return Contact(type, _email(value))
@@ -42,7 +42,11 @@ def likely_contact(value: str) -> Contact:
     """Return the contact that a text most likely stands for; InvalidError if it cannot be a contact."""
     contacts = possible_contacts(value)
     if not contacts:
-        raise InvalidError("is neither an e-mail address nor a phone number, a handle or a web address", POINTER)
+        raise InvalidError(
+            "is neither an e-mail address nor a phone number, a handle or a web address",
+            POINTER,
+            FaultCode.INVALID_CONTACT,
+        )
     # A handle that ends in digits may also parse as a phone number.
     is_number = _NUMBER.fullmatch(value) is not None
     likely = [contact for contact in contacts if (contact.type is ContactType.PHONE) == is_number]
@@ -61,7 +65,7 @@ def _email(value: str) -> str:
     try:
         checked = validate_email(value, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
-        raise InvalidError("is not an e-mail address", POINTER) from None
+        raise InvalidError("is not an e-mail address", POINTER, FaultCode.INVALID_CONTACT) from None
     # Addresses that differ only in case belong to the same person in practice.
     return checked.normalized.lower()
 
@@ -73,25 +77,25 @@ def _phone(value: str) -> str:
     try:
         number = phonenumbers.parse(value, "US")
     except phonenumbers.NumberParseException:
-        raise InvalidError("is not a phone number", POINTER) from None
+        raise InvalidError("is not a phone number", POINTER, FaultCode.INVALID_CONTACT) from None
     if not phonenumbers.is_possible_number(number):
-        raise InvalidError("is not a phone number", POINTER)
+        raise InvalidError("is not a phone number", POINTER, FaultCode.INVALID_CONTACT)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _social(value: str) -> str:
     if not value.isprintable():
-        raise InvalidError("is not a contact", POINTER)
+        raise InvalidError("is not a contact", POINTER, FaultCode.INVALID_CONTACT)
     if "://" in value:
         try:
             parts = urlsplit(value)
         except ValueError:
-            raise InvalidError("is not a web address", POINTER) from None
+            raise InvalidError("is not a web address", POINTER, FaultCode.INVALID_CONTACT) from None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or " " in value:
-            raise InvalidError("is not a web address", POINTER)
+            raise InvalidError("is not a web address", POINTER, FaultCode.INVALID_CONTACT)
         return f"https://{parts.hostname}{parts.path.rstrip('/')}"
     if not _HANDLE.fullmatch(value):
-        raise InvalidError("is neither a handle nor a web address", POINTER)
+        raise InvalidError("is neither a handle nor a web address", POINTER, FaultCode.INVALID_CONTACT)
     return "@" + value.removeprefix("@").casefold()
 
 

@@ -1,12 +1,10 @@
 """The domain's errors; the entrypoints turn each into a status and a sentence."""
 
+from enum import StrEnum
+
 
 class DomainError(Exception):
     """A refused request; the message is written for the person who made it."""
-
-
-class AmountError(DomainError):
-    """An amount that its currency does not allow; the message continues a sentence that begins with "The amount"."""
 
 
 class NotFoundError(DomainError):
@@ -21,13 +19,42 @@ class StaleVersionError(DomainError):
     """The caller read an older version than the present one."""
 
 
+class FaultCode(StrEnum):
+    """What is wrong with a value. The names are stable, while the text beside one may change."""
+
+    INVALID = "invalid"
+    REQUIRED = "required"
+    UNKNOWN_FIELD = "unknown_field"
+    WRONG_TYPE = "wrong_type"
+    UNKNOWN_VALUE = "unknown_value"
+    BLANK = "blank"
+    NOT_TEXT = "not_text"
+    SEVERAL_LINES = "several_lines"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    OUT_OF_RANGE = "out_of_range"
+    TOO_MANY_DECIMALS = "too_many_decimals"
+    UNKNOWN_CURRENCY = "unknown_currency"
+    AMBIGUOUS = "ambiguous"
+    INVALID_CONTACT = "invalid_contact"
+    CONSENT_MISSING = "consent_missing"
+    SECRET_FOUND = "secret_found"  # noqa: S105 - a name
+    KEY_REUSED = "key_reused"
+    REFUSED_BY_PAYMENT_SERVICE = "refused_by_payment_service"
+
+
 class InvalidError(DomainError):
     """A request with an invalid value; `pointer` is a JSON pointer to that value."""
 
-    def __init__(self, detail: str, pointer: str = "") -> None:
+    def __init__(self, detail: str, pointer: str = "", code: FaultCode = FaultCode.INVALID) -> None:
         super().__init__(detail)
         self.detail = detail
         self.pointer = pointer
+        self.code = code
+
+
+class AmountError(InvalidError):
+    """An amount that its currency does not allow; the message continues a sentence that begins with "The amount"."""
 
 
 class NotAudioError(DomainError):

@@ -10,7 +10,7 @@ from uuid import UUID
 from eventsourcing.domain import BaseAggregate
 
 from domain import events
-from domain.errors import InvalidError, NotFoundError, RefusedError, StepFailed
+from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError, StepFailed
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
 from domain.values import (
     Actor,
@@ -153,6 +153,8 @@ class RecordingTicket(BaseAggregate[UUID]):
             raise AlreadyProcessing
         if self.failed_retryable is None or self.recording is None:
             raise RefusedError("Nothing has failed, so there is nothing to retry.")
+        if not self.failed_retryable:
+            raise RefusedError("This recording would fail again. Upload another one, or write the draft by hand.")
         self._trigger(events.ProcessingRequested, actor, recording_id=self.recording.id)
 
     def awaits(self, step: Step, recording_id: UUID) -> bool:
@@ -220,11 +222,7 @@ class RecordingTicket(BaseAggregate[UUID]):
         if amount is None and present is None:
             return None
         currency = currency or (present.currency if present else self.draft.currency) or DEFAULT_CURRENCY
-        goal = Money.of(amount if amount is not None else present.major if present else 0, currency)
-        largest = LARGEST_GOAL if decimals(currency) else LARGEST_GOAL_ZERO_DECIMAL
-        if not 1 <= goal.major <= largest:
-            raise InvalidError(f"must be from 1 to {largest}", "/goalAmount")
-        return goal
+        return checked_goal(amount if amount is not None else present.major if present else 0, currency)
 
     def publish(self, actor: Actor, consent: bool) -> None:
         require_consent(consent)
@@ -379,7 +377,16 @@ class SuspendedError(RefusedError):
         super().__init__("This ticket is suspended.")
 
 
+def checked_goal(amount: Decimal | str | int, currency: str) -> Money:
+    """Return the amount as a goal; InvalidError if no goal may be that, or AmountError."""
+    goal = Money.of(amount, currency)
+    largest = LARGEST_GOAL if decimals(currency) else LARGEST_GOAL_ZERO_DECIMAL
+    if not 1 <= goal.major <= largest:
+        raise InvalidError(f"must be from 1 to {largest}", "/goalAmount", FaultCode.OUT_OF_RANGE)
+    return goal
+
+
 def require_consent(consent: bool) -> None:
     """InvalidError unless the holder agreed that the page is published."""
     if not consent:
-        raise InvalidError("publishing needs the person's consent", "/consent")
+        raise InvalidError("publishing needs the person's consent", "/consent", FaultCode.CONSENT_MISSING)

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Annotated
 
-from domain.errors import AmountError
+from domain.errors import AmountError, FaultCode
 
 # Stripe's currencies whose minor unit is not a hundredth (https://docs.stripe.com/currencies).
 ZERO_DECIMAL = frozenset(
@@ -57,11 +57,12 @@ class Money:
         try:
             scaled = Decimal(major).scaleb(decimals(currency))
         except InvalidOperation:
-            raise AmountError("is not a number") from None
+            raise AmountError("is not a number", code=FaultCode.WRONG_TYPE) from None
         if not scaled.is_finite() or abs(scaled) >= 10**15:
-            raise AmountError("is out of range")
+            raise AmountError("is out of range", code=FaultCode.OUT_OF_RANGE)
         if scaled != scaled.to_integral_value():
-            raise AmountError(f"has more decimals than {currency} allows ({decimals(currency)})")
+            detail = f"has more decimals than {currency} allows ({decimals(currency)})"
+            raise AmountError(detail, code=FaultCode.TOO_MANY_DECIMALS)
         return cls(int(scaled), currency)
 
 

@@ -25,7 +25,7 @@ from adapters.encryption.service_key import ServiceKey
 from adapters.encryption.ticket_keys import KeyDestroyed, TicketKeys
 from adapters.ids import SLUG_ALPHABET, SLUG_LENGTH, uuid7_from
 from adapters.postgres.database import Database
-from domain.errors import DomainError, InvalidError, NotFoundError, UnavailableError
+from domain.errors import DomainError, FaultCode, InvalidError, NotFoundError, UnavailableError
 
 LEASE_SECONDS = 5
 RENEWAL_SECONDS = 1.5
@@ -115,7 +115,7 @@ class IdempotencyKeys:
             assert row is not None
             stored_body, seed, answer, ticket, running = row
             if stored_body != body:
-                raise InvalidError("this Idempotency-Key was used with another body")
+                raise InvalidError("this Idempotency-Key was used with another body", code=FaultCode.KEY_REUSED)
             if answer is not None:
                 return ReplayedAnswer(self._opened(bytes(answer), request_hash, ticket))
             if running:

@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 
 from adapters.knowledge import secrets
 from adapters.knowledge.chunks import chunks
-from domain.errors import InvalidError
+from domain.errors import FaultCode, InvalidError
 
 # Surrounds each matching word in a snippet.
 MARK = "**"
@@ -52,11 +52,13 @@ class Match:
     rank: float
 
 
-def check(title: str, content: str) -> None:
-    """Raise InvalidError if title or content holds a secret; the error names the line and never the secret."""
-    for pointer, text in (("/title", title), ("/content", content)):
-        if findings := secrets.findings(text):
-            raise InvalidError("; ".join(map(str, findings)), pointer)
+def faults(title: str, content: str) -> list[InvalidError]:
+    """Return an error for each of title and content that holds a secret; it names the line and never the secret."""
+    return [
+        InvalidError("; ".join(map(str, findings)), pointer, FaultCode.SECRET_FOUND)
+        for pointer, text in (("/title", title), ("/content", content))
+        if (findings := secrets.findings(text))
+    ]
 
 
 def add(cursor: Cursor[TupleRow], id: UUID, type: SourceType, title: str, content: str) -> int:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from adapters.lazy import Lazy
 from adapters.payments.stripe_objects import StripeDict
-from domain.errors import DomainError, InvalidError, NotFoundError, RefusedError, UnavailableError
+from domain.errors import DomainError, FaultCode, InvalidError, NotFoundError, RefusedError, UnavailableError
 from domain.ports import CheckoutRequest, OpenCheckout
 from domain.values import Money
 
@@ -226,12 +226,22 @@ def _translate(error: stripe.StripeError) -> DomainError:
 def _invalid_request(param: str, code: str) -> DomainError:
     if code in ("amount_too_small", "amount_too_large"):
         size = code.removeprefix("amount_too_")
-        return InvalidError(f"The amount is too {size} for the payment service.", "/amount")
+        return InvalidError(
+            f"The amount is too {size} for the payment service.", "/amount", FaultCode.REFUSED_BY_PAYMENT_SERVICE
+        )
     if param.endswith("[currency]") or param == "currency":
-        return InvalidError("The payment service does not accept this currency.", "/currency")
+        return InvalidError(
+            "The payment service does not accept this currency.", "/currency", FaultCode.REFUSED_BY_PAYMENT_SERVICE
+        )
     if "unit_amount" in param or param == "amount":
-        return InvalidError("The payment service does not accept this amount.", "/amount")
+        return InvalidError(
+            "The payment service does not accept this amount.", "/amount", FaultCode.REFUSED_BY_PAYMENT_SERVICE
+        )
     if param.endswith("[name]"):
-        return InvalidError("The payment service does not accept this description.", "/description")
+        return InvalidError(
+            "The payment service does not accept this description.",
+            "/description",
+            FaultCode.REFUSED_BY_PAYMENT_SERVICE,
+        )
     logger.warning("the payment service refused a request: %s at %s", code or "no code", param or "no parameter")
     return InvalidError("The payment service does not accept this request.")

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.donations import Donation
-from domain.errors import InvalidError, NotFoundError, RefusedError
+from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError
 from domain.events import CheckoutExpired
 from domain.ports import CheckoutRequest, Checkouts, Donations, OpenCheckout, Tickets
 from domain.values import CURRENCIES, STRIPE, SYSTEM, Actor, Money, StripeReport, decimals
@@ -33,10 +33,11 @@ def largest_amount(currency: str) -> Money:
 def checked_amount(amount: Money) -> Money:
     """Return the amount if it may be given; InvalidError otherwise."""
     if amount.currency not in CURRENCIES:
-        raise InvalidError("is not a currency that donations can be made in", "/currency")
+        raise InvalidError("is not a currency that donations can be made in", "/currency", FaultCode.UNKNOWN_CURRENCY)
     smallest, largest = smallest_amount(amount.currency), largest_amount(amount.currency)
     if not smallest.minor <= amount.minor <= largest.minor:
-        raise InvalidError(f"must be from {smallest.major} to {largest.major} {amount.currency}", "/amount")
+        detail = f"must be from {smallest.major} to {largest.major} {amount.currency}"
+        raise InvalidError(detail, "/amount", FaultCode.OUT_OF_RANGE)
     return amount
 
 

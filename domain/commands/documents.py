@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.commands.content_recorder import ContentRecorder
 from domain.commands.recordings import transcript_of
-from domain.errors import InvalidError, RefusedError
+from domain.errors import FaultCode, InvalidError, RefusedError
 from domain.ports import (
     CampaignSheet,
     Contents,
@@ -78,8 +78,7 @@ class DocumentCommands:
                 transcript = transcript_of(ticket, self.contents, self.transcripts)
                 return TranscriptSheet(transcript, ticket.display_name, dated, self.checkpoint())
             case DocumentType.RECEIPT:
-                if donation_id is None:
-                    raise InvalidError("a receipt needs the donation it is for", "/donationId")
+                donation_id = required_donation(donation_id)
                 donation = self.donations.get(ticket.id, donation_id)
                 gift = donation.gift
                 if gift.paid_at is None:
@@ -97,3 +96,10 @@ class DocumentCommands:
                     dated=dated,
                     checkpoint=self.checkpoint(),
                 )
+
+
+def required_donation(donation_id: UUID | None) -> UUID:
+    """Return the donation that a receipt is for; InvalidError if there is none."""
+    if donation_id is None:
+        raise InvalidError("a receipt needs the donation it is for", "/donationId", FaultCode.REQUIRED)
+    return donation_id

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 from domain.donations import Donation
-from domain.errors import InvalidError, RefusedError, UnavailableError
+from domain.errors import FaultCode, InvalidError, RefusedError, UnavailableError
 from domain.events import Refunded, RefundFailed
 from domain.movements import LIVE_REFUND_STATES
 from domain.ports import Donations, RefundOrder, Refunds, ReportedRefund
@@ -35,8 +36,8 @@ class RefundCommands:
 
         While Stripe is unavailable, the request stays open; `retry` completes it later.
         """
-        if amount is not None and amount.minor <= 0:
-            raise InvalidError("must be greater than 0", "/amount")
+        if amount is not None:
+            require_positive(amount.major)
         self.donations.change(
             ticket_id, donation_id, lambda donation: donation.request_refund(actor, request_id, amount, reason)
         )
@@ -89,3 +90,9 @@ def _record_answer(donation: Donation, request_id: UUID, refund: ReportedRefund)
         payment_intent_id=donation.gift.requests[request_id].payment_intent_id,
         report=StripeReport(refund.refund_id, refund.refunded_at),
     )
+
+
+def require_positive(amount: Decimal) -> None:
+    """InvalidError for an amount that cannot be refunded."""
+    if amount <= 0:
+        raise InvalidError("must be greater than 0", "/amount", FaultCode.OUT_OF_RANGE)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain.errors import InvalidError
+from domain.errors import FaultCode, InvalidError
 from domain.ports import Contents, Mail, SupportTickets, Tickets
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
@@ -80,8 +80,7 @@ class SupportCommands:
         the ticket changes. InvalidError if the new contact is not an e-mail address, because the token must not be
         shown to the admin who approves the reset.
         """
-        if reset.contact.type is not ContactType.EMAIL:
-            raise InvalidError("must be EMAIL: the new access token is sent by mail", "/newContactType")
+        require_mail(reset.contact.type)
 
         def change_contact(ticket: RecordingTicket) -> Contact:
             old_contact = ticket.contact
@@ -116,3 +115,10 @@ class SupportCommands:
         # The contacts of an erased ticket may be unreadable, but their recorded hashes are not encrypted.
         indexes = {index for contact in ticket.contacts for index in self.contact_indexes(contact)}
         return self.support.concerning(ticket.id, indexes | ticket.contact_indexes)
+
+
+def require_mail(type: ContactType) -> None:
+    """InvalidError unless a new access token can be sent to a contact of this type."""
+    if type is not ContactType.EMAIL:
+        detail = "must be EMAIL: the new access token is sent by mail"
+        raise InvalidError(detail, "/newContactType", FaultCode.UNKNOWN_VALUE)

@@ -68,7 +68,7 @@ def _with_goal(ticket: RecordingTicket, changes: Mapping[str, Any]) -> dict[str,
     try:
         goal = ticket.goal_of(changes.get("goal_amount"), currency)
     except AmountError as error:
-        raise InvalidError(str(error), "/goalAmount") from None
+        raise InvalidError(error.detail, "/goalAmount", error.code) from None
     if goal != ticket.draft.goal or "goal_amount" in changes:
         fields["goal"] = goal
     return fields

@@ -8,7 +8,7 @@ from decimal import Decimal
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal, get_currency_symbol, get_decimal_symbol, get_group_symbol
 
-from domain.errors import AmountError, InvalidError
+from domain.errors import FaultCode, InvalidError
 from domain.values import CURRENCIES, Money, decimals
 
 MAX_AMOUNT_LENGTH = 40
@@ -36,7 +36,7 @@ def read_amount(text: str, currency: str, language: str) -> Money:
     another notation, or if the amount would have more decimals than its currency.
     """
     if currency not in CURRENCIES:
-        raise InvalidError("is not one that donations can be made in", "/currency")
+        raise InvalidError("is not one that donations can be made in", "/currency", FaultCode.UNKNOWN_CURRENCY)
     locale = _locale(language)
     readings = _readings(_number(text, currency, locale))
     fitting = {reading for reading in readings if reading.decimal_places <= decimals(currency)}
@@ -45,16 +45,14 @@ def read_amount(text: str, currency: str, language: str) -> Money:
     values = sorted({reading.value for reading in readings})
     match values:
         case [value] if readings & fitting:
-            try:
-                return Money.of(value, currency)
-            except AmountError as error:
-                raise InvalidError(str(error), "/amount") from None
+            return Money.of(value, currency)
         case [_]:
-            raise InvalidError(f"has more decimals than {currency} allows ({decimals(currency)})", "/amount")
+            detail = f"has more decimals than {currency} allows ({decimals(currency)})"
+            raise InvalidError(detail, "/amount", FaultCode.TOO_MANY_DECIMALS)
         case [first, second]:
             written = [f"{_plain(value, currency, locale)} {currency}" for value in (first, second)]
             detail = f"can mean {written[0]} or {written[1]}; write it without a separator between thousands"
-            raise InvalidError(detail, "/amount")
+            raise InvalidError(detail, "/amount", FaultCode.AMBIGUOUS)
         case _:
             raise _not_an_amount(currency, locale)
 
@@ -93,7 +91,7 @@ def _number(text: str, currency: str, locale: Locale) -> str:
 
 def _not_an_amount(currency: str, locale: Locale) -> InvalidError:
     example = _plain(Decimal("12.5"), currency, locale) if decimals(currency) else "1000"
-    return InvalidError(f"must be a number in {currency} like 25 or {example}", "/amount")
+    return InvalidError(f"must be a number in {currency} like 25 or {example}", "/amount", FaultCode.WRONG_TYPE)
 
 
 def _plain_characters(text: str) -> str:

@@ -2,21 +2,36 @@
 
 import json
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
-from domain.values import CURRENCIES, ContactType, DocumentFormat, DocumentType
-from entrypoints.http.problems import Problem, invalid
+from adapters import contacts
+from domain.commands.checkouts import checked_amount
+from domain.commands.documents import required_donation
+from domain.errors import FaultCode, InvalidError
+from domain.tickets import checked_goal, require_consent
+from domain.values import CURRENCIES, ContactType, DocumentFormat, DocumentType, Money
+from entrypoints.http.problems import Problem, invalid, invalid_fields
 from entrypoints.presentation.problems import InvalidField
 
 MAX_JSON_BYTES = 256 * 1024
 MAX_DEPTH = 32
-MAX_ERRORS = 20
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -27,19 +42,19 @@ _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 def _check_characters(text: str) -> str:
     if _NOT_TEXT.search(text):
-        raise ValueError("contains characters that are not text")
+        raise PydanticCustomError(FaultCode.NOT_TEXT, "contains characters that are not text")
     return text
 
 
 def _check_single_line(text: str) -> str:
     if "\n" in text or "\r" in text:
-        raise ValueError("must be a single line")
+        raise PydanticCustomError(FaultCode.SEVERAL_LINES, "must be a single line")
     return text.strip()
 
 
 def _check_not_blank(text: str) -> str:
     if not text.strip():
-        raise ValueError("must not be blank")
+        raise PydanticCustomError(FaultCode.BLANK, "must not be blank")
     return text
 
 
@@ -55,20 +70,20 @@ _DECIMAL_STRING = re.compile(r"-?([0-9]+\.?[0-9]*|\.[0-9]+)")
 def _check_amount(value: object) -> Decimal:
     """Return the decimal of a JSON number or a decimal string without an exponent."""
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
-        raise ValueError("must be a number or a decimal string")
+        raise PydanticCustomError(FaultCode.WRONG_TYPE, "must be a number or a decimal string")
     if isinstance(value, str) and not _DECIMAL_STRING.fullmatch(value):
-        raise ValueError("must be a number or a decimal string")
+        raise PydanticCustomError(FaultCode.WRONG_TYPE, "must be a number or a decimal string")
     number = Decimal(value)
     # The magnitude of a number other than zero is at least 10^-6 and less than 10^15.
     if not number.is_finite() or (number and not -7 < number.adjusted() < 15):
-        raise ValueError("is out of range")
+        raise PydanticCustomError(FaultCode.OUT_OF_RANGE, "is out of range")
     return number
 
 
 def _check_currency(value: str) -> str:
     code = value.upper()
     if not value.isascii() or code not in CURRENCIES:
-        raise ValueError("is not a supported currency")
+        raise PydanticCustomError(FaultCode.UNKNOWN_CURRENCY, "is not a supported currency")
     return code
 
 
@@ -86,9 +101,29 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, hide_input_in_errors=True)
 
 
-class TicketOpening(Body):
+def report_fault(check: Callable[[], object]) -> None:
+    """Run a check of the domain in a validator, so that its refusal is listed with the other faults of the body."""
+    try:
+        check()
+    except InvalidError as error:
+        raise PydanticCustomError(error.code, error.detail) from None
+
+
+class ContactBody(Body):
+    """A body with a contact."""
+
     contact_type: ContactType
-    contact_value: Annotated[Line, Field(max_length=320)]
+    contact_value: Annotated[Line, Field(max_length=contacts.LONGEST)]
+
+    @field_validator("contact_value")
+    @classmethod
+    def _check_contact(cls, value: str, info: ValidationInfo) -> str:
+        if "contact_type" in info.data:
+            report_fault(lambda: contacts.normalize_contact(info.data["contact_type"], value))
+        return value
+
+
+class TicketOpening(ContactBody):
     display_name: Annotated[Line, Field(max_length=120)] | None = None
 
 
@@ -109,21 +144,38 @@ class Empty(Body):
 class Publication(Body):
     consent: StrictBool
 
+    @field_validator("consent")
+    @classmethod
+    def _check_consent(cls, value: bool) -> bool:
+        report_fault(lambda: require_consent(value))
+        return value
 
-class ProvidedInfo(Body):
-    goal_amount: Amount | None = None
+
+class GoalBody(Body):
+    """A body with a goal. Without a currency the goal is in that of the draft, which is checked with the draft."""
+
     currency: Currency | None = None
+    goal_amount: Amount | None = None
+
+    @field_validator("goal_amount")
+    @classmethod
+    def _check_goal(cls, value: Decimal | None, info: ValidationInfo) -> Decimal | None:
+        currency = info.data.get("currency")
+        if value is not None and currency is not None:
+            report_fault(lambda: checked_goal(value, currency))
+        return value
+
+
+class ProvidedInfo(GoalBody):
     beneficiary: Annotated[Line, Field(max_length=120)] | None = None
     location: Annotated[Line, Field(max_length=120)] | None = None
 
 
-class DraftChange(Body):
+class DraftChange(GoalBody):
     """A JSON Merge Patch (RFC 7396): absent fields stay as they are, null clears a field."""
 
     title: Annotated[Line, Field(max_length=120)] | None = None
     story: Annotated[Text, Field(max_length=10_000)] | None = None
-    goal_amount: Amount | None = None
-    currency: Currency | None = None
     beneficiary: Annotated[Line, Field(max_length=120)] | None = None
     location: Annotated[Line, Field(max_length=120)] | None = None
     category: Annotated[Line, Field(max_length=60)] | None = None
@@ -133,13 +185,27 @@ class DraftChange(Body):
 class DocumentOrder(Body):
     doc_type: DocumentType
     format: DocumentFormat = DocumentFormat.DOCX
-    donation_id: UUID | None = None
+    donation_id: Annotated[UUID | None, Field(validate_default=True)] = None
+
+    @field_validator("donation_id")
+    @classmethod
+    def _check_donation(cls, value: UUID | None, info: ValidationInfo) -> UUID | None:
+        if info.data.get("doc_type") is DocumentType.RECEIPT:
+            report_fault(lambda: required_donation(value))
+        return value
 
 
 class PaymentOrder(Body):
-    amount: Amount
     currency: Currency
+    amount: Amount
     description: Annotated[Line, Field(max_length=200)] | None = None
+
+    @field_validator("amount")
+    @classmethod
+    def _check_payment(cls, value: Decimal, info: ValidationInfo) -> Decimal:
+        if "currency" in info.data:
+            report_fault(lambda: checked_amount(Money.of(value, info.data["currency"])))
+        return value
 
 
 def _refuse_constant(_: str) -> NoReturn:
@@ -193,7 +259,7 @@ def _check_shape(value: object) -> None:
         for parent in values:
             if isinstance(parent, dict):
                 if any(_SURROGATE.search(name) for name in parent):
-                    raise invalid("", "has a field name that is not text")
+                    raise invalid("", "has a field name that is not text", FaultCode.NOT_TEXT)
                 children += parent.values()
             elif isinstance(parent, list):
                 children += parent
@@ -212,11 +278,20 @@ def read(model: type[Model], data: bytes) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as validation_error:
-        errors = [
-            InvalidField("".join(f"/{_escaped(part)}" for part in error["loc"]), _detail(error))
-            for error in validation_error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
-        ]
-        raise Problem("invalid", "The request has invalid values.", errors) from None
+        errors = validation_error.errors(include_url=False, include_input=False)
+        raise invalid_fields([_invalid_field(model, error) for error in errors]) from None
+
+
+def _invalid_field(model: type[BaseModel], error: ErrorDetails) -> InvalidField:
+    parts = error["loc"]
+    if parts and error["type"] != "extra_forbidden" and parts[0] in model.model_fields:
+        # pydantic names a field whose default is invalid by its name here, not by its name in JSON.
+        parts = (to_camel(str(parts[0])), *parts[1:])
+    pointer = "".join(f"/{_escaped(part)}" for part in parts)
+    if error["type"] in list(FaultCode):
+        return InvalidField(pointer, FaultCode(error["type"]), error["msg"])
+    code, detail = _FAULTS.get(error["type"], (FaultCode.INVALID, "is not valid here"))
+    return InvalidField(pointer, code, detail.format_map(error.get("ctx", {})))
 
 
 def _escaped(part: str | int) -> str:
@@ -224,28 +299,23 @@ def _escaped(part: str | int) -> str:
     return str(part)[:100].replace("~", "~0").replace("/", "~1")
 
 
-# The detail for each of pydantic's error types; the names in braces are from the error's context.
-_DETAILS = {
-    "missing": "is required",
-    "extra_forbidden": "is not a known field",
-    "model_type": "must be an object",
-    "string_type": "must be a string",
-    "string_unicode": "contains characters that are not text",
-    "string_too_short": "must have at least {min_length} characters",
-    "string_too_long": "is longer than {max_length}",
-    "too_long": "is longer than {max_length}",
-    "list_type": "must be an array",
-    "bool_type": "must be true or false",
-    "enum": "must be {expected}",
-    "uuid_type": "must be an id",
-    "uuid_parsing": "must be an id",
-    "decimal_max_digits": "has too many digits",
-    "decimal_max_places": "has more decimals than any currency",
+# The code and the detail for each of pydantic's error types; the names in braces are from the error's context.
+_FAULTS = {
+    "value_error": (FaultCode.INVALID, "{error}"),
+    "missing": (FaultCode.REQUIRED, "is required"),
+    "extra_forbidden": (FaultCode.UNKNOWN_FIELD, "is not a known field"),
+    "model_type": (FaultCode.WRONG_TYPE, "must be an object"),
+    "string_type": (FaultCode.WRONG_TYPE, "must be a string"),
+    "string_unicode": (FaultCode.NOT_TEXT, "contains characters that are not text"),
+    "string_too_short": (FaultCode.TOO_SHORT, "must have at least {min_length} characters"),
+    "string_too_long": (FaultCode.TOO_LONG, "is longer than {max_length}"),
+    "too_long": (FaultCode.TOO_LONG, "is longer than {max_length}"),
+    "list_type": (FaultCode.WRONG_TYPE, "must be an array"),
+    "bool_type": (FaultCode.WRONG_TYPE, "must be true or false"),
+    "enum": (FaultCode.UNKNOWN_VALUE, "must be {expected}"),
+    "uuid_type": (FaultCode.WRONG_TYPE, "must be an id"),
+    "uuid_parsing": (FaultCode.WRONG_TYPE, "must be an id"),
+    "decimal_max_digits": (FaultCode.OUT_OF_RANGE, "has too many digits"),
+    "decimal_whole_digits": (FaultCode.OUT_OF_RANGE, "has too many digits"),
+    "decimal_max_places": (FaultCode.TOO_MANY_DECIMALS, "has more decimals than any currency"),
 }
-
-
-def _detail(error: ErrorDetails) -> str:
-    context = error.get("ctx", {})
-    if error["type"] == "value_error":
-        return str(context["error"])
-    return _DETAILS.get(error["type"], "is not valid here").format_map(context)

@@ -31,11 +31,11 @@ def _policy(form_action: str) -> str:
     )
 
 
-def not_found_page(call: Call, detail: str) -> Answer[bytes]:
+def not_found_page(call: Call, detail: str, template: str = "not_found.html") -> Answer[bytes]:
     """Return the page for an unknown address, or raise NotFoundError if the client does not prefer HTML."""
     if not prefers_page(call.headers):
         raise NotFoundError(detail)
-    return html_page(PAGES.render("not_found.html", thanks="thanks" in call.query), 404, headers={"Vary": "Accept"})
+    return html_page(PAGES.render(template, thanks="thanks" in call.query), 404, headers={"Vary": "Accept"})
 
 
 def prefers_page(request_headers: Mapping[str, str]) -> bool:

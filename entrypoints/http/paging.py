@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from adapters import ids
+from domain.errors import FaultCode
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem, invalid
 from entrypoints.http.query import parse_integer, parse_time
@@ -85,7 +86,7 @@ def requested_page(call: Call) -> ResultPage:
     """Return the page that the query names; raise Problem 422 for an invalid limit or cursor."""
     limit = parse_integer(call.query.get("limit", str(DEFAULT_LIMIT)))
     if limit is None or not 1 <= limit <= MAX_LIMIT:
-        raise invalid("/limit", f"must be from 1 to {MAX_LIMIT}")
+        raise invalid("/limit", f"must be from 1 to {MAX_LIMIT}", FaultCode.OUT_OF_RANGE)
     cursor = call.query.get("cursor")
     if cursor is None:
         return ResultPage(call, limit, None)

@@ -14,10 +14,10 @@ from adapters.identity.idempotency import RequestInProgress
 from adapters.payments.webhooks import InvalidWebhook
 from adapters.quotas import QuotaExceeded
 from domain.errors import (
-    AmountError,
     AudioTooLongError,
     BusyError,
     DomainError,
+    FaultCode,
     FullError,
     InvalidError,
     NotAudioError,
@@ -27,11 +27,41 @@ from domain.errors import (
     StepFailed,
     UnavailableError,
 )
-from entrypoints.presentation.problems import InvalidField, ProblemDetails, ProblemType, QuotaAmounts, UsedQuota
+from entrypoints.presentation.problems import (
+    FaultMeaning,
+    InvalidField,
+    ProblemDetails,
+    ProblemType,
+    QuotaAmounts,
+    UsedQuota,
+)
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 BUSY_RETRY_AFTER_SECONDS = 10
+MAX_ERRORS = 100
+
+FAULT_MEANINGS = {
+    FaultCode.INVALID: "The value is not valid; the text says why.",
+    FaultCode.REQUIRED: "The value is required.",
+    FaultCode.UNKNOWN_FIELD: "There is no such field.",
+    FaultCode.WRONG_TYPE: "The value has another type or format, such as a text instead of a number.",
+    FaultCode.UNKNOWN_VALUE: "The value is none of those that are allowed here.",
+    FaultCode.BLANK: "The text is blank.",
+    FaultCode.NOT_TEXT: "The text contains characters that are not text, such as control characters.",
+    FaultCode.SEVERAL_LINES: "The text must be a single line.",
+    FaultCode.TOO_SHORT: "The text is too short.",
+    FaultCode.TOO_LONG: "The text or the list is too long.",
+    FaultCode.OUT_OF_RANGE: "The number is too small or too large.",
+    FaultCode.TOO_MANY_DECIMALS: "The amount has more decimals than its currency allows.",
+    FaultCode.UNKNOWN_CURRENCY: "The currency is unknown, or donations cannot be made in it.",
+    FaultCode.AMBIGUOUS: "The value can mean several things; the text lists them.",
+    FaultCode.INVALID_CONTACT: "The text is not a contact of the given type.",
+    FaultCode.CONSENT_MISSING: "The consent of the person is required.",
+    FaultCode.SECRET_FOUND: "The text contains a secret, such as a password or an API key, and was not stored.",
+    FaultCode.KEY_REUSED: "The Idempotency-Key was used before, with another body.",
+    FaultCode.REFUSED_BY_PAYMENT_SERVICE: "The payment service does not accept the value.",
+}
 
 PROBLEM_TYPES = {
     name: ProblemType(f"/problems/{name}", status, title, description)
@@ -74,6 +104,8 @@ PROBLEM_TYPES = {
     )
 }
 
+PROBLEM_TYPES["invalid"].codes = [FaultMeaning(code, meaning) for code, meaning in FAULT_MEANINGS.items()]
+
 
 @dataclass
 class Problem(Exception):
@@ -110,8 +142,16 @@ class Problem(Exception):
         return Response(content, self.status, dict(self.headers), PROBLEM_MEDIA_TYPE)
 
 
-def invalid(pointer: str, detail: str) -> Problem:
-    return Problem("invalid", "The request has invalid values.", [InvalidField(pointer, detail)])
+def invalid(pointer: str, detail: str, code: FaultCode = FaultCode.INVALID) -> Problem:
+    return invalid_fields([InvalidField(pointer, code, detail)])
+
+
+def invalid_fields(fields: Sequence[InvalidField]) -> Problem:
+    """Return the problem that lists all invalid fields, or the first ones if there are very many."""
+    detail = "The request has invalid values."
+    if len(fields) > MAX_ERRORS:
+        detail = f"The request has {len(fields)} invalid values; the first {MAX_ERRORS} are listed."
+    return Problem("invalid", detail, fields[:MAX_ERRORS])
 
 
 def unauthenticated(detail: str = "A valid credential is needed.") -> Problem:
@@ -143,7 +183,6 @@ _TYPE_NAMES: tuple[tuple[type[DomainError], str], ...] = (
     (NotAudioError, "unsupported-media-type"),
     (AudioTooLongError, "too-large"),
     (InvalidWebhook, "malformed"),
-    (AmountError, "invalid"),
     (StepFailed, "conflict"),
 )
 
@@ -153,7 +192,7 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, InvalidError):
-        return invalid(error.pointer, error.detail)
+        return invalid(error.pointer, error.detail, error.code)
     if isinstance(error, QuotaExceeded):
         return _quota_problem(error)
     if isinstance(error, FullError):

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
+from domain.errors import FaultCode
 from entrypoints.http.operations import Call
 from entrypoints.http.problems import invalid
 
@@ -26,7 +27,7 @@ def time_parameter(call: Call, name: str) -> datetime | None:
         # An unescaped plus sign arrives as a space.
         return parse_time(text.replace(" ", "+"))
     except ValueError:
-        raise invalid(f"/{name}", "must be a time like 2026-05-01T12:00:00Z") from None
+        raise invalid(f"/{name}", "must be a time like 2026-05-01T12:00:00Z", FaultCode.WRONG_TYPE) from None
 
 
 def day_parameter(call: Call, name: str, *, end_of_day: bool = False) -> datetime | None:
@@ -45,7 +46,7 @@ def id_parameter(call: Call, name: str) -> UUID | None:
     try:
         return UUID(text) if text else None
     except ValueError:
-        raise invalid(f"/{name}", "must be an id") from None
+        raise invalid(f"/{name}", "must be an id", FaultCode.WRONG_TYPE) from None
 
 
 def flag_parameter(call: Call, name: str) -> bool:
@@ -55,7 +56,7 @@ def flag_parameter(call: Call, name: str) -> bool:
         case "false" | "0":
             return False
         case _:
-            raise invalid(f"/{name}", "must be true or false")
+            raise invalid(f"/{name}", "must be true or false", FaultCode.WRONG_TYPE)
 
 
 def parse_integer(text: str) -> int | None:

@@ -326,8 +326,14 @@ OPERATIONS: tuple[Operation, ...] = (
         media_types=("text/plain",), tag="Health", rate_limit=RateLimit.NONE, other_responses=NOT_FOUND,
         monitoring=True,
     ),
-    Operation("GET", "/problems/{name}", "Get the meaning of a problem type", AboutHandlers.problem, ALWAYS_OPEN,
-              tag="About"),
+    Operation(
+        "GET", "/problems", "List the problem types", AboutHandlers.list_problems, ALWAYS_OPEN,
+        media_types=("application/json", "text/html"), tag="About",
+    ),
+    Operation(
+        "GET", "/problems/{name}", "Get the meaning of a problem type", AboutHandlers.problem, ALWAYS_OPEN,
+        media_types=("application/json", "text/html"), tag="About",
+    ),
     Operation("GET", "/openapi.json", "Get the OpenAPI document", AboutHandlers.openapi, ALWAYS_OPEN,
               tag="About"),
     Operation("GET", "/", "Show the home page", AboutHandlers.home, ALWAYS_OPEN, media_types=("text/html",),

@@ -10,7 +10,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from adapters.disk import FreeSpace, translated_os_errors
-from domain.errors import FullError
+from domain.errors import FaultCode, FullError
 from entrypoints.http.operations import ReceivedRecording
 from entrypoints.http.problems import Problem, invalid
 
@@ -144,7 +144,7 @@ async def _parse(receiver: _Receiver, boundary: bytes, chunks: AsyncIterator[byt
     if not receiver.ended:
         raise Problem("malformed", "The form is incomplete.")
     if not receiver.has_recording:
-        raise invalid("/audio", "the form has no field `audio`")
+        raise invalid("/audio", "the form has no field `audio`", FaultCode.REQUIRED)
 
 
 async def too_large(chunks: AsyncIterator[bytes], detail: str, max_drained_bytes: int) -> Problem:

@@ -4,7 +4,15 @@ from typing import Literal
 
 from msgspec import UNSET, UnsetType
 
+from domain.errors import FaultCode
 from entrypoints.presentation.responses import ResponseBody, Time, Url
+
+
+class FaultMeaning(ResponseBody):
+    """The meaning of the `code` of an invalid field."""
+
+    code: FaultCode
+    description: str
 
 
 class ProblemType(ResponseBody):
@@ -14,12 +22,14 @@ class ProblemType(ResponseBody):
     status: int
     title: str
     description: str
+    codes: list[FaultMeaning] | UnsetType = UNSET
 
 
 class InvalidField(ResponseBody):
-    """An invalid field of the request, as a JSON pointer, and the reason."""
+    """An invalid field of the request, as a JSON pointer, and the reason: a stable code and a text for people."""
 
     pointer: str
+    code: FaultCode
     detail: str
 
 
@@ -39,6 +49,12 @@ class UsedQuota(ResponseBody):
     used: QuotaAmounts
     limit: QuotaAmounts
     ends_at: Time
+
+
+class ProblemTypes(ResponseBody):
+    """All problem types."""
+
+    problems: list[ProblemType]
 
 
 class ProblemDetails(ResponseBody, forbid_unknown_fields=False):

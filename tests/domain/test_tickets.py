@@ -143,11 +143,17 @@ def test_only_a_failed_step_can_be_retried():
         given(*TRANSCRIBING).retry(HOLDER)
 
 
-@pytest.mark.parametrize("failure", [fact(TranscriptionFailed), fact(DraftingFailed)])
+@pytest.mark.parametrize("failure", [fact(TranscriptionFailed, retryable=True), fact(DraftingFailed)])
 def test_a_failed_recording_may_be_retried_from_the_start(failure: Any):
     ticket = given(*TRANSCRIBING, failure)
     ticket.retry(HOLDER)
     assert new_facts(ticket) == [fact(ProcessingRequested)]
+
+
+@pytest.mark.parametrize("failure", [fact(TranscriptionFailed), fact(DraftingFailed, retryable=False)])
+def test_a_failure_that_would_repeat_is_not_retried(failure: Any):
+    with pytest.raises(RefusedError, match="would fail again"):
+        given(*TRANSCRIBING, failure).retry(HOLDER)
 
 
 def test_a_failure_of_an_older_recording_cannot_be_retried():

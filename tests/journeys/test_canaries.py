@@ -313,6 +313,7 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", "/health"): planter.as_admin("GET", "/health", 200),
         ("GET", "/health/live"): planter.as_admin("GET", "/health/live", 200),
         ("GET", "/health/ready"): planter.as_admin("GET", "/health/ready", 200),
+        ("GET", "/problems"): planter.as_admin("GET", "/problems?{canary}", 200),
         ("GET", "/problems/{name}"): planter.as_admin("GET", "/problems/{canary}", 404),
         ("GET", "/openapi.json"): planter.as_admin("GET", "/openapi.json", 200),
         ("GET", "/"): planter.as_admin("GET", "/?{canary}", 200),

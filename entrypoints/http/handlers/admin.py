@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 import projections
 from adapters import ids
@@ -15,10 +16,10 @@ from adapters.mail.dead_mails import DeadMails
 from adapters.payments.dead_letters import DeadLetters
 from adapters.postgres.database import Database
 from adapters.read_models.rebuild_jobs import RebuildJobs
-from domain.commands.refunds import RefundCommands
+from domain.commands.refunds import RefundCommands, require_positive
 from domain.errors import NotFoundError
 from entrypoints.composition.queries import Queries
-from entrypoints.http.bodies import Amount, Body, Empty, Line
+from entrypoints.http.bodies import Amount, Body, Empty, Line, report_fault
 from entrypoints.http.handlers.donations import money
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
@@ -44,6 +45,13 @@ from projections.model import Row
 class RefundOrder(Body):
     amount: Amount | None = None
     reason: Annotated[Line, Field(max_length=500)]
+
+    @field_validator("amount")
+    @classmethod
+    def _check_amount(cls, value: Decimal | None) -> Decimal | None:
+        if value is not None:
+            report_fault(lambda: require_positive(value))
+        return value
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from entrypoints.presentation.tickets import Draft
 from projections import donation_ledger, ticket_status
 from projections.model import Row
 
-NO_PAGE = "There is no such page."
+NO_PAGE = "There is no such page, or it is not public yet."
 MAX_FORM_FIELDS = 10
 SUGGESTED_MAJOR = (10, 25, 50, 100)
 SUGGESTED_MAJOR_ZERO_DECIMAL = (1_000, 2_500, 5_000, 10_000)
@@ -41,7 +41,7 @@ class CampaignPageHandlers:
     def show(self, call: Call) -> Answer[bytes]:
         row = self._published_row(call)
         if row is None:
-            return not_found_page(call, NO_PAGE)
+            return not_found_page(call, NO_PAGE, "not_public.html")
         # The checkout returns the donor to this page with `thanks` and `session_id`.
         if "thanks" in call.query:
             self._retrieve_unpaid_session(call, row)
@@ -51,7 +51,7 @@ class CampaignPageHandlers:
         """Open a checkout and redirect to it, or show the form again if the amount is invalid."""
         row = self._published_row(call)
         if row is None:
-            return not_found_page(call, NO_PAGE)
+            return not_found_page(call, NO_PAGE, "not_public.html")
         call.answer_ticket_id = row["ticket_id"]
         form = _form_fields(call.raw_body)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))

@@ -89,7 +89,7 @@ def money(amount: Decimal, currency: str) -> Money:
     try:
         return Money.of(amount, currency)
     except AmountError as error:
-        raise invalid("/amount", str(error)) from None
+        raise invalid("/amount", error.detail, error.code) from None
 
 
 def _present_donations(call: Call, page: ResultPage) -> tuple[Sequence[Row], int]:

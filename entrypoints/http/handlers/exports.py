@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from adapters.encryption.field_cipher import FieldCipher
+from domain.errors import FaultCode
 from domain.values import Role
 from entrypoints.composition.queries import Queries
 from entrypoints.http.operations import Answer, Call, JsonStream, Stream
@@ -19,7 +20,7 @@ class ExportHandlers:
     def export(self, call: Call) -> Answer[Stream | JsonStream[list[ExportedDonation]]]:
         format = call.query.get("format", "csv")
         if format not in ("csv", "json"):
-            raise invalid("/format", "must be csv or json")
+            raise invalid("/format", "must be csv or json", FaultCode.UNKNOWN_VALUE)
         ticket_id = id_parameter(call, "ticket")
         since, until = day_parameter(call, "from"), day_parameter(call, "to", end_of_day=True)
         workspace = call.principal.workspace if call.principal.role is Role.CLIENT else None

@@ -13,8 +13,9 @@ from domain.errors import NotFoundError
 from entrypoints.http.bodies import Body, Line, Text
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import parse_id, requested_page
-from entrypoints.http.problems import invalid
+from entrypoints.http.problems import invalid, invalid_fields
 from entrypoints.presentation.knowledge import AddedSource, Chunk, ChunkPage, ListedSource, SourcePage
+from entrypoints.presentation.problems import InvalidField
 
 MAX_SEARCH_LENGTH = 200
 
@@ -33,7 +34,8 @@ class KnowledgeHandlers:
 
     def add(self, call: Call, body: NewSource) -> AddedSource:
         # A text with a secret is refused.
-        repository.check(body.title, body.content)
+        if faults := repository.faults(body.title, body.content):
+            raise invalid_fields([InvalidField(fault.pointer, fault.code, fault.detail) for fault in faults])
         id = call.seed.id("knowledge source")
         with self.database.transaction() as cursor:
             count = repository.add(cursor, id, body.type, body.title, body.content)

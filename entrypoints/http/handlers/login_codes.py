@@ -8,17 +8,15 @@ from pydantic import Field
 
 from adapters import contacts
 from adapters.identity.login_codes import LoginCodes, session_token
-from domain.values import ContactType
-from entrypoints.http.bodies import Body, Line
+from entrypoints.http.bodies import Body, ContactBody, Line
 from entrypoints.http.operations import Call
 from entrypoints.http.problems import unauthenticated
 from entrypoints.presentation.access import LoginCodeRequested, Session
 from entrypoints.presentation.responses import utc
 
 
-class LoginCodeRequest(Body):
-    contact_type: ContactType
-    contact_value: Annotated[Line, Field(max_length=320)]
+class LoginCodeRequest(ContactBody):
+    """The contact that a login code is sent to."""
 
 
 class LoginCodeVerification(Body):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from adapters import contacts, ids
 from adapters.contacts import ContactIndex
@@ -15,10 +15,10 @@ from adapters.identity.credentials import ticket_token
 from adapters.identity.tokens import digest
 from adapters.postgres.database import Database
 from adapters.read_models.read_your_writes import ReadYourWrites
-from domain.commands.support import ContactReset, HelpRequest, SupportCommands
+from domain.commands.support import ContactReset, HelpRequest, SupportCommands, require_mail
 from domain.errors import InvalidError, NotFoundError
 from domain.values import Contact, ContactType, Role, SupportCategory
-from entrypoints.http.bodies import Body, Empty, Line, Text
+from entrypoints.http.bodies import Body, Empty, Line, Text, report_fault
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.middleware.authorization import has_access
@@ -37,12 +37,31 @@ class SupportRequest(Body):
     message: Annotated[Text, Field(max_length=5_000)]
     contact: Annotated[Line, Field(max_length=contacts.LONGEST)] | None = None
 
+    @field_validator("contact")
+    @classmethod
+    def _check_contact(cls, value: str | None) -> str | None:
+        report_fault(lambda: _support_contact(value))
+        return value
+
 
 class ProfileReset(Body):
-    new_contact_value: Annotated[Line, Field(max_length=contacts.LONGEST)]
     new_contact_type: Annotated[ContactType, Field(description="Only EMAIL: the new access token is sent by mail.")] = (
         ContactType.EMAIL
     )
+    new_contact_value: Annotated[Line, Field(max_length=contacts.LONGEST)]
+
+    @field_validator("new_contact_type")
+    @classmethod
+    def _check_type(cls, value: ContactType) -> ContactType:
+        report_fault(lambda: require_mail(value))
+        return value
+
+    @field_validator("new_contact_value")
+    @classmethod
+    def _check_contact(cls, value: str, info: ValidationInfo) -> str:
+        if "new_contact_type" in info.data:
+            report_fault(lambda: contacts.normalize_contact(info.data["new_contact_type"], value))
+        return value
 
 
 @dataclass(frozen=True)
@@ -101,7 +120,7 @@ class SupportHandlers:
         try:
             contact = contacts.normalize_contact(body.new_contact_type, body.new_contact_value)
         except InvalidError as error:
-            raise InvalidError(error.detail, "/newContactValue") from None
+            raise InvalidError(error.detail, "/newContactValue", error.code) from None
         token = ticket_token(call.ticket_id, call.seed.secret("new ticket token"))
         self.commands.reset(
             call.principal.actor,
@@ -124,7 +143,7 @@ def _support_contact(text: str | None) -> Contact | None:
     try:
         return None if text is None else contacts.likely_contact(text)
     except InvalidError as error:
-        raise InvalidError(error.detail, "/contact") from None
+        raise InvalidError(error.detail, "/contact", error.code) from None
 
 
 def _support_row(call: Call) -> Row:

@@ -17,7 +17,7 @@ from adapters.identity.credentials import PUBLIC_WORKSPACE, ticket_token
 from adapters.identity.tokens import digest
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
-from domain.errors import InvalidError, NotFoundError
+from domain.errors import FaultCode, InvalidError, NotFoundError
 from domain.ports import Contents, QrCodes, Transcripts
 from domain.tickets import NewTicket
 from domain.values import Contact, Content, Role
@@ -158,7 +158,7 @@ class TicketHandlers:
         """Return the tickets of the given contact that the caller may see, newest first."""
         text = call.query.get("contact", "")
         if not text.strip():
-            raise invalid("/contact", "must be a contact to search for")
+            raise invalid("/contact", "must be a contact to search for", FaultCode.REQUIRED)
         if _UNESCAPED_PLUS.match(text):
             text = "+" + text[1:]
         try:
@@ -188,5 +188,5 @@ class TicketHandlers:
 def _included(call: Call) -> set[str]:
     names = {name.strip() for value in call.query.getlist("include") for name in value.split(",") if name.strip()}
     if names - set(INCLUDES):
-        raise invalid("/include", f"must be some of {', '.join(INCLUDES)}")
+        raise invalid("/include", f"must be some of {', '.join(INCLUDES)}", FaultCode.UNKNOWN_VALUE)
     return names

@@ -133,6 +133,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/health/live"): ((200,) * 6, {}, None),
     ("GET", "/health/db"): ((200,) * 6, {}, None),
     ("GET", "/health/ready"): ((200,) * 6, {}, None),
+    ("GET", "/problems"): ((200,) * 6, {}, None),
     ("GET", "/problems/{name}"): ((404,) * 6, {}, None),
     ("GET", "/openapi.json"): ((200,) * 6, {}, None),
     ("GET", "/"): ((200,) * 6, {}, None),

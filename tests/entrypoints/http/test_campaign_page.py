@@ -38,15 +38,35 @@ def test_an_unpublished_page_gets_the_same_answer_as_an_unknown_one(client: Clie
     problem(client.get(url), 404, "not-found")
 
 
+def test_the_qr_code_of_a_payment_leads_to_a_kind_page_before_publication(client: Client, ticket: Ticket):
+    url = ticket.pay(5)["targetUrl"]
+    answer = client.get(url, headers=BROWSER)
+    assert answer.status_code == 404
+    assert "<h1>This page is not public yet</h1>" in answer.text
+    assert "Please come back later: the address and its QR code stay the same." in answer.text
+    assert problem(client.get(url), 404, "not-found")["detail"] == "There is no such page, or it is not public yet."
+    ticket.publish()
+    assert client.get(url, headers=BROWSER).status_code == 200
+    ticket.post("/unpublish")
+    withdrawn = client.get(url, headers=BROWSER)
+    assert (withdrawn.status_code, withdrawn.content) == (404, answer.content)
+    ticket.http.delete(ticket.path)
+    assert client.get(url, headers=BROWSER).content == answer.content
+
+
 def test_a_browser_gets_a_page_for_an_unknown_address(client: Client, ticket: Ticket):
     url = ticket.get("/qr-code").json()["targetUrl"]
-    for address in (url, "/d/nothinghere1", "/unsubscribe/nothing"):
+    for address, title in (
+        (url, "This page is not public yet"),
+        ("/d/nothinghere1", "This page is not public yet"),
+        ("/unsubscribe/nothing", "Page not found"),
+    ):
         for answer in (
             client.get(address, headers=BROWSER),
             client.post(address, headers=BROWSER, data={"amount": "5"}),
         ):
             assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
-            assert "<h1>Page not found</h1>" in answer.text
+            assert f"<h1>{title}</h1>" in answer.text
             assert "Accept" in answer.headers["vary"]
         problem(client.get(address, headers={"Accept": "*/*"}), 404, "not-found")
     assert client.get("/d/nothinghere1", headers=BROWSER).content == client.get(url, headers=BROWSER).content

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import entrypoints.http
+from domain.errors import FaultCode
 from entrypoints.composition.service import Parts
 from entrypoints.http.problems import PROBLEM_TYPES
 from entrypoints.http.table import OPERATIONS
@@ -91,8 +93,42 @@ def test_every_problem_is_explained_at_its_type(client: Client, name: str):
     assert (explanation["status"], explanation["title"]) == (problem_type.status, problem_type.title)
 
 
+@pytest.mark.parametrize("name", PROBLEM_TYPES)
+def test_every_problem_has_a_page_for_people(client: Client, name: str):
+    page = client.get(f"/problems/{name}", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert f"<h1>{PROBLEM_TYPES[name].title}</h1>" in page.text
+    assert page.headers["vary"].startswith("Accept")
+
+
+def test_all_problems_are_listed(client: Client):
+    listed = [listed["type"] for listed in client.get("/problems").json()["problems"]]
+    assert listed == [f"/problems/{name}" for name in PROBLEM_TYPES]
+    page_html = client.get("/problems", headers={"Accept": "text/html"}).text
+    for address in listed:
+        assert f'href="{address}"' in page_html
+
+
+def test_every_problem_that_the_code_names_has_a_type():
+    sources = [path.read_text() for path in Path(entrypoints.http.__file__).parent.rglob("*.py")]
+    names = {name for source in sources for name in re.findall(r'Problem\(\s*"([a-z-]+)"', source)}
+    assert names
+    assert names <= set(PROBLEM_TYPES)
+
+
+def test_every_code_of_an_invalid_value_is_explained(client: Client):
+    codes = client.get("/problems/invalid").json()["codes"]
+    assert [meaning["code"] for meaning in codes] == list(FaultCode)
+    assert all(meaning["description"] for meaning in codes)
+    page_html = client.get("/problems/invalid", headers={"Accept": "text/html"}).text
+    assert all(f"<code>{code}</code>" in page_html for code in FaultCode)
+
+
 def test_an_unknown_problem_type_is_not_found(client: Client):
     problem(client.get("/problems/none"), 404, "not-found")
+    page = client.get("/problems/none", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "<h1>Not found</h1>" in page.text
 
 
 # Bodies.

@@ -125,13 +125,24 @@ def test_no_job_overwrites_a_draft_that_a_person_wrote(ticket: Ticket, work: Job
     assert draft["beneficiary"] == "Ada Moss"
 
 
-def test_a_failed_step_may_be_repeated(ticket: Ticket, work: JobRunner):
+def test_a_step_that_would_fail_again_is_not_repeated(ticket: Ticket, work: JobRunner):
     ticket.upload(RECORDING.read_bytes())
     ticket.post("/process")
     work.do(ticket, outcome=StepFailed("no_speech", "Nobody speaks.", retryable=False))
+    refused = problem(ticket.post("/retry"), 409, "conflict")
+    assert refused["detail"] == "This recording would fail again. Upload another one, or write the draft by hand."
+    assert ticket.get("/status").json()["status"] == "ERROR"
+    ticket.upload(RECORDING.read_bytes())
+    assert ticket.post("/process").status_code == 202
+
+
+def test_a_failed_step_may_be_repeated(ticket: Ticket, work: JobRunner):
+    ticket.upload(RECORDING.read_bytes())
+    ticket.post("/process")
+    work.do(ticket, outcome=StepFailed("transcriber_unavailable", "Later.", retryable=True))
     status = ticket.get("/status").json()
     assert (status["status"], status["stage"]) == ("ERROR", "FAILED")
-    assert status["error"] == {"code": "no_speech", "message": "Nobody speaks.", "retryable": False}
+    assert status["error"] == {"code": "transcriber_unavailable", "message": "Later.", "retryable": True}
     assert ticket.post("/retry").status_code == 202
     work.do(ticket)
     assert ticket.get("/status").json()["error"] is None
