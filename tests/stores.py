@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from adapters.encryption.field_cipher import FieldCipher
-from adapters.encryption.ticket_keys import TicketKeys
+from adapters.encryption.keyring import Keyring
+from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
 from adapters.event_store.history import StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.jobs.queue import enqueue
@@ -17,7 +18,7 @@ class Stores:
 
     def __init__(self, database: Database) -> None:
         self.log = EventLog(database)
-        self.keys = TicketKeys(database, MASTER)
+        self.keys = TicketKeys(database, Keyring(MASTER, TICKET_KEYRING))
         self.recorded: list[int] = []
         self.history = TicketHistory(self.log, FieldCipher(self.keys))
         streams = Streams(self.history, enqueue, self.recorded.append)

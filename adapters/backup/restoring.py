@@ -1,5 +1,8 @@
 """Restoring a backup into an empty database and an empty storage.
 
+The epoch key of the backup may be destroyed; then the ticket keys of those who are still living come from the place of
+the epoch keys, and those who were erased meanwhile stay unreadable.
+
 The schema is migrated to the backup's own version, and the rows are inserted in the same transaction, together with a
 mark that keeps the service from starting. Then objects are stored, the schema is migrated to this version, read models
 are rebuilt and the history is verified; the mark is deleted last. An interrupted restore continues when it is started
@@ -20,10 +23,13 @@ import projections
 from adapters.backup import tables
 from adapters.backup.parts import BackupError, BackupKeys, Part, checked_parts
 from adapters.backup.taking import FORMAT, HEADER, OBJECTS, ROWS, UNAUTHENTICATED_FORMAT, Header, Progress
+from adapters.encryption.epoch_store import EpochStore
+from adapters.encryption.epochs import Epochs
 from adapters.encryption.keyring import Keyring
 from adapters.encryption.ticket_keys import TICKET_KEYRING
 from adapters.postgres import migrations
-from adapters.postgres.database import connect
+from adapters.postgres.database import Database, connect
+from adapters.privacy.key_recovery import EpochKeys, RecoveryReport, recover
 from adapters.proof import audit
 from adapters.read_models import rebuild
 from adapters.storage.protocol import KEY, Storage
@@ -68,11 +74,17 @@ class RestoredCredentials:
 
 @dataclass(frozen=True)
 class RestoreReport:
-    """The numbers of restored events, rows and objects; the chain is verified up to the backup's head."""
+    """The numbers of restored events, rows and objects; the chain is verified up to the backup's head.
+
+    `keyless` is the number of tickets without a key, because they were erased since, and `dropped` that of webhooks and
+    mails that no key opens any more.
+    """
 
     events: int
     rows: int
     objects: int
+    keyless: int
+    dropped: int
     taken_at: str
     version: str
     authenticated: bool
@@ -84,28 +96,55 @@ def restore(
     storage: Storage,
     file: Path,
     master_keys: tuple[str, ...] | None,
+    epoch_keys: str,
+    former_epoch_keys: str | None = None,
     progress: Progress = lambda *_: None,
     models: tuple[Projection, ...] = tuple(projections.ALL),
 ) -> RestoreReport:
     """Restore a backup; BackupError before anything is written if it is damaged or the target is not empty.
 
     A backup that none of the master keys authenticates is refused, and so is one that holds keys wrapped by another
-    master key. None restores it nevertheless.
+    master key. None restores it nevertheless. The restored keys are sealed in an epoch whose key is stored at the URL
+    `epoch_keys`. The former epoch keys are looked for at `former_epoch_keys`, or else there and where the backup says.
     """
     keys = None if master_keys is None else BackupKeys(master_keys)
     try:
         with file.open("rb") as opened, connect(url, statement_seconds=0, name="storyledger restore") as connection:
             header = _check_file(opened, keys, progress)
             _check_compatible(header, master_keys)
+            # Only an authenticated backup may say where to look.
+            place = former_epoch_keys or (header.epoch_keys if keys is not None else "")
+            former = EpochKeys([EpochStore(url) for url in dict.fromkeys((epoch_keys, place)) if url])
+            if keys is not None and not former.opens([bytes.fromhex(name) for name in header.epochs]):
+                raise BackupError(
+                    "EPOCH_KEY_URL: has no epoch key that opens the ticket keys in this backup: name the place of the"
+                    " epoch keys with --epoch-keys; nothing was written"
+                )
             rows = _fill_database(connection, header, opened, keys, storage, progress)
             objects = _fill_storage(storage, opened, keys, progress)
             migrations.migrate(connection)
+            recovered = RecoveryReport(0, 0, 0)
+            with Database(url, size=3, name="storyledger restore") as database:
+                epochs = Epochs(database, EpochStore(epoch_keys))
+                # Otherwise an earlier run has done so, or the backup's version had no epochs.
+                if {name.hex() for name in epochs.names()} & set(header.epochs):
+                    recovered = recover(database, epochs, former, owns_keys=False)
             rebuild.ensure_live(url, models, progress)
             _verify(url, header, progress)
             connection.execute("DELETE FROM schema_steps WHERE name = %s", (_mark(header),))
             credentials = _credentials(connection)
             taken_at = header.taken_at.isoformat()
-            return RestoreReport(header.events, rows, objects, taken_at, header.version, keys is not None, credentials)
+            return RestoreReport(
+                header.events,
+                rows,
+                objects,
+                recovered.keyless,
+                recovered.dropped,
+                taken_at,
+                header.version,
+                keys is not None,
+                credentials,
+            )
     except OSError as error:
         raise BackupError(f"{file}: {error.strerror or 'failed'}") from None
 

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -61,6 +61,9 @@ class Header:
     master_keys: list[str]
     sequences: dict[str, int]
     tables: dict[str, list[str]]
+    # The epochs that rows are sealed in, and where their keys were; the backup does not contain these.
+    epochs: list[str] = field(default_factory=list)
+    epoch_keys: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,13 @@ class BackupReport:
 
 
 def take_backup(
-    url: str, storage: Storage, file: Path, keys: BackupKeys, version: str, progress: Progress = lambda *_: None
+    url: str,
+    storage: Storage,
+    file: Path,
+    keys: BackupKeys,
+    version: str,
+    epoch_keys: str,
+    progress: Progress = lambda *_: None,
 ) -> BackupReport:
     """Write a backup to a new file, authenticated with the keys; BackupError if that fails.
 
@@ -94,7 +103,7 @@ def take_backup(
         # Copying takes long, and may wait for a migration's lock.
         connection.execute("SET LOCAL statement_timeout = 0")
         with connection.cursor() as cursor:
-            header = _header(cursor, version)
+            header = _header(cursor, version, epoch_keys)
             writer.add(HEADER, msgspec.json.format(msgspec.json.encode(asdict(header))))
             rows = sum(_copy_table(cursor, writer, name, progress) for name in header.tables.items())
             objects = _Objects(storage, writer, present)
@@ -108,9 +117,10 @@ def take_backup(
     return BackupReport(header.events, rows, objects.count, objects.erased, objects.missing, verdict.first_bad, size)
 
 
-def _header(cursor: Cursor[TupleRow], version: str) -> Header:
+def _header(cursor: Cursor[TupleRow], version: str, epoch_keys: str) -> Header:
     row = cursor.execute("SELECT position, hash FROM events ORDER BY position DESC LIMIT 1").fetchone()
     names = cursor.execute("SELECT DISTINCT wrapped_by FROM ticket_keys WHERE wrapped <> '' ORDER BY 1").fetchall()
+    epochs = cursor.execute("SELECT name FROM epochs ORDER BY number").fetchall()
     return Header(
         format=FORMAT,
         id=str(uuid4()),
@@ -122,6 +132,8 @@ def _header(cursor: Cursor[TupleRow], version: str) -> Header:
         master_keys=[name for (name,) in names],
         sequences=tables.sequences(cursor),
         tables=tables.backed_up_tables(cursor),
+        epochs=[bytes(name).hex() for (name,) in epochs],
+        epoch_keys=epoch_keys,
     )
 
 

@@ -48,6 +48,10 @@ class Keyring:
         nonce = os.urandom(NONCE_BYTES)
         return bytes.fromhex(self.current) + nonce + self._keys[self.current].encrypt(nonce, plain, context)
 
+    def is_current(self, sealed: bytes) -> bool:
+        """Return True if the newest secret sealed the value."""
+        return sealed[:8].hex() == self.current
+
     def open(self, sealed: bytes, context: bytes) -> bytes:
         """Return the plain bytes; DecryptionError if they were not sealed by this keyring in this context."""
         key = self._keys.get(sealed[:8].hex())

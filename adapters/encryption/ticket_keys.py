@@ -1,14 +1,19 @@
-"""The key of each ticket, wrapped by the master key. Destroying it makes the ticket's person unreadable."""
+"""The key of each ticket, wrapped by the master key in the current epoch.
+
+Destroying it makes the ticket's person unreadable.
+"""
 
 import os
 import threading
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from uuid import UUID
 
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from adapters.encryption.epochs import EpochKeyMissingError
 from adapters.encryption.keyring import Keyring
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
@@ -18,6 +23,8 @@ TICKET_KEYRING = "ticket keys"
 # For this long another process may still read a person who was erased in this one.
 CACHE_SECONDS = 2.0
 CACHED_KEYS = 10_000
+# How often a row is read before an epoch key counts as missing: an epoch may end between reading a row and its key.
+LOADS = 3
 
 
 class KeyDestroyed(NotFoundError):
@@ -27,9 +34,9 @@ class KeyDestroyed(NotFoundError):
 class TicketKeys:
     """The tickets' keys: stored wrapped in the database, and cached in memory for some seconds."""
 
-    def __init__(self, database: Database, master: tuple[str, ...]) -> None:
+    def __init__(self, database: Database, keyring: Keyring) -> None:
         self._database = database
-        self._keyring = Keyring(master, TICKET_KEYRING)
+        self._keyring = keyring
         self._cache: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -49,6 +56,12 @@ class TicketKeys:
         return key
 
     def _load(self, ticket: UUID) -> bytes | None:
+        for _ in range(LOADS - 1):
+            with suppress(EpochKeyMissingError):
+                return self._load_once(ticket)
+        return self._load_once(ticket)
+
+    def _load_once(self, ticket: UUID) -> bytes | None:
         row = self._database.row("SELECT wrapped FROM ticket_keys WHERE ticket_id = %s", (ticket,))
         if row is not None and not row[0]:
             raise KeyDestroyed("There is no key for this ticket.")

@@ -29,6 +29,8 @@ from domain.ports import Mail
 from domain.values import Contact, ContactType
 from projections import contact_index
 
+# The purpose of the keyring that seals the contacts of requests.
+REQUEST_KEYRING = "access requests"
 # A request does not wake the worker, so a client cannot choose and measure the time of its work.
 POLL_SECONDS = 0.5
 CODE_MINUTES = 10

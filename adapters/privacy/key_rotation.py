@@ -12,9 +12,8 @@ from adapters.contacts import ContactIndex
 from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.encryption.ticket_keys import TICKET_KEYRING
-from adapters.mail.outbox import OUTBOX_KEY_PURPOSE
-from adapters.payments.inbox import INBOX_KEY_PURPOSE
 from adapters.postgres.database import Database
+from adapters.privacy.sealed_columns import SEALED_WITH_MASTER_KEY, SealedColumn
 from domain.errors import DomainError, NotFoundError
 from domain.ports import Tickets
 from domain.values import SYSTEM
@@ -23,38 +22,6 @@ BATCH = 500
 
 # Called with the name of the data, the number of rows done, and the number of rows to do.
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class SealedColumn:
-    """A column of sealed bytes; `key` is the table's key column, and `context` makes the seal's context from it."""
-
-    name: str
-    table: str
-    key: str
-    column: str
-    purpose: str
-    context: Callable[[object], bytes]
-    where: str
-    names_key: bool = False
-
-
-def _id(key: object) -> bytes:
-    assert isinstance(key, UUID)
-    return key.bytes
-
-
-def _text(key: object) -> bytes:
-    return str(key).encode()
-
-
-# Everything sealed with the master key itself. What is sealed with a ticket's key stays as it is.
-SEALED = (
-    SealedColumn("ticketKeys", "ticket_keys", "ticket_id", "wrapped", TICKET_KEYRING, _id, "true", names_key=True),
-    SealedColumn("serviceKeys", "service_keys", "name", "wrapped", SERVICE_KEYRING, _text, "true", names_key=True),
-    SealedColumn("inbox", "stripe_inbox", "event_id", "body", INBOX_KEY_PURPOSE, _text, "ticket_id IS NULL"),
-    SealedColumn("outbox", "outbox", "id", "sealed", OUTBOX_KEY_PURPOSE, _id, "ticket_id IS NULL"),
-)
 
 
 @dataclass(frozen=True)
@@ -69,19 +36,22 @@ class RotatedRows:
 class KeyRotation:
     """Renews everything with the newest secrets, as far as the older secrets are configured."""
 
-    def __init__(self, database: Database, master: tuple[str, ...], index: ContactIndex, tickets: Tickets) -> None:
+    def __init__(
+        self, database: Database, keyring: Callable[[str], Keyring], index: ContactIndex, tickets: Tickets
+    ) -> None:
+        """`keyring` returns the master key's keyring for a purpose."""
         self._database = database
-        self._master = master
+        self._keyring = keyring
         self._index = index
         self._tickets = tickets
 
     def run(self, progress: Progress = lambda *_: None) -> list[RotatedRows]:
-        return [*(self._reseal(sealed, progress) for sealed in SEALED), self._reindex(progress)]
+        return [*(self._reseal(sealed, progress) for sealed in SEALED_WITH_MASTER_KEY), self._reindex(progress)]
 
     def _reseal(self, sealed: SealedColumn, progress: Progress) -> RotatedRows:
-        keyring = Keyring(self._master, sealed.purpose)
+        keyring = self._keyring(sealed.purpose)
         old, done = self._count_old(sealed, keyring), 0
-        for key, before in self._rows(sealed, keyring):
+        for key, before in self._old_rows(sealed, keyring):
             try:
                 plain = keyring.open(before, sealed.context(key))
             except DecryptionError:
@@ -100,30 +70,24 @@ class KeyRotation:
             (after, *values, key, before),
         )
 
-    def _rows(self, sealed: SealedColumn, keyring: Keyring) -> Iterator[tuple[object, bytes]]:
+    def _count_old(self, sealed: SealedColumn, keyring: Keyring) -> int:
+        return sum(1 for _ in self._old_rows(sealed, keyring))
+
+    def _old_rows(self, sealed: SealedColumn, keyring: Keyring) -> Iterator[tuple[object, bytes]]:
         """Yield the rows that are not sealed with the newest secret, one batch in memory at a time."""
+        where = f"{sealed.where} AND {sealed.column} <> ''" + (" AND wrapped_by <> %(current)s" * sealed.names_key)
         after: object = None
         while True:
             rows = self._database.rows(
-                f"SELECT {sealed.key}, {sealed.column} FROM {sealed.table} WHERE {self._is_old(sealed)}"  # noqa: S608
-                f" AND (%s::text IS NULL OR {sealed.key} > %s) ORDER BY {sealed.key} LIMIT %s".encode(),
-                (bytes.fromhex(keyring.current), None if after is None else "", after, BATCH),
+                f"SELECT {sealed.key}, {sealed.column} FROM {sealed.table} WHERE {where}"  # noqa: S608 (constants)
+                f" AND (%(after)s::{sealed.key_type} IS NULL OR {sealed.key} > %(after)s)"
+                f" ORDER BY {sealed.key} LIMIT {BATCH}".encode(),
+                {"current": keyring.current, "after": after},
             )
-            yield from ((key, bytes(value)) for key, value in rows)
+            yield from ((key, bytes(value)) for key, value in rows if not _is_current(keyring, bytes(value)))
             if len(rows) < BATCH:
                 return
             after = rows[-1][0]
-
-    def _count_old(self, sealed: SealedColumn, keyring: Keyring) -> int:
-        row = self._database.row(
-            f"SELECT count(*) FROM {sealed.table} WHERE {self._is_old(sealed)}".encode(),  # noqa: S608
-            (bytes.fromhex(keyring.current),),
-        )
-        assert row is not None
-        return int(row[0])
-
-    def _is_old(self, sealed: SealedColumn) -> str:
-        return f"{sealed.where} AND {sealed.column} <> '' AND substring({sealed.column} FROM 1 FOR 8) <> %s"
 
     # The contact index.
 
@@ -148,6 +112,13 @@ class KeyRotation:
             (self._index.current,),
         )
         return [ticket for (ticket,) in rows]
+
+
+def _is_current(keyring: Keyring, sealed: bytes) -> bool:
+    try:
+        return keyring.is_current(sealed)
+    except DecryptionError:
+        return False
 
 
 class MissingSecretError(DomainError):

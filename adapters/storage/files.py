@@ -70,6 +70,17 @@ class FileStorage:
                 _sync(path.parent)
                 self._prune(path.parent)
 
+    def shred(self, key: str) -> None:
+        path = self._path(key)
+        with _as_storage_errors(), suppress(FileNotFoundError, NotADirectoryError):
+            descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+            try:
+                _write_all(descriptor, secrets.token_bytes(os.fstat(descriptor).st_size))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        self.delete(key)
+
     def delete_prefix(self, prefix: str) -> None:
         path = self._path(prefix) if prefix else self._objects
         with _as_storage_errors(), suppress(FileNotFoundError):

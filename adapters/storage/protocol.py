@@ -33,6 +33,9 @@ class Storage(Protocol):
     def delete(self, key: str) -> None:
         """Delete the object; no error if it is absent."""
 
+    def shred(self, key: str) -> None:
+        """Overwrite the object's bytes where the store allows that, and delete it; no error if it is absent."""
+
     def delete_prefix(self, prefix: str) -> None:
         """Delete all objects below the prefix; no error if nothing is below it."""
 

@@ -97,6 +97,10 @@ class S3Storage:
         with suppress(NotFoundError), _as_storage_errors(absent=True):
             obstore.delete(self._store, key)
 
+    def shred(self, key: str) -> None:
+        # An object cannot be overwritten in place. In a bucket without versions its bytes are gone once it is deleted.
+        self.delete(key)
+
     def delete_prefix(self, prefix: str) -> None:
         keys = self.keys(prefix)
         while doomed := list(islice(keys, DELETED_AT_ONCE)):

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from entrypoints.cli.console import Commands, print_line
+from entrypoints.cli.key_commands import EpochKeys, Json, keys
 
 app = typer.Typer(
     name="storyledger",
@@ -44,19 +45,12 @@ def _group(name: str, help: str, example: str) -> typer.Typer:
 
 audit = _group("audit", "Verify and prove the history.", "storyledger audit verify")
 dead_letters = _group("dead-letters", "Webhook events that could not be applied.", "storyledger dead-letters list")
-keys = _group("keys", "Manage API keys and rotate secrets.", "storyledger keys list")
+app.add_typer(keys, name="keys")
 workspaces = _group("workspaces", "Workspaces and their retention.", "storyledger workspaces list")
 export = _group("export", "Export data for other programs.", "storyledger export donations --format csv")
 
-SCOPES = "tickets:read, tickets:write, tickets:search, payments:create, donations:read, exports:read"
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 At = Annotated[
     str | None, typer.Option(metavar="POSITION|TIME", help="Show the ticket as it was at this position or time.")
-]
-KeyId = Annotated[str, typer.Argument(help="The key's id.")]
-RateLimits = Annotated[
-    list[str] | None,
-    typer.Option("--rate-limit", metavar="[NAME=]RATE", help="A limit of the key, such as payment=100/minute."),
 ]
 Ticket = Annotated[str, typer.Argument(help="The ticket's id.")]
 
@@ -228,6 +222,7 @@ def restore(
             " somebody may have changed it.",
         ),
     ] = False,
+    epoch_keys: EpochKeys = None,
     json: Json = False,
 ) -> None:
     """Restore a backup and verify it.
@@ -237,7 +232,7 @@ def restore(
     """
     from entrypoints.cli import backups
 
-    backups.restore(file, any_key, json)
+    backups.restore(file, any_key, epoch_keys, json)
 
 
 @dead_letters.command("list", epilog="Example: storyledger dead-letters list --json")
@@ -288,67 +283,6 @@ def simulate(
     from entrypoints.cli.simulate import simulate as run
 
     run(seed, donations, json)
-
-
-@keys.command("create", epilog="Example: storyledger keys create --role client --workspace ngo --scope tickets:read")
-def keys_create(
-    role: Annotated[Literal["client", "admin", "auditor"] | None, typer.Option(help="Who will use the key.")] = None,
-    workspace: Annotated[
-        str | None, typer.Option(help="The key's workspace, created if it is new. Default: public.")
-    ] = None,
-    scope: Annotated[list[str] | None, typer.Option(help=f"What a client may do: {SCOPES}. May be repeated.")] = None,
-    rate_limit: RateLimits = None,
-    expires: Annotated[str | None, typer.Option(metavar="DATE|TIME", help="When the key expires.")] = None,
-    replaces: Annotated[
-        str | None, typer.Option(metavar="ID", help="Take role, workspace and scopes from this key, and replace it.")
-    ] = None,
-    overlap: Annotated[
-        float, typer.Option(metavar="DAYS", min=0, max=365, help="How long the replaced key remains valid.")
-    ] = 7,
-    json: Json = False,
-) -> None:
-    """Create or replace an API key. The secret is shown only once."""
-    from entrypoints.cli import keys
-
-    keys.create(role, workspace, scope or [], rate_limit or [], expires, replaces, overlap, json)
-
-
-@keys.command("list", epilog="Example: storyledger keys list")
-def keys_list(json: Json = False) -> None:
-    """List all keys without their secrets."""
-    from entrypoints.cli import keys
-
-    keys.list_all(json)
-
-
-@keys.command(
-    "limit",
-    epilog="Example: storyledger keys limit 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25 --rate-limit payment=99/minute",
-)
-def keys_limit(id: KeyId, rate_limit: RateLimits = None, json: Json = False) -> None:
-    """Set the rate limits of a key."""
-    from entrypoints.cli import keys
-
-    keys.limit(id, rate_limit or [], json)
-
-
-@keys.command("revoke", epilog="Example: storyledger keys revoke 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25")
-def keys_revoke(id: KeyId, json: Json = False) -> None:
-    """Revoke a key immediately."""
-    from entrypoints.cli import keys
-
-    keys.revoke(id, json)
-
-
-@keys.command("rewrap", epilog="Example: storyledger keys rewrap")
-def keys_rewrap(json: Json = False) -> None:
-    """Apply the newest MASTER_KEY and EMAIL_PEPPER.
-
-    Keys and texts are encrypted again and contacts are hashed again, while the service runs.
-    """
-    from entrypoints.cli import privacy
-
-    privacy.rewrap_keys(json)
 
 
 @workspaces.command("list", epilog="Example: storyledger workspaces list")

@@ -15,7 +15,7 @@ from entrypoints.composition.service import VERSION
 def backup(file: Path, json: bool) -> None:
     with database() as (settings, url), ProgressBar(shown=not json) as bar:
         keys = backups.BackupKeys(master_keys(settings))
-        taken = backups.take_backup(url, open_storage(settings.storage), file, keys, VERSION, bar)
+        taken = backups.take_backup(url, open_storage(settings.storage), file, keys, VERSION, settings.epoch_keys, bar)
     if json:
         print_json(
             {
@@ -32,18 +32,22 @@ def backup(file: Path, json: bool) -> None:
     else:
         counts = f"{taken.events} events, {taken.rows} rows, {taken.objects} objects, {taken.size_bytes} bytes"
         print_line(f"{file}: {counts}.")
-        print_line("The backup does not contain MASTER_KEY and EMAIL_PEPPER, without which its personal data is lost.")
+        print_line(
+            "The backup does not contain MASTER_KEY, EMAIL_PEPPER and the epoch keys,"
+            " without which its personal data is lost."
+        )
     if taken.first_bad is not None:
         raise CommandFailed(f"event {taken.first_bad[0]} {taken.first_bad[1]}; the backup contains it unchanged")
     if taken.missing:
         raise CommandFailed(f"storage and backup lack {len(taken.missing)} objects that the history names")
 
 
-def restore(file: Path, any_key: bool, json: bool) -> None:
+def restore(file: Path, any_key: bool, former_epoch_keys: str | None, json: bool) -> None:
     with database(check=False, migrate=False, create=True) as (settings, url), ProgressBar(shown=not json) as bar:
         keys = None if any_key else master_keys(settings)
         storage = open_storage(settings.storage)
-        restored = backups.restore(settings.migrate_database_url or url, storage, file, keys, bar)
+        target = settings.migrate_database_url or url
+        restored = backups.restore(target, storage, file, keys, settings.epoch_keys, former_epoch_keys, bar)
     if json:
         print_json(
             {
@@ -51,6 +55,8 @@ def restore(file: Path, any_key: bool, json: bool) -> None:
                 "events": restored.events,
                 "rows": restored.rows,
                 "objects": restored.objects,
+                "keyless": restored.keyless,
+                "dropped": restored.dropped,
                 "version": restored.version,
                 "verified": True,
                 "authenticated": restored.authenticated,
@@ -63,6 +69,8 @@ def restore(file: Path, any_key: bool, json: bool) -> None:
         )
     else:
         print_line(f"Restored as of {restored.taken_at}; all {restored.events} links of the hash chain were verified.")
+        if restored.keyless:
+            print_line(f"{restored.keyless} tickets were erased since then, and can be read by nobody.")
         print_line("Erase again the tickets that were erased since then, and run `storyledger reconcile`.")
         if not restored.authenticated:
             print_line("The backup was not authenticated: whoever had the file may have changed what it holds.")

@@ -1,5 +1,7 @@
-"""The commands `keys rewrap`, `workspaces list` and `workspaces retention`."""
+"""The commands `keys rewrap`, `keys rotate-epoch`, `keys recover`, `workspaces list` and `workspaces retention`."""
 
+from adapters.encryption.epoch_store import EpochStore
+from adapters.privacy.key_recovery import EpochKeys, recover
 from entrypoints.cli.console import CommandFailed, ProgressBar, UsageError, print_json, print_line, print_table
 from entrypoints.cli.context import logged_act, open_service
 
@@ -7,6 +9,8 @@ from entrypoints.cli.context import logged_act, open_service
 def rewrap_keys(json: bool) -> None:
     with open_service() as service, ProgressBar(shown=not json) as bar:
         results = [vars(rotated) for rotated in service.jobs.key_rotation.run(bar)]
+        # The saved copies were sealed with the older master key.
+        service.jobs.epoch_rotation.save_living_keys()
     if json:
         print_json({"rewrapped": results})
     else:
@@ -15,6 +19,36 @@ def rewrap_keys(json: bool) -> None:
         raise CommandFailed(f"an older secret that is not in the settings is still needed: {', '.join(left)}")
     if not json:
         print_line("Older secrets are no longer needed. Remove them once every process has the newest ones.")
+
+
+def rotate_epoch(json: bool) -> None:
+    with (
+        open_service() as service,
+        logged_act(service.access.log, "keys rotate-epoch") as act,
+        ProgressBar(shown=not json) as bar,
+    ):
+        report = service.jobs.epoch_rotation.rotate(bar)
+        act.object = report.epoch
+    if json:
+        print_json(vars(report))
+    else:
+        print_line(f"{report.resealed} values were sealed with the new epoch key in {report.seconds} s.")
+        print_line(f"{report.destroyed} old keys were destroyed: whoever was erased before can be read by nobody.")
+
+
+def recover_keys(epoch_keys: str | None, json: bool) -> None:
+    with open_service() as service, logged_act(service.access.log, "keys recover"):
+        places = [service.epochs.store.url] + ([epoch_keys] if epoch_keys else [])
+        former = EpochKeys([EpochStore(place) for place in places])
+        if not former.opens(service.epochs.names()):
+            raise CommandFailed("EPOCH_KEY_URL: has no epoch key that opens the ticket keys; nothing was changed")
+        report = recover(service.database, service.epochs, former, owns_keys=True)
+        service.jobs.epoch_rotation.save_living_keys()
+    if json:
+        print_json(vars(report))
+    else:
+        print_line(f"{report.recovered} values were recovered, and {report.dropped} webhooks and mails were dropped.")
+        print_line(f"{report.keyless} tickets have no key any more, because they were erased since.")
 
 
 def set_retention(workspace: str, days: str, json: bool) -> None:

@@ -98,6 +98,7 @@ def serve(only: str | None) -> None:
             loading = Loading(service.loads, settle)
             try:
                 check_master_key(service.database, service.secrets.master)
+                service.epochs.check()
                 check_storage(service.content.storage)
                 # Several parts on one machine must not share the default port: other parts listen only on a given PORT.
                 address = bound(settings) if Parts.WEB in parts or settings.port_is_given else None

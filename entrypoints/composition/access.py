@@ -1,32 +1,29 @@
 """Credentials, login codes, contact index, idempotency keys and access log."""
 
 from adapters.contacts import ContactIndex
-from adapters.encryption.keyring import Keyring
 from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.identity.access_log import AccessLog
 from adapters.identity.credentials import Credentials
 from adapters.identity.idempotency import IdempotencyKeys
-from adapters.identity.login_codes import LoginCodes
+from adapters.identity.login_codes import REQUEST_KEYRING, LoginCodes
 from domain.values import Role
 from entrypoints.composition.foundation import Foundation
 from entrypoints.composition.history import History
 from entrypoints.composition.mail import MailDelivery
-
-REQUEST_KEYRING = "access requests"
 
 
 class Access:
     """The stores behind authentication, idempotency and the access log."""
 
     def __init__(self, foundation: Foundation, history: History, mails: MailDelivery) -> None:
-        database, master, peppers = foundation.database, foundation.secrets.master, foundation.secrets.peppers
+        database, peppers = foundation.database, foundation.secrets.peppers
         self._admin_key = foundation.secrets.admin_key
         self.credentials = Credentials(database)
         self.log = AccessLog(database)
         self.contact_index = ContactIndex(peppers)
-        self.idempotency = IdempotencyKeys(database, Keyring(master, SERVICE_KEYRING), history.keys)
+        self.idempotency = IdempotencyKeys(database, foundation.keyring(SERVICE_KEYRING), history.keys)
         self.login_codes = LoginCodes(
-            database, Keyring(master, REQUEST_KEYRING), self.contact_index, mails.outbox, peppers
+            database, foundation.keyring(REQUEST_KEYRING), self.contact_index, mails.outbox, peppers
         )
 
     def admit(self) -> None:

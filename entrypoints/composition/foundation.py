@@ -1,5 +1,8 @@
 """The foundation of all components: settings, secrets, database pools, and the parts that this process runs."""
 
+from adapters.encryption.epoch_store import EpochStore
+from adapters.encryption.epochs import EpochKeyring, Epochs
+from adapters.encryption.keyring import Keyring
 from adapters.postgres.database import ConnectionRegistry, Database
 from entrypoints.composition.secrets import Secrets
 from entrypoints.composition.settings import Settings
@@ -30,6 +33,7 @@ class Foundation:
         self.pools: dict[str, Database] = {}
         self.registry = ConnectionRegistry()
         self.database = self.pool("service", POOL_CONNECTIONS, "storyledger")
+        self.epochs = Epochs(self.database, EpochStore(settings.epoch_keys))
 
     def pool(self, name: str, connections: int, application: str | None = None) -> Database:
         """Open a separate pool for a component that must not wait for others; the watchdog guards every pool."""
@@ -37,6 +41,10 @@ class Foundation:
         pool.open()
         self.pools[name] = pool
         return pool
+
+    def keyring(self, purpose: str) -> Keyring:
+        """Return the keyring of the master key for one purpose, whose values are sealed in the current epoch."""
+        return EpochKeyring(self.secrets.master, purpose, self.epochs)
 
     def page_url(self, slug: str) -> str:
         """Return the URL of a ticket's public page, which is printed on paper and therefore never changes."""

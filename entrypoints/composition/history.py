@@ -6,7 +6,7 @@ import structlog
 
 import projections
 from adapters.encryption.field_cipher import FieldCipher
-from adapters.encryption.ticket_keys import TicketKeys
+from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
 from adapters.event_store.history import TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.postgres.database import CONNECTION_ERRORS
@@ -28,7 +28,7 @@ class History:
         self.replica: Replica | None = None
         if foundation.settings.read_database_url is not None and Parts.WEB in foundation.parts:
             self.replica = Replica(foundation.settings.read_database_url, foundation.url)
-        self.keys = TicketKeys(foundation.database, foundation.secrets.master)
+        self.keys = TicketKeys(foundation.database, foundation.keyring(TICKET_KEYRING))
         self.cipher = FieldCipher(self.keys)
         self.application = TicketHistory(self.log, self.cipher)
         self.follower: Follower | None = None

@@ -4,6 +4,7 @@ from adapters.ids import uuid7
 from adapters.jobs.worker import Worker
 from adapters.payments.open_checkouts import CheckoutExpirer
 from adapters.payments.pending_calls import PendingCallRetrier
+from adapters.privacy.epoch_rotation import EpochRotation
 from adapters.privacy.erasure import Erasure
 from adapters.privacy.key_rotation import KeyRotation
 from adapters.privacy.retention import Retention
@@ -80,9 +81,11 @@ class Jobs:
         )
         self.call_retrier = PendingCallRetrier(database, pending_calls)
         self.checkout_expirer = CheckoutExpirer(database, checkouts.expire)
-        self.key_rotation = KeyRotation(database, foundation.secrets.master, access.contact_index, aggregates.tickets)
+        self.key_rotation = KeyRotation(database, foundation.keyring, access.contact_index, aggregates.tickets)
+        self.epoch_rotation = EpochRotation(database, foundation.epochs, settings.epoch_hours)
         self.retention = Retention(database, RetentionCommands(tickets))
         chores = [
+            self.epoch_rotation.run_if_due,
             self.retention.run,
             access.idempotency.purge,
             mail.dead.purge,

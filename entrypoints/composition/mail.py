@@ -6,7 +6,6 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.encryption.keyring import Keyring
 from adapters.mail import messages
 from adapters.mail.dead_mails import DeadMails
 from adapters.mail.outbox import OUTBOX_KEY_PURPOSE, Outbox
@@ -34,7 +33,7 @@ class MailDelivery:
         self._database = foundation.database
         self._page_url, self._home = foundation.page_url, settings.public_url
         self.subscriptions = Subscriptions(foundation.database, foundation.secrets.peppers, settings.public_url)
-        keyring = Keyring(foundation.secrets.master, OUTBOX_KEY_PURPOSE)
+        keyring = foundation.keyring(OUTBOX_KEY_PURPOSE)
         self.outbox = Outbox(keyring, history.cipher, transport, settings.sender, self.subscriptions)
         self.loads = [messages.load]
         self.sender = MailSender(foundation.database, self.outbox, transport)

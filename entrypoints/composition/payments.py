@@ -1,7 +1,6 @@
 """Payments: Stripe or the sandbox, the webhook verifier, and everything that applies webhooks."""
 
 from adapters.encryption.keyed_hashes import KeyedHashes
-from adapters.encryption.keyring import Keyring
 from adapters.event_store.history import SealingMapper
 from adapters.payments.applier import Applier
 from adapters.payments.dead_letters import DeadLetters
@@ -43,7 +42,7 @@ class Payments:
         if self.sandbox is not None:
             self.loads.append(self.sandbox.load)
         self.webhook_verifier = WebhookVerifier(secrets.webhooks, livemode=livemode)
-        self.inbox = Inbox(database, Keyring(secrets.master, INBOX_KEY_PURPOSE), history.keys)
+        self.inbox = Inbox(database, foundation.keyring(INBOX_KEY_PURPOSE), history.keys)
         self.dead_letters = DeadLetters(database)
         retriever = Retriever(self.gateway.retrieve, livemode=livemode)
         self.retrievals = PendingRetrievals(database, self.inbox, retriever)

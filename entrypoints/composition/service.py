@@ -44,7 +44,7 @@ class Service:
         foundation = Foundation(settings, url, parts)
         self.settings, self.url, self.parts = settings, url, parts
         self.public_url, self.page_url = settings.public_url, foundation.page_url
-        self.secrets, self.database = foundation.secrets, foundation.database
+        self.secrets, self.database, self.epochs = foundation.secrets, foundation.database, foundation.epochs
         self.history = History(foundation)
         self.mail = MailDelivery(foundation, self.history)
         self.aggregates = Aggregates(foundation, self.history, self.mail)

@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     read_database_url: Secret = None
     data_dir: Path = Path("var")
     storage_url: Secret = None
+    epoch_key_url: Secret = None
+    epoch_hours: float = Field(24, gt=0, le=8760)
     host: str = "127.0.0.1"
     port: int = Field(3003, ge=0, le=65535)
     base_url: Optional = None
@@ -167,7 +169,7 @@ class Settings(BaseSettings):
             return value.rstrip("/")
         return value
 
-    @field_validator("storage_url")
+    @field_validator("storage_url", "epoch_key_url")
     @classmethod
     def _storage(cls, value: str | None) -> str | None:
         if value is not None:
@@ -302,6 +304,11 @@ class Settings(BaseSettings):
     def storage(self) -> str:
         """Return the URL of the storage of recordings and documents."""
         return self.storage_url or (self.data_dir / "storage").absolute().as_uri()
+
+    @property
+    def epoch_keys(self) -> str:
+        """Return the URL of the place of the epoch keys."""
+        return self.epoch_key_url or (self.data_dir / "epoch").absolute().as_uri()
 
     @property
     def outbox(self) -> Path:

@@ -45,7 +45,15 @@ def standby(leader: OwnServer) -> Iterator[Standby]:
 
 
 @pytest.fixture(scope="module")
-def webs(leader: OwnServer, standby: Standby, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[LiveService]]:
+def epoch_keys(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the place of the epoch keys, which all services on one database share."""
+    return tmp_path_factory.mktemp("epoch").as_uri()
+
+
+@pytest.fixture(scope="module")
+def webs(
+    leader: OwnServer, standby: Standby, tmp_path_factory: pytest.TempPathFactory, epoch_keys: str
+) -> Iterator[list[LiveService]]:
     """Run two services on one primary and its standby. The first follows the history for both."""
     with ExitStack() as stack:
         started = []
@@ -53,7 +61,7 @@ def webs(leader: OwnServer, standby: Standby, tmp_path_factory: pytest.TempPathF
             folder = tmp_path_factory.mktemp("web") / "var"
             running = LiveService(
                 leader.url, folder, parts, read_database_url=standby.url, master_key=MASTER_KEY, metrics_token=METRICS,
-                email_pepper=MASTER_KEY,
+                email_pepper=MASTER_KEY, epoch_key_url=epoch_keys,
             )  # fmt: skip
             running.watchers.append(Contract(running.openapi).check)
             started.append(stack.enter_context(running))
@@ -312,12 +320,12 @@ def unfit(live: LiveService) -> str | None:
     return health.error if health.state is State.UNFIT else None
 
 
-def test_a_standby_that_was_promoted_is_never_read(leader: OwnServer, tmp_path: Path):
+def test_a_standby_that_was_promoted_is_never_read(leader: OwnServer, tmp_path: Path, epoch_keys: str):
     promoted = Standby(leader)
     try:
         with LiveService(
             leader.url, tmp_path / "var", frozenset({Parts.WEB, Parts.PROJECTIONS}), read_database_url=promoted.url,
-            master_key=MASTER_KEY, metrics_token=METRICS,
+            master_key=MASTER_KEY, metrics_token=METRICS, epoch_key_url=epoch_keys,
         ) as live:  # fmt: skip
             in_use(live)
             promoted.promote()
@@ -332,12 +340,12 @@ def test_a_standby_that_was_promoted_is_never_read(leader: OwnServer, tmp_path: 
 
 @pytest.mark.parametrize("other_server", ["the primary itself", "a standby of somebody else's database"])
 def test_a_server_that_is_not_a_standby_of_this_database_is_never_read(
-    leader: OwnServer, standby: Standby, migrated_url: str, tmp_path: Path, other_server: str
+    leader: OwnServer, standby: Standby, migrated_url: str, tmp_path: Path, epoch_keys: str, other_server: str
 ):
     url, read_url = (leader.url, leader.url) if other_server == "the primary itself" else (migrated_url, standby.url)
     with LiveService(
         url, tmp_path / "var", frozenset({Parts.WEB, Parts.PROJECTIONS}), read_database_url=read_url,
-        master_key=MASTER_KEY, metrics_token=METRICS,
+        master_key=MASTER_KEY, metrics_token=METRICS, epoch_key_url=epoch_keys,
     ) as live:  # fmt: skip
         assert eventually(lambda: unfit(live)) in (NOT_A_STANDBY, OTHER_DATABASE)
         ticket = live.client().open_ticket()
@@ -345,13 +353,13 @@ def test_a_server_that_is_not_a_standby_of_this_database_is_never_read(
 
 
 def test_a_service_starts_without_its_standby_and_uses_it_once_it_is_there(
-    leader: OwnServer, standby: Standby, tmp_path: Path
+    leader: OwnServer, standby: Standby, tmp_path: Path, epoch_keys: str
 ):
     standby.stop()
     try:
         with LiveService(
             leader.url, tmp_path / "var", frozenset({Parts.WEB, Parts.PROJECTIONS}), read_database_url=standby.url,
-            master_key=MASTER_KEY, metrics_token=METRICS,
+            master_key=MASTER_KEY, metrics_token=METRICS, epoch_key_url=epoch_keys,
         ) as live:  # fmt: skip
             assert live.client().get("/health/ready").json()["replica"]["state"] == "away"
             ticket = live.client().open_ticket()

@@ -76,6 +76,27 @@ def test_secrets_are_rotated_while_the_service_runs_and_the_old_ones_are_dropped
         assert operator.run_json("audit", "verify", secrets=NEW)["ok"]
 
 
+def test_the_epoch_key_is_replaced_while_the_service_runs_and_recovered_keys_open_everything(
+    migrated_url: str, tmp_path: Path
+):
+    operator = Operator(migrated_url, tmp_path)
+    with operator.serving(OLD) as live:
+        open_ticket(live, "Ada")
+        rotated = operator.run_json("keys", "rotate-epoch")
+        assert (rotated["resealed"] >= 1, rotated["destroyed"]) == (True, 1)
+        [key] = (operator.data / "epoch" / "objects" / "keys").iterdir()
+        assert key.name == rotated["epoch"]
+        open_ticket(live, "Grace")
+        assert names(live) == {"Ada", "Grace"}
+    assert operator.run_json("keys", "recover")["keyless"] == 0
+    with operator.serving(OLD) as live:
+        assert names(live) == {"Ada", "Grace"}
+    key.parent.rename(tmp_path / "lost")
+    code, _, errors = operator.run("keys", "recover")
+    assert (code, "EPOCH_KEY_URL: " in errors) == (1, True)
+    assert "EPOCH_KEY_URL: " in operator.refusal(OLD)
+
+
 def test_an_operator_sets_and_clears_the_retention_of_a_workspace(migrated_url: str, tmp_path: Path):
     operator = Operator(migrated_url, tmp_path)
     operator.run_json("keys", "create", "--role", "client", "--workspace", "shelter")

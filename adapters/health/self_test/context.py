@@ -10,7 +10,7 @@ from psycopg.rows import TupleRow
 import projections
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.encryption.keyring import Keyring
-from adapters.encryption.ticket_keys import TicketKeys
+from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
 from adapters.event_store.history import SealingMapper, StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.event_store.support_tickets import StoredSupportTickets
@@ -50,7 +50,7 @@ class SelfTestContext:
     def __init__(self, connection: Connection[TupleRow], master: tuple[str, ...]) -> None:
         self.database = _SharedConnection(connection)
         self.log = EventLog(self.database)
-        keys = TicketKeys(self.database, master)
+        keys = TicketKeys(self.database, Keyring(master, TICKET_KEYRING))
         self.cipher = FieldCipher(keys)
         self.mapper = SealingMapper(self.cipher)
         history = TicketHistory(self.log, self.cipher)

@@ -1,4 +1,7 @@
-"""A process that restores and stops at one point, where a test kills it: `python -m … URL STORAGE FILE POINT`."""
+"""A process that restores and stops at one point, where a test kills it.
+
+Usage: `python -m … URL STORAGE FILE EPOCH_KEYS POINT`.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,14 @@ from adapters import backup
 from adapters.storage.files import FileStorage
 
 
-def main(url: str, storage: str, file: str, point: str) -> None:
+def main(url: str, storage: str, file: str, epoch_keys: str, point: str) -> None:
     def progress(name: str, count: int, total: int) -> None:
         if name == point:
             sys.stdout.write("here\n")
             sys.stdout.flush()
             time.sleep(60)
 
-    backup.restore(url, FileStorage(Path(storage)), Path(file), None, progress)
+    backup.restore(url, FileStorage(Path(storage)), Path(file), None, epoch_keys, progress=progress)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from adapters.encryption import ticket_keys
 from adapters.encryption.field_cipher import FieldCipher, FieldContext
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring, derived_key
-from adapters.encryption.ticket_keys import TicketKeys
+from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
 from adapters.event_store.history import ERASED, SealingMapper
 from adapters.event_store.log import NewEntry, StoredEntry
 from adapters.postgres.database import Database
@@ -35,7 +35,7 @@ PLACE = FieldContext(UUID(int=7), 3, "draft_edited", "title")
 
 @pytest.fixture
 def keys(database: Database) -> TicketKeys:
-    return TicketKeys(database, MASTER)
+    return TicketKeys(database, Keyring(MASTER, TICKET_KEYRING))
 
 
 @pytest.fixture
@@ -128,7 +128,11 @@ def test_a_hash_says_which_secret_made_it_and_is_found_after_a_rotation():
 
 
 def test_a_ticket_has_the_same_key_in_every_process(database: Database, keys: TicketKeys, ticket: UUID):
-    assert keys.get(ticket) == TicketKeys(database, MASTER).get(ticket) != keys.get(uuid4(), create=True)
+    assert (
+        keys.get(ticket)
+        == TicketKeys(database, Keyring(MASTER, TICKET_KEYRING)).get(ticket)
+        != keys.get(uuid4(), create=True)
+    )
 
 
 def test_a_key_is_made_only_for_a_new_ticket(keys: TicketKeys):
@@ -143,9 +147,9 @@ def test_keys_are_stored_wrapped_and_open_after_the_master_key_was_rotated(
     with database.connection() as connection:
         [(wrapped,)] = connection.execute("SELECT wrapped FROM ticket_keys").fetchall()
     assert key not in bytes(wrapped)
-    assert TicketKeys(database, ("n" * 40, *MASTER)).get(ticket) == key
+    assert TicketKeys(database, Keyring(("n" * 40, *MASTER), TICKET_KEYRING)).get(ticket) == key
     with pytest.raises(DecryptionError):
-        TicketKeys(database, ("n" * 40,)).get(ticket)
+        TicketKeys(database, Keyring(("n" * 40,), TICKET_KEYRING)).get(ticket)
 
 
 def test_a_wrapped_key_moved_to_another_ticket_does_not_open(database: Database, keys: TicketKeys, ticket: UUID):
@@ -163,7 +167,7 @@ def test_a_destroyed_key_is_not_created_again_when_the_ticket_is_opened_again(
     database: Database, keys: TicketKeys, ticket: UUID
 ):
     keys.destroy(ticket)
-    for keys_of_process in (keys, TicketKeys(database, MASTER)):
+    for keys_of_process in (keys, TicketKeys(database, Keyring(MASTER, TICKET_KEYRING))):
         with pytest.raises(NotFoundError):
             keys_of_process.get(ticket)
         with pytest.raises(NotFoundError):
@@ -174,7 +178,7 @@ def test_a_destroyed_key_is_not_created_again_when_the_ticket_is_opened_again(
 def test_another_process_drops_a_destroyed_key_within_seconds(
     database: Database, keys: TicketKeys, ticket: UUID, monkeypatch: pytest.MonkeyPatch
 ):
-    elsewhere = TicketKeys(database, MASTER)
+    elsewhere = TicketKeys(database, Keyring(MASTER, TICKET_KEYRING))
     elsewhere.get(ticket)
     keys.destroy(ticket)
     later = time.monotonic() + ticket_keys.CACHE_SECONDS

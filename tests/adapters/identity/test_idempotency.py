@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.encryption.keyring import Keyring
-from adapters.encryption.ticket_keys import TicketKeys
+from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
 from adapters.identity import idempotency
 from adapters.identity.idempotency import IdempotencyKeys, NewRequest, ReplayedAnswer, RequestInProgress, RequestSeed
 from adapters.ids import SLUG_ALPHABET, SLUG_LENGTH
@@ -24,7 +24,7 @@ RING = Keyring(("m" * 40,), "service keys")
 
 @pytest.fixture
 def keys(database: Database) -> IdempotencyKeys:
-    return IdempotencyKeys(database, RING, TicketKeys(database, ("m" * 40,)))
+    return IdempotencyKeys(database, RING, TicketKeys(database, Keyring(("m" * 40,), TICKET_KEYRING)))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.encryption.keyring import Keyring
-from adapters.encryption.ticket_keys import TicketKeys
+from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
 from adapters.mail import sender as sending
 from adapters.mail.dead_mails import DeadMails
 from adapters.mail.outbox import Outbox
@@ -60,7 +60,7 @@ class Office:
 
     def __init__(self, database: Database, post: Any) -> None:
         self.database, self.post = database, post
-        self.keys = TicketKeys(database, MASTER)
+        self.keys = TicketKeys(database, Keyring(MASTER, TICKET_KEYRING))
         subscriptions = Subscriptions(database, ("p" * 40,), "https://storyledger.example")
         self.outbox = Outbox(Keyring(MASTER, "outbox"), FieldCipher(self.keys), post, FROM, subscriptions)
         self.sender = MailSender(database, self.outbox, post)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.encryption.ticket_keys import TicketKeys
+from adapters.encryption.keyring import Keyring
+from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
 from adapters.postgres.database import Database
 from adapters.storage.contents import JsonTranscripts, SealedContents
 from adapters.storage.files import FileStorage
@@ -32,7 +33,7 @@ def storage(tmp_path: Path) -> FileStorage:
 
 @pytest.fixture
 def keys(database: Database) -> TicketKeys:
-    return TicketKeys(database, ("m" * 40,))
+    return TicketKeys(database, Keyring(("m" * 40,), TICKET_KEYRING))
 
 
 @pytest.fixture

@@ -52,7 +52,7 @@ def test_a_quota_that_cannot_be_read_is_named(tmp_path: Path):
 def test_every_setting_is_known_to_be_printed_or_not():
     """A new setting is printed only after a decision in this test."""
     hidden = {name for name, field in Settings.model_fields.items() if not field.repr}
-    assert hidden == set(HOLDING) - {"mail_from"} | {"storage_url", "rate_limit_storage"}
+    assert hidden == set(HOLDING) - {"mail_from"} | {"storage_url", "epoch_key_url", "rate_limit_storage"}
     for name in Settings.model_fields.keys() - hidden:
         assert not any(word in name for word in ("key", "secret", "token", "pepper", "password", "url")) or name in (
             "base_url",
@@ -69,6 +69,7 @@ def test_every_setting_is_known_to_be_printed_or_not():
         ("read_database_url", f"mysql://ada:{SECRET}@db.example/story"),
         ("read_database_url", f"postgresql://ada:{SECRET}@[db.example/story"),
         ("base_url", f"https://ada:{SECRET}@web\u2100.example"),
+        ("epoch_key_url", f"s3://ada:{SECRET}@bucket\u2100"),
         ("storage_url", f"s3://ada:{SECRET}@bucket\u2100"),
         ("rate_limit_storage", f"redis://:{SECRET}@cache\u2100.example"),
         ("rate_limit_storage", f"memcached://:{SECRET}@cache.example"),

@@ -1,0 +1,96 @@
+"""Where the epoch keys are: a folder or bucket outside PostgreSQL, so that no copy of the database contains them.
+
+    keys/NAME     the 32 bytes of the epoch key with this name
+    living/NAME   the ticket keys that existed when this epoch began, sealed with its key and with the master key
+
+The second file lets a backup that is older than the present epoch open the people who are not erased: its own epoch key
+is destroyed, and theirs are here. Once the epoch's key is destroyed, every copy of the file is worthless.
+"""
+
+import base64
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import cached_property
+
+from adapters.storage.factory import open_storage
+from adapters.storage.protocol import Storage
+from domain.errors import NotFoundError, UnavailableError
+
+KEY_BYTES = 32
+KEYS, LIVING = "keys/", "living/"
+
+# A table, the key of one of its rows as text, and the sealed ticket key or service key in it.
+LivingKey = tuple[str, str, bytes]
+
+
+class EpochStore:
+    """The epoch keys at a `file://` or `s3://` URL; UnavailableError if that place cannot be read or written."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @cached_property
+    def _storage(self) -> Storage:
+        return open_storage(self.url)
+
+    def write(self, name: bytes, key: bytes) -> None:
+        """Store a key durably, and read it again."""
+        self._storage.put(KEYS + name.hex(), [key])
+        if self.read(name) != key:
+            raise UnavailableError("EPOCH_KEY_URL: returned another key than was stored")
+
+    def read(self, name: bytes) -> bytes | None:
+        """Return the key, or None if it is not here."""
+        try:
+            with self._storage.open(KEYS + name.hex()) as file:
+                key = file.read()
+        except NotFoundError:
+            return None
+        if len(key) != KEY_BYTES:
+            raise UnavailableError(f"EPOCH_KEY_URL: the epoch key {name.hex()} is damaged")
+        return key
+
+    def names(self) -> list[bytes]:
+        """Return the names of all keys that are here."""
+        return [bytes.fromhex(key.removeprefix(KEYS)) for key in self._storage.keys(KEYS.rstrip("/"))]
+
+    def destroy(self, name: bytes) -> None:
+        """Overwrite and delete the key and the living keys of its epoch; no error if they are not here."""
+        for kind in (KEYS, LIVING):
+            self._storage.shred(kind + name.hex())
+
+    def save_living(self, name: bytes, keys: Iterable[LivingKey]) -> None:
+        """Store the living keys of an epoch, in place of those that were stored before."""
+        self._storage.put(LIVING + name.hex(), _compressed(keys))
+
+    def living(self) -> tuple[bytes, Iterator[LivingKey]] | None:
+        """Return the epoch whose living keys were stored last and whose key is here, and its living keys."""
+        newest: tuple[str, bytes] | None = None
+        for key in self._storage.keys(LIVING.rstrip("/")):
+            name = bytes.fromhex(key.removeprefix(LIVING))
+            with suppress(NotFoundError), self._storage.open(key) as file, gzip.open(file) as lines:
+                saved_at = str(json.loads(lines.readline())["savedAt"])
+                if self.read(name) is not None and (newest is None or saved_at > newest[0]):
+                    newest = saved_at, name
+        if newest is None:
+            return None
+        return newest[1], self._living(newest[1])
+
+    def _living(self, name: bytes) -> Iterator[LivingKey]:
+        with self._storage.open(LIVING + name.hex()) as file, gzip.open(file) as lines:
+            lines.readline()
+            for line in lines:
+                table, key, sealed = json.loads(line)
+                yield table, key, base64.b64decode(sealed)
+
+
+def _compressed(keys: Iterable[LivingKey]) -> Iterator[bytes]:
+    compressor = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16)
+    yield compressor.compress(json.dumps({"savedAt": datetime.now(UTC).isoformat()}).encode() + b"\n")
+    for table, key, sealed in keys:
+        yield compressor.compress(json.dumps([table, key, base64.b64encode(sealed).decode()]).encode() + b"\n")
+    yield compressor.flush()

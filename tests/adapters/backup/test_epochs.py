@@ -1,0 +1,196 @@
+"""A backup that is older than an erasure opens the living and nobody else, once the epoch key was replaced."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from adapters import backup
+from adapters.backup import BackupError, BackupKeys
+from adapters.encryption.epoch_store import EpochStore
+from adapters.encryption.epochs import EpochKeyMissingError, Epochs
+from adapters.postgres.database import connect
+from adapters.privacy.epoch_rotation import EpochRotation
+from adapters.privacy.key_recovery import EpochKeys, recover
+from adapters.storage.files import FileStorage
+from domain.errors import NotFoundError
+from domain.values import SYSTEM
+from entrypoints.composition.service import Service
+from entrypoints.composition.settings import Settings
+from tests.money import Ledger
+from tests.postgres import fresh_database
+
+MASTER = ("m" * 40,)
+
+
+def rotate(service: Service) -> None:
+    EpochRotation(service.database, service.epochs, 24, lambda _: None).rotate()
+
+
+def key_names(place: Path) -> set[str]:
+    return {path.name for path in (place / "objects" / "keys").iterdir()}
+
+
+def name_of(service: Service, ticket: UUID) -> str | None:
+    """Return the display name, read with the ticket's key."""
+    service.history.keys.get(ticket)
+    return service.aggregates.tickets.get(ticket).display_name
+
+
+@pytest.fixture
+def service(make_service: Callable[..., Service]) -> Service:
+    return make_service(master_key=MASTER)
+
+
+@pytest.fixture
+def empty(server_url: str) -> Iterator[str]:
+    with fresh_database(server_url) as url:
+        yield url
+
+
+class Restore:
+    """Restores a backup into another database, storage and place of epoch keys."""
+
+    def __init__(self, service: Service, url: str, folder: Path) -> None:
+        self.service, self.url, self.folder = service, url, folder
+        self.file, self.data, self.former = folder / "backup", folder / "restored", folder / "var" / "epoch"
+
+    def take(self) -> None:
+        storage, place = self.service.content.storage, self.service.settings.epoch_keys
+        backup.take_backup(self.service.url, storage, self.file, BackupKeys(MASTER), "1.2.3", place)
+
+    def restore(self, master_keys: tuple[str, ...] | None = MASTER, **more: Any) -> backup.RestoreReport:
+        storage = FileStorage(self.folder / "other")
+        place = (self.data / "epoch").as_uri()
+        return backup.restore(self.url, storage, self.file, master_keys, place, **more)
+
+    def open(self) -> Service:
+        settings = Settings(data_dir=self.data, storage_url=(self.folder / "other").as_uri(), master_key=MASTER)
+        return Service(settings, self.url, frozenset())
+
+
+@pytest.fixture
+def other(service: Service, empty: str, tmp_path: Path) -> Restore:
+    return Restore(service, empty, tmp_path)
+
+
+def test_a_backup_older_than_an_erasure_opens_only_the_living_after_the_next_rotation(service: Service, other: Restore):
+    ledger = Ledger(service)
+    living, erased = ledger.ticket(), ledger.ticket()
+    name = name_of(service, living)
+    payment = ledger.payment(living)
+    ledger.deliver(payment.succeeded())  # received and not applied
+    other.take()
+    service.commands.tickets.erase(SYSTEM, erased)
+    for _ in range(2):
+        rotate(service)
+    before = key_names(other.former)
+
+    report = other.restore()
+    assert (report.keyless, report.dropped) == (1, 1)
+    restored = other.open()
+    try:
+        restored.epochs.check()
+        assert name_of(restored, living) == name
+        with pytest.raises(NotFoundError):
+            name_of(restored, erased)
+        # Stripe lists the webhook again, and it is applied.
+        later = Ledger(restored)
+        later.take(payment.succeeded())
+        assert later.totals(living) == {"USD": (10_000, 0, 10_000)}
+        # The restored database replaces its own key, and leaves those of the other one alone.
+        first = key_names(other.data / "epoch")
+        rotate(restored)
+        assert len(key_names(other.data / "epoch")) == 1
+        assert key_names(other.data / "epoch") != first
+        assert name_of(restored, living) == name
+    finally:
+        restored.stop()
+    assert key_names(other.former) == before
+    assert name_of(service, living) == name
+
+
+def test_a_backup_of_the_present_epoch_is_restored_as_it_is(service: Service, other: Restore):
+    ticket = Ledger(service).ticket()
+    other.take()
+    assert other.restore().keyless == 0
+    restored = other.open()
+    assert name_of(restored, ticket) == name_of(service, ticket)
+    restored.stop()
+
+
+def test_a_restore_without_the_epoch_keys_is_refused_before_it_writes_anything(
+    service: Service, other: Restore, tmp_path: Path
+):
+    ticket = Ledger(service).ticket()
+    name = name_of(service, ticket)
+    other.take()
+    elsewhere = tmp_path / "kept elsewhere"
+    shutil.move(other.former, elsewhere)
+    with pytest.raises(BackupError, match=r"EPOCH_KEY_URL: .*--epoch-keys"):
+        other.restore()
+    with connect(other.url) as connection:
+        assert connection.execute("SELECT to_regclass('events')").fetchone() == (None,)
+    other.restore(former_epoch_keys=elsewhere.as_uri())
+    restored = other.open()
+    assert name_of(restored, ticket) == name
+    restored.stop()
+
+
+def test_with_any_key_the_history_is_restored_without_personal_data(service: Service, other: Restore):
+    ledger = Ledger(service)
+    ticket = ledger.ticket()
+    payment = ledger.payment(ticket)
+    ledger.take(payment.succeeded())
+    service.access.idempotency.begin("visitor", "POST /x", "key", "body")
+    other.take()
+    shutil.rmtree(other.former)
+    assert other.restore(None).keyless == 1
+    restored = other.open()
+    assert Ledger(restored).totals(ticket) == {"USD": (10_000, 0, 10_000)}
+    restored.access.idempotency.begin("visitor", "POST /x", "key", "body")
+    restored.stop()
+
+
+# Databases that returned to an older state in another way.
+
+SAVED = ("epoch_keys", "epochs", "ticket_keys")
+
+
+def test_the_keys_of_a_database_that_returned_to_an_older_state_are_recovered(service: Service, tmp_path: Path):
+    ledger = Ledger(service)
+    living, erased = ledger.ticket(), ledger.ticket()
+    name = name_of(service, living)
+    with connect(service.url) as connection:
+        for table in SAVED:
+            connection.execute(f"CREATE TABLE saved_{table} AS SELECT * FROM {table}".encode())
+    service.commands.tickets.erase(SYSTEM, erased)
+    rotate(service)
+    with connect(service.url) as connection, connection.transaction():
+        connection.execute("SET LOCAL session_replication_role = replica")
+        for table in reversed(SAVED):
+            connection.execute(f"DELETE FROM {table}".encode())
+        for table in SAVED:
+            identity = "OVERRIDING SYSTEM VALUE" if table == "epochs" else ""
+            connection.execute(f"INSERT INTO {table} {identity} SELECT * FROM saved_{table}".encode())
+
+    store = EpochStore(service.settings.epoch_keys)
+    epochs = Epochs(service.database, store)
+    with pytest.raises(EpochKeyMissingError, match="keys recover"):
+        epochs.check()
+    [rotated_to] = key_names(tmp_path / "var" / "epoch")
+    report = recover(service.database, epochs, EpochKeys([store]), owns_keys=True)
+    assert (report.recovered, report.keyless) == (1, 1)
+    service.epochs.refresh()
+    service.history.keys._cache.clear()
+    assert name_of(service, living) == name
+    with pytest.raises(NotFoundError):
+        name_of(service, erased)
+    rotate(service)
+    assert rotated_to not in key_names(tmp_path / "var" / "epoch")
+    assert len(key_names(tmp_path / "var" / "epoch")) == 1
