@@ -48,7 +48,7 @@ def test_lack_of_memory_while_decoding_is_not_a_refusal(step: str, monkeypatch: 
         """PyAV's container, but without memory."""
 
         def __init__(self, opened: Any) -> None:
-            self.streams, self.format = opened.streams, opened.format
+            self.streams, self.format, self.duration = opened.streams, opened.format, opened.duration
 
         def demux(self, _: Any) -> Any:
             if step == "demux":
