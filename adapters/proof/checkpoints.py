@@ -19,6 +19,7 @@ from adapters.proof.checker import (
     Refused,
     checkpoint_of,
     keys_under_signed_names,
+    leaf_hash,
 )
 from adapters.proof.published import PublishedCheckpoints
 from adapters.proof.tiles import BrokenProofError
@@ -80,6 +81,10 @@ def sign_tree(
     with connection.transaction(), connection.cursor(binary=True) as cursor:
         tiles.lock(cursor)
         size, log = tiles.size(cursor), access_log_head(cursor)
+        cursor.execute("SELECT coalesce(max(position), 0) FROM events", prepare=True)
+        [(events,)] = cursor.fetchall()
+        if events < size:
+            raise RewrittenHistoryError(f"the history has {events} events, but the tree has {size}")
         key = signer.keys[0].id.hex()
         cursor.execute(
             "SELECT size >= %s AND access_log_entries >= %s, now() - created_at < make_interval(secs => %s)"
@@ -121,7 +126,12 @@ def continued_state(cursor: Cursor[TupleRow], published: PublishedCheckpoints) -
 def _require_continuation(cursor: Cursor[TupleRow], signed: Checkpoint, size: int, log: AccessLogHead) -> None:
     if signed.size > size:
         raise RewrittenHistoryError(f"the history has {size} events, but {signed.size} were signed")
-    if tree.root(tiles.Tiles(cursor).node, signed.size) != signed.root:
+    node = tiles.Tiles(cursor).node
+    cursor.execute("SELECT hash FROM events WHERE position = %s", (signed.size,), prepare=True)
+    link = cursor.fetchone()
+    # The link covers all events up to it, and the tree may be older than they are.
+    is_same_event = not signed.size or (link is not None and leaf_hash(link[0]) == node(0, signed.size - 1))
+    if tree.root(node, signed.size) != signed.root or not is_same_event:
         raise RewrittenHistoryError(f"the first {signed.size} events are not those that were signed")
     if (head := signed.access_log) is None or head.entries == 0:
         return

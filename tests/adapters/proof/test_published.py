@@ -97,6 +97,18 @@ def write_anew(database: Database) -> None:
     append(database, [9])
 
 
+def cut_events_only(database: Database) -> None:
+    with connect(database.url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("DELETE FROM events WHERE position > 1")
+        connection.execute("DELETE FROM proof_checkpoints")
+
+
+def write_events_anew_under_the_old_tree(database: Database) -> None:
+    cut_events_only(database)
+    append(database, [9])
+
+
 def cut_access_log(database: Database) -> None:
     forget(database.url, "access_log")
 
@@ -112,6 +124,8 @@ REWRITINGS = pytest.mark.parametrize(
     [
         (cut, "the history has 2 events, but 5 were signed"),
         (write_anew, "the first 5 events are not those that were signed"),
+        (cut_events_only, "the history has 1 events, but the tree has 5"),
+        (write_events_anew_under_the_old_tree, "the first 5 events are not those that were signed"),
         (cut_access_log, "the access log has 0 entries, but does not continue the 2 that were signed"),
         (write_access_log_anew, "the access log has 3 entries, but does not continue the 2 that were signed"),
     ],
