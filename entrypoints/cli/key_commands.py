@@ -14,7 +14,7 @@ keys = typer.Typer(
 KeyId = Annotated[str, typer.Argument(help="The key's id.")]
 RateLimits = Annotated[
     list[str] | None,
-    typer.Option("--rate-limit", metavar="[NAME=]RATE", help="A limit of the key, such as payment=100/minute."),
+    typer.Option("--rate-limit", metavar="[default|payment|create=]RATE", help="The key's own limit; may be repeated."),
 ]
 SCOPES = "tickets:read, tickets:write, tickets:search, payments:create, donations:read, exports:read"
 

@@ -27,7 +27,7 @@ from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.settings import Settings
 
 SECRET = "whsec_of_the_benchmarks_0123456789abcdef"
-UNLIMITED = {"rate_limit_default": "1000000/second", "rate_limit_create": "1000000/second"}
+UNLIMITED = {f"rate_limit_{name}": "1000000/second" for name in ("default", "create", "page", "gift")}
 
 
 def _ours(port: int, url: str, data_dir: str) -> Starlette:
