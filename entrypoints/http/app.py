@@ -29,6 +29,7 @@ from entrypoints.http.openapi import document
 from entrypoints.http.operations import Answer, Call, Operation, bind
 from entrypoints.http.pages import PAGES
 from entrypoints.http.problems import Problem
+from entrypoints.http.query import refuse_unknown_parameters
 from entrypoints.http.table import OPERATIONS
 from entrypoints.http.threads import UPLOAD_THREADS, Threads
 from projections import ticket_status
@@ -78,6 +79,7 @@ def application(
         except Problem as problem:
             audit.log_denied_write(call, problem)
             raise
+        refuse_unknown_parameters(call)
 
     def handle(call: Call) -> Answer:
         try:

@@ -27,7 +27,7 @@ from domain.commands.documents import required_donation
 from domain.errors import FaultCode, InvalidError
 from domain.tickets import checked_goal, require_consent
 from domain.values import CURRENCIES, ContactType, DocumentFormat, DocumentType, Money
-from entrypoints.http.problems import Problem, invalid, invalid_fields
+from entrypoints.http.problems import Problem, invalid, invalid_fields, reference_token
 from entrypoints.presentation.problems import InvalidField
 
 MAX_JSON_BYTES = 256 * 1024
@@ -287,16 +287,11 @@ def _invalid_field(model: type[BaseModel], error: ErrorDetails) -> InvalidField:
     if parts and error["type"] != "extra_forbidden" and parts[0] in model.model_fields:
         # pydantic names a field whose default is invalid by its name here, not by its name in JSON.
         parts = (to_camel(str(parts[0])), *parts[1:])
-    pointer = "".join(f"/{_escaped(part)}" for part in parts)
+    pointer = "".join(f"/{reference_token(part)}" for part in parts)
     if error["type"] in list(FaultCode):
         return InvalidField(pointer, FaultCode(error["type"]), error["msg"])
     code, detail = _FAULTS.get(error["type"], (FaultCode.INVALID, "is not valid here"))
     return InvalidField(pointer, code, detail.format_map(error.get("ctx", {})))
-
-
-def _escaped(part: str | int) -> str:
-    """Return the name or the index as a reference token of a JSON pointer (RFC 6901)."""
-    return str(part)[:100].replace("~", "~0").replace("/", "~1")
 
 
 # The code and the detail for each of pydantic's error types; the names in braces are from the error's context.

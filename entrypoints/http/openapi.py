@@ -272,8 +272,8 @@ def _problem_names(operation: Operation) -> list[str]:
     if "{" in operation.path:
         names.append("not-found")
     if operation.body_kind is not BodyKind.NONE:
-        names += ["malformed", "too-large", "unsupported-media-type", "invalid"]
-    if operation.query:
+        names += ["malformed", "too-large", "unsupported-media-type"]
+    if operation.body_model is not None or not (operation.accepts_any_query or operation.monitoring):
         names.append("invalid")
     if operation.method in ("POST", "PATCH", "DELETE") and operation.body_kind is not BodyKind.WEBHOOK:
         names += ["conflict", "stale-version"]

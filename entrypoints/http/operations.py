@@ -222,6 +222,11 @@ class Operation:
         """Return True if people open the path in a browser; their browsers get problems as pages too."""
         return "text/html" in self.media_types
 
+    @property
+    def accepts_any_query(self) -> bool:
+        """Return True if the path is opened by browsers, because links carry additions such as `utm_source`."""
+        return self.hidden or "text/html" in (*self.media_types, *self.other_responses.values())
+
     def answer(self, call: Call) -> Answer:
         """Run the handler in the caller's thread, and return its answer."""
         return self._as_answer(self._call_handler(call))

@@ -142,6 +142,11 @@ class Problem(Exception):
         return Response(content, self.status, dict(self.headers), PROBLEM_MEDIA_TYPE)
 
 
+def reference_token(part: str | int) -> str:
+    """Return the name or the index as a reference token of a JSON pointer (RFC 6901)."""
+    return str(part)[:100].replace("~", "~0").replace("/", "~1")
+
+
 def invalid(pointer: str, detail: str, code: FaultCode = FaultCode.INVALID) -> Problem:
     return invalid_fields([InvalidField(pointer, code, detail)])
 

@@ -5,9 +5,21 @@ from uuid import UUID
 
 from domain.errors import FaultCode
 from entrypoints.http.operations import Call
-from entrypoints.http.problems import invalid
+from entrypoints.http.problems import invalid, invalid_fields, reference_token
+from entrypoints.presentation.problems import InvalidField
 
 MAX_INTEGER_DIGITS = 18
+
+
+def refuse_unknown_parameters(call: Call) -> None:
+    """Raise Problem 422 for parameters that the operation does not have, so that a typing slip is not overlooked."""
+    if not call.query or call.operation.accepts_any_query:
+        return
+    known = [parameter.name for parameter in call.operation.query]
+    detail = f"is not a parameter of this operation, which has {', '.join(known) or 'none'}"
+    if unknown := [name for name in call.query if name not in known]:
+        fields = [InvalidField(f"/{reference_token(name)}", FaultCode.UNKNOWN_FIELD, detail) for name in unknown]
+        raise invalid_fields(fields)
 
 
 def parse_time(text: str) -> datetime:

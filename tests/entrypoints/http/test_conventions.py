@@ -220,6 +220,16 @@ def test_a_body_that_breaks_the_contract_is_told_where(client: Client, body: obj
     assert set(pointers(client.post(CREATE, json=body))) == at
 
 
+def test_an_unknown_query_parameter_is_refused_by_name(client: Client, ticket: Ticket):
+    total = "/donations/total?as_off=2026-05-01T00:00:00Z&known_at=2026-05-01T00:00:00Z&~=1"
+    assert pointers(ticket.get(total)) == ["/as_off", "/~0"]
+    assert pointers(client.post(f"{CREATE}?dry_run=1", json=BODY)) == ["/dry_run"]
+
+
+def test_additions_to_the_link_of_a_page_are_ignored(client: Client, ticket: Ticket):
+    assert client.get(f"{ticket.publish()}?utm_source=mail").status_code == 200
+
+
 @pytest.mark.parametrize(
     "body",
     [
