@@ -16,8 +16,7 @@ from typer.main import get_command
 from adapters.identity.access_log import AccessLog
 from adapters.identity.credentials import SCOPES
 from adapters.postgres.database import Database, connect
-from entrypoints.cli import app as commands
-from entrypoints.cli import main
+from entrypoints.cli import key_commands, main
 from entrypoints.cli.app import app
 from entrypoints.cli.console import print_table
 from entrypoints.composition.generated_secrets import GeneratedSecrets
@@ -208,7 +207,7 @@ def test_a_wrong_choice_is_refused_with_the_right_ones(run: Run, words: tuple[st
 
 
 def test_the_help_names_every_scope():
-    assert ", ".join(SCOPES) == commands.SCOPES
+    assert ", ".join(SCOPES) == key_commands.SCOPES
 
 
 # The library `tempfile` first tries whether it can write to the folder, with a file of its own.
@@ -267,9 +266,12 @@ NEEDING_DATA = [
     ("export", "donations"),
     ("history", TICKET),
     ("keys", "create", "--role", "admin"),
+    ("keys", "limit", TICKET, "--rate-limit", "payment=99/minute"),
     ("keys", "list"),
+    ("keys", "recover"),
     ("keys", "revoke", TICKET),
     ("keys", "rewrap"),
+    ("keys", "rotate-epoch"),
     ("rebuild-projections",),
     ("rebuild-projections", "--verify"),
     ("reconcile",),
