@@ -73,10 +73,15 @@ class Donation(BaseAggregate[UUID]):
 
     # Deciding: refunds.
 
-    def request_refund(self, actor: Actor, request_id: UUID, amount: Money | None, reason: str | None) -> None:
-        """Record a refund request for `amount`, or for all that is left without one; a repeated id changes nothing."""
+    def request_refund(self, actor: Actor, request_id: UUID, amount: Money | None, reason: str | None) -> list[UUID]:
+        """Record a refund request for `amount`, or for all that is left without one; a repeated id changes nothing.
+
+        Stripe refunds one payment at a time, so a donation that was paid twice may need a request for each payment.
+        Return the ids of the requests; the first is `request_id`.
+        """
         if request_id in self.gift.requests:
-            return
+            part_ids = (uuid5(request_id, intent) for intent in sorted(self.gift.captured))
+            return [request_id, *(id for id in part_ids if id in self.gift.requests)]
         if not self.gift.captured:
             raise RefusedError("This donation was not paid, so there is nothing to refund.")
         if self.gift.dispute_open:
@@ -85,14 +90,18 @@ class Donation(BaseAggregate[UUID]):
         refund_minor = refundable if amount is None else amount.minor
         if not 0 < refund_minor <= refundable:
             raise RefusedError("No more can be refunded than is left of the donation.")
-        self._trigger(
-            events.RefundRequested,
-            actor,
-            request_id=request_id,
-            payment_intent_id=max(self.gift.captured, key=lambda intent: (self.gift.captured[intent].amount, intent)),
-            amount=Money(refund_minor, self.amount.currency),
-            reason=reason,
-        )
+        ids: list[UUID] = []
+        for intent, part_minor in self.gift.refund_parts(refund_minor):
+            ids.append(uuid5(request_id, intent) if ids else request_id)
+            self._trigger(
+                events.RefundRequested,
+                actor,
+                request_id=ids[-1],
+                payment_intent_id=intent,
+                amount=Money(part_minor, self.amount.currency),
+                reason=reason,
+            )
+        return ids
 
     def accept_refund(self, actor: Actor, request_id: UUID, refund_id: str) -> None:
         if self._awaits_refund(request_id):

@@ -12,27 +12,17 @@ from typing import TypeVar
 from uuid import UUID
 
 from domain import events
-from domain.movements import Capture, DisputeMovement, Entry, Refund, RefundRequest
+from domain.movements import (
+    DISPUTE_RANK,
+    DISPUTED_STATES,
+    OPEN_DISPUTE_STATES,
+    Capture,
+    DisputeMovement,
+    Entry,
+    Refund,
+    RefundRequest,
+)
 from domain.values import DonationStatus, Donor
-
-# A dispute's state only moves up too: an inquiry (`warning_…`) may become a dispute, and a closed dispute stays closed.
-# If Stripe reports two different outcomes, the order of arrival does not show which is later, so the one that is worse
-# for us counts. The empty state means that only movements of the disputed money were reported.
-DISPUTE_RANK = {
-    "": 0,
-    "warning_needs_response": 1,
-    "warning_under_review": 2,
-    "needs_response": 3,
-    "under_review": 4,
-    "warning_closed": 5,
-    "prevented": 6,
-    "won": 7,
-    "lost": 8,
-}
-CLOSED_DISPUTE_STATES = frozenset({"warning_closed", "prevented", "won", "lost"})
-OPEN_DISPUTE_STATES = frozenset({"", "needs_response", "under_review"})
-# A paid donation with a dispute in one of these states counts as disputed. An inquiry alone does not count.
-DISPUTED_STATES = OPEN_DISPUTE_STATES | {"lost"}
 
 # Only these facts change the paid, refunded or disputed sum.
 MOVES_MONEY = (
@@ -281,12 +271,51 @@ class Gift:
     @property
     def refundable(self) -> int:
         """The sum that may still be refunded: the net minus our requests whose refunds are not recorded yet."""
-        requested = sum(
-            request.amount
-            for request in self.requests.values()
-            if not request.refused and request.refund_id not in self.refunds
-        )
-        return self.net - requested
+        return self.net - sum(request.amount for request in self._unanswered_requests())
+
+    def refund_parts(self, amount: int) -> list[tuple[str, int]]:
+        """Return the payment intents to refund, and how much of each: never more than is left of it."""
+        left = self._left_by_intent()
+        parts = []
+        for intent in sorted(left, key=lambda intent: (left[intent], intent), reverse=True):
+            part = min(amount, left[intent])
+            if part > 0:
+                parts.append((intent, part))
+                amount -= part
+        return parts
+
+    def _left_by_intent(self) -> dict[str, int]:
+        left = {intent: capture.amount for intent, capture in self.captured.items()}
+        unassigned = 0
+        for id, amount in self._taken():
+            intent = self.intents.get(id or "", id)
+            if intent in left:
+                left[intent] -= amount
+            else:
+                unassigned += amount
+        # A refund or dispute of an unknown payment is assumed to belong to the largest.
+        for intent in sorted(left, key=lambda intent: (left[intent], intent), reverse=True):
+            part = min(unassigned, max(0, left[intent]))
+            left[intent] -= part
+            unassigned -= part
+        return left
+
+    def _taken(self) -> Iterator[tuple[str | None, int]]:
+        """Yield each sum that was refunded, disputed or requested, with the payment intent or the charge it is of."""
+        for refund in self.refunds.values():
+            if refund.live:
+                yield refund.payment_intent_id or refund.charge_id, refund.amount
+        for entry in self._unexplained_refunds():
+            yield entry.source_id, entry.amount
+        for movement in self.movements.values():
+            yield movement.payment_intent_id, movement.amount
+        for request in self._unanswered_requests():
+            yield request.payment_intent_id, request.amount
+
+    def _unanswered_requests(self) -> Iterator[RefundRequest]:
+        for request in self.requests.values():
+            if not request.refused and request.refund_id not in self.refunds:
+                yield request
 
     # State.
 

@@ -10,6 +10,25 @@ REFUND_RANK = {"pending": 0, "requires_action": 1, "succeeded": 2, "canceled": 3
 # A refund in one of these states counts as refunded.
 LIVE_REFUND_STATES = frozenset({"pending", "requires_action", "succeeded"})
 
+# A dispute's state only moves up too: an inquiry (`warning_…`) may become a dispute, and a closed dispute stays closed.
+# If Stripe reports two different outcomes, the order of arrival does not show which is later, so the one that is worse
+# for us counts. The empty state means that only movements of the disputed money were reported.
+DISPUTE_RANK = {
+    "": 0,
+    "warning_needs_response": 1,
+    "warning_under_review": 2,
+    "needs_response": 3,
+    "under_review": 4,
+    "warning_closed": 5,
+    "prevented": 6,
+    "won": 7,
+    "lost": 8,
+}
+CLOSED_DISPUTE_STATES = frozenset({"warning_closed", "prevented", "won", "lost"})
+OPEN_DISPUTE_STATES = frozenset({"", "needs_response", "under_review"})
+# A paid donation with a dispute in one of these states counts as disputed. An inquiry alone does not count.
+DISPUTED_STATES = OPEN_DISPUTE_STATES | {"lost"}
+
 
 class Entry(NamedTuple):
     """One movement of the donors' money, dated by the Stripe object that caused it.

@@ -33,8 +33,7 @@ from domain.events import (
     RefundFailed,
     RefundTotalReported,
 )
-from domain.gift import CLOSED_DISPUTE_STATES, DISPUTE_RANK
-from domain.movements import LIVE_REFUND_STATES, REFUND_RANK
+from domain.movements import CLOSED_DISPUTE_STATES, DISPUTE_RANK, LIVE_REFUND_STATES, REFUND_RANK
 from domain.values import Donor, Money, StripeReport
 
 LONGEST_NAME = 100
@@ -164,11 +163,26 @@ def _charge_captured(charge: StripeObject, report: StripeReport, hash_email: Has
     yield from _expanded_balance_transactions(charge, report, hash_email)
 
 
+def refunded_total(charge: StripeObject) -> Money:
+    """Return how much of the captured sum was refunded.
+
+    Before version 2025-03-31 of Stripe's API `amount_refunded` includes what was authorised and never captured. A
+    charge does not show its version, so a sum that may include that rest is taken to include it. Refunds that are
+    reported one by one count in any case.
+    """
+    refunded = charge.money("amount_refunded")
+    if not charge.flag("captured", default=True):
+        return Money(0, refunded.currency)
+    captured = charge.money("amount_captured" if charge.has("amount_captured") else "amount")
+    rest = charge.integer("amount") - captured.minor if charge.has("amount") else 0
+    if rest > 0 and charge.flag("refunded", default=False):
+        return captured
+    return Money(refunded.minor - rest, refunded.currency) if 0 < rest <= refunded.minor else refunded
+
+
 def _charge_refunded(charge: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
-    yield ParsedFact(
-        RefundTotalReported,
-        {"charge_id": charge.text("id"), "amount": charge.money("amount_refunded"), "report": report},
-    )
+    if (refunded := refunded_total(charge)).minor:
+        yield ParsedFact(RefundTotalReported, {"charge_id": charge.text("id"), "amount": refunded, "report": report})
 
 
 def _refund_reported(refund: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
@@ -287,7 +301,7 @@ def _intent_state(intent: StripeObject, report: StripeReport, hash_email: HashEm
 
 def _charge_state(charge: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
     yield from _charge_captured(charge, report, hash_email)
-    if charge.has("amount_refunded") and charge.integer("amount_refunded"):
+    if charge.has("amount_refunded"):
         yield from _charge_refunded(charge, report, hash_email)
 
 

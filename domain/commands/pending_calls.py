@@ -28,7 +28,8 @@ class PendingCallCommands:
         with suppress(RefusedError, InvalidError):
             if donation.gift.awaits_checkout:
                 self._complete_checkout(donation, pending_since, now)
-            for request_id in donation.gift.open_requests:
+        for request_id in donation.gift.open_requests:
+            with suppress(RefusedError, InvalidError):
                 self.refunds.retry(ticket_id, donation_id, request_id, requested_at=pending_since, now=now)
 
     def _complete_checkout(self, donation: Donation, pending_since: datetime, now: datetime) -> None:

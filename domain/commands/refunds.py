@@ -34,15 +34,25 @@ class RefundCommands:
     ) -> None:
         """Refund `amount`, or all that is left if it is None; RefusedError if the donation or Stripe does not allow it.
 
+        A donation that was paid more than once is refunded payment by payment.
         While Stripe is unavailable, the request stays open; `retry` completes it later.
         """
         if amount is not None:
             require_positive(amount.major)
-        self.donations.change(
+        request_ids = self.donations.change(
             ticket_id, donation_id, lambda donation: donation.request_refund(actor, request_id, amount, reason)
         )
-        with suppress(UnavailableError):
-            self._complete(ticket_id, donation_id, request_id, self.refunds.create)
+        refusals: list[RefusedError | InvalidError] = []
+        for id in request_ids:
+            try:
+                with suppress(UnavailableError):
+                    self._complete(ticket_id, donation_id, id, self.refunds.create)
+            except (RefusedError, InvalidError) as error:
+                refusals.append(error)
+        if refusals and len(refusals) < len(request_ids):
+            raise RefusedError(f"Only a part was refunded; the rest was refused: {refusals[0]}")
+        if refusals:
+            raise refusals[0]
 
     def retry(
         self, ticket_id: UUID, donation_id: UUID, request_id: UUID, *, requested_at: datetime, now: datetime

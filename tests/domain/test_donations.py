@@ -241,6 +241,67 @@ def test_a_refund_without_an_amount_refunds_everything_that_is_left():
     assert donation.gift.refundable == 0
 
 
+TWICE = (captured(charge_id="ch"), captured(intent="pi_2", charge_id="ch_2"))
+
+
+def requested_parts(donation: Donation) -> dict[str, int]:
+    """Return the requested sum of each payment intent."""
+    requests = list(donation.gift.requests.values())
+    parts = {request.payment_intent_id: request.amount for request in requests}
+    assert len(parts) == len(requests)
+    return parts
+
+
+@pytest.mark.parametrize(
+    ("facts", "amount", "parts"),
+    [
+        ((), None, {"pi": 10_000, "pi_2": 10_000}),
+        ((), 4_000, {"pi_2": 4_000}),
+        ((), 15_000, {"pi_2": 10_000, "pi": 5_000}),
+        ((refund(3_000, charge_id="ch_2"),), None, {"pi": 10_000, "pi_2": 7_000}),
+        ((refund(3_000, charge_id=None, payment_intent_id="pi"),), None, {"pi": 7_000, "pi_2": 10_000}),
+        ((refund(3_000, charge_id="ch_2"),), 8_000, {"pi": 8_000}),
+        ((refund(10_000, charge_id="ch_2"), refund(10_000, "failed", charge_id="ch_2")), 12_000, None),
+        ((total(2_000, "ch_2"),), None, {"pi": 10_000, "pi_2": 8_000}),
+        ((moved_funds(10_000, payment_intent_id="pi_2"), LOST_DISPUTE), None, {"pi": 10_000}),
+        ((moved_funds(10_000, payment_intent_id="ch"), LOST_DISPUTE), None, {"pi_2": 10_000}),
+    ],
+)
+def test_a_donation_that_was_paid_twice_is_refunded_payment_by_payment(facts, amount, parts):
+    donation = donation_with(*TWICE, *facts)
+    ids = request_refund(donation, amount=None if amount is None else usd(amount))
+    assert ids[0] == REQUEST
+    assert list(donation.gift.requests) == ids
+    assert requested_parts(donation) == (parts or {"pi_2": 10_000, "pi": 2_000})
+    assert request_refund(donation, amount=None) == ids
+    if amount is None:
+        assert donation.gift.refundable == 0
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["pi", "pi_2", "pi_3"]), st.integers(1, 9_000)), min_size=1, max_size=3),
+    st.lists(st.tuples(st.sampled_from([None, "pi", "pi_2"]), st.integers(1, 3_000)), max_size=4),
+    st.data(),
+)
+def test_no_request_for_a_refund_is_larger_than_what_is_left_of_its_payment(captures, refunds, data):
+    facts = [captured(amount, intent=intent) for intent, amount in captures]
+    facts += [
+        refund(amount, id=f"re_{n}", charge_id=None, payment_intent_id=intent)
+        for n, (intent, amount) in enumerate(refunds)
+    ]
+    donation = donation_with(*facts)
+    gift = donation.gift
+    if gift.refundable <= 0:
+        return
+    amount = data.draw(st.integers(1, gift.refundable))
+    request_refund(donation, amount=usd(amount))
+    parts = requested_parts(donation)
+    assert sum(parts.values()) == amount
+    for intent, part in parts.items():
+        known = sum(r.amount for r in gift.refunds.values() if r.payment_intent_id == intent)
+        assert 0 < part <= gift.captured[intent].amount - known
+
+
 def test_a_requested_amount_cannot_be_requested_again():
     donation = donation_with(PAID_100)
     request_refund(donation, amount=usd(6_000))

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.events import DonationEvent, Refunded, RefundFailed
-from domain.gift import DISPUTE_RANK, MOVES_MONEY, Gift
-from domain.movements import REFUND_RANK
+from domain.gift import MOVES_MONEY, Gift
+from domain.movements import DISPUTE_RANK, REFUND_RANK
 from tests.fakes.events import EVENTS, any_event_of
 
 donation_events = st.one_of([any_event_of(kind) for kind in EVENTS if issubclass(kind, DonationEvent)])

@@ -109,6 +109,54 @@ def test_a_refused_refund_is_recorded_and_reserves_no_money(donations, fault):
     assert donations.get(TICKET, DONATION).gift.refundable == 10_000
 
 
+@pytest.fixture
+def paid_twice(donations: MemoryDonations) -> MemoryDonations:
+    fields: dict[str, Any] = {
+        "payment_intent_id": "pi_2",
+        "amount": Money(10_000, "USD"),
+        "report": StripeReport("f", 2),
+    }
+    donations.change(TICKET, DONATION, lambda donation: donation.record(SYSTEM, PaymentReceived, **fields))
+    return donations
+
+
+def refunded_intents(donations: MemoryDonations) -> list[tuple[str, int]]:
+    refunds = donations.get(TICKET, DONATION).gift.refunds.values()
+    return sorted((str(refund.payment_intent_id), refund.amount) for refund in refunds)
+
+
+def test_a_donation_that_was_paid_twice_is_given_back_whole(paid_twice):
+    commands = RefundCommands(paid_twice, FakeRefunds())
+    for _ in range(2):
+        refund(commands, None)
+    assert refunded_intents(paid_twice) == [("pi", 10_000), ("pi_2", 10_000)]
+    gift = paid_twice.get(TICKET, DONATION).gift
+    assert (gift.refunded, gift.net, gift.status, gift.open_requests) == (20_000, 0, "REFUNDED", [])
+
+
+def test_the_parts_of_a_refund_that_stay_open_are_completed_later(paid_twice):
+    refunds = FakeRefunds(UnavailableError("away"))
+    commands = RefundCommands(paid_twice, refunds)
+    refund(commands, None)
+    refunds.fault = None
+    for request_id in paid_twice.get(TICKET, DONATION).gift.open_requests:
+        commands.retry(TICKET, DONATION, request_id, requested_at=NOW, now=NOW)
+    assert refunded_intents(paid_twice) == [("pi", 10_000), ("pi_2", 10_000)]
+
+
+def test_a_refused_part_of_a_refund_leaves_the_other_part_refunded(paid_twice):
+    class RefusingOne(FakeRefunds):
+        def create(self, order: RefundOrder) -> ReportedRefund:
+            if order.payment_intent_id == "pi_2":
+                raise RefusedError("This payment has been refunded completely.")
+            return super().create(order)
+
+    with pytest.raises(RefusedError, match=r"Only a part was refunded; .* refunded completely"):
+        refund(RefundCommands(paid_twice, RefusingOne()), None)
+    assert refunded_intents(paid_twice) == [("pi", 10_000)]
+    assert paid_twice.get(TICKET, DONATION).gift.refundable == 10_000
+
+
 @pytest.mark.parametrize("amount", [0, -1])
 def test_a_refund_needs_a_positive_amount(donations, amount):
     with pytest.raises(InvalidError):

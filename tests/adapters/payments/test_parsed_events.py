@@ -80,6 +80,24 @@ def test_each_event_yields_its_facts(stripe_event, expected):
     assert kinds(stripe_event) == expected
 
 
+@pytest.mark.parametrize(
+    ("charge", "expected"),
+    [
+        ({"amount_captured": 6_000, "amount_refunded": 4_000}, []),
+        ({"amount_captured": 6_000, "amount_refunded": 6_000}, [2_000]),
+        ({"amount_captured": 6_000, "amount_refunded": 1_500}, [1_500]),
+        ({"amount_captured": 6_000, "amount_refunded": 10_000, "refunded": True}, [6_000]),
+        ({"amount_captured": 6_000, "amount_refunded": 6_000, "refunded": True}, [6_000]),
+        ({"amount_captured": 0, "captured": False, "amount_refunded": 10_000, "refunded": True}, []),
+        ({"amount_refunded": 10_000, "refunded": True}, [10_000]),
+        ({"amount_refunded": 4_000}, [4_000]),
+    ],
+)
+def test_what_was_authorised_and_never_captured_is_no_refund(charge, expected):
+    parsed = parsed_event(event("charge.refunded", PAY.charge(**charge)))
+    assert [fact.fields["amount"].minor for fact in parsed.facts] == expected
+
+
 def test_withdrawn_and_reinstated_funds_follow_from_the_balance_transactions():
     facts = [fact for fact in parsed_event(PAY.reinstated(4_000)).facts if fact.event_type is not FeeCharged]
     assert [fact.event_type for fact in facts] == [DisputeClosed, DisputeFundsWithdrawn, DisputeFundsReinstated]
