@@ -60,7 +60,7 @@ class TicketOpened(TicketEvent, AggregateCreated):
     kind: Kind
     slug: str
     contact: Contact
-    contact_index: str
+    contact_index: Personal
     display_name: Personal | None
     token_digest: str
 
@@ -68,7 +68,7 @@ class TicketOpened(TicketEvent, AggregateCreated):
 class ContactChanged(TicketEvent):
     TOPIC = "contact_changed"
     contact: Contact
-    contact_index: str
+    contact_index: Personal
     token_digest: str
 
 
@@ -76,7 +76,7 @@ class ContactReindexed(TicketEvent):
     """The contact is the same; its keyed hash was made anew with another secret."""
 
     TOPIC = "contact_reindexed"
-    contact_index: str
+    contact_index: Personal
 
 
 class DisplayNameChanged(TicketEvent):
@@ -460,7 +460,7 @@ class SupportTicketOpened(SupportEvent, AggregateCreated):
     message: Personal
     about: UUID | None = None
     contact: Contact | None = None
-    contact_index: str | None = None
+    contact_index: Personal | None = None
 
 
 class SupportTicketResolved(SupportEvent):

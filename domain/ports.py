@@ -120,6 +120,9 @@ class Erasure(Protocol):
     def complete(self, ticket_id: UUID) -> None:
         """Destroy the ticket's key and delete all other personal data, wherever it is kept."""
 
+    def forget(self, ticket_id: UUID) -> None:
+        """Delete what `complete` still needed: the hashes that lead to the support tickets of the same contact."""
+
 
 class Transcripts(Protocol):
     def dump(self, transcript: Transcript) -> bytes:

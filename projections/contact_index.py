@@ -1,27 +1,28 @@
-"""Contact index: the tickets of each contact. The column `contact_index` holds the keyed hash of the contact."""
+"""Contact index: the tickets of each contact, found by the keyed hash of the contact.
+
+Events hold the hash sealed. The searchable copy is in `contact_hashes`, which changes with the events themselves.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from domain.events import ContactChanged, ContactReindexed, Erased, TicketOpened
+from domain.events import Erased, TicketOpened
 from projections.model import Cursor, RecordedEvent, Rows, Table, topics
 
 NAME = "contact_index"
-VERSION = 3
-TOPICS = topics(TicketOpened, ContactChanged, ContactReindexed, Erased)
+VERSION = 4
+TOPICS = topics(TicketOpened, Erased)
 
 CONTACTS = Table(
     "contact_index",
     {
         "ticket_id": "uuid",
-        "contact_index": "text",
         "workspace": "text",
         "created_at": "timestamptz",
         "position": "bigint",
     },
     key=("ticket_id",),
-    indexes=("(contact_index, created_at DESC, ticket_id DESC)",),
 )
 TABLES = (CONTACTS,)
 
@@ -36,15 +37,11 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
                     CONTACTS,
                     {
                         "ticket_id": event.ticket,
-                        "contact_index": event.contact_index,
                         "workspace": event.workspace,
                         "created_at": recorded.recorded_at,
                         "position": recorded.position,
                     },
                 )
-            case ContactChanged() | ContactReindexed() as event:
-                if row := rows.get(CONTACTS, (event.ticket,)):
-                    rows.put(CONTACTS, row | {"contact_index": event.contact_index, "position": recorded.position})
             case Erased() as event:
                 rows.delete(CONTACTS, (event.ticket,))
             case _:
@@ -68,7 +65,7 @@ def tickets_of(
     cursor.execute(
         """
         SELECT ticket_id, created_at FROM read.contact_index
-         WHERE contact_index = ANY(%(indexes)s)
+         WHERE ticket_id IN (SELECT owner_id FROM contact_hashes WHERE hash = ANY(%(indexes)s) AND is_current)
            AND (%(workspace)s::text IS NULL OR workspace = %(workspace)s)
            AND (%(only_ticket_id)s::uuid IS NULL OR ticket_id = %(only_ticket_id)s)
            AND (%(created_at)s::timestamptz IS NULL OR (created_at, ticket_id) < (%(created_at)s, %(ticket_id)s::uuid))
@@ -89,7 +86,8 @@ def tickets_of(
 def has_contact(cursor: Cursor, ticket_id: UUID | None, contact_indexes: Sequence[str]) -> bool:
     """Return True if the ticket exists and has this contact now."""
     cursor.execute(
-        "SELECT 1 FROM read.contact_index WHERE ticket_id = %(ticket_id)s AND contact_index = ANY(%(indexes)s)",
+        "SELECT 1 FROM read.contact_index JOIN contact_hashes ON owner_id = ticket_id"
+        " WHERE ticket_id = %(ticket_id)s AND hash = ANY(%(indexes)s) AND is_current",
         {"ticket_id": ticket_id, "indexes": list(contact_indexes)},
     )
     return cursor.fetchone() is not None

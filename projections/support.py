@@ -9,7 +9,7 @@ from domain.values import SupportStatus
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "support"
-VERSION = 2
+VERSION = 3
 TOPICS = topics(SupportEvent)
 
 # `ticket_id` is the author's ticket, whose key seals the message. Without one the message has a key of its own, and
@@ -25,18 +25,17 @@ SUPPORT_TICKETS = Table(
         "message": "text",
         "contact_type": "text",
         "contact": "text",
-        "contact_index": "text",
         "erased": "boolean",
         "created_at": "timestamptz",
         "resolved_at": "timestamptz",
         "position": "bigint",
     },
     key=("support_id",),
-    indexes=("(created_at DESC, support_id DESC)", "(about)", "(contact_index)"),
+    indexes=("(created_at DESC, support_id DESC)", "(about)"),
 )
 TABLES = (SUPPORT_TICKETS,)
 
-_ERASED: Row = {"message": None, "contact_type": None, "contact": None, "contact_index": None, "erased": True}
+_ERASED: Row = {"message": None, "contact_type": None, "contact": None, "erased": True}
 
 
 def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
@@ -70,7 +69,6 @@ def _opened_row(event: SupportTicketOpened, recorded: RecordedEvent) -> Row:
         "message": event.message,
         "contact_type": event.contact.type if event.contact else None,
         "contact": event.contact.value if event.contact else None,
-        "contact_index": event.contact_index,
         "erased": False,
         "created_at": recorded.recorded_at,
         "resolved_at": None,
@@ -121,7 +119,8 @@ def concerning(cursor: Cursor, ticket_id: UUID, contact_indexes: Sequence[str]) 
     cursor.execute(
         _SELECT
         + """
-         WHERE (about = %(ticket_id)s OR (ticket_id = support_id AND contact_index = ANY(%(indexes)s))) AND NOT erased
+         LEFT JOIN contact_hashes ON owner_id = support_id AND hash = ANY(%(indexes)s)
+         WHERE (about = %(ticket_id)s OR (ticket_id = support_id AND owner_id IS NOT NULL)) AND NOT erased
          ORDER BY position
         """,
         {"ticket_id": ticket_id, "indexes": list(contact_indexes)},

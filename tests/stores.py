@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.encryption.keyring import Keyring
 from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
+from adapters.event_store import contact_hashes
 from adapters.event_store.history import StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.jobs.queue import enqueue
@@ -21,5 +22,5 @@ class Stores:
         self.keys = TicketKeys(database, Keyring(MASTER, TICKET_KEYRING))
         self.recorded: list[int] = []
         self.history = TicketHistory(self.log, FieldCipher(self.keys))
-        streams = Streams(self.history, enqueue, self.recorded.append)
+        streams = Streams(self.history, enqueue, self.recorded.append, contact_hashes.EFFECTS)
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)

@@ -27,6 +27,11 @@ class FieldContext:
         return f"{self.stream}:{self.version}:{self.topic}:{self.field}"
 
 
+def is_sealed(text: str) -> bool:
+    """Return True if the text is an envelope, as far as its beginning shows."""
+    return text.startswith(f"{SEAL}:")
+
+
 class FieldCipher:
     """Seals single texts into printable envelopes that name their context, and opens them again."""
 

@@ -21,7 +21,7 @@ from eventsourcing.utils import Environment, EnvType
 from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
-from adapters.encryption.field_cipher import FieldCipher, FieldContext
+from adapters.encryption.field_cipher import FieldCipher, FieldContext, is_sealed
 from adapters.event_store import codec
 from adapters.event_store.log import EventLog, NewEntry, StoredEntry
 from adapters.observability import log_context, tracing
@@ -37,6 +37,9 @@ T = TypeVar("T")
 
 # How many times a change is attempted while other writers keep changing the same aggregate.
 MAX_ATTEMPTS = 10
+
+# Earlier versions stored this field in clear.
+CONTACT_INDEX = "contact_index"
 
 # Shown in place of a personal text whose key was destroyed.
 ERASED = "[erased]"
@@ -74,6 +77,8 @@ class SealingMapper(Mapper[UUID]):
         entry = stored_event
 
         def unseal(field: str, envelope: str) -> str:
+            if field == CONTACT_INDEX and not is_sealed(envelope):
+                return envelope
             context = FieldContext(entry.originator_id, entry.originator_version, entry.topic, field)
             try:
                 return self._cipher.open(entry.ticket, envelope, context)

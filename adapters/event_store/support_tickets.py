@@ -33,15 +33,19 @@ class StoredSupportTickets:
 
     def concerning(self, ticket_id: UUID, contact_indexes: Iterable[str]) -> list[UUID]:
         """Return the ids from the read model, and from the events that it has not folded yet."""
-        indexes = set(contact_indexes)
         with self._database.reading() as cursor:
+            # After an erasure, only these rows still tell the ticket's contacts.
+            cursor.execute("SELECT hash FROM contact_hashes WHERE owner_id = %s", (ticket_id,))
+            hashes = [*contact_indexes, *(hash for (hash,) in cursor.fetchall())]
+            cursor.execute("SELECT owner_id FROM contact_hashes WHERE hash = ANY(%s)", (hashes,))
+            owner_ids = {owner_id for (owner_id,) in cursor.fetchall()}
             cursor.execute("SELECT position FROM projections WHERE name = %s AND live", (support.NAME,))
             row = cursor.fetchone()
-            folded_ids = [row["support_id"] for row in support.concerning(cursor, ticket_id, list(indexes))]
+            folded_ids = [row["support_id"] for row in support.concerning(cursor, ticket_id, hashes)]
         newer_ids = [
             event.originator_id
             for event in self._opened_after(row[0] if row else 0)
-            if event.about == ticket_id or (event.ticket_id == event.originator_id and event.contact_index in indexes)
+            if event.about == ticket_id or (event.ticket_id == event.originator_id in owner_ids)
         ]
         return list(dict.fromkeys([*folded_ids, *newer_ids]))
 

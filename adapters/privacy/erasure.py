@@ -11,15 +11,18 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.encryption.ticket_keys import TicketKeys
+from adapters.event_store import contact_hashes
 from adapters.jobs.queue import enqueue_repeated_erasure
 from adapters.payments.inbox import Inbox
+from adapters.postgres.database import Database
 from domain.events import TicketEvent
 
 
 class Erasure:
     """The port `Erasure`: calls each step with the ticket's id; a step may be repeated, and may find nothing."""
 
-    def __init__(self, inbox: Inbox, steps: Sequence[Callable[[UUID], None]]) -> None:
+    def __init__(self, database: Database, inbox: Inbox, steps: Sequence[Callable[[UUID], None]]) -> None:
+        self._database = database
         self._inbox = inbox
         self._steps = steps
 
@@ -29,6 +32,10 @@ class Erasure:
     def complete(self, ticket_id: UUID) -> None:
         for erase in self._steps:
             erase(ticket_id)
+
+    def forget(self, ticket_id: UUID) -> None:
+        with self._database.reading() as cursor:
+            contact_hashes.delete(cursor, ticket_id)
 
 
 def destroy(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:

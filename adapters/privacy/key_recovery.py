@@ -75,8 +75,12 @@ def recover(database: Database, epochs: Epochs, keys: EpochKeys, *, owns_keys: b
         recovered = sum(_reseal(cursor, column, epochs, keys, name) for column in SEALED_IN_EPOCH)
         recovered += _take_living(cursor, epochs, keys, name)
         keyless = cursor.execute(
-            "UPDATE ticket_keys SET wrapped = '' WHERE epoch IS NOT NULL AND epoch <> %s", (name,)
-        ).rowcount
+            "WITH keyless AS (UPDATE ticket_keys SET wrapped = '' WHERE epoch IS NOT NULL AND epoch <> %s"
+            " RETURNING ticket_id), hashes AS (DELETE FROM contact_hashes USING keyless WHERE owner_id = ticket_id)"
+            " SELECT count(*) FROM keyless",
+            (name,),
+        ).fetchone()
+        assert keyless is not None
         dropped = sum(cursor.execute(statement, (name,)).rowcount for statement in _DROP)
         cursor.execute("DELETE FROM epochs WHERE name <> %s", (name,))
         if owns_keys:
@@ -88,7 +92,7 @@ def recover(database: Database, epochs: Epochs, keys: EpochKeys, *, owns_keys: b
         else:
             cursor.execute("DELETE FROM epoch_keys WHERE name <> %s", (name,))
     epochs.refresh()
-    return RecoveryReport(recovered, keyless, dropped)
+    return RecoveryReport(recovered, keyless[0], dropped)
 
 
 # What no key opens any more. Stripe lists the webhooks again, so that `reconcile` stores them anew; a request for a

@@ -108,7 +108,8 @@ class KeyRotation:
 
     def _unindexed(self) -> list[UUID]:
         rows = self._database.rows(
-            "SELECT ticket_id FROM read.contact_index WHERE NOT starts_with(contact_index, %s) ORDER BY ticket_id",
+            "SELECT ticket_id FROM read.contact_index JOIN contact_hashes ON owner_id = ticket_id"
+            " WHERE is_current AND NOT starts_with(hash, %s) ORDER BY ticket_id",
             (self._index.current,),
         )
         return [ticket for (ticket,) in rows]

@@ -57,6 +57,7 @@ class TicketCommands:
     def finish_erasure(self, ticket_id: UUID) -> None:
         """Delete the personal data of an erased ticket again, in case the first time was interrupted."""
         self.erasure.complete(ticket_id)
+        self.erasure.forget(ticket_id)
 
 
 def _with_goal(ticket: RecordingTicket, changes: Mapping[str, Any]) -> dict[str, Any]:

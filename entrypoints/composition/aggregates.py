@@ -1,5 +1,6 @@
 """Tickets, donations and support tickets: decided on one at a time, recorded with all that a fact takes along."""
 
+from adapters.event_store import contact_hashes
 from adapters.event_store.history import EventEffects, StoredDonations, StoredTickets, Streams
 from adapters.event_store.support_tickets import StoredSupportTickets
 from adapters.jobs.queue import enqueue
@@ -24,6 +25,7 @@ class Aggregates:
 
     def __init__(self, ground: Foundation, history: History, mails: MailDelivery) -> None:
         event_effects: EventEffects = {
+            **contact_hashes.EFFECTS,
             CheckoutOpened: [open_checkouts.add],
             Erased: [erasure.destroy, open_checkouts.close],
             ErasureAnnounced: [mails.announce_erasure],

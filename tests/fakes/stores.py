@@ -162,3 +162,6 @@ class MemoryErasure:
 
     def complete(self, ticket_id: UUID) -> None:
         self.contents.erase(ticket_id)
+
+    def forget(self, ticket_id: UUID) -> None:
+        pass

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 import projections
+from adapters.event_store import contact_hashes
 from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database, connect
 from adapters.read_models.follower import Follower
@@ -26,11 +27,14 @@ def opened(ticket: UUID, index: str, workspace: str = "public") -> TicketEvent:
 
 @pytest.fixture
 def record_and_fold(database: Database) -> RecordAndFold:
-    """Return a function that records events and folds them into all read models."""
+    """Return a function that records events with their contacts and folds them into all read models."""
 
     def record_and_fold(*events: TicketEvent) -> None:
         record(EventLog(database), events)
-        with connect(database.url) as connection:
+        with connect(database.url) as connection, connection.cursor() as cursor:
+            for event in events:
+                for effect in contact_hashes.EFFECTS.get(type(event), ()):
+                    effect(cursor, None, event)
             follower = Follower(database.url, projections.ALL)
             while follower.fold_next_batch(connection):
                 pass

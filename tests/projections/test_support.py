@@ -50,7 +50,7 @@ def test_a_resolved_support_ticket_keeps_its_message_and_the_time_of_its_resolut
 def test_an_erased_support_ticket_keeps_no_message_and_no_contact():
     [row] = rows_after(opened(FIRST, contact=CONTACT, contact_index="g"), second_event(SupportTicketErased, FIRST))
     assert row["erased"] is True
-    assert {row[name] for name in ("message", "contact_type", "contact", "contact_index")} == {None}
+    assert {row[name] for name in ("message", "contact_type", "contact")} == {None}
 
 
 def test_events_of_a_support_ticket_that_was_never_opened_are_ignored():

@@ -11,6 +11,7 @@ import projections
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.encryption.keyring import Keyring
 from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
+from adapters.event_store import contact_hashes
 from adapters.event_store.history import SealingMapper, StoredDonations, StoredTickets, Streams, TicketHistory
 from adapters.event_store.log import EventLog
 from adapters.event_store.support_tickets import StoredSupportTickets
@@ -55,7 +56,9 @@ class SelfTestContext:
         self.mapper = SealingMapper(self.cipher)
         history = TicketHistory(self.log, self.cipher)
         # No jobs are enqueued: their ids come from a sequence, which a rollback does not reset.
-        streams = Streams(history, enqueue=lambda *_: None, on_recorded=lambda _: None)
+        streams = Streams(
+            history, enqueue=lambda *_: None, on_recorded=lambda _: None, event_effects=contact_hashes.EFFECTS
+        )
         self.tickets, self.donations = StoredTickets(streams), StoredDonations(streams)
         self.support = StoredSupportTickets(streams, self.database, self.log)
         self.inbox = Inbox(self.database, Keyring(master, "stripe inbox"), keys)

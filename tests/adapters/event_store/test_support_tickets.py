@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 import projections
+from adapters.event_store import contact_hashes
 from adapters.event_store.history import Streams
 from adapters.event_store.support_tickets import StoredSupportTickets
 from adapters.jobs.queue import enqueue
@@ -37,7 +38,8 @@ def support(request: pytest.FixtureRequest) -> SupportTickets:
 
 
 def stored(stores: Stores, database: Database) -> StoredSupportTickets:
-    return StoredSupportTickets(Streams(stores.history, enqueue, stores.recorded.append), database, stores.log)
+    streams = Streams(stores.history, enqueue, stores.recorded.append, contact_hashes.EFFECTS)
+    return StoredSupportTickets(streams, database, stores.log)
 
 
 def open_ticket(
