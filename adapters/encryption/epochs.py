@@ -24,6 +24,7 @@ NAME_BYTES = 8
 REFRESH_SECONDS = 0.5
 # For so long a process that only opens values may remember the key of an epoch that is over.
 FORGET_SECONDS = 60.0
+EPOCH_NAMES = "SELECT name FROM epochs ORDER BY number"
 EPOCH_LOCK = 7305808869229551
 
 
@@ -83,7 +84,7 @@ class Epochs:
 
     def names(self) -> list[bytes]:
         """Return the names of the epochs that rows may be sealed in, the current one last."""
-        return [bytes(name) for (name,) in self._database.rows("SELECT name FROM epochs ORDER BY number")]
+        return [bytes(name) for (name,) in self._database.rows(EPOCH_NAMES)]
 
     def check(self) -> None:
         """Raise EpochKeyMissingError unless every key that a ticket's key needs is there."""
