@@ -23,7 +23,7 @@ from adapters.jobs.worker import MAX_ATTEMPTS, PAUSES_SECONDS, Worker
 from adapters.postgres.database import Database
 from domain.commands import Commands
 from domain.commands.recordings import RecordingCommands, Upload
-from domain.errors import StepFailed, UnavailableError
+from domain.errors import RefusedError, StepFailed, UnavailableError
 from domain.events import TicketEvent
 from domain.ports import Report
 from domain.values import ContentStatus, Step, Transcript
@@ -186,7 +186,10 @@ def test_a_permanent_fault_is_recorded_at_once(make_jobs: Callable[..., TicketJo
     eventually(lambda: jobs.status is ContentStatus.ERROR)
     failure: Any = jobs.last_event()
     assert (failure.code, failure.retryable, transcriber.tried) == ("no_speech", False, 1)
-    jobs.commands.recordings.retry(HOLDER, jobs.ticket)
+    with pytest.raises(RefusedError, match="would fail again"):
+        jobs.commands.recordings.retry(HOLDER, jobs.ticket)
+    jobs.upload(NEWER_RECORDING)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
     eventually(lambda: jobs.status is ContentStatus.READY)
 
 
