@@ -33,6 +33,7 @@ DEFAULT_CURRENCY = "USD"
 LARGEST_GOAL = 10_000_000
 # A unit of a currency without decimals is worth about a hundredth of a unit of the others.
 LARGEST_GOAL_ZERO_DECIMAL = 100 * LARGEST_GOAL
+LONGEST_SUSPENSION_REASON = 1_000
 
 # Events of these roles are not acts of a person.
 MACHINES = frozenset({Role.STRIPE, Role.SYSTEM})
@@ -258,7 +259,7 @@ class RecordingTicket(BaseAggregate[UUID]):
         """NotFoundError or RefusedError if a checkout that was requested at this version may not be paid now."""
         self.require_open()
         if self.closes_checkout(ticket_version):
-            raise RefusedError("The page was taken down while the checkout was opened.")
+            raise TakenDownError("The page was taken down while the checkout was opened.")
 
     def closes_checkout(self, ticket_version: int) -> bool:
         """Return True if no checkout that was requested at this version of the ticket may be paid."""
@@ -266,7 +267,7 @@ class RecordingTicket(BaseAggregate[UUID]):
 
     def _refuse_if_suspended(self) -> None:
         if self.lifecycle.suspended:
-            raise SuspendedError
+            raise TakenDownError("This ticket is suspended.")
 
     def record_document(
         self,
@@ -370,11 +371,8 @@ class AlreadyProcessing(RefusedError):
         super().__init__("The recording is being processed already.")
 
 
-class SuspendedError(RefusedError):
-    """The ticket is suspended."""
-
-    def __init__(self) -> None:
-        super().__init__("This ticket is suspended.")
+class TakenDownError(RefusedError):
+    """The ticket is suspended, or its page was taken down meanwhile."""
 
 
 def checked_goal(amount: Decimal | str | int, currency: str) -> Money:

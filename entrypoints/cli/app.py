@@ -120,6 +120,30 @@ def erase(ticket: Ticket, json: Json = False) -> None:
     tickets.erase(ticket, json)
 
 
+@app.command(epilog='Example: storyledger suspend 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25 --reason "Reported as fraud."')
+def suspend(
+    ticket: Ticket,
+    reason: Annotated[str, typer.Option(help="The holder gets the reason by mail.")],
+    json: Json = False,
+) -> None:
+    """Take a ticket's page down.
+
+    Its open checkouts are expired at Stripe, and no new one opens. Nothing is deleted, the ledger goes on, and
+    `reinstate` shows the page again.
+    """
+    from entrypoints.cli import tickets
+
+    tickets.suspend(ticket, reason, json)
+
+
+@app.command(epilog="Example: storyledger reinstate 01a1fcb7-cf92-7d3a-94a6-7b128ee46f25")
+def reinstate(ticket: Ticket, json: Json = False) -> None:
+    """End the suspension of a ticket. The holder is told by mail."""
+    from entrypoints.cli import tickets
+
+    tickets.reinstate(ticket, json)
+
+
 @app.command(epilog="Example: storyledger demo story.mp3")
 def demo(
     audio: Annotated[

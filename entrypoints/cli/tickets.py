@@ -1,16 +1,21 @@
-"""The commands `history` and `erase`."""
+"""The commands `history`, `erase`, `suspend` and `reinstate`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
+from uuid import UUID
 
 from msgspec import to_builtins
 
 from domain.errors import NotFoundError
-from entrypoints.cli.console import CommandFailed, minute, print_json, print_line, print_table
+from domain.tickets import LONGEST_SUSPENSION_REASON
+from entrypoints.cli.console import CommandFailed, UsageError, minute, print_json, print_line, print_table
 from entrypoints.cli.context import OPERATOR, as_position, as_uuid, logged_act, open_service
+from entrypoints.composition.service import Service
 from entrypoints.presentation.history import EventPage, HistoryEvent, PastState
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import rfc3339
-from entrypoints.presentation.tickets import ErasedTicket
+from entrypoints.presentation.tickets import ErasedTicket, SuspensionState
 
 
 def history(ticket: str, at: str | None, details: bool, json: bool) -> None:
@@ -80,3 +85,39 @@ def erase(ticket: str, json: bool) -> None:
         print_json(ErasedTicket(id, "ERASED"))
     else:
         print_line(f"Ticket {id} is erased: its personal data can no longer be read.")
+
+
+def suspend(ticket: str, reason: str, json: bool) -> None:
+    if not reason.strip() or len(reason) > LONGEST_SUSPENSION_REASON:
+        raise UsageError(f"--reason must have 1 to {LONGEST_SUSPENSION_REASON} characters")
+    with _existing_ticket(ticket, "suspend") as (service, id):
+        service.commands.tickets.suspend(OPERATOR, id, reason.strip())
+    _print_suspension(SuspensionState(id, True), json)
+
+
+def reinstate(ticket: str, json: bool) -> None:
+    with _existing_ticket(ticket, "reinstate") as (service, id):
+        service.commands.tickets.reinstate(OPERATOR, id)
+    _print_suspension(SuspensionState(id, False), json)
+
+
+@contextmanager
+def _existing_ticket(ticket: str, operation: str) -> Iterator[tuple[Service, UUID]]:
+    """Yield the service and the ticket's id for a logged act; CommandFailed if there is none."""
+    id = as_uuid(ticket, "TICKET")
+    with open_service() as service, logged_act(service.access.log, operation, str(id)):
+        row = service.history.ticket_reader.newest_ticket(id, None)
+        if row is None:
+            raise CommandFailed("the ticket does not exist")
+        if row["erased"]:
+            raise CommandFailed("the ticket is erased")
+        yield service, id
+
+
+def _print_suspension(state: SuspensionState, json: bool) -> None:
+    if json:
+        print_json(state)
+    elif state.suspended:
+        print_line(f"Ticket {state.ticket_id} is suspended: nobody sees its page, and no checkout opens.")
+    else:
+        print_line(f"Ticket {state.ticket_id} is not suspended.")

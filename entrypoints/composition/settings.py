@@ -109,6 +109,7 @@ class Settings(BaseSettings):
     openai_base_url: Secret = None
     transcriber: Literal["local", "openai"] | None = None
     drafter: Literal["local", "openai"] | None = None
+    intake: Literal["open", "closed"] = "open"
     smtp_url: Secret = None
     mail_from: Optional = None
     save_qr_images: bool = False
@@ -136,6 +137,11 @@ class Settings(BaseSettings):
     @classmethod
     def _blank(cls, value: object) -> object:
         return _blank_is_none(value)
+
+    @field_validator("intake", mode="before")
+    @classmethod
+    def _intake(cls, value: object) -> object:
+        return _blank_is_none(value) or "open"
 
     @field_validator("data_dir", mode="before")
     @classmethod

@@ -68,7 +68,7 @@ def application(
 
     audit = AuditTrail(service.access.log, service.access.credentials)
     authenticate = Authentication(service.access.credentials, settings.admin_diagnostics_token, rate_limiter)
-    authorize = Authorization(service.database)
+    authorize = Authorization(service.database, intake_open=settings.intake == "open")
     answer_once = Idempotency(service.access.idempotency)
 
     def check(call: Call) -> None:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, NoReturn, TypeVar
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from pydantic import (
@@ -25,13 +26,14 @@ from adapters import contacts
 from domain.commands.checkouts import checked_amount
 from domain.commands.documents import required_donation
 from domain.errors import FaultCode, InvalidError
-from domain.tickets import checked_goal, require_consent
+from domain.tickets import LONGEST_SUSPENSION_REASON, checked_goal, require_consent
 from domain.values import CURRENCIES, ContactType, DocumentFormat, DocumentType, Money
 from entrypoints.http.problems import Problem, invalid, invalid_fields, reference_token
 from entrypoints.presentation.problems import InvalidField
 
 MAX_JSON_BYTES = 256 * 1024
 MAX_DEPTH = 32
+MAX_FORM_FIELDS = 10
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -149,6 +151,12 @@ class Publication(Body):
     def _check_consent(cls, value: bool) -> bool:
         report_fault(lambda: require_consent(value))
         return value
+
+
+class Suspension(Body):
+    reason: Annotated[
+        Text, Field(max_length=LONGEST_SUSPENSION_REASON, description="The holder gets the reason by mail.")
+    ]
 
 
 class GoalBody(Body):
@@ -274,7 +282,19 @@ def read(model: type[Model], data: bytes) -> Model:
 
     An empty body is read like an object without fields.
     """
-    value = _parse(data) if data.strip() else {}
+    return validated(model, _parse(data) if data.strip() else {})
+
+
+def form_fields(raw: bytes) -> dict[str, str]:
+    """Return the last value of each field of a form, or no field if there are too many."""
+    try:
+        return dict(parse_qsl(raw.decode("utf-8", "replace"), max_num_fields=MAX_FORM_FIELDS, keep_blank_values=True))
+    except ValueError:
+        return {}
+
+
+def validated(model: type[Model], value: object) -> Model:
+    """Return the value as the model, or raise a Problem that names the invalid fields but quotes no value."""
     try:
         return model.model_validate(value)
     except ValidationError as validation_error:

@@ -16,12 +16,14 @@ from entrypoints.presentation.problems import ProblemDetails
 JsonObject = dict[str, Any]
 
 JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
 REFERENCE = "#/components/schemas/{name}"
 _BODY_TYPES = {
     BodyKind.JSON: JSON,
+    BodyKind.JSON_OR_FORM: JSON,
     BodyKind.MERGE_PATCH: "application/merge-patch+json",
     BodyKind.WEBHOOK: JSON,
-    BodyKind.FORM: "application/x-www-form-urlencoded",
+    BodyKind.FORM: FORM,
     BodyKind.AUDIO: "multipart/form-data",
 }
 CREDENTIALS = {
@@ -178,6 +180,8 @@ def _access_description(operation: Operation) -> str:
         sentences.append(f"An API client needs the scope `{access.scope}`.")
     if access.open_if_published:
         sentences.append("Open to everybody while the ticket is published.")
+    if access.opens_tickets:
+        sentences.append("While the intake is closed, only API keys may call.")
     return " ".join(sentences)
 
 
@@ -230,6 +234,8 @@ def _request_body(operation: Operation, components: JsonObject) -> JsonObject:
     content = {_BODY_TYPES[operation.body_kind]: {"schema": schema}}
     if operation.body_kind is BodyKind.MERGE_PATCH:
         content[JSON] = {"schema": schema}
+    if operation.body_kind is BodyKind.JSON_OR_FORM:
+        content[FORM] = {"schema": schema}
     return {"required": required, "content": content}
 
 
@@ -254,6 +260,9 @@ def _responses(operation: Operation, response_schema: JsonObject | None) -> Json
     if operation.revalidates:
         responses["304"] = {"description": "The client has the current content already."}
     for status, media_type in operation.other_responses.items():
+        if status == 303:
+            responses["303"] = {"description": "The form of the page was accepted."}
+            continue
         title = next(type.title for type in PROBLEM_TYPES.values() if type.status == status)
         contents = content(media_type) | {PROBLEM_MEDIA_TYPE: _problem_content()}
         responses[str(status)] = {"description": title, "content": contents}

@@ -36,6 +36,8 @@ class BodyKind(Enum):
 
     NONE = "none"
     JSON = "json"
+    # The handler gets the model of JSON, or None and reads the form.
+    JSON_OR_FORM = "json, or the form of a page"
     MERGE_PATCH = "merge patch"
     AUDIO = "multipart with one recording"
     FORM = "form"
@@ -48,6 +50,7 @@ class RateLimit(Enum):
     DEFAULT = "default"
     PAYMENT = "payment"
     CREATE = "create"
+    REPORT = "report"
     LOGIN_CODE = "code"
     # Views of one campaign's page, and donations through it. They are counted for each campaign and address, because
     # many people may share an address.
@@ -67,7 +70,7 @@ class Access:
     With `names_ticket` the path names a ticket that the caller must have access to. With `open_if_published` every
     caller has access to a published ticket. With `ignores_credentials` the Authorization header is not read. With
     `diagnostics_token` the ADMIN_DIAGNOSTICS_TOKEN is accepted too. With `metrics_token` only the METRICS_TOKEN is
-    accepted, and the handler checks it.
+    accepted, and the handler checks it. With `opens_tickets` only API keys may call while the intake is closed.
     """
 
     roles: frozenset[Role]
@@ -77,6 +80,7 @@ class Access:
     ignores_credentials: bool = False
     diagnostics_token: bool = False
     metrics_token: bool = False
+    opens_tickets: bool = False
 
     @property
     def is_open(self) -> bool:

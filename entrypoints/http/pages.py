@@ -1,4 +1,4 @@
-"""HTML pages: their templates and headers, and the page for an unknown address."""
+"""HTML pages: their templates and headers, and the pages for an unknown address and for a suspended page."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +36,13 @@ def not_found_page(call: Call, detail: str, template: str = "not_found.html") ->
     if not prefers_page(call.headers):
         raise NotFoundError(detail)
     return html_page(PAGES.render(template, thanks="thanks" in call.query), 404, headers={"Vary": "Accept"})
+
+
+def gone_page(call: Call) -> Answer[bytes]:
+    """Return the page for a suspended one, or raise Problem 410 if the client does not prefer HTML."""
+    if not prefers_page(call.headers):
+        raise Problem("gone", "This page is not available at the moment.")
+    return html_page(PAGES.render("gone.html", thanks="thanks" in call.query), 410, headers={"Vary": "Accept"})
 
 
 def prefers_page(request_headers: Mapping[str, str]) -> bool:

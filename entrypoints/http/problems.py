@@ -72,6 +72,7 @@ PROBLEM_TYPES = {
         ("not-found", 404, "Not found", "The resource does not exist, or the credential gives no access to it."),
         ("method-not-allowed", 405, "Method not allowed", "The `Allow` header lists the methods of this path."),
         ("conflict", 409, "Conflict", "The current state of the resource does not allow the request."),
+        ("gone", 410, "Gone", "The page is not available at the moment, and may be again later."),
         (
             "stale-version",
             412,

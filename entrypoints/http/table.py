@@ -1,6 +1,7 @@
 """The table of operations: every method and path of the HTTP interface."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from domain.values import DocumentFormat, Role
 from entrypoints.http import bodies
@@ -23,6 +24,7 @@ from entrypoints.http.handlers.history import HistoryHandlers
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers, NewSource
 from entrypoints.http.handlers.login_codes import LoginCodeHandlers, LoginCodeRequest, LoginCodeVerification
 from entrypoints.http.handlers.metrics import MetricsHandlers
+from entrypoints.http.handlers.page_reports import PageReport, PageReportHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.support import ProfileReset, SupportHandlers, SupportRequest
@@ -38,6 +40,8 @@ HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDI
 # OPEN operations answer 401 to an invalid credential; ALWAYS_OPEN ones do not read the credential at all.
 OPEN = Access(EVERYBODY)
 CREATE = Access(EVERYBODY - {AUDITOR}, scope="tickets:write")
+OPEN_TICKET = replace(CREATE, opens_tickets=True)
+REPORT = Access(EVERYBODY - {AUDITOR})
 SIGN_IN = Access(EVERYBODY - {AUDITOR})
 ALWAYS_OPEN = Access(EVERYBODY, ignores_credentials=True)
 DONATE = Access(EVERYBODY - {AUDITOR}, scope="payments:create")
@@ -54,7 +58,7 @@ HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), names_ticket=True)
 ADMINISTER = Access(frozenset({ADMIN}))
 DIAGNOSE = Access(frozenset({ADMIN}), diagnostics_token=True)
 OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
-RESET = Access(frozenset({ADMIN}), names_ticket=True)
+RESET = TAKE_DOWN = Access(frozenset({ADMIN}), names_ticket=True)
 METRICS = Access(frozenset(), metrics_token=True)
 EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
 
@@ -75,12 +79,13 @@ KNOWN_AT = Parameter("known_at", "Only what was recorded by this time.", TIME_SC
 TICKET = "/api/tickets/{ticket_id}"
 NOT_FOUND: Mapping[int, str] = {404: PROBLEM_MEDIA_TYPE}
 PAGE_NOT_FOUND: Mapping[int, str] = {404: "text/html"}
+PAGE_UNAVAILABLE: Mapping[int, str] = {404: "text/html", 410: "text/html"}
 JSON, PATCH = BodyKind.JSON, BodyKind.MERGE_PATCH
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/api/tickets/create", "Open a ticket and get its access token, which is shown only once",
-        TicketHandlers.create, CREATE, JSON, bodies.TicketOpening, 201, idempotency_key=True,
+        TicketHandlers.create, OPEN_TICKET, JSON, bodies.TicketOpening, 201, idempotency_key=True,
         rate_limit=RateLimit.CREATE,
     ),
     Operation(
@@ -127,6 +132,14 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", f"{TICKET}/unpublish", "Withdraw the campaign page", CampaignHandlers.unpublish, WRITE, JSON,
+        bodies.Empty,
+    ),
+    Operation(
+        "POST", f"{TICKET}/suspend", "Take the campaign page down until the ticket is reinstated",
+        CampaignHandlers.suspend, TAKE_DOWN, JSON, bodies.Suspension,
+    ),
+    Operation(
+        "POST", f"{TICKET}/reinstate", "End the suspension of a ticket", CampaignHandlers.reinstate, TAKE_DOWN, JSON,
         bodies.Empty,
     ),
     Operation(
@@ -293,12 +306,21 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/d/{slug}", "Show the public page of a campaign", CampaignPageHandlers.show, OPEN,
-        media_types=("text/html",), rate_limit=RateLimit.PAGE, other_responses=PAGE_NOT_FOUND, tag="Public page",
+        media_types=("text/html",), rate_limit=RateLimit.PAGE, other_responses=PAGE_UNAVAILABLE, tag="Public page",
     ),
     Operation(
         "POST", "/d/{slug}", "Open a checkout and redirect to it", CampaignPageHandlers.donate, DONATE, BodyKind.FORM,
         None, 303, media_types=("text/html",), idempotency_key=True, rate_limit=RateLimit.GIFT,
-        other_responses={422: "text/html", **PAGE_NOT_FOUND}, tag="Public page",
+        other_responses={422: "text/html", **PAGE_UNAVAILABLE}, tag="Public page",
+    ),
+    Operation(
+        "GET", "/d/{slug}/report", "Show the form that reports a campaign page", PageReportHandlers.show, OPEN,
+        media_types=("text/html",), rate_limit=RateLimit.PAGE, other_responses=PAGE_UNAVAILABLE, tag="Public page",
+    ),
+    Operation(
+        "POST", "/d/{slug}/report", "Report a campaign page, which opens a support ticket", PageReportHandlers.report,
+        REPORT, BodyKind.JSON_OR_FORM, PageReport, 201, idempotency_key=True, rate_limit=RateLimit.REPORT,
+        other_responses={303: "text/html", 422: "text/html", **PAGE_UNAVAILABLE}, tag="Public page",
     ),
     Operation(
         "GET", "/unsubscribe/{token}", "Ask for confirmation to unsubscribe from mails", UnsubscribeHandlers.show,

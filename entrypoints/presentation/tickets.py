@@ -210,6 +210,13 @@ class ErasedTicket(ResponseBody):
     status: Literal["ERASED"]
 
 
+class SuspensionState(ResponseBody):
+    """Whether a ticket is suspended."""
+
+    ticket_id: UUID
+    suspended: bool
+
+
 class TicketSummary(Ticket, kw_only=True):
     """A ticket in a list."""
 

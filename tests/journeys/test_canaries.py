@@ -116,6 +116,18 @@ class Planter:
         assert answer.status_code == 200, answer.text
         self.slug = answer.json()["publicUrl"].rpartition("/")[2]
 
+    def report(self) -> None:
+        """Report the page as a program does and with the form, and send an invalid form."""
+        path = f"/d/{self.slug}/report"
+        report = {"reason": self.canary("report"), "contact": f"{self.canary('neighbour')}@example.com"}
+        assert self.visitor.post(path, json=report).status_code == 201
+        assert self.visitor.post(path, data=report).status_code == 303
+        assert self.visitor.post(path, data={"contact": self.canary("contact")}).status_code == 422
+
+    def suspend(self) -> None:
+        answer = self.admin.post(f"{self.main.path}/suspend", json={"reason": self.canary("reason")})
+        assert answer.status_code == 200, answer.text
+
     def pay(self) -> None:
         order = {"amount": 50, "currency": "USD", "description": self.canary("description")}
         answer = self.main.post("/create-payment", order)
@@ -257,6 +269,12 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
             planter.main.post("/unpublish", {planter.canary("field"): 1}) and None
         ),
         ("POST", f"{TICKET_PATH}/publish"): planter.publish,
+        ("POST", "/d/{slug}/report"): planter.report,
+        ("GET", "/d/{slug}/report"): planter.as_admin("GET", "/d/{slug}/report?{canary}", 200),
+        ("POST", f"{TICKET_PATH}/suspend"): planter.suspend,
+        ("POST", f"{TICKET_PATH}/reinstate"): lambda: (
+            planter.admin.post(f"{planter.main.path}/reinstate", json={}) and None
+        ),
         ("POST", f"{TICKET_PATH}/generate-doc"): planter.documents,
         ("POST", f"{TICKET_PATH}/create-payment"): planter.pay,
         ("GET", "/d/{slug}"): planter.as_admin("GET", "/d/{slug}?thanks&session_id=cs_{canary}", 200),

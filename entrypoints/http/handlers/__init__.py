@@ -25,9 +25,10 @@ from entrypoints.http.handlers.history import HistoryHandlers
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers
 from entrypoints.http.handlers.login_codes import LoginCodeHandlers
 from entrypoints.http.handlers.metrics import MetricsHandlers
+from entrypoints.http.handlers.page_reports import PageReportHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
-from entrypoints.http.handlers.support import SupportHandlers
+from entrypoints.http.handlers.support import SupportDesk, SupportHandlers
 from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
@@ -44,6 +45,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
     cipher, ticket_reader = history.cipher, history.ticket_reader
     contents, qr_codes = content.contents, content.qr_codes
     public_url, page_url, sandbox = service.public_url, service.page_url, service.settings.sandbox
+    support_desk = SupportDesk(commands.support, access.contact_index, history.log)
     return [
         TicketHandlers(
             commands.tickets,
@@ -75,7 +77,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
         ExportHandlers(queries, cipher),
         LoginCodeHandlers(access.login_codes),
-        SupportHandlers(commands.support, ticket_reader, cipher, access.contact_index, database, history.log),
+        SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database),
+        PageReportHandlers(support_desk, database, cipher),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),
         DeadLetterHandlers(payments.dead_letters, payments.inbox.arrived.set),
         DeadMailHandlers(service.mail.dead),

@@ -3,25 +3,25 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
 
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.payments.retrieval import PendingRetrievals
 from adapters.postgres.database import Database
 from domain.commands.checkouts import CheckoutCommands, checked_amount, largest_amount, smallest_amount
-from domain.errors import InvalidError
+from domain.errors import InvalidError, NotFoundError
+from domain.tickets import TakenDownError
 from domain.values import Money
 from entrypoints.http.amounts import DEFAULT_LANGUAGE, MAX_AMOUNT_LENGTH, format_amount, read_amount
+from entrypoints.http.bodies import form_fields
+from entrypoints.http.handlers.public_pages import page_row, unavailable_page
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import PAGES, html_page, not_found_page
+from entrypoints.http.pages import PAGES, gone_page, html_page
 from entrypoints.presentation.donations import DonationTotals, main_currency
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.tickets import Draft
 from projections import donation_ledger, ticket_status
 from projections.model import Row
 
-NO_PAGE = "There is no such page, or it is not public yet."
-MAX_FORM_FIELDS = 10
 SUGGESTED_MAJOR = (10, 25, 50, 100)
 SUGGESTED_MAJOR_ZERO_DECIMAL = (1_000, 2_500, 5_000, 10_000)
 
@@ -39,9 +39,9 @@ class CampaignPageHandlers:
     sandbox: bool
 
     def show(self, call: Call) -> Answer[bytes]:
-        row = self._published_row(call)
-        if row is None:
-            return not_found_page(call, NO_PAGE, "not_public.html")
+        row = page_row(self.database, call)
+        if row is None or not ticket_status.is_public(row):
+            return unavailable_page(call, row)
         # The checkout returns the donor to this page with `thanks` and `session_id`.
         if "thanks" in call.query:
             self._retrieve_unpaid_session(call, row)
@@ -49,11 +49,11 @@ class CampaignPageHandlers:
 
     def donate(self, call: Call) -> Answer[bytes | None]:
         """Open a checkout and redirect to it, or show the form again if the amount is invalid."""
-        row = self._published_row(call)
-        if row is None:
-            return not_found_page(call, NO_PAGE, "not_public.html")
+        row = page_row(self.database, call)
+        if row is None or not ticket_status.is_public(row):
+            return unavailable_page(call, row)
         call.answer_ticket_id = row["ticket_id"]
-        form = _form_fields(call.raw_body)
+        form = form_fields(call.raw_body)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
         try:
             amount = checked_amount(read_amount(form.get("amount", ""), currency, _language(row)))
@@ -64,18 +64,17 @@ class CampaignPageHandlers:
                 amount,
                 None,
                 return_url=self.page_url(row["slug"]),
+                published=True,
             )
+        except NotFoundError:
+            # The page was unpublished or erased since its row was read.
+            return unavailable_page(call, None)
+        except TakenDownError:
+            return gone_page(call)
         except InvalidError as error:
             typed_amount = form.get("amount", "")[:MAX_AMOUNT_LENGTH]
             return self._page(call, row, error=_sentence(error), typed_amount=typed_amount, status=422)
         return Answer(None, 303, {"Location": checkout.url})
-
-    def _published_row(self, call: Call) -> Row | None:
-        slug, row = call.path_params["slug"], None
-        if slug.isascii() and slug.isalnum():
-            with self.database.reading() as cursor:
-                row = ticket_status.ticket_by_slug(cursor, slug)
-        return row if row is not None and row["published"] else None
 
     def _retrieve_unpaid_session(self, call: Call, row: Row) -> None:
         """Request the donor's session from Stripe if the donation is unpaid here, because its webhook may be late."""
@@ -114,6 +113,7 @@ class CampaignPageHandlers:
             error=error,
             typed_amount=typed_amount,
             thanks="thanks" in call.query,
+            report_path=f"/d/{row['slug']}/report",
             sandbox=self.sandbox,
             language=language,
         )
@@ -136,14 +136,6 @@ def _sentence(error: InvalidError) -> str:
     if error.detail.endswith("."):
         return error.detail
     return f"The {'currency' if error.pointer == '/currency' else 'amount'} {error.detail}."
-
-
-def _form_fields(raw: bytes) -> dict[str, str]:
-    """Return the last value of each field, or no field if there are too many."""
-    try:
-        return dict(parse_qsl(raw.decode("utf-8", "replace"), max_num_fields=MAX_FORM_FIELDS, keep_blank_values=True))
-    except ValueError:
-        return {}
 
 
 def _suggested_amounts(currency: str, language: str) -> list[dict[str, str]]:

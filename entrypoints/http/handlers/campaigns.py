@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
-from entrypoints.http.bodies import DraftChange, Empty, Publication
+from entrypoints.http.bodies import DraftChange, Empty, Publication, Suspension
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
-from entrypoints.presentation.tickets import Draft, PublishedTicket
+from entrypoints.presentation.tickets import Draft, PublishedTicket, Ticket
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,18 @@ class CampaignHandlers:
     def unpublish(self, call: Call, _: Empty) -> Answer[PublishedTicket]:
         self.commands.unpublish(call.principal.actor, call.ticket_id, if_match(call))
         return self._publication(call, published=False)
+
+    def suspend(self, call: Call, body: Suspension) -> Answer[Ticket]:
+        self.commands.suspend(call.principal.actor, call.ticket_id, body.reason, if_match(call))
+        return self._ticket(call)
+
+    def reinstate(self, call: Call, _: Empty) -> Answer[Ticket]:
+        self.commands.reinstate(call.principal.actor, call.ticket_id, if_match(call))
+        return self._ticket(call)
+
+    def _ticket(self, call: Call) -> Answer[Ticket]:
+        row = current_row(self.ticket_reader, call.ticket_id)
+        return Answer(Ticket.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
 
     def _publication(self, call: Call, *, published: bool) -> Answer[PublishedTicket]:
         row = current_row(self.ticket_reader, call.ticket_id)

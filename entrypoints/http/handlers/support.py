@@ -65,27 +65,33 @@ class ProfileReset(Body):
 
 
 @dataclass(frozen=True)
-class SupportHandlers:
+class SupportDesk:
+    """Opens support tickets, for the operations that do so."""
+
     commands: SupportCommands
-    ticket_reader: ReadYourWrites
-    cipher: FieldCipher
     contact_index: ContactIndex
-    database: Database
     log: EventLog
 
-    def open_ticket(self, call: Call, body: SupportRequest) -> OpenedSupportTicket:
-        """Give the same answer whether the named ticket is the caller's own, another person's, or does not exist."""
-        about = body.ticket_id or (call.principal.ticket if call.principal.role is Role.HOLDER else None)
-        contact = _support_contact(body.contact)
+    def open(
+        self,
+        call: Call,
+        category: SupportCategory,
+        message: str,
+        contact_text: str | None,
+        *,
+        about: UUID | None,
+        belongs_to_ticket: bool = False,
+    ) -> OpenedSupportTicket:
+        contact = _support_contact(contact_text)
         support_id = call.seed.id("support ticket")
         self.commands.open(
             call.principal.actor,
             HelpRequest(
                 support_id=support_id,
-                category=body.category,
-                message=body.message,
+                category=category,
+                message=message,
                 about=about,
-                belongs_to_ticket=about is not None and self._has_access(call, about),
+                belongs_to_ticket=belongs_to_ticket,
                 contact=contact,
                 contact_index=self.contact_index.of(contact) if contact else None,
             ),
@@ -93,6 +99,24 @@ class SupportHandlers:
         # The read model may not have the new support ticket yet, so its time is read from its first event.
         [opened, *_] = self.log.stream(support_id, until=1)
         return OpenedSupportTicket(support_id, "OPEN", utc(opened.recorded_at))
+
+
+@dataclass(frozen=True)
+class SupportHandlers:
+    desk: SupportDesk
+    commands: SupportCommands
+    ticket_reader: ReadYourWrites
+    cipher: FieldCipher
+    contact_index: ContactIndex
+    database: Database
+
+    def open_ticket(self, call: Call, body: SupportRequest) -> OpenedSupportTicket:
+        """Give the same answer whether the named ticket is the caller's own, another person's, or does not exist."""
+        about = body.ticket_id or (call.principal.ticket if call.principal.role is Role.HOLDER else None)
+        belongs_to_ticket = about is not None and self._has_access(call, about)
+        return self.desk.open(
+            call, body.category, body.message, body.contact, about=about, belongs_to_ticket=belongs_to_ticket
+        )
 
     def _has_access(self, call: Call, ticket_id: UUID) -> bool:
         with self.database.reading() as cursor:

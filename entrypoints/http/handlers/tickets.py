@@ -20,7 +20,7 @@ from domain.commands.tickets import TicketCommands
 from domain.errors import FaultCode, InvalidError, NotFoundError
 from domain.ports import Contents, QrCodes, Transcripts
 from domain.tickets import NewTicket
-from domain.values import Contact, Content, Role
+from domain.values import Contact, Content, Role, SupportCategory
 from entrypoints.http.bodies import TicketChange, TicketOpening
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.qr_codes import qr_code
@@ -115,6 +115,8 @@ class TicketHandlers:
             support_tickets=[
                 SupportSummary.from_row(support_row)
                 for support_row in call.reads.ask(lambda cursor: support.about(cursor, ticket_id))
+                # The holder is not told that somebody reported the page.
+                if support_row["category"] != SupportCategory.REPORT or principal.role in (Role.ADMIN, Role.AUDITOR)
             ]
             if "support" in include
             else UNSET,

@@ -14,6 +14,9 @@ from entrypoints.http.problems import Problem, unauthenticated
 from projections import contact_index, ticket_status
 from projections.model import Row
 
+INTAKE_CLOSED = "New tickets are opened only by the staff of this service."
+_WITHOUT_KEY = frozenset({Role.VISITOR, Role.HOLDER})
+
 
 class Authorization:
     """Check: sets the ticket that the path names, or raises 401, 403 or 404.
@@ -22,11 +25,16 @@ class Authorization:
     so that the time of an answer does not reveal which of the two it is.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, intake_open: bool) -> None:
         self._database = database
+        self._intake_open = intake_open
 
     def __call__(self, call: Call) -> None:
         access, principal = call.operation.access, call.principal
+        if access.opens_tickets and not self._intake_open and principal.role in _WITHOUT_KEY:
+            if principal.role is Role.VISITOR:
+                raise unauthenticated(INTAKE_CLOSED)
+            raise Problem("forbidden", INTAKE_CLOSED)
         ticket_id = ids.parse(call.path_params["ticket_id"]) if access.names_ticket else None
         if principal.role is Role.VISITOR and not access.is_open:
             row = call.ticket_rows.get(ticket_id) if access.open_if_published and ticket_id is not None else None

@@ -38,8 +38,9 @@ class _Counter:
             RateLimit.DEFAULT: parse(settings.rate_limit_default),
             RateLimit.PAYMENT: parse(settings.rate_limit_payment),
             RateLimit.CREATE: parse(settings.rate_limit_create),
-            # Login codes have the same limit as new tickets, but are counted separately.
+            # Login codes and reports have the same limit as new tickets, but are counted separately.
             RateLimit.LOGIN_CODE: parse(settings.rate_limit_create),
+            RateLimit.REPORT: parse(settings.rate_limit_create),
             RateLimit.PAGE: parse(settings.rate_limit_page),
             RateLimit.GIFT: parse(settings.rate_limit_gift),
         }

@@ -36,9 +36,13 @@ async def read_body(call: Call, request: Request, upload_space: FreeSpace) -> No
                 raise Problem("unsupported-media-type", "Send application/x-www-form-urlencoded.")
             call.raw_body = await read_bounded(request.stream())
             _check_uncompressed(call)
-        case BodyKind.JSON | BodyKind.MERGE_PATCH:
+        case BodyKind.JSON | BodyKind.JSON_OR_FORM | BodyKind.MERGE_PATCH:
             call.raw_body = await read_bounded(request.stream())
             _check_uncompressed(call)
+            is_form = content_type.lower().startswith("application/x-www-form-urlencoded")
+            if is_form and call.operation.body_kind is BodyKind.JSON_OR_FORM:
+                call.body_digest = hashlib.sha256(call.raw_body).hexdigest()
+                return
             if call.raw_body.strip() and not _JSON_MEDIA_TYPE.fullmatch(content_type):
                 raise Problem("unsupported-media-type", "Send application/json in UTF-8.")
             assert call.operation.body_model is not None

@@ -109,6 +109,8 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
         {"json": {"newContactValue": "new@example.com"}},
         None,
     ),
+    ("POST", f"{TICKET_PATH}/suspend"): ((401, 403, 403, 403, 404, 403), {"json": {"reason": "Fraud."}}, None),
+    ("POST", f"{TICKET_PATH}/reinstate"): ((401, 403, 403, 403, 404, 403), {"json": {}}, None),
     ("POST", "/admin/knowledge/sources"): (
         (401, 403, 403, 403, 201, 403),
         {"json": {"type": "NOTE", "title": "Gifts", "content": "Gifts are kind."}},
@@ -122,6 +124,8 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/checkpoint/checker"): ((200,) * 6, {}, None),
     ("GET", "/checkpoint/consistency"): ((200,) * 6, {"params": {"from": "1"}}, None),
     ("GET", "/d/{slug}"): ((404,) * 6, {}, None),
+    ("GET", "/d/{slug}/report"): ((404,) * 6, {}, None),
+    ("POST", "/d/{slug}/report"): ((404, 404, 404, 404, 404, 403), {"json": {"reason": "Fraud."}}, None),
     ("GET", "/unsubscribe/{token}"): ((404,) * 6, {}, None),
     ("POST", "/unsubscribe/{token}"): ((404,) * 6, {}, None),
     ("POST", "/d/{slug}"): ((404, 404, 404, 403, 404, 403), {"data": {"amount": "5"}}, "payments:create"),

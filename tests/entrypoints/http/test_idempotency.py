@@ -55,6 +55,11 @@ def gift(ticket: Ticket, headers: dict[str, str]) -> httpx2.Response:
     return ticket.http.post(url, data={"amount": "25"}, headers=headers)
 
 
+def report(ticket: Ticket, headers: dict[str, str]) -> httpx2.Response:
+    url = ticket.publish()
+    return ticket.http.post(f"{url}/report", json={"reason": "Fraud."}, headers=headers)
+
+
 CREATING: dict[str, Callable[[Ticket, dict[str, str]], httpx2.Response]] = {
     "/api/tickets/create": opening,
     "/api/tickets/{ticket_id}/upload-audio": audio,
@@ -62,6 +67,7 @@ CREATING: dict[str, Callable[[Ticket, dict[str, str]], httpx2.Response]] = {
     "/api/tickets/{ticket_id}/generate-doc": document,
     "/api/tickets/{ticket_id}/create-payment": payment,
     "/d/{slug}": gift,
+    "/d/{slug}/report": report,
 }
 
 
