@@ -34,8 +34,6 @@ MOVES_MONEY = (
     events.DisputeFundsWithdrawn,
     events.DisputeFundsReinstated,
 )
-# These facts may change the date of a movement, and never a sum.
-DATES_MONEY = (events.PaymentDelayed, events.FeeCharged)
 # The category of the balance transaction that returns the money of a failed refund to us.
 REFUND_RETURNED = "refund_failure"
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.events import CheckoutRequested, DonationEvent
-from domain.gift import DATES_MONEY, MOVES_MONEY, Gift
+from domain.gift import Gift
 from projections.donation_ledger.donation_table import (
     DONATIONS,
     donation,
@@ -24,6 +24,7 @@ from projections.donation_ledger.donation_table import (
 from projections.donation_ledger.entry_table import (
     ENTRIES,
     EntriesByKey,
+    changes_entries,
     entries,
     entries_by_key,
     entries_for_export,
@@ -84,8 +85,9 @@ def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
     rows.load(DONATIONS, [(first.donation_id,) for first in first_events if not isinstance(first, CheckoutRequested)])
     stored = [rows.get(DONATIONS, (first.donation_id,)) for first in first_events]
     gifts = [stored_gift(row) if row else Gift() for row in stored]
-    posted = [entries_by_key(gift, first.donation_id) for gift, first in zip(gifts, first_events, strict=True)]
-    rows.load(ENTRIES, [key for posted_entries in posted for key in posted_entries])
+    posted = [entries_by_key(gift) for gift in gifts]
+    keys = [(first.donation_id, *key) for first, by_key in zip(first_events, posted, strict=True) for key in by_key]
+    rows.load(ENTRIES, keys)
     changes = []
     for before, gift, posted_entries, donation_events in zip(stored, gifts, posted, by_donation.values(), strict=True):
         row, present = before.copy() if before else None, posted_entries
@@ -107,8 +109,8 @@ def _fold_fact(recorded: RecordedEvent, row: Row, gift: Gift, before: EntriesByK
     event: Any = recorded.event
     gift.apply(event)
     after = before
-    if isinstance(event, MOVES_MONEY + DATES_MONEY):
-        after = entries_by_key(gift, row["donation_id"])
+    if changes_entries(event):
+        after = entries_by_key(gift)
         post_entries(recorded, row, before, after, rows)
         if row["recorded_at"] is None and gift.captured:
             row["recorded_at"] = recorded.recorded_at

@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from domain.gift import Gift
+from domain.events import DonationEvent, FeeCharged, PaymentDelayed
+from domain.gift import MOVES_MONEY, REFUND_RETURNED, Gift
 from domain.movements import Entry
 from projections.donation_ledger.donation_table import utc_time
 from projections.model import Cursor, Key, RecordedEvent, Row, Rows, Table, fetched_rows
@@ -25,12 +26,22 @@ ENTRIES = Table(
     key=("donation_id", "kind", "source_id", "part"),
     indexes=("(ticket_id, position)", "(position)"),
 )
+# A gift's entries by kind, source and part, which tell the entries of one donation apart.
 EntriesByKey = dict[Key, Entry]
 
 
-def entries_by_key(gift: Gift, donation_id: UUID) -> EntriesByKey:
-    """Return the gift's entries by the keys of their rows."""
-    return {(donation_id, entry.kind, entry.source_id, entry.part): entry for entry in gift.entries()}
+_CHANGES_ENTRIES = (*MOVES_MONEY, PaymentDelayed)
+
+
+def changes_entries(event: DonationEvent) -> bool:
+    """Return True if the fact may change the amount or the time of an entry."""
+    if isinstance(event, FeeCharged):
+        return event.category == REFUND_RETURNED
+    return isinstance(event, _CHANGES_ENTRIES)
+
+
+def entries_by_key(gift: Gift) -> EntriesByKey:
+    return {entry[:3]: entry for entry in gift.entries()}
 
 
 def post_entries(recorded: RecordedEvent, donation: Row, before: EntriesByKey, after: EntriesByKey, rows: Rows) -> None:
@@ -38,17 +49,20 @@ def post_entries(recorded: RecordedEvent, donation: Row, before: EntriesByKey, a
 
     A fact that arrives later may change the amount or the time of an entry, or explain one by entries of its own.
     """
+    if before == after:
+        return
+    donation_id = donation["donation_id"]
     for key, entry in after.items():
         if before.get(key) == entry:
             continue
-        row = rows.get(ENTRIES, key) if key in before else None
+        row = rows.get(ENTRIES, (donation_id, *key)) if key in before else None
         rows.put(
             ENTRIES,
             {
                 "position": recorded.position,
                 "kind": entry.kind,
                 "ticket_id": donation["ticket_id"],
-                "donation_id": donation["donation_id"],
+                "donation_id": donation_id,
                 "currency": donation["currency"],
                 "amount": entry.amount,
                 "occurred_at": utc_time(entry.at),
@@ -58,7 +72,7 @@ def post_entries(recorded: RecordedEvent, donation: Row, before: EntriesByKey, a
             },
         )
     for key in before.keys() - after.keys():
-        rows.delete(ENTRIES, key)
+        rows.delete(ENTRIES, (donation_id, *key))
 
 
 def entry_order(row: Row) -> tuple[object, ...]:
