@@ -1,4 +1,4 @@
-"""Mail transports: an SMTP server, or files in a folder if no server is configured."""
+"""Mail transports: an SMTP server, files in a folder if no server is configured, or none."""
 
 import os
 import secrets
@@ -31,6 +31,16 @@ class MailTransport(Protocol):
 
     def recall(self, message_id: str) -> None:
         """Delete the message if it is still in our own folder; no error if it is not."""
+
+
+class NoTransport:
+    """Delivers nothing, for organisations that write to people themselves."""
+
+    def deliver(self, message: EmailMessage) -> None:
+        """Discard the message."""
+
+    def recall(self, message_id: str) -> None:
+        """Do nothing: no message is kept."""
 
 
 class FileTransport:

@@ -22,7 +22,7 @@ from entrypoints.composition.gc_tuning import hold, settle
 from entrypoints.composition.logs import configure
 from entrypoints.composition.service import VERSION, Service
 from entrypoints.composition.settings import Settings
-from entrypoints.composition.startup_checks import check_storage, reach
+from entrypoints.composition.startup_checks import check_storage, reach, unknown_variables
 from entrypoints.composition.warm_up import Loading
 from entrypoints.http.app import application
 from entrypoints.http.sandbox_pages import sandbox_routes
@@ -88,6 +88,8 @@ def serve(only: str | None) -> None:
     with one_line_errors():
         settings = environment.load()
         configure(settings.log_level)
+        for variable, setting in unknown_variables(os.environ).items():
+            logger.warning("an environment variable is not a setting", variable=variable, resembles=setting)
         if settings.traced and not tracing.start(VERSION):
             logger.warning("tracing is off: install storyledger[telemetry]")
         with DatabaseUrl(settings) as url:

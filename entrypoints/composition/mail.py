@@ -11,7 +11,7 @@ from adapters.mail.dead_mails import DeadMails
 from adapters.mail.outbox import OUTBOX_KEY_PURPOSE, Outbox
 from adapters.mail.sender import MailSender
 from adapters.mail.subscriptions import Subscriptions
-from adapters.mail.transports import FileTransport, SmtpTransport
+from adapters.mail.transports import FileTransport, MailTransport, NoTransport, SmtpTransport
 from domain.commands.retention import erasure_notice
 from domain.errors import InvalidError
 from domain.events import ErasureAnnounced, TicketEvent, TicketSuspended
@@ -27,9 +27,11 @@ class MailDelivery:
 
     def __init__(self, foundation: Foundation, history: History) -> None:
         settings = foundation.settings
-        transport = (
-            SmtpTransport(settings.smtp_url, settings.sender) if settings.smtp_url else FileTransport(settings.outbox)
-        )
+        transport: MailTransport = FileTransport(settings.outbox)
+        if settings.mail_is_off:
+            transport = NoTransport()
+        elif settings.smtp_url is not None:
+            transport = SmtpTransport(settings.smtp_url, settings.sender)
         self._database = foundation.database
         self._page_url, self._home = foundation.page_url, settings.public_url
         self.subscriptions = Subscriptions(foundation.database, foundation.secrets.peppers, settings.public_url)

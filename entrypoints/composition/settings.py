@@ -112,6 +112,8 @@ class Settings(BaseSettings):
     intake: Literal["open", "closed"] = "open"
     smtp_url: Secret = None
     mail_from: Optional = None
+    # Login shells set this variable to the path of a mailbox; only `off` means something here.
+    mail: str = ""
     save_qr_images: bool = False
     cors_origins: Listed = ()
     trusted_proxies: Listed = ()
@@ -328,6 +330,11 @@ class Settings(BaseSettings):
         return self.base_url or f"http://{host}:{self.port}"
 
     @property
+    def mail_is_off(self) -> bool:
+        """Return True if no mail is sent: MAIL=off."""
+        return self.mail.strip().lower() == "off"
+
+    @property
     def sender(self) -> str:
         """Return the sender of mails."""
         return self.mail_from or "Storyledger <storyledger@localhost>"
@@ -367,8 +374,12 @@ def _is_default(secret: str) -> bool:
 
 
 def _check_production(settings: Settings) -> None:
-    """Refuse missing, default and short secrets."""
+    """Refuse missing settings, and default and short secrets."""
     faults = []
+    if settings.base_url is None:
+        faults.append("BASE_URL: missing")
+    if settings.smtp_url is None and not settings.mail_is_off:
+        faults.append("SMTP_URL: missing (MAIL=off sends no mails)")
     if settings.database_url is None:
         faults.append("DATABASE_URL: missing")
     if settings.stripe_secret_key is None:

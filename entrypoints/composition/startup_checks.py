@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 import psycopg
 
@@ -9,10 +11,13 @@ from adapters.postgres import schema_check
 from adapters.postgres.database import connect, fault_category, goes_through_undeclared_pooler
 from adapters.storage.protocol import Storage
 from domain.errors import UnavailableError
+from entrypoints.composition.settings import Settings
 
 REACH_TRIES = 3
 REACH_PAUSE_SECONDS = 0.5
 REACH_SECONDS = 8.0
+# SMPT_URL and STRIPE_WEBHOOK_SECRETS resemble a setting; HOSTNAME, MAILTO and SUPPORT do not.
+SIMILARITY = 0.85
 UNDECLARED_POOLER = "reached through a pooler: add ?pgbouncer=true to DATABASE_URL"
 
 
@@ -61,3 +66,11 @@ def _fault(url: str, production: bool) -> str | None:
         if attempt < REACH_TRIES - 1:
             time.sleep(REACH_PAUSE_SECONDS)
     return fault
+
+
+def unknown_variables(names: Iterable[str]) -> dict[str, str]:
+    """Return the variables that resemble a setting without being one, each with that setting."""
+    known = [name.upper() for name in Settings.model_fields]
+    unknown = (name for name in names if name.upper() not in known)
+    matches = {name: get_close_matches(name.upper(), known, 1, SIMILARITY) for name in unknown}
+    return {name: setting for name, [setting] in ((n, m) for n, m in matches.items() if m)}

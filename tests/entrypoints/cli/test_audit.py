@@ -316,6 +316,8 @@ PRODUCTION = {
     "master_key": "q1w2e3r4" * 4,
     "email_pepper": "q1w2e3r4" * 4,
     "checkpoint_key": "q1w2e3r4" * 4,
+    "base_url": "https://stories.example.org",
+    "mail": "off",
 }
 
 

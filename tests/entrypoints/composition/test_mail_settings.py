@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.mail.transports import FileTransport, SmtpTransport
+from adapters.mail.transports import FileTransport, NoTransport, SmtpTransport
 from entrypoints.composition.settings import SettingsError, load
 
 
@@ -54,3 +54,4 @@ def test_the_service_uses_the_mail_transport_of_its_settings(make_service):
     assert isinstance(make_service().mail.sender._transport, FileTransport)
     served = make_service(smtp_url="smtp://127.0.0.1:1", mail_from="hello@example.org")
     assert isinstance(served.mail.sender._transport, SmtpTransport)
+    assert isinstance(make_service(mail="off").mail.sender._transport, NoTransport)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from adapters.quotas import MIB, OwnerKind, Quota
 from entrypoints.composition.settings import Settings, SettingsError, load
+from entrypoints.composition.startup_checks import unknown_variables
 
+ROOT = Path(__file__).parents[3]
 SECRET = "Kq9-canary-7Zw3vXbT5pRmLs8YdHf2Gn4"
 HOLDING: dict[str, Any] = {
     "database_url": f"postgresql://ada:{SECRET}@db.example/story",
@@ -28,7 +31,7 @@ HOLDING: dict[str, Any] = {
     "smtp_url": f"smtp://ada:{SECRET}@mail.example",
     "mail_from": "hello@example.org",
 }
-PRODUCTION = HOLDING | {"app_env": "production"}
+PRODUCTION = HOLDING | {"app_env": "production", "base_url": "https://stories.example.org"}
 
 
 def test_settings_print_no_secret(tmp_path: Path):
@@ -92,6 +95,29 @@ def test_production_accepts_complete_settings(tmp_path: Path):
     assert load(data_dir=tmp_path, **PRODUCTION).production
 
 
+def test_production_refuses_to_start_without_a_public_address():
+    with pytest.raises(SettingsError, match="BASE_URL: missing"):
+        load(**(PRODUCTION | {"base_url": ""}))
+
+
+def test_production_needs_a_mail_server_or_a_decision_to_send_no_mails(tmp_path: Path):
+    with pytest.raises(SettingsError, match="SMTP_URL: missing"):
+        load(**(PRODUCTION | {"smtp_url": "", "mail": "/var/mail/root"}))
+    assert load(data_dir=tmp_path, **(PRODUCTION | {"smtp_url": "", "mail": "off"})).mail_is_off
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting"),
+    [("SMPT_URL", "SMTP_URL"), ("STRIPE_WEBHOOK_SECRETS", "STRIPE_WEBHOOK_SECRET"), ("EMAIL_FROM", "MAIL_FROM")],
+)
+def test_a_variable_that_resembles_a_setting_is_found(variable: str, setting: str):
+    assert unknown_variables([variable, "DATABASE_URL", "HOME", "PATH"]) == {variable: setting}
+
+
+def test_ordinary_variables_resemble_no_setting():
+    assert unknown_variables(["HOSTNAME", "MAILTO", "PWD", "LANG", "TERM", "PYTHONPATH", "AWS_REGION", "SUPPORT"]) == {}
+
+
 SECRETS = ("master_key", "email_pepper", "checkpoint_key", "stripe_webhook_secret", "stripe_secret_key")
 
 
@@ -114,3 +140,9 @@ def test_production_refuses_a_bad_secret_beside_good_ones(name: str):
 )
 def test_the_public_url_is_derived_from_host_and_port(host: str, url: str):
     assert Settings(host=host, port=3003).public_url == url
+
+
+def test_the_example_of_an_environment_names_only_settings():
+    names = re.findall(r"^#?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    own = [name for name in names if not name.startswith(("POSTGRES_", "AWS_"))]
+    assert {"MASTER_KEY", "SMTP_URL"} <= set(own) <= {name.upper() for name in Settings.model_fields}

@@ -30,6 +30,8 @@ PRODUCTION = {
     "STRIPE_SECRET_KEY": "sk_live_" + SECRET,
     "STRIPE_WEBHOOK_SECRET": "whsec_" + SECRET,
     "DATABASE_URL": "postgresql://127.0.0.1:1/x",
+    "BASE_URL": "https://stories.example.org",
+    "MAIL": "off",
 }
 
 
