@@ -60,7 +60,8 @@ class Planter:
 
     def _mark(self, request: httpx2.Request) -> None:
         request.headers["Idempotency-Key"] = self.canary("Idempotency-Key")
-        request.url = request.url.copy_merge_params({"name": self.canary("query")})
+        if request.url.path.startswith("/d/"):
+            request.url = request.url.copy_merge_params({"utm_source": self.canary("query of a page")})
 
     def _note(self, answer: httpx2.Response) -> None:
         """Search the texts of an error, except the request id, the path and the field names of the caller."""
@@ -85,6 +86,7 @@ class Planter:
     def create(self) -> None:
         self.others.append(self.open("EMAIL", f"{self.canary('contact')}@example.com"))
         self.visitor.post("/api/tickets/create", json={"contactType": "EMAIL", "contactValue": self.canary("bad")})
+        self.visitor.post("/api/tickets/create", params={self.canary("query name"): self.canary("query")}, json={})
         self.visitor.post("/api/tickets/create", content=f'{{"{self.canary("broken")}'.encode())
 
     def upload(self) -> None:
