@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from domain.errors import AmountError, FaultCode
 
@@ -101,6 +101,12 @@ class Actor:
 
     def __str__(self) -> str:
         return self.role.value if self.id is None else f"{self.role.value}:{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the actor of this text, which `str` made."""
+        role, _, id = text.partition(":")
+        return cls(Role(role), id or None)
 
 
 STRIPE = Actor(Role.STRIPE)

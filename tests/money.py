@@ -77,6 +77,11 @@ class Ledger:
             pass
         self.follow()
 
+    def ask(self) -> None:
+        """Ask Stripe about what is held, as the service does after a while."""
+        while self.retrievals.ask_about_held(after_seconds=0):
+            self.settle()
+
     def follow(self) -> None:
         with connect(self.service.url) as connection:
             while self._follower.fold_next_batch(connection):

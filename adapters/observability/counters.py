@@ -40,6 +40,11 @@ webhooks_applied = _counter(
     "Webhook events processed from the inbox, by outcome: applied, ignored, held, dead or failed.",
     "outcome",
 )
+webhooks_ignored = _counter(
+    "webhooks_ignored",
+    "Ignored webhook events, by reason: other_account, other_business (on our account), or not_used.",
+    "reason",
+)
 _job_runs = _counter(
     "job_runs", "Runs of jobs, by outcome: done, again (retried later), failed or handed_back.", "kind", "outcome"
 )

@@ -7,6 +7,7 @@ from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
 from adapters.health import lag
+from adapters.payments.inbox import IS_DEAD_LETTER
 from adapters.postgres.database import Database
 from adapters.postgres.group_commit import AsyncGroupCommit
 from adapters.proof import tiles
@@ -25,7 +26,8 @@ _JOBS = (
 _JOB_STATES = ("waiting", "running", "failed")
 _KINDS = [step.value for step in Step]
 _INBOX = (
-    "SELECT state, count(*), extract(epoch FROM now() - min(received_at))::float FROM stripe_inbox"
+    f"SELECT CASE WHEN {IS_DEAD_LETTER} THEN 'dead' ELSE state END, count(*),"  # noqa: S608
+    " extract(epoch FROM now() - min(received_at))::float FROM stripe_inbox"
     " WHERE state = 'received' OR state = 'held' OR state = 'dead' GROUP BY 1"
 )
 _OUTBOX = (

@@ -6,9 +6,10 @@ delivered or a process is killed.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,8 @@ from adapters.observability import counters, tracing
 from adapters.payments.donor_emails import AppliedEvent, add_donor_emails
 from adapters.payments.event_parsers import HashEmail
 from adapters.payments.inbox import Inbox
-from adapters.payments.parsed_events import ParsedEvent, object_to_retrieve, parse_event
+from adapters.payments.linking import OTHER_ACCOUNT, OTHER_BUSINESS, InboxRow, link
+from adapters.payments.parsed_events import is_of_another_account, object_to_retrieve, parse_event
 from adapters.payments.stripe_objects import DonationKey, MalformedObject
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
@@ -31,7 +33,6 @@ from adapters.postgres.leased_queue import LeasedQueue
 from domain.donations import Donation, donation_stream
 from domain.errors import NotFoundError, UnavailableError
 from domain.events import DonationEvent, PaymentConfirmed, PaymentReceived
-from domain.values import STRIPE
 
 BATCH_EVENTS = 200
 POLL_SECONDS = 0.25
@@ -39,13 +40,14 @@ POLL_SECONDS = 0.25
 GATHER_SECONDS = 0.1
 APPLIER_LOCK = 7305808869229541
 MAX_ATTEMPTS = 8
+_IGNORED_REASONS = {OTHER_ACCOUNT: "other_account", OTHER_BUSINESS: "other_business"}
 
 logger = structlog.get_logger()
 
 _QUEUE = LeasedQueue(
     "stripe_inbox",
     "event_id",
-    "event_id, stripe_created, body, ticket_id",
+    "event_id, stripe_created, body, ticket_id, accepted_by",
     waiting="received",
     max_attempts=MAX_ATTEMPTS,
 )
@@ -53,37 +55,11 @@ _FINISH = """
 UPDATE stripe_inbox AS i
    SET state = new.state, error = new.error, attempts = i.attempts + 1,
        waits_for = coalesce(string_to_array(new.waits_for, ' '), '{}'), pending_object_id = new.pending_object_id,
-       ticket_id = new.ticket_id, body = new.body
-  FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::bytea[])
-       AS new (event_id, state, error, waits_for, pending_object_id, ticket_id, body)
+       ask_about = new.ask_about, ticket_id = new.ticket_id, body = new.body
+  FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::uuid[], %b::bytea[])
+       AS new (event_id, state, error, waits_for, pending_object_id, ask_about, ticket_id, body)
  WHERE i.event_id = new.event_id
 """
-
-
-@dataclass
-class InboxRow:
-    """A row of the inbox while it is applied: four stored values, and what applying it adds (from `body` on)."""
-
-    event_id: str
-    stripe_created: int
-    sealed_body: bytes
-    ticket_id: UUID | None
-    body: bytes = b""
-    event: ParsedEvent | None = None
-    pending_object_id: str | None = None
-    donation_key: DonationKey | None = None
-    state: str = "applied"
-    error: str | None = None
-
-    @property
-    def waits_for(self) -> tuple[str, ...]:
-        """Return the ids of Stripe objects; the event is applied once any of them is linked to a donation."""
-        return self.event.object_ids if self.event is not None and self.state == "held" else ()
-
-    @property
-    def missing_ids(self) -> tuple[str, ...]:
-        """Return the ids of the Stripe objects that an applied event names but does not contain."""
-        return self.event.missing_ids if self.event is not None and self.state == "applied" else ()
 
 
 class Applier:
@@ -163,8 +139,8 @@ class Applier:
             # One applier runs at a time: it must see all events that are held for the objects that it links.
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (APPLIER_LOCK,))
             rows = [
-                InboxRow(id, created, bytes(body), ticket_id)
-                for id, created, body, ticket_id, _ in _QUEUE.claim(cursor, limit, event_id)
+                InboxRow(id, created, bytes(body), ticket_id, accepted_by)
+                for id, created, body, ticket_id, accepted_by, _ in _QUEUE.claim(cursor, limit, event_id)
             ]
             if not rows:
                 return 0
@@ -184,13 +160,15 @@ class Applier:
         """Apply the rows in the cursor's transaction; return the recorded positions and the finished rows."""
         for row in rows:
             self._parse(row)
-        donations = self._link(cursor, rows)
+        donations, ignored_ids = link(cursor, rows, lambda keys: self._load(cursor, keys))
         entries = self._decide(rows, donations)
         results = event_log.append(cursor, list(entries.values())) if entries else []
         # Another process wrote to these donations meanwhile: their rows stay as they are and are due again at once.
         contended = {key for key, positions in zip(entries, results, strict=True) if positions is None}
         finished = [row for row in rows if row.donation_key not in contended]
         self._finish(cursor, finished)
+        if ignored_ids:
+            self._inbox.add_retrievals(cursor, dict.fromkeys(sorted(ignored_ids), int(time.time())), repeat=True)
         add_donor_emails(cursor, _applied_events(finished, donations))
         return [position for positions in results if positions for position in positions], finished
 
@@ -204,6 +182,9 @@ class Applier:
             return
         try:
             event = json.loads(row.body)
+            if is_of_another_account(event):
+                row.state, row.error = "ignored", OTHER_ACCOUNT
+                return
             row.pending_object_id = object_to_retrieve(event)
             if row.pending_object_id is None:
                 row.event = parse_event(event, self._hash_email)
@@ -212,57 +193,8 @@ class Applier:
             return
         if row.pending_object_id is not None:
             row.state = "held"
-        elif row.event is None or not row.event.facts:
+        elif row.event is None or not (row.event.facts or row.event.only_links):
             row.state = "ignored"
-
-    def _link(self, cursor: Cursor[TupleRow], rows: Sequence[InboxRow]) -> dict[DonationKey, Donation]:
-        """Find each row's donation and store the new links; return the donations by their keys.
-
-        A donation is found by an object that is linked already, or else by metadata that names a donation of ours.
-        A refund may name only a charge, and the charge only an intent, so the search is repeated until it finds no
-        new link. Events of other batches that are held for one of these objects become due again.
-        """
-        parsed = [(row, row.event) for row in rows if row.event is not None]
-        object_ids = sorted({id for _, event in parsed for id in event.object_ids})
-        cursor.execute(
-            "SELECT object_id, ticket_id, donation_id FROM stripe_links WHERE object_id = ANY(%b)", (object_ids,)
-        )
-        links: dict[str, DonationKey] = {id: (ticket, donation) for id, ticket, donation in cursor.fetchall()}
-        named_keys = {event.named_donation for _, event in parsed if event.named_donation is not None}
-        donations = self._load(cursor, {*links.values(), *named_keys})
-        new_links: dict[str, DonationKey] = {}
-        found_link = True
-        while found_link:
-            found_link = False
-            for row, event in parsed:
-                # An existing link has priority over metadata, so that an edit of the metadata moves no money.
-                linked = next((links[id] for id in event.object_ids if links.get(id) in donations), None)
-                key = linked or event.named_donation
-                if key is None or key not in donations:
-                    continue
-                row.donation_key = key
-                for id in event.object_ids:
-                    if id not in links:
-                        links[id] = new_links[id] = key
-                        found_link = True
-        if new_links:
-            self._store_links(cursor, new_links)
-        for row, _ in parsed:
-            if row.donation_key is None and row.state == "applied":
-                row.state = "held"
-        return donations
-
-    def _store_links(self, cursor: Cursor[TupleRow], links: dict[str, DonationKey]) -> None:
-        cursor.execute(
-            "INSERT INTO stripe_links (object_id, ticket_id, donation_id)"
-            " SELECT * FROM unnest(%b::text[], %b::uuid[], %b::uuid[]) ON CONFLICT DO NOTHING",
-            (list(links), [ticket for ticket, _ in links.values()], [donation for _, donation in links.values()]),
-        )
-        cursor.execute(
-            "UPDATE stripe_inbox SET state = 'received', waits_for = '{}', next_attempt_at = now()"
-            " WHERE state = 'held' AND waits_for && %b",
-            (list(links),),
-        )
 
     def _load(self, cursor: Cursor[TupleRow], keys: Iterable[DonationKey]) -> dict[DonationKey, Donation]:
         """Return those of the donations that exist."""
@@ -284,12 +216,8 @@ class Applier:
         for row in rows:
             if row.state != "applied" or row.event is None or row.donation_key is None:
                 continue
-            donation = donations[row.donation_key]
-            if any(fact.currency not in (None, donation.amount.currency) for fact in row.event.facts):
-                row.state, row.error = "dead", "malformed: currency differs from the donation's"
-                continue
             for fact in row.event.facts:
-                donation.record(STRIPE, fact.event_type, **fact.fields)
+                donations[row.donation_key].record(row.actor, fact.event_type, **fact.fields)
         entries = {}
         for key, donation in donations.items():
             if events := donation.collect_events():
@@ -315,6 +243,7 @@ class Applier:
                 [row.error for row in rows],
                 [" ".join(row.waits_for) or None for row in rows],
                 [row.pending_object_id for row in rows],
+                [row.ask_about for row in rows],
                 [ticket_id for ticket_id, _ in resealed],
                 [body for _, body in resealed],
             ),
@@ -336,6 +265,8 @@ def _report(position: int | None, rows: Sequence[InboxRow]) -> None:
     ids_by_state: dict[str, list[str]] = {}
     for row in rows:
         ids_by_state.setdefault(row.state, []).append(row.event_id)
+        if row.state == "ignored":
+            counters.webhooks_ignored.labels(_IGNORED_REASONS.get(row.error or "", "not_used")).inc()
     for state, ids in ids_by_state.items():
         counters.webhooks_applied.labels(state).inc(len(ids))
     logger.info("webhooks applied", stripe_events=ids_by_state, position=position)

@@ -22,7 +22,7 @@ from psycopg.rows import TupleRow
 from adapters.encryption.keyring import NONCE_BYTES, Keyring
 from adapters.encryption.ticket_keys import KeyDestroyed, TicketKeys
 from adapters.payments import redaction
-from adapters.payments.parsed_events import PENDING_TYPE, RETRIEVED_TYPE
+from adapters.payments.parsed_events import ONLY_LINKS_FIELD, PENDING_TYPE, RETRIEVED_TYPE
 from adapters.payments.stripe_objects import StripeDict
 from adapters.payments.webhooks import SignedEvent
 from adapters.postgres.database import Database
@@ -34,10 +34,21 @@ INBOX_KEY_PURPOSE = "stripe inbox"
 
 # An event that is held longer is listed among the dead letters.
 UNMATCHED_HOURS = 72
+# So is one whose metadata names a donation, if Stripe knows no checkout of that donation for its payment.
+NO_CHECKOUT = "its payment belongs to no checkout that we opened"
+IS_DEAD_LETTER = (
+    f"(state = 'dead' OR (state = 'held' AND (received_at < now() - interval '{UNMATCHED_HOURS} hours'"
+    f" OR error = '{NO_CHECKOUT}')))"
+)
 
 # The largest number of events that share a commit, so that the first one does not wait for arbitrarily many.
 MAX_STORED_TOGETHER = 256
 
+_HEALTH = (
+    "SELECT count(*) FILTER (WHERE state = 'received'), count(*) FILTER (WHERE state <> 'received'),"  # noqa: S608
+    " min(received_at) FILTER (WHERE state = 'received') FROM stripe_inbox"
+    f" WHERE state = 'received' OR {IS_DEAD_LETTER}"
+)
 _STORE = (
     "INSERT INTO stripe_inbox (event_id, type, stripe_created, body)"
     " SELECT * FROM unnest(%b::text[], %b::text[], %b::bigint[], %b::bytea[])"
@@ -116,12 +127,16 @@ class Inbox:
         with self._database.transaction() as cursor:
             self.add_retrievals(cursor, {object_id: stripe_time}, repeat=True)
 
-    def add_retrievals(self, cursor: Cursor[TupleRow], times: Mapping[str, int], *, repeat: bool = False) -> None:
+    def add_retrievals(
+        self, cursor: Cursor[TupleRow], times: Mapping[str, int], *, repeat: bool = False, only_links: bool = False
+    ) -> None:
         """Request the retrieval of these objects in the cursor's transaction; `times` has the Stripe time of each.
 
-        Objects that were retrieved before are retrieved again only with `repeat`.
+        Objects that were retrieved before are retrieved again only with `repeat`. With `only_links` they only tell
+        which objects belong together, and no facts.
         """
-        bodies = [self.seal_body(id, to_json({"object": PENDING_TYPE, "id": id, "type": PENDING_TYPE})) for id in times]
+        request: StripeDict = {"object": PENDING_TYPE, "type": PENDING_TYPE, ONLY_LINKS_FIELD: only_links}
+        bodies = [self.seal_body(id, to_json(request | {"id": id})) for id in times]
         statement = _REPEAT_RETRIEVALS if repeat else _ADD_RETRIEVALS
         cursor.execute(statement, (PENDING_TYPE, list(times), list(times.values()), bodies))
 
@@ -234,12 +249,7 @@ class InboxHealth:
 
 def health(cursor: Cursor[TupleRow]) -> InboxHealth:
     """Return the inbox's present state; events held too long count as dead letters."""
-    row = cursor.execute(
-        "SELECT count(*) FILTER (WHERE state = 'received'), count(*) FILTER (WHERE state <> 'received'),"
-        " min(received_at) FILTER (WHERE state = 'received') FROM stripe_inbox WHERE state IN ('received', 'dead')"
-        " OR (state = 'held' AND received_at < now() - make_interval(hours => %s))",
-        (UNMATCHED_HOURS,),
-    ).fetchone()
+    row = cursor.execute(_HEALTH.encode()).fetchone()
     assert row is not None
     oldest_seconds = (datetime.now(UTC) - row[2]).total_seconds() if row[2] else 0.0
     return InboxHealth(row[0], row[1], max(0.0, oldest_seconds))

@@ -22,6 +22,7 @@ from adapters.payments.stripe_objects import (
     CHARGE,
     KINDS,
     REFUND,
+    SESSION,
     DonationKey,
     MalformedObject,
     StripeObject,
@@ -36,6 +37,8 @@ THIN_EVENT = "v2.core.event"
 RETRIEVED_TYPE = "retrieved"
 # The field of a thin event that holds the object that we retrieved for it.
 RETRIEVED_FIELD = "fetched"
+# The field of a retrieved object's event that is true if the object yields no facts.
+ONLY_LINKS_FIELD = "only_links"
 # The type of a row in the inbox that waits until its object is retrieved.
 PENDING_TYPE = "wanted"
 
@@ -47,14 +50,25 @@ PARSED_TYPES = frozenset(EVENT_PARSERS)
 class ParsedEvent:
     """The facts of one event.
 
-    All objects in `object_ids` belong to one donation, whose key is `named_donation` if the metadata names it.
-    `missing_ids` are the ids of balance transactions that the event names but does not contain.
+    All objects in `object_ids` belong to one donation, whose key is `named_donation` if the metadata names it; the
+    first is the event's own object, of this kind. With `only_links` there are no facts. `is_whole` is True if that
+    object would have our metadata if it were ours, and `names_its_intent` if it is a session whose intent, if it has
+    one, is among the ids. `missing_ids` are the ids of balance transactions that the event names but does not contain.
     """
 
+    kind: str
+    only_links: bool
     facts: tuple[ParsedFact, ...]
     object_ids: tuple[str, ...]
     named_donation: DonationKey | None
+    is_whole: bool
+    names_its_intent: bool
     missing_ids: tuple[str, ...] = ()
+
+
+def is_of_another_account(event: Mapping[str, Any]) -> bool:
+    """Return True if a connected account of ours originated the event; an event of our own names no account."""
+    return event.get("account") is not None or (event["object"] == THIN_EVENT and event.get("context") is not None)
 
 
 def object_to_retrieve(event: Mapping[str, Any]) -> str | None:
@@ -82,9 +96,21 @@ def parse_event(event: Mapping[str, Any], hash_email: HashEmail) -> ParsedEvent 
         return None
     stripe_object = StripeObject(object_data, kind)
     stripe_time = _unix_seconds(event["created"]) if is_thin else checked_time(event.get("created"), "created")
-    facts = tuple(parser(stripe_object, StripeReport(event["id"], stripe_time), hash_email))
+    only_links = type == RETRIEVED_TYPE and event.get(ONLY_LINKS_FIELD) is True
+    facts = () if only_links else tuple(parser(stripe_object, StripeReport(event["id"], stripe_time), hash_email))
     missing_ids = tuple(_missing_ids(stripe_object)) if facts else ()
-    return ParsedEvent(facts, stripe_object.linked_ids(), stripe_object.named_donation(), missing_ids)
+    object_ids = stripe_object.linked_ids()
+    return ParsedEvent(
+        kind,
+        only_links,
+        facts,
+        object_ids,
+        stripe_object.named_donation(),
+        stripe_object.is_whole(),
+        # An open session has no intent before the donor tries to pay, so an event about one may be older than it.
+        kind == SESSION and (len(object_ids) > 1 or type == RETRIEVED_TYPE),
+        missing_ids,
+    )
 
 
 def _object_of(event: Mapping[str, Any]) -> Any:

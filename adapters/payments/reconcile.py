@@ -6,6 +6,7 @@ are compared after them.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -17,7 +18,7 @@ from adapters.payments.inbox import Inbox
 from adapters.payments.parsed_events import PARSED_TYPES
 from adapters.payments.reconciliation_checks import agrees, sums_agree
 from adapters.payments.retrieval import PendingRetrievals, Retriever
-from adapters.payments.stripe_objects import DonationKey, MalformedObject, StripeDict, StripeObject
+from adapters.payments.stripe_objects import DonationKey, StripeDict, StripeObject
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.ports import Donations
@@ -63,7 +64,7 @@ class Reconciler:
         """Compare everything that Stripe created since then; UnavailableError if Stripe is unavailable."""
         new_object_ids = self._accept_missing_events(since)
         self._apply_all()
-        self._retrieve_awaited_payments()
+        self._ask_about_held_events()
         by_donation = self._objects_by_donation(since)
         repaired = set(self._existing_links(new_object_ids).values()) | self._repair(by_donation)
         outcome = Reconciliation()
@@ -99,24 +100,23 @@ class Reconciler:
     def _is_our_mode(self, stripe_object: StripeDict) -> bool:
         return stripe_object.get("livemode", self._livemode) is self._livemode
 
-    def _retrieve_awaited_payments(self) -> None:
-        """Retrieve the payments that held events wait for. Applying one links the events to its donation."""
-        for object_id in self._awaited_payment_ids():
-            try:
-                stripe_object = self._retriever.retrieve(object_id)
-                key = StripeObject(stripe_object, stripe_object["object"]).named_donation()
-                if key is not None and self._exists(key):
+    def _ask_about_held_events(self) -> None:
+        """Ask Stripe about the events that are held: for their payments, and then for the checkouts of these."""
+        asked: set[str] = set()
+        while ids := [id for id in self._awaited_ids() if id not in asked]:
+            asked.update(ids)
+            for id in ids:
+                with suppress(NotFoundError):
+                    stripe_object = self._retriever.retrieve(id)
                     self._inbox.accept_retrieved(stripe_object, self._retriever.time_of(stripe_object))
-            except (NotFoundError, MalformedObject):
-                continue
-        self._apply_all()
+            self._apply_all()
 
-    def _awaited_payment_ids(self) -> list[str]:
+    def _awaited_ids(self) -> list[str]:
         with self._database.connection() as connection:
             rows = connection.execute(
                 "SELECT DISTINCT unnest(waits_for) AS id FROM stripe_inbox WHERE state = 'held' ORDER BY id"
             ).fetchall()
-        return [id for (id,) in rows if id.startswith(("pi_", "ch_", "py_"))]
+        return [id for (id,) in rows if id.startswith(("cs_", "pi_", "ch_", "py_"))]
 
     # Objects.
 

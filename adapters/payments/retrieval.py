@@ -2,6 +2,9 @@
 
 An event may name an object without containing it, and of some objects we receive no event. The inbox stores the request
 for an object before the call to Stripe, and then the object. After a crash the call is repeated; it only reads.
+
+About an event that is held for long, Stripe is asked once: for its payment, or for the checkout of the donation that
+its metadata names.
 """
 
 import json
@@ -14,7 +17,7 @@ from uuid import UUID
 import structlog
 
 from adapters.payments.inbox import Inbox, as_event, to_json
-from adapters.payments.parsed_events import RETRIEVED_FIELD, THIN_EVENT
+from adapters.payments.parsed_events import ONLY_LINKS_FIELD, RETRIEVED_FIELD, THIN_EVENT
 from adapters.payments.stripe_objects import CHARGE, INTENT, SESSION, StripeDict
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import Database
@@ -27,6 +30,11 @@ CALL_PAUSE_SECONDS = 0.04
 # Longer than one call to Stripe takes, so that no other process makes the same call meanwhile.
 LEASE_SECONDS = 90
 LONGEST_PAUSE_SECONDS = 3600
+# How long an event is held before Stripe is asked about it; usually the event that it waits for arrives sooner.
+ASK_AFTER_SECONDS = 15.0
+MOST_ASKED_TOGETHER = 100
+# A payment or a checkout that Stripe does not find so often is not asked for again: the event stays held.
+MOST_ATTEMPTS_TO_FIND = 3
 
 Retrieve = Callable[[str], StripeDict]
 
@@ -43,6 +51,13 @@ _QUEUE = LeasedQueue(
     first_pause_seconds=2.0,
     longest_pause_seconds=LONGEST_PAUSE_SECONDS,
 )
+_CLAIM_TO_ASK = """
+UPDATE stripe_inbox AS i SET ask_about = NULL
+  FROM (SELECT event_id, ask_about FROM stripe_inbox
+         WHERE ask_about IS NOT NULL AND received_at <= now() - make_interval(secs => %s)
+         ORDER BY received_at LIMIT %s FOR UPDATE SKIP LOCKED) AS held
+ WHERE i.event_id = held.event_id RETURNING held.ask_about, i.stripe_created
+"""
 _STORE_RETRIEVED = """
 UPDATE stripe_inbox
    SET state = 'received', body = %s, ticket_id = NULL, pending_object_id = NULL, error = NULL, attempts = 0,
@@ -111,6 +126,7 @@ class PendingRetrievals(BackgroundLoop):
         self._retriever = retriever
 
     def _retrieve_due(self) -> float:
+        self.ask_about_held()
         while self.retrieve_one() and not self.pause(CALL_PAUSE_SECONDS):
             pass
         return POLL_SECONDS
@@ -122,6 +138,14 @@ class PendingRetrievals(BackgroundLoop):
         """
         self._inbox.request_retrieval(object_id, int(time.time()))
         self.wake()
+
+    def ask_about_held(self, after_seconds: float = ASK_AFTER_SECONDS) -> bool:
+        """Request the objects that events wait for that have been held so long; return False if there are none."""
+        with self._database.transaction() as cursor:
+            times = dict(cursor.execute(_CLAIM_TO_ASK.encode(), (after_seconds, MOST_ASKED_TOGETHER)).fetchall())
+            if times:
+                self._inbox.add_retrievals(cursor, times, repeat=True, only_links=True)
+        return bool(times)
 
     def retrieve_all(self) -> None:
         """Retrieve objects until none is due."""
@@ -140,6 +164,15 @@ class PendingRetrievals(BackgroundLoop):
         log = logger.bind(event_id=pending.event_id, object=pending.object_id, attempts=pending.attempts)
         try:
             body = self._body_with_object(pending)
+        except NotFoundError as error:
+            log.info("object not found", error=type(error).__name__)
+            is_asked_for = pending.event_id == pending.object_id and not pending.object_id.startswith("txn_")
+            with self._database.connection() as connection:
+                if is_asked_for and pending.attempts >= MOST_ATTEMPTS_TO_FIND:
+                    _QUEUE.done(connection, pending.event_id, "ignored", "not found", pending_object_id=None, body=b"")
+                else:
+                    _QUEUE.retry(connection, pending.event_id, pending.attempts, type(error).__name__)
+            return
         except DomainError as error:
             # Stripe may be unavailable, or not show the object yet.
             log.info("object not retrieved yet", error=type(error).__name__)
@@ -156,4 +189,5 @@ class PendingRetrievals(BackgroundLoop):
         stripe_object = self._retriever.retrieve(pending.object_id)
         if body["object"] == THIN_EVENT:
             return to_json(body | {RETRIEVED_FIELD: stripe_object})
-        return to_json(as_event(pending.event_id, stripe_object, self._retriever.time_of(stripe_object)))
+        event = as_event(pending.event_id, stripe_object, self._retriever.time_of(stripe_object))
+        return to_json(event | {ONLY_LINKS_FIELD: body.get(ONLY_LINKS_FIELD, False)})

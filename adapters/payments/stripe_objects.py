@@ -133,6 +133,10 @@ class StripeObject:
         references = map(self.reference, _LINK_FIELDS[self.kind])
         return tuple(dict.fromkeys(filter(None, (self.text("id"), *references))))
 
+    def is_whole(self) -> bool:
+        """Return True if the object would have our metadata if it were ours; an intent's charge may have lost it."""
+        return self.kind in (SESSION, INTENT) or (self.kind == CHARGE and not self.has("payment_intent"))
+
     def named_donation(self) -> DonationKey | None:
         """Return the donation that the metadata names, or None if it is not our metadata."""
         metadata = self.mapping("metadata")

@@ -270,12 +270,27 @@ def dead_letters_list(json: Json = False) -> None:
 @dead_letters.command("retry", epilog="Example: storyledger dead-letters retry evt_1Q2w3E")
 def dead_letters_retry(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Default: all of them.")] = None,
+    accept: Annotated[
+        bool,
+        typer.Option("--accept", help="Count these payments without a checkout of ours, or with more than was asked."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Try again to apply dead letters."""
     from entrypoints.cli import payments
 
-    payments.retry_dead_letters(ids, json)
+    payments.retry_dead_letters(ids, accept, json)
+
+
+@dead_letters.command("dismiss", epilog="Example: storyledger dead-letters dismiss evt_1Q2w3E")
+def dead_letters_dismiss(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    json: Json = False,
+) -> None:
+    """Ignore dead letters of other business for good, and drop what they contain."""
+    from entrypoints.cli import payments
+
+    payments.dismiss_dead_letters(ids, json)
 
 
 @app.command(epilog="Example: storyledger reconcile --since 2026-05-01")

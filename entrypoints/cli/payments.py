@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from adapters.identity.access_log import logged_object
-from entrypoints.cli.console import CommandFailed, minute, print_json, print_line, print_table
-from entrypoints.cli.context import as_moment, as_uuid, logged_act, open_service
+from entrypoints.cli.console import CommandFailed, UsageError, minute, print_json, print_line, print_table
+from entrypoints.cli.context import OPERATOR, as_moment, as_uuid, logged_act, open_service
 from entrypoints.composition.service import Service
 from entrypoints.presentation.administration import DeadLetterView
 from entrypoints.presentation.exports import ExportedDonation, as_csv, as_json
@@ -44,10 +44,15 @@ def list_dead_letters(json: bool) -> None:
         print_table("Dead letters", columns, rows)
 
 
-def retry_dead_letters(ids: list[str] | None, json: bool) -> None:
+def retry_dead_letters(ids: list[str] | None, accept: bool, json: bool) -> None:
+    if accept and not ids:
+        raise UsageError("--accept needs the ids of the dead letters to accept")
     with open_service() as service:
-        with logged_act(service.access.log, "dead-letters retry", logged_object(ids or [])):
-            count = service.payments.dead_letters.retry(ids or None)
+        letters = service.payments.dead_letters
+        with logged_act(
+            service.access.log, f"dead-letters {'accept' if accept else 'retry'}", logged_object(ids or [])
+        ):
+            count = letters.accept(ids, str(OPERATOR)) if accept else letters.retry(ids or None)
         service.payments.applier.apply_all()
         service.payments.retrievals.retrieve_all()
         service.payments.applier.apply_all()
@@ -58,6 +63,17 @@ def retry_dead_letters(ids: list[str] | None, json: bool) -> None:
         print_line(f"{count} retried, {len(left)} of them failed again.")
     if left or (ids and count < len(ids)):
         raise CommandFailed(f"could not be applied: {', '.join(left) or 'no such dead letter'}")
+
+
+def dismiss_dead_letters(ids: list[str], json: bool) -> None:
+    with open_service() as service, logged_act(service.access.log, "dead-letters dismiss", logged_object(ids)):
+        count = service.payments.dead_letters.dismiss(ids)
+    if json:
+        print_json({"dismissed": count})
+    else:
+        print_line(f"{count} dismissed.")
+    if count < len(set(ids)):
+        raise CommandFailed("could not be dismissed: no such dead letter")
 
 
 def export_donations(ticket: str | None, since: str | None, until: str | None, format: str) -> None:

@@ -5,6 +5,7 @@ from adapters.event_store.history import EventEffects, StoredDonations, StoredTi
 from adapters.event_store.support_tickets import StoredSupportTickets
 from adapters.jobs.queue import enqueue
 from adapters.payments import open_checkouts
+from adapters.payments.linking import link_checkout
 from adapters.privacy import erasure
 from domain.events import (
     CheckoutOpened,
@@ -26,7 +27,7 @@ class Aggregates:
     def __init__(self, ground: Foundation, history: History, mails: MailDelivery) -> None:
         event_effects: EventEffects = {
             **contact_hashes.EFFECTS,
-            CheckoutOpened: [open_checkouts.add],
+            CheckoutOpened: [open_checkouts.add, link_checkout],
             Erased: [erasure.destroy, open_checkouts.close],
             ErasureAnnounced: [mails.announce_erasure],
             Published: [mails.tell_published],

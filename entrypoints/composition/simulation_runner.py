@@ -56,7 +56,11 @@ class SimulationRunner:
 
     def settle(self) -> None:
         """Apply webhooks and retrieve objects until no work is left, and let the read models follow."""
-        while self.service.payments.applier.apply_batch() or self._retrievals.retrieve_one():
+        while (
+            self.service.payments.applier.apply_batch()
+            or self._retrievals.retrieve_one()
+            or self._retrievals.ask_about_held(after_seconds=0)
+        ):
             pass
         with connect(self.service.url) as connection:
             while self._follower.fold_next_batch(connection):
@@ -111,7 +115,7 @@ class SimulationRunner:
         wrong_donations = [
             f"donation {id}: {ledger.get(id)} instead of {row}" for id, row in expected.items() if ledger.get(id) != row
         ]
-        return [*wrong_donations, *self._wrong_totals(expected), *self._wrong_fees()]
+        return [*wrong_donations, *self._wrong_totals(expected), *self._wrong_fees(), *self._kept_other_business()]
 
     def totals(self) -> list[dict[str, object]]:
         """Return the sums of the ledger over all tickets, one for each currency."""
@@ -160,3 +164,14 @@ class SimulationRunner:
         for id in expected.keys() | recorded.keys():
             if expected.get(id) != recorded.get(id):
                 yield f"balance transaction {id}: {recorded.get(id)} instead of {expected.get(id)}"
+
+    def _kept_other_business(self) -> Iterable[str]:
+        ids = [event["id"] for event in self.scenario.other_business]
+        with self.service.database.connection() as connection:
+            rows = connection.execute(
+                "SELECT event_id, type, state, length(body) FROM stripe_inbox"
+                " WHERE event_id = ANY(%s) AND (state <> 'ignored' OR body <> '')",
+                (ids,),
+            ).fetchall()
+        for id, type, state, size in rows:
+            yield f"event {id} of other business: {type} is {state} with {size} bytes"

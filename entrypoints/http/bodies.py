@@ -143,6 +143,12 @@ class Empty(Body):
     """A body without fields."""
 
 
+class DeadLetterRetry(Body):
+    """With `accept`, the event counts although its payment has no checkout of ours or is larger than was asked for."""
+
+    accept: StrictBool = False
+
+
 class Publication(Body):
     consent: StrictBool
 

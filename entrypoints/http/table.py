@@ -253,7 +253,7 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "POST", "/admin/dead-letters/{id}/retry", "Apply a dead letter again", DeadLetterHandlers.retry, ADMINISTER,
-        JSON, bodies.Empty, 202, tag="Administration",
+        JSON, bodies.DeadLetterRetry, 202, tag="Administration",
     ),
     Operation(
         "GET", "/admin/dead-mails", "List mails that could not be sent, oldest first",

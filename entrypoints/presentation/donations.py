@@ -48,6 +48,7 @@ class Donation(ResponseBody):
     dispute_status: str | None
     pending: bool
     session_id: str | None
+    paid_in_part: bool  # less was captured than was asked for
 
     @classmethod
     def from_row(cls, row: Row, personal: PersonalData, **subclass_fields: Any) -> Self:
@@ -70,6 +71,7 @@ class Donation(ResponseBody):
             row["dispute_status"],
             row["pending"],
             row["session_id"],
+            0 < row["paid"] < row["amount"],
             **subclass_fields,
         )
 

@@ -91,24 +91,25 @@ def _webhook(event: dict[str, object]) -> bytes:
 
 
 def _paid(ticket: UUID, donation: UUID, number: int) -> dict[str, object]:
-    """Return Stripe's event about a captured intent: about 1.5 kB, most of which the service ignores."""
+    """Return Stripe's event about a paid checkout: about 1.5 kB, most of which the service ignores."""
     return {
         "id": f"evt_bench{number}x{donation.hex}",
         "object": "event",
         "api_version": "2026-10-28.endive",
         "created": int(time.time()),
         "livemode": False,
-        "type": "payment_intent.succeeded",
+        "type": "checkout.session.completed",
         "data": {
             "object": {
-                "id": f"pi_{donation.hex}",
-                "object": "payment_intent",
-                "amount": 5_000,
-                "amount_received": 5_000,
+                "id": f"cs_{donation.hex}",
+                "object": "checkout.session",
+                "mode": "payment",
+                "amount_total": 5_000,
                 "currency": "usd",
-                "latest_charge": f"ch_{donation.hex}",
+                "payment_intent": f"pi_{donation.hex}",
+                "payment_status": "paid",
                 "metadata": {"ticketId": str(ticket), "donationId": str(donation)},
-                "status": "succeeded",
+                "status": "complete",
                 "payment_method_options": {"card": {"note": "x" * 700}},
             }
         },

@@ -128,7 +128,7 @@ class Gifts:
         checkout = self._ticket.pay(10)
         payment = Payment(UUID(self._ticket.id), 1_000, donation_id=UUID(checkout["donationId"]))
         for web in self._fleet.webs:
-            answer = web.webhook(payment.succeeded())
+            answer = web.webhook(payment.completed())
             assert answer.status_code == 200
         self.made += 1
         return answer

@@ -103,7 +103,7 @@ def test_5_a_refund_and_then_a_lost_dispute_of_the_whole_make_a_debt(ledger):
 
 def test_6_a_paid_donation_neither_expires_nor_fails(ledger):
     def events_of(p: list[Payment]) -> Events:
-        return [p[0].completed(), p[0].expired(), p[1].succeeded(), p[1].failed()]
+        return [p[0].completed(), p[0].expired(), p[1].completed(), p[1].succeeded(), p[1].failed()]
 
     for _, payments in outcomes_of(ledger, events_of, (10_000, "usd"), (10_000, "usd")):
         assert [ledger.row(p)["status"] for p in payments] == ["PAID", "PAID"]

@@ -117,7 +117,7 @@ class PaymentSimulation:
         elif outcome == "failed":
             self._decline(self.random.randint(1, 3))
         if self.session["payment_status"] == "paid":
-            self._refund_and_dispute()
+            self.refund_and_dispute()
 
     def _ensure_intent(self) -> None:
         if self.session["payment_intent"] is None:
@@ -228,7 +228,7 @@ class PaymentSimulation:
 
     # Refunds and disputes.
 
-    def _refund_and_dispute(self) -> None:
+    def refund_and_dispute(self) -> None:
         for _ in range(self.random.choices((0, 1, 2, 3), (60, 25, 10, 5))[0]):
             self._refund()
         if self.happens(18):

@@ -32,7 +32,7 @@ class SimulatedDonation:
 class Scenario:
     """Donations, Stripe's events about them in order, and Stripe's objects after all events.
 
-    `noise` are events that must have no effect.
+    `noise` are events that must have no effect; those of `other_business` must be ignored and leave no body.
     """
 
     seed: int
@@ -40,10 +40,15 @@ class Scenario:
     events: list[StripeDict] = field(default_factory=list)
     objects: dict[str, StripeDict] = field(default_factory=dict)
     noise: list[StripeDict] = field(default_factory=list)
+    other_business: list[StripeDict] = field(default_factory=list)
 
     def deliveries(self, random: Random, max_repeats: int = 2) -> list[StripeDict]:
         """Return events and noise in random order, each at least once and repeated at most `max_repeats` times."""
-        deliveries = [event for event in (*self.events, *self.noise) for _ in range(random.randint(1, 1 + max_repeats))]
+        deliveries = [
+            event
+            for event in (*self.events, *self.noise, *self.other_business)
+            for _ in range(random.randint(1, 1 + max_repeats))
+        ]
         random.shuffle(deliveries)
         return deliveries
 
@@ -76,11 +81,26 @@ def build(seed: int, donations: int = DONATIONS, name: str = "") -> Scenario:
     noise = _noise(random, id_random)
     scenario.noise = noise.events
     scenario.objects |= noise.objects
+    _add_other_business(scenario, random, id_random)
     return scenario
 
 
 def _uuid(random: Random) -> UUID:
     return UUID(int=random.getrandbits(128), version=4)
+
+
+def _add_other_business(scenario: Scenario, random: Random, id_random: Random) -> None:
+    """Add payments of a shop on the same Stripe account, and events of another account about a payment of ours."""
+    for _ in range(3):
+        payment = PaymentSimulation(random, id_random, FIRST_SECOND, random.randint(100, 50_000), "usd")
+        payment.create_session(payment.new_id("cs_test_"), {"order": "a shop of the same account"})
+        payment.pay()
+        payment.refund_and_dispute()
+        scenario.other_business += payment.events
+        scenario.objects |= payment.objects
+    for event in random.sample(scenario.events, min(3, len(scenario.events))):
+        account = "context" if event["object"] == "v2.core.event" else "account"
+        scenario.other_business.append(event | {"id": f"{event['id']}x", account: "acct_1other"})
 
 
 def _noise(random: Random, id_random: Random) -> PaymentSimulation:

@@ -19,7 +19,7 @@ from adapters.read_models.rebuild_jobs import RebuildJobs
 from domain.commands.refunds import RefundCommands, require_positive
 from domain.errors import NotFoundError
 from entrypoints.composition.queries import Queries
-from entrypoints.http.bodies import Amount, Body, Empty, Line, report_fault
+from entrypoints.http.bodies import Amount, Body, DeadLetterRetry, Empty, Line, report_fault
 from entrypoints.http.handlers.donations import money
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.paging import requested_page
@@ -65,9 +65,10 @@ class DeadLetterHandlers:
         letters_on_page = page.cut(letters, lambda letter: (letter.received_at.isoformat(), letter.id))
         return page.answer(DeadLetterPage([DeadLetterView.of(letter) for letter in letters_on_page], page.next_cursor))
 
-    def retry(self, call: Call, _: Empty) -> RetriedDeadLetter:
+    def retry(self, call: Call, body: DeadLetterRetry) -> RetriedDeadLetter:
         id = call.path_params["id"]
-        if not self.dead_letters.retry([id]):
+        letters = self.dead_letters
+        if not (letters.accept([id], str(call.principal.actor)) if body.accept else letters.retry([id])):
             raise NotFoundError("There is no such dead letter.")
         self.wake_applier()
         return RetriedDeadLetter(id, "received")

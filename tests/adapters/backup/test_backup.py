@@ -171,7 +171,7 @@ def test_a_restored_service_starts_and_accepts_writes(world: World, empty: str, 
         before = restored_service.history.log.head()
         ledger = Ledger(restored_service)
         payment = ledger.payment()
-        ledger.take(payment.succeeded())
+        ledger.take(payment.completed(), payment.succeeded())
         assert restored_service.history.log.head() > before
         with restored_service.database.connection() as connection:
             # The sequences continue as well.

@@ -84,7 +84,7 @@ def test_a_backup_older_than_an_erasure_opens_only_the_living_after_the_next_rot
     living, erased = ledger.ticket(), ledger.ticket()
     name = name_of(service, living)
     payment = ledger.payment(living)
-    ledger.deliver(payment.succeeded())  # received and not applied
+    ledger.deliver(payment.completed())  # received and not applied
     other.take()
     service.commands.tickets.erase(SYSTEM, erased)
     for _ in range(2):
@@ -101,7 +101,7 @@ def test_a_backup_older_than_an_erasure_opens_only_the_living_after_the_next_rot
             name_of(restored, erased)
         # Stripe lists the webhook again, and it is applied.
         later = Ledger(restored)
-        later.take(payment.succeeded())
+        later.take(payment.completed())
         assert later.totals(living) == {"USD": (10_000, 0, 10_000)}
         # The restored database replaces its own key, and leaves those of the other one alone.
         first = key_names(other.data / "epoch")
@@ -146,7 +146,7 @@ def test_with_any_key_the_history_is_restored_without_personal_data(service: Ser
     ledger = Ledger(service)
     ticket = ledger.ticket()
     payment = ledger.payment(ticket)
-    ledger.take(payment.succeeded())
+    ledger.take(payment.completed())
     service.access.idempotency.begin("visitor", "POST /x", "key", "body")
     other.take()
     shutil.rmtree(other.former)

@@ -84,7 +84,7 @@ def test_metadata_of_a_refund_moves_no_money_to_another_donation(ledger):
 
 def test_metadata_that_is_edited_later_moves_no_money(ledger):
     payment, other = ledger.payment(), ledger.payment()
-    ledger.take(payment.succeeded())
+    ledger.take(payment.completed())
     ledger.take(
         event("charge.updated", payment.charge(metadata=other.metadata)),
         event("payment_intent.succeeded", payment.intent(metadata=other.metadata)),
@@ -106,7 +106,7 @@ def test_metadata_that_names_no_donation_of_ours_links_nothing(ledger):
 
 def test_a_payment_in_another_currency_than_the_donations_is_a_dead_letter(ledger):
     payment = ledger.payment(currency="usd")
-    wrong = event("payment_intent.succeeded", payment.intent(currency="jpy"))
+    wrong = event("checkout.session.completed", payment.session(currency="jpy"))
     ledger.take(wrong)
     [letter] = ledger.service.payments.dead_letters.list()
     assert (letter.id, letter.error) == (wrong["id"], "malformed: currency differs from the donation's")
@@ -174,9 +174,10 @@ def test_text_that_the_database_cannot_store_is_dropped_or_makes_a_dead_letter(l
     completed_event = event(
         "charge.succeeded", payment.charge(billing_details=nul, description="\u0000", metadata=payment.metadata)
     )
-    ledger.take(completed_event, event("checkout.session.expired", payment.session(id="cs_\u0000")))
+    ledger.take(payment.completed(), completed_event)
+    ledger.take(event("checkout.session.expired", payment.session(id="cs_\u0000")))
     assert ledger.view(payment).donor == "lace"
-    assert sorted(ledger.inbox().values()) == ["applied", "dead"]
+    assert sorted(ledger.inbox().values()) == ["applied", "applied", "dead"]
 
 
 def test_money_for_an_erased_ticket_is_recorded_without_a_name(ledger):
@@ -230,7 +231,7 @@ def _bodies(ledger: Ledger) -> list[tuple[str, bytes, Any]]:
 
 def test_a_retried_event_can_be_read_after_its_ticket_was_known(ledger):
     payment = ledger.payment()
-    wrong = event("payment_intent.succeeded", payment.intent(currency="jpy"))
+    wrong = event("checkout.session.completed", payment.session(currency="jpy"))
     ledger.take(payment.completed(), wrong)
     assert ledger.service.payments.dead_letters.retry() == 1
     ledger.settle()
@@ -287,6 +288,7 @@ def test_the_object_of_a_thin_event_is_retrieved_and_applied(ledger):
     # Without a charge, because the event has its own time.
     ledger.stripe = {payment.intent_id: payment.intent()}.__getitem__
     stripe_event = thin("v1.payment_intent.succeeded", payment.intent_id, "payment_intent")
+    ledger.take(payment.chosen_delayed())
     ledger.deliver(stripe_event)
     ledger.service.payments.applier.apply_all()
     assert ledger.inbox()[stripe_event["id"]] == "held"

@@ -166,7 +166,7 @@ def test_with_the_master_key_and_the_data_folder_nobody_reads_who_was_erased_bef
 def test_nothing_personal_is_ever_written_sealed_with_the_master_key_alone(service: Service):
     ledger = Ledger(service)
     ticket = ledger.ticket()
-    ledger.deliver(ledger.payment(ticket).succeeded())  # received and not applied
+    ledger.deliver(ledger.payment(ticket).completed())  # received and not applied
     service.access.login_codes.request(uuid4(), Contact(ContactType.EMAIL, "ada@example.com"))
     service.access.idempotency.begin("visitor", "POST /x", "key", "body")
     with service.database.connection() as connection:
@@ -189,7 +189,7 @@ def test_a_rotation_keeps_every_living_value_and_destroys_the_old_key(service: S
     ledger = Ledger(service)
     ticket = open_ticket(service)
     ledger.follow()
-    ledger.deliver(ledger.payment(ticket).succeeded())
+    ledger.deliver(ledger.payment(ticket).completed())
     request = uuid4()
     service.access.login_codes.request(request, Contact(ContactType.EMAIL, "ada@example.com"))
     service.access.idempotency.begin("visitor", "POST /x", "key", "body")
@@ -289,7 +289,7 @@ def test_a_process_that_still_seals_with_a_destroyed_key_is_refused_and_then_goe
     open_ticket(slow)
     slow.epochs._fresh_until = float("inf")
     rotation(service).rotate()
-    for act in (lambda: open_ticket(slow), lambda: Ledger(slow).deliver(Ledger(service).payment().succeeded())):
+    for act in (lambda: open_ticket(slow), lambda: Ledger(slow).deliver(Ledger(service).payment().completed())):
         with pytest.raises(UnavailableError):
             act()
     slow.epochs.refresh()

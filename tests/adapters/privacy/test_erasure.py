@@ -239,7 +239,7 @@ def test_a_held_payment_for_an_erased_ticket_is_applied_once_it_is_linked(ledger
     assert list(ledger.inbox().values()) == ["held"]
     ledger.service.commands.tickets.erase(SYSTEM, ticket)
     assert "Hopper" not in readable(ledger.service)
-    ledger.take(payment.succeeded())
+    ledger.take(payment.completed())
     assert ledger.totals(ticket) == {"USD": (10_000, 0, 10_000)}
     assert ledger.view(payment).donor == "Anonymous"
     assert set(ledger.inbox().values()) == {"applied"}
@@ -249,7 +249,7 @@ def test_an_unmatched_dead_letter_is_erased_by_the_ids_that_it_contains(
     ledger: Ledger, ticket: UUID, monkeypatch: pytest.MonkeyPatch
 ):
     payment = ledger.payment(ticket)
-    ledger.take(payment.succeeded())
+    ledger.take(payment.completed())
     ledger.deliver(event("charge.updated", payment.charge(metadata={})))
     monkeypatch.setattr(type(ledger.service.payments.applier), "_decide", lambda *_: 1 / 0)
     with ledger.service.database.connection() as connection:

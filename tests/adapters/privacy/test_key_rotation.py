@@ -63,7 +63,7 @@ def test_after_a_rotation_the_old_master_key_is_not_needed(make_service: MakeSer
     ledger = Ledger(old)
     open_ticket(old, ADA)
     payment = ledger.payment(ADA)
-    ledger.deliver(payment.succeeded())  # received, and encrypted with the inbox's key until it is applied
+    ledger.deliver(payment.completed())  # received, and encrypted with the inbox's key until it is applied
     old.access.idempotency.begin("visitor", "POST /x", "key", "body")
     with old.database.connection() as connection:
         old.mail.outbox.queue(

@@ -96,7 +96,7 @@ def test_events_of_stripe_and_the_system_do_not_delay_an_erasure_nor_does_an_ope
 ):
     ticket = retention_years.ticket()
     payment = retention_years.ledger.payment(ticket)
-    retention_years.ledger.take(payment.succeeded())
+    retention_years.ledger.take(payment.completed())
     retention_years.retention.keep_for("public", 30)
     retention_years.run(17 * DAY)
     assert retention_years.topics(ticket)[-1] == "erasure_announced"

@@ -261,6 +261,7 @@ NEEDING_DATA = [
     ("audit", "export", TICKET, "proof.json"),
     ("backup", "storyledger.backup"),
     ("dead-letters", "list"),
+    ("dead-letters", "dismiss", "evt_1"),
     ("dead-letters", "retry"),
     ("erase", TICKET),
     ("export", "donations"),
