@@ -146,10 +146,10 @@ class Ticket:
 
 
 # Tests send many requests from one address. Tests of limits and quotas set their own.
-UNLIMITED: dict[str, Any] = {
+UNLIMITED: dict[str, str] = {
     **{f"rate_limit_{name}": "1000000/minute" for name in ("default", "payment", "create", "page", "gift")},
     **dict.fromkeys(("quota_ticket", "quota_address", "quota_workspace"), ""),
-    "min_free_mb": 0,
+    "min_free_mb": "0",
 }
 
 
