@@ -51,8 +51,9 @@ class Endpoint:
         self._upload_space = upload_space
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "\0" in scope["path"]:
-            # A text in PostgreSQL cannot contain NUL.
+        # A text in PostgreSQL cannot contain NUL. An encoded slash separates nothing (RFC 3986, 2.2), but it is decoded
+        # here, so that a path would have two spellings.
+        if "\0" in scope["path"] or b"%2f" in scope["raw_path"].lower():
             raise HTTPException(404)
         scope["state"][PATH_TEMPLATE] = self._path
         scope["state"][IS_FOR_BROWSERS] = self._is_for_browsers

@@ -97,6 +97,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         cycle.keep_alive = False
         return True
 
+    def _has_one_host(self) -> bool:
+        """Return True if the head has one Host header; HTTP/1.0 knows no such header."""
+        count = sum(name == b"host" for name, _ in self.headers)
+        return count == 1 or (count == 0 and self.parser.get_http_version() == "1.0")
+
     # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
@@ -113,6 +118,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._body_began_at = self._last_received_at
         if len(self.headers) > self.MAX_HEADERS:
             self._refuse(Problem("headers-too-large", f"A request may have at most {self.MAX_HEADERS} headers."))
+        elif not self._has_one_host():
+            self._refuse(Problem("malformed", "A request has exactly one Host header (RFC 9112, 3.2)."))
         elif self.parser.should_upgrade() and any(name in _BODY_HEADERS for name, _ in self.headers):
             # The parser would treat the body as another protocol. A server may ignore an upgrade (RFC 9110, 7.8).
             self._head_to_replay = self._head_without_upgrade()

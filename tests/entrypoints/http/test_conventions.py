@@ -411,6 +411,22 @@ def test_a_strange_host_header_is_no_fault_of_ours(live: LiveService, host: byte
     assert b"evil.example" not in answer
 
 
+@pytest.mark.parametrize("hosts", [b"", b"Host: a.example\r\nHost: b.example\r\n", b"Host: a\r\nhost: a\r\n"])
+def test_a_request_without_exactly_one_host_is_malformed(live: LiveService, hosts: bytes):
+    answer = raw(live, b"GET /health/live HTTP/1.1\r\n" + hosts + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"/problems/malformed" in answer
+
+
+def test_a_request_in_http_1_0_needs_no_host(live: LiveService):
+    assert b" 200 " in raw(live, b"GET /health/live HTTP/1.0\r\n\r\n").splitlines()[0]
+
+
+@pytest.mark.parametrize("path", ["/health%2Flive", "/api%2ftickets/create", "/docs%2F", "/%2fdocs"])
+def test_an_encoded_slash_separates_no_parts_of_a_path(client: Client, path: str):
+    problem(client.get(path), 404, "not-found")
+
+
 @pytest.mark.parametrize("path", ["/nothing%3Fa", "/nothing%23a", "/nothing/%C3%A9%20b", "/%7Bx%7D"])
 def test_a_problem_names_the_path_as_it_was_asked_for(client: Client, path: str):
     assert problem(client.get(path + "?secret=1"), 404, "not-found")["instance"] == path
