@@ -79,16 +79,16 @@ def test_a_dead_letter_is_listed_retried_and_gone(live: LiveService):
     admin = live.client_with_key(Role.ADMIN)
     ticket = live.client().open_ticket()
     payment = Payment(UUID(ticket.id), donation_id=UUID(ticket.pay(100)["donationId"]))
-    poisoned = event("payment_intent.succeeded", payment.intent(amount_received="100"))
+    poisoned = event("checkout.session.completed", payment.session(amount_total="100"))
     live.webhook(poisoned)
     live.applied()
     letters = admin.get("/admin/dead-letters").json()["deadLetters"]
     [letter] = [row for row in letters if row["id"] == poisoned["id"]]
-    assert (letter["error"], letter["type"]) == ("malformed: amount_received", "payment_intent.succeeded")
+    assert (letter["error"], letter["type"]) == ("malformed: amount_total", "checkout.session.completed")
 
     with live.service.database.connection() as connection:
         body = live.service.payments.inbox.seal_body(
-            poisoned["id"], to_json(payment.succeeded() | {"id": poisoned["id"]})
+            poisoned["id"], to_json(payment.completed() | {"id": poisoned["id"]})
         )
         connection.execute(
             "UPDATE stripe_inbox SET body = %s, ticket_id = NULL WHERE event_id = %s", (body, poisoned["id"])
