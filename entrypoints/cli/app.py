@@ -287,7 +287,10 @@ def dead_letters_dismiss(
     ids: Annotated[list[str], typer.Argument(metavar="ID...")],
     json: Json = False,
 ) -> None:
-    """Ignore dead letters of other business for good, and drop what they contain."""
+    """Ignore dead letters of other business.
+
+    What they contain is dropped, so this cannot be undone.
+    """
     from entrypoints.cli import payments
 
     payments.dismiss_dead_letters(ids, json)

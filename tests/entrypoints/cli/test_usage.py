@@ -276,6 +276,8 @@ NEEDING_DATA = [
     ("rebuild-projections",),
     ("rebuild-projections", "--verify"),
     ("reconcile",),
+    ("reinstate", TICKET),
+    ("suspend", TICKET, "--reason", "a complaint"),
     ("workspaces", "list"),
     ("workspaces", "retention", "public", "30"),
 ]
