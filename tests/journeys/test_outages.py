@@ -37,12 +37,19 @@ def postgres() -> Iterator[OwnServer]:
 
 
 def serving(postgres: OwnServer, folder: Path, only: str | None = None, **settings: Any) -> Serving:
-    return Serving(only, database_url=postgres.url, data_dir=folder, master_key=MASTER_KEY, **settings)
+    return Serving(only, **settings_on(postgres), data_dir=folder, **settings)
+
+
+def settings_on(postgres: OwnServer) -> dict[str, Any]:
+    """Return the settings that all services on one database share."""
+    epoch_keys = (postgres.folder / "epoch").as_uri()
+    return {"database_url": postgres.url, "master_key": MASTER_KEY, "epoch_key_url": epoch_keys}
 
 
 @pytest.fixture(scope="module")
 def lasting(postgres: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
-    with LiveService(postgres.url, tmp_path_factory.mktemp("outages"), master_key=MASTER_KEY) as running:
+    settings = settings_on(postgres)
+    with LiveService(settings.pop("database_url"), tmp_path_factory.mktemp("outages"), **settings) as running:
         yield running
 
 

@@ -186,9 +186,9 @@ def test_no_form_and_no_event_causes_an_internal_error(askers: tuple[Ticket, Cli
         place.send(content=content, headers={"Stripe-Signature": b"t=1,v1=00"})
 
 
-def test_a_gift_of_a_hostile_amount_shows_the_form_again(askers: tuple[Ticket, Client]):
-    ticket, _ = askers
-    url = ticket.get("/qr-code").json()["targetUrl"]
+def test_a_gift_of_a_hostile_amount_shows_the_form_again(shared_live: LiveService):
+    ticket = shared_live.client().open_ticket()
+    url = ticket.publish()
     for value in IN_QUERIES:
         answer = ticket.http.post(
             url,
