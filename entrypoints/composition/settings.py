@@ -376,6 +376,8 @@ def _is_default(secret: str) -> bool:
 def _check_production(settings: Settings) -> None:
     """Refuse missing settings, and default and short secrets."""
     faults = []
+    if settings.storage_url is not None and settings.epoch_key_url is None:
+        faults.append("EPOCH_KEY_URL: needed with STORAGE_URL, because DATA_DIR may not be kept")
     if settings.base_url is None:
         faults.append("BASE_URL: missing")
     if settings.smtp_url is None and not settings.mail_is_off:

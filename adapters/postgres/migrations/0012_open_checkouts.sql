@@ -16,8 +16,12 @@ CREATE INDEX open_checkouts_expiring ON open_checkouts (next_attempt_at) WHERE s
 CREATE INDEX open_checkouts_over ON open_checkouts (expires_at);
 
 -- Those that were opened before this step. At Stripe a checkout is open for at most 24 hours.
-INSERT INTO open_checkouts (session_id, ticket_id, donation_id, expires_at)
+INSERT INTO open_checkouts (session_id, ticket_id, donation_id, expires_at, state)
 SELECT DISTINCT ON (data ->> 'session_id')
-       data ->> 'session_id', ticket, (data ->> 'donation_id')::uuid, to_timestamp((data ->> 'expires_at')::bigint)
+       data ->> 'session_id', ticket, (data ->> 'donation_id')::uuid, to_timestamp((data ->> 'expires_at')::bigint),
+       CASE WHEN (SELECT topic FROM events
+                   WHERE events.ticket = opened.ticket AND topic IN ('published', 'unpublished', 'erased')
+                   ORDER BY position DESC LIMIT 1) IN ('unpublished', 'erased')
+            THEN 'expiring' ELSE 'open' END
   FROM (SELECT ticket, convert_from(state, 'UTF8')::json AS data
           FROM events WHERE topic = 'checkout_opened' AND recorded_at > now() - interval '25 hours') AS opened;

@@ -170,15 +170,32 @@ def test_checkouts_that_have_expired_by_themselves_are_forgotten(till: Till):
     assert till.rows("*") == []
 
 
-def test_checkouts_that_an_older_version_opened_are_known_after_the_migration(migrated_url: str, till: Till):
-    donation = till.open()
-    [row] = till.rows("session_id, ticket_id, donation_id, expires_at, state")
-    with connect(migrated_url) as connection:
+def migrate_again(url: str) -> None:
+    """Apply the step with the table of open checkouts to a history that exists."""
+    with connect(url) as connection:
         [step] = [name for name, _ in migrations.steps() if name.endswith("_open_checkouts")]
         connection.execute("DROP TABLE open_checkouts")
         connection.execute("DELETE FROM schema_steps WHERE name = %s", (step,))
         assert migrations.migrate(connection) == [step]
+
+
+def test_checkouts_that_an_older_version_opened_are_known_after_the_migration(migrated_url: str, till: Till):
+    donation = till.open()
+    [row] = till.rows("session_id, ticket_id, donation_id, expires_at, state")
+    migrate_again(migrated_url)
     assert till.rows("session_id, ticket_id, donation_id, expires_at, state") == [row]
     suspend(till)
     till.expirer.expire_all()
     assert till.status(donation) is DonationStatus.EXPIRED
+
+
+@pytest.mark.parametrize("closing", ["unpublished", "erased"])
+def test_the_migration_has_checkouts_expired_that_an_older_version_left_open(
+    migrated_url: str, till: Till, closing: str
+):
+    till.open()
+    CLOSINGS[closing](till)
+    migrate_again(migrated_url)
+    assert till.rows("state") == [("expiring",)]
+    till.expirer.expire_all()
+    assert till.stripe.open_sessions == set()

@@ -100,6 +100,13 @@ def test_production_refuses_to_start_without_a_public_address():
         load(**(PRODUCTION | {"base_url": ""}))
 
 
+def test_production_that_stores_elsewhere_needs_a_place_for_the_epoch_keys(tmp_path: Path):
+    elsewhere = PRODUCTION | {"storage_url": "s3://bucket/prefix"}
+    with pytest.raises(SettingsError, match="EPOCH_KEY_URL: needed"):
+        load(**elsewhere)
+    assert load(data_dir=tmp_path, **elsewhere, epoch_key_url="s3://keys/epoch").production
+
+
 def test_production_needs_a_mail_server_or_a_decision_to_send_no_mails(tmp_path: Path):
     with pytest.raises(SettingsError, match="SMTP_URL: missing"):
         load(**(PRODUCTION | {"smtp_url": "", "mail": "/var/mail/root"}))
