@@ -128,7 +128,8 @@ class Gift:
         for name in DONOR_PARTS:
             text = getattr(donor, name)
             if text is not None:
-                reports[name] = min((at, text), reports.get(name, (at, text)))
+                reported = event.report.at, text
+                reports[name] = min(reported, reports.get(name, reported))
 
     def _apply_refund(self, event: events.Refunded | events.RefundFailed) -> None:
         refund = Refund(event.amount.minor, event.state, event.refunded_at, event.charge_id, event.payment_intent_id)
@@ -255,8 +256,8 @@ class Gift:
             expired_at=self.expired_at if self.expired_at is not None and self.expired_at <= at else None,
             # The delay counts also if it was reported after the capture, because the date of the capture depends on it.
             delayed_at=self.delayed_at if captured or (self.delayed_at or 0) <= at else None,
-            donor_from_charge={name: part for name, part in self.donor_from_charge.items() if part[0] <= at},
-            donor_from_session={name: part for name, part in self.donor_from_session.items() if part[0] <= at},
+            donor_from_charge=self.donor_from_charge if captured else {},
+            donor_from_session=self.donor_from_session if captured else {},
         )
 
     def _refund_as_of(self, refund_id: str, at: float) -> Refund:

@@ -70,7 +70,7 @@ __all__ = [
 ]
 
 NAME = "donation_ledger"
-VERSION = 6
+VERSION = 7
 TOPICS = topics(DonationEvent)
 TABLES = (DONATIONS, ENTRIES, TOTALS)
 

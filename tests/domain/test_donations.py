@@ -229,6 +229,17 @@ def test_the_donor_is_taken_from_the_charge_or_else_from_the_checkout():
         assert donation_with(*order).gift.donor == Donor("Charge", "DE", "hash")
 
 
+def test_the_donor_is_taken_from_the_earliest_report_of_a_charge_whatever_the_texts_are():
+    for earlier, later in permutations(["Adams", "Zuse"]):
+        facts = [
+            captured(at=60, charge_id="ch", captured_at=50, donor=Donor(earlier)),
+            captured(at=70, charge_id="ch", captured_at=50, donor=Donor(later)),
+        ]
+        for order in permutations(facts):
+            gift = donation_with(*order).gift
+            assert gift.donor == gift.as_of(50).donor == Donor(earlier)
+
+
 # Refunds.
 
 request_refund = partial(Donation.request_refund, actor=ADMIN, request_id=REQUEST, reason="asked for")
