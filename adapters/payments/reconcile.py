@@ -148,7 +148,10 @@ class Reconciler:
     def _existing_links(self, ids: set[str]) -> dict[str, DonationKey]:
         with self._database.connection() as connection:
             rows = connection.execute(
-                "SELECT object_id, ticket_id, donation_id FROM stripe_links WHERE object_id = ANY(%s)", (sorted(ids),)
+                # A link without a ticket is one to other business on the same Stripe account.
+                "SELECT object_id, ticket_id, donation_id FROM stripe_links"
+                " WHERE object_id = ANY(%s) AND ticket_id IS NOT NULL",
+                (sorted(ids),),
             ).fetchall()
         return {id: (ticket_id, donation_id) for id, ticket_id, donation_id in rows}
 
