@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -178,6 +179,17 @@ def test_a_history_that_does_not_continue_the_signed_one_is_not_exported(databas
     cut(database)
     with pytest.raises(RewrittenHistoryError):
         exporter.export(ticket)
+
+
+def test_the_checkpoint_of_an_exported_file_is_published(database: Database, published: Any):
+    ticket = uuid4()
+    with connect(database.url) as connection, connection.cursor() as cursor:
+        event_log.append(cursor, [[opened(ticket)], gift(ticket, 1)])
+    exported = json.loads(b"".join(Exporter(database, SIGNER, published).export(ticket)))
+    assert published.newest() == SIGNER.read(exported["checkpoint"])
+    cut(database)
+    with pytest.raises(RewrittenHistoryError):
+        signs(database.url, published)
 
 
 def refusals() -> float:
