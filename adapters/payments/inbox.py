@@ -82,9 +82,7 @@ class Inbox:
 
     async def accept_async(self, event: SignedEvent) -> bool:
         """Do the same as `accept`, in one commit with the other events that arrive at the same time."""
-        stripe_time = int(event.created.timestamp())
-        sealed_body = self.seal_body(event.id, event.body)
-        return await self._group_commit.submit((event.id, event.type, stripe_time, sealed_body))
+        return await self._group_commit.submit((event.id, event.type, int(event.created.timestamp()), event.body))
 
     def accept(self, event: SignedEvent) -> bool:
         """Store the event durably; return False if it was stored before."""
@@ -101,13 +99,17 @@ class Inbox:
         return self._store(id, type, stripe_time, to_json(as_event(id, stripe_object, stripe_time)))
 
     def _store(self, id: str, type: str, stripe_time: int, body: bytes) -> bool:
-        [is_new] = self._store_all([(id, type, stripe_time, self.seal_body(id, body))])
+        [is_new] = self._store_all([(id, type, stripe_time, body)])
         return is_new
 
     def _store_all(self, rows: Sequence[tuple[str, str, int, bytes]]) -> list[bool]:
-        """Store the rows whose id is new, the first of each id; return for every row True if it was stored."""
+        """Store the rows whose id is new, the first of each id; return for every row True if it was stored.
+
+        Sealing may query the database and read an epoch key, so it must not run on the event loop.
+        """
+        sealed = [(id, type, stripe_time, self.seal_body(id, body)) for id, type, stripe_time, body in rows]
         with self._database.connection() as connection:
-            stored = connection.execute(_STORE, [list(column) for column in zip(*rows, strict=True)], prepare=True)
+            stored = connection.execute(_STORE, [list(column) for column in zip(*sealed, strict=True)], prepare=True)
             new_ids = {id for (id,) in stored.fetchall()}
         self.arrived.set()
         is_new = []
