@@ -92,6 +92,12 @@ class Epochs:
             if self._database.row("SELECT FROM ticket_keys WHERE epoch = %s LIMIT 1", (name,)) is not None:
                 self._cipher(name)
 
+    def check_place(self) -> None:
+        """Raise EpochKeyMissingError unless the place of the epoch keys holds the key of every epoch."""
+        for name in self.names():
+            if self.store.read(name) is None:
+                raise EpochKeyMissingError(name)
+
     def _cipher(self, name: bytes) -> AESGCM:
         cipher = self._ciphers.get(name)
         if cipher is None:

@@ -99,6 +99,8 @@ class EpochRotation:
 
     def _rotate(self, progress: Progress) -> EpochReport:
         started = time.monotonic()
+        # A new key in another place than that of the other processes would keep them from sealing.
+        self._epochs.check_place()
         name = self._epochs.begin()
         resealed, destroyed = self._finish(name, progress)
         return EpochReport(name.hex(), resealed, destroyed, round(time.monotonic() - started, 3))
