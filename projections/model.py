@@ -63,11 +63,20 @@ class Rows(Protocol):
     def get(self, table: Table, key: Key) -> Row | None:
         """Return a copy of the row with the changes by this batch, or None if there is none or it was not loaded."""
 
+    def lowest(self, table: Table, column: str, group: Row) -> Any:
+        """Return the lowest value of a column in the rows, stored or put, that have the values of `group`, or None."""
+
     def put(self, table: Table, row: Row) -> None:
         """Insert the row, or replace the row that has its key, which must have been loaded or put before."""
 
     def delete(self, table: Table, key: Key) -> None:
         """Remove the row if it exists."""
+
+
+def lowest(rows: Iterable[Row], column: str, group: Row) -> Any:
+    """Return the lowest value of a column in the rows that have the values of `group`, or None without any value."""
+    values = (row[column] for row in rows if all(row[name] == value for name, value in group.items()))
+    return min((value for value in values if value is not None), default=None)
 
 
 class Projection(Protocol):

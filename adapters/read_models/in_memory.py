@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from projections import ticket_status
-from projections.model import Key, Projection, RecordedEvent, Row, Table
+from projections.model import Key, Projection, RecordedEvent, Row, Table, lowest
 
 
 class MemoryRows:
@@ -19,6 +20,9 @@ class MemoryRows:
     def get(self, table: Table, key: Key) -> Row | None:
         row = self._rows[table.name].get(key)
         return None if row is None else dict(row)
+
+    def lowest(self, table: Table, column: str, group: Row) -> Any:
+        return lowest(self._rows[table.name].values(), column, group)
 
     def put(self, table: Table, row: Row) -> None:
         self._rows[table.name][table.key_of(row)] = row

@@ -8,13 +8,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import LiteralString
+from typing import Any, LiteralString
 
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
-from projections.model import Key, Row, Table
+from projections.model import Key, Row, Table, lowest
 
 # At least this many rows of one table are written with COPY, fewer with an INSERT from arrays.
 MIN_COPY_ROWS = 200
@@ -54,6 +54,23 @@ class BatchRows:
     def get(self, table: Table, key: Key) -> Row | None:
         row = self._rows[table].get(key)
         return None if row is None else dict(row)
+
+    def lowest(self, table: Table, column: str, group: Row) -> Any:
+        changed = self._changed[table]
+        keys = [list(values) for values in zip(*changed, strict=True)] or [[] for _ in table.key]
+        self._cursor.execute(
+            sql.SQL("SELECT min({}) FROM {} WHERE {} AND ({}) NOT IN (SELECT * FROM unnest({}))").format(
+                sql.Identifier(column),
+                sql.Identifier(self._schema, table.name),
+                sql.SQL(" AND ").join(sql.SQL("{} = %b").format(sql.Identifier(name)) for name in group),
+                _identifiers(table.key),
+                _array_placeholders(table, table.key),
+            ),
+            [*group.values(), *keys],
+        )
+        stored = self._cursor.fetchall()
+        put_rows = [row for key in changed if (row := self._rows[table][key]) is not None]
+        return lowest([*put_rows, *({**group, column: value} for (value,) in stored)], column, group)
 
     def put(self, table: Table, row: Row) -> None:
         key = table.key_of(row)

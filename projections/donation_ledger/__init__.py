@@ -70,7 +70,7 @@ __all__ = [
 ]
 
 NAME = "donation_ledger"
-VERSION = 7
+VERSION = 8
 TOPICS = topics(DonationEvent)
 TABLES = (DONATIONS, ENTRIES, TOTALS)
 

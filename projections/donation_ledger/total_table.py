@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.values import DonationStatus
 from projections.donation_ledger.donation_table import COLUMNS as DONATION_COLUMNS
+from projections.donation_ledger.donation_table import DONATIONS
 from projections.model import Cursor, Row, Rows, Table, fetched_rows
 
 SUM_COLUMNS = ("paid", "refunded", "disputed")
@@ -30,7 +31,10 @@ Change = tuple[Row | None, Row]
 
 
 def add_to_totals(changes: Sequence[Change], rows: Rows) -> None:
-    """Add to the totals the difference between each donation's row after the batch and before it."""
+    """Add to the totals the difference between each donation's row after the batch and before it.
+
+    The rows after the batch are in the table of donations already.
+    """
     by_total: dict[tuple[UUID, str], list[Change]] = {}
     for before, row in changes:
         by_total.setdefault((row["ticket_id"], row["currency"]), []).append((before, row))
@@ -43,6 +47,7 @@ def add_to_totals(changes: Sequence[Change], rows: Rows) -> None:
             "first_paid_at": None,
             "position": 0,
         }
+        first_paid_at, first_moved = total["first_paid_at"], False
         for before, row in donation_changes:
             for name in SUM_COLUMNS:
                 total[name] += row[name]
@@ -51,9 +56,13 @@ def add_to_totals(changes: Sequence[Change], rows: Rows) -> None:
                 for name in SUM_COLUMNS:
                     total[name] -= before[name]
                 total[COUNT_COLUMNS[before["status"]]] -= 1
+                first_moved |= first_paid_at is not None and before["paid_at"] == first_paid_at < row["paid_at"]
             if row["paid_at"] is not None:
                 total["first_paid_at"] = min(row["paid_at"], total["first_paid_at"] or row["paid_at"])
             total["position"] = max(total["position"], row["position"])
+        if first_moved:
+            group = {"ticket_id": ticket_id, "currency": currency}
+            total["first_paid_at"] = rows.lowest(DONATIONS, "paid_at", group)
         rows.put(TOTALS, total)
 
 

@@ -75,7 +75,11 @@ def failed(at: int = 5) -> Fact:
     return PaymentFailed, {"object_id": "pi", "reason": "card_declined", "report": report(at)}
 
 
-DELAYED: Fact = PaymentDelayed, {"object_id": "cs", "report": report(5)}
+def delayed(at: int = 5, id: str = "cs") -> Fact:
+    return PaymentDelayed, {"object_id": id, "report": report(at)}
+
+
+DELAYED = delayed()
 PAID_100 = captured()
 WITHDRAWN, REINSTATED = moved_funds(10_000, "txn_out"), moved_funds(-10_000, "txn_in")
 WON_DISPUTE, LOST_DISPUTE = dispute("won"), dispute("lost")
@@ -124,5 +128,6 @@ FACTS = st.one_of(
         moved_at=st.none() | st.integers(1, 9),
     ),
     st.builds(failed, st.integers(1, 9)),
-    st.sampled_from([DELAYED, EXPIRED]),
+    st.builds(delayed, st.integers(1, 9), st.sampled_from(["cs", "pi"])),
+    st.just(EXPIRED),
 )

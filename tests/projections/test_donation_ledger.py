@@ -125,6 +125,10 @@ def test_entries_donations_and_totals_agree_in_every_order_of_the_facts_now_and_
         present, past = folded(donation_ledger, history), past_ledger(history, moment, None)
         gift = donation_with(*ordered).gift
         assert sorted(map(entry_of, present.all(donation_ledger.ENTRIES))) == sorted(gift.entries())
+        one_by_one = MemoryRows()
+        for event in history:
+            donation_ledger.fold([event], one_by_one)
+        assert dated_rows(one_by_one) == dated_rows(present)
         for rows in (present, past):
             assert_the_ledger_agrees(rows)
         ledgers.append([dated_rows(rows) for rows in (present, past)])
@@ -153,6 +157,36 @@ def assert_the_ledger_agrees(rows: MemoryRows) -> None:
     for total in rows.all(donation_ledger.TOTALS):
         for kind in donation_ledger.SUM_COLUMNS:
             assert sum(entry["amount"] for entry in entries if entry["kind"] == kind) == total[kind]
+
+
+def test_the_first_capture_of_a_ticket_moves_to_a_later_time_with_its_donation(ledger):
+    ticket = ledger.ticket()
+    delayed, other, yen = ledger.payment(ticket), ledger.payment(ticket), ledger.payment(ticket, currency="jpy")
+
+    def first_captures() -> dict[str, int]:
+        with ledger.service.database.reading() as cursor:
+            totals = donation_ledger.totals(cursor, ticket)
+        return {total["currency"]: int(total["first_paid_at"].timestamp()) for total in totals}
+
+    ledger.take(delayed.came_late(), delayed.charged(DAY + 60, created=DAY - 100))
+    ledger.take(other.completed(DAY + 20), yen.completed(DAY - 200))
+    assert first_captures() == {"JPY": DAY - 200, "USD": DAY - 100}
+    ledger.take(delayed.chosen_delayed())
+    assert first_captures() == {"JPY": DAY - 200, "USD": DAY + 20}
+    ledger.take(other.charged(DAY + 20, created=DAY + 10))
+    assert first_captures() == {"JPY": DAY - 200, "USD": DAY + 10}
+    verified = rebuild.verify(ledger.service.url, projections.BY_NAME[donation_ledger.NAME], lambda *_: None)
+    assert verified.differences == []
+
+
+def test_the_first_capture_follows_a_donation_that_moves_in_one_batch_with_others(ledger):
+    ticket = ledger.ticket()
+    delayed, other = ledger.payment(ticket), ledger.payment(ticket)
+    ledger.take(delayed.came_late(), delayed.charged(DAY + 60, created=DAY - 100))
+    ledger.take(delayed.chosen_delayed(), other.completed(DAY + 20))
+    with ledger.service.database.reading() as cursor:
+        [total] = donation_ledger.totals(cursor, ticket)
+    assert int(total["first_paid_at"].timestamp()) == DAY + 20
 
 
 def test_a_refund_reported_before_its_payment_is_entered_at_once(ledger):
