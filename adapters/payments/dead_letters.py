@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.payments.inbox import IS_DEAD_LETTER, NO_CHECKOUT
+from adapters.payments.inbox import DISMISSED, IS_DEAD_LETTER, NO_CHECKOUT
 from adapters.postgres.database import Database
 
 _LIST = f"""
@@ -22,7 +22,7 @@ UPDATE stripe_inbox
 """  # noqa: S608
 _DISMISS = f"""
 UPDATE stripe_inbox
-   SET state = 'ignored', error = 'dismissed', pending_object_id = NULL, waits_for = '{{}}', ask_about = NULL,
+   SET state = 'ignored', error = '{DISMISSED}', pending_object_id = NULL, waits_for = '{{}}', ask_about = NULL,
        ticket_id = NULL, body = ''
  WHERE {IS_DEAD_LETTER} AND event_id = ANY(%(ids)s)
 """  # noqa: S608

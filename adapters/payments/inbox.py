@@ -41,6 +41,9 @@ IS_DEAD_LETTER = (
     f" OR error = '{NO_CHECKOUT}')))"
 )
 
+DISMISSED = "dismissed"
+_IS_DISMISSED = f"state = 'ignored' AND error = '{DISMISSED}'"
+
 # The largest number of events that share a commit, so that the first one does not wait for arbitrarily many.
 MAX_STORED_TOGETHER = 256
 
@@ -122,6 +125,24 @@ class Inbox:
         """Return those of the ids that the inbox holds."""
         with self._database.connection() as connection:
             rows = connection.execute("SELECT event_id FROM stripe_inbox WHERE event_id = ANY(%s)", (ids,)).fetchall()
+        return {id for (id,) in rows}
+
+    def dismissed_ids(self, ids: list[str]) -> set[str]:
+        """Return those of the ids whose event a person dismissed."""
+        with self._database.connection() as connection:
+            rows = connection.execute(
+                f"SELECT event_id FROM stripe_inbox WHERE {_IS_DISMISSED} AND event_id = ANY(%s)",  # noqa: S608
+                (ids,),
+            ).fetchall()
+        return {id for (id,) in rows}
+
+    def dismissed_object_ids(self) -> set[str]:
+        """Return the ids of the retrieved objects that a person dismissed, in any of their states."""
+        with self._database.connection() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT split_part(event_id, ':', 1) FROM stripe_inbox"  # noqa: S608
+                f" WHERE {_IS_DISMISSED} AND left(event_id, 4) <> 'evt_'"
+            ).fetchall()
         return {id for (id,) in rows}
 
     def request_retrieval(self, object_id: str, stripe_time: int) -> None:

@@ -146,6 +146,14 @@ def _find_links(
     return new_links
 
 
+def may_be_checkout_of(donation: Donation, session_id: str) -> bool:
+    """Return True if a session whose metadata names the donation can be the one that we opened for it.
+
+    Before the opened session is recorded, its events may arrive. Afterwards any other session has copied metadata.
+    """
+    return donation.gift.opened_session in (None, session_id)
+
+
 def _is_proven(row: InboxRow, event: ParsedEvent, donations: Mapping[DonationKey, Donation]) -> bool:
     """Return True if the donation that the metadata names is the event's: it is a checkout, or a person said so."""
     return event.named_donation in donations and (event.kind == SESSION or row.accepted_by is not None)

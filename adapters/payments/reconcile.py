@@ -5,7 +5,7 @@ are compared after them.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,10 +15,11 @@ from adapters.payments.applier import Applier
 from adapters.payments.event_parsers import BALANCE_TRANSACTION_FIELDS
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.inbox import Inbox
+from adapters.payments.linking import may_be_checkout_of
 from adapters.payments.parsed_events import PARSED_TYPES
 from adapters.payments.reconciliation_checks import agrees, sums_agree
 from adapters.payments.retrieval import PendingRetrievals, Retriever
-from adapters.payments.stripe_objects import DonationKey, StripeDict, StripeObject
+from adapters.payments.stripe_objects import SESSION, DonationKey, StripeDict, StripeObject
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.ports import Donations
@@ -62,10 +63,11 @@ class Reconciler:
 
     def reconcile(self, since: datetime) -> Reconciliation:
         """Compare everything that Stripe created since then; UnavailableError if Stripe is unavailable."""
-        new_object_ids = self._accept_missing_events(since)
+        new_object_ids, dismissed_ids = self._accept_missing_events(since)
+        dismissed_ids |= self._inbox.dismissed_object_ids()
         self._apply_all()
-        self._ask_about_held_events()
-        by_donation = self._objects_by_donation(since)
+        self._ask_about_held_events(dismissed_ids)
+        by_donation = self._objects_by_donation(since, dismissed_ids)
         repaired = set(self._existing_links(new_object_ids).values()) | self._repair(by_donation)
         outcome = Reconciliation()
         for key, stripe_objects in by_donation.items():
@@ -86,23 +88,28 @@ class Reconciler:
 
     # Events.
 
-    def _accept_missing_events(self, since: datetime) -> set[str]:
-        """Store the events that were not delivered; return the ids of their objects."""
+    def _accept_missing_events(self, since: datetime) -> tuple[set[str], set[str]]:
+        """Store the events that were not delivered; return the ids of their objects and of those of dismissed events."""
         object_ids: set[str] = set()
+        dismissed_object_ids: set[str] = set()
         events = (e for e in self._gateway.events(since) if e["type"] in PARSED_TYPES and self._is_our_mode(e))
         while batch := list(islice(events, BATCH_EVENTS)):
-            existing_ids = self._inbox.existing_ids([event["id"] for event in batch])
+            ids = [event["id"] for event in batch]
+            existing_ids, dismissed_ids = self._inbox.existing_ids(ids), self._inbox.dismissed_ids(ids)
             for event in batch:
-                if event["id"] not in existing_ids and self._inbox.accept_listed(event):
-                    object_ids.add(event["data"]["object"]["id"])
-        return object_ids
+                object_id = event["data"]["object"]["id"]
+                if event["id"] in dismissed_ids:
+                    dismissed_object_ids.add(object_id)
+                elif event["id"] not in existing_ids and self._inbox.accept_listed(event):
+                    object_ids.add(object_id)
+        return object_ids, dismissed_object_ids
 
     def _is_our_mode(self, stripe_object: StripeDict) -> bool:
         return stripe_object.get("livemode", self._livemode) is self._livemode
 
-    def _ask_about_held_events(self) -> None:
+    def _ask_about_held_events(self, dismissed_ids: set[str]) -> None:
         """Ask Stripe about the events that are held: for their payments, and then for the checkouts of these."""
-        asked: set[str] = set()
+        asked = set(dismissed_ids)
         while ids := [id for id in self._awaited_ids() if id not in asked]:
             asked.update(ids)
             for id in ids:
@@ -120,13 +127,15 @@ class Reconciler:
 
     # Objects.
 
-    def _objects_by_donation(self, since: datetime) -> dict[DonationKey, list[StripeDict]]:
+    def _objects_by_donation(
+        self, since: datetime, dismissed_ids: Container[str]
+    ) -> dict[DonationKey, list[StripeDict]]:
         """Return the objects that Stripe created since then and that belong to donations of ours."""
         stripe_objects = [
             stripe_object
             for prefix in OBJECT_ID_PREFIXES
             for stripe_object in self._gateway.objects(prefix, since)
-            if self._is_our_mode(stripe_object)
+            if self._is_our_mode(stripe_object) and stripe_object["id"] not in dismissed_ids
         ]
         parsed = [StripeObject(data, data["object"]) for data in stripe_objects]
         links = self._links(parsed)
@@ -137,11 +146,17 @@ class Reconciler:
         return dict(by_donation)
 
     def _links(self, stripe_objects: Sequence[StripeObject]) -> dict[str, DonationKey]:
-        """Return the donation of each linked id, from the stored links or else from the metadata of an object."""
+        """Return the donation of each linked id, from the stored links and from the checkouts that are ours.
+
+        Sessions come before intents, intents before charges, and charges before refunds and disputes, so that the
+        donation of a session is known for all that belongs to it. An intent's or a charge's metadata may be copied.
+        """
         links = self._existing_links({id for stripe_object in stripe_objects for id in stripe_object.linked_ids()})
         for stripe_object in stripe_objects:
-            if (key := stripe_object.named_donation()) is not None and self._exists(key):
-                for id in stripe_object.linked_ids():
+            ids = stripe_object.linked_ids()
+            key = next((links[id] for id in ids if id in links), None) or self._named_by_checkout(stripe_object)
+            if key is not None:
+                for id in ids:
                     links.setdefault(id, key)
         return links
 
@@ -155,12 +170,15 @@ class Reconciler:
             ).fetchall()
         return {id: (ticket_id, donation_id) for id, ticket_id, donation_id in rows}
 
-    def _exists(self, key: DonationKey) -> bool:
+    def _named_by_checkout(self, stripe_object: StripeObject) -> DonationKey | None:
+        """Return the donation that the metadata names if the object can be the checkout that we opened for it."""
+        if stripe_object.kind != SESSION or (key := stripe_object.named_donation()) is None:
+            return None
         try:
-            self._donations.get(*key)
+            donation = self._donations.get(*key)
         except NotFoundError:
-            return False
-        return True
+            return None
+        return key if may_be_checkout_of(donation, stripe_object.text("id")) else None
 
     def _repair(self, by_donation: Mapping[DonationKey, list[StripeDict]]) -> set[DonationKey]:
         """Apply the objects that do not agree with our donations; return the keys of these donations."""

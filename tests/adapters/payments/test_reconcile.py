@@ -1,4 +1,4 @@
-"""Reconciliation leaves out other business on the same Stripe account."""
+"""Reconciliation leaves out other business on the same Stripe account, and what a person dismissed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adapters.payments.gateway import StripeGateway
 from adapters.payments.reconcile import Reconciler, Reconciliation
 from domain.errors import NotFoundError
 from tests.money import Ledger
-from tests.stripe_events import Payment
+from tests.stripe_events import Payment, event
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 Event = dict[str, Any]
@@ -68,6 +68,11 @@ def reconcile(ledger: Ledger, account: Account) -> Reconciliation:
     return outcome
 
 
+def dismiss_all(ledger: Ledger) -> None:
+    letters = ledger.service.payments.dead_letters
+    letters.dismiss([letter.id for letter in letters.list()])
+
+
 def test_a_shops_payment_on_the_same_account_is_neither_matched_nor_repaired(ledger, account):
     payment, shop = ledger.payment(), Payment(uuid4())
     shop.metadata = {"order": "4711"}
@@ -75,3 +80,34 @@ def test_a_shops_payment_on_the_same_account_is_neither_matched_nor_repaired(led
     account.add(shop.intent(), shop.charge(), payment.session(), payment.intent(), payment.charge())
     assert reconcile(ledger, account) == Reconciliation(matched=0, repaired=1)
     assert reconcile(ledger, account) == Reconciliation(matched=1, repaired=0)
+
+
+def test_an_intent_with_copied_metadata_is_not_stored_again_after_it_was_dismissed(ledger, account):
+    payment = ledger.payment()
+    copied = Payment(payment.ticket_id, 7_000, donation_id=payment.donation_id)
+    copied.intent_id, copied.charge_id = "pi_copied", "ch_copied"
+    account.add(payment.session(), payment.intent(), payment.charge())
+    account.add(copied.intent(), copied.charge(metadata=copied.metadata))
+    ledger.take(payment.completed(), payment.charged(), copied.succeeded())
+    ledger.ask()
+    dismiss_all(ledger)
+    for _ in range(2):
+        assert reconcile(ledger, account) == Reconciliation(matched=1)
+    assert ledger.row(payment)["paid"] == 10_000
+
+
+@pytest.mark.parametrize("is_listed", [True, False], ids=["event listed", "event not listed any more"])
+def test_more_than_was_asked_for_is_not_stored_again_after_it_was_dismissed(ledger, account, is_listed):
+    payment = ledger.payment()
+    account.add(payment.session(amount_total=15_000), payment.intent(amount_received=15_000))
+    completed = event("checkout.session.completed", payment.session(amount_total=15_000))
+    ledger.take(completed)
+    account.listed_events = [completed] if is_listed else []
+    if not is_listed:
+        assert reconcile(ledger, account).unmatched
+        with ledger.service.database.connection() as connection:
+            connection.execute("UPDATE stripe_inbox SET received_at = received_at - make_interval(days => 4)")
+    dismiss_all(ledger)
+    for _ in range(2):
+        assert reconcile(ledger, account) == Reconciliation()
+    assert ledger.row(payment)["paid"] == 0
