@@ -89,7 +89,7 @@ class Reconciler:
     # Events.
 
     def _accept_missing_events(self, since: datetime) -> tuple[set[str], set[str]]:
-        """Store the events that were not delivered; return the ids of their objects and of those of dismissed events."""
+        """Store undelivered events; return the ids of their objects and of the objects of dismissed events."""
         object_ids: set[str] = set()
         dismissed_object_ids: set[str] = set()
         events = (e for e in self._gateway.events(since) if e["type"] in PARSED_TYPES and self._is_our_mode(e))
