@@ -216,7 +216,7 @@ class Applier:
         for row in rows:
             if row.state != "applied" or row.event is None or row.donation_key is None:
                 continue
-            for fact in row.event.facts:
+            for fact in row.event.facts_to_record:
                 donations[row.donation_key].record(row.actor, fact.event_type, **fact.fields)
         entries = {}
         for key, donation in donations.items():
@@ -275,4 +275,5 @@ def _report(position: int | None, rows: Sequence[InboxRow]) -> None:
 def _applied_events(rows: Iterable[InboxRow], donations: dict[DonationKey, Donation]) -> Iterator[AppliedEvent]:
     for row in rows:
         if row.state == "applied" and row.event is not None and row.donation_key is not None:
-            yield AppliedEvent(row.donation_key, row.event_id, row.event.facts, donations[row.donation_key].gift)
+            gift = donations[row.donation_key].gift
+            yield AppliedEvent(row.donation_key, row.event_id, row.event.facts_to_record, gift)

@@ -156,7 +156,7 @@ class Inbox:
         """Request the retrieval of these objects in the cursor's transaction; `times` has the Stripe time of each.
 
         Objects that were retrieved before are retrieved again only with `repeat`. With `only_links` they only tell
-        which objects belong together, and no facts.
+        which objects belong together, and their facts are not recorded.
         """
         request: StripeDict = {"object": PENDING_TYPE, "type": PENDING_TYPE, ONLY_LINKS_FIELD: only_links}
         bodies = [self.seal_body(id, to_json(request | {"id": id})) for id in times]

@@ -106,7 +106,11 @@ def link(
             _hold(row, event, donations)
     if new_links or new_other_ids:
         _store(cursor, new_links, new_other_ids)
-    if session_ids := [event.object_ids[0] for row, event in parsed if row.donation_key and event.names_its_intent]:
+    if session_ids := [
+        event.object_ids[0]
+        for row, event in parsed
+        if row.state == "applied" and row.donation_key and event.names_its_intent
+    ]:
         cursor.execute(_MARK_WITHOUT_CHECKOUT.encode(), (NO_CHECKOUT, session_ids))
     return donations, other_ids & new_links.keys()
 
@@ -208,7 +212,7 @@ def _hold(row: InboxRow, event: ParsedEvent, donations: Mapping[DonationKey, Don
             payments = [id for id in event.object_ids if id.startswith(("pi_", "ch_", "py_"))]
             # The intent has our metadata for certain.
             row.ask_about = max(payments, key=lambda id: id.startswith("pi_"), default=None)
-    elif event.facts and all(fact.event_type in (PaymentFailed, PaymentDelayed) for fact in event.facts):
+    elif (facts := event.facts_to_record) and all(fact.event_type in (PaymentFailed, PaymentDelayed) for fact in facts):
         row.donation_key = event.named_donation
     else:
         row.state = "held"

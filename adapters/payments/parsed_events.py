@@ -48,12 +48,13 @@ PARSED_TYPES = frozenset(EVENT_PARSERS)
 
 @dataclass(frozen=True)
 class ParsedEvent:
-    """The facts of one event.
+    """The facts that one event states, and the objects that it names.
 
     All objects in `object_ids` belong to one donation, whose key is `named_donation` if the metadata names it; the
-    first is the event's own object, of this kind. With `only_links` there are no facts. `is_whole` is True if that
-    object would have our metadata if it were ours, and `names_its_intent` if it is a session whose intent, if it has
-    one, is among the ids. `missing_ids` are the ids of balance transactions that the event names but does not contain.
+    first is the event's own object, of this kind. With `only_links` the facts are not recorded. `is_whole` is True if
+    that object would have our metadata if it were ours, and `names_its_intent` if it is a session whose intent, if it
+    has one, is among the ids. `missing_ids` are the ids of balance transactions that the event names but does not
+    contain.
     """
 
     kind: str
@@ -64,6 +65,10 @@ class ParsedEvent:
     is_whole: bool
     names_its_intent: bool
     missing_ids: tuple[str, ...] = ()
+
+    @property
+    def facts_to_record(self) -> tuple[ParsedFact, ...]:
+        return () if self.only_links else self.facts
 
 
 def is_of_another_account(event: Mapping[str, Any]) -> bool:
@@ -97,8 +102,8 @@ def parse_event(event: Mapping[str, Any], hash_email: HashEmail) -> ParsedEvent 
     stripe_object = StripeObject(object_data, kind)
     stripe_time = _unix_seconds(event["created"]) if is_thin else checked_time(event.get("created"), "created")
     only_links = type == RETRIEVED_TYPE and event.get(ONLY_LINKS_FIELD) is True
-    facts = () if only_links else tuple(parser(stripe_object, StripeReport(event["id"], stripe_time), hash_email))
-    missing_ids = tuple(_missing_ids(stripe_object)) if facts else ()
+    facts = tuple(parser(stripe_object, StripeReport(event["id"], stripe_time), hash_email))
+    missing_ids = tuple(_missing_ids(stripe_object)) if facts and not only_links else ()
     object_ids = stripe_object.linked_ids()
     return ParsedEvent(
         kind,

@@ -9,7 +9,9 @@ import pytest
 
 from adapters.observability.gauges import Gauges
 from adapters.payments import inbox
+from domain.donations import Donation
 from domain.errors import NotFoundError
+from domain.values import SYSTEM, Money
 from tests.money import Ledger
 from tests.stripe_events import Payment, event, thin
 
@@ -223,3 +225,50 @@ def test_less_than_was_asked_for_counts_as_what_was_captured_and_is_marked(ledge
     ledger.take(event("checkout.session.completed", payment.session(amount_total=4_000)), whole.completed())
     assert (ledger.row(payment)["paid"], ledger.row(payment)["status"]) == (4_000, "PAID")
     assert (ledger.view(payment).paid_in_part, ledger.view(whole).paid_in_part) == (True, False)
+
+
+# A checkout that we did not open, or that was refused.
+
+
+@pytest.mark.parametrize("is_first", [False, True], ids=["after ours", "before ours"])
+def test_a_second_checkout_with_copied_metadata_moves_no_money_without_a_persons_word(ledger, is_first):
+    payment = ledger.payment()
+    copied = Payment(payment.ticket_id, 7_000, donation_id=payment.donation_id)
+    copied.session_id, copied.intent_id, copied.charge_id = "cs_copied", "pi_copied", "ch_copied"
+    ledger.stripe = stripe_with(payment.session())
+    events = [copied.completed(), payment.completed()]
+    for stripe_event in events if is_first else reversed(events):
+        ledger.take(stripe_event)
+    ledger.ask()
+    assert (ledger.row(payment)["paid"], errors(ledger)) == (10_000, [NO_CHECKOUT])
+
+
+def test_a_checkout_counts_by_its_metadata_before_it_is_recorded_that_we_opened_it(ledger):
+    payment = Payment(ledger.ticket())
+    money = Money(payment.amount, "USD")
+    ledger.service.aggregates.donations.add(
+        Donation.request_checkout(SYSTEM, payment.ticket_id, payment.donation_id, money, None)
+    )
+    ledger.take(payment.completed())
+    assert ledger.row(payment)["paid"] == 10_000
+
+
+def test_a_refund_of_a_refused_checkout_stays_held_after_stripe_was_asked(ledger):
+    payment = ledger.payment()
+    session, intent = payment.session(amount_total=15_000), payment.intent(amount_received=15_000)
+    ledger.stripe = stripe_with(session, intent, payment.charge(amount=15_000, amount_captured=15_000))
+    refund = payment.refunded(15_000)
+    ledger.take(event("checkout.session.completed", session), refund, event("payment_intent.succeeded", intent))
+    ledger.ask()
+    assert (ledger.row(payment)["paid"], ledger.row(payment)["refunded"]) == (0, 0)
+    assert ledger.inbox()[refund["id"]] == "held"
+    ledger.service.payments.dead_letters.accept(None, "system")
+    ledger.settle()
+    assert (ledger.row(payment)["paid"], ledger.row(payment)["refunded"], errors(ledger)) == (15_000, 15_000, [])
+
+
+def test_a_refused_checkout_does_not_tell_that_its_payment_has_none(ledger):
+    payment = ledger.payment()
+    ledger.take(event("payment_intent.succeeded", payment.intent(amount_received=15_000)))
+    ledger.take(event("checkout.session.completed", payment.session(amount_total=15_000)))
+    assert errors(ledger) == ["captured 150.00 USD instead of 100.00 USD"]
