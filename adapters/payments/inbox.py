@@ -64,10 +64,12 @@ _INSERT_RETRIEVALS = (
     " ON CONFLICT (event_id) "
 )
 _ADD_RETRIEVALS = _INSERT_RETRIEVALS + "DO NOTHING"
-_REPEAT_RETRIEVALS = _INSERT_RETRIEVALS + (
+_REPEAT_RETRIEVALS_FOR_LINKS = _INSERT_RETRIEVALS + (
     "DO UPDATE SET state = 'held', pending_object_id = EXCLUDED.pending_object_id, body = EXCLUDED.body,"
     " ticket_id = NULL, attempts = 0, next_attempt_at = now() WHERE stripe_inbox.state IN ('applied', 'ignored')"
 )
+# A pending request may be one for the links only, which would record no facts.
+_REPEAT_RETRIEVALS = _REPEAT_RETRIEVALS_FOR_LINKS + " OR stripe_inbox.pending_object_id IS NOT NULL"
 
 
 class Inbox:
@@ -160,7 +162,8 @@ class Inbox:
         """
         request: StripeDict = {"object": PENDING_TYPE, "type": PENDING_TYPE, ONLY_LINKS_FIELD: only_links}
         bodies = [self.seal_body(id, to_json(request | {"id": id})) for id in times]
-        statement = _REPEAT_RETRIEVALS if repeat else _ADD_RETRIEVALS
+        repeated = _REPEAT_RETRIEVALS_FOR_LINKS if only_links else _REPEAT_RETRIEVALS
+        statement = repeated if repeat else _ADD_RETRIEVALS
         cursor.execute(statement, (PENDING_TYPE, list(times), list(times.values()), bodies))
 
     # Bodies.

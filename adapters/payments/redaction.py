@@ -5,17 +5,18 @@ from collections.abc import Iterator
 from contextlib import suppress
 from uuid import UUID
 
-from adapters.payments.parsed_events import RETRIEVED_FIELD
+from adapters.payments.parsed_events import ONLY_LINKS_FIELD, RETRIEVED_FIELD
 
 # The fields that event_parsers and stripe_objects read, without the donor's name and e-mail address. Every field that
 # is not listed is dropped, so that a field that Stripe adds later is dropped too.
 _ENVELOPE = ("id", "object", "type", "created", "livemode", "api_version", "data", "related_object", RETRIEVED_FIELD)
+_REQUEST = ("account", "context", ONLY_LINKS_FIELD)
 _LINKS = ("metadata", "ticketId", "donationId", "payment_intent", "charge", "latest_charge", "source")
-_STATE = ("mode", "status", "payment_status", "captured", "last_payment_error", "code", "decline_code")
+_STATE = ("mode", "status", "payment_status", "captured", "refunded", "last_payment_error", "code", "decline_code")
 _AMOUNTS = ("amount", "amount_total", "amount_received", "amount_captured", "amount_refunded", "currency", "fee", "net")
 _BALANCE = ("balance_transaction", "failure_balance_transaction", "balance_transactions", "reporting_category")
 _COUNTRY = ("billing_details", "customer_details", "address", "country")
-_KEPT = frozenset((*_ENVELOPE, *_LINKS, *_STATE, *_AMOUNTS, *_BALANCE, *_COUNTRY))
+_KEPT = frozenset((*_ENVELOPE, *_REQUEST, *_LINKS, *_STATE, *_AMOUNTS, *_BALANCE, *_COUNTRY))
 
 
 def without_personal_data(body: bytes) -> bytes:

@@ -12,12 +12,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from uuid import UUID
 
 import structlog
 
 from adapters.payments.inbox import Inbox, as_event, to_json
-from adapters.payments.parsed_events import ONLY_LINKS_FIELD, RETRIEVED_FIELD, THIN_EVENT
+from adapters.payments.parsed_events import RETRIEVED_FIELD
 from adapters.payments.stripe_objects import CHARGE, INTENT, SESSION, StripeDict
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import Database
@@ -44,7 +43,7 @@ logger = structlog.get_logger()
 _QUEUE = LeasedQueue(
     "stripe_inbox",
     "event_id",
-    "event_id, body, ticket_id, pending_object_id",
+    "event_id, pending_object_id",
     waiting="held",
     condition="pending_object_id IS NOT NULL",
     lease_seconds=LEASE_SECONDS,
@@ -58,11 +57,15 @@ UPDATE stripe_inbox AS i SET ask_about = NULL
          ORDER BY received_at LIMIT %s FOR UPDATE SKIP LOCKED) AS held
  WHERE i.event_id = held.event_id RETURNING held.ask_about, i.stripe_created
 """
+_LOCK_PENDING = """
+SELECT body, ticket_id FROM stripe_inbox
+ WHERE event_id = %s AND state = 'held' AND pending_object_id IS NOT NULL FOR UPDATE
+"""
 _STORE_RETRIEVED = """
 UPDATE stripe_inbox
    SET state = 'received', body = %s, ticket_id = NULL, pending_object_id = NULL, error = NULL, attempts = 0,
        next_attempt_at = now()
- WHERE event_id = %s AND state = 'held' AND pending_object_id IS NOT NULL
+ WHERE event_id = %s
 """
 
 
@@ -110,8 +113,6 @@ class PendingRetrieval:
     """A row of the inbox that waits for the object with this id."""
 
     event_id: str
-    sealed_body: bytes
-    ticket_id: UUID | None
     object_id: str
     attempts: int
 
@@ -163,7 +164,7 @@ class PendingRetrievals(BackgroundLoop):
     def _retrieve(self, pending: PendingRetrieval) -> None:
         log = logger.bind(event_id=pending.event_id, object=pending.object_id, attempts=pending.attempts)
         try:
-            body = self._body_with_object(pending)
+            self._retrieve_and_store(pending)
         except NotFoundError as error:
             log.info("object not found", error=type(error).__name__)
             is_asked_for = pending.event_id == pending.object_id and not pending.object_id.startswith("txn_")
@@ -179,15 +180,17 @@ class PendingRetrievals(BackgroundLoop):
             with self._database.connection() as connection:
                 _QUEUE.retry(connection, pending.event_id, pending.attempts, type(error).__name__)
             return
-        with self._database.connection() as connection:
-            connection.execute(_STORE_RETRIEVED, (self._inbox.seal_body(pending.event_id, body), pending.event_id))
         self._inbox.arrived.set()
         log.info("object retrieved")
 
-    def _body_with_object(self, pending: PendingRetrieval) -> bytes:
-        body = json.loads(self._inbox.open_body(pending.event_id, bytes(pending.sealed_body), pending.ticket_id))
+    def _retrieve_and_store(self, pending: PendingRetrieval) -> None:
         stripe_object = self._retriever.retrieve(pending.object_id)
-        if body["object"] == THIN_EVENT:
-            return to_json(body | {RETRIEVED_FIELD: stripe_object})
-        event = as_event(pending.event_id, stripe_object, self._retriever.time_of(stripe_object))
-        return to_json(event | {ONLY_LINKS_FIELD: body.get(ONLY_LINKS_FIELD, False)})
+        added: StripeDict = {RETRIEVED_FIELD: stripe_object}
+        if pending.event_id == pending.object_id:
+            added = as_event(pending.event_id, stripe_object, self._retriever.time_of(stripe_object))
+        with self._database.transaction() as cursor:
+            # The body is read after the call to Stripe: a request for the links may have become one for the facts.
+            for sealed_body, ticket_id in cursor.execute(_LOCK_PENDING.encode(), (pending.event_id,)).fetchall():
+                body = json.loads(self._inbox.open_body(pending.event_id, bytes(sealed_body), ticket_id))
+                new_sealed_body = self._inbox.seal_body(pending.event_id, to_json(body | added))
+                cursor.execute(_STORE_RETRIEVED.encode(), (new_sealed_body, pending.event_id))

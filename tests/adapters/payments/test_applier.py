@@ -455,3 +455,42 @@ def test_the_inbox_stores_an_event_as_it_was_sent(ledger):
     ledger.deliver(stripe_event)
     [(id, body, ticket)] = _bodies(ledger)
     assert json.loads(ledger.service.payments.inbox.open_body(id, body, ticket)) == stripe_event
+
+
+def test_a_held_charge_of_an_erased_person_still_gives_the_same_refunded_sum(ledger):
+    payment = ledger.payment()
+    # 60 of 100 were captured and given back.
+    charge = payment.charge(amount_captured=6_000, amount_refunded=6_000, refunded=True, metadata=payment.metadata)
+    ledger.take(event("charge.refunded", charge))
+    ledger.service.commands.tickets.erase(SYSTEM, payment.ticket_id)
+    ledger.take(event("checkout.session.completed", payment.session(amount_total=6_000)))
+    assert (ledger.row(payment)["paid"], ledger.row(payment)["refunded"]) == (6_000, 6_000)
+
+
+def test_a_requested_retrieval_reads_the_facts_although_only_the_links_were_asked_for_before(ledger):
+    payment = ledger.payment()
+    ledger.stripe = lambda id: payment.session() if id == payment.session_id else payment.intent(latest_charge=None)
+    with ledger.service.database.transaction() as cursor:
+        ledger.service.payments.inbox.add_retrievals(cursor, {payment.session_id: 1}, repeat=True, only_links=True)
+    ledger.retrievals.request(payment.session_id)
+    with ledger.service.database.transaction() as cursor:
+        ledger.service.payments.inbox.add_retrievals(cursor, {payment.session_id: 1}, repeat=True, only_links=True)
+    ledger.settle()
+    assert ledger.row(payment)["paid"] == 10_000
+
+
+def test_a_retrieval_requested_during_the_call_for_the_links_reads_the_facts(ledger):
+    payment = ledger.payment()
+
+    def stripe(id: str) -> dict[str, Any]:
+        if id == payment.session_id and not requested:
+            requested.append(id)
+            ledger.retrievals.request(id)
+        return payment.session() if id == payment.session_id else payment.intent(latest_charge=None)
+
+    requested: list[str] = []
+    ledger.stripe = stripe
+    with ledger.service.database.transaction() as cursor:
+        ledger.service.payments.inbox.add_retrievals(cursor, {payment.session_id: 1}, repeat=True, only_links=True)
+    ledger.settle()
+    assert ledger.row(payment)["paid"] == 10_000
