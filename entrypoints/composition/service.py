@@ -86,6 +86,8 @@ class Service:
         """Start the background work; the web part starts with its server."""
         self.health.watchdog.start()
         rebuild.ensure_live(self.url, projections.ALL, lambda *_: None, self._registry)
+        # Beginning the first epoch takes a second connection, which many first requests at once would wait for.
+        self.epochs.current()
         self.access.admit()
         for component in self._running():
             component.start()
