@@ -100,12 +100,14 @@ def restore(
     former_epoch_keys: str | None = None,
     progress: Progress = lambda *_: None,
     models: tuple[Projection, ...] = tuple(projections.ALL),
+    accept_keyless: int = 0,
 ) -> RestoreReport:
     """Restore a backup; BackupError before anything is written if it is damaged or the target is not empty.
 
     A backup that none of the master keys authenticates is refused, and so is one that holds keys wrapped by another
     master key. None restores it nevertheless. The restored keys are sealed in an epoch whose key is stored at the URL
-    `epoch_keys`. The former epoch keys are looked for at `former_epoch_keys`, or else there and where the backup says.
+    `epoch_keys`. The former epoch keys are looked for at `former_epoch_keys`, then there, then where the backup says.
+    `accept_keyless` tickets that no list of living keys is late enough to contain may lose their keys.
     """
     keys = None if master_keys is None else BackupKeys(master_keys)
     try:
@@ -114,7 +116,9 @@ def restore(
             _check_compatible(header, master_keys)
             # Only an authenticated backup may say where to look.
             place = former_epoch_keys or (header.epoch_keys if keys is not None else "")
-            former = EpochKeys([EpochStore(url) for url in dict.fromkeys((epoch_keys, place)) if url])
+            former = EpochKeys(
+                [EpochStore(url) for url in dict.fromkeys((former_epoch_keys, epoch_keys, place)) if url]
+            )
             if keys is not None and not former.opens([bytes.fromhex(name) for name in header.epochs]):
                 raise BackupError(
                     "EPOCH_KEY_URL: has no epoch key that opens the ticket keys in this backup: name the place of the"
@@ -124,11 +128,12 @@ def restore(
             objects = _fill_storage(storage, opened, keys, progress)
             migrations.migrate(connection)
             recovered = RecoveryReport(0, 0, 0)
+            accepted = None if keys is None else accept_keyless
             with Database(url, size=3, name="storyledger restore") as database:
                 epochs = Epochs(database, EpochStore(epoch_keys))
                 # Otherwise an earlier run has done so, or the backup's version had no epochs.
                 if {name.hex() for name in epochs.names()} & set(header.epochs):
-                    recovered = recover(database, epochs, former, owns_keys=False)
+                    recovered = recover(database, epochs, former, owns_keys=False, accept_keyless=accepted)
             rebuild.ensure_live(url, models, progress)
             _verify(url, header, progress)
             connection.execute("DELETE FROM schema_steps WHERE name = %s", (_mark(header),))

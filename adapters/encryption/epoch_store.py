@@ -1,7 +1,7 @@
 """Where the epoch keys are: a folder or bucket outside PostgreSQL, so that no copy of the database contains them.
 
     keys/NAME     the 32 bytes of the epoch key with this name
-    living/NAME   the ticket keys that existed when this epoch began, sealed with its key and with the master key
+    living/NAME   the ticket keys that were living when it was saved, sealed with this epoch's and the master key
 
 The second file lets a backup that is older than the present epoch open the people who are not erased: its own epoch key
 is destroyed, and theirs are here. Once the epoch's key is destroyed, every copy of the file is worthless.
@@ -21,6 +21,8 @@ from adapters.storage.protocol import Storage
 from domain.errors import NotFoundError, UnavailableError
 
 KEY_BYTES = 32
+# The errors of reading a file that is not a list of living keys.
+_DAMAGE = (gzip.BadGzipFile, zlib.error, EOFError, ValueError, KeyError, TypeError)
 KEYS, LIVING = "keys/", "living/"
 
 # A table, the key of one of its rows as text, and the sealed ticket key or service key in it.
@@ -67,20 +69,20 @@ class EpochStore:
         """Store the living keys of an epoch, in place of those that were stored before."""
         self._storage.put(LIVING + name.hex(), _compressed(keys))
 
-    def living(self) -> tuple[bytes, Iterator[LivingKey]] | None:
-        """Return the epoch whose living keys were stored last and whose key is here, and its living keys."""
-        newest: tuple[str, bytes] | None = None
+    def living_lists(self) -> list[tuple[datetime, bytes]]:
+        """Return when living keys were saved, and the epoch, of those whose epoch key is here."""
+        lists = []
         for key in self._storage.keys(LIVING.rstrip("/")):
             name = bytes.fromhex(key.removeprefix(LIVING))
-            with suppress(NotFoundError), self._storage.open(key) as file, gzip.open(file) as lines:
-                saved_at = str(json.loads(lines.readline())["savedAt"])
-                if self.read(name) is not None and (newest is None or saved_at > newest[0]):
-                    newest = saved_at, name
-        if newest is None:
-            return None
-        return newest[1], self._living(newest[1])
+            # A process that was killed while it destroyed the file left random bytes in it.
+            with suppress(NotFoundError, *_DAMAGE), self._storage.open(key) as file, gzip.open(file) as lines:
+                saved_at = datetime.fromisoformat(json.loads(lines.readline())["savedAt"])
+                if self.read(name) is not None:
+                    lists.append((saved_at, name))
+        return lists
 
-    def _living(self, name: bytes) -> Iterator[LivingKey]:
+    def living(self, name: bytes) -> Iterator[LivingKey]:
+        """Yield the living keys that were saved with this epoch."""
         with self._storage.open(LIVING + name.hex()) as file, gzip.open(file) as lines:
             lines.readline()
             for line in lines:

@@ -12,7 +12,9 @@ import time
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from psycopg import Cursor
 from psycopg.errors import ForeignKeyViolation
+from psycopg.rows import TupleRow
 
 from adapters.encryption.epoch_store import KEY_BYTES, EpochStore
 from adapters.encryption.keyring import NONCE_BYTES, DecryptionError, Keyring
@@ -53,7 +55,10 @@ class Epochs:
 
     def seal(self, plain: bytes) -> bytes:
         """Seal with the key of the current epoch; the first call ever begins the first epoch."""
-        name = self.current()
+        return self.seal_in(self.current(), plain)
+
+    def seal_in(self, name: bytes, plain: bytes) -> bytes:
+        """Seal with the key of this epoch."""
         return seal(name, self._cipher(name), plain)
 
     def open(self, sealed: bytes) -> bytes:
@@ -125,17 +130,26 @@ class Epochs:
 
     def begin(self) -> bytes:
         """Begin a new epoch: whatever is sealed from now on is sealed with its key. Return its name."""
+        name = self.prepare()
+        with self._database.transaction() as cursor:
+            self.start(cursor, name)
+        self.refresh()
+        return name
+
+    def prepare(self) -> bytes:
+        """Write the key of an epoch that `start` may begin. Return the epoch's name."""
         name = os.urandom(NAME_BYTES)
         # The name is recorded before the key is written, so that no key is ever left behind.
         self._database.execute("INSERT INTO epoch_keys (name) VALUES (%s)", (name,))
         self.store.write(name, os.urandom(KEY_BYTES))
-        with self._database.transaction() as cursor:
-            cursor.execute("SELECT destroyed_at FROM epoch_keys WHERE name = %s FOR UPDATE", (name,))
-            if cursor.fetchone() != (None,):
-                raise UnavailableError("The new epoch key was destroyed by another process: please try again.")
-            cursor.execute("INSERT INTO epochs (name) VALUES (%s)", (name,))
-        self.refresh()
         return name
+
+    def start(self, cursor: Cursor[TupleRow], name: bytes) -> None:
+        """Begin the prepared epoch once the cursor's transaction is committed."""
+        cursor.execute("SELECT destroyed_at FROM epoch_keys WHERE name = %s FOR UPDATE", (name,))
+        if cursor.fetchone() != (None,):
+            raise UnavailableError("The new epoch key was destroyed by another process: please try again.")
+        cursor.execute("INSERT INTO epochs (name) VALUES (%s)", (name,))
 
     def end_older_than(self, name: bytes) -> bool:
         """End the epochs before this one; return False if a row still needs the key of one of them."""
@@ -152,9 +166,10 @@ class Epochs:
     def destroy_unused(self) -> int:
         """Destroy the keys of epochs that are over or never began. Return how many."""
         names = self._database.rows("SELECT name FROM epoch_keys WHERE destroyed_at IS NULL")
-        return sum(self._destroy_unless_used(bytes(name)) for (name,) in names)
+        return sum(self.destroy_unless_used(bytes(name)) for (name,) in names)
 
-    def _destroy_unless_used(self, name: bytes) -> bool:
+    def destroy_unless_used(self, name: bytes) -> bool:
+        """Destroy the key of this epoch if it is over or never began. Return True if it was destroyed now."""
         with self._database.transaction() as cursor:
             # `begin` takes the same lock. A later statement sees what it committed, and this one may not.
             cursor.execute("SELECT destroyed_at FROM epoch_keys WHERE name = %s FOR UPDATE", (name,))

@@ -62,10 +62,16 @@ class EpochRotation:
 
     def rotate(self, progress: Progress = lambda *_: None) -> EpochReport:
         """Replace the epoch key now; RefusedError while another process does so."""
+        with self.alone():
+            return self._rotate(progress)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other process replace the epoch key during the block; RefusedError while one does so."""
         with self._alone() as alone:
             if not alone:
-                raise RefusedError("another process is replacing the epoch key")
-            return self._rotate(progress)
+                raise RefusedError("another process is replacing the epoch key: please try again")
+            yield
 
     def run_if_due(self) -> None:
         """Replace the epoch key if it is old enough, or finish what an interrupted rotation or an upgrade left."""

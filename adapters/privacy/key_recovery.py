@@ -7,7 +7,9 @@ makes an erasure final. The database gets a new epoch of its own.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
+from operator import itemgetter
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from psycopg import Cursor
@@ -18,8 +20,12 @@ from adapters.encryption.epochs import NAME_BYTES, Epochs, open_sealed
 from adapters.encryption.keyring import DecryptionError
 from adapters.postgres.database import Database
 from adapters.privacy.sealed_columns import SEALED_IN_EPOCH, SERVICE_KEYS, TICKET_KEYS, SealedColumn
+from domain.errors import RefusedError
 
 BATCH = 2_000
+
+# A table, the key of one of its rows as text, and what its epoch's key sealed.
+OpenedKey = tuple[str, str, bytes]
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,25 @@ class RecoveryReport:
     dropped: int
 
 
+class KeylessTicketsError(RefusedError):
+    """Tickets that may be living would lose their keys."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"EPOCH_KEY_URL: {number} tickets that may be living would lose their keys, so the keys were left as they"
+            " are. The place may be wrong or its copy too old: name another with --epoch-keys, or confirm that these"
+            f" tickets were erased with --accept-keyless {number}"
+        )
+
+
+@dataclass(frozen=True)
+class LivingList:
+    """The opened living keys of one moment."""
+
+    saved_at: datetime
+    keys: Iterator[OpenedKey]
+
+
 class EpochKeys:
     """The epoch keys in several places: of epochs that are not over, and what they saved of living tickets."""
 
@@ -39,41 +64,75 @@ class EpochKeys:
 
     def opens(self, names: Sequence[bytes]) -> bool:
         """Return True if the keys of all these epochs are here, or the living keys of a later one."""
-        return all(self._key(name) is not None for name in names) or self._living_store() is not None
+        return all(self._key(name) is not None for name in names) or any(self._lists())
 
     def open(self, sealed: bytes) -> bytes | None:
         """Return what an epoch's key sealed, or None if its key is not here."""
         key = self._key(sealed[:NAME_BYTES])
         return None if key is None else open_sealed(AESGCM(key), sealed)
 
-    def living(self) -> Iterator[tuple[str, str, bytes]]:
-        """Yield the table, the key and the opened value of each living key that was saved last."""
-        store = self._living_store()
-        saved = store.living() if store is not None else None
-        if saved is not None:
-            for table, key, sealed in saved[1]:
-                if (opened := self.open(sealed)) is not None:
-                    yield table, key, opened
+    def living(self, cursor: Cursor[TupleRow]) -> LivingList | None:
+        """Return the living keys that were saved last and have a ticket in common with the database."""
+        for saved_at, name, store in sorted(self._lists(), key=itemgetter(0), reverse=True):
+            keys = self._opened_keys(store, name)
+            while batch := list(islice(keys, BATCH)):
+                tickets = [key for table, key, _ in batch if table == TICKET_KEYS.table]
+                cursor.execute("SELECT EXISTS (SELECT FROM ticket_keys WHERE ticket_id = ANY(%s::uuid[]))", (tickets,))
+                if cursor.fetchone() == (True,):
+                    return LivingList(saved_at, self._opened_keys(store, name))
+        return None
 
-    def _living_store(self) -> EpochStore | None:
-        return next((store for store in self._stores if store.living() is not None), None)
+    def _lists(self) -> Iterator[tuple[datetime, bytes, EpochStore]]:
+        for store in self._stores:
+            for saved_at, name in store.living_lists():
+                yield saved_at, name, store
+
+    def _opened_keys(self, store: EpochStore, name: bytes) -> Iterator[OpenedKey]:
+        for table, key, sealed in store.living(name):
+            if (opened := _opened(self, sealed)) is not None:
+                yield table, key, opened
 
     def _key(self, name: bytes) -> bytes | None:
         return next((key for store in self._stores if (key := store.read(name)) is not None), None)
 
 
-def recover(database: Database, epochs: Epochs, keys: EpochKeys, *, owns_keys: bool) -> RecoveryReport:
+def recover(
+    database: Database, epochs: Epochs, keys: EpochKeys, *, owns_keys: bool, accept_keyless: int | None = 0
+) -> RecoveryReport:
     """Seal everything that can be opened in a new epoch, and let go of what cannot, all or nothing.
 
     With `owns_keys` no other database uses the keys beside the new one, and the next rotation destroys them.
-    Otherwise they are left alone.
+    Otherwise they are left alone, and tickets that are missing in a later list of living keys count as erased.
+
+    Raise KeylessTicketsError and change nothing if any other tickets would lose their keys, unless `accept_keyless` is
+    their number or None.
     """
     beside = epochs.store.names()
-    name = epochs.begin()
+    name = epochs.prepare()
+    try:
+        return _recover(database, epochs, keys, name, beside if owns_keys else None, accept_keyless)
+    except KeylessTicketsError:
+        epochs.destroy_unless_used(name)
+        raise
+
+
+def _recover(
+    database: Database,
+    epochs: Epochs,
+    keys: EpochKeys,
+    name: bytes,
+    own_keys: list[bytes] | None,
+    accept_keyless: int | None,
+) -> RecoveryReport:
     with database.transaction() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
+        epochs.start(cursor, name)
         recovered = sum(_reseal(cursor, column, epochs, keys, name) for column in SEALED_IN_EPOCH)
-        recovered += _take_living(cursor, epochs, keys, name)
+        living = keys.living(cursor) if _is_left(cursor, name) else None
+        if living is not None:
+            recovered += _take_living(cursor, epochs, living.keys, name)
+        erased_before = living.saved_at if living is not None and own_keys is None else None
+        _check_keyless(cursor, name, erased_before, accept_keyless)
         keyless = cursor.execute(
             "WITH keyless AS (UPDATE ticket_keys SET wrapped = '' WHERE epoch IS NOT NULL AND epoch <> %s"
             " RETURNING ticket_id), hashes AS (DELETE FROM contact_hashes USING keyless WHERE owner_id = ticket_id)"
@@ -83,11 +142,11 @@ def recover(database: Database, epochs: Epochs, keys: EpochKeys, *, owns_keys: b
         assert keyless is not None
         dropped = sum(cursor.execute(statement, (name,)).rowcount for statement in _DROP)
         cursor.execute("DELETE FROM epochs WHERE name <> %s", (name,))
-        if owns_keys:
+        if own_keys is not None:
             cursor.execute(
                 "INSERT INTO epoch_keys (name) SELECT unnest(%s::bytea[])"
                 " ON CONFLICT (name) DO UPDATE SET destroyed_at = NULL",
-                (beside,),
+                (own_keys,),
             )
         else:
             cursor.execute("DELETE FROM epoch_keys WHERE name <> %s", (name,))
@@ -133,10 +192,32 @@ def _opened(keys: EpochKeys, value: bytes) -> bytes | None:
         return None
 
 
-def _take_living(cursor: Cursor[TupleRow], epochs: Epochs, keys: EpochKeys, name: bytes) -> int:
+def _is_left(cursor: Cursor[TupleRow], name: bytes) -> bool:
+    """Return True if a ticket key or service key is still sealed in another epoch."""
+    row = cursor.execute(
+        "SELECT EXISTS (SELECT epoch FROM ticket_keys WHERE epoch IS NOT NULL AND epoch <> %(name)s"
+        " UNION ALL SELECT epoch FROM service_keys WHERE epoch IS NOT NULL AND epoch <> %(name)s)",
+        {"name": name},
+    ).fetchone()
+    return row == (True,)
+
+
+def _check_keyless(
+    cursor: Cursor[TupleRow], name: bytes, erased_before: datetime | None, accept_keyless: int | None
+) -> None:
+    row = cursor.execute(
+        "SELECT count(*) FROM ticket_keys WHERE epoch IS NOT NULL AND epoch <> %s"
+        " AND created_at >= coalesce(%s, '-infinity'::timestamptz)",
+        (name, erased_before),
+    ).fetchone()
+    assert row is not None
+    if accept_keyless is not None and row[0] not in (0, accept_keyless):
+        raise KeylessTicketsError(row[0])
+
+
+def _take_living(cursor: Cursor[TupleRow], epochs: Epochs, living: Iterator[OpenedKey], name: bytes) -> int:
     """Take the keys that no epoch key opened from the saved living keys; return how many."""
     done = 0
-    living = keys.living()
     while batch := list(islice(living, BATCH)):
         for column in (TICKET_KEYS, SERVICE_KEYS):
             saved = [(key, plain) for table, key, plain in batch if table == column.table]
@@ -155,7 +236,7 @@ def _update(
         f" WHERE t.{column.key} = n.key::{column.key_type} AND t.epoch IS NOT NULL AND t.epoch <> %s".encode(),
         (
             [key for key, _ in values],
-            [epochs.seal(plain) for _, plain in values],
+            [epochs.seal_in(name, plain) for _, plain in values],
             [plain[:NAME_BYTES] for _, plain in values],
             name,
         ),

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from entrypoints.cli.console import Commands, print_line
-from entrypoints.cli.key_commands import EpochKeys, Json, keys
+from entrypoints.cli.key_commands import AcceptKeyless, EpochKeys, Json, keys
 
 app = typer.Typer(
     name="storyledger",
@@ -247,6 +247,7 @@ def restore(
         ),
     ] = False,
     epoch_keys: EpochKeys = None,
+    accept_keyless: AcceptKeyless = 0,
     json: Json = False,
 ) -> None:
     """Restore a backup and verify it.
@@ -256,7 +257,7 @@ def restore(
     """
     from entrypoints.cli import backups
 
-    backups.restore(file, any_key, epoch_keys, json)
+    backups.restore(file, any_key, epoch_keys, accept_keyless, json)
 
 
 @dead_letters.command("list", epilog="Example: storyledger dead-letters list --json")

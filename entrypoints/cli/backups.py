@@ -42,12 +42,14 @@ def backup(file: Path, json: bool) -> None:
         raise CommandFailed(f"storage and backup lack {len(taken.missing)} objects that the history names")
 
 
-def restore(file: Path, any_key: bool, former_epoch_keys: str | None, json: bool) -> None:
+def restore(file: Path, any_key: bool, former_epoch_keys: str | None, accept_keyless: int, json: bool) -> None:
     with database(check=False, migrate=False, create=True) as (settings, url), ProgressBar(shown=not json) as bar:
         keys = None if any_key else master_keys(settings)
         storage = open_storage(settings.storage)
         target = settings.migrate_database_url or url
-        restored = backups.restore(target, storage, file, keys, settings.epoch_keys, former_epoch_keys, bar)
+        restored = backups.restore(
+            target, storage, file, keys, settings.epoch_keys, former_epoch_keys, bar, accept_keyless=accept_keyless
+        )
     if json:
         print_json(
             {

@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 import typer
 
 EpochKeys = Annotated[str | None, typer.Option(metavar="URL", help="Where the epoch keys are. Default: EPOCH_KEY_URL.")]
+AcceptKeyless = Annotated[
+    int, typer.Option("--accept-keyless", metavar="N", min=0, help="Confirm that N tickets lose their keys for good.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 keys = typer.Typer(
@@ -92,11 +95,11 @@ def keys_rotate_epoch(json: Json = False) -> None:
 
 
 @keys.command("recover", epilog="Example: storyledger keys recover")
-def keys_recover(epoch_keys: EpochKeys = None, json: Json = False) -> None:
+def keys_recover(epoch_keys: EpochKeys = None, accept_keyless: AcceptKeyless = 0, json: Json = False) -> None:
     """Recover the keys of an older database.
 
     Needed if the epoch key was replaced since the snapshot or standby that it comes from. Stop the service first.
     """
     from entrypoints.cli import privacy
 
-    privacy.recover_keys(epoch_keys, json)
+    privacy.recover_keys(epoch_keys, accept_keyless, json)

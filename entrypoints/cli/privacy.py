@@ -8,9 +8,13 @@ from entrypoints.cli.context import logged_act, open_service
 
 def rewrap_keys(json: bool) -> None:
     with open_service() as service, ProgressBar(shown=not json) as bar:
-        results = [vars(rotated) for rotated in service.jobs.key_rotation.run(bar)]
-        # The saved copies were sealed with the older master key.
-        service.jobs.epoch_rotation.save_living_keys()
+        # A first epoch cannot begin within the block.
+        service.epochs.current()
+        # A rotation meanwhile could have its saved copies replaced by older ones.
+        with service.jobs.epoch_rotation.alone():
+            results = [vars(rotated) for rotated in service.jobs.key_rotation.run(bar)]
+            # The saved copies were sealed with the older master key.
+            service.jobs.epoch_rotation.save_living_keys()
     if json:
         print_json({"rewrapped": results})
     else:
@@ -36,13 +40,17 @@ def rotate_epoch(json: bool) -> None:
         print_line(f"{report.destroyed} old keys were destroyed: whoever was erased before can be read by nobody.")
 
 
-def recover_keys(epoch_keys: str | None, json: bool) -> None:
-    with open_service() as service, logged_act(service.access.log, "keys recover"):
-        places = [service.epochs.store.url] + ([epoch_keys] if epoch_keys else [])
+def recover_keys(epoch_keys: str | None, accept_keyless: int, json: bool) -> None:
+    with (
+        open_service() as service,
+        logged_act(service.access.log, "keys recover"),
+        service.jobs.epoch_rotation.alone(),
+    ):
+        places = ([epoch_keys] if epoch_keys else []) + [service.epochs.store.url]
         former = EpochKeys([EpochStore(place) for place in places])
         if not former.opens(service.epochs.names()):
             raise CommandFailed("EPOCH_KEY_URL: has no epoch key that opens the ticket keys; nothing was changed")
-        report = recover(service.database, service.epochs, former, owns_keys=True)
+        report = recover(service.database, service.epochs, former, owns_keys=True, accept_keyless=accept_keyless)
         service.jobs.epoch_rotation.save_living_keys()
     if json:
         print_json(vars(report))

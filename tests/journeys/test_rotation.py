@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from adapters.encryption.epochs import EPOCH_LOCK
+from adapters.postgres.database import connect
 from domain.values import Role
 from tests.client import LiveService
 from tests.commands import run_here
@@ -81,6 +83,9 @@ def test_the_epoch_key_is_replaced_while_the_service_runs_and_recovered_keys_ope
 ):
     operator = Operator(migrated_url, tmp_path)
     with operator.serving(OLD) as live:
+        # The first requests find an epoch that has begun.
+        with connect(migrated_url) as connection:
+            assert connection.execute("SELECT count(*) FROM epochs").fetchone() == (1,)
         open_ticket(live, "Ada")
         rotated = operator.run_json("keys", "rotate-epoch")
         assert (rotated["resealed"] >= 1, rotated["destroyed"]) == (True, 1)
@@ -88,6 +93,11 @@ def test_the_epoch_key_is_replaced_while_the_service_runs_and_recovered_keys_ope
         assert key.name == rotated["epoch"]
         open_ticket(live, "Grace")
         assert names(live) == {"Ada", "Grace"}
+    with connect(migrated_url) as connection, connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (EPOCH_LOCK,))
+        for command in ("rewrap", "recover"):
+            code, _, errors = operator.run("keys", command)
+            assert (code, "another process is replacing the epoch key" in errors) == (1, True)
     assert operator.run_json("keys", "recover")["keyless"] == 0
     with operator.serving(OLD) as live:
         assert names(live) == {"Ada", "Grace"}

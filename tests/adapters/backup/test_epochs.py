@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters import backup
 from adapters.backup import BackupError, BackupKeys
 from adapters.encryption.epoch_store import EpochStore
-from adapters.encryption.epochs import EpochKeyMissingError, Epochs
+from adapters.encryption.epochs import EpochKeyMissingError, Epochs, seal
 from adapters.postgres.database import connect
 from adapters.privacy.epoch_rotation import EpochRotation
-from adapters.privacy.key_recovery import EpochKeys, recover
+from adapters.privacy.key_recovery import EpochKeys, KeylessTicketsError, recover
 from adapters.storage.files import FileStorage
 from domain.errors import NotFoundError
 from domain.values import SYSTEM
@@ -157,6 +159,64 @@ def test_with_any_key_the_history_is_restored_without_personal_data(service: Ser
     restored.stop()
 
 
+def test_a_restore_with_living_keys_older_than_a_ticket_is_refused_unless_its_loss_is_accepted(
+    service: Service, other: Restore, tmp_path: Path
+):
+    ledger = Ledger(service)
+    living = ledger.ticket()
+    rotate(service)
+    stale = tmp_path / "stale"
+    shutil.copytree(other.former, stale)
+    newer = ledger.ticket()
+    service.database.execute(
+        "UPDATE ticket_keys SET created_at = now() + interval '1 hour' WHERE ticket_id = %s", (newer,)
+    )
+    rotate(service)
+    other.take()
+    name = name_of(service, living)
+    shutil.rmtree(other.former)
+    with pytest.raises(KeylessTicketsError, match="--accept-keyless 1"):
+        other.restore(former_epoch_keys=stale.as_uri())
+    with pytest.raises(KeylessTicketsError):
+        other.restore(former_epoch_keys=stale.as_uri(), accept_keyless=2)
+    assert other.restore(former_epoch_keys=stale.as_uri(), accept_keyless=1).keyless == 1
+    restored = other.open()
+    assert name_of(restored, living) == name
+    restored.stop()
+
+
+def test_living_keys_in_the_target_that_are_older_or_of_another_database_are_passed_over(
+    service: Service, other: Restore, tmp_path: Path
+):
+    ledger = Ledger(service)
+    ticket = ledger.ticket()
+    rotate(service)
+    shutil.copytree(other.former, other.data / "epoch")
+    newer = ledger.ticket()
+    other.take()
+    rotate(service)
+    foreign = EpochStore((other.data / "epoch").as_uri())
+    foreign.write(b"notours!", bytes(32))
+    sealed = seal(b"notours!", AESGCM(bytes(32)), bytes(68))
+    foreign.save_living(b"notours!", [("ticket_keys", str(uuid4()), sealed)])
+    assert other.restore(former_epoch_keys=other.former.as_uri()).keyless == 0
+    restored = other.open()
+    assert name_of(restored, ticket) == name_of(service, ticket)
+    assert name_of(restored, newer) == name_of(service, newer)
+    restored.stop()
+
+
+def test_a_list_of_living_keys_that_a_crash_left_overwritten_is_passed_over(tmp_path: Path):
+    store = EpochStore(tmp_path.as_uri())
+    for name in (b"damaged!", b"complete"):
+        store.write(name, bytes(32))
+        store.save_living(name, [("ticket_keys", "1", b"sealed")])
+    path = tmp_path / "objects" / "living" / b"damaged!".hex()
+    path.write_bytes(secrets.token_bytes(path.stat().st_size))
+    [(_, name)] = store.living_lists()
+    assert list(store.living(name)) == [("ticket_keys", "1", b"sealed")]
+
+
 # Databases that returned to an older state in another way.
 
 SAVED = ("epoch_keys", "epochs", "ticket_keys")
@@ -184,7 +244,11 @@ def test_the_keys_of_a_database_that_returned_to_an_older_state_are_recovered(se
     with pytest.raises(EpochKeyMissingError, match="keys recover"):
         epochs.check()
     [rotated_to] = key_names(tmp_path / "var" / "epoch")
-    report = recover(service.database, epochs, EpochKeys([store]), owns_keys=True)
+    names = epochs.names()
+    with pytest.raises(KeylessTicketsError, match="--accept-keyless 1"):
+        recover(service.database, epochs, EpochKeys([store]), owns_keys=True)
+    assert (epochs.names(), key_names(tmp_path / "var" / "epoch")) == (names, {rotated_to})
+    report = recover(service.database, epochs, EpochKeys([store]), owns_keys=True, accept_keyless=1)
     assert (report.recovered, report.keyless) == (1, 1)
     service.epochs.refresh()
     service.history.keys._cache.clear()
