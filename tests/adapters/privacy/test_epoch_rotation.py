@@ -37,8 +37,8 @@ FILES = """
 WITH place AS (SELECT 'base/' || oid AS path FROM pg_database WHERE datname = current_database()),
      log AS (SELECT name FROM pg_ls_waldir() WHERE modification >= (SELECT (pg_stat_file(path)).change FROM place))
 SELECT content FROM (
-    SELECT pg_read_binary_file(path || '/' || name, 0, 100_000_000, true) FROM place, pg_ls_dir(path) AS name
-    UNION ALL SELECT pg_read_binary_file('pg_wal/' || name, 0, 100_000_000, true) FROM log
+    SELECT pg_read_binary_file(path || '/' || name, 0, 100000000, true) FROM place, pg_ls_dir(path) AS name
+    UNION ALL SELECT pg_read_binary_file('pg_wal/' || name, 0, 100000000, true) FROM log
 ) AS file (content) WHERE content IS NOT NULL
 """
 
