@@ -15,3 +15,16 @@ def open_storage(url: str) -> Storage:
 
         return S3Storage(parts.netloc, parts.path.strip("/"))
     return FileStorage(Path(unquote(parts.path)))
+
+
+def overlaps(first: str, second: str) -> bool:
+    """Return True if one of the URLs names the place of the other, or one within it."""
+    a, b = _place(first), _place(second)
+    return a[:2] == b[:2] and (a[2].is_relative_to(b[2]) or b[2].is_relative_to(a[2]))
+
+
+def _place(url: str) -> tuple[str, str, Path]:
+    parts = urlsplit(url)
+    if parts.scheme == "s3":
+        return "s3", parts.netloc, Path(parts.path.strip("/"))
+    return "file", "", Path(unquote(parts.path)).resolve()

@@ -15,6 +15,7 @@ from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, fiel
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from adapters.quotas import OwnerKind, Quota
+from adapters.storage.factory import overlaps
 
 MIN_SECRET_BYTES = 32
 _RATE = re.compile(r"[1-9][0-9]*/(?:[1-9][0-9]*)?(?:second|minute|hour|day)s?")
@@ -283,16 +284,10 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> dict[str, tuple[str, ...]]:
         """Return all values of each secret; the tuple is empty if a secret is not set."""
-        tokens = {
-            name: getattr(self, name) for name in ("stripe_secret_key", "admin_diagnostics_token", "metrics_token")
-        }
-        return {
-            "master_key": self.master_key,
-            "email_pepper": self.email_pepper,
-            "checkpoint_key": self.checkpoint_key,
-            "stripe_webhook_secret": self.stripe_webhook_secret,
-            **{name: (token,) if token else () for name, token in tokens.items()},
-        }
+        lists = ("master_key", "email_pepper", "checkpoint_key", "stripe_webhook_secret")
+        tokens = ("stripe_secret_key", "admin_diagnostics_token", "metrics_token")
+        values = {name: getattr(self, name) for name in (*lists, *tokens)}
+        return values | {name: (values[name],) if values[name] else () for name in tokens}
 
     @property
     def traced(self) -> bool:
@@ -362,6 +357,8 @@ def load(**overrides: Any) -> Settings:
         raise SettingsError("OPENAI_API_KEY: needed by TRANSCRIBER or DRAFTER openai")
     if settings.smtp_url is not None and settings.mail_from is None:
         raise SettingsError("MAIL_FROM: needed with SMTP_URL")
+    if overlaps(settings.storage, settings.epoch_keys):
+        raise SettingsError("EPOCH_KEY_URL: must be apart from STORAGE_URL, or backups would contain the epoch keys")
     if settings.production:
         _check_production(settings)
     return settings

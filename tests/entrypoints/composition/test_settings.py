@@ -107,6 +107,37 @@ def test_production_that_stores_elsewhere_needs_a_place_for_the_epoch_keys(tmp_p
     assert load(data_dir=tmp_path, **elsewhere, epoch_key_url="s3://keys/epoch").production
 
 
+@pytest.mark.parametrize(
+    ("storage", "epoch_keys"),
+    [
+        ("file:///data", "file:///data"),
+        ("file:///data", "file:///data/objects/../epoch/"),
+        ("file:///data/epoch/storage", "file:///data/epoch"),
+        ("s3://bucket", "s3://bucket/epoch"),
+        ("s3://bucket/epoch/storage/", "s3://bucket/epoch"),
+        ("file://{data}", None),
+        (None, "file://{data}/storage/epoch"),
+    ],
+)
+def test_a_place_of_the_epoch_keys_within_the_storage_is_refused(
+    storage: str | None, epoch_keys: str | None, tmp_path: Path
+):
+    urls = [url and url.format(data=tmp_path) for url in (storage, epoch_keys)]
+    with pytest.raises(SettingsError, match="EPOCH_KEY_URL: ") as error_info:
+        load(data_dir=tmp_path, storage_url=urls[0], epoch_key_url=urls[1])
+    assert "\n" not in str(error_info.value)
+
+
+@pytest.mark.parametrize(
+    ("storage", "epoch_keys"),
+    [(None, None), ("file:///data", "file:///data-keys"), ("s3://a/b", "s3://a/bc"), ("s3://a/b", "file:///b")],
+)
+def test_a_place_of_the_epoch_keys_beside_the_storage_is_accepted(
+    storage: str | None, epoch_keys: str | None, tmp_path: Path
+):
+    assert load(data_dir=tmp_path, storage_url=storage, epoch_key_url=epoch_keys)
+
+
 def test_production_needs_a_mail_server_or_a_decision_to_send_no_mails(tmp_path: Path):
     with pytest.raises(SettingsError, match="SMTP_URL: missing"):
         load(**(PRODUCTION | {"smtp_url": "", "mail": "/var/mail/root"}))
