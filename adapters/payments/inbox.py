@@ -189,6 +189,9 @@ class Inbox:
         if state == "ignored":
             return None, b""
         is_unfinished = state in ("held", "dead")
+        if is_unfinished and redaction.without_personal_data(body) == body:
+            # Nothing in it is personal, and it must stay readable when the ticket's key is destroyed.
+            return None, self.seal_body(id, body)
         ticket_id = ticket_id or (redaction.ticket_in_metadata(body) if is_unfinished else None)
         if ticket_id is None:
             return None, self.seal_body(id, body)
@@ -211,17 +214,16 @@ class Inbox:
         """
         with self._database.connection() as connection:
             rows = connection.execute(
-                "SELECT event_id, body FROM stripe_inbox"
-                " WHERE ticket_id = %s AND state IN ('received', 'held', 'dead')",
+                "SELECT event_id FROM stripe_inbox WHERE ticket_id = %s AND state IN ('received', 'held', 'dead')",
                 (ticket_id,),
             ).fetchall()
-        for id, sealed_body in rows:
-            self._redact(id, bytes(sealed_body), ticket_id)
+        for (id,) in rows:
+            self._redact(id, ticket_id)
         after: tuple[datetime, str] | None = None
         while batch := self._dead_letters_without_ticket(after):
             for id, received_at, sealed_body in batch:
                 if self._is_about(ticket_id, self.open_body(id, bytes(sealed_body))):
-                    self._redact(id, bytes(sealed_body), None)
+                    self._redact(id, None)
                 after = received_at, id
 
     def _dead_letters_without_ticket(self, after: tuple[datetime, str] | None) -> list[tuple[str, datetime, bytes]]:
@@ -244,14 +246,20 @@ class Inbox:
             ).fetchone()
         return row == (True,)
 
-    def _redact(self, id: str, sealed_body: bytes, ticket_id: UUID | None) -> None:
-        with suppress(NotFoundError), self._database.connection() as connection:
-            redacted = redaction.without_personal_data(self.open_body(id, sealed_body, ticket_id))
-            # A body that the applier resealed meanwhile is left as it is: it fits the row's new state.
-            connection.execute(
-                "UPDATE stripe_inbox SET body = %s, ticket_id = NULL WHERE event_id = %s AND body = %s",
-                (self.seal_body(id, redacted), id, sealed_body),
-            )
+    def _redact(self, id: str, ticket_id: UUID | None) -> None:
+        with suppress(NotFoundError), self._database.connection() as connection, connection.transaction():
+            # The lock waits for an applier that is just sealing the body anew, and the row is read as it left it.
+            row = connection.execute(
+                "SELECT body FROM stripe_inbox WHERE event_id = %s AND ticket_id IS NOT DISTINCT FROM %s"
+                " AND state IN ('received', 'held', 'dead') FOR UPDATE",
+                (id, ticket_id),
+            ).fetchone()
+            if row is not None:
+                redacted = redaction.without_personal_data(self.open_body(id, bytes(row[0]), ticket_id))
+                connection.execute(
+                    "UPDATE stripe_inbox SET body = %s, ticket_id = NULL WHERE event_id = %s",
+                    (self.seal_body(id, redacted), id),
+                )
 
 
 def as_event(id: str, stripe_object: StripeDict, stripe_time: int) -> StripeDict:

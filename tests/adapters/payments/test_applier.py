@@ -467,6 +467,20 @@ def test_a_held_charge_of_an_erased_person_still_gives_the_same_refunded_sum(led
     assert (ledger.row(payment)["paid"], ledger.row(payment)["refunded"]) == (6_000, 6_000)
 
 
+def test_a_held_event_without_personal_data_is_not_sealed_with_the_key_that_an_erasure_destroys(ledger):
+    payment = ledger.payment()
+    ledger.take(event("charge.refunded", payment.charge(amount_refunded=100, metadata=payment.metadata)))
+    [(_, _, ticket)] = _bodies(ledger)
+    assert ticket == payment.ticket_id
+    inbox = ledger.service.payments.inbox
+    inbox.redact_unapplied(payment.ticket_id)
+    [(id, sealed_body, ticket)] = _bodies(ledger)
+    assert ticket is None
+    # An applier tries it again before the key is destroyed.
+    ticket, sealed_body = inbox.reseal_body(id, "held", inbox.open_body(id, sealed_body), payment.ticket_id)
+    assert (ticket, json.loads(inbox.open_body(id, sealed_body))["type"]) == (None, "charge.refunded")
+
+
 def test_a_requested_retrieval_reads_the_facts_although_only_the_links_were_asked_for_before(ledger):
     payment = ledger.payment()
     ledger.stripe = lambda id: payment.session() if id == payment.session_id else payment.intent(latest_charge=None)
