@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
-from typing import TypeVar
 from uuid import UUID
 
 from domain import events
 from domain.movements import (
+    CHARGE_SETTLED,
     DISPUTE_RANK,
     DISPUTED_STATES,
     OPEN_DISPUTE_STATES,
+    REFUND_RETURNED,
     Capture,
     DisputeMovement,
     Entry,
     Refund,
     RefundRequest,
+    until,
 )
 from domain.values import DonationStatus, Donor
 
@@ -34,14 +36,10 @@ MOVES_MONEY = (
     events.DisputeFundsWithdrawn,
     events.DisputeFundsReinstated,
 )
-# The category of the balance transaction that returns the money of a failed refund to us.
-REFUND_RETURNED = "refund_failure"
 
 # The earliest report of each part of the donor: its time in Unix seconds and its text.
 DonorReports = dict[str, tuple[int, str]]
 DONOR_PARTS = tuple(field.name for field in fields(Donor))
-
-K = TypeVar("K")
 
 
 # The donation ledger stores the names of these fields; a change needs a new version of that projection.
@@ -56,6 +54,8 @@ class Gift:
     refunds: dict[str, Refund] = field(default_factory=dict)
     # When the money of each failed refund came back, by the balance transaction.
     returned_at: dict[str, int] = field(default_factory=dict)
+    # When the money of each charge came, by the balance transaction.
+    settled_at: dict[str, int] = field(default_factory=dict)
     # The refunded totals that were reported for each charge, with the time of the earliest report of each.
     refund_totals: dict[str, dict[int, int]] = field(default_factory=dict)
     requests: dict[UUID, RefundRequest] = field(default_factory=dict)
@@ -107,6 +107,8 @@ class Gift:
             case events.FeeCharged(category=category, source_id=str(source_id), created_at=int(created_at)):
                 if category == REFUND_RETURNED:
                     self.returned_at[source_id] = _earlier(created_at, self.returned_at.get(source_id))
+                elif category in CHARGE_SETTLED:
+                    self.settled_at[source_id] = _earlier(created_at, self.settled_at.get(source_id))
 
     def _apply_failure(self, at: int, reason: str) -> None:
         self.failure = max((at, reason), self.failure or (at, reason))
@@ -210,12 +212,15 @@ class Gift:
     def captured_at(self, intent: str) -> int:
         """Return when the money was captured.
 
-        A charge of a delayed payment is created days before its money comes, so then only reports tell the time.
+        A charge of a delayed payment is created days before its money comes, so then the balance transaction tells the
+        time, and until it is known only reports do.
         """
         capture = self.captured[intent]
-        if self.delayed_at is None or capture.at > self.delayed_at:
+        if self.delayed_at is None:
             return capture.at
-        return capture.reported_at
+        settled = (at for charge_id, at in self.settled_at.items() if self.intents.get(charge_id) == intent)
+        reported_at = capture.at if capture.at > self.delayed_at else capture.reported_at
+        return min(settled, default=reported_at)
 
     @property
     def paid_at(self) -> int | None:
@@ -247,8 +252,8 @@ class Gift:
             self,
             captured=captured,
             refunds={id: self._refund_as_of(id, at) for id in self.refunds},
-            refund_totals={id: _until(at, totals) for id, totals in self.refund_totals.items()},
-            disputes={id: until for id, states in self.disputes.items() if (until := _until(at, states))},
+            refund_totals={id: until(at, totals) for id, totals in self.refund_totals.items()},
+            disputes={id: known for id, states in self.disputes.items() if (known := until(at, states))},
             movements={id: movement for id, movement in self.movements.items() if movement.at <= at},
             paid_session=self.paid_session if captured else None,
             charge_id=self.charge_id if captured else None,
@@ -393,7 +398,3 @@ def _sum(refunds: Iterable[Refund]) -> int:
 
 def _earlier(at: int, other: int | None) -> int:
     return at if other is None else min(at, other)
-
-
-def _until(at: float, times: dict[K, int]) -> dict[K, int]:
-    return {key: time for key, time in times.items() if time <= at}

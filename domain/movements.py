@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+K = TypeVar("K")
+
+# The category of the balance transaction that returns the money of a failed refund to us.
+REFUND_RETURNED = "refund_failure"
+# The categories of the balance transaction that brings the money of a charge.
+CHARGE_SETTLED = frozenset({"charge", "payment"})
 
 # A refund's state only moves up: `pending` that arrives after `succeeded` changes nothing, and a failure is final.
 REFUND_RANK = {"pending": 0, "requires_action": 1, "succeeded": 2, "canceled": 3, "failed": 4}
@@ -113,3 +120,8 @@ class RefundRequest:
     payment_intent_id: str
     refund_id: str | None = None
     refused: bool = False
+
+
+def until(at: float, times: dict[K, int]) -> dict[K, int]:
+    """Return the items whose time is not later."""
+    return {key: time for key, time in times.items() if time <= at}

@@ -17,7 +17,7 @@ import structlog
 
 from adapters.payments.inbox import Inbox, as_event, to_json
 from adapters.payments.parsed_events import RETRIEVED_FIELD
-from adapters.payments.stripe_objects import CHARGE, INTENT, SESSION, StripeDict
+from adapters.payments.stripe_objects import CHARGE, INTENT, REFUND, SESSION, StripeDict
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import Database
 from adapters.postgres.leased_queue import LeasedQueue
@@ -34,6 +34,11 @@ ASK_AFTER_SECONDS = 15.0
 MOST_ASKED_TOGETHER = 100
 # A payment or a checkout that Stripe does not find so often is not asked for again: the event stays held.
 MOST_ATTEMPTS_TO_FIND = 3
+
+# The field that leads from a paid object to the balance transaction.
+_PAID_BY = {SESSION: "payment_intent", INTENT: "latest_charge", CHARGE: "balance_transaction"}
+# The states that begin after the object's creation, at a time that the object does not tell.
+_UNDATED_STATES = {(SESSION, "complete"), (INTENT, "processing"), (REFUND, "failed"), (REFUND, "canceled")}
 
 Retrieve = Callable[[str], StripeDict]
 
@@ -86,9 +91,10 @@ class Retriever:
     def time_of(self, stripe_object: StripeDict) -> int:
         """Return the Stripe time to record for the object's present state, in Unix seconds.
 
-        It is the creation of the object. For a payment it is the creation of the charge, because sessions and intents
-        are created before the payment. For a dispute it is that of the last movement of its money. For a charge with
-        refunds it is the present, because their sum has no time of its own.
+        It is the creation of the object. For a payment it is the creation of the balance transaction, because sessions
+        and intents, and charges of delayed payments, are created before the money comes. For a dispute it is that of
+        the last movement of its money. For a state without a time of its own, such as the sum of a charge's refunds, it
+        is the present: the earliest report counts, so a time before the state began would stay.
         """
         if stripe_object["object"] == CHARGE and stripe_object.get("amount_refunded"):
             return int(time.time())
@@ -96,11 +102,13 @@ class Retriever:
 
     def _time_of(self, stripe_object: StripeDict) -> int:
         is_paid = stripe_object.get("payment_status") == "paid" or stripe_object.get("status") == "succeeded"
-        if is_paid and stripe_object["object"] in (SESSION, INTENT):
-            for name in ("payment_intent", "latest_charge"):
-                if isinstance(id := stripe_object.get(name), str):
-                    with suppress(NotFoundError):
-                        return self._time_of(self._retrieve(id))
+        if is_paid and stripe_object["object"] in _PAID_BY:
+            if isinstance(id := stripe_object.get(_PAID_BY[stripe_object["object"]]), str):
+                with suppress(NotFoundError):
+                    return self._time_of(self._retrieve(id))
+            return int(time.time())
+        if (stripe_object["object"], stripe_object.get("status")) in _UNDATED_STATES:
+            return int(time.time())
         times = [stripe_object.get(name) for name in ("created", "canceled_at")]
         if stripe_object.get("status") == "expired" and isinstance(expires_at := stripe_object.get("expires_at"), int):
             times.append(min(expires_at, int(time.time())))

@@ -45,7 +45,8 @@ def _begun_until(as_of: datetime, known_events: Sequence[RecordedEvent]) -> Iter
 def _stripe_times(event: DonationEvent) -> list[int]:
     """Return the times that Stripe reported for the event and for its object."""
     report = getattr(event, "report", None)
-    times = [report and report.at, *(getattr(event, name, None) for name in ("captured_at", "refunded_at", "moved_at"))]
+    names = ("captured_at", "refunded_at", "moved_at", "created_at")
+    times = [report and report.at, *(getattr(event, name, None) for name in names)]
     return [at for at in times if at is not None]
 
 

@@ -70,7 +70,7 @@ __all__ = [
 ]
 
 NAME = "donation_ledger"
-VERSION = 8
+VERSION = 9
 TOPICS = topics(DonationEvent)
 TABLES = (DONATIONS, ENTRIES, TOTALS)
 
@@ -109,7 +109,7 @@ def _fold_fact(recorded: RecordedEvent, row: Row, gift: Gift, before: EntriesByK
     event: Any = recorded.event
     gift.apply(event)
     after = before
-    if changes_entries(event):
+    if changes_entries(event, gift):
         after = entries_by_key(gift)
         post_entries(recorded, row, before, after, rows)
         if row["recorded_at"] is None and gift.captured:

@@ -4,8 +4,8 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.events import DonationEvent, FeeCharged, PaymentDelayed
-from domain.gift import MOVES_MONEY, REFUND_RETURNED, Gift
-from domain.movements import Entry
+from domain.gift import MOVES_MONEY, Gift
+from domain.movements import REFUND_RETURNED, Entry
 from projections.donation_ledger.donation_table import utc_time
 from projections.model import Cursor, Key, RecordedEvent, Row, Rows, Table, fetched_rows
 
@@ -33,10 +33,10 @@ EntriesByKey = dict[Key, Entry]
 _CHANGES_ENTRIES = (*MOVES_MONEY, PaymentDelayed)
 
 
-def changes_entries(event: DonationEvent) -> bool:
-    """Return True if the fact may change the amount or the time of an entry."""
+def changes_entries(event: DonationEvent, gift: Gift) -> bool:
+    """Return True if the fact may change the amount or the time of an entry of the gift."""
     if isinstance(event, FeeCharged):
-        return event.category == REFUND_RETURNED
+        return event.category == REFUND_RETURNED or gift.delayed
     return isinstance(event, _CHANGES_ENTRIES)
 
 

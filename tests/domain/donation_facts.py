@@ -60,6 +60,12 @@ def returned(refund_id: str, at: int) -> Fact:
     return FeeCharged, fields | {"gross": usd(1), "fee": usd(0), "report": report(99), "created_at": at}
 
 
+def settled(charge_id: str, at: int) -> Fact:
+    """Return the balance transaction of a charge, whose money came."""
+    fields = {"balance_transaction_id": f"txn_{charge_id}", "source_id": charge_id, "category": "charge"}
+    return FeeCharged, fields | {"gross": usd(1), "fee": usd(0), "report": report(99), "created_at": at}
+
+
 def dispute(state: str) -> Fact:
     kind = DisputeClosed if state in ("won", "lost", "warning_closed") else DisputeOpened
     return kind, {"dispute_id": "dp", "amount": usd(10_000), "state": state, "report": report(30)}
@@ -116,6 +122,7 @@ FACTS = st.one_of(
         payment_intent_id=st.sampled_from([None, "pi", "pi_2"]),
     ),
     st.builds(returned, st.sampled_from(["re_1", "re_2"]), st.integers(1, 9)),
+    st.builds(settled, st.sampled_from(["ch", "ch_2"]), st.integers(1, 9)),
     st.builds(total, st.integers(0, 10_000), st.sampled_from(["ch", "ch_2"]), st.integers(1, 9)),
     st.sampled_from(["warning_needs_response", "needs_response", "under_review", "won", "lost", "warning_closed"]).map(
         dispute

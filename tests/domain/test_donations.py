@@ -27,6 +27,7 @@ from tests.domain.donation_facts import (
     WON_DISPUTE,
     Fact,
     captured,
+    delayed,
     dispute,
     donation_with,
     failed,
@@ -34,6 +35,7 @@ from tests.domain.donation_facts import (
     refund,
     report,
     returned,
+    settled,
     total,
     usd,
 )
@@ -116,6 +118,16 @@ def test_a_payment_is_dated_by_its_charge():
 def test_a_delayed_payment_is_dated_by_its_success_and_not_by_the_creation_of_its_charge():
     facts = [DELAYED, captured(at=60, charge_id="py", captured_at=4), captured(at=61, session_id="cs")]
     assert dates(*facts) == [("paid", 10_000, 60)]
+
+
+def test_a_delayed_payment_is_dated_by_the_balance_transaction_of_its_charge_whatever_reports_say():
+    debit = captured(at=4, charge_id="py", captured_at=4)
+    for delay in (delayed(3), delayed(9)):
+        assert dates(delay, debit, captured(at=61, session_id="cs"), settled("py", 60)) == [("paid", 10_000, 60)]
+
+
+def test_an_immediate_payment_is_dated_by_its_charge_and_not_by_its_balance_transaction():
+    assert dates(captured(at=60, charge_id="ch", captured_at=50), settled("ch", 52)) == [("paid", 10_000, 50)]
 
 
 def test_money_of_a_dispute_is_dated_by_its_balance_transactions():

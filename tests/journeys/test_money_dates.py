@@ -128,6 +128,57 @@ def test_a_refund_counts_from_its_creation_and_a_failed_one_until_its_money_came
         assert sums_as_of(ledger, payment, returned_at) == (10_000, 0, 0)
 
 
+DEBITED_AT, SETTLED_AT = at("2026-08-03T10:00"), at("2026-08-07T10:00")
+
+
+@pytest.mark.parametrize("is_settled", [False, True], ids=["no balance transaction yet", "balance transaction"])
+def test_a_delayed_payment_has_one_date_whether_it_is_retrieved_or_reported_first(ledger, is_settled):
+    for order in permutations(range(4)):
+        payment = ledger.payment()
+        txn = payment.transaction("", 10_000, created=SETTLED_AT)
+        charge = payment.charge(created=DEBITED_AT, balance_transaction=txn["id"] if is_settled else None)
+        session = payment.session(created=DEBITED_AT - 60)
+        intent = payment.intent(created=DEBITED_AT - 60)
+        objects = {o["id"]: o for o in (session, intent, charge, txn)}
+        ledger.stripe = objects.__getitem__
+        unpaid = session | {"payment_status": "unpaid"}
+        reported = event("checkout.session.async_payment_succeeded", session, SETTLED_AT + 5)
+        charged = event("charge.succeeded", charge, SETTLED_AT + 6)
+        steps = [
+            lambda payment=unpaid: retrieve(ledger, payment),
+            lambda paid=(session, charge): [retrieve(ledger, stripe_object) for stripe_object in paid],
+            lambda reported=reported: ledger.take(reported),
+            lambda charged=charged: ledger.take(charged),
+        ]
+        for index in order:
+            steps[index]()
+        captured_at = SETTLED_AT if is_settled else SETTLED_AT + 5
+        assert dated_entries(ledger, payment) == [("paid", 10_000, captured_at)]
+        assert int(ledger.row(payment)["paid_at"].timestamp()) == captured_at
+
+
+def retrieve(ledger: Ledger, stripe_object: StripeDict) -> None:
+    ledger.service.payments.inbox.accept_retrieved(stripe_object, ledger.retriever.time_of(stripe_object))
+    ledger.settle()
+
+
+@pytest.mark.parametrize("state", ["failed", "canceled"])
+def test_the_retrieval_of_a_refund_that_ended_does_not_date_its_end_by_its_creation(ledger, state):
+    refunded_at, ended_at = at("2026-08-03T10:00"), at("2026-08-07T10:00")
+    for order in permutations(range(2)):
+        payment = ledger.payment()
+        ledger.take(payment.completed(refunded_at - 86_400))
+        refund = payment.refund(4_000, state, created=refunded_at)
+        reported = event("refund.updated", refund, ended_at)
+        steps = [lambda refund=refund: retrieve(ledger, refund), lambda reported=reported: ledger.take(reported)]
+        for index in order:
+            steps[index]()
+        assert [entry for entry in dated_entries(ledger, payment) if entry[0] == "refunded"] == [
+            ("refunded", -4_000, ended_at),
+            ("refunded", 4_000, refunded_at),
+        ]
+
+
 def test_a_time_that_no_calendar_has_is_never_applied(ledger):
     payment = ledger.payment()
     ledger.take(payment.charged(created=10**15), payment.charged(created=-1))

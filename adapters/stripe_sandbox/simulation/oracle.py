@@ -99,7 +99,7 @@ def row_of(events: Iterable[OracleEvent], retrieve: Callable[[str], StripeDict])
     captures = [event for event in donation_events if event.type in PAID_TYPES and _captured(event.object) is not None]
     entries = sorted(
         [
-            *_capture_entries(captures, _delayed_at(donation_events)),
+            *_capture_entries(captures, donation_events, retrieve),
             *_refund_entries(donation_events, retrieve),
             *_refund_total_entries(donation_events),
             *_dispute_entries(donation_events),
@@ -145,7 +145,10 @@ def _delayed_at(donation_events: list[OracleEvent]) -> int | None:
     return min(times, default=None)
 
 
-def _capture_entries(captures: list[OracleEvent], delayed_at: int | None) -> Iterator[OracleEntry]:
+def _capture_entries(
+    captures: list[OracleEvent], donation_events: list[OracleEvent], retrieve: Callable[[str], StripeDict]
+) -> Iterator[OracleEntry]:
+    delayed_at = _delayed_at(donation_events)
     gross: dict[str, int] = {}
     reports: dict[str, list[OracleEvent]] = defaultdict(list)
     for event in captures:
@@ -156,7 +159,23 @@ def _capture_entries(captures: list[OracleEvent], delayed_at: int | None) -> Ite
         at = min(e.object["created"] if e.object["object"] == "charge" else e.at for e in reports[intent])
         if delayed_at is not None and at <= delayed_at:
             at = min(event.at for event in reports[intent])
+        if delayed_at is not None:
+            at = min(_settlement_times(reports[intent], donation_events, retrieve), default=at)
         yield "paid", amount, at
+
+
+def _settlement_times(
+    reports: list[OracleEvent], donation_events: list[OracleEvent], retrieve: Callable[[str], StripeDict]
+) -> list[int]:
+    """Return when the money of the reported charges came, as far as an event names the balance transaction."""
+    charge_ids = {e.object["id"] if e.object["object"] == "charge" else e.object.get("latest_charge") for e in reports}
+    return [
+        retrieve(event.object["balance_transaction"])["created"]
+        for event in donation_events
+        if event.type in PAID_TYPES | {"charge.refunded"}
+        and event.object["id"] in charge_ids
+        and event.object.get("balance_transaction")
+    ]
 
 
 def _captured(stripe_object: StripeDict) -> tuple[str, int] | None:
