@@ -1,8 +1,8 @@
 """Finds the donation that a Stripe event belongs to, or that it belongs to other business on the same Stripe account.
 
 A session that we opened belongs to its donation, whatever its metadata says, and an intent belongs to the donation of
-its session. Everything else is linked to an intent. The metadata of an intent, a charge or another session moves no
-money by itself: it may have been copied from another payment.
+its session. Everything else is linked to an intent. The metadata of an intent or a charge moves no money by itself: it
+may have been copied from another payment.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -150,20 +150,9 @@ def _find_links(
     return new_links
 
 
-def may_be_checkout_of(donation: Donation, session_id: str) -> bool:
-    """Return True if a session whose metadata names the donation can be the one that we opened for it.
-
-    Before the opened session is recorded, its events may arrive. Afterwards any other session has copied metadata.
-    """
-    return donation.gift.opened_session in (None, session_id)
-
-
 def _is_proven(row: InboxRow, event: ParsedEvent, donations: Mapping[DonationKey, Donation]) -> bool:
-    """Return True if the donation that the metadata names is the event's: its checkout says so, or a person."""
-    if event.named_donation is None or (donation := donations.get(event.named_donation)) is None:
-        return False
-    is_checkout = event.kind == SESSION and may_be_checkout_of(donation, event.object_ids[0])
-    return is_checkout or row.accepted_by is not None
+    """Return True if the donation that the metadata names is the event's: it is a checkout, or a person said so."""
+    return event.named_donation in donations and (event.kind == SESSION or row.accepted_by is not None)
 
 
 def _refusal(event: ParsedEvent, donation: Donation, accepted_minor: Mapping[str, int]) -> str | None:

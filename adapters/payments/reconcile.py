@@ -15,7 +15,6 @@ from adapters.payments.applier import Applier
 from adapters.payments.event_parsers import BALANCE_TRANSACTION_FIELDS
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.inbox import Inbox
-from adapters.payments.linking import may_be_checkout_of
 from adapters.payments.parsed_events import PARSED_TYPES
 from adapters.payments.reconciliation_checks import agrees, sums_agree
 from adapters.payments.retrieval import PendingRetrievals, Retriever
@@ -171,14 +170,14 @@ class Reconciler:
         return {id: (ticket_id, donation_id) for id, ticket_id, donation_id in rows}
 
     def _named_by_checkout(self, stripe_object: StripeObject) -> DonationKey | None:
-        """Return the donation that the metadata names if the object can be the checkout that we opened for it."""
+        """Return the donation that the metadata of a checkout names, if it exists."""
         if stripe_object.kind != SESSION or (key := stripe_object.named_donation()) is None:
             return None
         try:
-            donation = self._donations.get(*key)
+            self._donations.get(*key)
         except NotFoundError:
             return None
-        return key if may_be_checkout_of(donation, stripe_object.text("id")) else None
+        return key
 
     def _repair(self, by_donation: Mapping[DonationKey, list[StripeDict]]) -> set[DonationKey]:
         """Apply the objects that do not agree with our donations; return the keys of these donations."""

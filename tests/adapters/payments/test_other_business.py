@@ -9,9 +9,7 @@ import pytest
 
 from adapters.observability.gauges import Gauges
 from adapters.payments import inbox
-from domain.donations import Donation
 from domain.errors import NotFoundError
-from domain.values import SYSTEM, Money
 from tests.money import Ledger
 from tests.stripe_events import Payment, event, thin
 
@@ -228,29 +226,6 @@ def test_less_than_was_asked_for_counts_as_what_was_captured_and_is_marked(ledge
 
 
 # A checkout that we did not open, or that was refused.
-
-
-@pytest.mark.parametrize("is_first", [False, True], ids=["after ours", "before ours"])
-def test_a_second_checkout_with_copied_metadata_moves_no_money_without_a_persons_word(ledger, is_first):
-    payment = ledger.payment()
-    copied = Payment(payment.ticket_id, 7_000, donation_id=payment.donation_id)
-    copied.session_id, copied.intent_id, copied.charge_id = "cs_copied", "pi_copied", "ch_copied"
-    ledger.stripe = stripe_with(payment.session())
-    events = [copied.completed(), payment.completed()]
-    for stripe_event in events if is_first else reversed(events):
-        ledger.take(stripe_event)
-    ledger.ask()
-    assert (ledger.row(payment)["paid"], errors(ledger)) == (10_000, [NO_CHECKOUT])
-
-
-def test_a_checkout_counts_by_its_metadata_before_it_is_recorded_that_we_opened_it(ledger):
-    payment = Payment(ledger.ticket())
-    money = Money(payment.amount, "USD")
-    ledger.service.aggregates.donations.add(
-        Donation.request_checkout(SYSTEM, payment.ticket_id, payment.donation_id, money, None)
-    )
-    ledger.take(payment.completed())
-    assert ledger.row(payment)["paid"] == 10_000
 
 
 def test_a_refund_of_a_refused_checkout_stays_held_after_stripe_was_asked(ledger):
