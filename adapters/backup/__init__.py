@@ -8,8 +8,9 @@ A backup is a tar file, which `tar` can list and `sha256sum --check` can verify:
     SHA256SUMS                   the hashes of all parts above, in the same order
     HMAC                         a code over SHA256SUMS, made with a key derived from the master key
 
-Hashes reveal damage, but whoever changes a part can change its hash too, and add an administrator's key or an event
-with all its links. Without the master key nobody can make the code, so a restore refuses what was not made with it.
+The hashes reveal accidental damage. They do not stop an attacker, who can change a part together with its hash, for
+example to add an administrator's key. The code can be made only with the master key, so a restore refuses a backup
+whose code is wrong.
 
 Rows are copied with COPY and not with pg_dump: COPY needs no program of the server's version, works through a pooler,
 and its text format is the same for all versions and machines. The schema comes from the migrations and read models

@@ -22,9 +22,9 @@ from adapters.postgres.database import Database
 from domain.errors import UnavailableError
 
 NAME_BYTES = 8
-# For so long another process may still seal with the previous epoch's key after a new epoch has begun.
+# The longest time that another process still seals with the previous epoch's key after a new epoch has begun.
 REFRESH_SECONDS = 0.5
-# For so long a process that only opens values may remember the key of an epoch that is over.
+# The longest time that a process which only opens values keeps the key of an ended epoch in memory.
 FORGET_SECONDS = 60.0
 EPOCH_NAMES = "SELECT name FROM epochs ORDER BY number"
 EPOCH_LOCK = 7305808869229551

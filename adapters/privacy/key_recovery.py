@@ -99,7 +99,7 @@ class EpochKeys:
 def recover(
     database: Database, epochs: Epochs, keys: EpochKeys, *, owns_keys: bool, accept_keyless: int | None = 0
 ) -> RecoveryReport:
-    """Seal everything that can be opened in a new epoch, and let go of what cannot, all or nothing.
+    """In one transaction, seal every value that can be opened in a new epoch, and clear those that cannot.
 
     With `owns_keys` no other database uses the keys beside the new one, and the next rotation destroys them.
     Otherwise they are left alone, and tickets that are missing in a later list of living keys count as erased.

@@ -1,7 +1,7 @@
 """Checkpoints outside the database: in the storage, the newest one and the first of each day.
 
-Whoever alters the database cannot alter these. The signer compares the history with the newest one before it signs,
-and `audit verify` tells how much of the history none of them covers.
+An attacker who alters only the database leaves these as they are. The signer compares the history with the newest one
+before it signs, and `audit verify` tells how much of the history none of them covers.
 """
 
 from collections.abc import Callable

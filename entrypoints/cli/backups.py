@@ -75,7 +75,7 @@ def restore(file: Path, any_key: bool, former_epoch_keys: str | None, accept_key
             print_line(f"{restored.keyless} tickets were erased since then, and can be read by nobody.")
         print_line("Erase again the tickets that were erased since then, and run `storyledger reconcile`.")
         if not restored.authenticated:
-            print_line("The backup was not authenticated: whoever had the file may have changed what it holds.")
+            print_line("The backup was not authenticated, so its content may have been changed since it was made.")
         _print_credentials(restored.credentials)
 
 

@@ -37,7 +37,7 @@ def rotate_epoch(json: bool) -> None:
         print_json(vars(report))
     else:
         print_line(f"{report.resealed} values were sealed with the new epoch key in {report.seconds} s.")
-        print_line(f"{report.destroyed} old keys were destroyed: whoever was erased before can be read by nobody.")
+        print_line(f"{report.destroyed} old keys were destroyed. Nobody can read the erased persons any more.")
 
 
 def recover_keys(epoch_keys: str | None, accept_keyless: int, json: bool) -> None:
