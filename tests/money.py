@@ -60,11 +60,14 @@ class Ledger:
     def payment(self, ticket: UUID | None = None, amount: int = 10_000, currency: str = "usd") -> Payment:
         """Record a checkout about which no event of Stripe has arrived yet."""
         payment = Payment(ticket or self.ticket(), amount, currency)
-        money = Money(amount, currency.upper())
+        self.record_checkout(payment)
+        return payment
+
+    def record_checkout(self, payment: Payment) -> None:
+        money = Money(payment.amount, payment.currency.upper())
         donation = Donation.request_checkout(SYSTEM, payment.ticket_id, payment.donation_id, money, None)
         donation.open_checkout(SYSTEM, payment.session_id, int(time.time()), livemode=False)
         self.service.aggregates.donations.add(donation)
-        return payment
 
     def deliver(self, *events: Event) -> None:
         """Deliver signed events to the webhook endpoint's inbox. `settle` applies them."""

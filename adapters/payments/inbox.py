@@ -42,7 +42,6 @@ IS_DEAD_LETTER = (
 )
 
 DISMISSED = "dismissed"
-_IS_DISMISSED = f"state = 'ignored' AND error = '{DISMISSED}'"
 
 # The largest number of events that share a commit, so that the first one does not wait for arbitrarily many.
 MAX_STORED_TOGETHER = 256
@@ -129,21 +128,11 @@ class Inbox:
             rows = connection.execute("SELECT event_id FROM stripe_inbox WHERE event_id = ANY(%s)", (ids,)).fetchall()
         return {id for (id,) in rows}
 
-    def dismissed_ids(self, ids: list[str]) -> set[str]:
-        """Return those of the ids whose event a person dismissed."""
-        with self._database.connection() as connection:
-            rows = connection.execute(
-                f"SELECT event_id FROM stripe_inbox WHERE {_IS_DISMISSED} AND event_id = ANY(%s)",  # noqa: S608
-                (ids,),
-            ).fetchall()
-        return {id for (id,) in rows}
-
     def dismissed_object_ids(self) -> set[str]:
-        """Return the ids of the retrieved objects that a person dismissed, in any of their states."""
+        """Return the ids of the objects about which a person dismissed an event."""
         with self._database.connection() as connection:
             rows = connection.execute(
-                "SELECT DISTINCT split_part(event_id, ':', 1) FROM stripe_inbox"  # noqa: S608
-                f" WHERE {_IS_DISMISSED} AND left(event_id, 4) <> 'evt_'"
+                "SELECT DISTINCT dismissed_object_id FROM stripe_inbox WHERE dismissed_object_id IS NOT NULL"
             ).fetchall()
         return {id for (id,) in rows}
 

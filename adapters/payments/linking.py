@@ -5,6 +5,7 @@ its session. Everything else is linked to an intent. The metadata of an intent o
 may have been copied from another payment.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -13,8 +14,8 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.payments.event_parsers import ParsedFact
-from adapters.payments.inbox import NO_CHECKOUT
-from adapters.payments.parsed_events import ParsedEvent
+from adapters.payments.inbox import NO_CHECKOUT, Inbox
+from adapters.payments.parsed_events import PAYMENT_PREFIXES, ParsedEvent
 from adapters.payments.stripe_objects import SESSION, DonationKey
 from domain.donations import Donation
 from domain.events import CheckoutOpened, PaymentDelayed, PaymentFailed, PaymentReceived, TicketEvent
@@ -25,13 +26,20 @@ OTHER_BUSINESS = "other business"
 OTHER_ACCOUNT = "other account"
 
 _LOAD = "SELECT object_id, ticket_id, donation_id FROM stripe_links WHERE object_id = ANY(%b)"
-_STORE = (
-    "INSERT INTO stripe_links AS stored (object_id, ticket_id, donation_id)"
-    " SELECT * FROM unnest(%b::text[], %b::uuid[], %b::uuid[])"
-    " ON CONFLICT (object_id) DO UPDATE SET ticket_id = EXCLUDED.ticket_id, donation_id = EXCLUDED.donation_id"
-)
+_STORE_OPENED = """
+WITH ignored AS (SELECT FROM stripe_links WHERE object_id = %(session)s AND ticket_id IS NULL)
+INSERT INTO stripe_links (object_id, ticket_id, donation_id) VALUES (%(session)s, %(ticket)s, %(donation)s)
+    ON CONFLICT (object_id) DO UPDATE SET ticket_id = EXCLUDED.ticket_id, donation_id = EXCLUDED.donation_id
+RETURNING EXISTS (SELECT FROM ignored)
+"""
 # What took an object for other business is corrected; what linked it to a donation stays.
-_STORE_FOUND = _STORE + " WHERE stored.donation_id IS NULL"
+_STORE_FOUND = """
+INSERT INTO stripe_links AS stored (object_id, ticket_id, donation_id, payment_id)
+SELECT * FROM unnest(%b::text[], %b::uuid[], %b::uuid[], %b::text[])
+    ON CONFLICT (object_id) DO UPDATE SET ticket_id = EXCLUDED.ticket_id, donation_id = EXCLUDED.donation_id
+ WHERE stored.donation_id IS NULL
+"""
+_IGNORED_WITH = "SELECT object_id FROM stripe_links WHERE payment_id = ANY(%b) AND ticket_id IS NULL"
 _WAKE = (
     "UPDATE stripe_inbox SET state = 'received', error = NULL, waits_for = '{}', ask_about = NULL,"
     " next_attempt_at = now() WHERE state = 'held' AND waits_for && %b"
@@ -77,10 +85,15 @@ Load = Callable[[Iterable[DonationKey]], dict[DonationKey, Donation]]
 _Parsed = Sequence[tuple[InboxRow, ParsedEvent]]
 
 
-def link_checkout(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
-    """Link an opened checkout to its donation, in the transaction that records it."""
+def link_checkout(inbox: Inbox, cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
+    """Link an opened checkout to its donation, in the transaction that records it.
+
+    If earlier events about it were ignored as other business, it is retrieved.
+    """
     assert isinstance(event, CheckoutOpened)
-    cursor.execute(_STORE.encode(), ([event.session_id], [event.ticket_id], [event.donation_id]))
+    values = {"session": event.session_id, "ticket": event.ticket_id, "donation": event.donation_id}
+    if cursor.execute(_STORE_OPENED.encode(), values).fetchone() == (True,):
+        inbox.add_retrievals(cursor, {event.session_id: int(time.time())}, repeat=True)
     cursor.execute(_WAKE.encode(), ([event.session_id, str(event.donation_id)],))
 
 
@@ -90,7 +103,8 @@ def link(
     """Find each row's donation and store the new links, or set the state of a row that has none.
 
     Return the donations by their keys, and the ids of objects of theirs whose earlier events were ignored as other
-    business. Events of other batches that are held for one of the linked objects become due again.
+    business: of those that are linked now, and of all that were ignored under them. Events of other batches that are
+    held for one of the linked objects become due again.
     """
     parsed = [(row, row.event) for row in rows if row.event is not None]
     cursor.execute(_LOAD.encode(), (sorted({id for _, event in parsed for id in event.object_ids}),))
@@ -100,19 +114,22 @@ def link(
     donations = load({*links.values(), *(event.named_donation for _, event in parsed if event.named_donation)})
     new_links = _find_links(parsed, links, donations)
     unlinked = [(row, event) for row, event in parsed if row.donation_key is None and row.state == "applied"]
-    new_other_ids = _ignore_other_business(unlinked, other_ids)
+    payments_of_others = _ignore_other_business(unlinked, other_ids)
     for row, event in unlinked:
         if row.state == "applied":
             _hold(row, event, donations)
-    if new_links or new_other_ids:
-        _store(cursor, new_links, new_other_ids)
+    if new_links or payments_of_others:
+        _store(cursor, new_links, payments_of_others)
     if session_ids := [
         event.object_ids[0]
         for row, event in parsed
         if row.state == "applied" and row.donation_key and event.names_its_intent
     ]:
         cursor.execute(_MARK_WITHOUT_CHECKOUT.encode(), (NO_CHECKOUT, session_ids))
-    return donations, other_ids & new_links.keys()
+    if ignored_ids := other_ids & new_links.keys():
+        cursor.execute(_IGNORED_WITH.encode(), (sorted(ignored_ids),))
+        ignored_ids |= {id for (id,) in cursor.fetchall()}
+    return donations, ignored_ids
 
 
 def _find_links(
@@ -172,23 +189,25 @@ def _captures(facts: Iterable[ParsedFact]) -> Iterator[ParsedFact]:
     return (fact for fact in facts if fact.event_type is PaymentReceived)
 
 
-def _ignore_other_business(unlinked: _Parsed, other_ids: set[str]) -> set[str]:
+def _ignore_other_business(unlinked: _Parsed, other_ids: set[str]) -> dict[str, str]:
     """Ignore the events that belong to no donation of ours, and return the ids that only they have.
 
-    An object that would have our metadata if it were ours, and has none, is not ours, nor is what it names.
+    An object that would have our metadata if it were ours, and has none, is not ours, nor is what it names. With each
+    id comes that of the payment under which it was ignored.
     """
-    found: set[str] = set()
+    found: dict[str, str] = {}
     grew = True
     while grew:
         grew = False
         for row, event in unlinked:
             if row.state != "applied" or event.named_donation is not None:
                 continue
-            if event.is_whole or not other_ids.isdisjoint(event.object_ids) or not found.isdisjoint(event.object_ids):
+            if event.is_whole or not (other_ids | found.keys()).isdisjoint(event.object_ids):
                 row.state, row.error = "ignored", OTHER_BUSINESS
-                found.update(event.object_ids)
+                for id in event.object_ids:
+                    found.setdefault(id, event.payment_id)
                 grew = True
-    return found - other_ids
+    return {id: payment_id for id, payment_id in found.items() if id not in other_ids}
 
 
 def _hold(row: InboxRow, event: ParsedEvent, donations: Mapping[DonationKey, Donation]) -> None:
@@ -198,9 +217,7 @@ def _hold(row: InboxRow, event: ParsedEvent, donations: Mapping[DonationKey, Don
     if donation is None:
         row.state = "held"
         if not event.is_whole and event.named_donation is None:
-            payments = [id for id in event.object_ids if id.startswith(("pi_", "ch_", "py_"))]
-            # The intent has our metadata for certain.
-            row.ask_about = max(payments, key=lambda id: id.startswith("pi_"), default=None)
+            row.ask_about = event.payment_id if event.payment_id.startswith(PAYMENT_PREFIXES) else None
     elif (facts := event.facts_to_record) and all(fact.event_type in (PaymentFailed, PaymentDelayed) for fact in facts):
         row.donation_key = event.named_donation
     else:
@@ -210,8 +227,16 @@ def _hold(row: InboxRow, event: ParsedEvent, donations: Mapping[DonationKey, Don
         row.waits_for += (row.ask_about or str(donation.donation_id),)
 
 
-def _store(cursor: Cursor[TupleRow], links: Mapping[str, DonationKey], other_ids: Iterable[str]) -> None:
-    ids = [*links, *other_ids]
+def _store(cursor: Cursor[TupleRow], links: Mapping[str, DonationKey], payments_of_others: Mapping[str, str]) -> None:
+    ids = [*links, *payments_of_others]
     keys: list[tuple[UUID | None, UUID | None]] = [links.get(id, (None, None)) for id in ids]
-    cursor.execute(_STORE_FOUND.encode(), (ids, [ticket for ticket, _ in keys], [donation for _, donation in keys]))
+    cursor.execute(
+        _STORE_FOUND.encode(),
+        (
+            ids,
+            [ticket for ticket, _ in keys],
+            [donation for _, donation in keys],
+            [payments_of_others.get(id) for id in ids],
+        ),
+    )
     cursor.execute(_WAKE.encode(), (ids,))

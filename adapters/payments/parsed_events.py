@@ -42,6 +42,9 @@ ONLY_LINKS_FIELD = "only_links"
 # The type of a row in the inbox that waits until its object is retrieved.
 PENDING_TYPE = "wanted"
 
+# The prefixes of the ids of intents, and of charges.
+PAYMENT_PREFIXES = ("pi_", "ch_", "py_")
+
 # The types of the events that contain their whole object (Stripe's snapshot events) and yield facts.
 PARSED_TYPES = frozenset(EVENT_PARSERS)
 
@@ -69,6 +72,15 @@ class ParsedEvent:
     @property
     def facts_to_record(self) -> tuple[ParsedFact, ...]:
         return () if self.only_links else self.facts
+
+    @property
+    def payment_id(self) -> str:
+        """Return the id of the intent, or else of the charge, or else of the last object that the event names.
+
+        The intent comes first, because it has our metadata for certain.
+        """
+        ids = self.object_ids
+        return next((id for prefix in PAYMENT_PREFIXES for id in ids if id.startswith(prefix)), ids[-1])
 
 
 def is_of_another_account(event: Mapping[str, Any]) -> bool:
@@ -116,6 +128,16 @@ def parse_event(event: Mapping[str, Any], hash_email: HashEmail) -> ParsedEvent 
         kind == SESSION and (len(object_ids) > 1 or type == RETRIEVED_TYPE),
         missing_ids,
     )
+
+
+def object_id_of(event: Mapping[str, Any]) -> str:
+    """Return the id of the object that the event is about; MalformedObject if it names none."""
+    if event["object"] == PENDING_TYPE:
+        return str(event["id"])
+    stripe_object = event.get("related_object") if event["object"] == THIN_EVENT else _object_of(event)
+    if not isinstance(stripe_object, dict):
+        raise MalformedObject("data.object")
+    return checked_text(stripe_object.get("id"), "id")
 
 
 def _object_of(event: Mapping[str, Any]) -> Any:

@@ -62,8 +62,7 @@ class Reconciler:
 
     def reconcile(self, since: datetime) -> Reconciliation:
         """Compare everything that Stripe created since then; UnavailableError if Stripe is unavailable."""
-        new_object_ids, dismissed_ids = self._accept_missing_events(since)
-        dismissed_ids |= self._inbox.dismissed_object_ids()
+        new_object_ids, dismissed_ids = self._accept_missing_events(since), self._inbox.dismissed_object_ids()
         self._apply_all()
         self._ask_about_held_events(dismissed_ids)
         by_donation = self._objects_by_donation(since, dismissed_ids)
@@ -87,21 +86,16 @@ class Reconciler:
 
     # Events.
 
-    def _accept_missing_events(self, since: datetime) -> tuple[set[str], set[str]]:
-        """Store undelivered events; return the ids of their objects and of the objects of dismissed events."""
+    def _accept_missing_events(self, since: datetime) -> set[str]:
+        """Store undelivered events; return the ids of their objects."""
         object_ids: set[str] = set()
-        dismissed_object_ids: set[str] = set()
         events = (e for e in self._gateway.events(since) if e["type"] in PARSED_TYPES and self._is_our_mode(e))
         while batch := list(islice(events, BATCH_EVENTS)):
-            ids = [event["id"] for event in batch]
-            existing_ids, dismissed_ids = self._inbox.existing_ids(ids), self._inbox.dismissed_ids(ids)
+            existing_ids = self._inbox.existing_ids([event["id"] for event in batch])
             for event in batch:
-                object_id = event["data"]["object"]["id"]
-                if event["id"] in dismissed_ids:
-                    dismissed_object_ids.add(object_id)
-                elif event["id"] not in existing_ids and self._inbox.accept_listed(event):
-                    object_ids.add(object_id)
-        return object_ids, dismissed_object_ids
+                if event["id"] not in existing_ids and self._inbox.accept_listed(event):
+                    object_ids.add(event["data"]["object"]["id"])
+        return object_ids
 
     def _is_our_mode(self, stripe_object: StripeDict) -> bool:
         return stripe_object.get("livemode", self._livemode) is self._livemode

@@ -1,10 +1,13 @@
 """Tickets, donations and support tickets: decided on one at a time, recorded with all that a fact takes along."""
 
+from functools import partial
+
 from adapters.event_store import contact_hashes
 from adapters.event_store.history import EventEffects, StoredDonations, StoredTickets, Streams
 from adapters.event_store.support_tickets import StoredSupportTickets
 from adapters.jobs.queue import enqueue
 from adapters.payments import open_checkouts
+from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.linking import link_checkout
 from adapters.privacy import erasure
 from domain.events import (
@@ -22,12 +25,13 @@ from entrypoints.composition.mail import MailDelivery
 
 
 class Aggregates:
-    """The domain's stores over one history."""
+    """The domain's stores over one history, and the inbox, from which an opened checkout takes what came too early."""
 
     def __init__(self, ground: Foundation, history: History, mails: MailDelivery) -> None:
+        self.inbox = Inbox(ground.database, ground.keyring(INBOX_KEY_PURPOSE), history.keys)
         event_effects: EventEffects = {
             **contact_hashes.EFFECTS,
-            CheckoutOpened: [open_checkouts.add, link_checkout],
+            CheckoutOpened: [open_checkouts.add, partial(link_checkout, self.inbox)],
             Erased: [erasure.destroy, open_checkouts.close],
             ErasureAnnounced: [mails.announce_erasure],
             Published: [mails.tell_published],

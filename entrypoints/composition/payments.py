@@ -6,7 +6,6 @@ from adapters.payments.applier import Applier
 from adapters.payments.dead_letters import DeadLetters
 from adapters.payments.donor_emails import DonorEmails
 from adapters.payments.gateway import StripeGateway
-from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
 from adapters.payments.reconcile import Reconciler
 from adapters.payments.refunds import StripeRefunds
 from adapters.payments.retrieval import PendingRetrievals, Retriever
@@ -42,8 +41,8 @@ class Payments:
         if self.sandbox is not None:
             self.loads.append(self.sandbox.load)
         self.webhook_verifier = WebhookVerifier(secrets.webhooks, livemode=livemode)
-        self.inbox = Inbox(database, foundation.keyring(INBOX_KEY_PURPOSE), history.keys)
-        self.dead_letters = DeadLetters(database)
+        self.inbox = aggregates.inbox
+        self.dead_letters = DeadLetters(database, self.inbox)
         retriever = Retriever(self.gateway.retrieve, livemode=livemode)
         self.retrievals = PendingRetrievals(database, self.inbox, retriever)
         self.applier = Applier(

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from adapters.payments import donor_emails
-from adapters.payments.dead_letters import DeadLetters
 from adapters.payments.inbox import as_event
 from domain.values import SYSTEM
 from entrypoints.composition.service import Service
@@ -191,7 +190,7 @@ def test_a_retried_dead_letter_causes_no_second_mail(donor: Donor):
     donor.take(donor.completed)
     with donor.service.database.connection() as connection:
         connection.execute("UPDATE stripe_inbox SET state = 'dead'")
-    DeadLetters(donor.service.database).retry()
+    donor.service.payments.dead_letters.retry()
     donor.take()
     assert donor.subjects == [RECEIPT]
 

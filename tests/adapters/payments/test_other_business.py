@@ -11,7 +11,7 @@ from adapters.observability.gauges import Gauges
 from adapters.payments import inbox
 from domain.errors import NotFoundError
 from tests.money import Ledger
-from tests.stripe_events import Payment, event, thin
+from tests.stripe_events import DAY, Payment, event, thin
 
 NO_CHECKOUT = inbox.NO_CHECKOUT
 Event = dict[str, Any]
@@ -177,6 +177,42 @@ def test_facts_that_were_ignored_are_retrieved_when_their_payment_turns_out_to_b
     ledger.take(payment.completed())
     row = ledger.row(payment)
     assert (row["paid"], row["charge_id"]) == (10_000, payment.charge_id)
+
+
+def test_a_payment_that_lost_its_metadata_gives_the_same_ledger_whenever_its_checkout_is_reported(ledger):
+    def outcome(place: int, *, is_recorded: bool = True, reverse: bool = False) -> tuple[object, ...]:
+        payment = shop(Payment(ledger.ticket()))
+        if is_recorded:
+            ledger.record_checkout(payment)
+        session = payment.session()
+        refund, dispute = payment.refund(3_000), payment.dispute("lost", (-7_000,), 7_000)
+        charge = payment.charge(amount_refunded=3_000)
+        ledger.stripe = stripe_with(session, payment.intent(), charge, refund, dispute)
+        events = [
+            payment.succeeded(),
+            payment.charged(),
+            event("refund.created", refund | {"payment_intent": None}, DAY + 60),
+            payment.refund_total(3_000),
+            event("charge.dispute.funds_withdrawn", dispute, DAY + 91),
+            event("charge.dispute.closed", dispute, DAY + 92),
+        ]
+        events = events[::-1] if reverse else events
+        for stripe_event in [*events[:place], payment.completed(), *events[place:]]:
+            ledger.take(stripe_event)
+        ledger.ask()
+        if not is_recorded:
+            ledger.record_checkout(payment)
+            ledger.settle()
+        row = ledger.row(payment)
+        entries = ledger.service.aggregates.donations.get(payment.ticket_id, payment.donation_id).gift.entries()
+        money = row["paid"], row["refunded"], row["disputed"], row["status"], row["paid_at"], row["refunded_at"]
+        return money, sorted((entry.kind, entry.part, entry.amount, entry.at) for entry in entries)
+
+    known_first = outcome(0)
+    assert known_first[0][:4] == (10_000, 3_000, 7_000, "DISPUTED")
+    for place, reverse in ((3, False), (3, True), (6, False)):
+        assert outcome(place, reverse=reverse) == known_first
+    assert outcome(6, is_recorded=False) == known_first
 
 
 def test_an_intent_with_copied_metadata_moves_no_money_without_a_persons_word(ledger):
