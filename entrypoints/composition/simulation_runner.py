@@ -3,11 +3,15 @@
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
 from uuid import UUID
 
 import projections
 from adapters.payments.retrieval import PendingRetrievals, Retriever
+from adapters.payments.stripe_objects import StripeDict
 from adapters.payments.webhooks import WebhookVerifier, sign
 from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
@@ -18,10 +22,14 @@ from domain.donations import Donation
 from domain.tickets import NewTicket
 from domain.values import SYSTEM, Contact, ContactType, Money
 from entrypoints.composition.service import Service
+from entrypoints.presentation.past_ledger import past_ledger
 from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, fee_ledger
 
 SECRET = "whsec_of_a_simulation"  # noqa: S105 - signs only simulated events
+SHARE_OF_LATE = 0.15
+# Of each ticket, so many earlier moments are compared.
+PAST_MOMENTS = 3
 
 
 class SimulationRunner:
@@ -35,6 +43,9 @@ class SimulationRunner:
             service.database, service.payments.inbox, Retriever(scenario.retrieve, livemode=False)
         )
         self._follower = Follower(service.url, projections.ALL)
+        # How often each thing was played that Stripe does to a ledger.
+        self.played = scenario.counts() | {"pastMoments": 0}
+        self.delivered = 0
 
     def open(self) -> None:
         """Record the tickets and the checkouts of the scenario."""
@@ -48,6 +59,44 @@ class SimulationRunner:
             donation = Donation.request_checkout(SYSTEM, simulated.ticket_id, simulated.donation_id, money, None)
             donation.open_checkout(SYSTEM, simulated.session_id, int(time.time()), livemode=False)
             self.service.aggregates.donations.add(donation)
+
+    def play(self, random: Random, progress: Callable[[int, int], None] = lambda *_: None) -> None:
+        """Deliver every event in random order, some of them days after the others, and apply parts of them between."""
+        deliveries = self.scenario.deliveries(random)
+        late_ids = {event["id"] for event in deliveries if random.random() < SHARE_OF_LATE}
+        punctual = [event for event in deliveries if event["id"] not in late_ids]
+        late = [event for event in deliveries if event["id"] in late_ids]
+        self.open()
+        for number, event in enumerate((*punctual, *late), 1):
+            if number == len(punctual) + 1:
+                self.settle()
+                self.let_days_pass()
+            self.deliver(event)
+            self.delivered = number
+            progress(number, len(deliveries))
+            if random.random() < 0.03:
+                self.service.payments.applier.apply_batch(random.choice((1, 10, 200)))
+        self.settle()
+        self.let_days_pass()
+        self.played |= {"late": len(late), "outOfOrder": self._out_of_order((*punctual, *late))}
+
+    def _out_of_order(self, deliveries: Sequence[StripeDict]) -> int:
+        """Return how many events were first delivered after an event of the same donation with a later time."""
+        count, latest, delivered = 0, dict[UUID, int](), set[str]()
+        for event in deliveries:
+            donation_id = self.scenario.donation_ids.get(event["id"])
+            if donation_id is None or event["id"] in delivered:
+                continue
+            delivered.add(event["id"])
+            at = oracle.with_object(event, self.scenario.retrieve).at
+            count += at < latest.get(donation_id, at)
+            latest[donation_id] = max(at, latest.get(donation_id, at))
+        return count
+
+    def let_days_pass(self) -> None:
+        """Let everything in the inbox be so old that what is still held is listed among the dead letters."""
+        with self.service.database.connection() as connection:
+            connection.execute("UPDATE stripe_inbox SET received_at = received_at - interval '4 days'")
 
     def deliver(self, event: Mapping[str, object]) -> None:
         """Deliver an event as a signed webhook."""
@@ -68,9 +117,11 @@ class SimulationRunner:
 
     def expected(self) -> dict[UUID, OracleRow]:
         """Return the oracle's row of each donation."""
-        events_by_donation = oracle.by_donation(self._oracle_events())
+        events_by_donation: dict[UUID, list[OracleEvent]] = defaultdict(list)
+        for event, oracle_event in zip(self.scenario.events, self._oracle_events(), strict=True):
+            events_by_donation[self.scenario.donation_ids[event["id"]]].append(oracle_event)
         ids = [donation.donation_id for donation in self.scenario.donations]
-        return {id: oracle.row_of(events_by_donation.get(id, []), self.scenario.retrieve) for id in ids}
+        return {id: oracle.row_of(events_by_donation[id], self.scenario.retrieve) for id in ids}
 
     def _oracle_events(self) -> list[OracleEvent]:
         return [oracle.with_object(event, self.scenario.retrieve) for event in self.scenario.events]
@@ -115,7 +166,13 @@ class SimulationRunner:
         wrong_donations = [
             f"donation {id}: {ledger.get(id)} instead of {row}" for id, row in expected.items() if ledger.get(id) != row
         ]
-        return [*wrong_donations, *self._wrong_totals(expected), *self._wrong_fees(), *self._kept_other_business()]
+        return [
+            *wrong_donations,
+            *self._wrong_totals(expected),
+            *self._wrong_past(expected),
+            *self._wrong_fees(),
+            *self._wrong_inbox(),
+        ]
 
     def totals(self) -> list[dict[str, object]]:
         """Return the sums of the ledger over all tickets, one for each currency."""
@@ -165,13 +222,38 @@ class SimulationRunner:
             if expected.get(id) != recorded.get(id):
                 yield f"balance transaction {id}: {recorded.get(id)} instead of {expected.get(id)}"
 
-    def _kept_other_business(self) -> Iterable[str]:
-        ids = [event["id"] for event in self.scenario.other_business]
+    def _wrong_past(self, expected: Mapping[UUID, OracleRow]) -> Iterable[str]:
+        """Yield every donation that had other sums, or was paid at another time, at an earlier moment."""
+        random = Random(self.scenario.seed)  # noqa: S311
+        for ticket in sorted({donation.ticket_id for donation in self.scenario.donations}):
+            history = self.service.queries.reads().ticket_history(ticket)
+            ids = [donation.donation_id for donation in self.scenario.donations if donation.ticket_id == ticket]
+            moments = sorted({at for id in ids for _, _, at in expected[id].entries})
+            for moment in random.sample(moments, min(PAST_MOMENTS, len(moments))):
+                self.played["pastMoments"] += 1
+                past = past_ledger(history, datetime.fromtimestamp(moment, UTC), None)
+                rows = {row["donation_id"]: _past_sums(row) for row in past.all(donation_ledger.DONATIONS)}
+                for id in ids:
+                    if rows.get(id, (0, 0, 0, None)) != (sums := expected[id].as_of(moment)):
+                        yield f"donation {id} as of {moment}: {rows.get(id)} instead of {sums}"
+
+    def _wrong_inbox(self) -> Iterable[str]:
+        """Yield what was not applied, what was kept of other business, and what counts without a person's decision."""
+        waiting, ignored = {"held", "dead"}, {"ignored"}
+        expected_states = [
+            (self.scenario.events, {"applied", "ignored"}),
+            (self.scenario.copied_payments, waiting),
+            *((events, ignored) for events in self.scenario.other_business.values()),
+        ]
         with self.service.database.connection() as connection:
-            rows = connection.execute(
-                "SELECT event_id, type, state, length(body) FROM stripe_inbox"
-                " WHERE event_id = ANY(%s) AND (state <> 'ignored' OR body <> '')",
-                (ids,),
-            ).fetchall()
-        for id, type, state, size in rows:
-            yield f"event {id} of other business: {type} is {state} with {size} bytes"
+            query = "SELECT event_id, state, length(body) FROM stripe_inbox"
+            inbox = {id: (state, size) for id, state, size in connection.execute(query).fetchall()}
+        for events, states in expected_states:
+            for event in events:
+                state, size = inbox.get(event["id"], ("not stored", 0))
+                if state not in states or (state == "ignored" and size):
+                    yield f"event {event['id']}: {event['type']} is {state} with {size} bytes"
+
+
+def _past_sums(row: Mapping[str, Any]) -> tuple[int, int, int, int | None]:
+    return row["paid"], row["refunded"], row["disputed"], row["paid_at"] and int(row["paid_at"].timestamp())

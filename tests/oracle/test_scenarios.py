@@ -14,15 +14,9 @@ SCENARIOS = int(os.environ.get("SOAK_SCENARIOS", "200"))
 
 
 def play(service, seed: int, donations: int, order: int) -> list[str]:
-    """Deliver the scenario of a seed in a random order, apply it in parts, and return the differences in the end."""
-    random = Random(f"{seed} {order}")
+    """Play the scenario of a seed in a random order, and return the differences in the end."""
     runner = SimulationRunner(service, scenario.build(seed, donations, f"order {order}"))
-    runner.open()
-    for event in runner.scenario.deliveries(random):
-        runner.deliver(event)
-        if random.random() < 0.02:
-            service.payments.applier.apply_batch(random.choice((1, 7, 200)))
-    runner.settle()
+    runner.play(Random(f"{seed} {order}"))
     return runner.differences()
 
 

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
 
 from adapters.payments.stripe_objects import StripeDict
 
@@ -50,6 +49,12 @@ class OracleRow:
     def net(self) -> int:
         return self.paid - self.refunded - self.disputed
 
+    def as_of(self, moment: int) -> tuple[int, int, int, int | None]:
+        """Return what was paid, refunded and disputed until then, and when it was first paid."""
+        entries = [entry for entry in self.entries if entry[2] <= moment]
+        paid, refunded, disputed = _sums(entries)
+        return paid, refunded, disputed, min((at for kind, _, at in entries if kind == "paid"), default=None)
+
 
 @dataclass(frozen=True)
 class OracleEvent:
@@ -67,32 +72,6 @@ def with_object(event: StripeDict, retrieve: Callable[[str], StripeDict]) -> Ora
     return OracleEvent(event["type"].removeprefix("v1."), moment, retrieve(event["related_object"]["id"]))
 
 
-def by_donation(events: Iterable[OracleEvent]) -> dict[UUID, list[OracleEvent]]:
-    """Group the events by donation: one object of a chain of objects that name each other names the donation."""
-    parent: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while (next_name := parent.setdefault(name, name)) != name:
-            name = next_name
-        return name
-
-    identified = [event for event in events if isinstance(event.object.get("id"), str)]
-    for event in identified:
-        for field in ("payment_intent", "charge", "latest_charge"):
-            if isinstance(other := event.object.get(field), str):
-                parent[root(event.object["id"])] = root(other)
-    owner: dict[str, UUID] = {}
-    for event in identified:
-        metadata = event.object.get("metadata") or {}
-        if event.object["object"] in ("checkout.session", "payment_intent", "charge") and "donationId" in metadata:
-            owner[root(event.object["id"])] = UUID(metadata["donationId"])
-    grouped: dict[UUID, list[OracleEvent]] = defaultdict(list)
-    for event in identified:
-        if (donation := owner.get(root(event.object["id"]))) is not None:
-            grouped[donation].append(event)
-    return grouped
-
-
 def row_of(events: Iterable[OracleEvent], retrieve: Callable[[str], StripeDict]) -> OracleRow:
     """Return the row that the events of one donation give; their order and repetitions do not matter."""
     donation_events = list(events)
@@ -106,9 +85,7 @@ def row_of(events: Iterable[OracleEvent], retrieve: Callable[[str], StripeDict])
         ],
         key=lambda entry: (entry[2], entry[0], entry[1]),
     )
-    paid, refunded, disputed = (
-        sum(amount for kind, amount, _ in entries if kind == counted) for counted in ("paid", "refunded", "disputed")
-    )
+    paid, refunded, disputed = _sums(entries)
     dispute = _dispute(donation_events)
     types = {event.type for event in donation_events}
     if captures:
@@ -132,6 +109,14 @@ def row_of(events: Iterable[OracleEvent], retrieve: Callable[[str], StripeDict])
         country=country,
         entries=tuple(entries),
     )
+
+
+def _sums(entries: Iterable[OracleEntry]) -> tuple[int, int, int]:
+    """Return what was paid, refunded and disputed."""
+    sums = dict.fromkeys(("paid", "refunded", "disputed"), 0)
+    for kind, amount, _ in entries:
+        sums[kind] += amount
+    return sums["paid"], sums["refunded"], sums["disputed"]
 
 
 def _delayed_at(donation_events: list[OracleEvent]) -> int | None:

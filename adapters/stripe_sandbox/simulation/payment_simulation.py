@@ -20,6 +20,8 @@ NAMES = (
     "Ana María Núñez",
 )
 COUNTRIES = ("US", "de", "JP", None)
+# The version of an endpoint may carry flags.
+API_VERSIONS = (API_VERSION, f"{API_VERSION}; custom_checkout_beta=v1; a=1", "2020-08-27; orders_beta=v4")
 _ID = string.digits + string.ascii_letters
 
 
@@ -50,7 +52,7 @@ class PaymentSimulation:
         event: StripeDict = {
             "id": self.new_id("evt_"),
             "object": "event",
-            "api_version": API_VERSION,
+            "api_version": self.random.choice(API_VERSIONS),
             "created": self.now,
             "livemode": False,
             "type": type,
@@ -107,15 +109,15 @@ class PaymentSimulation:
         """Let a random outcome happen."""
         outcome = self.random.choices(("paid", "delayed", "expired", "failed", "nothing"), (62, 14, 10, 9, 5))[0]
         if outcome == "paid":
-            self._decline(self.random.choice((0, 0, 0, 1, 2)))
+            self.decline(self.random.choice((0, 0, 0, 1, 2)))
             self.pay()
         elif outcome == "delayed":
             self._pay_later()
         elif outcome == "expired":
-            self._decline(self.random.choice((0, 1)))
+            self.decline(self.random.choice((0, 1)))
             self._expire()
         elif outcome == "failed":
-            self._decline(self.random.randint(1, 3))
+            self.decline(self.random.randint(1, 3))
         if self.session["payment_status"] == "paid":
             self.refund_and_dispute()
 
@@ -138,7 +140,8 @@ class PaymentSimulation:
             )
             self.session["payment_intent"] = self.intent["id"]
 
-    def _decline(self, times: int) -> None:
+    def decline(self, times: int) -> None:
+        """Let so many attempts to pay fail."""
         for _ in range(times):
             self._ensure_intent()
             self.intent["last_payment_error"] = {"code": "card_declined", "decline_code": "generic_decline"}

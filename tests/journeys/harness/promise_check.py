@@ -120,7 +120,6 @@ class PromiseCheck:
         oracle_events = [
             oracle.with_object(event, lambda id: {}) for ticket in self._tickets for event in ticket.events
         ]
-        grouped = oracle.by_donation(oracle_events)
         ledger = {
             str(id): (status, paid, refunded)
             for id, status, paid, refunded in self._rows(
@@ -131,7 +130,8 @@ class PromiseCheck:
             str(payment.donation_id): (line.status, line.paid, line.refunded)
             for ticket in self._tickets
             for payment in ticket.payments
-            for line in [oracle.row_of(grouped[payment.donation_id], lambda id: {})]
+            for events in [[event for event in oracle_events if payment.mark in event.object["id"]]]
+            for line in [oracle.row_of(events, lambda id: {})]
         } | {
             bought.donation: ("PAID", bought.paid, bought.refunded)
             for ticket in self._tickets
