@@ -1,7 +1,7 @@
 """The child process: limits itself, does one job on one recording, and prints the answer as JSON lines.
 
 Started by `child_process.run_child`. A job's module is imported after the limits are set, so that they hold for its
-libraries too.
+libraries too, and before the process is confined. Only then does the job read the recording.
 """
 
 import ctypes
@@ -12,11 +12,16 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from adapters.speech.confinement import confine
 from adapters.speech.errors import RecordingRefused
 
 PR_SET_PDEATHSIG = 1
+
+# What the processors are, which numerical libraries ask.
+MACHINE = ("/sys/devices/system/cpu", "/proc/cpuinfo")
 
 # A child gets the processor time that requests leave over.
 NICENESS = 10
@@ -41,8 +46,11 @@ def main() -> None:
 
     try:
         job = _job(request, lambda fraction: send({"progress": float(fraction)}))
+        measures = confine([*_libraries(), *map(Path, request["readable"])])
+        # The kernel forgets this when the account changes.
+        _end_with_parent(request["parent"])
         send({"started": True})
-        result = job()
+        result = measures if job is None else job()
     except RecordingRefused as refused:
         send({"refused": refused.code})
     else:
@@ -51,10 +59,15 @@ def main() -> None:
     os._exit(0)
 
 
-def _job(request: dict[str, Any], progress: Callable[[float], None]) -> Callable[[], object]:
-    """Return the job with its libraries loaded. A failure before `started` is not blamed on the recording."""
+def _job(request: dict[str, Any], progress: Callable[[float], None]) -> Callable[[], object] | None:
+    """Return the job with its libraries loaded. A failure before `started` is not blamed on the recording.
+
+    Return None if only the measures of confinement are asked for.
+    """
     recording, arguments = request["recording"], request["arguments"]
     match request["job"]:
+        case "confinement":
+            return None
         case "measure":
             from adapters.speech.sound import measure
 
@@ -69,6 +82,12 @@ def _job(request: dict[str, Any], progress: Callable[[float], None]) -> Callable
             return partial(reencode, recording, request["output"], **arguments)
         case unknown:
             raise ValueError(unknown)
+
+
+def _libraries() -> list[Path]:
+    """Return the folders from which libraries load further parts of themselves, without this program's own folder."""
+    folders = [*sys.path, sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", *MACHINE]
+    return [Path(folder) for folder in folders if folder and Path(folder) != Path.cwd()]
 
 
 def _end_with_parent(parent: int) -> None:

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from adapters.speech.confinement import Measure
 from adapters.speech.errors import ChildCrashed, ChildInterrupted, ChildOutOfCpuTime, ChildTimedOut, RecordingRefused
 
 ROOT = Path(__file__).parents[2]
@@ -38,6 +39,9 @@ class Limits:
     output_mb: int = 0
 
 
+REPORT_LIMITS = Limits(cpu_seconds=10, wall_seconds=30, memory_mb=256)
+
+
 def run_child(
     job: str,
     recording: BinaryIO,
@@ -46,10 +50,12 @@ def run_child(
     *,
     report: Callable[[float], None] | None = None,
     output: BinaryIO | None = None,
+    readable: Iterable[Path] = (),
 ) -> Any:
     """Run `job` in a child process and return its result. Raise RecordingRefused or ChildCrashed if there is none.
 
     The child has ended when this returns. It reads the recording through the descriptor without moving its position.
+    It is confined (`confinement.py`): beside its libraries it can open only files below `readable`, for reading.
     """
     recording.flush()
     request = {
@@ -57,6 +63,7 @@ def run_child(
         "recording": recording.fileno(),
         "output": None if output is None else output.fileno(),
         "arguments": dict(arguments),
+        "readable": [str(path) for path in readable],
         "parent": os.getpid(),
         "cpu_seconds": limits.cpu_seconds,
         "wall_seconds": limits.wall_seconds,
@@ -84,6 +91,12 @@ def run_child(
         child.wait()
         if child.stdout is not None:
             child.stdout.close()
+
+
+def measures_in_force() -> list[Measure]:
+    """Return what confines the child processes on this machine, as one of them reports it."""
+    with Path(os.devnull).open("rb") as nothing:
+        return [Measure(measure) for measure in run_child("confinement", nothing, {}, REPORT_LIMITS)]
 
 
 def _environment() -> dict[str, str]:

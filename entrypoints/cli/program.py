@@ -4,12 +4,14 @@ import signal
 import sys
 from typing import NoReturn
 
+from adapters.process_memory import hide_memory
 from entrypoints.cli.app import app
 from entrypoints.cli.console import CommandFailed, UsageError, fail
 
 
 def main() -> None:
     """Run a command: exit 0 if it did its work, 1 if it failed or found a fault, 2 on wrong arguments."""
+    hide_memory()
     # SIGTERM unwinds the stack as Ctrl+C does, so that a command cleans up. `serve` installs its own handlers.
     signal.signal(signal.SIGTERM, _terminate)
     sys.unraisablehook = _terminate_after_finalizer

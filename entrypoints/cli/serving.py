@@ -13,6 +13,8 @@ from starlette.types import ASGIApp
 
 from adapters.observability import tracing
 from adapters.privacy.key_rotation import check_master_key
+from adapters.speech.child_process import measures_in_force
+from adapters.speech.confinement import Measure
 from entrypoints.cli.console import CommandFailed, UsageError, print_line
 from entrypoints.cli.context import one_line_errors
 from entrypoints.composition import settings as environment
@@ -97,7 +99,8 @@ def serve(only: str | None) -> None:
             signal.signal(signal.SIGTERM, _exit_cleanly)
             reach(url, production=settings.production)
             service = Service(settings, url, parts)
-            loading = Loading(service.loads, settle)
+            decodes = parts & {Parts.WEB, Parts.WORKER}
+            loading = Loading([*service.loads, _log_confinement] if decodes else service.loads, settle)
             try:
                 check_master_key(service.database, service.secrets.master)
                 service.epochs.check()
@@ -125,6 +128,18 @@ def serve(only: str | None) -> None:
             if service.health.gave_up.is_set():
                 raise CommandFailed(f"database: unavailable for more than {settings.db_outage_exit_seconds:g} s")
     logger.info("stopped")
+
+
+def _log_confinement() -> None:
+    """Log what confines the processes that decode recordings, as a warning if they could do harm."""
+    in_force = set(measures_in_force())
+    harmless = Measure.FEW_SYSTEM_CALLS in in_force and in_force & {Measure.FEW_FILES, Measure.OWN_ACCOUNT}
+    log = logger.info if harmless else logger.warning
+    log(
+        "processes that decode recordings are confined",
+        in_force=sorted(in_force),
+        missing=sorted({*Measure} - in_force),
+    )
 
 
 def _announce(service: Service) -> None:
