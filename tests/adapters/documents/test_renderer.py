@@ -299,9 +299,9 @@ def test_the_longest_checkpoint_can_still_be_read(renderer, format):
 @pytest.mark.parametrize("lines", [1, 24, 33, 80])
 def test_the_checkpoints_code_stands_on_the_first_page_of_a_pdf(renderer, lines):
     sheet = replace(campaign(replace(MARIA, story="\n".join(["One more line."] * lines))), checkpoint=NOTE)
-    pages = pdf_pictures(renderer.render(sheet, PDF), 4)
-    assert [number for number, page in enumerate(pages) if NOTE in read_codes(page)] == [0]
-    assert LINK in [code for page in pages for code in read_codes(page)]
+    codes_by_page = [read_codes(page) for page in pdf_pictures(renderer.render(sheet, PDF), 4)]
+    assert [number for number, codes in enumerate(codes_by_page) if NOTE in codes] == [0]
+    assert LINK in [code for codes in codes_by_page for code in codes]
 
 
 @BOTH

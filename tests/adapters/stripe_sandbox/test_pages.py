@@ -14,9 +14,9 @@ from tests.adapters.stripe_sandbox.test_sandbox import PAID
 from tests.client import WAIT_SECONDS
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(browser) -> Iterator[Page]:
-    """Return a page in a phone's browser without scripts."""
+    """Return a page in a phone's browser without scripts. A context for each test would take longer than the test."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, java_script_enabled=False)
     context.set_default_timeout(1000 * WAIT_SECONDS)
     yield context.new_page()

@@ -220,15 +220,29 @@ class CheckedPage:
         assert self._complaints == []
 
 
-@pytest.fixture(params=["a phone", "a desk", "no script"])
-def checked_page(browser: Browser, live: LiveService, request: pytest.FixtureRequest) -> Iterator[CheckedPage]:
+# The pages have no scripts, so a desk with scripts adds little to one without.
+@pytest.fixture(scope="module", params=["a phone", "no script", pytest.param("a desk", marks=pytest.mark.soak)])
+def open_page(browser: Browser, shared_live: LiveService, request: pytest.FixtureRequest) -> Iterator[CheckedPage]:
+    """Return a page that the tests share, because a context of its own takes longer than a test."""
     size = {"width": 360, "height": 740} if request.param == "a phone" else {"width": 1280, "height": 800}
     context = browser.new_context(viewport=size, java_script_enabled=request.param != "no script")
     context.set_default_timeout(1000 * WAIT_SECONDS)
-    page = CheckedPage(context.new_page(), live.base_url)
-    yield page
-    page.at_peace()
+    yield CheckedPage(context.new_page(), shared_live.base_url)
     context.close()
+
+
+@pytest.fixture
+def checked_page(open_page: CheckedPage) -> Iterator[CheckedPage]:
+    yield open_page
+    open_page.at_peace()
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser) -> Iterator[Page]:
+    """Return a page in which scripts run, for the tests that need only one kind of screen."""
+    page = browser.new_page()
+    yield page
+    page.close()
 
 
 @pytest.mark.browser
@@ -280,25 +294,21 @@ def test_a_suggested_amount_needs_one_click(client: Client, checked_page: Checke
 
 
 @pytest.mark.browser
-def test_an_error_keeps_the_input_and_says_what_to_do(client: Client, browser: Browser):
+def test_an_error_keeps_the_input_and_says_what_to_do(client: Client, tab: Page):
     _, url = published(client)
-    page = browser.new_page()
-    page.goto(url)
-    page.get_by_label("Another amount in USD").fill("0.10")
-    page.get_by_role("button", name="Continue to payment").click()
-    assert "from 1.00 to 5000.00 USD" in page.get_by_role("alert").inner_text()
-    field = page.get_by_label("Another amount in USD")
+    tab.goto(url)
+    tab.get_by_label("Another amount in USD").fill("0.10")
+    tab.get_by_role("button", name="Continue to payment").click()
+    assert "from 1.00 to 5000.00 USD" in tab.get_by_role("alert").inner_text()
+    field = tab.get_by_label("Another amount in USD")
     assert (field.input_value(), field.get_attribute("aria-invalid")) == ("0.10", "true")
-    page.close()
 
 
 @pytest.mark.browser
-def test_nothing_is_wider_than_the_screen(live: LiveService, client: Client, browser: Browser):
+def test_nothing_is_wider_than_the_screen(live: LiveService, client: Client, tab: Page):
     ticket, url = published(client, title="Donaudampfschifffahrtsgesellschaft" * 3, beneficiary="X" * 110)
     donate_in_sandbox(live, ticket, 50)
-    page = browser.new_page()
     for width in (320, 360, 768, 1280):
-        page.set_viewport_size({"width": width, "height": 740})
-        page.goto(url)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.close()
+        tab.set_viewport_size({"width": width, "height": 740})
+        tab.goto(url)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
