@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,17 +14,34 @@ _FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 class FreeSpace:
-    """Refuses content that would leave less than `floor_bytes` free; each of `free_bytes` returns None for no limit."""
+    """Refuses content that would leave less than `floor_bytes` free; each of `free_bytes` returns None for no limit.
+
+    Content that other threads of this process are writing counts in full, because it fills the space soon.
+    """
 
     def __init__(self, floor_bytes: int, *free_bytes: Callable[[], int | None]) -> None:
         self._floor_bytes = floor_bytes
         self._free_bytes = free_bytes
+        self._lock = threading.Lock()
+        self._reserved_bytes = 0
 
-    def require(self, size_bytes: int) -> None:
-        """Raise FullError if there is too little space for content of this size."""
+    @contextmanager
+    def reserved(self, size_bytes: int) -> Iterator[None]:
+        """Reserve space for content that the block writes; FullError if there is too little."""
+        with self._lock:
+            if self._floor_bytes:
+                self._require(self._reserved_bytes + size_bytes)
+            self._reserved_bytes += size_bytes
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._reserved_bytes -= size_bytes
+
+    def _require(self, size_bytes: int) -> None:
         for free_bytes in self._free_bytes:
             free = free_bytes()
-            if self._floor_bytes and free is not None and free - size_bytes < self._floor_bytes:
+            if free is not None and free - size_bytes < self._floor_bytes:
                 raise FullError("too little free space")
 
 

@@ -18,6 +18,12 @@ def parse(text: str) -> UUID | None:
     return id if str(id) == text.lower() else None
 
 
+def normalized(text: str) -> str:
+    """Return an id in lower case, so that it has one spelling, and any other text unchanged."""
+    id = parse(text)
+    return text if id is None else str(id)
+
+
 def uuid7() -> UUID:
     milliseconds = time.time_ns() // 1_000_000
     return UUID(int=_with_version_and_variant(milliseconds, int.from_bytes(os.urandom(10), "big")))

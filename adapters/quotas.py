@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
@@ -134,8 +134,11 @@ class Quotas:
 
         Raise QuotaExceeded, or FullError if there is too little free space.
         """
-        if use.bytes:
-            self._free_space.require(use.bytes)
+        with self._free_space.reserved(use.bytes) if use.bytes else nullcontext(), self._counted(owners, use):
+            yield
+
+    @contextmanager
+    def _counted(self, owners: Owners, use: Use) -> Iterator[None]:
         day, kinds = self._now().date(), self._kinds(owners)
         with self._database.transaction() as cursor:
             cursor.execute(_ADD, self._values(day, kinds, use))

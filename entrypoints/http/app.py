@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp
 
+from adapters import ids
 from adapters.lazy import Lazy
 from adapters.read_models.read_your_writes import TicketRows
 from domain.errors import NotFoundError
@@ -85,10 +86,9 @@ def application(
         try:
             answer = audit.answer(call, lambda: answer_once(call))
         except NotFoundError:
-            rate_limiter.count_missing_campaign(call)
+            rate_limiter.note_campaign(call, exists=False)
             raise
-        if answer.status == 404:
-            rate_limiter.count_missing_campaign(call)
+        rate_limiter.note_campaign(call, exists=answer.status != 404)
         return answer
 
     def new_call(operation: Operation, request: Request) -> Call:
@@ -101,7 +101,7 @@ def application(
             logged_id=logged_id_of(request.scope),
             client_address=client_address(request),
             url_path=request.scope["path"],
-            path_params=request.path_params,
+            path_params={name: ids.normalized(text) for name, text in request.path_params.items()},
             query=request.query_params if request.scope["query_string"] else NO_QUERY,
             headers=request.headers,
             reads=reads,

@@ -81,7 +81,7 @@ class Endpoint:
             return await threads.run(self._handle, call)
         finally:
             if call.upload is not None:
-                call.upload.file.close()
+                call.upload.close()
 
     def _check_and_handle(self, call: Call) -> Answer:
         self._check(call)

@@ -8,18 +8,20 @@ def preferred(accept: str | None, offered: tuple[str, ...]) -> str:
 
     Of several that rank equally, or if the header accepts none, it is the first one.
     """
-    best, best_rank = offered[0], (0.0, 0, 0)
-    for entry in (accept or "*/*").split(",")[:MAX_ACCEPT_ENTRIES]:
-        media_range, *parameters = (part.strip().lower() for part in entry.split(";"))
-        quality = next((_quality(parameter) for parameter in parameters if parameter.startswith("q=")), 1.0)
-        for number, media_type in enumerate(offered):
-            ranges = ("*/*", media_type.partition("/")[0] + "/*", media_type)
-            if media_range in ranges and quality > 0:
-                # Quality decides first, then how specific the range is, then the order of the offer.
-                rank = quality, ranges.index(media_range), -number
-                if rank > best_rank:
-                    best, best_rank = media_type, rank
-    return best
+    entries = [entry.lower().split(";") for entry in (accept or "*/*").split(",")[:MAX_ACCEPT_ENTRIES]]
+    qualities = {
+        media_range.strip(): next((_quality(text) for text in map(str.strip, parameters) if text[:2] == "q="), 1.0)
+        for media_range, *parameters in entries
+    }
+
+    def rank(media_type: str) -> tuple[float, int]:
+        """Return the quality in the most specific range that names the type, and how specific that range is."""
+        ranges = (media_type, media_type.partition("/")[0] + "/*", "*/*")
+        return next(((qualities[name], -place) for place, name in enumerate(ranges) if name in qualities), (0.0, -3))
+
+    acceptable = [media_type for media_type in offered if rank(media_type)[0] > 0]
+    # Of equal ranks, `max` returns the first.
+    return max(acceptable, key=rank, default=offered[0])
 
 
 def _quality(parameter: str) -> float:

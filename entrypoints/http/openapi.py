@@ -273,7 +273,9 @@ def _problem_names(operation: Operation) -> list[str]:
     """Return the names of the problems that an operation may answer with, which follow from its other fields."""
     names = ["internal", "unavailable"]
     if not operation.access.ignores_credentials:
-        names += ["unauthenticated", "forbidden"]
+        names.append("unauthenticated")
+    if not (operation.access.ignores_credentials or operation.access.metrics_token):
+        names.append("forbidden")
     if operation.rate_limit is not RateLimit.NONE or operation.body_kind is BodyKind.WEBHOOK:
         names.append("too-many-requests")
     if operation.body_kind is BodyKind.AUDIO or operation.tag == "Documents":

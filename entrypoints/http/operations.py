@@ -52,6 +52,8 @@ class RateLimit(Enum):
     CREATE = "create"
     REPORT = "report"
     LOGIN_CODE = "code"
+    # Requests for campaigns that this process did not find public before.
+    CAMPAIGN = "campaign"
     # Views of one campaign's page, and donations through it. They are counted for each campaign and address, because
     # many people may share an address.
     PAGE = "page"
@@ -92,12 +94,13 @@ EMPTY_BODY_DIGEST = hashlib.sha256(b"").hexdigest()
 
 @dataclass(frozen=True)
 class ReceivedRecording:
-    """An uploaded recording: complete and hashed, not yet inspected."""
+    """An uploaded recording: complete and hashed, not yet inspected. `close` deletes it and frees its space."""
 
     file: BinaryIO
     sha256: str
     size_bytes: int
     file_name: str | None
+    close: Callable[[], None]
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 
+from adapters import ids
 from domain.errors import FaultCode
 from entrypoints.http.operations import Call
 from entrypoints.http.problems import invalid, invalid_fields, reference_token
@@ -55,10 +56,12 @@ def day_parameter(call: Call, name: str, *, end_of_day: bool = False) -> datetim
 
 def id_parameter(call: Call, name: str) -> UUID | None:
     text = call.query.get(name)
-    try:
-        return UUID(text) if text else None
-    except ValueError:
-        raise invalid(f"/{name}", "must be an id", FaultCode.WRONG_TYPE) from None
+    if not text:
+        return None
+    id = ids.parse(text)
+    if id is None:
+        raise invalid(f"/{name}", "must be an id", FaultCode.WRONG_TYPE)
+    return id
 
 
 def flag_parameter(call: Call, name: str) -> bool:

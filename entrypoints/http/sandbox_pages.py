@@ -18,6 +18,8 @@ from domain.errors import InvalidError
 from domain.values import Money
 from entrypoints.http.amounts import DEFAULT_LANGUAGE, read_amount
 from entrypoints.http.countries import COUNTRIES
+from entrypoints.http.middleware.problems import IS_FOR_BROWSERS
+from entrypoints.http.middleware.request_body import read_bounded
 from entrypoints.http.pages import PAGES_FOLDER
 
 STYLE = PAGES_FOLDER / "static" / "sandbox.css"
@@ -43,12 +45,12 @@ def sandbox_routes(sandbox: Sandbox) -> list[BaseRoute]:
     pages = _Pages(sandbox)
     return [
         Route("/sandbox", pages.operator, methods=["GET"]),
-        Route("/sandbox/delivery-faults", pages.set_delivery_faults, methods=["POST"], max_body_size=MAX_BODY_BYTES),
-        Route("/sandbox/acts/{act}/{id}", pages.act, methods=["POST"], max_body_size=MAX_BODY_BYTES),
-        Route("/sandbox/pay/{id}", _PayPage(pages).handle, methods=["GET", "POST"], max_body_size=MAX_BODY_BYTES),
+        Route("/sandbox/delivery-faults", pages.set_delivery_faults, methods=["POST"]),
+        Route("/sandbox/acts/{act}/{id}", pages.act, methods=["POST"]),
+        Route("/sandbox/pay/{id}", _PayPage(pages).handle, methods=["GET", "POST"]),
         Route("/sandbox/sandbox.css", _style, methods=["GET"]),
         # Stripe answers a wrong method like a wrong path, so this route accepts every method.
-        Route("/sandbox/stripe/{path:path}", pages.api, methods=METHODS, max_body_size=MAX_BODY_BYTES),
+        Route("/sandbox/stripe/{path:path}", pages.api, methods=METHODS),
     ]
 
 
@@ -87,7 +89,7 @@ class _Pages:
             request.method,
             f"/{request.path_params['path']}",
             request.url.query,
-            await request.body(),
+            await _body(request),
             dict(request.headers),
         )
         return JSONResponse(answer.body, answer.status, answer.headers)
@@ -216,9 +218,15 @@ async def _style(_: Request) -> Response:
     return FileResponse(STYLE, media_type="text/css", headers={"X-Content-Type-Options": "nosniff"})
 
 
+async def _body(request: Request) -> bytes:
+    return await read_bounded(request.stream(), MAX_BODY_BYTES)
+
+
 async def _form_fields(request: Request) -> Form:
     """Return the last value of each field, or no field if the form cannot be read."""
-    body = await request.body()
+    # Only people fill in forms, so a refusal is a page, too.
+    request.scope.setdefault("state", {})[IS_FOR_BROWSERS] = True
+    body = await _body(request)
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=50, errors="strict"))
     except ValueError:

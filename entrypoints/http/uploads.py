@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, BinaryIO
 
 from python_multipart.exceptions import MultipartParseError
@@ -85,7 +85,7 @@ class _Receiver:
 async def receive(
     content_type: str | None, declared_size: str | None, chunks: AsyncIterator[bytes], space: FreeSpace
 ) -> ReceivedRecording:
-    """Return the form's recording. Its file is positioned at the beginning, and the caller closes it.
+    """Return the form's recording. Its file is positioned at the beginning, and the caller closes the recording.
 
     Raise FullError if there is too little free space, or Problem 400, 413, 415 or 422 if the body is not a form with
     one recording; then nothing of it is kept.
@@ -97,16 +97,13 @@ async def receive(
     size = int(declared_size) if declared_size is not None and declared_size.isdigit() else 0
     if size > MAX_BODY_BYTES:
         raise await too_large(chunks, TOO_LARGE, MAX_DRAINED_BYTES)
-    try:
-        space.require(size or MAX_BODY_BYTES)
-    except FullError:
-        await _drain(chunks, MAX_DRAINED_BYTES)
-        raise
-    with translated_os_errors("temporary files"):
-        file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
-    try:
-        receiver = _Receiver(file)
+    with ExitStack() as resources:
         try:
+            resources.enter_context(space.reserved(size or MAX_BODY_BYTES))
+            with translated_os_errors("temporary files"):
+                file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
+            resources.callback(_close, file)
+            receiver = _Receiver(file)
             with translated_os_errors("temporary files"):
                 await _parse(receiver, boundary, chunks)
                 file.flush()
@@ -114,12 +111,15 @@ async def receive(
             await _drain(chunks, MAX_DRAINED_BYTES)
             raise
         file.seek(0)
-        return ReceivedRecording(file, receiver.digest.hexdigest(), receiver.size, receiver.file_name)
-    except BaseException:
-        # Closing flushes the buffer, which may fail again.
-        with suppress(OSError):
-            file.close()
-        raise
+        return ReceivedRecording(
+            file, receiver.digest.hexdigest(), receiver.size, receiver.file_name, resources.pop_all().close
+        )
+
+
+def _close(file: BinaryIO) -> None:
+    # Closing flushes the buffer, which may fail.
+    with suppress(OSError):
+        file.close()
 
 
 async def _parse(receiver: _Receiver, boundary: bytes, chunks: AsyncIterator[bytes]) -> None:

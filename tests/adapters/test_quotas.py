@@ -143,13 +143,24 @@ def test_content_that_would_leave_too_little_space_is_refused_and_uses_nothing(d
 
 
 def test_free_space_counts_every_place_and_a_floor_of_0_none():
-    with pytest.raises(FullError):
-        FreeSpace(1, lambda: None, lambda: 5).require(5)
-    FreeSpace(1, lambda: None, lambda: 5).require(4)
-    FreeSpace(0, lambda: 5).require(50)
+    with pytest.raises(FullError), FreeSpace(1, lambda: None, lambda: 5).reserved(5):
+        pass
+    with FreeSpace(1, lambda: None, lambda: 5).reserved(4), FreeSpace(0, lambda: 5).reserved(50):
+        pass
     assert free_bytes_of("/") > 0
     with pytest.raises(UnavailableError):
         free_bytes_of("/no/such/folder")
+
+
+def test_content_that_is_being_written_counts_against_the_free_space():
+    space = FreeSpace(1, lambda: 10)
+    with space.reserved(6):
+        with pytest.raises(FullError), space.reserved(4):
+            pass
+        with space.reserved(3):
+            pass
+    with space.reserved(9):
+        pass
 
 
 @pytest.mark.parametrize("text", ["20", "-1 recordings", "2 uploads", "1 MB, 2 MB", "1 MB 2 minutes", "1.5 MB", "many"])

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.webhooks import SignedEvent, WebhookVerifier
 from adapters.stripe_sandbox import PaymentTiming, Sandbox
+from entrypoints.http.problems import Problem
 from entrypoints.http.sandbox_pages import sandbox_routes
 from tests.client import WAIT_SECONDS, free_port
 from tests.postgres import fresh_database
@@ -95,7 +96,10 @@ def lasting_world(server_url: str) -> Iterator[World]:
     with fresh_database(server_url) as database_url, ConnectionPool(database_url, min_size=1, max_size=8) as pool:
         sandbox = Sandbox(pool.connection, url, f"{url}/webhook", SECRET, API_KEY, timing=QUICK)
         receiver = Receiver(WebhookVerifier([SECRET], livemode=False))
-        app = Starlette(routes=[*sandbox_routes(sandbox), Route("/webhook", receiver.take, methods=["POST"])])
+        app = Starlette(
+            routes=[*sandbox_routes(sandbox), Route("/webhook", receiver.take, methods=["POST"])],
+            exception_handlers={Problem: lambda request, problem: problem.response(request.url.path, "")},
+        )
         gateway = StripeGateway(API_KEY, f"{url}/sandbox/stripe", retries=0)
         with serving(app, port):
             yield World(url, database_url, pool, sandbox, gateway, receiver)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ IPV6_CLIENT_BITS = 64
 LIMITS_OF_CAMPAIGN = (RateLimit.PAGE, RateLimit.GIFT)
 # Longer ones name no campaign; they are counted together and take no memory.
 LONGEST_COUNTED_SLUG = 2 * SLUG_LENGTH
+MAX_KNOWN_CAMPAIGNS = 100_000
 
 
 class _Counter:
@@ -41,6 +43,7 @@ class _Counter:
             # Login codes and reports have the same limit as new tickets, but are counted separately.
             RateLimit.LOGIN_CODE: parse(settings.rate_limit_create),
             RateLimit.REPORT: parse(settings.rate_limit_create),
+            RateLimit.CAMPAIGN: parse(settings.rate_limit_default),
             RateLimit.PAGE: parse(settings.rate_limit_page),
             RateLimit.GIFT: parse(settings.rate_limit_gift),
         }
@@ -53,6 +56,10 @@ class RateLimiter:
 
     def __init__(self, settings: Settings) -> None:
         self._counter = Lazy(lambda: _Counter(settings))
+        # The campaigns that were public when they were last asked for. A request for any other counts against the
+        # client before it is looked up, so that nobody can try many.
+        self._known_campaigns: set[str] = set()
+        self._lock = threading.Lock()
         self._is_local = settings.shared_rate_limits is None
         if not self._is_local:
             # The process must not start if the address of the store is invalid.
@@ -63,9 +70,10 @@ class RateLimiter:
         self._counter()
 
     def __call__(self, call: Call) -> None:
-        self.count(
-            call.operation.rate_limit, call.principal, call.client_address, call.response_headers, _campaign(call)
-        )
+        campaign = _campaign(call)
+        if call.operation.rate_limit in LIMITS_OF_CAMPAIGN and campaign not in self._known_campaigns:
+            self.count(RateLimit.CAMPAIGN, VISITOR, call.client_address, call.response_headers)
+        self.count(call.operation.rate_limit, call.principal, call.client_address, call.response_headers, campaign)
 
     async def count_unrouted(self, address: str, response_headers: dict[str, str]) -> None:
         """Count a request to an unknown path or method; the shared store is called in a thread, because it blocks."""
@@ -74,10 +82,16 @@ class RateLimiter:
         else:
             await run_in_threadpool(self.count, RateLimit.DEFAULT, VISITOR, address, response_headers)
 
-    def count_missing_campaign(self, call: Call) -> None:
-        """Count a request for a campaign that is not public against the address, so that nobody can try many."""
-        if call.operation.rate_limit in LIMITS_OF_CAMPAIGN:
-            self.count(RateLimit.DEFAULT, VISITOR, call.client_address, call.response_headers)
+    def note_campaign(self, call: Call, *, exists: bool) -> None:
+        """Remember whether the campaign of the call is public; requests for others are counted before the lookup."""
+        if call.operation.rate_limit not in LIMITS_OF_CAMPAIGN:
+            return
+        campaign = _campaign(call)
+        with self._lock:
+            if not exists:
+                self._known_campaigns.discard(campaign)
+            elif len(self._known_campaigns) < MAX_KNOWN_CAMPAIGNS:
+                self._known_campaigns.add(campaign)
 
     def count(
         self,

@@ -56,13 +56,13 @@ def _check_uncompressed(call: Call) -> None:
         raise Problem("unsupported-media-type", "Send the body uncompressed, without a Content-Encoding.")
 
 
-async def read_bounded(chunks: AsyncIterator[bytes]) -> bytes:
+async def read_bounded(chunks: AsyncIterator[bytes], max_bytes: int = bodies.MAX_JSON_BYTES) -> bytes:
     """Return the whole body, or raise 413 if it is too large."""
     data = bytearray()
     async for chunk in chunks:
         data += chunk
-        if len(data) > bodies.MAX_JSON_BYTES:
+        if len(data) > max_bytes:
             data.clear()
-            detail = f"A body may have at most {bodies.MAX_JSON_BYTES // 1024} KB."
+            detail = f"A body may have at most {max_bytes // 1024} KB."
             raise await uploads.too_large(chunks, detail, MAX_DRAINED_BYTES)
     return bytes(data)

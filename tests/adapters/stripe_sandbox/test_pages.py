@@ -181,7 +181,8 @@ def test_an_invalid_form_makes_no_payment(world, checkout, form):
 
 
 def test_a_form_that_is_too_large_is_not_read(world, checkout):
-    assert requests.post(checkout.url, data={"name": "x" * 100_000}, timeout=WAIT_SECONDS).status_code == 413
+    answer = requests.post(checkout.url, data={"name": "x" * 100_000}, timeout=WAIT_SECONDS)
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
 
 
 @pytest.mark.parametrize("id", ["cs_test_unknown", "x" * 3000, "%00", "..%2f..", "ü", "<b>"])

@@ -358,6 +358,12 @@ def test_refusals_of_every_kind_are_as_safe_as_other_answers(client: Client, tic
         assert_is_safe(answer.headers)
 
 
+def test_a_form_of_the_sandbox_that_is_too_large_is_answered_with_a_page_or_a_problem(client: Client):
+    problem(client.post("/sandbox/delivery-faults", content=b"x" * 70_000), 413, "too-large")
+    page = client.post("/sandbox/delivery-faults", content=b"x" * 70_000, headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["content-type"]) == (413, "text/html; charset=utf-8")
+
+
 def test_pages_name_no_other_host(client: Client, ticket: Ticket):
     url = ticket.publish()
     pages = [url, ticket.pay()["checkoutUrl"], "/sandbox", "/docs"]
@@ -450,7 +456,7 @@ def test_a_page_of_an_allowed_origin_may_call(client: Client):
     assert answer.headers["access-control-allow-origin"] == ORIGIN
     assert set(answer.headers["access-control-allow-methods"].split(", ")) == {"POST", "OPTIONS"}
     allowed = answer.headers["access-control-allow-headers"].lower()
-    for header in ("authorization", "content-type", "idempotency-key", "if-match", "x-request-id"):
+    for header in ("authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id"):
         assert header in allowed
     assert "access-control-allow-credentials" not in answer.headers
     assert "origin" in answer.headers["vary"].lower()

@@ -231,7 +231,9 @@ def test_a_receipt_needs_a_paid_donation_of_the_same_ticket(live: LiveService, c
         ("image/svg+xml", "image/svg+xml"),
         ("image/*", "image/png"), ("image/svg+xml;q=0.9, image/png;q=0.1", "image/svg+xml"),
         ("text/html, image/png;q=0.5, */*;q=0.1", "image/png"), ("application/json, image/png", "application/json"),
-        ("image/png;q=x, ;;;,", "application/json"), ("text/plain", "application/json"),
+        ("image/png;q=x, ;;;,", "application/json"),
+        ("image/*, image/png;q=0", "image/svg+xml"), ("*/*;q=0.5, application/json;q=0", "image/png"),
+        ("text/plain", "application/json"),
     ],
 )  # fmt: skip
 def test_a_qr_code_has_the_format_that_the_client_accepts(ticket: Ticket, accept: str | None, kind: str):

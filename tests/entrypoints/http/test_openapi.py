@@ -60,6 +60,7 @@ def test_every_operation_describes_its_callers_body_and_problems(document: dict[
         assert ("Idempotency-Key" in names) is operation.idempotency_key
         if operation.access.metrics_token:
             assert {"401", "404"} <= set(operation_object["responses"])
+            assert "403" not in operation_object["responses"]
         elif not operation.access.ignores_credentials:
             assert {"401", "403", "429"} <= set(operation_object["responses"])
 
