@@ -31,8 +31,16 @@ LEASE_SECONDS = 5
 RENEWAL_SECONDS = 1.5
 KEPT_HOURS = 24
 LONGEST_KEY = 255
+# As many characters as 128 random bits take in base64; a UUID has more.
+SHORTEST_SECRET_KEY = 22
+FEWEST_SECRET_CHARACTERS = 6
 
 _PURGE = "DELETE FROM idempotency_keys WHERE created_at < now() - make_interval(hours => %s)"
+
+
+def is_secret(key: str) -> bool:
+    """Return True if a key is long and varied enough that nobody but the caller who made it at random knows it."""
+    return len(key) >= SHORTEST_SECRET_KEY and len(set(key)) >= FEWEST_SECRET_CHARACTERS
 
 
 class RequestInProgress(DomainError):
@@ -75,9 +83,10 @@ class NewRequest:
 
 @dataclass(frozen=True)
 class ReplayedAnswer:
-    """The answer that the first request got."""
+    """The answer that the first request got, and the ticket that it is about."""
 
     answer: bytes
+    ticket_id: UUID | None = None
 
 
 class IdempotencyKeys:
@@ -117,7 +126,7 @@ class IdempotencyKeys:
             if stored_body != body:
                 raise InvalidError("this Idempotency-Key was used with another body", code=FaultCode.KEY_REUSED)
             if answer is not None:
-                return ReplayedAnswer(self._opened(bytes(answer), request_hash, ticket))
+                return ReplayedAnswer(self._opened(bytes(answer), request_hash, ticket), ticket)
             if running:
                 raise RequestInProgress("The first request with this key is still running.")
             cursor.execute(

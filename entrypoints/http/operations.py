@@ -198,7 +198,8 @@ class Parameter:
 class Operation:
     """One row of the table.
 
-    With `idempotency_key` the header Idempotency-Key is honoured. `other_responses` maps every status besides `status`
+    With `idempotency_key` the header Idempotency-Key is honoured; the field `shown_once` of its answer is replayed to a
+    visitor only with proof. `other_responses` maps every status besides `status`
     to its media type. A `monitoring` operation (health, metrics) runs on the event loop without access checks and rate
     limits. An operation that `revalidates` answers 304 to a matching If-None-Match. A `hidden` operation is not in the
     OpenAPI document.
@@ -215,6 +216,7 @@ class Operation:
     media_types: tuple[str, ...] = ("application/json",)
     query: tuple[Parameter, ...] = ()
     idempotency_key: bool = False
+    shown_once: str | None = None
     tag: str = "Tickets"
     rate_limit: RateLimit = RateLimit.DEFAULT
     hidden: bool = False

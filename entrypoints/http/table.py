@@ -86,7 +86,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", "/api/tickets/create", "Open a ticket and get its access token, which is shown only once",
         TicketHandlers.create, OPEN_TICKET, JSON, bodies.TicketOpening, 201, idempotency_key=True,
-        rate_limit=RateLimit.CREATE,
+        shown_once="accessToken", rate_limit=RateLimit.CREATE,
     ),
     Operation(
         "GET", "/api/tickets/search", "Find the tickets of a contact", TicketHandlers.search, SEARCH,

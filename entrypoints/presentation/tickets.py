@@ -192,9 +192,9 @@ class TicketDetails(Ticket, kw_only=True):
 
 
 class OpenedTicket(Ticket, kw_only=True):
-    """A new ticket with its access token, which is shown only once."""
+    """A new ticket with its access token, which is shown only once; it is null if another visitor may be asking."""
 
-    access_token: str
+    access_token: str | None
 
 
 class PublishedTicket(Ticket, kw_only=True):

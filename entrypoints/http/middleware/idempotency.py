@@ -3,7 +3,7 @@
 import json
 
 from adapters.identity.credentials import VISITOR
-from adapters.identity.idempotency import LONGEST_KEY, IdempotencyKeys, ReplayedAnswer
+from adapters.identity.idempotency import LONGEST_KEY, IdempotencyKeys, ReplayedAnswer, is_secret
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.responses import encode
@@ -25,7 +25,7 @@ class Idempotency:
         caller_path_key = (_caller(call), path[:500], key)
         new_or_replayed = self._keys.begin(*caller_path_key, call.body_digest)
         if isinstance(new_or_replayed, ReplayedAnswer):
-            return _replayed(new_or_replayed.answer)
+            return self._replayed(call, key, new_or_replayed)
         call.seed = new_or_replayed.seed
         is_stored = False
         try:
@@ -41,10 +41,22 @@ class Idempotency:
             if not is_stored:
                 self._keys.release(*caller_path_key)
 
+    def _replayed(self, call: Call, key: str, replayed: ReplayedAnswer) -> Answer:
+        status, headers, text = json.loads(replayed.answer)
+        secret = call.operation.shown_once
+        if secret is not None and call.principal is VISITOR and not _may_see_secret(call, key, replayed):
+            text = encode(json.loads(text) | {secret: None}).decode()
+        return Answer(text and text.encode(), status, headers | {"Idempotency-Replayed": "true"})
 
-def _replayed(stored: bytes) -> Answer:
-    status, headers, body = json.loads(stored)
-    return Answer(body and body.encode(), status, headers | {"Idempotency-Replayed": "true"})
+
+def _may_see_secret(call: Call, key: str, replayed: ReplayedAnswer) -> bool:
+    """Return True if a visitor who repeats a request is the one who sent it first.
+
+    Another visitor may have the same address. Only a key that cannot be guessed is a proof, and only until somebody
+    used the ticket: whoever received the secret needs no second copy.
+    """
+    row = None if replayed.ticket_id is None else call.ticket_rows.newest(replayed.ticket_id)
+    return is_secret(key) and (row is None or row["version"] == 1)
 
 
 def _caller(call: Call) -> str:

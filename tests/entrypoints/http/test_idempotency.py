@@ -14,6 +14,7 @@ import pytest
 from adapters.identity import idempotency
 from adapters.identity.idempotency import IdempotencyKeys, RequestSeed
 from domain.errors import StepFailed
+from domain.values import Role
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, WAIT_SECONDS, Client, LiveService, Ticket, eventually
 from tests.entrypoints.http.conftest import JobRunner
@@ -230,6 +231,27 @@ def test_after_a_crash_the_same_key_resumes_with_the_same_ids(
     assert holder.get(answer.headers["location"]).status_code == 200
 
 
+def test_an_access_token_is_replayed_to_the_visitor_who_has_an_unguessable_key_until_it_is_used(client: Client):
+    headers = key()
+    first, repeated = (client.post(CREATE, json=BODY, headers=headers) for _ in range(2))
+    assert repeated.json() == first.json()
+    ticket = Ticket(client, first.json())
+    ticket.write_draft()
+    late = client.post(CREATE, json=BODY, headers=headers)
+    assert late.json() == first.json() | {"accessToken": None}
+    assert late.headers["idempotency-replayed"] == "true"
+
+
+@pytest.mark.parametrize(("prefix", "length"), [("", 21), ("1" * 30, 4)])
+def test_an_access_token_is_not_replayed_for_a_key_that_another_visitor_could_guess(
+    client: Client, prefix: str, length: int
+):
+    headers = key(prefix + uuid4().hex[:length])
+    first, repeated = (client.post(CREATE, json=BODY, headers=headers) for _ in range(2))
+    assert first.json()["accessToken"]
+    assert repeated.json() == first.json() | {"accessToken": None}
+
+
 def test_a_stored_answer_is_encrypted(live: LiveService, client: Client):
     answer = client.post(CREATE, json=BODY | {"displayName": "Canary Jones"}, headers=key())
     with live.service.database.connection() as connection:
@@ -238,3 +260,23 @@ def test_a_stored_answer_is_encrypted(live: LiveService, client: Client):
     assert answer.json()["accessToken"] not in stored
     assert "Canary" not in stored
     assert "ada@example.com" not in stored
+
+
+def test_an_id_in_capitals_names_the_same_resource(live: LiveService, ticket: Ticket):
+    headers, events = key(), live.row_count("events")
+    first = payment(ticket, headers)
+    capital = f"/api/tickets/{ticket.id.upper()}"
+    body = {"amount": 5, "currency": "USD"}
+    repeated = ticket.http.post(f"{capital}/create-payment", json=body, headers=headers)
+    assert repeated.json() == first.json()
+    assert repeated.headers["idempotency-replayed"] == "true"
+    assert live.row_count("events") == events + 2
+    assert ticket.http.get(capital).json() == ticket.get().json()
+    malformed = ticket.id.replace("-", "")
+    problem(ticket.http.get(f"/api/tickets/{malformed}"), 404, "not-found")
+    with live.client_with_key(Role.ADMIN) as admin:
+        exports = [
+            admin.get("/api/exports/donations", params={"ticket": id}).status_code
+            for id in (ticket.id.upper(), malformed)
+        ]
+    assert exports == [200, 422]
