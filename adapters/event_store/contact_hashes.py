@@ -22,12 +22,15 @@ def keep(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
     if event.contact_index is None:
         return
     cursor.execute(
-        "UPDATE contact_hashes SET is_current = false WHERE owner_id = %s AND is_current", (event.originator_id,)
+        "UPDATE contact_hashes SET is_current = false WHERE owner_id = %s AND is_current RETURNING verified_at",
+        (event.originator_id,),
     )
+    former = cursor.fetchone()
+    verified_at = former[0] if former and isinstance(event, ContactReindexed) else None
     cursor.execute(
-        "INSERT INTO contact_hashes (owner_id, hash) VALUES (%s, %s)"
+        "INSERT INTO contact_hashes (owner_id, hash, verified_at) VALUES (%s, %s, %s)"
         " ON CONFLICT (owner_id, hash) DO UPDATE SET is_current = true",
-        (event.originator_id, event.contact_index),
+        (event.originator_id, event.contact_index, verified_at),
     )
 
 

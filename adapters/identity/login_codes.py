@@ -2,12 +2,14 @@
 
 A request for a code gets the same answer in the same time, whether the contact is known or not: the request is only
 stored, and a worker sends the code later, if the contact belongs to a ticket.
+
+Anybody may request codes for a contact. All requests of ten minutes share one code, and each has tries of its own, so
+that nobody can replace or use up the code of somebody else.
 """
 
 import base64
 import hmac
 import json
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -20,6 +22,7 @@ from adapters.contacts import ContactIndex
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.identity.tokens import digest
+from adapters.mail.limits import UnverifiedMailLimits
 from adapters.mail.outbox import Outbox
 from adapters.postgres.background import StepLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
@@ -36,8 +39,13 @@ POLL_SECONDS = 0.5
 CODE_MINUTES = 10
 CODE_DIGITS = 8
 MAX_CODE_ATTEMPTS = 5
-# With this many codes an hour and this many attempts for each, guessing a code takes thousands of years.
-MAX_CODES_PER_HOUR = 5
+# So many mails in an hour send a valid code again: of one asker to one contact, and of all askers to one contact.
+MAX_MAILS_OF_ASKER = 5
+MAX_MAILS = 10
+# The chance that so many wrong codes in a day hit one of eight digits is 2 in a million. After that, no code of eight
+# digits of the contact is valid for a day, and longer ones are sent, which nobody can guess.
+MAX_WRONG_CODES = 200
+LONG_CODE_DIGITS = 16
 SESSION_HOURS = 12
 KEPT_HOURS = 24
 MAX_ATTEMPTS = 8
@@ -49,7 +57,7 @@ logger = structlog.get_logger()
 _QUEUE = LeasedQueue(
     "access_requests",
     "id",
-    f"id, contact_indexes, sealed, created_at, created_at > now() - make_interval(mins => {CODE_MINUTES})",
+    f"id, contact_indexes, sealed, asker, created_at, created_at > now() - make_interval(mins => {CODE_MINUTES})",
     max_attempts=MAX_ATTEMPTS,
 )
 
@@ -66,32 +74,62 @@ class CodeRequest:
     id: UUID
     contact_indexes: list[str]
     sealed: bytes
+    asker: str | None
     created_at: datetime
     is_fresh: bool
     attempts: int
+
+
+@dataclass(frozen=True)
+class Code:
+    """A login code: the request that it was made for, from which its digits follow."""
+
+    id: UUID
+    digits: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What was sent to a contact in the last hour, and the wrong codes that were tried for it in the last day."""
+
+    mails_of_asker: int
+    mails: int
+    wrong_codes: int
 
 
 class LoginCodes(StepLoop):
     """Stores requests for login codes, sends the codes when called or in its own thread, and verifies them."""
 
     def __init__(
-        self, database: Database, keyring: Keyring, index: ContactIndex, outbox: Outbox, peppers: tuple[str, ...]
+        self,
+        database: Database,
+        keyring: Keyring,
+        index: ContactIndex,
+        outbox: Outbox,
+        limits: UnverifiedMailLimits,
+        peppers: tuple[str, ...],
     ) -> None:
         super().__init__("login codes", self.answer_one, POLL_SECONDS)
         self._database = database
         self._keyring = keyring
         self._index = index
         self._outbox = outbox
-        self._peppers = peppers
+        self._limits = limits
+        self._codes = KeyedHashes(peppers, "access code")
 
     def request(self, request_id: UUID, contact: Contact) -> None:
         """Store a request for a code to this contact; storing the same request again changes nothing."""
         content = json.dumps([contact.type, contact.value]).encode()
         with self._database.connection() as connection:
             connection.execute(
-                "INSERT INTO access_requests (id, contact_indexes, sealed) VALUES (%s, %s, %s)"
+                "INSERT INTO access_requests (id, contact_indexes, sealed, asker) VALUES (%s, %s, %s, %s)"
                 " ON CONFLICT (id) DO NOTHING",
-                (request_id, self._index.all_of(contact), self._keyring.seal(content, request_id.bytes)),
+                (
+                    request_id,
+                    self._index.all_of(contact),
+                    self._keyring.seal(content, request_id.bytes),
+                    self._limits.asker(),
+                ),
             )
 
     def answer_one(self) -> bool:
@@ -116,42 +154,77 @@ class LoginCodes(StepLoop):
         return request is not None
 
     def _answer(self, cursor: Cursor[TupleRow], request: CodeRequest) -> None:
-        code = self._send_code(cursor, request)
-        code_digest = None if code is None else self._digests(request.id, code)[0]
-        _QUEUE.done(cursor.connection, request.id, "answered", sealed=b"", code_digest=code_digest)
+        code, mailed = self._send_code(cursor, request)
+        code_id, code_digits = (code.id, code.digits) if code else (None, None)
+        _QUEUE.done(
+            cursor.connection,
+            request.id,
+            "answered",
+            sealed=b"",
+            mailed=mailed,
+            code_id=code_id,
+            code_digits=code_digits,
+        )
         cursor.execute(
             "DELETE FROM access_requests WHERE created_at < now() - make_interval(hours => %s)", (KEPT_HOURS,)
         )
         cursor.execute("DELETE FROM access_sessions WHERE expires_at < now()")
-        logger.info("access request answered", request=str(request.id), mailed=code is not None)
+        logger.info("access request answered", request=str(request.id), mailed=mailed)
 
-    def _send_code(self, cursor: Cursor[TupleRow], request: CodeRequest) -> str | None:
-        """Queue a mail with a new code; return the code, or None if no code is to be sent."""
+    def _send_code(self, cursor: Cursor[TupleRow], request: CodeRequest) -> tuple[Code | None, bool]:
+        """Return the code of the request, or None if it gets none, and whether a mail with it was queued.
+
+        A code that is valid is sent again, whoever asked for it first: strangers who ask for codes cannot replace the
+        holder's, nor use up what the holder may ask for.
+        """
         try:
             type, value = json.loads(self._keyring.open(bytes(request.sealed), request.id.bytes))
         except DecryptionError:
-            return None
+            return None, False
         if type != ContactType.EMAIL or not request.is_fresh:
-            return None
+            return None, False
         newest = contact_index.tickets_of(cursor, request.contact_indexes, None, 1)
         if not newest:
-            return None
-        cursor.execute(
-            "SELECT count(*) FROM access_requests WHERE contact_indexes[1] = %s AND code_digest IS NOT NULL"
-            " AND created_at > now() - interval '1 hour'",
-            (request.contact_indexes[0],),
-        )
-        row = cursor.fetchone()
-        assert row is not None
-        if row[0] >= MAX_CODES_PER_HOUR:
-            return None
-        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+            return None, False
+        # Requests for one contact are answered one after another, so that they share a code.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (request.contact_indexes[0],))
+        counts = self._counts(cursor, request)
+        code, may_mail = self._valid_code(cursor, request, counts.wrong_codes), True
+        if code is None:
+            code = Code(request.id, CODE_DIGITS if counts.wrong_codes < MAX_WRONG_CODES else LONG_CODE_DIGITS)
+        else:
+            may_mail = counts.mails_of_asker < MAX_MAILS_OF_ASKER and counts.mails < MAX_MAILS
+        if not may_mail or not self._limits.allow(cursor.connection, value, request.asker):
+            return (None if code.id == request.id else code), False
         expires_at = request.created_at + timedelta(minutes=CODE_MINUTES)
-        values = {"code": f"{code[:4]} {code[4:]}", "expires": f"{expires_at:%H:%M} UTC"}
+        values = {"code": self._text(code), "expires": f"{expires_at:%H:%M} UTC"}
         # The mail belongs to the newest ticket, and is deleted when that ticket is erased.
         mail = Mail("access_code", value, values, f"access-code:{request.id}", newest[0][0])
         self._outbox.queue(cursor.connection, mail)
-        return code
+        return code, True
+
+    def _counts(self, cursor: Cursor[TupleRow], request: CodeRequest) -> Counts:
+        cursor.execute(
+            "SELECT count(*) FILTER (WHERE is_recent AND mailed AND asker IS NOT DISTINCT FROM %s),"
+            " count(*) FILTER (WHERE is_recent AND mailed), coalesce(sum(code_attempts), 0)"
+            " FROM (SELECT *, created_at > now() - interval '1 hour' AS is_recent FROM access_requests"
+            " WHERE contact_indexes[1] = %s) AS requests",
+            (request.asker, request.contact_indexes[0]),
+        )
+        row = cursor.fetchone()
+        assert row is not None
+        return Counts(*row)
+
+    def _valid_code(self, cursor: Cursor[TupleRow], request: CodeRequest, wrong_codes: int) -> Code | None:
+        """Return the code that was made for the contact in the last minutes, unless it was used or guessed at."""
+        cursor.execute(
+            "SELECT code_id, code_digits FROM access_requests WHERE contact_indexes[1] = %s AND code_id = id"
+            " AND used_at IS NULL AND created_at > now() - make_interval(mins => %s)"
+            " AND (code_digits > %s OR %s < %s) ORDER BY created_at DESC LIMIT 1",
+            (request.contact_indexes[0], CODE_MINUTES, CODE_DIGITS, wrong_codes, MAX_WRONG_CODES),
+        )
+        row = cursor.fetchone()
+        return Code(*row) if row else None
 
     def verify(self, request_id: UUID, code: str, session_id: UUID, secret: bytes) -> datetime | None:
         """Open a session in exchange for the code; return the time when it ends, or None if the code is not valid.
@@ -166,18 +239,28 @@ class LoginCodes(StepLoop):
             if existing := cursor.fetchone():
                 return _time(existing)
             cursor.execute(
-                "UPDATE access_requests SET code_attempts = code_attempts + 1"
-                " WHERE id = %s AND code_attempts < %s AND used_at IS NULL"
-                " AND created_at > now() - make_interval(mins => %s) RETURNING contact_indexes, code_digest",
-                (request_id, MAX_CODE_ATTEMPTS, CODE_MINUTES),
+                "UPDATE access_requests AS request SET code_attempts = code_attempts + 1"
+                " WHERE id = %s AND code_attempts < %s AND created_at > now() - make_interval(mins => %s)"
+                " RETURNING contact_indexes, code_id, code_digits, code_digits > %s OR (SELECT sum(code_attempts)"
+                " FROM access_requests WHERE contact_indexes[1] = request.contact_indexes[1]) < %s",
+                (request_id, MAX_CODE_ATTEMPTS, CODE_MINUTES, CODE_DIGITS, MAX_WRONG_CODES),
             )
-            contact_indexes, code_digest = cursor.fetchone() or ([], None)
+            contact_indexes, code_id, code_digits, is_unguessed = cursor.fetchone() or ([], None, None, False)
             # All comparisons are made even if there is no such request, so that the time is the same.
-            digests = self._digests(request_id, "".join(c for c in code if c not in " -"))
-            matches = [hmac.compare_digest(code_digest or digest(""), candidate) for candidate in digests]
-            if code_digest is None or not any(matches):
+            expected = self._all_codes(Code(code_id or request_id, code_digits or CODE_DIGITS))
+            typed = "".join(c for c in code if c not in " -").encode()
+            matches = [hmac.compare_digest(typed, candidate.encode()) for candidate in expected]
+            if code_id is None or not is_unguessed or not any(matches):
                 return None
-            cursor.execute("UPDATE access_requests SET used_at = now() WHERE id = %s", (request_id,))
+            cursor.execute(
+                "UPDATE access_requests SET used_at = now() WHERE id = %s AND used_at IS NULL RETURNING id", (code_id,)
+            )
+            if cursor.fetchone() is None:
+                return None
+            cursor.execute(
+                "UPDATE contact_hashes SET verified_at = now() WHERE hash = ANY(%s) AND verified_at IS NULL",
+                (contact_indexes,),
+            )
             cursor.execute(
                 "INSERT INTO access_sessions (id, digest, contact_indexes, expires_at)"
                 " VALUES (%s, %s, %s, now() + make_interval(hours => %s)) RETURNING expires_at",
@@ -187,9 +270,15 @@ class LoginCodes(StepLoop):
             assert opened is not None
             return _time(opened)
 
-    def _digests(self, request_id: UUID, code: str) -> list[str]:
-        """Return keyed digests, the newest pepper's first; a plain digest of so short a code could be guessed."""
-        return KeyedHashes(self._peppers, "access code").all_of(f"{request_id}:{code}")
+    def _text(self, code: Code) -> str:
+        """Return the code in groups of four digits."""
+        digits = self._all_codes(code)[0]
+        return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+
+    def _all_codes(self, code: Code) -> list[str]:
+        """Return the digits of the code as each pepper makes them, the newest pepper's first."""
+        digests = dict.fromkeys(hashed.rpartition(":")[2] for hashed in self._codes.all_of(str(code.id)))
+        return [f"{int(digest, 16) % 10**code.digits:0{code.digits}}" for digest in digests]
 
 
 def _time(row: TupleRow) -> datetime:

@@ -1,6 +1,5 @@
 """Credentials, login codes, contact index, idempotency keys and access log."""
 
-from adapters.contacts import ContactIndex
 from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.identity.access_log import AccessLog
 from adapters.identity.credentials import Credentials
@@ -20,10 +19,10 @@ class Access:
         self._admin_key = foundation.secrets.admin_key
         self.credentials = Credentials(database)
         self.log = AccessLog(database)
-        self.contact_index = ContactIndex(peppers)
+        self.contact_index = mails.contact_index
         self.idempotency = IdempotencyKeys(database, foundation.keyring(SERVICE_KEYRING), history.keys)
         self.login_codes = LoginCodes(
-            database, foundation.keyring(REQUEST_KEYRING), self.contact_index, mails.outbox, peppers
+            database, foundation.keyring(REQUEST_KEYRING), self.contact_index, mails.outbox, mails.limits, peppers
         )
 
     def admit(self) -> None:

@@ -89,6 +89,7 @@ class Jobs:
             self.retention.run,
             access.idempotency.purge,
             mail.dead.purge,
+            mail.limits.purge,
             self.checkout_expirer.purge,
             content.quotas.purge,
         ]

@@ -6,8 +6,10 @@ from uuid import UUID
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
+from adapters.contacts import ContactIndex
 from adapters.mail import messages
 from adapters.mail.dead_mails import DeadMails
+from adapters.mail.limits import UnverifiedMailLimits
 from adapters.mail.outbox import OUTBOX_KEY_PURPOSE, Outbox
 from adapters.mail.sender import MailSender
 from adapters.mail.subscriptions import Subscriptions
@@ -35,6 +37,8 @@ class MailDelivery:
         self._database = foundation.database
         self._page_url, self._home = foundation.page_url, settings.public_url
         self.subscriptions = Subscriptions(foundation.database, foundation.secrets.peppers, settings.public_url)
+        self.contact_index = ContactIndex(foundation.secrets.peppers)
+        self.limits = UnverifiedMailLimits(foundation.database, self.contact_index, foundation.secrets.peppers)
         keyring = foundation.keyring(OUTBOX_KEY_PURPOSE)
         self.outbox = Outbox(keyring, history.cipher, transport, settings.sender, self.subscriptions)
         self.loads = [messages.load]
@@ -53,11 +57,15 @@ class MailDelivery:
             self.outbox.queue(cursor.connection, erasure_notice(ticket, event))
 
     def tell_published(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
-        """Queue a mail about the first publication, if the ticket has an e-mail address.
+        """Queue a mail about the first publication, if the ticket has an e-mail address and it got few such mails.
 
-        It contains no text of the ticket, because the address is not verified.
+        It contains no text of the ticket, because the address need not be verified.
         """
         del event
+        if ticket.contact.type is not ContactType.EMAIL:
+            return
+        if not self.limits.allow(cursor.connection, ticket.contact.value, self.limits.asker()):
+            return
         self._tell(cursor, ticket, "published", {"page": self._page_url(ticket.slug)}, f"published:{ticket.id}")
 
     def tell_suspended(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:

@@ -12,10 +12,12 @@ from starlette.types import ASGIApp
 
 from adapters import ids
 from adapters.lazy import Lazy
+from adapters.mail.limits import requested_from
 from adapters.read_models.read_your_writes import TicketRows
 from domain.errors import NotFoundError
 from entrypoints.http.endpoint import Endpoint
 from entrypoints.http.handlers import handlers
+from entrypoints.http.handlers.quotas import address_of_person
 from entrypoints.http.middleware.audit import AuditTrail
 from entrypoints.http.middleware.authentication import Authentication
 from entrypoints.http.middleware.authorization import Authorization
@@ -84,7 +86,8 @@ def application(
 
     def handle(call: Call) -> Answer:
         try:
-            answer = audit.answer(call, lambda: answer_once(call))
+            with requested_from(address_of_person(call)):
+                answer = audit.answer(call, lambda: answer_once(call))
         except NotFoundError:
             rate_limiter.note_campaign(call, exists=False)
             raise
