@@ -5,9 +5,11 @@ from pathlib import Path
 
 from adapters import backup as backups
 from adapters.backup.restoring import RestoredCredentials
+from adapters.postgres.database import connect
+from adapters.postgres.roles import grant_service
 from adapters.storage.factory import open_storage
 from entrypoints.cli.console import CommandFailed, ProgressBar, print_json, print_line, print_table
-from entrypoints.cli.context import database
+from entrypoints.cli.context import database, role_of
 from entrypoints.composition.secrets import master_keys
 from entrypoints.composition.service import VERSION
 
@@ -50,6 +52,8 @@ def restore(file: Path, any_key: bool, former_epoch_keys: str | None, accept_key
         restored = backups.restore(
             target, storage, file, keys, settings.epoch_keys, former_epoch_keys, bar, accept_keyless=accept_keyless
         )
+        with connect(target) as connection:
+            grant_service(connection, role_of(url))
     if json:
         print_json(
             {

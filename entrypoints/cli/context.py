@@ -12,8 +12,9 @@ import psycopg
 import projections
 from adapters.backup import BackupError
 from adapters.identity.access_log import BEGUN, DONE, FAILED, AccessLog, AccessRecord
-from adapters.postgres.database import fault_category
+from adapters.postgres.database import connect, fault_category
 from adapters.postgres.embedded import EmbeddedPostgresError
+from adapters.postgres.roles import current_role
 from adapters.read_models import rebuild
 from adapters.read_models.builds import BuildReplaced
 from adapters.read_models.partitions import PartitionWorkerEnded
@@ -72,6 +73,12 @@ def database(*, check: bool = True, migrate: bool = True, create: bool = False) 
                     # `storyledger migrate` has not been run after an upgrade, unlike for an external database.
                     rebuild.ensure_live(url, projections.ALL, lambda *_: None)
             yield settings, url
+
+
+def role_of(url: str) -> str:
+    """Return the database role that the URL connects with."""
+    with connect(url) as connection:
+        return current_role(connection)
 
 
 @contextmanager

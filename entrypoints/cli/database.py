@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 import projections
 from adapters.identity.access_log import AccessLog
-from adapters.postgres import migrations, schema_check
+from adapters.postgres import migrations, roles, schema_check
 from adapters.postgres.database import Database, connect
 from adapters.read_models import rebuild
 from adapters.read_models.builds import Difference
 from entrypoints.cli.console import CommandFailed, ProgressBar, UsageError, print_json, print_line, print_table
-from entrypoints.cli.context import as_position, database, logged_act
+from entrypoints.cli.context import as_position, database, logged_act, role_of
 from entrypoints.composition.service import Service
 from projections.model import Projection
 
@@ -26,7 +26,9 @@ def migrate(json: bool) -> None:
             steps = migrations.migrate(connection)
             # The schema may be newer than this version, or damaged.
             _fail_on(schema_check.schema_fault(connection))
-        rebuild.ensure_live(settings.migrate_database_url or url, projections.ALL, lambda *_: None)
+            roles.grant_service(connection, role_of(url))
+        # With the service's role, which creates and replaces the tables of read models while it runs.
+        rebuild.ensure_live(url, projections.ALL, lambda *_: None)
     if json:
         print_json({"taken": steps})
     else:

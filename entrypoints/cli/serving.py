@@ -12,6 +12,8 @@ import structlog
 from starlette.types import ASGIApp
 
 from adapters.observability import tracing
+from adapters.postgres.database import connect
+from adapters.postgres.roles import powers_over_history
 from adapters.privacy.key_rotation import check_master_key
 from adapters.speech.child_process import measures_in_force
 from adapters.speech.confinement import Measure
@@ -98,6 +100,8 @@ def serve(only: str | None) -> None:
             # Until the server installs its own handler, SIGTERM ends the process cleanly.
             signal.signal(signal.SIGTERM, _exit_cleanly)
             reach(url, production=settings.production)
+            if settings.production:
+                warn_of_powers(url)
             service = Service(settings, url, parts)
             decodes = parts & {Parts.WEB, Parts.WORKER}
             loading = Loading([*service.loads, _log_confinement] if decodes else service.loads, settle)
@@ -128,6 +132,14 @@ def serve(only: str | None) -> None:
             if service.health.gave_up.is_set():
                 raise CommandFailed(f"database: unavailable for more than {settings.db_outage_exit_seconds:g} s")
     logger.info("stopped")
+
+
+def warn_of_powers(url: str) -> None:
+    """Warn if the database role of the service could alter the history; docs/operating.md has the roles to use."""
+    with connect(url) as connection:
+        powers = powers_over_history(connection)
+    if powers:
+        logger.warning("the database role could alter the history", powers=powers, use="MIGRATE_DATABASE_URL")
 
 
 def _log_confinement() -> None:

@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from adapters.postgres.database import conninfo
 from adapters.quotas import OwnerKind, Quota
 from adapters.storage.factory import overlaps
 
@@ -49,7 +50,7 @@ def _blank_is_none(value: object) -> object:
 def _is_conninfo(url: str) -> bool:
     """Return True if libpq accepts the URL; several hosts have several ports, separated by commas."""
     try:
-        ports = str(conninfo_to_dict(url).get("port") or "").split(",")
+        ports = str(conninfo_to_dict(conninfo(url)).get("port") or "").split(",")
     except ProgrammingError:
         return False
     return all(port == "" or (port.isdecimal() and 0 < int(port) < 2**16) for port in ports)
