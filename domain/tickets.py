@@ -26,7 +26,7 @@ from domain.values import (
     Money,
     Role,
     Step,
-    decimals,
+    payable_decimals,
 )
 
 DEFAULT_CURRENCY = "USD"
@@ -378,7 +378,7 @@ class TakenDownError(RefusedError):
 def checked_goal(amount: Decimal | str | int, currency: str) -> Money:
     """Return the amount as a goal; InvalidError if no goal may be that, or AmountError."""
     goal = Money.of(amount, currency)
-    largest = LARGEST_GOAL if decimals(currency) else LARGEST_GOAL_ZERO_DECIMAL
+    largest = LARGEST_GOAL if payable_decimals(currency) else LARGEST_GOAL_ZERO_DECIMAL
     if not 1 <= goal.major <= largest:
         raise InvalidError(f"must be from 1 to {largest}", "/goalAmount", FaultCode.OUT_OF_RANGE)
     return goal

@@ -21,10 +21,12 @@ _TWO_DECIMAL = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CNY COP CRC CVE
 CZK DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK JMD KES KGS KHR KYD
 KZT LAK LBP LKR LRD LSL MAD MDL MKD MMK MNT MOP MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP
-PKR PLN QAR RON RSD RUB SAR SBD SCR SEK SGD SHP SLE SOS SRD STD SZL THB TJS TOP TRY TTD TWD TZS UAH USD UYU UZS
-WST XCD XCG YER ZAR ZMW
+PKR PLN QAR RON RSD RUB SAR SBD SCR SEK SGD SHP SLE SOS SRD STD SZL THB TJS TOP TRY TTD TWD TZS UAH UGX USD UYU
+UZS WST XCD XCG YER ZAR ZMW
 """
 CURRENCIES = ZERO_DECIMAL | THREE_DECIMAL | frozenset(_TWO_DECIMAL.split())
+# Stripe writes these with two decimals, which must be 00 (https://docs.stripe.com/currencies#special-cases).
+_DECIMALS_ALWAYS_ZERO = frozenset(["ISK", "UGX"])
 
 
 def decimals(currency: str) -> int:
@@ -32,6 +34,15 @@ def decimals(currency: str) -> int:
     if currency in ZERO_DECIMAL:
         return 0
     return 3 if currency in THREE_DECIMAL else 2
+
+
+def payable_decimals(currency: str) -> int:
+    """Return how many decimals an amount may have that Stripe charges or refunds.
+
+    By Stripe's special cases (https://docs.stripe.com/currencies#special-cases) ISK and UGX are written with two
+    decimals that are always 00; the last of three decimals is 0 (https://docs.stripe.com/currencies#three-decimal).
+    """
+    return 0 if currency in _DECIMALS_ALWAYS_ZERO else min(2, decimals(currency))
 
 
 # A text about a person: sealed with the ticket's key before it is stored, readable only where that key is.
@@ -64,6 +75,13 @@ class Money:
             detail = f"has more decimals than {currency} allows ({decimals(currency)})"
             raise AmountError(detail, code=FaultCode.TOO_MANY_DECIMALS)
         return cls(int(scaled), currency)
+
+    def require_payable(self) -> None:
+        """AmountError if the amount has more decimals than Stripe charges or refunds in its currency."""
+        places = payable_decimals(self.currency)
+        if self.minor % 10 ** (decimals(self.currency) - places):
+            limit = f"have at most {places} decimals" if places else "be a whole number"
+            raise AmountError(f"must {limit} in {self.currency}", "/amount", FaultCode.TOO_MANY_DECIMALS)
 
 
 class ContactType(StrEnum):

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from adapters.stripe_sandbox.refusal import StripeRefusal
-from domain.values import decimals
+from domain.values import decimals, payable_decimals
 
 MAX_FIELDS = 400
 MAX_DEPTH = 6
@@ -104,15 +104,16 @@ class SessionParams(_Params):
         """Return the amount to pay; StripeRefusal if it is outside Stripe's bounds for the currency."""
         [item] = self.line_items
         total = item.quantity * item.price_data.unit_amount
-        has_thousandths = decimals(item.price_data.currency.upper()) == 3
+        currency = item.price_data.currency.upper()
+        has_thousandths = decimals(currency) == 3
         param = "line_items[0][price_data][unit_amount]"
         if total < (500 if has_thousandths else 50):
             raise StripeRefusal("The total amount is below the minimum.", code="amount_too_small", param=param)
         if total > 99_999_999:
             raise StripeRefusal("Amount must be no more than 99999999.", code="amount_too_large", param=param)
-        if has_thousandths and total % 10:
+        if total % 10 ** (decimals(currency) - payable_decimals(currency)):
             raise StripeRefusal(
-                "The last digit of this currency must be 0.", code="parameter_invalid_integer", param=param
+                "The last digits of this currency must be 0.", code="parameter_invalid_integer", param=param
             )
         return total
 

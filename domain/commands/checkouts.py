@@ -9,7 +9,7 @@ from domain.donations import Donation
 from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError
 from domain.events import CheckoutExpired
 from domain.ports import CheckoutRequest, Checkouts, Donations, OpenCheckout, Tickets
-from domain.values import CURRENCIES, STRIPE, SYSTEM, Actor, Money, StripeReport, decimals
+from domain.values import CURRENCIES, STRIPE, SYSTEM, Actor, Money, StripeReport, payable_decimals
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class Checkout:
 
 
 def smallest_amount(currency: str) -> Money:
-    return Money.of(100 if decimals(currency) == 0 else 1, currency)
+    return Money.of(100 if payable_decimals(currency) == 0 else 1, currency)
 
 
 def largest_amount(currency: str) -> Money:
-    return Money.of(500_000 if decimals(currency) == 0 else 5_000, currency)
+    return Money.of(500_000 if payable_decimals(currency) == 0 else 5_000, currency)
 
 
 def checked_amount(amount: Money) -> Money:
@@ -38,6 +38,7 @@ def checked_amount(amount: Money) -> Money:
     if not smallest.minor <= amount.minor <= largest.minor:
         detail = f"must be from {smallest.major} to {largest.major} {amount.currency}"
         raise InvalidError(detail, "/amount", FaultCode.OUT_OF_RANGE)
+    amount.require_payable()
     return amount
 
 

@@ -39,6 +39,7 @@ class RefundCommands:
         """
         if amount is not None:
             require_positive(amount.major)
+            amount.require_payable()
         request_ids = self.donations.change(
             ticket_id, donation_id, lambda donation: donation.request_refund(actor, request_id, amount, reason)
         )

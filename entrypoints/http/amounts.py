@@ -9,7 +9,7 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import format_decimal, get_currency_symbol, get_decimal_symbol, get_group_symbol
 
 from domain.errors import FaultCode, InvalidError
-from domain.values import CURRENCIES, Money, decimals
+from domain.values import CURRENCIES, Money, decimals, payable_decimals
 
 MAX_AMOUNT_LENGTH = 40
 DEFAULT_LANGUAGE = "en"
@@ -90,7 +90,7 @@ def _number(text: str, currency: str, locale: Locale) -> str:
 
 
 def _not_an_amount(currency: str, locale: Locale) -> InvalidError:
-    example = _plain(Decimal("12.5"), currency, locale) if decimals(currency) else "1000"
+    example = _plain(Decimal("12.5"), currency, locale) if payable_decimals(currency) else "1000"
     return InvalidError(f"must be a number in {currency} like 25 or {example}", "/amount", FaultCode.WRONG_TYPE)
 
 

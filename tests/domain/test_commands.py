@@ -14,7 +14,16 @@ from domain.commands import Commands
 from domain.commands.checkouts import checked_amount
 from domain.commands.recordings import Upload, transcript_of
 from domain.donations import donation_stream
-from domain.errors import InvalidError, NotFoundError, RefusedError, StaleVersionError, StepFailed, UnavailableError
+from domain.errors import (
+    AmountError,
+    FaultCode,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    StaleVersionError,
+    StepFailed,
+    UnavailableError,
+)
 from domain.events import CheckoutOpened, CheckoutRequested, PaymentReceived, TicketEvent
 from domain.ports import CampaignSheet, ReceiptSheet, Report, TranscriptSheet
 from domain.tickets import NewTicket
@@ -326,6 +335,7 @@ def test_no_checkout_opens_for_an_erased_or_unknown_ticket():
         (Money(100, "EUR"), Money(500_000, "EUR")),
         (Money(100, "JPY"), Money(500_000, "JPY")),
         (Money(1_000, "KWD"), Money(5_000_000, "KWD")),
+        (Money(10_000, "UGX"), Money(50_000_000, "UGX")),
     ],
 )
 def test_a_gift_is_neither_too_small_nor_too_large(least: Money, most: Money):
@@ -335,6 +345,19 @@ def test_a_gift_is_neither_too_small_nor_too_large(least: Money, most: Money):
         with pytest.raises(InvalidError) as refused:
             checked_amount(wrong)
         assert refused.value.pointer == "/amount"
+
+
+@pytest.mark.parametrize("amount", ["ISK 500.50", "UGX 500.50", "KWD 1.005"])
+def test_a_gift_has_only_the_decimals_that_stripe_charges(amount: str):
+    checkouts = FakeCheckouts()
+    commands = opened(fake_commands(checkouts=checkouts))
+    currency, major = amount.split()
+    with pytest.raises(AmountError) as refused:
+        commands.checkouts.open(HOLDER, TICKET, UUID(int=9), Money.of(major, currency), None, "https://back.example/")
+    assert (refused.value.pointer, refused.value.code) == ("/amount", FaultCode.TOO_MANY_DECIMALS)
+    assert checkouts.requests == []
+    assert all(event.TOPIC != "checkout_requested" for event in history(commands))
+    assert checked_amount(Money.of(500, currency)) == Money.of(500, currency)
 
 
 def test_a_gift_is_made_in_a_currency_that_stripe_supports():

@@ -57,6 +57,14 @@ def refund(commands: RefundCommands, amount: int | None = 4_000) -> None:
     commands.request(ADMIN, TICKET, DONATION, REQUEST, money, "asked for")
 
 
+def test_a_refund_has_only_the_decimals_that_stripe_refunds(donations):
+    refunds = FakeRefunds()
+    for amount in (Money(150, "UGX"), Money(1_005, "KWD")):
+        with pytest.raises(InvalidError):
+            RefundCommands(donations, refunds).request(ADMIN, TICKET, DONATION, REQUEST, amount, None)
+    assert (refunds.calls, event_types(donations)) == (0, [])
+
+
 def event_types(donations: MemoryDonations) -> list[type]:
     return [type(event) for event in donations.streams.events[donation_stream(TICKET, DONATION)]][2:]
 

@@ -45,6 +45,7 @@ def test_a_payment_opens_a_checkout_and_returns_the_pages_qr_code(ticket: Ticket
     [
         (1, "USD", 100), ("1.00", "EUR", 100), (5000, "USD", 500_000), ("5000.00", "EUR", 500_000), (100, "JPY", 100),
         (500_000, "JPY", 500_000), ("100.0", "JPY", 100), ("1.000", "KWD", 1000), ("12.340", "KWD", 12_340),
+        ("1000", "UGX", 100_000), ("250.00", "ISK", 25_000),
         (12.5, "GBP", 1250),
     ],
 )  # fmt: skip
@@ -61,7 +62,9 @@ def test_amounts_within_the_limits_are_accepted(ticket: Ticket, amount: Any, cur
         ({"amount": -5}, "/amount"),
         ({"amount": "1.001"}, "/amount"), ({"amount": 99, "currency": "JPY"}, "/amount"),
         ({"amount": 500_001, "currency": "JPY"}, "/amount"), ({"amount": "100.5", "currency": "JPY"}, "/amount"),
-        ({"amount": "1.0001", "currency": "KWD"}, "/amount"), ({"amount": "abc"}, "/amount"),
+        ({"amount": "1.0001", "currency": "KWD"}, "/amount"),
+        ({"amount": "1.005", "currency": "KWD"}, "/amount"), ({"amount": "150.5", "currency": "ISK"}, "/amount"),
+        ({"amount": "abc"}, "/amount"),
         ({"amount": ""}, "/amount"), ({"amount": ".-5"}, "/amount"),
         ({"amount": "1e2"}, "/amount"), ({"amount": "NaN"}, "/amount"), ({"amount": "Infinity"}, "/amount"),
         ({"amount": "١٠"}, "/amount"),
