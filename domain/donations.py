@@ -142,7 +142,9 @@ class Donation(BaseAggregate[UUID]):
 _PAYMENT = ("payment_intent_id", "amount", "session_id", "charge_id", "donor", "captured_at")
 _REFUND = ("refund_id", "amount", "state", "refunded_at", "charge_id", "payment_intent_id")
 _DISPUTE = ("dispute_id", "amount", "state")
-_DISPUTE_FUNDS = ("dispute_id", "balance_transaction_id", "amount", "moved_at", "payment_intent_id")
+_DISPUTE_FUNDS = ("dispute_id", "balance_transaction_id", "amount", "moved_at", "payment_intent_id", "exchange_rate")
+_FEE = ("balance_transaction_id", "source_id", "category", "gross", "fee", "created_at")
+_EXCHANGE = ("exchange_rate", "fee_details", "converted")
 
 # Two reports from Stripe are the same fact if they have the same type and equal values in these fields.
 IDENTIFYING_FIELDS: Mapping[type[events.DonationEvent], tuple[str, ...]] = {
@@ -158,9 +160,9 @@ IDENTIFYING_FIELDS: Mapping[type[events.DonationEvent], tuple[str, ...]] = {
     events.DisputeClosed: _DISPUTE,
     events.DisputeFundsWithdrawn: _DISPUTE_FUNDS,
     events.DisputeFundsReinstated: _DISPUTE_FUNDS,
-    events.FeeCharged: ("balance_transaction_id", "source_id", "category", "gross", "fee", "created_at"),
+    events.FeeCharged: (*_FEE, *_EXCHANGE),
 }
-_DEFAULTS: Mapping[str, Any] = {"session_id": None, "charge_id": None, "donor": Donor()}
+_DEFAULTS: Mapping[str, Any] = {"session_id": None, "charge_id": None, "donor": Donor(), "fee_details": ()}
 
 
 def _identity(event_type: type[events.DonationEvent], fields: Mapping[str, Any]) -> tuple[Any, ...]:

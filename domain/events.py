@@ -20,6 +20,7 @@ from domain.values import (
     DocumentFormat,
     DocumentType,
     Donor,
+    FeeDetail,
     Kind,
     Money,
     Personal,
@@ -389,6 +390,8 @@ class DisputeOpened(DonationEvent):
 
 
 class DisputeFundsWithdrawn(DonationEvent):
+    """`amount` is in the donation's currency, converted at `exchange_rate` if our account has another one."""
+
     TOPIC = "dispute_funds_withdrawn"
     dispute_id: str
     balance_transaction_id: str
@@ -396,9 +399,12 @@ class DisputeFundsWithdrawn(DonationEvent):
     report: StripeReport
     moved_at: int | None = None
     payment_intent_id: str | None = None
+    exchange_rate: str | None = None
 
 
 class DisputeFundsReinstated(DonationEvent):
+    """`amount` is in the donation's currency, converted at `exchange_rate` if our account has another one."""
+
     TOPIC = "dispute_funds_reinstated"
     dispute_id: str
     balance_transaction_id: str
@@ -406,6 +412,7 @@ class DisputeFundsReinstated(DonationEvent):
     report: StripeReport
     moved_at: int | None = None
     payment_intent_id: str | None = None
+    exchange_rate: str | None = None
 
 
 class DisputeClosed(DonationEvent):
@@ -423,6 +430,8 @@ class FeeCharged(DonationEvent):
     """The gross amount and the fee of one balance transaction; donors never see it.
 
     Both are in the currency of our account at Stripe and signed as there; the balance changed by `gross` minus `fee`.
+    `exchange_rate` is the decimal that turns minor units of the donation's currency into those of our account's.
+    `converted` is `gross` in the donation's currency, where a dispute moved money that Stripe exchanged.
     """
 
     TOPIC = "fee_charged"
@@ -433,6 +442,9 @@ class FeeCharged(DonationEvent):
     fee: Money
     report: StripeReport
     created_at: int | None = None
+    exchange_rate: str | None = None
+    fee_details: tuple[FeeDetail, ...] = ()
+    converted: Money | None = None
 
 
 # Support tickets. Each has a stream of its own.

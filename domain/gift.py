@@ -144,12 +144,9 @@ class Gift:
         states[state] = _earlier(at, states.get(state))
 
     def _apply_movement(self, event: events.DisputeFundsWithdrawn | events.DisputeFundsReinstated) -> None:
-        sign = 1 if isinstance(event, events.DisputeFundsWithdrawn) else -1
-        at = event.report.at if event.moved_at is None else event.moved_at
-        movement = DisputeMovement(sign * event.amount.minor, at, event.moved_at is None, event.payment_intent_id)
-        id = event.balance_transaction_id
+        id, movement = event.balance_transaction_id, DisputeMovement.of(event)
         self.movements[id] = movement.merged(self.movements.get(id, movement))
-        self._apply_dispute_state(event.dispute_id, "", at)
+        self._apply_dispute_state(event.dispute_id, "", movement.at)
 
     # Money.
 

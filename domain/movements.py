@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from domain.events import DisputeFundsReinstated, DisputeFundsWithdrawn
+
 K = TypeVar("K")
 
 # The category of the balance transaction that returns the money of a failed refund to us.
@@ -95,20 +97,33 @@ class Refund:
 class DisputeMovement:
     """The sum that a balance transaction withdrew; negative if it reinstated money.
 
-    A time that only a report states gives way to the balance transaction's own time.
+    A time that only a report states gives way to the balance transaction's own time, and an amount of unknown rate to
+    one that was converted at the balance transaction's own rate.
     """
 
     amount: int
     at: int
     dated_by_report: bool
     payment_intent_id: str | None = None
+    has_rate: bool = False
+
+    @classmethod
+    def of(cls, event: DisputeFundsWithdrawn | DisputeFundsReinstated) -> DisputeMovement:
+        return cls(
+            event.amount.minor if isinstance(event, DisputeFundsWithdrawn) else -event.amount.minor,
+            event.report.at if event.moved_at is None else event.moved_at,
+            event.moved_at is None,
+            event.payment_intent_id,
+            event.exchange_rate is not None,
+        )
 
     def merged(self, other: DisputeMovement) -> DisputeMovement:
         """Return what two reports of the same balance transaction say together."""
         dated = min(self, other, key=lambda m: (m.dated_by_report, m.at))
+        converted = max(self, other, key=lambda m: (m.has_rate, m.amount))
         intents = filter(None, (self.payment_intent_id, other.payment_intent_id))
         return DisputeMovement(
-            max(self.amount, other.amount), dated.at, dated.dated_by_report, max(intents, default=None)
+            converted.amount, dated.at, dated.dated_by_report, max(intents, default=None), converted.has_rate
         )
 
 

@@ -84,6 +84,14 @@ class Money:
             raise AmountError(f"must {limit} in {self.currency}", "/amount", FaultCode.TOO_MANY_DECIMALS)
 
 
+@dataclass(frozen=True, slots=True)
+class FeeDetail:
+    """One part of the fee for a balance transaction; `type` is Stripe's, such as `stripe_fee` or `tax`."""
+
+    type: str
+    amount: Money
+
+
 class ContactType(StrEnum):
     EMAIL = "EMAIL"
     PHONE = "PHONE"

@@ -1,18 +1,24 @@
 """Fee ledger: one row for each balance transaction of our account at Stripe; donors never see it.
 
 Each row is three postings in one currency: `net` to the balance, `fee` to the costs, and `gross` out of clearing. The
-database itself refuses a row whose postings do not sum to zero.
+database itself refuses a row whose postings do not sum to zero. Where Stripe exchanged the money, clearing is in the
+donation's currency and conversion lies between the two.
+
+An exchange entry is a row of its own for each dispute whose money came back at another rate than it left. `exchange` is
+the gain, or the loss if it is negative: for the campaign, the money that came back is what had left.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from domain.events import FeeCharged
+from domain.values import Money
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "fee_ledger"
-VERSION = 3
+VERSION = 4
 TOPICS = topics(FeeCharged)
 
 FEES = Table(
@@ -27,6 +33,10 @@ FEES = Table(
         "gross": "bigint",
         "fee": "bigint",
         "net": "bigint",
+        "exchange_rate": "text",
+        "fee_details": "jsonb",
+        "exchange": "bigint",
+        "disputed": "jsonb",
         "occurred_at": "timestamptz",
         "recorded_at": "timestamptz",
         "position": "bigint",
@@ -37,24 +47,34 @@ FEES = Table(
 )
 TABLES = (FEES,)
 
+# The category of an exchange entry. Its column `disputed` has the gross amount, the amount in the donation's currency
+# and the time of each balance transaction that it follows from.
+EXCHANGE = "exchange"
+
+# The categories of fees that Stripe books by themselves, as gross amounts.
+_FEES = frozenset({"fee", "network_cost", "tax"})
+
 # The accounts that a row is posted to.
 BALANCE, COSTS, CLEARING = "assets:stripe:balance", "expenses:stripe:fees", "assets:stripe:clearing"
+CONVERSION, EXCHANGE_LOSS = "equity:conversion", "expenses:stripe:exchange"
+ACCOUNTS = (BALANCE, COSTS, CLEARING, CONVERSION, EXCHANGE_LOSS)
 
 
 def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
     relevant = [(recorded, recorded.event) for recorded in batch if isinstance(recorded.event, FeeCharged)]
-    rows.load(FEES, {(event.balance_transaction_id,) for _, event in relevant})
+    ids = {event.balance_transaction_id for _, event in relevant}
+    rows.load(FEES, {(id,) for id in ids.union(_exchange_id(event) for _, event in relevant if event.converted)})
     for recorded, event in relevant:
-        occurred_at = datetime.fromtimestamp(event.report.at if event.created_at is None else event.created_at, UTC)
+        at = event.report.at if event.created_at is None else event.created_at
         row = rows.get(FEES, (event.balance_transaction_id,))
-        if row is None:
-            rows.put(FEES, _row(event, recorded, occurred_at))
-        # Stripe may report a balance transaction several times; the earliest time counts.
-        elif occurred_at < row["occurred_at"]:
-            rows.put(FEES, row | {"occurred_at": occurred_at, "position": recorded.position})
+        changed = _row(event, recorded, at) if row is None else _merged(row, event, recorded, at)
+        if changed != row:
+            rows.put(FEES, changed)
+        if event.converted is not None:
+            _fold_exchange(event, event.converted.minor, recorded, at, rows)
 
 
-def _row(event: FeeCharged, recorded: RecordedEvent, occurred_at: datetime) -> Row:
+def _row(event: FeeCharged, recorded: RecordedEvent, at: int) -> Row:
     return {
         "balance_transaction_id": event.balance_transaction_id,
         "ticket_id": event.ticket,
@@ -65,17 +85,92 @@ def _row(event: FeeCharged, recorded: RecordedEvent, occurred_at: datetime) -> R
         "gross": event.gross.minor,
         "fee": event.fee.minor,
         "net": event.gross.minor - event.fee.minor,
-        "occurred_at": occurred_at,
+        "exchange_rate": event.exchange_rate,
+        "fee_details": _fee_details(event),
+        "exchange": 0,
+        "disputed": None,
+        "occurred_at": _utc(at),
         "recorded_at": recorded.recorded_at,
         "position": recorded.position,
     }
 
 
-def postings(row: Row) -> Iterator[tuple[str, int]]:
-    """Yield each account that the row changes and the amount of the change; the amounts sum to zero."""
-    for account, amount in ((BALANCE, row["net"]), (COSTS, row["fee"]), (CLEARING, -row["gross"])):
-        if amount:
-            yield account, amount
+def _merged(row: Row, event: FeeCharged, recorded: RecordedEvent, at: int) -> Row:
+    """Return what two reports of a balance transaction say together: the earliest time counts."""
+    merged = row | {
+        "exchange_rate": row["exchange_rate"] or event.exchange_rate,
+        "fee_details": row["fee_details"] or _fee_details(event),
+        "occurred_at": min(row["occurred_at"], _utc(at)),
+    }
+    return merged if merged == row else merged | {"position": recorded.position}
+
+
+def _fee_details(event: FeeCharged) -> list[dict[str, Any]]:
+    return [{"type": part.type, "minor": part.amount.minor} for part in event.fee_details]
+
+
+def _utc(at: int) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+# Exchange entries.
+
+
+def _exchange_id(event: FeeCharged) -> str:
+    """Return the id of the exchange entry of the dispute that moved the money."""
+    return f"{EXCHANGE}:{event.source_id}:{event.gross.currency}"
+
+
+def _fold_exchange(event: FeeCharged, converted: int, recorded: RecordedEvent, at: int, rows: Rows) -> None:
+    id = _exchange_id(event)
+    row = rows.get(FEES, (id,))
+    disputed: dict[str, list[int]] = dict(row["disputed"]) if row else {}
+    _, _, known_at = disputed.get(event.balance_transaction_id, (0, 0, at))
+    disputed[event.balance_transaction_id] = [event.gross.minor, converted, min(at, known_at)]
+    changed = (row or _row(event, recorded, at)) | {
+        "balance_transaction_id": id,
+        "category": EXCHANGE,
+        "gross": 0,
+        "fee": 0,
+        "net": 0,
+        "exchange_rate": None,
+        "fee_details": [],
+        "exchange": _exchange(disputed),
+        "disputed": disputed,
+        "occurred_at": _utc(max(moved_at for _, _, moved_at in disputed.values())),
+    }
+    if changed != row:
+        rows.put(FEES, changed | {"recorded_at": recorded.recorded_at, "position": recorded.position})
+
+
+def _exchange(disputed: Mapping[str, Sequence[int]]) -> int:
+    """Return what came back, minus what it would have been at the rate at which the money had left."""
+    withdrawn = [(-gross, -converted) for gross, converted, _ in disputed.values() if gross < 0]
+    reinstated = [(gross, converted) for gross, converted, _ in disputed.values() if gross > 0]
+    out, converted_out = (sum(amounts) for amounts in zip(*withdrawn, strict=True)) if withdrawn else (0, 0)
+    back, converted_back = (sum(amounts) for amounts in zip(*reinstated, strict=True)) if reinstated else (0, 0)
+    if not converted_out or not converted_back:
+        return 0
+    return back - (2 * converted_back * out + converted_out) // (2 * converted_out)
+
+
+def postings(row: Row, converted: Money | None = None) -> Iterator[tuple[str, Money]]:
+    """Yield each account that the row changes and the change; the amounts of each currency sum to zero.
+
+    `converted` is the gross amount in the donation's currency, if Stripe exchanged it.
+    """
+    currency = row["currency"]
+    changes = [(BALANCE, Money(row["net"], currency)), (COSTS, Money(row["fee"], currency))]
+    if converted is None:
+        changes += [(COSTS if row["category"] in _FEES else CLEARING, Money(-row["gross"], currency))]
+    else:
+        changes += [
+            (CONVERSION, Money(-row["gross"], currency)),
+            (CONVERSION, converted),
+            (CLEARING, Money(-converted.minor, converted.currency)),
+        ]
+    changes += [(EXCHANGE_LOSS, Money(-row["exchange"], currency)), (CONVERSION, Money(row["exchange"], currency))]
+    yield from ((account, change) for account, change in changes if change.minor)
 
 
 # Queries.

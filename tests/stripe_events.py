@@ -155,9 +155,15 @@ class Payment:
             "payment_intent": self.intent_id,
             "livemode": False,
             "balance_transactions": [
-                self.transaction(f"{n}d", minor, created=DAY + 91 + 2 * n) for n, minor in enumerate(moved)
+                self.moved(f"{n}d", minor, created=DAY + 91 + 2 * n) for n, minor in enumerate(moved)
             ],
         }
+
+    def moved(self, number: str, amount: int, **more: Any) -> dict[str, Any]:
+        """Return the balance transaction of a dispute, which withdraws or reinstates the amount."""
+        category = "dispute" if amount < 0 else "dispute_reversal"
+        source = {"source": f"dp_{self.mark}", "type": "adjustment", "reporting_category": category}
+        return self.transaction(number, amount, **source | more)
 
     def transaction(self, number: str, amount: int, fee: int = 0, **more: Any) -> dict[str, Any]:
         return {

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.payments.disputed_money import disputed_money
 from adapters.payments.stripe_objects import (
     BALANCE_TRANSACTION,
     CHARGE,
     DISPUTE,
+    FEE_DETAIL,
     INTENT,
     REFUND,
     SESSION,
@@ -34,7 +36,7 @@ from domain.events import (
     RefundTotalReported,
 )
 from domain.movements import CLOSED_DISPUTE_STATES, DISPUTE_RANK, LIVE_REFUND_STATES, REFUND_RANK
-from domain.values import Donor, Money, StripeReport
+from domain.values import Donor, FeeDetail, Money, StripeReport
 
 LONGEST_NAME = 100
 _CODE = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
@@ -216,47 +218,42 @@ def _dispute_reported(dispute: StripeObject, report: StripeReport, _: HashEmail)
 
 
 def _dispute_funds_moved(dispute: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
-    """Yield the dispute's state and each of its balance transactions, whose sign tells withdrawn from reinstated."""
+    """Yield the dispute's state and the movements of the disputed money; the sign tells withdrawn from reinstated."""
     yield from _dispute_reported(dispute, report, hash_email)
-    transactions = dispute.objects("balance_transactions", BALANCE_TRANSACTION)
-    withdrawn_minor = -sum(min(0, transaction.integer("amount")) for transaction in transactions)
-    for transaction in transactions:
-        moved = transaction.signed_money("amount")
-        yield ParsedFact(
-            DisputeFundsWithdrawn if moved.minor < 0 else DisputeFundsReinstated,
-            {
-                "dispute_id": dispute.text("id"),
-                "balance_transaction_id": transaction.text("id"),
-                "amount": _in_donation_currency(moved, withdrawn_minor, dispute.money("amount")),
-                "report": report,
-                "moved_at": transaction.optional_time("created"),
-                # A charge without an intent is its own payment.
-                "payment_intent_id": dispute.reference("payment_intent") or dispute.reference("charge"),
-            },
-        )
+    moved_by_id = disputed_money(dispute)
+    for transaction in dispute.objects("balance_transactions", BALANCE_TRANSACTION):
+        id = transaction.text("id")
+        moved = moved_by_id.get(id)
+        if moved is not None:
+            yield ParsedFact(
+                DisputeFundsWithdrawn if transaction.integer("amount") < 0 else DisputeFundsReinstated,
+                {
+                    "dispute_id": dispute.text("id"),
+                    "balance_transaction_id": id,
+                    "amount": Money(abs(moved.minor), moved.currency),
+                    "report": report,
+                    "moved_at": transaction.optional_time("created"),
+                    # A charge without an intent is its own payment.
+                    "payment_intent_id": dispute.reference("payment_intent") or dispute.reference("charge"),
+                    "exchange_rate": _rate(transaction),
+                },
+            )
         if transaction.has("fee"):
-            yield from _balance_transaction(transaction, report, hash_email)
-
-
-def _in_donation_currency(moved: Money, withdrawn_minor: int, disputed: Money) -> Money:
-    """Return the moved amount without its sign, in the donation's currency.
-
-    If our Stripe account has another currency, the rate is the disputed amount divided by the sum that was withdrawn.
-    """
-    if moved.currency == disputed.currency:
-        return Money(abs(moved.minor), moved.currency)
-    if not withdrawn_minor:
-        raise MalformedObject("balance_transactions")
-    rounded_half_up = (2 * abs(moved.minor) * disputed.minor + withdrawn_minor) // (2 * withdrawn_minor)
-    return Money(min(rounded_half_up, disputed.minor), disputed.currency)
+            is_converted = moved is not None and moved.currency != transaction.currency()
+            yield _fee_charged(transaction, report, moved if is_converted else None)
 
 
 def _balance_transaction(transaction: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
+    yield _fee_charged(transaction, report)
+
+
+def _fee_charged(transaction: StripeObject, report: StripeReport, converted: Money | None = None) -> ParsedFact:
     gross, fee = transaction.signed_money("amount"), transaction.signed_money("fee")
     if transaction.has("net") and transaction.integer("net") != gross.minor - fee.minor:
         raise MalformedObject("net")
     category = transaction.optional_text("reporting_category") or transaction.optional_text("type")
-    yield ParsedFact(
+    details = transaction.objects("fee_details", FEE_DETAIL) if transaction.has("fee_details") else ()
+    return ParsedFact(
         FeeCharged,
         {
             "balance_transaction_id": transaction.text("id"),
@@ -266,8 +263,16 @@ def _balance_transaction(transaction: StripeObject, report: StripeReport, _: Has
             "fee": fee,
             "report": report,
             "created_at": transaction.optional_time("created"),
+            "exchange_rate": _rate(transaction),
+            "fee_details": tuple(FeeDetail(part.text("type"), part.signed_money("amount")) for part in details),
+            "converted": converted,
         },
     )
+
+
+def _rate(transaction: StripeObject) -> str | None:
+    rate = transaction.optional_rate("exchange_rate")
+    return None if rate is None else f"{rate:f}"
 
 
 def _expanded_balance_transactions(stripe_object: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:

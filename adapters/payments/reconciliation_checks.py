@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adapters.payments.disputed_money import disputed_money
 from adapters.payments.event_parsers import refunded_total
-from adapters.payments.stripe_objects import CHARGE, StripeDict, StripeObject
+from adapters.payments.stripe_objects import CHARGE, DISPUTE, StripeDict, StripeObject
 from domain.gift import Gift
 from domain.movements import LIVE_REFUND_STATES
 
@@ -35,10 +36,8 @@ def agrees(gift: Gift, stripe_object: StripeDict) -> bool:
         case {"object": "dispute"}:
             # The gift counts withdrawn money as positive, a balance transaction counts it as negative.
             return gift.dispute_state(stripe_object["id"]) == stripe_object["status"] and all(
-                (movement := gift.movements.get(transaction["id"])) is not None
-                and movement.amount == -transaction["amount"]
-                for transaction in stripe_object["balance_transactions"]
-                if transaction["currency"] == stripe_object["currency"]
+                (movement := gift.movements.get(id)) is not None and movement.amount == -moved.minor
+                for id, moved in disputed_money(StripeObject(stripe_object, DISPUTE)).items()
             )
         case _:
             return True

@@ -15,8 +15,9 @@ _LINKS = ("metadata", "ticketId", "donationId", "payment_intent", "charge", "lat
 _STATE = ("mode", "status", "payment_status", "captured", "refunded", "last_payment_error", "code", "decline_code")
 _AMOUNTS = ("amount", "amount_total", "amount_received", "amount_captured", "amount_refunded", "currency", "fee", "net")
 _BALANCE = ("balance_transaction", "failure_balance_transaction", "balance_transactions", "reporting_category")
+_EXCHANGE = ("exchange_rate", "fee_details")
 _COUNTRY = ("billing_details", "customer_details", "address", "country")
-_KEPT = frozenset((*_ENVELOPE, *_REQUEST, *_LINKS, *_STATE, *_AMOUNTS, *_BALANCE, *_COUNTRY))
+_KEPT = frozenset((*_ENVELOPE, *_REQUEST, *_LINKS, *_STATE, *_AMOUNTS, *_BALANCE, *_EXCHANGE, *_COUNTRY))
 
 
 def without_personal_data(body: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from domain.errors import DomainError
 from domain.values import CURRENCIES, Money
 
 LARGEST_AMOUNT = 10**12
+LARGEST_RATE = 10**9
 LONGEST_TEXT = 500
 # The end of the year 9999, which is as far as a datetime goes.
 LAST_SECOND = 253_402_300_799
@@ -23,6 +25,8 @@ CHARGE = "charge"
 REFUND = "refund"
 DISPUTE = "dispute"
 BALANCE_TRANSACTION = "balance_transaction"
+# The parts of a fee in a balance transaction, which are no objects of their own at Stripe.
+FEE_DETAIL = "fee_detail"
 KINDS = frozenset({SESSION, INTENT, CHARGE, REFUND, DISPUTE, BALANCE_TRANSACTION})
 
 # The fields in which each kind names other objects of its donation.
@@ -87,6 +91,15 @@ class StripeObject:
         """Return Unix seconds, or None if the field is absent."""
         value = self._data.get(name)
         return None if value is None else checked_time(value, name)
+
+    def optional_rate(self, name: str) -> Decimal | None:
+        """Return an exchange rate with the digits that Stripe wrote, or None if the field is absent."""
+        value = self._data.get(name)
+        if value is None:
+            return None
+        if type(value) not in (int, float) or not 1 / LARGEST_RATE < value < LARGEST_RATE:
+            raise MalformedObject(name)
+        return Decimal(str(value))
 
     def flag(self, name: str, default: bool) -> bool:
         value = self._data.get(name, default)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain, islice
 from uuid import UUID
 
 from psycopg import Cursor
@@ -69,9 +70,12 @@ class Queries:
             after = page[-1]["position"]
 
     def settlements(self, ticket: UUID | None, since: datetime | None, until: datetime | None) -> Iterator[Row]:
-        """Everything that was settled of the same donations."""
-        for _, settled in self.exported(ticket, None, since, until):
-            yield from settled
+        """Everything that was settled of the same donations, with the amounts in the donations' currencies."""
+        settlements = chain.from_iterable(settled for _, settled in self.exported(ticket, None, since, until))
+        while page := list(islice(settlements, EXPORT_PAGE)):
+            with self.database.transaction() as cursor:
+                converted = donation_ledger.with_converted(cursor, page)
+            yield from converted
 
     def progress(self, ticket: UUID, recording: UUID, step: str) -> float:
         """How much of the present step is done, 0..1."""

@@ -16,7 +16,7 @@ from adapters.payments.webhooks import WebhookVerifier, sign
 from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
 from adapters.stripe_sandbox.simulation import oracle
-from adapters.stripe_sandbox.simulation.oracle import OracleEntry, OracleEvent, OracleRow
+from adapters.stripe_sandbox.simulation.oracle import OracleEntry, OracleEvent, OracleFee, OracleRow
 from adapters.stripe_sandbox.simulation.scenario import Scenario
 from domain.donations import Donation
 from domain.tickets import NewTicket
@@ -25,6 +25,7 @@ from entrypoints.composition.service import Service
 from entrypoints.presentation.past_ledger import past_ledger
 from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, fee_ledger
+from projections.model import Row
 
 SECRET = "whsec_of_a_simulation"  # noqa: S105 - signs only simulated events
 SHARE_OF_LATE = 0.15
@@ -214,10 +215,10 @@ class SimulationRunner:
             yield f"ticket {ticket}: no {currency} instead of {amounts}"
 
     def _wrong_fees(self) -> Iterable[str]:
-        expected = oracle.balance_transactions(self._oracle_events(), self.scenario.retrieve)
+        expected = oracle.fee_rows(self._oracle_events(), self.scenario.retrieve)
         with self.service.database.transaction() as cursor:
             rows = fee_ledger.entries(cursor, [donation.donation_id for donation in self.scenario.donations])
-        recorded = {row["balance_transaction_id"]: (row["gross"], row["fee"], row["currency"]) for row in rows}
+        recorded = {_fee_id(row): _oracle_fee(row) for row in rows if row["exchange"] or row["category"] != "exchange"}
         for id in expected.keys() | recorded.keys():
             if expected.get(id) != recorded.get(id):
                 yield f"balance transaction {id}: {recorded.get(id)} instead of {expected.get(id)}"
@@ -257,3 +258,12 @@ class SimulationRunner:
 
 def _past_sums(row: Mapping[str, Any]) -> tuple[int, int, int, int | None]:
     return row["paid"], row["refunded"], row["disputed"], row["paid_at"] and int(row["paid_at"].timestamp())
+
+
+def _fee_id(row: Row) -> str:
+    return row["balance_transaction_id"] if row["category"] != "exchange" else f"exchange of {row['source_id']}"
+
+
+def _oracle_fee(row: Row) -> OracleFee:
+    details = tuple((detail["type"], detail["minor"]) for detail in row["fee_details"])
+    return OracleFee(row["gross"], row["fee"], row["currency"], row["exchange_rate"], details, row["exchange"])

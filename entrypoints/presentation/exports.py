@@ -16,6 +16,7 @@ from domain.values import DonationStatus
 from entrypoints.presentation.donations import net_minor
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import ResponseBody, Time, encode, major, rfc3339, utc, utc_or_none
+from projections.fee_ledger import EXCHANGE
 from projections.model import Row
 
 CSV_CHUNK_CHARACTERS = 64 * 1024
@@ -90,7 +91,9 @@ class ExportedDonation(ResponseBody):
             session_id=row["session_id"],
             payment_intent_id=row["payment_intent_id"],
             charge_id=row["charge_id"],
-            balance_transaction_ids=" ".join(settlement["balance_transaction_id"] for settlement in settlements)
+            balance_transaction_ids=" ".join(
+                entry["balance_transaction_id"] for entry in settlements if entry["category"] != EXCHANGE
+            )
             or None,
             gross_minor=row["paid"],
             refund_minor=row["refunded"],

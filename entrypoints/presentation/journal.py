@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC
 
-from domain.values import decimals
-from entrypoints.presentation.responses import major
+from domain.values import Money, decimals
 from projections import fee_ledger
 from projections.fee_ledger import CLEARING
 from projections.model import Row
@@ -24,25 +23,28 @@ def as_journal(entries: Iterable[Row], settlements: Iterable[Row]) -> Iterator[b
     for entry in entries:
         currencies.add(entry["currency"])
         amount = entry["amount"] if entry["kind"] == "paid" else -entry["amount"]
-        yield _transaction(entry, entry["kind"], [(CLEARING, amount), (_ACCOUNTS[entry["kind"]], -amount)])
+        postings = [(CLEARING, amount), (_ACCOUNTS[entry["kind"]], -amount)]
+        changes = [(account, Money(minor, entry["currency"])) for account, minor in postings]
+        yield _transaction(entry, entry["kind"], changes)
     for settlement in settlements:
         currencies.add(settlement["currency"])
-        yield _transaction(settlement, f"settled {settlement['category']}", fee_ledger.postings(settlement))
-    for account in sorted({CLEARING, fee_ledger.BALANCE, fee_ledger.COSTS, *_ACCOUNTS.values()}):
+        # An exchange entry is empty until the money of a dispute came back.
+        if changes := list(fee_ledger.postings(settlement, settlement["converted"])):
+            yield _transaction(settlement, f"settled {settlement['category']}", changes)
+    for account in sorted({*fee_ledger.ACCOUNTS, *_ACCOUNTS.values()}):
         yield f"account {account}\n".encode()
     for currency in sorted(currencies):
         yield f"commodity 1000.{'0' * decimals(currency)} {currency}\n".encode()
 
 
-def _transaction(row: Row, description: str, postings: Iterable[tuple[str, int]]) -> bytes:
+def _transaction(row: Row, description: str, postings: Iterable[tuple[str, Money]]) -> bytes:
     day = row["occurred_at"].astimezone(UTC).date().isoformat()
     recorded = row["recorded_at"].astimezone(UTC).date().isoformat()
     tags = f"donation:{row['donation_id']}, ticket:{row['ticket_id']}, recorded:{recorded}"
     if "balance_transaction_id" in row:
         tags += f", balance:{_plain(row['balance_transaction_id'])}"
     lines = [f"{day} ({row['position']}) {_plain(description)}  ; {tags}"]
-    currency = row["currency"]
-    lines += [f"    {account:<28}  {major(minor, currency)} {currency}" for account, minor in postings]
+    lines += [f"    {account:<28}  {change.major} {change.currency}" for account, change in postings]
     return ("\n".join(lines) + "\n\n").encode()
 
 

@@ -31,6 +31,7 @@ from projections.donation_ledger.entry_table import (
     entry_order,
     post_entries,
 )
+from projections.donation_ledger.settled_amounts import with_converted
 from projections.donation_ledger.total_table import (
     COUNT_COLUMNS,
     SUM_COLUMNS,
@@ -66,11 +67,12 @@ __all__ = [
     "summary",
     "totals",
     "unpaid_donation",
+    "with_converted",
     "with_pending_calls",
 ]
 
 NAME = "donation_ledger"
-VERSION = 9
+VERSION = 10
 TOPICS = topics(DonationEvent)
 TABLES = (DONATIONS, ENTRIES, TOTALS)
 

@@ -133,6 +133,7 @@ FACTS = st.one_of(
         st.sampled_from(["txn_1", "txn_2"]),
         st.integers(1, 9),
         moved_at=st.none() | st.integers(1, 9),
+        exchange_rate=st.sampled_from([None, "0.9"]),
     ),
     st.builds(failed, st.integers(1, 9)),
     st.builds(delayed, st.integers(1, 9), st.sampled_from(["cs", "pi"])),

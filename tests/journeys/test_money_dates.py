@@ -47,7 +47,7 @@ def sums_as_of(ledger: Ledger, payment: Payment, moment: int) -> tuple[int, int,
 
 def disputed(payment: Payment, status: str, *moved: tuple[int, int]) -> StripeDict:
     """Return the dispute with its balance transactions, each with an amount and a time."""
-    transactions = [payment.transaction(f"{n}d", amount, created=at) for n, (amount, at) in enumerate(moved)]
+    transactions = [payment.moved(f"{n}d", amount, created=at) for n, (amount, at) in enumerate(moved)]
     return payment.dispute(status) | {"created": WITHDRAWN_AT, "balance_transactions": transactions}
 
 

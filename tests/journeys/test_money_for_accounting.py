@@ -79,33 +79,44 @@ def test_the_export_over_http_is_streamed_in_both_formats(live: LiveService):
     assert admin.get("/api/exports/donations", params={"format": "journal"}).status_code == 422
 
 
-def test_the_journal_holds_every_movement_and_sums_to_zero(service):
-    runner = play(service, 11)
-    posted: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for text in journal(service).decode().splitlines():
+def posted(journal: bytes) -> dict[tuple[str, str], Decimal]:
+    """Return the sum of each account and currency."""
+    sums: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for text in journal.decode().splitlines():
         if text.startswith("    "):
             account, amount, currency = text.split()
-            posted[account, currency] += Decimal(amount)
-    currencies = {currency for _, currency in posted}
+            sums[account, currency] += Decimal(amount)
+    return sums
+
+
+def check_strictly(journal: bytes, path: Path) -> str | None:
+    """Let hledger check the journal; return the path of hledger, or None if it is not installed."""
+    hledger = shutil.which("hledger")
+    if hledger is not None:
+        path.write_bytes(journal)
+        command = [hledger, "-f", path, "check", "--strict"]
+        checked = subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS)
+        assert (checked.returncode, checked.stderr) == (0, "")
+    return hledger
+
+
+def test_the_journal_holds_every_movement_and_sums_to_zero(service):
+    runner = play(service, 11)
+    sums = posted(journal(service))
+    currencies = {currency for _, currency in sums}
     for currency in currencies:
-        assert sum(amount for (_, c), amount in posted.items() if c == currency) == 0
+        assert sum(amount for (_, c), amount in sums.items() if c == currency) == 0
     for total in runner.totals():
-        gifts = [a for (account, c), a in posted.items() if account.startswith("income") and c == total["currency"]]
+        gifts = [a for (account, c), a in sums.items() if account.startswith("income") and c == total["currency"]]
         digits = {"JPY": 0, "KWD": 3}.get(total["currency"], 2)
         assert -sum(gifts) == Decimal(total["netMinor"]).scaleb(-digits)
 
 
 def test_hledger_accepts_the_journal_strictly(service, tmp_path: Path):
-    hledger = shutil.which("hledger")
-    if hledger is None:
-        pytest.skip("hledger is not installed: apt-get install hledger")
     runner = play(service, 12)
     path = tmp_path / "gifts.journal"
-    path.write_bytes(journal(service))
-    checked = subprocess.run(
-        [hledger, "-f", path, "check", "--strict"], capture_output=True, text=True, timeout=WAIT_SECONDS
-    )
-    assert (checked.returncode, checked.stderr) == (0, "")
+    if (hledger := check_strictly(journal(service), path)) is None:
+        pytest.skip("hledger is not installed: apt-get install hledger")
     command = [hledger, "-f", path, "balance", "income", "-O", "json", "--invert"]
     balances = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=WAIT_SECONDS).stdout)
     sums = {
@@ -115,6 +126,39 @@ def test_hledger_accepts_the_journal_strictly(service, tmp_path: Path):
     for total in runner.totals():
         digits = {"JPY": 0, "KWD": 3}.get(total["currency"], 2)
         assert sums[total["currency"]] == Decimal(total["netMinor"]).scaleb(-digits)
+
+
+def test_clearing_is_closed_when_a_gift_was_settled_in_another_currency(ledger, tmp_path: Path):
+    payment = ledger.payment(amount=10_000)
+    euros = {"currency": "eur"}
+    refund = payment.refund(3_000, balance_transaction="txn_re")
+    ledger.stripe = {
+        "txn_ch": payment.transaction("", 9_200, 320, id="txn_ch", exchange_rate=0.92, **euros),
+        "txn_re": payment.transaction("", -2_790, id="txn_re", source=refund["id"], exchange_rate=0.93, **euros)
+        | {"type": "refund", "reporting_category": "refund"},
+    }.__getitem__
+    dispute = payment.dispute("won", amount=7_000)
+    dispute["balance_transactions"] = [
+        payment.moved("1", -6_650, fee=1_500, exchange_rate=0.95, **euros),
+        payment.moved("2", 6_300, exchange_rate=0.9, **euros),
+    ]
+    events = [
+        payment.completed(),
+        payment.charged(balance_transaction="txn_ch"),
+        event("refund.created", refund),
+        event("charge.dispute.funds_reinstated", dispute),
+    ]
+    ledger.take(*reversed(events))
+    assert ledger.totals(payment.ticket_id) == {"USD": (10_000, 3_000, 7_000)}
+    assert sum(fee["exchange"] for fee in ledger.fees(payment)) == -350
+    sums = posted(journal(ledger.service))
+    assert [sums["assets:stripe:clearing", currency] for currency in ("USD", "EUR")] == [0, 0]
+    assert sums["income:donations", "USD"] == -100
+    assert sums["assets:stripe:balance", "EUR"] == Decimal("42.40")
+    # What is left of the gift is exchanged at the rates of its charge and its refund.
+    assert (sums["equity:conversion", "USD"], sums["equity:conversion", "EUR"]) == (70, Decimal("-64.10"))
+    assert sums["expenses:stripe:exchange", "EUR"] == Decimal("3.50")
+    check_strictly(journal(ledger.service), tmp_path / "exchanged.journal")
 
 
 def test_settlements_in_several_currencies_are_not_summed(ledger):

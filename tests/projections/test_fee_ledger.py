@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import permutations
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from adapters.read_models.in_memory import MemoryRows
 from domain.events import FeeCharged, TicketEvent
-from domain.values import SYSTEM, Money, StripeReport
+from domain.values import SYSTEM, FeeDetail, Money, StripeReport
 from projections import fee_ledger
 from tests.domain.facts import TICKET
 from tests.fakes.events import log_entries, make_event
@@ -28,21 +30,19 @@ def ledger(service) -> Ledger:
     return Ledger(service)
 
 
-def fee_charged(version: int, id: str, at: int) -> TicketEvent:
-    return make_event(
-        FeeCharged,
-        DONATION,
-        version,
-        actor=SYSTEM,
-        ticket_id=TICKET,
-        donation_id=DONATION,
-        balance_transaction_id=id,
-        source_id="ch_1",
-        category="charge",
-        gross=Money(1_000, "EUR"),
-        fee=Money(59, "EUR"),
-        report=StripeReport("evt_1", at),
-    )
+def fee_charged(version: int, id: str, at: int, **more: Any) -> TicketEvent:
+    fields: dict[str, Any] = {
+        "actor": SYSTEM,
+        "ticket_id": TICKET,
+        "donation_id": DONATION,
+        "balance_transaction_id": id,
+        "source_id": "ch_1",
+        "category": "charge",
+        "gross": Money(1_000, "EUR"),
+        "fee": Money(59, "EUR"),
+        "report": StripeReport("evt_1", at),
+    }
+    return make_event(FeeCharged, DONATION, version, **fields | more)
 
 
 @given(st.lists(st.tuples(IDS, STRIPE_TIMES), max_size=12), st.integers(1, 5))
@@ -54,8 +54,46 @@ def test_a_balance_transaction_is_one_row_with_its_earliest_time_and_postings_th
     fee_rows = {row["balance_transaction_id"]: row for row in rows.all(fee_ledger.FEES)}
     assert fee_rows.keys() == {id for id, _ in reports}
     for id, row in fee_rows.items():
-        assert sum(amount for _, amount in fee_ledger.postings(row)) == 0
+        assert sum(change.minor for _, change in fee_ledger.postings(row)) == 0
         assert row["occurred_at"] == datetime.fromtimestamp(min(at for own, at in reports if own == id), UTC)
+
+
+def disputed(version: int, id: str, gross: int, converted: int, at: int) -> TicketEvent:
+    gross_and_fee = {"gross": Money(gross, "EUR"), "fee": Money(0, "EUR")}
+    return fee_charged(version, id, at, source_id="dp_1", converted=Money(converted, "USD"), **gross_and_fee)
+
+
+@pytest.mark.parametrize(
+    ("moved", "exchange"),
+    [
+        ([(-9_200, -10_000)], 0),
+        ([(-9_200, -10_000), (9_000, 10_000)], -200),
+        ([(-9_200, -10_000), (9_500, 10_000)], 300),
+        ([(-9_200, -10_000), (4_500, 5_000)], -100),
+        ([(-9_200, -10_000), (9_000, 10_000), (-9_100, -10_000)], -150),
+    ],
+)
+def test_a_dispute_that_came_back_at_another_rate_has_an_exchange_entry_in_every_order(moved, exchange):
+    for order in permutations(range(len(moved))):
+        rows = MemoryRows()
+        for version, number in enumerate(order, 1):
+            gross, converted = moved[number]
+            fee_ledger.fold(log_entries(disputed(version, f"txn_{number}", gross, converted, 10 + number)), rows)
+        [entry] = [row for row in rows.all(fee_ledger.FEES) if row["category"] == fee_ledger.EXCHANGE]
+        assert (entry["exchange"], entry["source_id"]) == (exchange, "dp_1")
+        assert entry["occurred_at"] == datetime.fromtimestamp(9 + len(moved), UTC)
+        for row in rows.all(fee_ledger.FEES):
+            assert sum(change.minor for _, change in fee_ledger.postings(row)) == 0
+
+
+def test_a_later_report_adds_the_exchange_rate_and_the_parts_of_the_fee():
+    details = (FeeDetail("stripe_fee", Money(59, "EUR")),)
+    reports = [fee_charged(1, "txn_1", 5), fee_charged(2, "txn_1", 9, exchange_rate="0.92", fee_details=details)]
+    rows = MemoryRows()
+    fee_ledger.fold(log_entries(*reports), rows)
+    [row] = rows.all(fee_ledger.FEES)
+    assert (row["exchange_rate"], row["fee_details"]) == ("0.92", [{"type": "stripe_fee", "minor": 59}])
+    assert (row["occurred_at"], row["position"]) == (datetime.fromtimestamp(5, UTC), 2)
 
 
 def test_the_database_refuses_postings_that_do_not_sum_to_zero(ledger):

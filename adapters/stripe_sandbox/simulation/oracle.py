@@ -3,6 +3,7 @@
 It uses no order, no states and no history: each rule is a statement about all events of a donation.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -218,14 +219,32 @@ def _refunded_at(donation_events: list[OracleEvent]) -> int | None:
 
 
 def _dispute_entries(donation_events: list[OracleEvent]) -> Iterator[OracleEntry]:
-    transactions = {
-        transaction["id"]: transaction
+    for transaction, converted in _dispute_transactions(donation_events).values():
+        yield "disputed", -converted, transaction["created"]
+
+
+def _dispute_transactions(donation_events: Iterable[OracleEvent]) -> dict[str, tuple[StripeDict, int]]:
+    """Return the balance transactions that moved disputed money, with the amounts in the donation's currency."""
+    return {
+        transaction["id"]: (transaction, _in_donation_currency(transaction, event.object))
         for event in donation_events
         if event.type in DISPUTE_FUNDS_TYPES
         for transaction in event.object["balance_transactions"]
+        if transaction["reporting_category"] in ("dispute", "dispute_reversal")
     }
-    for transaction in transactions.values():
-        yield "disputed", -transaction["amount"], transaction["created"]
+
+
+def _in_donation_currency(transaction: StripeDict, dispute: StripeDict) -> int:
+    amount: int = transaction["amount"]
+    if transaction["currency"] == dispute["currency"]:
+        return amount
+    share = amount / transaction["exchange_rate"] / dispute["amount"]
+    # The simulation moves all of the disputed money or at most four fifths of it.
+    return round(share) * int(dispute["amount"]) if abs(share) > 0.9 else _half_up(share * dispute["amount"])
+
+
+def _half_up(amount: float) -> int:
+    return math.floor(amount + 0.5)
 
 
 def _dispute(donation_events: list[OracleEvent]) -> str | None:
@@ -258,16 +277,50 @@ def _country(details: StripeDict) -> str | None:
     return country.upper() if country else None
 
 
-def balance_transactions(
-    events: Iterable[OracleEvent], retrieve: Callable[[str], StripeDict]
-) -> dict[str, tuple[int, int, str]]:
-    """Return gross amount, fee and currency of each balance transaction that the events contain or name."""
+@dataclass(frozen=True)
+class OracleFee:
+    """One row of the fee ledger. An exchange entry has `exchange` alone, every other row has none."""
+
+    gross: int
+    fee: int
+    currency: str
+    exchange_rate: str | None = None
+    fee_details: tuple[tuple[str, int], ...] = ()
+    exchange: int = 0
+
+
+def fee_rows(events: Iterable[OracleEvent], retrieve: Callable[[str], StripeDict]) -> dict[str, OracleFee]:
+    """Return each balance transaction that the events contain or name, and the exchange entry of each dispute."""
+    donation_events = list(events)
     transactions: dict[str, StripeDict] = {}
-    for event in events:
+    for event in donation_events:
         if event.type in DISPUTE_FUNDS_TYPES:
             transactions |= {transaction["id"]: transaction for transaction in event.object["balance_transactions"]}
         elif event.type in PAID_TYPES | REFUND_TYPES | {"charge.refunded"}:
             for name in ("balance_transaction", "failure_balance_transaction"):
                 if id := event.object.get(name):
                     transactions[id] = retrieve(id)
-    return {id: (t["amount"], t["fee"], t["currency"].upper()) for id, t in transactions.items()}
+    rows = {
+        id: OracleFee(
+            gross=transaction["amount"],
+            fee=transaction["fee"],
+            currency=transaction["currency"].upper(),
+            exchange_rate=None if (rate := transaction["exchange_rate"]) is None else str(rate),
+            fee_details=tuple((detail["type"], detail["amount"]) for detail in transaction["fee_details"]),
+        )
+        for id, transaction in transactions.items()
+    }
+    disputes = {event.object["id"] for event in donation_events if event.object["object"] == "dispute"}
+    return rows | {f"exchange of {id}": row for id in disputes if (row := _exchange_entry(id, donation_events))}
+
+
+def _exchange_entry(dispute_id: str, donation_events: Iterable[OracleEvent]) -> OracleFee | None:
+    """Return what the dispute gained by the exchange: what came back minus its worth when the money left."""
+    moved = _dispute_transactions(event for event in donation_events if event.object["id"] == dispute_id).values()
+    withdrawn = next(((t, converted) for t, converted in moved if converted < 0), None)
+    reinstated = next(((t, converted) for t, converted in moved if converted > 0), None)
+    if withdrawn is None or reinstated is None or reinstated[0]["exchange_rate"] is None:
+        return None
+    worth = _half_up(reinstated[1] * withdrawn[0]["amount"] / withdrawn[1])
+    gained = reinstated[0]["amount"] - worth
+    return OracleFee(0, 0, reinstated[0]["currency"].upper(), exchange=gained) if gained else None

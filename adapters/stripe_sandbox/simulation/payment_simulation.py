@@ -24,6 +24,10 @@ COUNTRIES = ("US", "de", "JP", None)
 API_VERSIONS = (API_VERSION, f"{API_VERSION}; custom_checkout_beta=v1; a=1", "2020-08-27; orders_beta=v4")
 _ID = string.digits + string.ascii_letters
 
+# The currency of the simulated account, and how many of its minor units a minor unit of each currency is worth.
+ACCOUNT_CURRENCY = "gbp"
+MIDDLE_RATES = {"usd": 0.79, "eur": 0.86, "jpy": 0.52, "kwd": 0.258, "isk": 0.0057}
+
 
 class PaymentSimulation:
     """One payment: its `events` in order, and its `objects` in their last state.
@@ -37,6 +41,8 @@ class PaymentSimulation:
         self.now = now
         self.amount = amount
         self.currency = currency
+        # Stripe may hold a balance in the donation's currency, or exchange the money into the account's.
+        self.is_exchanged = self.happens(40)
         self.events: list[StripeDict] = []
         self.objects: dict[str, StripeDict] = {}
 
@@ -200,8 +206,7 @@ class PaymentSimulation:
             notifications.insert(0, ("charge.succeeded", self.charge))
         for type, stripe_object in notifications:
             self.emit(type, stripe_object)
-        fee = min(self.amount, self.amount * 29 // 1000 + 30)
-        self.charge["balance_transaction"] = self._book(self.charge, "charge", self.amount, fee, foreign=True)["id"]
+        self.charge["balance_transaction"] = self._book(self.charge, "charge", self.amount)["id"]
         if self.happens(85):
             self.emit("charge.updated", self.charge)
         if self.happens(8):
@@ -209,11 +214,14 @@ class PaymentSimulation:
         if self.happens(8):
             self.emit("payment_intent.payment_failed", self.intent)
 
-    def _book(self, source: StripeDict, category: str, amount: int, fee: int, *, foreign: bool = False) -> StripeDict:
-        """Add a balance transaction, sometimes in another currency than the donation's if it may be `foreign`."""
-        currency = self.currency
-        if foreign and self.happens(15):
-            currency, amount, fee = "gbp", amount * 79 // 100, fee * 79 // 100
+    def _book(self, source: StripeDict, category: str, amount: int) -> StripeDict:
+        """Add a balance transaction, at a rate of its own if the money is exchanged."""
+        currency, rate = self.currency, None
+        if self.is_exchanged:
+            rate = round(MIDDLE_RATES[currency] * self.random.uniform(0.9, 1.1), 6)
+            currency, amount = ACCOUNT_CURRENCY, round(amount * rate)
+        details = self._fee_details(category, amount, currency)
+        fee = sum(detail["amount"] for detail in details)
         return self.store(
             {
                 "id": self.new_id("txn_"),
@@ -223,11 +231,24 @@ class PaymentSimulation:
                 "net": amount - fee,
                 "currency": currency,
                 "created": self.now,
+                "exchange_rate": rate,
+                "fee_details": details,
                 "source": source["id"],
                 "type": "adjustment" if category.startswith("dispute") else category,
                 "reporting_category": category,
             }
         )
+
+    def _fee_details(self, category: str, amount: int, currency: str) -> list[StripeDict]:
+        parts = {
+            "charge": [("stripe_fee", min(amount, amount * 29 // 1000 + 30)), ("tax", amount // 1000)],
+            "dispute": [("stripe_fee", 1500)],
+        }
+        return [
+            {"amount": part, "application": None, "currency": currency, "description": "Stripe's", "type": type}
+            for type, part in parts.get(category, [])
+            if part and (type != "tax" or self.happens(30))
+        ]
 
     # Refunds and disputes.
 
@@ -256,7 +277,7 @@ class PaymentSimulation:
                 "metadata": {},
             }
         )
-        refund["balance_transaction"] = self._book(refund, "refund", -amount, 0)["id"]
+        refund["balance_transaction"] = self._book(refund, "refund", -amount)["id"]
         self.charge["amount_refunded"] += amount
         only_total = self.happens(15)
         if not only_total:
@@ -272,7 +293,7 @@ class PaymentSimulation:
             self.charge["amount_refunded"] -= amount
         elif self.happens(20):
             refund["status"] = "failed"
-            refund["failure_balance_transaction"] = self._book(refund, "refund_failure", amount, 0)["id"]
+            refund["failure_balance_transaction"] = self._book(refund, "refund_failure", amount)["id"]
             self.charge["amount_refunded"] -= amount
             self.emit("refund.failed", refund)
             self.emit("charge.refund.updated", refund)
@@ -283,7 +304,7 @@ class PaymentSimulation:
             {
                 "id": self.new_id("dp_"),
                 "object": "dispute",
-                "amount": self.amount if self.happens(60) else self.random.randint(1, self.amount),
+                "amount": self.amount if self.happens(60) else self.random.randint(self.amount // 2, self.amount),
                 "balance_transactions": [],
                 "charge": self.charge["id"],
                 "created": self.now,
@@ -312,9 +333,13 @@ class PaymentSimulation:
         dispute["status"] = self.random.choice(("won", "lost"))
         self.emit("charge.dispute.closed", dispute)
         if dispute["status"] == "won":
-            reinstated = dispute["amount"] if self.happens(70) else self.random.randint(1, dispute["amount"])
-            dispute["balance_transactions"].append(self._book(dispute, "dispute_reversal", reinstated, 0))
+            # A part is at most four fifths, so that it differs from the whole also after it is exchanged.
+            whole = dispute["amount"]
+            reinstated = whole if self.happens(70) else self.random.randint(1, whole * 4 // 5)
+            dispute["balance_transactions"].append(self._book(dispute, "dispute_reversal", reinstated))
             self.emit("charge.dispute.funds_reinstated", dispute)
 
     def _withdraw(self, dispute: StripeDict) -> None:
-        dispute["balance_transactions"].append(self._book(dispute, "dispute", -dispute["amount"], 1500))
+        dispute["balance_transactions"].append(self._book(dispute, "dispute", -dispute["amount"]))
+        if self.happens(30):
+            dispute["balance_transactions"].append(self._book(dispute, "network_cost", -20))

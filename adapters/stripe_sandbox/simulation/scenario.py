@@ -17,8 +17,15 @@ DONATIONS_PER_TICKET = 10
 FIRST_SECOND = 1_780_000_000
 SWAPPED = 3
 
-# The smallest and the largest donation in each currency's minor unit; the currencies have none, two or three decimals.
-CURRENCIES = {"usd": (100, 50_000), "eur": (100, 50_000), "jpy": (100, 50_000), "kwd": (1_000, 90_000)}
+# The donations in each currency's minor unit; the currencies have none, two or three decimals. Stripe takes only 0 as
+# the last digit of KWD, and only 00 as the decimals of ISK.
+CURRENCIES = {
+    "usd": range(100, 50_001),
+    "eur": range(100, 50_001),
+    "jpy": range(100, 50_001),
+    "kwd": range(1_000, 90_001, 10),
+    "isk": range(10_000, 5_000_001, 100),
+}
 
 
 @dataclass(frozen=True)
@@ -83,8 +90,8 @@ def build(seed: int, donations: int = DONATIONS, name: str = "") -> Scenario:
     now = FIRST_SECOND
     for _ in range(donations):
         now += random.randint(1, 600)
-        currency = random.choices(list(CURRENCIES), (6, 2, 2, 1))[0]
-        payment = PaymentSimulation(random, id_random, now, random.randint(*CURRENCIES[currency]), currency)
+        currency = random.choices(list(CURRENCIES), (6, 2, 2, 1, 1))[0]
+        payment = PaymentSimulation(random, id_random, now, random.choice(CURRENCIES[currency]), currency)
         ticket_id, donation_id = random.choice(tickets), _uuid(id_random)
         session_id = payment.new_id("cs_test_")
         payment.create_session(session_id, {"ticketId": str(ticket_id), "donationId": str(donation_id)})

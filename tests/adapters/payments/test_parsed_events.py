@@ -33,7 +33,7 @@ from domain.events import (
     RefundFailed,
     RefundTotalReported,
 )
-from domain.values import Donor, Money
+from domain.values import Donor, FeeDetail, Money
 from tests.stripe_events import DAY, Payment, event, thin
 
 PAY = Payment(uuid4())
@@ -104,15 +104,71 @@ def test_withdrawn_and_reinstated_funds_follow_from_the_balance_transactions():
     assert [fact.fields["amount"].minor for fact in facts] == [10_000, 10_000, 4_000]
 
 
-def test_a_dispute_booked_in_another_currency_counts_in_the_donations_currency():
-    dispute = PAY.dispute("won")
-    dispute["balance_transactions"] = [
-        PAY.transaction("1", -9_000, 1_500, currency="eur"),
-        PAY.transaction("2", 4_500, currency="eur"),
-    ]
+def moved_by_dispute(*transactions: dict[str, Any], amount: int = 10_000, currency: str = "usd") -> list[int]:
+    """Return what each movement of the donor's money withdrew, or reinstated if it is negative."""
+    dispute = PAY.dispute("won", amount=amount) | {"balance_transactions": list(transactions), "currency": currency}
     facts = parsed_event(event("charge.dispute.funds_reinstated", dispute)).facts
-    amounts = [f.fields["amount"] for f in facts if f.event_type in (DisputeFundsWithdrawn, DisputeFundsReinstated)]
-    assert amounts == [Money(10_000, "USD"), Money(5_000, "USD")]
+    moved = [f for f in facts if f.event_type in (DisputeFundsWithdrawn, DisputeFundsReinstated)]
+    assert {f.fields["amount"].currency for f in moved} <= {currency.upper()}
+    return [f.fields["amount"].minor * (1 if f.event_type is DisputeFundsWithdrawn else -1) for f in moved]
+
+
+@pytest.mark.parametrize(
+    ("withdrawn", "reinstated", "expected"),
+    [
+        ((-9_000, 0.9), (8_400, 0.84), [10_000, -10_000]),
+        ((-9_000, 0.9), (9_700, 0.97), [10_000, -10_000]),
+        ((-9_000, 0.9), (4_200, 0.84), [10_000, -5_000]),
+        ((-9_000, None), (4_500, None), [10_000, -5_000]),
+        ((-15_237, 1.5237), (15_104, 1.51041), [10_000, -10_000]),
+    ],
+)
+def test_a_dispute_of_another_currency_is_converted_at_the_rate_of_each_balance_transaction(
+    withdrawn, reinstated, expected
+):
+    transactions = [
+        PAY.moved(str(number), amount, currency="eur", exchange_rate=rate)
+        for number, (amount, rate) in enumerate((withdrawn, reinstated))
+    ]
+    assert moved_by_dispute(*transactions) == expected
+
+
+@given(
+    st.integers(100, 10_000_000),
+    st.sampled_from([("usd", "eur", 0.9), ("jpy", "usd", 0.65), ("kwd", "gbp", 0.25), ("usd", "jpy", 1.5)]),
+    st.floats(0.5, 2),
+    st.floats(0.5, 2),
+)
+def test_a_dispute_that_is_won_in_full_nets_to_zero_whatever_the_rate_did(amount, exchange, out, back):
+    currency, settled_currency, rate = exchange
+    transactions = []
+    for sign, factor in ((-1, out), (1, back)):
+        shown_rate = round(rate * factor, 5)
+        settled = sign * round(amount * rate * factor)
+        transactions.append(PAY.moved(str(sign), settled, currency=settled_currency, exchange_rate=shown_rate))
+    assert moved_by_dispute(*transactions, amount=amount, currency=currency) == [amount, -amount]
+
+
+def test_only_balance_transactions_of_the_dispute_itself_move_donors_money():
+    others = [
+        PAY.moved(category, -300, reporting_category=category) for category in ("fee", "network_cost", "risk_reserved")
+    ]
+    assert moved_by_dispute(PAY.moved("1", -10_000), *others) == [10_000]
+    assert moved_by_dispute(PAY.moved("1", -10_000, reporting_category=None), PAY.moved("2", 4_000)) == [10_000, -4_000]
+
+
+def test_the_exchange_rate_and_the_parts_of_the_fee_are_kept():
+    parts = [
+        {"amount": 300, "currency": "eur", "type": "stripe_fee", "application": None, "description": "Stripe fees"},
+        {"amount": 20, "currency": "eur", "type": "tax", "description": "VAT"},
+    ]
+    transaction = PAY.transaction("1", 9_213, 320, currency="eur", exchange_rate=0.92131, fee_details=parts)
+    _, fee = parsed_event(PAY.charged(balance_transaction=transaction)).facts
+    assert fee.fields["exchange_rate"] == "0.92131"
+    assert fee.fields["fee_details"] == (
+        FeeDetail("stripe_fee", Money(300, "EUR")),
+        FeeDetail("tax", Money(20, "EUR")),
+    )
 
 
 def test_only_last_name_country_and_a_keyed_hash_of_the_donor_are_read():
@@ -224,6 +280,19 @@ def test_an_event_of_another_type_yields_no_facts():
         event("charge.dispute.funds_withdrawn", PAY.dispute("lost", (1,)) | {"amount": None}),
         event("charge.succeeded", PAY.charge(balance_transaction=PAY.transaction("1", 10, 3) | {"net": 8})),
         event("charge.succeeded", PAY.charge(balance_transaction=PAY.transaction("1", 10, 3) | {"fee": "3"})),
+        *[
+            event("charge.succeeded", PAY.charge(balance_transaction=PAY.transaction("1", 10, 3, **spoilt)))
+            for spoilt in (
+                {"exchange_rate": "0.9"},
+                {"exchange_rate": True},
+                {"exchange_rate": 0},
+                {"exchange_rate": -0.9},
+                {"exchange_rate": 1e300},
+                {"fee_details": "none"},
+                {"fee_details": [{"amount": "3", "type": "stripe_fee"}]},
+                {"fee_details": [{"amount": 3}]},
+            )
+        ],
         event("refund.created", PAY.refund(1)) | {"data": None},
         event("refund.created", PAY.refund(1)) | {"created": "today"},
     ],
