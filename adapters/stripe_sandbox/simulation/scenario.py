@@ -71,6 +71,7 @@ class Scenario:
             **{kind: len(events) for kind, events in self.other_business.items()},
             "copiedMetadata": len(self.copied_payments),
             "swappedMetadata": len(self.swapped_metadata),
+            "exchanged": sum(stripe_object.get("exchange_rate") is not None for stripe_object in self.objects.values()),
             "flaggedVersions": sum(";" in event.get("api_version", "") for event in self.events),
         }
 
