@@ -10,7 +10,8 @@ from domain.values import Money
 
 # The reporting categories of the balance transactions that move the donor's money. Objects without one are older.
 _CATEGORIES = ("dispute", "dispute_reversal", None)
-# The relative error of an exchange rate that Stripe shows with few digits.
+# Stripe shows an exchange rate with a few digits: at least so many decimals, and zeros at the end are left out.
+_RATE_DECIMALS = 5
 _RATE_ERROR = Fraction(1, 10_000)
 
 
@@ -41,13 +42,15 @@ def _in_donation_currency(transaction: StripeObject, disputed: Money, withdrawn_
     moved = transaction.signed_money("amount")
     if moved.currency == disputed.currency:
         return moved
-    rate = Fraction(transaction.optional_rate("exchange_rate") or 0)
-    if not rate:
-        if not withdrawn_minor or not disputed.minor:
-            raise MalformedObject("balance_transactions")
+    size, rate_error = abs(moved.minor), Fraction(0)
+    if shown_rate := transaction.optional_rate("exchange_rate"):
+        rate = Fraction(shown_rate)
+        rate_error = Fraction(1, 2 * 10 ** max(_RATE_DECIMALS, -int(shown_rate.as_tuple().exponent)))
+    elif withdrawn_minor and disputed.minor:
         rate = Fraction(withdrawn_minor, disputed.minor)
-    size = abs(moved.minor)
+    else:
+        raise MalformedObject("balance_transactions")
     minor = min(int(size / rate + Fraction(1, 2)), disputed.minor)
-    if abs(disputed.minor * rate - size) <= 1 + size * _RATE_ERROR:
+    if abs(disputed.minor * rate - size) <= 1 + max(size * _RATE_ERROR, disputed.minor * rate_error):
         minor = disputed.minor
     return Money(-minor if moved.minor < 0 else minor, disputed.currency)

@@ -85,7 +85,7 @@ def _donor(details: Mapping[str, Any], hash_email: HashEmail) -> Donor:
 
 def _session_completed(session: StripeObject, report: StripeReport, hash_email: HashEmail) -> _Facts:
     status = session.text("payment_status")
-    if session.optional_text("mode") not in (None, "payment") or status == "no_payment_required":
+    if not _is_payment(session) or status == "no_payment_required":
         return
     if status == "unpaid":
         yield ParsedFact(PaymentDelayed, {"object_id": session.text("id"), "report": report})
@@ -107,14 +107,20 @@ def _session_completed(session: StripeObject, report: StripeReport, hash_email: 
     )
 
 
+def _is_payment(session: StripeObject) -> bool:
+    """Return False for the checkout of a subscription, even if its metadata was copied from a donation."""
+    return session.optional_text("mode") in (None, "payment")
+
+
 def _session_failed(session: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
-    yield ParsedFact(
-        PaymentFailed, {"object_id": session.text("id"), "reason": "async_payment_failed", "report": report}
-    )
+    if _is_payment(session):
+        reason = "async_payment_failed"
+        yield ParsedFact(PaymentFailed, {"object_id": session.text("id"), "reason": reason, "report": report})
 
 
 def _session_expired(session: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:
-    yield ParsedFact(CheckoutExpired, {"session_id": session.text("id"), "report": report})
+    if _is_payment(session):
+        yield ParsedFact(CheckoutExpired, {"session_id": session.text("id"), "report": report})
 
 
 def _intent_succeeded(intent: StripeObject, report: StripeReport, _: HashEmail) -> _Facts:

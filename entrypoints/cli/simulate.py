@@ -28,6 +28,7 @@ _PLAYED = {
     "otherAccount": "events of another account",
     "copiedMetadata": "events of a payment with copied metadata",
     "swappedMetadata": "payments with the metadata of another donation",
+    "exchanged": "movements that Stripe settled in another currency",
     "flaggedVersions": "events whose API version carries flags",
     "late": "deliveries that came days late",
     "outOfOrder": "events that came after a later one",
