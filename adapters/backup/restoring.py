@@ -29,7 +29,7 @@ from adapters.encryption.keyring import Keyring
 from adapters.encryption.ticket_keys import TICKET_KEYRING
 from adapters.postgres import migrations
 from adapters.postgres.database import Database, connect
-from adapters.privacy.key_recovery import EpochKeys, RecoveryReport, recover
+from adapters.privacy.key_recovery import EpochKeys, RecoveryReport, adopt, recover
 from adapters.proof import audit
 from adapters.read_models import rebuild
 from adapters.storage.protocol import KEY, Storage
@@ -77,7 +77,7 @@ class RestoreReport:
     """The numbers of restored events, rows and objects; the chain is verified up to the backup's head.
 
     `keyless` is the number of tickets without a key, because they were erased since, and `dropped` that of webhooks and
-    mails that no key opens any more.
+    mails that no key opens any more. `former_keys` is the number of epoch keys that were in the place of the new one.
     """
 
     events: int
@@ -85,6 +85,7 @@ class RestoreReport:
     objects: int
     keyless: int
     dropped: int
+    former_keys: int
     taken_at: str
     version: str
     authenticated: bool
@@ -101,13 +102,15 @@ def restore(
     progress: Progress = lambda *_: None,
     models: tuple[Projection, ...] = tuple(projections.ALL),
     accept_keyless: int = 0,
+    keep_former_keys_hours: float = 48,
 ) -> RestoreReport:
     """Restore a backup; BackupError before anything is written if it is damaged or the target is not empty.
 
     A backup that none of the master keys authenticates is refused, and so is one that holds keys wrapped by another
     master key. None restores it nevertheless. The restored keys are sealed in an epoch whose key is stored at the URL
     `epoch_keys`. The former epoch keys are looked for at `former_epoch_keys`, then there, then where the backup says.
-    `accept_keyless` tickets that no list of living keys is late enough to contain may lose their keys.
+    `accept_keyless` tickets that no list of living keys is late enough to contain may lose their keys. Former keys at
+    `epoch_keys` are destroyed after `keep_former_keys_hours`.
     """
     keys = None if master_keys is None else BackupKeys(master_keys)
     try:
@@ -134,6 +137,7 @@ def restore(
                 # Otherwise an earlier run has done so, or the backup's version had no epochs.
                 if {name.hex() for name in epochs.names()} & set(header.epochs):
                     recovered = recover(database, epochs, former, owns_keys=False, accept_keyless=accepted)
+                former_keys = adopt(database, epochs, keep_former_keys_hours)
             rebuild.ensure_live(url, models, progress)
             _verify(url, header, progress)
             connection.execute("DELETE FROM schema_steps WHERE name = %s", (_mark(header),))
@@ -145,6 +149,7 @@ def restore(
                 objects,
                 recovered.keyless,
                 recovered.dropped,
+                former_keys,
                 taken_at,
                 header.version,
                 keys is not None,

@@ -16,6 +16,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 
+import msgspec
+
 from adapters.storage.factory import open_storage
 from adapters.storage.protocol import Storage
 from domain.errors import NotFoundError, UnavailableError
@@ -24,6 +26,7 @@ KEY_BYTES = 32
 # The errors of reading a file that is not a list of living keys.
 _DAMAGE = (gzip.BadGzipFile, zlib.error, EOFError, ValueError, KeyError, TypeError)
 KEYS, LIVING = "keys/", "living/"
+_ENCODER = msgspec.json.Encoder()
 
 # A table, the key of one of its rows as text, and the sealed ticket key or service key in it.
 LivingKey = tuple[str, str, bytes]
@@ -65,9 +68,9 @@ class EpochStore:
         for kind in (KEYS, LIVING):
             self._storage.shred(kind + name.hex())
 
-    def save_living(self, name: bytes, keys: Iterable[LivingKey]) -> None:
+    def save_living(self, name: bytes, batches: Iterable[list[LivingKey]]) -> None:
         """Store the living keys of an epoch, in place of those that were stored before."""
-        self._storage.put(LIVING + name.hex(), _compressed(keys))
+        self._storage.put(LIVING + name.hex(), _compressed(batches))
 
     def living_lists(self) -> list[tuple[datetime, bytes]]:
         """Return when living keys were saved, and the epoch, of those whose epoch key is here."""
@@ -90,9 +93,10 @@ class EpochStore:
                 yield table, key, base64.b64decode(sealed)
 
 
-def _compressed(keys: Iterable[LivingKey]) -> Iterator[bytes]:
+def _compressed(batches: Iterable[list[LivingKey]]) -> Iterator[bytes]:
     compressor = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16)
     yield compressor.compress(json.dumps({"savedAt": datetime.now(UTC).isoformat()}).encode() + b"\n")
-    for table, key, sealed in keys:
-        yield compressor.compress(json.dumps([table, key, base64.b64encode(sealed).decode()]).encode() + b"\n")
+    for batch in batches:
+        # Bytes become Base64.
+        yield compressor.compress(_ENCODER.encode_lines(batch))
     yield compressor.flush()

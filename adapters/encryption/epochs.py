@@ -27,6 +27,8 @@ REFRESH_SECONDS = 0.5
 # The longest time that a process which only opens values keeps the key of an ended epoch in memory.
 FORGET_SECONDS = 60.0
 EPOCH_NAMES = "SELECT name FROM epochs ORDER BY number"
+# A key that may be destroyed once its epoch is over. A restored database keeps those of its predecessor for a time.
+DESTROYABLE = "destroyed_at IS NULL AND (kept_until IS NULL OR kept_until <= now())"
 EPOCH_LOCK = 7305808869229551
 
 
@@ -165,7 +167,7 @@ class Epochs:
 
     def destroy_unused(self) -> int:
         """Destroy the keys of epochs that are over or never began. Return how many."""
-        names = self._database.rows("SELECT name FROM epoch_keys WHERE destroyed_at IS NULL")
+        names = self._database.rows(f"SELECT name FROM epoch_keys WHERE {DESTROYABLE}".encode())  # noqa: S608
         return sum(self.destroy_unless_used(bytes(name)) for (name,) in names)
 
     def destroy_unless_used(self, name: bytes) -> bool:

@@ -6,10 +6,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
+from adapters.encryption.epochs import DESTROYABLE
 from adapters.health import lag
 from adapters.payments.inbox import IS_DEAD_LETTER
 from adapters.postgres.database import Database
 from adapters.postgres.group_commit import AsyncGroupCommit
+from adapters.privacy.sealed_columns import SEALED_IN_EPOCH
 from adapters.proof import tiles
 from domain.values import Step
 
@@ -37,13 +39,22 @@ _OUTBOX = (
 _COVERED = (
     "SELECT (SELECT coalesce(max(position), 0) FROM events), (SELECT coalesce(max(size), 0) FROM proof_checkpoints)"
 )
+_EPOCH_KEY_AGE = (
+    "SELECT coalesce(extract(epoch FROM now() - min(created_at))::float, 0)"  # noqa: S608
+    f" FROM epoch_keys WHERE {DESTROYABLE}"
+)
+_DAMAGED = " UNION ALL ".join(
+    f"SELECT '{column.table}', count(*) FROM {column.table} WHERE {column.damaged}"  # noqa: S608
+    for column in SEALED_IN_EPOCH
+)
 
 
 class Gauges:
     """Reads on its own connection; concurrent callers share one read."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, epoch_hours: float) -> None:
         self._database = database
+        self._epoch_hours = epoch_hours
         self._reads: AsyncGroupCommit[None, Sequence[Metric]] = AsyncGroupCommit(
             lambda callers: [self._read()] * len(callers), MOST_CALLERS_AT_ONCE
         )
@@ -57,7 +68,8 @@ class Gauges:
         with self._database.snapshot() as cursor:
             limit = sql.Literal(f"{int(STATEMENT_SECONDS * 1000)}ms")
             cursor.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(limit))
-            return [*_history(cursor), *_inbox(cursor), *_jobs(cursor), *_outbox(cursor)]
+            keys = _epoch_keys(cursor, self._epoch_hours)
+            return [*_history(cursor), *_inbox(cursor), *_jobs(cursor), *_outbox(cursor), *keys]
 
 
 def _history(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
@@ -135,6 +147,24 @@ def _outbox(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
         "Age of the oldest mail that waits to be sent.",
         max(0.0, states.get("waiting", (0, 0.0))[1]),
     )
+
+
+def _epoch_keys(cursor: Cursor[TupleRow], hours: float) -> Iterator[Metric]:
+    cursor.execute(_EPOCH_KEY_AGE.encode())
+    [(seconds,)] = cursor.fetchall()
+    yield GaugeMetricFamily(
+        "storyledger_epoch_key_age_seconds", "Age of the oldest epoch key that is not destroyed.", max(0.0, seconds)
+    )
+    yield GaugeMetricFamily(
+        "storyledger_epoch_seconds", "How often the epoch key is to be replaced (EPOCH_HOURS).", hours * 3600
+    )
+    damaged = GaugeMetricFamily(
+        "storyledger_damaged_values", "Sealed values that their epoch key did not open.", labels=["table"]
+    )
+    cursor.execute(_DAMAGED.encode())
+    for table, count in cursor.fetchall():
+        damaged.add_metric([table], count)
+    yield damaged
 
 
 def pools(databases: Iterable[tuple[str, Database]]) -> Iterator[Metric]:

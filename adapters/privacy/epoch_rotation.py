@@ -21,7 +21,14 @@ from datetime import timedelta
 import structlog
 
 from adapters.encryption.epoch_store import LivingKey
-from adapters.encryption.epochs import EPOCH_LOCK, NAME_BYTES, REFRESH_SECONDS, EpochKeyMissingError, Epochs
+from adapters.encryption.epochs import (
+    DESTROYABLE,
+    EPOCH_LOCK,
+    NAME_BYTES,
+    REFRESH_SECONDS,
+    EpochKeyMissingError,
+    Epochs,
+)
 from adapters.encryption.keyring import DecryptionError
 from adapters.postgres.database import Database
 from adapters.privacy.sealed_columns import SEALED_IN_EPOCH, SERVICE_KEYS, TICKET_KEYS, SealedColumn
@@ -96,10 +103,11 @@ class EpochRotation:
         return row == (True,)
 
     def _is_unfinished(self) -> bool:
+        # Damaged values are not tried again: no key opens them.
         row = self._database.row(
-            "SELECT (SELECT count(*) FROM epochs) > 1 OR EXISTS (SELECT FROM epoch_keys k WHERE destroyed_at IS NULL"
-            " AND NOT EXISTS (SELECT FROM epochs e WHERE e.name = k.name))"
-            " OR EXISTS (SELECT FROM ticket_keys WHERE epoch IS NULL AND wrapped <> '')"
+            f"SELECT (SELECT count(*) FROM epochs) > 1 OR EXISTS (SELECT FROM epoch_keys k WHERE {DESTROYABLE}"  # noqa: S608
+            " AND NOT EXISTS (SELECT FROM epochs e WHERE e.name = k.name)) OR EXISTS"
+            f" (SELECT FROM ticket_keys WHERE epoch IS NULL AND wrapped <> '' AND NOT {TICKET_KEYS.damaged})".encode()
         )
         return row == (True,)
 
@@ -126,17 +134,16 @@ class EpochRotation:
         """Save the present ticket keys and service keys beside the epoch key."""
         self._epochs.store.save_living(self._epochs.current(), self._living_keys())
 
-    def _living_keys(self) -> Iterator[LivingKey]:
+    def _living_keys(self) -> Iterator[list[LivingKey]]:
         for column in (TICKET_KEYS, SERVICE_KEYS):
             for batch in self._batches(column, "true", ()):
-                yield from ((column.table, str(key), value) for key, value in batch)
+                yield [(column.table, str(key), value) for key, value in batch]
 
     def _reseal(self, column: SealedColumn, name: bytes, progress: Progress) -> int:
         """Seal the column's values of other epochs, and of none, in this epoch; return how many."""
         done = 0
-        for batch in self._batches(column, "epoch IS DISTINCT FROM %s", (name,)):
+        for batch in self._batches(column, f"epoch IS DISTINCT FROM %b AND NOT {column.damaged}", (name,)):
             keys, before, after, damaged = [], [], [], []
-            first, last = batch[0][0], batch[-1][0]
             for key, value in batch:
                 try:
                     plain = self._epochs.open(value)
@@ -147,15 +154,16 @@ class EpochRotation:
                     continue
                 keys.append(key)
                 before.append(value)
-                after.append(self._epochs.seal(plain))
-            done += self._database.execute(
-                f"UPDATE {column.table} t SET {column.column} = n.after"  # noqa: S608 (constants)
-                f" FROM unnest(%s::{column.key_type}[], %s::bytea[], %s::bytea[]) AS n (key, before, after)"
-                f" WHERE t.{column.key} = n.key AND t.{column.column} = n.before"
-                # The range makes the planner read only this batch.
-                f" AND t.{column.key} BETWEEN %s AND %s".encode(),
-                (keys, before, after, first, last),
-            )
+                after.append(self._epochs.seal_in(name, plain))
+            if keys:
+                done += self._database.execute(
+                    f"UPDATE {column.table} t SET {column.column} = n.after, epoch = %b"  # noqa: S608 (constants)
+                    f" FROM unnest(%b::{column.key_type}[], %b::bytea[], %b::bytea[]) AS n (key, before, after)"
+                    f" WHERE t.{column.key} = n.key AND t.{column.column} = n.before"
+                    # The range makes the planner read only this batch.
+                    f" AND t.{column.key} BETWEEN %b AND %b".encode(),
+                    (name, keys, before, after, keys[0], keys[-1]),
+                )
             if damaged:
                 self._release(column, damaged)
             progress(column.name, done, done)
@@ -176,15 +184,17 @@ class EpochRotation:
         """Yield the living rows that meet the condition, with the key and the value of each."""
         after: object = None
         while True:
-            rows = self._database.rows(
-                f"SELECT {column.key}, {column.column} FROM {column.table}"  # noqa: S608 (constants)
-                f" WHERE {column.where} AND {column.column} <> '' AND {condition}"
-                f" AND (%s::{column.key_type} IS NULL OR {column.key} > %s)"
-                f" ORDER BY {column.key} LIMIT {BATCH}".encode(),
-                (*params, after, after),
-            )
+            with self._database.connection() as connection, connection.cursor(binary=True) as cursor:
+                cursor.execute(
+                    f"SELECT {column.key}, {column.column} FROM {column.table}"  # noqa: S608 (constants)
+                    f" WHERE {column.where} AND {column.column} <> '' AND {condition}"
+                    f" AND (%b::{column.key_type} IS NULL OR {column.key} > %b)"
+                    f" ORDER BY {column.key} LIMIT {BATCH}".encode(),
+                    (*params, after, after),
+                )
+                rows = cursor.fetchall()
             if rows:
-                yield [(key, bytes(value)) for key, value in rows]
+                yield rows
             if len(rows) < BATCH:
                 return
             after = rows[-1][0]

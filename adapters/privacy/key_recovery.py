@@ -145,13 +145,25 @@ def _recover(
         if own_keys is not None:
             cursor.execute(
                 "INSERT INTO epoch_keys (name) SELECT unnest(%s::bytea[])"
-                " ON CONFLICT (name) DO UPDATE SET destroyed_at = NULL",
+                " ON CONFLICT (name) DO UPDATE SET destroyed_at = NULL, kept_until = NULL",
                 (own_keys,),
             )
         else:
             cursor.execute("DELETE FROM epoch_keys WHERE name <> %s", (name,))
     epochs.refresh()
     return RecoveryReport(recovered, keyless[0], dropped)
+
+
+def adopt(database: Database, epochs: Epochs, keep_hours: float) -> int:
+    """Note the keys beside those of a restored database that belong to none of its epochs; return how many.
+
+    They are destroyed after so many hours. A database that still lives and uses them replaces them before that.
+    """
+    return database.execute(
+        "INSERT INTO epoch_keys (name, kept_until) SELECT name, now() + make_interval(secs => %s)"
+        " FROM unnest(%s::bytea[]) AS n (name) ON CONFLICT (name) DO NOTHING",
+        (keep_hours * 3600, epochs.store.names()),
+    )
 
 
 # What no key opens any more. Stripe lists the webhooks again, so that `reconcile` stores them anew; a request for a

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from adapters.encryption.epochs import NAME_BYTES
 from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.encryption.ticket_keys import TICKET_KEYRING
 from adapters.identity.login_codes import REQUEST_KEYRING
@@ -24,6 +25,17 @@ class SealedColumn:
     context: Callable[[object], bytes]
     where: str
     names_key: bool = False
+
+    @property
+    def damaged(self) -> str:
+        """Return the condition of a value that names an epoch whose key did not open it, when it was resealed.
+
+        Only such a value names an epoch that its row does not refer to.
+        """
+        return (
+            f"({self.where} AND {self.column} <> '' AND {self.table}.epoch IS NULL AND EXISTS"  # noqa: S608 (constants)
+            f" (SELECT FROM epoch_keys k WHERE k.name = substring({self.column} FROM 1 FOR {NAME_BYTES})))"
+        )
 
 
 def _id(key: object) -> bytes:

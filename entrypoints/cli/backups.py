@@ -49,8 +49,18 @@ def restore(file: Path, any_key: bool, former_epoch_keys: str | None, accept_key
         keys = None if any_key else master_keys(settings)
         storage = open_storage(settings.storage)
         target = settings.migrate_database_url or url
+        # Another database that uses the former keys has replaced them by then.
+        keep_hours = 2 * settings.epoch_hours
         restored = backups.restore(
-            target, storage, file, keys, settings.epoch_keys, former_epoch_keys, bar, accept_keyless=accept_keyless
+            target,
+            storage,
+            file,
+            keys,
+            settings.epoch_keys,
+            former_epoch_keys,
+            bar,
+            accept_keyless=accept_keyless,
+            keep_former_keys_hours=keep_hours,
         )
         with connect(target) as connection:
             grant_service(connection, role_of(url))
@@ -63,6 +73,7 @@ def restore(file: Path, any_key: bool, former_epoch_keys: str | None, accept_key
                 "objects": restored.objects,
                 "keyless": restored.keyless,
                 "dropped": restored.dropped,
+                "formerKeys": restored.former_keys,
                 "version": restored.version,
                 "verified": True,
                 "authenticated": restored.authenticated,
@@ -77,6 +88,11 @@ def restore(file: Path, any_key: bool, former_epoch_keys: str | None, accept_key
         print_line(f"Restored as of {restored.taken_at}; all {restored.events} links of the hash chain were verified.")
         if restored.keyless:
             print_line(f"{restored.keyless} tickets were erased since then, and can be read by nobody.")
+        if restored.former_keys:
+            print_line(
+                f"EPOCH_KEY_URL holds {restored.former_keys} epoch keys of the former database, which a worker destroys"
+                f" in {keep_hours:g} hours. If that database still runs, give this one another EPOCH_KEY_URL."
+            )
         print_line("Erase again the tickets that were erased since then, and run `storyledger reconcile`.")
         if not restored.authenticated:
             print_line("The backup was not authenticated, so its content may have been changed since it was made.")

@@ -18,7 +18,7 @@ class Health:
         # A pool of its own, because requests may exhaust theirs.
         self.database = foundation.pool("health", HEALTH_CONNECTIONS)
         self.health_probe = HealthProbe(self.database)
-        self.gauges = Gauges(self.database)
+        self.gauges = Gauges(self.database, foundation.settings.epoch_hours)
         self.gave_up = threading.Event()
         self.watchdog = Watchdog(
             foundation.url,

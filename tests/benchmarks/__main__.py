@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from adapters.postgres.embedded import EmbeddedPostgres
 from entrypoints.composition.gc_tuning import settle
-from tests.benchmarks import edges, history_speed, hostile_uploads, web_speed
+from tests.benchmarks import edges, epoch_rotation, history_speed, hostile_uploads, web_speed
 from tests.benchmarks.report import Report
 
 
@@ -44,6 +44,8 @@ def main() -> None:
                     web_speed.reads(report, url)
                 case "hostile-uploads":
                     hostile_uploads.measure(report, url)
+                case "epoch-rotation":
+                    epoch_rotation.measure(report, url)
                 case "edges":
                     edges.measure(report, url)
                 case _:
@@ -52,7 +54,7 @@ def main() -> None:
         report.write(options.json)
 
 
-NAMES = ("appends", "hot-ticket", "read-models", "webhooks", "reads", "hostile-uploads", "edges")
+NAMES = ("appends", "hot-ticket", "read-models", "webhooks", "reads", "hostile-uploads", "epoch-rotation", "edges")
 
 if __name__ == "__main__":
     main()

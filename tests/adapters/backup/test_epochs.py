@@ -198,7 +198,7 @@ def test_living_keys_in_the_target_that_are_older_or_of_another_database_are_pas
     foreign = EpochStore((other.data / "epoch").as_uri())
     foreign.write(b"notours!", bytes(32))
     sealed = seal(b"notours!", AESGCM(bytes(32)), bytes(68))
-    foreign.save_living(b"notours!", [("ticket_keys", str(uuid4()), sealed)])
+    foreign.save_living(b"notours!", [[("ticket_keys", str(uuid4()), sealed)]])
     assert other.restore(former_epoch_keys=other.former.as_uri()).keyless == 0
     restored = other.open()
     assert name_of(restored, ticket) == name_of(service, ticket)
@@ -210,7 +210,7 @@ def test_a_list_of_living_keys_that_a_crash_left_overwritten_is_passed_over(tmp_
     store = EpochStore(tmp_path.as_uri())
     for name in (b"damaged!", b"complete"):
         store.write(name, bytes(32))
-        store.save_living(name, [("ticket_keys", "1", b"sealed")])
+        store.save_living(name, [[("ticket_keys", "1", b"sealed")]])
     path = tmp_path / "objects" / "living" / b"damaged!".hex()
     path.write_bytes(secrets.token_bytes(path.stat().st_size))
     [(_, name)] = store.living_lists()

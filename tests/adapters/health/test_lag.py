@@ -42,7 +42,7 @@ def test_an_event_that_is_applied_while_metrics_are_read_waits_or_lags(ledger, m
     ledger.deliver(ledger.payment().completed())
     ledger.follow()
     monkeypatch.setattr(gauges, "_inbox", after_applying(ledger, gauges._inbox))
-    metrics = {metric.name: metric for metric in Gauges(ledger.service.database)._read()}
+    metrics = {metric.name: metric for metric in Gauges(ledger.service.database, 24)._read()}
     assert {sample.value for sample in metrics["storyledger_projection_lag_events"].samples} == {0}
     assert {sample.labels["state"]: sample.value for sample in metrics["storyledger_inbox_events"].samples} == {
         "waiting": 1,

@@ -150,7 +150,7 @@ def test_dead_letters_are_counted_alike_in_list_health_and_metrics(ledger):
     let_days_pass(ledger)
     listed = len(ledger.service.payments.dead_letters.list())
     assert (listed, health(ledger).dead_letters) == (2, 2)
-    [metric] = [m for m in Gauges(ledger.service.database)._read() if m.name == "storyledger_inbox_events"]
+    [metric] = [m for m in Gauges(ledger.service.database, 24)._read() if m.name == "storyledger_inbox_events"]
     counted = {sample.labels["state"]: sample.value for sample in metric.samples}
     assert (counted["dead"], counted["held"]) == (2, 0)
 

@@ -17,10 +17,12 @@ from adapters.encryption.keyring import DecryptionError, Keyring
 from adapters.encryption.ticket_keys import TICKET_KEYRING, TicketKeys
 from adapters.identity.login_codes import REQUEST_KEYRING
 from adapters.mail.outbox import OUTBOX_KEY_PURPOSE
+from adapters.observability.gauges import Gauges
 from adapters.payments.inbox import INBOX_KEY_PURPOSE
 from adapters.postgres.database import Database
 from adapters.privacy import epoch_rotation
 from adapters.privacy.epoch_rotation import EpochRotation
+from adapters.privacy.key_recovery import adopt
 from domain.errors import NotFoundError, RefusedError, UnavailableError
 from domain.ports import Mail
 from domain.tickets import NewTicket
@@ -350,7 +352,9 @@ def test_erased_tickets_stay_erased_through_a_rotation(service: Service):
         _fresh_keys(service).get(ticket)
 
 
-def test_a_damaged_value_does_not_keep_the_old_key_from_being_destroyed(service: Service):
+def test_a_damaged_value_does_not_keep_the_old_key_from_being_destroyed(
+    service: Service, capfd: pytest.CaptureFixture[str]
+):
     damaged, intact = open_ticket(service), open_ticket(service)
     service.database.execute(
         "UPDATE ticket_keys SET wrapped = set_byte(wrapped, 50, get_byte(wrapped, 50) # 1) WHERE ticket_id = %s",
@@ -359,6 +363,50 @@ def test_a_damaged_value_does_not_keep_the_old_key_from_being_destroyed(service:
     for _ in range(2):
         assert rotation(service).rotate().destroyed == 1
     assert _fresh_keys(service).get(intact)
+    # It is said once, counted, and not tried again by the chore.
+    assert "".join(capfd.readouterr()).count("sealed values are damaged") == 1
+    saved = living_file(service)
+    rotation(service).run_if_due()
+    assert living_file(service) == saved
+    assert metrics(service)["storyledger_damaged_values"] == {"ticket_keys": 1} | dict.fromkeys(OTHER_TABLES, 0)
+
+
+OTHER_TABLES = ("service_keys", "stripe_inbox", "outbox", "access_requests")
+
+
+def living_file(service: Service) -> tuple[str, int]:
+    [file] = (service.settings.data_dir / "epoch" / "objects" / "living").iterdir()
+    return file.name, file.stat().st_ino
+
+
+def metrics(service: Service) -> dict[str, dict[str, float]]:
+    """Return the values of each metric by their label."""
+    return {
+        metric.name: {"".join(sample.labels.values()): sample.value for sample in metric.samples}
+        for metric in Gauges(service.database, 24)._read()
+    }
+
+
+def test_the_age_of_the_oldest_key_tells_that_a_rotation_is_overdue_or_unfinished(service: Service):
+    open_ticket(service)
+    service.database.execute("UPDATE epoch_keys SET created_at = now() - interval '30 hours'")
+    service.epochs.begin()
+    now = metrics(service)
+    assert now["storyledger_epoch_key_age_seconds"][""] == pytest.approx(30 * 3600, abs=600)
+    assert now["storyledger_epoch_seconds"] == {"": 24 * 3600}
+    rotation(service).run_if_due()
+    assert metrics(service)["storyledger_epoch_key_age_seconds"][""] < 600
+
+
+def test_the_keys_of_a_former_database_are_destroyed_after_a_time(service: Service):
+    open_ticket(service)
+    service.epochs.store.write(b"formerly", bytes(32))
+    assert (adopt(service.database, service.epochs, 48), adopt(service.database, service.epochs, 48)) == (1, 0)
+    assert rotation(service).rotate().destroyed == 1
+    assert service.epochs.store.read(b"formerly") == bytes(32)
+    service.database.execute("UPDATE epoch_keys SET kept_until = now() WHERE kept_until IS NOT NULL")
+    rotation(service).run_if_due()
+    assert service.epochs.store.names() == service.epochs.names()
 
 
 def test_a_process_without_the_epoch_keys_of_the_others_is_refused(
