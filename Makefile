@@ -70,7 +70,7 @@ bench: compiled ## Run the benchmarks
 
 soak: compiled ## Run the long tests: kills under load, long outages, fuzzing of every operation, more random examples
 	$(BIN)/pytest -m soak
-	$(BIN)/pytest --hypothesis-profile soak tests/domain tests/projections tests/adapters/proof tests/adapters/mail
+	$(BIN)/pytest --hypothesis-profile soak -m 'hypothesis and not soak'
 
 # The locked dependencies for every Python from 3.11 on and every platform, without addresses: first those of the
 # service, then those of its developers as well.

@@ -24,18 +24,19 @@ from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.settings import Settings
 from entrypoints.http.handlers import health, metrics
 from tests.client import WAIT_SECONDS, Client, LiveService
+from tests.examples import IN_A_SOAK, IN_THE_SUITE
 from tests.postgres import fresh_database, template_database, test_server
 
 # The same examples in every run, and no time limit for generating them, because the machine may be busy.
 settings.register_profile(
     "suite",
-    max_examples=50,
+    max_examples=IN_THE_SUITE,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 # Different examples in every run.
-settings.register_profile("soak", settings.get_profile("suite"), max_examples=2_000, derandomize=False)
+settings.register_profile("soak", settings.get_profile("suite"), max_examples=IN_A_SOAK, derandomize=False)
 settings.load_profile("suite")
 
 # A service in the tests' process waits longer than a real one before it takes a busy machine for an outage. Tests

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import projections
@@ -24,6 +24,7 @@ from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, fee_ledger
 from tests.domain.donation_facts import FACTS, donation_with
 from tests.domain.facts import TICKET
+from tests.examples import examples
 from tests.fakes.events import log_entries, make_event
 from tests.money import Ledger
 from tests.stripe_events import DAY, Payment
@@ -95,7 +96,7 @@ def test_facts_about_a_donation_that_was_never_requested_are_ignored():
     assert [rows.all(table) for table in donation_ledger.TABLES] == [[], [], []]
 
 
-@settings(max_examples=10)
+@examples(5)
 @given(seed=st.integers(0, 10**6))
 def test_a_ledger_folded_in_one_batch_equals_one_folded_event_by_event(service, seed):
     runner = SimulationRunner(service, scenario.build(seed, 5, f"batches {seed} {Random().random()}"))

@@ -18,7 +18,6 @@ from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import example, given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import projections
@@ -438,7 +437,6 @@ def read(content: bytes) -> list[tuple[str, bytes]]:
 
 
 @given(where=st.floats(0, 1, exclude_max=True), flip=st.integers(1, 255))
-@hypothesis_settings(max_examples=300)
 def test_a_damaged_byte_is_detected_or_changes_nothing(where: float, flip: int):
     damaged = bytearray(SMALL)
     damaged[int(where * len(SMALL))] ^= flip

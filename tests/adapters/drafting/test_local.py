@@ -5,7 +5,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.drafting.local import LocalAnalyser, LocalDrafter
@@ -154,7 +154,6 @@ VOCABULARY = (
 TRANSCRIPTS = st.lists(st.sampled_from(VOCABULARY.split()), max_size=60).map(" ".join) | st.text(max_size=200)
 
 
-@settings(max_examples=150, deadline=None)
 @given(TRANSCRIPTS, st.sampled_from(["en", "es", "fr", None, "??"]))
 def test_a_draft_of_any_transcript_keeps_its_limits(text, language):
     analysis, draft = drafted(text, language)

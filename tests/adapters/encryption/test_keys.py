@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.encryption import ticket_keys
@@ -243,7 +243,6 @@ def test_a_text_that_was_never_sealed_cannot_be_opened(cipher: FieldCipher, tick
 
 @THREADS_DRAW_TOO
 @given(events)
-@settings(max_examples=100)
 def test_stored_events_hold_no_readable_personal_data(cipher: FieldCipher, keys: TicketKeys, event: TicketEvent):
     keys.get(event.ticket, create=True)
     entry = SealingMapper(cipher).to_stored_event(event)
@@ -254,7 +253,6 @@ def test_stored_events_hold_no_readable_personal_data(cipher: FieldCipher, keys:
 
 @THREADS_DRAW_TOO
 @given(events)
-@settings(max_examples=100)
 def test_an_event_of_an_erased_ticket_loads_without_personal_data(
     database: Database, cipher: FieldCipher, keys: TicketKeys, event: TicketEvent
 ):

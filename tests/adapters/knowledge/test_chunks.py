@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.knowledge.chunks import LONGEST, OVERLAP, chunks, spans
@@ -18,7 +18,6 @@ texts = st.one_of(
 
 
 @given(texts)
-@settings(max_examples=300)
 def test_every_word_is_in_some_chunk_in_its_order_and_no_chunk_is_too_long(text: str):
     reached = 0
     for start, end in spans(text):

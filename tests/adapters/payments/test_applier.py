@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.event_store.history import SealingMapper
@@ -22,6 +22,7 @@ from adapters.stripe_sandbox.simulation import scenario
 from domain.values import SYSTEM
 from entrypoints.composition.simulation_runner import SimulationRunner
 from entrypoints.presentation.responses import rfc3339
+from tests.examples import examples
 from tests.money import Ledger
 from tests.stripe_events import Payment, event, thin
 
@@ -412,7 +413,7 @@ def crash_once(service: Any, statements: int) -> None:
         crashing_applier.apply_batch()
 
 
-@settings(max_examples=12)
+@examples(4)
 @given(seed=st.integers(0, 10**6), crashes=st.lists(st.integers(0, 12), max_size=12), random=st.randoms())
 def test_crashes_between_any_two_steps_leave_the_ledger_of_the_oracle(service, seed, crashes, random):
     runner = SimulationRunner(service, scenario.build(seed, 6, uuid4().hex))
@@ -428,7 +429,7 @@ def test_crashes_between_any_two_steps_leave_the_ledger_of_the_oracle(service, s
     assert runner.differences() == []
 
 
-@settings(max_examples=6)
+@examples(3)
 @given(seed=st.integers(0, 10**6), random=st.randoms())
 def test_simultaneous_deliveries_and_appliers_leave_the_ledger_of_the_oracle(service, seed, random):
     runner = SimulationRunner(service, scenario.build(seed, 6, uuid4().hex))

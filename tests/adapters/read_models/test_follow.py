@@ -25,6 +25,7 @@ from domain.events import TicketEvent
 from projections import contact_index, ticket_status
 from projections.model import Projection, RecordedEvent, Table
 from tests.client import WAIT_SECONDS, eventually
+from tests.examples import examples
 from tests.fakes.entries import entries
 from tests.fakes.projections import Tally
 from tests.fakes.worlds import donation_events, record, ticket_events, worlds
@@ -85,7 +86,7 @@ def tally(migrated_url: str) -> Tally:
 # The pool's own threads draw from `random` while an example is being made.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module")
 @given(events=worlds(), data=st.data())
-@settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
+@settings(examples(4), phases=[Phase.explicit, Phase.generate])
 def test_following_in_batches_of_any_size_equals_replay_in_memory_and_a_rebuild(
     database: Database,
     log: EventLog,
@@ -112,7 +113,7 @@ def test_following_in_batches_of_any_size_equals_replay_in_memory_and_a_rebuild(
 
 
 @given(events=worlds())
-@settings(max_examples=25)
+@examples(15)
 def test_the_read_model_agrees_with_the_tickets_themselves(events: list[TicketEvent]):
     tickets: dict[Any, Any] = {}
     for event in events:

@@ -10,13 +10,14 @@ from contextlib import suppress
 import psycopg
 import pytest
 import stripe
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal, ensure_schema
 from domain.values import Money
 from tests.adapters.payments.test_gateway import LONG_AGO, gift
 from tests.client import eventually
+from tests.examples import examples
 from tests.fakes.sandbox_world import SECRET
 
 ADA = Payer("Ada Lovelace", "ada@example.com", "GB")
@@ -375,7 +376,7 @@ ACTS = st.lists(
 
 
 @given(ACTS)
-@settings(max_examples=8)
+@examples(4)
 def test_the_sandbox_balance_always_equals_its_objects(world, acts):
     sandbox = world.sandbox
     session = sandbox.pay(world.gateway.open(gift()).session_id)["id"]

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import httpx2
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from openapi_spec_validator import validate
 
@@ -19,8 +19,7 @@ from adapters.ids import uuid7
 from domain.values import Role
 from entrypoints.http.table import OPERATIONS
 from tests.client import Client, LiveService, Ticket
-
-EXAMPLES = 150
+from tests.examples import examples
 
 
 @pytest.fixture
@@ -166,7 +165,7 @@ def known(callers: list[Client]) -> dict[str, str]:
     return {"ticket_id": id, "slug": holder.get(f"/api/tickets/{id}/qr-code").json()["targetUrl"].rpartition("/")[2]}
 
 
-@settings(max_examples=EXAMPLES)
+@examples(60)
 @given(data=st.data())
 def test_no_request_causes_an_internal_error(
     shared_live: LiveService, callers: list[Client], known: dict[str, str], data: st.DataObject
