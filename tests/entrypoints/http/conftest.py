@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 from uuid import UUID
 
 import pytest
@@ -112,6 +112,17 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> StandingClock:
     for module in (fixed_window, rate_limit_store):
         monkeypatch.setattr(module, "time", standing)
     return standing
+
+
+class Deal(Protocol):
+    def __call__(self, values: Sequence[Any], hand: int, hands: int) -> Sequence[Any]:
+        """Return share number `hand` of `hands` shares of the values, or all values in a soak run."""
+
+
+@pytest.fixture(params=[pytest.param(False, id="dealt"), pytest.param(True, id="all", marks=pytest.mark.soak)])
+def dealt(request: pytest.FixtureRequest) -> Deal:
+    """Return a function that returns shares of values: each value is tried in some places, or in all in a soak run."""
+    return lambda values, hand, hands: values if request.param else values[hand % hands :: hands]
 
 
 class JobRunner:

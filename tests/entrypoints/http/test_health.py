@@ -37,9 +37,8 @@ GROUPS = {
 def diagnosed(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
     """Run a service of the test's own with a diagnostics token, which the test may damage."""
     with LiveService(migrated_url, tmp_path / "var", Parts.ALL, admin_diagnostics_token=TOKEN) as running:
-        running.watchers.append(
-            lambda answer: Contract(running.openapi).check(answer) if answer.status_code != 500 else None
-        )
+        contract = Contract(running.openapi)
+        running.watchers.append(lambda answer: contract.check(answer) if answer.status_code != 500 else None)
         yield running
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from uuid import UUID
@@ -20,17 +21,32 @@ from entrypoints.composition.service import Parts
 from entrypoints.http.handlers import metrics as handler
 from tests.client import WAIT_SECONDS, LiveService, eventually
 from tests.entrypoints.http.contract import Contract, problem
+from tests.postgres import fresh_database
 from tests.stripe_events import Payment, event
 
 TOKEN = "metrics-" + "0123456789abcdef" * 2
 DATA = Path(__file__).parents[3] / "docs" / "monitoring"
 
 
+@contextmanager
+def measured_service(url: str, folder: Path) -> Iterator[LiveService]:
+    with LiveService(url, folder / "var", Parts.ALL, metrics_token=TOKEN) as running:
+        running.watchers.append(Contract(running.openapi).check)
+        yield running
+
+
 @pytest.fixture
 def measured(migrated_url: str, tmp_path: Path) -> Iterator[LiveService]:
     """Run a service of the test's own with a metrics token."""
-    with LiveService(migrated_url, tmp_path / "var", Parts.ALL, metrics_token=TOKEN) as running:
-        running.watchers.append(Contract(running.openapi).check)
+    with measured_service(migrated_url, tmp_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def lasting(server_url: str, migrated_template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
+    """Run a service with a metrics token for the tests that do not depend on what happened before."""
+    folder = tmp_path_factory.mktemp("metrics")
+    with fresh_database(server_url, migrated_template) as url, measured_service(url, folder) as running:
         yield running
 
 
@@ -62,17 +78,17 @@ class Metrics:
         return {name for name, _ in self.samples()}
 
 
-def test_metrics_need_the_metrics_token(measured: LiveService):
-    with measured.client() as visitor:
+def test_metrics_need_the_metrics_token(lasting: LiveService):
+    with lasting.client() as visitor:
         problem(visitor.get("/metrics"), 401, "unauthenticated")
         for header in (f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN}x", "Bearer", "Bearer é"):
             headers = {"Authorization": header.encode()}
             problem(visitor.get("/metrics", headers=headers), 401, "unauthenticated")
         problem(visitor.get("/metrics", params={"token": TOKEN}), 401, "unauthenticated")
         problem(visitor.post("/metrics"), 405, "method-not-allowed")
-    with measured.client(measured.service.secrets.admin_key) as admin:
+    with lasting.client(lasting.service.secrets.admin_key) as admin:
         problem(admin.get("/metrics"), 401, "unauthenticated")
-    with measured.client(TOKEN) as prometheus:
+    with lasting.client(TOKEN) as prometheus:
         answer = prometheus.get("/metrics")
         assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
         problem(prometheus.get("/admin/projections"), 401, "unauthenticated")
@@ -86,17 +102,17 @@ def test_without_a_configured_token_there_are_no_metrics(migrated_url: str, tmp_
                     problem(client.get("/metrics"), 404, "not-found")
 
 
-def test_requests_are_counted_by_path_template(measured: LiveService):
+def test_requests_are_counted_by_path_template(lasting: LiveService):
     path = "/api/tickets/{ticket_id}"
-    before = Metrics(measured)
-    with measured.client() as client:
+    before = Metrics(lasting)
+    with lasting.client() as client:
         ticket = client.open_ticket()
         for _ in range(3):
             assert ticket.get().status_code == 200
         assert client.get(f"/api/tickets/{ticket.id}").status_code == 401
         assert client.get("/no/such/place").status_code == 404
         assert client.request("REPORT", "/no/such/place").status_code == 404
-    after = Metrics(measured)
+    after = Metrics(lasting)
 
     def grown(name: str, **labels: str) -> float:
         return after(name, **labels) - before(name, **labels)
@@ -223,14 +239,14 @@ def test_a_hanging_database_delays_the_metrics_only_briefly(
         eventually(lambda: Metrics(measured)("storyledger_database_up") == 1)
 
 
-def test_no_label_contains_client_input(measured: LiveService):
-    with measured.client() as client:
+def test_no_label_contains_client_input(lasting: LiveService):
+    with lasting.client() as client:
         ticket = client.open_ticket(contactValue="qzkanarix@example.com", displayName="Qzkanarix")
         client.get("/qzkanarix/qzkanarix")
         client.request("DELETE", f"/api/tickets/{ticket.id}", headers={"X-Request-Id": "qzkanarix"})
         client.get("/d/qzkanarix", headers={"User-Agent": "qzkanarix"})
         client.get("/problems/qzkanarix")
-    metrics = Metrics(measured)
+    metrics = Metrics(lasting)
     values = " ".join(value for _, labels in metrics.samples() for _, value in labels)
     assert "qzkanarix" not in metrics.answer.text.lower()
     assert ticket.id not in values
@@ -254,8 +270,8 @@ def expressions(folder: Path) -> Iterator[tuple[str, str]]:
             yield "alert", match[1]
 
 
-def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(measured: LiveService):
-    metrics = Metrics(measured)
+def test_every_metric_that_the_dashboard_and_the_alerts_name_exists(lasting: LiveService):
+    metrics = Metrics(lasting)
     # Metrics that Prometheus itself adds.
     names = metrics.names | kinds(metrics.answer) | {"up"}
     all_expressions = list(expressions(DATA))
@@ -274,10 +290,10 @@ def kinds(answer: httpx2.Response) -> set[str]:
     return names
 
 
-def test_the_dashboard_shows_every_metric(measured: LiveService):
+def test_the_dashboard_shows_every_metric(lasting: LiveService):
     names_in_dashboard = {
         name for place, expression in expressions(DATA) if place != "alert" for name in named(expression)
     }
-    own_names = {name for name in kinds(Metrics(measured).answer) if name.startswith("storyledger_")}
+    own_names = {name for name in kinds(Metrics(lasting).answer) if name.startswith("storyledger_")}
     left_out = {name for name in own_names - names_in_dashboard if not name.endswith(("_count", "_sum"))}
     assert left_out == set()
