@@ -1,16 +1,30 @@
-"""An inspector with a cache, because most tests send the same recording and each inspection starts a process."""
+"""Inspections that start fewer processes, or none."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from adapters.speech.child_process import Limits, run_child
+from adapters.speech.sound import measure
 from domain.ports import AudioInspector
 from domain.values import AudioFacts
 
 
+def measure_here(job: str, recording: BinaryIO, arguments: Mapping[str, Any], limits: Limits, **options: Any) -> Any:
+    """Measure a recording in this process and without limits, or run another job as `run_child` does."""
+    if job != "measure":
+        return run_child(job, recording, arguments, limits, **options)
+    recording.flush()
+    return measure(recording.fileno(), **arguments)
+
+
 class CachingInspector:
-    """Caches the facts of another inspector by content. Refusals are not cached."""
+    """Caches the facts of another inspector by content, because most tests send the same recording.
+
+    Refusals are not cached.
+    """
 
     def __init__(self, inspector: AudioInspector) -> None:
         self._inspector = inspector

@@ -10,25 +10,32 @@ from pathlib import Path
 
 import pytest
 
-from adapters.speech import DEMO_RECORDING
+from adapters.speech import DEMO_RECORDING, inspector
 from adapters.speech.inspector import ChildAudioInspector
 from domain.errors import AudioTooLongError, NotAudioError, UnavailableError
 from domain.values import AudioFacts
 from tests.fakes.children import speech_children
+from tests.fakes.inspection import measure_here
 from tests.fakes.recordings import dense_flac, silent_recording
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
 
 
-def inspected(content: bytes, inspector: ChildAudioInspector | None = None) -> AudioFacts:
+def inspected(content: bytes, by: ChildAudioInspector | None = None) -> AudioFacts:
     """Inspect a temporary file with these bytes."""
     with tempfile.TemporaryFile() as recording:
         recording.write(content)
-        return (inspector or ChildAudioInspector()).inspect(recording)
+        return (by or ChildAudioInspector()).inspect(recording)
 
 
 def recording(name: str) -> bytes:
     return (RECORDINGS / name).read_bytes()
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decode without a child process, whose start takes longer than a short recording."""
+    monkeypatch.setattr(inspector, "run_child", measure_here)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +43,7 @@ def four_hours() -> bytes:
     return silent_recording(minutes=240)
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize(
     ("name", "media_type"),
     [
@@ -55,6 +63,7 @@ def test_a_recording_is_recognised_by_content_and_measured_by_its_samples(name: 
     assert facts.duration_ms == pytest.approx(3850, abs=130)
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize(
     "content",
     [
@@ -78,17 +87,20 @@ def test_a_file_without_sound_is_refused(content: bytes) -> None:
         inspected(content)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_playlist_of_real_recordings_is_not_followed() -> None:
     for text in ("#EXTM3U\n#EXTINF:6,\n{0}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile '{0}'\n"):
         with pytest.raises(NotAudioError):
             inspected(text.format(RECORDINGS / "speech.aac").encode())
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_cut_recording_has_the_duration_of_the_rest() -> None:
     half = recording("speech.wav")[:61_000]
     assert inspected(half).duration_ms == pytest.approx(1904, abs=20)
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize("name", ["speech.mp3", "speech.m4a", "speech.aac", "speech.flac"])
 def test_damage_in_the_middle_does_not_spoil_the_rest(name: str) -> None:
     content = recording(name)
@@ -98,6 +110,7 @@ def test_damage_in_the_middle_does_not_spoil_the_rest(name: str) -> None:
 
 
 def test_a_damaged_recording_is_measured_or_refused() -> None:
+    """Whatever the libraries do with it, because they run in a process of their own."""
     random_source = random.Random(1)
     for name in ("speech.webm", "speech.m4a", "speech-vorbis.ogg", "speech.wav"):
         content = bytearray(recording(name))
@@ -115,6 +128,7 @@ def test_a_small_file_of_four_hours_is_too_long_and_takes_little_memory(four_hou
         inspected(four_hours, ChildAudioInspector(memory_mb=256))
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_recording_may_be_as_long_as_the_limit_and_no_longer() -> None:
     assert inspected(recording("speech.wav"), ChildAudioInspector(max_seconds=4)).duration_ms == 3850
     with pytest.raises(AudioTooLongError):
@@ -140,6 +154,7 @@ def test_a_declared_length_above_the_limit_is_too_long_without_decoding() -> Non
         inspected(dense_flac(channels=1, rate=8_000, seconds=10, declared_seconds=3601))
 
 
+@pytest.mark.usefixtures("in_this_process")
 @pytest.mark.parametrize(("channels", "rate"), [(8, 192_000), (6, 48_000), (1, 4_000)])
 def test_a_format_within_the_bounds_is_accepted(channels: int, rate: int) -> None:
     assert inspected(dense_flac(channels, rate, seconds=20)).duration_ms == pytest.approx(20_000, abs=16_400)
@@ -163,6 +178,7 @@ def test_an_hour_in_stereo_is_accepted() -> None:
     assert inspected(dense_flac(channels=2, rate=48_000)).duration_ms == pytest.approx(3_590_000, abs=1_500)
 
 
+@pytest.mark.usefixtures("in_this_process")
 def test_a_file_that_is_too_big_is_refused() -> None:
     size = len(recording("speech.wav"))
     assert inspected(recording("speech.wav"), ChildAudioInspector(max_bytes=size)).duration_ms == 3850

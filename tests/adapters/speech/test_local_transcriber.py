@@ -25,7 +25,8 @@ RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
 SPEECH = "i want to raise five thousand dollars for my family"
 OTHER_SPEECH = "my son is seven years old and he needs an operation on his heart"
 FORMATS = ["speech.wav", "speech.webm"]
-NOT_SPEECH = ["silence.flac", "noise.ogg", "tone.ogg", "music.ogg"]
+# The contract of all transcribers tries silence.
+NOT_SPEECH = ["noise.ogg", "music.ogg", pytest.param("tone.ogg", marks=pytest.mark.soak)]
 FOREIGN = ["foreign-es.ogg", pytest.param("foreign-de.ogg", marks=pytest.mark.soak)]
 
 

@@ -5,41 +5,27 @@ from __future__ import annotations
 import io
 import socket
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import av
 import pytest
 
 from adapters.speech import DEMO_RECORDING, openai
-from adapters.speech.child_process import Limits, run_child
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.openai import OpenAITranscriber
 from domain.errors import StepFailed, Superseded
 from domain.values import Transcript
+from tests.fakes.inspection import measure_here
 from tests.fakes.openai_server import NO_REPLY, Reply
 from tests.fakes.openai_transcriptions import TranscriptionServer, error_reply, text_reply, transcription_server
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
 
 
-@cache
-def speech_facts() -> Any:
-    with (RECORDINGS / "speech.webm").open("rb") as recording:
-        return run_child("measure", recording, {"max_seconds": 60}, Limits(60, 60, 1024))
-
-
 @pytest.fixture(autouse=True)
-def _most_recordings_are_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most tests send the same recording, and each measurement starts a process."""
-
-    def run(job: str, recording: BinaryIO, *arguments: Any, **options: Any) -> Any:
-        if job == "measure" and Path(recording.name) == RECORDINGS / "speech.webm":
-            return speech_facts()
-        return run_child(job, recording, *arguments, **options)
-
-    monkeypatch.setattr(openai, "run_child", run)
+def _recordings_are_measured_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starting a child process for each measurement would take longer than most tests."""
+    monkeypatch.setattr(openai, "run_child", measure_here)
 
 
 @pytest.fixture
