@@ -46,7 +46,7 @@ def main() -> None:
 
     try:
         job = _job(request, lambda fraction: send({"progress": float(fraction)}))
-        measures = confine([*_libraries(), *map(Path, request["readable"])])
+        measures = confine([*_packages(), *map(Path, request["readable"])], _others())
         # The kernel forgets this when the account changes.
         _end_with_parent(request["parent"])
         send({"started": True})
@@ -84,10 +84,14 @@ def _job(request: dict[str, Any], progress: Callable[[float], None]) -> Callable
             raise ValueError(unknown)
 
 
-def _libraries() -> list[Path]:
-    """Return the folders from which libraries load further parts of themselves, without this program's own folder."""
-    folders = [*sys.path, sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", *MACHINE]
-    return [Path(folder) for folder in folders if folder and Path(folder) != Path.cwd()]
+def _packages() -> list[Path]:
+    """Return the folders of installed packages, which import further parts of themselves while they work."""
+    return [Path(folder) for folder in sys.path if folder.endswith("-packages")]
+
+
+def _others() -> list[Path]:
+    """Return what packages may look for as well, but do without: this program's own folder is not among it."""
+    return [Path(folder) for folder in (sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", *MACHINE)]
 
 
 def _end_with_parent(parent: int) -> None:

@@ -93,10 +93,11 @@ def run_child(
             child.stdout.close()
 
 
-def measures_in_force() -> list[Measure]:
+def measures_in_force(readable: Iterable[Path] = ()) -> list[Measure]:
     """Return what confines the child processes on this machine, as one of them reports it."""
     with Path(os.devnull).open("rb") as nothing:
-        return [Measure(measure) for measure in run_child("confinement", nothing, {}, REPORT_LIMITS)]
+        report = run_child("confinement", nothing, {}, REPORT_LIMITS, readable=readable)
+    return [Measure(measure) for measure in report]
 
 
 def _environment() -> dict[str, str]:

@@ -9,7 +9,7 @@ import ctypes
 import os
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
@@ -35,21 +35,22 @@ PR_SET_NO_NEW_PRIVS = 38
 CLONE_NEWNET = 0x4000_0000
 
 
-def confine(readable: Iterable[Path]) -> list[Measure]:
+def confine(needed: Sequence[Path], optional: Sequence[Path]) -> list[Measure]:
     """Give up the rights of this process for ever, and return the measures in force.
 
-    Call it when libraries and models are loaded. Open descriptors stay usable. Files below `readable` can still be
-    opened for reading, if their permissions let everybody read them; without Landlock, all such files.
+    Call it when libraries are loaded. Open descriptors stay usable, and files below `needed` and `optional` can be
+    opened for reading, as far as their permissions allow. The account changes only if everybody may read what is
+    needed.
     """
     in_force = []
     if _forbid_new_privileges():
         in_force.append(Measure.NO_NEW_PRIVILEGES)
         # Before the change of the account, which may not reach these folders.
-        if _restrict_files(readable):
+        if _restrict_files([*needed, *optional]):
             in_force.append(Measure.FEW_FILES)
     if _leave_network():
         in_force.append(Measure.OWN_NETWORK)
-    if _change_account():
+    if all(map(_everybody_reads, needed)) and _change_account():
         in_force.append(Measure.OWN_ACCOUNT)
     if Measure.NO_NEW_PRIVILEGES in in_force and refuse_system_calls():
         in_force.append(Measure.FEW_SYSTEM_CALLS)
@@ -66,6 +67,15 @@ def _forbid_new_privileges() -> bool:
 
 def _leave_network() -> bool:
     return sys.platform == "linux" and bool(_libc().unshare(CLONE_NEWNET) == 0)
+
+
+def _everybody_reads(path: Path) -> bool:
+    """Return True if any account may open the file or folder, by the permissions of it and of the folders above."""
+    path = path.resolve()
+    if not path.exists():
+        return True  # nothing is missed there
+    folders = [path, *path.parents] if path.is_dir() else path.parents
+    return all(folder.stat().st_mode & 0o001 for folder in folders) and bool(path.stat().st_mode & 0o004)
 
 
 def _change_account() -> bool:

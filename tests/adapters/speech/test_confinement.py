@@ -96,6 +96,12 @@ def test_under_root_it_has_an_account_that_belongs_to_nobody_and_no_way_back(out
     assert outcomes["become root"] == "EPERM"
 
 
+@needs_root
+def test_the_account_stays_if_another_one_could_not_read_the_model(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    assert Measure.OWN_ACCOUNT not in measures_in_force([tmp_path])
+
+
 def test_it_reports_the_measures_that_are_in_force() -> None:
     in_force = measures_in_force()
     assert {Measure.NO_NEW_PRIVILEGES, Measure.FEW_SYSTEM_CALLS} <= set(in_force)
