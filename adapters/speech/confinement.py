@@ -71,11 +71,12 @@ def _leave_network() -> bool:
 
 def _everybody_reads(path: Path) -> bool:
     """Return True if any account may open the file or folder, by the permissions of it and of the folders above."""
-    path = path.resolve()
     if not path.exists():
         return True  # nothing is missed there
-    folders = [path, *path.parents] if path.is_dir() else path.parents
-    return all(folder.stat().st_mode & 0o001 for folder in folders) and bool(path.stat().st_mode & 0o004)
+    # Links are followed, but the folders above the link count as well.
+    folders = {*path.parents, *path.resolve().parents}
+    right = 0o005 if path.is_dir() else 0o004
+    return all(folder.stat().st_mode & 0o001 for folder in folders) and path.stat().st_mode & right == right
 
 
 def _change_account() -> bool:
