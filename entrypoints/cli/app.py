@@ -321,7 +321,8 @@ def simulate(
 ) -> None:
     """Compare the ledger with an oracle.
 
-    Random donations are replayed in a temporary database, and every total is compared.
+    Random donations and other business on the same Stripe account are replayed in a temporary database, late, repeated
+    and out of order. Every sum and every date is compared.
     """
     from entrypoints.cli.simulate import simulate as run
 
