@@ -146,6 +146,13 @@ def test_the_time_of_a_balance_transaction_replaces_the_time_of_an_earlier_repor
     ]
 
 
+def test_disputed_money_converted_at_its_own_rate_replaces_what_was_converted_at_the_rate_of_the_withdrawal():
+    # Until 0.1.0 what came back was converted at the rate at which the money had left.
+    reports = [moved_funds(-9_500, "txn_in"), moved_funds(-10_000, "txn_in", exchange_rate="0.9")]
+    for order in permutations([WITHDRAWN, *reports]):
+        assert donation_with(PAID_100, *order).gift.disputed == 0
+
+
 def test_a_failed_refund_is_two_entries_of_which_the_second_is_dated_by_the_returned_money():
     failure = refund(4_000, "failed", at=20, reported_at=35)
     assert dates(failure) == [("refunded", -4_000, 35), ("refunded", 4_000, 20)]
