@@ -18,7 +18,7 @@ from domain.values import Money
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "fee_ledger"
-VERSION = 4
+VERSION = 5
 TOPICS = topics(FeeCharged)
 
 FEES = Table(
@@ -42,7 +42,7 @@ FEES = Table(
         "position": "bigint",
     },
     key=("balance_transaction_id",),
-    indexes=("(donation_id)", "(ticket_id, position)"),
+    indexes=("(donation_id)", "(ticket_id, position)", "(occurred_at, position)"),
     checks=("net + fee - gross = 0",),
 )
 TABLES = (FEES,)
@@ -102,7 +102,7 @@ def _merged(row: Row, event: FeeCharged, recorded: RecordedEvent, at: int) -> Ro
         "fee_details": row["fee_details"] or _fee_details(event),
         "occurred_at": min(row["occurred_at"], _utc(at)),
     }
-    return merged if merged == row else merged | {"position": recorded.position}
+    return merged if merged == row else merged | {"recorded_at": recorded.recorded_at, "position": recorded.position}
 
 
 def _fee_details(event: FeeCharged) -> list[dict[str, Any]]:

@@ -18,10 +18,12 @@ from domain.donations import Donation
 from domain.errors import NotFoundError
 from domain.tickets import NewTicket
 from domain.values import SYSTEM, Contact, ContactType, Money
+from entrypoints.composition.exports import Export, Format
 from entrypoints.composition.service import Service
 from entrypoints.presentation.donations import Attribution
 from entrypoints.presentation.personal_data import PersonalData
 from projections import donation_ledger, fee_ledger
+from projections.exports import Selection
 from tests.stripe_events import Payment
 
 SECRET = "whsec_of_the_money_tests"
@@ -38,6 +40,12 @@ def pending_calls(service: Any) -> PendingCallCommands:
     return PendingCallCommands(
         service.aggregates.tickets, service.aggregates.donations, commands.checkouts, commands.refunds, service.page_url
     )
+
+
+def exported(service: Service, format: Format = "csv", *, unpaid: bool = False, **selection: Any) -> str:
+    """Return an export of the service's ledgers."""
+    export = Export(format, Selection(**selection), unpaid)
+    return b"".join(export.content(service.queries.reads(), PersonalData(service.history.cipher))).decode()
 
 
 class Ledger:

@@ -352,18 +352,34 @@ def workspaces_retention(
     privacy.set_retention(workspace, days, json)
 
 
-@export.command("donations", epilog="Example: storyledger export donations --from 2026-01-01 --format journal")
+@export.command(
+    "donations", epilog="Example: storyledger export donations --from 2026-11-01 --to 2026-11-30 --format journal"
+)
 def export_donations(
     ticket: Annotated[str | None, typer.Option(help="Only the donations of this ticket.")] = None,
+    workspace: Annotated[str | None, typer.Option(help="Only the donations of this workspace.")] = None,
     since: Annotated[
-        str | None, typer.Option("--from", metavar="DATE|TIME", help="Only donations created from then on.")
+        str | None, typer.Option("--from", metavar="DATE|TIME", help="The first day (UTC) or moment of the period.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--to", metavar="DATE|TIME", help="Only donations created until then.")
+        str | None,
+        typer.Option("--to", metavar="DATE|TIME", help="The last day (UTC) of the period, or the first moment after."),
     ] = None,
-    format: Annotated[Literal["csv", "json", "journal"], typer.Option(help="`journal` is for hledger.")] = "csv",
+    by: Annotated[
+        Literal["moved", "recorded", "paid", "created"],
+        typer.Option(help="The time that the period is about; for `movements` and `journal` only `moved`."),
+    ] = "moved",
+    format: Annotated[
+        Literal["csv", "json", "movements", "journal"],
+        typer.Option(help="`movements` is CSV with one line a movement, `journal` is for hledger."),
+    ] = "csv",
+    unpaid: Annotated[bool, typer.Option("--unpaid", help="Also list donations without any payment.")] = False,
 ) -> None:
-    """Print the donations for accounting."""
+    """Print the donations, or each movement of their money, for accounting.
+
+    A movement is in the period of its own date at Stripe: a gift of November that is refunded in December is in
+    November, and its refund in December.
+    """
     from entrypoints.cli import payments
 
-    payments.export_donations(ticket, since, until, format)
+    payments.export_donations(ticket, workspace, since, until, by, format, unpaid)

@@ -1,19 +1,17 @@
 """The commands `reconcile`, `dead-letters` and `export donations`."""
 
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 from adapters.identity.access_log import logged_object
+from domain.errors import InvalidError
 from entrypoints.cli.console import CommandFailed, UsageError, minute, print_json, print_line, print_table
 from entrypoints.cli.context import OPERATOR, as_moment, as_uuid, logged_act, open_service
-from entrypoints.composition.service import Service
+from entrypoints.composition.exports import Export, Format
 from entrypoints.presentation.administration import DeadLetterView
-from entrypoints.presentation.exports import ExportedDonation, as_csv, as_json
-from entrypoints.presentation.journal import as_journal
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.responses import rfc3339
+from projections.exports import By, Selection
 
 # Stripe lists its events for 30 days.
 STRIPE_EVENTS_KEPT = timedelta(days=30)
@@ -76,21 +74,24 @@ def dismiss_dead_letters(ids: list[str], json: bool) -> None:
         raise CommandFailed("could not be dismissed: no such dead letter")
 
 
-def export_donations(ticket: str | None, since: str | None, until: str | None, format: str) -> None:
+def export_donations(
+    ticket: str | None,
+    workspace: str | None,
+    since: str | None,
+    until: str | None,
+    by: By,
+    format: Format,
+    unpaid: bool,
+) -> None:
     start, end = as_moment(since, "--from"), as_moment(until, "--to", end_of_day=True)
-    id = as_uuid(ticket, "--ticket") if ticket else None
+    selection = Selection(by, as_uuid(ticket, "--ticket") if ticket else None, workspace, start, end)
+    try:
+        export = Export(format, selection, unpaid)
+    except InvalidError as error:
+        raise UsageError(f"--{error.pointer[1:]} {error.detail}") from None
     with open_service() as service:
-        for chunk in _exported(service, id, start, end, format):
+        if workspace is not None and not service.queries.workspace_exists(workspace):
+            raise CommandFailed(f"there is no workspace {workspace}")
+        for chunk in export.content(service.queries.reads(), PersonalData(service.history.cipher)):
             sys.stdout.buffer.write(chunk)
         sys.stdout.buffer.flush()
-
-
-def _exported(
-    service: Service, ticket: UUID | None, start: datetime | None, end: datetime | None, format: str
-) -> Iterator[bytes]:
-    if format == "journal":
-        return as_journal(service.queries.journal(ticket, start, end), service.queries.settlements(ticket, start, end))
-    personal = PersonalData(service.history.cipher)
-    rows = service.queries.exported(ticket, None, start, end)
-    lines = (ExportedDonation.from_rows(row, settlements, personal) for row, settlements in rows)
-    return as_csv(lines) if format == "csv" else as_json(lines)

@@ -6,7 +6,7 @@ Routes, access checks and the OpenAPI document are made from the same rows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
@@ -192,6 +192,11 @@ class Parameter:
     description: str
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     required: bool = False
+
+
+def choice_schema(choices: Sequence[str]) -> dict[str, Any]:
+    """Return the schema of a parameter that is read with `choice_parameter`."""
+    return {"type": "string", "enum": list(choices), "default": choices[0]}
 
 
 @dataclass(frozen=True)

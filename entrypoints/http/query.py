@@ -1,6 +1,8 @@
 """Query parameters: each is converted to its type, or refused with Problem 422."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from adapters import ids
@@ -10,6 +12,8 @@ from entrypoints.http.problems import invalid, invalid_fields, reference_token
 from entrypoints.presentation.problems import InvalidField
 
 MAX_INTEGER_DIGITS = 18
+
+Choice = TypeVar("Choice", bound=str)
 
 
 def refuse_unknown_parameters(call: Call) -> None:
@@ -62,6 +66,15 @@ def id_parameter(call: Call, name: str) -> UUID | None:
     if id is None:
         raise invalid(f"/{name}", "must be an id", FaultCode.WRONG_TYPE)
     return id
+
+
+def choice_parameter(call: Call, name: str, choices: Sequence[Choice]) -> Choice:
+    """Return the choice that the parameter names, or the first one if the parameter is absent."""
+    text = call.query.get(name, choices[0])
+    for choice in choices:
+        if text == choice:
+            return choice
+    raise invalid(f"/{name}", f"must be one of {', '.join(choices)}", FaultCode.UNKNOWN_VALUE)
 
 
 def flag_parameter(call: Call, name: str) -> bool:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import get_args
 
 from domain.values import DocumentFormat, Role
+from entrypoints.composition.exports import Format
 from entrypoints.http import bodies
 from entrypoints.http.handlers.about import AboutHandlers
 from entrypoints.http.handlers.admin import (
@@ -31,9 +33,10 @@ from entrypoints.http.handlers.support import ProfileReset, SupportHandlers, Sup
 from entrypoints.http.handlers.tickets import INCLUDES, TicketHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
-from entrypoints.http.operations import EVERYBODY, Access, BodyKind, Operation, Parameter, RateLimit
+from entrypoints.http.operations import EVERYBODY, Access, BodyKind, Operation, Parameter, RateLimit, choice_schema
 from entrypoints.http.problems import PROBLEM_MEDIA_TYPE
 from projections import ticket_totals
+from projections.exports import By
 
 HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDITOR
 
@@ -206,14 +209,24 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "GET", "/api/exports/donations", "Export donations for accounting", ExportHandlers.export, EXPORT,
-        media_types=("text/csv", "application/json"), tag="Donations",
+        media_types=("text/csv", "application/json", "text/plain"), other_responses=NOT_FOUND, tag="Donations",
         query=(
             Parameter(
-                "format", "The format of the export.", {"type": "string", "enum": ["csv", "json"], "default": "csv"}
+                "format", "One line a donation, as CSV or JSON; one line a movement, as CSV; or a journal for hledger.",
+                choice_schema(get_args(Format)),
             ),
+            Parameter(
+                "by", "Whether the period is that of the movements' own times (`moved`), of the times when they were"
+                " recorded, or of the donations' payment or creation; for movements and journal only `moved`.",
+                choice_schema(get_args(By)),
+            ),
+            Parameter("from", "The first day of the period in UTC, or its first moment."),
+            Parameter("to", "The last day of the period in UTC, or the first moment after it."),
             Parameter("ticket", "Only donations to this ticket.", {"type": "string", "format": "uuid"}),
-            Parameter("from", "Only donations created on or after this day or time."),
-            Parameter("to", "Only donations created until the end of this day, or until this time."),
+            Parameter("workspace", "Only donations to tickets of this workspace."),
+            Parameter(
+                "unpaid", "Also list donations without any payment, by their creation.", {"type": "boolean"}
+            ),
         ),
     ),
     Operation(

@@ -1,4 +1,4 @@
-"""Donations for accounting, one line each, as CSV or JSON."""
+"""Donations and movements for accounting, one line each, as CSV or JSON."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Literal
 from uuid import UUID
 
 from msgspec.structs import fields
@@ -104,18 +105,84 @@ class ExportedDonation(ResponseBody):
         )
 
 
-# The JSON repeats every amount in the minor unit, for programs; the CSV does not.
-_CSV_FIELDS = [field for field in fields(ExportedDonation) if not field.name.endswith("_minor")]
-COLUMNS = tuple(field.encode_name for field in _CSV_FIELDS)
+class MovementLine(ResponseBody):
+    """One movement of the donors' money. The amount is negative if money went back, so the lines add up to the net."""
+
+    date: date
+    movement: Literal["paid", "refunded", "disputed", "unpaid"]
+    amount: Decimal
+    currency: str
+    campaign: str | None
+    donor: str
+    donation_id: UUID
+    ticket_id: UUID
+    workspace: str | None
+    source_id: str | None
+    moved_at: Time | None
+    recorded_at: Time
+
+    @classmethod
+    def from_row(cls, row: Row, personal: PersonalData) -> MovementLine:
+        amount = row["amount"] if row["kind"] == "paid" else -row["amount"]
+        moved_at = utc(row["occurred_at"])
+        return cls._of(
+            row, personal, moved_at, row["kind"], amount, row["source_id"], moved_at, utc(row["recorded_at"])
+        )
+
+    @classmethod
+    def of_unpaid(cls, row: Row, personal: PersonalData) -> MovementLine:
+        """Return the line of a donation without any movement, on the day of its creation."""
+        created_at = utc(row["created_at"])
+        return cls._of(row, personal, created_at, "unpaid", 0, row["session_id"], None, created_at)
+
+    @classmethod
+    def _of(
+        cls,
+        row: Row,
+        personal: PersonalData,
+        at: datetime,
+        movement: Literal["paid", "refunded", "disputed", "unpaid"],
+        minor: int,
+        source_id: str | None,
+        moved_at: datetime | None,
+        recorded_at: datetime,
+    ) -> MovementLine:
+        ticket_id = row["ticket_id"]
+        return cls(
+            date=at.date(),
+            movement=movement,
+            amount=major(minor, row["currency"]),
+            currency=row["currency"],
+            campaign=personal.text_or_none(ticket_id, row["campaign"]),
+            donor=personal.donor(row),
+            donation_id=row["donation_id"],
+            ticket_id=ticket_id,
+            workspace=row["workspace"],
+            source_id=source_id,
+            moved_at=moved_at,
+            recorded_at=recorded_at,
+        )
 
 
-def as_csv(lines: Iterable[ExportedDonation]) -> Iterator[bytes]:
-    """Yield the CSV (RFC 4180); a cell that a spreadsheet could take for a formula begins with an apostrophe."""
+def columns(kind: type[ResponseBody]) -> dict[str, str]:
+    """Return the columns of the CSV with the names of their fields.
+
+    The JSON repeats every amount in the minor unit, for programs; the CSV does not.
+    """
+    return {field.encode_name: field.name for field in fields(kind) if not field.name.endswith("_minor")}
+
+
+def as_csv(lines: Iterable[ResponseBody], kind: type[ResponseBody] = ExportedDonation) -> Iterator[bytes]:
+    """Yield the CSV (RFC 4180) of lines of one kind.
+
+    A cell that a spreadsheet could take for a formula begins with an apostrophe.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(COLUMNS)
+    names = columns(kind)
+    writer.writerow(names)
     for line in lines:
-        writer.writerow([_cell(getattr(line, field.name)) for field in _CSV_FIELDS])
+        writer.writerow([_cell(getattr(line, name)) for name in names.values()])
         if buffer.tell() > CSV_CHUNK_CHARACTERS:
             yield buffer.getvalue().encode()
             buffer.seek(0)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC
+from heapq import merge
+from operator import itemgetter
 
 from domain.values import Money, decimals
 from projections import fee_ledger
@@ -17,20 +19,22 @@ _ACCOUNTS = {
 
 
 def as_journal(entries: Iterable[Row], settlements: Iterable[Row]) -> Iterator[bytes]:
-    """Yield the journal: the entries of the donation ledger, then Stripe's settlements of these donations."""
+    """Yield the journal in date order: the entries of the donation ledger and Stripe's settlements, each in that order.
+
+    The accounts and commodities come at the end, when all currencies are known.
+    """
     currencies: set[str] = set()
     yield b"; Dates are Stripe's; `recorded` is the day on which we recorded it. Amounts are exact.\ndecimal-mark .\n\n"
-    for entry in entries:
-        currencies.add(entry["currency"])
-        amount = entry["amount"] if entry["kind"] == "paid" else -entry["amount"]
-        postings = [(CLEARING, amount), (_ACCOUNTS[entry["kind"]], -amount)]
-        changes = [(account, Money(minor, entry["currency"])) for account, minor in postings]
-        yield _transaction(entry, entry["kind"], changes)
-    for settlement in settlements:
-        currencies.add(settlement["currency"])
+    for row in merge(entries, settlements, key=itemgetter("occurred_at", "position")):
+        currency = row["currency"]
+        currencies.add(currency)
+        if "kind" in row:
+            amount = row["amount"] if row["kind"] == "paid" else -row["amount"]
+            postings = [(CLEARING, amount), (_ACCOUNTS[row["kind"]], -amount)]
+            yield _transaction(row, row["kind"], [(account, Money(minor, currency)) for account, minor in postings])
         # An exchange entry is empty until the money of a dispute came back.
-        if changes := list(fee_ledger.postings(settlement, settlement["converted"])):
-            yield _transaction(settlement, f"settled {settlement['category']}", changes)
+        elif changes := list(fee_ledger.postings(row, row["converted"])):
+            yield _transaction(row, f"settled {row['category']}", changes)
     for account in sorted({*fee_ledger.ACCOUNTS, *_ACCOUNTS.values()}):
         yield f"account {account}\n".encode()
     for currency in sorted(currencies):

@@ -13,8 +13,8 @@ from domain.gift import Gift
 from projections.donation_ledger.donation_table import (
     DONATIONS,
     donation,
+    donation_as_of,
     donations,
-    donations_for_export,
     requested_row,
     set_gift_columns,
     stored_gift,
@@ -27,7 +27,7 @@ from projections.donation_ledger.entry_table import (
     changes_entries,
     entries,
     entries_by_key,
-    entries_for_export,
+    entries_of,
     entry_order,
     post_entries,
 )
@@ -56,10 +56,10 @@ __all__ = [
     "VERSION",
     "by_first_capture",
     "donation",
+    "donation_as_of",
     "donations",
-    "donations_for_export",
     "entries",
-    "entries_for_export",
+    "entries_of",
     "entry_order",
     "fold",
     "ordered_totals",
@@ -72,7 +72,7 @@ __all__ = [
 ]
 
 NAME = "donation_ledger"
-VERSION = 10
+VERSION = 11
 TOPICS = topics(DonationEvent)
 TABLES = (DONATIONS, ENTRIES, TOTALS)
 
@@ -124,9 +124,7 @@ def put_as_of(at: datetime, donation_rows: Sequence[Row], entry_rows: Sequence[R
     """Put the donations, their entries and totals as they were at a time of Stripe into empty tables."""
     changes = []
     for row in donation_rows:
-        gift = stored_gift(row).as_of(at.timestamp())
-        past = row | ({} if gift.captured else {"recorded_at": None})
-        set_gift_columns(gift, past)
+        past = donation_as_of(row, at)
         rows.put(DONATIONS, past)
         changes.append((None, past))
     for entry in entry_rows:

@@ -99,6 +99,14 @@ def set_gift_columns(gift: Gift, row: Row) -> None:
     row["gift"] = _encode_gift_values(_gift_values(gift))
 
 
+def donation_as_of(row: Row, at: datetime) -> Row:
+    """Return the donation's row as it was at a time of Stripe."""
+    gift = stored_gift(row).as_of(at.timestamp())
+    past = row | ({} if gift.captured else {"recorded_at": None})
+    set_gift_columns(gift, past)
+    return past
+
+
 @lru_cache(maxsize=1024)
 def utc_time(seconds: int | None) -> datetime | None:
     """Return Unix seconds as a time in UTC, or None for None."""
@@ -146,39 +154,6 @@ def with_pending_calls(cursor: Cursor, before: datetime, limit: int) -> list[Row
     cursor.execute(
         _SELECT + "WHERE call_pending_since <= %(before)s ORDER BY call_pending_since LIMIT %(limit)s",
         {"before": before, "limit": limit},
-    )
-    return fetched_rows(cursor, COLUMNS)
-
-
-def donations_for_export(
-    cursor: Cursor,
-    after: UUID | None,
-    limit: int,
-    ticket_id: UUID | None = None,
-    workspace: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> list[Row]:
-    """Return up to `limit` donations after the id `after`, in the order of their ids and so of their creation."""
-    cursor.execute(
-        f"""
-        SELECT {", ".join("d." + name for name in COLUMNS)}
-          FROM read.donation_ledger d JOIN read.ticket_status t USING (ticket_id)
-         WHERE (%(after)s::uuid IS NULL OR d.donation_id > %(after)s)
-           AND (%(ticket_id)s::uuid IS NULL OR d.ticket_id = %(ticket_id)s)
-           AND (%(workspace)s::text IS NULL OR t.workspace = %(workspace)s)
-           AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
-           AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
-         ORDER BY d.donation_id LIMIT %(limit)s
-        """,  # noqa: S608
-        {
-            "after": after,
-            "limit": limit,
-            "ticket_id": ticket_id,
-            "workspace": workspace,
-            "since": since,
-            "until": until,
-        },
     )
     return fetched_rows(cursor, COLUMNS)
 

@@ -1,6 +1,6 @@
 """The ledger's table of entries: one row for each movement of money, at the time of its Stripe object."""
 
-from datetime import datetime
+from collections.abc import Sequence
 from uuid import UUID
 
 from domain.events import DonationEvent, FeeCharged, PaymentDelayed
@@ -9,6 +9,7 @@ from domain.movements import REFUND_RETURNED, Entry
 from projections.donation_ledger.donation_table import utc_time
 from projections.model import Cursor, Key, RecordedEvent, Row, Rows, Table, fetched_rows
 
+# `position` and `recorded_at` are those of the event that gave the entry its present amount and time.
 ENTRIES = Table(
     "ledger_entries",
     {
@@ -24,7 +25,7 @@ ENTRIES = Table(
         "part": "bigint",
     },
     key=("donation_id", "kind", "source_id", "part"),
-    indexes=("(ticket_id, position)", "(position)"),
+    indexes=("(ticket_id, position)", "(occurred_at, position)"),
 )
 # A gift's entries by kind, source and part, which tell the entries of one donation apart.
 EntriesByKey = dict[Key, Entry]
@@ -55,7 +56,6 @@ def post_entries(recorded: RecordedEvent, donation: Row, before: EntriesByKey, a
     for key, entry in after.items():
         if before.get(key) == entry:
             continue
-        row = rows.get(ENTRIES, (donation_id, *key)) if key in before else None
         rows.put(
             ENTRIES,
             {
@@ -66,7 +66,7 @@ def post_entries(recorded: RecordedEvent, donation: Row, before: EntriesByKey, a
                 "currency": donation["currency"],
                 "amount": entry.amount,
                 "occurred_at": utc_time(entry.at),
-                "recorded_at": row["recorded_at"] if row else recorded.recorded_at,
+                "recorded_at": recorded.recorded_at,
                 "source_id": entry.source_id,
                 "part": entry.part,
             },
@@ -93,28 +93,10 @@ def entries(cursor: Cursor, ticket_id: UUID) -> list[Row]:
     return fetched_rows(cursor, ENTRIES.columns)
 
 
-def entries_for_export(
-    cursor: Cursor,
-    after: int,
-    limit: int,
-    ticket_id: UUID | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> list[Row]:
-    """Return the entries of the donations that were created between `since` and `until`, after the position `after`.
-
-    The entries of one event are never separated, so there may be more than `limit`.
-    """
+def entries_of(cursor: Cursor, donation_ids: Sequence[UUID]) -> list[Row]:
+    """Return the entries of these donations in no particular order."""
     cursor.execute(
-        f"""
-        SELECT {", ".join("e." + name for name in ENTRIES.columns)}
-          FROM read.ledger_entries e JOIN read.donation_ledger d USING (donation_id)
-         WHERE e.position > %(after)s
-           AND (%(ticket_id)s::uuid IS NULL OR d.ticket_id = %(ticket_id)s)
-           AND (%(since)s::timestamptz IS NULL OR d.created_at >= %(since)s)
-           AND (%(until)s::timestamptz IS NULL OR d.created_at < %(until)s)
-         ORDER BY e.position FETCH FIRST %(limit)s ROWS WITH TIES
-        """,  # noqa: S608
-        {"after": after, "limit": limit, "ticket_id": ticket_id, "since": since, "until": until},
+        f"SELECT {', '.join(ENTRIES.columns)} FROM read.ledger_entries WHERE donation_id = ANY(%(donation_ids)s)",  # noqa: S608
+        {"donation_ids": list(donation_ids)},
     )
     return fetched_rows(cursor, ENTRIES.columns)

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from adapters.payments.stripe_objects import StripeDict
-from entrypoints.presentation.journal import as_journal
 from entrypoints.presentation.past_ledger import past_ledger
 from projections import donation_ledger
-from tests.money import Ledger
+from tests.money import Ledger, exported
 from tests.stripe_events import Payment, event
 
 
@@ -33,8 +32,9 @@ def dated_entries(ledger: Ledger, payment: Payment) -> list[tuple[str, int, int]
     """Return kind, amount and time of each entry, after checking that the journal has the same dates."""
     with ledger.service.database.transaction() as cursor:
         entries = donation_ledger.entries(cursor, payment.ticket_id)
-    journal = b"".join(as_journal(ledger.service.queries.journal(payment.ticket_id, None, None), ())).decode()
-    days = sorted(line.split()[0] for line in journal.splitlines() if "donation:" in line)
+    journal = exported(ledger.service, "journal", ticket_id=payment.ticket_id)
+    moved = [line.split() for line in journal.splitlines() if "donation:" in line and ") settled " not in line]
+    days = [words[0] for words in moved]
     assert days == sorted(entry["occurred_at"].date().isoformat() for entry in entries)
     return sorted((e["kind"], e["amount"], int(e["occurred_at"].timestamp())) for e in entries)
 

@@ -66,6 +66,9 @@ def assert_answers_as_before(release: Path, live: LiveService) -> None:
                 # After three days, the events that the release held are listed as well.
                 letters = now["body"]["deadLetters"]
                 now["body"]["deadLetters"] = [letter for letter in letters if letter["error"] != "unmatched"]
+            if path == "/api/exports/donations?format=json":
+                # Release 0.1.0 listed donations without a payment, too.
+                before["body"] = [line for line in before["body"] if line["paidAt"]]
             if isinstance(now["body"], dict) and now["body"].get("status") == "ERASED":
                 # Release 0.1.0 did not tell an erased ticket from a draft.
                 before["body"] |= {"status": "ERASED", "contentStatus": "ERASED"}

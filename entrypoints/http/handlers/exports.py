@@ -1,15 +1,24 @@
-"""The handler that exports donations for accounting."""
+"""The handler that exports the ledgers for accounting."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 from adapters.encryption.field_cipher import FieldCipher
-from domain.errors import FaultCode
+from domain.errors import NotFoundError
 from domain.values import Role
+from entrypoints.composition.exports import Export, Format
 from entrypoints.composition.queries import Queries
 from entrypoints.http.operations import Answer, Call, JsonStream, Stream
-from entrypoints.http.problems import invalid
-from entrypoints.http.query import day_parameter, id_parameter
-from entrypoints.presentation.exports import ExportedDonation, as_csv, as_json
+from entrypoints.http.query import choice_parameter, day_parameter, flag_parameter, id_parameter
+from entrypoints.presentation.exports import ExportedDonation
+from projections.exports import By, Selection
+
+FILES: dict[Format, tuple[str, str]] = {
+    "csv": ("donations.csv", "text/csv; charset=utf-8"),
+    "json": ("donations.json", "application/json"),
+    "movements": ("movements.csv", "text/csv; charset=utf-8"),
+    "journal": ("donations.journal", "text/plain; charset=utf-8"),
+}
 
 
 @dataclass(frozen=True)
@@ -18,16 +27,24 @@ class ExportHandlers:
     cipher: FieldCipher
 
     def export(self, call: Call) -> Answer[Stream | JsonStream[list[ExportedDonation]]]:
-        format = call.query.get("format", "csv")
-        if format not in ("csv", "json"):
-            raise invalid("/format", "must be csv or json", FaultCode.UNKNOWN_VALUE)
-        ticket_id = id_parameter(call, "ticket")
+        format: Format = choice_parameter(call, "format", get_args(Format))
+        by: By = choice_parameter(call, "by", get_args(By))
+        ticket_id, workspace = id_parameter(call, "ticket"), self._workspace(call)
         since, until = day_parameter(call, "from"), day_parameter(call, "to", end_of_day=True)
-        workspace = call.principal.workspace if call.principal.role is Role.CLIENT else None
-        rows = self.queries.exported(ticket_id, workspace, since, until, call.reads)
-        personal = call.personal_data(self.cipher)
-        lines = (ExportedDonation.from_rows(row, settlements, personal) for row, settlements in rows)
-        headers = {"Content-Disposition": f'attachment; filename="donations.{format}"'}
-        if format == "csv":
-            return Answer(Stream(as_csv(lines)), 200, headers, "text/csv; charset=utf-8")
-        return Answer(JsonStream(as_json(lines)), 200, headers)
+        export = Export(format, Selection(by, ticket_id, workspace, since, until), flag_parameter(call, "unpaid"))
+        content = export.content(call.reads, call.personal_data(self.cipher))
+        file_name, media_type = FILES[format]
+        headers = {"Content-Disposition": f'attachment; filename="{file_name}"'}
+        body = JsonStream[list[ExportedDonation]](content) if format == "json" else Stream(content)
+        return Answer(body, 200, headers, media_type)
+
+    def _workspace(self, call: Call) -> str | None:
+        """Return the workspace to export, or None for all. One of others is answered as one that does not exist."""
+        asked = call.query.get("workspace")
+        if call.principal.role is Role.CLIENT:
+            if asked not in (None, call.principal.workspace):
+                raise NotFoundError
+            return call.principal.workspace
+        if asked is not None and not self.queries.workspace_exists(asked):
+            raise NotFoundError
+        return asked

@@ -66,6 +66,9 @@ def run_here(run: Run, migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Ru
     [
         ("export", "donations", "--to", "9999-12-31"),
         ("export", "donations", "--from", "0001-01-01"),
+        ("export", "donations", "--from", "2026-12-01", "--to", "2026-11-30"),
+        ("export", "donations", "--format", "movements", "--by", "paid"),
+        ("export", "donations", "--format", "journal", "--unpaid"),
         ("reconcile", "--since", "1969-12-31"),
         ("keys", "create", "--role", "admin", "--expires", "2020-01-01"),
         ("keys", "create", "--role", "admin", "--scope", "tickets:read"),
@@ -110,8 +113,15 @@ def test_a_day_may_be_written_in_both_iso_forms(run_here: Run, service, database
         row = connection.execute("SELECT created_at::date FROM read.donation_ledger").fetchone()
     assert row is not None
     for day in (row[0].isoformat(), row[0].strftime("%Y%m%d")):
-        _, out, _ = run_here("export", "donations", "--from", day, "--to", day)
+        _, out, _ = run_here("export", "donations", "--from", day, "--to", day, "--unpaid")
         assert str(payment.donation_id) in out
+
+
+def test_an_export_of_an_unknown_workspace_is_no_empty_export(run_here: Run):
+    message = "storyledger: there is no workspace nobody\n"
+    assert run_here("export", "donations", "--workspace", "nobody") == (1, "", message)
+    code, out, _ = run_here("export", "donations", "--workspace", "public", "--format", "movements")
+    assert (code, out.count("\n")) == (0, 1)
 
 
 def test_a_comparison_prints_every_difference_as_json_and_their_number_for_people(
@@ -197,7 +207,7 @@ def test_a_command_whose_reader_has_ended_exits_as_other_programs_do():
     ("words", "choices"),
     [
         (("keys", "create", "--role", "king"), "'client', 'admin', 'auditor'"),
-        (("export", "donations", "--format", "pdf"), "'csv', 'json', 'journal'"),
+        (("export", "donations", "--format", "pdf"), "'csv', 'json', 'movements', 'journal'"),
     ],
 )
 def test_a_wrong_choice_is_refused_with_the_right_ones(run: Run, words: tuple[str, ...], choices: str):

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import httpx2
 import pytest
 
 from domain.values import Role
@@ -260,11 +261,40 @@ def test_an_export_has_the_workspaces_donations_in_both_formats(live: LiveServic
         assert len(accounting.get("/api/exports/donations", params={"format": "json"} | query).json()) == count
 
 
+def test_movements_and_the_journal_are_exported_for_one_workspace(
+    live: LiveService, accounting: Client, admin: Client, workspace: str
+):
+    ticket = accounting.open_ticket()
+    ticket.write_draft(title="=A roof")
+    donate_in_sandbox(live, ticket, "12.50")
+    ticket.pay(7)
+
+    def export(caller: Client, **query: str) -> httpx2.Response:
+        return caller.get("/api/exports/donations", params=query)
+
+    for query in ({"format": "movements"}, {"format": "journal"}, {"format": "csv", "by": "created", "unpaid": "true"}):
+        own = export(accounting, **query)
+        assert own.status_code == 200
+        assert own.text == export(accounting, **query, workspace=workspace).text
+        assert own.text == export(admin, **query, workspace=workspace).text
+    [movement] = csv.DictReader(io.StringIO(export(accounting, format="movements").text))
+    names = ("movement", "amount", "currency", "campaign", "donor", "ticketId", "workspace")
+    assert [movement[name] for name in names] == [
+        "paid", "12.50", "USD", "'=A roof", "Hopper", ticket.id, workspace,
+    ]  # fmt: skip
+    assert [line["status"] for line in export(accounting, format="json", unpaid="true").json()] == ["PAID", "CREATED"]
+    problem(export(accounting, workspace="public"), 404, "not-found")
+    for unknown in ("nobody", "", "\0"):
+        problem(export(admin, workspace=unknown), 404, "not-found")
+
+
 @pytest.mark.parametrize(
     ("query", "at"),
     [({"format": "xml"}, "/format"), ({"ticket": "x"}, "/ticket"), ({"from": "x"}, "/from"),
      ({"to": "2026-02-30"}, "/to"), ({"from": "\0"}, "/from"), ({"to": "9999-12-31"}, None),
-     ({"from": "0001-01-01"}, None)],
+     ({"from": "0001-01-01"}, None), ({"by": "x"}, "/by"), ({"format": "journal", "by": "paid"}, "/by"),
+     ({"format": "journal", "unpaid": "true"}, "/unpaid"), ({"unpaid": "x"}, "/unpaid"),
+     ({"from": "2026-12-01", "to": "2026-11-30"}, "/to")],
 )  # fmt: skip
 def test_invalid_export_parameters_are_refused(accounting: Client, query: dict[str, str], at: str | None):
     answer = accounting.get("/api/exports/donations", params=query)
@@ -311,6 +341,7 @@ def test_an_auditor_sees_no_personal_data(live: LiveService, client: Client, aud
         ("/api/profiles/search", {"contact": "canary@example.com"}),
         ("/api/exports/donations", {"ticket": ticket.id}),
         ("/api/exports/donations", {"ticket": ticket.id, "format": "json"}),
+        ("/api/exports/donations", {"ticket": ticket.id, "format": "movements"}),
     ]  # fmt: skip
     texts = ""
     for path, query in requests:
