@@ -21,13 +21,15 @@ from adapters.proof.checker import (
     keys_under_signed_names,
     leaf_hash,
 )
-from adapters.proof.published import PublishedCheckpoints
+from adapters.proof.published import PublishedCheckpoints, newer_than
 from adapters.proof.tiles import BrokenProofError
 
 # With a longer name a note would not fit into a QR code of 400 bytes.
 LONGEST_ORIGIN = 64
 # While events or entries of the access log are recorded, a checkpoint is signed at least this often.
 EVERY_SECONDS = 10.0
+# The signer compares the history with the first checkpoints of so many days; `audit verify` with those of all days.
+COMPARED_DAYS = 3
 
 
 def origin_of(url: str) -> str:
@@ -110,17 +112,38 @@ def sign_tree(
 def continued_state(cursor: Cursor[TupleRow], published: PublishedCheckpoints) -> tuple[int, AccessLogHead]:
     """Return the tree's size and the access log's head, on a binary cursor.
 
-    RewrittenHistoryError unless tree and access log begin with those that were published last.
+    RewrittenHistoryError unless tree and access log begin with those that were published last, and on the last days.
     """
     # Read before the tree and the log, because another process may extend and publish them.
+    dated = published.dated(COMPARED_DAYS)
     try:
         signed = published.newest()
     except Refused as refused:
         raise RewrittenHistoryError(f"the newest published checkpoint is not valid: {refused}") from None
+    if key := newer_than(signed, dated):
+        raise RewrittenHistoryError(f"the newest published checkpoint was set back: {key} is newer")
     size, log = tiles.size(cursor), access_log_head(cursor)
-    if signed is not None:
-        _require_continuation(cursor, signed, size, log)
+    for earlier in (*([signed] if signed is not None else []), *dated.values()):
+        _require_continuation(cursor, earlier, size, log)
     return size, log
+
+
+def sign_complete_tree(
+    connection: Connection[TupleRow], signer: Signer, published: PublishedCheckpoints
+) -> tuple[int, str]:
+    """Add all recorded events to the tree, and return its size and a checkpoint of it, which is published first.
+
+    RewrittenHistoryError if the history does not continue what was published before.
+    """
+    while tiles.grow(connection):
+        pass
+    with connection.transaction(), connection.cursor(binary=True) as cursor:
+        tiles.lock(cursor)
+        size, log = continued_state(cursor, published)
+        note = signer.checkpoint(size, tree.root(tiles.Tiles(cursor).node, size), log)
+        # As with every checkpoint that somebody sees, what is signed later must continue it.
+        published.publish(note)
+        return size, note
 
 
 def _require_continuation(cursor: Cursor[TupleRow], signed: Checkpoint, size: int, log: AccessLogHead) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from adapters.postgres.database import Database
-from adapters.proof import tiles, tree
+from adapters.proof import tree
 from adapters.proof.checker import CLOSING, FORMAT, canonical_json, statement
-from adapters.proof.checkpoints import Signer, continued_state
+from adapters.proof.checkpoints import Signer, sign_complete_tree
 from adapters.proof.published import PublishedCheckpoints
 from adapters.proof.tiles import BrokenProofError, Tiles
 from domain.errors import NotFoundError
@@ -39,26 +39,14 @@ class Exporter:
         Raise NotFoundError before the first part if the ticket has no events, and RewrittenHistoryError if the history
         does not continue what was published last.
         """
-        size, checkpoint = self._sign_complete_tree()
+        with self._database.connection() as connection:
+            size, checkpoint = sign_complete_tree(connection, self._signer, self._published)
         with self._database.reading() as cursor:
             cursor.execute("SELECT count(*) FROM events WHERE ticket = %s AND position <= %s", (ticket, size))
             [(count,)] = cursor.fetchall()
         if not count:
             raise NotFoundError("There is no such ticket.")
         return self._parts(ticket, count, size, checkpoint)
-
-    def _sign_complete_tree(self) -> tuple[int, str]:
-        """Add all recorded events to the tree, and return its size and the checkpoint, which is published first."""
-        with self._database.connection() as connection:
-            while tiles.grow(connection):
-                pass
-            with connection.transaction(), connection.cursor(binary=True) as cursor:
-                tiles.lock(cursor)
-                size, log = continued_state(cursor, self._published)
-                checkpoint = self._signer.checkpoint(size, tree.root(Tiles(cursor).node, size), log)
-                # As with every checkpoint that somebody sees, what is signed later must continue it.
-                self._published.publish(checkpoint)
-                return size, checkpoint
 
     def _parts(self, ticket: UUID, count: int, size: int, checkpoint: str) -> Iterator[bytes]:
         signer = self._signer

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database, connect
 from adapters.proof import checkpoints, tiles
+from adapters.proof.checker import Checkpoint
 from adapters.proof.checkpoints import Signer
 from tests.fakes.entries import entries
 
@@ -18,6 +19,9 @@ class Unpublished:
 
     def newest(self) -> None:
         return None
+
+    def dated(self, days: int | None = None) -> dict[str, Checkpoint]:
+        return {}
 
     def publish(self, note: str) -> None:
         pass

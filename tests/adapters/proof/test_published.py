@@ -212,3 +212,30 @@ def test_the_follower_counts_and_logs_what_it_does_not_sign(
     output = "".join(capfd.readouterr())
     assert "does not continue the signed one" in output
     assert "the first 5 events are not those that were signed" in output
+
+
+def test_a_newest_checkpoint_that_was_set_back_is_found_by_the_dated_ones(
+    database: Database, storage: FileStorage, published: Any
+):
+    append(database, [2])
+    assert signs(database.url, published)
+    old = read(storage, NEWEST)
+    storage.delete(next(iter(published.dated())))
+    append(database, [3])
+    assert signs(database.url, PublishedCheckpoints(storage, SIGNER.read))
+    storage.put(NEWEST, [old.encode()])
+    append(database, [1])
+    with pytest.raises(RewrittenHistoryError, match=r"was set back: checkpoints/20.* is newer"):
+        signs(database.url, published)
+    # Without the newest one, the history still has to continue the dated ones.
+    storage.delete(NEWEST)
+    write_anew(database)
+    with pytest.raises(RewrittenHistoryError, match="the first 5 events are not those that were signed"):
+        signs(database.url, published)
+
+
+def test_dated_checkpoints_of_other_keys_and_of_later_days_are_left_out(storage: FileStorage, published: Any):
+    published.publish(SIGNER.checkpoint(4, ROOT))
+    storage.put("checkpoints/2025-01-01", [Signer(("o" * 40,), SIGNER.origin).checkpoint(1, ROOT).encode()])
+    storage.put("checkpoints/9999-12-31", [SIGNER.checkpoint(1, ROOT).encode()])
+    assert [checkpoint.size for checkpoint in published.dated().values()] == [4]
