@@ -76,12 +76,33 @@ QUIET_BROWSER = (
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         if item.path.relative_to(Path(__file__).parent).as_posix().startswith(SLOW):
             item.add_marker(pytest.mark.slow)
-    # Slow tests run first, so that no worker waits at the end for another one's long test.
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    yield  # pytest takes out the tests that are not selected
+    items[:] = in_order(items, getattr(config, "workerinput", {}).get("workercount", 1))
+
+
+def in_order(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Return the tests in an order in which every worker begins with slow ones.
+
+    xdist gives each worker an equal part of the list, from the end of which others steal when they have none left. The
+    last tests of the run are then short, so that no worker waits for another one's long test.
+    """
+    slow = [item for item in items if item.get_closest_marker("slow") is not None]
+    quick = [item for item in items if item.get_closest_marker("slow") is None]
+    modules = list(dict.fromkeys(item.path for item in slow))
+    ordered: list[pytest.Item] = []
+    for worker in range(workers):
+        size = (len(items) - len(ordered)) // (workers - worker)
+        own_modules = set(modules[worker::workers])
+        own = [item for item in slow if item.path in own_modules]
+        count = max(0, size - len(own))
+        ordered += own + quick[:count]
+        quick = quick[count:]
+    return ordered + quick
 
 
 def pytest_collection_finish() -> None:
