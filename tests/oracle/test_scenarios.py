@@ -20,8 +20,15 @@ def play(service, seed: int, donations: int, order: int) -> list[str]:
     return runner.differences()
 
 
-@pytest.mark.parametrize("order", range(3))
-@pytest.mark.parametrize("seed", [1, 2, 3])
+# In the suite each seed is delivered in one order, in a soak run in three.
+@pytest.mark.parametrize(
+    ("seed", "order"),
+    [
+        pytest.param(seed, order, marks=() if order == seed - 1 else pytest.mark.soak)
+        for seed in (1, 2, 3)
+        for order in range(3)
+    ],
+)
 def test_a_scenario_delivered_in_any_order_has_the_ledger_of_the_oracle(service, seed, order):
     assert play(service, seed, 25, order) == []
 
