@@ -76,22 +76,21 @@ def rebuild(
         with connection.transaction(), connection.cursor() as cursor:
             builds.create_indexes(cursor, build)
             builds.analyze(cursor, build)
-        is_live = False
+        rows, is_live = 0, False
         while not is_live:
             events += _fill(connection, build, None, progress)
-            newest_events, is_live = _try_to_make_live(connection, build)
+            newest_events, rows, is_live = _try_to_make_live(connection, build)
             events += newest_events
-        rows = _row_count(connection, build)
         _drop_older_builds(connection, build)
     return RebuildReport(projection.NAME, events, rows, time.monotonic() - started)
 
 
-def _try_to_make_live(connection: Connection[TupleRow], build: builds.Build) -> tuple[int, bool]:
+def _try_to_make_live(connection: Connection[TupleRow], build: builds.Build) -> tuple[int, int, bool]:
     """Fold the newest events and replace the live build, in one short transaction.
 
-    Return the number of events and True, or 0 and False if a reader or another rebuild holds a lock for half a second:
-    waiting longer would make other readers queue up behind the replacement. Raise BuildReplaced if a newer build is
-    live.
+    Return the number of events, the number of rows in the build and True, or zeros and False if a reader or another
+    rebuild holds a lock for half a second: waiting longer would make other readers queue up behind the replacement.
+    Raise BuildReplaced if a newer build is live.
     """
     try:
         with connection.transaction(), connection.cursor() as cursor:
@@ -103,11 +102,13 @@ def _try_to_make_live(connection: Connection[TupleRow], build: builds.Build) -> 
                     raise builds.BuildReplaced(build)
                 builds.lock_position(cursor, live)
             events = _catch_up(cursor, build, _head(connection))
+            # Later the follower adds rows, and another rebuild may drop the build.
+            rows = _row_count(connection, build)
             builds.make_live(cursor, build)
     except psycopg.errors.LockNotAvailable:
         time.sleep(0.1)
-        return 0, False
-    return events, True
+        return 0, 0, False
+    return events, rows, True
 
 
 def verify(url: str, projection: Projection, progress: Progress, until: int | None = None) -> RebuildReport:

@@ -7,6 +7,7 @@ import structlog
 from adapters.postgres.background import PAUSE_SECONDS, BackgroundLoop
 from adapters.postgres.database import CONNECTION_ERRORS, ConnectionRegistry
 from adapters.read_models import rebuild
+from adapters.read_models.builds import BuildReplaced
 from adapters.read_models.partitions import PartitionWorkerEnded
 from projections.model import Projection
 
@@ -58,6 +59,9 @@ class RebuildJobs:
         except (*CONNECTION_ERRORS, PartitionWorkerEnded) as error:
             logger.warning("rebuild interrupted", projection=projection.NAME, error=type(error).__name__)
             return PAUSE_SECONDS
+        except BuildReplaced:
+            # Another process has rebuilt the projection meanwhile, which is what was requested.
+            logger.info("rebuild replaced", projection=projection.NAME)
         except Exception as error:
             logger.error("rebuild failed", projection=projection.NAME, error=type(error).__name__)
         with self._lock:

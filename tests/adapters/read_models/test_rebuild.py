@@ -12,12 +12,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 import projections
 from adapters.event_store.log import EventLog
 from adapters.postgres.database import Database, connect
 from adapters.read_models import builds, event_batches, rebuild
 from adapters.read_models.follower import Follower
+from adapters.read_models.rebuild_jobs import RebuildJobs
 from domain.events import DocumentGenerated
 from projections import documents, donation_ledger, ticket_status
 from tests.client import WAIT_SECONDS, eventually
@@ -193,6 +195,37 @@ def test_a_rebuild_ends_if_a_newer_build_became_live_meanwhile(
     with pytest.raises(builds.BuildReplaced, match="read_ticket_status_2 was replaced meanwhile"):
         rebuild.rebuild(database.url, ticket_status, quiet)
     assert live(database) == [(1, False, False), (2, False, False), (3, True, False)]
+
+
+def test_a_rebuild_counts_its_rows_before_another_one_can_drop_them(
+    database: Database, tickets: list[UUID], monkeypatch: pytest.MonkeyPatch
+):
+    make_live = rebuild._try_to_make_live
+
+    def make_live_and_rebuild_again(*arguments: Any) -> Any:
+        result = make_live(*arguments)
+        with monkeypatch.context() as patched:
+            patched.setattr(rebuild, "_try_to_make_live", make_live)
+            rebuild.rebuild(database.url, ticket_status, quiet)
+        return result
+
+    monkeypatch.setattr(rebuild, "_try_to_make_live", make_live_and_rebuild_again)
+    assert rebuild.rebuild(database.url, ticket_status, quiet).rows == 60
+    assert live(database) == [(3, True, False)]
+
+
+def test_a_requested_rebuild_that_another_one_replaced_is_no_failure(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+):
+    def replaced(*_: Any) -> None:
+        raise builds.BuildReplaced(builds.Build(ticket_status, 2))
+
+    monkeypatch.setattr(rebuild, "rebuild", replaced)
+    rebuilds = RebuildJobs(database.url)
+    with capture_logs() as logs:
+        assert rebuilds.request(ticket_status)
+        eventually(lambda: not rebuilds.is_requested("ticket_status"))
+    assert [(line["event"], line["log_level"]) for line in logs] == [("rebuild replaced", "info")]
 
 
 # Verifying.
