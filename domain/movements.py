@@ -16,8 +16,9 @@ CHARGE_SETTLED = frozenset({"charge", "payment"})
 
 # A refund's state only moves up: `pending` that arrives after `succeeded` changes nothing, and a failure is final.
 REFUND_RANK = {"pending": 0, "requires_action": 1, "succeeded": 2, "canceled": 3, "failed": 4}
+PENDING_REFUND_STATES = frozenset({"pending", "requires_action"})
 # A refund in one of these states counts as refunded.
-LIVE_REFUND_STATES = frozenset({"pending", "requires_action", "succeeded"})
+LIVE_REFUND_STATES = PENDING_REFUND_STATES | {"succeeded"}
 
 # A dispute's state only moves up too: an inquiry (`warning_…`) may become a dispute, and a closed dispute stays closed.
 # If Stripe reports two different outcomes, the order of arrival does not show which is later, so the one that is worse

@@ -184,3 +184,14 @@ def entries(cursor: Cursor, donation_ids: Sequence[UUID]) -> list[Row]:
         _SELECT + "WHERE donation_id = ANY(%(donation_ids)s) ORDER BY position", {"donation_ids": list(donation_ids)}
     )
     return fetched_rows(cursor, FEES.columns)
+
+
+def charged_since(cursor: Cursor, since: datetime, after: UUID | None, limit: int) -> list[tuple[UUID, UUID]]:
+    """Return up to `limit` donations after the id `after` with a row since then: the ids of ticket and donation."""
+    cursor.execute(
+        "SELECT DISTINCT ON (donation_id) ticket_id, donation_id FROM read.fee_ledger"
+        " WHERE occurred_at >= %(since)s AND (%(after)s::uuid IS NULL OR donation_id > %(after)s)"
+        " ORDER BY donation_id LIMIT %(limit)s",
+        {"since": since, "after": after, "limit": limit},
+    )
+    return [(ticket_id, donation_id) for ticket_id, donation_id in cursor.fetchall()]

@@ -124,6 +124,11 @@ class Ledger:
                 assert sum(posted) == total[kind]
         return {t["currency"]: (t["paid"], t["refunded"], t["paid"] - t["refunded"] - t["disputed"]) for t in totals}
 
+    def entries(self, payment: Payment) -> list[dict[str, Any]]:
+        with self.service.database.transaction() as cursor:
+            entries = donation_ledger.entries(cursor, payment.ticket_id)
+        return [entry for entry in entries if entry["donation_id"] == payment.donation_id]
+
     def fees(self, payment: Payment) -> list[dict[str, Any]]:
         with self.service.database.transaction() as cursor:
             return fee_ledger.entries(cursor, [payment.donation_id])

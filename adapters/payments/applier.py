@@ -26,11 +26,12 @@ from adapters.payments.event_parsers import HashEmail
 from adapters.payments.inbox import Inbox
 from adapters.payments.linking import OTHER_ACCOUNT, OTHER_BUSINESS, InboxRow, link
 from adapters.payments.parsed_events import is_of_another_account, object_to_retrieve, parse_event
+from adapters.payments.recorded_donations import load_donations
 from adapters.payments.stripe_objects import DonationKey, MalformedObject
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
-from domain.donations import Donation, donation_stream
+from domain.donations import Donation
 from domain.errors import NotFoundError, UnavailableError
 from domain.events import DonationEvent, PaymentConfirmed, PaymentReceived
 
@@ -198,16 +199,8 @@ class Applier:
 
     def _load(self, cursor: Cursor[TupleRow], keys: Iterable[DonationKey]) -> dict[DonationKey, Donation]:
         """Return those of the donations that exist."""
-        streams = {donation_stream(*key): key for key in keys}
-        if not streams:
-            return {}
-        entries = event_log.select(cursor.connection, "stream = ANY(%b) ORDER BY stream, version", (list(streams),))
-        donations: dict[DonationKey, Donation] = {}
-        for entry in entries:
-            key = streams[entry.originator_id]
-            event: Any = self._mapper.to_domain_event(entry)
-            donations[key] = event.mutate(donations.get(key))
-        return donations
+        recorded = load_donations(cursor.connection, set(keys), self._mapper.to_domain_event)
+        return {key: each.donation for key, each in recorded.items()}
 
     def _decide(
         self, rows: Sequence[InboxRow], donations: dict[DonationKey, Donation]

@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     import stripe
     from stripe.params import RefundCreateParams
 
+# The collection of the objects whose ids have each prefix.
+COLLECTIONS = {
+    "cs": "checkout/sessions",
+    "pi": "payment_intents",
+    "ch": "charges",
+    "re": "refunds",
+    "dp": "disputes",
+    "txn": "balance_transactions",
+    "evt": "events",
+}
 _OBJECT_ID = re.compile(r"([a-z]{2,4})_[A-Za-z0-9_]{1,250}")
 _PAGE_SIZE = 100
 MAX_CLOCK_DIFFERENCE = timedelta(hours=1)
@@ -169,16 +179,21 @@ class StripeGateway:
             stripe_object: StripeDict = service.retrieve(object_id).to_dict(for_json=True)
         return stripe_object
 
-    def events(self, since: datetime) -> Iterator[StripeDict]:
-        """Yield the events that Stripe created since then, newest first; Stripe keeps them for 30 days."""
-        return self.objects("evt", since)
-
     def objects(self, prefix: str, since: datetime) -> Iterator[StripeDict]:
-        """Yield the objects created since then with this id prefix (`cs`, `pi`, `ch`, `re`, `dp`, …), newest first."""
-        with _translated_errors():
-            page = self._service(prefix).list({"created": {"gte": int(since.timestamp())}, "limit": _PAGE_SIZE})
-            for stripe_object in page.auto_paging_iter():
-                yield stripe_object.to_dict(for_json=True)
+        """Yield the objects created since then with this id prefix (a key of COLLECTIONS), newest first.
+
+        Of events (`evt`) Stripe lists those of the last 30 days.
+        """
+        # The library's own objects take ten times as long to make as their JSON takes to read.
+        request: dict[str, Any] = {"created": {"gte": int(since.timestamp())}, "limit": _PAGE_SIZE}
+        has_more = True
+        while has_more:
+            with _translated_errors():
+                page: Any = self._client().raw_request("get", f"/v1/{COLLECTIONS[prefix]}", **request).data
+            yield from page["data"]
+            has_more = page["has_more"] and bool(page["data"])
+            if has_more:
+                request["starting_after"] = page["data"][-1]["id"]
 
 
 def _product_name(description: str) -> str:

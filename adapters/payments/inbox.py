@@ -90,27 +90,37 @@ class Inbox:
 
     def accept(self, event: SignedEvent) -> bool:
         """Store the event durably; return False if it was stored before."""
-        return self._store(event.id, event.type, int(event.created.timestamp()), event.body)
+        return self._store_all([(event.id, event.type, int(event.created.timestamp()), event.body)]) == [True]
 
     def accept_listed(self, event: StripeDict) -> bool:
         """Store an event that Stripe lists but did not deliver; return False if it was stored before."""
-        return self._store(event["id"], event["type"], event["created"], to_json(event))
+        return bool(self.accept_all_listed([event]))
+
+    def accept_all_listed(self, events: Sequence[StripeDict]) -> list[StripeDict]:
+        """Store events that Stripe lists, in one commit; return those that were not stored before."""
+        rows = [(event["id"], event["type"], event["created"], to_json(event)) for event in events]
+        return [event for event, is_new in zip(events, self._store_all(rows), strict=True) if is_new]
 
     def accept_retrieved(self, stripe_object: StripeDict, stripe_time: int) -> bool:
         """Store an object in its present state; return False if it was stored before in exactly this state."""
-        digest = hashlib.sha256(to_json(stripe_object)).hexdigest()[:16]
-        id, type = f"{stripe_object['id']}:{digest}", f"{stripe_object['object']}.{RETRIEVED_TYPE}"
-        return self._store(id, type, stripe_time, to_json(as_event(id, stripe_object, stripe_time)))
+        return self.accept_all_retrieved([(stripe_object, stripe_time)]) == [True]
 
-    def _store(self, id: str, type: str, stripe_time: int, body: bytes) -> bool:
-        [is_new] = self._store_all([(id, type, stripe_time, body)])
-        return is_new
+    def accept_all_retrieved(self, stripe_objects: Sequence[tuple[StripeDict, int]]) -> list[bool]:
+        """Do the same for many objects, each with its Stripe time, in one commit."""
+        rows = []
+        for stripe_object, stripe_time in stripe_objects:
+            digest = hashlib.sha256(to_json(stripe_object)).hexdigest()[:16]
+            id, type = f"{stripe_object['id']}:{digest}", f"{stripe_object['object']}.{RETRIEVED_TYPE}"
+            rows.append((id, type, stripe_time, to_json(as_event(id, stripe_object, stripe_time))))
+        return self._store_all(rows)
 
     def _store_all(self, rows: Sequence[tuple[str, str, int, bytes]]) -> list[bool]:
         """Store the rows whose id is new, the first of each id; return for every row True if it was stored.
 
         Sealing may query the database and read an epoch key, so it must not run on the event loop.
         """
+        if not rows:
+            return []
         sealed = [(id, type, stripe_time, self.seal_body(id, body)) for id, type, stripe_time, body in rows]
         with self._database.connection() as connection:
             stored = connection.execute(_STORE, [list(column) for column in zip(*sealed, strict=True)], prepare=True)

@@ -1,30 +1,51 @@
 """Reconciliation compares Stripe's events and objects with our donations, and applies those that we did not receive.
 
 Events are compared first, because they have the times at which things happened; Stripe keeps them for 30 days. Objects
-are compared after them.
+are compared after them, and then what we recorded ourselves: money that we have and Stripe has not, fees, and refunds
+and disputes that are not decided yet.
+
+All lists are read in pages. What Stripe lists waits in a temporary file until its donation is compared, so the time
+grows with the number of objects, and the memory does not (`python -m tests.benchmarks --only reconcile`).
 """
 
-from collections import defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from uuid import UUID
 
 from adapters.payments.applier import Applier
-from adapters.payments.event_parsers import BALANCE_TRANSACTION_FIELDS
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.inbox import Inbox
+from adapters.payments.listed_objects import ListedObjects
 from adapters.payments.parsed_events import PARSED_TYPES
-from adapters.payments.reconciliation_checks import agrees, sums_agree
+from adapters.payments.reconciliation_checks import (
+    OwnRecord,
+    agrees,
+    differences,
+    known_ids,
+    own_records,
+    undecided_ids,
+)
+from adapters.payments.recorded_donations import RecordedDonation, load_donations
 from adapters.payments.retrieval import PendingRetrievals, Retriever
 from adapters.payments.stripe_objects import SESSION, DonationKey, StripeDict, StripeObject
 from adapters.postgres.database import Database
 from domain.errors import NotFoundError
 from domain.ports import Donations
+from projections import donation_ledger, fee_ledger
 
-OBJECT_ID_PREFIXES = ("cs", "pi", "ch", "re", "dp")
-BATCH_EVENTS = 100
+# Sessions come before intents, intents before charges, charges before refunds and disputes, and balance transactions
+# last, so that the donation of a session is known for all that belongs to it.
+OBJECT_ID_PREFIXES = ("cs", "pi", "ch", "re", "dp", "txn")
+PAGE = 100
+OWN_PAGE = 5_000
+# Fewer balance transactions than this are retrieved one by one instead of from the list of all.
+MANY_RETRIEVALS = 100
+
+# Called with the name of a step, how much of it is done, and how much there is of it, as far as that is known.
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass
@@ -34,6 +55,24 @@ class Reconciliation:
     matched: int = 0
     repaired: int = 0
     unmatched: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class _Case:
+    """A donation with its objects at Stripe, and with our records of the period that Stripe does not find."""
+
+    recorded: RecordedDonation
+    stripe_objects: dict[str, StripeDict]
+    unknown: list[OwnRecord] = field(default_factory=list)
+
+    def differing(self) -> list[StripeDict]:
+        return [data for data in self.stripe_objects.values() if not agrees(self.recorded, data)]
+
+    def differences(self) -> list[str]:
+        return differences(self.recorded, list(self.stripe_objects.values()), self.unknown)
+
+
+_Cases = Mapping[DonationKey, _Case]
 
 
 class Reconciler:
@@ -60,24 +99,35 @@ class Reconciler:
         self._donations = donations
         self._livemode = livemode
 
-    def reconcile(self, since: datetime) -> Reconciliation:
-        """Compare everything that Stripe created since then; UnavailableError if Stripe is unavailable."""
-        new_object_ids, dismissed_ids = self._accept_missing_events(since), self._inbox.dismissed_object_ids()
-        self._apply_all()
-        self._ask_about_held_events(dismissed_ids)
-        by_donation = self._objects_by_donation(since, dismissed_ids)
-        repaired = set(self._existing_links(new_object_ids).values()) | self._repair(by_donation)
-        outcome = Reconciliation()
-        for key, stripe_objects in by_donation.items():
-            if reason := self._disagreement(key, stripe_objects):
-                outcome.unmatched.append({"id": str(key[1]), "type": "donation", "reason": reason})
-            elif key in repaired:
-                outcome.repaired += 1
-            else:
-                outcome.matched += 1
-        outcome.repaired += len(repaired - by_donation.keys())
+    def reconcile(self, since: datetime, progress: Progress = lambda *_: None) -> Reconciliation:
+        """Compare all that happened since then, in our books and at Stripe; UnavailableError if Stripe is unavailable.
+
+        Refunds and disputes that are not decided yet are compared whatever their age.
+        """
+        with ListedObjects() as listed:
+            self._accept_missing_events(since, listed, progress)
+            dismissed_ids = self._inbox.dismissed_object_ids()
+            self._applier.apply_all()
+            self._answer_retrievals(since, progress)
+            self._apply_all()
+            self._ask_about_held_events(dismissed_ids)
+            self._list_objects(since, dismissed_ids, listed, progress)
+            self._add_our_own(since, listed)
+            outcome, done, count = Reconciliation(), 0, listed.donation_count()
+            for page in listed.donations(PAGE):
+                self._compare(page, listed, since, outcome)
+                done += len(page)
+                progress("donations", done, count)
         outcome.unmatched += self._unapplied_events()
         return outcome
+
+    def _pages(self, prefix: str, since: datetime, progress: Progress) -> Iterator[list[StripeDict]]:
+        """Yield pages of the objects of our own mode that Stripe created since then."""
+        done, stripe_objects = 0, self._gateway.objects(prefix, since)
+        while page := list(islice(stripe_objects, PAGE)):
+            yield [data for data in page if data.get("livemode", self._livemode) is self._livemode]
+            done += len(page)
+            progress(f"Stripe's list {prefix}", done, done)
 
     def _apply_all(self) -> None:
         self._applier.apply_all()
@@ -86,19 +136,19 @@ class Reconciler:
 
     # Events.
 
-    def _accept_missing_events(self, since: datetime) -> set[str]:
-        """Store undelivered events; return the ids of their objects."""
-        object_ids: set[str] = set()
-        events = (e for e in self._gateway.events(since) if e["type"] in PARSED_TYPES and self._is_our_mode(e))
-        while batch := list(islice(events, BATCH_EVENTS)):
-            existing_ids = self._inbox.existing_ids([event["id"] for event in batch])
-            for event in batch:
-                if event["id"] not in existing_ids and self._inbox.accept_listed(event):
-                    object_ids.add(event["data"]["object"]["id"])
-        return object_ids
+    def _accept_missing_events(self, since: datetime, listed: ListedObjects, progress: Progress) -> None:
+        """Store undelivered events, and note their objects."""
+        for page in self._pages("evt", since, progress):
+            events = [event for event in page if event["type"] in PARSED_TYPES]
+            existing_ids = self._inbox.existing_ids([event["id"] for event in events])
+            missing = [event for event in events if event["id"] not in existing_ids]
+            listed.add_changed(event["data"]["object"]["id"] for event in self._inbox.accept_all_listed(missing))
 
-    def _is_our_mode(self, stripe_object: StripeDict) -> bool:
-        return stripe_object.get("livemode", self._livemode) is self._livemode
+    def _answer_retrievals(self, since: datetime, progress: Progress) -> None:
+        """Answer requests for balance transactions from Stripe's list, a hundred with each call."""
+        if self._retrievals.pending_count("txn_") > MANY_RETRIEVALS:
+            for page in self._pages("txn", since, progress):
+                self._retrievals.answer(page)
 
     def _ask_about_held_events(self, dismissed_ids: set[str]) -> None:
         """Ask Stripe about the events that are held: for their payments, and then for the checkouts of these."""
@@ -120,40 +170,35 @@ class Reconciler:
 
     # Objects.
 
-    def _objects_by_donation(
-        self, since: datetime, dismissed_ids: Container[str]
-    ) -> dict[DonationKey, list[StripeDict]]:
-        """Return the objects that Stripe created since then and that belong to donations of ours."""
-        stripe_objects = [
-            stripe_object
-            for prefix in OBJECT_ID_PREFIXES
-            for stripe_object in self._gateway.objects(prefix, since)
-            if self._is_our_mode(stripe_object) and stripe_object["id"] not in dismissed_ids
-        ]
-        parsed = [StripeObject(data, data["object"]) for data in stripe_objects]
-        links = self._links(parsed)
-        by_donation: dict[DonationKey, list[StripeDict]] = defaultdict(list)
-        for data, stripe_object in zip(stripe_objects, parsed, strict=True):
-            if (key := next((links[id] for id in stripe_object.linked_ids() if id in links), None)) is not None:
-                by_donation[key].append(data)
-        return dict(by_donation)
+    def _list_objects(
+        self, since: datetime, dismissed_ids: Collection[str], listed: ListedObjects, progress: Progress
+    ) -> None:
+        """Collect the objects that Stripe created since then and that belong to donations of ours."""
+        for prefix in OBJECT_ID_PREFIXES:
+            for page in self._pages(prefix, since, progress):
+                self._add_page([data for data in page if data["id"] not in dismissed_ids], listed)
 
-    def _links(self, stripe_objects: Sequence[StripeObject]) -> dict[str, DonationKey]:
-        """Return the donation of each linked id, from the stored links and from the checkouts that are ours.
+    def _add_page(self, page: Sequence[StripeDict], listed: ListedObjects) -> None:
+        """Find the objects' donations, from the stored links and from the checkouts that are ours.
 
-        Sessions come before intents, intents before charges, and charges before refunds and disputes, so that the
-        donation of a session is known for all that belongs to it. An intent's or a charge's metadata may be copied.
+        An intent's or a charge's metadata may be copied, so it links nothing.
         """
-        links = self._existing_links({id for stripe_object in stripe_objects for id in stripe_object.linked_ids()})
-        for stripe_object in stripe_objects:
-            ids = stripe_object.linked_ids()
-            key = next((links[id] for id in ids if id in links), None) or self._named_by_checkout(stripe_object)
+        parsed = [(data, StripeObject(data, data["object"])) for data in page]
+        ids = {id for _, stripe_object in parsed for id in stripe_object.linked_ids()}
+        links = listed.links(ids) | self._existing_links(ids)
+        added, new_links = [], {}
+        for data, stripe_object in parsed:
+            object_ids = stripe_object.linked_ids()
+            key = next((links[id] for id in object_ids if id in links), None) or self._named_by_checkout(stripe_object)
             if key is not None:
-                for id in ids:
-                    links.setdefault(id, key)
-        return links
+                added.append((key, data))
+                for id in object_ids:
+                    if id not in links:
+                        links[id] = new_links[id] = key
+        listed.add(added)
+        listed.link(new_links)
 
-    def _existing_links(self, ids: set[str]) -> dict[str, DonationKey]:
+    def _existing_links(self, ids: Collection[str]) -> dict[str, DonationKey]:
         with self._database.connection() as connection:
             rows = connection.execute(
                 # A link without a ticket is one to other business on the same Stripe account.
@@ -173,37 +218,98 @@ class Reconciler:
             return None
         return key
 
-    def _repair(self, by_donation: Mapping[DonationKey, list[StripeDict]]) -> set[DonationKey]:
-        """Apply the objects that do not agree with our donations; return the keys of these donations."""
-        repaired = set()
-        for key, stripe_objects in by_donation.items():
-            gift = self._donations.get(*key).gift
-            for stripe_object in stripe_objects:
-                if not agrees(gift, stripe_object):
-                    repaired.add(key)
-                    self._inbox.accept_retrieved(stripe_object, self._retriever.time_of(stripe_object))
-            self._add_missing_balance_transactions(stripe_objects)
-        self._apply_all()
-        return repaired
+    # Our own donations.
 
-    def _add_missing_balance_transactions(self, stripe_objects: Iterable[StripeDict]) -> None:
-        """Request the retrieval of the objects' balance transactions that the inbox does not hold."""
-        times = {
-            id: stripe_object["created"]
-            for stripe_object in stripe_objects
-            for name in BALANCE_TRANSACTION_FIELDS
-            if isinstance(id := stripe_object.get(name), str)
+    def _add_our_own(self, since: datetime, listed: ListedObjects) -> None:
+        """Add the donations whose events were missing, that moved money since then, or that are not decided yet."""
+        for ids in listed.changed(PAGE):
+            listed.add_donations(self._existing_links(ids).values(), repaired=True)
+        for query in (donation_ledger.moved_since, fee_ledger.charged_since):
+            after: UUID | None = None
+            while keys := self._moved(query, since, after):
+                listed.add_donations(keys)
+                after = keys[-1][1]
+        after = None
+        while gifts := self._with_refunds_or_disputes(after):
+            listed.add_donations((ticket, donation) for ticket, donation, gift in gifts if undecided_ids(gift))
+            after = gifts[-1][1]
+
+    def _moved(self, query: Callable[..., list[DonationKey]], since: datetime, after: UUID | None) -> list[DonationKey]:
+        with self._database.reading() as cursor:
+            return query(cursor, since, after, OWN_PAGE)
+
+    def _with_refunds_or_disputes(self, after: UUID | None) -> list[donation_ledger.KeyedGift]:
+        with self._database.reading() as cursor:
+            return donation_ledger.with_refunds_or_disputes(cursor, after, PAGE)
+
+    # The comparison.
+
+    def _compare(
+        self, donations: Mapping[DonationKey, bool], listed: ListedObjects, since: datetime, outcome: Reconciliation
+    ) -> None:
+        """Compare a page of donations, and repair them; the value of each is True if it was repaired already."""
+        by_donation = listed.of(donations)
+        cases = {
+            key: _Case(recorded, {data["id"]: data for data in by_donation[key]})
+            for key, recorded in self._load(donations).items()
         }
-        if missing_ids := times.keys() - self._inbox.existing_ids(list(times)):
-            with self._database.transaction() as cursor:
-                self._inbox.add_retrievals(cursor, {id: times[id] for id in sorted(missing_ids)})
+        for case in cases.values():
+            self._ask_about_own_records(case, since)
+        repaired = {key for key, is_repaired in donations.items() if is_repaired}
+        to_repair = {key: case for key, case in cases.items() if case.differing()}
+        self._repair(to_repair)
+        # What happened since the lists were read is no difference, so what still differs is retrieved again.
+        differing = {key: case for key, case in cases.items() if case.differences()}
+        for case in differing.values():
+            for data in case.differing():
+                with suppress(NotFoundError):
+                    case.stripe_objects[data["id"]] = self._retriever.retrieve(data["id"])
+        self._repair(differing)
+        for key, case in cases.items():
+            if texts := case.differences():
+                outcome.unmatched.append({"id": str(key[1]), "type": "donation", "reason": "; ".join(texts)})
+            elif key in repaired or key in to_repair or key in differing:
+                outcome.repaired += 1
+            else:
+                outcome.matched += 1
 
-    def _disagreement(self, key: DonationKey, stripe_objects: list[StripeDict]) -> str | None:
-        """Return the reason why the donation still differs from Stripe's objects, or None if they agree."""
-        gift = self._donations.get(*key).gift
-        if wrong_ids := sorted(data["id"] for data in stripe_objects if not agrees(gift, data)):
-            return f"differs from Stripe's {', '.join(wrong_ids)}"
-        return None if sums_agree(gift, stripe_objects) else "the sums differ from Stripe's"
+    def _load(self, keys: Collection[DonationKey]) -> dict[DonationKey, RecordedDonation]:
+        with self._database.connection() as connection:
+            return load_donations(connection, keys)
+
+    def _ask_about_own_records(self, case: _Case, since: datetime) -> None:
+        """Retrieve the objects that must explain what we recorded and that Stripe did not list."""
+        ids = known_ids(case.stripe_objects.values())
+        for record in own_records(case.recorded, since.timestamp()):
+            if ids.isdisjoint(record.object_ids):
+                try:
+                    case.stripe_objects[record.id] = self._retriever.retrieve(record.id)
+                except NotFoundError:
+                    case.unknown.append(record)
+                ids |= known_ids([case.stripe_objects[record.id]]) if record.id in case.stripe_objects else {record.id}
+
+    def _repair(self, cases: _Cases) -> None:
+        """Apply the objects that do not agree with our donations, and load these again."""
+        if not cases:
+            return
+        self._inbox.accept_all_retrieved(
+            [
+                (data, self._retriever.time_of(data, case.stripe_objects))
+                for case in cases.values()
+                for data in case.differing()
+            ]
+        )
+        self._applier.apply_all()
+        # A charge names its balance transaction, which Stripe listed as well.
+        self._retrievals.answer(
+            data
+            for case in cases.values()
+            for data in case.stripe_objects.values()
+            if data["object"] == "balance_transaction"
+        )
+        self._apply_all()
+        for key, recorded in self._load(list(cases)).items():
+            cases[key].recorded = recorded
 
     def _unapplied_events(self) -> list[dict[str, str]]:
         with self._database.connection() as connection:

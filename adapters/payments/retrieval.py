@@ -9,7 +9,7 @@ its metadata names.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -38,7 +38,7 @@ MOST_ATTEMPTS_TO_FIND = 3
 # The field that leads from a paid object to the balance transaction.
 _PAID_BY = {SESSION: "payment_intent", INTENT: "latest_charge", CHARGE: "balance_transaction"}
 # The states that begin after the object's creation, at a time that the object does not tell.
-_UNDATED_STATES = {(SESSION, "complete"), (INTENT, "processing"), (REFUND, "failed"), (REFUND, "canceled")}
+_UNDATED_STATES = {(SESSION, "complete"), (INTENT, "processing")}
 
 Retrieve = Callable[[str], StripeDict]
 
@@ -74,6 +74,16 @@ UPDATE stripe_inbox
 """
 
 
+# Complete the requests for these objects, those of which are still pending.
+_ANSWER = """
+UPDATE stripe_inbox AS i
+   SET state = 'received', body = new.body, ticket_id = NULL, pending_object_id = NULL, error = NULL, attempts = 0,
+       next_attempt_at = now()
+  FROM unnest(%b::text[], %b::bytea[]) AS new (id, body)
+ WHERE i.event_id = new.id AND i.state = 'held' AND i.pending_object_id = i.event_id
+"""
+
+
 class Retriever:
     """Retrieves objects from Stripe that are of our own mode, live or test."""
 
@@ -88,25 +98,28 @@ class Retriever:
             raise NotFoundError("The object belongs to the other mode.")
         return stripe_object
 
-    def time_of(self, stripe_object: StripeDict) -> int:
+    def time_of(self, stripe_object: StripeDict, known: Mapping[str, StripeDict] | None = None) -> int:
         """Return the Stripe time to record for the object's present state, in Unix seconds.
 
         It is the creation of the object. For a payment it is the creation of the balance transaction, because sessions
-        and intents, and charges of delayed payments, are created before the money comes. For a dispute it is that of
-        the last movement of its money. For a state without a time of its own, such as the sum of a charge's refunds, it
-        is the present: the earliest report counts, so a time before the state began would stay.
+        and intents, and charges of delayed payments, are created before the money comes. For a refund that failed or
+        was canceled it is that of the balance transaction which returned the money. For a dispute it is that of the
+        last movement of its money. For a state without a time of its own, such as the sum of a charge's refunds, it is
+        the present: the earliest report counts, so a time before the state began would stay. Objects that `known` has
+        by their ids are not retrieved.
         """
         if stripe_object["object"] == CHARGE and stripe_object.get("amount_refunded"):
             return int(time.time())
-        return self._time_of(stripe_object)
+        return self._time_of(stripe_object, known or {})
 
-    def _time_of(self, stripe_object: StripeDict) -> int:
+    def _time_of(self, stripe_object: StripeDict, known: Mapping[str, StripeDict]) -> int:
         is_paid = stripe_object.get("payment_status") == "paid" or stripe_object.get("status") == "succeeded"
         if is_paid and stripe_object["object"] in _PAID_BY:
-            if isinstance(id := stripe_object.get(_PAID_BY[stripe_object["object"]]), str):
-                with suppress(NotFoundError):
-                    return self._time_of(self._retrieve(id))
-            return int(time.time())
+            paid_at = self._time_of_named(stripe_object.get(_PAID_BY[stripe_object["object"]]), known)
+            return int(time.time()) if paid_at is None else paid_at
+        if stripe_object["object"] == REFUND and stripe_object.get("status") in ("failed", "canceled"):
+            returned_at = self._time_of_named(stripe_object.get("failure_balance_transaction"), known)
+            return int(time.time()) if returned_at is None else returned_at
         if (stripe_object["object"], stripe_object.get("status")) in _UNDATED_STATES:
             return int(time.time())
         times = [stripe_object.get(name) for name in ("created", "canceled_at")]
@@ -114,6 +127,15 @@ class Retriever:
             times.append(min(expires_at, int(time.time())))
         times += [transaction.get("created") for transaction in stripe_object.get("balance_transactions") or ()]
         return max((at for at in times if isinstance(at, int)), default=int(time.time()))
+
+    def _time_of_named(self, named: object, known: Mapping[str, StripeDict]) -> int | None:
+        """Return the time of an object that is named or expanded in a field; None if Stripe has no such object."""
+        if isinstance(named, dict):
+            return self._time_of(named, known)
+        if isinstance(named, str):
+            with suppress(NotFoundError):
+                return self._time_of(known[named] if named in known else self._retrieve(named), known)
+        return None
 
 
 @dataclass(frozen=True)
@@ -155,6 +177,22 @@ class PendingRetrievals(BackgroundLoop):
             if times:
                 self._inbox.add_retrievals(cursor, times, repeat=True, only_links=True)
         return bool(times)
+
+    def pending_count(self, prefix: str) -> int:
+        """Return how many objects whose ids begin with the prefix are requested and not retrieved."""
+        row = self._database.row(
+            "SELECT count(*) FROM stripe_inbox WHERE state = 'held' AND pending_object_id IS NOT NULL"
+            " AND starts_with(pending_object_id, %s)",
+            (prefix,),
+        )
+        return int(row[0]) if row else 0
+
+    def answer(self, stripe_objects: Iterable[StripeDict]) -> None:
+        """Complete the pending requests for these objects, which Stripe listed, as if each had been retrieved."""
+        events = {data["id"]: as_event(data["id"], data, self._retriever.time_of(data)) for data in stripe_objects}
+        bodies = [self._inbox.seal_body(id, to_json(event)) for id, event in events.items()]
+        if bodies and self._database.execute(_ANSWER.encode(), (list(events), bodies)):
+            self._inbox.arrived.set()
 
     def retrieve_all(self) -> None:
         """Retrieve objects until none is due."""

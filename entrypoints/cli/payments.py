@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from adapters.identity.access_log import logged_object
 from domain.errors import InvalidError
-from entrypoints.cli.console import CommandFailed, UsageError, minute, print_json, print_line, print_table
+from entrypoints.cli.console import CommandFailed, ProgressBar, UsageError, minute, print_json, print_line, print_table
 from entrypoints.cli.context import OPERATOR, as_moment, as_uuid, logged_act, open_service
 from entrypoints.composition.exports import Export, Format
 from entrypoints.presentation.administration import DeadLetterView
@@ -19,8 +19,12 @@ STRIPE_EVENTS_KEPT = timedelta(days=30)
 
 def reconcile(since: str | None, json: bool) -> None:
     moment = as_moment(since, "--since") or datetime.now(UTC) - STRIPE_EVENTS_KEPT
-    with open_service() as service, logged_act(service.access.log, "reconcile"):
-        outcome = service.payments.reconciler.reconcile(moment)
+    with (
+        open_service() as service,
+        logged_act(service.access.log, "reconcile"),
+        ProgressBar(shown=not json) as progress,
+    ):
+        outcome = service.payments.reconciler.reconcile(moment, progress)
     if json:
         print_json(vars(outcome))
     else:

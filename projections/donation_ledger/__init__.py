@@ -12,6 +12,7 @@ from domain.events import CheckoutRequested, DonationEvent
 from domain.gift import Gift
 from projections.donation_ledger.donation_table import (
     DONATIONS,
+    KeyedGift,
     donation,
     donation_as_of,
     donations,
@@ -20,6 +21,7 @@ from projections.donation_ledger.donation_table import (
     stored_gift,
     unpaid_donation,
     with_pending_calls,
+    with_refunds_or_disputes,
 )
 from projections.donation_ledger.entry_table import (
     ENTRIES,
@@ -29,6 +31,7 @@ from projections.donation_ledger.entry_table import (
     entries_by_key,
     entries_of,
     entry_order,
+    moved_since,
     post_entries,
 )
 from projections.donation_ledger.settled_amounts import with_converted
@@ -54,6 +57,7 @@ __all__ = [
     "TOPICS",
     "TOTALS",
     "VERSION",
+    "KeyedGift",
     "by_first_capture",
     "donation",
     "donation_as_of",
@@ -62,6 +66,7 @@ __all__ = [
     "entries_of",
     "entry_order",
     "fold",
+    "moved_since",
     "ordered_totals",
     "put_as_of",
     "summary",
@@ -69,6 +74,7 @@ __all__ = [
     "unpaid_donation",
     "with_converted",
     "with_pending_calls",
+    "with_refunds_or_disputes",
 ]
 
 NAME = "donation_ledger"

@@ -158,6 +158,21 @@ def with_pending_calls(cursor: Cursor, before: datetime, limit: int) -> list[Row
     return fetched_rows(cursor, COLUMNS)
 
 
+# The ids of a ticket and of a donation under it, and the donation's gift.
+KeyedGift = tuple[UUID, UUID, Gift]
+
+
+def with_refunds_or_disputes(cursor: Cursor, after: UUID | None, limit: int) -> list[KeyedGift]:
+    """Return up to `limit` donations after the id `after` that have a refund or a dispute: ticket, id and gift."""
+    cursor.execute(
+        "SELECT ticket_id, donation_id, gift FROM read.donation_ledger"
+        " WHERE (refunded > 0 OR dispute_status IS NOT NULL) AND (%(after)s::uuid IS NULL OR donation_id > %(after)s)"
+        " ORDER BY donation_id LIMIT %(limit)s",
+        {"after": after, "limit": limit},
+    )
+    return [(ticket_id, donation_id, stored_gift({"gift": gift})) for ticket_id, donation_id, gift in cursor.fetchall()]
+
+
 def unpaid_donation(cursor: Cursor, ticket_id: UUID, session_id: str) -> UUID | None:
     """Return the id of the ticket's donation with this checkout session unless it is paid, failed or expired."""
     cursor.execute(

@@ -1,6 +1,7 @@
 """The ledger's table of entries: one row for each movement of money, at the time of its Stripe object."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from domain.events import DonationEvent, FeeCharged, PaymentDelayed
@@ -100,3 +101,14 @@ def entries_of(cursor: Cursor, donation_ids: Sequence[UUID]) -> list[Row]:
         {"donation_ids": list(donation_ids)},
     )
     return fetched_rows(cursor, ENTRIES.columns)
+
+
+def moved_since(cursor: Cursor, since: datetime, after: UUID | None, limit: int) -> list[tuple[UUID, UUID]]:
+    """Return up to `limit` donations after the id `after` with an entry since then: the ids of ticket and donation."""
+    cursor.execute(
+        "SELECT DISTINCT ON (donation_id) ticket_id, donation_id FROM read.ledger_entries"
+        " WHERE occurred_at >= %(since)s AND (%(after)s::uuid IS NULL OR donation_id > %(after)s)"
+        " ORDER BY donation_id LIMIT %(limit)s",
+        {"since": since, "after": after, "limit": limit},
+    )
+    return [(ticket_id, donation_id) for ticket_id, donation_id in cursor.fetchall()]

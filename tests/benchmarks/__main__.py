@@ -1,6 +1,6 @@
 """`make bench` measures every figure with its baseline, ratio and goal. The last results stay in RESULTS.md.
 
-python -m tests.benchmarks [--only NAME,…] [--events N] [--gifts N] [--json FILE] [--keep]
+python -m tests.benchmarks [--only NAME,…] [--events N] [--gifts N] [--objects N] [--json FILE] [--keep]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from adapters.postgres.embedded import EmbeddedPostgres
 from entrypoints.composition.gc_tuning import settle
-from tests.benchmarks import edges, epoch_rotation, history_speed, hostile_uploads, web_speed
+from tests.benchmarks import edges, epoch_rotation, history_speed, hostile_uploads, reconciling, web_speed
 from tests.benchmarks.report import Report
 
 
@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a comma list of: " + ", ".join(NAMES))
     parser.add_argument("--events", type=int, default=1_000_000, help="how long the history to rebuild is")
     parser.add_argument("--gifts", type=int, default=100_000, help="how many donations the hot ticket has")
+    parser.add_argument("--objects", type=int, default=100_000, help="how many objects at Stripe are reconciled")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args()
     chosen = [name for name in options.only.split(",") if name] or list(NAMES)
@@ -46,6 +47,8 @@ def main() -> None:
                     hostile_uploads.measure(report, url)
                 case "epoch-rotation":
                     epoch_rotation.measure(report, url)
+                case "reconcile":
+                    reconciling.measure(report, url, options.objects)
                 case "edges":
                     edges.measure(report, url)
                 case _:
@@ -54,7 +57,17 @@ def main() -> None:
         report.write(options.json)
 
 
-NAMES = ("appends", "hot-ticket", "read-models", "webhooks", "reads", "hostile-uploads", "epoch-rotation", "edges")
+NAMES = (
+    "appends",
+    "hot-ticket",
+    "read-models",
+    "webhooks",
+    "reads",
+    "hostile-uploads",
+    "epoch-rotation",
+    "reconcile",
+    "edges",
+)
 
 if __name__ == "__main__":
     main()

@@ -48,9 +48,9 @@ def migrated(server_url: str) -> Iterator[str]:
 
 
 @contextmanager
-def service_on(url: str, parts: frozenset[str] = frozenset()) -> Iterator[Service]:
+def service_on(url: str, parts: frozenset[str] = frozenset(), data_dir: Path | None = None) -> Iterator[Service]:
     with TemporaryDirectory() as folder:
-        service = Service(Settings(data_dir=Path(folder)), url, parts)
+        service = Service(Settings(data_dir=data_dir or Path(folder)), url, parts)
         try:
             yield service
         finally:

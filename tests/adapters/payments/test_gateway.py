@@ -167,7 +167,7 @@ def test_every_object_of_a_payment_can_be_retrieved_by_its_id(world):
     fee = world.gateway.retrieve(charge["balance_transaction"])
     refund = world.sandbox.refund(session["id"], 100)
     dispute = world.sandbox.dispute(session["id"])
-    event = next(world.gateway.events(LONG_AGO))
+    event = next(world.gateway.objects("evt", LONG_AGO))
     assert (fee["amount"], fee["fee"], fee["net"]) == (5000, 175, 4825)
     for stripe_object in (session, intent, charge, fee, refund, dispute, event):
         retrieved = world.gateway.retrieve(stripe_object["id"])
@@ -191,7 +191,7 @@ def test_an_unknown_id_is_not_found(world, id):
 def test_events_are_listed_over_several_pages_newest_first(world):
     for _ in range(26):
         world.sandbox.pay(world.gateway.open(gift()).session_id)
-    events = list(world.gateway.events(LONG_AGO))
+    events = list(world.gateway.objects("evt", LONG_AGO))
     assert len({event["id"] for event in events}) == len(events) == 104
     assert events[0]["type"] == "charge.updated"
     assert events[-1]["type"] == "charge.succeeded"
@@ -199,7 +199,7 @@ def test_events_are_listed_over_several_pages_newest_first(world):
 
 def test_only_events_since_a_time_are_listed(world):
     world.sandbox.pay(world.gateway.open(gift()).session_id)
-    assert list(world.gateway.events(datetime.now(UTC) + timedelta(minutes=1))) == []
+    assert list(world.gateway.objects("evt", datetime.now(UTC) + timedelta(minutes=1))) == []
 
 
 def test_all_sessions_and_charges_can_be_listed(world):
@@ -281,7 +281,7 @@ def test_a_rate_limited_call_is_retried_a_little_later(world):
         return answers.pop(0)
 
     with serving(Starlette(routes=[Route("/{path:path}", reply)])) as url:
-        assert list(StripeGateway("sk_test_secret", url).events(LONG_AGO)) == []
+        assert list(StripeGateway("sk_test_secret", url).objects("evt", LONG_AGO)) == []
     assert answers == []
 
 

@@ -41,7 +41,7 @@ def new_events(world):
 
     def since_last() -> list[dict]:
         nonlocal seen_count
-        events = list(world.gateway.events(LONG_AGO))[::-1]
+        events = list(world.gateway.objects("evt", LONG_AGO))[::-1]
         new, seen_count = events[seen_count:], len(events)
         return new
 
