@@ -142,7 +142,8 @@ def checked_parts(file: BinaryIO, keys: BackupKeys | None) -> Iterator[Part]:
             raise BackupError("the backup is damaged: there are parts after its end")
         last = part.name
         if last == HMAC:
-            code = part.content.read(LONGEST_CODE)
+            with _damage_as_backup_error():
+                code = part.content.read(LONGEST_CODE)
             continue
         digest = theirs if part.name == SUMS else hashlib.sha256()
         content = _HashedContent(part.content, digest)
