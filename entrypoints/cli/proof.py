@@ -22,7 +22,7 @@ def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
     from adapters.identity import access_log
     from adapters.postgres.database import connect
     from adapters.proof import audit, checkpoints
-    from adapters.proof.published import PublishedCheckpoints
+    from adapters.proof.published import PublishedCheckpoints, newer_than
     from adapters.storage.factory import open_storage
     from entrypoints.cli.context import database
     from entrypoints.composition import secrets
@@ -30,37 +30,50 @@ def verify(since: Path | None, checkpoint: Path | None, json: bool) -> None:
     with database() as (settings, url), ProgressBar(shown=not json) as bar:
         signer = secrets.existing_signer(settings)
         older = _read_checkpoint(since, signer)
-        # Read before the history, which goes on.
-        published = _newest_published(PublishedCheckpoints(open_storage(settings.storage), signer.read))
-        kept = [checkpoint for checkpoint in (older, published) if checkpoint is not None]
-        verdict = audit.verify(url, lambda position: bar("links", position, position), signer.read, kept)
+        place = PublishedCheckpoints(open_storage(settings.storage), signer.read)
+        # Read before the history, which goes on; the newest last, because each dated one was the newest before.
+        dated = place.dated()
+        published = _newest_published(place)
+        kept = [*dated.values(), *(known for known in (older, published) if known is not None)]
+        # Published before the history is read, so that the note covers only what is verified below.
+        note, refusal = _publish_checkpoint(url, signer, place) if checkpoint is not None else (None, None)
+        compared = [*kept, *([signer.read(note)] if note is not None else [])]
+        verdict = audit.verify(url, lambda position: bar("links", position, position), signer.read, compared)
         with connect(url, statement_seconds=0, name="storyledger audit") as connection:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             stored = checkpoints.latest_valid(connection.cursor(), signer)
-            log_verdict = access_log.verify_access_log(connection, _access_logs([*kept, *([stored] if stored else [])]))
-    log_head = AccessLogHead(log_verdict.entries, log_verdict.head)
-    note = None
-    if verdict.root is not None and log_verdict.ok:
-        note = signer.checkpoint(verdict.events, verdict.root, log_head)
-    if checkpoint is not None and note is not None:
+            log_verdict = access_log.verify_access_log(
+                connection, _access_logs([*compared, *([stored] if stored else [])])
+            )
+    set_back = newer_than(published, dated)
+    is_valid = verdict.ok and log_verdict.ok and set_back is None and refusal is None
+    if not is_valid:
+        note = None
+    elif checkpoint is not None and note is not None:
         _write(checkpoint, note)
+    elif verdict.root is not None:
+        note = signer.checkpoint(verdict.events, verdict.root, AccessLogHead(log_verdict.entries, log_verdict.head))
     unprotected = (
-        verdict.events - max((checkpoint.size for checkpoint in kept), default=0),
-        log_verdict.entries - max((head.entries for head in _access_logs(kept)), default=0),
+        max(0, verdict.events - max((known.size for known in kept), default=0)),
+        max(0, log_verdict.entries - max((head.entries for head in _access_logs(kept)), default=0)),
     )
     if json:
         print_json(
             {
-                "ok": verdict.ok and log_verdict.ok,
+                "ok": is_valid,
                 "events": verdict.events,
                 "firstBad": _bad_position(verdict.first_bad),
                 "checkpoint": note,
                 "accessLog": {"entries": log_verdict.entries, "firstBad": _bad_position(log_verdict.first_bad)},
-                "unprotected": {"events": max(0, unprotected[0]), "accessLogEntries": max(0, unprotected[1])},
+                "unprotected": {"events": unprotected[0], "accessLogEntries": unprotected[1]},
             }
         )
     first_bad = (("event", verdict.first_bad), ("access log entry", log_verdict.first_bad))
     faults = [f"{kind} {bad[0]} {bad[1]}" for kind, bad in first_bad if bad is not None]
+    if set_back is not None:
+        faults.append(f"the newest checkpoint in the storage was set back: {set_back} is newer")
+    if refusal is not None and not faults:
+        faults.append(f"no checkpoint was written: {refusal}")
     if faults:
         raise CommandFailed("; ".join(faults))
     if not json:
@@ -77,6 +90,19 @@ def _newest_published(published: PublishedCheckpoints) -> Checkpoint | None:
         return published.newest()
     except Refused as refused:
         raise CommandFailed(f"the newest checkpoint in the storage is not valid: {refused}") from None
+
+
+def _publish_checkpoint(url: str, signer: Signer, place: PublishedCheckpoints) -> tuple[str | None, str | None]:
+    """Return a checkpoint of the present history, which was published, or the reason why none is signed."""
+    from adapters.postgres.database import connect
+    from adapters.proof import checkpoints
+    from adapters.proof.tiles import BrokenProofError
+
+    try:
+        with connect(url, statement_seconds=0, name="storyledger audit") as connection:
+            return checkpoints.sign_complete_tree(connection, signer, place)[1], None
+    except BrokenProofError as error:
+        return None, str(error)
 
 
 def _access_logs(checkpoints: Iterable[Checkpoint]) -> list[AccessLogHead]:

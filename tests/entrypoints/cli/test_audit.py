@@ -13,7 +13,7 @@ import pytest
 
 from adapters.postgres.database import connect
 from adapters.proof.checker import Key, checkpoint_of
-from adapters.proof.published import PublishedCheckpoints
+from adapters.proof.published import NEWEST, PublishedCheckpoints
 from adapters.storage.files import FileStorage
 from entrypoints.cli import main
 from entrypoints.composition.generated_secrets import SECRETS_FILE, GeneratedSecrets
@@ -62,6 +62,13 @@ def tamper(url: str, statement: str) -> Any:
     with connect(url) as connection:
         connection.execute("SET session_replication_role = replica")
         return connection.execute(statement.encode()).rowcount
+
+
+def delete_published(data_dir: Path) -> None:
+    """Delete the checkpoints in the storage, as somebody can who took over the service."""
+    storage = FileStorage(data_dir / "storage")
+    for key in list(storage.keys("checkpoints")):
+        storage.delete(key)
 
 
 def test_an_unaltered_history_is_verified_and_signed(storyledger: Command, tmp_path: Path):
@@ -122,6 +129,7 @@ def test_an_older_checkpoint_reveals_that_the_last_events_are_missing(
     last = verdict["events"]
     tamper(migrated_url, f"DELETE FROM events WHERE position >= {last}")
     tamper(migrated_url, "DELETE FROM proof_tiles")
+    delete_published(tmp_path / "var")
     assert storyledger("audit", "verify", "--json")["ok"]
     with pytest.raises(Ended) as ended:
         storyledger("audit", "verify", "--since", tmp_path / "then", "--json")
@@ -149,6 +157,7 @@ def test_an_older_checkpoint_reveals_that_the_access_log_was_cut_or_written_anew
         # A log of other acts, whose links are right.
         for _ in range(2):
             storyledger("keys", "create", "--role", "auditor", "--json")
+    delete_published(tmp_path / "var")
     assert storyledger("audit", "verify", "--json")["ok"]
     with pytest.raises(Ended) as ended:
         storyledger("audit", "verify", "--since", tmp_path / "then", "--json")
@@ -200,6 +209,41 @@ def test_a_published_checkpoint_reveals_a_cut_history_by_itself(
     published(tmp_path / "var").publish("hello")
     with pytest.raises(Ended, match="the newest checkpoint in the storage is not valid"):
         storyledger("audit", "verify")
+
+
+def test_every_dated_checkpoint_reveals_a_cut_history(storyledger: Command, migrated_url: str, tmp_path: Path):
+    verdict = storyledger("audit", "verify", "--json")
+    storage = FileStorage(tmp_path / "var" / "storage")
+    storage.put("checkpoints/2025-01-01", [verdict["checkpoint"].encode()])
+    tamper(migrated_url, f"DELETE FROM events WHERE position >= {verdict['events']}")
+    with pytest.raises(Ended, match=f"a checkpoint of {verdict['events']} events was signed"):
+        storyledger("audit", "verify")
+
+
+def test_a_newest_checkpoint_that_was_set_back_is_reported_and_none_is_written(
+    storyledger: Command, migrated_url: str, tmp_path: Path
+):
+    old = storyledger("audit", "verify", "--json")["checkpoint"]
+    write_history(migrated_url, 2, tickets=1)
+    storyledger("audit", "verify", "--checkpoint", tmp_path / "then")
+    storage = FileStorage(tmp_path / "var" / "storage")
+    storage.put(NEWEST, [old.encode()])
+    with pytest.raises(Ended, match=r"was set back: checkpoints/20.* is newer") as ended:
+        storyledger("audit", "verify", "--checkpoint", tmp_path / "now", "--json")
+    verdict = json.loads(ended.value.out)
+    assert (verdict["ok"], verdict["firstBad"], verdict["checkpoint"]) == (False, None, None)
+    assert not (tmp_path / "now").exists()
+
+
+def test_a_checkpoint_is_published_before_it_is_written_to_a_file(storyledger: Command, tmp_path: Path):
+    unpublished = storyledger("audit", "verify", "--json")
+    assert published(tmp_path / "var").newest() is None
+    verdict = storyledger("audit", "verify", "--checkpoint", tmp_path / "now", "--json")
+    newest = published(tmp_path / "var").newest()
+    assert newest is not None
+    assert newest.text in verdict["checkpoint"] == (tmp_path / "now").read_text()
+    # Nothing would have revealed a change before this command, although it published a checkpoint.
+    assert verdict["unprotected"] == unpublished["unprotected"]
 
 
 def test_the_scanned_text_of_a_printed_code_is_accepted_as_a_checkpoint(storyledger: Command, tmp_path: Path):
