@@ -136,7 +136,7 @@ def restore(
                 epochs = Epochs(database, EpochStore(epoch_keys))
                 # Otherwise an earlier run has done so, or the backup's version had no epochs.
                 if {name.hex() for name in epochs.names()} & set(header.epochs):
-                    recovered = recover(database, epochs, former, owns_keys=False, accept_keyless=accepted)
+                    recovered = recover(database, epochs, former, keep_hours=None, accept_keyless=accepted)
                 former_keys = adopt(database, epochs, keep_former_keys_hours)
             rebuild.ensure_live(url, models, progress)
             _verify(url, header, progress)

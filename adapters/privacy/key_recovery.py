@@ -24,6 +24,12 @@ from domain.errors import RefusedError
 
 BATCH = 2_000
 
+# Notes keys that are destroyed after so many seconds.
+_KEEP_KEYS = (
+    "INSERT INTO epoch_keys (name, kept_until) SELECT name, now() + make_interval(secs => %s)"
+    " FROM unnest(%s::bytea[]) AS n (name)"
+)
+
 # A table, the key of one of its rows as text, and what its epoch's key sealed.
 OpenedKey = tuple[str, str, bytes]
 
@@ -97,12 +103,13 @@ class EpochKeys:
 
 
 def recover(
-    database: Database, epochs: Epochs, keys: EpochKeys, *, owns_keys: bool, accept_keyless: int | None = 0
+    database: Database, epochs: Epochs, keys: EpochKeys, *, keep_hours: float | None, accept_keyless: int | None = 0
 ) -> RecoveryReport:
     """In one transaction, seal every value that can be opened in a new epoch, and clear those that cannot.
 
-    With `owns_keys` no other database uses the keys beside the new one, and the next rotation destroys them.
-    Otherwise they are left alone, and tickets that are missing in a later list of living keys count as erased.
+    The keys beside the new one are destroyed after `keep_hours`; if another database uses them, because this one is a
+    copy, it replaces them before that. With None they are left alone, and tickets that are missing in a later list of
+    living keys count as erased.
 
     Raise KeylessTicketsError and change nothing if any other tickets would lose their keys, unless `accept_keyless` is
     their number or None.
@@ -110,7 +117,7 @@ def recover(
     beside = epochs.store.names()
     name = epochs.prepare()
     try:
-        return _recover(database, epochs, keys, name, beside if owns_keys else None, accept_keyless)
+        return _recover(database, epochs, keys, name, beside, keep_hours, accept_keyless)
     except KeylessTicketsError:
         epochs.destroy_unless_used(name)
         raise
@@ -121,7 +128,8 @@ def _recover(
     epochs: Epochs,
     keys: EpochKeys,
     name: bytes,
-    own_keys: list[bytes] | None,
+    beside: list[bytes],
+    keep_hours: float | None,
     accept_keyless: int | None,
 ) -> RecoveryReport:
     with database.transaction() as cursor:
@@ -131,7 +139,7 @@ def _recover(
         living = keys.living(cursor) if _is_left(cursor, name) else None
         if living is not None:
             recovered += _take_living(cursor, epochs, living.keys, name)
-        erased_before = living.saved_at if living is not None and own_keys is None else None
+        erased_before = living.saved_at if living is not None and keep_hours is None else None
         _check_keyless(cursor, name, erased_before, accept_keyless)
         keyless = cursor.execute(
             "WITH keyless AS (UPDATE ticket_keys SET wrapped = '' WHERE epoch IS NOT NULL AND epoch <> %s"
@@ -142,11 +150,10 @@ def _recover(
         assert keyless is not None
         dropped = sum(cursor.execute(statement, (name,)).rowcount for statement in _DROP)
         cursor.execute("DELETE FROM epochs WHERE name <> %s", (name,))
-        if own_keys is not None:
+        if keep_hours is not None:
             cursor.execute(
-                "INSERT INTO epoch_keys (name) SELECT unnest(%s::bytea[])"
-                " ON CONFLICT (name) DO UPDATE SET destroyed_at = NULL, kept_until = NULL",
-                (own_keys,),
+                f"{_KEEP_KEYS} ON CONFLICT (name) DO UPDATE SET destroyed_at = NULL, kept_until = EXCLUDED.kept_until",
+                (keep_hours * 3600, beside),
             )
         else:
             cursor.execute("DELETE FROM epoch_keys WHERE name <> %s", (name,))
@@ -160,8 +167,7 @@ def adopt(database: Database, epochs: Epochs, keep_hours: float) -> int:
     They are destroyed after so many hours. A database that still lives and uses them replaces them before that.
     """
     return database.execute(
-        "INSERT INTO epoch_keys (name, kept_until) SELECT name, now() + make_interval(secs => %s)"
-        " FROM unnest(%s::bytea[]) AS n (name) ON CONFLICT (name) DO NOTHING",
+        f"{_KEEP_KEYS} ON CONFLICT (name) DO NOTHING",
         (keep_hours * 3600, epochs.store.names()),
     )
 

@@ -50,7 +50,9 @@ def recover_keys(epoch_keys: str | None, accept_keyless: int, json: bool) -> Non
         former = EpochKeys([EpochStore(place) for place in places])
         if not former.opens(service.epochs.names()):
             raise CommandFailed("EPOCH_KEY_URL: has no epoch key that opens the ticket keys; nothing was changed")
-        report = recover(service.database, service.epochs, former, owns_keys=True, accept_keyless=accept_keyless)
+        # If this database is a copy, the one that uses the former keys has replaced them by then.
+        keep_hours = 2 * service.settings.epoch_hours
+        report = recover(service.database, service.epochs, former, keep_hours=keep_hours, accept_keyless=accept_keyless)
         service.jobs.epoch_rotation.save_living_keys()
     if json:
         print_json(vars(report))
