@@ -247,7 +247,10 @@ class Reconciler:
     def _compare(
         self, donations: Mapping[DonationKey, bool], listed: ListedObjects, since: datetime, outcome: Reconciliation
     ) -> None:
-        """Compare a page of donations, and repair them; the value of each is True if it was repaired already."""
+        """Compare a page of donations, and repair them; the value of each is True if it was repaired already.
+
+        A donation that was only compared with a list older than its webhooks has no new event, so it is not repaired.
+        """
         by_donation = listed.of(donations)
         cases = {
             key: _Case(recorded, {data["id"]: data for data in by_donation[key]})
@@ -255,9 +258,8 @@ class Reconciler:
         }
         for case in cases.values():
             self._ask_about_own_records(case, since)
-        repaired = {key for key, is_repaired in donations.items() if is_repaired}
-        to_repair = {key: case for key, case in cases.items() if case.differing()}
-        self._repair(to_repair)
+        versions = {key: case.recorded.donation.version for key, case in cases.items()}
+        self._repair({key: case for key, case in cases.items() if case.differing()})
         # What happened since the lists were read is no difference, so what still differs is retrieved again.
         differing = {key: case for key, case in cases.items() if case.differences()}
         for case in differing.values():
@@ -268,7 +270,7 @@ class Reconciler:
         for key, case in cases.items():
             if texts := case.differences():
                 outcome.unmatched.append({"id": str(key[1]), "type": "donation", "reason": "; ".join(texts)})
-            elif key in repaired or key in to_repair or key in differing:
+            elif donations[key] or case.recorded.donation.version != versions[key]:
                 outcome.repaired += 1
             else:
                 outcome.matched += 1

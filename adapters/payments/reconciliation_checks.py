@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapters.payments.disputed_money import disputed_money
 from adapters.payments.event_parsers import refunded_total
 from adapters.payments.recorded_donations import RecordedDonation
-from adapters.payments.stripe_objects import CHARGE, DISPUTE, StripeDict, StripeObject
+from adapters.payments.stripe_objects import CHARGE, DISPUTE, MalformedObject, StripeDict, StripeObject
 from domain.events import FeeCharged
 from domain.gift import Gift
 from domain.movements import CLOSED_DISPUTE_STATES, LIVE_REFUND_STATES, PENDING_REFUND_STATES
@@ -16,7 +16,14 @@ from domain.values import Money
 
 
 def agrees(recorded: RecordedDonation, stripe_object: StripeDict) -> bool:
-    """Return True if the donation's money includes all that this object states."""
+    """Return True if the donation's money includes all that this object states; a malformed object never agrees."""
+    try:
+        return _includes(recorded, stripe_object)
+    except MalformedObject:
+        return False
+
+
+def _includes(recorded: RecordedDonation, stripe_object: StripeDict) -> bool:
     gift = recorded.donation.gift
     match stripe_object:
         case {"object": "checkout.session", "payment_status": "paid", "payment_intent": str(intent)}:
@@ -42,7 +49,7 @@ def agrees(recorded: RecordedDonation, stripe_object: StripeDict) -> bool:
             # The gift counts withdrawn money as positive, a balance transaction counts it as negative.
             return gift.dispute_state(stripe_object["id"]) == stripe_object["status"] and all(
                 (movement := gift.movements.get(id)) is not None and movement.amount == -moved.minor
-                for id, moved in disputed_money(StripeObject(stripe_object, DISPUTE)).items()
+                for id, moved in _moved(stripe_object).items()
             )
         case {"object": "balance_transaction", "currency": str(currency)}:
             fee = recorded.fees.get(stripe_object["id"])
@@ -50,6 +57,10 @@ def agrees(recorded: RecordedDonation, stripe_object: StripeDict) -> bool:
             return fee is not None and (fee.gross, fee.fee) == stated
         case _:
             return True
+
+
+def _moved(dispute: StripeDict) -> dict[str, Money]:
+    return disputed_money(StripeObject(dispute, DISPUTE)) if dispute.get("balance_transactions") else {}
 
 
 def _captured(gift: Gift, intent: str) -> int | None:
@@ -109,7 +120,7 @@ def differences(
 ) -> list[str]:
     """Return a text for each difference, with both sums. `unknown` is what Stripe does not find."""
     texts = [
-        f"{data['id']}: {_here(recorded, data)} here, {_stated(data)} at Stripe"
+        f"{data['id']}: {_here(recorded, data)} here, {_stated_or_malformed(data)} at Stripe"
         for data in stripe_objects
         if not agrees(recorded, data)
     ]
@@ -167,6 +178,13 @@ def _state_text(gift: Gift, id: str, currency: str) -> str:
     return f"dispute {state or 'open'}, {_text(Money(gift.disputed, currency))} withdrawn"
 
 
+def _stated_or_malformed(stripe_object: StripeDict) -> str:
+    try:
+        return _stated(stripe_object)
+    except MalformedObject as fault:
+        return f"malformed ({fault})"
+
+
 def _stated(stripe_object: StripeDict) -> str:
     """Return what the object states, with its sum."""
     currency = str(stripe_object["currency"]).upper()
@@ -180,8 +198,8 @@ def _stated(stripe_object: StripeDict) -> str:
         case {"object": "refund", "amount": int(minor)}:
             return f"refund of {_text(Money(minor, currency))} {stripe_object['status']}"
         case {"object": "dispute", "status": str(state)}:
-            moved = disputed_money(StripeObject(stripe_object, DISPUTE)).values()
-            return f"dispute {state}, {_text(Money(-sum(part.minor for part in moved), currency))} withdrawn"
+            withdrawn_minor = -sum(moved.minor for moved in _moved(stripe_object).values())
+            return f"dispute {state}, {_text(Money(withdrawn_minor, currency))} withdrawn"
         case {"object": "balance_transaction", "amount": int(minor), "fee": int(fee)}:
             return _fee_text(Money(minor, currency), Money(fee, currency))
         case _:

@@ -198,7 +198,27 @@ def test_what_happened_after_the_lists_were_read_is_no_difference(ledger, accoun
     account.add(dispute := payment.dispute("lost", (-10_000,)))
     account.stale = {dispute["id"]: {"status": "needs_response"}}
     ledger.take(payment.withdrawn(), payment.closed("lost"))
-    assert reconcile(ledger, account).unmatched == []
+    assert reconcile(ledger, account) == Reconciliation(matched=1)
+
+
+def test_a_dispute_that_cannot_be_converted_is_named_and_does_not_end_the_run(ledger, account):
+    payment, missing = paid(ledger, account), ledger.payment()
+    dispute = payment.dispute("won", (9_000,))
+    dispute["balance_transactions"][0]["currency"] = "eur"
+    account.add(dispute, missing.session())
+    outcome = reconcile(ledger, account)
+    assert (outcome.matched, outcome.repaired) == (0, 1)
+    assert sorted(reasons(outcome)) == [
+        f"{dispute['id']}: nothing here, malformed (balance_transactions) at Stripe",
+        "malformed: balance_transactions",
+    ]
+
+
+def test_a_dispute_without_the_movements_of_its_money_is_compared_by_its_state(ledger, account):
+    payment = paid(ledger, account)
+    account.add(payment.dispute("lost") | {"balance_transactions": None})
+    assert reconcile(ledger, account) == Reconciliation(repaired=1)
+    assert ledger.row(payment)["dispute_status"] == "lost"
 
 
 def test_balance_transactions_of_many_charges_are_read_from_the_list(ledger, account, monkeypatch):
