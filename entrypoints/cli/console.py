@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from typer import BadParameter
 from typer.core import TyperGroup
 
 # The title of a column that holds times ends with this.
@@ -41,7 +42,10 @@ def _ending_with_reader() -> Iterator[None]:
 
 
 class Commands(TyperGroup):
-    """The group of all commands, which ends without an error together with the reader of its output."""
+    """The group of all commands, which ends without an error together with the reader of its output.
+
+    Its errors are those of typer without the name of the exception that pydantic puts before a wrong choice.
+    """
 
     def make_context(self, *args: Any, **options: Any) -> Any:
         with _ending_with_reader():
@@ -49,7 +53,11 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         with _ending_with_reader():
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            except BadParameter as error:
+                error.message = error.message.removeprefix("Value error, ")
+                raise
 
 
 def warn(text: str) -> None:

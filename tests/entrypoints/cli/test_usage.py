@@ -85,6 +85,12 @@ def test_wrong_arguments_are_one_line_and_exit_2_without_a_database(run: Run, wo
     assert err.startswith("storyledger: ")
 
 
+def test_a_wrong_choice_is_answered_with_the_choices(run: Run):
+    code, out, err = run("export", "donations", "--format", "xml")
+    assert (code, out) == (2, "")
+    assert "Invalid value for '--format': 'xml' is not one of 'csv', 'json', 'movements', 'journal'." in err
+
+
 @pytest.mark.parametrize("name", ["", " ", "a\nb", " ngo", "x" * 101])
 def test_an_unreadable_workspace_name_is_refused(run_here: Run, name: str):
     code, out, err = run_here("keys", "create", "--role", "client", "--workspace", name)
