@@ -19,6 +19,8 @@ from adapters.speech import child_main
 START = "from tests.fakes.intruder import main; main()"
 
 TGKILL = {"x86_64": 234, "aarch64": 131}
+SHMCTL = {"x86_64": 31, "aarch64": 195}
+SETXATTRAT = 463  # on every architecture
 
 
 def main() -> None:
@@ -46,6 +48,8 @@ def attempts(arguments: dict[str, Any]) -> dict[str, object]:
         "read a file": lambda: (folder / "secret").read_text(),
         "list a folder": lambda: [path.name for path in folder.iterdir()],
         "read a file that is named": lambda: (folder / "model").read_text(),
+        "remove memory that processes share": lambda: _system_call(SHMCTL[os.uname().machine], -1, 0, 0),
+        "change the attributes of a file": lambda: _system_call(SETXATTRAT, -1, 0, 0, 0, 0, 0),
         "become root": lambda: os.setuid(0),
         "start a thread": _thread,
         "account": os.getuid,

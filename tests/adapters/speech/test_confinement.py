@@ -65,6 +65,8 @@ def outcomes() -> dict[str, object]:
         "delete a file",
         "move a file",
         "open a file for everybody",
+        "remove memory that processes share",
+        "change the attributes of a file",
     ],
 )
 def test_it_is_refused_to(outcomes: dict[str, object], attempt: str) -> None:
