@@ -4,8 +4,9 @@ Each row is three postings in one currency: `net` to the balance, `fee` to the c
 database itself refuses a row whose postings do not sum to zero. Where Stripe exchanged the money, clearing is in the
 donation's currency and conversion lies between the two.
 
-An exchange entry is a row of its own for each dispute whose money came back at another rate than it left. `exchange` is
-the gain, or the loss if it is negative: for the campaign, the money that came back is what had left.
+An exchange entry is a row of its own for each movement of a dispute that changes what the exchange rates gained, or
+lost if `exchange` is negative: for the campaign, the money that came back is what had left. The entry has the date of
+the movement, so that a movement of a later month leaves it as it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,7 @@ from domain.values import Money
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "fee_ledger"
-VERSION = 5
+VERSION = 6
 TOPICS = topics(FeeCharged)
 
 FEES = Table(
@@ -47,8 +48,8 @@ FEES = Table(
 )
 TABLES = (FEES,)
 
-# The category of an exchange entry. Its column `disputed` has the gross amount, the amount in the donation's currency
-# and the time of each balance transaction that it follows from.
+# The category of the exchange entries, and of an empty row for each dispute. The column `disputed` of that row has the
+# gross amount, the amount in the donation's currency and the time of each balance transaction behind the entries.
 EXCHANGE = "exchange"
 
 # The categories of fees that Stripe books by themselves, as gross amounts.
@@ -63,7 +64,10 @@ ACCOUNTS = (BALANCE, COSTS, CLEARING, CONVERSION, EXCHANGE_LOSS)
 def fold(batch: Sequence[RecordedEvent], rows: Rows) -> None:
     relevant = [(recorded, recorded.event) for recorded in batch if isinstance(recorded.event, FeeCharged)]
     ids = {event.balance_transaction_id for _, event in relevant}
-    rows.load(FEES, {(id,) for id in ids.union(_exchange_id(event) for _, event in relevant if event.converted)})
+    dispute_ids = {_exchange_id(event) for _, event in relevant if event.converted}
+    rows.load(FEES, {(id,) for id in ids | dispute_ids})
+    disputes = (row["disputed"] for id in dispute_ids if (row := rows.get(FEES, (id,))))
+    rows.load(FEES, {(_entry_id(id),) for disputed in disputes for id in disputed})
     for recorded, event in relevant:
         at = event.report.at if event.created_at is None else event.created_at
         row = rows.get(FEES, (event.balance_transaction_id,))
@@ -117,30 +121,53 @@ def _utc(at: int) -> datetime:
 
 
 def _exchange_id(event: FeeCharged) -> str:
-    """Return the id of the exchange entry of the dispute that moved the money."""
+    """Return the id of the row for the dispute that moved the money."""
     return f"{EXCHANGE}:{event.source_id}:{event.gross.currency}"
+
+
+def _entry_id(balance_transaction_id: str) -> str:
+    """Return the id of the exchange entry of the movement."""
+    return f"{EXCHANGE}:{balance_transaction_id}"
 
 
 def _fold_exchange(event: FeeCharged, converted: int, recorded: RecordedEvent, at: int, rows: Rows) -> None:
     id = _exchange_id(event)
     row = rows.get(FEES, (id,))
-    disputed: dict[str, list[int]] = dict(row["disputed"]) if row else {}
-    _, _, known_at = disputed.get(event.balance_transaction_id, (0, 0, at))
-    disputed[event.balance_transaction_id] = [event.gross.minor, converted, min(at, known_at)]
-    changed = (row or _row(event, recorded, at)) | {
-        "balance_transaction_id": id,
+    before: dict[str, list[int]] = row["disputed"] if row else {}
+    _, _, known_at = before.get(event.balance_transaction_id, (0, 0, at))
+    after = before | {event.balance_transaction_id: [event.gross.minor, converted, min(at, known_at)]}
+    if after == before:
+        return
+    empty = _row(event, recorded, at) | {
         "category": EXCHANGE,
         "gross": 0,
         "fee": 0,
         "net": 0,
         "exchange_rate": None,
         "fee_details": [],
-        "exchange": _exchange(disputed),
-        "disputed": disputed,
-        "occurred_at": _utc(max(moved_at for _, _, moved_at in disputed.values())),
     }
-    if changed != row:
-        rows.put(FEES, changed | {"recorded_at": recorded.recorded_at, "position": recorded.position})
+    last_at = max(moved_at for _, _, moved_at in after.values())
+    rows.put(FEES, empty | {"balance_transaction_id": id, "disputed": after, "occurred_at": _utc(last_at)})
+    entries_before, entries_after = _exchange_entries(before), _exchange_entries(after)
+    for moved_id, (exchange, moved_at) in entries_after.items():
+        if entries_before.get(moved_id) != (exchange, moved_at):
+            entry = {"balance_transaction_id": _entry_id(moved_id), "exchange": exchange, "occurred_at": _utc(moved_at)}
+            rows.put(FEES, empty | entry)
+    for moved_id in entries_before.keys() - entries_after.keys():
+        rows.delete(FEES, (_entry_id(moved_id),))
+
+
+def _exchange_entries(disputed: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
+    """Return what each movement changed of the exchange until then, unless it is nothing, and the movement's time."""
+    entries = {}
+    until_then: dict[str, Sequence[int]] = {}
+    exchange = 0
+    for id in sorted(disputed, key=lambda id: (disputed[id][2], id)):
+        until_then[id] = disputed[id]
+        if changed := _exchange(until_then) - exchange:
+            entries[id] = changed, disputed[id][2]
+            exchange += changed
+    return entries
 
 
 def _exchange(disputed: Mapping[str, Sequence[int]]) -> int:

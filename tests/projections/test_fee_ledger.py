@@ -19,6 +19,7 @@ from projections import fee_ledger
 from tests.domain.facts import TICKET
 from tests.fakes.events import log_entries, make_event
 from tests.money import Ledger
+from tests.stripe_events import event
 
 DONATION = UUID(int=9)
 IDS = st.sampled_from(["txn_1", "txn_2", "txn_3"])
@@ -73,17 +74,51 @@ def disputed(version: int, id: str, gross: int, converted: int, at: int) -> Tick
         ([(-9_200, -10_000), (9_000, 10_000), (-9_100, -10_000)], -150),
     ],
 )
-def test_a_dispute_that_came_back_at_another_rate_has_an_exchange_entry_in_every_order(moved, exchange):
+def test_a_dispute_that_came_back_at_another_rate_has_exchange_entries_in_every_order(moved, exchange):
     for order in permutations(range(len(moved))):
         rows = MemoryRows()
         for version, number in enumerate(order, 1):
             gross, converted = moved[number]
             fee_ledger.fold(log_entries(disputed(version, f"txn_{number}", gross, converted, 10 + number)), rows)
-        [entry] = [row for row in rows.all(fee_ledger.FEES) if row["category"] == fee_ledger.EXCHANGE]
-        assert (entry["exchange"], entry["source_id"]) == (exchange, "dp_1")
-        assert entry["occurred_at"] == datetime.fromtimestamp(9 + len(moved), UTC)
+        entries = exchange_entries(rows)
+        assert sum(entries.values()) == exchange
+        assert all(entries.values())
+        assert {row["source_id"] for row in rows.all(fee_ledger.FEES)} == {"dp_1"}
         for row in rows.all(fee_ledger.FEES):
             assert sum(change.minor for _, change in fee_ledger.postings(row)) == 0
+
+
+def exchange_entries(rows: MemoryRows) -> dict[int, int]:
+    """Return the exchange entries by their time."""
+    fee_rows = rows.all(fee_ledger.FEES)
+    return {int(row["occurred_at"].timestamp()): row["exchange"] for row in fee_rows if row["exchange"]}
+
+
+def test_a_later_movement_of_a_dispute_leaves_the_earlier_exchange_entries_as_they_are():
+    rows = MemoryRows()
+    entries = []
+    moved = [(-9_200, -10_000), (4_500, 5_000), (4_400, 5_000), (-9_100, -10_000)]
+    for number, (gross, converted) in enumerate(moved):
+        fee_ledger.fold(log_entries(disputed(number + 1, f"txn_{number}", gross, converted, 10 + number)), rows)
+        entries.append(exchange_entries(rows))
+    assert entries == [{}, {11: -100}, {11: -100, 12: -200}, {11: -100, 12: -200, 13: 50}]
+
+
+def test_an_exchange_entry_of_an_earlier_batch_moves_with_its_movement(ledger):
+    payment = ledger.payment()
+    dispute = payment.dispute("won", (-9_200, 9_000, -9_100))
+    for transaction in dispute["balance_transactions"]:
+        transaction["currency"] = "eur"
+        transaction["exchange_rate"] = abs(transaction["amount"]) / 10_000
+    last, back, left = reversed(dispute["balance_transactions"])
+    ledger.take(payment.completed())
+    for transactions in ([left], [back], [last], [back | {"created": left["created"] - 9}]):
+        ledger.take(event("charge.dispute.funds_reinstated", dispute | {"balance_transactions": transactions}))
+    fees = ledger.fees(payment)
+    assert {row["balance_transaction_id"]: row["exchange"] for row in fees if row["exchange"]} == {
+        f"exchange:{left['id']}": -200,
+        f"exchange:{last['id']}": 50,
+    }
 
 
 def test_a_later_report_adds_the_exchange_rate_and_the_parts_of_the_fee():
