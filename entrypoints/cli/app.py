@@ -375,7 +375,7 @@ def export_donations(
     ] = "csv",
     unpaid: Annotated[bool, typer.Option("--unpaid", help="Also list donations without any payment.")] = False,
 ) -> None:
-    """Print the donations, or each movement of their money, for accounting.
+    """Print donations or each movement of money.
 
     A movement is in the period of its own date at Stripe: a gift of November that is refunded in December is in
     November, and its refund in December.
