@@ -10,17 +10,30 @@ from domain.values import ContentStatus, Draft, Kind, Step
 
 @dataclass(frozen=True)
 class Policy:
-    """The draft fields that a kind of ticket requires before it may be published."""
+    """The draft fields that a kind of ticket requires before it may be published, and words that recordings of it use.
+
+    The words help a recogniser. They are few, because they say nothing about the language of the recording.
+    """
 
     required: tuple[str, ...]
+    spoken_words: tuple[str, ...] = ()
 
 
-POLICIES: Mapping[Kind, Policy] = {Kind.CAMPAIGN: Policy(required=("title", "story", "goal", "beneficiary"))}
+POLICIES: Mapping[Kind, Policy] = {
+    Kind.CAMPAIGN: Policy(
+        required=("title", "story", "goal", "beneficiary"), spoken_words=("GoFundMe", "fundraiser", "donation")
+    )
+}
 
 
 def missing_fields(kind: Kind, draft: Draft) -> tuple[str, ...]:
     """Return the draft's fields that its kind requires and that are still empty, in the policy's order."""
     return tuple(name for name in POLICIES[kind].required if getattr(draft, name) is None)
+
+
+def spoken_hints(kind: Kind, display_name: str | None) -> tuple[str, ...]:
+    """Return what a recording of such a ticket is likely to contain: the person's name first, then the kind's words."""
+    return ((display_name,) if display_name else ()) + POLICIES[kind].spoken_words
 
 
 @dataclass

@@ -224,9 +224,10 @@ class AudioInspector(Protocol):
 
 
 class Transcriber(Protocol):
-    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+    def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
         """Return the transcript of an inspected recording; StepFailed (`no_speech`, `unsupported_language`, …) if none.
 
+        `hints` are names and words that may be said in it.
         Calls `report` as it advances, and leaves no process behind when `report` raises.
         """
 

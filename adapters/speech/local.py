@@ -1,5 +1,6 @@
 """The local transcriber: pocketsphinx and its English model, no network, in a child process with limits."""
 
+from collections.abc import Sequence
 from typing import BinaryIO
 
 from pydantic import TypeAdapter
@@ -34,7 +35,12 @@ class LocalTranscriber:
         self._max_seconds = max_seconds
         self._limits = Limits(cpu_seconds, wall_seconds, memory_mb)
 
-    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+    def transcribe(
+        self,
+        recording: BinaryIO,
+        report: Report,
+        hints: Sequence[str] = (),  # noqa: ARG002 - this recogniser takes no hints
+    ) -> Transcript:
         """Return the transcript. Raise StepFailed if the recording has no speech or is not English."""
         arguments = {"max_seconds": self._max_seconds}
         try:

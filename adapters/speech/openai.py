@@ -4,10 +4,20 @@ import os
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from openai import APIError, APIStatusError, AuthenticationError, OpenAI, PermissionDeniedError, RateLimitError, Timeout
+from openai import (
+    APIError,
+    APIStatusError,
+    AuthenticationError,
+    OpenAI,
+    PermissionDeniedError,
+    RateLimitError,
+    Timeout,
+    omit,
+)
 from openai.types.audio import Transcription
 
 from adapters.speech.child_process import Limits, run_child
@@ -75,14 +85,14 @@ class OpenAITranscriber:
         output_mb = max_seconds * REENCODED_BYTES_PER_SECOND // 1_000_000 + 1
         self._limits = Limits(cpu_seconds=300, wall_seconds=600, memory_mb=1024, output_mb=output_mb)
 
-    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+    def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
         """Return the transcript. Raise StepFailed, retryable if the service or the network is the cause."""
         parts = self._parts(recording)
         report(0.0)
         texts: list[str] = []
         languages: Counter[str] = Counter()
         for number, part in enumerate(parts, start=1):
-            answer = self._transcribe_part(part)
+            answer = self._transcribe_part(part, hints)
             texts.append(answer.text.strip())
             languages.update(_codes(answer.languages))
             report(number / len(parts))
@@ -109,12 +119,13 @@ class OpenAITranscriber:
             parts = run_child("reencode", recording, arguments, self._limits, output=output)
             return [Part(os.pread(output.fileno(), part["size"], part["offset"]), REENCODED) for part in parts]
 
-    def _transcribe_part(self, part: Part) -> Transcription:
+    def _transcribe_part(self, part: Part, hints: Sequence[str]) -> Transcription:
         try:
             answer: object = self._client.audio.transcriptions.create(
                 file=(FILE_NAMES[part.media_type], part.content, part.media_type),
                 model=self._model,
                 response_format="json",
+                keywords=list(hints) if hints else omit,
             )
         except APIError as error:
             raise _failure(error) from None

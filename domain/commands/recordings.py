@@ -9,6 +9,7 @@ from uuid import UUID
 
 from domain.commands.content_recorder import ContentRecorder
 from domain.errors import RefusedError, StepFailed, Superseded
+from domain.lifecycle import spoken_hints
 from domain.ports import (
     Analyser,
     Contents,
@@ -100,7 +101,7 @@ class RecordingCommands:
     def _transcribe(self, ticket: RecordingTicket, recording_id: UUID, report: Report) -> None:
         assert ticket.recording is not None
         with self.contents.open(ticket.id, ticket.recording.content) as recording:
-            transcript = self.transcriber.transcribe(recording, report)
+            transcript = self.transcriber.transcribe(recording, report, spoken_hints(ticket.kind, ticket.display_name))
         transcription_id = self.new_id()
         ContentRecorder(self.tickets, self.contents).record(
             ticket.id,

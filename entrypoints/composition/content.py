@@ -1,7 +1,7 @@
 """The storage of recordings and documents, and the tools that transcribe, draft and render them."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import BinaryIO
 from uuid import UUID
 
@@ -74,8 +74,8 @@ class _Transcribing:
     def load(self) -> None:
         self._lazy()
 
-    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
-        return self._lazy().transcribe(recording, report)
+    def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
+        return self._lazy().transcribe(recording, report, hints)
 
 
 class _Drafting:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -118,13 +118,21 @@ def test_the_transcriber_gets_the_uploaded_recording():
     class ByteRecordingTranscriber(FakeTranscriber):
         recording_bytes: bytes = b""
 
-        def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+        def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
             self.recording_bytes = recording.read()
-            return super().transcribe(recording, report)
+            return super().transcribe(recording, report, hints)
 
     transcriber = ByteRecordingTranscriber()
     run_all_steps(processing(transcriber=transcriber))
     assert transcriber.recording_bytes == b"sound"
+
+
+def test_the_transcriber_gets_the_persons_name_and_words_of_the_kind_as_hints():
+    transcriber = FakeTranscriber()
+    run_all_steps(processing(transcriber=transcriber))
+    [(name, *words)] = transcriber.hints
+    assert name == "Ada"
+    assert "fundraiser" in words
 
 
 def test_a_repeated_step_is_not_run_again():

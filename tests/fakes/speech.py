@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from domain.errors import StepFailed
@@ -16,11 +17,13 @@ TRANSCRIPT = Transcript(
 
 @dataclass
 class FakeTranscriber:
-    """Returns `outcome` for every recording, or raises it if it is a failure."""
+    """Returns `outcome` for every recording, or raises it if it is a failure. Records the hints that it gets."""
 
     outcome: Transcript | StepFailed = TRANSCRIPT
+    hints: list[Sequence[str]] = field(default_factory=list)
 
-    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+    def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
+        self.hints.append(hints)
         report(0.0)
         if isinstance(self.outcome, StepFailed):
             raise self.outcome

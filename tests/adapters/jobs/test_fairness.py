@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, BinaryIO
@@ -200,10 +200,10 @@ class HeldTranscriber(FakeTranscriber):
     running: list[str] = field(default_factory=list)
     may_end: threading.Event = field(default_factory=threading.Event)
 
-    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+    def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
         self.running.append(recording.read().decode())
         assert self.may_end.wait(WAIT_SECONDS)
-        return super().transcribe(recording, report)
+        return super().transcribe(recording, report, hints)
 
 
 class WorkingService:

@@ -6,7 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -62,11 +62,11 @@ class FailingTranscriber(FakeTranscriber):
     faults: list[Exception] = field(default_factory=list)
     tried: int = 0
 
-    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+    def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
         self.tried += 1
         if self.faults:
             raise self.faults.pop(0)
-        return super().transcribe(recording, report)
+        return super().transcribe(recording, report, hints)
 
 
 class TicketJobs:
@@ -263,7 +263,7 @@ class Slow(FakeTranscriber):
     started: threading.Event = field(default_factory=threading.Event)
     may_end: threading.Event = field(default_factory=threading.Event)
 
-    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+    def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
         self.started.set()
         while not self.may_end.wait(0.05):
             if not self.deaf:

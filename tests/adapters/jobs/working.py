@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import BinaryIO
@@ -31,11 +31,11 @@ class AnyContents(MemoryContents):
 class EndlessTranscriber(FakeTranscriber):
     """Reports its start on standard output."""
 
-    def transcribe(self, recording: BinaryIO, report: Report) -> Transcript:
+    def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
         sys.stdout.write("transcribing\n")
         sys.stdout.flush()
         time.sleep(600)
-        return super().transcribe(recording, report)
+        return super().transcribe(recording, report, hints)
 
 
 def main(url: str) -> None:

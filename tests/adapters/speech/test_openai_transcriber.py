@@ -57,6 +57,13 @@ def test_a_small_recording_is_sent_as_it_is(server: TranscriptionServer) -> None
     assert upload.content == (RECORDINGS / "speech.webm").read_bytes()
 
 
+def test_hints_are_sent_as_keywords(server: TranscriptionServer) -> None:
+    transcriber = OpenAITranscriber("sk-secret", server.url, retries=0)
+    with (RECORDINGS / "speech.webm").open("rb") as recording:
+        transcriber.transcribe(recording, lambda _: None, ("Ada Moss", "fundraiser"))
+    assert server.uploads[0].fields["keywords[]"] == ["Ada Moss", "fundraiser"]
+
+
 @pytest.mark.parametrize("name", ["speech.wav", "speech.mp3", "speech.ogg", "speech.m4a", "speech.flac"])
 def test_the_file_name_follows_the_content(server: TranscriptionServer, name: str, tmp_path: Path) -> None:
     misnamed = tmp_path / "recording.pdf"
