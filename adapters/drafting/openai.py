@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from adapters.drafting.answers import AnalysisAnswer, DraftAnswer
 from adapters.drafting.utterance import MAX_CHARACTERS
+from adapters.model_servers import DEFAULT_DRAFT_MODEL, Fault, ModelServer, ServerMisconfigured, fault_of
 from domain.errors import StepFailed
 from domain.values import Analysis, Draft, Transcript
 
@@ -47,22 +48,22 @@ class _UnusableAnswer(Exception):
 class OpenAIDrafter:
     """Analyses and drafts with OpenAI's Responses API, or a compatible API at `base_url`.
 
-    It raises only StepFailed. `drafter_refused` and `drafter_rejected` are final; `drafter_unusable_answer`,
-    `drafter_busy` and `drafter_unavailable` may pass.
+    It raises only StepFailed: ServerMisconfigured if only the operator can help. A request or story that the server
+    refuses is final; `drafter_unusable_answer`, `drafter_busy` and `drafter_unavailable` may pass.
     """
 
     def __init__(
         self,
-        api_key: str,
+        api_key: str | None,
         *,
         base_url: str | None = None,
-        model: str = "gpt-5-mini",
+        model: str = DEFAULT_DRAFT_MODEL,
         timeout_seconds: float = 90.0,
         max_retries: int = 2,
     ) -> None:
-        self._client = openai.OpenAI(
-            api_key=api_key, base_url=base_url, timeout=timeout_seconds, max_retries=max_retries
-        )
+        server = ModelServer(model, api_key, base_url)
+        self._client = server.client(timeout_seconds, max_retries)
+        self._headers = server.headers
         self._model = model
 
     def analyse(self, transcript: Transcript) -> Analysis:
@@ -100,6 +101,7 @@ class OpenAIDrafter:
                 text_format=answer_type,
                 max_output_tokens=_MAX_OUTPUT_TOKENS,
                 store=False,
+                extra_headers=self._headers,
             )
         except (openai.APIConnectionError, openai.APIStatusError) as error:
             raise _failure(error) from None  # the error's text may quote the key or the transcript
@@ -126,10 +128,16 @@ def _parsed(response: ParsedResponse[AnswerT]) -> AnswerT:
 
 
 def _failure(error: openai.APIConnectionError | openai.APIStatusError) -> StepFailed:
-    match error:
-        case openai.RateLimitError():
+    match fault := fault_of(error):
+        case Fault.KEY_REJECTED:
+            message = "The drafting service rejected our API key. Please try again later."
+            return ServerMisconfigured("drafter_rejected", message, fault)
+        case Fault.MODEL_MISSING | Fault.ENDPOINT_MISSING:
+            message = "Our drafting service is not set up correctly. Please try again later."
+            return ServerMisconfigured("drafter_misconfigured", message, fault)
+        case Fault.BUSY:
             return StepFailed("drafter_busy", "The drafting service is busy. We will try again later.", retryable=True)
-        case openai.APIStatusError(status_code=status) if status < 500 and status not in (408, 409):
+        case Fault.REFUSED:
             return StepFailed("drafter_rejected", "The drafting service rejected our request.", retryable=False)
-        case _:
+        case Fault.UNAVAILABLE:
             return StepFailed("drafter_unavailable", "The drafting service cannot be reached.", retryable=True)

@@ -54,6 +54,13 @@ _job_durations = Histogram(
 mails = _counter(
     "mails", "Attempts to send mails, by outcome: sent, again (retried later), dead or dropped.", "kind", "outcome"
 )
+model_faults = _counter(
+    "model_faults",
+    "Times that a configured model could not be used because of the settings and the local way was taken, by step"
+    " (speech or draft) and fault: model_missing, key_rejected or endpoint_missing.",
+    "step",
+    "fault",
+)
 checkpoint_refusals = _counter(
     "checkpoint_refusals", "Checkpoints that were not signed, because the history does not continue the signed one."
 )

@@ -10,16 +10,11 @@ from typing import BinaryIO
 
 from openai import (
     APIError,
-    APIStatusError,
-    AuthenticationError,
-    OpenAI,
-    PermissionDeniedError,
-    RateLimitError,
-    Timeout,
     omit,
 )
 from openai.types.audio import Transcription
 
+from adapters.model_servers import DEFAULT_SPEECH_MODEL, Fault, ModelServer, ServerMisconfigured, fault_of
 from adapters.speech.child_process import Limits, run_child
 from adapters.speech.errors import NO_SPEECH, ChildFailed
 from adapters.speech.failures import failure_of, refusal
@@ -43,8 +38,6 @@ REENCODED_BYTES_PER_SECOND = 5_000
 
 ISO_639_1 = re.compile(r"[a-z]{2}")
 
-RETRYABLE_STATUS = (408, 409)
-
 
 @dataclass(frozen=True)
 class Part:
@@ -62,9 +55,9 @@ class OpenAITranscriber:
 
     def __init__(
         self,
-        api_key: str,
+        api_key: str | None,
         base_url: str | None = None,
-        model: str = "gpt-transcribe",
+        model: str = DEFAULT_SPEECH_MODEL,
         *,
         timeout_seconds: float = 120.0,
         retries: int = 1,
@@ -72,12 +65,9 @@ class OpenAITranscriber:
         max_upload_bytes: int = 25_000_000,
         part_seconds: int = 1200,
     ) -> None:
-        self._client = OpenAI(
-            api_key=api_key,
-            base_url=base_url,
-            timeout=Timeout(timeout_seconds, connect=5.0),
-            max_retries=retries,
-        )
+        server = ModelServer(model, api_key, base_url)
+        self._client = server.client(timeout_seconds, retries)
+        self._headers = server.headers
         self._model = model
         self._max_seconds = max_seconds
         self._max_upload_bytes = max_upload_bytes
@@ -125,6 +115,7 @@ class OpenAITranscriber:
                 file=(FILE_NAMES[part.media_type], part.content, part.media_type),
                 model=self._model,
                 response_format="json",
+                extra_headers=self._headers,
                 keywords=list(hints) if hints else omit,
             )
         except APIError as error:
@@ -137,16 +128,19 @@ class OpenAITranscriber:
 
 
 def _failure(error: APIError) -> StepFailed:
-    match error:
-        case AuthenticationError() | PermissionDeniedError():
-            message = "The transcription service rejected our API key."
-            return StepFailed("transcriber_rejected", message, retryable=False)
-        case RateLimitError():
+    match fault := fault_of(error):
+        case Fault.KEY_REJECTED:
+            message = "The transcription service rejected our API key. Please try again later."
+            return ServerMisconfigured("transcriber_rejected", message, fault)
+        case Fault.MODEL_MISSING | Fault.ENDPOINT_MISSING:
+            message = "Our transcription service is not set up correctly. Please try again later."
+            return ServerMisconfigured("transcriber_misconfigured", message, fault)
+        case Fault.BUSY:
             return StepFailed("transcriber_busy", "The transcription service is busy.", retryable=True)
-        case APIStatusError(status_code=status) if status < 500 and status not in RETRYABLE_STATUS:
+        case Fault.REFUSED:
             message = "The transcription service rejected this recording."
             return StepFailed("transcriber_refused", message, retryable=False)
-        case _:
+        case Fault.UNAVAILABLE:
             return _unavailable()
 
 

@@ -94,6 +94,8 @@ def serve(only: str | None) -> None:
         configure(settings.log_level)
         for variable, setting in unknown_variables(os.environ).items():
             logger.warning("an environment variable is not a setting", variable=variable, resembles=setting)
+        for warning in settings.model_warnings:
+            logger.warning("a model has an announced end", setting=warning)
         if settings.traced and not tracing.start(VERSION):
             logger.warning("tracing is off: install storyledger[telemetry]")
         with DatabaseUrl(settings) as url:

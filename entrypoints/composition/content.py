@@ -96,10 +96,16 @@ class _Drafting:
 
 def _transcriber(settings: Settings) -> Transcriber:
     if settings.speech == "openai":
+        from adapters.speech.fallback import FallbackTranscriber
         from adapters.speech.openai import OpenAITranscriber
 
-        assert settings.openai_api_key is not None
-        return OpenAITranscriber(settings.openai_api_key, settings.openai_base_url)
+        server = settings.speech_server
+        remote = OpenAITranscriber(server.api_key, server.base_url, server.model)
+        return FallbackTranscriber(remote, Lazy(_local_transcriber), server.model)
+    return _local_transcriber()
+
+
+def _local_transcriber() -> Transcriber:
     from adapters.speech.local import LocalTranscriber
 
     return LocalTranscriber()
@@ -107,11 +113,17 @@ def _transcriber(settings: Settings) -> Transcriber:
 
 def _drafting(settings: Settings) -> tuple[Analyser, Drafter]:
     if settings.drafting == "openai":
+        from adapters.drafting.fallback import FallbackDrafter
         from adapters.drafting.openai import OpenAIDrafter
 
-        assert settings.openai_api_key is not None
-        both = OpenAIDrafter(settings.openai_api_key, base_url=settings.openai_base_url)
+        server = settings.draft_server
+        remote = OpenAIDrafter(server.api_key, base_url=server.base_url, model=server.model)
+        both = FallbackDrafter(remote, remote, Lazy(_local_drafting), server.model)
         return both, both
+    return _local_drafting()
+
+
+def _local_drafting() -> tuple[Analyser, Drafter]:
     from adapters.drafting.local import LocalAnalyser, LocalDrafter
 
     return LocalAnalyser(), LocalDrafter()

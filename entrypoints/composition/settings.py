@@ -7,16 +7,17 @@ from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError, field_validator
 
 from adapters.postgres.database import conninfo
 from adapters.quotas import OwnerKind, Quota
 from adapters.storage.factory import overlaps
+from entrypoints.composition.model_settings import ModelSettings
+from entrypoints.composition.setting_types import Listed, Optional, Secret, Secrets, blank_is_none, split_url, web_url
 
 MIN_SECRET_BYTES = 32
 _RATE = re.compile(r"[1-9][0-9]*/(?:[1-9][0-9]*)?(?:second|minute|hour|day)s?")
@@ -37,14 +38,6 @@ class NoDataError(SettingsError):
 def is_rate(text: str) -> bool:
     """Return True if the text is a rate limit such as 100/minute."""
     return _RATE.fullmatch(text) is not None
-
-
-def _listed(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
-
-def _blank_is_none(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
 
 
 def _is_conninfo(url: str) -> bool:
@@ -70,25 +63,8 @@ def _is_redis_url(url: str) -> bool:
     return bool(parts.hostname) and port != 0 and (not database or database.isdecimal())
 
 
-def _parts(url: str) -> SplitResult:
-    """Split a URL; the library's own ValueError would quote the URL with its password."""
-    try:
-        return urlsplit(url)
-    except ValueError:
-        raise ValueError("must be a URL") from None
-
-
-Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
-Optional = Annotated[str | None, BeforeValidator(_blank_is_none)]
-# These are left out when settings are printed.
-Secret = Annotated[Optional, Field(repr=False)]
-Secrets = Annotated[Listed, Field(repr=False)]
-
-
-class Settings(BaseSettings):
+class Settings(ModelSettings):
     """One field for each environment variable that the service reads, in lower case."""
-
-    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     app_env: Literal["development", "production", "test"] = "development"
     database_url: Secret = None
@@ -107,10 +83,6 @@ class Settings(BaseSettings):
     stripe_secret_key: Secret = None
     stripe_webhook_secret: Secrets = ()
     stripe_api_base: Secret = None
-    openai_api_key: Secret = None
-    openai_base_url: Secret = None
-    transcriber: Literal["local", "openai"] | None = None
-    drafter: Literal["local", "openai"] | None = None
     intake: Literal["open", "closed"] = "open"
     smtp_url: Secret = None
     mail_from: Optional = None
@@ -137,21 +109,16 @@ class Settings(BaseSettings):
     otel_exporter_otlp_traces_endpoint: Optional = None
     log_level: Annotated[str, Field(validation_alias=AliasChoices("LOG_LEVEL"))] = "INFO"
 
-    @field_validator("transcriber", "drafter", mode="before")
-    @classmethod
-    def _blank(cls, value: object) -> object:
-        return _blank_is_none(value)
-
     @field_validator("intake", mode="before")
     @classmethod
     def _intake(cls, value: object) -> object:
-        return _blank_is_none(value) or "open"
+        return blank_is_none(value) or "open"
 
     @field_validator("data_dir", mode="before")
     @classmethod
     def _folder(cls, value: object) -> object:
         # An empty path would mean the current folder.
-        return _blank_is_none(value) or "var"
+        return blank_is_none(value) or "var"
 
     @field_validator("log_level")
     @classmethod
@@ -163,27 +130,22 @@ class Settings(BaseSettings):
     @field_validator("database_url", "migrate_database_url", "read_database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:
-        if value is not None and _parts(value).scheme not in ("postgresql", "postgres"):
+        if value is not None and split_url(value).scheme not in ("postgresql", "postgres"):
             raise ValueError("must be a postgresql:// URL")
         if value is not None and not _is_conninfo(value):
             raise ValueError("is not a well-formed postgresql:// URL")
         return value
 
-    @field_validator("base_url", "stripe_api_base", "openai_base_url")
+    @field_validator("base_url", "stripe_api_base")
     @classmethod
     def _web(cls, value: str | None) -> str | None:
-        if value is not None:
-            parts = _parts(value)
-            if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-                raise ValueError("must be an http:// or https:// URL")
-            return value.rstrip("/")
-        return value
+        return web_url(value)
 
     @field_validator("storage_url", "epoch_key_url")
     @classmethod
     def _storage(cls, value: str | None) -> str | None:
         if value is not None:
-            parts = _parts(value)
+            parts = split_url(value)
             if parts.scheme not in ("file", "s3") or (parts.scheme == "s3" and not parts.netloc):
                 raise ValueError("must be a file:// URL or s3://bucket/prefix")
         return value
@@ -221,7 +183,7 @@ class Settings(BaseSettings):
     @classmethod
     def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for origin in value:
-            parts = _parts(origin)
+            parts = split_url(origin)
             if f"{parts.scheme}://{parts.netloc}" != origin or parts.scheme not in ("http", "https"):
                 raise ValueError("must be origins like https://app.example, without a path")
         return value
@@ -254,7 +216,7 @@ class Settings(BaseSettings):
     @field_validator("rate_limit_storage")
     @classmethod
     def _counter(cls, value: str) -> str:
-        scheme = _parts(value).scheme
+        scheme = split_url(value).scheme
         if scheme not in ("memory", "redis", "rediss"):
             raise ValueError("must be memory:// or a redis:// URL")
         if scheme != "memory" and find_spec("redis") is None:
@@ -335,14 +297,6 @@ class Settings(BaseSettings):
         """Return the sender of mails."""
         return self.mail_from or "Storyledger <storyledger@localhost>"
 
-    @property
-    def speech(self) -> str:
-        return self.transcriber or ("openai" if self.openai_api_key else "local")
-
-    @property
-    def drafting(self) -> str:
-        return self.drafter or ("openai" if self.openai_api_key else "local")
-
 
 def load(**overrides: Any) -> Settings:
     """Return the settings from the environment; SettingsError names each wrong variable, but never its value."""
@@ -354,8 +308,8 @@ def load(**overrides: Any) -> Settings:
             for e in error.errors(include_input=False)
         )
         raise SettingsError(faults) from None
-    if settings.openai_api_key is None and "openai" in (settings.speech, settings.drafting):
-        raise SettingsError("OPENAI_API_KEY: needed by TRANSCRIBER or DRAFTER openai")
+    if fault := settings.model_fault:
+        raise SettingsError(fault)
     if settings.smtp_url is not None and settings.mail_from is None:
         raise SettingsError("MAIL_FROM: needed with SMTP_URL")
     if overlaps(settings.storage, settings.epoch_keys):

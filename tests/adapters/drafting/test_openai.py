@@ -185,16 +185,17 @@ def test_two_invalid_answers_are_a_retryable_failure(server, drafter):
 @pytest.mark.parametrize(
     ("reply", "code", "retryable"),
     [
-        (error_reply(401, "invalid_api_key"), "drafter_rejected", False),
-        (error_reply(403, "forbidden"), "drafter_rejected", False),
-        (error_reply(404, "model_not_found"), "drafter_rejected", False),
+        (error_reply(401, "invalid_api_key"), "drafter_rejected", True),
+        (error_reply(403, "forbidden"), "drafter_rejected", True),
+        (error_reply(404, "model_not_found"), "drafter_misconfigured", True),
+        (error_reply(400, "model_not_found"), "drafter_misconfigured", True),
         (error_reply(400, "bad_request"), "drafter_rejected", False),
         (error_reply(429, "rate_limit_exceeded"), "drafter_busy", True),
         (error_reply(500, "server_error"), "drafter_unavailable", True),
         (error_reply(503, "overloaded"), "drafter_unavailable", True),
         (Reply(None), "drafter_unavailable", True),
     ],
-    ids=["401", "403", "404", "400", "429", "500", "503", "hang-up"],
+    ids=["401", "403", "no-model", "no-model-400", "400", "429", "500", "503", "hang-up"],
 )
 def test_a_failure_is_retryable_if_another_attempt_may_succeed(server, drafter, reply, code, retryable):
     server.replies = [reply]

@@ -57,6 +57,13 @@ def test_a_small_recording_is_sent_as_it_is(server: TranscriptionServer) -> None
     assert upload.content == (RECORDINGS / "speech.webm").read_bytes()
 
 
+def test_without_a_key_no_key_is_sent(server: TranscriptionServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-environment")
+    with (RECORDINGS / "speech.webm").open("rb") as recording:
+        OpenAITranscriber(None, server.url, "whisper", retries=0).transcribe(recording, lambda _: None)
+    assert server.uploads[0].authorization is None
+
+
 def test_hints_are_sent_as_keywords(server: TranscriptionServer) -> None:
     transcriber = OpenAITranscriber("sk-secret", server.url, retries=0)
     with (RECORDINGS / "speech.webm").open("rb") as recording:
@@ -118,10 +125,13 @@ def test_an_encoded_recording_passes_our_own_inspection(server: TranscriptionSer
 @pytest.mark.parametrize(
     ("reply", "code", "retryable"),
     [
-        (error_reply(401, "invalid_api_key"), "transcriber_rejected", False),
-        (error_reply(403, "forbidden"), "transcriber_rejected", False),
+        (error_reply(401, "invalid_api_key"), "transcriber_rejected", True),
+        (error_reply(403, "forbidden"), "transcriber_rejected", True),
         (error_reply(400, "invalid_value"), "transcriber_refused", False),
-        (error_reply(404, "model_not_found"), "transcriber_refused", False),
+        (error_reply(404, "model_not_found"), "transcriber_misconfigured", True),
+        (error_reply(403, "model_not_found"), "transcriber_misconfigured", True),
+        (error_reply(404, "not_found"), "transcriber_misconfigured", True),
+        (Reply('{"detail": "Model \'x\' is not installed locally."}', 404), "transcriber_misconfigured", True),
         (error_reply(413, "too_large"), "transcriber_refused", False),
         (error_reply(429, "rate_limit_exceeded"), "transcriber_busy", True),
         (error_reply(500, "server_error"), "transcriber_unavailable", True),

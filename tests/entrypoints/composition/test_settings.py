@@ -28,6 +28,10 @@ HOLDING: dict[str, Any] = {
     "stripe_api_base": f"https://ada:{SECRET}@stripe.example",
     "openai_api_key": f"sk-{SECRET}",
     "openai_base_url": f"https://ada:{SECRET}@openai.example",
+    "openai_speech_api_key": f"sk-{SECRET}",
+    "openai_speech_base_url": f"https://ada:{SECRET}@speech.example",
+    "openai_draft_api_key": f"sk-{SECRET}",
+    "openai_draft_base_url": f"https://ada:{SECRET}@draft.example",
     "smtp_url": f"smtp://ada:{SECRET}@mail.example",
     "mail_from": "hello@example.org",
 }
