@@ -1,6 +1,6 @@
 """An analyser and a drafter that use rules instead of a language model, without network."""
 
-from adapters.drafting.amounts import amounts_in
+from adapters.drafting.amounts import Amount, amounts_in
 from adapters.drafting.beneficiary import beneficiary_in
 from adapters.drafting.categories import category_of
 from adapters.drafting.goal import goal_of
@@ -10,7 +10,7 @@ from adapters.drafting.numbers import SPOKEN_LANGUAGES
 from adapters.drafting.places import place_in
 from adapters.drafting.points import breakdown_of, key_points_of
 from adapters.drafting.sentiment import sentiment_of
-from adapters.drafting.story import story_in
+from adapters.drafting.story import story_of
 from adapters.drafting.titles import title_of
 from adapters.drafting.urgency import urgency_of
 from adapters.drafting.utterance import Utterance
@@ -24,11 +24,12 @@ class LocalAnalyser:
         language = language_of(transcript.text, transcript.language)
         utterance = Utterance.of(transcript.text, language)
         names = [name for name in (speaker_in(utterance), place_in(utterance)) if name]
+        _, goal_amount = goal_of(utterance) or (None, None)
         return Analysis(
             language=language,
             sentiment=sentiment_of(utterance),
             urgency=urgency_of(utterance),
-            key_points=key_points_of(story_in(utterance, names)),
+            key_points=key_points_of(story_of(utterance, names, _offset(goal_amount, utterance)), language),
         )
 
 
@@ -41,16 +42,17 @@ class LocalDrafter:
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
         utterance = Utterance.of(transcript.text, analysis.language or transcript.language)
         if utterance.language not in SPOKEN_LANGUAGES:
-            return Draft(story=story_in(utterance))
+            return Draft(story=story_of(utterance).text or None)
         goal, goal_amount = goal_of(utterance) or (None, None)
         breakdown = breakdown_of(utterance, amounts_in(utterance), goal) if goal else ()
         speaker = speaker_in(utterance)
         beneficiary = beneficiary_in(utterance)
         place = place_in(utterance)
+        names = [name for name in (speaker, beneficiary, place) if name]
         category = category_of(utterance, goal_amount)
         return Draft(
             title=title_of(utterance, beneficiary, category, None if breakdown else goal_amount),
-            story=story_in(utterance, [name for name in (speaker, beneficiary, place) if name]),
+            story=story_of(utterance, names, _offset(goal_amount, utterance)).text or None,
             goal=goal,
             currency=goal.currency if goal else None,
             beneficiary=beneficiary,
@@ -58,3 +60,7 @@ class LocalDrafter:
             category=category,
             breakdown=breakdown,
         )
+
+
+def _offset(amount: Amount | None, utterance: Utterance) -> int | None:
+    return utterance.tokens[amount.first].start if amount else None

@@ -3,17 +3,16 @@
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from itertools import pairwise
 
 from adapters.drafting.amounts import Amount
 from adapters.drafting.categories import scores_of
 from adapters.drafting.goal import GoalCandidate, goal_candidates
-from adapters.drafting.utterance import Utterance, tokenized
+from adapters.drafting.story import Story
+from adapters.drafting.utterance import Utterance
+from adapters.drafting.vocabulary import TABLES
 from domain.values import Money, decimals
 
 MAX_POINTS, MAX_POINT = 5, 200
-# Speakers name their need early; the rest of a long story repeats it.
-_MAX_CHARACTERS = 20_000
 MAX_LINES, MAX_LINE = 20, 200
 
 _NEED_WORDS = re.compile(
@@ -30,14 +29,24 @@ _NAMED = re.compile(
 )
 
 
-def key_points_of(story: str | None) -> tuple[str, ...]:
-    """Return at most five sentences of the story about the need and its amounts, in order."""
-    if not story:
-        return ()
-    sentences = _sentences_of(story[:_MAX_CHARACTERS])
+def key_points_of(story: Story, language: str | None) -> tuple[str, ...]:
+    """Return at most five sentences of the story about the need and its amounts, in order.
+
+    If the story was shortened, the last point says so instead.
+    """
+    sentences = [sentence.text for sentence in story.sentences]
+    note = _shortening_note(story, language)
     weights = [_weight(sentence) for sentence in sentences]
-    ranked = sorted((at for at, weight in enumerate(weights) if weight), key=lambda at: (-weights[at], at))[:MAX_POINTS]
-    return tuple(_shortened(sentences[at]) for at in sorted(ranked))
+    ranked = sorted((at for at, weight in enumerate(weights) if weight), key=lambda at: (-weights[at], at))
+    return (*(_shortened(sentences[at]) for at in sorted(ranked[: MAX_POINTS - len(note)])), *note)
+
+
+def _shortening_note(story: Story, language: str | None) -> tuple[str, ...]:
+    if not story.left_out:
+        return ()
+    kept = len(story.sentences)
+    text = TABLES["shortened_story"]["es" if language == "es" else "en"]
+    return (text.format(kept=kept, all=kept + story.left_out),)
 
 
 def breakdown_of(utterance: Utterance, amounts: Sequence[Amount], goal: Money) -> tuple[str, ...]:
@@ -50,12 +59,6 @@ def breakdown_of(utterance: Utterance, amounts: Sequence[Amount], goal: Money) -
     if len(parts) < 2 or sum(value for _, value in parts) != goal.major:
         return ()
     return tuple(f"{purpose}: {_price(value, goal.currency)}"[:MAX_LINE] for purpose, value in parts[:MAX_LINES])
-
-
-def _sentences_of(story: str) -> list[str]:
-    tokens = tokenized(story)
-    starts = [token.start for before, token in pairwise(tokens) if token.sentence != before.sentence]
-    return [story[start:end].strip() for start, end in zip([0, *starts], [*starts, len(story)], strict=True)]
 
 
 def _weight(sentence: str) -> int:

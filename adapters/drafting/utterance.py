@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_ABBREVIATIONS = words("dr mr mrs ms st jr sr rev prof sgt lt mt ft vs sra srta")
+ABBREVIATIONS = words("dr mr mrs ms st jr sr rev prof sgt lt mt ft vs sra srta")
 _NON_SPEECH = re.compile(
     r"<[^<>]{0,200}>|\[[^\[\]]{0,60}\]|\((?:inaudible|music|laughs|laughter|applause|silence)\)", re.I
 )
@@ -76,9 +76,12 @@ def fold(text: str) -> str:
 
 
 def cleaned(text: str) -> str:
-    """Return the text without control characters, markup and notes of the recogniser."""
-    text = _CONTROL.sub(" ", text[:MAX_CHARACTERS].replace("\u00a0", " ").replace("\u202f", " "))
-    return re.sub(r"[{}<>]", " ", _NON_SPEECH.sub(" ", unicodedata.normalize("NFC", text)))
+    """Return the text in composed form (NFC), with blanks for control characters, markup and notes of the recogniser.
+
+    The characters keep their offsets.
+    """
+    text = unicodedata.normalize("NFC", text)[:MAX_CHARACTERS].replace("\u00a0", " ").replace("\u202f", " ")
+    return re.sub(r"[{}<>]", " ", _NON_SPEECH.sub(lambda note: " " * len(note.group()), _CONTROL.sub(" ", text)))
 
 
 def tokenized(text: str) -> tuple[Token, ...]:
@@ -106,7 +109,7 @@ def _ends_sentence(before: str, separator: str, after: str) -> bool:
     if mark in ("...", "…", "..") and after[0].islower():
         return False
     initial = len(before) == 1 and before.isalpha() and before != "i"
-    return mark != "." or not (before in _ABBREVIATIONS or initial)
+    return mark != "." or not (before in ABBREVIATIONS or initial)
 
 
 def _filler(words: Sequence[str], index: int) -> FillerKind:

@@ -14,10 +14,10 @@ from domain.values import Money, Sentiment, Transcript, Urgency
 from tests.fakes.openai_responses import responses_server, text_reply
 
 SPEECH = (
-    "Hello, this is Ashley Williams. We live in Portland, Oregon. I lost my job, and our landlord sent an "
+    "This is Ashley Williams. We live in Portland, Oregon. I lost my job, and our landlord sent an "
     "eviction notice. I make $400 a week. I need $2,000 for rent by Friday."
 )
-NO_REQUEST = "Hello. It is raining today and the bus was late."
+NO_REQUEST = "It is raining today and the bus was late."
 
 
 @dataclass

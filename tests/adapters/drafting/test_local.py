@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -9,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.drafting.local import LocalAnalyser, LocalDrafter
+from adapters.drafting.story import story_of
+from adapters.drafting.utterance import Utterance
 from domain.values import Analysis, Draft, Sentiment, Transcript, Urgency
+
+SCENE = "The rain came through the ceiling for days. "
 
 
 def drafted(text: str, language: str | None = "en") -> tuple[Analysis, Draft]:
@@ -27,7 +32,7 @@ def test_the_story_is_the_speakers_own_words_without_fillers_and_stutters():
         story(
             "Um, hi, my name is... well, my name is Orla Dunne, Orla Dunne. I need, I need help with, you know, rent."
         )
-        == "Hi, my name is Orla Dunne. I need help with, rent."
+        == "My name is Orla Dunne. I need help with, rent."
     )
 
 
@@ -41,6 +46,69 @@ def test_recognised_speech_without_marks_becomes_sentences():
 def test_words_with_a_meaning_are_not_removed_as_fillers():
     sentences = "I would like to say that they did very, very well. You know what it looks like."
     assert story(sentences) == sentences
+
+
+def test_words_are_repeated_across_sentences_and_clauses():
+    said = "We paid for the funeral. The funeral home wants more. They sent us the bill, the bill is due on Friday."
+    assert story(said) == said
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("Hello. Good morning, everyone. My roof fell in.", "My roof fell in."),
+        ("So, hi there, um, my roof fell in.", "My roof fell in."),
+        ("Hello. There was a fire.", "There was a fire."),
+        ("Good people helped me.", "Good people helped me."),
+        ("hello everyone my roof fell in", "My roof fell in."),
+        ("Hello everyone.", "Hello everyone."),
+    ],
+)
+def test_a_story_does_not_begin_with_a_greeting(said, written):
+    assert story(said) == written
+
+
+def test_recordings_become_one_story_in_their_order():
+    assert (
+        story("Hi, my name is Orla Dunne. Our roof fell in.\n\nHello again. My name is Orla Dunne. We need a new roof.")
+        == "My name is Orla Dunne. Our roof fell in.\n\nWe need a new roof."
+    )
+
+
+def test_a_story_has_paragraphs_and_the_request_begins_one():
+    text = story(SCENE * 6 + "We need $5,000 for the roof. " + SCENE * 6) or ""
+    paragraphs = text.split("\n\n")
+    assert any(paragraph.startswith("We need $5,000 for the roof.") for paragraph in paragraphs)
+    assert all(120 <= len(paragraph) <= 600 for paragraph in paragraphs)
+
+
+def test_a_sentence_of_the_story_knows_where_it_was_said():
+    said = "Um, hello. [music] My, my name is Orla Dunne. I was born in 1980, you know, and i need help."
+    utterance = Utterance.of(said, "en")
+    sentences = story_of(utterance).sentences
+    assert [(sentence.text, sentence.sources) for sentence in sentences] == [
+        ("My name is Orla Dunne.", (1,)),
+        ("I was born in 1980, and i need help.", (2,)),
+    ]
+    assert [said[sentence.start : sentence.end] for sentence in sentences] == [
+        "My, my name is Orla Dunne",
+        "I was born in 1980, you know, and i need help",
+    ]
+
+
+def test_a_long_story_is_shortened_by_whole_sentences_and_says_so():
+    said = "My name is Orla Dunne. " + "".join(f"{SCENE[:-2]} on day {day}. " for day in range(300))
+    said += "So we need $5,000 for the roof."
+    analysis, draft = drafted(said)
+    text = draft.story or ""
+    assert 9_000 < len(text) <= 10_000
+    assert text.startswith("My name is Orla Dunne.")
+    assert "So we need $5,000 for the roof." in text
+    sentences = re.findall(r"[^.]+\.", text.replace("\n\n", " "))
+    assert all(sentence.strip() in said for sentence in sentences)
+    assert analysis.key_points[-1] == (
+        f"The story was shortened: it has {len(sentences)} of 302 sentences. The transcript has them all."
+    )
 
 
 def test_repeated_marks_are_written_once_and_brackets_are_kept():
