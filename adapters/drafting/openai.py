@@ -4,13 +4,12 @@ import json
 from collections.abc import Callable
 from typing import TypeVar
 
-import openai
-from openai.types.responses import ParsedResponse
 from pydantic import BaseModel
 
 from adapters.drafting.answers import AnalysisAnswer, DraftAnswer
+from adapters.drafting.structured_answers import StructuredAnswers, UnusableAnswer
 from adapters.drafting.utterance import MAX_CHARACTERS
-from adapters.model_servers import DEFAULT_DRAFT_MODEL, Fault, ModelServer, ServerMisconfigured, fault_of
+from adapters.model_servers import DEFAULT_DRAFT_MODEL, ModelServer
 from domain.errors import StepFailed
 from domain.values import Analysis, Draft, Transcript
 
@@ -34,19 +33,14 @@ _DRAFT = _FRAME + (
     "somebody else. location: town and state or country, if said. category: what the money is for. breakdown: what the "
     "goal is made of, if it was said, each line like `rent: 500 USD`."
 )
-_MAX_OUTPUT_TOKENS = 16_000
 _ATTEMPTS = 2
 
 ResultT = TypeVar("ResultT")
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 
-class _UnusableAnswer(Exception):
-    """The answer cannot be used. Another attempt may give a better one."""
-
-
 class OpenAIDrafter:
-    """Analyses and drafts with OpenAI's Responses API, or a compatible API at `base_url`.
+    """Analyses and drafts with a language model of OpenAI, or of a server with its API at `base_url`.
 
     It raises only StepFailed: ServerMisconfigured if only the operator can help. A request or story that the server
     refuses is final; `drafter_unusable_answer`, `drafter_busy` and `drafter_unavailable` may pass.
@@ -61,10 +55,7 @@ class OpenAIDrafter:
         timeout_seconds: float = 90.0,
         max_retries: int = 2,
     ) -> None:
-        server = ModelServer(model, api_key, base_url)
-        self._client = server.client(timeout_seconds, max_retries)
-        self._headers = server.headers
-        self._model = model
+        self._answers = StructuredAnswers(ModelServer(model, api_key, base_url), timeout_seconds, max_retries)
 
     def analyse(self, transcript: Transcript) -> Analysis:
         return self._converted_answer(AnalysisAnswer, _ANALYSE, transcript, lambda answer: answer.analysis(transcript))
@@ -77,7 +68,7 @@ class OpenAIDrafter:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._answers.close()
 
     def _converted_answer(
         self, answer_type: type[AnswerT], task: str, transcript: Transcript, convert: Callable[[AnswerT], ResultT]
@@ -85,59 +76,14 @@ class OpenAIDrafter:
         """Return the converted answer. Ask a second time if the first answer cannot be used."""
         for _ in range(_ATTEMPTS):
             try:
-                return convert(self._answer(answer_type, task, transcript))
-            except _UnusableAnswer:
+                return convert(self._answers.ask(answer_type, task, _as_data(transcript)))
+            except UnusableAnswer:
                 continue
             except ValueError:  # includes pydantic's ValidationError: the answer breaks the schema or our checks
                 continue
         raise StepFailed("drafter_unusable_answer", "The drafting service gave no usable answer.", retryable=True)
 
-    def _answer(self, answer_type: type[AnswerT], task: str, transcript: Transcript) -> AnswerT:
-        try:
-            response = self._client.responses.parse(
-                model=self._model,
-                instructions=task,
-                input=[{"role": "user", "content": _as_data(transcript)}],
-                text_format=answer_type,
-                max_output_tokens=_MAX_OUTPUT_TOKENS,
-                store=False,
-                extra_headers=self._headers,
-            )
-        except (openai.APIConnectionError, openai.APIStatusError) as error:
-            raise _failure(error) from None  # the error's text may quote the key or the transcript
-        except AttributeError:  # the library fails like this if the body is not JSON
-            raise _UnusableAnswer from None
-        return _parsed(response)
-
 
 def _as_data(transcript: Transcript) -> str:
     """Return the transcript as JSON, so that no word of it can end the quotation."""
     return json.dumps({"transcript": transcript.text[:MAX_CHARACTERS]}, ensure_ascii=False)
-
-
-def _parsed(response: ParsedResponse[AnswerT]) -> AnswerT:
-    answer = response.output_parsed
-    if answer is not None:
-        return answer
-    if response.status == "failed":
-        raise StepFailed("drafter_unavailable", "The drafting service could not process this story.", retryable=True)
-    filtered = response.incomplete_details is not None and response.incomplete_details.reason == "content_filter"
-    if response.status == "completed" or filtered:
-        raise StepFailed("drafter_refused", "The drafting service declined to work on this story.", retryable=False)
-    raise _UnusableAnswer
-
-
-def _failure(error: openai.APIConnectionError | openai.APIStatusError) -> StepFailed:
-    match fault := fault_of(error):
-        case Fault.KEY_REJECTED:
-            message = "The drafting service rejected our API key. Please try again later."
-            return ServerMisconfigured("drafter_rejected", message, fault)
-        case Fault.MODEL_MISSING | Fault.ENDPOINT_MISSING:
-            message = "Our drafting service is not set up correctly. Please try again later."
-            return ServerMisconfigured("drafter_misconfigured", message, fault)
-        case Fault.BUSY:
-            return StepFailed("drafter_busy", "The drafting service is busy. We will try again later.", retryable=True)
-        case Fault.REFUSED:
-            return StepFailed("drafter_rejected", "The drafting service rejected our request.", retryable=False)
-        case Fault.UNAVAILABLE:
-            return StepFailed("drafter_unavailable", "The drafting service cannot be reached.", retryable=True)

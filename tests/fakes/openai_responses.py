@@ -1,4 +1,4 @@
-"""A small HTTP server on loopback that has the API of OpenAI's Responses."""
+"""A small HTTP server on loopback that has the API of OpenAI's Responses and chat completions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _response(content: list[dict[str, Any]], **changes: Any) -> Reply:
         "object": "response",
         "created_at": 1_760_000_000,
         "status": "completed",
-        "model": "gpt-5-mini",
+        "model": "gpt-5.4-mini",
         "output": [{"id": "rs_1", "type": "reasoning", "summary": []}, message],
         "parallel_tool_calls": True,
         "tool_choice": "auto",
@@ -50,6 +50,14 @@ def truncated_reply(text: str) -> Reply:
 def empty_reply() -> Reply:
     """Return an answer without a message, because all tokens went into reasoning."""
     return _response([], output=[], status="incomplete", incomplete_details={"reason": "max_output_tokens"})
+
+
+def chat_reply(content: str | None, finish_reason: str = "stop", refusal: str | None = None) -> Reply:
+    """Return an answer of chat completions, as self-hosted servers give it."""
+    message = {"role": "assistant", "content": content, "refusal": refusal}
+    choice = {"index": 0, "finish_reason": finish_reason, "message": message}
+    completion = {"id": "c_1", "object": "chat.completion", "created": 1, "model": "own", "choices": [choice]}
+    return Reply(json.dumps(completion))
 
 
 def error_reply(status: int, code: str, **headers: str) -> Reply:
