@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from adapters.drafting.numbers import Number, numbers_in
 from adapters.drafting.utterance import FillerKind, Token, Utterance
-from adapters.drafting.vocabulary import WORDS, words
+from adapters.drafting.vocabulary import TABLES, WORDS, words
 from domain.tickets import DEFAULT_CURRENCY
 
 _CURRENCY_SYMBOLS = {"€": "EUR", "£": "GBP", "¥": "JPY", "US$": "USD", "CA$": "CAD", "AU$": "AUD", "NZ$": "NZD"}
@@ -39,6 +39,8 @@ _COUNTED = WORDS["counted"]
 _MONTHS = WORDS["month"]
 _NUMBERED = WORDS["numbered"]
 _STREETS = WORDS["street"]
+_SHARES = words("short pays paid pay covers covered cover have has saved raised need needs got owe missing only about")
+_ENDING_A_BARE_NUMBER = words("so and but i i'm we we're which that short more of then leaving")
 _BE = words("am i'm im is are was be he's she's age aged ages turned turning tengo tiene")
 
 
@@ -62,9 +64,9 @@ def amounts_in(utterance: Utterance) -> list[Amount]:
     """Return every number that is, or may be, money."""
     spoken_indexes = [index for index, token in enumerate(utterance.tokens) if token.filler is not FillerKind.PAUSE]
     tokens = [utterance.tokens[index] for index in spoken_indexes]
-    amounts = []
+    amounts: list[Amount] = []
     for number in numbers_in(tokens, utterance.language):
-        amount = _amount(number, tokens)
+        amount = _amount(number, tokens) or _in_thousands(number, tokens, amounts[-1] if amounts else None)
         if amount is not None:
             first, last = spoken_indexes[amount.first], spoken_indexes[amount.last]
             amounts.append(Amount(amount.value, amount.currency, amount.explicit, amount.foreign, first, last))
@@ -100,6 +102,18 @@ def _amount(number: Number, tokens: Sequence[Token]) -> Amount | None:
     if tokens[number.last].text.endswith("%"):
         return None
     return Amount(value, currency, explicit, foreign, number.first, last)
+
+
+def _in_thousands(number: Number, tokens: Sequence[Token], previous: Amount | None) -> Amount | None:
+    """Return the amount in "insurance pays six, so I'm short two" after an amount of thousands, otherwise None."""
+    if previous is None or previous.value < 1000 or previous.value % 1000 or number.value * 1000 >= previous.value:
+        return None
+    before = tokens[number.first - 1].folded if number.first else ""
+    after = tokens[number.last + 1] if number.last + 1 < len(tokens) else None
+    is_bare = after is None or bool(after.separator.strip()) or after.folded in _ENDING_A_BARE_NUMBER
+    if before not in _SHARES or not is_bare or not tokens[number.first].text.isalnum():
+        return None
+    return Amount(number.value * 1000, previous.currency, True, previous.foreign, number.first, number.last)
 
 
 def _unit(tokens: Sequence[Token], at: int) -> tuple[str | None, bool, int] | None:
@@ -144,13 +158,15 @@ def _is_weight(tokens: Sequence[Token], number: Number, last: int) -> bool:
     )
 
 
-_PRICED = frozenset(["need", "needs", "cost", "costs", "owe", "bill", "pay"])
+# Words before a number that make it a price, and words that may stand between.
+_PRICED = frozenset(word for kind, text in TABLES["governors"].items() if kind != "own_money" for word in text.split())
+_HEDGED = words("about around like maybe just only is was are be exactly another roughly almost for at some to it's")
 
 
 def _is_priced(number: Number, tokens: Sequence[Token], by: frozenset[str] = _PRICED) -> bool:
     """Return True for a number used like a price: "need six fifty", "costs about twelve fifty"."""
-    before = [token.folded for token in tokens[max(0, number.first - 3) : number.first]]
-    while before and before[-1] in ("about", "around", "like", "maybe", "just", "only", "is"):
+    before = [token.folded for token in tokens[max(0, number.first - 4) : number.first]]
+    while before and before[-1] in _HEDGED:
         before.pop()
     return bool(before) and before[-1] in by
 

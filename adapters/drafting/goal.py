@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import pairwise
 
 from adapters.drafting.amounts import Amount, amounts_in
+from adapters.drafting.parts import listed_with
 from adapters.drafting.utterance import Token, Utterance
 from adapters.drafting.vocabulary import TABLES, WORDS, words
 from domain.errors import AmountError
@@ -16,13 +16,18 @@ from domain.values import Money
 SMALLEST, LARGEST = Decimal(1), Decimal(10_000_000)
 
 # Weights of the word that governs an amount, usually the nearest one before it: how likely the amount is the goal.
-_ASKED, _NEEDED, _DUE, _PRICE, _PLAIN, _OWN_MONEY = 100, 80, 65, 50, 35, -60
+_ASKED, _NEEDED, _DUE, _PRICE, _OWED, _PLAIN, _EARNED, _OWN_MONEY = 100, 80, 65, 50, 45, 35, -40, -60
 _WEIGHTS = {"asked": _ASKED, "needed": _NEEDED, "due": _DUE, "price": _PRICE, "own_money": _OWN_MONEY}
 _GOVERNORS = {word: _WEIGHTS[kind] for kind, text in TABLES["governors"].items() for word in text.split()}
 _RATE = re.compile(
     r"(?:(?:a|an|per|every|each|al|por|cada|la) (?:month|week|hour|year|day|semester|session|mes|semana|hora|ano|dia)"
     r"|monthly|weekly|hourly|yearly|annually|daily|each|apiece|mensuales|a piece)\b"
 )
+_RATE_UNIT = re.compile(
+    r"(?:(?:a|an|per|every|each) )?(month|week|day|night|session|semester|visit)(?:ly)?\b|each\b|apiece\b|a piece\b"
+)
+_COUNTS: dict[str, int] = {**TABLES["counts"], **{str(number): number for number in range(2, 100)}}
+_COUNT = rf"(?:(?:next|about|another|last) )?({'|'.join(_COUNTS)})(?: more)?"
 _HELD_AFTER = re.compile(
     r"(?:in |of )?(?:(?:my|our|student|credit|card|medical|personal) )*(?:savings|saved|loans?|debts?)\b|"
     r"(?:myself|ourselves|already|ahorrados)\b"
@@ -55,7 +60,7 @@ class GoalCandidate:
 def goal_of(utterance: Utterance) -> tuple[Money, Amount] | None:
     """Return the goal and the amount it comes from, or None if there is none or its currency is ambiguous."""
     candidates = goal_candidates(utterance, amounts_in(utterance))
-    best = _best(candidates, utterance.tokens)
+    best = _best(candidates, utterance)
     if best is None or best.amount.foreign:
         return None
     money = money_of(best.amount.value, best.amount.currency or DEFAULT_CURRENCY)
@@ -77,6 +82,9 @@ def goal_candidates(utterance: Utterance, amounts: Sequence[Amount]) -> list[Goa
     candidates: list[GoalCandidate] = []
     for amount in amounts:
         candidate = _goal_candidate(amount, utterance.tokens)
+        if (count := _count_of_units(amount, utterance.tokens)) and candidate.score >= _EARNED:
+            total = replace(amount, value=amount.value * count)
+            candidate = replace(candidate, amount=total, score=max(candidate.score, _OWED))
         if candidates and _corrects(candidates[-1].amount, amount, utterance.tokens):
             previous = candidates.pop()
             candidate = GoalCandidate(
@@ -86,22 +94,44 @@ def goal_candidates(utterance: Utterance, amounts: Sequence[Amount]) -> list[Goa
     return candidates
 
 
+def _count_of_units(amount: Amount, tokens: Sequence[Token]) -> int | None:
+    """Return 3 for "three months of rent at $950" and "$950 a month, and I'm three months behind", otherwise None."""
+    sentence = tokens[amount.first].sentence
+    before = " ".join(
+        token.folded
+        for token in tokens[max(0, amount.first - 25) : amount.first]
+        if not token.is_filler and token.sentence >= sentence - 1
+    )
+    after = " ".join(token.folded for token in tokens[amount.last + 1 : amount.last + 16] if not token.is_filler)
+    rate = _RATE_UNIT.match(after)
+    unit = (rate and rate[1]) or "(?:month|week|night|session|semester|payment)"
+    number = rf"\b{_COUNT} {unit}s'?"
+    owed = rf"{number} (?:behind|late|overdue|rent|of|worth|back)\b|\b(?:owe|owed|missed|behind)(?: on)? {number}"
+    if rate is None:
+        match = re.search(rf"(?:{owed}).{{0,20}} at(?: about)?$", before)
+    else:
+        match = re.match(rf" (?:rent )?for (?:the )?{number}", after[rate.end() :]) or re.search(owed, before)
+        match = match or (re.search(owed, after) if rate[1] else None)
+    return _COUNTS[next(filter(None, match.groups()))] if match else None
+
+
 def _with_currency(amount: Amount, previous: Amount) -> Amount:
     if amount.explicit:
         return amount
     return replace(amount, currency=previous.currency, explicit=previous.explicit, foreign=previous.foreign)
 
 
-def _best(candidates: Sequence[GoalCandidate], tokens: Sequence[Token]) -> GoalCandidate | None:
+def _best(candidates: Sequence[GoalCandidate], utterance: Utterance) -> GoalCandidate | None:
     positive = [candidate for candidate in candidates if candidate.score > 0]
     if not positive:
         return None
     best = max(positive, key=lambda candidate: (candidate.score, candidate.amount.first))
-    return _summed(best, positive, tokens)
+    return _summed(best, positive, utterance)
 
 
-def _summed(best: GoalCandidate, candidates: Sequence[GoalCandidate], tokens: Sequence[Token]) -> GoalCandidate:
+def _summed(best: GoalCandidate, candidates: Sequence[GoalCandidate], utterance: Utterance) -> GoalCandidate:
     """Return the sum of "500 for rent and 300 for food", or a stated total if it equals the sum of its parts."""
+    tokens = utterance.tokens
     sentence = tokens[best.amount.first].sentence
     for at, total in enumerate(candidates):
         others = candidates[max(0, at - _MAX_PARTS) : at]
@@ -111,37 +141,16 @@ def _summed(best: GoalCandidate, candidates: Sequence[GoalCandidate], tokens: Se
                 return total
             if total.amount.value == sum(candidate.amount.value for candidate in nearby):
                 return total
-    same_governor = [
-        candidate
-        for candidate in candidates
-        if candidate.governor is not None and candidate.governor == best.governor and candidate.score >= _NEEDED - 20
-    ]
-    if len(same_governor) > 1 and all(
-        _is_listed(first.amount, second.amount, tokens) for first, second in pairwise(same_governor)
-    ):
-        value = sum((candidate.amount.value for candidate in same_governor), Decimal(0))
-        total_amount = replace(same_governor[-1].amount, value=value)
-        return replace(same_governor[-1], amount=_with_currency(total_amount, same_governor[0].amount))
-    return best
+    amounts = [candidate.amount for candidate in candidates]
+    parts = listed_with(best.amount, amounts, utterance)
+    value = sum((part.value for part in parts), Decimal(0))
+    return replace(best, amount=replace(best.amount, value=value, last=parts[-1].last))
 
 
 def _is_total(amount: Amount, tokens: Sequence[Token]) -> bool:
     previous = " ".join(token.folded for token in tokens[max(0, amount.first - 4) : amount.first])
     return bool(re.search(r"\b(?:total|altogether|adds up|comes to|so|sum|that's|all)\b", previous)) or bool(
         _TOTAL_AFTER.match(_after(amount, tokens))
-    )
-
-
-def _is_listed(first: Amount, second: Amount, tokens: Sequence[Token]) -> bool:
-    """Return True if two amounts are listed as in "X for this and Y for that"."""
-    between = [token.folded for token in tokens[first.last + 1 : second.first]]
-    lists = bool(between) and (between[-1] in ("and", "plus", "y") or tokens[second.first].separator.strip() == ",")
-    after = tokens[second.last + 1].folded if second.last + 1 < len(tokens) else ""
-    return (
-        lists
-        and between[0] in ("for", "in", "on", "para")
-        and after in ("for", "in", "on", "para")
-        and len(between) < 9
     )
 
 

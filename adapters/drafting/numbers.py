@@ -250,8 +250,11 @@ def _ranges(numbers: Sequence[Number], tokens: Sequence[Token]) -> list[Number]:
             previous = ranges[-1]
             between = [token.folded for token in tokens[previous.last + 1 : number.first]]
             lead = [token.folded for token in tokens[max(0, previous.first - 3) : previous.first]]
-            if between in (["to"], ["or"], ["a"], ["o"]) or (
-                between in (["and"], ["y"]) and ("between" in lead or "entre" in lead)
+            is_dashed = not between and re.fullmatch(r"\s*[-–—]\s*", tokens[number.first].separator)
+            if (
+                is_dashed
+                or between in (["to"], ["or"], ["a"], ["o"])
+                or (between in (["and"], ["y"]) and ("between" in lead or "entre" in lead))
             ):
                 low = previous.value
                 if previous.scale == 1 and number.scale > 1 and low < 1000 and low < number.value / number.scale:

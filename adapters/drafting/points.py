@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from adapters.drafting.amounts import Amount
 from adapters.drafting.categories import scores_of
-from adapters.drafting.goal import GoalCandidate, goal_candidates
+from adapters.drafting.goal import goal_candidates
+from adapters.drafting.parts import purpose_of
 from adapters.drafting.story import Story
 from adapters.drafting.utterance import Utterance
 from adapters.drafting.vocabulary import TABLES
@@ -18,14 +19,6 @@ MAX_LINES, MAX_LINE = 20, 200
 _NEED_WORDS = re.compile(
     r"\b(?:need|needs|help|cost|costs|lost|because|sick|surgery|evict\w*|behind|bill|bills|job|hospital|necesit\w*)\b",
     re.I,
-)
-_PURPOSE = re.compile(
-    r" ?(?:dollars |more |bucks |euros |pounds |yen )*(?:for|on|towards?) (?:the |my |our |a |his |her "
-    r"|their )?(?P<purpose>(?:(?!(?:and|but|so|plus|to|by|before|because|i|we)\b)[^\W\d_][\w'-]* ){1,5})"
-)
-_NAMED = re.compile(
-    r"(?P<purpose>(?:(?<![\w'-])(?!(?:and|but|so|my|the|our|that|that's|plus|her|his|it|this|they|total"
-    r"|goal)\b)[^\W\d_][\w'-]* ){1,3})(?:is|are|costs?|will cost|runs) (?:about |around )?$"
 )
 
 
@@ -51,11 +44,12 @@ def _shortening_note(story: Story, language: str | None) -> tuple[str, ...]:
 
 def breakdown_of(utterance: Utterance, amounts: Sequence[Amount], goal: Money) -> tuple[str, ...]:
     """Return the parts of the goal ("rent: 500 USD") if they add up to it, otherwise ()."""
-    parts: list[tuple[str, Decimal]] = []
-    for candidate in goal_candidates(utterance, amounts):
-        purpose = _purpose_of(utterance, candidate)
-        if purpose and candidate.score > 0 and not candidate.amount.foreign and candidate.amount.value < goal.major:
-            parts.append((purpose, candidate.amount.value))
+    parts = [
+        (purpose, candidate.amount.value)
+        for candidate in goal_candidates(utterance, amounts)
+        if 0 < candidate.amount.value < goal.major and candidate.score > 0 and not candidate.amount.foreign
+        if (purpose := purpose_of(candidate.amount, utterance))
+    ]
     if len(parts) < 2 or sum(value for _, value in parts) != goal.major:
         return ()
     return tuple(f"{purpose}: {_price(value, goal.currency)}"[:MAX_LINE] for purpose, value in parts[:MAX_LINES])
@@ -71,17 +65,6 @@ def _weight(sentence: str) -> int:
 
 def _shortened(sentence: str) -> str:
     return sentence if len(sentence) <= MAX_POINT else sentence[: MAX_POINT - 1].rsplit(" ", 1)[0] + "…"
-
-
-def _purpose_of(utterance: Utterance, candidate: GoalCandidate) -> str | None:
-    normalized = utterance.normalized
-    before = normalized.starts.get(candidate.amount.first)
-    if before is not None and (match := _NAMED.search(normalized.text[max(0, before - 80) : before])):
-        return match["purpose"].strip()
-    after = normalized.first_offset(candidate.amount.last + 1, candidate.amount.last + 4)
-    if after is not None and (match := _PURPOSE.match(normalized.text, after)):
-        return match["purpose"].strip()
-    return None
 
 
 def _price(value: Decimal, currency: str) -> str:

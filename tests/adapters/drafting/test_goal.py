@@ -76,13 +76,72 @@ def test_a_corrected_amount_replaces_the_first(text, amount):
     assert goal(text) == (amount, "USD")
 
 
-def test_the_goal_of_a_range_is_its_upper_end():
-    assert goal("we need eight to ten thousand dollars for the roof") == ("10000", "USD")
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("we need eight to ten thousand dollars for the roof", "10000"),
+        ("We need between $3,000 and $4,000 for the roof.", "4000"),
+        ("We need 2,000 – 2,500 dollars for the roof.", "2500"),
+        ("We need $10-15,000 for the roof.", "15000"),
+    ],
+)
+def test_the_goal_of_a_range_is_its_upper_end(text, amount):
+    assert goal(text) == (amount, "USD")
 
 
-def test_parts_that_are_asked_for_together_are_added():
-    assert goal("We need $500 for rent, $400 for the car, and $200 for food.") == ("1100", "USD")
-    assert goal("I need $500 for rent and $300 for food, $800 total.") == ("800", "USD")
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("We need $500 for rent, $400 for the car, and $200 for food.", "1100"),
+        ("I need $500 for rent and $300 for food, $800 total.", "800"),
+        ("We need $500 for rent. And $300 for food. And another $150 for gas.", "950"),
+        ("We owe $1,200 for rent, $300 for the electric bill, and $150 for water.", "1650"),
+        ("Rent is $900, electric is $150 and food is $200. I need help with all of it.", "1250"),
+        ("I need help with three things: rent, $900, electric, $150, and food, $200.", "1250"),
+        ("I need to pay the rent, 900, the electric bill, 150, and groceries, 200.", "1250"),
+    ],
+)
+def test_parts_that_are_asked_for_together_are_added(text, amount):
+    assert goal(text) == (amount, "USD")
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("I owe three months of rent at $950.", "2850"),
+        ("I need help with 3 months rent, $950 each.", "2850"),
+        ("My rent is $950 a month and I'm two months behind.", "1900"),
+        ("i need nine hundred fifty dollars a month for three months", "2850"),
+        ("My rent is $700 a month. I have been out of work for three months and I need $700.", "700"),
+    ],
+)
+def test_an_amount_for_each_month_is_multiplied_by_the_months_asked_for(text, amount):
+    assert goal(text) == (amount, "USD")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The surgery is eight thousand, insurance pays six, so I'm short two.",
+        "The surgery is $8,000. Insurance pays 6, so I'm short 2.",
+        "the surgery costs eight thousand dollars insurance pays six so i'm short two",
+    ],
+)
+def test_a_bare_number_after_thousands_is_in_thousands(text):
+    assert goal(text) == ("2000", "USD")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My rent is twenty-nine fifty.",
+        "i need twenty nine fifty for rent",
+        "It comes to twenty-nine fifty.",
+        "I need 2950 for rent.",
+    ],
+)
+def test_a_price_may_be_said_in_two_parts(text):
+    assert goal(text) == ("2950", "USD")
 
 
 @pytest.mark.parametrize(

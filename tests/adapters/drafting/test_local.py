@@ -161,6 +161,8 @@ def test_a_title_names_the_beneficiary_and_the_purpose():
 def test_a_breakdown_is_kept_only_if_its_parts_add_up():
     draft = drafted("We need $500 for rent and $300 for food. I make $900 a month.")[1]
     assert draft.breakdown == ("rent: 500 USD", "food: 300 USD")
+    draft = drafted("Rent is $900 and the electric bill is $150. I need help with all of it.")[1]
+    assert draft.breakdown == ("rent: 900 USD", "electric bill: 150 USD")
     assert drafted("Gas is $420, water is $95, but I only need $420 for gas.")[1].breakdown == ()
 
 
