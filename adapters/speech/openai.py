@@ -1,26 +1,23 @@
-"""OpenAI's transcriber: sends the recording to their service in parts that it accepts."""
+"""A transcriber that sends the recording to OpenAI, or to a server with its API, in parts that it accepts."""
 
 import os
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import BinaryIO, TypeVar
 
-from openai import (
-    APIError,
-    omit,
-)
-from openai.types.audio import Transcription
+from openai import APIError, APIStatusError
 
 from adapters.model_servers import DEFAULT_SPEECH_MODEL, Fault, ModelServer, ServerMisconfigured, fault_of
 from adapters.speech.child_process import Limits, run_child
 from adapters.speech.errors import NO_SPEECH, ChildFailed
 from adapters.speech.failures import failure_of, refusal
+from adapters.speech.transcription_answers import PartAnswer, hinted, parse, repeats, requests_for
 from domain.errors import StepFailed
 from domain.ports import Report
-from domain.values import Transcript
+from domain.values import Segment, Transcript, Word
 
 # The media types that the service accepts (not raw AAC), with the file names by which it recognises them.
 FILE_NAMES = {
@@ -36,7 +33,11 @@ REENCODED = "audio/ogg"
 # The most bytes that one second takes in our own encoding.
 REENCODED_BYTES_PER_SECOND = 5_000
 
-ISO_639_1 = re.compile(r"[a-z]{2}")
+# By these a server says that it does not offer a request; it may also mean the recording.
+NOT_OFFERED_STATUS = (400, 422, 501)
+
+
+Timed = TypeVar("Timed", Segment, Word)
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,8 @@ class Part:
 
     content: bytes
     media_type: str
+    start_ms: int
+    duration_ms: int
 
 
 class OpenAITranscriber:
@@ -69,6 +72,8 @@ class OpenAITranscriber:
         self._client = server.client(timeout_seconds, retries)
         self._headers = server.headers
         self._model = model
+        # Those that the server does not offer are left out from then on.
+        self._requests = requests_for(model)
         self._max_seconds = max_seconds
         self._max_upload_bytes = max_upload_bytes
         self._part_seconds = min(part_seconds, max(1, max_upload_bytes // REENCODED_BYTES_PER_SECOND))
@@ -79,17 +84,11 @@ class OpenAITranscriber:
         """Return the transcript. Raise StepFailed, retryable if the service or the network is the cause."""
         parts = self._parts(recording)
         report(0.0)
-        texts: list[str] = []
-        languages: Counter[str] = Counter()
+        answers: list[PartAnswer] = []
         for number, part in enumerate(parts, start=1):
-            answer = self._transcribe_part(part, hints)
-            texts.append(answer.text.strip())
-            languages.update(_codes(answer.languages))
+            answers.append(self._transcribe_part(part, hints))
             report(number / len(parts))
-        text = " ".join(filter(None, texts))
-        if not text:
-            raise refusal(NO_SPEECH)
-        return Transcript(text, _language(languages), self._model)
+        return _joined(parts, answers, self._model)
 
     def _parts(self, recording: BinaryIO) -> list[Part]:
         """Return the recording unchanged if the service accepts it, otherwise encoded again in parts."""
@@ -98,7 +97,7 @@ class OpenAITranscriber:
             size = os.fstat(recording.fileno()).st_size
             short = facts["duration_ms"] <= self._part_seconds * 1000
             if facts["media_type"] in FILE_NAMES and size <= self._max_upload_bytes and short:
-                return [Part(os.pread(recording.fileno(), size, 0), facts["media_type"])]
+                return [Part(os.pread(recording.fileno(), size, 0), facts["media_type"], 0, facts["duration_ms"])]
             return self._reencoded(recording)
         except ChildFailed as failed:
             raise failure_of(failed) from None
@@ -106,25 +105,62 @@ class OpenAITranscriber:
     def _reencoded(self, recording: BinaryIO) -> list[Part]:
         arguments = {"max_seconds": self._max_seconds, "part_seconds": self._part_seconds}
         with tempfile.TemporaryFile() as output:
-            parts = run_child("reencode", recording, arguments, self._limits, output=output)
-            return [Part(os.pread(output.fileno(), part["size"], part["offset"]), REENCODED) for part in parts]
+            encoded = run_child("reencode", recording, arguments, self._limits, output=output)
+            parts, start_ms = [], 0
+            for part in encoded:
+                content = os.pread(output.fileno(), part["size"], part["offset"])
+                parts.append(Part(content, REENCODED, start_ms, part["duration_ms"]))
+                start_ms += part["duration_ms"]
+            return parts
 
-    def _transcribe_part(self, part: Part, hints: Sequence[str]) -> Transcription:
-        try:
-            answer: object = self._client.audio.transcriptions.create(
-                file=(FILE_NAMES[part.media_type], part.content, part.media_type),
-                model=self._model,
-                response_format="json",
-                extra_headers=self._headers,
-                keywords=list(hints) if hints else omit,
-            )
-        except APIError as error:
-            raise _failure(error) from None
-        except ValueError:  # the answer is not JSON
-            raise _unavailable() from None
-        if not isinstance(answer, Transcription) or not isinstance(answer.text, str):
-            raise _unavailable()
-        return answer
+    def _transcribe_part(self, part: Part, hints: Sequence[str]) -> PartAnswer:
+        requests = self._requests
+        for number, request in enumerate(requests, start=1):
+            try:
+                body = self._client.audio.transcriptions.with_raw_response.create(
+                    file=(FILE_NAMES[part.media_type], part.content, part.media_type),
+                    model=self._model,
+                    extra_headers=self._headers,
+                    extra_body={**request, **hinted(self._model, hints)},
+                ).content
+            except APIError as error:
+                offered = not isinstance(error, APIStatusError) or error.status_code not in NOT_OFFERED_STATUS
+                if offered or number == len(requests) or fault_of(error) is not Fault.REFUSED:
+                    raise _failure(error) from None
+                continue
+            self._requests = requests[number - 1 :]
+            try:
+                answer = parse(body, part.duration_ms)
+            except ValueError:
+                raise _unavailable() from None
+            return PartAnswer("") if repeats(answer.text, hints) else answer
+        raise AssertionError("the last request has no other after it")
+
+
+def _joined(parts: list[Part], answers: list[PartAnswer], model: str) -> Transcript:
+    """Return the transcript of all parts; it has segments or words only if every part with a text has them."""
+    spoken = [(part.start_ms, answer) for part, answer in zip(parts, answers, strict=True) if answer.text]
+    if not spoken:
+        raise refusal(NO_SPEECH)
+    languages = Counter(code for answer in answers for code in answer.languages).most_common(1)
+    segments = [_shifted(answer.segments, start_ms) for start_ms, answer in spoken]
+    if len(spoken) > 1:
+        # Each part has names of its own for the speakers.
+        segments = [tuple(replace(segment, speaker=None) for segment in part) for part in segments]
+    words = [_shifted(answer.words, start_ms) for start_ms, answer in spoken]
+    return Transcript(
+        " ".join(answer.text for _, answer in spoken),
+        languages[0][0] if languages else None,
+        model,
+        tuple(chain.from_iterable(segments)) if all(segments) else None,
+        tuple(chain.from_iterable(words)) if all(words) else None,
+    )
+
+
+def _shifted(times: tuple[Timed, ...] | None, start_ms: int) -> tuple[Timed, ...]:
+    return tuple(
+        replace(time, start_ms=time.start_ms + start_ms, end_ms=time.end_ms + start_ms) for time in times or ()
+    )
 
 
 def _failure(error: APIError) -> StepFailed:
@@ -146,15 +182,3 @@ def _failure(error: APIError) -> StepFailed:
 
 def _unavailable() -> StepFailed:
     return StepFailed("transcriber_unavailable", "The transcription service cannot be reached.", retryable=True)
-
-
-def _codes(languages: object) -> list[str]:
-    """Return the language codes of an answer. The library does not check the answer, so its shape is uncertain."""
-    codes = [getattr(language, "code", None) for language in languages] if isinstance(languages, list) else []
-    return [code.lower() for code in codes if isinstance(code, str)]
-
-
-def _language(languages: Counter[str]) -> str | None:
-    """Return the language of most parts, or None if the service detected none."""
-    codes = [code.split("-")[0] for code, _ in languages.most_common(1)]
-    return codes[0] if codes and ISO_639_1.fullmatch(codes[0]) else None

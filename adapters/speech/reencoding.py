@@ -20,7 +20,7 @@ QUIET_SAMPLES = RATE // 4
 
 
 def reencode(descriptor: int, output: int, max_seconds: int, part_seconds: int) -> list[dict[str, int]]:
-    """Write the sound to `output` in parts of at most `part_seconds`. Return their offsets and sizes in order."""
+    """Write the sound to `output` in parts of at most `part_seconds`. Return their offsets, sizes and durations."""
     parts: list[dict[str, int]] = []
     offset = 0
     for samples in _parts(descriptor, max_seconds, part_seconds * BYTES_PER_SECOND):
@@ -28,7 +28,8 @@ def reencode(descriptor: int, output: int, max_seconds: int, part_seconds: int) 
         with os.fdopen(os.dup(output), "wb") as file:
             file.seek(offset)
             file.write(encoded)
-        parts.append({"offset": offset, "size": len(encoded)})
+        duration_ms = len(samples) * 1000 // BYTES_PER_SECOND
+        parts.append({"offset": offset, "size": len(encoded), "duration_ms": duration_ms})
         offset += len(encoded)
     if not parts:
         raise RecordingRefused(NOT_AUDIO)

@@ -17,6 +17,11 @@ def text_reply(text: str, *languages: str) -> Reply:
     return Reply(json.dumps({"text": text, "languages": [{"code": code} for code in languages], "usage": usage}))
 
 
+def verbose_reply(text: str, **fields: object) -> Reply:
+    """Return an answer in the format verbose_json, of whisper-1 and of self-hosted servers."""
+    return Reply(json.dumps({"task": "transcribe", "language": "english", "duration": 3.8, "text": text, **fields}))
+
+
 def error_reply(status: int, code: str) -> Reply:
     error = {"message": "No, sk-secret.", "type": "error", "param": None, "code": code}
     return Reply(json.dumps({"error": error}), status)

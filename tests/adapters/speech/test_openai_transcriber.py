@@ -155,7 +155,7 @@ def test_a_failure_is_retryable_if_another_attempt_may_succeed(
     assert "sk-secret" not in str(failed.value)
 
 
-@pytest.mark.parametrize("languages", ['[{"code": "english"}]', "[]", "null", '[{"code": 7}]', '["en"]', "7"])
+@pytest.mark.parametrize("languages", ['[{"code": "klingon"}]', "[]", "null", '[{"code": 7}]', '["en"]', "7"])
 def test_an_unknown_language_becomes_none(server: TranscriptionServer, languages: str) -> None:
     server.replies = [Reply(f'{{"text": "Hello.", "languages": {languages}}}')]
     assert transcribed(server) == Transcript("Hello.", None, "gpt-transcribe")
