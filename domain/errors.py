@@ -77,6 +77,10 @@ class FullError(UnavailableError):
     """The storage is full; an operator must make room."""
 
 
+class NotInstalledError(UnavailableError):
+    """A part that an operator must install is missing. The work is kept and waits for it."""
+
+
 class StepFailed(DomainError):
     """A step of processing a recording failed.
 

@@ -221,6 +221,7 @@ class Segment:
     start_ms: int
     end_ms: int
     speaker: str | None = None
+    uncertain: bool = False
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from adapters.postgres.database import (
     uses_pgbouncer,
 )
 from domain.commands import Commands
-from domain.errors import DomainError, StepFailed, UnavailableError
+from domain.errors import DomainError, NotInstalledError, StepFailed, UnavailableError
 from domain.values import Step
 
 # Every ten minutes, on one of the workers.
@@ -41,6 +41,9 @@ UPKEEP_SLOTS = 2
 PAUSES_SECONDS = (2, 10, 60)
 # A job that was handed back or rescued this often probably crashes its worker.
 MAX_ATTEMPTS = 12
+
+# How often a step asks whether the part that it waits for is installed.
+INSTALL_SECONDS = 60
 
 # A worker without a heartbeat for STALLED_SECONDS counts as dead, and its jobs go to another worker.
 HEARTBEAT_SECONDS = 1.0
@@ -192,7 +195,12 @@ class Worker:
         async def work(context: JobContext, ticket: str, step: str, recording: str, trace: str | None = None) -> None:
             assert context.job is not None
             job, attempts = context.job.id, context.job.attempts
-            await _in_thread(lambda: self._run_step(job, trace, Step(step), UUID(ticket), UUID(recording), attempts))
+            try:
+                await _in_thread(
+                    lambda: self._run_step(job, trace, Step(step), UUID(ticket), UUID(recording), attempts)
+                )
+            except NotInstalledError:
+                await _put_again(app, context.job)
 
         @app.task(name=ERASURE_TASK, queue=UPKEEP_QUEUE, retry=_Retry())
         async def erase(ticket: str) -> None:
@@ -237,7 +245,7 @@ class Worker:
             except _HandedBack:
                 run.outcome = "handed_back"
                 raise
-            except _TryAgain:
+            except (_TryAgain, NotInstalledError):
                 run.outcome = "again"
                 raise
 
@@ -253,6 +261,9 @@ class Worker:
             return True
         except _HandedBack:
             log.info("step handed back")
+            raise
+        except NotInstalledError as missing:
+            log.error("step waits", missing=str(missing))
             raise
         except UnavailableError:
             raise _TryAgain(PAUSES_SECONDS[min(attempts, len(PAUSES_SECONDS) - 1)]) from None
@@ -290,6 +301,14 @@ class Worker:
             )
 
         return report
+
+
+async def _put_again(app: App, job: Job) -> None:
+    """Put the job on its queue anew, for as long as an operator needs: its attempts are not counted."""
+    task = app.configure_task(
+        STEP_TASK, queue=job.queue, lock=job.lock, priority=job.priority, schedule_in={"seconds": INSTALL_SECONDS}
+    )
+    await task.defer_async(**job.task_kwargs)
 
 
 async def _in_thread(call: Callable[[], None]) -> None:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from adapters.speech.confinement import confine
 from adapters.speech.errors import RecordingRefused
@@ -33,22 +33,17 @@ ORPHAN_GRACE_SECONDS = 5
 def main() -> None:
     """Do the requested job. An unexpected error ends the process without an answer."""
     request = json.loads(sys.argv[1])
-    _end_with_parent(request["parent"])
-    os.nice(NICENESS)
-    _limit(request)
-    # Standard output becomes /dev/null, so that nothing a library prints mixes with the answer.
-    answer = os.fdopen(os.dup(1), "wb")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    answer = enter_child(request)
 
     def send(message: dict[str, object]) -> None:
         answer.write(json.dumps(message).encode() + b"\n")
         answer.flush()
 
     try:
-        job = _job(request, lambda fraction: send({"progress": float(fraction)}))
-        measures = confine([*_packages(), *map(Path, request["readable"])], _others())
+        job = _job(request)
+        measures = confine([*packages(), *map(Path, request["readable"])], others())
         # The kernel forgets this when the account changes.
-        _end_with_parent(request["parent"])
+        end_with_parent(request["parent"])
         send({"started": True})
         result = measures if job is None else job()
     except RecordingRefused as refused:
@@ -59,7 +54,18 @@ def main() -> None:
     os._exit(0)
 
 
-def _job(request: dict[str, Any], progress: Callable[[float], None]) -> Callable[[], object] | None:
+def enter_child(request: dict[str, Any]) -> BinaryIO:
+    """Limit this process as the request says, and return the stream for answers to the parent."""
+    end_with_parent(request["parent"])
+    os.nice(NICENESS)
+    _limit(request)
+    # Standard output becomes /dev/null, so that nothing a library prints mixes with the answer.
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return answer
+
+
+def _job(request: dict[str, Any]) -> Callable[[], object] | None:
     """Return the job with its libraries loaded. A failure before `started` is not blamed on the recording.
 
     Return None if only the measures of confinement are asked for.
@@ -72,10 +78,12 @@ def _job(request: dict[str, Any], progress: Callable[[float], None]) -> Callable
             from adapters.speech.sound import measure
 
             return partial(measure, recording, **arguments)
-        case "recognise":
-            from adapters.speech.recognition import recognise
+        case "prepare":
+            from adapters.speech.preparation import prepare
+            from adapters.speech.voice import load_gate
 
-            return partial(recognise, recording, progress, **arguments)
+            load_gate()
+            return partial(prepare, recording, request["output"], **arguments)
         case "reencode":
             from adapters.speech.reencoding import reencode
 
@@ -84,17 +92,17 @@ def _job(request: dict[str, Any], progress: Callable[[float], None]) -> Callable
             raise ValueError(unknown)
 
 
-def _packages() -> list[Path]:
+def packages() -> list[Path]:
     """Return the folders of installed packages, which import further parts of themselves while they work."""
     return [Path(folder) for folder in sys.path if folder.endswith("-packages")]
 
 
-def _others() -> list[Path]:
+def others() -> list[Path]:
     """Return what packages may look for as well, but do without: this program's own folder is not among it."""
     return [Path(folder) for folder in (sys.prefix, sys.base_prefix, "/usr", "/lib", "/lib64", *MACHINE)]
 
 
-def _end_with_parent(parent: int) -> None:
+def end_with_parent(parent: int) -> None:
     """Let the kernel kill this process when its parent ends, even if the parent is killed itself."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,6 @@ def run_child(
     arguments: Mapping[str, Any],
     limits: Limits,
     *,
-    report: Callable[[float], None] | None = None,
     output: BinaryIO | None = None,
     readable: Iterable[Path] = (),
 ) -> Any:
@@ -79,13 +78,13 @@ def run_child(
             stderr=subprocess.DEVNULL,
             pass_fds=inherited,
             cwd=ROOT,
-            env=_environment(),
+            env=child_environment(),
             start_new_session=True,  # Ctrl+C then reaches only the parent, which ends the child
         )
     except OSError:
         raise ChildInterrupted("the child could not be started") from None
     try:
-        return _result(child, time.monotonic() + limits.wall_seconds, report)
+        return _result(child, time.monotonic() + limits.wall_seconds)
     finally:
         child.kill()
         child.wait()
@@ -100,20 +99,17 @@ def measures_in_force(readable: Iterable[Path] = ()) -> list[Measure]:
     return [Measure(measure) for measure in report]
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     # The numerical libraries reserve memory for each thread, which counts against the limit.
     return {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ} | {"OPENBLAS_NUM_THREADS": "1"}
 
 
-def _result(child: subprocess.Popen[bytes], deadline: float, report: Callable[[float], None] | None) -> Any:
+def _result(child: subprocess.Popen[bytes], deadline: float) -> Any:
     started = False
     for line in _lines(child, deadline):
         match json.loads(line):
             case {"started": True}:
                 started = True
-            case {"progress": float(fraction)}:
-                if report is not None:
-                    report(min(max(fraction, 0.0), 1.0))
             case {"refused": str(code)}:
                 raise RecordingRefused(code)
             case {"result": result}:

@@ -1,73 +1,73 @@
-"""Recognition with pocketsphinx, inside the child process."""
+"""Recognises one window of speech with Whisper, inside the recogniser's process."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-from pocketsphinx import Decoder
+from faster_whisper import WhisperModel
 
-from adapters.speech.errors import NO_SPEECH, TOO_LONG, UNSUPPORTED_LANGUAGE, RecordingRefused
-from adapters.speech.phrasing import RecognizedWord, is_english, is_speech, phrases, sentence
-from adapters.speech.sound import BYTES_PER_SECOND, RATE, Sound
-from adapters.speech.voice import Piece, Samples, speech_pieces, with_normal_loudness
+# The model repeats or invents when it is not sure. Then it tries again with a little randomness, twice at most.
+TEMPERATURES = (0.0, 0.2, 0.4)
 
-# Recognition gets worse in longer pieces, and progress is reported after each piece.
-MAX_PIECE_SECONDS = 20.0
-
-# The decoder counts time in hundredths of a second.
-FRAME_MS = 10
-
-# After this many words the language is certain, so an hour of another language is not recognised to its end.
-ENOUGH_WORDS = 300
+# A text that compresses better repeats itself. Nobody said it.
+MAX_COMPRESSION = 2.4
+# Where the model hears no speech and is not sure of its words, it has invented them.
+NO_SPEECH_PROBABILITY, MIN_WORD_LOGPROB = 0.6, -0.5
 
 
-def recognise(descriptor: int, progress: Callable[[float], None], max_seconds: int) -> dict[str, object]:
-    """Return the transcript's text, segments and words. Refuse a recording without English speech."""
-    sound = with_normal_loudness(_decoded(descriptor, max_seconds))
-    pieces = speech_pieces(sound, MAX_PIECE_SECONDS)
-    if not pieces:
-        raise RecordingRefused(NO_SPEECH)
-    progress(0.0)
-    decoder = Decoder(samprate=RATE, loglevel="FATAL")
-    words: list[RecognizedWord] = []
-    for piece in pieces:
-        words.extend(_recognised_words(decoder, sound, piece))
-        if sum(word.is_word for word in words) >= ENOUGH_WORDS:
-            _check_speech(words)
-        progress(piece.end / sound.size)
-    _check_speech(words)
-    progress(1.0)
-    segments = [sentence(phrase) for phrase in phrases(words)]
-    return {
-        "text": " ".join(segment.text for segment in segments),
-        "segments": [asdict(segment) for segment in segments],
-        "words": [asdict(word.word()) for word in words if word.is_word],
-    }
+class Recognition:
+    """The loaded model. One call at a time."""
+
+    def __init__(self, model: Path, device: str) -> None:
+        compute_type = "int8" if device == "cpu" else "float16"
+        self._model = WhisperModel(
+            str(model), device=device, compute_type=compute_type, cpu_threads=1, local_files_only=True
+        )
+
+    def languages(self, content: bytes) -> dict[str, float]:
+        """Return the probability of each language that the window may be in, above one per cent."""
+        _, _, probabilities = self._model.detect_language(_sound(content))
+        return {language: float(probability) for language, probability in probabilities if probability > 0.01}
+
+    def words(self, content: bytes, language: str, hints: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the words of the window with their times in milliseconds, and how sure the model is of their part."""
+        parts, _ = self._model.transcribe(
+            _sound(content),
+            language=language,
+            temperature=TEMPERATURES,
+            compression_ratio_threshold=MAX_COMPRESSION,
+            condition_on_previous_text=False,
+            hotwords=", ".join(hints) or None,
+            word_timestamps=True,
+        )
+        words: list[dict[str, Any]] = []
+        for part in parts:
+            invented = part.no_speech_prob > NO_SPEECH_PROBABILITY and part.avg_logprob < MIN_WORD_LOGPROB
+            if part.compression_ratio > MAX_COMPRESSION or invented:
+                continue
+            for word in part.words or ():
+                # The tokens of a sum like $5,000 come apart, without a space between them.
+                if words and not word.word.startswith(" ") and not _writes_without_spaces(words[-1]["text"]):
+                    words[-1]["text"] += word.word
+                    words[-1]["end"] = round(word.end * 1000)
+                elif word.word.strip():
+                    words.append(
+                        {
+                            "text": word.word.strip(),
+                            "start": round(word.start * 1000),
+                            "end": round(word.end * 1000),
+                            "confidence": float(word.probability),
+                            "logprob": float(part.avg_logprob),
+                        }
+                    )
+        return words
 
 
-def _decoded(descriptor: int, max_seconds: int) -> Samples:
-    samples = bytearray()
-    for block in Sound(descriptor).pcm():
-        samples += block
-        if len(samples) > max_seconds * BYTES_PER_SECOND:
-            raise RecordingRefused(TOO_LONG)
-    return np.frombuffer(samples, np.int16)
+def _sound(content: bytes) -> np.ndarray:
+    return np.frombuffer(content, np.int16).astype(np.float32) / 32768
 
 
-def _recognised_words(decoder: Decoder, sound: Samples, piece: Piece) -> Iterator[RecognizedWord]:
-    """Yield the words of one piece, including pauses and noises."""
-    decoder.start_utt()
-    decoder.process_raw(sound[piece.start : piece.end].tobytes(), full_utt=True)
-    decoder.end_utt()
-    piece_ms = piece.start * 1000 // RATE
-    for part in decoder.seg() or ():
-        start_ms = piece_ms + part.start_frame * FRAME_MS
-        end_ms = piece_ms + (part.end_frame + 1) * FRAME_MS
-        yield RecognizedWord(part.word, start_ms, end_ms, min(max(float(part.prob), 0.0), 1.0))
-
-
-def _check_speech(words: list[RecognizedWord]) -> None:
-    if not is_speech(words):
-        raise RecordingRefused(NO_SPEECH)
-    if not is_english(words):
-        raise RecordingRefused(UNSUPPORTED_LANGUAGE)
+def _writes_without_spaces(text: str) -> bool:
+    """Return True for scripts like Chinese, Japanese and Thai."""
+    return text[-1] >= "\u0e00"

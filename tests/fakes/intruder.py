@@ -24,7 +24,7 @@ SETXATTRAT = 463  # on every architecture
 
 
 def main() -> None:
-    child_main._job = lambda request, progress: lambda: attempts(request["arguments"])  # type: ignore[assignment]
+    child_main._job = lambda request: lambda: attempts(request["arguments"])  # type: ignore[assignment]
     child_main.main()
 
 

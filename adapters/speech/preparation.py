@@ -1,0 +1,42 @@
+"""Decodes a recording for recognition and finds its speech, inside the child process."""
+
+import os
+
+import numpy as np
+
+from adapters.speech.errors import NO_SPEECH, TOO_LONG, RecordingRefused
+from adapters.speech.sound import BYTES_PER_SECOND, RATE, Sound
+from adapters.speech.voice import speech_windows, with_normal_loudness
+
+
+def prepare(descriptor: int, output: int, max_seconds: int) -> list[dict[str, object]]:
+    """Write the speech of the recording to `output`, window after window, as samples of two bytes at 16 kHz.
+
+    Return for each window its number of `bytes`, and its `pieces`: `[start_ms, milliseconds]` in the recording, in the
+    order in which the window holds them. Refuse a recording without speech.
+    """
+    samples = bytearray()
+    for block in Sound(descriptor).pcm():
+        samples += block
+        if len(samples) > max_seconds * BYTES_PER_SECOND:
+            raise RecordingRefused(TOO_LONG)
+    sound = with_normal_loudness(np.frombuffer(samples, np.int16))
+    windows = []
+    for window in speech_windows(sound):
+        content = b"".join(sound[piece.start : piece.end].tobytes() for piece in window)
+        _write(output, content)
+        pieces = [[_ms(piece.start), _ms(piece.end - piece.start)] for piece in window]
+        windows.append({"bytes": len(content), "pieces": pieces})
+    if not windows:
+        raise RecordingRefused(NO_SPEECH)
+    return windows
+
+
+def _ms(samples: int) -> int:
+    return samples * 1000 // RATE
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]
