@@ -46,7 +46,7 @@ def receipt(
 
 
 def transcript(*segments: Segment, text: str = "My name is Maria.\nOur kitchen burned down.") -> TranscriptSheet:
-    return TranscriptSheet(Transcript(text, "en", "pocketsphinx", segments or None), "Maria G.", DATED)
+    return TranscriptSheet(Transcript(text, "en", "whisper-base", segments or None), "Maria G.", DATED)
 
 
 def pdf_text(document: bytes) -> str:
