@@ -35,7 +35,7 @@ class LocalTranscriber:
         self,
         max_seconds: int = 3600,
         *,
-        model: Path = DEFAULT_MODEL,
+        model: Path | str = DEFAULT_MODEL,
         device: str = "cpu",
         cpu_seconds: int = 600,
         wall_seconds: int = 1800,
@@ -45,7 +45,7 @@ class LocalTranscriber:
         output_mb = max_seconds * BYTES_PER_SECOND // 2**20 + 1
         self._limits = Limits(cpu_seconds, wall_seconds, memory_mb, output_mb)
         self._recognizer = shared_recognizer(model, device)
-        self._engine = f"whisper-{model.name.removeprefix('whisper-').removeprefix('faster-whisper-')}"
+        self._engine = "whisper-" + Path(model).name.removeprefix("faster-").removeprefix("whisper-")
 
     def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
         """Return the transcript. `hints` are names and words that may be said.

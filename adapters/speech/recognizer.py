@@ -32,7 +32,7 @@ MAX_ANSWER_BYTES = 1024 * 1024
 
 
 @cache
-def shared_recognizer(model: Path, device: str) -> "Recognizer":
+def shared_recognizer(model: Path | str, device: str) -> "Recognizer":
     """Return the recogniser that everything in this program shares."""
     return Recognizer(model, device)
 
@@ -43,7 +43,7 @@ class Recognizer:
     A long recording does not hold up others, because the process is shared window by window.
     """
 
-    def __init__(self, model: Path, device: str = "cpu", idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(self, model: Path | str, device: str = "cpu", idle_seconds: float = IDLE_SECONDS) -> None:
         self._model, self._device, self._idle_seconds = model, device, idle_seconds
         self._lock = threading.Lock()
         self._process: _Process | None = None
@@ -104,7 +104,7 @@ class Recognizer:
 class _Process:
     """The child process, from its start until `end`."""
 
-    def __init__(self, model: Path, device: str) -> None:
+    def __init__(self, model: Path | str, device: str) -> None:
         self._request = {
             "model": str(model),
             "device": device,

@@ -8,11 +8,10 @@ import json
 import os
 import signal
 import sys
-from pathlib import Path
 
 from adapters.speech.child_main import end_with_parent, enter_child, others, packages
 from adapters.speech.confinement import confine
-from adapters.speech.model import DEFAULT_MODEL, ModelUnusable, check
+from adapters.speech.model import ModelUnusable, check, model_of
 
 
 def main() -> None:
@@ -25,10 +24,9 @@ def main() -> None:
         answer.write(json.dumps(message).encode() + b"\n")
         answer.flush()
 
-    model = Path(request["model"])
+    model = model_of(request["model"])
     try:
-        if model == DEFAULT_MODEL:
-            check(model)
+        check(model)
         from adapters.speech.recognition import Recognition
 
         recognition = Recognition(model, request["device"])
@@ -38,7 +36,7 @@ def main() -> None:
     except (RuntimeError, ValueError, OSError) as error:
         send({"unusable": f"the speech model cannot be loaded ({type(error).__name__})"})
         return
-    confine([*packages(), model], others())
+    confine(packages(), others())
     # The kernel forgets this when the account changes.
     end_with_parent(request["parent"])
     send({"ready": True})

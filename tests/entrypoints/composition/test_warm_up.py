@@ -25,7 +25,17 @@ NEEDED_BY_SOME_REQUESTS = {
     "limits",
 }
 # Packages that are loaded in child processes, or only if a setting selects them.
-NOT_IN_WEB_PROCESS = {"av", "numpy", "faster_whisper", "ctranslate2", "onnxruntime", "openai", "obstore", "redis", "opentelemetry"}
+NOT_IN_WEB_PROCESS = {
+    "av",
+    "numpy",
+    "faster_whisper",
+    "ctranslate2",
+    "onnxruntime",
+    "openai",
+    "obstore",
+    "redis",
+    "opentelemetry",
+}
 # Packages for output on a terminal.
 TERMINAL = {"rich", "pygments"}
 
