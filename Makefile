@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model compiled run demo check lint types imports fmt test test-quick coverage bench soak lock clean
+.PHONY: help setup model compiled run demo check lint types imports fmt test test-quick coverage bench evaluate soak lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ coverage: compiled ## Run all tests and report which lines they cover
 
 bench: compiled ## Run the benchmarks
 	$(BIN)/python -m tests.benchmarks
+
+evaluate: compiled ## Measure drafting and recognition, and write the figures into RESULTS.md
+	$(BIN)/python -m tests.benchmarks.evaluation $(if $(STORIES),--stories $(STORIES)) $(if $(RECORDINGS),--recordings $(RECORDINGS))
 
 soak: compiled ## Run the long tests: kills under load, long outages, fuzzing of every operation, more random examples
 	$(BIN)/pytest -m soak

@@ -44,7 +44,7 @@ class Content:
         self.transcripts = JsonTranscripts()
         self.inspector = ChildAudioInspector()
         self.inspection_slots = InspectionSlots()
-        self.transcriber = _Transcribing(foundation.settings)
+        self.transcriber = ChosenTranscriber(foundation.settings)
         self.analyser = self.drafter = drafting = _Drafting(foundation.settings)
         self.printer = DocumentRenderer()
         self.qr_codes = QrCodeRenderer()
@@ -71,7 +71,7 @@ def _qr_key(ticket: UUID) -> str:
     return f"qr/{ticket}.png"
 
 
-class _Transcribing:
+class ChosenTranscriber:
     """The transcriber of the settings, loaded at its first use."""
 
     def __init__(self, settings: Settings) -> None:

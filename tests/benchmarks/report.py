@@ -48,7 +48,9 @@ class Report:
         figures = [asdict(f) | {"ratio": f.ratio, "met": f.met} for f in self.figures]
         if json_path is not None:
             json_path.write_text(json.dumps(figures, indent=2))
-        RESULTS.write_text(_markdown(self.figures))
+        # The sections below the table belong to others.
+        _, heading, rest = RESULTS.read_text(encoding="utf-8").partition("\n## ")
+        RESULTS.write_text(_markdown(self.figures) + heading + rest, encoding="utf-8")
 
 
 def _line(f: Figure) -> str:

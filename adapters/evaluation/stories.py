@@ -1,0 +1,129 @@
+"""Measures the local drafter on labelled stories: the share of right fields, for each source and for all.
+
+A file of stories has one JSON object on each line: `{id, set, transcript, expected: {name, category, urgency,
+goalAmount, goalTolerance}}`. A name must be exact, category and urgency equal, and the goal within the tolerance. A
+story without a category counts as OTHER.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from adapters.drafting.local import LocalAnalyser, LocalDrafter
+from adapters.drafting.names import speaker_in
+from adapters.drafting.utterance import Utterance
+from domain.values import Transcript
+
+NO_CATEGORY = "OTHER"
+FIELDS = ("name", "goal", "category", "urgency")
+
+
+class StoriesError(ValueError):
+    """A file is not one of labelled stories; the message names the line."""
+
+
+class Labels(msgspec.Struct, frozen=True, rename="camel"):
+    """The labels of a story. `goal_tolerance` is in the goal's currency."""
+
+    name: str | None
+    category: str
+    urgency: str
+    goal_amount: Decimal | None = None
+    goal_tolerance: Decimal | None = None
+
+
+class Story(msgspec.Struct, frozen=True, rename={"source": "set"}):
+    """A labelled story; `source` names where it comes from."""
+
+    id: str
+    source: str
+    transcript: str
+    expected: Labels
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """What the drafter found in a story."""
+
+    story: Story
+    name: str | None
+    goal_amount: Decimal | None
+    category: str
+    urgency: str
+
+    @property
+    def wrong(self) -> tuple[str, ...]:
+        """Return the fields that differ from the labels."""
+        expected = self.story.expected
+        right = {
+            "name": self.name == expected.name,
+            "goal": _is_near(self.goal_amount, expected),
+            "category": self.category == expected.category,
+            "urgency": self.urgency == expected.urgency,
+        }
+        return tuple(field for field in FIELDS if not right[field])
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The number of stories, and the shares (0 to 1) of those that are right in each field and in all."""
+
+    n: int
+    name: float
+    goal: float
+    category: float
+    urgency: float
+    all: float
+
+    @classmethod
+    def of(cls, results: Sequence[Drafted]) -> "Shares":
+        def share(right: int) -> float:
+            return round(right / len(results), 4) if results else 0.0
+
+        fields = {field: share(sum(field not in result.wrong for result in results)) for field in FIELDS}
+        return cls(len(results), **fields, all=share(sum(not result.wrong for result in results)))
+
+
+def stories_in(path: Path) -> list[Story]:
+    """Return the stories of a file, or raise StoriesError."""
+    stories = []
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
+        if line.strip():
+            try:
+                stories.append(msgspec.json.decode(line, type=Story))
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise StoriesError(f"{path}: line {number} is no labelled story: {error}") from None
+    if not stories:
+        raise StoriesError(f"{path}: no labelled stories")
+    return stories
+
+
+def drafted(story: Story) -> Drafted:
+    """Return what the local drafter finds in the transcript."""
+    transcript = Transcript(story.transcript, None, "labelled")
+    analysis = LocalAnalyser().analyse(transcript)
+    draft = LocalDrafter().draft(transcript, analysis)
+    return Drafted(
+        story,
+        name=speaker_in(Utterance.of(transcript.text, analysis.language)),
+        goal_amount=draft.goal.major if draft.goal else None,
+        category=draft.category or NO_CATEGORY,
+        urgency=str(analysis.urgency),
+    )
+
+
+def by_source(results: Iterable[Drafted]) -> dict[str, Shares]:
+    """Return the shares of each source, in the order in which the sources first appear."""
+    groups: dict[str, list[Drafted]] = {}
+    for result in results:
+        groups.setdefault(result.story.source, []).append(result)
+    return {source: Shares.of(group) for source, group in groups.items()}
+
+
+def _is_near(amount: Decimal | None, expected: Labels) -> bool:
+    if amount is None or expected.goal_amount is None:
+        return amount is None and expected.goal_amount is None
+    return abs(amount - expected.goal_amount) <= (expected.goal_tolerance or 0)

@@ -1,0 +1,133 @@
+"""The commands `evaluate …`: they need no database and create no data."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from adapters.evaluation import recordings
+from adapters.evaluation import stories as labelled
+from adapters.evaluation.recordings import Heard, Rates, RecordingsError
+from adapters.evaluation.stories import Drafted, Shares, StoriesError
+from adapters.speech.inspector import ChildAudioInspector
+from entrypoints.cli.console import CommandFailed, ProgressBar, print_json, print_table
+from entrypoints.cli.context import one_line_errors
+from entrypoints.composition import settings as environment
+from entrypoints.composition.content import ChosenTranscriber
+
+WORST_CASES = 10
+
+
+def stories(file: Path, details: bool, json: bool) -> None:
+    """Draft every story of the file, and print the shares of right fields."""
+    try:
+        all_stories = labelled.stories_in(file)
+    except StoriesError as error:
+        raise CommandFailed(str(error)) from None
+    results = []
+    with ProgressBar(shown=not json) as bar:
+        for number, story in enumerate(all_stories, start=1):
+            results.append(labelled.drafted(story))
+            bar("stories", number, len(all_stories))
+    total, sources = Shares.of(results), labelled.by_source(results)
+    if json:
+        found = {"details": [_found(result) for result in results]} if details else {}
+        print_json(asdict(total) | {"bySource": {name: asdict(shares) for name, shares in sources.items()}} | found)
+        return
+    rows = [_share_row(name, shares) for name, shares in (*sources.items(), ("all", total))]
+    print_table("Right fields", ("source", "stories", *labelled.FIELDS, "all four"), rows)
+    wrong = sorted((result for result in results if result.wrong), key=lambda result: -len(result.wrong))
+    shown = wrong if details else wrong[:WORST_CASES]
+    if shown:
+        title = f"{len(shown)} of {len(wrong)} stories with wrong fields"
+        print_table(title, ("story", "wrong"), map(_wrong_row, shown))
+
+
+def speech(folder: Path, json: bool) -> None:
+    """Transcribe every recording of the folder with the transcriber of the settings, and print how much is wrong."""
+    with one_line_errors(), ProgressBar(shown=not json) as bar:
+        transcriber = ChosenTranscriber(environment.load())
+        try:
+            found = recordings.recordings_in(folder)
+            transcriber.load()
+            results = []
+            for result in recordings.heard(found, ChildAudioInspector(), transcriber):
+                results.append(result)
+                bar("recordings", len(results), len(found))
+        except RecordingsError as error:
+            raise CommandFailed(str(error)) from None
+    total, sources = Rates.of(results), recordings.by_source(results)
+    worst = sorted(results, key=lambda result: -result.word_errors.rate)
+    if json:
+        by_source = {source: _figures(rates) for source, rates in sources.items()}
+        each = [_recording(result, folder) for result in worst]
+        print_json(_figures(total) | {"bySource": by_source, "recordings": each})
+        return
+    columns = ("folder", "recordings", "refused", "words", "wrong", "word error rate", "real-time factor")
+    print_table("Recordings", columns, [_rate_row(name, rates) for name, rates in (*sources.items(), ("all", total))])
+    cases = [result for result in worst if result.word_errors.errors][:WORST_CASES]
+    if cases:
+        rows = [[str(case.recording.path.relative_to(folder)), *_compared(case)] for case in cases]
+        print_table("The most wrong words", ("recording", "word error rate", "said", "heard"), rows)
+
+
+def _found(result: Drafted) -> dict[str, object]:
+    return {
+        "id": result.story.id,
+        "name": result.name,
+        "goalAmount": result.goal_amount,
+        "category": result.category,
+        "urgency": result.urgency,
+    }
+
+
+def _share_row(name: str, shares: Shares) -> list[object]:
+    values = (*(getattr(shares, field) for field in labelled.FIELDS), shares.all)
+    return [name, shares.n, *(f"{value:.1%}" for value in values)]
+
+
+def _wrong_row(result: Drafted) -> Sequence[object]:
+    found = {"name": result.name, "goal": result.goal_amount, "category": result.category, "urgency": result.urgency}
+    labels = result.story.expected
+    expected = {
+        "name": labels.name,
+        "goal": labels.goal_amount,
+        "category": labels.category,
+        "urgency": labels.urgency,
+    }
+    return result.story.id, "; ".join(f"{field}: {found[field]} for {expected[field]}" for field in result.wrong)
+
+
+def _figures(rates: Rates) -> dict[str, object]:
+    return {
+        "n": rates.n,
+        "refused": rates.refused,
+        "words": rates.words,
+        "errors": rates.errors,
+        "wordErrorRate": rates.word_error_rate,
+        "audioSeconds": rates.audio_seconds,
+        "realTimeFactor": rates.real_time_factor,
+    }
+
+
+def _recording(result: Heard, folder: Path) -> dict[str, object]:
+    return {
+        "file": str(result.recording.path.relative_to(folder)),
+        "words": result.word_errors.words,
+        "errors": result.word_errors.errors,
+        "wordErrorRate": round(result.word_errors.rate, 4),
+        "audioSeconds": round(result.audio_seconds, 2),
+        "realTimeFactor": round(result.seconds / (result.audio_seconds or 1), 3),
+        "refused": result.refused,
+        "said": result.recording.reference.strip(),
+        "heard": result.text,
+    }
+
+
+def _rate_row(name: str, rates: Rates) -> list[object]:
+    rate, factor = f"{rates.word_error_rate:.1%}", f"{rates.real_time_factor:.2f}"
+    return [name, rates.n, rates.refused, rates.words, rates.errors, rate, factor]
+
+
+def _compared(case: Heard) -> list[object]:
+    heard = case.text if case.refused is None else f"refused: {case.refused}"
+    return [f"{case.word_errors.rate:.1%}", " ".join(case.recording.reference.split()), heard]
