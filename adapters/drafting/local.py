@@ -8,7 +8,7 @@ from adapters.drafting.language import language_of
 from adapters.drafting.names import speaker_in
 from adapters.drafting.numbers import SPOKEN_LANGUAGES
 from adapters.drafting.places import place_in
-from adapters.drafting.points import breakdown_of, key_points_of
+from adapters.drafting.points import breakdown_of, key_points_of, parts_of
 from adapters.drafting.sentiment import sentiment_of
 from adapters.drafting.story import story_of
 from adapters.drafting.titles import title_of
@@ -44,21 +44,21 @@ class LocalDrafter:
         if utterance.language not in SPOKEN_LANGUAGES:
             return Draft(story=story_of(utterance).text or None)
         goal, goal_amount = goal_of(utterance) or (None, None)
-        breakdown = breakdown_of(utterance, amounts_in(utterance), goal) if goal else ()
+        parts = parts_of(utterance, amounts_in(utterance), goal) if goal else []
         speaker = speaker_in(utterance)
         beneficiary = beneficiary_in(utterance)
         place = place_in(utterance)
         names = [name for name in (speaker, beneficiary, place) if name]
         category = category_of(utterance, goal_amount)
         return Draft(
-            title=title_of(utterance, beneficiary, category, None if breakdown else goal_amount),
+            title=title_of(utterance, beneficiary, category, goal_amount, [purpose for purpose, _ in parts]),
             story=story_of(utterance, names, _offset(goal_amount, utterance)).text or None,
             goal=goal,
             currency=goal.currency if goal else None,
             beneficiary=beneficiary,
             location=place,
             category=category,
-            breakdown=breakdown,
+            breakdown=breakdown_of(parts, goal.currency) if goal else (),
         )
 
 

@@ -5,17 +5,21 @@ from collections.abc import Sequence
 
 from adapters.drafting.amounts import Amount
 from adapters.drafting.utterance import Token, Utterance
-from adapters.drafting.vocabulary import FUNCTION_WORDS, TABLES, words
+from adapters.drafting.vocabulary import FUNCTION_WORDS, TABLES, WORDS, words
 
 _MAX_BETWEEN = 10
-_MAX_LABEL = 3
+_MAX_LABEL, _MAX_PHRASE = 3, 4
 _FOR = words("for in on towards toward para")
 _AND = words("and plus y also another")
 _BETWEEN_PARTS = _AND | words("then i we i'm we're need needs about around asking for maybe")
 _UNITS = words("dollars dollar bucks euros pounds yen more extra dolares")
 _IS = words("is are was costs cost will runs be about around of")
 _REQUESTS = words(" ".join(TABLES["governors"][kind] for kind in ("asked", "needed", "due"))) | words("help ayuda")
-_NOT_IN_LABEL = (FUNCTION_WORDS - words("home")) | _REQUESTS | _IS
+_DETERMINERS = words("a an the my our his her their this these some your")
+_PAYING = words("pay paying cover covering fix fixing buy get for towards")
+# Some function words describe a thing: "first month's rent", "home repairs", "living expenses".
+_DESCRIBING = words("first last home work living new old back help costs")
+_NOT_IN_PHRASE = (FUNCTION_WORDS | _REQUESTS | _IS | WORDS["after_purpose"]) - _DESCRIBING
 _ALL_OF_IT = re.compile(
     r"\b(?:all (?:of )?(?:it|that|this|them|these|those|two|three|four|five)|both|everything|todo)\b"
 )
@@ -23,40 +27,79 @@ _ALL_OF_IT = re.compile(
 
 def purpose_of(amount: Amount, utterance: Utterance) -> str | None:
     """Return what an amount is for: "$500 for the rent", "the rent is $500" and "rent, $500" are for "rent"."""
-    following = [token for token in utterance.tokens[amount.last + 1 : amount.last + 12] if not token.is_filler]
-    while following and following[0].folded in _UNITS:
-        following.pop(0)
-    if following and following[0].folded in _FOR:
-        start = next((at for at in range(1, len(following)) if following[at].folded not in FUNCTION_WORDS), 1)
-        if start < 4 and (purpose := _label(following[start:])):
-            return purpose
-    return label_of(amount, utterance.tokens)
+    purpose = purpose_after(amount, utterance.tokens) or named_before(amount, utterance.tokens, is_listed=True)
+    return re.sub(r"^(?:the|an?) ", "", purpose) if purpose else None
 
 
-def label_of(amount: Amount, tokens: Sequence[Token]) -> str | None:
-    """Return the words that name an amount before it, as in "rent is $500" and "rent, $500"."""
-    at = amount.first - 1
-    while at >= 0 and tokens[at].folded in _IS and tokens[at].sentence == tokens[amount.first].sentence:
-        at -= 1
-    words: list[Token] = []
-    while at >= 0 and len(words) < _MAX_LABEL and tokens[at].sentence == tokens[amount.first].sentence:
-        if tokens[at].folded in _NOT_IN_LABEL or not tokens[at].text[0].isalpha():
+def purpose_after(amount: Amount, tokens: Sequence[Token]) -> str | None:
+    """Return the purpose in "$500 for the rent" and "$500 more to pay for rent"."""
+    at = amount.last + 1
+    while at < len(tokens) and (tokens[at].is_filler or tokens[at].folded in _UNITS):
+        at += 1
+    if (
+        at == len(tokens)
+        or tokens[at].folded not in _FOR | {"to"}
+        or tokens[at].sentence != tokens[amount.last].sentence
+    ):
+        return None
+    if tokens[at].folded == "to":
+        at += 1
+        if at == len(tokens) or tokens[at].folded not in _PAYING:
+            return None
+    while at < len(tokens) and tokens[at].folded in _FOR | _PAYING:
+        at += 1
+    return phrase_at(tokens, at)
+
+
+def named_before(amount: Amount, tokens: Sequence[Token], is_listed: bool = False) -> str | None:
+    """Return the words that name an amount before it, as in "rent is $500" or, in a list, "rent, $500"."""
+    start = amount.first
+    while start and tokens[start - 1].folded in _IS and tokens[start - 1].sentence == tokens[amount.first].sentence:
+        start -= 1
+    if start == amount.first and not is_listed:
+        return None
+    first = start
+    while first and start - first < _MAX_LABEL and tokens[first - 1].sentence == tokens[amount.first].sentence:
+        if not _is_in_phrase(tokens[first - 1]) or (first < start and tokens[first].separator.strip()):
             break
-        words.insert(0, tokens[at])
-        if tokens[at].separator.strip():
-            break
-        at -= 1
-    return " ".join(word.folded for word in words) or None
+        first -= 1
+    return phrase_at(tokens[:start], max(0, first - 1 if first and tokens[first - 1].folded in _DETERMINERS else first))
 
 
-def _label(tokens: Sequence[Token]) -> str | None:
+def phrase_at(tokens: Sequence[Token], start: int) -> str | None:
+    """Return the noun phrase that begins here, without what follows it: "rent" of "my rent which is due".
+
+    A second one after "and" belongs to it. "The" stands for "my", which is not true in a title.
+    """
+    at = start
+    article = ""
+    while at < len(tokens) and at < start + 3 and (tokens[at].folded in _DETERMINERS or tokens[at].is_filler):
+        if tokens[at].folded in _DETERMINERS:
+            article = tokens[at].folded if tokens[at].folded in ("a", "an") else "the"
+        at += 1
+    words = _phrase_words(tokens, at)
+    end = at + len(words)
+    if words and end < len(tokens) and tokens[end].folded == "and" and not tokens[end].separator.strip():
+        second = _phrase_words(tokens, end + 1)
+        after = tokens[end + 1 + len(second)] if end + 1 + len(second) < len(tokens) else None
+        if second and (after is None or after.separator.strip() or after.folded not in _DETERMINERS | {"me", "us"}):
+            words += ["and", *second]
+    return f"{article} {' '.join(words)}".strip() if words else None
+
+
+def _phrase_words(tokens: Sequence[Token], start: int) -> list[str]:
     words: list[str] = []
-    for token in tokens[:5]:
-        is_end = token.folded in _NOT_IN_LABEL - {"of"} or not token.text[0].isalpha()
-        if is_end or (words and token.separator.strip()):
+    for token in tokens[start : start + _MAX_PHRASE]:
+        if not _is_in_phrase(token) or (
+            words and (token.separator.strip(" -") or token.sentence != tokens[start].sentence)
+        ):
             break
-        words.append(token.folded)
-    return " ".join(words).removesuffix(" of") or None
+        words.append(token.text if token.text.isupper() and len(token.text) <= 3 else token.text.lower())
+    return words
+
+
+def _is_in_phrase(token: Token) -> bool:
+    return token.folded not in _NOT_IN_PHRASE and token.text[0].isalpha() and not token.is_filler
 
 
 def listed_with(best: Amount, amounts: Sequence[Amount], utterance: Utterance) -> list[Amount]:
@@ -70,7 +113,11 @@ def listed_with(best: Amount, amounts: Sequence[Amount], utterance: Utterance) -
         last += 1
     if first == last:
         sentence = tokens[best.first].sentence
-        named = [part for part in amounts if tokens[part.first].sentence == sentence and label_of(part, tokens)]
+        named = [
+            part
+            for part in amounts
+            if tokens[part.first].sentence == sentence and named_before(part, tokens, is_listed=True)
+        ]
         opening = [token.folded for token in tokens[: named[0].first] if token.sentence == sentence] if named else []
         later = " ".join(token.folded for token in tokens[best.last :] if token.sentence <= sentence + 1)
         is_asked_for = set(opening) & _REQUESTS or _ALL_OF_IT.search(later)

@@ -42,17 +42,20 @@ def _shortening_note(story: Story, language: str | None) -> tuple[str, ...]:
     return (text.format(kept=kept, all=kept + story.left_out),)
 
 
-def breakdown_of(utterance: Utterance, amounts: Sequence[Amount], goal: Money) -> tuple[str, ...]:
-    """Return the parts of the goal ("rent: 500 USD") if they add up to it, otherwise ()."""
+def parts_of(utterance: Utterance, amounts: Sequence[Amount], goal: Money) -> list[tuple[str, Decimal]]:
+    """Return the purposes and values of the goal's parts if they add up to it, otherwise []."""
     parts = [
         (purpose, candidate.amount.value)
         for candidate in goal_candidates(utterance, amounts)
         if 0 < candidate.amount.value < goal.major and candidate.score > 0 and not candidate.amount.foreign
         if (purpose := purpose_of(candidate.amount, utterance))
     ]
-    if len(parts) < 2 or sum(value for _, value in parts) != goal.major:
-        return ()
-    return tuple(f"{purpose}: {_price(value, goal.currency)}"[:MAX_LINE] for purpose, value in parts[:MAX_LINES])
+    return parts if len(parts) > 1 and sum(value for _, value in parts) == goal.major else []
+
+
+def breakdown_of(parts: Sequence[tuple[str, Decimal]], currency: str) -> tuple[str, ...]:
+    """Return a line for each part of the goal: "rent: 500 USD"."""
+    return tuple(f"{purpose}: {_price(value, currency)}"[:MAX_LINE] for purpose, value in parts[:MAX_LINES])
 
 
 def _weight(sentence: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -155,6 +156,11 @@ class NormalizedText:
     def first_offset(self, start: int, end: int) -> int | None:
         """Return the offset of the first token from `start` to `end` that is not a filler, or None."""
         return next((self.starts[index] for index in range(start, end) if index in self.starts), None)
+
+    def token_at(self, offset: int) -> int | None:
+        """Return the index of the first token from this offset on, or None."""
+        at = bisect_left(self.word_starts, offset)
+        return list(self.starts)[at] if at < len(self.word_starts) else None
 
     @classmethod
     def of(cls, tokens: Sequence[Token]) -> NormalizedText:

@@ -158,6 +158,24 @@ def test_a_title_names_the_beneficiary_and_the_purpose():
     assert len(drafted(f"My name is {'Maximiliana ' * 4}. I need help with rent.")[1].title or "") <= 80
 
 
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        ("I need help with rent which is due on Friday.", "Help with rent"),
+        ("It's not for medical bills. I need help with my rent.", "Help with the rent"),
+        ("This is not money for medical bills, it's $900 for a car repair so I can work.", "Help with a car repair"),
+        ("I need help with my son's surgery immediately.", "Help with surgery"),
+        ("The repair will cost $800.", "Help with the repair"),
+        ("I need $800 to fix my truck before Monday.", "Help with the truck"),
+        ("I need help with this situation. My landlord wants to evict us.", "Help with housing"),
+        ("We need $700 for deposits and temporary rent by May.", "Help with deposits and temporary rent"),
+        ("I need $500 for rent and $300 for food.", "Help with rent and food"),
+    ],
+)
+def test_a_title_says_what_the_help_is_for_and_nothing_else(said, title):
+    assert drafted(said)[1].title == title
+
+
 def test_a_breakdown_is_kept_only_if_its_parts_add_up():
     draft = drafted("We need $500 for rent and $300 for food. I make $900 a month.")[1]
     assert draft.breakdown == ("rent: 500 USD", "food: 300 USD")

@@ -66,6 +66,27 @@ def test_the_beneficiary_is_the_speaker_unless_another_person_is_named():
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("My best friend Kim has leukemia. We need $5,000 for her treatment. I'm Orla Dunne.", "Kim"),
+        ("I'm Orla Dunne. My best friend Kim has leukemia and I want to raise $5,000.", "Kim"),
+        (
+            "my name is orla dunne my best friend kim has cancer we need a thousand for her care",
+            "Orla Dunne's friend",
+        ),
+        ("I'm Orla Dunne. My son was hit by a car. I need $3,000 for his surgery.", "Orla Dunne's son"),
+        ("I'm Orla Dunne. My neighbor, Tom Hall, lost his home. I'm raising $900 for his new furniture.", "Tom Hall"),
+        ("I'm Orla Dunne. My daughter Eva has asthma. I quit to care for her. I need $900 for rent.", "Orla Dunne"),
+        ("I'm Orla Dunne. My husband Jim is violent. I need $900 for his debts.", "Orla Dunne"),
+        ("I'm Orla Dunne. My brother Tom died. We need $7,000 for his funeral.", "Orla Dunne"),
+        ("I'm Orla Dunne. My son Tom is four. I lost my job.", "Orla Dunne"),
+    ],
+)
+def test_a_person_with_a_trouble_is_the_beneficiary_if_the_request_is_for_them(text, name):
+    assert beneficiary(text) == name
+
+
+@pytest.mark.parametrize(
     ("text", "place"),
     [
         ("We live in Portland Oregon and need help.", "Portland, Oregon"),
