@@ -25,6 +25,7 @@ from domain.values import (
     Money,
     Personal,
     Sentiment,
+    Source,
     Step,
     StripeReport,
     SupportCategory,
@@ -133,7 +134,10 @@ class Analysed(TicketEvent):
 
 
 class DraftProposed(TicketEvent):
-    """A draft was made from the recording; fields that a person wrote are left out."""
+    """A draft was made from the recording; fields that a person wrote are left out.
+
+    `sources` has the places in the transcript; events recorded before they were stored have None.
+    """
 
     TOPIC = "draft_proposed"
     recording_id: UUID
@@ -145,6 +149,7 @@ class DraftProposed(TicketEvent):
     location: Personal | None = None
     category: Personal | None = None
     breakdown: tuple[Personal, ...] = ()
+    sources: tuple[Source, ...] | None = None
 
 
 class DraftingFailed(TicketEvent):
@@ -166,7 +171,10 @@ class InfoRequested(TicketEvent):
 
 
 class DraftEdited(TicketEvent):
-    """A person edited the draft: the fields named in `changed` have these values now; None clears a field."""
+    """A person edited the draft: the fields named in `changed` have these values now; None clears a field.
+
+    `sources` has the sources of the sentences that stayed as they were; all others are by the actor.
+    """
 
     TOPIC = "draft_edited"
     changed: tuple[str, ...]
@@ -178,6 +186,7 @@ class DraftEdited(TicketEvent):
     location: Personal | None = None
     category: Personal | None = None
     breakdown: tuple[Personal, ...] = ()
+    sources: tuple[Source, ...] = ()
 
 
 # The page that strangers can see.

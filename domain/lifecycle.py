@@ -1,11 +1,13 @@
 """How far a ticket's content has come, and its draft: folded alike by the aggregate and by the read models."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 from domain import events
-from domain.values import ContentStatus, Draft, Kind, Step
+from domain.errors import RefusedError
+from domain.values import Actor, ContentStatus, Draft, Kind, Source, Step, sentences
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,84 @@ class Lifecycle:
                 pass
 
 
+@dataclass(frozen=True)
+class DraftPart:
+    """A field of a draft, a sentence of its story or a line of its breakdown; the goal has no text."""
+
+    field: str
+    number: int | None
+    text: str | None
+    sources: tuple[Source, ...]
+
+    def __str__(self) -> str:
+        match self.field:
+            case "story":
+                return f"sentence {self.number} of the story"
+            case "breakdown":
+                return f"line {self.number} of the breakdown"
+            case _:
+                return f"the {self.field}"
+
+
+def _numbered_texts(field: str, value: Any) -> Iterable[tuple[int | None, str | None]]:
+    match field:
+        case "story":
+            return enumerate(sentences(value), 1)
+        case "breakdown":
+            return enumerate(value, 1)
+        case _:
+            return ((None, None if field == "goal" else value),)
+
+
+def draft_parts(draft: Draft) -> Iterator[DraftPart]:
+    """Yield every part of the draft that needs a source, with its sources."""
+    for name in Draft.names():
+        value = getattr(draft, name)
+        if value and name != "currency":
+            of_field = [source for source in draft.sources if source.field == name]
+            for number, text in _numbered_texts(name, value):
+                numbered_sources = tuple(source for source in of_field if source.number == number)
+                whole = tuple(source for source in of_field if source.number is None)
+                yield DraftPart(name, number, text, numbered_sources or whole)
+
+
+def require_publishable(kind: Kind, draft: Draft) -> None:
+    """RefusedError unless the draft is complete and every part of it was said or written by somebody."""
+    if missing := missing_fields(kind, draft):
+        raise RefusedError(f"The draft is not complete yet: {', '.join(missing)} missing.")
+    if unsourced := [str(part) for part in draft_parts(draft) if not part.sources]:
+        raise RefusedError(f"Nobody said or wrote {', '.join(unsourced)}. Correct it, or save it as your own words.")
+
+
+def unchanged_sources(draft: Draft, changes: Mapping[str, Any], actor: Actor) -> tuple[Source, ...]:
+    """Return the sources, other than the actor, of those parts of the draft that the changes leave as they are."""
+    before = {(part.field, part.text): part.sources for part in draft_parts(draft)}
+    after = draft_parts(replace(draft, **changes, sources=()))
+    return tuple(
+        replace(source, number=part.number)
+        for part in after
+        if part.field in changes and (part.text or changes[part.field] == getattr(draft, part.field))
+        for source in before.get((part.field, part.text), ())
+        if source.author != actor
+    )
+
+
 def edited(draft: Draft, event: events.DraftEdited) -> Draft:
     """Return the draft after a person edited it."""
-    return replace(draft, **{name: getattr(event, name) for name in event.changed})
+    others = (source for source in draft.sources if source.field not in event.changed)
+    written = (Source(name, author=event.actor) for name in event.changed if getattr(event, name))
+    fields = {name: getattr(event, name) for name in event.changed}
+    return replace(draft, **fields, sources=(*others, *event.sources, *written))
 
 
 def proposed(draft: Draft, event: events.DraftProposed, written: frozenset[str]) -> Draft:
     """Return the draft after a proposal; the fields in `written`, which a person wrote, stay as they are."""
-    fields = [name for name in Draft.names() if name not in written]
-    return replace(draft, **{name: getattr(event, name) for name in fields})
+    fields = {name: getattr(event, name) for name in Draft.names() if name not in written}
+    sources = event.sources
+    if sources is None:
+        sources = tuple(Source(name, recording_id=event.recording_id) for name, value in fields.items() if value)
+    others = (source for source in draft.sources if source.field in written)
+    return replace(draft, **fields, sources=(*others, *sources))
 
 
 def requested_step(event: events.TicketEvent) -> tuple[Step, UUID] | None:

@@ -239,7 +239,10 @@ class Analyser(Protocol):
 
 class Drafter(Protocol):
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
-        """Return a draft made from the transcript alone: fields that it does not mention stay None. Or StepFailed."""
+        """Return a draft made from the transcript alone: fields that it does not mention stay None. Or StepFailed.
+
+        `sources` has the places in the transcript of every sentence and field; what has none cannot be published.
+        """
 
 
 # Documents and QR codes: the content of each kind of document, and what renders it.

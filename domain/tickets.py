@@ -1,7 +1,7 @@
 """The RecordingTicket: a person's story from the recording to the published page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Self
@@ -11,7 +11,7 @@ from eventsourcing.domain import BaseAggregate
 
 from domain import events
 from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError, StepFailed
-from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
+from domain.lifecycle import Lifecycle, edited, missing_fields, proposed, require_publishable, unchanged_sources
 from domain.values import (
     Actor,
     Analysis,
@@ -190,8 +190,11 @@ class RecordingTicket(BaseAggregate[UUID]):
         """Record a draft made from the recording, and ask the holder for the fields that are still missing."""
         if not self.awaits(Step.DRAFT, recording_id):
             return
-        proposal = {name: value for name, value in vars(draft).items() if name not in self.written}
-        self._trigger(events.DraftProposed, actor, recording_id=recording_id, **proposal)
+        proposal = {name: getattr(draft, name) for name in Draft.names() if name not in self.written}
+        sources = tuple(
+            replace(source, recording_id=recording_id) for source in draft.sources if source.field in proposal
+        )
+        self._trigger(events.DraftProposed, actor, recording_id=recording_id, sources=sources, **proposal)
         if missing := missing_fields(self.kind, self.draft):
             self._trigger(events.InfoRequested, actor, missing=missing)
 
@@ -210,7 +213,9 @@ class RecordingTicket(BaseAggregate[UUID]):
         # A field that is written for the first time is recorded too: from now on no proposal changes it.
         recorded = tuple(name for name in changes if name in changed or name not in self.written)
         if recorded:
-            self._trigger(events.DraftEdited, actor, changed=recorded, **{name: changes[name] for name in recorded})
+            fields = {name: changes[name] for name in recorded}
+            sources = unchanged_sources(self.draft, fields, actor)
+            self._trigger(events.DraftEdited, actor, changed=recorded, sources=sources, **fields)
 
     def provide_info(self, actor: Actor, changes: Mapping[str, object]) -> None:
         if self.lifecycle.base is not ContentStatus.NEEDS_INFO:
@@ -228,8 +233,7 @@ class RecordingTicket(BaseAggregate[UUID]):
     def publish(self, actor: Actor, consent: bool) -> None:
         require_consent(consent)
         self._refuse_if_suspended()
-        if missing := missing_fields(self.kind, self.draft):
-            raise RefusedError(f"The draft is not complete yet: {', '.join(missing)} missing.")
+        require_publishable(self.kind, self.draft)
         if not self.lifecycle.published:
             self._trigger(events.Published, actor, consent=consent)
 

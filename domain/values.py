@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Annotated, Self
+from uuid import UUID
 
 from domain.errors import AmountError, FaultCode
 
@@ -215,7 +217,7 @@ class Word:
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of speech between two pauses."""
+    """A stretch of speech between two pauses; nothing is drafted from an uncertain one."""
 
     text: str
     start_ms: int
@@ -258,11 +260,48 @@ class Analysis:
     key_points: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a text of a draft comes from: a stretch of a recording's transcript, or the person who wrote it.
+
+    `number` counts the sentences of the story or the lines of the breakdown from 1. Without it the source is that of
+    the whole field, except for the parts that other sources number. `start` and `end` count characters of the
+    transcript. They are None where the place is not known: drafts made before sources were stored have none.
+    """
+
+    field: str
+    number: int | None = None
+    recording_id: UUID | None = None
+    start: int | None = None
+    end: int | None = None
+    start_ms: int | None = None
+    end_ms: int | None = None
+    author: Actor | None = None
+
+
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’»)\]]*+(?=\s)|[。！？]++[\"'”’」』]*+")
+_ABBREVIATION = re.compile(r"(?<!\w)(?:dr|mrs?|ms|st|jr|sra?|srta|prof|rev|sgt|lt|mt|ft|vs|[a-hj-z])\.\Z", re.I)
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """Return the sentences of a story. Stored sources count them, so their bounds never change."""
+    found: list[str] = []
+    for line in text.splitlines():
+        start = 0
+        for end in (*(match.end() for match in _SENTENCE_END.finditer(line)), len(line)):
+            if end < len(line) and _ABBREVIATION.search(line[max(start, end - 6) : end]):
+                continue
+            if sentence := line[start:end].strip():
+                found.append(sentence)
+            start = end
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class Draft:
     """A campaign so far; a field that is not known yet is None.
 
-    `currency` is chosen for the goal, perhaps before the goal has an amount.
+    `currency` is chosen for the goal, perhaps before the goal has an amount. Every other field has `sources`.
     """
 
     title: str | None = None
@@ -273,10 +312,12 @@ class Draft:
     location: str | None = None
     category: str | None = None
     breakdown: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        return tuple(field.name for field in fields(cls))
+        """Return the names of the fields that a person may write."""
+        return tuple(field.name for field in fields(cls) if field.name != "sources")
 
 
 class SupportCategory(StrEnum):

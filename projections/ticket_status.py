@@ -1,16 +1,16 @@
 """Ticket status: one row for each ticket with its draft, and one for each ticket that was ever funded."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from uuid import UUID
 
 from domain import events
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
-from domain.values import ContentStatus, Draft, Kind, Money, Step
+from domain.values import Actor, ContentStatus, Draft, Kind, Money, Role, Source, Step
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
-VERSION = 3
+VERSION = 4
 # The events of donations and support tickets do not change the ticket's own row.
 _OTHER_EVENTS = events.DonationEvent | events.SupportEvent
 _TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent)
@@ -107,7 +107,7 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
     lifecycle.apply(event, complete=not missing_fields(Kind(row["kind"]), draft))
     row |= {"base": lifecycle.base, "published": lifecycle.published, "step": lifecycle.step}
     row["suspended"] = lifecycle.suspended
-    row["draft"] = asdict(draft)
+    row["draft"] = _draft_column(draft)
     row |= {"updated_at": recorded.recorded_at, "version": event.originator_version, "position": recorded.position}
     rows.put(TICKETS, row)
 
@@ -140,7 +140,7 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "step": None,
         "recording_id": None,
         "has_document": False,
-        "draft": asdict(Draft()),
+        "draft": _draft_column(Draft()),
         "written": [],
         "analysis": None,
         "transcriptions": [],
@@ -166,12 +166,30 @@ def _lifecycle(row: Row) -> Lifecycle:
     return Lifecycle(ContentStatus(row["base"]), row["published"], step, row["suspended"])
 
 
+def _draft_column(draft: Draft) -> Row:
+    sources = [{name: value for name, value in asdict(source).items() if value is not None} for source in draft.sources]
+    for source in sources:
+        if "recording_id" in source:
+            source["recording_id"] = str(source["recording_id"])
+    return asdict(replace(draft, sources=())) | {"sources": sources}
+
+
 def draft_of(row: Row) -> Draft:
     """Return the row's draft with its personal texts sealed."""
     fields = dict(row["draft"])
     fields["goal"] = Money(**fields["goal"]) if fields["goal"] else None
     fields["breakdown"] = tuple(fields["breakdown"])
+    fields["sources"] = tuple(map(_source, fields["sources"]))
     return Draft(**fields)
+
+
+def _source(fields: Row) -> Source:
+    recording_id, author = fields.get("recording_id"), fields.get("author")
+    typed: Row = {
+        "recording_id": UUID(recording_id) if recording_id else None,
+        "author": Actor(Role(author["role"]), author["id"]) if author else None,
+    }
+    return Source(**fields | typed)
 
 
 # Queries. A row has these columns and the derived `content_status`.

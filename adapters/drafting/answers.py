@@ -1,24 +1,32 @@
 """Answers of a language model: their schema, and the checks against the transcript."""
 
 import re
+from collections import Counter
 from collections.abc import Sized
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
+import structlog
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
-from adapters.drafting.amounts import spoken_values
+from adapters.drafting.amounts import amounts_in, spoken_values
 from adapters.drafting.goal import goal_of, money_of
+from adapters.drafting.heard import Heard
 from adapters.drafting.language import language_of
-from adapters.drafting.utterance import Utterance, cleaned, fold
+from adapters.drafting.utterance import Utterance, cleaned
+from adapters.drafting.vocabulary import TABLES
+from adapters.observability import counters
 from domain.tickets import DEFAULT_CURRENCY
-from domain.values import Analysis, Draft, Money, Sentiment, Transcript, Urgency
+from domain.values import Analysis, Draft, Money, Sentiment, Transcript, Urgency, sentences
 
 MAX_TITLE, MAX_STORY, MAX_SHORT, MAX_LINES, MAX_LINE, MAX_POINTS = 120, 10_000, 120, 20, 200, 10
 
-# A story with a smaller share of the speaker's words is rejected.
+# An answer is rejected if a smaller share of its story is left.
 _MIN_OWN_WORD_SHARE = 0.6
 _LINK = re.compile(r"https?://|www\.", re.I)
+
+ValueT = TypeVar("ValueT")
+logger = structlog.get_logger()
 
 
 def _at_most(limit: int) -> AfterValidator:
@@ -36,6 +44,26 @@ ShortText = Annotated[str, _at_most(MAX_SHORT)]
 LineText = Annotated[str, _at_most(MAX_LINE)]
 
 
+class _Drops:
+    """Counts the parts of an answer that the speaker did not say. Its log has no text of them."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def unless(self, field: str, value: ValueT | None, is_said: object) -> ValueT | None:
+        """Return the value if it was said; otherwise count it and return None."""
+        if value is None or is_said:
+            return value
+        self._counts[field] += 1
+        return None
+
+    def report(self) -> None:
+        for field, count in self._counts.items():
+            counters.drafting_dropped.labels(field).inc(count)
+        if self._counts:
+            logger.info("parts of the model's answer were not said", dropped=dict(self._counts))
+
+
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -49,11 +77,20 @@ class AnalysisAnswer(_Answer):
     key_points: Annotated[list[LineText], _at_most(MAX_POINTS)]
 
     def analysis(self, transcript: Transcript) -> Analysis:
+        language = language_of(transcript.text, transcript.language or self.language)
+        heard = Heard(transcript.text, language)
+        drop = _Drops()
+        points = [
+            point
+            for text in self.key_points
+            if (point := _line(text)) and drop.unless("key_points", point, heard.says(point))
+        ]
+        drop.report()
         return Analysis(
-            language=language_of(transcript.text, transcript.language or self.language),
+            language=language,
             sentiment=Sentiment(self.sentiment),
             urgency=Urgency(self.urgency),
-            key_points=tuple(point for text in self.key_points if (point := _line(text))),
+            key_points=tuple(points),
         )
 
 
@@ -86,25 +123,50 @@ class DraftAnswer(_Answer):
     breakdown: Annotated[list[LineText], _at_most(MAX_LINES)]
 
     def draft(self, transcript: Transcript, language: str | None) -> Draft:
-        """Return the draft without values that the transcript lacks. Raise ValueError if the story uses other words."""
-        spoken = fold(transcript.text)
-        values = spoken_values(transcript.text, language)
-        story = _text(self.story)
-        if story is not None and not _is_in_own_words(story, spoken):
-            raise ValueError("the story does not use the speaker's words")
-        goal = self._goal(transcript, language, values)
-        return Draft(
-            title=_if_spoken(_line(self.title), spoken, share=0.5),
-            story=story,
+        """Return what the speaker said of the draft; the rest is dropped and counted.
+
+        Raise ValueError for a link that was not said, or if too little of the story is in the speaker's words.
+        """
+        heard = Heard(transcript.text, language)
+        drop = _Drops()
+        category = drop.unless("category", self.category, self.category and _is_category_said(heard, self.category))
+        goal = self._goal(transcript, language)
+        drop.unless("goal", self.goal_amount, goal)
+        purpose = TABLES["purposes"].get(language or "en", {}).get(category, "")
+        title, beneficiary, location = _line(self.title), _line(self.beneficiary), _line(self.location)
+        draft = Draft(
+            title=drop.unless("title", title, title and not _LINK.search(title) and heard.mentions(title, purpose)),
+            story=self._story(transcript, heard, drop),
             goal=goal,
             currency=goal.currency if goal else None,
-            beneficiary=_if_spoken(_line(self.beneficiary), spoken),
-            location=_if_spoken(_line(self.location), spoken),
-            category=self.category,
-            breakdown=tuple(line for text in self.breakdown if (line := _line(text)) and _numbers_in(line) <= values),
+            beneficiary=drop.unless("beneficiary", beneficiary, beneficiary and heard.names(beneficiary)),
+            location=drop.unless("location", location, location and heard.names(location)),
+            category=category,
+            breakdown=tuple(
+                line
+                for text in self.breakdown
+                if (line := _line(text)) and drop.unless("breakdown", line, heard.itemises(line))
+            ),
         )
+        drop.report()
+        return draft
 
-    def _goal(self, transcript: Transcript, language: str | None, values: frozenset[Decimal]) -> Money | None:
+    def _story(self, transcript: Transcript, heard: Heard, drop: _Drops) -> str | None:
+        story = _text(self.story)
+        if story is None:
+            return None
+        if len(_LINK.findall(story)) > len(_LINK.findall(transcript.text)):
+            raise ValueError("the story has a link that was not said")
+        paragraphs = [
+            [text for text in sentences(line) if drop.unless("story", text, heard.says(text))]
+            for line in story.splitlines()
+        ]
+        kept = "\n\n".join(" ".join(paragraph) for paragraph in paragraphs if paragraph)
+        if len(kept.split()) < _MIN_OWN_WORD_SHARE * len(story.split()):
+            raise ValueError("the story does not use the speaker's words")
+        return kept
+
+    def _goal(self, transcript: Transcript, language: str | None) -> Money | None:
         """Return the goal if the transcript contains it or the local rules compute the same sum."""
         if self.goal_amount is None:
             return None
@@ -114,10 +176,16 @@ class DraftAnswer(_Answer):
             return None
         if not amount.is_finite():
             return None
-        spoken_goal = goal_of(Utterance.of(transcript.text, language))
-        if amount not in values and (spoken_goal is None or spoken_goal[0].major != amount):
+        utterance = Utterance.of(transcript.text, language)
+        spoken_goal = goal_of(utterance)
+        if spoken_goal is not None and spoken_goal[0].major == amount:
+            return spoken_goal[0]
+        if amount not in spoken_values(transcript.text, language):
             return None
         currency = self.currency.upper() if self.currency and re.fullmatch("[A-Za-z]{3}", self.currency) else None
+        said = {spoken.currency for spoken in amounts_in(utterance) if spoken.value == amount and spoken.currency}
+        if said and currency not in said:
+            return None
         return money_of(amount, currency or DEFAULT_CURRENCY)
 
 
@@ -129,27 +197,5 @@ def _line(text: str | None) -> str | None:
     return " ".join(cleaned(text).split()) or None if text is not None else None
 
 
-def _words(text: str) -> list[str]:
-    """Return the words that are long enough to compare texts."""
-    return [word for word in re.findall(r"[^\W\d_]+", fold(text)) if len(word) > 3 or not word.isascii()]
-
-
-def _is_in_own_words(story: str, spoken: str) -> bool:
-    words = _words(story)
-    spoken_words = sum(word in spoken for word in words)
-    links = len(_LINK.findall(story)) > len(_LINK.findall(spoken))
-    return not links and spoken_words >= _MIN_OWN_WORD_SHARE * len(words)
-
-
-def _if_spoken(text: str | None, spoken: str, share: float = 1.0) -> str | None:
-    """Return the text if at least this share of its words is in the transcript, otherwise None."""
-    if text is None or _LINK.search(text):
-        return None
-    words = _words(text)
-    return text if sum(word in spoken for word in words) >= share * len(words) else None
-
-
-def _numbers_in(line: str) -> frozenset[Decimal]:
-    return frozenset(
-        Decimal(figure.replace(",", "")) for figure in re.findall(r"\d{1,12}(?:,\d{3})*(?:\.\d{1,4})?", line)
-    )
+def _is_category_said(heard: Heard, category: str) -> bool:
+    return category == "OTHER" or bool(heard.category_places(category))

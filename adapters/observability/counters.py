@@ -61,6 +61,9 @@ model_faults = _counter(
     "step",
     "fault",
 )
+drafting_dropped = _counter(
+    "drafting_dropped", "Parts of the answers of a language model that the speaker did not say, by field.", "field"
+)
 checkpoint_refusals = _counter(
     "checkpoint_refusals", "Checkpoints that were not signed, because the history does not continue the signed one."
 )

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 from uuid import UUID
 
 import structlog
@@ -23,6 +23,9 @@ from domain.values import Analysis, Draft, Transcript
 from entrypoints.composition.foundation import Foundation, Parts
 from entrypoints.composition.history import History
 from entrypoints.composition.settings import Settings
+
+if TYPE_CHECKING:
+    from adapters.drafting.sources import SourcedDrafter
 
 logger = structlog.get_logger()
 
@@ -88,16 +91,16 @@ class _Drafting:
     """The analyser and the drafter of the settings, loaded at their first use."""
 
     def __init__(self, settings: Settings) -> None:
-        self._lazy = Lazy(lambda: _drafting(settings))
+        self._lazy = Lazy(lambda: _sourced_drafter(settings))
 
     def load(self) -> None:
         self._lazy()
 
     def analyse(self, transcript: Transcript) -> Analysis:
-        return self._lazy()[0].analyse(transcript)
+        return self._lazy().analyse(transcript)
 
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
-        return self._lazy()[1].draft(transcript, analysis)
+        return self._lazy().draft(transcript, analysis)
 
 
 def _transcriber(settings: Settings) -> Transcriber:
@@ -131,6 +134,12 @@ def _problem_of(model: Path | str) -> str | None:
     except ModelUnusable as unusable:
         return str(unusable)
     return None
+
+
+def _sourced_drafter(settings: Settings) -> "SourcedDrafter":
+    from adapters.drafting.sources import SourcedDrafter
+
+    return SourcedDrafter(*_drafting(settings))
 
 
 def _drafting(settings: Settings) -> tuple[Analyser, Drafter]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -9,6 +10,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Meta, UnsetType
 
+from domain.lifecycle import DraftPart, draft_parts
 from domain.values import ContactType, ContentStatus, FundingStatus, Segment, Sentiment, Transcript, Urgency, Word
 from entrypoints.presentation.documents import Document, QrCode
 from entrypoints.presentation.donations import Attribution
@@ -64,6 +66,44 @@ class Ticket(ResponseBody):
         )
 
 
+class TranscriptSpan(ResponseBody):
+    """A stretch of a recording's transcript; what is not known of it is null."""
+
+    recording_id: UUID | None
+    start: int | None
+    end: int | None
+    start_ms: int | None
+    end_ms: int | None
+
+
+class DraftSource(ResponseBody):
+    """Where a field, a sentence of the story or a line of the breakdown comes from; it has no text for the goal.
+
+    `number` counts sentences and lines from 1. `spans` are the places where it was said, and `authors` the people who
+    wrote it. What has neither is refused when the draft is published.
+    """
+
+    field: str
+    number: int | None
+    text: str | None
+    spans: list[TranscriptSpan]
+    authors: list[str]
+
+    @classmethod
+    def of(cls, part: DraftPart) -> DraftSource:
+        return cls(
+            "goalAmount" if part.field == "goal" else part.field,
+            part.number,
+            part.text,
+            [
+                TranscriptSpan(source.recording_id, source.start, source.end, source.start_ms, source.end_ms)
+                for source in part.sources
+                if source.author is None
+            ],
+            [str(source.author) for source in part.sources if source.author is not None],
+        )
+
+
 class Draft(ResponseBody):
     """A campaign's text and goal, and the results of the analysis; a field that is not known yet is null."""
 
@@ -80,25 +120,36 @@ class Draft(ResponseBody):
     sentiment: Sentiment | None
     urgency: Urgency | None
     key_points: list[str]
+    sources: list[DraftSource]
 
     @classmethod
     def from_row(cls, row: Row, personal: PersonalData) -> Draft:
-        ticket_id, draft, analysis = row["ticket_id"], draft_of(row), row["analysis"] or {}
+        ticket_id, sealed, analysis = row["ticket_id"], draft_of(row), row["analysis"] or {}
+        draft = replace(
+            sealed,
+            title=personal.text_or_none(ticket_id, sealed.title),
+            story=personal.text_or_none(ticket_id, sealed.story),
+            beneficiary=personal.text_or_none(ticket_id, sealed.beneficiary),
+            location=personal.text_or_none(ticket_id, sealed.location),
+            category=personal.text_or_none(ticket_id, sealed.category),
+            breakdown=tuple(personal.text(ticket_id, line) for line in sealed.breakdown),
+        )
         goal = draft.goal
         return cls(
-            title=personal.text_or_none(ticket_id, draft.title),
-            story=personal.text_or_none(ticket_id, draft.story),
+            title=draft.title,
+            story=draft.story,
             goal_amount=major(goal.minor, goal.currency) if goal else None,
             goal_amount_minor=goal.minor if goal else None,
             currency=goal.currency if goal else draft.currency,
-            beneficiary=personal.text_or_none(ticket_id, draft.beneficiary),
-            location=personal.text_or_none(ticket_id, draft.location),
-            category=personal.text_or_none(ticket_id, draft.category),
-            breakdown=[personal.text(ticket_id, line) for line in draft.breakdown],
+            beneficiary=draft.beneficiary,
+            location=draft.location,
+            category=draft.category,
+            breakdown=list(draft.breakdown),
             language=analysis.get("language"),
             sentiment=analysis.get("sentiment"),
             urgency=analysis.get("urgency"),
             key_points=[personal.text(ticket_id, point) for point in analysis.get("key_points", [])],
+            sources=[DraftSource.of(part) for part in draft_parts(draft)],
         )
 
 
@@ -121,7 +172,7 @@ class DraftSummary(ResponseBody):
 
 def has_draft(row: Row) -> bool:
     """Return True if the draft has a field besides the currency, which alone does not make a draft."""
-    return any(value for name, value in row["draft"].items() if name != "currency")
+    return any(value for name, value in row["draft"].items() if name not in ("currency", "sources"))
 
 
 def draft_or_none(row: Row, personal: PersonalData) -> Draft | None:
@@ -129,16 +180,17 @@ def draft_or_none(row: Row, personal: PersonalData) -> Draft | None:
 
 
 class TranscriptSegment(ResponseBody):
-    """The speech between two pauses."""
+    """The speech between two pauses. Nothing is drafted from an uncertain segment."""
 
     text: str
     start_ms: int
     end_ms: int
     speaker: str | None
+    uncertain: bool
 
     @classmethod
     def of(cls, segment: Segment) -> TranscriptSegment:
-        return cls(segment.text, segment.start_ms, segment.end_ms, segment.speaker)
+        return cls(segment.text, segment.start_ms, segment.end_ms, segment.speaker, segment.uncertain)
 
 
 class TranscriptWord(ResponseBody):

@@ -38,6 +38,7 @@ from domain.values import (
     Money,
     Role,
     Sentiment,
+    Source,
     Step,
     Urgency,
 )
@@ -54,6 +55,9 @@ SOUND = Content("a" * 64, 1_000)
 WORDS = Content("b" * 64, 2_000)
 AUDIO = AudioFacts("audio/webm", 9_000)
 COMPLETE = Draft(title="A roof", story="It fell in.", goal=Money(150_000, "USD"), currency="USD", beneficiary="Ada")
+HEARD = dataclasses.replace(
+    COMPLETE, sources=tuple(Source(name, None, RECORDING) for name in ("title", "story", "goal", "beneficiary"))
+)
 
 # Field values of a fact for which the test names no others.
 _USUAL_FIELDS: dict[type[TicketEvent], dict[str, Any]] = {
@@ -158,5 +162,5 @@ UPLOADED = (fact(AudioUploaded),)
 TRANSCRIBING = (*UPLOADED, fact(ProcessingRequested))
 ANALYSING = (*TRANSCRIBING, fact(Transcribed))
 DRAFTING = (*ANALYSING, fact(Analysed))
-DRAFTED = (*DRAFTING, fact(DraftProposed, **vars(COMPLETE)))
+DRAFTED = (*DRAFTING, fact(DraftProposed, **vars(HEARD)))
 WRITTEN = (fact(DraftEdited, changed=("title", "story", "goal", "beneficiary"), **vars(COMPLETE)),)

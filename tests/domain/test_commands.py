@@ -109,7 +109,8 @@ def test_a_recording_becomes_a_draft_step_by_step():
     commands = run_all_steps(processing())
     ticket = commands.tickets.store.get(TICKET)
     assert transcript_of(ticket, commands.recordings.contents, commands.recordings.transcripts) == TRANSCRIPT
-    assert ticket.draft == DRAFT
+    assert replace(ticket.draft, sources=()) == DRAFT
+    assert {source.recording_id for source in ticket.draft.sources} == {RECORDING}
     assert ticket.lifecycle.status is ContentStatus.READY
 
 
@@ -226,7 +227,7 @@ def test_a_campaign_is_printed_with_the_address_of_its_page():
     commands.documents.generate(HOLDER, TICKET, DOCUMENT, DocumentType.GOFUNDME_DRAFT, DocumentFormat.PDF, dated=NOW)
     [sheet] = printer.printed
     assert isinstance(sheet, CampaignSheet)
-    assert (sheet.target_url, sheet.draft) == ("https://stories.example/d/abcdefghjkmn", DRAFT)
+    assert (sheet.target_url, replace(sheet.draft, sources=())) == ("https://stories.example/d/abcdefghjkmn", DRAFT)
     assert b"CampaignSheet as pdf" in commands.recordings.contents.kept.values()  # type: ignore[attr-defined]
 
 

@@ -27,9 +27,22 @@ from domain.events import (
     TranscriptionFailed,
     Unpublished,
 )
-from domain.lifecycle import missing_fields, requested_step
+from domain.lifecycle import draft_parts, missing_fields, requested_step
 from domain.tickets import AlreadyProcessing, NewTicket, RecordingTicket
-from domain.values import SYSTEM, Analysis, ContentStatus, Draft, Money, Sentiment, Step, Urgency
+from domain.values import (
+    SYSTEM,
+    Actor,
+    Analysis,
+    ContentStatus,
+    Draft,
+    Money,
+    Role,
+    Sentiment,
+    Source,
+    Step,
+    Urgency,
+    sentences,
+)
 from tests.domain.facts import (
     ANALYSING,
     AUDIO,
@@ -264,7 +277,8 @@ def test_only_changed_fields_are_recorded():
 def test_confirming_a_proposed_field_makes_it_the_persons_own():
     ticket = given(*DRAFTED)
     ticket.edit_draft(HOLDER, {"title": COMPLETE.title})
-    assert new_facts(ticket) == [fact(DraftEdited, changed=("title",), title=COMPLETE.title)]
+    heard = (Source("title", recording_id=RECORDING),)
+    assert new_facts(ticket) == [fact(DraftEdited, changed=("title",), title=COMPLETE.title, sources=heard)]
 
 
 def test_info_can_be_provided_only_while_it_is_requested():
@@ -321,6 +335,53 @@ def test_only_a_complete_draft_is_published():
         assert missing_fields(ticket.kind, ticket.draft) == (field,)
         with pytest.raises(RefusedError, match=field):
             ticket.publish(HOLDER, consent=True)
+
+
+def test_every_part_of_a_published_draft_was_said_or_written():
+    story = "Rain came in. The roof fell in. Nobody was hurt."
+    spoken = (Source("title"), Source("story", 1, start=0, end=9), Source("goal"), Source("beneficiary"))
+    fields = vars(COMPLETE) | {"story": story, "breakdown": ("roof: 900 USD",), "sources": spoken}
+    ticket = given(*DRAFTING, fact(DraftProposed, **fields))
+    with pytest.raises(RefusedError, match="sentence 2 of the story, sentence 3 of the story, line 1 of the breakdown"):
+        ticket.publish(HOLDER, consent=True)
+    ticket.edit_draft(HOLDER, {"story": story, "breakdown": ()})
+    ticket.publish(HOLDER, consent=True)
+
+
+def test_drafts_that_were_proposed_before_sources_were_stored_may_be_published():
+    ticket = given(*DRAFTING, fact(DraftProposed, **vars(COMPLETE) | {"sources": None}))
+    assert {part.sources for part in draft_parts(ticket.draft) if part.field == "story"} == {
+        (Source("story", recording_id=RECORDING),)
+    }
+    ticket.publish(HOLDER, consent=True)
+
+
+def test_unchanged_sentences_of_an_edited_story_keep_their_source_and_the_others_have_the_editor_as_theirs():
+    staff = Actor(Role.CLIENT, "key-1")
+    first, second = Source("story", 1, start=0, end=14), Source("story", 2, start=15, end=30)
+    draft = replace(COMPLETE, story="The roof fell. Nobody was hurt.", sources=(first, second))
+    ticket = given(*DRAFTING)
+    ticket.propose_draft(SYSTEM, RECORDING, draft)
+    ticket.edit_draft(HOLDER, {"story": "It rained. The roof fell. Nobody was hurt."})
+    ticket.edit_draft(staff, {"story": "It rained. Nobody was hurt. Help us."})
+    sources = [part.sources for part in draft_parts(ticket.draft) if part.field == "story"]
+    heard = replace(second, recording_id=RECORDING)
+    assert sources == [(Source("story", 1, author=HOLDER),), (heard,), (Source("story", author=staff),)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        ("No end", ["No end"]),
+        ("Help! It fell in... twice. Why?", ["Help!", "It fell in...", "twice.", "Why?"]),
+        ("Dr. J. Smith said so. I did.", ["Dr. J. Smith said so.", "I did."]),
+        ('She said "no." Then $1.50.\n\nA line\n', ['She said "no."', "Then $1.50.", "A line"]),
+        ("助けて。お願いします。", ["助けて。", "お願いします。"]),
+    ],
+)
+def test_a_story_has_sentences(text: str, found: list[str]):
+    assert list(sentences(text)) == found
 
 
 def test_publishing_and_unpublishing_again_changes_nothing():

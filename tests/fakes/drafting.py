@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from domain.errors import StepFailed
-from domain.values import Analysis, Draft, Money, Sentiment, Transcript, Urgency
+from domain.values import Analysis, Draft, Money, Sentiment, Source, Transcript, Urgency
 
 ANALYSIS = Analysis(
     language="en",
@@ -22,6 +22,12 @@ DRAFT = Draft(
     location="Portland, Oregon",
     category="HOUSING",
 )
+
+
+def heard(draft: Draft, transcript: Transcript) -> Draft:
+    """Return the draft with the whole transcript as the source of every field."""
+    fields = (name for name in Draft.names() if name != "currency" and getattr(draft, name))
+    return replace(draft, sources=tuple(Source(name, start=0, end=len(transcript.text)) for name in fields))
 
 
 @dataclass
@@ -41,7 +47,7 @@ class FakeAnalyser:
 
 @dataclass
 class FakeDrafter:
-    """Returns `proposal`, or raises `failure` if it is set."""
+    """Returns `proposal`, with the whole transcript as its source, or raises `failure` if it is set."""
 
     proposal: Draft = DRAFT
     failure: StepFailed | None = None
@@ -51,4 +57,4 @@ class FakeDrafter:
         self.transcripts.append(transcript)
         if self.failure is not None:
             raise self.failure
-        return self.proposal
+        return self.proposal if self.proposal.sources else heard(self.proposal, transcript)

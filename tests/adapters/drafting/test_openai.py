@@ -5,8 +5,10 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.drafting.openai import OpenAIDrafter
+from adapters.observability import counters
 from domain.errors import StepFailed
 from domain.values import Analysis, Money, Sentiment, Transcript, Urgency
 from tests.fakes.openai_responses import (
@@ -134,6 +136,46 @@ def test_a_name_or_place_that_was_not_said_is_left_out(server, drafter):
     ]
     draft = drafter.draft(TRANSCRIPT, ANALYSIS)
     assert (draft.beneficiary, draft.location, draft.title) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "planted"),
+    [
+        ("story", STORY + " My house burned down."),
+        ("story", STORY + " My landlord does not want to evict us."),
+        ("story", STORY + " I make three thousand dollars a month."),
+        ("story", STORY + " My brother John Smith is ill."),
+        ("breakdown", ["rent: 1,500 USD", "lawyer: 1,500 USD"]),
+        ("breakdown", ["rent: 1,500 USD", "rent: 700 USD"]),
+        ("category", "HEALTHCARE"),
+        ("title", "Help John Smith with rent"),
+        ("beneficiary", "Maria Portland"),
+        ("location", "Salem, Oregon"),
+    ],
+)
+def test_what_was_not_said_is_dropped_and_counted_without_its_text(server, drafter, field, planted):
+    server.replies = [text_reply(CAMPAIGN | {field: planted})]
+    dropped = counters.drafting_dropped.labels(field)
+    count = dropped._value.get()
+    with capture_logs() as logs:
+        draft = drafter.draft(TRANSCRIPT, ANALYSIS)
+    truthful = {"story": STORY, "breakdown": ("rent: 1,500 USD",)}
+    assert getattr(draft, field) == truthful.get(field)
+    assert dropped._value.get() == count + 1
+    [log] = logs
+    assert log["dropped"] == {field: 1}
+    assert set(log) == {"event", "log_level", "dropped"}
+
+
+def test_key_points_that_were_not_said_are_left_out(server, drafter):
+    points = ["My landlord wants to evict us.", "I lost my job.", "My landlord does not want to evict us."]
+    server.replies = [text_reply(ANALYSIS_ANSWER | {"key_points": points})]
+    assert drafter.analyse(TRANSCRIPT).key_points == ("My landlord wants to evict us.",)
+
+
+def test_an_amount_in_another_currency_than_was_said_is_left_out(server, drafter):
+    server.replies = [text_reply(CAMPAIGN | {"goal_amount": "2000", "currency": "EUR"})]
+    assert drafter.draft(TRANSCRIPT, ANALYSIS).goal is None
 
 
 def test_a_story_without_the_speakers_words_is_rejected(server, drafter):

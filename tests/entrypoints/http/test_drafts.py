@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from domain.errors import StepFailed
-from domain.values import Draft
+from domain.values import Draft, Source
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.http.conftest import JobRunner, donate_in_sandbox
 from tests.entrypoints.http.contract import pointers, problem
+from tests.fakes.drafting import DRAFT as SPOKEN_DRAFT
 
 DRAFT = {"title": "Help Ada", "story": "The roof fell in.", "goalAmount": 1500, "beneficiary": "Ada Lovelace"}
 
@@ -20,6 +22,12 @@ DRAFT = {"title": "Help Ada", "story": "The roof fell in.", "goalAmount": 1500, 
 
 def test_a_story_may_be_written_by_hand_without_a_recording(ticket: Ticket):
     written = ticket.patch("/draft", DRAFT | {"location": "Paris", "category": "Housing", "breakdown": ["Roof"]}).json()
+    sources = written.pop("sources")
+    assert {(source["field"], source["number"], *source["authors"]) for source in sources} == {
+        ("title", None, "holder"), ("story", 1, "holder"), ("goalAmount", None, "holder"),
+        ("beneficiary", None, "holder"), ("location", None, "holder"), ("category", None, "holder"),
+        ("breakdown", 1, "holder"),
+    }  # fmt: skip
     assert written == {
         **DRAFT, "goalAmount": 1500, "goalAmountMinor": 150_000, "currency": "USD", "location": "Paris",
         "category": "Housing",
@@ -123,6 +131,34 @@ def test_no_job_overwrites_a_draft_that_a_person_wrote(ticket: Ticket, work: Job
     draft = ticket.get(params={"include": "draft"}).json()["donationDraft"]
     assert (draft["title"], draft["story"], draft["location"]) == ("My own title", "My own story.", None)
     assert draft["beneficiary"] == "Ada Moss"
+
+
+def test_every_sentence_shows_where_it_was_said_or_who_wrote_it(ticket: Ticket, work: JobRunner):
+    recording = ticket.upload(RECORDING.read_bytes()).json()["audioId"]
+    ticket.post("/process")
+    work.do(ticket)
+    draft = ticket.get(params={"include": "draft"}).json()["donationDraft"]
+    ticket.patch("/draft", {"story": draft["story"] + " Thank you."})
+    draft = ticket.get(params={"include": "draft"}).json()["donationDraft"]
+    story = [source for source in draft["sources"] if source["field"] == "story"]
+    assert [(source["text"], source["authors"]) for source in story] == [
+        ("My name is Ada Moss.", []),
+        ("We need fifteen hundred dollars for the rent.", []),
+        ("Thank you.", ["holder"]),
+    ]
+    assert [span["recordingId"] for source in story for span in source["spans"]] == [recording, recording]
+
+
+def test_a_sentence_that_nobody_said_or_wrote_is_not_published(ticket: Ticket, work: JobRunner):
+    ticket.upload(RECORDING.read_bytes())
+    ticket.post("/process")
+    work.do(
+        ticket,
+        replace(SPOKEN_DRAFT, story="We need help. Send money now.", sources=(Source("story", 1, start=0, end=9),)),
+    )
+    refused = problem(ticket.post("/publish", {"consent": True}), 409, "conflict")
+    assert "sentence 2 of the story" in refused["detail"]
+    assert "money" not in refused["detail"]
 
 
 def test_a_step_that_would_fail_again_is_not_repeated(ticket: Ticket, work: JobRunner):

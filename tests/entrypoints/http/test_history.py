@@ -24,6 +24,7 @@ RECORDED_AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 # Integers that are neither amounts nor times.
 COUNTS = {"sizeBytes", "durationMs", "sampleRate", "channels", "ticketVersion"}
+PLACES = {"number", "start", "end", "startMs", "endMs"}
 
 
 class KeylessCipher(FieldCipher):
@@ -69,7 +70,7 @@ def test_an_event_shows_its_times_as_times_and_its_amounts_twice(file: Path):
         if name == "at" or name.endswith("At") or name in ("inactiveSince", "eraseAfter"):
             assert value is None or TIME.fullmatch(value), name
         elif type(value) is int:
-            assert name == "amountMinor" or name in COUNTS, name
+            assert name == "amountMinor" or name in COUNTS | PLACES, name
     assert "minor" not in {name for name, _ in leaves(event)}
 
 

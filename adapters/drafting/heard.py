@@ -1,0 +1,351 @@
+"""Finds the words of a sentence in the transcript, and decides whether the sentence says what was said there."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+from adapters.drafting.numbers import SPOKEN_LANGUAGES, numbers_in
+from adapters.drafting.utterance import FillerKind, Token, tokenized
+from adapters.drafting.vocabulary import CATEGORY_KEYWORDS, TABLES, words
+
+_TABLE = TABLES["comparison"]
+_CONTRACTIONS: dict[str, str] = _TABLE["contractions"]
+_ENDINGS: dict[str, str] = _TABLE["endings"]
+_IS = words("he's she's it's that's there's what's who's where's here's")
+
+
+_CURRENCIES: dict[str, str] = {
+    name: currency for currency, names in _TABLE["currencies"].items() for name in names.split()
+}
+_CURRENCY = frozenset(_CURRENCIES.values())
+
+
+def _keys(name: str) -> frozenset[str]:
+    return frozenset(map(_key, words(_TABLE[name])))
+
+
+def _key(word: str) -> str:
+    """Return the word without the ending of a plural or a possessive, to compare it with others."""
+    word = word.removesuffix("'s").removesuffix("'").replace("-", " ").replace("'", "")
+    word = word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+    return _CURRENCIES.get(word, word)
+
+
+_NEGATORS, _CONJUNCTIONS = _keys("negator"), _keys("conjunction")
+_SUBJECTS = {language: words(subjects) for language, subjects in _TABLE["subjects"].items()}
+_GUARDED = _NEGATORS | _keys("reservation")
+_EMBEDDING, _CORRECTION = _keys("embedding"), _keys("correction")
+_GLUE, _SKIPPABLE = _keys("glue"), _keys("skippable")
+_ABLE, _BEFORE_DENIED = _keys("able"), _keys("before_denied")
+FRAME = _GLUE | _keys("frame")
+
+_SYMBOLS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
+_CLAUSE_MARK = re.compile(r"[,;:()–—\n]|\.\.|\s-\s")
+# Between words of one sentence at most so many words of the transcript may be left out.
+_MAX_GAP = 60
+_CANDIDATES = 8
+# A label and its figure in a breakdown were said within so many words.
+_NEAR = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A word or a number, with its place in the text; `hedge` marks a word such as "well" that may mean nothing."""
+
+    key: str
+    word: str
+    start: int
+    end: int
+    clause: int
+    hedge: bool = False
+
+
+Path = tuple[tuple[int, int], ...]
+
+
+class Heard:
+    """The words of a transcript, without what lies in `left_out`, pairs of offsets in its text."""
+
+    def __init__(self, text: str, language: str | None, left_out: Sequence[tuple[int, int]] = ()) -> None:
+        self._language = (language or "en").lower()[:2]
+        self._spoken = self._language in SPOKEN_LANGUAGES
+        self.units = tuple(
+            unit
+            for unit in units_of(text, self._language)
+            if not any(start <= unit.start < end for start, end in left_out)
+        )
+        self._at: dict[str, list[int]] = defaultdict(list)
+        for index, unit in enumerate(self.units):
+            self._at[unit.key].append(index)
+        self._clauses: dict[int, list[int]] = defaultdict(list)
+        for index, unit in enumerate(self.units):
+            self._clauses[unit.clause].append(index)
+
+    # Sentences.
+
+    def says(self, sentence: str) -> bool:
+        """Return True if the sentence only cleans up what was said.
+
+        Its words, names and figures were said in this order, nothing was left out that changes their meaning, and
+        every clause has the negations and reservations of the clause that it comes from.
+        """
+        units = units_of(sentence, self._language)
+        return bool(units) and any(self._is_faithful(units, path) for path in self._paths(units))
+
+    def spans(self, sentence: str) -> list[tuple[int, int]]:
+        """Return where the words of the sentence were said, or [] if fewer than half of them were."""
+        units = units_of(sentence, self._language)
+        best = next(iter(self._paths(units)), ())
+        return self._joined([at for _, at in best]) if 2 * len(best) >= len(units) else []
+
+    def _paths(self, units: Sequence[Unit]) -> list[Path]:
+        """Return the longest and tightest ways to find the words in their order, the best first."""
+        best: dict[int, tuple[float, int, tuple[int, int] | None]] = {}
+        table: dict[tuple[int, int], tuple[float, tuple[int, int] | None]] = {}
+        for index, unit in enumerate(units):
+            row: dict[int, tuple[float, int, tuple[int, int] | None]] = {}
+            for at in self._at.get(unit.key, ()):
+                score, before = 1.0, None
+                for earlier in range(at - 1, max(-1, at - _MAX_GAP), -1):
+                    if found := best.get(earlier):
+                        extended = found[0] + 1 - 0.01 * (at - earlier - 1)
+                        if extended > score:
+                            score, before = extended, (found[1], earlier)
+                row[at] = score, index, before
+                table[index, at] = score, before
+            for at, entry in row.items():
+                if at not in best or entry[0] >= best[at][0]:
+                    best[at] = entry
+        ends = sorted(best, key=lambda at: (-best[at][0], at))[:_CANDIDATES]
+        return [self._path(table, (best[at][1], at)) for at in ends]
+
+    @staticmethod
+    def _path(table: dict[tuple[int, int], tuple[float, tuple[int, int] | None]], end: tuple[int, int] | None) -> Path:
+        path = []
+        while end is not None:
+            path.append(end)
+            end = table[end][1]
+        return tuple(reversed(path))
+
+    def _is_faithful(self, units: Sequence[Unit], path: Path) -> bool:
+        found = {index for index, _ in path}
+        added = [unit.key for index, unit in enumerate(units) if index not in found]
+        if not self._spoken:
+            return not added and self._is_verbatim(path)
+        if not all(key in _GLUE or self._is_implied_currency(key) for key in added) or 3 * len(added) > len(units):
+            return False
+        said = {unit.key for unit in units}
+        for (index, at), (next_index, next_at) in pairwise(path):
+            if not self._may_skip(units[index : next_index + 1], at, next_at, said):
+                return False
+        return all(self._is_excused(at, path, said) for at in self._unsaid_guards(units, path))
+
+    def _is_verbatim(self, path: Path) -> bool:
+        first, last = path[0][1], path[-1][1]
+        opens = first == 0 or self.units[first - 1].clause != self.units[first].clause
+        closes = last + 1 == len(self.units) or self.units[last + 1].clause != self.units[last].clause
+        return opens and closes and last - first + 1 == len(path)
+
+    def _is_implied_currency(self, key: str) -> bool:
+        """Return True for a currency that the sentence adds to a figure, if no other one was said."""
+        return key in _CURRENCY and not any(other in self._at for other in _CURRENCY - {key})
+
+    def _may_skip(self, part: Sequence[Unit], at: int, next_at: int, said: frozenset[str] | set[str]) -> bool:
+        """Return True if the words between two words of the sentence may be left out."""
+        skipped = self.units[at + 1 : next_at]
+        if not skipped or part[0].clause != part[-1].clause or self._is_corrected(at + 1, next_at):
+            return True
+        if all(unit.key in said or unit.hedge for unit in skipped):
+            return True
+        if not all(
+            unit.key in _SKIPPABLE or unit.hedge or unit.key in said or self._is_implied_currency(unit.key)
+            for unit in skipped
+        ):
+            return False
+        negated = any(unit.key in _NEGATORS for unit in part) or self._has_negator(at) or self._has_negator(next_at)
+        return not negated or self.units[at].clause == self.units[next_at].clause
+
+    def _is_corrected(self, first: int, end: int) -> bool:
+        """Return True for a slip of the tongue: "two thousand, no wait, fifteen hundred"."""
+        for at in range(max(first, end - 3), end):
+            key, clause = self.units[at].key, self.units[at].clause
+            begins = self.units[at - 1].clause != clause
+            if key in _CORRECTION and (begins or self.units[at - 1].key == "no"):
+                return True
+            if key == "no" and begins and self._clauses[clause] == [at]:
+                return True
+        return False
+
+    def _has_negator(self, at: int) -> bool:
+        return any(self.units[other].key in _NEGATORS for other in self._clauses[self.units[at].clause])
+
+    def _unsaid_guards(self, units: Sequence[Unit], path: Path) -> Iterator[int]:
+        """Yield the negations and reservations of the clauses that the sentence uses, but does not repeat."""
+        used = {at for _, at in path}
+        touched = {self.units[at].clause for index, at in path if units[index].key not in _GLUE}
+        for clause in touched:
+            for at in self._clauses[clause]:
+                if self.units[at].key in _GUARDED and at not in used:
+                    yield at
+
+    def _is_excused(self, guard: int, path: Path, said: set[str]) -> bool:
+        """Return True if a negation was repeated in a stutter, or belongs to a correction ("no, wait")."""
+        after = self.units[guard + 1].key if guard + 1 < len(self.units) else ""
+        if self.units[guard].key == "no" and after in _CORRECTION:
+            return True
+        for (_, at), (_, next_at) in pairwise(path):
+            if at < guard < next_at:
+                skipped = self.units[at + 1 : next_at]
+                return all(unit.key in said or unit.hedge for unit in skipped) or self._is_corrected(at + 1, next_at)
+        return False
+
+    # Titles, names, lines of the breakdown and categories.
+
+    def mentions(self, text: str, allowed: str = "") -> bool:
+        """Return True if every word and figure was said and not denied, apart from `allowed` and a title's frame."""
+        frame = FRAME | {unit.key for unit in units_of(allowed, self._language)}
+        units = [unit for unit in units_of(text, self._language) if unit.key not in frame]
+        keeps_negations = any(unit.key in _NEGATORS for unit in units)
+        return all(
+            any(keeps_negations or not self._is_denied(at) for at in self._at.get(unit.key, ())) for unit in units
+        )
+
+    def names(self, name: str) -> bool:
+        """Return True if the name was said: the words of each part that a comma ends follow one another."""
+        parts = [[unit.key for unit in units_of(part, self._language)] for part in re.split(r"[,()]|['’]s\s", name)]
+        return any(parts) and all(self._runs(part) for part in parts if part)
+
+    def itemises(self, line: str) -> bool:
+        """Return True for a line of the breakdown whose label and figure were said near each other."""
+        units = [unit for unit in units_of(line, self._language) if unit.key not in FRAME | _CURRENCY]
+        figures = [at for unit in units if unit.key[0] == "#" for at in self._at.get(unit.key, ())]
+        labels = [unit for unit in units if unit.key[0] != "#"]
+        if not labels or not self.mentions(line):
+            return False
+        if len(labels) == len(units):
+            return True
+        return all(
+            any(abs(at - figure) <= _NEAR for at in self._at.get(unit.key, ()) for figure in figures) for unit in labels
+        )
+
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Return where the words of a title, a name or a line of the breakdown were said first and together."""
+        units = [unit for unit in units_of(text, self._language) if unit.key not in FRAME]
+        found: list[int] = []
+        for unit in units:
+            at = self._at.get(unit.key, ())
+            if at:
+                found.append(
+                    min(at, key=lambda place: (min((abs(place - other) for other in found), default=0), place))
+                )
+        return self._joined(sorted(set(found)))
+
+    def figures(self, value: Decimal | None = None) -> list[tuple[int, int]]:
+        """Return where this number was said, or every number."""
+        keys = [_figure(value)] if value is not None else [key for key in self._at if key[0] == "#"]
+        return self._joined(sorted(at for key in keys for at in self._at.get(key, ())))
+
+    def category_places(self, category: str) -> list[tuple[int, int]]:
+        """Return where the words of a category were said, apart from those that were denied."""
+        text, offsets = "", {}
+        for index, unit in enumerate(self.units):
+            offsets[len(text)] = index
+            text += unit.word + " "
+        found = []
+        for _, pattern in CATEGORY_KEYWORDS.get(category, ()):
+            for match in pattern.finditer(text):
+                at = offsets.get(match.start())
+                if at is not None and not self._is_denied(at):
+                    found.append(at)
+        return self._joined(sorted(set(found)))
+
+    def _runs(self, keys: Sequence[str]) -> list[int]:
+        return [
+            at
+            for at in self._at.get(keys[0], ())
+            if [unit.key for unit in self.units[at : at + len(keys)]] == list(keys)
+        ]
+
+    def _is_denied(self, at: int) -> bool:
+        """Return True for the word after a negation: "nobody is abusing me", "not for medical bills"."""
+        clause = self.units[at].clause
+        before = at - 1
+        while before >= 0 and self.units[before].clause == clause:
+            key = self.units[before].key
+            if key in ("not", "never", "nobody", "noone", "none", "nadie", "nunca"):
+                return before == 0 or self.units[before - 1].key not in _ABLE
+            if key not in _BEFORE_DENIED and key not in ("is", "are", "was", "were", "am"):
+                return False
+            before -= 1
+        return False
+
+    def _joined(self, places: Sequence[int]) -> list[tuple[int, int]]:
+        """Return the places as spans of the text, joined where only a few words lie between."""
+        spans: list[tuple[int, int]] = []
+        last = None
+        for at in places:
+            unit = self.units[at]
+            if last is not None and at - last <= 6:
+                spans[-1] = spans[-1][0], unit.end
+            else:
+                spans.append((unit.start, unit.end))
+            last = at
+        return spans
+
+
+def units_of(text: str, language: str) -> tuple[Unit, ...]:
+    """Return the words and numbers of a text with their clauses, without pauses such as "um"."""
+    tokens = [token for token in tokenized(text) if token.filler is not FillerKind.PAUSE]
+    numbers = {number.first: number for number in numbers_in(tokens, language)}
+    units: list[Unit] = []
+    subjects = _SUBJECTS.get(language, frozenset())
+    clause, index = 0, 0
+    while index < len(tokens):
+        token = tokens[index]
+        number = numbers.get(index)
+        last = tokens[number.last] if number else token
+        keys = _number_keys(number.value, number.low, tokens[index : number.last + 1]) if number else _word_keys(token)
+        if units and _begins_clause(token, tokens[index - 1], keys[0], units[-1].key, subjects):
+            clause += 1
+        hedge = token.filler is FillerKind.HEDGE
+        words_of_keys = [token.folded, *[""] * (len(keys) - 1)]
+        units.extend(
+            Unit(key, word, token.start, last.end, clause, hedge) for key, word in zip(keys, words_of_keys, strict=True)
+        )
+        index = number.last + 1 if number else index + 1
+    return tuple(units)
+
+
+def _figure(value: Decimal) -> str:
+    text = f"{value:f}"
+    return "#" + (text.rstrip("0").rstrip(".") if "." in text else text)
+
+
+def _number_keys(value: Decimal, low: Decimal | None, tokens: Sequence[Token]) -> list[str]:
+    symbol = next((name for token in tokens for sign, name in _SYMBOLS.items() if sign in token.text), None)
+    return [_figure(value) if low is None else f"{_figure(low)}-{_figure(value)}", *([symbol] if symbol else [])]
+
+
+def _word_keys(token: Token) -> list[str]:
+    word = token.folded
+    if spoken := _CONTRACTIONS.get(word):
+        return [_key(part) for part in spoken.split()]
+    if word in _IS:
+        return [_key(word[:-2]), "is"]
+    for ending, full in _ENDINGS.items():
+        if word.endswith(ending) and len(word) > len(ending):
+            return [_key(word[: -len(ending)]), full]
+    return [_key(part) for part in word.split("-") if part] or [word]
+
+
+def _begins_clause(token: Token, before: Token, key: str, key_before: str, subjects: frozenset[str]) -> bool:
+    if token.sentence != before.sentence or key in _CONJUNCTIONS:
+        return True
+    if _CLAUSE_MARK.search(token.separator) and not before.is_filler and not token.is_filler:
+        return True
+    return key in subjects and key_before not in _EMBEDDING | _CONJUNCTIONS | subjects
