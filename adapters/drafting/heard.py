@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
+from adapters.drafting.categories import CATEGORY_KEYWORDS
 from adapters.drafting.numbers import SPOKEN_LANGUAGES, numbers_in
 from adapters.drafting.utterance import FillerKind, Token, tokenized
-from adapters.drafting.vocabulary import CATEGORY_KEYWORDS, TABLES, words
+from adapters.drafting.vocabulary import TABLES, words
 
 _TABLE = TABLES["comparison"]
 _CONTRACTIONS: dict[str, str] = _TABLE["contractions"]

@@ -1,38 +1,55 @@
-"""Finds how soon help is needed. A deadline or danger counts more than the kind of trouble."""
+"""Finds how soon help is needed: danger and deadlines count more than the kind of trouble."""
 
 import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
 
+from adapters.drafting.categories import ASIDE, listed, pattern_of
 from adapters.drafting.utterance import Utterance
-from adapters.drafting.vocabulary import TABLES, keyword_pattern
 from domain.values import Urgency
 
-_CRITICAL = keyword_pattern(TABLES["urgency"]["critical"])
-_HIGH = keyword_pattern(TABLES["urgency"]["high"])
-# Troubles that are urgent unless the speaker sounds calm.
-_PRESSING = keyword_pattern(TABLES["urgency"]["pressing"])
-_CALM = keyword_pattern(TABLES["urgency"]["calm"])
+_DAYS = "monday|tuesday|wednesday|thursday|friday|saturday|sunday|lunes|martes|miercoles|jueves|viernes|sabado|domingo"
+_WITHIN = r"(?:in|within|only|just|have)(?: the)?(?: next)?"
+_NOW = re.compile(
+    rf"\b(?:tonight|tomorrow|manana|(?:by|before|until|due) today|(?:by|before|until|this) (?:\w+ )?(?:{_DAYS})"
+    rf"|{_WITHIN} (?:(?:one|two|a|1|2|couple) days?|(?:\w+ ){{0,2}}hours))\b"
+)
+_SOON = re.compile(
+    rf"\b(?:(?:next|this|a|one) week|{_WITHIN} (?:a few|a couple of|few|three|four|five|six|seven|[3-7]) days)\b"
+)
 _DENIED = re.compile(
     r"\b(?:not|isn't|nothing|no|never|wasn't) (?:(?:really|that|too|very|so|an?|at all|super|exactly) )*"
-    r"(?:urgent|emergency|crisis|immediate)\b(?: at all| or anything)?|\bbut not an emergency\b"
+    r"(?:urgent|emergency|crisis|immediate)\b(?: at all| or anything)?"
 )
-_PATIENT = keyword_pattern(TABLES["urgency"]["patient"])
-_OPTIONAL = re.compile(r"\b(?:wedding|reunion|vacation|birthday|hobby|trip|celebration|hoping to get|would be nice)\b")
-_ASIDE = re.compile(
-    r"(?:previously|had (?:issues|problems|trouble) with|also (?:dealing|struggling) with"
-    r"|used to)(?:(?: [\w'-]+){1,4} (?=\||$)| \w+)|\b\d{1,3} (?:weeks|months|days) ago"
+# These are names of things, not times or states.
+_NOT_URGENT = re.compile(
+    r"\b(?:emergency (?:fund|funds|savings|room|contact|medicine)|\d{1,3} (?:weeks|months|days) ago)\b"
 )
 
 
-def urgency_of(utterance: Utterance) -> Urgency:
-    """Return how soon help is needed, MEDIUM if the speaker does not say."""
-    text = _ASIDE.sub(" ", utterance.normalized.text)
-    is_denied = bool(_DENIED.search(text))
-    text = _DENIED.sub(" ", text)
-    if _CRITICAL.search(text):
-        return Urgency.CRITICAL
-    if _PATIENT.search(text) or is_denied:
-        calm = Urgency.LOW if (is_denied and _PATIENT.search(text)) or _OPTIONAL.search(text) else Urgency.MEDIUM
-        return Urgency.HIGH if calm is Urgency.MEDIUM and is_denied and _HIGH.search(text) else calm
-    if _HIGH.search(text) or (_PRESSING.search(text) and not _CALM.search(text)):
-        return Urgency.HIGH
-    return Urgency.MEDIUM
+class Urgencies:
+    """Finds the urgency by its expressions."""
+
+    def __init__(self, expressions: Mapping[str, str]) -> None:
+        self._patterns = {name: pattern_of(listed(text)) for name, text in expressions.items()}
+
+    def of(self, utterance: Utterance) -> Urgency:
+        """Return how soon help is needed, MEDIUM if the speaker does not say."""
+        text = _NOT_URGENT.sub(" ", ASIDE.sub(" ", utterance.normalized.text))
+        text, denials = _DENIED.subn(" ", text)
+
+        def says(name: str) -> bool:
+            return bool(self._patterns[name].search(text))
+
+        if says("critical") or _NOW.search(text):
+            return Urgency.CRITICAL
+        if says("patient"):
+            return Urgency.LOW if denials or says("optional") else Urgency.MEDIUM
+        if says("high") or _SOON.search(text) or (says("pressing") and not says("planned")):
+            return Urgency.HIGH
+        return Urgency.LOW if denials and says("optional") else Urgency.MEDIUM
+
+
+EXPRESSIONS: dict[str, str] = tomllib.loads(Path(__file__).with_name("urgency.toml").read_text(encoding="utf-8"))
+urgency_of = Urgencies(EXPRESSIONS).of

@@ -1,6 +1,5 @@
 """The words and expressions that the drafting rules look for, read from vocabulary.toml."""
 
-import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,6 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-def keyword_pattern(keywords: str) -> re.Pattern[str]:
-    """Compile a list of keywords, broken into lines, into one expression that matches whole words."""
-    return re.compile(rf"(?<![\w'])(?:{''.join(keywords.splitlines())})(?![\w'])")
-
-
 WORDS = {name: words(text) for name, text in TABLES["words"].items()}
 # Common words, which cannot be names or places.
 FUNCTION_WORDS = WORDS["function"]
@@ -27,9 +21,3 @@ TITLES = WORDS["title"]
 PARTICLES = WORDS["name_particle"]
 # Words for relations, each with its English word.
 RELATIONS: dict[str, str] = {**{word: word for word in sorted(WORDS["english_relation"])}, **TABLES["relations"]}
-# The patterns of each category. A keyword that is rarely used of anything else has a higher weight.
-CATEGORY_KEYWORDS = {
-    category: tuple((int(weight), keyword_pattern(keywords)) for weight, keywords in weighted.items())
-    for category, weighted in TABLES["keywords"].items()
-}
-CATEGORIES: tuple[str, ...] = (*CATEGORY_KEYWORDS, "OTHER")
