@@ -23,7 +23,7 @@ from adapters.jobs.worker import MAX_ATTEMPTS, PAUSES_SECONDS, Worker
 from adapters.postgres.database import Database
 from domain.commands import Commands
 from domain.commands.recordings import RecordingCommands, Upload
-from domain.errors import RefusedError, StepFailed, UnavailableError
+from domain.errors import NotInstalledError, RefusedError, StepFailed, UnavailableError
 from domain.events import TicketEvent
 from domain.ports import Report
 from domain.values import ContentStatus, Step, Transcript
@@ -51,6 +51,7 @@ def logged() -> Iterator[list[EventDict]]:
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the pauses of workers short."""
     monkeypatch.setattr(job_worker, "PAUSES_SECONDS", (0, 0, 0))
+    monkeypatch.setattr(job_worker, "INSTALL_SECONDS", 0)
     monkeypatch.setattr(job_worker, "POLL_SECONDS", 0.05)
     monkeypatch.setattr(job_worker, "RESCUE_SECONDS", 0.2)
 
@@ -130,6 +131,20 @@ def test_a_requested_recording_is_processed_to_a_draft_and_leaves_an_empty_queue
     jobs.commands.recordings.process(HOLDER, jobs.ticket)
     eventually(lambda: jobs.status is ContentStatus.READY)
     assert jobs.topics() == TOPICS_OF_A_DRAFT
+    eventually(lambda: jobs.queue() == [])
+
+
+def test_a_step_waits_for_a_part_that_an_operator_must_install_without_counting_its_attempts(
+    make_jobs: Callable[..., TicketJobs], logged: list[EventDict]
+):
+    missing = [NotInstalledError("the speech model has no readable file model.bin")] * (MAX_ATTEMPTS + 1)
+    transcriber = FailingTranscriber(faults=list(missing))
+    jobs = make_jobs(transcriber=transcriber)
+    jobs.commands.recordings.process(HOLDER, jobs.ticket)
+    eventually(lambda: jobs.status is ContentStatus.READY)
+    assert jobs.topics() == TOPICS_OF_A_DRAFT
+    assert transcriber.tried == len(missing) + 1
+    assert {event["missing"] for event in logged if event["event"] == "step waits"} == {str(missing[0])}
     eventually(lambda: jobs.queue() == [])
 
 
