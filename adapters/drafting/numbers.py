@@ -25,9 +25,6 @@ _SCALES = {
 _VAGUE = words("few several many some hundreds thousands pocos varios")
 _PLAIN = re.compile(r"(?:(?:US|CA|AU|NZ)?[$€£¥]\s?)?(\d+(?:[.,]\d+)*)(?:\s?[€£¥])?([kKmM])?\Z")
 _SPAN = re.compile(r"\$?(\d+(?:,\d{3})*)[-–]\$?(\d+(?:,\d{3})*)\Z")
-# Words that a recogniser writes for numbers that sound alike, as in "to thousand" for "two thousand".
-_HOMOPHONES = {"to": 2, "too": 2, "for": 4, "ate": 8, "won": 1}
-_BEFORE_A_HOMOPHONE = words("need needs needed about around cost costs least maybe roughly approximately is")
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ def digits_value(text: str) -> Decimal | None:
 def numbers_in(tokens: Sequence[Token], language: str) -> list[Number]:
     """Return the numbers in order: digits in any language, number words in English and Spanish."""
     parts = sorted([*_written(tokens), *_spelled(tokens, language)], key=lambda part: part.first)
-    return _ranges(_without_digit_runs(_joined(parts, tokens)), tokens)
+    return _ranges(_joined(parts, tokens), tokens)
 
 
 def _written(tokens: Sequence[Token]) -> list[Number]:
@@ -148,7 +145,7 @@ def _joined(parts: Sequence[Number], tokens: Sequence[Token]) -> list[Number]:
                 joined[-1] = replace(previous, value=value, last=number.last, loose=True)
                 continue
         joined.append(number)
-    return [_and_a_half(number, tokens) for number in joined]
+    return joined
 
 
 def _scaled(parts: Sequence[Number], tokens: Sequence[Token]) -> list[Number]:
@@ -203,43 +200,7 @@ def _counted_scale(part: Number, tokens: Sequence[Token]) -> Number | None:
         return None
     if last == "a" and second == "half":
         return replace(part, value=Decimal(part.scale) / 2, first=part.first - 2)
-    if last in _HOMOPHONES:
-        is_homophone = last in ("to", "too") or second in _BEFORE_A_HOMOPHONE
-        count = _HOMOPHONES[last] if is_homophone else 1
-        return replace(part, value=Decimal(count * part.scale), first=part.first - (1 if is_homophone else 0))
     return part
-
-
-def _and_a_half(number: Number, tokens: Sequence[Token]) -> Number:
-    after = tuple(token.folded for token in tokens[number.last + 1 : number.last + 4])
-    if number.scale >= 1000 and number.value == number.scale and after == ("and", "a", "half"):
-        return replace(number, value=number.value + Decimal(number.scale) / 2, last=number.last + 3)
-    return number
-
-
-def _without_digit_runs(numbers: Sequence[Number]) -> list[Number]:
-    """Drop three or more single digits in a row, which are a telephone or house number read aloud."""
-    kept: list[Number] = []
-    run: list[Number] = []
-    for number in [*numbers, None]:
-        if (
-            number is not None
-            and number.value < 10
-            and number.scale == 1
-            and (not run or run[-1].last + 1 == number.first)
-        ):
-            run.append(number)
-            continue
-        if len(run) < 3:
-            kept.extend(run)
-        run = []
-        if number is None:
-            break
-        if number.value < 10 and number.scale == 1:
-            run = [number]
-        else:
-            kept.append(number)
-    return kept
 
 
 def _ranges(numbers: Sequence[Number], tokens: Sequence[Token]) -> list[Number]:

@@ -131,13 +131,7 @@ def _without_fillers(tokens: Sequence[Token]) -> list[_Word]:
     separator = ""
     for index, token in enumerate(tokens):
         separator += token.separator
-        following = tokens[index + 1] if index + 1 < len(tokens) else None
-        cut_off = token.folded == "n" and following is not None and following.text.startswith("$")
-        if (
-            token.filler is FillerKind.PAUSE
-            or cut_off
-            or (token.filler is FillerKind.HEDGE and _is_set_off(tokens, index))
-        ):
+        if token.filler is FillerKind.PAUSE or (token.filler is FillerKind.HEDGE and _is_set_off(tokens, index)):
             continue
         kept.append(_Word(token, separator))
         separator = ""

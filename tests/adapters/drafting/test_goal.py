@@ -34,7 +34,6 @@ def goal(text: str, language: str = "en") -> tuple[str, str] | None:
         ("i need six fifty for the landlord", "650"),
         ("we need twenty dollars and fifty cents for the bus", "20.5"),
         ("we need two um thousand dollars", "2000"),
-        ("we need to thousand dollars for the roof", "2000"),
         ("Need 1200 for rent.", "1200"),
         ("i need 5 thousand 2 hundred dollars", "5200"),
     ],
