@@ -94,8 +94,6 @@ def _amount(number: Number, tokens: Sequence[Token]) -> Amount | None:
             explicit = True
         elif number.first and tokens[number.first - 1].text in ("USD", "EUR", "GBP", "JPY", "CAD", "AUD"):
             currency, explicit = tokens[number.first - 1].text, True
-    if currency == "GBP" and not symbol and _is_weight(tokens, number, last):
-        return None
     value, last = _with_cents(number, tokens, last) if explicit else (number.value, last)
     if not explicit and ((number.loose and not _is_priced(number, tokens)) or _is_not_money(number, tokens)):
         return None
@@ -149,15 +147,6 @@ def _with_cents(number: Number, tokens: Sequence[Token], last: int) -> tuple[Dec
     return number.value, last
 
 
-def _is_weight(tokens: Sequence[Token], number: Number, last: int) -> bool:
-    before = {token.folded for token in tokens[max(0, number.first - 4) : number.first]}
-    after = tokens[last + 1].folded if last + 1 < len(tokens) else ""
-    return bool(before & {"lost", "weigh", "weighs", "weighed", "weight", "gained", "lose"}) or after in (
-        "of",
-        "overweight",
-    )
-
-
 # Words before a number that make it a price, and words that may stand between.
 _PRICED = frozenset(word for kind, text in TABLES["governors"].items() if kind != "own_money" for word in text.split())
 _HEDGED = words("about around like maybe just only is was are be exactly another roughly almost for at some to it's")
@@ -173,7 +162,6 @@ def _is_priced(number: Number, tokens: Sequence[Token], by: frozenset[str] = _PR
 
 def _is_not_money(number: Number, tokens: Sequence[Token]) -> bool:
     before = tokens[number.first - 1].folded if number.first else ""
-    earlier = tokens[number.first - 2].folded if number.first > 1 else ""
     after = tokens[number.last + 1] if number.last + 1 < len(tokens) else None
     attached = after is not None and not after.separator.strip(" -")
     if number.value < 20 or number.value != number.value.to_integral_value():
@@ -187,9 +175,7 @@ def _is_not_money(number: Number, tokens: Sequence[Token]) -> bool:
     if after.folded in _COUNTED | _MONTHS or after.folded.startswith(("year-", "month-", "week-", "day-")):
         return True
     following = [token.folded for token in tokens[number.last + 1 : number.last + 4]]
-    if after.text[:1].isupper() and any(word in _STREETS for word in following):
-        return True
-    if earlier in ("at", "on") and any(word in _STREETS for word in following):
+    if any(word in _STREETS for word in following):
         return True
     if _is_priced(number, tokens, frozenset(["cost", "costs", "owe", "bill"])):
         return False

@@ -178,12 +178,10 @@ def _goal_candidate(amount: Amount, tokens: Sequence[Token]) -> GoalCandidate:
         score = max(score, 70)
     if _ASKED_AFTER.match(after):
         score = max(score, 90)
-    if re.match(r"more\b", after) and score >= _NEEDED:
-        score += 8
     if re.match(r"behind\b", after):
         score = max(score, _PRICE)
     if re.match(r"would (?:really )?help", after):
-        score = 20 if _even_before(amount, tokens) else max(score, 60)
+        score = max(score, 60)
     return GoalCandidate(amount, score, governor)
 
 
@@ -193,10 +191,6 @@ def _is_estimate(amount: Amount, tokens: Sequence[Token]) -> bool:
     return previous[-1:] in (["about"], ["around"], ["roughly"], ["maybe"]) and _after(amount, tokens).startswith(
         ("for ", "to ")
     )
-
-
-def _even_before(amount: Amount, tokens: Sequence[Token]) -> bool:
-    return "even" in {token.folded for token in tokens[max(0, amount.first - 3) : amount.first]}
 
 
 def _governed(amount: Amount, tokens: Sequence[Token]) -> tuple[int | None, int | None]:
@@ -237,39 +231,17 @@ def _in_context(weight: int, index: int, tokens: Sequence[Token], amount: Amount
         return None
     if word in ("have", "has", "had") and after[:1] == ["to"]:
         return None
-    if word in ("have", "has", "got", "had") and any(later in _GOVERNORS for later in after):
-        return None
     if word == "get" and previous not in ("to", "can", "could", "should"):
         return None
-    if word == "get" and set(earlier[-3:]) & {"hoping", "hope", "trying", "looking"}:
-        return _ASKED
-    if word in ("come", "comes"):
-        return weight if after[:1] in (["up"], ["to"]) else None
-    if word == "made" and previous in ("was", "were"):
-        return None
-    if word == "make" and previous == "to":
-        return None
-    if word == "bring" and not {"home", "in"} & set(after[:2]):
-        return None
-    if word == "lost" and after[:1] != []:
-        return weight if len(after) < 3 else None
-    if word in ("paid", "raised") and set(earlier[-3:]) & {"be", "need", "to"}:
-        return None
-    if word == "raised":
-        return _OWN_MONEY
     if word in ("pay", "pagar", "paying") and (
         previous in _MODALS or "already" in earlier[-3:] or set(earlier[-3:]) & {"will", "insurance"}
     ):
         return _OWN_MONEY
-    if word in ("want", "wants", "wanted") and after[:1] == ["to"]:
-        return None
     if weight in (_ASKED, _NEEDED):
         if set(earlier[-2:]) & _NEGATIONS and "if" not in earlier:
             return _OWN_MONEY
         if word in ("need", "needs") and set(earlier[-3:]) & {"only", "just", "but"}:
             return weight + 10
-        if word in ("need", "needs") and set(earlier[-2:]) & {"also"}:
-            return weight - 20
     if word in ("rent", "renta") and not ({"behind", "owe", "back", "past"} & set(earlier)):
         return weight - 20
     return weight

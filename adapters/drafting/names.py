@@ -17,7 +17,6 @@ _OTHER_PEOPLE = words("his her their son's daughter's mother's father's wife's h
 _REPEATED_INTRODUCTION = words("it's its is uh well my name no sorry um i'm like")
 _AFTER_A_NAME = words("and i i'm im we my calling speaking y necesito necesitamos vivo vivimos tengo mi")
 _MAX_REMARK_WORDS = 8
-_MEASURES = words("dollars hundred thousand years months old")
 _SUFFIXES = ("ing", "ed", "ly", "ful", "less", "ness", "tion")
 
 
@@ -103,7 +102,7 @@ def _introduced(words: Sequence[Token], cased: bool) -> list[_Candidate]:
                 name, end = _after_remark(words, start)
             if not name or (not cased and weight < 4 and not _plausible(name, words, end, index, weight)):
                 continue
-            candidates.append(_Candidate(_corrected(words, end, cased) or name, weight, index))
+            candidates.append(_Candidate(name, weight, index))
             break
     return candidates
 
@@ -149,21 +148,6 @@ def _is_rare(token: Token) -> bool:
     return not (word in FUNCTION_WORDS or word in SITUATION_WORDS or any(letter.isdigit() for letter in word))
 
 
-def _corrected(words: Sequence[Token], index: int, cased: bool) -> tuple[str, ...]:
-    """Return the name that corrects the previous one: "Jon Smith, no, John Smythe"."""
-    start = index
-    while (
-        index < len(words)
-        and index < start + 3
-        and words[index].folded in ("no", "sorry", "wait", "rather", "it's", "correction")
-    ):
-        index += 1
-    if index == start or not cased:
-        return ()
-    name, _ = name_at(words, index, cased, sure=True)
-    return name if len(name) > 1 else ()
-
-
 def _breaks(before: Token, token: Token) -> bool:
     mark = token.separator.strip()
     if not mark:
@@ -190,7 +174,7 @@ def _may_be_name(token: Token, parts: Sequence[str], cased: bool, sure: bool, af
         return token.text[0].isupper() and (
             word not in FUNCTION_WORDS or bool(parts and word in ("will", "may", "young"))
         )
-    if word in FUNCTION_WORDS or word in SITUATION_WORDS or word in _MEASURES:
+    if word in FUNCTION_WORDS or word in SITUATION_WORDS:
         return False
     return sure or not word.endswith(_SUFFIXES)
 
