@@ -30,6 +30,7 @@ EPOCH_NAMES = "SELECT name FROM epochs ORDER BY number"
 # A key that may be destroyed once its epoch is over. A restored database keeps those of its predecessor for a time.
 DESTROYABLE = "destroyed_at IS NULL AND (kept_until IS NULL OR kept_until <= now())"
 EPOCH_LOCK = 7305808869229551
+_OLDEST_KEY = f"SELECT extract(epoch FROM now() - min(created_at))::float FROM epoch_keys WHERE {DESTROYABLE}"  # noqa: S608
 
 
 class EpochKeyMissingError(UnavailableError):
@@ -183,6 +184,13 @@ class Epochs:
             self.store.destroy(name)
             cursor.execute("UPDATE epoch_keys SET destroyed_at = now() WHERE name = %s", (name,))
         return True
+
+
+def oldest_key_seconds(cursor: Cursor[TupleRow]) -> float | None:
+    """Return the age of the oldest epoch key that is not destroyed and need not be kept, or None if there is none."""
+    cursor.execute(_OLDEST_KEY.encode())
+    [(seconds,)] = cursor.fetchall()
+    return None if seconds is None else max(0.0, seconds)
 
 
 class EpochKeyring(Keyring):

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 
 from adapters.encryption.field_cipher import FieldCipher, FieldContext
@@ -27,6 +27,12 @@ from domain.ports import Mail
 LONGEST_KEY = 255
 # The purpose of the key that seals mails without a ticket.
 OUTBOX_KEY_PURPOSE = "outbox"
+
+_HEALTH = (
+    "SELECT count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'dead'),"
+    " greatest(0, coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE state = 'waiting')), 0))::float"
+    " FROM outbox WHERE state = 'waiting' OR state = 'dead'"
+)
 
 
 @dataclass(frozen=True)
@@ -118,3 +124,18 @@ class Outbox:
 
 def _context(id: UUID) -> FieldContext:
     return FieldContext(id, 1, "outbox", "mail")
+
+
+@dataclass(frozen=True)
+class OutboxHealth:
+    """The numbers of mails that wait to be sent and of dead mails, and the age of the oldest waiting mail."""
+
+    waiting: int
+    dead: int
+    oldest_seconds: float
+
+
+def health(cursor: Cursor[TupleRow]) -> OutboxHealth:
+    row = cursor.execute(_HEALTH).fetchone()
+    assert row is not None
+    return OutboxHealth(*row)

@@ -112,6 +112,14 @@ class SmtpTransport:
     def recall(self, message_id: str) -> None:
         """Do nothing: the message has left."""
 
+    def check(self) -> None:
+        """Raise UnavailableError unless the server greets us and answers EHLO. Nothing is sent."""
+        try:
+            with self._connect() as server:
+                server.ehlo_or_helo_if_needed()
+        except (smtplib.SMTPException, OSError) as error:
+            raise UnavailableError(f"SMTP connection: {_category(error)}") from None
+
     def _connect(self) -> smtplib.SMTP:
         # A fixed name for EHLO: looking up our own host name may take long without a name service.
         greeting = self._sender.rpartition("@")[2]

@@ -6,8 +6,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from psycopg import Cursor, sql
 from psycopg.rows import TupleRow
 
-from adapters.encryption.epochs import DESTROYABLE
+from adapters.encryption.epochs import oldest_key_seconds
 from adapters.health import lag
+from adapters.mail import outbox
 from adapters.payments.inbox import IS_DEAD_LETTER
 from adapters.postgres.database import Database
 from adapters.postgres.group_commit import AsyncGroupCommit
@@ -32,16 +33,8 @@ _INBOX = (
     " extract(epoch FROM now() - min(received_at))::float FROM stripe_inbox"
     " WHERE state = 'received' OR state = 'held' OR state = 'dead' GROUP BY 1"
 )
-_OUTBOX = (
-    "SELECT state, count(*), extract(epoch FROM now() - min(created_at))::float FROM outbox"
-    " WHERE state = 'waiting' OR state = 'dead' GROUP BY 1"
-)
 _COVERED = (
     "SELECT (SELECT coalesce(max(position), 0) FROM events), (SELECT coalesce(max(size), 0) FROM proof_checkpoints)"
-)
-_EPOCH_KEY_AGE = (
-    "SELECT coalesce(extract(epoch FROM now() - min(created_at))::float, 0)"  # noqa: S608
-    f" FROM epoch_keys WHERE {DESTROYABLE}"
 )
 _DAMAGED = " UNION ALL ".join(
     f"SELECT '{column.table}', count(*) FROM {column.table} WHERE {column.damaged}"  # noqa: S608
@@ -136,24 +129,21 @@ def _jobs(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
 
 
 def _outbox(cursor: Cursor[TupleRow]) -> Iterator[Metric]:
-    cursor.execute(_OUTBOX)
-    states = {state: (count, seconds) for state, count, seconds in cursor.fetchall()}
+    health = outbox.health(cursor)
     mails = GaugeMetricFamily("storyledger_outbox_mails", "Mails that wait to be sent, or are dead.", labels=["state"])
-    for state in ("waiting", "dead"):
-        mails.add_metric([state], states.get(state, (0, 0))[0])
+    mails.add_metric(["waiting"], health.waiting)
+    mails.add_metric(["dead"], health.dead)
     yield mails
     yield GaugeMetricFamily(
-        "storyledger_outbox_oldest_seconds",
-        "Age of the oldest mail that waits to be sent.",
-        max(0.0, states.get("waiting", (0, 0.0))[1]),
+        "storyledger_outbox_oldest_seconds", "Age of the oldest mail that waits to be sent.", health.oldest_seconds
     )
 
 
 def _epoch_keys(cursor: Cursor[TupleRow], hours: float) -> Iterator[Metric]:
-    cursor.execute(_EPOCH_KEY_AGE.encode())
-    [(seconds,)] = cursor.fetchall()
     yield GaugeMetricFamily(
-        "storyledger_epoch_key_age_seconds", "Age of the oldest epoch key that is not destroyed.", max(0.0, seconds)
+        "storyledger_epoch_key_age_seconds",
+        "Age of the oldest epoch key that is not destroyed.",
+        oldest_key_seconds(cursor) or 0.0,
     )
     yield GaugeMetricFamily(
         "storyledger_epoch_seconds", "How often the epoch key is to be replaced (EPOCH_HOURS).", hours * 3600

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -37,6 +38,16 @@ _MAX_NAME_LENGTH = 250
 _UNAVAILABLE = "The payment service cannot be reached at the moment; please try again in a minute."
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WebhookEndpoint:
+    """An address to which Stripe sends events of these types; `*` stands for all."""
+
+    url: str
+    enabled: bool
+    event_types: frozenset[str]
+    livemode: bool
 
 
 class StripeGateway:
@@ -179,6 +190,21 @@ class StripeGateway:
             stripe_object: StripeDict = service.retrieve(object_id).to_dict(for_json=True)
         return stripe_object
 
+    def check_key(self) -> None:
+        """Raise RefusedError if Stripe rejects the key, and UnavailableError if Stripe cannot be asked."""
+        with _translated_errors(rejected_key=RefusedError):
+            self._client().v1.events.list({"limit": 1})
+
+    def webhook_endpoints(self) -> list[WebhookEndpoint]:
+        """Return the webhook endpoints of our own account; RefusedError if the key may not read them."""
+        with _translated_errors(rejected_key=RefusedError):
+            page = self._client().v1.webhook_endpoints.list({"limit": _PAGE_SIZE})
+            return [
+                WebhookEndpoint(one.url, one.status == "enabled", frozenset(one.enabled_events), one.livemode)
+                for one in page.auto_paging_iter()
+                if getattr(one, "application", None) is None
+            ]
+
     def objects(self, prefix: str, since: datetime) -> Iterator[StripeDict]:
         """Yield the objects created since then with this id prefix (a key of COLLECTIONS), newest first.
 
@@ -201,12 +227,15 @@ def _product_name(description: str) -> str:
 
 
 @contextmanager
-def _translated_errors() -> Iterator[None]:
+def _translated_errors(rejected_key: type[DomainError] | None = None) -> Iterator[None]:
+    """Raise our own errors; with `rejected_key` that one if Stripe rejects the key."""
     import stripe
 
     try:
         yield
     except stripe.StripeError as error:
+        if rejected_key and isinstance(error, stripe.AuthenticationError | stripe.PermissionError):
+            raise rejected_key("Stripe does not accept the key for this.") from None
         raise _translate(error) from None
 
 

@@ -149,6 +149,11 @@ class Replica(BackgroundLoop):
         self._primary.close()
         self.database.close()
 
+    def check_once(self) -> ReplicaHealth:
+        """Return the standby's state now, without the loop."""
+        self._catches_up()
+        return self.health
+
     def is_caught_up(self) -> bool:
         """Return True if, within MAX_WAIT_SECONDS, the standby has everything that was committed before this call."""
         if self.health.state is not State.USED or self.stopping:

@@ -27,6 +27,11 @@ class Measure(StrEnum):
     FEW_SYSTEM_CALLS = "no system call that opens a connection, starts a program or changes a file"
 
 
+def is_harmless(in_force: Iterable[Measure]) -> bool:
+    """Return True if a confined process can open no connection, change no file, and read nothing of the service."""
+    return Measure.FEW_SYSTEM_CALLS in in_force and not {Measure.FEW_FILES, Measure.OWN_ACCOUNT}.isdisjoint(in_force)
+
+
 # Accounts that belong to nobody: the range from which systemd takes its dynamic users (systemd.io/UIDS-GIDS). The
 # account named `nobody` may be that of the embedded PostgreSQL. Each process gets another one, by its id.
 FIRST_ACCOUNT, ACCOUNTS = 61_184, 4_336

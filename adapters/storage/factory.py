@@ -17,6 +17,12 @@ def open_storage(url: str) -> Storage:
     return FileStorage(Path(unquote(parts.path)))
 
 
+def place_exists(url: str) -> bool:
+    """Return False if `open_storage` would make the folder of the URL. A bucket is taken to exist."""
+    parts = urlsplit(url)
+    return parts.scheme == "s3" or FileStorage.exists_in(Path(unquote(parts.path)))
+
+
 def overlaps(first: str, second: str) -> bool:
     """Return True if one of the URLs names the place of the other, or one within it."""
     a, b = _place(first), _place(second)

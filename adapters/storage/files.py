@@ -29,6 +29,11 @@ class FileStorage:
                 _make_folder(folder)
         self._sweep()
 
+    @staticmethod
+    def exists_in(root: Path) -> bool:
+        """Return True if there is a storage in this folder already."""
+        return (root / "objects").is_dir()
+
     def put(self, key: str, source: BinaryIO | Iterable[bytes]) -> None:
         target = self._path(key)
         temporary = self._unfinished / secrets.token_hex(16)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from entrypoints.cli.check_commands import doctor, stripe
 from entrypoints.cli.console import Commands, print_line
 from entrypoints.cli.evaluation_commands import evaluate
 from entrypoints.cli.key_commands import AcceptKeyless, EpochKeys, Json, keys
@@ -47,6 +48,8 @@ def _group(name: str, help: str, example: str) -> typer.Typer:
 audit = _group("audit", "Verify and prove the history.", "storyledger audit verify")
 dead_letters = _group("dead-letters", "Webhook events that could not be applied.", "storyledger dead-letters list")
 app.add_typer(keys, name="keys")
+app.add_typer(stripe, name="stripe")
+app.command(epilog="Example: storyledger doctor")(doctor)
 workspaces = _group("workspaces", "Workspaces and their retention.", "storyledger workspaces list")
 app.add_typer(evaluate, name="evaluate")
 export = _group("export", "Export data for other programs.", "storyledger export donations --format csv")

@@ -16,7 +16,7 @@ from adapters.postgres.database import connect
 from adapters.postgres.roles import powers_over_history
 from adapters.privacy.key_rotation import check_master_key
 from adapters.speech.child_process import measures_in_force
-from adapters.speech.confinement import Measure
+from adapters.speech.confinement import Measure, is_harmless
 from entrypoints.cli.console import CommandFailed, UsageError, print_line
 from entrypoints.cli.context import one_line_errors
 from entrypoints.composition import settings as environment
@@ -147,8 +147,7 @@ def warn_of_powers(url: str) -> None:
 def _log_confinement() -> None:
     """Log what confines the processes that decode recordings, as a warning if they could do harm."""
     in_force = set(measures_in_force())
-    harmless = Measure.FEW_SYSTEM_CALLS in in_force and in_force & {Measure.FEW_FILES, Measure.OWN_ACCOUNT}
-    log = logger.info if harmless else logger.warning
+    log = logger.info if is_harmless(in_force) else logger.warning
     log(
         "processes that decode recordings are confined",
         in_force=sorted(in_force),

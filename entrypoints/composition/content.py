@@ -118,10 +118,16 @@ def _local_transcriber(settings: Settings) -> Transcriber:
     from adapters.speech.local import LocalTranscriber
     from adapters.speech.model import model_of
 
-    model = model_of(settings.speech_model)
-    if problem := _problem_of(model):
+    if problem := speech_model_problem(settings):
         logger.error("recordings wait for the speech model", problem=problem)
-    return LocalTranscriber(model=model, device=settings.speech_device)
+    return LocalTranscriber(model=model_of(settings.speech_model), device=settings.speech_device)
+
+
+def speech_model_problem(settings: Settings) -> str | None:
+    """Return why the model of local speech recognition cannot be used, or None."""
+    from adapters.speech.model import model_of
+
+    return _problem_of(model_of(settings.speech_model))
 
 
 @cache

@@ -14,6 +14,16 @@ WATCH_SECONDS = 0.5
 logger = structlog.get_logger()
 
 
+def require_data(settings: Settings) -> None:
+    """Raise NoDataError if there is no database: neither DATABASE_URL nor an embedded one in the data folder."""
+    if settings.database_url is None and not _embedded(settings).has_data:
+        raise NoDataError(settings.data_dir)
+
+
+def _embedded(settings: Settings) -> EmbeddedPostgres:
+    return EmbeddedPostgres(settings.data_dir / "postgres")
+
+
 class DatabaseUrl:
     """The database at DATABASE_URL, or an embedded one that is started, migrated and stopped with the context.
 
@@ -24,15 +34,15 @@ class DatabaseUrl:
         self._settings = settings
         self._migrate = migrate
         self._create = create
-        self.embedded = None if settings.database_url else EmbeddedPostgres(settings.data_dir / "postgres")
+        self.embedded = None if settings.database_url else _embedded(settings)
         self._left = threading.Event()
 
     def __enter__(self) -> str:
         if self.embedded is None:
             assert self._settings.database_url is not None
             return self._settings.database_url
-        if not self._create and not self.embedded.has_data:
-            raise NoDataError(self._settings.data_dir)
+        if not self._create:
+            require_data(self._settings)
         url = self.embedded.start()
         if self._migrate:
             with connect(url) as connection:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Iterator
 from email.utils import getaddresses
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -300,23 +301,35 @@ class Settings(ModelSettings):
 
 def load(**overrides: Any) -> Settings:
     """Return the settings from the environment; SettingsError names each wrong variable, but never its value."""
+    settings = read(**overrides)
+    if faults := list(faults_of(settings)):
+        raise SettingsError("; ".join(faults))
+    return settings
+
+
+def read(**overrides: Any) -> Settings:
+    """Return the settings even if the service refuses to start with them; SettingsError if one cannot be read."""
     try:
-        settings = Settings(**overrides)
+        return Settings(**overrides)
     except ValidationError as error:
         faults = "; ".join(
             f"{str(e['loc'][0]).upper()}: {e['msg'].removeprefix('Value error, ')}"
             for e in error.errors(include_input=False)
         )
         raise SettingsError(faults) from None
+
+
+def faults_of(settings: Settings) -> Iterator[str]:
+    """Yield a line for each reason why the service refuses to start with these settings."""
     if fault := settings.model_fault:
-        raise SettingsError(fault)
+        yield fault
     if settings.smtp_url is not None and settings.mail_from is None:
-        raise SettingsError("MAIL_FROM: needed with SMTP_URL")
+        yield "MAIL_FROM: needed with SMTP_URL"
     if overlaps(settings.storage, settings.epoch_keys):
-        raise SettingsError("EPOCH_KEY_URL: must be apart from STORAGE_URL, or backups would contain the epoch keys")
+        yield "EPOCH_KEY_URL: must be apart from STORAGE_URL, or backups would contain the epoch keys"
     if settings.production:
-        _check_production(settings)
-    return settings
+        yield from _missing_in_production(settings)
+        yield from weak_secrets(settings)
 
 
 def _is_default(secret: str) -> bool:
@@ -325,27 +338,27 @@ def _is_default(secret: str) -> bool:
     return len(set(secret)) < 8 or (rest != secret.casefold() and len(rest) < MIN_SECRET_BYTES / 2)
 
 
-def _check_production(settings: Settings) -> None:
-    """Refuse missing settings, and default and short secrets."""
-    faults = []
+def _missing_in_production(settings: Settings) -> Iterator[str]:
     if settings.storage_url is not None and settings.epoch_key_url is None:
-        faults.append("EPOCH_KEY_URL: needed with STORAGE_URL, because DATA_DIR may not be kept")
+        yield "EPOCH_KEY_URL: needed with STORAGE_URL, because DATA_DIR may not be kept"
     if settings.base_url is None:
-        faults.append("BASE_URL: missing")
+        yield "BASE_URL: missing"
     if settings.smtp_url is None and not settings.mail_is_off:
-        faults.append("SMTP_URL: missing (MAIL=off sends no mails)")
+        yield "SMTP_URL: missing (MAIL=off sends no mails)"
     if settings.database_url is None:
-        faults.append("DATABASE_URL: missing")
+        yield "DATABASE_URL: missing"
     if settings.stripe_secret_key is None:
-        faults.append("STRIPE_SECRET_KEY: missing (sandbox payments are for development only)")
+        yield "STRIPE_SECRET_KEY: missing (sandbox payments are for development only)"
     for name in ("master_key", "email_pepper", "checkpoint_key", "stripe_webhook_secret"):
         if not getattr(settings, name):
-            faults.append(f"{name.upper()}: missing")
+            yield f"{name.upper()}: missing"
+
+
+def weak_secrets(settings: Settings) -> Iterator[str]:
+    """Yield a line for each default and each short secret."""
     for name, values in settings.secrets.items():
         for value in values:
             if _is_default(value):
-                faults.append(f"{name.upper()}: a default is no secret")
+                yield f"{name.upper()}: a default is no secret"
             elif len(value.encode()) < MIN_SECRET_BYTES:
-                faults.append(f"{name.upper()}: shorter than {MIN_SECRET_BYTES} bytes")
-    if faults:
-        raise SettingsError("; ".join(faults))
+                yield f"{name.upper()}: shorter than {MIN_SECRET_BYTES} bytes"

@@ -57,8 +57,7 @@ def _fault(url: str, production: bool) -> str | None:
                     connection
                 )
         except psycopg.OperationalError as error:
-            # PgBouncer refuses settings at the start of a session.
-            if "unsupported startup parameter" in str(error):
+            if is_refused_by_pooler(error):
                 return UNDECLARED_POOLER
             fault = fault_category(error)
         except psycopg.Error as error:
@@ -66,6 +65,11 @@ def _fault(url: str, production: bool) -> str | None:
         if attempt < REACH_TRIES - 1:
             time.sleep(REACH_PAUSE_SECONDS)
     return fault
+
+
+def is_refused_by_pooler(error: psycopg.OperationalError) -> bool:
+    """Return True if a PgBouncer refused the settings that a session begins with."""
+    return "unsupported startup parameter" in str(error)
 
 
 def unknown_variables(names: Iterable[str]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The checks of `storyledger doctor`: what is set, reachable, missing or odd."""
