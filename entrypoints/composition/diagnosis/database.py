@@ -162,7 +162,8 @@ def _jobs(cursor: Cursor[TupleRow]) -> Finding:
 
 
 def check_epoch_keys(settings: Settings, address: Address) -> Iterator[Finding]:
-    with Database(address(), size=1, name="storyledger doctor") as database:
+    # The connection fails at once where the pool would wait.
+    with _connection(address) as connection, Database(address(), size=1, name="storyledger doctor") as database:
         epochs = Epochs(database, EpochStore(settings.epoch_keys))
         if not epochs.names():
             yield Finding("epoch keys", State.OFF, "no epoch has begun; `storyledger serve` begins the first")
@@ -175,7 +176,7 @@ def check_epoch_keys(settings: Settings, address: Address) -> Iterator[Finding]:
         except EpochKeyMissingError as error:
             yield Finding("epoch keys", State.MISSING, str(error))
             return
-        with database.reading() as cursor:
+        with connection.cursor() as cursor:
             seconds = oldest_key_seconds(cursor) or 0.0
     late = seconds > settings.epoch_hours * 3600 + LATE_ROTATION_SECONDS
     sentence = f"the oldest is {_age(seconds)} old and is replaced after {settings.epoch_hours:g} h (EPOCH_HOURS)"
