@@ -47,9 +47,11 @@ FRAME = _GLUE | _keys("frame")
 
 _SYMBOLS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
 _CLAUSE_MARK = re.compile(r"[,;:()–—\n]|\.\.|\s-\s")
+_SENTENCE_MARK = re.compile(r"[.!?…。！？]+")
 # Between words of one sentence at most so many words of the transcript may be left out.
 _MAX_GAP = 60
 _CANDIDATES = 8
+_NEAR_GUARD = 2
 # A label and its figure in a breakdown were said within so many words.
 _NEAR = 15
 
@@ -74,6 +76,7 @@ class Heard:
 
     def __init__(self, text: str, language: str | None, left_out: Sequence[tuple[int, int]] = ()) -> None:
         self._language = (language or "en").lower()[:2]
+        self._text = text
         self._spoken = self._language in SPOKEN_LANGUAGES
         self.units = tuple(
             unit
@@ -96,7 +99,11 @@ class Heard:
         every clause has the negations and reservations of the clause that it comes from.
         """
         units = units_of(sentence, self._language)
-        return bool(units) and any(self._is_faithful(units, path) for path in self._paths(units))
+        is_question = "?" in sentence
+        return any(
+            self._is_faithful(units, path) and (is_question or not self._is_asked(path[-1][1]))
+            for path in self._paths(units)
+        )
 
     def spans(self, sentence: str) -> list[tuple[int, int]]:
         """Return where the words of the sentence were said, or [] if fewer than half of them were."""
@@ -144,7 +151,12 @@ class Heard:
         for (index, at), (next_index, next_at) in pairwise(path):
             if not self._may_skip(units[index : next_index + 1], at, next_at, said):
                 return False
-        return all(self._is_excused(at, path, said) for at in self._unsaid_guards(units, path))
+        return all(self._is_excused(at, path) for at in self._unsaid_guards(units, path))
+
+    def _is_asked(self, at: int) -> bool:
+        """Return True for a word of a question."""
+        mark = _SENTENCE_MARK.search(self._text, self.units[at].end)
+        return mark is not None and "?" in mark.group()
 
     def _is_verbatim(self, path: Path) -> bool:
         first, last = path[0][1], path[-1][1]
@@ -161,6 +173,10 @@ class Heard:
         skipped = self.units[at + 1 : next_at]
         if not skipped or part[0].clause != part[-1].clause or self._is_corrected(at + 1, next_at):
             return True
+        if self._is_repeated(at, next_at):
+            return True
+        if any(unit.key in _GUARDED for unit in skipped):
+            return False
         if all(unit.key in said or unit.hedge for unit in skipped):
             return True
         if not all(
@@ -170,6 +186,13 @@ class Heard:
             return False
         negated = any(unit.key in _NEGATORS for unit in part) or self._has_negator(at) or self._has_negator(next_at)
         return not negated or self.units[at].clause == self.units[next_at].clause
+
+    def _is_repeated(self, at: int, next_at: int) -> bool:
+        """Return True if the words between two others only repeat those before or after them."""
+        skipped = [unit.key for unit in self.units[at + 1 : next_at] if not unit.hedge]
+        count = len(skipped)
+        before = [unit.key for unit in self.units[max(0, at + 1 - count) : at + 1]]
+        return skipped in (before, [unit.key for unit in self.units[next_at : next_at + count]])
 
     def _is_corrected(self, first: int, end: int) -> bool:
         """Return True for a slip of the tongue: "two thousand, no wait, fifteen hundred"."""
@@ -189,20 +212,21 @@ class Heard:
         """Yield the negations and reservations of the clauses that the sentence uses, but does not repeat."""
         used = {at for _, at in path}
         touched = {self.units[at].clause for index, at in path if units[index].key not in _GLUE}
+        # Without punctuation, what follows may be another sentence; a negation after the verb is near.
+        end = path[-1][1] + _NEAR_GUARD
         for clause in touched:
             for at in self._clauses[clause]:
-                if self.units[at].key in _GUARDED and at not in used:
+                if self.units[at].key in _GUARDED and at not in used and at <= end:
                     yield at
 
-    def _is_excused(self, guard: int, path: Path, said: set[str]) -> bool:
+    def _is_excused(self, guard: int, path: Path) -> bool:
         """Return True if a negation was repeated in a stutter, or belongs to a correction ("no, wait")."""
         after = self.units[guard + 1].key if guard + 1 < len(self.units) else ""
         if self.units[guard].key == "no" and after in _CORRECTION:
             return True
         for (_, at), (_, next_at) in pairwise(path):
             if at < guard < next_at:
-                skipped = self.units[at + 1 : next_at]
-                return all(unit.key in said or unit.hedge for unit in skipped) or self._is_corrected(at + 1, next_at)
+                return self._is_repeated(at, next_at) or self._is_corrected(at + 1, next_at)
         return False
 
     # Titles, names, lines of the breakdown and categories.

@@ -134,6 +134,34 @@ def test_the_words_of_a_name_follow_one_another():
     assert not heard.names("Springfield")
 
 
+@pytest.mark.parametrize(
+    ("sentence", "said"),
+    [
+        ("I have two kids and I can't pay my rent.", True),
+        ("I need $800.", True),
+        ("My ex never helped us.", True),
+        ("I wouldn't ask if it wasn't serious.", True),
+        ("I can pay my rent.", False),
+        ("My ex helped us.", False),
+        ("He is violent.", False),
+        ("I lose my car.", False),
+        ("I would ask if it wasn't serious.", False),
+    ],
+)
+def test_clauses_are_kept_apart_without_punctuation(sentence: str, said: bool):
+    speech = (
+        "so i have two kids and i can't pay my rent i need eight hundred dollars my ex never helped us he isn't "
+        "violent but i might lose my car i wouldn't ask if it wasn't serious"
+    )
+    assert Heard(speech, "en").says(sentence) is said
+
+
+def test_a_question_is_no_statement():
+    heard = Heard("Is he dying? I ask myself. Can you help us?", "en")
+    assert heard.says("Can you help us?")
+    assert not heard.says("Is he dying.")
+
+
 def test_a_category_that_was_denied_was_not_said():
     heard = Heard("I need money for rent, not for medical bills. Nobody is abusing me.", "en")
     assert heard.category_places("HOUSING")
