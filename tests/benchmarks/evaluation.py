@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.benchmarks import cross_source
 from tests.benchmarks.report import RESULTS
 
 HEADING = "## Evaluation"
 ROOT = Path(__file__).parents[2]
-STORIES = ROOT / "tests" / "fixtures" / "stories.jsonl"
 # The recording that ships with the service.
 RECORDINGS = ROOT / "adapters" / "speech"
 FIELDS = ("name", "goal", "category", "urgency", "all")
@@ -24,7 +24,7 @@ FIELDS = ("name", "goal", "category", "urgency", "all")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.evaluation")
-    parser.add_argument("--stories", type=Path, default=STORIES, help="labelled stories")
+    parser.add_argument("--stories", type=Path, default=cross_source.STORIES, help="labelled stories")
     parser.add_argument("--recordings", type=Path, default=RECORDINGS, help="recordings with their texts")
     options = parser.parse_args()
     section = "\n\n".join(
@@ -32,6 +32,7 @@ def main() -> None:
             HEADING,
             "Written by `make evaluate`.",
             _stories(_evaluate("stories", options.stories)),
+            cross_source.section(options.stories),
             _speech(_evaluate("speech", options.recordings), options.recordings.name),
         ]
     )
