@@ -117,8 +117,10 @@ def check_replica(settings: Settings, address: Address) -> Iterator[Finding]:
         case ReplicaState.USED:
             yield Finding("replica", State.OK, "has everything that was committed")
         case ReplicaState.BEHIND:
-            sentence = health.error or f"{health.lag_bytes} bytes behind, so the primary is read"
-            yield Finding("replica", State.ODD, sentence)
+            if health.lag_bytes is None:
+                yield Finding("replica", State.UNREACHABLE, health.error or "cannot be compared with the primary")
+            else:
+                yield Finding("replica", State.ODD, f"{health.lag_bytes} bytes behind, so the primary is read")
         case ReplicaState.AWAY:
             yield Finding("replica", State.UNREACHABLE, health.error or "is not available")
         case ReplicaState.UNFIT:

@@ -11,7 +11,7 @@ import psycopg
 from adapters.postgres.database import fault_category
 from adapters.postgres.embedded import EmbeddedPostgresError
 from domain.errors import UnavailableError
-from entrypoints.composition.settings import SettingsError
+from entrypoints.composition.settings import NoDataError, SettingsError
 
 
 class State(StrEnum):
@@ -68,6 +68,8 @@ def _run(name: str, check: Check, findings: list[Finding]) -> None:
         findings.append(Finding(name, State.UNREACHABLE, str(error)))
     except psycopg.OperationalError as error:
         findings.append(Finding(name, State.UNREACHABLE, f"database: {fault_category(error)}"))
+    except NoDataError as error:
+        findings.append(Finding(name, State.MISSING, str(error)))
     except SettingsError as error:
         findings.append(Finding(name, State.ODD, str(error)))
     except Exception as error:

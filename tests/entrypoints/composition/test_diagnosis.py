@@ -214,6 +214,20 @@ def test_an_unreachable_database_is_said_by_every_check_that_needs_it(tmp_path: 
     assert SECRET not in repr(findings)
 
 
+def test_a_replica_that_is_away_or_no_standby_is_told(migrated_url: str, tmp_path: Path):
+    away = f"postgresql://127.0.0.1:{free_port()}/story"
+    states = {
+        State.OFF: (None, migrated_url),
+        State.ODD: (migrated_url, migrated_url),
+        State.UNREACHABLE: (away, migrated_url),
+    }
+    for state, (standby, primary) in states.items():
+        settings = read(data_dir=tmp_path, read_database_url=standby)
+        assert found(database_checks.check_replica(settings, partial(str, primary))) == [("replica", state)]
+    settings = read(data_dir=tmp_path, read_database_url=migrated_url)
+    assert found(database_checks.check_replica(settings, lambda: away)) == [("replica", State.UNREACHABLE)]
+
+
 def test_nothing_that_waits_is_ok(work: Callable[[], dict[str, Finding]]):
     assert {finding.state for finding in work().values()} == {State.OK}
 
