@@ -69,6 +69,12 @@ class Fault(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+# The metric starts at 0, so that an alert sees its first increase.
+for _step in ("speech", "draft"):
+    for _fault in (Fault.MODEL_MISSING, Fault.KEY_REJECTED, Fault.ENDPOINT_MISSING):
+        model_faults.labels(_step, _fault.value)
+
+
 class ServerMisconfigured(StepFailed):
     """The server does not answer until the operator changes something. What was sent to it is not the cause."""
 

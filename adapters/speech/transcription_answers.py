@@ -120,7 +120,7 @@ def parse(body: bytes, duration_ms: int) -> PartAnswer:
     ]
     words = [
         Word(word.word.strip(), *_span(word, duration_ms), word.probability)
-        for word in _timed(_WORDS, answer.get("words"), duration_ms)
+        for word in _timed(_WORDS, answer.get("words") or _words_in(answer.get("segments")), duration_ms)
         if word.word.strip()
     ]
     return PartAnswer(
@@ -129,6 +129,13 @@ def parse(body: bytes, duration_ms: int) -> PartAnswer:
         tuple(segments) if _are_of(text, [segment.text for segment in segments]) else None,
         tuple(words) if _are_of(text, [word.text for word in words]) else None,
     )
+
+
+def _words_in(segments: object) -> list[object]:
+    """Return the words of the segments, where whisper.cpp has them."""
+    listed = segments if isinstance(segments, list) else []
+    words = [segment.get("words") for segment in listed if isinstance(segment, dict)]
+    return [word for of_segment in words if isinstance(of_segment, list) for word in of_segment]
 
 
 def _timed(adapter: TypeAdapter[Any], values: object, duration_ms: int) -> list[Any]:

@@ -65,6 +65,12 @@ def test_segments_and_words_are_asked_for_and_kept(server: TranscriptionServer):
     assert fields["prompt"] == ["Ada Moss, fundraiser"]
 
 
+def test_words_are_also_found_in_their_segments():
+    segments = [SEGMENTS[0] | {"words": WORDS[:1]}, SEGMENTS[1] | {"words": WORDS[1:]}]
+    answer = parse((verbose_reply(TEXT, segments=segments).body or "").encode(), SECONDS_4)
+    assert [word.text for word in answer.words or ()] == ["Hello", "I", "am", "Ada"]
+
+
 def test_a_server_that_offers_no_times_is_asked_for_text_from_then_on(server: TranscriptionServer):
     server.replies = [error_reply(400, "invalid_value"), error_reply(422, "invalid"), verbose_reply(TEXT)]
     transcriber = OpenAITranscriber(None, server.url, "own", retries=0)
