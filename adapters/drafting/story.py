@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -96,7 +97,7 @@ def _unchanged_sentences(text: str) -> list[StorySentence]:
             " ".join(match.group().split()),
             *match.span(),
             sources=(number,),
-            recording=sum(at <= match.start() for at in recordings),
+            recording=bisect_right(recordings, match.start()),
         )
         for number, match in enumerate(_UNCHANGED_SENTENCE.finditer(text))
     ]
@@ -227,7 +228,7 @@ def _mark(separator: str, before: Token, after: Token) -> str:
     if sign := re.search(r"[&+@#]", separator):
         return f" {sign.group()} "
     if before.sentence == after.sentence and _FULL_STOP.search(separator):
-        return ". "  # of an abbreviation
+        return ". " if separator[-1].isspace() else "."  # of an abbreviation
     if before.sentence != after.sentence:
         mark = next((mark for mark in separator if mark in _ENDINGS), ".")
     elif ":" in separator:

@@ -68,6 +68,11 @@ def test_a_story_does_not_begin_with_a_greeting(said, written):
     assert story(said) == written
 
 
+def test_abbreviations_do_not_end_a_sentence():
+    said = "I came to St. Mary's hospital at 6 a.m. on a Tuesday. Mr. Ellis sent me home."
+    assert story(said) == said
+
+
 def test_recordings_become_one_story_in_their_order():
     assert (
         story("Hi, my name is Orla Dunne. Our roof fell in.\n\nHello again. My name is Orla Dunne. We need a new roof.")
