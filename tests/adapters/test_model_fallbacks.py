@@ -12,7 +12,7 @@ from adapters.model_servers import Fault, ServerMisconfigured
 from adapters.observability.counters import REGISTRY
 from adapters.speech.fallback import FallbackTranscriber
 from domain.errors import StepFailed
-from tests.fakes.drafting import ANALYSIS, DRAFT, FakeAnalyser, FakeDrafter
+from tests.fakes.drafting import ANALYSIS, DRAFT, FakeAnalyser, FakeDrafter, heard
 from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
 
 MISSING = ServerMisconfigured("transcriber_misconfigured", "Please try again later.", Fault.MODEL_MISSING)
@@ -64,5 +64,5 @@ def test_the_local_rules_analyse_and_draft_if_the_model_is_missing():
         FakeAnalyser(failure=MISSING), FakeDrafter(failure=MISSING), lambda: (FakeAnalyser(), FakeDrafter()), "gpt-gone"
     )
     assert both.analyse(TRANSCRIPT) == ANALYSIS
-    assert both.draft(TRANSCRIPT, ANALYSIS) == DRAFT
+    assert both.draft(TRANSCRIPT, ANALYSIS) == heard(DRAFT, TRANSCRIPT)
     assert faults("draft") == before + 2
