@@ -15,6 +15,17 @@ class RefusedError(DomainError):
     """The present state does not allow the request."""
 
 
+class AlreadyProcessing(RefusedError):
+    """The recording is being processed already."""
+
+    def __init__(self) -> None:
+        super().__init__("The recording is being processed already.")
+
+
+class TakenDownError(RefusedError):
+    """The ticket is suspended, or its page was taken down meanwhile."""
+
+
 class StaleVersionError(DomainError):
     """The caller read an older version than the present one."""
 

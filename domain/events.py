@@ -21,6 +21,8 @@ from domain.values import (
     DocumentType,
     Donor,
     FeeDetail,
+    FindingDecision,
+    FindingKind,
     Kind,
     Money,
     Personal,
@@ -187,6 +189,19 @@ class DraftEdited(TicketEvent):
     category: Personal | None = None
     breakdown: tuple[Personal, ...] = ()
     sources: tuple[Source, ...] = ()
+
+
+class FindingDecided(TicketEvent):
+    """A person decided that a text which may endanger somebody is published, or taken out of the draft.
+
+    `finding_id` and `text` are sealed: a digest of a phone number leads back to the number.
+    """
+
+    TOPIC = "finding_decided"
+    finding_id: Personal
+    kind: FindingKind
+    decision: FindingDecision
+    text: Personal
 
 
 # The page that strangers can see.

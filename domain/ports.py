@@ -8,6 +8,7 @@ from typing import BinaryIO, Protocol, TypeVar
 from uuid import UUID
 
 from domain.donations import Donation
+from domain.safety import SafetyReview
 from domain.support import SupportTicket
 from domain.tickets import RecordingTicket
 from domain.values import Analysis, AudioFacts, Content, DocumentFormat, Draft, Money, Transcript
@@ -243,6 +244,11 @@ class Drafter(Protocol):
 
         `sources` has the places in the transcript of every sentence and field; what has none cannot be published.
         """
+
+
+class SafetyReviewer(Protocol):
+    def review(self, draft: Draft, display_name: str | None) -> SafetyReview:
+        """Return what may endanger somebody if the draft is published; the display name is the person's own."""
 
 
 # Documents and QR codes: the content of each kind of document, and what renders it.

@@ -10,8 +10,18 @@ from uuid import UUID
 from eventsourcing.domain import BaseAggregate
 
 from domain import events
-from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError, StepFailed
+from domain.errors import (
+    AlreadyProcessing,
+    FaultCode,
+    InvalidError,
+    NotFoundError,
+    RefusedError,
+    StepFailed,
+    TakenDownError,
+)
+from domain.goals import checked_goal
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed, require_publishable, unchanged_sources
+from domain.safety import SafetyReview, UndecidedFindings, without
 from domain.values import (
     Actor,
     Analysis,
@@ -22,17 +32,14 @@ from domain.values import (
     DocumentFormat,
     DocumentType,
     Draft,
+    FindingDecision,
     Kind,
     Money,
     Role,
     Step,
-    payable_decimals,
 )
 
 DEFAULT_CURRENCY = "USD"
-LARGEST_GOAL = 10_000_000
-# A unit of a currency without decimals is worth about a hundredth of a unit of the others.
-LARGEST_GOAL_ZERO_DECIMAL = 100 * LARGEST_GOAL
 LONGEST_SUSPENSION_REASON = 1_000
 
 # Events of these roles are not acts of a person.
@@ -96,6 +103,8 @@ class RecordingTicket(BaseAggregate[UUID]):
         self.analysis: Analysis | None = None
         self.draft = Draft()
         self.written: frozenset[str] = frozenset()
+        # What a person decided on findings, by their ids.
+        self.decisions: Mapping[str, FindingDecision] = {}
         self.lifecycle = Lifecycle()
         self.failed_retryable: bool | None = None
         self.suspension_reason: str | None = None
@@ -230,10 +239,21 @@ class RecordingTicket(BaseAggregate[UUID]):
         currency = currency or (present.currency if present else self.draft.currency) or DEFAULT_CURRENCY
         return checked_goal(amount if amount is not None else present.major if present else 0, currency)
 
-    def publish(self, actor: Actor, consent: bool) -> None:
+    def decide_findings(self, actor: Actor, review: SafetyReview, decisions: Mapping[str, FindingDecision]) -> None:
+        """Record decisions on findings of the draft by their ids, and take out of it what is to be removed."""
+        for found in {found.id: found for found in review.findings}.values():
+            if (decision := decisions.get(found.id)) and decision != self.decisions.get(found.id):
+                fields = {"kind": found.kind, "decision": decision, "text": found.text}
+                self._trigger(events.FindingDecided, actor, finding_id=found.id, **fields)
+        removed = [found for found in review.findings if decisions.get(found.id) is FindingDecision.REMOVE]
+        self.edit_draft(actor, without(self.draft, removed, review.suggested_title))
+
+    def publish(self, actor: Actor, consent: bool, review: SafetyReview = SafetyReview()) -> None:  # noqa: B008
         require_consent(consent)
         self._refuse_if_suspended()
         require_publishable(self.kind, self.draft)
+        if undecided := review.undecided(self.decisions):
+            raise UndecidedFindings(undecided, self.decisions)
         if not self.lifecycle.published:
             self._trigger(events.Published, actor, consent=consent)
 
@@ -357,6 +377,8 @@ class RecordingTicket(BaseAggregate[UUID]):
             case events.DraftEdited():
                 self.draft = edited(self.draft, event)
                 self.written |= frozenset(event.changed)
+            case events.FindingDecided(finding_id=finding_id, decision=decision):
+                self.decisions = {**self.decisions, finding_id: decision}
             case events.TicketSuspended(reason=reason):
                 self.suspension_reason = reason
             case events.Erased():
@@ -366,26 +388,6 @@ class RecordingTicket(BaseAggregate[UUID]):
         if isinstance(event, CLOSES_CHECKOUTS):
             self.closed_version = event.originator_version
         self.lifecycle.apply(event, complete=not missing_fields(self.kind, self.draft))
-
-
-class AlreadyProcessing(RefusedError):
-    """The recording is being processed already."""
-
-    def __init__(self) -> None:
-        super().__init__("The recording is being processed already.")
-
-
-class TakenDownError(RefusedError):
-    """The ticket is suspended, or its page was taken down meanwhile."""
-
-
-def checked_goal(amount: Decimal | str | int, currency: str) -> Money:
-    """Return the amount as a goal; InvalidError if no goal may be that, or AmountError."""
-    goal = Money.of(amount, currency)
-    largest = LARGEST_GOAL if payable_decimals(currency) else LARGEST_GOAL_ZERO_DECIMAL
-    if not 1 <= goal.major <= largest:
-        raise InvalidError(f"must be from 1 to {largest}", "/goalAmount", FaultCode.OUT_OF_RANGE)
-    return goal
 
 
 def require_consent(consent: bool) -> None:

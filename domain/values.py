@@ -320,6 +320,25 @@ class Draft:
         return tuple(field.name for field in fields(cls) if field.name != "sources")
 
 
+class FindingKind(StrEnum):
+    """What a text may reveal about somebody whom that endangers."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    ADDRESS = "address"
+    NAME = "name"
+    MINOR = "minor"
+    HIDING_PLACE = "hiding_place"
+    VIOLENCE = "violence"
+
+
+class FindingDecision(StrEnum):
+    """A person's decision whether the text of a finding is published or taken out of the draft."""
+
+    KEEP = "keep"
+    REMOVE = "remove"
+
+
 class SupportCategory(StrEnum):
     """The subject of a support ticket."""
 

@@ -10,13 +10,14 @@ from domain.values import Actor, ContentStatus, Draft, Kind, Money, Role, Source
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
-VERSION = 4
+VERSION = 5
 # The events of donations and support tickets do not change the ticket's own row.
 _OTHER_EVENTS = events.DonationEvent | events.SupportEvent
 _TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent)
 TOPICS = _TICKET_TOPICS | topics(events.PaymentReceived)
 
-# `base` is the state of the content apart from publication; `written` names the draft's fields that a person wrote.
+# `base` is the state of the content apart from publication; `written` names the draft's fields that a person wrote, and
+# `decisions` has the sealed id of each finding with what a person decided on it, in their order.
 TICKETS = Table(
     "ticket_status",
     {
@@ -36,6 +37,7 @@ TICKETS = Table(
         "has_document": "boolean",
         "draft": "jsonb",
         "written": "jsonb",
+        "decisions": "jsonb",
         "analysis": "jsonb",
         "transcriptions": "jsonb",
         "error": "jsonb",
@@ -96,6 +98,8 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
         case events.DraftEdited():
             draft = edited(draft, event)
             row["written"] = sorted({*row["written"], *event.changed})
+        case events.FindingDecided(finding_id=finding_id, decision=decision):
+            row["decisions"] = [*row["decisions"], [finding_id, decision]]
         case events.DocumentGenerated():
             row["has_document"] = True
         case events.Erased():
@@ -116,6 +120,7 @@ _ERASED: Row = {
     "contact": None,
     "display_name": None,
     "token_digest": None,
+    "decisions": [],
     "analysis": None,
     "transcriptions": [],
     "has_document": False,
@@ -142,6 +147,7 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "has_document": False,
         "draft": _draft_column(Draft()),
         "written": [],
+        "decisions": [],
         "analysis": None,
         "transcriptions": [],
         "error": None,

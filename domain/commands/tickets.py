@@ -5,16 +5,18 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from domain.errors import AmountError, InvalidError
-from domain.ports import Erasure, Tickets
+from domain.errors import AmountError, FaultCode, InvalidError
+from domain.ports import Erasure, SafetyReviewer, Tickets
+from domain.safety import SafetyReview
 from domain.tickets import DEFAULT_CURRENCY, NewTicket, RecordingTicket, require_consent
-from domain.values import Actor
+from domain.values import Actor, FindingDecision
 
 
 @dataclass(frozen=True)
 class TicketCommands:
     store: Tickets
     erasure: Erasure
+    safety: SafetyReviewer
 
     def open(self, actor: Actor, new_ticket: NewTicket) -> None:
         self.store.add(RecordingTicket.open(actor, new_ticket))
@@ -33,10 +35,30 @@ class TicketCommands:
     ) -> None:
         self.store.change(ticket_id, lambda ticket: ticket.provide_info(actor, _with_goal(ticket, changes)), if_match)
 
+    def decide_findings(
+        self,
+        actor: Actor,
+        ticket_id: UUID,
+        decisions: Mapping[str, FindingDecision],
+        if_match: int | None = None,
+    ) -> None:
+        """Record a person's decisions on findings by their ids, and remove what is not to be published."""
+
+        def decide(ticket: RecordingTicket) -> None:
+            review = self._review(ticket)
+            present = {finding.id for finding in review.findings}
+            for index, finding_id in enumerate(decisions):
+                if finding_id not in present:
+                    detail = "is not a finding of the present draft"
+                    raise InvalidError(detail, f"/decisions/{index}/id", FaultCode.UNKNOWN_VALUE)
+            ticket.decide_findings(actor, review, decisions)
+
+        self.store.change(ticket_id, decide, if_match)
+
     def publish(self, actor: Actor, ticket_id: UUID, *, consent: bool, if_match: int | None = None) -> None:
         """Make the page public; InvalidError without the holder's consent, whatever state the ticket is in."""
         require_consent(consent)
-        self.store.change(ticket_id, lambda ticket: ticket.publish(actor, consent), if_match)
+        self.store.change(ticket_id, lambda ticket: ticket.publish(actor, consent, self._review(ticket)), if_match)
 
     def unpublish(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         self.store.change(ticket_id, lambda ticket: ticket.unpublish(actor), if_match)
@@ -58,6 +80,9 @@ class TicketCommands:
         """Delete the personal data of an erased ticket again, in case the first time was interrupted."""
         self.erasure.complete(ticket_id)
         self.erasure.forget(ticket_id)
+
+    def _review(self, ticket: RecordingTicket) -> SafetyReview:
+        return self.safety.review(ticket.draft, ticket.display_name)
 
 
 def _with_goal(ticket: RecordingTicket, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from adapters.documents.qr import QrCodeRenderer
 from adapters.documents.renderer import DocumentRenderer
 from adapters.lazy import Lazy
 from adapters.quotas import MIB, Quotas
+from adapters.safety.reviewer import LocalSafetyReviewer
 from adapters.speech.inspection_slots import InspectionSlots
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.storage.contents import JsonTranscripts, SealedContents
@@ -49,11 +50,12 @@ class Content:
         self.inspection_slots = InspectionSlots()
         self.transcriber = ChosenTranscriber(foundation.settings)
         self.analyser = self.drafter = drafting = _Drafting(foundation.settings)
+        self.safety = LocalSafetyReviewer()
         self.printer = DocumentRenderer()
         self.qr_codes = QrCodeRenderer()
         self.loads: list[Callable[[], object]] = []
         if Parts.WEB in foundation.parts:
-            self.loads += [self.qr_codes.load, self.printer.load]
+            self.loads += [self.qr_codes.load, self.printer.load, self.safety.load]
         if Parts.WORKER in foundation.parts:
             self.loads += [drafting.load, self.transcriber.load]
 

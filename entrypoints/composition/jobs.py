@@ -49,7 +49,7 @@ class Jobs:
         erasure_steps = [content.erase, mail.erase, support.erase]
         if payments.sandbox is not None:
             erasure_steps.append(payments.sandbox.erase)
-        tickets = TicketCommands(aggregates.tickets, Erasure(database, payments.inbox, erasure_steps))
+        tickets = TicketCommands(aggregates.tickets, Erasure(database, payments.inbox, erasure_steps), content.safety)
         checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, payments.gateway)
         self.commands = Commands(
             tickets=tickets,

@@ -26,8 +26,9 @@ from adapters import contacts
 from domain.commands.checkouts import checked_amount
 from domain.commands.documents import required_donation
 from domain.errors import FaultCode, InvalidError
-from domain.tickets import LONGEST_SUSPENSION_REASON, checked_goal, require_consent
-from domain.values import CURRENCIES, ContactType, DocumentFormat, DocumentType, Money
+from domain.goals import checked_goal
+from domain.tickets import LONGEST_SUSPENSION_REASON, require_consent
+from domain.values import CURRENCIES, ContactType, DocumentFormat, DocumentType, FindingDecision, Money
 from entrypoints.http.problems import Problem, invalid, invalid_fields, reference_token
 from entrypoints.presentation.problems import InvalidField
 
@@ -194,6 +195,24 @@ class DraftChange(GoalBody):
     location: Annotated[Line, Field(max_length=120)] | None = None
     category: Annotated[Line, Field(max_length=60)] | None = None
     breakdown: Annotated[list[Annotated[Line, Field(max_length=200)]], Field(max_length=20)] | None = None
+
+
+class DecidedFinding(Body):
+    id: Annotated[Line, Field(max_length=64)]
+    decision: FindingDecision
+
+
+class FindingDecisions(Body):
+    """A person's decisions: a finding that is kept may be published, and one that is removed leaves the draft."""
+
+    decisions: Annotated[list[DecidedFinding], Field(min_length=1, max_length=1000)]
+
+    @field_validator("decisions")
+    @classmethod
+    def _check_once(cls, value: list[DecidedFinding]) -> list[DecidedFinding]:
+        if len({decided.id for decided in value}) < len(value):
+            raise PydanticCustomError(FaultCode.AMBIGUOUS, "decides on a finding twice")
+        return value
 
 
 class DocumentOrder(Body):

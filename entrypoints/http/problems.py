@@ -27,6 +27,7 @@ from domain.errors import (
     StepFailed,
     UnavailableError,
 )
+from domain.safety import UndecidedFindings
 from entrypoints.presentation.problems import (
     FaultMeaning,
     InvalidField,
@@ -35,6 +36,7 @@ from entrypoints.presentation.problems import (
     QuotaAmounts,
     UsedQuota,
 )
+from entrypoints.presentation.safety import Finding
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -72,6 +74,13 @@ PROBLEM_TYPES = {
         ("not-found", 404, "Not found", "The resource does not exist, or the credential gives no access to it."),
         ("method-not-allowed", 405, "Method not allowed", "The `Allow` header lists the methods of this path."),
         ("conflict", 409, "Conflict", "The current state of the resource does not allow the request."),
+        (
+            "undecided-findings",
+            409,
+            "Undecided findings",
+            "`findings` lists what may endanger somebody once it is public. Keep or remove each with"
+            " `POST /api/tickets/{ticket_id}/draft/findings`, or edit the draft, and publish again.",
+        ),
         ("gone", 410, "Gone", "The page is not available at the moment, and may be again later."),
         (
             "stale-version",
@@ -118,6 +127,7 @@ class Problem(Exception):
     headers: Mapping[str, str] = field(default_factory=dict)
     poll_url: str | UnsetType = UNSET
     quota: UsedQuota | UnsetType = UNSET
+    findings: Sequence[Finding] = ()
 
     @property
     def type(self) -> ProblemType:
@@ -138,6 +148,7 @@ class Problem(Exception):
             errors=list(self.errors) or UNSET,
             poll_url=self.poll_url,
             quota=self.quota,
+            findings=list(self.findings) or UNSET,
         )
         content = json.dumps(msgspec.to_builtins(details), ensure_ascii=False).encode("utf-8", "replace")
         return Response(content, self.status, dict(self.headers), PROBLEM_MEDIA_TYPE)
@@ -199,6 +210,9 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, InvalidError):
         return invalid(error.pointer, error.detail, error.code)
+    if isinstance(error, UndecidedFindings):
+        findings = [Finding.of(finding, error.decisions) for finding in error.findings]
+        return Problem("undecided-findings", str(error), findings=findings)
     if isinstance(error, QuotaExceeded):
         return _quota_problem(error)
     if isinstance(error, FullError):

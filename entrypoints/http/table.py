@@ -130,6 +130,10 @@ OPERATIONS: tuple[Operation, ...] = (
         "PATCH", f"{TICKET}/draft", "Edit the draft", CampaignHandlers.edit_draft, WRITE, PATCH, bodies.DraftChange,
     ),
     Operation(
+        "POST", f"{TICKET}/draft/findings", "Keep or remove what may endanger somebody once the draft is published",
+        CampaignHandlers.decide_findings, WRITE, JSON, bodies.FindingDecisions,
+    ),
+    Operation(
         "POST", f"{TICKET}/publish", "Publish the campaign page", CampaignHandlers.publish, WRITE, JSON,
         bodies.Publication,
     ),

@@ -1,12 +1,14 @@
 """Personal data in responses: values are decrypted when a response is made, and masked for auditors."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from adapters.encryption.field_cipher import SEAL, FieldCipher
 from adapters.event_store.history import ERASED
 from domain.errors import NotFoundError
-from domain.values import ContactType
+from domain.values import ContactType, Draft
 from projections.model import Row
+from projections.ticket_status import draft_of
 
 ANONYMOUS = "Anonymous"
 MASKED = "[masked]"
@@ -29,6 +31,19 @@ class PersonalData:
 
     def text_or_none(self, ticket_id: UUID, value: str | None) -> str | None:
         return None if value is None else self.text(ticket_id, value)
+
+    def draft(self, row: Row) -> Draft:
+        """Return a ticket's draft with its texts as `text` returns them."""
+        ticket_id, sealed = row["ticket_id"], draft_of(row)
+        return replace(
+            sealed,
+            title=self.text_or_none(ticket_id, sealed.title),
+            story=self.text_or_none(ticket_id, sealed.story),
+            beneficiary=self.text_or_none(ticket_id, sealed.beneficiary),
+            location=self.text_or_none(ticket_id, sealed.location),
+            category=self.text_or_none(ticket_id, sealed.category),
+            breakdown=tuple(self.text(ticket_id, line) for line in sealed.breakdown),
+        )
 
     def contact(self, row: Row, *, shortened: bool = False) -> str | None:
         """Return a row's contact or None, and shorten it if `shortened` is True or the reader is masked."""

@@ -6,6 +6,7 @@ from msgspec import UNSET, UnsetType
 
 from domain.errors import FaultCode
 from entrypoints.presentation.responses import ResponseBody, Time, Url
+from entrypoints.presentation.safety import Finding
 
 
 class FaultMeaning(ResponseBody):
@@ -67,5 +68,6 @@ class ProblemDetails(ResponseBody, forbid_unknown_fields=False):
     instance: Url
     request_id: str
     errors: list[InvalidField] | UnsetType = UNSET
+    findings: list[Finding] | UnsetType = UNSET
     poll_url: Url | UnsetType = UNSET
     quota: UsedQuota | UnsetType = UNSET

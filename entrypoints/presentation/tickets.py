@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -16,9 +15,9 @@ from entrypoints.presentation.documents import Document, QrCode
 from entrypoints.presentation.donations import Attribution
 from entrypoints.presentation.personal_data import MASKED, PersonalData
 from entrypoints.presentation.responses import ResponseBody, Time, Url, major, utc
+from entrypoints.presentation.safety import Safety
 from entrypoints.presentation.support import SupportSummary
 from projections.model import Row
-from projections.ticket_status import draft_of
 
 PAYMENT_RECEIVED = "PAYMENT_RECEIVED"
 
@@ -121,19 +120,12 @@ class Draft(ResponseBody):
     urgency: Urgency | None
     key_points: list[str]
     sources: list[DraftSource]
+    # Only a draft with findings has this field.
+    safety: Safety | UnsetType = UNSET
 
     @classmethod
-    def from_row(cls, row: Row, personal: PersonalData) -> Draft:
-        ticket_id, sealed, analysis = row["ticket_id"], draft_of(row), row["analysis"] or {}
-        draft = replace(
-            sealed,
-            title=personal.text_or_none(ticket_id, sealed.title),
-            story=personal.text_or_none(ticket_id, sealed.story),
-            beneficiary=personal.text_or_none(ticket_id, sealed.beneficiary),
-            location=personal.text_or_none(ticket_id, sealed.location),
-            category=personal.text_or_none(ticket_id, sealed.category),
-            breakdown=tuple(personal.text(ticket_id, line) for line in sealed.breakdown),
-        )
+    def from_row(cls, row: Row, personal: PersonalData, safety: Safety | UnsetType = UNSET) -> Draft:
+        draft, analysis = personal.draft(row), row["analysis"] or {}
         goal = draft.goal
         return cls(
             title=draft.title,
@@ -148,8 +140,9 @@ class Draft(ResponseBody):
             language=analysis.get("language"),
             sentiment=analysis.get("sentiment"),
             urgency=analysis.get("urgency"),
-            key_points=[personal.text(ticket_id, point) for point in analysis.get("key_points", [])],
+            key_points=[personal.text(row["ticket_id"], point) for point in analysis.get("key_points", [])],
             sources=[DraftSource.of(part) for part in draft_parts(draft)],
+            safety=safety,
         )
 
 

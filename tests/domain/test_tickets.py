@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain.errors import AmountError, InvalidError, NotFoundError, RefusedError, StepFailed
+from domain.errors import AlreadyProcessing, AmountError, InvalidError, NotFoundError, RefusedError, StepFailed
 from domain.events import (
     Analysed,
     AudioUploaded,
@@ -28,7 +28,7 @@ from domain.events import (
     Unpublished,
 )
 from domain.lifecycle import draft_parts, missing_fields, requested_step
-from domain.tickets import AlreadyProcessing, NewTicket, RecordingTicket
+from domain.tickets import NewTicket, RecordingTicket
 from domain.values import (
     SYSTEM,
     Actor,

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, BinaryIO
 from uuid import UUID
 
+from adapters.safety.reviewer import LocalSafetyReviewer
 from adapters.storage.contents import JsonTranscripts
 from domain.commands import Commands
 from domain.commands.checkouts import CheckoutCommands
@@ -98,6 +99,7 @@ def fake_commands(**parts: Any) -> Commands:
         "transcriber": FakeTranscriber(),
         "analyser": FakeAnalyser(),
         "drafter": FakeDrafter(),
+        "safety": LocalSafetyReviewer(),
         "printer": FakePrinter(),
         "checkouts": FakeCheckouts(),
         "refunds": None,
@@ -111,7 +113,7 @@ def fake_commands(**parts: Any) -> Commands:
     stores = {"tickets": ports["tickets"], "donations": ports["donations"]}
     content = {"contents": ports["contents"], "transcripts": ports["transcripts"]}
     return Commands(
-        tickets=TicketCommands(ports["tickets"], MemoryErasure(ports["contents"])),
+        tickets=TicketCommands(ports["tickets"], MemoryErasure(ports["contents"]), ports["safety"]),
         recordings=RecordingCommands(
             tickets=ports["tickets"],
             **content,

@@ -267,6 +267,10 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", f"{TICKET_PATH}/retry"): lambda: planter.main.post("/retry", {planter.canary("field"): 1}) and None,
         ("POST", f"{TICKET_PATH}/provide-info"): planter.info,
         ("PATCH", f"{TICKET_PATH}/draft"): planter.draft,
+        ("POST", f"{TICKET_PATH}/draft/findings"): lambda: (
+            planter.main.post("/draft/findings", {"decisions": [{"id": planter.canary("id"), "decision": "keep"}]})
+            and None
+        ),
         ("POST", f"{TICKET_PATH}/unpublish"): lambda: (
             planter.main.post("/unpublish", {planter.canary("field"): 1}) and None
         ),

@@ -33,6 +33,7 @@ from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.openapi import JsonObject
+from entrypoints.presentation.safety import DraftSafety
 
 if TYPE_CHECKING:
     from entrypoints.composition.service import Service
@@ -46,6 +47,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
     contents, qr_codes = content.contents, content.qr_codes
     public_url, page_url, sandbox = service.public_url, service.page_url, service.settings.sandbox
     support_desk = SupportDesk(commands.support, access.contact_index, history.log)
+    draft_safety = DraftSafety(content.safety, cipher)
     return [
         TicketHandlers(
             commands.tickets,
@@ -57,6 +59,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
             qr_codes,
             public_url,
             page_url,
+            draft_safety,
         ),
         RecordingHandlers(
             commands.recordings,
@@ -68,7 +71,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
             content.quotas,
             queries.progress,
         ),
-        CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url),
+        CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety),
         DocumentHandlers(
             commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
         ),
@@ -78,7 +81,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         ExportHandlers(queries, cipher),
         LoginCodeHandlers(access.login_codes),
         SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database),
-        PageReportHandlers(support_desk, database, cipher),
+        PageReportHandlers(support_desk, database, cipher, draft_safety),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),
         DeadLetterHandlers(payments.dead_letters, payments.inbox.arrived.set),
         DeadMailHandlers(service.mail.dead),
@@ -86,7 +89,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         AccessLogHandlers(access.log),
         RefundHandlers(commands.refunds, cipher, database),
         KnowledgeHandlers(database),
-        CampaignPageHandlers(commands.checkouts, database, cipher, payments.retrievals, public_url, page_url, sandbox),
+        CampaignPageHandlers(
+            commands.checkouts, database, cipher, draft_safety, payments.retrievals, public_url, page_url, sandbox
+        ),
         UnsubscribeHandlers(service.mail.subscriptions),
         HealthHandlers(
             service.version,

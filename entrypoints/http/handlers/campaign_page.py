@@ -8,8 +8,7 @@ from adapters.encryption.field_cipher import FieldCipher
 from adapters.payments.retrieval import PendingRetrievals
 from adapters.postgres.database import Database
 from domain.commands.checkouts import CheckoutCommands, checked_amount, largest_amount, smallest_amount
-from domain.errors import InvalidError, NotFoundError
-from domain.tickets import TakenDownError
+from domain.errors import InvalidError, NotFoundError, TakenDownError
 from domain.values import Money
 from entrypoints.http.amounts import DEFAULT_LANGUAGE, MAX_AMOUNT_LENGTH, format_amount, read_amount
 from entrypoints.http.bodies import form_fields
@@ -18,6 +17,7 @@ from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import PAGES, gone_page, html_page
 from entrypoints.presentation.donations import DonationTotals, main_currency
 from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.tickets import Draft
 from projections import donation_ledger, ticket_status
 from projections.model import Row
@@ -33,6 +33,7 @@ class CampaignPageHandlers:
     commands: CheckoutCommands
     database: Database
     cipher: FieldCipher
+    safety: DraftSafety
     retrievals: PendingRetrievals
     public_url: str
     page_url: Callable[[str], str]
@@ -90,7 +91,7 @@ class CampaignPageHandlers:
         self, call: Call, row: Row, error: str | None = None, typed_amount: str = "", status: int = 200
     ) -> Answer[bytes]:
         personal = PersonalData(self.cipher)
-        draft = Draft.from_row(row, personal)
+        draft = Draft.from_row(self.safety.public_row(row), personal)
         totals = DonationTotals.from_rows(row, _totals(call, row), None, None, personal)
         language = _language(row)
         currency, counts = totals.currency, totals.counts

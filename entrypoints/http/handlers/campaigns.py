@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from adapters.encryption.field_cipher import FieldCipher
 from adapters.read_models.read_your_writes import ReadYourWrites
 from domain.commands.tickets import TicketCommands
-from entrypoints.http.bodies import DraftChange, Empty, Publication, Suspension
+from entrypoints.http.bodies import DraftChange, Empty, FindingDecisions, Publication, Suspension
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.tickets import current_row
 from entrypoints.http.operations import Answer, Call
+from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.tickets import Draft, PublishedTicket, Ticket
 
 
@@ -19,14 +20,19 @@ class CampaignHandlers:
     ticket_reader: ReadYourWrites
     cipher: FieldCipher
     page_url: Callable[[str], str]
+    safety: DraftSafety
 
     def edit_draft(self, call: Call, body: DraftChange) -> Answer[Draft]:
         changes = {name: getattr(body, name) for name in body.model_fields_set}
         if "breakdown" in changes:
             changes["breakdown"] = tuple(changes["breakdown"] or ())
         self.commands.edit_draft(call.principal.actor, call.ticket_id, changes, if_match(call))
-        row = current_row(self.ticket_reader, call.ticket_id)
-        return Answer(Draft.from_row(row, call.personal_data(self.cipher)), 200, etag_header(row))
+        return self._draft(call)
+
+    def decide_findings(self, call: Call, body: FindingDecisions) -> Answer[Draft]:
+        decisions = {decided.id: decided.decision for decided in body.decisions}
+        self.commands.decide_findings(call.principal.actor, call.ticket_id, decisions, if_match(call))
+        return self._draft(call)
 
     def publish(self, call: Call, body: Publication) -> Answer[PublishedTicket]:
         self.commands.publish(call.principal.actor, call.ticket_id, consent=body.consent, if_match=if_match(call))
@@ -43,6 +49,11 @@ class CampaignHandlers:
     def reinstate(self, call: Call, _: Empty) -> Answer[Ticket]:
         self.commands.reinstate(call.principal.actor, call.ticket_id, if_match(call))
         return self._ticket(call)
+
+    def _draft(self, call: Call) -> Answer[Draft]:
+        row = current_row(self.ticket_reader, call.ticket_id)
+        personal = call.personal_data(self.cipher)
+        return Answer(Draft.from_row(row, personal, self.safety.of(row, personal)), 200, etag_header(row))
 
     def _ticket(self, call: Call) -> Answer[Ticket]:
         row = current_row(self.ticket_reader, call.ticket_id)

@@ -20,6 +20,7 @@ from entrypoints.http.pages import PAGES, html_page
 from entrypoints.http.problems import Problem, problem_of
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.problems import InvalidField
+from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.support import OpenedSupportTicket
 from entrypoints.presentation.tickets import Draft
 from projections import ticket_status
@@ -38,6 +39,7 @@ class PageReportHandlers:
     desk: SupportDesk
     database: Database
     cipher: FieldCipher
+    safety: DraftSafety
 
     def show(self, call: Call) -> Answer[bytes]:
         row = page_row(self.database, call)
@@ -77,7 +79,7 @@ class PageReportHandlers:
     ) -> Answer[bytes]:
         content = PAGES.render(
             "report.html",
-            title=Draft.from_row(row, PersonalData(self.cipher)).title or "this page",
+            title=Draft.from_row(self.safety.public_row(row), PersonalData(self.cipher)).title or "this page",
             page_path=f"/d/{row['slug']}",
             sent=sent,
             error=error,

@@ -12,8 +12,8 @@ from adapters.read_models.read_your_writes import ReadYourWrites
 from adapters.speech.inspection_slots import InspectionSlots
 from domain.commands.recordings import RecordingCommands, Upload
 from domain.commands.tickets import TicketCommands
+from domain.errors import AlreadyProcessing
 from domain.ports import AudioInspector, Reserve
-from domain.tickets import AlreadyProcessing
 from domain.values import Actor
 from entrypoints.http.bodies import Empty, ProcessRequest, ProvidedInfo
 from entrypoints.http.handlers.preconditions import etag_header, if_match

@@ -29,8 +29,11 @@ from entrypoints.http.paging import ResultPage, requested_page
 from entrypoints.http.problems import Problem, invalid
 from entrypoints.presentation.documents import Document
 from entrypoints.presentation.donations import Attribution
+from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.support import SupportSummary
 from entrypoints.presentation.tickets import (
+    Draft,
     DraftSummary,
     ErasedTicket,
     OpenedTicket,
@@ -40,7 +43,7 @@ from entrypoints.presentation.tickets import (
     TicketPage,
     TicketSummary,
     Transcription,
-    draft_or_none,
+    has_draft,
 )
 from projections import contact_index, documents, donation_ledger, support, ticket_status
 from projections.model import Row
@@ -69,6 +72,7 @@ class TicketHandlers:
     qr_codes: QrCodes
     public_url: str
     page_url: Callable[[str], str]
+    safety: DraftSafety
 
     def create(self, call: Call, body: TicketOpening) -> Answer[OpenedTicket]:
         contact = contacts.normalize_contact(body.contact_type, body.contact_value)
@@ -107,7 +111,7 @@ class TicketHandlers:
             ]
             if "attributions" in include
             else UNSET,
-            donation_draft=draft_or_none(row, personal) if "draft" in include else UNSET,
+            donation_draft=self._draft(row, personal) if "draft" in include else UNSET,
             qr_code=qr_code(self.qr_codes, self.page_url(row["slug"]), row) if "qr" in include else UNSET,
             transcriptions=[self._transcription(call, transcription) for transcription in row["transcriptions"]]
             if "transcriptions" in include
@@ -139,6 +143,9 @@ class TicketHandlers:
     def erase(self, call: Call) -> ErasedTicket:
         self.commands.erase(call.principal.actor, call.ticket_id, if_match(call))
         return ErasedTicket(call.ticket_id, "ERASED")
+
+    def _draft(self, row: Row, personal: PersonalData) -> Draft | None:
+        return Draft.from_row(row, personal, self.safety.of(row, personal)) if has_draft(row) else None
 
     def _documents(self, call: Call) -> list[Document]:
         rows = call.reads.ask(lambda cursor: documents.documents(cursor, call.ticket_id))

@@ -13,10 +13,10 @@ from hypothesis import Phase, given, settings
 from adapters.event_store.history import ERASED, MAX_ATTEMPTS, LogRecorder, StoredTickets, Streams
 from adapters.postgres.database import Database
 from domain.donations import Donation
-from domain.errors import NotFoundError, RefusedError, StaleVersionError, UnavailableError
+from domain.errors import AlreadyProcessing, NotFoundError, RefusedError, StaleVersionError, UnavailableError
 from domain.events import PaymentReceived
 from domain.ports import Donations, Tickets
-from domain.tickets import AlreadyProcessing, NewTicket, RecordingTicket
+from domain.tickets import NewTicket, RecordingTicket
 from domain.values import Actor, Money, Role, StripeReport
 from tests.domain.facts import AUDIO, CONTACT, HOLDER, RECORDING, SOUND
 from tests.fakes.databases import LosingDatabase

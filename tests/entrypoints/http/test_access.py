@@ -60,6 +60,9 @@ TICKET_RULES = {
     ("GET", f"{TICKET_PATH}/status"): Rule(200, **READ),
     ("POST", f"{TICKET_PATH}/provide-info"): Rule(409, {"json": {}}, **WRITE),
     ("PATCH", f"{TICKET_PATH}/draft"): Rule(200, {"json": {"title": "Help"}}, **WRITE),
+    ("POST", f"{TICKET_PATH}/draft/findings"): Rule(
+        422, {"json": {"decisions": [{"id": "none", "decision": "keep"}]}}, **WRITE
+    ),
     ("POST", f"{TICKET_PATH}/publish"): Rule(200, {"json": {"consent": True}}, **WRITE),
     ("POST", f"{TICKET_PATH}/unpublish"): Rule(200, {"json": {}}, **WRITE),
     ("POST", f"{TICKET_PATH}/generate-doc"): Rule(201, {"json": {"docType": "GOFUNDME_DRAFT"}}, **WRITE),

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.ids import uuid7
-from domain.tickets import TakenDownError
+from domain.errors import TakenDownError
 from domain.values import SYSTEM, Role
 from entrypoints.composition.service import Parts
 from entrypoints.http.handlers import campaign_page

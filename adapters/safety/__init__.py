@@ -1,0 +1,1 @@
+"""Finds what may endanger a person or others if it is published."""

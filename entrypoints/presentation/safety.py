@@ -1,0 +1,107 @@
+"""What in a draft may endanger somebody, as responses, and the draft as strangers see it."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from msgspec import UNSET, UnsetType
+
+from adapters.encryption.field_cipher import FieldCipher
+from domain import safety
+from domain.ports import SafetyReviewer
+from domain.safety import SafetyReview
+from domain.values import Draft, FindingDecision, FindingKind
+from entrypoints.presentation.personal_data import MASKED, PersonalData
+from entrypoints.presentation.responses import ResponseBody
+from projections.model import Row
+
+REMEMBERED_REVIEWS = 1_000
+
+
+class Finding(ResponseBody):
+    """A text of the draft that may endanger somebody, and what a person decided on it.
+
+    It is at the characters from `start` to `end` of the field, or of the line of the breakdown with the index `line`.
+    The same text has the same id wherever it stands. It is published only if the decision is "keep".
+    """
+
+    id: str
+    kind: FindingKind
+    field: str
+    line: int | None
+    start: int
+    end: int
+    text: str
+    decision: FindingDecision | None
+
+    @classmethod
+    def of(
+        cls, finding: safety.Finding, decisions: Mapping[str, FindingDecision], *, masked: bool = False
+    ) -> "Finding":
+        return cls(
+            MASKED if masked else finding.id,
+            finding.kind,
+            finding.field,
+            finding.line,
+            finding.start,
+            finding.end,
+            MASKED if masked else finding.text,
+            decisions.get(finding.id),
+        )
+
+
+class Safety(ResponseBody):
+    """What may endanger somebody if the draft is published, and a title that names nobody if the present one does."""
+
+    findings: list[Finding]
+    suggested_title: str | None
+
+
+@dataclass(frozen=True)
+class DraftSafety:
+    """Reviews the drafts of rows."""
+
+    reviewer: SafetyReviewer
+    cipher: FieldCipher
+    # The places, without the texts, of what is not public, by ticket and version.
+    _reviews: OrderedDict[tuple[UUID, int], SafetyReview] = field(default_factory=OrderedDict)
+
+    def of(self, row: Row, personal: PersonalData) -> Safety | UnsetType:
+        """Return the findings with the decisions, or UNSET if there are no findings."""
+        review, decisions = self._review(row), self._decisions(row)
+        if not review.findings:
+            return UNSET
+        return Safety(
+            [Finding.of(finding, decisions, masked=personal.masked) for finding in review.findings],
+            MASKED if personal.masked and review.suggested_title else review.suggested_title,
+        )
+
+    def public_row(self, row: Row) -> Row:
+        """Return the row of a public ticket with the draft as strangers see it.
+
+        A text that came into the draft after it was published is left out until a person decides to keep it.
+        """
+        key = row["ticket_id"], row["version"]
+        if (withheld := self._reviews.get(key)) is None:
+            review = self._review(row)
+            undecided = review.undecided(self._decisions(row))
+            places = tuple(replace(finding, text="") for finding in undecided)
+            withheld = self._reviews[key] = SafetyReview(places, review.suggested_title)
+            while len(self._reviews) > REMEMBERED_REVIEWS:
+                self._reviews.popitem(last=False)
+        if not withheld.findings:
+            return row
+        changes = safety.without(self._draft(row), withheld.findings, withheld.suggested_title)
+        return row | {"draft": row["draft"] | changes}
+
+    def _review(self, row: Row) -> SafetyReview:
+        name = PersonalData(self.cipher).text_or_none(row["ticket_id"], row["display_name"])
+        return self.reviewer.review(self._draft(row), name)
+
+    def _draft(self, row: Row) -> Draft:
+        return PersonalData(self.cipher).draft(row)
+
+    def _decisions(self, row: Row) -> dict[str, FindingDecision]:
+        personal = PersonalData(self.cipher)
+        return {personal.text(row["ticket_id"], id): FindingDecision(made) for id, made in row["decisions"]}
