@@ -44,7 +44,10 @@ class _Review:
             (name, None, Text(text)) for name, text in fields.items() if text
         ]
         self.texts += [("breakdown", line, Text(text)) for line, text in enumerate(draft.breakdown)]
-        own_names = {display_name, speaker_in(Utterance.of(draft.story or "", None))} - {None} or {draft.beneficiary}
+        own_names = {display_name, speaker_in(Utterance.of(draft.story or "", None))} - {None}
+        # Who wrote down whom the page is for has decided to name them; a drafter decides nothing.
+        if not own_names or any(source.field == "beneficiary" and source.author for source in draft.sources):
+            own_names.add(draft.beneficiary)
         self.own_names = [frozenset(_words(name)) for name in own_names if name]
         words = [token for _, _, text in self.texts for token in text.tokens]
         self.usual_words = frozenset(token.folded for token in words if token.text[0].islower())

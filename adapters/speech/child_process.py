@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,9 @@ KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
 EXIT_SECONDS = 5.0
+
+# How often a caller that waits for a child may stop waiting.
+WAITING_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,11 @@ def run_child(
     *,
     output: BinaryIO | None = None,
     readable: Iterable[Path] = (),
+    waiting: Callable[[], None] = lambda: None,
 ) -> Any:
     """Run `job` in a child process and return its result. Raise RecordingRefused or ChildCrashed if there is none.
 
-    The child has ended when this returns. It reads the recording through the descriptor without moving its position.
+    `waiting` is called every second, and may raise. The child has ended when this returns. It reads the recording through the descriptor without moving its position.
     It is confined (`confinement.py`): beside its libraries it can open only files below `readable`, for reading.
     """
     recording.flush()
@@ -84,7 +88,7 @@ def run_child(
     except OSError:
         raise ChildInterrupted("the child could not be started") from None
     try:
-        return _result(child, time.monotonic() + limits.wall_seconds)
+        return _result(child, time.monotonic() + limits.wall_seconds, waiting)
     finally:
         child.kill()
         child.wait()
@@ -104,9 +108,9 @@ def child_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ} | {"OPENBLAS_NUM_THREADS": "1"}
 
 
-def _result(child: subprocess.Popen[bytes], deadline: float) -> Any:
+def _result(child: subprocess.Popen[bytes], deadline: float, waiting: Callable[[], None]) -> Any:
     started = False
-    for line in _lines(child, deadline):
+    for line in _lines(child, deadline, waiting):
         match json.loads(line):
             case {"started": True}:
                 started = True
@@ -126,7 +130,7 @@ def _result(child: subprocess.Popen[bytes], deadline: float) -> Any:
     raise ChildCrashed("the child ended without an answer")
 
 
-def _lines(child: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
+def _lines(child: subprocess.Popen[bytes], deadline: float, waiting: Callable[[], None]) -> Iterator[bytes]:
     """Yield the lines of the child's answer as they arrive. Raise ChildTimedOut at the deadline."""
     if child.stdout is None:
         raise ChildCrashed("the child has no pipe")
@@ -135,8 +139,12 @@ def _lines(child: subprocess.Popen[bytes], deadline: float) -> Iterator[bytes]:
     poll.register(pipe, select.POLLIN)
     pending, total = b"", 0
     while True:
-        if not poll.poll(max(deadline - time.monotonic(), 0) * 1000):
-            raise ChildTimedOut("the child did not finish in time")
+        left = max(deadline - time.monotonic(), 0)
+        if not poll.poll(min(left, WAITING_SECONDS) * 1000):
+            if left <= WAITING_SECONDS:
+                raise ChildTimedOut("the child did not finish in time")
+            waiting()
+            continue
         block = os.read(pipe, 65536)
         if not block:
             return

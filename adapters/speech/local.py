@@ -55,8 +55,8 @@ class LocalTranscriber:
         """
         try:
             with tempfile.TemporaryFile() as output:
-                arguments = {"max_seconds": self._max_seconds}
-                prepared = run_child("prepare", recording, arguments, self._limits, output=output)
+                arguments, waiting = {"max_seconds": self._max_seconds}, partial(report, 0.0)
+                prepared = run_child("prepare", recording, arguments, self._limits, output=output, waiting=waiting)
                 return self._recognised(list(_windows(output, prepared)), report, hints)
         except ChildFailed as failed:
             raise failure_of(failed) from None

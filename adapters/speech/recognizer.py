@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from adapters.speech.child_process import ROOT, child_environment
+from adapters.speech.child_process import ROOT, WAITING_SECONDS, child_environment
 from adapters.speech.errors import ChildInterrupted, ChildTimedOut
 from adapters.speech.model import ModelUnusable
 
@@ -72,13 +73,15 @@ class Recognizer:
             self._end()
 
     def _answer(self, request: dict[str, object], content: bytes, waiting: Callable[[], None]) -> Any:
-        """Return the answer. Call `waiting`, which may raise, every second until it is this window's turn."""
-        while not self._lock.acquire(timeout=1.0):
+        """Return the answer. Call `waiting` every second until then; if it raises, the process ends."""
+        while not self._lock.acquire(timeout=WAITING_SECONDS):
             waiting()
         try:
             if self._idle is not None:
                 self._idle.cancel()
-            answer = self._started().exchange(json.dumps(request | {"bytes": len(content)}).encode() + b"\n" + content)
+            answer = self._started(waiting).exchange(
+                json.dumps(request | {"bytes": len(content)}).encode() + b"\n" + content, waiting
+            )
         except BaseException:
             self._end()
             raise
@@ -90,9 +93,10 @@ class Recognizer:
         finally:
             self._lock.release()
 
-    def _started(self) -> "_Process":
+    def _started(self, waiting: Callable[[], None]) -> "_Process":
         if self._process is None:
             self._process = _Process(self._model, self._device)
+            self._process.wait_until_ready(waiting)
         return self._process
 
     def _end(self) -> None:
@@ -117,9 +121,9 @@ class _Process:
         }
         self._answers: SimpleQueue[bytes | None] = SimpleQueue()
         self._child: subprocess.Popen[bytes] | None = None
+        self._ended = threading.Event()
         # The kernel ends the child with the thread that started it, so that is not the thread of a job.
         threading.Thread(target=self._run, name="recogniser", daemon=True).start()
-        self._ready()
 
     def _run(self) -> None:
         """Start the child, and read its answers until it ends."""
@@ -134,6 +138,8 @@ class _Process:
                 start_new_session=True,  # Ctrl+C then reaches only the parent, which ends the child
             ) as child:
                 self._child = child
+                if self._ended.is_set():
+                    child.kill()
                 assert child.stdout is not None
                 while line := child.stdout.readline(MAX_ANSWER_BYTES):
                     self._answers.put(line)
@@ -142,12 +148,13 @@ class _Process:
         finally:
             self._answers.put(None)
 
-    def _ready(self) -> None:
-        answer = self._next_answer(START_SECONDS)
+    def wait_until_ready(self, waiting: Callable[[], None]) -> None:
+        """Wait until the model is loaded; ModelUnusable if it cannot be."""
+        answer = self._next_answer(START_SECONDS, waiting)
         if "unusable" in answer:
             raise ModelUnusable(str(answer["unusable"]))
 
-    def exchange(self, message: bytes) -> Any:
+    def exchange(self, message: bytes, waiting: Callable[[], None]) -> Any:
         """Send a request and return its answer."""
         assert self._child is not None
         assert self._child.stdin is not None
@@ -156,19 +163,25 @@ class _Process:
             self._child.stdin.flush()
         except OSError:
             raise ChildInterrupted("the recogniser ended") from None
-        return self._next_answer(WALL_SECONDS)
+        return self._next_answer(WALL_SECONDS, waiting)
 
-    def _next_answer(self, seconds: float) -> Any:
-        try:
-            line = self._answers.get(timeout=seconds)
-        except Empty:
-            raise ChildTimedOut("the recogniser did not answer in time") from None
+    def _next_answer(self, seconds: float, waiting: Callable[[], None]) -> Any:
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                line = self._answers.get(timeout=WAITING_SECONDS)
+                break
+            except Empty:
+                if time.monotonic() >= deadline:
+                    raise ChildTimedOut("the recogniser did not answer in time") from None
+                waiting()
         if line is None:
             raise ChildInterrupted("the recogniser ended")
         return json.loads(line)
 
     def end(self) -> None:
-        """End the child at once."""
+        """End the child at once, or as soon as it has started."""
+        self._ended.set()
         if self._child is not None:
             self._child.kill()
             self._child.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from adapters.drafting.local import LocalAnalyser, LocalDrafter
 from adapters.safety.reviewer import LocalSafetyReviewer
 from domain.safety import SafetyReview, without
-from domain.values import Draft, Transcript
+from domain.values import Draft, Source, Transcript
+from tests.domain.facts import HOLDER
 
 STORIES = Path(__file__).parent.parent.parent / "fixtures" / "stories.jsonl"
 OWN_NAME = "Ada Lovelace"
@@ -87,6 +89,18 @@ def test_every_field_that_becomes_public_is_reviewed():
     draft = Draft("Help Ada", "It rained.", location="12 Oak Street, Austin", breakdown=("Rent", "Pay John Smith"))
     fields = [(each.field, each.line, each.text) for each in LocalSafetyReviewer().review(draft, "Ada").findings]
     assert fields == [("location", None, "12 Oak Street"), ("breakdown", 1, "John Smith")]
+
+
+def test_the_name_of_a_beneficiary_whom_a_person_wrote_down_is_not_found():
+    story, title = "Kim Parker needs a new roof.", "Help Kim Parker"
+    draft = Draft(title=title, story=story, beneficiary="Kim Parker", sources=(Source("beneficiary", author=HOLDER),))
+    reviewer = LocalSafetyReviewer()
+    assert reviewer.review(draft, OWN_NAME).findings == ()
+    assert {finding.field for finding in reviewer.review(replace(draft, sources=()), OWN_NAME).findings} == {
+        "title",
+        "story",
+        "beneficiary",
+    }
 
 
 @pytest.mark.parametrize(
