@@ -57,8 +57,9 @@ def run_child(
 ) -> Any:
     """Run `job` in a child process and return its result. Raise RecordingRefused or ChildCrashed if there is none.
 
-    `waiting` is called every second, and may raise. The child has ended when this returns. It reads the recording through the descriptor without moving its position.
-    It is confined (`confinement.py`): beside its libraries it can open only files below `readable`, for reading.
+    `waiting` is called every second, and may raise. The child has ended when this returns. It reads the recording
+    through the descriptor without moving its position. It is confined (`confinement.py`): beside its libraries it can
+    open only files below `readable`, for reading.
     """
     recording.flush()
     request = {

@@ -31,6 +31,7 @@ from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.support import ProfileReset, SupportHandlers, SupportRequest
 from entrypoints.http.handlers.tickets import INCLUDES, TicketHandlers
+from entrypoints.http.handlers.transcripts import TRANSCRIPT_FORMATS, TranscriptHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.operations import EVERYBODY, Access, BodyKind, Operation, Parameter, RateLimit, choice_schema
@@ -122,6 +123,12 @@ OPERATIONS: tuple[Operation, ...] = (
         202, idempotency_key=True,
     ),
     Operation("GET", f"{TICKET}/status", "Get the progress of the work on a ticket", RecordingHandlers.progress, READ),
+    Operation(
+        "GET", f"{TICKET}/transcript", "Get the transcript as text, subtitles or a Word file", TranscriptHandlers.get,
+        READ_UNMASKED, query=(Parameter("format", "The format.", {"enum": [*TRANSCRIPT_FORMATS], "default": "json"}),),
+        media_types=tuple(name.partition(";")[0] for name in TRANSCRIPT_FORMATS.values()),
+        other_responses={409: PROBLEM_MEDIA_TYPE},
+    ),
     Operation(
         "POST", f"{TICKET}/provide-info", "Add information that the recording does not contain",
         RecordingHandlers.provide_info, WRITE, JSON, bodies.ProvidedInfo,

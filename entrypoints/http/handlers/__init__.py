@@ -30,6 +30,7 @@ from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.support import SupportDesk, SupportHandlers
 from entrypoints.http.handlers.tickets import TicketHandlers
+from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.openapi import JsonObject
@@ -75,6 +76,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         DocumentHandlers(
             commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
         ),
+        TranscriptHandlers(contents, content.transcripts, content.printer, cipher),
         DonationHandlers(commands.checkouts, cipher, qr_codes, page_url),
         HistoryHandlers(cipher),
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
