@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from contextlib import suppress
 from uuid import UUID
 
@@ -89,6 +90,14 @@ class TicketKeys:
     def destroy_in(cursor: Cursor[TupleRow], ticket: UUID) -> None:
         """Destroy the key in the cursor's transaction; this process may cache it until `destroy` is called."""
         cursor.execute("UPDATE ticket_keys SET wrapped = '' WHERE ticket_id = %s AND wrapped <> ''", (ticket,))
+
+    @staticmethod
+    def destroyed_in(cursor: Cursor[TupleRow], tickets: Collection[UUID]) -> set[UUID]:
+        """Return those of the tickets whose key is destroyed, as the cursor's transaction sees it; no cache is used."""
+        if not tickets:
+            return set()
+        cursor.execute("SELECT ticket_id FROM ticket_keys WHERE ticket_id = ANY(%s) AND wrapped = ''", (list(tickets),))
+        return {ticket for (ticket,) in cursor.fetchall()}
 
     def key_exists(self, ticket: UUID) -> bool:
         """Return True if the database holds the key now; the cache is not used."""

@@ -95,8 +95,11 @@ class LogRecorder(ApplicationRecorder):
         self._log = log
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int]:
-        """Record the events, and call `effects` in their transaction; IntegrityError if a version exists already."""
-        positions = self._log.append(cast(Sequence[NewEntry], stored_events), kwargs.get("effects"))
+        """Record the events, and call `effects` in their transaction; IntegrityError if a version exists already.
+
+        In this transaction `lock` is called first.
+        """
+        positions = self._log.append(cast(Sequence[NewEntry], stored_events), kwargs.get("effects"), kwargs.get("lock"))
         if positions is None:
             raise IntegrityError("a version exists already")
         return positions
@@ -171,6 +174,8 @@ Enqueue = Callable[[Cursor[TupleRow], UUID, Step, UUID, float], None]
 # A further effect in the transaction of an event; it gets the changed aggregate, too.
 EventEffect = Callable[[Cursor[TupleRow], Any, TicketEvent], None]
 EventEffects = Mapping[type[TicketEvent], Sequence[EventEffect]]
+# Takes, before an event with effects is appended, a lock that they need and that others take before the append's lock.
+EventLocks = Mapping[type[TicketEvent], Callable[[Cursor[TupleRow]], None]]
 
 
 class Streams:
@@ -186,12 +191,14 @@ class Streams:
         on_recorded: Callable[[int], None],
         event_effects: EventEffects | None = None,
         queue_mail: QueueMail | None = None,
+        event_locks: EventLocks | None = None,
     ) -> None:
         self._history = history
         self._enqueue = enqueue
         self._on_recorded = on_recorded
         self._event_effects = event_effects or {}
         self._queue_mail = queue_mail
+        self._event_locks = event_locks or {}
 
     def load(self, stream: UUID) -> Any:
         try:
@@ -205,6 +212,11 @@ class Streams:
         steps = [(event.ticket, *step) for event in events if (step := requested_step(event))]
         event_effects = [(effect, event) for event in events for effect in self._event_effects.get(type(event), ())]
 
+        def lock(cursor: Cursor[TupleRow]) -> None:
+            for event in events:
+                if take := self._event_locks.get(type(event)):
+                    take(cursor)
+
         def effects(cursor: Cursor[TupleRow]) -> None:
             for ticket, step, recording in steps:
                 self._enqueue(cursor, ticket, step, recording, cast(Any, aggregate).recording.duration_ms / 1000)
@@ -217,7 +229,7 @@ class Streams:
         # Only events with effects need a transaction of their own; all others share one in the group commit.
         has_effects = steps or event_effects or (events and mails)
         with tracing.span("append") as span:
-            recorded = self._history.events.put(events, effects=effects if has_effects else None)
+            recorded = self._history.events.put(events, effects=effects if has_effects else None, lock=lock)
             positions = [recorded_event.notification.id for recorded_event in recorded]
             if positions:
                 _add_to_log_and_span(span, events, positions)

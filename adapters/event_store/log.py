@@ -101,14 +101,19 @@ class EventLog:
             self._append_all, self.MAX_BATCH_EVENTS, len
         )
 
-    def append(self, group: Sequence[NewEntry], effects: Effects | None = None) -> list[int] | None:
+    def append(
+        self, group: Sequence[NewEntry], effects: Effects | None = None, lock: Effects | None = None
+    ) -> list[int] | None:
         """Return the positions of the group's events once they are durable, or None if a version exists already.
 
-        With `effects` the group has a transaction of its own, which is rolled back if `effects` fails.
+        With `effects` the group has a transaction of its own, which is rolled back if `effects` fails. `lock` takes the
+        locks that `effects` needs and that other transactions take before the lock of the append.
         """
         if effects is None:
             return self._group_commit.submit(group)
         with self._database.transaction() as cursor:
+            if lock is not None:
+                lock(cursor)
             [positions] = append(cursor, [group])
             if positions is not None:
                 effects(cursor)

@@ -23,10 +23,11 @@ from adapters.event_store.log import NewEntry
 from adapters.observability import counters, tracing
 from adapters.payments.donor_emails import AppliedEvent, add_donor_emails
 from adapters.payments.event_parsers import HashEmail
-from adapters.payments.inbox import Inbox
+from adapters.payments.inbox import UNFINISHED_STATES, Inbox
 from adapters.payments.linking import OTHER_ACCOUNT, OTHER_BUSINESS, InboxRow, link
 from adapters.payments.parsed_events import is_of_another_account, object_to_retrieve, parse_event
 from adapters.payments.recorded_donations import load_donations
+from adapters.payments.redaction import ticket_in_metadata
 from adapters.payments.stripe_objects import DonationKey, MalformedObject
 from adapters.postgres.background import BackgroundLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
@@ -39,7 +40,6 @@ BATCH_EVENTS = 200
 POLL_SECONDS = 0.25
 # After a small batch the applier waits this long, so that the events of a burst share batches.
 GATHER_SECONDS = 0.1
-APPLIER_LOCK = 7305808869229541
 MAX_ATTEMPTS = 8
 _IGNORED_REASONS = {OTHER_ACCOUNT: "other_account", OTHER_BUSINESS: "other_business"}
 
@@ -138,7 +138,7 @@ class Applier:
         """Apply a batch, or one event, in one transaction; return how many rows were claimed."""
         with self._database.transaction() as cursor:
             # One applier runs at a time: it must see all events that are held for the objects that it links.
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (APPLIER_LOCK,))
+            self._inbox.lock_applier(cursor)
             rows = [
                 InboxRow(id, created, bytes(body), ticket_id, accepted_by)
                 for id, created, body, ticket_id, accepted_by, _ in _QUEUE.claim(cursor, limit, event_id)
@@ -227,7 +227,9 @@ class Applier:
 
     def _finish(self, cursor: Cursor[TupleRow], rows: Sequence[InboxRow]) -> None:
         """Store the rows' new states and bodies, and request the objects that they name but do not contain."""
-        resealed = [self._reseal(row) for row in rows]
+        # No key is destroyed until the commit, because this transaction holds the applier's lock.
+        destroyed = self._inbox.destroyed_keys(cursor, {id for row in rows if (id := _ticket_of_unfinished(row))})
+        resealed = [self._reseal(row, destroyed) for row in rows]
         cursor.execute(
             _FINISH,
             (
@@ -244,11 +246,18 @@ class Applier:
         if times := {id: row.stripe_created for row in rows for id in sorted(row.missing_ids)}:
             self._inbox.add_retrievals(cursor, times)
 
-    def _reseal(self, row: InboxRow) -> tuple[UUID | None, bytes]:
+    def _reseal(self, row: InboxRow, destroyed: set[UUID]) -> tuple[UUID | None, bytes]:
         ticket_id = row.donation_key[0] if row.donation_key else row.ticket_id
         if not row.body:
             return ticket_id, b""
-        return self._inbox.reseal_body(row.event_id, row.state, row.body, ticket_id)
+        return self._inbox.reseal_body(row.event_id, row.state, row.body, ticket_id, destroyed)
+
+
+def _ticket_of_unfinished(row: InboxRow) -> UUID | None:
+    """Return the ticket whose key may seal the row's body, if the event is still to be applied."""
+    if row.state not in UNFINISHED_STATES:
+        return None
+    return row.donation_key[0] if row.donation_key else row.ticket_id or ticket_in_metadata(row.body)
 
 
 def _report(position: int | None, rows: Sequence[InboxRow]) -> None:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +30,10 @@ from adapters.postgres.group_commit import AsyncGroupCommit
 from domain.errors import NotFoundError
 
 REDACTION_BATCH = 200
+# Held by the applier during a batch, and while an erasure is recorded. It is taken before the lock of the append.
+APPLIER_LOCK = 7305808869229541
 INBOX_KEY_PURPOSE = "stripe inbox"
+UNFINISHED_STATES = ("held", "dead")
 
 # An event that is held longer is listed among the dead letters.
 UNMATCHED_HOURS = 72
@@ -46,6 +49,7 @@ DISMISSED = "dismissed"
 # The largest number of events that share a commit, so that the first one does not wait for arbitrarily many.
 MAX_STORED_TOGETHER = 256
 
+_UNAPPLIED = "SELECT event_id FROM stripe_inbox WHERE ticket_id = %s AND state IN ('received', 'held', 'dead')"
 _HEALTH = (
     "SELECT count(*) FILTER (WHERE state = 'received'), count(*) FILTER (WHERE state <> 'received'),"  # noqa: S608
     " min(received_at) FILTER (WHERE state = 'received') FROM stripe_inbox"
@@ -179,15 +183,22 @@ class Inbox:
             raise NotFoundError("The body was erased.")
         return AESGCM(key).decrypt(sealed_body[:NONCE_BYTES], sealed_body[NONCE_BYTES:], id.encode())
 
-    def reseal_body(self, id: str, state: str, body: bytes, ticket_id: UUID | None) -> tuple[UUID | None, bytes]:
+    def destroyed_keys(self, cursor: Cursor[TupleRow], ticket_ids: Collection[UUID]) -> set[UUID]:
+        """Return those of the tickets whose key is destroyed, although this process may still cache it."""
+        return self._keys.destroyed_in(cursor, ticket_ids)
+
+    def reseal_body(
+        self, id: str, state: str, body: bytes, ticket_id: UUID | None, destroyed: Collection[UUID] = ()
+    ) -> tuple[UUID | None, bytes]:
         """Seal the body of an event that gets this state; return the ticket whose key sealed it, and the sealed body.
 
         The ticket is None if the inbox's own key sealed the body. An ignored event keeps no body. An event about an
-        erased person keeps none either, unless it is held or dead: then it keeps the fields that the ledger reads.
+        erased person keeps none either, unless it is held or dead: then it keeps the fields that the ledger reads. The
+        keys of the tickets in `destroyed` are not used, even if they are cached.
         """
         if state == "ignored":
             return None, b""
-        is_unfinished = state in ("held", "dead")
+        is_unfinished = state in UNFINISHED_STATES
         if is_unfinished and redaction.without_personal_data(body) == body:
             # Nothing in it is personal, and it must stay readable when the ticket's key is destroyed.
             return None, self.seal_body(id, body)
@@ -195,6 +206,8 @@ class Inbox:
         if ticket_id is None:
             return None, self.seal_body(id, body)
         try:
+            if ticket_id in destroyed:
+                raise KeyDestroyed
             key = self._keys.get(ticket_id)
         except KeyDestroyed:
             if is_unfinished:
@@ -212,10 +225,7 @@ class Inbox:
         These are the events that the ticket's key sealed, and the dead letters whose ticket is not known.
         """
         with self._database.connection() as connection:
-            rows = connection.execute(
-                "SELECT event_id FROM stripe_inbox WHERE ticket_id = %s AND state IN ('received', 'held', 'dead')",
-                (ticket_id,),
-            ).fetchall()
+            rows = connection.execute(_UNAPPLIED, (ticket_id,)).fetchall()
         for (id,) in rows:
             self._redact(id, ticket_id)
         after: tuple[datetime, str] | None = None
@@ -224,6 +234,20 @@ class Inbox:
                 if self._is_about(ticket_id, self.open_body(id, bytes(sealed_body))):
                     self._redact(id, None)
                 after = received_at, id
+
+    @staticmethod
+    def lock_applier(cursor: Cursor[TupleRow]) -> None:
+        """Let no event be applied, and so no body be sealed with a ticket's key, until the transaction ends."""
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", (APPLIER_LOCK,))
+
+    def redact_sealed_with_key(self, cursor: Cursor[TupleRow], ticket_id: UUID) -> None:
+        """Redact the unapplied events that the ticket's key still seals, in the transaction that destroys the key.
+
+        These are the few that became held or dead after `redact_unapplied`. The transaction must have called
+        `lock_applier`: an applier that has locked one of them may wait for the lock of the append.
+        """
+        for (id,) in cursor.execute(_UNAPPLIED, (ticket_id,)).fetchall():
+            self._redact_in(cursor, id, ticket_id)
 
     def _dead_letters_without_ticket(self, after: tuple[datetime, str] | None) -> list[tuple[str, datetime, bytes]]:
         at, id = after or (None, None)
@@ -246,16 +270,20 @@ class Inbox:
         return row == (True,)
 
     def _redact(self, id: str, ticket_id: UUID | None) -> None:
-        with suppress(NotFoundError), self._database.connection() as connection, connection.transaction():
-            # The lock waits for an applier that is just sealing the body anew, and the row is read as it left it.
-            row = connection.execute(
-                "SELECT body FROM stripe_inbox WHERE event_id = %s AND ticket_id IS NOT DISTINCT FROM %s"
-                " AND state IN ('received', 'held', 'dead') FOR UPDATE",
-                (id, ticket_id),
-            ).fetchone()
+        with self._database.transaction() as cursor:
+            self._redact_in(cursor, id, ticket_id)
+
+    def _redact_in(self, cursor: Cursor[TupleRow], id: str, ticket_id: UUID | None) -> None:
+        # The lock waits for an applier that is just sealing the body anew, and the row is read as it left it.
+        row = cursor.execute(
+            "SELECT body FROM stripe_inbox WHERE event_id = %s AND ticket_id IS NOT DISTINCT FROM %s"
+            " AND state IN ('received', 'held', 'dead') FOR UPDATE",
+            (id, ticket_id),
+        ).fetchone()
+        with suppress(NotFoundError):
             if row is not None:
                 redacted = redaction.without_personal_data(self.open_body(id, bytes(row[0]), ticket_id))
-                connection.execute(
+                cursor.execute(
                     "UPDATE stripe_inbox SET body = %s, ticket_id = NULL WHERE event_id = %s",
                     (self.seal_body(id, redacted), id),
                 )

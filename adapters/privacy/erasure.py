@@ -38,7 +38,11 @@ class Erasure:
             contact_hashes.delete(cursor, ticket_id)
 
 
-def destroy(cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
-    """Destroy the ticket's key and enqueue the repeated erasure, in the transaction that records the event."""
+def destroy(inbox: Inbox, cursor: Cursor[TupleRow], _: object, event: TicketEvent) -> None:
+    """Destroy the ticket's key and enqueue the repeated erasure, in the transaction that records the event.
+
+    Events that were held or became dead since `prepare` are redacted first, so that their money can be recorded.
+    """
+    inbox.redact_sealed_with_key(cursor, event.ticket)
     TicketKeys.destroy_in(cursor, event.ticket)
     enqueue_repeated_erasure(cursor, event.ticket)

@@ -32,7 +32,7 @@ class Aggregates:
         event_effects: EventEffects = {
             **contact_hashes.EFFECTS,
             CheckoutOpened: [open_checkouts.add, partial(link_checkout, self.inbox)],
-            Erased: [erasure.destroy, open_checkouts.close],
+            Erased: [partial(erasure.destroy, self.inbox), open_checkouts.close],
             ErasureAnnounced: [mails.announce_erasure],
             Published: [mails.tell_published],
             TicketReinstated: [mails.tell_reinstated],
@@ -41,7 +41,14 @@ class Aggregates:
         }
         # A process that answers clients waits for the read models; a worker need not.
         on_recorded = history.wait_until_projected if Parts.WEB in ground.parts else history.wake_follower
-        streams = Streams(history.application, enqueue, on_recorded, event_effects, queue_mail=mails.outbox.queue)
+        streams = Streams(
+            history.application,
+            enqueue,
+            on_recorded,
+            event_effects,
+            queue_mail=mails.outbox.queue,
+            event_locks={Erased: self.inbox.lock_applier},
+        )
         self.tickets = StoredTickets(streams)
         self.donations = StoredDonations(streams)
         self.support = StoredSupportTickets(streams, ground.database, history.log)
