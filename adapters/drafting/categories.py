@@ -15,7 +15,7 @@ ASIDE = re.compile(
     r"(?:previously|had (?:issues|problems|troubles?) with|also (?:dealing|struggling) with|in the past|used to)"
     r"(?:(?: [\w'-]+){1,4} (?=\||$)| \w+)"
 )
-# Nor does one that is denied: "nobody is abusing me", "it is not for medical bills". "No food" is no denial.
+# A denied expression does not count either: "nobody is abusing me", "it is not for bills". "No food" is no denial.
 _DENIED = re.compile(
     r"\b(?:nobody|no one|nadie|(?:not|isn't|wasn't) (?:for|about|because of|in|a|an|that)|am not|i'm not|never)"
     r"(?: (?!(?:but|just|only|so|else|to)\b)[\w'-]+){1,3}"

@@ -174,8 +174,8 @@ class LoginCodes(StepLoop):
     def _send_code(self, cursor: Cursor[TupleRow], request: CodeRequest) -> tuple[Code | None, bool]:
         """Return the code of the request, or None if it gets none, and whether a mail with it was queued.
 
-        A code that is valid is sent again, whoever asked for it first: strangers who ask for codes cannot replace the
-        holder's, nor use up what the holder may ask for.
+        A valid code is sent again, also if somebody else asked for it first: strangers who ask for codes cannot replace
+        the holder's, nor use up what the holder may ask for.
         """
         try:
             type, value = json.loads(self._keyring.open(bytes(request.sealed), request.id.bytes))

@@ -1,7 +1,7 @@
 """Refuses the system calls that decoding and recognition do not need, in this process and all its threads.
 
-A list of what is refused, not of what is allowed, because libraries differ in the harmless calls that they make. A
-refused call fails with EPERM. https://docs.kernel.org/userspace-api/seccomp_filter.html
+It lists refused calls instead of allowed ones, because libraries differ in the harmless calls that they make. A refused
+call fails with EPERM. https://docs.kernel.org/userspace-api/seccomp_filter.html
 """
 
 import ctypes

@@ -53,7 +53,7 @@ def _may_see_secret(call: Call, key: str, replayed: ReplayedAnswer) -> bool:
     """Return True if a visitor who repeats a request is the one who sent it first.
 
     Another visitor may have the same address. Only a key that cannot be guessed is a proof, and only until somebody
-    used the ticket: whoever received the secret needs no second copy.
+    used the ticket: the caller has received the secret and needs no second copy.
     """
     row = None if replayed.ticket_id is None else call.ticket_rows.newest(replayed.ticket_id)
     return is_secret(key) and (row is None or row["version"] == 1)
