@@ -143,8 +143,8 @@ def outage(
         assert first_success < 3 + SLACK_SECONDS
 
 
-def rows(server: OwnServer, query: str) -> list[tuple[Any, ...]]:
-    with connect(server.url) as connection:
+def rows(url: str, query: str) -> list[tuple[Any, ...]]:
+    with connect(url) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
@@ -196,24 +196,25 @@ def test_each_outage_is_recorded(lasting: LiveService, postgres: OwnServer):
         "SELECT away_seconds > 0, failures > 0 FROM health_checks"
         f" WHERE outcome = 'back' AND checked_at > '{noticed.isoformat()}' ORDER BY id"
     )
-    assert eventually(lambda: rows(postgres, query)) == [(True, True)]
+    assert eventually(lambda: rows(postgres.url, query)) == [(True, True)]
 
 
-def test_a_service_that_is_stopped_answers_every_request_that_it_accepted(postgres: OwnServer, tmp_path: Path):
-    with serving(postgres, tmp_path) as running:
+def test_a_service_that_is_stopped_answers_every_request_that_it_accepted(migrated_url: str, tmp_path: Path):
+    # On a database of its own: the worker of another service would take its job.
+    with Serving(database_url=migrated_url, data_dir=tmp_path) as running:
         with running.client() as visitor:
             # Its transcription takes longer than the service takes to stop.
             ticket = visitor.open_ticket()
         assert ticket.upload(DEMO_RECORDING.read_bytes()).status_code == 200
         assert ticket.post("/process").status_code == 202
         query = f"SELECT status::text FROM procrastinate_jobs WHERE args->>'ticket' = '{ticket.id}'"
-        eventually(lambda: ("doing",) in rows(postgres, query))
+        eventually(lambda: ("doing",) in rows(migrated_url, query))
         with load_of(running) as load:
             load.wait_for_more(10)
             assert running.stop() == 0
         assert load.statuses() <= {200, 201, CONNECTION_REFUSED}
     # Its jobs are available to the next worker at once, and not only after the heartbeat of the old one ends.
-    assert ("doing",) not in rows(postgres, query)
+    assert ("doing",) not in rows(migrated_url, query)
 
 
 @pytest.mark.soak
