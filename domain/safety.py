@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -44,6 +44,10 @@ class SafetyReview:
     def undecided(self, decisions: Mapping[str, FindingDecision]) -> tuple[Finding, ...]:
         """Return the findings that nobody decided to keep; what was removed before and is back is among them."""
         return tuple(finding for finding in self.findings if decisions.get(finding.id) is not FindingDecision.KEEP)
+
+    def public_draft(self, draft: Draft, decisions: Mapping[str, FindingDecision]) -> Draft:
+        """Return the reviewed draft as strangers see it: without the findings that nobody decided to keep."""
+        return replace(draft, **without(draft, self.undecided(decisions), self.suggested_title))
 
 
 class UndecidedFindings(RefusedError):

@@ -25,11 +25,12 @@ from adapters.payments.stripe_objects import DonationKey
 from adapters.postgres.background import StepLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
 from adapters.postgres.leased_queue import LeasedQueue
+from domain.commands.tickets import public_draft
 from domain.donations import Donation
 from domain.errors import InvalidError, NotFoundError, UnavailableError
 from domain.events import PaymentReceived, Refunded
 from domain.gift import Gift
-from domain.ports import Donations, Mail, Tickets
+from domain.ports import Donations, Mail, SafetyReviewer, Tickets
 from domain.tickets import RecordingTicket
 from domain.values import Donor, Money
 
@@ -129,6 +130,7 @@ class DonorEmails(StepLoop):
         donations: Donations,
         outbox: Outbox,
         page_url: Callable[[str], str],
+        safety: SafetyReviewer,
         *,
         livemode: bool,
     ) -> None:
@@ -139,6 +141,7 @@ class DonorEmails(StepLoop):
         self._donations = donations
         self._outbox = outbox
         self._page_url = page_url
+        self._safety = safety
         self._livemode = livemode
 
     def write_one(self) -> bool:
@@ -191,10 +194,11 @@ class DonorEmails(StepLoop):
     def _values(self, email: DonorEmail, ticket: RecordingTicket, donation: Donation) -> Mapping[str, str] | None:
         """Return the template's values, or None if the payment is not recorded or the refund did not succeed."""
         gift, currency = donation.gift, donation.amount.currency
+        draft = public_draft(ticket, self._safety)
         common = {
             "test": "" if self._livemode else "TEST",
             "paid": format_money(Money(gift.paid, currency), LANGUAGE),
-            "title": (ticket.draft.title or "")[:LONGEST_TITLE],
+            "title": (draft.title or "")[:LONGEST_TITLE],
             "donation": str(email.donation_id),
             "page": self._page_url(ticket.slug) if ticket.lifecycle.public else "",
         }
@@ -203,7 +207,7 @@ class DonorEmails(StepLoop):
                 return None
             return common | {
                 "donor": gift.donor.last_name or "Anonymous",
-                "beneficiary": (ticket.draft.beneficiary or "")[:LONGEST_TITLE],
+                "beneficiary": (draft.beneficiary or "")[:LONGEST_TITLE],
                 "day": _day(gift.paid_at),
             }
         refund = gift.refunds.get(email.refund_id or "")

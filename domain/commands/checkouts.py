@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from domain.commands.tickets import public_draft
 from domain.donations import Donation
 from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError
 from domain.events import CheckoutExpired
-from domain.ports import CheckoutRequest, Checkouts, Donations, OpenCheckout, Tickets
+from domain.ports import CheckoutRequest, Checkouts, Donations, OpenCheckout, SafetyReviewer, Tickets
 from domain.values import CURRENCIES, STRIPE, SYSTEM, Actor, Money, StripeReport, payable_decimals
 
 
@@ -47,6 +48,7 @@ class CheckoutCommands:
     tickets: Tickets
     donations: Donations
     checkouts: Checkouts
+    safety: SafetyReviewer
 
     def open(
         self,
@@ -67,7 +69,8 @@ class CheckoutCommands:
         ticket = self.tickets.get(ticket_id)
         ticket.require_open(published=published)
         # The text is recorded, so that a repeated call to Stripe sends the same one even if the campaign was renamed.
-        text = description or (f"Gift: {ticket.draft.title}" if ticket.draft.title else "Gift")
+        title = None if description else public_draft(ticket, self.safety).title
+        text = description or (f"Gift: {title}" if title else "Gift")
         self.donations.add(
             Donation.request_checkout(actor, ticket_id, donation_id, checked_amount(amount), text, ticket.version)
         )

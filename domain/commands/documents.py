@@ -8,6 +8,7 @@ from uuid import UUID
 
 from domain.commands.content_recorder import ContentRecorder
 from domain.commands.recordings import transcript_of
+from domain.commands.tickets import public_draft
 from domain.errors import FaultCode, InvalidError, RefusedError
 from domain.ports import (
     CampaignSheet,
@@ -16,6 +17,7 @@ from domain.ports import (
     Printer,
     ReceiptSheet,
     Reserve,
+    SafetyReviewer,
     Sheet,
     Tickets,
     Transcripts,
@@ -38,6 +40,7 @@ class DocumentCommands:
     contents: Contents
     transcripts: Transcripts
     printer: Printer
+    safety: SafetyReviewer
     page_url: Callable[[str], str]
     checkpoint: Callable[[], str | None]
     sandbox: bool
@@ -72,8 +75,10 @@ class DocumentCommands:
             case DocumentType.GOFUNDME_DRAFT:
                 if ticket.draft.title is None and ticket.draft.story is None:
                     raise RefusedError("There is no draft to print yet.")
+                # The document of a public campaign is handed out; before that it is the holder's own copy.
+                draft = public_draft(ticket, self.safety) if ticket.lifecycle.public else ticket.draft
                 target_url = self.page_url(ticket.slug)
-                return CampaignSheet(ticket.draft, ticket.display_name, language, target_url, dated, self.checkpoint())
+                return CampaignSheet(draft, ticket.display_name, language, target_url, dated, self.checkpoint())
             case DocumentType.OTHER:  # the transcript
                 transcript = transcript_of(ticket, self.contents, self.transcripts)
                 return TranscriptSheet(transcript, ticket.display_name, dated, self.checkpoint())
@@ -83,14 +88,15 @@ class DocumentCommands:
                 gift = donation.gift
                 if gift.paid_at is None:
                     raise RefusedError("This donation was not paid, so there is no receipt for it.")
+                draft = public_draft(ticket, self.safety)
                 return ReceiptSheet(
                     donation_id=donation_id,
                     donor=gift.donor.last_name or "Anonymous",
                     amount=Money(gift.paid, donation.amount.currency),
                     refunded_minor=gift.refunded,
                     paid_at=datetime.fromtimestamp(gift.paid_at, UTC),
-                    campaign_title=ticket.draft.title,
-                    beneficiary=ticket.draft.beneficiary,
+                    campaign_title=draft.title,
+                    beneficiary=draft.beneficiary,
                     language=language,
                     test=self.sandbox,
                     dated=dated,

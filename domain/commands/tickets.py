@@ -9,7 +9,7 @@ from domain.errors import AmountError, FaultCode, InvalidError
 from domain.ports import Erasure, SafetyReviewer, Tickets
 from domain.safety import SafetyReview
 from domain.tickets import DEFAULT_CURRENCY, NewTicket, RecordingTicket, require_consent
-from domain.values import Actor, FindingDecision
+from domain.values import Actor, Draft, FindingDecision
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,11 @@ class TicketCommands:
 
     def _review(self, ticket: RecordingTicket) -> SafetyReview:
         return self.safety.review(ticket.draft, ticket.display_name)
+
+
+def public_draft(ticket: RecordingTicket, reviewer: SafetyReviewer) -> Draft:
+    """Return the ticket's draft as strangers see it, on the page and in everything else that goes to them."""
+    return reviewer.review(ticket.draft, ticket.display_name).public_draft(ticket.draft, ticket.decisions)
 
 
 def _with_goal(ticket: RecordingTicket, changes: Mapping[str, Any]) -> dict[str, Any]:

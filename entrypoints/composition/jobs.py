@@ -50,7 +50,7 @@ class Jobs:
         if payments.sandbox is not None:
             erasure_steps.append(payments.sandbox.erase)
         tickets = TicketCommands(aggregates.tickets, Erasure(database, payments.inbox, erasure_steps), content.safety)
-        checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, payments.gateway)
+        checkouts = CheckoutCommands(aggregates.tickets, aggregates.donations, payments.gateway, content.safety)
         self.commands = Commands(
             tickets=tickets,
             recordings=RecordingCommands(
@@ -68,6 +68,7 @@ class Jobs:
                 contents=content.contents,
                 transcripts=content.transcripts,
                 printer=content.printer,
+                safety=content.safety,
                 page_url=foundation.page_url,
                 checkpoint=proof.checkpoints.latest,
                 sandbox=settings.sandbox,

@@ -12,6 +12,7 @@ from adapters.payments.retrieval import PendingRetrievals, Retriever
 from adapters.payments.webhooks import WebhookVerifier
 from adapters.stripe_sandbox import Sandbox
 from domain.commands.refunds import RefundCommands
+from domain.ports import SafetyReviewer
 from entrypoints.composition.aggregates import Aggregates
 from entrypoints.composition.foundation import Foundation
 from entrypoints.composition.history import History
@@ -26,7 +27,14 @@ class Payments:
     `sandbox` exists only in sandbox mode, where the gateway calls it. Without webhook secrets every webhook is refused.
     """
 
-    def __init__(self, foundation: Foundation, history: History, mail: MailDelivery, aggregates: Aggregates) -> None:
+    def __init__(
+        self,
+        foundation: Foundation,
+        history: History,
+        mail: MailDelivery,
+        aggregates: Aggregates,
+        safety: SafetyReviewer,
+    ) -> None:
         settings, secrets, database = foundation.settings, foundation.secrets, foundation.database
         donations, livemode = aggregates.donations, settings.livemode
         self.sandbox: Sandbox | None = None
@@ -60,6 +68,7 @@ class Payments:
             donations,
             mail.outbox,
             foundation.page_url,
+            safety,
             livemode=livemode,
         )
         self.reconciler = Reconciler(

@@ -51,7 +51,7 @@ class Service:
         self.content = Content(foundation, self.history)
         self.proof = Proof(foundation, self.content.storage)
         self.access = Access(foundation, self.history, self.mail)
-        self.payments = Payments(foundation, self.history, self.mail, self.aggregates)
+        self.payments = Payments(foundation, self.history, self.mail, self.aggregates, self.content.safety)
         self.jobs = Jobs(foundation, self.mail, self.aggregates, self.content, self.payments, self.access, self.proof)
         self.health = Health(foundation)
         self.commands = self.jobs.commands

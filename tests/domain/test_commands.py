@@ -231,6 +231,48 @@ def test_a_campaign_is_printed_with_the_address_of_its_page():
     assert b"CampaignSheet as pdf" in commands.recordings.contents.kept.values()  # type: ignore[attr-defined]
 
 
+# The neighbor is nobody that the page is for, so the name and the number are findings.
+ENDANGERING = {"title": "Help my neighbor John Smith", "story": "Call 555-123-4567. The roof fell in."}
+
+
+def published_with_findings(**parts: Any) -> Commands:
+    """Publish a campaign, then write into it what nobody has decided on."""
+    commands = run_all_steps(processing(**parts))
+    commands.tickets.publish(HOLDER, TICKET, consent=True)
+    commands.tickets.edit_draft(HOLDER, TICKET, ENDANGERING)
+    return commands
+
+
+def test_the_documents_of_a_public_campaign_leave_out_what_its_page_leaves_out():
+    printer = FakePrinter()
+    commands = published_with_findings(printer=printer)
+    gift(commands)
+    paid(commands)
+    print_out: Callable[[DocumentType], Any] = lambda type: commands.documents.generate(  # noqa: E731
+        HOLDER, TICKET, DOCUMENT, type, DocumentFormat.PDF, dated=NOW, donation_id=DONATION
+    )
+    print_out(DocumentType.GOFUNDME_DRAFT)
+    print_out(DocumentType.RECEIPT)
+    campaign, receipt = printer.printed
+    assert isinstance(campaign, CampaignSheet) and isinstance(receipt, ReceiptSheet)
+    assert campaign.draft.story == "Call […]. The roof fell in."
+    assert "John Smith" not in f"{campaign.draft.title} {receipt.campaign_title}"
+    commands.tickets.unpublish(HOLDER, TICKET)
+    print_out(DocumentType.GOFUNDME_DRAFT)
+    holders_own = printer.printed[-1]
+    assert isinstance(holders_own, CampaignSheet)
+    assert holders_own.draft.story == ENDANGERING["story"]
+
+
+def test_a_checkout_names_nobody_on_whom_nobody_has_decided():
+    checkouts = FakeCheckouts()
+    commands = published_with_findings(checkouts=checkouts)
+    gift(commands)
+    [request] = checkouts.requests
+    assert "John Smith" not in request.description
+    assert request.description.startswith("Gift: ")
+
+
 def test_a_repeated_document_request_records_the_document_once():
     commands = run_all_steps(processing())
     for _ in range(2):

@@ -122,9 +122,9 @@ def fake_commands(**parts: Any) -> Commands:
         documents=DocumentCommands(
             **stores,
             **content,
-            **{name: ports[name] for name in ("printer", "page_url", "checkpoint", "sandbox")},
+            **{name: ports[name] for name in ("printer", "safety", "page_url", "checkpoint", "sandbox")},
         ),
-        checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"]),
+        checkouts=CheckoutCommands(**stores, checkouts=ports["checkouts"], safety=ports["safety"]),
         refunds=RefundCommands(ports["donations"], ports["refunds"]),
         support=SupportCommands(
             ports["tickets"],

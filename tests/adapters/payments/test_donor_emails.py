@@ -89,6 +89,15 @@ def test_a_donor_who_left_an_address_gets_a_receipt_with_thanks(donor: Donor):
     assert mail["List-Unsubscribe"] is None
 
 
+def test_a_receipt_names_nobody_on_whom_nobody_has_decided(donor: Donor):
+    ticket = donor.payment.ticket_id
+    draft = {"title": "Help my neighbor John Smith", "story": "The roof fell in."}
+    donor.service.commands.tickets.edit_draft(SYSTEM, ticket, draft)
+    donor.take(donor.completed)
+    [mail] = donor.mails
+    assert "John Smith" not in text_of(mail)
+
+
 def test_only_a_live_key_sends_mails_without_the_test_notice(make_service: Callable[..., Service]):
     service = make_service(stripe_secret_key="sk_" + "live_" + "x" * 24)
     assert service.payments.donor_emails._livemode is True
