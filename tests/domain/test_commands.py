@@ -254,7 +254,8 @@ def test_the_documents_of_a_public_campaign_leave_out_what_its_page_leaves_out()
     print_out(DocumentType.GOFUNDME_DRAFT)
     print_out(DocumentType.RECEIPT)
     campaign, receipt = printer.printed
-    assert isinstance(campaign, CampaignSheet) and isinstance(receipt, ReceiptSheet)
+    assert isinstance(campaign, CampaignSheet)
+    assert isinstance(receipt, ReceiptSheet)
     assert campaign.draft.story == "Call […]. The roof fell in."
     assert "John Smith" not in f"{campaign.draft.title} {receipt.campaign_title}"
     commands.tickets.unpublish(HOLDER, TICKET)

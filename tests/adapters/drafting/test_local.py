@@ -160,6 +160,8 @@ def test_a_title_names_the_beneficiary_and_the_purpose():
     )
     assert drafted("I'm Ada Moss. I am facing court and need legal help.")[1].title == "Help Ada Moss get legal help"
     assert drafted("I need help paying for groceries.")[1].title == "Help with groceries"
+    assert drafted("I'm Ada Moss. I lost my job. I need $800.")[1].title == "Help Ada Moss after a job loss"
+    assert drafted("I'm Ada Moss. I haven't lost my job. I need $800.")[1].title == "Help Ada Moss"
     assert len(drafted(f"My name is {'Maximiliana ' * 4}. I need help with rent.")[1].title or "") <= 80
 
 
@@ -175,6 +177,14 @@ def test_a_title_names_the_beneficiary_and_the_purpose():
         ("I need help with this situation. My landlord wants to evict us.", "Help with housing"),
         ("We need $700 for deposits and temporary rent by May.", "Help with deposits and temporary rent"),
         ("I need $500 for rent and $300 for food.", "Help with rent and food"),
+        (
+            "I want $900 for my family. The money will help us to pay the rent, and to buy clothes and beds for them.",
+            "Help with rent, clothes and beds",
+        ),
+        ("I want $900 for my kids. The money is for a wheelchair.", "Help with a wheelchair"),
+        ("I want $900. It is not for medical bills. It will go towards a new roof.", "Help with a new roof"),
+        ("I need $900 for everybody. This money would pay my brother back.", None),
+        ("I need $900 for utilities and stuff.", "Help with utilities"),
     ],
 )
 def test_a_title_says_what_the_help_is_for_and_nothing_else(said, title):
