@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from adapters.postgres import database as postgres_database
 from adapters.postgres import migrations, watchdog
 from adapters.postgres.database import Database, connect
 from adapters.read_models import rebuild
+from adapters.stripe_sandbox import PaymentTiming
+from adapters.stripe_sandbox import service as sandbox_service
 from entrypoints.composition.gc_tuning import settle
 from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.settings import Settings
@@ -44,6 +47,9 @@ settings.load_profile("suite")
 postgres_database.CONNECT_SECONDS = postgres_database.WAIT_FOR_CONNECTION_SECONDS = 60
 watchdog.ANSWER_SECONDS = gauges.STATEMENT_SECONDS = runner.STATEMENT_SECONDS = 30
 health.PROBE_TIMEOUT_SECONDS = metrics.QUERY_TIMEOUT_SECONDS = 30
+
+# The sandbox of a service in the tests' process reports a balance transaction at once, not after a second.
+sandbox_service.PaymentTiming = partial(PaymentTiming, settlement=0)  # type: ignore[misc, assignment]
 
 # Tests that start processes, kill them, run whole journeys or take several seconds each; `make test-quick` skips them.
 SLOW = (

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
 import projections
 from adapters.payments.retrieval import PendingRetrievals, Retriever
 from adapters.payments.webhooks import WebhookVerifier, sign
-from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
 from domain.commands.pending_calls import PendingCallCommands
 from domain.donations import Donation
@@ -94,13 +93,21 @@ class Ledger:
             self.settle()
 
     def follow(self) -> None:
-        with connect(self.service.url) as connection:
+        with self.service.database.connection() as connection:
             while self._follower.fold_next_batch(connection):
                 pass
 
     def take(self, *events: Event) -> None:
         self.deliver(*events)
         self.settle()
+
+    def take_in_turns(self, deliveries: Iterable[Sequence[Event]]) -> None:
+        """Take the first event of each delivery, then the second of each, and so on.
+
+        The applier handles deliveries about different payments alone or together alike, and together faster.
+        """
+        for simultaneous in zip(*deliveries, strict=True):
+            self.take(*simultaneous)
 
     # Reading the ledger.
 

@@ -13,7 +13,6 @@ import projections
 from adapters.payments.retrieval import PendingRetrievals, Retriever
 from adapters.payments.stripe_objects import StripeDict
 from adapters.payments.webhooks import WebhookVerifier, sign
-from adapters.postgres.database import connect
 from adapters.read_models.follower import Follower
 from adapters.stripe_sandbox.simulation import oracle
 from adapters.stripe_sandbox.simulation.oracle import OracleEntry, OracleEvent, OracleFee, OracleRow
@@ -112,7 +111,7 @@ class SimulationRunner:
             or self._retrievals.ask_about_held(after_seconds=0)
         ):
             pass
-        with connect(self.service.url) as connection:
+        with self.service.database.connection() as connection:
             while self._follower.fold_next_batch(connection):
                 pass
 

@@ -72,11 +72,9 @@ def test_a_part_of_a_donation_and_then_the_rest_is_refunded(paid_donation: PaidD
     assert types.count("Refunded") == 2
 
 
-@pytest.mark.parametrize(("amount", "status"), [(100.01, 409), (0, 422), (-5, 422), ("1.001", 422), ("x", 422)])
-def test_an_amount_above_the_rest_or_without_a_meaning_is_not_refunded(
-    paid_donation: PaidDonation, amount: Any, status: int
-):
-    assert paid_donation.refund(amount).status_code == status
+def test_an_amount_above_the_rest_or_without_a_meaning_is_not_refunded(paid_donation: PaidDonation):
+    for amount, status in ((100.01, 409), (0, 422), (-5, 422), ("1.001", 422), ("x", 422)):
+        assert paid_donation.refund(amount).status_code == status, amount
     assert paid_donation.donation()["amountRefundedMinor"] == 0
     assert "RefundRequested" not in paid_donation.events()
 
