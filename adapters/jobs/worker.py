@@ -13,6 +13,7 @@ import structlog
 from procrastinate import App, JobContext, PsycopgConnector, RetryDecision, sql
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Job
+from procrastinate.worker import Worker as QueueWorker
 from psycopg import AsyncConnection
 
 from adapters.jobs.queue import CHORES_TASK, ERASURE_TASK, LONG_QUEUE, QUEUE, STEP_TASK, UPKEEP_QUEUE
@@ -153,11 +154,18 @@ class Worker:
         app = self._app()
         async with app.open_async():
             slots = {QUEUE: self._concurrency, LONG_QUEUE: LONG_SLOTS, UPKEEP_QUEUE: UPKEEP_SLOTS}
-            work = [asyncio.create_task(self._work_on(app, queue, count)) for queue, count in slots.items()]
-            rescue = asyncio.create_task(_rescue(app))
+            workers = [self._worker(app, queue, count) for queue, count in slots.items()]
+            work = [asyncio.create_task(worker.run()) for worker in workers]  # type: ignore[no-untyped-call]
+            rescue_ends = asyncio.Event()
+            rescue = asyncio.create_task(_rescue(app, rescue_ends))
             # The connector's pool reconnects in ever longer pauses after an outage, so a new app is made instead.
             while not (self._stopping.is_set() or any(task.done() for task in work)) and self._database.available:
                 await asyncio.sleep(0.1)
+            # A cancellation that arrives together with the answer that a task waits for is lost. The request to stop
+            # is not, and so the cancellation only has to end waits for a database that does not answer.
+            rescue_ends.set()
+            for worker in workers:
+                worker.stop()  # type: ignore[no-untyped-call]
             tasks = [rescue, *work]
             for task in tasks:
                 task.cancel()
@@ -165,8 +173,9 @@ class Worker:
                 if isinstance(outcome, Exception):
                     raise outcome
 
-    async def _work_on(self, app: App, queue: str, concurrency: int) -> None:
-        await app.run_worker_async(
+    def _worker(self, app: App, queue: str, concurrency: int) -> QueueWorker:
+        return QueueWorker(
+            app,
             queues=[queue],
             concurrency=concurrency,
             fetch_job_polling_interval=POLL_SECONDS,
@@ -339,13 +348,14 @@ async def _in_thread(call: Callable[[], None]) -> None:
     await done
 
 
-async def _rescue(app: App) -> None:
+async def _rescue(app: App, ends: asyncio.Event) -> None:
     """Give the jobs of dead workers to living ones, again and again."""
-    while True:
+    while not ends.is_set():
         try:
             for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
                 await app.job_manager.retry_job(job)
                 logger.warning("job rescued", job=job.id, ticket=job.task_kwargs.get("ticket"))
         except procrastinate.exceptions.ProcrastinateException:
             logger.warning("rescue failed")
-        await asyncio.sleep(RESCUE_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ends.wait(), RESCUE_SECONDS)

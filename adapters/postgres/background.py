@@ -34,10 +34,14 @@ class BackgroundLoop:
         self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
-    def stop(self, seconds: float = 1.0) -> None:
-        """End after the present call, and wait at most this long for that."""
+    def request_stop(self) -> None:
+        """End after the present call, without waiting for that."""
         self._stopping.set()
         self._wake.set()
+
+    def stop(self, seconds: float = 1.0) -> None:
+        """End after the present call, and wait at most this long for that."""
+        self.request_stop()
         if self._thread is not None:
             self._thread.join(timeout=seconds)
 

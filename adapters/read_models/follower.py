@@ -51,6 +51,7 @@ class Follower(BackgroundLoop):
         self._projections = projections
         self._connection: Connection[TupleRow] | None = None
         self._listener = BackgroundLoop("follower-listener", self._listen)
+        self._listening = ConnectionRegistry()
         self._position_is_awaited = threading.Event()
         self._failures = {projection.NAME: _Failures() for projection in projections}
         self._progress = threading.Condition()
@@ -65,6 +66,8 @@ class Follower(BackgroundLoop):
 
     def stop(self, seconds: float = 5.0) -> None:
         self._position_is_awaited.set()
+        self._listener.request_stop()
+        self._listening.disconnect_all()
         super().stop(seconds)
         self._listener.stop(seconds)
         self._disconnect()
@@ -93,6 +96,8 @@ class Follower(BackgroundLoop):
 
     def _listen(self) -> float:
         with connect(self._url, name="storyledger wake-up", registry=self._registry) as connection:
+            # Registered before the first look at `stopping`, so that a stop ends the wait for notifications.
+            self._listening.add(connection)
             connection.execute("LISTEN events")
             self.wake()
             while not self._listener.stopping:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 import pytest
+from procrastinate import sql
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
@@ -309,6 +311,36 @@ def test_a_worker_that_stops_hands_its_job_back_in_time(
     eventually(lambda: jobs.status is ContentStatus.READY)
     next_worker.stop()
     assert jobs.topics() == TOPICS_OF_A_DRAFT
+
+
+@pytest.mark.parametrize("query", ["register_worker", "select_stalled_jobs_by_heartbeat"])
+def test_a_worker_stops_in_time_although_a_query_loses_its_cancellation(
+    make_jobs: Callable[..., TicketJobs], monkeypatch: pytest.MonkeyPatch, query: str
+):
+    waits = threading.Event()
+
+    async def answer_when_cancelled(asked: object) -> None:
+        if asked == sql.queries[query] and not waits.is_set():
+            waits.set()
+            with suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+
+    class Forgetful(job_worker._Connector):
+        async def execute_query_one_async(self, query: Any, **arguments: Any) -> dict[str, Any]:
+            await answer_when_cancelled(query)
+            return await super().execute_query_one_async(query, **arguments)
+
+        async def execute_query_all_async(self, query: Any, **arguments: Any) -> list[dict[str, Any]]:
+            await answer_when_cancelled(query)
+            return await super().execute_query_all_async(query, **arguments)
+
+    monkeypatch.setattr(job_worker, "_Connector", Forgetful)
+    worker = make_jobs(workers=0).worker()
+    threads_before = set(threading.enumerate())
+    worker.start()
+    assert waits.wait(WAIT_SECONDS)
+    worker.stop()
+    assert not [thread for thread in set(threading.enumerate()) - threads_before if thread.name == "worker"]
 
 
 def test_the_job_of_a_killed_worker_is_rescued_and_done_once(
