@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Timer
 from typing import Any
 
 from adapters.speech.child_process import ROOT, WAITING_SECONDS, child_environment
@@ -48,7 +49,8 @@ class Recognizer:
         self._model, self._device, self._idle_seconds = model, device, idle_seconds
         self._lock = threading.Lock()
         self._process: _Process | None = None
-        self._idle: threading.Timer | None = None
+        self._idle: Timer | None = None
+        self._answered = 0
 
     def languages(self, content: bytes, waiting: Callable[[], None]) -> dict[str, float]:
         """Return the probable languages of the window."""
@@ -65,12 +67,20 @@ class Recognizer:
     @property
     def running(self) -> bool:
         """Return True while the process holds the model."""
-        return self._process is not None
+        process = self._process
+        return process is not None and process.running
 
     def close(self) -> None:
         """End the process. A later request starts another one."""
         with self._lock:
             self._end()
+
+    def _close_if_idle(self, answered: int) -> None:
+        """End the process unless a request was answered since the timer was set."""
+        with self._lock:
+            # A request that was waiting for the lock when the timer fired could not cancel it any more.
+            if answered == self._answered:
+                self._end()
 
     def _answer(self, request: dict[str, object], content: bytes, waiting: Callable[[], None]) -> Any:
         """Return the answer. Call `waiting` every second until then; if it raises, the process ends."""
@@ -86,7 +96,8 @@ class Recognizer:
             self._end()
             raise
         else:
-            self._idle = threading.Timer(self._idle_seconds, self.close)
+            self._answered += 1
+            self._idle = Timer(self._idle_seconds, self._close_if_idle, (self._answered,))
             self._idle.daemon = True
             self._idle.start()
             return answer
@@ -94,7 +105,8 @@ class Recognizer:
             self._lock.release()
 
     def _started(self, waiting: Callable[[], None]) -> "_Process":
-        if self._process is None:
+        if not self.running:
+            self._end()  # it may have been killed since the last request
             self._process = _Process(self._model, self._device)
             self._process.wait_until_ready(waiting)
         return self._process
@@ -123,7 +135,13 @@ class _Process:
         self._child: subprocess.Popen[bytes] | None = None
         self._ended = threading.Event()
         # The kernel ends the child with the thread that started it, so that is not the thread of a job.
-        threading.Thread(target=self._run, name="recogniser", daemon=True).start()
+        self._reader = threading.Thread(target=self._run, name="recogniser", daemon=True)
+        self._reader.start()
+
+    @property
+    def running(self) -> bool:
+        """Return True until the end of the child was noticed, which is soon after it ended."""
+        return self._reader.is_alive()
 
     def _run(self) -> None:
         """Start the child, and read its answers until it ends."""
@@ -161,7 +179,7 @@ class _Process:
         try:
             self._child.stdin.write(message)
             self._child.stdin.flush()
-        except OSError:
+        except (OSError, ValueError):  # the child ended, and the reader may have closed its pipes already
             raise ChildInterrupted("the recogniser ended") from None
         return self._next_answer(WALL_SECONDS, waiting)
 
