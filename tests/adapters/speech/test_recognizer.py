@@ -14,29 +14,7 @@ from adapters.speech import recognizer
 from adapters.speech.errors import ChildInterrupted
 from adapters.speech.recognizer import Recognizer
 from tests.fakes.children import speech_children
-
-PROGRAM = b"fake_recogniser"
-# Answers each request with its own process id, and loads no model.
-ANSWERING = """
-import json, os, sys  # fake_recogniser
-print('{"ready": true}', flush=True)
-for line in sys.stdin.buffer:
-    sys.stdin.buffer.read(json.loads(line)["bytes"])
-    print(json.dumps({"languages": {str(os.getpid()): 1.0}}), flush=True)
-"""
-ENDING_AT_A_REQUEST = """
-import os, signal, sys  # fake_recogniser
-print('{"ready": true}', flush=True)
-sys.stdin.buffer.readline()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-# Between the end of a child and the moment at which its parent notices it, nobody reads its standard input.
-READING_NOTHING = """
-import os, signal  # fake_recogniser
-os.close(0)
-print('{"ready": true}', flush=True)
-signal.pause()
-"""
+from tests.fakes.recognisers import ENDING_AT_A_REQUEST, FAKE, NAMING_ITSELF, READING_NOTHING
 
 
 class FakeTimer:
@@ -69,7 +47,7 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> list[FakeTimer]:
 
 @pytest.fixture
 def own_recognizer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recognizer]:
-    monkeypatch.setattr(recognizer, "START", ANSWERING)
+    monkeypatch.setattr(recognizer, "START", NAMING_ITSELF)
     own = Recognizer("no model")
     yield own
     own.close()
@@ -108,7 +86,7 @@ def test_a_recogniser_that_ends_at_a_request_interrupts_it_and_the_next_one_succ
         patch.setattr(recognizer, "START", program)
         with pytest.raises(ChildInterrupted):
             process_of(own_recognizer)
-    assert process_of(own_recognizer) in speech_children(os.getpid(), PROGRAM)
+    assert process_of(own_recognizer) in speech_children(os.getpid(), FAKE)
 
 
 def test_a_request_that_finds_closed_pipes_may_be_tried_again(

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from adapters.speech.local import LocalTranscriber
 from adapters.speech.openai import OpenAITranscriber
 from domain.errors import StepFailed, Superseded
 from domain.ports import Transcriber
 from domain.values import Transcript
 from tests.fakes.children import speech_children
 from tests.fakes.openai_transcriptions import text_reply, transcription_server
+from tests.fakes.recognisers import HEARING_A_SENTENCE, transcriber_with
 from tests.fakes.speech import TRANSCRIPT, FakeTranscriber
 
 RECORDINGS = Path(__file__).parents[2] / "fixtures" / "speech"
@@ -35,7 +35,9 @@ class Transcribers:
 def transcribers(request: pytest.FixtureRequest) -> Iterator[Transcribers]:
     match request.param:
         case "local":
-            yield Transcribers(LocalTranscriber(), LocalTranscriber())
+            # The recognition itself is tested in test_local_transcriber.py.
+            with transcriber_with(HEARING_A_SENTENCE) as transcriber:
+                yield Transcribers(transcriber, transcriber)
         case "openai":
             with transcription_server() as speech, transcription_server() as silence:
                 speech.replies, silence.replies = [text_reply(TRANSCRIPT.text, "en")], [text_reply("")]

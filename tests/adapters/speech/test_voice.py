@@ -46,6 +46,12 @@ def test_no_speech_is_found_in_other_sound(kind: str) -> None:
     assert speech_windows(with_normal_loudness(NOT_SPEECH[kind]())) == []
 
 
+# The contract of all transcribers tries silence.
+@pytest.mark.parametrize("name", ["noise.ogg", "music.ogg", "tone.ogg"])
+def test_no_speech_is_found_in_a_recording_without_it(name: str) -> None:
+    assert speech_windows(with_normal_loudness(sound_of(RECORDINGS / name))) == []
+
+
 def test_windows_hold_all_pieces_in_order_and_none_is_too_long() -> None:
     windows = speech_windows(np.tile(sound_of(DEMO_RECORDING), 3))
     assert len(windows) >= 3
