@@ -105,11 +105,12 @@ class Recognizer:
             self._lock.release()
 
     def _started(self, waiting: Callable[[], None]) -> "_Process":
-        if not self.running:
+        process = self._process
+        if process is None or not process.running:
             self._end()  # it may have been killed since the last request
-            self._process = _Process(self._model, self._device)
-            self._process.wait_until_ready(waiting)
-        return self._process
+            process = self._process = _Process(self._model, self._device)
+            process.wait_until_ready(waiting)
+        return process
 
     def _end(self) -> None:
         if self._process is not None:
