@@ -110,16 +110,17 @@ def span(
     The span is linked to the spans that the keys in `links` were made linkable by. Attributes that are None are left
     out; names without a dot get the prefix `storyledger.`.
     """
-    if _tracing is None:
+    # Another thread may stop tracing meanwhile.
+    if (tracing := _tracing) is None:
         return _NO_SPAN
-    return _RecordedSpan(_tracing, name, parent, links, attributes)
+    return _RecordedSpan(tracing, name, parent, links, attributes)
 
 
 def record_span(name: str, since: int, *, links: Iterable[Hashable] = (), **attributes: AttributeValue) -> None:
     """Record a span that began at `since` (see `now_ns`) and ends now."""
-    if _tracing is not None:
-        _tracing.tracer.start_span(
-            name, links=_links(_tracing, links), start_time=since, attributes=_prefixed(attributes)
+    if (tracing := _tracing) is not None:
+        tracing.tracer.start_span(
+            name, links=_links(tracing, links), start_time=since, attributes=_prefixed(attributes)
         ).end()
 
 
@@ -142,16 +143,16 @@ def traceparent() -> str | None:
 
 def make_linkable(*keys: Hashable) -> None:
     """Let later spans of this process link to the current span by these keys."""
-    if _tracing is None:
+    if (tracing := _tracing) is None:
         return
     from opentelemetry import trace
 
     context = trace.get_current_span().get_span_context()
-    with _tracing.lock:
+    with tracing.lock:
         for key in keys:
-            _tracing.linkable[key] = context
-        while len(_tracing.linkable) > MOST_LINKABLE:
-            _tracing.linkable.popitem(last=False)
+            tracing.linkable[key] = context
+        while len(tracing.linkable) > MOST_LINKABLE:
+            tracing.linkable.popitem(last=False)
 
 
 def _links(tracing: _Tracing, keys: Iterable[Hashable]) -> list[Link]:
