@@ -80,7 +80,8 @@ bench: compiled ## Run the benchmarks
 	$(BIN)/python -m tests.benchmarks
 
 evaluate: compiled ## Measure drafting and recognition, and write the figures into RESULTS.md
-	$(BIN)/python -m tests.benchmarks.evaluation $(if $(STORIES),--stories $(STORIES)) $(if $(RECORDINGS),--recordings $(RECORDINGS))
+	$(BIN)/python -m tests.benchmarks.evaluation $(if $(STORIES),--stories $(STORIES)) $(if $(RECORDINGS),--recordings $(RECORDINGS)) \
+		$(if $(SPOKEN),--spoken $(SPOKEN))
 
 soak: compiled ## Run the long tests: kills under load, long outages, fuzzing of every operation, more random examples
 	$(BIN)/pytest -m soak

@@ -4,10 +4,15 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from adapters.evaluation.word_errors import WordErrors, word_errors
 from domain.errors import AudioTooLongError, NotAudioError, StepFailed
 from domain.ports import AudioInspector, Transcriber
+from domain.values import Transcript
+
+# A run of many recordings is not lost because one attempt was interrupted.
+ATTEMPTS = 3
 
 
 class RecordingsError(ValueError):
@@ -16,11 +21,12 @@ class RecordingsError(ValueError):
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording and what is said in it; `source` is its folder below the evaluated one."""
+    """A recording and what is said in it; `source` is the group of its figures, `hints` are for the transcriber."""
 
     path: Path
     reference: str
     source: str
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -28,11 +34,15 @@ class Heard:
     """What a transcriber made of a recording. A refused one has no text, so all its words are wrong."""
 
     recording: Recording
-    text: str
+    transcript: Transcript | None
     refused: str | None
     word_errors: WordErrors
     audio_seconds: float
     seconds: float
+
+    @property
+    def text(self) -> str:
+        return self.transcript.text if self.transcript else ""
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ def recordings_in(folder: Path) -> list[Recording]:
 def heard(recordings: Iterable[Recording], inspector: AudioInspector, transcriber: Transcriber) -> Iterator[Heard]:
     """Transcribe the recordings one after the other, and yield what was heard in each.
 
-    Raise RecordingsError for a file that is no recording, and StepFailed if the transcriber is not available.
+    Raise RecordingsError for a file that is no recording, and StepFailed if the transcriber fails again and again.
     """
     for recording in recordings:
         with recording.path.open("rb") as file:
@@ -92,20 +102,34 @@ def heard(recordings: Iterable[Recording], inspector: AudioInspector, transcribe
             except (NotAudioError, AudioTooLongError) as error:
                 raise RecordingsError(f"{recording.path}: {error}") from None
             started = time.perf_counter()
+            transcript, refused = None, None
             try:
-                transcript = transcriber.transcribe(file, lambda _: None)
-                text, language, refused = transcript.text, transcript.language, None
+                transcript = _transcribed(transcriber, file, recording.hints)
             except StepFailed as failed:
                 if failed.retryable:
                     raise
-                text, language, refused = "", None, failed.code
+                refused = failed.code
             seconds = time.perf_counter() - started
-        errors = word_errors(recording.reference, text, language)
-        yield Heard(recording, text, refused, errors, audio_seconds, seconds)
+        if transcript is None:
+            errors = word_errors(recording.reference, "")
+        else:
+            errors = word_errors(recording.reference, transcript.text, transcript.language)
+        yield Heard(recording, transcript, refused, errors, audio_seconds, seconds)
+
+
+def _transcribed(transcriber: Transcriber, file: BinaryIO, hints: Sequence[str]) -> Transcript:
+    """Return the transcript. As in the service, a failure that may pass is tried again."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return transcriber.transcribe(file, lambda _: None, hints)
+        except StepFailed as failed:
+            if not failed.retryable:
+                raise
+    return transcriber.transcribe(file, lambda _: None, hints)
 
 
 def by_source(results: Iterable[Heard]) -> dict[str, Rates]:
-    """Return the figures of each folder, in order."""
+    """Return the figures of each source, in order."""
     groups: dict[str, list[Heard]] = {}
     for result in results:
         groups.setdefault(result.recording.source, []).append(result)

@@ -2,7 +2,7 @@
 
 A file of stories has one JSON object on each line: `{id, set, transcript, expected: {name, category, urgency,
 goalAmount, goalTolerance}}`. A name must be exact, category and urgency equal, and the goal within the tolerance. A
-story without a category counts as OTHER.
+story without a category counts as OTHER. A story can also be drafted from a recording in which it is read aloud.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,8 +14,11 @@ import msgspec
 
 from adapters.drafting.local import LocalAnalyser, LocalDrafter
 from adapters.drafting.names import speaker_in
+from adapters.drafting.sources import certain_part
 from adapters.drafting.utterance import Utterance
-from domain.values import Transcript
+from adapters.evaluation.recordings import Recording
+from domain.lifecycle import spoken_hints
+from domain.values import Kind, Transcript
 
 NO_CATEGORY = "OTHER"
 FIELDS = ("name", "goal", "category", "urgency")
@@ -46,9 +49,10 @@ class Story(msgspec.Struct, frozen=True, rename={"source": "set"}):
 
 @dataclass(frozen=True)
 class Drafted:
-    """What the drafter found in a story."""
+    """What the drafter found in a story, and the text that it read."""
 
     story: Story
+    text: str
     name: str | None
     goal_amount: Decimal | None
     category: str
@@ -69,13 +73,17 @@ class Drafted:
 
 @dataclass(frozen=True)
 class Shares:
-    """The number of stories, and the shares (0 to 1) of those that are right in each field and in all."""
+    """The number of stories, and the shares (0 to 1) of those that are right in each field and in all.
+
+    `content` are name, goal and category: what is right on the page. Urgency orders the work and is not on it.
+    """
 
     n: int
     name: float
     goal: float
     category: float
     urgency: float
+    content: float
     all: float
 
     @classmethod
@@ -84,7 +92,8 @@ class Shares:
             return round(right / len(results), 4) if results else 0.0
 
         fields = {field: share(sum(field not in result.wrong for result in results)) for field in FIELDS}
-        return cls(len(results), **fields, all=share(sum(not result.wrong for result in results)))
+        content = share(sum({"urgency"}.issuperset(result.wrong) for result in results))
+        return cls(len(results), **fields, content=content, all=share(sum(not result.wrong for result in results)))
 
 
 def stories_in(path: Path) -> list[Story]:
@@ -101,13 +110,33 @@ def stories_in(path: Path) -> list[Story]:
     return stories
 
 
-def drafted(story: Story) -> Drafted:
-    """Return what the local drafter finds in the transcript."""
-    transcript = Transcript(story.transcript, None, "labelled")
+def recordings_of(stories: Iterable[Story], folder: Path) -> dict[str, Recording]:
+    """Return the recordings of the stories by id: the files in the folder or below that are named `ID.wav` or alike.
+
+    As in the service, the display name of the ticket is a hint: that of the labels. Raise StoriesError if no story has
+    a recording.
+    """
+    paths = {path.stem: path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix.lower() != ".txt"}
+    found = {}
+    for story in stories:
+        if path := paths.get(story.id):
+            text = path.with_suffix(".txt")
+            reference = text.read_text(encoding="utf-8-sig") if text.is_file() else story.transcript
+            hints = spoken_hints(Kind.CAMPAIGN, story.expected.name)
+            found[story.id] = Recording(path, reference, story.source, hints)
+    if not found:
+        raise StoriesError(f"{folder}: no recording is named after the id of a story")
+    return found
+
+
+def drafted(story: Story, transcript: Transcript | None = None) -> Drafted:
+    """Return what the local drafter finds in the labelled transcript, or in this one."""
+    transcript = certain_part(transcript or Transcript(story.transcript, None, "labelled"))
     analysis = LocalAnalyser().analyse(transcript)
     draft = LocalDrafter().draft(transcript, analysis)
     return Drafted(
         story,
+        text=transcript.text,
         name=speaker_in(Utterance.of(transcript.text, analysis.language)),
         goal_amount=draft.goal.major if draft.goal else None,
         category=draft.category or NO_CATEGORY,

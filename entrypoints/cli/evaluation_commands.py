@@ -19,6 +19,12 @@ def evaluate_stories(
     file: Annotated[
         Path, typer.Argument(exists=True, dir_okay=False, help="Labelled stories, one JSON object each line.")
     ],
+    recordings: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True, file_okay=False, help="Draft from recordings of the stories in this folder: ID.wav or alike."
+        ),
+    ] = None,
     details: Annotated[bool, typer.Option("--details", help="Also show what was found in the stories.")] = False,
     json: Json = False,
 ) -> None:
@@ -26,11 +32,12 @@ def evaluate_stories(
 
     The local drafter reads each transcript, and the shares of right fields are shown for each source and for all.
     A line is {id, set, transcript, expected: {name, category, urgency, goalAmount, goalTolerance}}; the set is the
-    source.
+    source. With recordings, the transcriber of the settings hears them with the story's name as a hint, and the local
+    drafter reads what was heard.
     """
     from entrypoints.cli import evaluate as evaluation
 
-    evaluation.stories(file, details, json)
+    evaluation.stories(file, recordings, details, json)
 
 
 @evaluate.command("speech", epilog="Example: storyledger evaluate speech recordings")

@@ -35,7 +35,7 @@ def test_shares_of_right_fields_are_given_for_all_and_for_each_source(stories, t
     figures = json.loads(done.stdout)
     assert done.returncode == 0
     assert figures["bySource"]["calls"] == {
-        "n": 2, "name": 0.5, "goal": 1.0, "category": 1.0, "urgency": 1.0, "all": 0.5
+        "n": 2, "name": 0.5, "goal": 1.0, "category": 1.0, "urgency": 1.0, "content": 0.5, "all": 0.5
     }  # fmt: skip
     assert (figures["n"], figures["bySource"]["letters"]["goal"], figures["all"]) == (3, 0.0, 0.3333)
     assert "details" not in figures
@@ -50,7 +50,7 @@ def test_details_hold_what_was_found_in_each_story(stories):
 
 def test_the_table_names_the_stories_with_wrong_fields(stories):
     output = run_here("evaluate", "stories", stories).stdout
-    assert "all\t3\t66.7%\t66.7%\t100.0%\t100.0%\t33.3%" in output
+    assert "all\t3\t66.7%\t66.7%\t100.0%\t100.0%\t33.3%\t33.3%" in output
     assert "b\tname: Ana Silva for Ana Sousa" in output
 
 
@@ -63,7 +63,7 @@ def test_a_file_without_labelled_stories_is_refused_in_one_line(tmp_path, text):
 
 
 def record(path: Path, text: str | None, seconds: int = 2) -> None:
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     with wave.open(str(path), "wb") as sound:
         sound.setnchannels(1), sound.setsampwidth(2), sound.setframerate(8000)
         sound.writeframes(bytes(16000 * seconds))
@@ -116,3 +116,29 @@ def test_a_folder_without_texts_and_a_file_without_sound_are_refused(transcriber
     done = run_here("evaluate", "speech", tmp_path)
     assert done.returncode == 1
     assert "one.wav: this file" in done.stderr
+
+
+def test_stories_are_drafted_from_what_is_heard_in_their_recordings(transcriber, stories, tmp_path):
+    transcriber.outcome = Transcript("My name is Ana Silva. I need $1,600 for rent.", "en", "fake")
+    record(tmp_path / "spoken" / "a.wav", None)
+    record(tmp_path / "spoken" / "deeper" / "c.wav", RENT)
+    arguments = ("evaluate", "stories", stories, "--recordings", tmp_path / "spoken")
+    figures = json.loads(run_here(*arguments, "--details", "--json").stdout)
+    assert (figures["n"], figures["name"], figures["goal"], figures["content"]) == (2, 1.0, 0.0, 0.0)
+    assert [story["heard"] for story in figures["details"]] == [transcriber.outcome.text] * 2
+    assert (figures["speech"]["n"], figures["speech"]["errors"]) == (2, 2)
+    assert transcriber.hints[0][0] == "Ana Silva"
+    assert "all\t2\t0\t22\t2\t9.1%" in run_here(*arguments).stdout
+
+
+def test_a_refused_recording_is_a_story_with_nothing_in_it(transcriber, stories, tmp_path):
+    transcriber.outcome = StepFailed("no_speech", "No speech was found.", retryable=False)
+    record(tmp_path / "spoken" / "c.wav", None)
+    output = run_here("evaluate", "stories", stories, "--recordings", tmp_path / "spoken").stdout
+    assert "c\tname: None for Ana Silva" in output
+
+
+def test_a_folder_without_recordings_of_the_stories_is_refused(transcriber, stories, tmp_path):
+    record(tmp_path / "spoken" / "other.wav", None)
+    done = run_here("evaluate", "stories", stories, "--recordings", tmp_path / "spoken")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
