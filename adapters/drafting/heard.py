@@ -5,48 +5,22 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
 from adapters.drafting.categories import CATEGORY_KEYWORDS
-from adapters.drafting.numbers import SPOKEN_LANGUAGES, numbers_in
-from adapters.drafting.utterance import FillerKind, Token, tokenized
-from adapters.drafting.vocabulary import TABLES, words
+from adapters.drafting.numbers import SPOKEN_LANGUAGES
+from adapters.drafting.units import CONJUNCTIONS, CURRENCY, RESERVATIONS, Unit, figure_key, key_of, keys_of, units_of
+from adapters.drafting.vocabulary import TABLES
 
-_TABLE = TABLES["comparison"]
-_CONTRACTIONS: dict[str, str] = _TABLE["contractions"]
-_ENDINGS: dict[str, str] = _TABLE["endings"]
-_IS = words("he's she's it's that's there's what's who's where's here's")
+_NEGATORS = keys_of("negator")
+_GUARDED = _NEGATORS | RESERVATIONS
+_LIMITS = frozenset(tuple(map(key_of, limit.split())) for limit in TABLES["comparison"]["limits"])
+_CONDITIONS, _OF_A_REQUEST, _BEFORE_MAY = keys_of("condition"), keys_of("of_a_request"), keys_of("before_may")
+_GLUE, _SKIPPABLE, _CORRECTION = keys_of("glue"), keys_of("skippable"), keys_of("correction")
+_ABLE, _BEFORE_DENIED = keys_of("able"), keys_of("before_denied")
+FRAME = _GLUE | keys_of("frame")
 
-
-_CURRENCIES: dict[str, str] = {
-    name: currency for currency, names in _TABLE["currencies"].items() for name in names.split()
-}
-_CURRENCY = frozenset(_CURRENCIES.values())
-
-
-def _keys(name: str) -> frozenset[str]:
-    return frozenset(map(_key, words(_TABLE[name])))
-
-
-def _key(word: str) -> str:
-    """Return the word without the ending of a plural or a possessive, to compare it with others."""
-    word = word.removesuffix("'s").removesuffix("'").replace("-", " ").replace("'", "")
-    word = word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
-    return _CURRENCIES.get(word, word)
-
-
-_NEGATORS, _CONJUNCTIONS = _keys("negator"), _keys("conjunction")
-_SUBJECTS = {language: words(subjects) for language, subjects in _TABLE["subjects"].items()}
-_GUARDED = _NEGATORS | _keys("reservation")
-_EMBEDDING, _CORRECTION = _keys("embedding"), _keys("correction")
-_GLUE, _SKIPPABLE = _keys("glue"), _keys("skippable")
-_ABLE, _BEFORE_DENIED = _keys("able"), _keys("before_denied")
-FRAME = _GLUE | _keys("frame")
-
-_SYMBOLS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen"}
-_CLAUSE_MARK = re.compile(r"[,;:()–—\n]|\.\.|\s-\s")
 _SENTENCE_MARK = re.compile(r"[.!?…。！？]+")
 # Between words of one sentence at most so many words of the transcript may be left out.
 _MAX_GAP = 60
@@ -54,19 +28,6 @@ _CANDIDATES = 8
 _NEAR_GUARD = 2
 # A label and its figure in a breakdown were said within so many words.
 _NEAR = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """A word or a number, with its place in the text; `hedge` marks a word such as "well" that may mean nothing."""
-
-    key: str
-    word: str
-    start: int
-    end: int
-    clause: int
-    hedge: bool = False
-
 
 Path = tuple[tuple[int, int], ...]
 
@@ -166,7 +127,7 @@ class Heard:
 
     def _is_implied_currency(self, key: str) -> bool:
         """Return True for a currency that the sentence adds to a figure, if no other one was said."""
-        return key in _CURRENCY and not any(other in self._at for other in _CURRENCY - {key})
+        return key in CURRENCY and not any(other in self._at for other in CURRENCY - {key})
 
     def _may_skip(self, part: Sequence[Unit], at: int, next_at: int, said: frozenset[str] | set[str]) -> bool:
         """Return True if the words between two words of the sentence may be left out."""
@@ -175,7 +136,7 @@ class Heard:
             return True
         if self._is_repeated(at, next_at):
             return True
-        if any(unit.key in _GUARDED for unit in skipped):
+        if any(self._is_guard(skipped_at) for skipped_at in range(at + 1, next_at)):
             return False
         if all(unit.key in said or unit.hedge for unit in skipped):
             return True
@@ -209,15 +170,48 @@ class Heard:
         return any(self.units[other].key in _NEGATORS for other in self._clauses[self.units[at].clause])
 
     def _unsaid_guards(self, units: Sequence[Unit], path: Path) -> Iterator[int]:
-        """Yield the negations and reservations of the clauses that the sentence uses, but does not repeat."""
+        """Yield the negations, reservations and conditions of what the sentence uses, but does not repeat."""
         used = {at for _, at in path}
         touched = {self.units[at].clause for index, at in path if units[index].key not in _GLUE}
         # Without punctuation, what follows may be another sentence; a negation after the verb is near.
         end = path[-1][1] + _NEAR_GUARD
         for clause in touched:
-            for at in self._clauses[clause]:
-                if self.units[at].key in _GUARDED and at not in used and at <= end:
+            conditions = set(self._conditions(clause))
+            for at in {*self._clauses[clause], *conditions} - used:
+                if at in conditions or (at <= end and self._is_guard(at)):
                     yield at
+
+    def _is_guard(self, at: int) -> bool:
+        """Return True for a negation, a reservation, or a limit such as "up to"."""
+        key, before = self.units[at].key, self.units[at - 1].key if at else ""
+        following = self.units[at + 1].key if at + 1 < len(self.units) else ""
+        return (key in _GUARDED and not (key == "may" and before in _BEFORE_MAY)) or (key, following) in _LIMITS
+
+    def _conditions(self, clause: int) -> Iterator[int]:
+        """Yield the words such as "if" under which the clause holds: in itself, or in those beside it."""
+        yield from (at for at in self._clauses[clause] if self._is_condition(at))
+        following = self._clauses.get(clause + 1)
+        if following and self._is_one_sentence(following[0]) and self._is_condition(following[0]):
+            yield following[0]
+        while clause and self._is_one_sentence(self._clauses[clause][0]):
+            is_joined = self.units[self._clauses[clause][0]].key in CONJUNCTIONS
+            clause -= 1
+            opening = self._clauses[clause][:2]
+            yield from (at for at in opening if self._is_condition(at))
+            # "If X, Y and Z": the condition of Y is that of Z.
+            if not is_joined:
+                break
+
+    def _is_condition(self, at: int) -> bool:
+        """Return True for "if" and the like, but not for the one of a request: "if you can help, we need"."""
+        if self.units[at].key not in _CONDITIONS:
+            return False
+        following = self.units[at + 1].key if at + 1 < len(self.units) else ""
+        return following not in _OF_A_REQUEST or self._has_negator(at)
+
+    def _is_one_sentence(self, at: int) -> bool:
+        """Return True if no sentence ends just before this word."""
+        return at > 0 and not _SENTENCE_MARK.search(self._text, self.units[at - 1].end, self.units[at].start)
 
     def _is_excused(self, guard: int, path: Path) -> bool:
         """Return True if a negation was repeated in a stutter, or belongs to a correction ("no, wait")."""
@@ -247,7 +241,7 @@ class Heard:
 
     def itemises(self, line: str) -> bool:
         """Return True for a line of the breakdown whose label and figure were said near each other."""
-        units = [unit for unit in units_of(line, self._language) if unit.key not in FRAME | _CURRENCY]
+        units = [unit for unit in units_of(line, self._language) if unit.key not in FRAME | CURRENCY]
         figures = [at for unit in units if unit.key[0] == "#" for at in self._at.get(unit.key, ())]
         labels = [unit for unit in units if unit.key[0] != "#"]
         if not labels or not self.mentions(line):
@@ -272,7 +266,7 @@ class Heard:
 
     def figures(self, value: Decimal | None = None) -> list[tuple[int, int]]:
         """Return where this number was said, or every number."""
-        keys = [_figure(value)] if value is not None else [key for key in self._at if key[0] == "#"]
+        keys = [figure_key(value)] if value is not None else [key for key in self._at if key[0] == "#"]
         return self._joined(sorted(at for key in keys for at in self._at.get(key, ())))
 
     def category_places(self, category: str) -> list[tuple[int, int]]:
@@ -321,56 +315,3 @@ class Heard:
                 spans.append((unit.start, unit.end))
             last = at
         return spans
-
-
-def units_of(text: str, language: str) -> tuple[Unit, ...]:
-    """Return the words and numbers of a text with their clauses, without pauses such as "um"."""
-    tokens = [token for token in tokenized(text) if token.filler is not FillerKind.PAUSE]
-    numbers = {number.first: number for number in numbers_in(tokens, language)}
-    units: list[Unit] = []
-    subjects = _SUBJECTS.get(language, frozenset())
-    clause, index = 0, 0
-    while index < len(tokens):
-        token = tokens[index]
-        number = numbers.get(index)
-        last = tokens[number.last] if number else token
-        keys = _number_keys(number.value, number.low, tokens[index : number.last + 1]) if number else _word_keys(token)
-        if units and _begins_clause(token, tokens[index - 1], keys[0], units[-1].key, subjects):
-            clause += 1
-        hedge = token.filler is FillerKind.HEDGE
-        words_of_keys = [token.folded, *[""] * (len(keys) - 1)]
-        units.extend(
-            Unit(key, word, token.start, last.end, clause, hedge) for key, word in zip(keys, words_of_keys, strict=True)
-        )
-        index = number.last + 1 if number else index + 1
-    return tuple(units)
-
-
-def _figure(value: Decimal) -> str:
-    text = f"{value:f}"
-    return "#" + (text.rstrip("0").rstrip(".") if "." in text else text)
-
-
-def _number_keys(value: Decimal, low: Decimal | None, tokens: Sequence[Token]) -> list[str]:
-    symbol = next((name for token in tokens for sign, name in _SYMBOLS.items() if sign in token.text), None)
-    return [_figure(value) if low is None else f"{_figure(low)}-{_figure(value)}", *([symbol] if symbol else [])]
-
-
-def _word_keys(token: Token) -> list[str]:
-    word = token.folded
-    if spoken := _CONTRACTIONS.get(word):
-        return [_key(part) for part in spoken.split()]
-    if word in _IS:
-        return [_key(word[:-2]), "is"]
-    for ending, full in _ENDINGS.items():
-        if word.endswith(ending) and len(word) > len(ending):
-            return [_key(word[: -len(ending)]), full]
-    return [_key(part) for part in word.split("-") if part] or [word]
-
-
-def _begins_clause(token: Token, before: Token, key: str, key_before: str, subjects: frozenset[str]) -> bool:
-    if token.sentence != before.sentence or key in _CONJUNCTIONS:
-        return True
-    if _CLAUSE_MARK.search(token.separator) and not before.is_filler and not token.is_filler:
-        return True
-    return key in subjects and key_before not in _EMBEDDING | _CONJUNCTIONS | subjects

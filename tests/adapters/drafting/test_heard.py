@@ -174,3 +174,58 @@ def test_a_long_story_is_compared_in_reasonable_time():
     heard = Heard(text, "en")
     assert heard.says("I need help with the rent of house number 249 and with my car.")
     assert not heard.says("I need help with the rent of boat number 249 and with my car.")
+
+
+LIMITED = (
+    "He is not at home. I can only pay half. We almost lost the house. My son nearly died. They want up to $900. "
+    "At least three of us are sick. We may lose the car. I work unless he is sick. Only my son survived. "
+    "Maybe he comes back. More than ten people live here. The bill came in May. I need the money by may."
+)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "left_out"),
+    [
+        ("He is not at home.", "not "),
+        ("I can only pay half.", "only "),
+        ("We almost lost the house.", "almost "),
+        ("My son nearly died.", "nearly "),
+        ("They want up to $900.", "up to "),
+        ("At least three of us are sick.", "At least "),
+        ("We may lose the car.", "may "),
+        ("I work unless he is sick.", " unless he is sick"),
+        ("Only my son survived.", "Only "),
+        ("Maybe he comes back.", "Maybe "),
+        ("More than ten people live here.", "More than "),
+    ],
+)
+def test_a_sentence_that_leaves_out_one_word_which_changes_its_meaning_was_not_said(sentence: str, left_out: str):
+    assert Heard(LIMITED, "en").says(sentence)
+    assert not Heard(LIMITED, "en").says(sentence.replace(left_out, ""))
+
+
+def test_the_month_of_may_may_be_left_out():
+    assert Heard(LIMITED, "en").says("The bill came.")
+    assert Heard(LIMITED, "en").says("I need the money.")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "said"),
+    [
+        ("If we don't pay by Friday, we lose the house.", "We lose the house.", False),
+        ("If we don't pay by Friday, we lose the house.", "If we don't pay by Friday, we lose the house.", True),
+        ("So if he comes back, he will hurt us and the kids will be taken.", "The kids will be taken.", False),
+        ("if we don't pay by friday we lose the house", "We lose the house.", False),
+        ("Unless it rains, we have no water.", "We have no water.", False),
+        ("We will lose the house at the end of the month if nobody pays.", "We will lose the house.", False),
+        ("I lose my car, if I can't pay.", "I lose my car.", False),
+        ("If you can help, we need $500 for rent.", "We need $500 for rent.", True),
+        ("If you don't help, we lose the house.", "We lose the house.", False),
+        ("I don't know if he can come. We need $500.", "We need $500.", True),
+        ("If it rains, we get wet. We need $500.", "We need $500.", True),
+        ("Si no pagamos, perdemos la casa.", "Perdemos la casa.", False),
+    ],
+)
+def test_what_holds_only_under_a_condition_is_not_said_without_it(text: str, sentence: str, said: bool):
+    language = "es" if text.startswith("Si ") else "en"
+    assert Heard(text, language).says(sentence) is said
