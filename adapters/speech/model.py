@@ -37,14 +37,22 @@ def model_of(setting: str | None) -> Path | str:
 
 
 def check(model: Path | str) -> None:
-    """Raise ModelUnusable unless the model is there. Of the default model, every byte must be as published.
-
-    A named model is looked up when it is loaded.
-    """
+    """Raise ModelUnusable unless the model is there. Of the default model, every byte must be as published."""
     if model == DEFAULT_MODEL:
         check_bytes(DEFAULT_MODEL)
     elif isinstance(model, Path) and not (model / "model.bin").is_file():
         raise ModelUnusable("the folder that SPEECH_MODEL names has no file model.bin")
+    elif isinstance(model, str) and not _is_cached(model):
+        raise ModelUnusable("the model that SPEECH_MODEL names is not in the cache of Hugging Face")
+
+
+def _is_cached(name: str) -> bool:
+    from faster_whisper.utils import download_model
+
+    try:
+        return (Path(download_model(name, local_files_only=True)) / "model.bin").is_file()
+    except (ValueError, OSError):  # an unknown name, or a model that is not in the cache
+        return False
 
 
 def check_bytes(folder: Path) -> None:

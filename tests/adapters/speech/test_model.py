@@ -68,3 +68,20 @@ def test_the_setting_names_a_folder_or_a_model(tmp_path: Path) -> None:
     assert model_of("large-v3-turbo") == "large-v3-turbo"
     with pytest.raises(ModelUnusable, match="SPEECH_MODEL"):
         check(tmp_path)
+
+
+def test_a_model_by_name_must_be_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    for absent in ("small", "Systran/faster-whisper-none", "no-such-size"):
+        with pytest.raises(ModelUnusable, match="not in the cache"):
+            check(absent)
+    cached = tmp_path / "models--Systran--faster-whisper-small"
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text("a" * 40)
+    snapshot = cached / "snapshots" / ("a" * 40)
+    snapshot.mkdir(parents=True)
+    for file in CONTENTS:
+        (snapshot / file).write_bytes(b"")
+    check("small")

@@ -134,6 +134,8 @@ def test_a_model_with_an_announced_end_is_odd(tmp_path: Path):
 def test_local_speech_needs_its_model(tmp_path: Path):
     settings = read(data_dir=tmp_path, speech_model=f"{tmp_path}/model")
     assert found(surroundings.check_speech(settings)) == [("speech", State.MISSING)]
+    by_name = read(data_dir=tmp_path, speech_model="no-such-model")
+    assert found(surroundings.check_speech(by_name)) == [("speech", State.MISSING)]
 
 
 @pytest.mark.parametrize(
