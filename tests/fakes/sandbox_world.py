@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from adapters.payments.gateway import StripeGateway
 from adapters.payments.webhooks import SignedEvent, WebhookVerifier
-from adapters.stripe_sandbox import PaymentTiming, Sandbox
+from adapters.stripe_sandbox import PaymentTiming, Sandbox, delivery
 from entrypoints.http.problems import Problem
 from entrypoints.http.sandbox_pages import sandbox_routes
 from tests.client import WAIT_SECONDS, free_port
@@ -26,7 +26,7 @@ from tests.serving import serving
 
 API_KEY = "sk_test_of_these_tests"
 SECRET = "whsec_of_these_tests"
-QUICK = PaymentTiming(later=0.3, settlement=0.2, shuffle=0.3, retry=0.05)
+QUICK = PaymentTiming(later=0.3, settlement=0, shuffle=0.3, retry=0.05)
 
 
 @dataclass
@@ -106,8 +106,9 @@ def lasting_world(server_url: str) -> Iterator[World]:
 
 
 @pytest.fixture
-def world(lasting_world) -> Iterator[World]:
+def world(lasting_world, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The running sandbox with no objects and stopped deliveries."""
+    monkeypatch.setattr(delivery, "POLL_SECONDS", 0.05)
     with psycopg.connect(lasting_world.database_url) as connection:
         connection.execute("TRUNCATE sandbox.deliveries, sandbox.events, sandbox.objects, sandbox.answers")
     lasting_world.sandbox.set_delivery_faults()

@@ -44,7 +44,7 @@ def eventful(live: LiveService) -> Any:
     return ticket
 
 
-def test_reconciliation_finds_and_applies_undelivered_events(live: LiveService):
+def test_reconciliation_finds_and_applies_undelivered_events_and_missing_fees(live: LiveService):
     ticket = eventful(live)
     assert ticket.get("/donations/total").json()["totalMinor"] == 0
     assert reconciled(live) == (0, 7, [])
@@ -64,6 +64,11 @@ def test_reconciliation_finds_and_applies_undelivered_events(live: LiveService):
         "expired": 1,
         "total": 7,
     }
+    with live.service.database.connection() as connection:
+        fees = connection.execute("SELECT count(*), sum(net + fee - gross) FROM read.fee_ledger").fetchone()
+    # Those that no event named were retrieved: of five charges, a refund, a failed one and its return, two withdrawals
+    # and a reinstatement.
+    assert fees == (11, 0)
     assert reconciled(live) == (7, 0, [])
 
 
@@ -75,15 +80,6 @@ def test_reconciliation_reads_events_that_stripe_no_longer_lists_from_the_object
     total = ticket.get("/donations/total").json()
     assert (total["totalMinor"], total["counts"]["expired"], total["counts"]["disputed"]) == (33_000, 1, 1)
     assert reconciled(live) == (7, 0, [])
-
-
-def test_reconciliation_retrieves_missing_fees(live: LiveService):
-    eventful(live)
-    reconciled(live)
-    with live.service.database.connection() as connection:
-        rows = connection.execute("SELECT count(*), sum(net + fee - gross) FROM read.fee_ledger").fetchone()
-    # Five charges, a refund, a failed one and its return, two withdrawals and a reinstatement.
-    assert rows == (11, 0)
 
 
 def test_reconciliation_matches_a_held_event_by_asking_stripe_for_its_payment(live: LiveService):

@@ -191,14 +191,14 @@ def test_a_backup_taken_under_load_is_a_consistent_snapshot(world: World, empty:
     for writer in writers:
         writer.start()
     try:
-        eventually_more(world.service, 40)
+        eventually_more(world.service, 24)
         summary = world.take()
         head = world.service.history.log.head()
     finally:
         is_over.set()
         for writer in writers:
             writer.join()
-    assert 40 <= summary.events <= head
+    assert 24 <= summary.events <= head
     assert summary.missing == []
     world.restore(empty)
     with connect(empty) as connection:
@@ -261,14 +261,10 @@ def test_an_altered_history_is_reported_and_not_restored(world: World, empty: st
 # Backups, databases and storages that a restore refuses.
 
 
-def test_a_restore_refuses_a_database_that_is_not_empty(world: World, migrated_url: str):
+def test_a_restore_refuses_a_database_or_a_storage_that_is_not_empty(world: World, migrated_url: str, empty: str):
     world.take()
     with pytest.raises(BackupError, match="database is not empty"):
         world.restore(migrated_url)
-
-
-def test_a_restore_refuses_a_storage_that_is_not_empty(world: World, empty: str):
-    world.take()
     FileStorage(world.folder / "other").put("a", [b"x"])
     with pytest.raises(BackupError, match="storage is not empty"):
         world.restore(empty)
@@ -324,13 +320,20 @@ def rewritten(file: Path, change: Callable[[str, bytes], bytes], leave_out: str 
             new.addfile(entry, BytesIO(changed))
 
 
-@pytest.mark.parametrize("name", ["backup.json", "tables/public.events/00000001", "objects/", "SHA256SUMS", "HMAC"])
-def test_a_changed_part_is_detected(world: World, empty: str, name: str):
+def test_a_changed_part_is_detected(world: World, empty: str):
     world.take()
-    rewritten(world.file, lambda part, content: content.replace(b"0", b"1") if part.startswith(name) else content)
-    with pytest.raises(BackupError):
-        world.restore(empty)
-    assert is_empty(empty)
+    unchanged = world.file.read_bytes()
+    for name in ("backup.json", "tables/public.events/00000001", "objects/", "SHA256SUMS", "HMAC"):
+
+        def change(part: str, content: bytes, name: str = name) -> bytes:
+            return content.replace(b"0", b"1") if part.startswith(name) else content
+
+        rewritten(world.file, change)
+        with pytest.raises(BackupError):
+            world.restore(empty)
+        assert is_empty(empty)
+        world.file.write_bytes(unchanged)
+    assert world.restore(empty).authenticated
 
 
 KEYS_PART = "tables/public.api_keys/00000001"
@@ -355,14 +358,14 @@ def forged(file: Path, *, without_code: bool = False) -> None:
     rewritten(file, forge, leave_out="HMAC" if without_code else None)
 
 
-@pytest.mark.parametrize(
-    ("without_code", "message"), [(False, "somebody changed it"), (True, "the backup is not authenticated")]
-)
-def test_a_forged_backup_whose_hashes_are_right_is_refused(world: World, empty: str, without_code: bool, message: str):
+def test_a_forged_backup_whose_hashes_are_right_is_refused(world: World, empty: str):
     world.service.access.credentials.create(Role.AUDITOR)
     world.take()
-    forged(world.file, without_code=without_code)
-    with pytest.raises(BackupError, match=message):
+    forged(world.file)
+    with pytest.raises(BackupError, match="somebody changed it"):
+        world.restore(empty)
+    forged(world.file, without_code=True)
+    with pytest.raises(BackupError, match="the backup is not authenticated"):
         world.restore(empty)
     assert is_empty(empty)
     restored = world.restore(empty, any_key=True)
@@ -392,15 +395,12 @@ def test_a_restore_names_the_credentials_that_are_valid_again(world: World, empt
         assert Credentials(database).principal(secret) is not None
 
 
-@pytest.mark.parametrize("content", [b"", b"x" * 100_000, RECORDING.read_bytes()])
-def test_a_file_of_another_kind_is_refused(world: World, empty: str, content: bytes):
-    world.file.write_bytes(content)
-    with pytest.raises(BackupError):
-        world.restore(empty)
-    assert is_empty(empty)
-
-
-def test_a_tar_file_of_another_kind_is_refused(world: World, empty: str):
+def test_a_file_of_another_kind_is_refused(world: World, empty: str):
+    for content in (b"", b"x" * 100_000, RECORDING.read_bytes()):
+        world.file.write_bytes(content)
+        with pytest.raises(BackupError):
+            world.restore(empty)
+        assert is_empty(empty)
     with tarfile.open(world.file, "w") as tar:
         tar.add(RECORDING, "backup.json")
     with pytest.raises(BackupError, match="not a backup"):
@@ -459,34 +459,32 @@ def test_a_truncated_backup_is_detected(fraction: float):
 # An interrupted restore.
 
 
-@pytest.mark.parametrize("point", ["rows", "objects", "links"])
-def test_a_killed_restore_is_not_served_and_continues_when_started_again(
-    world: World, empty: str, server_url: str, point: str
-):
+def test_a_killed_restore_is_not_served_and_continues_when_started_again(world: World, empty: str):
+    other_file = world.folder / "another.backup"
     world.take()
+    world.take(other_file)
     storage = world.folder / "other"
-    command = [
-        sys.executable,
-        "-m",
-        "tests.adapters.backup.killed",
-        empty,
-        storage,
-        world.file,
-        world.epoch_keys,
-        point,
-    ]
-    restoring = subprocess.Popen(command, stdout=subprocess.PIPE)
-    assert restoring.stdout is not None
-    assert restoring.stdout.readline() == b"here\n"
-    restoring.kill()
-    restoring.communicate()
-    with pytest.raises(NotReadyError, match="storyledger"):
-        reach(empty)
-    if point != "rows":
-        other_file = world.folder / "another.backup"
-        world.take(other_file)
-        with pytest.raises(BackupError, match="another backup"):
-            backup.restore(empty, FileStorage(storage), other_file, None, world.epoch_keys)
+    for point in ("rows", "objects", "links"):
+        command = [
+            sys.executable,
+            "-m",
+            "tests.adapters.backup.killed",
+            empty,
+            storage,
+            world.file,
+            world.epoch_keys,
+            point,
+        ]
+        restoring = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert restoring.stdout is not None
+        assert restoring.stdout.readline() == b"here\n"
+        restoring.kill()
+        restoring.communicate()
+        with pytest.raises(NotReadyError, match="storyledger"):
+            reach(empty)
+        if point != "rows":
+            with pytest.raises(BackupError, match="another backup"):
+                backup.restore(empty, FileStorage(storage), other_file, None, world.epoch_keys)
     world.restore(empty)
     reach(empty)
     assert rows_without_keys(empty) == rows_without_keys(world.service.url)

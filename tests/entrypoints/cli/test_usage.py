@@ -233,7 +233,7 @@ FOLDER = "storyledger-simulate-*"
 @pytest.mark.parametrize(
     "pattern",
     [
-        FOLDER,
+        pytest.param(FOLDER, marks=pytest.mark.soak),
         pytest.param(f"{FOLDER}/postgres/*", marks=pytest.mark.soak),
         f"{FOLDER}/secrets.json",
     ],
