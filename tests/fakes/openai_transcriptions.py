@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from http.client import HTTPMessage
+from pathlib import Path
 
 from tests.fakes.openai_server import FakeServer, Reply, running
+
+# What is said in the recording of the demonstration, of which a complete draft is made.
+STORY = (Path(__file__).parents[2] / "adapters" / "speech" / "demo.txt").read_text()
 
 
 def text_reply(text: str, *languages: str) -> Reply:
@@ -50,6 +55,17 @@ class TranscriptionServer(FakeServer):
 def transcription_server() -> AbstractContextManager[TranscriptionServer]:
     """Run a server for the duration of the block."""
     return running(lambda url: TranscriptionServer(url, [text_reply("Hello.", "en")]))
+
+
+@contextmanager
+def speech_settings(*replies: Reply) -> Iterator[dict[str, str]]:
+    """Yield the settings of a service whose transcriptions come from a server, at once and without a model.
+
+    By default every recording tells the same story.
+    """
+    with transcription_server() as server:
+        server.replies = list(replies or (text_reply(STORY, "en"),))
+        yield {"openai_speech_base_url": server.url}
 
 
 def _parse_upload(path: str, headers: HTTPMessage, body: bytes) -> ReceivedUpload:

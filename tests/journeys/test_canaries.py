@@ -15,6 +15,7 @@ import pytest
 from adapters.payments.webhooks import sign
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, Client, Ticket, eventually
+from tests.fakes.openai_transcriptions import speech_settings, text_reply
 from tests.journeys.canaries import PHONE, STEM, Canaries, Watch, found_in, found_under
 from tests.journeys.observed_service import ObservedService
 from tests.postgres import fresh_database
@@ -351,10 +352,11 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
 
 @pytest.fixture
 def service(server_url: str, migrated_template: str, tmp_path: Path) -> Iterator[ObservedService]:
-    """Run a service whose collector of traces is unreachable, which must not affect it."""
+    """Run a service to which a canary is spoken, and whose unreachable collector of traces must not affect it."""
     with (
         fresh_database(server_url, migrated_template) as url,
-        ObservedService(url, tmp_path, otel_exporter_otlp_endpoint="http://127.0.0.1:1") as running,
+        speech_settings(text_reply(f"The roof fell in on {STEM}. We need 1500 dollars.", "en")) as speech,
+        ObservedService(url, tmp_path, otel_exporter_otlp_endpoint="http://127.0.0.1:1", **speech) as running,
     ):
         yield running
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.line import Commit, Line
+from tests.fakes.openai_transcriptions import speech_settings
 from tests.journeys.harness.commit_kills import Chosen, CommitKills, When
 from tests.journeys.harness.journey import run_journey
 from tests.journeys.harness.load import Client, Moments
@@ -37,7 +38,8 @@ class Run:
     def __init__(self, url: str, folder: Path, parts: tuple[str, ...], stack: ExitStack) -> None:
         lines = {part: stack.enter_context(Line(url)) for part in parts}
         self.instants = CommitKills(lines)
-        self.service = RunningService(folder, parts, {part: line.url for part, line in lines.items()})
+        urls = {part: line.url for part, line in lines.items()}
+        self.service = RunningService(folder, parts, urls, **stack.enter_context(speech_settings()))
         stack.callback(self.service.stop)
         self.client = Client(self.service, Moments(), seed=1, transcriptions=0)
 

@@ -209,52 +209,70 @@ def refuse(client: Client, ticket: Ticket, canary: Canaries) -> None:
         assert client.get(ticket.path, headers={"Authorization": f"Bearer {credential}"}).status_code == 401
 
 
-def run(code: str) -> list[Line]:
-    """Return the log lines of a process that runs this code."""
-    ran = subprocess.run(
-        [sys.executable, "-c", "from entrypoints.composition.logs import configure\nconfigure('DEBUG')\n" + code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "qzkanarix" not in ran.stderr
-    return [json.loads(line) for line in ran.stderr.splitlines()]
-
-
-def test_only_the_constant_text_of_a_librarys_log_record_is_kept():
-    [line] = run(
+LOGGING_CODE = {
+    "library": (
         "import logging\n"
         "try:\n    raise KeyError('qzkanarix')\n"
         "except KeyError:\n    logging.getLogger('strange').exception('no %s here', 'qzkanarix')"
-    )
-    assert (line["event"], line["logger"], line["level"]) == ("no %s here", "strange", "error")
-    assert (line["error"], line["where"]) == ("KeyError", "<string>:5")
-
-
-def test_our_own_records_of_the_standard_library_are_logged_in_full():
-    [line] = run("import logging\nlogging.getLogger('adapters.x').warning('status %s', 503)")
-    assert (line["event"], line["level"]) == ("status 503", "warning")
-
-
-def test_an_error_that_ends_a_thread_is_logged_with_its_type_and_place():
-    [line] = run(
+    ),
+    "own": "import logging\nlogging.getLogger('adapters.x').warning('status %s', 503)",
+    "thread": (
         "import threading\n"
         "def die():\n    raise ValueError('qzkanarix')\n"
         "thread = threading.Thread(target=die, name='mine')\nthread.start()\nthread.join()"
-    )
-    assert (line["event"], line["thread"], line["error"]) == ("thread died", "mine", "ValueError")
-    assert line["where"] == "<string>:5"
-
-
-def test_fields_of_a_log_line_take_precedence_over_the_context():
-    lines = run(
+    ),
+    "context": (
         "import structlog\nfrom adapters.observability import log_context\nlog = structlog.get_logger()\n"
         "log_context.add(ticket='lost')\nlog.info('a')\n"
         "log_context.begin(request_id='r')\nlog_context.add(ticket='t')\nlog.info('b')\nlog.info('c', ticket='u')\n"
         "log_context.begin(job=1)\nlog.info('d')"
-    )
-    log_fields = [{k: v for k, v in line.items() if k not in ("level", "timestamp")} for line in lines]
+    ),
+}
+# Each piece of code runs as a file of its own; the line after it ends its part of the log.
+RUN_CODE = """
+import sys
+from entrypoints.composition.logs import configure
+configure('DEBUG')
+for name, code in CODE.items():
+    exec(compile(code, name, 'exec'), {})
+    print(name, file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def logged() -> dict[str, list[Line]]:
+    """Return the lines that a process of its own logs for each piece of LOGGING_CODE."""
+    code = f"CODE = {LOGGING_CODE!r}\n{RUN_CODE}"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "qzkanarix" not in ran.stderr
+    lines: dict[str, list[Line]] = {}
+    rest = ran.stderr
+    for name in LOGGING_CODE:
+        part, _, rest = rest.partition(f"\n{name}\n")
+        lines[name] = [json.loads(line) for line in part.splitlines()]
+    return lines
+
+
+def test_only_the_constant_text_of_a_librarys_log_record_is_kept(logged: dict[str, list[Line]]):
+    [line] = logged["library"]
+    assert (line["event"], line["logger"], line["level"]) == ("no %s here", "strange", "error")
+    assert (line["error"], line["where"]) == ("KeyError", "library:3")
+
+
+def test_our_own_records_of_the_standard_library_are_logged_in_full(logged: dict[str, list[Line]]):
+    [line] = logged["own"]
+    assert (line["event"], line["level"]) == ("status 503", "warning")
+
+
+def test_an_error_that_ends_a_thread_is_logged_with_its_type_and_place(logged: dict[str, list[Line]]):
+    [line] = logged["thread"]
+    assert (line["event"], line["thread"], line["error"]) == ("thread died", "mine", "ValueError")
+    assert line["where"] == "thread:3"
+
+
+def test_fields_of_a_log_line_take_precedence_over_the_context(logged: dict[str, list[Line]]):
+    log_fields = [{k: v for k, v in line.items() if k not in ("level", "timestamp")} for line in logged["context"]]
     assert log_fields == [
         {"event": "a"},
         {"event": "b", "request_id": "r", "ticket": "t"},

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from adapters.postgres.database import connect
-from tests.client import DEMO_RECORDING, RECORDING, LiveService, eventually
+from tests.client import RECORDING, LiveService, eventually
+from tests.fakes.openai_server import NO_REPLY
+from tests.fakes.openai_transcriptions import speech_settings
 from tests.load import CONNECTION_REFUSED, Answer, Load
 from tests.postgres import OwnServer, migrated_server
 from tests.processes import Serving
@@ -49,7 +51,8 @@ def settings_on(postgres: OwnServer) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def lasting(postgres: OwnServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     settings = settings_on(postgres)
-    with LiveService(settings.pop("database_url"), tmp_path_factory.mktemp("outages"), **settings) as running:
+    folder, url = tmp_path_factory.mktemp("outages"), settings.pop("database_url")
+    with speech_settings() as speech, LiveService(url, folder, **settings, **speech) as running:
         yield running
 
 
@@ -201,11 +204,14 @@ def test_each_outage_is_recorded(lasting: LiveService, postgres: OwnServer):
 
 def test_a_service_that_is_stopped_answers_every_request_that_it_accepted(migrated_url: str, tmp_path: Path):
     # On a database of its own: the worker of another service would take its job.
-    with Serving(database_url=migrated_url, data_dir=tmp_path) as running:
+    with (
+        speech_settings(NO_REPLY) as speech,
+        Serving(database_url=migrated_url, data_dir=tmp_path, **speech) as running,
+    ):
         with running.client() as visitor:
-            # Its transcription takes longer than the service takes to stop.
+            # Its transcription is still running when the service stops.
             ticket = visitor.open_ticket()
-        assert ticket.upload(DEMO_RECORDING.read_bytes()).status_code == 200
+        assert ticket.upload(RECORDING.read_bytes()).status_code == 200
         assert ticket.post("/process").status_code == 202
         query = f"SELECT status::text FROM procrastinate_jobs WHERE args->>'ticket' = '{ticket.id}'"
         eventually(lambda: ("doing",) in rows(migrated_url, query))

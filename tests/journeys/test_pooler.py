@@ -16,6 +16,7 @@ from adapters.read_models import rebuild
 from entrypoints.composition.service import Parts
 from entrypoints.composition.startup_checks import NotReadyError, reach
 from tests.client import RECORDING, LiveService
+from tests.fakes.openai_transcriptions import speech_settings
 from tests.fakes.pgbouncer import PROGRAM, pgbouncer
 from tests.stripe_events import Payment
 
@@ -35,7 +36,7 @@ def test_the_main_journey_runs_through_a_pooler(pooled: str, tmp_path: Path):
     with connect(pooled) as connection:
         migrations.migrate(connection)
     reach(pooled)
-    with LiveService(pooled, tmp_path / "var", Parts.ALL) as live:
+    with speech_settings() as speech, LiveService(pooled, tmp_path / "var", Parts.ALL, **speech) as live:
         ticket = live.client().open_ticket()
         assert ticket.upload(RECORDING.read_bytes()).status_code == 200
         assert ticket.post("/process").status_code == 202

@@ -149,7 +149,7 @@ class Gifts:
 def test_when_one_process_is_killed_the_other_continues_and_nothing_happens_twice(fleet: Fleet):
     gifts = Gifts(fleet)
     first, second = fleet.workers
-    with Load(("gift", gifts.give), pause_seconds=0.05):
+    with Load(("gift", gifts.give), pause_seconds=0.2):
         gifts.wait_for_more()
         first.kill()
         gifts.wait_for_more()

@@ -49,12 +49,12 @@ def test_a_process_that_shares_a_socket_is_restarted_without_losing_a_request(we
     first, _ = webs
     visitor = Visitor(first)
     visitor.wait_until_two_processes_answer()
-    with Load(*[("visit", Visitor(first).visit) for _ in range(3)], pause_seconds=0.05) as load:
-        load.wait_for_more()
+    with Load(*[("visit", Visitor(first).visit) for _ in range(2)], pause_seconds=0.1) as load:
+        load.wait_for_more(10)
         assert first.stop() == 0
-        load.wait_for_more()
+        load.wait_for_more(20)
         first.start()
         visitor.wait_until_two_processes_answer()
-        load.wait_for_more()
+        load.wait_for_more(20)
     # No connection was refused either, because the socket is always open.
     assert load.statuses() == {404}

@@ -40,13 +40,19 @@ class RunningService:
     Its database is embedded, unless `urls` has a database URL for each of its processes.
     """
 
-    def __init__(self, folder: Path, parts: tuple[str, ...] = (WHOLE,), urls: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        parts: tuple[str, ...] = (WHOLE,),
+        urls: Mapping[str, str] | None = None,
+        **settings: str,
+    ) -> None:
         self.folder, self.data, self.parts = folder, folder / "var", parts
         # Each process answers health checks at a port of its own, and finds the sandbox at the web process.
         self._ports = {part: free_port() for part in parts}
         [self.url] = [f"http://127.0.0.1:{port}" for part, port in self._ports.items() if WEB in part]
-        unlimited = {name.upper(): value for name, value in UNLIMITED.items()}
-        self.env = os.environ | {"DATA_DIR": str(self.data), "BASE_URL": self.url} | unlimited
+        variables = {name.upper(): value for name, value in (UNLIMITED | settings).items()}
+        self.env = os.environ | {"DATA_DIR": str(self.data), "BASE_URL": self.url} | variables
         self._urls = urls or {}
         self.env.pop("DATABASE_URL", None)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
