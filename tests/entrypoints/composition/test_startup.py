@@ -14,7 +14,6 @@ import psycopg
 import pytest
 
 from entrypoints.composition import startup_checks
-from tests.client import WAIT_SECONDS, free_port
 from tests.commands import run_here
 from tests.postgres import OwnServer
 
@@ -209,14 +208,3 @@ def test_a_port_in_use_is_reported(migrated_url: str, taken_port: int, tmp_path:
     place = {"DATA_DIR": str(tmp_path), "PORT": str(taken_port), "DATABASE_URL": migrated_url}
     line = refusal(place)
     assert f"PORT: 127.0.0.1:{taken_port}: " in line
-
-
-def test_the_service_starts_on_the_same_database_without_a_fault(migrated_url: str, tmp_path: Path):
-    environment = {"DATA_DIR": str(tmp_path), "PORT": str(free_port()), "DATABASE_URL": migrated_url}
-    process = subprocess.Popen(
-        [STORYLEDGER, "serve"], env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    )
-    assert process.stdout is not None
-    assert b"Storyledger runs at" in process.stdout.readline() + process.stdout.readline()
-    process.terminate()
-    process.wait(WAIT_SECONDS)

@@ -32,6 +32,8 @@ IN_QUERIES = (
     "0000-00-00", "-0001-01-01T00:00:00Z", "2026-01-01T00:00:00+99:99", "Inf", "W10=", "bnVsbA", "%F0%9F%92%A9", "٣",
     "②", "WzFlNDAwXQ", "WyJcdWQ4MDAiXQ", "W1tbW1tbW10", "1&limit=2", "&&&===;;;", "a" * 30_000,
 )  # fmt: skip
+# Whole queries.
+QUERIES = ("%00=%00", "=".join(["a"] * 500), "&".join(f"p{n}=1" for n in range(3_000)), "[]=1&[a][b]=2", "%")
 # Values in JSON.
 IN_BODIES = (
     r'"\u0000"', r'"a\u0000b"', r'"\ud800"', r'"\udc00\ud800"', '"' + "x" * 200_000 + '"', '"' + "é" * 100_000 + '"',
@@ -124,7 +126,7 @@ class CalledOperation:
 def test_no_path_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
     place = CalledOperation(operation, askers)
     for at, name in enumerate(place.names):
-        for value in dealt(IN_PATHS, at + OPERATIONS.index(operation), 6):
+        for value in dealt(IN_PATHS, at + OPERATIONS.index(operation), 12):
             # With an idempotency key, the path is stored as well.
             place.send(parts={name: value}, headers={"Idempotency-Key": b"k"} if operation.idempotency_key else {})
 
@@ -133,9 +135,9 @@ def test_no_path_causes_an_internal_error(askers: tuple[Ticket, Client], operati
 def test_no_query_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation, dealt: Deal):
     place = CalledOperation(operation, askers)
     for at, parameter in enumerate(operation.query):
-        for value in dealt(IN_QUERIES, at + OPERATIONS.index(operation), 6):
+        for value in dealt(IN_QUERIES, at + OPERATIONS.index(operation), 12):
             place.send(query=f"{parameter.name}={value}")
-    for query in ("%00=%00", "=".join(["a"] * 500), "&".join(f"p{n}=1" for n in range(3_000)), "[]=1&[a][b]=2", "%"):
+    for query in dealt(QUERIES, OPERATIONS.index(operation), 3):
         place.send(query=query)
 
 
@@ -161,20 +163,23 @@ def test_no_value_in_a_body_causes_an_internal_error(askers: tuple[Ticket, Clien
     filled |= {"type": "NOTE", "title": "A", "content": "B", "requestId": str(uuid7()), "code": "1", "reason": "x"}
     for at, field in enumerate(fields(operation)):
         other_values = {name: filled[name] for name in fields(operation) if name in filled and name != field}
-        for value in dealt(IN_BODIES, at + OPERATIONS.index(operation), 8):
+        for value in dealt(IN_BODIES, at + OPERATIONS.index(operation), 16):
             other_fields = json.dumps(other_values)[1:-1]
             body = f'{{{other_fields}{", " if other_fields else ""}"{field}": {value}}}'
             place.send(content=body.encode("utf-8", "surrogatepass"))
-    for content in dealt(BODIES, OPERATIONS.index(operation), 4):
+    for content in dealt(BODIES, OPERATIONS.index(operation), 8):
         place.send(content=content)
 
 
 @pytest.mark.parametrize(
     "operation", [o for o in OPERATIONS if o.body_kind in (BodyKind.FORM, BodyKind.WEBHOOK)], ids=named
 )
-def test_no_form_and_no_event_causes_an_internal_error(askers: tuple[Ticket, Client], operation: Operation):
+def test_no_form_and_no_event_causes_an_internal_error(
+    askers: tuple[Ticket, Client], operation: Operation, dealt: Deal
+):
     place = CalledOperation(operation, askers)
-    for content in (*BODIES, *(f"amount={value}".encode() for value in IN_QUERIES), b"&" * 5_000, b"a=b&" * 5_000):
+    contents = (*BODIES, *(f"amount={value}".encode() for value in IN_QUERIES), b"&" * 5_000, b"a=b&" * 5_000)
+    for content in dealt(contents, OPERATIONS.index(operation), 3):
         place.send(content=content, headers={"Stripe-Signature": b"t=1,v1=00"})
 
 
