@@ -51,6 +51,7 @@ LONGEST_NOTE = 64 * 1024
 EPOCH = datetime(2000, 1, 1, tzinfo=timezone.utc)  # noqa: UP017 (Python 3.9 has no other name for it)
 MICROSECOND = timedelta(microseconds=1)
 
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -169,7 +170,7 @@ def signatures(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     text, blank, signed = note.rpartition("\n\n")
     if not blank or not signed.endswith("\n") or len(note) > LONGEST_NOTE:
         raise Refused("this is not a signed note")
-    if any(ord(letter) < 32 and letter != "\n" for letter in note) or "\x7f" in note:
+    if _CONTROL_CHARACTER.search(note):
         raise Refused("the note contains control characters")
     signers = []
     for line in signed[:-1].split("\n"):

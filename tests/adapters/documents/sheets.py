@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pypdfium2
 from docx import Document
 from PIL import Image
-from pyzbar.pyzbar import decode
+from pyzbar.pyzbar import ZBarSymbol, decode
 
 from domain.ports import CampaignSheet, ReceiptSheet, TranscriptSheet
 from domain.values import Draft, Money, Segment, Transcript
@@ -73,7 +73,7 @@ def docx_part(document: bytes, name: str) -> str:
 
 
 def read_codes(picture: Image.Image) -> list[str]:
-    return [code.data.decode("utf-8") for code in decode(picture)]
+    return [code.data.decode("utf-8") for code in decode(picture, symbols=[ZBarSymbol.QRCODE])]
 
 
 def docx_codes(document: bytes) -> list[str]:

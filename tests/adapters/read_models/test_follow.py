@@ -213,10 +213,10 @@ def test_two_followers_at_once_fold_each_event_once(
     monkeypatch.setattr(follower, "BATCH_EVENTS", 7)
     followed = [*projections.ALL, tally]
     with started(Follower(database.url, followed), Follower(database.url, followed)):
-        for _ in range(60):
+        for _ in range(30):
             log.append(entries(3))
-        eventually(lambda: set(live_positions(database).values()) == {180})
-    assert tallied(database) == 180
+        eventually(lambda: set(live_positions(database).values()) == {90})
+    assert tallied(database) == 90
 
 
 def test_a_position_reaches_the_head_also_past_irrelevant_events(
@@ -361,7 +361,7 @@ def test_a_write_is_visible_once_either_of_two_followers_has_it(database: Databa
     local_follower, other_follower = Follower(database.url, projections.ALL), Follower(database.url, projections.ALL)
     barrier = ProjectionBarrier(database, NAMES, local_follower)
     with started(local_follower, other_follower):
-        for _ in range(20):
+        for _ in range(10):
             position = record(log, ticket_events(uuid4(), []))
             assert barrier.wait_for(position, WAIT_SECONDS)
             assert len(rows(database, ticket_status.TICKETS)) == position

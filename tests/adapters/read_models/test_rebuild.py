@@ -58,7 +58,7 @@ def busy(database: Database) -> Iterator[Callable[[], int]]:
     log, ended, written = EventLog(database), threading.Event(), [0]
 
     def write() -> None:
-        while not ended.wait(0.002):
+        while not ended.wait(0.01):
             record(log, ticket_events(uuid4(), [renamed]))
             written[0] += 1
 
@@ -109,7 +109,7 @@ def test_readers_writers_and_the_follower_go_on_during_rebuilds(
     with busy(database) as written, ThreadPoolExecutor(1) as pool:
         reader = pool.submit(read)
         eventually(written)
-        for projection in (ticket_status, donation_ledger, ticket_status):
+        for projection in (ticket_status, donation_ledger):
             rebuild.rebuild(database.url, projection, quiet)
         ended.set()
         reader.result()
@@ -142,7 +142,7 @@ def test_the_events_before_the_kill_are_not_read_again(database: Database, ticke
 def test_simultaneous_rebuilds_all_succeed(database: Database, tickets: list[UUID], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(rebuild, "BATCH_EVENTS", 5)
     with ThreadPoolExecutor(3) as pool:
-        for _ in range(3):
+        for _ in range(2):
             rebuilds = [pool.submit(rebuild.rebuild, database.url, ticket_status, quiet) for _ in range(3)]
             assert [rebuilding.result().rows for rebuilding in rebuilds] == [60] * 3
     assert [is_live for _, is_live, _ in live(database) if is_live] == [True]
@@ -163,7 +163,7 @@ def test_a_slow_reader_delays_the_swap_but_no_other_reader(database: Database, t
             slow.execute("SELECT count(*) FROM read.ticket_status")
             rebuilding = pool.submit(rebuild.rebuild, database.url, ticket_status, quiet)
             waits = "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND application_name ="
-            for _ in range(3):
+            for _ in range(2):
                 # The swap waits for the slow reader. If other readers waited as well, this would end in an error.
                 eventually(lambda: rows(database, f"{waits} 'storyledger rebuild' AND datname = current_database()"))
                 rows(database, "SELECT count(*) FROM read.ticket_status")
@@ -267,9 +267,8 @@ def test_verifying_up_to_a_position_compares_two_trials(database: Database, tick
 
 def test_verifying_a_read_model_that_changes_finds_no_difference(database: Database, tickets: list[UUID]):
     with busy(database):
-        for _ in range(2):
-            for projection in (ticket_status, donation_ledger):
-                assert rebuild.verify(database.url, projection, quiet).differences == []
+        for projection in (ticket_status, donation_ledger):
+            assert rebuild.verify(database.url, projection, quiet).differences == []
 
 
 def test_the_trial_of_a_killed_verification_is_dropped_by_the_next_one(database: Database, tickets: list[UUID]):
