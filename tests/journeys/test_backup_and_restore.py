@@ -39,14 +39,16 @@ def test_a_lost_service_is_restored_from_its_backup(tmp_path: Path):
     refused = run_here("restore", file, data_dir=new)
     assert (refused.returncode, refused.stderr.startswith("storyledger: MASTER_KEY: ")) == (1, True)
     shutil.copy(old / "secrets.json", new / "secrets.json")
-    restored = run_here("restore", file, "--json", data_dir=new)
-    assert (restored.returncode, restored.stderr) == (0, "")
-    report = json.loads(restored.stdout)
-    assert (report["events"], report["authenticated"]) == (summary["events"], True)
-    assert [key["role"] for key in report["credentials"]["apiKeys"]] == ["admin"]
+    # The server runs on, so that restoring, serving and verifying do not start it each time.
+    with DatabaseUrl(Settings(data_dir=new), migrate=False):
+        restored = run_here("restore", file, "--json", data_dir=new)
+        assert (restored.returncode, restored.stderr) == (0, "")
+        report = json.loads(restored.stdout)
+        assert (report["events"], report["authenticated"]) == (summary["events"], True)
+        assert [key["role"] for key in report["credentials"]["apiKeys"]] == ["admin"]
 
-    with serving(new, port):
-        assert ticket.get(params={"include": "draft"}).json()["donationDraft"]["title"] == "Before"
-        assert ticket.http.get(document["filePath"]).content == content
-        assert ticket.write_draft(title="Onwards")["title"] == "Onwards"
-        assert run_here("audit", "verify", data_dir=new).returncode == 0
+        with serving(new, port):
+            assert ticket.get(params={"include": "draft"}).json()["donationDraft"]["title"] == "Before"
+            assert ticket.http.get(document["filePath"]).content == content
+            assert ticket.write_draft(title="Onwards")["title"] == "Onwards"
+            assert run_here("audit", "verify", data_dir=new).returncode == 0

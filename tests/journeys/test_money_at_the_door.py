@@ -8,11 +8,12 @@ import time
 from typing import Any
 from uuid import UUID, uuid4
 
-import pytest
-
 from adapters.payments.webhooks import sign
 from tests.client import LiveService
-from tests.stripe_events import Payment
+from tests.journeys.money_service import live
+from tests.stripe_events import Payment, event
+
+__all__ = ["live"]
 
 PATH = "/api/webhooks/stripe"
 
@@ -30,7 +31,7 @@ def gift(live: LiveService, amount: int = 100) -> tuple[Any, Payment]:
 
 def test_twenty_simultaneous_deliveries_of_one_event_have_one_effect_and_are_all_acknowledged(live: LiveService):
     ticket, payment = gift(live)
-    stripe_event, answers = payment.completed(), []
+    stripe_event, answers, rows_before = payment.completed(), [], live.row_count("stripe_inbox")
 
     def deliver() -> None:
         answers.append(live.webhook(stripe_event))
@@ -44,7 +45,7 @@ def test_twenty_simultaneous_deliveries_of_one_event_have_one_effect_and_are_all
 
     assert [answer.status_code for answer in answers] == [200] * 20
     assert sum("idempotent" not in answer.json() for answer in answers) == 1
-    assert live.row_count("stripe_inbox") == 1
+    assert live.row_count("stripe_inbox") == rows_before + 1
     total = ticket.get("/donations/total").json()
     assert (total["totalMinor"], total["counts"]["paid"]) == (10_000, 1)
     history = ticket.get("/history", params={"limit": 100}).json()["events"]
@@ -53,7 +54,7 @@ def test_twenty_simultaneous_deliveries_of_one_event_have_one_effect_and_are_all
 
 def test_hostile_webhooks_are_refused_and_leave_no_trace(live: LiveService):
     good = json.dumps(Payment(uuid4()).completed()).encode()
-    now, secret = time.time(), live.webhook_secret
+    now, secret, rows_before = time.time(), live.webhook_secret, live.row_count("stripe_inbox")
 
     def signed(body: bytes, at: float = now) -> tuple[bytes, Any]:
         return body, sign(body, secret, at)
@@ -96,14 +97,14 @@ def test_hostile_webhooks_are_refused_and_leave_no_trace(live: LiveService):
             assert answer.status_code == 400, (body[:60], header)
             assert answer.json()["type"] == "/problems/malformed"
         assert stripe.post(PATH, content=b"x" * (256 * 1024 + 1)).status_code in (400, 413)
-    assert live.row_count("stripe_inbox") == 0
+    assert live.row_count("stripe_inbox") == rows_before
 
 
-@pytest.mark.parametrize("path", [PATH, "/webhooks/stripe", "/api/payments/stripe-webhook"])
-def test_the_webhook_endpoint_has_three_paths(live: LiveService, path: str):
-    body = json.dumps(Payment(uuid4()).completed()).encode()
+def test_the_webhook_endpoint_has_three_paths(live: LiveService):
     with live.client() as stripe:
-        answer = stripe.post(
-            path, content=body, headers={"Stripe-Signature": sign(body, live.webhook_secret, time.time())}
-        )
-    assert (answer.status_code, answer.json()["received"]) == (200, True)
+        for path in (PATH, "/webhooks/stripe", "/api/payments/stripe-webhook"):
+            # Of a type that is not used, so that Stripe is asked about nothing later.
+            body = json.dumps(event("payout.paid", {"id": "po_1", "object": "payout"})).encode()
+            headers = {"Stripe-Signature": sign(body, live.webhook_secret, time.time())}
+            answer = stripe.post(path, content=body, headers=headers)
+            assert (answer.status_code, answer.json()["received"]) == (200, True), path
