@@ -25,6 +25,7 @@ from adapters.stripe_sandbox import service as sandbox_service
 from entrypoints.composition.gc_tuning import settle
 from entrypoints.composition.service import Parts, Service
 from entrypoints.composition.settings import Settings
+from entrypoints.http import server
 from entrypoints.http.handlers import health, metrics
 from tests.client import WAIT_SECONDS, Client, LiveService
 from tests.examples import IN_A_SOAK, IN_THE_SUITE
@@ -46,6 +47,8 @@ settings.load_profile("suite")
 # of these limits set their own.
 postgres_database.CONNECT_SECONDS = postgres_database.WAIT_FOR_CONNECTION_SECONDS = 60
 watchdog.ANSWER_SECONDS = gauges.STATEMENT_SECONDS = runner.STATEMENT_SECONDS = 30
+# A service in the tests' process is stopped when all its answers have arrived.
+server.IDLE_GRACE_SECONDS = 0.0
 health.PROBE_TIMEOUT_SECONDS = metrics.QUERY_TIMEOUT_SECONDS = 30
 
 # The sandbox of a service in the tests' process reports a balance transaction at once, not after a second.

@@ -22,6 +22,10 @@ WITHOUT_PROBLEMS = ("/health/db", "/health/ready", "/admin/db/self-test")
 BESIDE = re.compile(r"/static/|/favicon.ico|/sandbox(/|$)")
 
 
+# The components of the last OpenAPI document, and the validators of its schemas, which take long to make.
+_validators: tuple[dict[str, Any], dict[str, jsonschema_rs.Draft202012Validator]] = ({}, {})
+
+
 class Contract:
     """Checks answers against the OpenAPI document. `check` fails on the first difference."""
 
@@ -32,7 +36,10 @@ class Contract:
             # Literal paths come before paths with a parameter in the same place.
             for path in sorted(document["paths"], key=lambda path: [part.startswith("{") for part in path.split("/")])
         ]
-        self._validators: dict[str, jsonschema_rs.Draft202012Validator] = {}
+        global _validators
+        if _validators[0] is not document["components"]:
+            _validators = (document["components"], {})
+        self._validators = _validators[1]
         self.seen: set[tuple[str, str, int]] = set()
 
     def check(self, answer: httpx2.Response) -> None:
