@@ -132,13 +132,19 @@ def test_health_answers_while_all_connections_and_threads_are_busy(diagnosed: Li
         with service.database.connection():
             release.wait(WAIT_SECONDS)
 
-    with ThreadPoolExecutor(24) as holders, ThreadPoolExecutor(60) as askers, ExitStack() as stack:
-        stack.callback(release.set)
+    # First the connections are released, then all requests end, and then their clients are closed.
+    with (
+        ExitStack() as clients,
+        ThreadPoolExecutor(24) as holders,
+        ThreadPoolExecutor(60) as askers,
+        ExitStack() as held,
+    ):
+        held.callback(release.set)
         for _ in range(24):
             holders.submit(hold)
         stuck = [diagnosed.client() for _ in range(60)]
         for client_on_a_connection in stuck:
-            stack.enter_context(client_on_a_connection)
+            clients.enter_context(client_on_a_connection)
             askers.submit(
                 client_on_a_connection.get, "/api/tickets/search", headers={"Authorization": "Bearer slk_" + "x" * 43}
             )
