@@ -83,6 +83,27 @@ class ServerMisconfigured(StepFailed):
         self.fault = fault
 
 
+def failed_step(fault: Fault, service: str, name: str, refused: StepFailed) -> StepFailed:
+    """Return the failure of a step: its code begins with `service`, and its message names the service.
+
+    `refused` is the failure if the server refuses what was sent to it.
+    """
+    match fault:
+        case Fault.KEY_REJECTED:
+            message = f"The {name} service rejected our API key. Please try again later."
+            return ServerMisconfigured(f"{service}_rejected", message, fault)
+        case Fault.MODEL_MISSING | Fault.ENDPOINT_MISSING:
+            message = f"Our {name} service is not set up correctly. Please try again later."
+            return ServerMisconfigured(f"{service}_misconfigured", message, fault)
+        case Fault.BUSY:
+            message = f"The {name} service is busy. We will try again later."
+            return StepFailed(f"{service}_busy", message, retryable=True)
+        case Fault.REFUSED:
+            return refused
+        case Fault.UNAVAILABLE:
+            return StepFailed(f"{service}_unavailable", f"The {name} service cannot be reached.", retryable=True)
+
+
 def report_misconfigured(step: str, model: str, fault: Fault) -> None:
     """Tell the operator that a server does not answer because of the settings."""
     model_faults.labels(step, fault.value).inc()

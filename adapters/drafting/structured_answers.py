@@ -10,7 +10,7 @@ from openai.types.chat.completion_create_params import ResponseFormat
 from openai.types.responses import Response
 from pydantic import BaseModel
 
-from adapters.model_servers import Fault, ModelServer, ServerMisconfigured, fault_of
+from adapters.model_servers import Fault, ModelServer, failed_step, fault_of
 from domain.errors import StepFailed
 
 MAX_OUTPUT_TOKENS = 16_000
@@ -134,16 +134,5 @@ def _declined() -> StepFailed:
 
 
 def _failure(fault: Fault) -> StepFailed:
-    match fault:
-        case Fault.KEY_REJECTED:
-            message = "The drafting service rejected our API key. Please try again later."
-            return ServerMisconfigured("drafter_rejected", message, fault)
-        case Fault.MODEL_MISSING | Fault.ENDPOINT_MISSING:
-            message = "Our drafting service is not set up correctly. Please try again later."
-            return ServerMisconfigured("drafter_misconfigured", message, fault)
-        case Fault.BUSY:
-            return StepFailed("drafter_busy", "The drafting service is busy. We will try again later.", retryable=True)
-        case Fault.REFUSED:
-            return StepFailed("drafter_rejected", "The drafting service rejected our request.", retryable=False)
-        case Fault.UNAVAILABLE:
-            return StepFailed("drafter_unavailable", "The drafting service cannot be reached.", retryable=True)
+    refused = StepFailed("drafter_rejected", "The drafting service rejected our request.", retryable=False)
+    return failed_step(fault, "drafter", "drafting", refused)

@@ -10,7 +10,7 @@ from typing import BinaryIO, TypeVar
 
 from openai import APIError, APIStatusError
 
-from adapters.model_servers import DEFAULT_SPEECH_MODEL, Fault, ModelServer, ServerMisconfigured, fault_of
+from adapters.model_servers import DEFAULT_SPEECH_MODEL, Fault, ModelServer, failed_step, fault_of
 from adapters.speech.child_process import Limits, run_child
 from adapters.speech.errors import NO_SPEECH, ChildFailed
 from adapters.speech.failures import failure_of, refusal
@@ -124,15 +124,16 @@ class OpenAITranscriber:
                     extra_body={**request, **hinted(self._model, hints)},
                 ).content
             except APIError as error:
+                fault = fault_of(error)
                 offered = not isinstance(error, APIStatusError) or error.status_code not in NOT_OFFERED_STATUS
-                if offered or number == len(requests) or fault_of(error) is not Fault.REFUSED:
-                    raise _failure(error) from None
+                if offered or number == len(requests) or fault is not Fault.REFUSED:
+                    raise _failure(fault) from None
                 continue
             self._requests = requests[number - 1 :]
             try:
                 answer = parse(body, part.duration_ms)
             except ValueError:
-                raise _unavailable() from None
+                raise _failure(Fault.UNAVAILABLE) from None
             return PartAnswer("") if repeats(answer.text, hints) else answer
         raise AssertionError("the last request has no other after it")
 
@@ -163,22 +164,6 @@ def _shifted(times: tuple[Timed, ...] | None, start_ms: int) -> tuple[Timed, ...
     )
 
 
-def _failure(error: APIError) -> StepFailed:
-    match fault := fault_of(error):
-        case Fault.KEY_REJECTED:
-            message = "The transcription service rejected our API key. Please try again later."
-            return ServerMisconfigured("transcriber_rejected", message, fault)
-        case Fault.MODEL_MISSING | Fault.ENDPOINT_MISSING:
-            message = "Our transcription service is not set up correctly. Please try again later."
-            return ServerMisconfigured("transcriber_misconfigured", message, fault)
-        case Fault.BUSY:
-            return StepFailed("transcriber_busy", "The transcription service is busy.", retryable=True)
-        case Fault.REFUSED:
-            message = "The transcription service rejected this recording."
-            return StepFailed("transcriber_refused", message, retryable=False)
-        case Fault.UNAVAILABLE:
-            return _unavailable()
-
-
-def _unavailable() -> StepFailed:
-    return StepFailed("transcriber_unavailable", "The transcription service cannot be reached.", retryable=True)
+def _failure(fault: Fault) -> StepFailed:
+    refused = StepFailed("transcriber_refused", "The transcription service rejected this recording.", retryable=False)
+    return failed_step(fault, "transcriber", "transcription", refused)
