@@ -84,6 +84,12 @@ def _job(request: dict[str, Any]) -> Callable[[], object] | None:
 
             load_gate()
             return partial(prepare, recording, request["output"], **arguments)
+        case "require_speech":
+            from adapters.speech.preparation import require_speech
+            from adapters.speech.voice import load_gate
+
+            load_gate()
+            return partial(require_speech, recording, **arguments)
         case "reencode":
             from adapters.speech.reencoding import reencode
 

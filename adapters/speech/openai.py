@@ -79,9 +79,13 @@ class OpenAITranscriber:
         self._part_seconds = min(part_seconds, max(1, max_upload_bytes // REENCODED_BYTES_PER_SECOND))
         output_mb = max_seconds * REENCODED_BYTES_PER_SECOND // 1_000_000 + 1
         self._limits = Limits(cpu_seconds=300, wall_seconds=600, memory_mb=1024, output_mb=output_mb)
+        self._gate_limits = Limits(cpu_seconds=600, wall_seconds=1200, memory_mb=4096)
 
     def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
-        """Return the transcript. Raise StepFailed, retryable if the service or the network is the cause."""
+        """Return the transcript. Raise StepFailed, retryable if the service or the network is the cause.
+
+        A recording in which no voice is found on this machine is refused and not sent: models invent words in silence.
+        """
         parts = self._parts(recording)
         report(0.0)
         answers: list[PartAnswer] = []
@@ -93,7 +97,9 @@ class OpenAITranscriber:
     def _parts(self, recording: BinaryIO) -> list[Part]:
         """Return the recording unchanged if the service accepts it, otherwise encoded again in parts."""
         try:
-            facts = run_child("measure", recording, {"max_seconds": self._max_seconds}, self._limits)
+            arguments = {"max_seconds": self._max_seconds}
+            facts = run_child("measure", recording, arguments, self._limits)
+            run_child("require_speech", recording, arguments, self._gate_limits)
             size = os.fstat(recording.fileno()).st_size
             short = facts["duration_ms"] <= self._part_seconds * 1000
             if facts["media_type"] in FILE_NAMES and size <= self._max_upload_bytes and short:

@@ -1,4 +1,4 @@
-"""Decodes a recording for recognition and finds its speech, inside the child process."""
+"""Decodes a recording and finds its speech, inside the child process."""
 
 import os
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from adapters.speech.errors import NO_SPEECH, TOO_LONG, RecordingRefused
 from adapters.speech.sound import BYTES_PER_SECOND, RATE, Sound
-from adapters.speech.voice import speech_windows, with_normal_loudness
+from adapters.speech.voice import Samples, speech_windows, with_normal_loudness
 
 
 def prepare(descriptor: int, output: int, max_seconds: int) -> list[dict[str, object]]:
@@ -15,12 +15,7 @@ def prepare(descriptor: int, output: int, max_seconds: int) -> list[dict[str, ob
     Return for each window its number of `bytes`, and its `pieces`: `[start_ms, milliseconds]` in the recording, in the
     order in which the window holds them. Refuse a recording without speech.
     """
-    samples = bytearray()
-    for block in Sound(descriptor).pcm():
-        samples += block
-        if len(samples) > max_seconds * BYTES_PER_SECOND:
-            raise RecordingRefused(TOO_LONG)
-    sound = with_normal_loudness(np.frombuffer(samples, np.int16))
+    sound = _sound(descriptor, max_seconds)
     windows = []
     for window in speech_windows(sound):
         content = b"".join(sound[piece.start : piece.end].tobytes() for piece in window)
@@ -30,6 +25,21 @@ def prepare(descriptor: int, output: int, max_seconds: int) -> list[dict[str, ob
     if not windows:
         raise RecordingRefused(NO_SPEECH)
     return windows
+
+
+def require_speech(descriptor: int, max_seconds: int) -> None:
+    """Refuse a recording without speech."""
+    if not speech_windows(_sound(descriptor, max_seconds)):
+        raise RecordingRefused(NO_SPEECH)
+
+
+def _sound(descriptor: int, max_seconds: int) -> Samples:
+    samples = bytearray()
+    for block in Sound(descriptor).pcm():
+        samples += block
+        if len(samples) > max_seconds * BYTES_PER_SECOND:
+            raise RecordingRefused(TOO_LONG)
+    return with_normal_loudness(np.frombuffer(samples, np.int16))
 
 
 def _ms(samples: int) -> int:

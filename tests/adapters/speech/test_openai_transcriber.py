@@ -11,6 +11,7 @@ import av
 import pytest
 
 from adapters.speech import DEMO_RECORDING, openai
+from adapters.speech.child_process import run_child
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.openai import OpenAITranscriber
 from domain.errors import StepFailed, Superseded
@@ -190,6 +191,17 @@ def test_a_file_that_is_not_audio_is_never_sent(server: TranscriptionServer) -> 
     with pytest.raises(StepFailed) as failed:
         transcribed(server, RECORDINGS / "document.wav")
     assert (failed.value.code, failed.value.retryable) == ("not_audio", False)
+    assert server.uploads == []
+
+
+@pytest.mark.parametrize("name", ["silence.flac", "noise.ogg", "music.ogg"])
+def test_a_recording_without_a_voice_is_never_sent(
+    server: TranscriptionServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai, "run_child", run_child)
+    with pytest.raises(StepFailed) as failed:
+        transcribed(server, RECORDINGS / name)
+    assert (failed.value.code, failed.value.retryable) == ("no_speech", False)
     assert server.uploads == []
 
 

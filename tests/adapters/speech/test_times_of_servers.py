@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from adapters.speech import DEMO_RECORDING
+from adapters.speech import DEMO_RECORDING, openai
 from adapters.speech.openai import OpenAITranscriber
 from adapters.speech.transcription_answers import MAX_BODY_BYTES, MAX_TEXT_CHARACTERS, parse
 from domain.errors import StepFailed
 from domain.values import Segment, Transcript, Word
+from tests.fakes.inspection import measure_here
 from tests.fakes.openai_server import Reply
 from tests.fakes.openai_transcriptions import TranscriptionServer, error_reply, transcription_server, verbose_reply
 
@@ -28,6 +29,11 @@ WORDS = [
     {"word": "Ada", "start": 1.3, "end": 2.0},
 ]
 SECONDS_4 = 4_000
+
+
+@pytest.fixture(autouse=True)
+def _recordings_are_measured_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openai, "run_child", measure_here)
 
 
 @pytest.fixture
