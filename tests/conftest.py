@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
@@ -29,7 +30,10 @@ from entrypoints.http import server
 from entrypoints.http.handlers import health, metrics
 from tests.client import WAIT_SECONDS, Client, LiveService
 from tests.examples import IN_A_SOAK, IN_THE_SUITE
-from tests.postgres import fresh_database, template_database, test_server
+from tests.postgres import fresh_database, roomy_folder, template_database, test_server
+
+# The folders of `tmp_path` are in memory if there is enough, so that nothing waits for a disk.
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(roomy_folder()))
 
 # The same examples in every run, and no time limit for generating them, because the machine may be busy.
 settings.register_profile(

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -27,13 +27,25 @@ from adapters.postgres.database import connect
 from adapters.postgres.embedded import EmbeddedPostgres, server
 from adapters.postgres.embedded.locks import EXCLUSIVE, FileLock
 from adapters.postgres.embedded.settings import access_files, server_settings
+from tests.database_reset import RESETS, Content, read_content, reset
 
 ROOM_BYTES = 3 * 2**30
 
 _numbers = count()
 
-# Databases are dropped later, because dropping one whose last connection is just closing takes 0.1 seconds.
-_used: list[str] = []
+
+class _Database(NamedTuple):
+    name: str
+    template: str
+    resets: int = 0
+
+
+# Databases are dropped or used again later, because their last connections end a little after they are closed.
+_used: list[_Database] = []
+KEPT = 8
+_connections: dict[str, psycopg.Connection[Any]] = {}
+# The contents of the templates whose databases can be used again.
+_contents: dict[str, Content] = {}
 
 
 def server_bin_dir() -> Path | None:
@@ -60,7 +72,11 @@ def test_server() -> Iterator[str]:
         yield url
     finally:
         with _alone(private / f"{version}.lock"):
-            _drop(url, _used)
+            if url in _connections:
+                _connections.pop(url).close()
+            _drop(url, [database.name for database in _used])
+            _used.clear()
+            _contents.clear()
             shared.stop()
             if not _runs(folder):
                 shutil.rmtree(folder)
@@ -71,20 +87,74 @@ test_server.__test__ = False  # type: ignore[attr-defined]  # pytest takes every
 
 @contextmanager
 def fresh_database(server_url: str, template: str | None = None) -> Iterator[str]:
-    """Yield the URL of a new database, a copy of the template or empty, which is dropped soon afterwards."""
+    """Yield the URL of a database for one test: a new one, or one that an earlier test of this process has left.
+
+    It is named like no other one, and has exactly the definitions, rows, sequences, privileges and settings of the
+    template, or is empty without one. A database is used again only if nobody is connected to it and only its rows
+    and sequences have changed (see `tests.database_reset`); otherwise it is dropped. Roles belong to the server:
+    a test that creates one has to drop it.
+    """
     name = f"test_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        _drop_by(connection, _used)
-        # FILE_COPY, because WAL_LOG writes the whole database to the log, which takes more than twice as long.
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
-                sql.Identifier(name), sql.Identifier(template or "template0")
-            )
+    template = template or "template0"
+    with _administration(server_url) as connection:
+        database = _used_again(connection, server_url, template, name) or _created(
+            connection, server_url, template, name
         )
     try:
         yield at(server_url, name)
     finally:
-        _used.append(name)
+        _used.append(database)
+
+
+@contextmanager
+def _administration(server_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """Yield a connection that this process keeps for its next databases."""
+    connection = _connections.pop(server_url, None) or psycopg.connect(server_url, autocommit=True)
+    yield connection
+    _connections[server_url] = connection  # not after an error
+
+
+def _created(connection: psycopg.Connection[Any], server_url: str, template: str, name: str) -> _Database:
+    # FILE_COPY, because WAL_LOG writes the whole database to the log, which takes more than twice as long.
+    connection.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
+            sql.Identifier(name), sql.Identifier(template)
+        )
+    )
+    if template not in _contents and template != "template0":
+        _contents[template] = read_content(at(server_url, name))
+    return _Database(name, template)
+
+
+def _used_again(connection: psycopg.Connection[Any], server_url: str, template: str, name: str) -> _Database | None:
+    """Return a used database under a new name and with the template's content, or None. Drop those that are useless."""
+    in_use = {
+        row[0]
+        for row in connection.execute(
+            "SELECT datname FROM pg_stat_activity WHERE datname = ANY(%s)", [[database.name for database in _used]]
+        )
+    }
+    reused: _Database | None = None
+    for database in list(_used):
+        # One with a connection may become free, because connections end a little after they are closed.
+        if database.name in in_use and len(_used) <= KEPT:
+            continue
+        reusable = database.template in _contents and database.resets < RESETS and database.name not in in_use
+        if reusable and (reused is not None or database.template != template):
+            continue
+        _used.remove(database)
+        if reusable:
+            # The new name keeps out whoever may still connect from the earlier test.
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(database.name), sql.Identifier(name))
+            )
+            if reset(at(server_url, name), _contents[template]):
+                reused = _Database(name, template, database.resets + 1)
+            else:
+                _drop_by(connection, [name])
+        else:
+            _drop_by(connection, [database.name])
+    return reused
 
 
 def template_database(server_url: str, key: str, prepare: Callable[[str], None]) -> str:
@@ -97,6 +167,8 @@ def template_database(server_url: str, key: str, prepare: Callable[[str], None])
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(unfinished)))
             connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(unfinished)))
             prepare(at(server_url, unfinished))
+            # The first connection writes a cache of the catalogs, which then need not be made in each copy.
+            psycopg.connect(at(server_url, unfinished)).close()
             connection.execute(
                 sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(unfinished), sql.Identifier(name))
             )

@@ -1,0 +1,126 @@
+"""Resets a used database to its template's content, which takes a third of the time of a new copy.
+
+PostgreSQL counts the rows that are inserted, updated and deleted in every table, in the catalogs as well. So the counts
+of the catalogs say whether a definition has changed since the database was handed out, and those of the other tables
+say which ones have to be emptied. A session adds its counts before it leaves `pg_stat_activity`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import psycopg
+
+# After so many resets the catalogs have many dead rows.
+RESETS = 40
+
+# Properties of a database that are not in its own catalogs.
+_PROPERTIES = """
+SELECT datdba, datacl::text, datconnlimit, datallowconn, datistemplate,
+       (SELECT array_agg(setconfig::text) FROM pg_db_role_setting WHERE setdatabase = pg_database.oid),
+       (SELECT count(*) FROM pg_shdescription WHERE objoid = pg_database.oid),
+       (SELECT count(*) FROM pg_subscription WHERE subdbid = pg_database.oid),
+       (SELECT count(*) FROM pg_prepared_xacts WHERE database = datname),
+       (SELECT count(*) FROM pg_replication_slots WHERE database = datname)
+  FROM pg_database WHERE datname = current_database()
+"""
+
+# Tables whose rows have been changed, with their schema.
+_CHANGED = """
+SELECT pg_class.oid, relnamespace IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+  FROM pg_class
+ WHERE relkind IN ('r', 'm') AND NOT relisshared
+   AND pg_stat_get_tuples_inserted(oid) + pg_stat_get_tuples_updated(oid) + pg_stat_get_tuples_deleted(oid) > 0
+"""
+
+_SEQUENCES = "SELECT seqrelid, pg_sequence_last_value(seqrelid) FROM pg_sequence ORDER BY seqrelid"
+
+
+class Content(NamedTuple):
+    """The content of a database that nobody has changed yet."""
+
+    properties: tuple[Any, ...]
+    sequences: dict[int, int | None]
+    tables: dict[int, str]
+    """The names of its tables, as in statements."""
+    rows: dict[int, bytes]
+    """The rows of tables that are not empty, in PostgreSQL's format for copies."""
+    references: list[tuple[int, int]]
+    """Pairs of tables of which the second one has a foreign key to the first one."""
+
+
+def read_content(url: str) -> Content:
+    """Return the content of a database that is a new copy of its template."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = dict(
+            connection.execute(
+                "SELECT oid, oid::regclass::text FROM pg_class "
+                "WHERE relkind = 'r' AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')"
+            ).fetchall()
+        )
+        filled = connection.execute(
+            "SELECT oid FROM pg_class WHERE oid = ANY(%s) AND pg_relation_size(oid) > 0", [list(tables)]
+        ).fetchall()
+        return Content(
+            properties=_properties(connection),
+            sequences=dict(connection.execute(_SEQUENCES).fetchall()),
+            tables=tables,
+            rows={oid: _copied(connection, tables[oid]) for (oid,) in filled},
+            references=connection.execute(
+                "SELECT confrelid, conrelid FROM pg_constraint WHERE contype = 'f'"
+            ).fetchall(),
+        )
+
+
+def reset(url: str, content: Content) -> bool:
+    """Reset a database, to which nobody else is connected, to this content.
+
+    Return False if its definitions, its privileges or its own settings have changed, or if it cannot be reset. The
+    database is of no use then.
+    """
+    try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            return _reset(connection, content)
+    except psycopg.Error:
+        return False
+
+
+def _reset(connection: psycopg.Connection[Any], content: Content) -> bool:
+    changed = connection.execute(_CHANGED).fetchall()
+    if any(catalog for _, catalog in changed) or _properties(connection) != content.properties:
+        return False
+    tables = {oid for oid, _ in changed}
+    while more := {child for parent, child in content.references if parent in tables} - tables:
+        tables |= more
+    with connection.transaction():
+        if tables:
+            # Without triggers: some refuse that history is deleted.
+            connection.execute("SET LOCAL session_replication_role = replica")
+            connection.execute(b"TRUNCATE " + ", ".join(content.tables[oid] for oid in tables).encode())
+        for oid in tables & content.rows.keys():
+            with connection.cursor().copy(f"COPY {content.tables[oid]} FROM STDIN".encode()) as copy:
+                copy.write(content.rows[oid])
+    for oid, value in connection.execute(_SEQUENCES).fetchall():
+        if value == content.sequences[oid]:
+            continue
+        if content.sequences[oid] is None:
+            connection.execute(
+                "SELECT setval(%s::oid, seqstart, false) FROM pg_sequence WHERE seqrelid = %s", [oid, oid]
+            )
+        else:
+            connection.execute("SELECT setval(%s::oid, %s)", [oid, content.sequences[oid]])
+    # What this session has changed must not be counted for the next test.
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    connection.execute("SELECT pg_stat_reset()")
+    return True
+
+
+def _properties(connection: psycopg.Connection[Any]) -> tuple[Any, ...]:
+    row = connection.execute(_PROPERTIES).fetchone()
+    assert row is not None
+    return tuple(row)
+
+
+def _copied(connection: psycopg.Connection[Any], table: str) -> bytes:
+    with connection.cursor().copy(f"COPY {table} TO STDOUT".encode()) as copy:
+        return b"".join(bytes(part) for part in copy)
