@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n $(WORKERS) --dist worksteal
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model compiled run demo check lint types imports fmt test test-quick coverage bench evaluate soak lock clean
+.PHONY: help setup model compiled run demo check lint types imports fmt messages test test-quick coverage bench evaluate soak lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ imports: setup
 fmt: setup ## Format the code and fix what the linter can fix
 	$(BIN)/ruff check --quiet --fix .
 	$(BIN)/ruff format --quiet .
+
+messages: setup ## Write the messages of the code and the templates into the catalogues of the languages
+	$(BIN)/python -m adapters.languages.extraction
 
 # Tests start the service and its child processes many times, so compiled modules are kept whatever the environment says.
 test test-quick coverage soak: export PYTHONDONTWRITEBYTECODE :=

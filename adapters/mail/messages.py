@@ -12,7 +12,7 @@ from email.utils import parseaddr
 from pathlib import Path
 
 from adapters import contacts
-from adapters.mail.templates import Templates, Unwritable
+from adapters.templates import Templates, Unwritable
 from domain.errors import InvalidError
 from domain.ports import Mail
 from domain.values import ContactType

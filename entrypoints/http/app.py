@@ -70,7 +70,12 @@ def application(
     ]
 
     audit = AuditTrail(service.access.log, service.access.credentials)
-    authenticate = Authentication(service.access.credentials, settings.admin_diagnostics_token, rate_limiter)
+    authenticate = Authentication(
+        service.access.credentials,
+        settings.admin_diagnostics_token,
+        rate_limiter,
+        https=service.public_url.startswith("https:"),
+    )
     authorize = Authorization(service.database, intake_open=settings.intake == "open")
     answer_once = Idempotency(service.access.idempotency)
 

@@ -1,23 +1,164 @@
-"""HTML pages: their templates and headers, and the pages for an unknown address and for a suspended page."""
+"""HTML pages: their templates, languages and headers, and the pages for errors."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from urllib.parse import urlencode
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from adapters.mail.templates import Templates
+from adapters.languages import (
+    DEFAULT_LANGUAGE,
+    LANGUAGES,
+    Language,
+    accepted_language,
+    offered_language,
+    text_direction,
+)
+from adapters.templates import Templates
 from domain.errors import NotFoundError
+from domain.values import Role
+from entrypoints.http.cookies import LANGUAGE_COOKIE, language_cookie, read_cookie
 from entrypoints.http.negotiation import preferred
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import PROBLEM_MEDIA_TYPE, Problem
 
 PAGES_FOLDER = Path(__file__).parent.parent / "pages"
-PAGES = Templates(PAGES_FOLDER)
+STATIC = PAGES_FOLDER / "static"
+STATIC_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".txt": "text/plain; charset=utf-8",
+}
 HTML_MEDIA_TYPE = "text/html; charset=utf-8"
+MICROPHONE = {"Permissions-Policy": "camera=(), geolocation=(), microphone=(self), payment=()"}
+
+
+@cache
+def static_files() -> Mapping[str, Path]:
+    """Return the files that pages load, by their names."""
+    return {path.name: path for path in STATIC.iterdir() if path.suffix in STATIC_TYPES}
+
+
+@cache
+def static_url(name: str) -> str:
+    """Return the path of a file that pages load; another content has another path, so browsers keep it for long."""
+    return f"/static/{name}?v={hashlib.sha256(static_files()[name].read_bytes()).hexdigest()[:12]}"
+
+
+PAGES = Templates(PAGES_FOLDER, variables={"static": static_url})
+
+
+def reader_language(headers: Mapping[str, str], chosen: str | None = None, story_language: str | None = None) -> str:
+    """Return the language of the page: what the reader chose, or the story's, or what the browser asks for.
+
+    A story in a language that is not ours keeps its page in that language's direction and notation.
+    """
+    return (
+        offered_language(chosen)
+        or offered_language(read_cookie(headers, LANGUAGE_COOKIE))
+        or story_language
+        or accepted_language(headers.get("accept-language"))
+        or DEFAULT_LANGUAGE
+    )
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A language that the reader of a page may switch to, and the link to the same page in it."""
+
+    language: Language
+    url: str
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Site:
+    """What all pages of this service have in common."""
+
+    public_url: str
+    sandbox: bool
+
+    @property
+    def https(self) -> bool:
+        return self.public_url.startswith("https:")
+
+    def page(
+        self,
+        call: Call,
+        template: str,
+        status: int = 200,
+        *,
+        story_language: str | None = None,
+        form_action: str = "'self'",
+        headers: Mapping[str, str] | None = None,
+        **values: object,
+    ) -> Answer[bytes]:
+        """Return a page in the reader's language, whose forms lead only to `form_action`."""
+        language = reader_language(call.headers, call.query.get("lang"), story_language)
+        kept = language_cookie(language, https=self.https) if offered_language(call.query.get("lang")) else {}
+        content = render(
+            template,
+            language,
+            sandbox=self.sandbox,
+            signed_in=call.principal.role is not Role.VISITOR,
+            query=call.query,
+            **values,
+        )
+        return html_page(content, status, form_action=form_action, headers={**kept, **(headers or {})})
+
+    def not_found(self, call: Call, detail: str, template: str = "not_found.html") -> Answer[bytes]:
+        """Return the page for an unknown address, or raise NotFoundError if the client does not prefer HTML."""
+        if not prefers_page(call.headers):
+            raise NotFoundError(detail)
+        return self.page(call, template, 404, thanks="thanks" in call.query, headers={"Vary": "Accept"})
+
+    def gone(self, call: Call) -> Answer[bytes]:
+        """Return the page for a suspended one, or raise Problem 410 if the client does not prefer HTML."""
+        if not prefers_page(call.headers):
+            raise Problem("gone", "This page is not available at the moment.")
+        return self.page(call, "gone.html", 410, thanks="thanks" in call.query, headers={"Vary": "Accept"})
+
+
+def see_other(path: str, headers: Mapping[str, str] | None = None) -> Answer[None]:
+    """Return the answer to a form that was accepted: the browser shows another page of ours."""
+    return Answer(None, 303, {"Location": path, **(headers or {})})
+
+
+def render(
+    template: str,
+    language: str,
+    *,
+    sandbox: bool = False,
+    signed_in: bool = False,
+    query: Mapping[str, str] | None = None,
+    **values: object,
+) -> str:
+    """Return the HTML of a page with its frame: head, languages to choose from, navigation and footer."""
+    return PAGES.render(
+        template,
+        language=language,
+        direction=text_direction(language),
+        choices=list(_choices(language, query or {})),
+        sandbox=sandbox,
+        signed_in=signed_in,
+        **values,
+    )
+
+
+def _choices(language: str, query: Mapping[str, str]) -> Iterator[Choice]:
+    others = {name: value for name, value in query.items() if name != "lang"}
+    for code, offered in LANGUAGES.items():
+        yield Choice(offered, f"?{urlencode({**others, 'lang': code})}", code == language)
 
 
 def html_page(
-    content: str, status: int = 200, *, form_action: str = "'none'", headers: dict[str, str] | None = None
+    content: str, status: int = 200, *, form_action: str = "'none'", headers: Mapping[str, str] | None = None
 ) -> Answer[bytes]:
     """Return a page that loads only our own files, and whose forms lead only to `form_action`."""
     all_headers = {"Content-Security-Policy": _policy(form_action), **(headers or {})}
@@ -25,24 +166,11 @@ def html_page(
 
 
 def _policy(form_action: str) -> str:
+    # A recording that was just made, or a picture that was just chosen, is shown before it is sent: `blob:`.
     return (
-        "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none';"
-        f" form-action {form_action}; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' blob:;"
+        f" media-src 'self' blob:; base-uri 'none'; form-action {form_action}; frame-ancestors 'none'"
     )
-
-
-def not_found_page(call: Call, detail: str, template: str = "not_found.html") -> Answer[bytes]:
-    """Return the page for an unknown address, or raise NotFoundError if the client does not prefer HTML."""
-    if not prefers_page(call.headers):
-        raise NotFoundError(detail)
-    return html_page(PAGES.render(template, thanks="thanks" in call.query), 404, headers={"Vary": "Accept"})
-
-
-def gone_page(call: Call) -> Answer[bytes]:
-    """Return the page for a suspended one, or raise Problem 410 if the client does not prefer HTML."""
-    if not prefers_page(call.headers):
-        raise Problem("gone", "This page is not available at the moment.")
-    return html_page(PAGES.render("gone.html", thanks="thanks" in call.query), 410, headers={"Vary": "Accept"})
 
 
 def prefers_page(request_headers: Mapping[str, str]) -> bool:
@@ -50,8 +178,18 @@ def prefers_page(request_headers: Mapping[str, str]) -> bool:
     return preferred(request_headers.get("accept"), (PROBLEM_MEDIA_TYPE, "text/html")) == "text/html"
 
 
-def problem_page(problem: Problem, request_id: str) -> Response:
-    """Return the page that explains a problem to a person."""
-    content = PAGES.render("problem.html", problem=problem, request_id=request_id)
-    headers = {"Content-Security-Policy": _policy("'none'"), "Vary": "Accept", **problem.headers}
-    return Response(content, problem.status, headers, HTML_MEDIA_TYPE)
+def problem_page(problem: Problem, request_id: str, method: str, path: str, headers: Mapping[str, str]) -> Response:
+    """Return the page that explains a problem to a person; without a credential, the page where one signs in."""
+    if problem.status == 401 and method in ("GET", "HEAD"):
+        return RedirectResponse(f"/find?{urlencode({'next': path})}", 303)
+    content = render("problem.html", reader_language(headers), problem=problem, request_id=request_id)
+    own_headers = {"Content-Security-Policy": _policy("'none'"), "Vary": "Accept", **problem.headers}
+    return Response(content, problem.status, own_headers, HTML_MEDIA_TYPE)
+
+
+def own_path(path: str | None, otherwise: str) -> str:
+    """Return the path if it is one of our own site, so that no link to us leads a browser elsewhere."""
+    with suppress(ValueError, AttributeError):
+        if path and path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable():
+            return path
+    return otherwise

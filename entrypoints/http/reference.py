@@ -1,19 +1,18 @@
-"""The API reference: an HTML page made from the OpenAPI document."""
+"""The API reference: what its page shows, made from the OpenAPI document."""
 
 import json
 
 from entrypoints.http.openapi import JsonObject
-from entrypoints.http.pages import PAGES
 
 
-def page(document: JsonObject) -> str:
+def contents(document: JsonObject) -> dict[str, object]:
     tags: dict[str, list[JsonObject]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             tags.setdefault(operation["tags"][0], []).append(
                 {"path": path, "method": method.upper(), **_shown_operation(operation, document)}
             )
-    return PAGES.render("reference.html", document=document, tags=tags)
+    return {"document": document, "tags": tags}
 
 
 def _shown_operation(operation: JsonObject, document: JsonObject) -> JsonObject:

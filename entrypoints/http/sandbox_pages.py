@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from adapters.mail.templates import Templates
 from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal
+from adapters.templates import Templates
 from domain.errors import InvalidError
 from domain.values import Money
 from entrypoints.http.amounts import DEFAULT_LANGUAGE, read_amount

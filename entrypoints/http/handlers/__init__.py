@@ -34,6 +34,7 @@ from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.openapi import JsonObject
+from entrypoints.http.pages import Site
 from entrypoints.presentation.safety import DraftSafety
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
     history, content, payments, access = service.history, service.content, service.payments, service.access
     cipher, ticket_reader = history.cipher, history.ticket_reader
     contents, qr_codes = content.contents, content.qr_codes
-    public_url, page_url, sandbox = service.public_url, service.page_url, service.settings.sandbox
+    public_url, page_url = service.public_url, service.page_url
+    site = Site(public_url, service.settings.sandbox)
     support_desk = SupportDesk(commands.support, access.contact_index, history.log)
     draft_safety = DraftSafety(content.safety, cipher)
     return [
@@ -83,7 +85,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         ExportHandlers(queries, cipher),
         LoginCodeHandlers(access.login_codes),
         SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database),
-        PageReportHandlers(support_desk, database, cipher, draft_safety),
+        PageReportHandlers(support_desk, database, cipher, draft_safety, site),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),
         DeadLetterHandlers(payments.dead_letters, payments.inbox.arrived.set),
         DeadMailHandlers(service.mail.dead),
@@ -91,10 +93,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         AccessLogHandlers(access.log),
         RefundHandlers(commands.refunds, cipher, database),
         KnowledgeHandlers(database),
-        CampaignPageHandlers(
-            commands.checkouts, database, cipher, draft_safety, payments.retrievals, public_url, page_url, sandbox
-        ),
-        UnsubscribeHandlers(service.mail.subscriptions),
+        CampaignPageHandlers(commands.checkouts, database, cipher, draft_safety, payments.retrievals, site, page_url),
+        UnsubscribeHandlers(service.mail.subscriptions, site),
         HealthHandlers(
             service.version,
             service.health.watchdog,
@@ -112,5 +112,5 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
             service.pools,
             service.health.gauges,
         ),
-        AboutHandlers(openapi_document, Lazy(lambda: reference.page(openapi_document())), sandbox),
+        AboutHandlers(openapi_document, Lazy(lambda: reference.contents(openapi_document())), site),
     ]

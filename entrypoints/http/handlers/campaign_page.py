@@ -14,7 +14,7 @@ from entrypoints.http.amounts import DEFAULT_LANGUAGE, MAX_AMOUNT_LENGTH, format
 from entrypoints.http.bodies import form_fields
 from entrypoints.http.handlers.public_pages import page_row, unavailable_page
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import PAGES, gone_page, html_page
+from entrypoints.http.pages import Site
 from entrypoints.presentation.donations import DonationTotals, main_currency
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.safety import DraftSafety
@@ -35,14 +35,13 @@ class CampaignPageHandlers:
     cipher: FieldCipher
     safety: DraftSafety
     retrievals: PendingRetrievals
-    public_url: str
+    site: Site
     page_url: Callable[[str], str]
-    sandbox: bool
 
     def show(self, call: Call) -> Answer[bytes]:
         row = page_row(self.database, call)
         if row is None or not ticket_status.is_public(row):
-            return unavailable_page(call, row)
+            return unavailable_page(self.site, call, row)
         # The checkout returns the donor to this page with `thanks` and `session_id`.
         if "thanks" in call.query:
             self._retrieve_unpaid_session(call, row)
@@ -52,7 +51,7 @@ class CampaignPageHandlers:
         """Open a checkout and redirect to it, or show the form again if the amount is invalid."""
         row = page_row(self.database, call)
         if row is None or not ticket_status.is_public(row):
-            return unavailable_page(call, row)
+            return unavailable_page(self.site, call, row)
         call.answer_ticket_id = row["ticket_id"]
         form = form_fields(call.raw_body)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
@@ -69,9 +68,9 @@ class CampaignPageHandlers:
             )
         except NotFoundError:
             # The page was unpublished or erased since its row was read.
-            return unavailable_page(call, None)
+            return unavailable_page(self.site, call, None)
         except TakenDownError:
-            return gone_page(call)
+            return self.site.gone(call)
         except InvalidError as error:
             typed_amount = form.get("amount", "")[:MAX_AMOUNT_LENGTH]
             return self._page(call, row, error=_sentence(error), typed_amount=typed_amount, status=422)
@@ -97,8 +96,14 @@ class CampaignPageHandlers:
         currency, counts = totals.currency, totals.counts
         goal = draft.goal_amount_minor if draft.currency == currency else None
         raised = max(0, totals.total_minor)
-        content = PAGES.render(
+        # Browsers also apply the policy for forms to the redirect to the checkout.
+        checkout_origin = self.site.public_url if self.site.sandbox else "https://checkout.stripe.com"
+        return self.site.page(
+            call,
             "campaign.html",
+            status,
+            story_language=language,
+            form_action=f"'self' {checkout_origin}",
             draft=draft,
             # The holder may clear the title while the page is published.
             title=draft.title or "A campaign",
@@ -115,12 +120,7 @@ class CampaignPageHandlers:
             typed_amount=typed_amount,
             thanks="thanks" in call.query,
             report_path=f"/d/{row['slug']}/report",
-            sandbox=self.sandbox,
-            language=language,
         )
-        # Browsers also apply the policy for forms to the redirect to the checkout.
-        checkout_origin = self.public_url if self.sandbox else "https://checkout.stripe.com"
-        return html_page(content, status, form_action=f"'self' {checkout_origin}")
 
 
 def _totals(call: Call, row: Row) -> list[Row]:

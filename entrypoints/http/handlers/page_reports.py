@@ -16,7 +16,7 @@ from entrypoints.http.bodies import Body, Line, Text, form_fields, validated
 from entrypoints.http.handlers.public_pages import page_row, unavailable_page
 from entrypoints.http.handlers.support import SupportDesk
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import PAGES, html_page
+from entrypoints.http.pages import Site
 from entrypoints.http.problems import Problem, problem_of
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.problems import InvalidField
@@ -40,18 +40,19 @@ class PageReportHandlers:
     database: Database
     cipher: FieldCipher
     safety: DraftSafety
+    site: Site
 
     def show(self, call: Call) -> Answer[bytes]:
         row = page_row(self.database, call)
         if row is None or not ticket_status.is_public(row):
-            return unavailable_page(call, row)
-        return self._page(row, sent="sent" in call.query)
+            return unavailable_page(self.site, call, row)
+        return self._page(call, row, sent="sent" in call.query)
 
     def report(self, call: Call, body: PageReport | None) -> Answer[OpenedSupportTicket | bytes | None]:
         """Open a support ticket and return it; without `body` the request is the form of the page, and gets pages."""
         row = page_row(self.database, call)
         if row is None or not ticket_status.is_public(row):
-            return unavailable_page(call, row)
+            return unavailable_page(self.site, call, row)
         if body is not None:
             return Answer(self._open(call, row, body), 201)
         # The browser sends an empty field for none, and ends lines with both characters.
@@ -62,7 +63,7 @@ class PageReportHandlers:
             problem = problem_of(error)
             if problem.name != "invalid":
                 raise
-            return self._page(row, error=_sentence(problem.errors[0]), form=form, status=422)
+            return self._page(call, row, error=_sentence(problem.errors[0]), form=form, status=422)
         return Answer(None, 303, {"Location": f"/d/{row['slug']}/report?sent"})
 
     def _open(self, call: Call, row: Row, report: PageReport) -> OpenedSupportTicket:
@@ -70,6 +71,7 @@ class PageReportHandlers:
 
     def _page(
         self,
+        call: Call,
         row: Row,
         *,
         sent: bool = False,
@@ -77,8 +79,10 @@ class PageReportHandlers:
         form: Mapping[str, str] = MappingProxyType({}),
         status: int = 200,
     ) -> Answer[bytes]:
-        content = PAGES.render(
+        return self.site.page(
+            call,
             "report.html",
+            status,
             title=Draft.from_row(self.safety.public_row(row), PersonalData(self.cipher)).title or "this page",
             page_path=f"/d/{row['slug']}",
             sent=sent,
@@ -88,7 +92,6 @@ class PageReportHandlers:
             longest_reason=LONGEST_REASON,
             longest_contact=contacts.LONGEST,
         )
-        return html_page(content, status, form_action="'self'")
 
 
 def _sentence(field: InvalidField) -> str:

@@ -2,7 +2,7 @@
 
 from adapters.postgres.database import Database
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import gone_page, not_found_page
+from entrypoints.http.pages import Site
 from projections import ticket_status
 from projections.model import Row
 
@@ -18,8 +18,8 @@ def page_row(database: Database, call: Call) -> Row | None:
         return ticket_status.ticket_by_slug(cursor, slug)
 
 
-def unavailable_page(call: Call, row: Row | None) -> Answer[bytes]:
+def unavailable_page(site: Site, call: Call, row: Row | None) -> Answer[bytes]:
     """Return the answer for a page that strangers do not see: 410 while its ticket is suspended, otherwise 404."""
     if row is not None and row["suspended"] and not row["erased"]:
-        return gone_page(call)
-    return not_found_page(call, NO_PAGE, "not_public.html")
+        return site.gone(call)
+    return site.not_found(call, NO_PAGE, "not_public.html")

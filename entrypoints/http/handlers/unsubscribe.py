@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from adapters.mail.subscriptions import Subscriptions
 from domain.errors import NotFoundError
 from entrypoints.http.operations import Answer, Call
-from entrypoints.http.pages import PAGES, html_page, not_found_page
+from entrypoints.http.pages import Site
 
 
 @dataclass(frozen=True)
 class UnsubscribeHandlers:
     subscriptions: Subscriptions
+    site: Site
 
     def show(self, call: Call) -> Answer[bytes]:
-        return _page(call, self.subscriptions.check, unsubscribed=False)
+        return self._page(call, self.subscriptions.check, unsubscribed=False)
 
     def unsubscribe(self, call: Call) -> Answer[bytes]:
-        return _page(call, self.subscriptions.unsubscribe, unsubscribed=True)
+        return self._page(call, self.subscriptions.unsubscribe, unsubscribed=True)
 
-
-def _page(call: Call, use_token: Callable[[str], object], *, unsubscribed: bool) -> Answer[bytes]:
-    try:
-        use_token(call.path_params["token"])
-    except NotFoundError as error:
-        return not_found_page(call, str(error))
-    return html_page(PAGES.render("unsubscribe.html", unsubscribed=unsubscribed), form_action="'self'")
+    def _page(self, call: Call, use_token: Callable[[str], object], *, unsubscribed: bool) -> Answer[bytes]:
+        try:
+            use_token(call.path_params["token"])
+        except NotFoundError as error:
+            return self.site.not_found(call, str(error))
+        return self.site.page(call, "unsubscribe.html", unsubscribed=unsubscribed)

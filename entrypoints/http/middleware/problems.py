@@ -75,5 +75,5 @@ def _response(error: Exception, request: Request) -> Response:
         )
     path = quote(request.scope["path"][:LONGEST_SHOWN_PATH], safe="/:@!$&'()*+,;=~")
     if request.scope["state"].get(IS_FOR_BROWSERS) and prefers_page(request.headers):
-        return problem_page(problem, request_id_of(request.scope))
+        return problem_page(problem, request_id_of(request.scope), request.method, path, request.headers)
     return problem.response(path, request_id_of(request.scope))

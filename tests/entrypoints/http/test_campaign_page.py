@@ -175,7 +175,7 @@ def test_an_amount_is_read_as_the_language_of_the_page_writes_it(client: Client,
     spanish.post("/process")
     work.do(spanish, language="es")
     page_html = client.get(url).text
-    assert '<html lang="es">' in page_html
+    assert '<html lang="es" dir="ltr">' in page_html
     assert "of 25\u00a0000 USD" in page_html
     assert client.post(url, data={"amount": "1.000"}).status_code == 303
     [donation] = spanish.get("/donations").json()["donations"]
@@ -198,7 +198,7 @@ def test_the_page_shows_no_personal_data_except_the_draft(client: Client):
     _, url = published(client)
     text = client.get(url).text
     assert "ada@example.com" not in text
-    assert "no real money" in text
+    assert "No real money" in text
 
 
 # In a browser.
@@ -279,6 +279,9 @@ def test_the_page_can_be_used_with_the_keyboard_alone(client: Client, checked_pa
     _, url = published(client)
     page = checked_page.page
     page.goto(url)
+    page.keyboard.press("Tab")
+    assert page.locator(":focus").inner_text() == "Skip to the content"
+    page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "10 USD"
     for _ in range(4):

@@ -56,7 +56,7 @@ def test_an_unknown_path_is_not_found(client: Client, path: str):
     assert set(body) == {"type", "title", "status", "detail", "instance", "requestId"}
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/static/campaign.css"])
+@pytest.mark.parametrize("path", [*PATHS, "/static/app.css"])
 def test_a_wrong_method_is_refused_with_the_methods_there_are(client: Client, path: str):
     methods = {operation.method for operation in OPERATIONS if operation.path == path} or {"GET"}
     allowed = methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set())
@@ -68,16 +68,14 @@ def test_a_wrong_method_is_refused_with_the_methods_there_are(client: Client, pa
             problem(answer, 405, "method-not-allowed")
 
 
-@pytest.mark.parametrize("path", [*PATHS, "/static/campaign.css"])
+@pytest.mark.parametrize("path", [*PATHS, "/static/app.css"])
 def test_every_path_tells_its_methods(client: Client, path: str):
     answer = client.options(filled(path))
     assert (answer.status_code, answer.content) == (204, b"")
     assert "OPTIONS" in answer.headers["allow"]
 
 
-@pytest.mark.parametrize(
-    "path", ["/openapi.json", "/docs", "/health/live", "/problems/invalid", "/static/campaign.css"]
-)
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/health/live", "/problems/invalid", "/static/app.css"])
 def test_head_answers_as_get_does_but_without_a_body(client: Client, path: str):
     get_answer, head_answer = client.get(path), client.head(path)
     assert (head_answer.status_code, head_answer.content) == (200, b"")
@@ -309,7 +307,7 @@ EVERYWHERE = [
     "/nothing",
     "/docs",
     "/openapi.json",
-    "/static/campaign.css",
+    "/static/app.css",
     "/health/live",
     "/sandbox",
     "/api/tickets/search",
@@ -330,8 +328,11 @@ def assert_is_safe(headers: Mapping[str, str]) -> None:
     policy = dict(part.strip().split(" ", 1) for part in headers["content-security-policy"].rstrip("; ").split(";"))
     assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == "'none'"
     assert "form-action" in policy
-    assert set(policy) <= {"default-src", "base-uri", "frame-ancestors", "form-action", "style-src", "img-src"}
-    assert {policy.get(name, "'self'") for name in ("style-src", "img-src")} == {"'self'"}
+    own = {"style-src": "'self'", "script-src": "'self'", "connect-src": "'self'"}
+    # What a person has just recorded or chosen is shown before it is sent.
+    own |= {"img-src": "'self' blob:", "media-src": "'self' blob:"}
+    assert set(policy) <= {"default-src", "base-uri", "frame-ancestors", "form-action", *own}
+    assert {name: policy.get(name, own[name]) for name in own} == own
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
     assert headers["referrer-policy"] == "no-referrer"
@@ -350,7 +351,7 @@ def test_refusals_of_every_kind_are_as_safe_as_other_answers(client: Client, tic
         (413, client.post(CREATE, content=b"x" * 300_000, headers={"Content-Type": "application/json"})),
         (415, client.post(CREATE, content=b"x", headers={"Content-Type": "text/plain"})),
         (413, client.post("/sandbox/delivery-faults", content=b"x" * 300_000)), (204, client.options(CREATE)),
-        (404, client.get("/static/..%2fsecrets.json")), (404, client.get("/static/sandbox.css")),
+        (404, client.get("/static/..%2fsecrets.json")), (404, client.get("/static/base.html")),
         (405, client.delete("/docs")), (303, client.post(url, data={"amount": "5"})),
     ]  # fmt: skip
     for status, answer in answers:

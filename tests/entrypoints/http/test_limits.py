@@ -97,7 +97,7 @@ def test_every_answer_names_its_limit_and_what_is_left(limited: Callable[..., Li
         assert limits_of(client.get("/no-such-path")) == (policy, '"default";r=1;t=40')
         assert limits_of(client.delete("/docs")) == (policy, '"default";r=0;t=40')
         assert limits_of(client.get("/api/tickets/search")) == (policy, '"default";r=0;t=40')
-        assert limits_of(client.get("/health/live")) == limits_of(client.get("/static/campaign.css")) == (None, None)
+        assert limits_of(client.get("/health/live")) == limits_of(client.get("/static/app.css")) == (None, None)
     with live.client("slk_guessed") as guesser:
         clock.now += 60
         assert limits_of(guesser.get("/api/tickets/search")) == (policy, '"default";r=2;t=60')
@@ -189,7 +189,7 @@ def test_health_checks_and_signed_webhooks_are_never_limited(limited: Callable[.
     with live.client() as client:
         assert statuses(5, lambda: client.get("/health/live")) == [200] * 5
         assert statuses(5, lambda: client.get("/health/ready")) == [200] * 5
-        assert statuses(5, lambda: client.get("/static/campaign.css")) == [200] * 5
+        assert statuses(5, lambda: client.get("/static/app.css")) == [200] * 5
         assert statuses(3, lambda: client.post("/api/webhooks/stripe", json={})) == [400, 429, 429]
     for number in range(5):
         event = {

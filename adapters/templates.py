@@ -1,0 +1,75 @@
+"""Renders pages and mails from templates: values are escaped, and a missing value is an error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapters.languages import DEFAULT_LANGUAGE, LANGUAGES, translations
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+class Unwritable(Exception):
+    """The template does not exist or lacks a value; the message is the type of the error."""
+
+
+class Templates:
+    """The templates in folders; in HTML templates values are escaped.
+
+    A template marks its messages with `_()` and `{% trans %}`; they are rendered in the reader's language.
+    """
+
+    def __init__(
+        self,
+        *folders: Path,
+        filters: Mapping[str, Callable[..., Any]] | None = None,
+        variables: Mapping[str, object] | None = None,
+    ) -> None:
+        self._folders = folders
+        self._filters = filters or {}
+        self._variables = variables or {}
+        self._lock = threading.Lock()
+        # An environment for each language, because the functions that translate belong to the environment.
+        self._environments: dict[str, Environment] = {}
+
+    def render(self, template: str, /, *, language: str = DEFAULT_LANGUAGE, **values: object) -> str:
+        """Return the rendered template, which also gets `language`; Unwritable if it cannot be rendered."""
+        environment = self._environment(language)
+        from jinja2 import TemplateError
+
+        try:
+            return environment.get_template(template).render(values, language=language)
+        except TemplateError as error:
+            raise Unwritable(type(error).__name__) from None
+
+    def load(self) -> None:
+        """Load the template library, so that the first page does not wait for it."""
+        self._environment(DEFAULT_LANGUAGE)
+
+    def _environment(self, language: str) -> Environment:
+        known = language if language in LANGUAGES else DEFAULT_LANGUAGE
+        with self._lock:
+            if known not in self._environments:
+                self._environments[known] = self._new_environment(known)
+            return self._environments[known]
+
+    def _new_environment(self, language: str) -> Environment:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+        environment = Environment(
+            loader=FileSystemLoader(self._folders),
+            autoescape=select_autoescape(["html"]),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
+        environment.policies["ext.i18n.trimmed"] = True
+        environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+        environment.filters.update(self._filters)
+        environment.globals.update(self._variables)
+        return environment

@@ -1,0 +1,14 @@
+"""The table of operations: every method and path of the HTTP interface, one module for each area."""
+
+from entrypoints.http.operations import Operation
+from entrypoints.http.table import about, administration, donations, public_pages, tickets
+
+OPERATIONS: tuple[Operation, ...] = (
+    *tickets.OPERATIONS,
+    *donations.OPERATIONS,
+    *administration.OPERATIONS,
+    *public_pages.OPERATIONS,
+    *about.OPERATIONS,
+)
+
+MONITORING_OPERATIONS = tuple(operation for operation in OPERATIONS if operation.monitoring)

@@ -1,0 +1,55 @@
+"""Who may call an operation, and the parameters and answers that several operations share."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from domain.values import Role
+from entrypoints.http.operations import EVERYBODY, Access, BodyKind, Parameter
+from entrypoints.http.problems import PROBLEM_MEDIA_TYPE
+
+HOLDER, CLIENT, ADMIN, AUDITOR = Role.HOLDER, Role.CLIENT, Role.ADMIN, Role.AUDITOR
+
+# OPEN operations answer 401 to an invalid credential; ALWAYS_OPEN ones do not read the credential at all.
+OPEN = Access(EVERYBODY)
+CREATE = Access(EVERYBODY - {AUDITOR}, scope="tickets:write")
+OPEN_TICKET = replace(CREATE, opens_tickets=True)
+REPORT = Access(EVERYBODY - {AUDITOR})
+SIGN_IN = Access(EVERYBODY - {AUDITOR})
+ALWAYS_OPEN = Access(EVERYBODY, ignores_credentials=True)
+DONATE = Access(EVERYBODY - {AUDITOR}, scope="payments:create")
+READ = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:read", names_ticket=True)
+READ_UNMASKED = Access(frozenset({HOLDER, CLIENT, ADMIN}), scope="tickets:read", names_ticket=True)
+WRITE = Access(frozenset({HOLDER, CLIENT}), scope="tickets:write", names_ticket=True)
+SEARCH = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:search")
+PAY = Access(frozenset({HOLDER, CLIENT}), scope="payments:create", names_ticket=True)
+LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", names_ticket=True)
+TOTALS = Access(
+    frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", names_ticket=True, open_if_published=True
+)
+HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), names_ticket=True)
+ADMINISTER = Access(frozenset({ADMIN}))
+DIAGNOSE = Access(frozenset({ADMIN}), diagnostics_token=True)
+OVERSEE = Access(frozenset({ADMIN, AUDITOR}))
+RESET = TAKE_DOWN = Access(frozenset({ADMIN}), names_ticket=True)
+METRICS = Access(frozenset(), metrics_token=True)
+EXPORT = Access(frozenset({CLIENT, ADMIN, AUDITOR}), scope="exports:read")
+
+LIMIT = Parameter(
+    "limit", "The number of items on a page.", {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
+)
+CURSOR = Parameter("cursor", "The `nextCursor` of the previous page.")
+CONTACT = Parameter("contact", "An e-mail address, a phone number, a handle or a web address.", required=True)
+SEARCH_TEXT = Parameter(
+    "q",
+    "The words to search for; quotes join a phrase, `or` separates alternatives, `-` excludes a word.",
+    required=True,
+)
+TIME_SCHEMA = {"type": "string", "format": "date-time"}
+AS_OF = Parameter("as_of", "Only what had happened at Stripe by this time.", TIME_SCHEMA)
+KNOWN_AT = Parameter("known_at", "Only what was recorded by this time.", TIME_SCHEMA)
+
+TICKET = "/api/tickets/{ticket_id}"
+NOT_FOUND: Mapping[int, str] = {404: PROBLEM_MEDIA_TYPE}
+PAGE_NOT_FOUND: Mapping[int, str] = {404: "text/html"}
+PAGE_UNAVAILABLE: Mapping[int, str] = {404: "text/html", 410: "text/html"}
+JSON, PATCH = BodyKind.JSON, BodyKind.MERGE_PATCH

@@ -1,0 +1,132 @@
+"""Operations of the staff and of programs: access, support, knowledge, webhooks, and administration."""
+
+from entrypoints.http import bodies
+from entrypoints.http.handlers.admin import (
+    AccessLogHandlers,
+    DeadLetterHandlers,
+    DeadMailHandlers,
+    ProjectionHandlers,
+    RefundHandlers,
+    RefundOrder,
+)
+from entrypoints.http.handlers.health import SelfTestHandlers
+from entrypoints.http.handlers.knowledge import KnowledgeHandlers, NewSource
+from entrypoints.http.handlers.login_codes import LoginCodeHandlers, LoginCodeRequest, LoginCodeVerification
+from entrypoints.http.handlers.support import ProfileReset, SupportHandlers, SupportRequest
+from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
+from entrypoints.http.handlers.webhooks import WebhookHandlers
+from entrypoints.http.operations import BodyKind, Operation, RateLimit
+from entrypoints.http.table.access import (
+    ADMINISTER,
+    ALWAYS_OPEN,
+    CREATE,
+    CURSOR,
+    DIAGNOSE,
+    JSON,
+    LIMIT,
+    OVERSEE,
+    PAGE_NOT_FOUND,
+    RESET,
+    SEARCH_TEXT,
+    SIGN_IN,
+)
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "POST", "/api/access/request", "Request a login code, which is sent to the contact", LoginCodeHandlers.request,
+        SIGN_IN, JSON, LoginCodeRequest, 202, idempotency_key=True, rate_limit=RateLimit.LOGIN_CODE, tag="Access",
+    ),
+    Operation(
+        "POST", "/api/access/verify", "Exchange a login code for a session", LoginCodeHandlers.verify, SIGN_IN, JSON,
+        LoginCodeVerification, idempotency_key=True, tag="Access",
+    ),
+    Operation(
+        "POST", "/api/support/ticket", "Open a support ticket", SupportHandlers.open_ticket, CREATE, JSON,
+        SupportRequest, 201, idempotency_key=True, rate_limit=RateLimit.CREATE, tag="Support",
+    ),
+    Operation(
+        "GET", "/api/support/recent", "List support tickets, newest first, with shortened contacts",
+        SupportHandlers.list_recent, OVERSEE, query=(LIMIT, CURSOR), tag="Support",
+    ),
+    Operation(
+        "GET", "/admin/support/{id}", "Get a support ticket with its contact in full", SupportHandlers.get, ADMINISTER,
+        tag="Support",
+    ),
+    Operation(
+        "POST", "/admin/support/{id}/resolve", "Resolve a support ticket", SupportHandlers.resolve, ADMINISTER, JSON,
+        bodies.Empty, tag="Support",
+    ),
+    *(
+        Operation(
+            "POST", path, "Receive a webhook event from Stripe", WebhookHandlers.receive, ALWAYS_OPEN, BodyKind.WEBHOOK,
+            tag="Stripe", rate_limit=RateLimit.NONE,
+        )
+        for path in ("/api/webhooks/stripe", "/webhooks/stripe", "/api/payments/stripe-webhook")
+    ),
+    Operation(
+        "GET", "/admin/dead-letters", "List webhook events that could not be applied",
+        DeadLetterHandlers.list_dead_letters, ADMINISTER, query=(LIMIT, CURSOR), tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/dead-letters/{id}/retry", "Apply a dead letter again", DeadLetterHandlers.retry, ADMINISTER,
+        JSON, bodies.DeadLetterRetry, 202, tag="Administration",
+    ),
+    Operation(
+        "GET", "/admin/dead-mails", "List mails that could not be sent, oldest first",
+        DeadMailHandlers.list_dead_mails, ADMINISTER, query=(LIMIT, CURSOR), tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/dead-mails/{id}/retry", "Send a dead mail again", DeadMailHandlers.retry, ADMINISTER, JSON,
+        bodies.Empty, 202, tag="Administration",
+    ),
+    Operation(
+        "GET", "/admin/access-log", "List the acts of administrators and the denied writes, newest first",
+        AccessLogHandlers.list_access_log, OVERSEE, query=(LIMIT, CURSOR), tag="Administration",
+    ),
+    Operation(
+        "GET", "/admin/projections", "List the read models and their positions", ProjectionHandlers.list_projections,
+        ADMINISTER, tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/projections/{name}/rebuild", "Rebuild a read model from the event log",
+        ProjectionHandlers.rebuild, ADMINISTER, JSON, bodies.Empty, 202, tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/donations/{donation_id}/refund", "Refund a donation", RefundHandlers.refund, ADMINISTER, JSON,
+        RefundOrder, 202, idempotency_key=True, tag="Administration",
+    ),
+    Operation(
+        "POST", "/admin/db/self-test", "Test reading and writing in transactions that are rolled back",
+        SelfTestHandlers.run, DIAGNOSE, JSON, bodies.Empty, tag="Administration",
+        other_responses={500: "application/json"},
+    ),
+    Operation(
+        "POST", "/admin/profiles/{ticket_id}/approve-reset", "Give a ticket a new contact and a new access token",
+        SupportHandlers.approve_reset, RESET, JSON, ProfileReset, idempotency_key=True, tag="Support",
+    ),
+    Operation(
+        "POST", "/admin/knowledge/sources", "Add a text to the knowledge base; a text with a secret is refused",
+        KnowledgeHandlers.add, ADMINISTER, JSON, NewSource, 201, idempotency_key=True, tag="Knowledge",
+    ),
+    Operation(
+        "GET", "/admin/knowledge/sources", "List the texts of the knowledge base, newest first",
+        KnowledgeHandlers.list_sources, ADMINISTER, query=(LIMIT, CURSOR), tag="Knowledge",
+    ),
+    Operation(
+        "DELETE", "/admin/knowledge/sources/{source_id}", "Remove a text from the knowledge base",
+        KnowledgeHandlers.remove, ADMINISTER, status=204, tag="Knowledge",
+    ),
+    Operation(
+        "GET", "/admin/knowledge/search", "Search the knowledge base, best match first", KnowledgeHandlers.search,
+        ADMINISTER, query=(SEARCH_TEXT, LIMIT, CURSOR), tag="Knowledge",
+    ),
+    Operation(
+        "GET", "/unsubscribe/{token}", "Ask for confirmation to unsubscribe from mails", UnsubscribeHandlers.show,
+        ALWAYS_OPEN, media_types=("text/html",), other_responses=PAGE_NOT_FOUND, tag="Access",
+    ),
+    Operation(
+        "POST", "/unsubscribe/{token}", "Unsubscribe from all mails that are not strictly necessary",
+        UnsubscribeHandlers.unsubscribe, ALWAYS_OPEN, media_types=("text/html",), other_responses=PAGE_NOT_FOUND,
+        tag="Access",
+    ),
+)  # fmt: skip

@@ -1,0 +1,62 @@
+"""Operations on donations and their exports."""
+
+from typing import get_args
+
+from entrypoints.composition.exports import Format
+from entrypoints.http import bodies
+from entrypoints.http.handlers.donations import DonationHandlers
+from entrypoints.http.handlers.exports import ExportHandlers
+from entrypoints.http.operations import Operation, Parameter, RateLimit, choice_schema
+from entrypoints.http.table.access import (
+    AS_OF,
+    CURSOR,
+    EXPORT,
+    JSON,
+    KNOWN_AT,
+    LEDGER,
+    LIMIT,
+    NOT_FOUND,
+    PAY,
+    TICKET,
+    TOTALS,
+)
+from projections import ticket_totals
+from projections.exports import By
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "POST", f"{TICKET}/create-payment", "Open a checkout for one donation", DonationHandlers.create_payment, PAY,
+        JSON, bodies.PaymentOrder, 201, idempotency_key=True, rate_limit=RateLimit.PAYMENT, tag="Donations",
+    ),
+    Operation(
+        "GET", f"{TICKET}/donations", "List the donations to a ticket, newest payment first",
+        DonationHandlers.list_donations, LEDGER, query=(LIMIT, CURSOR, AS_OF, KNOWN_AT), tag="Donations",
+    ),
+    Operation(
+        "GET", f"{TICKET}/donations/total", "Get the totals of the donations to a ticket", DonationHandlers.totals,
+        TOTALS, tag="Donations", ticket_query=ticket_totals.ticket_with_totals,
+        query=(AS_OF, KNOWN_AT, Parameter("explain", "Add the entries that the total sums up.", {"type": "boolean"})),
+    ),
+    Operation(
+        "GET", "/api/exports/donations", "Export donations for accounting", ExportHandlers.export, EXPORT,
+        media_types=("text/csv", "application/json", "text/plain"), other_responses=NOT_FOUND, tag="Donations",
+        query=(
+            Parameter(
+                "format", "One line a donation, as CSV or JSON; one line a movement, as CSV; or a journal for hledger.",
+                choice_schema(get_args(Format)),
+            ),
+            Parameter(
+                "by", "Whether the period is that of the movements' own times (`moved`), of the times when they were"
+                " recorded, or of the donations' payment or creation; for movements and journal only `moved`.",
+                choice_schema(get_args(By)),
+            ),
+            Parameter("from", "The first day of the period in UTC, or its first moment."),
+            Parameter("to", "The last day of the period in UTC, or the first moment after it."),
+            Parameter("ticket", "Only donations to this ticket.", {"type": "string", "format": "uuid"}),
+            Parameter("workspace", "Only donations to tickets of this workspace."),
+            Parameter(
+                "unpaid", "Also list donations without any payment, by their creation.", {"type": "boolean"}
+            ),
+        ),
+    ),
+)  # fmt: skip

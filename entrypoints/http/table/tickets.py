@@ -1,0 +1,151 @@
+"""Operations on tickets, their documents and their history."""
+
+from domain.values import DocumentFormat
+from entrypoints.http import bodies
+from entrypoints.http.handlers.campaigns import CampaignHandlers
+from entrypoints.http.handlers.documents import DocumentHandlers
+from entrypoints.http.handlers.history import HistoryHandlers
+from entrypoints.http.handlers.proofs import ProofHandlers
+from entrypoints.http.handlers.recordings import RecordingHandlers
+from entrypoints.http.handlers.tickets import INCLUDES, TicketHandlers
+from entrypoints.http.handlers.transcripts import TRANSCRIPT_FORMATS, TranscriptHandlers
+from entrypoints.http.operations import BodyKind, Operation, Parameter, RateLimit
+from entrypoints.http.problems import PROBLEM_MEDIA_TYPE
+from entrypoints.http.table.access import (
+    ALWAYS_OPEN,
+    CONTACT,
+    CURSOR,
+    HISTORY,
+    JSON,
+    LIMIT,
+    NOT_FOUND,
+    OPEN_TICKET,
+    PATCH,
+    READ,
+    READ_UNMASKED,
+    SEARCH,
+    TAKE_DOWN,
+    TICKET,
+    WRITE,
+)
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "POST", "/api/tickets/create", "Open a ticket and get its access token, which is shown only once",
+        TicketHandlers.create, OPEN_TICKET, JSON, bodies.TicketOpening, 201, idempotency_key=True,
+        shown_once="accessToken", rate_limit=RateLimit.CREATE,
+    ),
+    Operation(
+        "GET", "/api/tickets/search", "Find the tickets of a contact", TicketHandlers.search, SEARCH,
+        query=(CONTACT, LIMIT, CURSOR),
+    ),
+    Operation(
+        "GET", "/api/profiles/search", "Find the tickets of a contact, for profile pages",
+        TicketHandlers.search_profiles, SEARCH, query=(CONTACT, LIMIT, CURSOR),
+    ),
+    Operation(
+        "GET", TICKET, "Get a ticket, with the parts that `include` names", TicketHandlers.get, READ,
+        query=(Parameter("include", f"A comma-separated list of {', '.join(INCLUDES)}."),),
+    ),
+    Operation(
+        "PATCH", TICKET, "Change a ticket's display name", TicketHandlers.rename, WRITE, PATCH, bodies.TicketChange,
+    ),
+    Operation(
+        "DELETE", TICKET, "Erase a ticket's personal data for good", TicketHandlers.erase, WRITE, status=202,
+    ),
+    Operation(
+        "POST", f"{TICKET}/upload-audio", "Upload a recording of at most 50 MB", RecordingHandlers.upload, WRITE,
+        BodyKind.AUDIO, idempotency_key=True,
+    ),
+    Operation(
+        "POST", f"{TICKET}/process", "Start to transcribe the recording and to draft the campaign",
+        RecordingHandlers.process, WRITE, JSON, bodies.ProcessRequest, 202, idempotency_key=True,
+    ),
+    Operation(
+        "POST", f"{TICKET}/retry", "Repeat the step that failed", RecordingHandlers.retry, WRITE, JSON, bodies.Empty,
+        202, idempotency_key=True,
+    ),
+    Operation("GET", f"{TICKET}/status", "Get the progress of the work on a ticket", RecordingHandlers.progress, READ),
+    Operation(
+        "GET", f"{TICKET}/transcript", "Get the transcript as text, subtitles or a Word file", TranscriptHandlers.get,
+        READ_UNMASKED, query=(Parameter("format", "The format.", {"enum": [*TRANSCRIPT_FORMATS], "default": "json"}),),
+        media_types=tuple(name.partition(";")[0] for name in TRANSCRIPT_FORMATS.values()),
+        other_responses={409: PROBLEM_MEDIA_TYPE},
+    ),
+    Operation(
+        "POST", f"{TICKET}/provide-info", "Add information that the recording does not contain",
+        RecordingHandlers.provide_info, WRITE, JSON, bodies.ProvidedInfo,
+    ),
+    Operation(
+        "PATCH", f"{TICKET}/draft", "Edit the draft", CampaignHandlers.edit_draft, WRITE, PATCH, bodies.DraftChange,
+    ),
+    Operation(
+        "POST", f"{TICKET}/draft/findings", "Keep or remove what may endanger somebody once the draft is published",
+        CampaignHandlers.decide_findings, WRITE, JSON, bodies.FindingDecisions,
+    ),
+    Operation(
+        "POST", f"{TICKET}/publish", "Publish the campaign page", CampaignHandlers.publish, WRITE, JSON,
+        bodies.Publication,
+    ),
+    Operation(
+        "POST", f"{TICKET}/unpublish", "Withdraw the campaign page", CampaignHandlers.unpublish, WRITE, JSON,
+        bodies.Empty,
+    ),
+    Operation(
+        "POST", f"{TICKET}/suspend", "Take the campaign page down until the ticket is reinstated",
+        CampaignHandlers.suspend, TAKE_DOWN, JSON, bodies.Suspension,
+    ),
+    Operation(
+        "POST", f"{TICKET}/reinstate", "End the suspension of a ticket", CampaignHandlers.reinstate, TAKE_DOWN, JSON,
+        bodies.Empty,
+    ),
+    Operation(
+        "POST", f"{TICKET}/generate-doc", "Generate a Word or PDF document", DocumentHandlers.generate, WRITE, JSON,
+        bodies.DocumentOrder, 201, idempotency_key=True, tag="Documents",
+    ),
+    Operation(
+        "GET", f"{TICKET}/documents", "List all documents of a ticket, newest first", DocumentHandlers.list_documents,
+        READ, tag="Documents",
+    ),
+    Operation(
+        "GET", f"{TICKET}/documents/{{document_id}}/download", "Download a document", DocumentHandlers.download,
+        READ_UNMASKED, media_types=tuple(format.media_type for format in DocumentFormat), tag="Documents",
+        revalidates=True,
+    ),
+    Operation(
+        "GET", f"{TICKET}/qr-code", "Get the QR code of the campaign page, as JSON or as an image",
+        DocumentHandlers.qr_code, READ, media_types=("application/json", "image/png", "image/svg+xml"),
+        tag="Documents",
+    ),
+    Operation(
+        "GET", f"{TICKET}/history", "List a ticket's events, or get the ticket as of an earlier position",
+        HistoryHandlers.history, HISTORY, tag="History",
+        query=(
+            LIMIT, CURSOR,
+            Parameter("at", "A position of the event log or a time; the ticket is shown as it was then."),
+        ),
+    ),
+    Operation(
+        "GET", f"{TICKET}/audit", "Export a ticket's events with proofs, as `storyledger audit export` does",
+        ProofHandlers.export, HISTORY, tag="History",
+    ),
+    Operation(
+        "GET", "/checkpoint", "Get the newest signed checkpoint of the event log", ProofHandlers.checkpoint,
+        ALWAYS_OPEN, media_types=("text/plain",), other_responses=NOT_FOUND, tag="History",
+    ),
+    Operation(
+        "GET", "/checkpoint/key", "Get the keys that sign checkpoints, the current one first", ProofHandlers.key,
+        ALWAYS_OPEN, media_types=("text/plain",), tag="History",
+    ),
+    Operation(
+        "GET", "/checkpoint/checker", "Get the program that verifies exports offline", ProofHandlers.checker_program,
+        ALWAYS_OPEN, media_types=("text/plain",), tag="History",
+    ),
+    Operation(
+        "GET", "/checkpoint/consistency", "Get the proof that the event log continues an older checkpoint",
+        ProofHandlers.consistency, ALWAYS_OPEN, other_responses=NOT_FOUND, tag="History",
+        query=(
+            Parameter("from", "The size of the older checkpoint.", {"type": "integer", "minimum": 0}, required=True),
+        ),
+    ),
+)  # fmt: skip
