@@ -21,7 +21,7 @@ def at(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).isoformat().replace("+00:00", "Z")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ticket_and_time(live: LiveService) -> Any:
     """Return a ticket with a donation whose refund was reported first, and a time before the report of its dispute."""
     ticket = live.client().open_ticket()
