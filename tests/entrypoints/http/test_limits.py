@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +19,69 @@ from entrypoints.http.middleware.proxy_headers import proxy_headers
 from tests.client import LiveService
 from tests.entrypoints.http.contract import Contract, problem
 from tests.fakes.clock import StandingClock
+from tests.postgres import fresh_database
 
 CREATE = "/api/tickets/create"
 BODY = {"contactType": "EMAIL", "contactValue": "ada@example.com"}
 LOOPBACK = ("127.0.0.0/8",)
 
 
+SMALL = {
+    "rate_limit_default": "5/minute",
+    "rate_limit_payment": "2/minute",
+    "rate_limit_create": "3/hour",
+    "rate_limit_page": "4/minute",
+    "rate_limit_gift": "3/minute",
+}
+
+
+@contextmanager
+def running(url: str, folder: Path, **settings: Any) -> Iterator[LiveService]:
+    parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
+    with LiveService(url, folder / "var", parts, **(SMALL | settings)) as live:
+        live.watchers.append(Contract(live.openapi).check)
+        yield live
+
+
+@pytest.fixture(scope="module")
+def database_of_all(server_url: str, migrated_template: str) -> Iterator[str]:
+    with fresh_database(server_url, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def folder_of_all(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("limits")
+
+
+@pytest.fixture(scope="module")
+def with_small_limits(database_of_all: str, folder_of_all: Path) -> Iterator[LiveService]:
+    with running(database_of_all, folder_of_all) as live:
+        yield live
+
+
+@pytest.fixture(scope="module")
+def days() -> Iterator[int]:
+    return count(1)
+
+
 @pytest.fixture
-def limited(migrated_url: str, tmp_path: Path, clock: StandingClock) -> Iterator[Callable[..., LiveService]]:
-    """Return a function that runs a service with small limits, or the given ones."""
+def limited(
+    with_small_limits: LiveService, database_of_all: str, folder_of_all: Path, clock: StandingClock, days: Iterator[int]
+) -> Iterator[Callable[..., LiveService]]:
+    """Return a function that returns the service with small limits, or runs one with the given ones beside it.
+
+    Each test has a day of its own, on which no call is counted yet.
+    """
+    clock.now += 86_400 * next(days)
     with ExitStack() as stack:
-
-        def make(**settings: Any) -> LiveService:
-            small = {"rate_limit_default": "5/minute", "rate_limit_payment": "2/minute", "rate_limit_create": "3/hour"}
-            small |= {"rate_limit_page": "4/minute", "rate_limit_gift": "3/minute"}
-            parts = frozenset({Parts.WEB, Parts.PROJECTIONS})
-            running = stack.enter_context(LiveService(migrated_url, tmp_path / "var", parts, **(small | settings)))
-            running.watchers.append(Contract(running.openapi).check)
-            return running
-
-        yield make
+        yield (
+            lambda **settings: (
+                stack.enter_context(running(database_of_all, folder_of_all, **settings))
+                if settings
+                else with_small_limits
+            )
+        )
 
 
 def statuses(times: int, send: Callable[[], Any]) -> list[int]:
