@@ -266,7 +266,7 @@ WITH_CHECKPOINT = [
 def codes_in(document: bytes, format: DocumentFormat) -> list[str]:
     if format is DOCX:
         return docx_codes(document)
-    return [code for page in pdf_pictures(document, 4) for code in read_codes(page)]
+    return [code for page in pdf_pictures(document, 3) for code in read_codes(page)]
 
 
 @BOTH
@@ -299,7 +299,7 @@ def test_the_longest_checkpoint_can_still_be_read(renderer, format):
 @pytest.mark.parametrize("lines", [1, 24, 33, 80])
 def test_the_checkpoints_code_stands_on_the_first_page_of_a_pdf(renderer, lines):
     sheet = replace(campaign(replace(MARIA, story="\n".join(["One more line."] * lines))), checkpoint=NOTE)
-    codes_by_page = [read_codes(page) for page in pdf_pictures(renderer.render(sheet, PDF), 4)]
+    codes_by_page = [read_codes(page) for page in pdf_pictures(renderer.render(sheet, PDF), 3)]
     assert [number for number, codes in enumerate(codes_by_page) if NOTE in codes] == [0]
     assert LINK in [code for codes in codes_by_page for code in codes]
 
