@@ -305,9 +305,9 @@ def test_a_ticket_is_open_to_its_holder_its_workspace_admins_and_auditors(
     expected = [
         (caller, asker, place, status)
         for number, (caller, asker, statuses) in enumerate(statuses_of_callers, start=number_of_rule)
-        # A caller who is refused everywhere is tried at every third place, at the other ones with the next operations.
+        # Each caller is tried at every second place, or third if refused everywhere; other operations try the others.
         for place, status in dealt(
-            list(zip(places, statuses, strict=True)), number, 3 if len(set(statuses)) == 1 else 1
+            list(zip(places, statuses, strict=True)), number, 3 if len(set(statuses)) == 1 else 2
         )
         if status is not None
     ]
@@ -316,9 +316,9 @@ def test_a_ticket_is_open_to_its_holder_its_workspace_admins_and_auditors(
         for caller, asker, about, _ in expected
     ]
     assert statuses_by_caller == [(caller, about, status) for caller, _, about, status in expected]
+    permitted_clients = [("client", with_all_scopes), ("client with this scope alone", with_this_scope_only)]
     for caller, client_or_holder, status in (
-        ("client", with_all_scopes, client),
-        ("client with this scope alone", with_this_scope_only, client),
+        *((name, asker, client) for name, asker in dealt(permitted_clients, number_of_rule, 2)),
         ("returning holder", people.returned, rule.allowed_status),
         ("holder", None, rule.allowed_status),
     ):
