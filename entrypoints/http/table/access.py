@@ -20,6 +20,8 @@ DONATE = Access(EVERYBODY - {AUDITOR}, scope="payments:create")
 READ = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:read", names_ticket=True)
 READ_UNMASKED = Access(frozenset({HOLDER, CLIENT, ADMIN}), scope="tickets:read", names_ticket=True)
 WRITE = Access(frozenset({HOLDER, CLIENT}), scope="tickets:write", names_ticket=True)
+# A page of a ticket: without a credential, a browser is led to the page where one signs in.
+HOLDER_PAGE = WRITE
 SEARCH = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="tickets:search")
 PAY = Access(frozenset({HOLDER, CLIENT}), scope="payments:create", names_ticket=True)
 LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", names_ticket=True)
