@@ -38,9 +38,10 @@ def program() -> Path:
     try:
         if not digest_file.exists() or digest_file.read_text() != lock_digest:
             shutil.rmtree(HOME, ignore_errors=True)
-            subprocess.run([sys.executable, "-m", "venv", HOME], check=True)
-            install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
-            subprocess.run([HOME / "bin" / "python", *install, "-r", LOCK], check=True)
+            subprocess.run([sys.executable, "-m", "venv", "--without-pip", HOME], check=True)
+            # With the pip of this environment, because to install another one takes seconds.
+            pip = [sys.executable, "-m", "pip", "--python", HOME / "bin" / "python", "--disable-pip-version-check"]
+            subprocess.run([*pip, "install", "--quiet", "--no-compile", "--require-hashes", "-r", LOCK], check=True)
             digest_file.write_text(lock_digest)
     finally:
         lock.release()
