@@ -138,7 +138,8 @@ class Analysed(TicketEvent):
 class DraftProposed(TicketEvent):
     """A draft was made from the recording; fields that a person wrote are left out.
 
-    `sources` has the places in the transcript; events recorded before they were stored have None.
+    `sources` has the places in the transcript, and `engine` names what drafted: "local" for the rules, or a model.
+    Events recorded before they were stored have None.
     """
 
     TOPIC = "draft_proposed"
@@ -152,6 +153,7 @@ class DraftProposed(TicketEvent):
     category: Personal | None = None
     breakdown: tuple[Personal, ...] = ()
     sources: tuple[Source, ...] | None = None
+    engine: str | None = None
 
 
 class DraftingFailed(TicketEvent):

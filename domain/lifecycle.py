@@ -168,7 +168,7 @@ def proposed(draft: Draft, event: events.DraftProposed, written: frozenset[str])
     if sources is None:
         sources = tuple(Source(name, recording_id=event.recording_id) for name, value in fields.items() if value)
     others = (source for source in draft.sources if source.field in written)
-    return replace(draft, **fields, sources=(*others, *sources))
+    return replace(draft, **fields, sources=(*others, *sources), engine=event.engine)
 
 
 def requested_step(event: events.TicketEvent) -> tuple[Step, UUID] | None:

@@ -203,7 +203,8 @@ class RecordingTicket(BaseAggregate[UUID]):
         sources = tuple(
             replace(source, recording_id=recording_id) for source in draft.sources if source.field in proposal
         )
-        self._trigger(events.DraftProposed, actor, recording_id=recording_id, sources=sources, **proposal)
+        facts = {"recording_id": recording_id, "sources": sources, "engine": draft.engine}
+        self._trigger(events.DraftProposed, actor, **facts, **proposal)
         if missing := missing_fields(self.kind, self.draft):
             self._trigger(events.InfoRequested, actor, missing=missing)
 

@@ -302,6 +302,7 @@ class Draft:
     """A campaign so far; a field that is not known yet is None.
 
     `currency` is chosen for the goal, perhaps before the goal has an amount. Every other field has `sources`.
+    `engine` names what made the newest proposal: "local" for the rules, or a model.
     """
 
     title: str | None = None
@@ -313,11 +314,12 @@ class Draft:
     category: str | None = None
     breakdown: tuple[str, ...] = ()
     sources: tuple[Source, ...] = ()
+    engine: str | None = None
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Return the names of the fields that a person may write."""
-        return tuple(field.name for field in fields(cls) if field.name != "sources")
+        return tuple(field.name for field in fields(cls) if field.name not in ("sources", "engine"))
 
 
 class FindingKind(StrEnum):

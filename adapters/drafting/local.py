@@ -16,6 +16,8 @@ from adapters.drafting.urgency import urgency_of
 from adapters.drafting.utterance import Utterance
 from domain.values import Analysis, Draft, Transcript
 
+ENGINE = "local"
+
 
 class LocalAnalyser:
     """Finds language, sentiment, urgency and key points. The same transcript gives the same analysis."""
@@ -42,7 +44,7 @@ class LocalDrafter:
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
         utterance = Utterance.of(transcript.text, analysis.language or transcript.language)
         if utterance.language not in SPOKEN_LANGUAGES:
-            return Draft(story=story_of(utterance).text or None)
+            return Draft(story=story_of(utterance).text or None, engine=ENGINE)
         goal, goal_amount = goal_of(utterance) or (None, None)
         parts = parts_of(utterance, amounts_in(utterance), goal) if goal else []
         speaker = speaker_in(utterance)
@@ -59,6 +61,7 @@ class LocalDrafter:
             location=place,
             category=category,
             breakdown=breakdown_of(parts, goal.currency) if goal else (),
+            engine=ENGINE,
         )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -55,6 +56,7 @@ class OpenAIDrafter:
         timeout_seconds: float = 90.0,
         max_retries: int = 2,
     ) -> None:
+        self._model = model
         self._answers = StructuredAnswers(ModelServer(model, api_key, base_url), timeout_seconds, max_retries)
 
     def analyse(self, transcript: Transcript) -> Analysis:
@@ -62,9 +64,10 @@ class OpenAIDrafter:
 
     def draft(self, transcript: Transcript, analysis: Analysis) -> Draft:
         language = analysis.language or transcript.language
-        return self._converted_answer(
+        draft = self._converted_answer(
             DraftAnswer, _DRAFT, transcript, lambda answer: answer.draft(transcript, language)
         )
+        return replace(draft, engine=self._model)
 
     def close(self) -> None:
         """Close the connections."""

@@ -122,6 +122,8 @@ class Draft(ResponseBody):
     sources: list[DraftSource]
     # Only a draft with findings has this field.
     safety: Safety | UnsetType = UNSET
+    # What drafted it, "local" for the rules or a model. Only a draft made from a recording has this field.
+    engine: str | UnsetType = UNSET
 
     @classmethod
     def from_row(cls, row: Row, personal: PersonalData, safety: Safety | UnsetType = UNSET) -> Draft:
@@ -143,6 +145,7 @@ class Draft(ResponseBody):
             key_points=[personal.text(row["ticket_id"], point) for point in analysis.get("key_points", [])],
             sources=[DraftSource.of(part) for part in draft_parts(draft)],
             safety=safety,
+            engine=draft.engine or UNSET,
         )
 
 
@@ -165,7 +168,7 @@ class DraftSummary(ResponseBody):
 
 def has_draft(row: Row) -> bool:
     """Return True if the draft has a field besides the currency, which alone does not make a draft."""
-    return any(value for name, value in row["draft"].items() if name not in ("currency", "sources"))
+    return any(value for name, value in row["draft"].items() if name not in ("currency", "sources", "engine"))
 
 
 def draft_or_none(row: Row, personal: PersonalData) -> Draft | None:

@@ -163,4 +163,5 @@ TRANSCRIBING = (*UPLOADED, fact(ProcessingRequested))
 ANALYSING = (*TRANSCRIBING, fact(Transcribed))
 DRAFTING = (*ANALYSING, fact(Analysed))
 DRAFTED = (*DRAFTING, fact(DraftProposed, **vars(HEARD)))
-WRITTEN = (fact(DraftEdited, changed=("title", "story", "goal", "beneficiary"), **vars(COMPLETE)),)
+_COMPLETE_FIELDS = {name: value for name, value in vars(COMPLETE).items() if name != "engine"}
+WRITTEN = (fact(DraftEdited, changed=("title", "story", "goal", "beneficiary"), **_COMPLETE_FIELDS),)

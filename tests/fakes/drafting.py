@@ -21,6 +21,7 @@ DRAFT = Draft(
     beneficiary="Ada Moss",
     location="Portland, Oregon",
     category="HOUSING",
+    engine="fake",
 )
 
 

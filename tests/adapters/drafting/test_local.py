@@ -135,7 +135,7 @@ def test_repeated_marks_are_written_once_and_brackets_are_kept():
 def test_an_unsupported_language_gives_only_language_and_story(language, text):
     analysis, draft = drafted(text, None)
     assert analysis.language == language
-    assert draft == Draft(story=text)
+    assert draft == Draft(story=text, engine="local")
 
 
 def test_a_spanish_story_becomes_a_spanish_campaign():
@@ -247,7 +247,7 @@ def test_key_points_are_sentences_of_the_story_about_the_need():
 
 def test_an_empty_transcript_makes_an_empty_draft():
     for text in ("", "   ", "um uh", "...", "\x00"):
-        assert drafted(text)[1] == Draft()
+        assert drafted(text)[1] == Draft(engine="local")
 
 
 VOCABULARY = (

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.drafting.openai import OpenAIDrafter
+from adapters.model_servers import DEFAULT_DRAFT_MODEL
 from adapters.observability import counters
 from domain.errors import StepFailed
 from domain.values import Analysis, Money, Sentiment, Transcript, Urgency
@@ -73,6 +74,7 @@ def test_a_structured_answer_becomes_a_draft(server, drafter):
     server.replies = [text_reply(CAMPAIGN)]
     draft = drafter.draft(TRANSCRIPT, ANALYSIS)
     assert draft.goal == Money(150_000, "USD")
+    assert draft.engine == DEFAULT_DRAFT_MODEL
     assert (draft.title, draft.beneficiary, draft.location) == (
         "Help Maria Garcia with rent",
         "Maria Garcia",

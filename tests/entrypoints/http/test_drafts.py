@@ -140,6 +140,7 @@ def test_every_sentence_shows_where_it_was_said_or_who_wrote_it(ticket: Ticket, 
     draft = ticket.get(params={"include": "draft"}).json()["donationDraft"]
     ticket.patch("/draft", {"story": draft["story"] + " Thank you."})
     draft = ticket.get(params={"include": "draft"}).json()["donationDraft"]
+    assert draft["engine"] == "fake"
     story = [source for source in draft["sources"] if source["field"] == "story"]
     assert [(source["text"], source["authors"]) for source in story] == [
         ("My name is Ada Moss.", []),
