@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from adapters.drafting.names import name_at
 from adapters.drafting.utterance import Token, fold, tokenized
-from adapters.drafting.vocabulary import FUNCTION_WORDS, PARTICLES, SITUATION_WORDS, WORDS
+from adapters.drafting.vocabulary import FUNCTION_WORDS, PARTICLES, RELATIONS, SITUATION_WORDS, WORDS
 from domain.values import FindingKind
 
 WORD_LISTS: dict[str, Any] = tomllib.loads(Path(__file__).with_name("words.toml").read_text(encoding="utf-8"))
@@ -84,6 +84,11 @@ _CHILD_BEFORE = re.compile(
     rf"|(?<!\w)(?:{_SEVERAL_CHILDREN}),?\s(?:\w+,\s){{0,4}}(?:\w+,\s|\w+,?\s(?:and|y)\s)\Z"
 )
 _CHILD_AFTER = re.compile(rf",?\s(?:is\s|es\s)?(?:my|our|mi|nuestr[oa])\s(?:\w+\s){{0,2}}?{_CHILDREN}(?!\w)")
+_PEOPLE = rf"(?:{_any_of(WORD_LISTS['children'])}|{_any_of(sorted(RELATIONS))})"
+_ANNOUNCED = re.compile(
+    rf"(?<!\w)(?:(?:his|her|their|\w+'s|{_PEOPLE}) name is|(?:his|her) name's|{_PEOPLE},? (?:is )?(?:named|called)"
+    rf"|{_PEOPLE} (?:se llama|llamad[oa])) "
+)
 _I_AM_A_CHILD = re.compile(
     rf"(?<!\w)(?:i\s?am|i'm|im|soy\sde)\s(?:only\s|just\s)?{_CHILD_AGE}(?:[\s-](?:years?|yrs?)[\s-]old|\s*(?=[.!?]))"
     rf"|(?<!\w)tengo\s(?:solo\s|apenas\s)?{_CHILD_AGE}\sanos(?!\w)"
@@ -178,6 +183,29 @@ def names_in(text: Text, usual_words: frozenset[str]) -> Iterator[tuple[int, int
             continue
         possessive = run[-1].text.lower().endswith("'s")
         yield run[0].start, run[-1].end - (2 if possessive else 0), words
+    yield from _announced_names_in(text)
+
+
+def _announced_names_in(text: Text) -> Iterator[tuple[int, int, tuple[str, ...]]]:
+    """Yield each place of a name without capitals that some words announce: "my neighbor's name is john smith".
+
+    Without capitals nothing else tells a name from other words.
+    """
+    starts = {token.start: index for index, token in enumerate(text.tokens)}
+    announced = set()
+    for match in _ANNOUNCED.finditer(text.folded):
+        at = starts.get(match.end())
+        if at is None or not text.tokens[at].text[0].islower():
+            continue
+        parts, end = name_at(text.tokens, at, cased=False, sure=True)
+        words = tuple(token.folded.removesuffix("'s") for token in text.tokens[end - len(parts) : end])
+        if words and not any(word in _NOT_A_NAME or word in SITUATION_WORDS for word in words):
+            announced.add(words)
+    for words in sorted(announced):
+        name = r"\s+".join(map(re.escape, words))
+        for place in re.finditer(rf"(?<![\w'-]){name}(?![\w-])", text.folded):
+            if text.text[place.start()].islower():
+                yield place.start(), place.end(), words
 
 
 def _usual(token: Token, usual_words: frozenset[str]) -> bool:

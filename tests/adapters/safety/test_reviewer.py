@@ -146,3 +146,20 @@ def test_findings_are_taken_out_of_the_draft():
 )
 def test_a_hostile_text_is_reviewed_in_time_proportional_to_its_length(text: str):
     LocalSafetyReviewer().review(Draft(title="T", story=text[:10_000]), None)
+
+
+@pytest.mark.parametrize(
+    ("story", "found"),
+    [
+        ("my landlord's name is john smith. i fear john smith.", ["john smith", "john smith"]),
+        ("my neighbor named john smith helps us and his name is known", ["john smith"]),
+        ("i live with my sister called rosa diaz", ["rosa diaz"]),
+        ("my mother needs surgery and my brother lost his job", []),
+        ("my son is called names at school", []),
+        ("the illness is called multiple sclerosis", []),
+        ("my name is ada and her name is on the lease", []),
+    ],
+)
+def test_a_name_without_capitals_is_found_where_it_is_announced(story: str, found: list[str]):
+    findings = LocalSafetyReviewer().review(Draft(title="Help with rent", story=story), "Ada").findings
+    assert [finding.text for finding in findings if finding.kind == "name"] == found
