@@ -21,7 +21,7 @@ from adapters.postgres.leased_queue import LeasedQueue
 from domain.donations import Donation
 from domain.errors import DomainError
 from domain.events import CheckoutOpened, TicketEvent
-from domain.tickets import CLOSES_CHECKOUTS
+from domain.ticket_state import CLOSES_CHECKOUTS
 
 POLL_SECONDS = 2.0
 # The pause between two calls: Stripe limits the calls per second.

@@ -1,0 +1,125 @@
+"""The state of a RecordingTicket, folded from its events."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from eventsourcing.domain import BaseAggregate
+
+from domain import events
+from domain.errors import NotFoundError
+from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
+from domain.values import Actor, Analysis, Contact, Content, Draft, FindingDecision, Kind, Role
+
+# Events of these roles are not acts of a person.
+MACHINES = frozenset({Role.STRIPE, Role.SYSTEM})
+# After one of these, no checkout that was requested before it may be paid.
+CLOSES_CHECKOUTS = (events.Unpublished, events.TicketSuspended, events.Erased)
+
+
+@dataclass(frozen=True)
+class Recording:
+    id: UUID
+    content: Content
+    duration_ms: int
+
+
+class TicketState(BaseAggregate[UUID]):
+    """What has happened to a ticket so far; what may happen next is decided by `RecordingTicket`."""
+
+    def __init__(
+        self,
+        workspace: str,
+        kind: Kind,
+        slug: str,
+        contact: Contact,
+        contact_index: str,
+        display_name: str | None,
+        token_digest: str,
+    ) -> None:
+        self.workspace = workspace
+        self.kind = kind
+        self.slug = slug
+        self.contact = contact
+        self.contact_index = contact_index
+        # Every contact the ticket ever had: an erasure also covers support tickets sent from an old one.
+        self.contacts: tuple[Contact, ...] = (contact,)
+        self.contact_indexes: frozenset[str] = frozenset((contact_index,))
+        self.display_name = display_name
+        self.token_digest = token_digest
+        self.recording: Recording | None = None
+        # Ids of all recordings and documents so far: a request that is repeated after a crash has the same id.
+        self.recorded_ids: frozenset[UUID] = frozenset()
+        # All content in storage that the history names.
+        self.recorded_contents: frozenset[Content] = frozenset()
+        self.transcript: Content | None = None
+        self.analysis: Analysis | None = None
+        self.draft = Draft()
+        self.written: frozenset[str] = frozenset()
+        # What a person decided on findings, by their ids.
+        self.decisions: Mapping[str, FindingDecision] = {}
+        self.lifecycle = Lifecycle()
+        self.failed_retryable: bool | None = None
+        self.suspension_reason: str | None = None
+        # The version of the last event that closed the checkouts; 0 if there was none.
+        self.closed_version = 0
+        self.erased = False
+        # When the last act of a person was recorded.
+        self.last_act: datetime | None = None
+        self.erasure_announced: events.ErasureAnnounced | None = None
+
+    def _trigger(self, event_type: type[events.TicketEvent], actor: Actor, **fields: object) -> None:
+        if self.erased:
+            raise NotFoundError("This ticket was erased.")
+        self.trigger_event(event_type, actor=actor, **fields)
+
+    # Evolving.
+
+    def evolve(self, event: events.TicketEvent) -> None:
+        if event.actor.role not in MACHINES:
+            self.last_act = event.timestamp
+        match event:
+            case events.ErasureAnnounced():
+                self.erasure_announced = event
+            case events.ContactReindexed(contact_index=contact_index):
+                self.contact_index = contact_index
+                self.contact_indexes |= {contact_index}
+            case events.DisplayNameChanged(display_name=display_name):
+                self.display_name = display_name
+            case events.ContactChanged(contact=contact, contact_index=contact_index, token_digest=token_digest):
+                self.contact, self.contact_index, self.token_digest = contact, contact_index, token_digest
+                self.contacts, self.contact_indexes = (*self.contacts, contact), self.contact_indexes | {contact_index}
+            case events.AudioUploaded(recording_id=recording_id, content=content, facts=facts):
+                self.recording = Recording(recording_id, content, facts.duration_ms)
+                self.recorded_ids |= {recording_id}
+                self.recorded_contents |= {content}
+                self.failed_retryable = None
+            case events.DocumentGenerated(document_id=document_id, content=content):
+                self.recorded_ids |= {document_id}
+                self.recorded_contents |= {content}
+            case events.ProcessingRequested():
+                self.failed_retryable = None
+            case events.Transcribed(content=content):
+                self.transcript = content
+                self.recorded_contents |= {content}
+            case events.Analysed():
+                self.analysis = Analysis(event.language, event.sentiment, event.urgency, event.key_points)
+            case events.TranscriptionFailed(retryable=retryable) | events.DraftingFailed(retryable=retryable):
+                self.failed_retryable = retryable
+            case events.DraftProposed():
+                self.draft = proposed(self.draft, event, self.written)
+            case events.DraftEdited():
+                self.draft = edited(self.draft, event)
+                self.written |= frozenset(event.changed)
+            case events.FindingDecided(finding_id=finding_id, decision=decision):
+                self.decisions = {**self.decisions, finding_id: decision}
+            case events.TicketSuspended(reason=reason):
+                self.suspension_reason = reason
+            case events.Erased():
+                self.erased = True
+            case _:
+                pass
+        if isinstance(event, CLOSES_CHECKOUTS):
+            self.closed_version = event.originator_version
+        self.lifecycle.apply(event, complete=not missing_fields(self.kind, self.draft))
