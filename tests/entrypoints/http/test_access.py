@@ -21,7 +21,7 @@ from domain.values import SYSTEM, ContactType, Role
 from entrypoints.http.operations import Operation
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, Client, LiveService, Ticket, eventually
-from tests.entrypoints.http.conftest import Deal
+from tests.entrypoints.conftest import Deal
 from tests.entrypoints.http.contract import problem
 from tests.fakes.databases import recorded_statements
 from tests.fakes.mailbox import files

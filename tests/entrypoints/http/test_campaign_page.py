@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.client import RECORDING, WAIT_SECONDS, Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import JobRunner, donate_in_sandbox, wait_until_delivered
+from tests.browser import DESK, PHONE, CheckedTab, checked
+from tests.client import RECORDING, Client, LiveService, Ticket
+from tests.entrypoints.conftest import JobRunner, donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.contract import problem
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -204,42 +204,17 @@ def test_the_page_shows_no_personal_data_except_the_draft(client: Client):
 # In a browser.
 
 
-class CheckedPage:
-    """A page that fails the test on a warning of the browser or a request to another host."""
-
-    def __init__(self, page: Page, base_url: str) -> None:
-        self.page = page
-        self._complaints: list[str] = []
-        host = urlsplit(base_url).netloc
-        page.on(
-            "console",
-            lambda message: self._complaints.append(message.text) if message.type in ("error", "warning") else None,
-        )
-        page.on("pageerror", lambda error: self._complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                self._complaints.append(request.url) if urlsplit(request.url).netloc not in (host, "") else None
-            ),
-        )
-
-    def at_peace(self) -> None:
-        assert self._complaints == []
-
-
 # The pages have no scripts, so a desk with scripts adds little to one without.
 @pytest.fixture(scope="module", params=["a phone", "no script", pytest.param("a desk", marks=pytest.mark.soak)])
-def open_page(browser: Browser, shared_live: LiveService, request: pytest.FixtureRequest) -> Iterator[CheckedPage]:
+def open_page(browser: Browser, shared_live: LiveService, request: pytest.FixtureRequest) -> Iterator[CheckedTab]:
     """Return a page that the tests share, because a context of its own takes longer than a test."""
-    size = {"width": 360, "height": 740} if request.param == "a phone" else {"width": 1280, "height": 800}
-    context = browser.new_context(viewport=size, java_script_enabled=request.param != "no script")
-    context.set_default_timeout(1000 * WAIT_SECONDS)
-    yield CheckedPage(context.new_page(), shared_live.base_url)
-    context.close()
+    width = DESK if request.param == "a desk" else PHONE
+    with checked(browser, shared_live.base_url, width=width, scripts=request.param != "no script") as tab:
+        yield tab
 
 
 @pytest.fixture
-def checked_page(open_page: CheckedPage) -> Iterator[CheckedPage]:
+def checked_page(open_page: CheckedTab) -> Iterator[CheckedTab]:
     yield open_page
     open_page.at_peace()
 
@@ -253,7 +228,7 @@ def tab(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.mark.browser
-def test_a_donor_pays_through_the_page_and_returns(live: LiveService, client: Client, checked_page: CheckedPage):
+def test_a_donor_pays_through_the_page_and_returns(live: LiveService, client: Client, checked_page: CheckedTab):
     ticket, url = published(client)
     page = checked_page.page
     page.goto(url)
@@ -275,7 +250,7 @@ def test_a_donor_pays_through_the_page_and_returns(live: LiveService, client: Cl
 
 
 @pytest.mark.browser
-def test_the_page_can_be_used_with_the_keyboard_alone(client: Client, checked_page: CheckedPage):
+def test_the_page_can_be_used_with_the_keyboard_alone(client: Client, checked_page: CheckedTab):
     _, url = published(client)
     page = checked_page.page
     page.goto(url)
@@ -295,7 +270,7 @@ def test_the_page_can_be_used_with_the_keyboard_alone(client: Client, checked_pa
 
 
 @pytest.mark.browser
-def test_a_suggested_amount_needs_one_click(client: Client, checked_page: CheckedPage):
+def test_a_suggested_amount_needs_one_click(client: Client, checked_page: CheckedTab):
     _, url = published(client)
     checked_page.page.goto(url)
     checked_page.page.get_by_role("button", name="50 USD").click()

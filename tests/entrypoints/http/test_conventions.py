@@ -19,7 +19,7 @@ from entrypoints.composition.service import Parts
 from entrypoints.http.problems import PROBLEM_TYPES
 from entrypoints.http.table import OPERATIONS
 from tests.client import WAIT_SECONDS, Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import ORIGIN
+from tests.entrypoints.conftest import ORIGIN
 from tests.entrypoints.http.contract import pointers, problem
 
 ID = "01890000-0000-7000-8000-000000000000"

@@ -16,7 +16,7 @@ import pytest
 from domain.values import Role
 from entrypoints.presentation.exports import ExportedDonation, as_csv
 from tests.client import RECORDING, Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import donate_in_sandbox, wait_until_delivered
+from tests.entrypoints.conftest import donate_in_sandbox, wait_until_delivered
 from tests.entrypoints.http.contract import pointers, problem
 
 

@@ -10,7 +10,7 @@ import pytest
 from domain.errors import StepFailed
 from domain.values import Draft, Source
 from tests.client import RECORDING, Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import JobRunner, donate_in_sandbox
+from tests.entrypoints.conftest import JobRunner, donate_in_sandbox
 from tests.entrypoints.http.contract import pointers, problem
 from tests.fakes.drafting import DRAFT as SPOKEN_DRAFT
 

@@ -19,7 +19,7 @@ from adapters.postgres.database import connect
 from domain.values import Role
 from entrypoints.composition.service import Parts
 from tests.client import WAIT_SECONDS, Client, LiveService, eventually
-from tests.entrypoints.http.conftest import donate_in_sandbox
+from tests.entrypoints.conftest import donate_in_sandbox
 from tests.entrypoints.http.contract import Contract, problem
 from tests.postgres import fresh_database
 

@@ -20,7 +20,7 @@ from domain.commands.retention import erasure_notice
 from domain.values import SYSTEM
 from entrypoints.presentation.exports import ExportedDonation, as_csv
 from tests.client import RECORDING, Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import donate_in_sandbox
+from tests.entrypoints.conftest import donate_in_sandbox
 from tests.stripe_events import DAY, Payment, event, thin
 
 

@@ -16,7 +16,7 @@ from domain.values import Role
 from entrypoints.http.operations import BodyKind, Operation
 from entrypoints.http.table import OPERATIONS
 from tests.client import Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import Deal
+from tests.entrypoints.conftest import Deal
 from tests.entrypoints.http.contract import LEAKS
 
 MOST_GROWTH_BYTES = 512 * 1024 * 1024

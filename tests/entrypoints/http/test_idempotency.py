@@ -17,7 +17,7 @@ from domain.errors import StepFailed
 from domain.values import Role
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, WAIT_SECONDS, Client, LiveService, Ticket, eventually
-from tests.entrypoints.http.conftest import JobRunner
+from tests.entrypoints.conftest import JobRunner
 from tests.entrypoints.http.contract import pointers, problem
 
 CREATE = "/api/tickets/create"

@@ -16,7 +16,7 @@ from domain.values import SYSTEM, Role
 from entrypoints.composition.service import Parts
 from entrypoints.http.handlers import campaign_page
 from tests.client import Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import donate_in_sandbox
+from tests.entrypoints.conftest import donate_in_sandbox
 from tests.entrypoints.http.contract import Contract, pointers, problem
 from tests.fakes.mailbox import files, text_of
 

@@ -9,7 +9,7 @@ import pytest
 
 from domain.values import Role
 from tests.client import Client, LiveService, Ticket
-from tests.entrypoints.http.conftest import donate_in_sandbox
+from tests.entrypoints.conftest import donate_in_sandbox
 from tests.entrypoints.http.contract import pointers, problem
 
 CREATE = "/api/tickets/create"

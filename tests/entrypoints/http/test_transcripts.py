@@ -9,7 +9,7 @@ import pytest
 
 from domain.values import Segment, Transcript
 from tests.client import RECORDING, Ticket
-from tests.entrypoints.http.conftest import JobRunner
+from tests.entrypoints.conftest import JobRunner
 from tests.entrypoints.http.contract import pointers, problem
 
 SEGMENTS = (Segment("Rain & snow.", 0, 1_500), Segment("We --> waited.", 3_661_002, 3_662_000, "Ada"))

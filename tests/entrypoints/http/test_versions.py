@@ -9,7 +9,7 @@ import pytest
 
 from domain.values import Draft
 from tests.client import RECORDING, LiveService, Ticket
-from tests.entrypoints.http.conftest import JobRunner, donate_in_sandbox
+from tests.entrypoints.conftest import JobRunner, donate_in_sandbox
 from tests.entrypoints.http.contract import problem
 
 WRITES: dict[str, Callable[[Ticket, dict[str, str]], httpx2.Response]] = {

@@ -1,4 +1,4 @@
-"""One running service for all tests of the HTTP contract. Each answer is checked against the OpenAPI document."""
+"""One running service for the HTTP tests and the pages. Each answer is checked against the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -1,0 +1,155 @@
+"""Pages as people meet them: in a browser, on a phone and on a desk, in light and in dark.
+
+`checked(...)` opens a tab that notes each fault of the browser. `CheckedTab.check()` then looks at the page that is
+open in all four forms. With SCREENSHOTS=folder it also keeps a picture of each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page
+
+from tests.client import WAIT_SECONDS
+
+PHONE, DESK = 360, 1280
+HEIGHTS = {PHONE: 740, DESK: 800}
+FIRST_LOAD_BYTES = 100 * 1024
+# The layout shift that browsers call good; ours is below it.
+LARGEST_SHIFT = 0.05
+RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+RULES_OF_COLOUR = {"type": "rule", "values": ["color-contrast"]}
+
+_AXE = Path(__file__).parent / "fixtures" / "axe-core" / "axe.min.js"
+_COUNT_SHIFTS = """
+window.layoutShift = 0;
+new PerformanceObserver((list) => {
+  for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.layoutShift += shift.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+_LOADED_BYTES = """
+() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .filter((entry) => !["audio", "video", "fetch", "xmlhttprequest"].includes(entry.initiatorType))
+  .reduce((sum, entry) => sum + entry.transferSize, 0)
+"""
+_FINDINGS = """
+async (rules) => {
+  const { violations } = await axe.run(document, { runOnly: rules, resultTypes: ["violations"] });
+  return violations.map((found) => `${found.id}: ${found.help}: ${found.nodes.map((node) => node.html).join(" | ")}`);
+}
+"""
+_TOO_WIDE = """
+() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("body *")]
+  .filter((element) => element.getBoundingClientRect().right > innerWidth + 1)
+  .map((element) => element.outerHTML.slice(0, 120))
+"""
+
+
+@cache
+def _axe() -> str:
+    return _AXE.read_text()
+
+
+class CheckedTab:
+    """A tab that notes errors and warnings of the browser, and requests to other hosts."""
+
+    def __init__(self, page: Page, base_url: str) -> None:
+        self.page = page
+        self.base_url = base_url
+        # Tests take out of the list what they cause on purpose, such as the error of a refused request.
+        self.complaints: list[str] = []
+        host = urlsplit(base_url).netloc
+        page.on(
+            "console",
+            lambda message: self.complaints.append(message.text) if message.type in ("error", "warning") else None,
+        )
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on(
+            "request",
+            lambda request: (
+                self.complaints.append(request.url) if urlsplit(request.url).netloc not in (host, "") else None
+            ),
+        )
+
+    def open(self, path: str) -> Page:
+        """Open a page of the service, whose first load must be small."""
+        self.page.goto(path if "://" in path else self.base_url + path)
+        return self.page
+
+    def at_peace(self) -> None:
+        """Fail if the browser complained, or asked another host."""
+        assert self.complaints == []
+
+    def check(self, name: str = "", largest: int = FIRST_LOAD_BYTES) -> None:
+        """Look at the page that is open: both widths, light and dark, and the bytes that it loaded."""
+        loaded = self.page.evaluate(_LOADED_BYTES)
+        assert loaded <= largest, f"the page loaded {loaded} bytes"
+        shift = self.page.evaluate("window.layoutShift")
+        assert shift <= LARGEST_SHIFT, f"the page moved while it loaded: {shift}"
+        before = self.page.viewport_size
+        for width in (PHONE, DESK):
+            self.page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+            wide = self.page.evaluate(_TOO_WIDE)
+            assert not wide, f"at {width} px, the page is wider than the screen: {wide}"
+            for scheme in ("light", "dark"):
+                self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+                self._keep_picture(name, f"{width}-{scheme}")
+                # The dark scheme changes nothing but colours.
+                self.accessible(f"at {width} px, {scheme}", RULES if scheme == "light" else RULES_OF_COLOUR)
+        self.page.emulate_media(color_scheme="light", reduced_motion="reduce")
+        if before:
+            self.page.set_viewport_size(before)
+        self.at_peace()
+
+    def accessible(self, where: str = "", rules: Mapping[str, Any] = RULES) -> None:
+        """Fail on each finding of axe-core in the page as it is shown now."""
+        # Not a script element, which the page's content security policy would refuse.
+        if not self.page.evaluate("typeof axe === 'object'"):
+            self.page.evaluate(_axe())
+        findings = self.page.evaluate(_FINDINGS, rules)
+        assert not findings, "\n".join([f"{self.page.url} {where}", *findings])
+
+    def _keep_picture(self, name: str, look: str) -> None:
+        if folder := os.environ.get("SCREENSHOTS"):
+            name = name or (urlsplit(self.page.url).path.strip("/").replace("/", "_") or "home")
+            self.page.screenshot(path=Path(folder) / f"{name}-{look}.png", full_page=True)
+
+
+@contextmanager
+def checked(
+    browser: Browser,
+    base_url: str,
+    *,
+    width: int = PHONE,
+    language: str | None = None,
+    credential: str | None = None,
+    scripts: bool = True,
+    permissions: tuple[str, ...] = (),
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[CheckedTab]:
+    """Open a tab of its own, signed in with a credential if there is one, and fail if the browser complains in it."""
+    cookies = {"language": language, "session": credential}
+    context = browser.new_context(
+        viewport={"width": width, "height": HEIGHTS[width]},
+        java_script_enabled=scripts,
+        reduced_motion="reduce",
+        permissions=list(permissions),
+        **(options or {}),
+    )
+    try:
+        context.set_default_timeout(1000 * WAIT_SECONDS)
+        context.add_cookies(
+            [{"name": name, "value": value, "url": base_url} for name, value in cookies.items() if value]
+        )
+        context.add_init_script(_COUNT_SHIFTS)
+        tab = CheckedTab(context.new_page(), base_url)
+        yield tab
+        tab.at_peace()
+    finally:
+        context.close()
