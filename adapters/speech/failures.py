@@ -15,8 +15,8 @@ from domain.errors import StepFailed
 REFUSALS = {
     NO_SPEECH: "We could not hear any speech in this recording. Please record it again, close to the microphone.",
     UNSUPPORTED_LANGUAGE: (
-        "We could not understand this recording as English, and we can transcribe only English here. "
-        "If it is in English, please record it again in a quiet place; otherwise you can write the story by hand."
+        "We could not tell the language of this recording. "
+        "Please record it again in a quiet place, or write the story by hand."
     ),
     NOT_AUDIO: "This recording cannot be played. Please record it again.",
     TOO_LONG: "This recording is too long to be transcribed. Please make a shorter one.",

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,8 @@ from domain.values import Transcript, Word
 
 # Below this probability the language is a guess, and the text would be invented.
 MIN_LANGUAGE_PROBABILITY = 0.5
+# Latin and Sanskrit are nobody's mother tongue. The model takes Spanish and Italian, or Hindi, for them.
+NOT_SPOKEN = frozenset({"la", "sa"})
 # So many windows are heard until the language is certain.
 LANGUAGE_WINDOWS = 3
 
@@ -82,12 +84,18 @@ class LocalTranscriber:
         """Return the language that the first windows are in."""
         sums: dict[str, float] = {}
         for number, window in enumerate(windows, start=1):
-            for code, probability in self._recognizer.languages(window.content(), waiting).items():
+            for code, probability in spoken(self._recognizer.languages(window.content(), waiting)).items():
                 sums[code] = sums.get(code, 0.0) + probability
-            best = max(sums, key=lambda code: sums[code])
-            if sums[best] / number >= MIN_LANGUAGE_PROBABILITY:
+            best = max(sums, key=lambda code: sums[code], default=None)
+            if best and sums[best] / number >= MIN_LANGUAGE_PROBABILITY:
                 return best
         raise RecordingRefused(UNSUPPORTED_LANGUAGE)
+
+
+def spoken(languages: Mapping[str, float]) -> dict[str, float]:
+    """Return the probabilities of the languages that are spoken, given that it is none of the others."""
+    rest = max(1.0 - sum(languages.get(code, 0.0) for code in NOT_SPOKEN), 0.01)
+    return {code: probability / rest for code, probability in languages.items() if code not in NOT_SPOKEN}
 
 
 @dataclass(frozen=True)

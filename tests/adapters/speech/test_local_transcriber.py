@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from adapters.speech import DEMO_RECORDING
-from adapters.speech.local import LocalTranscriber
+from adapters.speech.local import LocalTranscriber, spoken
 from adapters.speech.sound import BYTES_PER_SECOND, RATE, Sound
 from domain.errors import NotInstalledError, StepFailed
 from domain.values import Transcript
@@ -76,6 +76,11 @@ def test_two_voices_are_recognised(transcripts: Transcripts) -> None:
 def test_a_recording_in_another_language_is_transcribed_in_that_language(transcripts: Transcripts) -> None:
     assert transcripts.spanish.language == "es"
     assert transcripts.spanish.text.startswith("Buenos días, me llamo María")
+
+
+def test_a_language_that_nobody_speaks_does_not_count() -> None:
+    assert spoken({"es": 0.42, "la": 0.4, "it": 0.07}) == pytest.approx({"es": 0.7, "it": 0.1167}, abs=1e-3)
+    assert spoken({"la": 1.0}) == {}
 
 
 @pytest.mark.soak
