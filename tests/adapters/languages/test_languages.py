@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from adapters.languages import COMPLETE, LANGUAGES, accepted_language, offered_language, text_direction, translations
 from adapters.languages.extraction import catalogue_path, messages, updated
 
+# All files are read for it, so the tests read them once.
+TEMPLATE = cache(messages)
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
 
 
@@ -38,7 +42,7 @@ def test_arabic_is_written_from_right_to_left_and_an_unknown_language_is_not():
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_a_catalogue_has_exactly_the_messages_of_the_code_and_the_templates(language: str):
-    template = messages()
+    template = TEMPLATE()
     kept = updated(language, template)
     assert {message.id for message in kept if message.id} == {message.id for message in template if message.id}
     written = catalogue_path(language).read_text(encoding="utf-8")
@@ -53,7 +57,7 @@ def first_line(message: str | tuple[str, ...]) -> str:
 @pytest.mark.parametrize("language", [language for language in COMPLETE if language != "en"])
 def test_every_message_is_translated_into_a_complete_language(language: str):
     missing = [
-        message.id for message in updated(language, messages()) if message.id and not message_is_complete(message)
+        message.id for message in updated(language, TEMPLATE()) if message.id and not message_is_complete(message)
     ]
     assert not missing
 
@@ -65,7 +69,7 @@ def message_is_complete(message: object) -> bool:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_a_translation_has_the_placeholders_of_its_message(language: str):
-    template = messages()
+    template = TEMPLATE()
     for message in updated(language, template):
         if message.id and message_is_complete(message):
             assert not list(message.check(template)), message.id
