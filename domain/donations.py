@@ -12,7 +12,7 @@ from eventsourcing.domain import BaseAggregate
 from domain import events
 from domain.errors import RefusedError
 from domain.gift import Gift
-from domain.values import Actor, Donor, Money
+from domain.values import Actor, Donor, GiftWords, Money
 
 
 def donation_stream(ticket_id: UUID, donation_id: UUID) -> UUID:
@@ -46,6 +46,7 @@ class Donation(BaseAggregate[UUID]):
         amount: Money,
         description: str | None,
         ticket_version: int | None = None,
+        words: GiftWords = GiftWords(),  # noqa: B008
     ) -> Self:
         return cls._create(
             events.CheckoutRequested,
@@ -56,6 +57,7 @@ class Donation(BaseAggregate[UUID]):
             amount=amount,
             description=description,
             ticket_version=ticket_version,
+            words=words,
         )
 
     def open_checkout(self, actor: Actor, session_id: str, expires_at: int, livemode: bool) -> None:

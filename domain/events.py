@@ -23,6 +23,7 @@ from domain.values import (
     FeeDetail,
     FindingDecision,
     FindingKind,
+    GiftWords,
     Kind,
     Money,
     Personal,
@@ -223,6 +224,19 @@ class Unpublished(TicketEvent):
     TOPIC = "unpublished"
 
 
+class UpdatePosted(TicketEvent):
+    """The holder tells those who gave what has happened since."""
+
+    TOPIC = "update_posted"
+    update_id: UUID
+    text: Personal
+
+
+class UpdateRemoved(TicketEvent):
+    TOPIC = "update_removed"
+    update_id: UUID
+
+
 class TicketSuspended(TicketEvent):
     """The operator took the page down; until the ticket is reinstated, nobody sees the page or donates on it."""
 
@@ -270,6 +284,7 @@ class CheckoutRequested(DonationEvent, AggregateCreated):
     amount: Money
     description: Personal | None = None
     ticket_version: int | None = None
+    words: GiftWords = GiftWords()
 
 
 class CheckoutOpened(DonationEvent):

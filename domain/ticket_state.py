@@ -62,6 +62,8 @@ class TicketState(BaseAggregate[UUID]):
         self.lifecycle = Lifecycle()
         self.failed_retryable: bool | None = None
         self.suspension_reason: str | None = None
+        # The updates on the page, the oldest first.
+        self.update_ids: tuple[UUID, ...] = ()
         # The version of the last event that closed the checkouts; 0 if there was none.
         self.closed_version = 0
         self.erased = False
@@ -114,6 +116,10 @@ class TicketState(BaseAggregate[UUID]):
                 self.written |= frozenset(event.changed)
             case events.FindingDecided(finding_id=finding_id, decision=decision):
                 self.decisions = {**self.decisions, finding_id: decision}
+            case events.UpdatePosted(update_id=update_id):
+                self.update_ids = (*self.update_ids, update_id)
+            case events.UpdateRemoved(update_id=update_id):
+                self.update_ids = tuple(present for present in self.update_ids if present != update_id)
             case events.TicketSuspended(reason=reason):
                 self.suspension_reason = reason
             case events.Erased():

@@ -39,6 +39,7 @@ from domain.values import (
 
 DEFAULT_CURRENCY = "USD"
 LONGEST_SUSPENSION_REASON = 1_000
+MOST_UPDATES = 100
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,21 @@ class RecordingTicket(TicketState):
     def unpublish(self, actor: Actor) -> None:
         if self.lifecycle.published:
             self._trigger(events.Unpublished, actor)
+
+    def post_update(self, actor: Actor, update_id: UUID, text: str) -> None:
+        """Add an update to the page; a repeated id adds none."""
+        if not self.lifecycle.published:
+            raise RefusedError("The page is not published yet. Publish it first; then you can post updates.")
+        if update_id in self.update_ids:
+            return
+        if len(self.update_ids) >= MOST_UPDATES:
+            raise RefusedError(f"A page has at most {MOST_UPDATES} updates. Remove an old one first.")
+        self._trigger(events.UpdatePosted, actor, update_id=update_id, text=text)
+
+    def remove_update(self, actor: Actor, update_id: UUID) -> None:
+        if update_id not in self.update_ids:
+            raise NotFoundError("There is no such update.")
+        self._trigger(events.UpdateRemoved, actor, update_id=update_id)
 
     def suspend(self, actor: Actor, reason: str) -> None:
         """Take the page down; of a suspended ticket only a new reason is recorded."""

@@ -381,3 +381,12 @@ class Donor:
     last_name: Personal | None = None
     country: str | None = None
     email_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GiftWords:
+    """The name and the message that a donor leaves; with `shown`, the donor agreed that strangers see them."""
+
+    name: Personal | None = None
+    message: Personal | None = None
+    shown: bool = False

@@ -1,7 +1,15 @@
 """The read models: one module each. A new one is a module here and an entry in `ALL`."""
 
-from projections import contact_index, documents, donation_ledger, fee_ledger, support, ticket_status
+from projections import contact_index, documents, donation_ledger, fee_ledger, page_words, support, ticket_status
 from projections.model import Projection
 
-ALL: tuple[Projection, ...] = (ticket_status, donation_ledger, fee_ledger, documents, contact_index, support)
+ALL: tuple[Projection, ...] = (
+    ticket_status,
+    donation_ledger,
+    fee_ledger,
+    documents,
+    contact_index,
+    support,
+    page_words,
+)
 BY_NAME = {projection.NAME: projection for projection in ALL}

@@ -10,7 +10,7 @@ from domain.donations import Donation
 from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError
 from domain.events import CheckoutExpired
 from domain.ports import CheckoutRequest, Checkouts, Donations, OpenCheckout, SafetyReviewer, Tickets
-from domain.values import CURRENCIES, STRIPE, SYSTEM, Actor, Money, StripeReport, payable_decimals
+from domain.values import CURRENCIES, STRIPE, SYSTEM, Actor, GiftWords, Money, StripeReport, payable_decimals
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,12 @@ class CheckoutCommands:
         return_url: str,
         *,
         published: bool = False,
+        words: GiftWords = GiftWords(),  # noqa: B008
     ) -> Checkout:
         """Record the donation, then open its checkout at Stripe with the donation id as idempotency key.
 
         `return_url` is the page that the donor comes back to, paid or not. With `published` only a published ticket
-        gets a checkout.
+        gets a checkout. `words` are what the donor leaves with the gift.
         """
         ticket = self.tickets.get(ticket_id)
         ticket.require_open(published=published)
@@ -72,7 +73,9 @@ class CheckoutCommands:
         title = None if description else public_draft(ticket, self.safety).title
         text = description or (f"Gift: {title}" if title else "Gift")
         self.donations.add(
-            Donation.request_checkout(actor, ticket_id, donation_id, checked_amount(amount), text, ticket.version)
+            Donation.request_checkout(
+                actor, ticket_id, donation_id, checked_amount(amount), text, ticket.version, words
+            )
         )
         return self.complete(actor, ticket_id, donation_id, return_url)
 
@@ -89,7 +92,7 @@ class CheckoutCommands:
             donation.amount,
             donation.description or "Gift",
             return_url=f"{return_url}?thanks&session_id={{CHECKOUT_SESSION_ID}}",
-            cancel_url=return_url,
+            cancel_url=f"{return_url}?cancelled",
         )
         try:
             checkout = self.checkouts.open(request)

@@ -63,6 +63,21 @@ class TicketCommands:
     def unpublish(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         self.store.change(ticket_id, lambda ticket: ticket.unpublish(actor), if_match)
 
+    def post_update(self, actor: Actor, ticket_id: UUID, update_id: UUID, text: str) -> None:
+        """Add an update to the published page; InvalidError if its text may endanger somebody."""
+
+        def post(ticket: RecordingTicket) -> None:
+            if found := self.safety.review(Draft(story=text), ticket.display_name).findings:
+                kinds = ", ".join(dict.fromkeys(finding.kind.replace("_", " ") for finding in found))
+                detail = f"may endanger somebody once it is public; take out what it says of: {kinds}"
+                raise InvalidError(detail, "/text", FaultCode.INVALID)
+            ticket.post_update(actor, update_id, text)
+
+        self.store.change(ticket_id, post)
+
+    def remove_update(self, actor: Actor, ticket_id: UUID, update_id: UUID) -> None:
+        self.store.change(ticket_id, lambda ticket: ticket.remove_update(actor, update_id))
+
     def suspend(self, actor: Actor, ticket_id: UUID, reason: str, if_match: int | None = None) -> None:
         """Take the page down, close its checkouts and refuse new ones; the ledger goes on."""
         self.store.change(ticket_id, lambda ticket: ticket.suspend(actor, reason), if_match)

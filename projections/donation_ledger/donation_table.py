@@ -149,6 +149,15 @@ def donation(cursor: Cursor, donation_id: UUID) -> Row | None:
     return next(iter(fetched_rows(cursor, COLUMNS)), None)
 
 
+def donation_of_session(cursor: Cursor, ticket_id: UUID, session_id: str) -> Row | None:
+    """Return the ticket's donation that was paid, or can be paid, in this checkout session."""
+    cursor.execute(
+        _SELECT + "WHERE ticket_id = %(ticket_id)s AND session_id = %(session_id)s",
+        {"ticket_id": ticket_id, "session_id": session_id},
+    )
+    return next(iter(fetched_rows(cursor, COLUMNS)), None)
+
+
 def with_pending_calls(cursor: Cursor, before: datetime, limit: int) -> list[Row]:
     """Return up to `limit` donations whose `call_pending_since` is at or before `before`, the oldest first."""
     cursor.execute(

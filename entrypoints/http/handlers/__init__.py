@@ -32,6 +32,7 @@ from entrypoints.http.handlers.support import SupportDesk, SupportHandlers
 from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
+from entrypoints.http.handlers.updates import UpdateHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.openapi import JsonObject
 from entrypoints.http.pages import Site
@@ -75,6 +76,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
             queries.progress,
         ),
         CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety),
+        UpdateHandlers(commands.tickets, cipher),
         DocumentHandlers(
             commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
         ),

@@ -28,6 +28,8 @@ LEDGER = Access(frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:re
 TOTALS = Access(
     frozenset({HOLDER, CLIENT, ADMIN, AUDITOR}), scope="donations:read", names_ticket=True, open_if_published=True
 )
+# What the page of a published ticket shows.
+PUBLIC_READ = replace(READ, open_if_published=True)
 HISTORY = Access(frozenset({HOLDER, ADMIN, AUDITOR}), names_ticket=True)
 ADMINISTER = Access(frozenset({ADMIN}))
 DIAGNOSE = Access(frozenset({ADMIN}), diagnostics_token=True)

@@ -9,6 +9,7 @@ from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.tickets import INCLUDES, TicketHandlers
 from entrypoints.http.handlers.transcripts import TRANSCRIPT_FORMATS, TranscriptHandlers
+from entrypoints.http.handlers.updates import NewUpdate, UpdateHandlers
 from entrypoints.http.operations import BodyKind, Operation, Parameter, RateLimit
 from entrypoints.http.problems import PROBLEM_MEDIA_TYPE
 from entrypoints.http.table.access import (
@@ -21,6 +22,7 @@ from entrypoints.http.table.access import (
     NOT_FOUND,
     OPEN_TICKET,
     PATCH,
+    PUBLIC_READ,
     READ,
     READ_UNMASKED,
     SEARCH,
@@ -90,6 +92,18 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         "POST", f"{TICKET}/unpublish", "Withdraw the campaign page", CampaignHandlers.unpublish, WRITE, JSON,
         bodies.Empty,
+    ),
+    Operation(
+        "GET", f"{TICKET}/updates", "List the updates on the campaign page, newest first", UpdateHandlers.list_updates,
+        PUBLIC_READ,
+    ),
+    Operation(
+        "POST", f"{TICKET}/updates", "Post an update on the campaign page", UpdateHandlers.post, WRITE, JSON,
+        NewUpdate, 201, idempotency_key=True,
+    ),
+    Operation(
+        "DELETE", f"{TICKET}/updates/{{update_id}}", "Remove an update from the campaign page", UpdateHandlers.remove,
+        WRITE,
     ),
     Operation(
         "POST", f"{TICKET}/suspend", "Take the campaign page down until the ticket is reinstated",

@@ -1,0 +1,29 @@
+"""Updates on a campaign page as responses."""
+
+from datetime import datetime
+from typing import Self
+from uuid import UUID
+
+from entrypoints.presentation.personal_data import PersonalData
+from entrypoints.presentation.responses import ResponseBody, Time, utc
+from projections.model import Row
+
+
+class Update(ResponseBody):
+    """What the holder told those who gave."""
+
+    id: UUID
+    text: str
+    created_at: Time
+
+    @classmethod
+    def from_row(cls, ticket_id: UUID, row: Row, personal: PersonalData) -> Self:
+        return cls(
+            UUID(row["id"]), personal.text(ticket_id, row["text"]), utc(datetime.fromisoformat(row["created_at"]))
+        )
+
+
+class Updates(ResponseBody):
+    """The updates on a campaign page, the newest first."""
+
+    updates: list[Update]
