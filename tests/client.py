@@ -87,6 +87,18 @@ def _document(version: str) -> dict[str, Any]:
     return document(OPERATIONS, version, "")
 
 
+def read_first_event(answer: httpx2.Response) -> None:
+    """Read a stream of events, which has no end, up to its first event, and close it."""
+    if answer.headers.get("content-type", "").startswith("text/event-stream"):
+        content = b""
+        for part in answer.iter_raw():
+            content += part
+            if b"data: " in content and content.endswith(b"\n\n"):
+                break
+        answer.close()
+        answer._content = content
+
+
 class Client(httpx2.Client):
     """An HTTP client with or without a credential, and shortcuts for opening tickets."""
 
@@ -202,7 +214,9 @@ class LiveService:
 
     def client(self, credential: str | None = None) -> Client:
         headers = {"Authorization": f"Bearer {credential}"} if credential else {}
-        return Client(base_url=self.base_url, headers=headers, event_hooks={"response": self.watchers})
+        return Client(
+            base_url=self.base_url, headers=headers, event_hooks={"response": [read_first_event, *self.watchers]}
+        )
 
     def client_with_key(self, role: Role, *scopes: str, workspace: str = "public") -> Client:
         _, key = self.service.access.credentials.create(role, workspace, scopes)

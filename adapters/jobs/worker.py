@@ -297,7 +297,10 @@ class Worker:
             raise _TryAgain(PAUSES_SECONDS[-1]) from None
 
     def _reporter(self, ticket: UUID, recording: UUID, step: Step) -> Callable[[float], None]:
-        """Return the function that a step reports its progress to, a number from 0 to 1."""
+        """Return the function that a step reports its progress to, a number from 0 to 1.
+
+        A step that begins again, because its worker ended, shows no less than before.
+        """
 
         def report(progress: float) -> None:
             if self._stopping.is_set():
@@ -305,7 +308,9 @@ class Worker:
             self._database.execute(
                 "INSERT INTO step_progress (ticket_id, recording_id, step, done) VALUES (%s, %s, %s, %s)"
                 " ON CONFLICT (ticket_id) DO UPDATE"
-                " SET recording_id = EXCLUDED.recording_id, step = EXCLUDED.step, done = EXCLUDED.done",
+                " SET recording_id = EXCLUDED.recording_id, step = EXCLUDED.step, done = CASE"
+                " WHEN (step_progress.recording_id, step_progress.step) = (EXCLUDED.recording_id, EXCLUDED.step)"
+                " THEN greatest(step_progress.done, EXCLUDED.done) ELSE EXCLUDED.done END",
                 (ticket, recording, step.value, max(0.0, min(1.0, progress))),
             )
 

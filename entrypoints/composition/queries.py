@@ -1,5 +1,6 @@
 """Queries of HTTP and the command line."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from adapters.event_store.log import EventLog
@@ -29,6 +30,17 @@ class Queries:
             (ticket, recording, step),
         )
         return float(row[0]) if row else 0.0
+
+    def status_marks(self, tickets: Collection[UUID]) -> list[tuple[UUID, int, bool, float]]:
+        """Return each ticket's version, whether it is funded, and how much of its present step is done."""
+        rows = self.database.rows(
+            "SELECT t.ticket_id, t.version, f.ticket_id IS NOT NULL, coalesce(p.done, 0)::float"
+            " FROM read.ticket_status t LEFT JOIN read.funded_tickets f USING (ticket_id)"
+            " LEFT JOIN step_progress p ON (p.ticket_id, p.recording_id, p.step)"
+            " = (t.ticket_id, t.recording_id, t.step) WHERE t.ticket_id = ANY(%s)",
+            (list(tickets),),
+        )
+        return [(ticket, version, funded, done) for ticket, version, funded, done in rows]
 
     def workspaces(self) -> list[str]:
         """Every workspace that has a key or a ticket."""

@@ -89,6 +89,11 @@ def application(
             raise
         refuse_unknown_parameters(call)
 
+    def require_access(call: Call) -> None:
+        """Raise a Problem if the caller of a request that is being answered has lost access meanwhile."""
+        authenticate(call)
+        authorize(call)
+
     def handle(call: Call) -> Answer:
         try:
             with requested_from(address_of_person(call)):
@@ -129,6 +134,7 @@ def application(
                 new_call,
                 check,
                 handle,
+                require_access,
                 rate_limiter,
                 threads,
                 upload_threads,

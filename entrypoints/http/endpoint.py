@@ -1,5 +1,6 @@
 """One path of the interface: chooses the operation by method, and runs its checks and its handler."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from starlette.exceptions import HTTPException
@@ -14,7 +15,8 @@ from entrypoints.http.middleware.problems import IS_FOR_BROWSERS
 from entrypoints.http.middleware.rate_limits import RateLimiter
 from entrypoints.http.middleware.request_body import read_body, read_bounded
 from entrypoints.http.middleware.request_metrics import PATH_TEMPLATE
-from entrypoints.http.operations import Answer, BodyKind, Call, Operation, RateLimit, Stream
+from entrypoints.http.operations import Answer, BodyKind, Call, EventStream, Operation, RateLimit, Stream
+from entrypoints.http.protocol_limits import ENDLESS
 from entrypoints.http.threads import Threads
 from entrypoints.presentation.responses import encode
 
@@ -32,6 +34,7 @@ class Endpoint:
         new_call: Callable[[Operation, Request], Call],
         check: Callable[[Call], None],
         handle: Callable[[Call], Answer],
+        require_access: Callable[[Call], None],
         rate_limiter: RateLimiter,
         threads: Threads,
         upload_threads: Threads,
@@ -45,6 +48,7 @@ class Endpoint:
         self._new_call = new_call
         self._check = check
         self._handle = handle
+        self._require_access = require_access
         self._rate_limiter = rate_limiter
         self._threads = threads
         self._upload_threads = upload_threads
@@ -64,7 +68,14 @@ class Endpoint:
         elif operation is None:
             raise HTTPException(405, headers=self._allow)
         else:
-            response = _response(await self._answer(self._new_call(operation, request), request))
+            answer = await self._answer(self._new_call(operation, request), request)
+            if isinstance(answer.body, EventStream) and request.method == "GET":
+                with answer.body.open(lambda: self._require_access(self._new_call(operation, request))) as events:
+                    stream = StreamingResponse(events, answer.status, answer.headers, answer.media_type)
+                    scope["state"][ENDLESS] = True
+                    await _send_until_gone(stream, receive, send)
+                return
+            response = _response(answer)
         await response(scope, receive, send)
 
     async def _answer(self, call: Call, request: Request) -> Answer:
@@ -99,10 +110,30 @@ class Endpoint:
             raise
 
 
+async def _send_until_gone(stream: StreamingResponse, receive: Receive, send: Send) -> None:
+    """Send the stream until its end or until the client has gone, which sending alone would notice only much later."""
+
+    async def gone() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    sending, waiting = asyncio.create_task(stream.stream_response(send)), asyncio.create_task(gone())
+    try:
+        await asyncio.wait((sending, waiting), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        sending.cancel()
+        waiting.cancel()
+        outcome, _ = await asyncio.gather(sending, waiting, return_exceptions=True)
+    if isinstance(outcome, Exception):
+        raise outcome
+
+
 def _response(answer: Answer) -> Response:
     body = answer.body
     if body is None:
         return Response(status_code=answer.status, headers=answer.headers)
+    if isinstance(body, EventStream):
+        return Response(None, answer.status, answer.headers, answer.media_type)
     if isinstance(body, Stream):
         return StreamingResponse(body, answer.status, answer.headers, answer.media_type)
     content = body if isinstance(body, bytes) else encode(body)

@@ -9,7 +9,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from domain.values import Role
-from entrypoints.http.operations import Access, Answer, BodyKind, JsonStream, Operation, RateLimit, Stream
+from entrypoints.http.operations import Access, Answer, BodyKind, EventStream, JsonStream, Operation, RateLimit, Stream
 from entrypoints.http.problems import PROBLEM_MEDIA_TYPE, PROBLEM_TYPES
 from entrypoints.presentation.problems import ProblemDetails
 
@@ -116,7 +116,7 @@ def _json_types(annotation: object) -> list[object]:
         return _json_types(arguments[0])
     if origin in (Union, UnionType):
         return [type for argument in arguments for type in _json_types(argument)]
-    return [] if annotation in (bytes, NoneType, Stream) else [annotation]
+    return [] if annotation in (bytes, NoneType, Stream, EventStream) else [annotation]
 
 
 def _any_of(schemas: list[JsonObject]) -> JsonObject | None:
@@ -213,6 +213,8 @@ def _header_parameters(operation: Operation) -> list[JsonObject]:
         headers["If-Match"] = _TEXT
     if operation.revalidates:
         headers["If-None-Match"] = _TEXT
+    if EventStream.MEDIA_TYPE in operation.media_types:
+        headers["Last-Event-ID"] = _TEXT
     if operation.body_kind is BodyKind.WEBHOOK:
         headers["Stripe-Signature"] = _TEXT
     return [

@@ -6,12 +6,13 @@ Routes, access checks and the OpenAPI document are made from the same rows.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from types import FunctionType
-from typing import Any, BinaryIO, Generic
+from typing import Any, BinaryIO, ClassVar, Generic
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -155,7 +156,7 @@ class Call:
 
 @dataclass
 class Answer(Generic[T_co]):
-    """A response. A body of bytes or a Stream is sent unchanged, any other body is sent as JSON."""
+    """A response. Bytes, a Stream and an EventStream are sent unchanged, any other body is sent as JSON."""
 
     body: T_co
     status: int = 200
@@ -175,6 +176,19 @@ class Stream:
 
 class JsonStream(Stream, Generic[T_co]):
     """A stream whose parts together are the JSON of a value of the type `T_co`."""
+
+
+@dataclass(frozen=True)
+class EventStream:
+    """A body of server-sent events, which the event loop sends until the reader or the service ends it.
+
+    `open` is called on the event loop; it may raise a Problem. It gets a function that raises a Problem once the caller
+    may no longer see what the stream is about.
+    """
+
+    MEDIA_TYPE: ClassVar[str] = "text/event-stream"
+
+    open: Callable[[Callable[[], object]], AbstractContextManager[AsyncIterator[bytes]]]
 
 
 # The table names unbound methods of handler classes; `bind` replaces them with methods of the instances that hold the

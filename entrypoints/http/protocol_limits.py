@@ -18,6 +18,8 @@ from entrypoints.http.middleware.headers import SECURITY_HEADERS
 from entrypoints.http.problems import Problem
 
 _BODY_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+# The key in a request's state that is set when its response has no end.
+ENDLESS = "endless"
 # The headers by which a client offers an upgrade to another protocol.
 _UPGRADE_HEADERS = frozenset({b"upgrade", b"http2-settings"})
 
@@ -90,9 +92,12 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._refuse(Problem("headers-too-large", "The headers are too large."))
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """Keep the connection for the response when a client closes only its sending half."""
+        """Keep the connection for the response when a client closes only its sending half.
+
+        A stream of events has no end, so a client that closes that half no longer reads it.
+        """
         cycle = self.cycle
-        if cycle is None or cycle.response_complete or cycle.more_body:
+        if cycle is None or cycle.response_complete or cycle.more_body or cycle.scope["state"].get(ENDLESS):
             return False
         cycle.keep_alive = False
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -94,6 +95,12 @@ class TicketProgress(ResponseBody):
             error=StepError(**row["error"]) if row["error"] else None,
             updated_at=utc(row["updated_at"]),
         )
+
+    @classmethod
+    def of(cls, row: Row, step_progress: Callable[[UUID, UUID, str], float]) -> TicketProgress:
+        """Make the response, with the progress of the running step as `step_progress` reads it."""
+        running = (row["ticket_id"], row["recording_id"], row["step"])
+        return cls.from_row(row, step_progress(*running) if row["step"] else 0.0)
 
 
 def _stage_and_progress(row: Row, step_progress: float) -> tuple[Stage | None, int]:

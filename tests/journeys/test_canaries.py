@@ -290,6 +290,7 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", "/admin/donations/{donation_id}/refund"): planter.refund,
         ("GET", TICKET_PATH): planter.get(f"?include={everything}"),
         ("GET", f"{TICKET_PATH}/status"): planter.get("/status"),
+        ("GET", f"{TICKET_PATH}/events"): planter.get("/events"),
         ("GET", f"{TICKET_PATH}/transcript"): planter.get("/transcript"),
         ("GET", f"{TICKET_PATH}/documents"): planter.get("/documents"),
         ("GET", f"{TICKET_PATH}/documents/{{document_id}}/download"): planter.get("/documents/{document}/download"),

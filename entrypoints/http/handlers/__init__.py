@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapters.lazy import Lazy
 from entrypoints.http import reference
+from entrypoints.http.event_streams import StatusStreams
 from entrypoints.http.handlers.about import AboutHandlers
 from entrypoints.http.handlers.admin import (
     AccessLogHandlers,
@@ -28,6 +29,7 @@ from entrypoints.http.handlers.metrics import MetricsHandlers
 from entrypoints.http.handlers.page_reports import PageReportHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.recordings import RecordingHandlers
+from entrypoints.http.handlers.status_events import StatusEventHandlers, StatusReader
 from entrypoints.http.handlers.support import SupportDesk, SupportHandlers
 from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
@@ -52,6 +54,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
     site = Site(public_url, service.settings.sandbox)
     support_desk = SupportDesk(commands.support, access.contact_index, history.log)
     draft_safety = DraftSafety(content.safety, cipher)
+    status = StatusReader(queries)
     return [
         TicketHandlers(
             commands.tickets,
@@ -75,6 +78,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
             content.quotas,
             queries.progress,
         ),
+        StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety),
         UpdateHandlers(commands.tickets, cipher),
         DocumentHandlers(

@@ -77,8 +77,7 @@ class RecordingHandlers:
         return self._progress(current_row(self.ticket_reader, call.ticket_id))
 
     def _progress(self, row: Row) -> Answer[TicketProgress]:
-        step_progress = self.step_progress(row["ticket_id"], row["recording_id"], row["step"]) if row["step"] else 0.0
-        return Answer(TicketProgress.from_row(row, step_progress), 200, etag_header(row))
+        return Answer(TicketProgress.of(row, self.step_progress), 200, etag_header(row))
 
     def _started(
         self, call: Call, start: Callable[[Actor, UUID, int | None, Reserve], None]

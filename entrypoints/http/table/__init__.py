@@ -1,10 +1,11 @@
 """The table of operations: every method and path of the HTTP interface, one module for each area."""
 
 from entrypoints.http.operations import Operation
-from entrypoints.http.table import about, administration, donations, public_pages, tickets
+from entrypoints.http.table import about, administration, donations, public_pages, tickets, waiting
 
 OPERATIONS: tuple[Operation, ...] = (
     *tickets.OPERATIONS,
+    *waiting.OPERATIONS,
     *donations.OPERATIONS,
     *administration.OPERATIONS,
     *public_pages.OPERATIONS,

@@ -58,6 +58,7 @@ TICKET_RULES = {
     ("POST", f"{TICKET_PATH}/process"): Rule(202, {"json": {}}, **WRITE),
     ("POST", f"{TICKET_PATH}/retry"): Rule(409, {"json": {}}, **WRITE),
     ("GET", f"{TICKET_PATH}/status"): Rule(200, **READ),
+    ("GET", f"{TICKET_PATH}/events"): Rule(200, **READ),
     ("GET", f"{TICKET_PATH}/transcript"): Rule(409, auditor=False, **READ),
     ("POST", f"{TICKET_PATH}/provide-info"): Rule(409, {"json": {}}, **WRITE),
     ("PATCH", f"{TICKET_PATH}/draft"): Rule(200, {"json": {"title": "Help"}}, **WRITE),

@@ -123,7 +123,11 @@ class Fuzz:
         if self._caller.authorization is not None:
             arguments["headers"]["Authorization"] = self._caller.authorization
         try:
-            answer = self._session.request(**arguments, allow_redirects=False, timeout=WAIT_SECONDS)
+            answer = self._session.request(**arguments, allow_redirects=False, timeout=WAIT_SECONDS, stream=True)
+            if answer.headers.get("content-type", "").startswith("text/event-stream"):
+                # It has no end.
+                answer._content = next(answer.iter_content(None))
+                answer.close()
         except (requests.exceptions.InvalidHeader, requests.exceptions.InvalidURL, UnicodeError):
             # No HTTP client can send this request.
             return
