@@ -14,7 +14,7 @@ import pytest
 
 from adapters.payments.webhooks import sign
 from entrypoints.http.table import OPERATIONS
-from tests.client import RECORDING, Client, Ticket, eventually
+from tests.client import RECORDING, Client, Ticket, eventually, read_first_event
 from tests.fakes.openai_transcriptions import speech_settings, text_reply
 from tests.journeys.canaries import PHONE, STEM, Canaries, Watch, found_in, found_under
 from tests.journeys.observed_service import ObservedService
@@ -56,7 +56,7 @@ class Planter:
             base_url=self.service.url,
             headers=headers,
             timeout=60,
-            event_hooks={"request": [self._mark], "response": [self._note]},
+            event_hooks={"request": [self._mark], "response": [read_first_event, self._note]},
         )
 
     def _mark(self, request: httpx2.Request) -> None:

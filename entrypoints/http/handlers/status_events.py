@@ -1,6 +1,6 @@
 """Handler for the status of a ticket as server-sent events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,8 +20,9 @@ class StatusReader:
 
     queries: Queries
 
-    def marks(self, ticket_ids: Sequence[UUID]) -> Mapping[UUID, Mark]:
-        return {ticket: Mark(*rest) for ticket, *rest in self.queries.status_marks(ticket_ids)}
+    def marks(self, ticket_ids: Collection[UUID]) -> Mapping[UUID, Mark]:
+        rows = self.queries.status_marks(ticket_ids)
+        return {ticket: Mark(version, funded, done) for ticket, version, funded, done in rows}
 
     def statuses(self, ticket_ids: Sequence[UUID]) -> Mapping[UUID, Status]:
         with self.queries.database.reading() as cursor:
