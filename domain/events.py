@@ -15,6 +15,8 @@ from eventsourcing.utils import register_topic
 from domain.values import (
     Actor,
     AudioFacts,
+    ConsentHow,
+    ConsentScope,
     Contact,
     Content,
     DocumentFormat,
@@ -207,17 +209,75 @@ class FindingDecided(TicketEvent):
     text: Personal
 
 
-# The page that strangers can see.
+# Photos and letters that belong to a story.
+
+
+class AttachmentAdded(TicketEvent):
+    """A photo or a PDF. A photo was encoded anew without its metadata; `small` is the same photo for small screens."""
+
+    TOPIC = "attachment_added"
+    attachment_id: UUID
+    content: Content
+    media_type: str
+    file_name: Personal | None = None
+    small: Content | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class AttachmentDeleted(TicketEvent):
+    TOPIC = "attachment_deleted"
+    attachment_id: UUID
+
+
+class PictureChosen(TicketEvent):
+    """The photo that the public page shows with consent; `description` is for those who do not see it."""
+
+    TOPIC = "picture_chosen"
+    attachment_id: UUID
+    description: Personal
+
+
+class PictureRemoved(TicketEvent):
+    TOPIC = "picture_removed"
+
+
+# What strangers may see of a person, and the page that they see.
+
+
+class ConsentGiven(TicketEvent):
+    """The person agreed that these parts are shown to strangers.
+
+    `text_version` and `language` name the text of ours that was agreed to; None if a client showed its own words. `by`
+    names who agreed for the person, or who witnessed it. `note` says who looked whether children and people spoken
+    about may be shown. The consent ends by itself at `valid_until`, in Unix seconds.
+    """
+
+    TOPIC = "consent_given"
+    scopes: tuple[ConsentScope, ...]
+    how: ConsentHow
+    text_version: str | None = None
+    language: str | None = None
+    by: Personal | None = None
+    note: Personal | None = None
+    valid_until: int | None = None
+
+
+class ConsentWithdrawn(TicketEvent):
+    TOPIC = "consent_withdrawn"
+    scopes: tuple[ConsentScope, ...]
 
 
 class Published(TicketEvent):
     """The page became visible to strangers.
 
-    `consent` is True where the holder agreed to that; events recorded before consent was stored have None.
+    `consent` is True where the holder agreed to that; events recorded before consent was stored have None. `scopes` has
+    what earlier consents allow to show; without it, publishing is itself the consent to story, name and place.
     """
 
     TOPIC = "published"
     consent: bool | None = None
+    scopes: tuple[ConsentScope, ...] | None = None
 
 
 class Unpublished(TicketEvent):

@@ -8,6 +8,7 @@ from uuid import UUID
 from eventsourcing.domain import BaseAggregate
 
 from domain import events
+from domain.consent import Consents
 from domain.errors import NotFoundError
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
 from domain.values import Actor, Analysis, Contact, Content, Draft, FindingDecision, Kind, Role
@@ -23,6 +24,35 @@ class Recording:
     id: UUID
     content: Content
     duration_ms: int
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A photo or a PDF; only a photo has `small` and a size in pixels."""
+
+    id: UUID
+    content: Content
+    media_type: str
+    file_name: str | None = None
+    small: Content | None = None
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def is_photo(self) -> bool:
+        return self.small is not None
+
+    @property
+    def contents(self) -> frozenset[Content]:
+        return frozenset({self.content, *((self.small,) if self.small else ())})
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The photo of the public page."""
+
+    attachment_id: UUID
+    description: str
 
 
 class TicketState(BaseAggregate[UUID]):
@@ -57,6 +87,11 @@ class TicketState(BaseAggregate[UUID]):
         self.analysis: Analysis | None = None
         self.draft = Draft()
         self.written: frozenset[str] = frozenset()
+        self.consents = Consents()
+        self.attachments: Mapping[UUID, Attachment] = {}
+        self.picture: Picture | None = None
+        # The contents that only attachments name.
+        self.attached_contents: frozenset[Content] = frozenset()
         # What a person decided on findings, by their ids.
         self.decisions: Mapping[str, FindingDecision] = {}
         self.lifecycle = Lifecycle()
@@ -126,6 +161,39 @@ class TicketState(BaseAggregate[UUID]):
                 self.erased = True
             case _:
                 pass
+        self._evolve_material(event)
         if isinstance(event, CLOSES_CHECKOUTS):
             self.closed_version = event.originator_version
         self.lifecycle.apply(event, complete=not missing_fields(self.kind, self.draft))
+
+    def _evolve_material(self, event: events.TicketEvent) -> None:
+        self.consents.apply(event)
+        match event:
+            case events.AttachmentAdded():
+                attachment = Attachment(
+                    event.attachment_id,
+                    event.content,
+                    event.media_type,
+                    event.file_name,
+                    event.small,
+                    event.width,
+                    event.height,
+                )
+                self.attachments = {**self.attachments, attachment.id: attachment}
+                self.recorded_ids |= {attachment.id}
+                # The same bytes may be a document of the ticket, which stays when the attachment is deleted.
+                self.attached_contents |= attachment.contents - (self.recorded_contents - self.attached_contents)
+                self.recorded_contents |= attachment.contents
+            case events.AttachmentDeleted(attachment_id=attachment_id):
+                deleted = self.attachments.get(attachment_id)
+                self.attachments = {id: kept for id, kept in self.attachments.items() if id != attachment_id}
+                attached = frozenset(content for kept in self.attachments.values() for content in kept.contents)
+                gone = self.attached_contents & (deleted.contents if deleted else frozenset()) - attached
+                self.attached_contents -= gone
+                self.recorded_contents -= gone
+            case events.PictureChosen():
+                self.picture = Picture(event.attachment_id, event.description)
+            case events.PictureRemoved():
+                self.picture = None
+            case _:
+                pass

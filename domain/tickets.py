@@ -10,17 +10,15 @@ from uuid import UUID
 from domain import events
 from domain.errors import (
     AlreadyProcessing,
-    FaultCode,
-    InvalidError,
     NotFoundError,
     RefusedError,
     StepFailed,
     TakenDownError,
 )
 from domain.goals import checked_goal
-from domain.lifecycle import missing_fields, require_publishable, unchanged_sources
-from domain.safety import SafetyReview, UndecidedFindings, without
-from domain.ticket_state import TicketState
+from domain.lifecycle import missing_fields, unchanged_sources
+from domain.public_material import PublicMaterial
+from domain.safety import SafetyReview, without
 from domain.values import (
     Actor,
     Analysis,
@@ -56,7 +54,7 @@ class NewTicket:
     kind: Kind = Kind.CAMPAIGN
 
 
-class RecordingTicket(TicketState):
+class RecordingTicket(PublicMaterial):
     """One person's story. Donations have streams of their own and never contend with it."""
 
     TOPIC = "recording_ticket"
@@ -193,19 +191,6 @@ class RecordingTicket(TicketState):
         removed = [found for found in review.findings if decisions.get(found.id) is FindingDecision.REMOVE]
         self.edit_draft(actor, without(self.draft, removed, review.suggested_title))
 
-    def publish(self, actor: Actor, consent: bool, review: SafetyReview = SafetyReview()) -> None:  # noqa: B008
-        require_consent(consent)
-        self._refuse_if_suspended()
-        require_publishable(self.kind, self.draft)
-        if undecided := review.undecided(self.decisions):
-            raise UndecidedFindings(undecided, self.decisions)
-        if not self.lifecycle.published:
-            self._trigger(events.Published, actor, consent=consent)
-
-    def unpublish(self, actor: Actor) -> None:
-        if self.lifecycle.published:
-            self._trigger(events.Unpublished, actor)
-
     def post_update(self, actor: Actor, update_id: UUID, text: str) -> None:
         """Add an update to the page; a repeated id adds none."""
         if not self.lifecycle.published:
@@ -249,10 +234,6 @@ class RecordingTicket(TicketState):
         """Return True if no checkout that was requested at this version of the ticket may be paid."""
         return self.closed_version > ticket_version
 
-    def _refuse_if_suspended(self) -> None:
-        if self.lifecycle.suspended:
-            raise TakenDownError("This ticket is suspended.")
-
     def record_document(
         self,
         actor: Actor,
@@ -293,9 +274,3 @@ class RecordingTicket(TicketState):
         if self.erasure_announced is None or self.erasure_announced.inactive_since < int(inactive_since.timestamp()):
             return None
         return datetime.fromtimestamp(self.erasure_announced.erase_after, UTC)
-
-
-def require_consent(consent: bool) -> None:
-    """InvalidError unless the holder agreed that the page is published."""
-    if not consent:
-        raise InvalidError("publishing needs the person's consent", "/consent", FaultCode.CONSENT_MISSING)

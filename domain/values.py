@@ -17,7 +17,6 @@ ZERO_DECIMAL = frozenset(
 )
 THREE_DECIMAL = frozenset(["BHD", "JOD", "KWD", "OMR", "TND"])
 
-
 # The currencies that Stripe charges in (https://docs.stripe.com/currencies#presentment-currencies), without the above.
 _TWO_DECIMAL = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CNY COP CRC CVE
@@ -341,9 +340,26 @@ class FindingDecision(StrEnum):
     REMOVE = "remove"
 
 
-class SupportCategory(StrEnum):
-    """The subject of a support ticket."""
+class ConsentScope(StrEnum):
+    """What of a person is shown to strangers only with that person's consent."""
 
+    STORY = "story"
+    NAME = "name"
+    PLACE = "place"
+    RECORDING = "recording"
+    PHOTO = "photo"
+    TRANSLATION = "translation"
+
+
+class ConsentHow(StrEnum):
+    """How a person agreed: by tapping or typing, by saying so, or before a witness."""
+
+    TYPED = "typed"
+    SPOKEN = "spoken"
+    WITNESSED = "witnessed"
+
+
+class SupportCategory(StrEnum):
     PROFILE_RESET = "PROFILE_RESET"
     TRANSCRIPTION = "TRANSCRIPTION"
     DOCUMENT = "DOCUMENT"

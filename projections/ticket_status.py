@@ -1,23 +1,26 @@
 """Ticket status: one row for each ticket with its draft, and one for each ticket that was ever funded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 from domain import events
+from domain.consent import USUAL_SCOPES, Consents
 from domain.lifecycle import Lifecycle, edited, missing_fields, proposed
-from domain.values import Actor, ContentStatus, Draft, Kind, Money, Role, Source, Step
+from domain.values import Actor, ConsentHow, ConsentScope, ContentStatus, Draft, Kind, Money, Role, Source, Step
 from projections.model import Cursor, RecordedEvent, Row, Rows, Table, fetched_rows, topics
 
 NAME = "ticket_status"
-VERSION = 5
+VERSION = 6
 # The events of donations and support tickets do not change the ticket's own row.
 _OTHER_EVENTS = events.DonationEvent | events.SupportEvent
 _TICKET_TOPICS = topics(events.TicketEvent) - topics(events.DonationEvent, events.SupportEvent)
 TOPICS = _TICKET_TOPICS | topics(events.PaymentReceived)
 
 # `base` is the state of the content apart from publication; `written` names the draft's fields that a person wrote, and
-# `decisions` has the sealed id of each finding with what a person decided on it, in their order.
+# `decisions` has the sealed id of each finding with what a person decided on it, in their order. `consents` has each
+# consent and each withdrawal in their order, and `picture` the photo of the page.
 TICKETS = Table(
     "ticket_status",
     {
@@ -38,6 +41,8 @@ TICKETS = Table(
         "draft": "jsonb",
         "written": "jsonb",
         "decisions": "jsonb",
+        "consents": "jsonb",
+        "picture": "jsonb",
         "analysis": "jsonb",
         "transcriptions": "jsonb",
         "error": "jsonb",
@@ -100,6 +105,12 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
             row["written"] = sorted({*row["written"], *event.changed})
         case events.FindingDecided(finding_id=finding_id, decision=decision):
             row["decisions"] = [*row["decisions"], [finding_id, decision]]
+        case events.ConsentGiven() | events.ConsentWithdrawn() | events.Published():
+            row["consents"] = [*row["consents"], *_consent_records(event, recorded)]
+        case events.PictureChosen(attachment_id=attachment_id, description=description):
+            row["picture"] = {"attachment_id": str(attachment_id), "description": description}
+        case events.PictureRemoved():
+            row["picture"] = None
         case events.DocumentGenerated():
             row["has_document"] = True
         case events.Erased():
@@ -121,6 +132,8 @@ _ERASED: Row = {
     "display_name": None,
     "token_digest": None,
     "decisions": [],
+    "consents": [],
+    "picture": None,
     "analysis": None,
     "transcriptions": [],
     "has_document": False,
@@ -148,6 +161,8 @@ def _opened_row(event: events.TicketOpened, recorded: RecordedEvent) -> Row:
         "draft": _draft_column(Draft()),
         "written": [],
         "decisions": [],
+        "consents": [],
+        "picture": None,
         "analysis": None,
         "transcriptions": [],
         "error": None,
@@ -165,6 +180,48 @@ def _transcription(event: events.Transcribed, recorded: RecordedEvent) -> Row:
         "engine": event.engine,
         "created_at": recorded.recorded_at.isoformat(),
     }
+
+
+def _consent_records(
+    event: events.ConsentGiven | events.ConsentWithdrawn | events.Published, recorded: RecordedEvent
+) -> Iterator[Row]:
+    act: Row = {"actor": str(event.actor), "at": recorded.recorded_at.isoformat()}
+    match event:
+        case events.ConsentWithdrawn(scopes=scopes):
+            yield act | {"withdrawn": list(scopes)}
+        case events.Published(scopes=None):
+            yield act | {"given": list(USUAL_SCOPES), "how": ConsentHow.TYPED, "published": True}
+        case events.Published(scopes=scopes):
+            # Publishing without the name is a decision not to show it.
+            if refused := [scope for scope in USUAL_SCOPES if scope not in (scopes or ())]:
+                yield act | {"withdrawn": refused}
+        case events.ConsentGiven(scopes=scopes):
+            given = {"given": list(scopes), "how": event.how, "text_version": event.text_version}
+            yield (
+                act
+                | given
+                | {"language": event.language, "by": event.by, "note": event.note}
+                | {"valid_until": event.valid_until}
+            )
+
+
+def consents_of(row: Row) -> Consents:
+    """Return what the person agreed to show, by the records of the row."""
+    consents = Consents()
+    for record in row["consents"]:
+        if "given" in record:
+            consents.give(map(ConsentScope, record["given"]), record.get("valid_until"))
+        else:
+            consents.withdraw(map(ConsentScope, record["withdrawn"]))
+    return consents
+
+
+def shown_scopes(row: Row, now: datetime | None = None) -> frozenset[ConsentScope]:
+    """Return what the public page shows: what the person agreed to, and neither took back nor limited to a past time.
+
+    The page shows the photo only if `row["picture"]` names one.
+    """
+    return consents_of(row).valid(now or datetime.now(UTC))
 
 
 def _lifecycle(row: Row) -> Lifecycle:
@@ -218,8 +275,8 @@ def with_status(row: Row) -> Row:
 
 
 def is_public(row: Row) -> bool:
-    """Return True if strangers see the ticket's page."""
-    return _lifecycle(row).public
+    """Return True if strangers see the ticket's page: it is published, and the consent to show the story is valid."""
+    return _lifecycle(row).public and ConsentScope.STORY in shown_scopes(row)
 
 
 def ticket(cursor: Cursor, ticket_id: UUID) -> Row | None:

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from domain.commands.tickets import public_draft
@@ -10,7 +10,17 @@ from domain.donations import Donation
 from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError
 from domain.events import CheckoutExpired
 from domain.ports import CheckoutRequest, Checkouts, Donations, OpenCheckout, SafetyReviewer, Tickets
-from domain.values import CURRENCIES, STRIPE, SYSTEM, Actor, GiftWords, Money, StripeReport, payable_decimals
+from domain.values import (
+    CURRENCIES,
+    STRIPE,
+    SYSTEM,
+    Actor,
+    ConsentScope,
+    GiftWords,
+    Money,
+    StripeReport,
+    payable_decimals,
+)
 
 
 @dataclass(frozen=True)
@@ -69,8 +79,11 @@ class CheckoutCommands:
         """
         ticket = self.tickets.get(ticket_id)
         ticket.require_open(published=published)
+        now = datetime.now(UTC)
+        if published and ConsentScope.STORY not in ticket.shown_scopes(now):
+            raise NotFoundError("This page is not published.")
         # The text is recorded, so that a repeated call to Stripe sends the same one even if the campaign was renamed.
-        title = None if description else public_draft(ticket, self.safety).title
+        title = None if description else public_draft(ticket, self.safety, now).title
         text = description or (f"Gift: {title}" if title else "Gift")
         self.donations.add(
             Donation.request_checkout(

@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.commands.content_recorder import ContentRecorder
 from domain.commands.recordings import transcript_of
 from domain.commands.tickets import public_draft
+from domain.consent import shown_draft
 from domain.errors import FaultCode, InvalidError, RefusedError
 from domain.ports import (
     CampaignSheet,
@@ -25,7 +26,7 @@ from domain.ports import (
     unreserved,
 )
 from domain.tickets import RecordingTicket
-from domain.values import Actor, DocumentFormat, DocumentType, Money
+from domain.values import Actor, ConsentScope, DocumentFormat, DocumentType, Money
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,15 @@ class DocumentCommands:
             case DocumentType.GOFUNDME_DRAFT:
                 if ticket.draft.title is None and ticket.draft.story is None:
                     raise RefusedError("There is no draft to print yet.")
+                shown = ticket.shown_scopes(dated)
+                if ConsentScope.STORY not in shown:
+                    raise RefusedError("The consent to show this story was withdrawn.")
                 # The document of a public campaign is handed out; before that it is the holder's own copy.
-                draft = public_draft(ticket, self.safety) if ticket.lifecycle.public else ticket.draft
-                target_url = self.page_url(ticket.slug)
-                return CampaignSheet(draft, ticket.display_name, language, target_url, dated, self.checkpoint())
+                draft = shown_draft(ticket.draft, ticket.display_name, shown)
+                if ticket.lifecycle.public:
+                    draft = public_draft(ticket, self.safety, dated)
+                name = ticket.display_name if ConsentScope.NAME in shown else None
+                return CampaignSheet(draft, name, language, self.page_url(ticket.slug), dated, self.checkpoint())
             case DocumentType.OTHER:  # the transcript
                 transcript = transcript_of(ticket, self.contents, self.transcripts)
                 return TranscriptSheet(transcript, ticket.display_name, dated, self.checkpoint())
@@ -88,7 +94,7 @@ class DocumentCommands:
                 gift = donation.gift
                 if gift.paid_at is None:
                     raise RefusedError("This donation was not paid, so there is no receipt for it.")
-                draft = public_draft(ticket, self.safety)
+                draft = public_draft(ticket, self.safety, dated)
                 return ReceiptSheet(
                     donation_id=donation_id,
                     donor=gift.donor.last_name or "Anonymous",

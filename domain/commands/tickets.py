@@ -1,15 +1,18 @@
 """Commands for a ticket, its draft and its page."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from domain.consent import Consent, shown_draft
 from domain.errors import AmountError, FaultCode, InvalidError
 from domain.ports import Erasure, SafetyReviewer, Tickets
+from domain.public_material import require_consent
 from domain.safety import SafetyReview
-from domain.tickets import DEFAULT_CURRENCY, NewTicket, RecordingTicket, require_consent
-from domain.values import Actor, Draft, FindingDecision
+from domain.tickets import DEFAULT_CURRENCY, NewTicket, RecordingTicket
+from domain.values import Actor, ConsentScope, Draft, FindingDecision
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,34 @@ class TicketCommands:
 
         self.store.change(ticket_id, decide, if_match)
 
-    def publish(self, actor: Actor, ticket_id: UUID, *, consent: bool, if_match: int | None = None) -> None:
-        """Make the page public; InvalidError without the holder's consent, whatever state the ticket is in."""
-        require_consent(consent)
+    def publish(
+        self, actor: Actor, ticket_id: UUID, *, consent: bool | None = None, if_match: int | None = None
+    ) -> None:
+        """Make the page public; InvalidError without the holder's consent, whatever state the ticket is in.
+
+        With `consent` None, the consents that were given before are what the page shows.
+        """
+        if consent is not None:
+            require_consent(consent)
         self.store.change(ticket_id, lambda ticket: ticket.publish(actor, consent, self._review(ticket)), if_match)
+
+    def publish_with(self, actor: Actor, ticket_id: UUID, consent: Consent, if_match: int | None = None) -> None:
+        """Record the consents and make the page public with exactly these, in one step."""
+        require_consent(ConsentScope.STORY in consent.scopes)
+        self.store.change(
+            ticket_id,
+            lambda ticket: ticket.publish_with(actor, consent, self._review(ticket), datetime.now(UTC)),
+            if_match,
+        )
+
+    def give_consent(self, actor: Actor, ticket_id: UUID, consent: Consent, if_match: int | None = None) -> None:
+        self.store.change(ticket_id, lambda ticket: ticket.give_consent(actor, consent), if_match)
+
+    def withdraw_consent(
+        self, actor: Actor, ticket_id: UUID, scopes: Collection[ConsentScope], if_match: int | None = None
+    ) -> None:
+        """Take consents back: what they allowed is shown nowhere from now on."""
+        self.store.change(ticket_id, lambda ticket: ticket.withdraw_consent(actor, scopes), if_match)
 
     def unpublish(self, actor: Actor, ticket_id: UUID, if_match: int | None = None) -> None:
         self.store.change(ticket_id, lambda ticket: ticket.unpublish(actor), if_match)
@@ -100,9 +127,10 @@ class TicketCommands:
         return self.safety.review(ticket.draft, ticket.display_name)
 
 
-def public_draft(ticket: RecordingTicket, reviewer: SafetyReviewer) -> Draft:
+def public_draft(ticket: RecordingTicket, reviewer: SafetyReviewer, now: datetime | None = None) -> Draft:
     """Return the ticket's draft as strangers see it, on the page and in everything else that goes to them."""
-    return reviewer.review(ticket.draft, ticket.display_name).public_draft(ticket.draft, ticket.decisions)
+    reviewed = reviewer.review(ticket.draft, ticket.display_name).public_draft(ticket.draft, ticket.decisions)
+    return shown_draft(reviewed, ticket.display_name, ticket.shown_scopes(now or datetime.now(UTC)))
 
 
 def _with_goal(ticket: RecordingTicket, changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from domain.commands.checkouts import checked_amount
 from domain.commands.documents import required_donation
 from domain.errors import FaultCode, InvalidError
 from domain.goals import checked_goal
-from domain.tickets import LONGEST_SUSPENSION_REASON, require_consent
+from domain.public_material import require_consent
+from domain.tickets import LONGEST_SUSPENSION_REASON
 from domain.values import CURRENCIES, ContactType, DocumentFormat, DocumentType, FindingDecision, Money
 from entrypoints.http.problems import Problem, invalid, invalid_fields, reference_token
 from entrypoints.presentation.problems import InvalidField
@@ -151,12 +152,15 @@ class DeadLetterRetry(Body):
 
 
 class Publication(Body):
-    consent: StrictBool
+    """With `consent`, the person agrees to show story, name and place; without it, earlier consents are relied on."""
+
+    consent: StrictBool | None = None
 
     @field_validator("consent")
     @classmethod
-    def _check_consent(cls, value: bool) -> bool:
-        report_fault(lambda: require_consent(value))
+    def _check_consent(cls, value: bool | None) -> bool | None:
+        if value is not None:
+            report_fault(lambda: require_consent(value))
         return value
 
 

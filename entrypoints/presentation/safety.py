@@ -9,12 +9,14 @@ from msgspec import UNSET, UnsetType
 
 from adapters.encryption.field_cipher import FieldCipher
 from domain import safety
+from domain.consent import USUAL_SCOPES, shown_draft
 from domain.ports import SafetyReviewer
 from domain.safety import SafetyReview
-from domain.values import Draft, FindingDecision, FindingKind
+from domain.values import ConsentScope, Draft, FindingDecision, FindingKind
 from entrypoints.presentation.personal_data import MASKED, PersonalData
 from entrypoints.presentation.responses import ResponseBody
 from projections.model import Row
+from projections.ticket_status import shown_scopes
 
 REMEMBERED_REVIEWS = 1_000
 
@@ -78,9 +80,10 @@ class DraftSafety:
         )
 
     def public_row(self, row: Row) -> Row:
-        """Return the row of a public ticket with the draft as strangers see it.
+        """Return the row of a public ticket with the draft, the name and the picture as strangers see them.
 
-        A text that came into the draft after it was published is left out until a person decides to keep it.
+        A text that came into the draft after it was published is left out until a person decides to keep it. What the
+        person does not consent to show is left out, too.
         """
         key = row["ticket_id"], row["version"]
         if (withheld := self._reviews.get(key)) is None:
@@ -90,14 +93,21 @@ class DraftSafety:
             withheld = self._reviews[key] = SafetyReview(places, review.suggested_title)
             while len(self._reviews) > REMEMBERED_REVIEWS:
                 self._reviews.popitem(last=False)
-        if not withheld.findings:
-            return row
-        changes = safety.without(self._draft(row), withheld.findings, withheld.suggested_title)
-        return row | {"draft": row["draft"] | changes}
+        shown = shown_scopes(row)
+        if withheld.findings or not shown.issuperset(USUAL_SCOPES):
+            draft = self._draft(row)
+            reviewed = replace(draft, **safety.without(draft, withheld.findings, withheld.suggested_title))
+            public = shown_draft(reviewed, self._name(row), shown)
+            row = row | {"draft": row["draft"] | {name: getattr(public, name) for name in _changed(draft, public)}}
+        if ConsentScope.NAME not in shown:
+            row = row | {"display_name": None}
+        return row if ConsentScope.PHOTO in shown else row | {"picture": None}
 
     def _review(self, row: Row) -> SafetyReview:
-        name = PersonalData(self.cipher).text_or_none(row["ticket_id"], row["display_name"])
-        return self.reviewer.review(self._draft(row), name)
+        return self.reviewer.review(self._draft(row), self._name(row))
+
+    def _name(self, row: Row) -> str | None:
+        return PersonalData(self.cipher).text_or_none(row["ticket_id"], row["display_name"])
 
     def _draft(self, row: Row) -> Draft:
         return PersonalData(self.cipher).draft(row)
@@ -105,3 +115,7 @@ class DraftSafety:
     def _decisions(self, row: Row) -> dict[str, FindingDecision]:
         personal = PersonalData(self.cipher)
         return {personal.text(row["ticket_id"], id): FindingDecision(made) for id, made in row["decisions"]}
+
+
+def _changed(draft: Draft, public: Draft) -> list[str]:
+    return [name for name in Draft.names() if getattr(public, name) != getattr(draft, name)]

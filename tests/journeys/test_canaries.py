@@ -114,6 +114,12 @@ class Planter:
         info = {"beneficiary": self.canary("beneficiary"), "location": self.canary("location")}
         assert self.main.post("/provide-info", info).status_code == 200
 
+    def consent(self) -> None:
+        words = {"textVersion": "1", "language": "en", "how": "witnessed"}
+        consent = {"scopes": ["photo"], **words, "by": self.canary("witness"), "note": self.canary("note")}
+        assert self.main.post("/consents", consent).status_code == 201
+        assert self.main.post("/consents", consent | {"textVersion": self.canary("version")}).status_code == 422
+
     def publish(self) -> None:
         answer = self.main.post("/publish", {"consent": True})
         assert answer.status_code == 200, answer.text
@@ -275,6 +281,12 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", f"{TICKET_PATH}/unpublish"): lambda: (
             planter.main.post("/unpublish", {planter.canary("field"): 1}) and None
         ),
+        ("POST", f"{TICKET_PATH}/consents"): planter.consent,
+        ("POST", f"{TICKET_PATH}/consents/withdraw"): lambda: (
+            planter.main.post("/consents/withdraw", {"scopes": [planter.canary("scope")]}) and None
+        ),
+        ("GET", f"{TICKET_PATH}/consents"): planter.get("/consents"),
+        ("GET", "/api/consent-texts/{version}"): planter.as_admin("GET", "/api/consent-texts/{canary}", 404),
         ("POST", f"{TICKET_PATH}/publish"): planter.publish,
         ("POST", "/d/{slug}/report"): planter.report,
         ("GET", "/d/{slug}/report"): planter.as_admin("GET", "/d/{slug}/report?{canary}", 200),

@@ -18,6 +18,7 @@ from entrypoints.http.handlers.admin import (
 )
 from entrypoints.http.handlers.campaign_page import CampaignPageHandlers
 from entrypoints.http.handlers.campaigns import CampaignHandlers
+from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.exports import ExportHandlers
@@ -81,6 +82,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety),
         UpdateHandlers(commands.tickets, cipher),
+        ConsentHandlers(commands.tickets, ticket_reader, cipher),
         DocumentHandlers(
             commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
         ),

@@ -1,11 +1,12 @@
 """The table of operations: every method and path of the HTTP interface, one module for each area."""
 
 from entrypoints.http.operations import Operation
-from entrypoints.http.table import about, administration, donations, public_pages, tickets, waiting
+from entrypoints.http.table import about, administration, consents, donations, public_pages, tickets, waiting
 
 OPERATIONS: tuple[Operation, ...] = (
     *tickets.OPERATIONS,
     *waiting.OPERATIONS,
+    *consents.OPERATIONS,
     *donations.OPERATIONS,
     *administration.OPERATIONS,
     *public_pages.OPERATIONS,

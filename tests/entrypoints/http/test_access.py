@@ -70,6 +70,11 @@ TICKET_RULES = {
     ("GET", f"{TICKET_PATH}/updates"): Rule(200, published=True, **READ),
     ("POST", f"{TICKET_PATH}/updates"): Rule(409, {"json": {"text": "The roof is back."}}, **WRITE),
     ("DELETE", f"{TICKET_PATH}/updates/{{update_id}}"): Rule(404, **WRITE),
+    ("GET", f"{TICKET_PATH}/consents"): Rule(200, **READ),
+    ("POST", f"{TICKET_PATH}/consents"): Rule(
+        201, {"json": {"scopes": ["photo"], "textVersion": "1", "language": "en", "how": "typed"}}, **WRITE
+    ),
+    ("POST", f"{TICKET_PATH}/consents/withdraw"): Rule(200, {"json": {"scopes": ["photo"]}}, **WRITE),
     ("POST", f"{TICKET_PATH}/generate-doc"): Rule(201, {"json": {"docType": "GOFUNDME_DRAFT"}}, **WRITE),
     ("GET", f"{TICKET_PATH}/documents"): Rule(200, **READ),
     ("GET", f"{TICKET_PATH}/documents/{{document_id}}/download"): Rule(404, auditor=False, **READ),
@@ -128,6 +133,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/admin/knowledge/sources"): ((401, 403, 403, 403, 200, 403), {}, None),
     ("DELETE", "/admin/knowledge/sources/{source_id}"): ((401, 403, 403, 403, 404, 403), {}, None),
     ("GET", "/admin/knowledge/search"): ((401, 403, 403, 403, 200, 403), {"params": {"q": "gifts"}}, None),
+    ("GET", "/api/consent-texts/{version}"): ((404,) * 6, {}, None),
     ("GET", "/checkpoint"): ((200,) * 6, {}, None),
     ("GET", "/checkpoint/key"): ((200,) * 6, {}, None),
     ("GET", "/checkpoint/checker"): ((200,) * 6, {}, None),

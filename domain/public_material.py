@@ -1,0 +1,113 @@
+"""What strangers may see of a ticket: its publication, the person's consents, its photos and letters."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from uuid import UUID
+
+from domain import events
+from domain.consent import USUAL_SCOPES, Consent
+from domain.errors import FaultCode, InvalidError, NotFoundError, RefusedError, TakenDownError
+from domain.lifecycle import require_publishable
+from domain.safety import SafetyReview, UndecidedFindings
+from domain.ticket_state import Attachment, Picture, TicketState
+from domain.values import Actor, ConsentScope
+
+MAX_ATTACHMENTS = 10
+
+
+class PublicMaterial(TicketState):
+    """The part of a ticket that decides what strangers may see."""
+
+    def _refuse_if_suspended(self) -> None:
+        if self.lifecycle.suspended:
+            raise TakenDownError("This ticket is suspended.")
+
+    # Consent and publication.
+
+    def give_consent(self, actor: Actor, consent: Consent) -> None:
+        self._trigger(events.ConsentGiven, actor, **vars(consent))
+
+    def withdraw_consent(self, actor: Actor, scopes: Collection[ConsentScope]) -> None:
+        """Take consents back; without the story nothing is left to publish, so the page is taken down."""
+        if withdrawn := tuple(scope for scope in ConsentScope if scope in scopes and self._may_withdraw(scope)):
+            self._trigger(events.ConsentWithdrawn, actor, scopes=withdrawn)
+        if ConsentScope.STORY in scopes:
+            self.unpublish(actor)
+
+    def _may_withdraw(self, scope: ConsentScope) -> bool:
+        return scope not in self.consents.withdrawn
+
+    def publish(
+        self,
+        actor: Actor,
+        consent: bool | None,
+        review: SafetyReview = SafetyReview(),  # noqa: B008
+        now: datetime | None = None,
+    ) -> None:
+        """Make the page public. `consent` gives story, name and place; None relies on the consents given before."""
+        now = now or datetime.now(UTC)
+        require_consent(consent or (consent is None and ConsentScope.STORY in self.consents.valid(now)))
+        self._refuse_if_suspended()
+        require_publishable(self.kind, self.draft)
+        if undecided := review.undecided(self.decisions):
+            raise UndecidedFindings(undecided, self.decisions)
+        if not self.lifecycle.published:
+            given = None if consent else tuple(scope for scope in ConsentScope if scope in self.consents.valid(now))
+            self._trigger(events.Published, actor, consent=True, scopes=given)
+        elif consent and not self.consents.valid(now).issuperset(USUAL_SCOPES):
+            self.give_consent(actor, Consent(USUAL_SCOPES))
+
+    def publish_with(self, actor: Actor, consent: Consent, review: SafetyReview, now: datetime) -> None:
+        """Make the page public with exactly these consents; what was agreed to before and is not among them ends."""
+        self.give_consent(actor, consent)
+        self.withdraw_consent(actor, self.consents.given.keys() - set(consent.scopes))
+        self.publish(actor, None, review, now)
+
+    def unpublish(self, actor: Actor) -> None:
+        if self.lifecycle.published:
+            self._trigger(events.Unpublished, actor)
+
+    def shown_scopes(self, now: datetime) -> frozenset[ConsentScope]:
+        """Return what may be shown to others now: on a public page what was agreed to, before it what is not refused.
+
+        Documents of a ticket that is not public are the holder's own copies.
+        """
+        return self.consents.valid(now) if self.lifecycle.public else self.consents.not_withdrawn(now)
+
+    # Photos and letters.
+
+    def attach(self, actor: Actor, attachment: Attachment) -> None:
+        if attachment.id in self.recorded_ids:
+            return
+        if len(self.attachments) >= MAX_ATTACHMENTS:
+            raise RefusedError(f"A ticket can have {MAX_ATTACHMENTS} photos and letters. Delete one first.")
+        fields = {name: value for name, value in vars(attachment).items() if name != "id"}
+        self._trigger(events.AttachmentAdded, actor, attachment_id=attachment.id, **fields)
+
+    def delete_attachment(self, actor: Actor, attachment_id: UUID) -> None:
+        """Delete a photo or a letter; the picture of the page is taken off the page with it."""
+        self._attachment(attachment_id)
+        if self.picture is not None and self.picture.attachment_id == attachment_id:
+            self.remove_picture(actor)
+        self._trigger(events.AttachmentDeleted, actor, attachment_id=attachment_id)
+
+    def choose_picture(self, actor: Actor, picture: Picture) -> None:
+        if not self._attachment(picture.attachment_id).is_photo:
+            raise InvalidError("is not a photo", "/attachmentId", FaultCode.UNKNOWN_VALUE)
+        if picture != self.picture:
+            self._trigger(events.PictureChosen, actor, **vars(picture))
+
+    def remove_picture(self, actor: Actor) -> None:
+        if self.picture is not None:
+            self._trigger(events.PictureRemoved, actor)
+
+    def _attachment(self, attachment_id: UUID) -> Attachment:
+        if attachment_id not in self.attachments:
+            raise NotFoundError("There is no such attachment.")
+        return self.attachments[attachment_id]
+
+
+def require_consent(consent: bool) -> None:
+    """InvalidError unless the holder agreed that the page is published."""
+    if not consent:
+        raise InvalidError("publishing needs the person's consent", "/consent", FaultCode.CONSENT_MISSING)
