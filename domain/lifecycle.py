@@ -7,7 +7,8 @@ from uuid import UUID
 
 from domain import events
 from domain.errors import RefusedError
-from domain.values import Actor, ContentStatus, Draft, Kind, Source, Step, sentences
+from domain.sentences import sentences
+from domain.values import Actor, ContentStatus, Draft, Kind, Source, Step
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from adapters.drafting.language import language_of
 from adapters.drafting.utterance import Utterance, cleaned
 from adapters.drafting.vocabulary import TABLES
 from adapters.observability import counters
+from domain.sentences import sentences
 from domain.tickets import DEFAULT_CURRENCY
-from domain.values import Analysis, Draft, Money, Sentiment, Transcript, Urgency, sentences
+from domain.values import Analysis, Draft, Money, Sentiment, Transcript, Urgency
 
 MAX_TITLE, MAX_STORY, MAX_SHORT, MAX_LINES, MAX_LINE, MAX_POINTS = 120, 10_000, 120, 20, 200, 10
 

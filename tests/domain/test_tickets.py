@@ -28,6 +28,7 @@ from domain.events import (
     Unpublished,
 )
 from domain.lifecycle import draft_parts, missing_fields, requested_step
+from domain.sentences import sentences
 from domain.tickets import NewTicket, RecordingTicket
 from domain.values import (
     SYSTEM,
@@ -41,7 +42,6 @@ from domain.values import (
     Source,
     Step,
     Urgency,
-    sentences,
 )
 from tests.domain.facts import (
     ANALYSING,
