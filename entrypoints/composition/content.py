@@ -19,6 +19,7 @@ from adapters.speech.inspection_slots import InspectionSlots
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.storage.contents import JsonTranscripts, SealedContents
 from adapters.storage.factory import open_storage
+from adapters.uploads import Uploads
 from domain.ports import Analyser, Drafter, Report, Transcriber
 from domain.values import Analysis, Draft, Transcript
 from entrypoints.composition.foundation import Foundation, Parts
@@ -45,6 +46,7 @@ class Content:
         self.quotas = Quotas(
             foundation.database, foundation.secrets.peppers, foundation.settings.quotas, self.free_space
         )
+        self.uploads = Uploads(foundation.database, self.storage, history.keys)
         self.transcripts = JsonTranscripts()
         self.inspector = ChildAudioInspector()
         self.inspection_slots = InspectionSlots()
@@ -62,6 +64,7 @@ class Content:
     def erase(self, ticket: UUID) -> None:
         """Destroy the ticket's key, and delete its stored content and QR code."""
         self.contents.erase(ticket)
+        self.uploads.erase(ticket)
         self.storage.delete(_qr_key(ticket))
 
     def save_qr_image(self, ticket: UUID, url: str) -> None:

@@ -93,6 +93,7 @@ class Jobs:
             mail.limits.purge,
             self.checkout_expirer.purge,
             content.quotas.purge,
+            content.uploads.purge,
         ]
         self.worker: Worker | None = None
         if Parts.WORKER in foundation.parts:

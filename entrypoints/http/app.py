@@ -109,6 +109,8 @@ def application(
         # The query of an operation may read more than the ticket's row, and it reads from the primary. If there is a
         # replica, only the row is read here, and the handler reads the rest from the replica.
         ticket_query = operation.ticket_query if reads.replica is None else ticket_status.ticket
+        response_headers = response_headers_of(request.scope)
+        response_headers.update(operation.response_headers)
         return Call(
             operation=operation,
             logged_id=logged_id_of(request.scope),
@@ -118,7 +120,7 @@ def application(
             query=request.query_params if request.scope["query_string"] else NO_QUERY,
             headers=request.headers,
             reads=reads,
-            response_headers=response_headers_of(request.scope),
+            response_headers=response_headers,
             ticket_rows=TicketRows(service.history.ticket_reader, ticket_query),
         )
 

@@ -62,8 +62,8 @@ class Endpoint:
         scope["state"][PATH_TEMPLATE] = self._path
         scope["state"][IS_FOR_BROWSERS] = self._is_for_browsers
         request = Request(scope, receive)
-        operation = self._operations.get("GET" if request.method == "HEAD" else request.method)
-        if request.method == "OPTIONS":
+        operation = self._operation(request)
+        if operation is None and request.method == "OPTIONS":
             response = Response(status_code=204, headers=self._allow)
         elif operation is None:
             raise HTTPException(405, headers=self._allow)
@@ -76,7 +76,16 @@ class Endpoint:
                     await _send_until_gone(stream, receive, send)
                 return
             response = _response(answer)
+            if operation.method == "OPTIONS":
+                response.headers.update(self._allow)
         await response(scope, receive, send)
+
+    def _operation(self, request: Request) -> Operation | None:
+        method = request.method
+        if method == "POST" and "tus-resumable" in request.headers:
+            # For clients and proxies that know neither PATCH nor DELETE.
+            method = request.headers.get("x-http-method-override", method).upper()
+        return self._operations.get(method) or self._operations.get("GET" if method == "HEAD" else method)
 
     async def _answer(self, call: Call, request: Request) -> Answer:
         if call.operation.body_kind is BodyKind.WEBHOOK:

@@ -11,6 +11,7 @@ import msgspec
 from domain.values import Role
 from entrypoints.http.operations import Access, Answer, BodyKind, EventStream, JsonStream, Operation, RateLimit, Stream
 from entrypoints.http.problems import PROBLEM_MEDIA_TYPE, PROBLEM_TYPES
+from entrypoints.http.uploads import PART_MEDIA_TYPE
 from entrypoints.presentation.problems import ProblemDetails
 
 JsonObject = dict[str, Any]
@@ -25,6 +26,7 @@ _BODY_TYPES = {
     BodyKind.WEBHOOK: JSON,
     BodyKind.FORM: FORM,
     BodyKind.AUDIO: "multipart/form-data",
+    BodyKind.PART: PART_MEDIA_TYPE,
 }
 CREDENTIALS = {
     "ticketToken": "The access token of a ticket (`tkt_…`), shown once when the ticket is opened. It gives access to"
@@ -45,6 +47,7 @@ _AUDIO: JsonObject = {
     "properties": {"audio": {"type": "string", "format": "binary"}},
     "required": ["audio"],
 }
+_PART: JsonObject = {"type": "string", "format": "binary"}
 _FORM: JsonObject = {"type": "object", "properties": {"amount": _TEXT, "currency": _TEXT}, "required": ["amount"]}
 
 
@@ -224,7 +227,9 @@ def _header_parameters(operation: Operation) -> list[JsonObject]:
 
 
 def _request_body(operation: Operation, components: JsonObject) -> JsonObject:
-    schema: JsonObject = {BodyKind.AUDIO: _AUDIO, BodyKind.FORM: _FORM}.get(operation.body_kind, {"type": "object"})
+    schema: JsonObject = {BodyKind.AUDIO: _AUDIO, BodyKind.FORM: _FORM, BodyKind.PART: _PART}.get(
+        operation.body_kind, {"type": "object"}
+    )
     required = True
     if operation.body_model is not None:
         name = operation.body_model.__name__
@@ -280,7 +285,7 @@ def _problem_names(operation: Operation) -> list[str]:
         names.append("forbidden")
     if operation.rate_limit is not RateLimit.NONE or operation.body_kind is BodyKind.WEBHOOK:
         names.append("too-many-requests")
-    if operation.body_kind is BodyKind.AUDIO or operation.tag == "Documents":
+    if operation.body_kind in (BodyKind.AUDIO, BodyKind.PART) or operation.tag == "Documents":
         names.append("insufficient-storage")
     if "{" in operation.path:
         names.append("not-found")

@@ -41,6 +41,8 @@ class BodyKind(Enum):
     JSON_OR_FORM = "json, or the form of a page"
     MERGE_PATCH = "merge patch"
     AUDIO = "multipart with one recording"
+    # A POST may also have no body.
+    PART = "bytes of an upload"
     FORM = "form"
     WEBHOOK = "webhook event with a signature"
 
@@ -53,6 +55,8 @@ class RateLimit(Enum):
     CREATE = "create"
     REPORT = "report"
     LOGIN_CODE = "code"
+    # The requests of uploads in parts, of which one recording needs many.
+    UPLOAD = "upload"
     # Requests for campaigns that this process did not find public before.
     CAMPAIGN = "campaign"
     # Views of one campaign's page, and donations through it. They are counted for each campaign and address, because
@@ -73,7 +77,8 @@ class Access:
     With `names_ticket` the path names a ticket that the caller must have access to. With `open_if_published` every
     caller has access to a published ticket. With `ignores_credentials` the Authorization header is not read. With
     `diagnostics_token` the ADMIN_DIAGNOSTICS_TOKEN is accepted too. With `metrics_token` only the METRICS_TOKEN is
-    accepted, and the handler checks it. With `opens_tickets` only API keys may call while the intake is closed.
+    accepted, and the handler checks it. With `opens_tickets` only API keys may call while the intake is closed. With
+    `ticket_in_metadata` the header Upload-Metadata names the ticket, not the path.
     """
 
     roles: frozenset[Role]
@@ -84,6 +89,7 @@ class Access:
     diagnostics_token: bool = False
     metrics_token: bool = False
     opens_tickets: bool = False
+    ticket_in_metadata: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -102,6 +108,8 @@ class ReceivedRecording:
     size_bytes: int
     file_name: str | None
     close: Callable[[], None]
+    # The texts of the other fields of the form.
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -242,6 +250,8 @@ class Operation:
     other_responses: Mapping[int, str] = field(default_factory=dict)
     monitoring: bool = False
     revalidates: bool = False
+    # The headers of every response, whether it is an answer or a problem.
+    response_headers: Mapping[str, str] = field(default_factory=dict)
     # Reads the path's ticket, once, for the access check and for the handler.
     ticket_query: TicketQuery = ticket_status.ticket
 

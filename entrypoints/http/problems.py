@@ -88,6 +88,12 @@ PROBLEM_TYPES = {
             "Stale version",
             "The resource has changed since you read it. Read it again and repeat your change.",
         ),
+        (
+            "unsupported-version",
+            412,
+            "Unsupported version",
+            "The service speaks the version of the upload protocol that `Tus-Version` names.",
+        ),
         ("too-large", 413, "Too large", "The body is larger or the recording is longer than the limit."),
         ("unsupported-media-type", 415, "Unsupported media type", "This operation does not accept this media type."),
         ("invalid", 422, "Invalid request", "The request is well-formed but has invalid values; `errors` lists them."),
@@ -97,6 +103,12 @@ PROBLEM_TYPES = {
             431,
             "Headers too large",
             "The request has too many headers, or they are too large together.",
+        ),
+        (
+            "checksum-mismatch",
+            460,
+            "Checksum mismatch",
+            "The bytes were damaged on their way and discarded. Send them again.",
         ),
         ("internal", 500, "Internal error", "An unexpected error occurred. Anything already acknowledged is safe."),
         (

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import ClientDisconnect
 
 from adapters.disk import FreeSpace, translated_os_errors
 from domain.errors import FaultCode, FullError
@@ -15,6 +16,7 @@ from entrypoints.http.operations import ReceivedRecording
 from entrypoints.http.problems import Problem, invalid
 
 FIELD = b"audio"
+PART_MEDIA_TYPE = "application/offset+octet-stream"
 MAX_AUDIO_BYTES = 50 * 1024 * 1024
 # The headers and boundaries of the form around the recording may take up to this size.
 MAX_OVERHEAD_BYTES = 64 * 1024
@@ -114,6 +116,33 @@ async def receive(
         return ReceivedRecording(
             file, receiver.digest.hexdigest(), receiver.size, receiver.file_name, resources.pop_all().close
         )
+
+
+async def receive_part(
+    content_type: str, declared_size: str | None, chunks: AsyncIterator[bytes], space: FreeSpace
+) -> ReceivedRecording:
+    """Return bytes of an upload in parts. If the connection is lost, these are the bytes that arrived before."""
+    if content_type != PART_MEDIA_TYPE:
+        raise Problem("unsupported-media-type", f"Send the bytes as {PART_MEDIA_TYPE}.")
+    size = int(declared_size) if declared_size is not None and declared_size.isdigit() else 0
+    if size > MAX_AUDIO_BYTES:
+        raise await too_large(chunks, TOO_LARGE, MAX_DRAINED_BYTES)
+    received = 0
+    with ExitStack() as resources:
+        resources.enter_context(space.reserved(size or MAX_AUDIO_BYTES))
+        with translated_os_errors("temporary files"):
+            file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
+        resources.callback(_close, file)
+        with suppress(ClientDisconnect):
+            async for chunk in chunks:
+                received += len(chunk)
+                if received > MAX_AUDIO_BYTES:
+                    raise await too_large(chunks, TOO_LARGE, MAX_DRAINED_BYTES)
+                with translated_os_errors("temporary files"):
+                    file.write(chunk)
+        with translated_os_errors("temporary files"):
+            file.flush()
+        return ReceivedRecording(file, "", received, None, resources.pop_all().close)
 
 
 def _close(file: BinaryIO) -> None:

@@ -29,6 +29,7 @@ from entrypoints.http.handlers.login_codes import LoginCodeHandlers
 from entrypoints.http.handlers.metrics import MetricsHandlers
 from entrypoints.http.handlers.page_reports import PageReportHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
+from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.status_events import StatusEventHandlers, StatusReader
 from entrypoints.http.handlers.support import SupportDesk, SupportHandlers
@@ -36,6 +37,7 @@ from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.updates import UpdateHandlers
+from entrypoints.http.handlers.uploads import UploadHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.openapi import JsonObject
 from entrypoints.http.pages import Site
@@ -56,6 +58,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
     support_desk = SupportDesk(commands.support, access.contact_index, history.log)
     draft_safety = DraftSafety(content.safety, cipher)
     status = StatusReader(queries)
+    intake = RecordingIntake(commands.recordings, content.inspector, content.inspection_slots)
     return [
         TicketHandlers(
             commands.tickets,
@@ -74,12 +77,12 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
             commands.tickets,
             ticket_reader,
             cipher,
-            content.inspector,
-            content.inspection_slots,
+            intake,
             content.quotas,
             queries.progress,
         ),
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
+        UploadHandlers(content.uploads, intake, content.quotas, content.upload_space),
         CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety),
         UpdateHandlers(commands.tickets, cipher),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),

@@ -9,17 +9,16 @@ from adapters.encryption.field_cipher import FieldCipher
 from adapters.jobs.queue import requested_by
 from adapters.quotas import Quotas, Use
 from adapters.read_models.read_your_writes import ReadYourWrites
-from adapters.speech.inspection_slots import InspectionSlots
-from domain.commands.recordings import RecordingCommands, Upload
+from domain.commands.recordings import RecordingCommands
 from domain.commands.tickets import TicketCommands
 from domain.errors import AlreadyProcessing
-from domain.ports import AudioInspector, Reserve
+from domain.ports import Reserve
 from domain.values import Actor
 from entrypoints.http.bodies import Empty, ProcessRequest, ProvidedInfo
 from entrypoints.http.handlers.preconditions import etag_header, if_match
 from entrypoints.http.handlers.quotas import owners_of
+from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.tickets import current_row
-from entrypoints.http.middleware.rate_limits import client_network
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.problems import Problem
 from entrypoints.presentation.progress import ProcessingStarted, TicketProgress
@@ -33,8 +32,7 @@ class RecordingHandlers:
     ticket_commands: TicketCommands
     ticket_reader: ReadYourWrites
     cipher: FieldCipher
-    inspector: AudioInspector
-    inspection_slots: InspectionSlots
+    intake: RecordingIntake
     quotas: Quotas
     # Returns the progress of a recording's step, from 0 to 1.
     step_progress: Callable[[UUID, UUID, str], float]
@@ -43,14 +41,7 @@ class RecordingHandlers:
         assert call.upload is not None
         recording_id = call.seed.id("recording")
         with self.quotas.reserved(owners_of(call), Use(recordings=1, bytes=call.upload.size_bytes)):
-            with self.inspection_slots.taken(call.ticket_id, client_network(call.client_address)):
-                audio = self.inspector.inspect(call.upload.file)
-            content = self.commands.upload(
-                call.principal.actor,
-                call.ticket_id,
-                Upload(recording_id, call.upload.file, audio, call.upload.file_name),
-                if_match(call),
-            )
+            audio, content = self.intake.accept(call, recording_id, call.upload.file, call.upload.file_name)
         row = current_row(self.ticket_reader, call.ticket_id)
         uploaded = UploadedRecording(
             audio_id=recording_id,

@@ -9,6 +9,7 @@ from adapters.identity.access_log import BEGUN, LOOKED, AccessLog, AccessRecord,
 from adapters.identity.credentials import VISITOR, Credentials
 from domain.errors import UnavailableError
 from domain.values import Role
+from entrypoints.http.cookies import SAFE_METHODS
 from entrypoints.http.operations import Answer, Call, Operation
 from entrypoints.http.problems import Problem, problem_of
 
@@ -52,7 +53,7 @@ class AuditTrail:
 
         A call over its rate limit is not logged, so that nobody can fill the log.
         """
-        if call.operation.method == "GET" or problem.status == 429:
+        if call.operation.method in SAFE_METHODS or problem.status == 429:
             return
         has_invalid_credential = call.principal is VISITOR and call.credential is not None
         actor = self._credentials.key_name(call.credential or "") if has_invalid_credential else call.principal.name

@@ -9,6 +9,7 @@ from adapters.identity.credentials import Principal
 from adapters.observability import log_context
 from adapters.postgres.database import Database
 from domain.values import Role
+from entrypoints.http import tus
 from entrypoints.http.operations import Call
 from entrypoints.http.problems import Problem, unauthenticated
 from projections import contact_index, ticket_status
@@ -35,7 +36,7 @@ class Authorization:
             if principal.role is Role.VISITOR:
                 raise unauthenticated(INTAKE_CLOSED)
             raise Problem("forbidden", INTAKE_CLOSED)
-        ticket_id = ids.parse(call.path_params["ticket_id"]) if access.names_ticket else None
+        ticket_id = _named_ticket(call) if access.names_ticket else None
         if principal.role is Role.VISITOR and not access.is_open:
             row = call.ticket_rows.get(ticket_id) if access.open_if_published and ticket_id is not None else None
             if row is None or not ticket_status.is_public(row):
@@ -84,6 +85,12 @@ def has_access(principal: Principal, ticket_id: UUID | None, row: Row | None, da
             return row is not None and principal.workspace == row["workspace"] and not row["erased"]
         case _:
             return False
+
+
+def _named_ticket(call: Call) -> UUID | None:
+    if call.operation.access.ticket_in_metadata:
+        return ids.parse(ids.normalized(tus.metadata(call.headers.get("upload-metadata")).get("ticket", "")))
+    return ids.parse(call.path_params["ticket_id"])
 
 
 def _set_ticket(call: Call, row: Row) -> None:

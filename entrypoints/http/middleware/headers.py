@@ -24,10 +24,14 @@ SECURITY_HEADERS = {
 # After one response by https a browser uses only https for a year.
 HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 # Headers that a page of another origin may send and read, besides those that browsers always allow.
-ALLOWED_REQUEST_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id"
+ALLOWED_REQUEST_HEADERS = (
+    "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Tus-Resumable, Upload-Checksum,"
+    " Upload-Length, Upload-Metadata, Upload-Offset, X-HTTP-Method-Override, X-Request-Id"
+)
 EXPOSED_RESPONSE_HEADERS = (
     "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After,"
-    " X-Request-Id"
+    " Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, Tus-Version, Upload-Expires, Upload-Length,"
+    " Upload-Metadata, Upload-Offset, X-Request-Id"
 )
 PREFLIGHT_SECONDS = 600
 

@@ -43,6 +43,8 @@ class _Counter:
             # Login codes and reports have the same limit as new tickets, but are counted separately.
             RateLimit.LOGIN_CODE: parse(settings.rate_limit_create),
             RateLimit.REPORT: parse(settings.rate_limit_create),
+            # As many as views of a page: a recording of 50 MB is sent in a hundred parts.
+            RateLimit.UPLOAD: parse(settings.rate_limit_page),
             RateLimit.CAMPAIGN: parse(settings.rate_limit_default),
             RateLimit.PAGE: parse(settings.rate_limit_page),
             RateLimit.GIFT: parse(settings.rate_limit_gift),

@@ -31,6 +31,15 @@ async def read_body(call: Call, request: Request, upload_space: FreeSpace) -> No
             )
             call.body_digest = call.upload.sha256
             return
+        case BodyKind.PART:
+            if content_type != uploads.PART_MEDIA_TYPE and call.operation.method == "POST":
+                if await read_bounded(request.stream()):
+                    raise Problem("unsupported-media-type", f"Send the bytes as {uploads.PART_MEDIA_TYPE}.")
+                return
+            call.upload = await uploads.receive_part(
+                content_type, call.headers.get("content-length"), request.stream(), upload_space
+            )
+            return
         case BodyKind.FORM:
             if not content_type.lower().startswith("application/x-www-form-urlencoded"):
                 raise Problem("unsupported-media-type", "Send application/x-www-form-urlencoded.")

@@ -1,12 +1,13 @@
 """The table of operations: every method and path of the HTTP interface, one module for each area."""
 
 from entrypoints.http.operations import Operation
-from entrypoints.http.table import about, administration, consents, donations, public_pages, tickets, waiting
+from entrypoints.http.table import about, administration, consents, donations, public_pages, tickets, uploads, waiting
 
 OPERATIONS: tuple[Operation, ...] = (
     *tickets.OPERATIONS,
     *waiting.OPERATIONS,
     *consents.OPERATIONS,
+    *uploads.OPERATIONS,
     *donations.OPERATIONS,
     *administration.OPERATIONS,
     *public_pages.OPERATIONS,

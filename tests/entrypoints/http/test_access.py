@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -49,6 +50,10 @@ class Rule:
 
 READ = {"readers": True, "scope": "tickets:read"}
 WRITE = {"scope": "tickets:write"}
+UNKNOWN_ID = str(uuid7())
+UPLOAD = {"headers": {"Tus-Resumable": "1.0.0", "Upload-Length": "9", "Upload-Offset": "0"}}
+NEW_UPLOAD = {"headers": UPLOAD["headers"] | {"Upload-Metadata": "ticket {ticket_id}"}}
+UPLOAD_PART = {"headers": UPLOAD["headers"] | {"Content-Type": "application/offset+octet-stream"}}
 TICKET_RULES = {
     ("GET", TICKET_PATH): Rule(200, **READ),
     ("PATCH", TICKET_PATH): Rule(200, {"json": {"displayName": "Ada"}}, **WRITE),
@@ -86,6 +91,11 @@ TICKET_RULES = {
     ("GET", f"{TICKET_PATH}/donations/total"): Rule(200, scope="donations:read", readers=True, published=True),
     ("GET", f"{TICKET_PATH}/history"): Rule(200, readers=True, client=False),
     ("GET", f"{TICKET_PATH}/audit"): Rule(200, readers=True, client=False),
+    # The header names the ticket.
+    ("POST", "/api/uploads"): Rule(201, NEW_UPLOAD, **WRITE),
+    ("HEAD", "/api/uploads/{ticket_id}/{upload_id}"): Rule(404, UPLOAD, **WRITE),
+    ("PATCH", "/api/uploads/{ticket_id}/{upload_id}"): Rule(404, UPLOAD_PART, **WRITE),
+    ("DELETE", "/api/uploads/{ticket_id}/{upload_id}"): Rule(404, UPLOAD, **WRITE),
     ("DELETE", TICKET_PATH): Rule(202, **WRITE),
 }
 
@@ -109,6 +119,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
         {"json": {"requestId": str(uuid7()), "code": "1234 5678"}},
         None,
     ),
+    ("OPTIONS", "/api/uploads"): ((204,) * 6, {}, None),
     ("GET", "/api/exports/donations"): ((401, 403, 200, 403, 200, 200), {}, "exports:read"),
     ("POST", "/api/support/ticket"): (
         (201, 201, 201, 403, 201, 403),
@@ -273,7 +284,10 @@ def published(people: People) -> Ticket:
 
 
 def send_request(client: Client, method: str, path: str, ticket: str, send: dict[str, Any]) -> httpx2.Response:
-    return client.request(method, path.replace("{ticket_id}", ticket).replace("{document_id}", str(uuid7())), **send)
+    place = re.sub(r"{\w+}", lambda part: ticket if part[0] == "{ticket_id}" else UNKNOWN_ID, path)
+    encoded = b64encode(ticket.encode()).decode()
+    headers = {name: value.replace("{ticket_id}", encoded) for name, value in send.get("headers", {}).items()}
+    return client.request(method, place, **send | {"headers": headers})
 
 
 @pytest.mark.parametrize(("method", "path"), TICKET_RULES)
