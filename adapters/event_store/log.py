@@ -8,6 +8,7 @@ same time share a call. `python -m tests.benchmarks --only appends` measures the
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import Notification, StoredEvent
@@ -84,6 +85,14 @@ def append(cursor: Cursor[TupleRow], groups: Sequence[Sequence[NewEntry]]) -> li
     for (number, _), position in zip(entries, row[0] or [], strict=True):
         positions[number].append(position)
     return [None if None in group else [p for p in group if p is not None] for group in positions.values()]
+
+
+class TicketExtent(NamedTuple):
+    """The number of a ticket's events, and their first and last position; zeros for a ticket without events."""
+
+    events: int
+    first: int
+    last: int
 
 
 class EventLog:
@@ -163,6 +172,15 @@ class EventLog:
         while batch := self.ticket_page(ticket, after, 1000, until):
             yield from batch
             after = batch[-1].position
+
+    def ticket_extent(self, ticket: UUID) -> TicketExtent:
+        """Return how many events one ticket and its donations have, and the first and last of their positions."""
+        with self._database.connection() as connection:
+            row = connection.execute(
+                "SELECT count(*), min(position), max(position) FROM events WHERE ticket = %s", (ticket,)
+            ).fetchone()
+        assert row is not None
+        return TicketExtent(row[0], row[1] or 0, row[2] or 0)
 
     def head(self) -> int:
         """Return the last position, or 0 in an empty log."""

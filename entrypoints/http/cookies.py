@@ -10,6 +10,8 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 SESSION_SECONDS = 12 * 60 * 60
+# Keys give access to more than one story, so that a browser keeps them only for one piece of work.
+KEY_SECONDS = 60 * 60
 LANGUAGE_SECONDS = 365 * 24 * 60 * 60
 LANGUAGE_COOKIE = "language"
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -32,9 +34,9 @@ def read_cookie(headers: Mapping[str, str], name: str) -> str | None:
     return cookie.value if cookie and cookie.value else None
 
 
-def session_cookie(credential: str | None, *, https: bool) -> dict[str, str]:
-    """Return the header that signs the browser in with a credential for twelve hours, or out with None."""
-    age = SESSION_SECONDS if credential else 0
+def session_cookie(credential: str | None, *, https: bool, seconds: int = SESSION_SECONDS) -> dict[str, str]:
+    """Return the header that signs the browser in with a credential for twelve hours or less, or out with None."""
+    age = seconds if credential else 0
     return _cookie(session_cookie_name(https=https), credential or "", age, https=https, script=False)
 
 

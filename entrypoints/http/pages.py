@@ -181,7 +181,9 @@ def prefers_page(request_headers: Mapping[str, str]) -> bool:
 def problem_page(problem: Problem, request_id: str, method: str, path: str, headers: Mapping[str, str]) -> Response:
     """Return the page that explains a problem to a person; without a credential, the page where one signs in."""
     if problem.status == 401 and method in ("GET", "HEAD"):
-        return RedirectResponse(f"/find?{urlencode({'next': path})}", 303)
+        # The timeline is also read by auditors, who sign in with a key.
+        entrance = "/audit" if path.startswith("/audit/") else "/find"
+        return RedirectResponse(f"{entrance}?{urlencode({'next': path})}", 303)
     content = render("problem.html", reader_language(headers), problem=problem, request_id=request_id)
     own_headers = {"Content-Security-Policy": _policy("'none'"), "Vary": "Accept", **problem.headers}
     return Response(content, problem.status, own_headers, HTML_MEDIA_TYPE)

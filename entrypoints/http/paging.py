@@ -37,8 +37,7 @@ class ResultPage:
     def cut(self, items: Sequence[Item], key_of: Callable[[Item], Sequence[object]]) -> Sequence[Item]:
         """Return the first `limit` items; if there are more, another page follows, and `next_cursor` is set."""
         if len(items) > self.limit:
-            key = json.dumps(key_of(items[self.limit - 1]))
-            self.next_cursor = base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+            self.next_cursor = cursor_after(key_of(items[self.limit - 1]))
         return items[: self.limit]
 
     def after_key(self, parse: Callable[..., Key]) -> Key | None:
@@ -63,6 +62,11 @@ class ResultPage:
             query = {**self.call.query, "cursor": self.next_cursor, "limit": str(self.limit)}
             headers["Link"] = f'<{self.call.url_path}?{urlencode(query)}>; rel="next"'
         return Answer(body, 200, headers)
+
+
+def cursor_after(key: Sequence[object]) -> str:
+    """Return the cursor of the page that follows the item with this key."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
 def parse_id(text: str) -> UUID:

@@ -243,7 +243,7 @@ class Planter:
         """Return a function that sends a request with a canary in its path as an administrator."""
 
         def send() -> None:
-            path_with_canary = path.format(slug=self.slug, canary=self.canary("path"))
+            path_with_canary = path.format(slug=self.slug, ticket=self.main.id, canary=self.canary("path"))
             answer = self.admin.request(method, path_with_canary, **more)
             assert answer.status_code in statuses, answer.text
 
@@ -339,6 +339,16 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", "/checkpoint/checker"): planter.as_admin("GET", "/checkpoint/checker", 200),
         ("GET", "/checkpoint/consistency"): planter.as_admin("GET", "/checkpoint/consistency?from={canary}", 422),
         ("GET", f"{TICKET_PATH}/audit"): planter.get("/audit"),
+        ("GET", "/audit"): planter.as_admin("GET", "/audit?ticket={canary}", 200),
+        ("POST", "/audit"): planter.as_admin(
+            "POST",
+            "/audit",
+            422,
+            data={"key": planter.canary("key"), "next": planter.canary("next")},
+            headers={"Sec-Fetch-Site": "same-origin"},
+        ),
+        ("GET", "/audit/{ticket_id}"): planter.as_admin("GET", "/audit/{ticket}?limit=100", 200),
+        ("GET", "/audit/{ticket_id}/check"): planter.as_admin("GET", "/audit/{ticket}/check", 200),
         ("GET", "/unsubscribe/{token}"): planter.as_admin("GET", "/unsubscribe/{canary}", 404),
         ("POST", "/unsubscribe/{token}"): planter.as_admin("POST", "/unsubscribe/{canary}", 404, data={}),
         ("GET", "/metrics"): planter.as_admin("GET", "/metrics?name={canary}", 404),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from adapters.lazy import Lazy
+from adapters.proof.visitors import ProofChecks
 from entrypoints.http import reference
 from entrypoints.http.event_streams import StatusStreams
 from entrypoints.http.handlers.about import AboutHandlers
@@ -16,6 +17,7 @@ from entrypoints.http.handlers.admin import (
     ProjectionHandlers,
     RefundHandlers,
 )
+from entrypoints.http.handlers.audit_pages import AuditPageHandlers
 from entrypoints.http.handlers.campaign_page import CampaignPageHandlers
 from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.consents import ConsentHandlers
@@ -56,6 +58,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
     public_url, page_url = service.public_url, service.page_url
     site = Site(public_url, service.settings.sandbox)
     support_desk = SupportDesk(commands.support, access.contact_index, history.log)
+    proof_checks = ProofChecks(service.proof.checkpoints, service.proof.signer, service.proof.exporter)
     draft_safety = DraftSafety(content.safety, cipher)
     status = StatusReader(queries)
     intake = RecordingIntake(commands.recordings, content.inspector, content.inspection_slots)
@@ -93,6 +96,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         DonationHandlers(commands.checkouts, cipher, qr_codes, page_url),
         HistoryHandlers(cipher),
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
+        AuditPageHandlers(access.credentials, cipher, service.proof.checkpoints, proof_checks, site),
         ExportHandlers(queries, cipher),
         LoginCodeHandlers(access.login_codes),
         SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database),

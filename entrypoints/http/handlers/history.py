@@ -16,7 +16,7 @@ class HistoryHandlers:
     def history(self, call: Call) -> Answer[EventPage | PastState]:
         personal = call.personal_data(self.cipher)
         if "at" in call.query:
-            position = _position(call, call.query["at"])
+            position = position_parameter(call, call.query["at"])
             past_events = call.reads.ticket_history(call.ticket_id, until=position)
             return Answer(PastState.of(past_events, position, personal))
         page = requested_page(call)
@@ -26,7 +26,7 @@ class HistoryHandlers:
         return page.answer(EventPage(events, page.next_cursor))
 
 
-def _position(call: Call, text: str) -> int:
+def position_parameter(call: Call, text: str) -> int:
     """Return the text as a position or, if it is a time, the last position at that time."""
     position = parse_integer(text)
     if position is not None:

@@ -1,7 +1,17 @@
 """The table of operations: every method and path of the HTTP interface, one module for each area."""
 
 from entrypoints.http.operations import Operation
-from entrypoints.http.table import about, administration, consents, donations, public_pages, tickets, uploads, waiting
+from entrypoints.http.table import (
+    about,
+    administration,
+    audit_pages,
+    consents,
+    donations,
+    public_pages,
+    tickets,
+    uploads,
+    waiting,
+)
 
 OPERATIONS: tuple[Operation, ...] = (
     *tickets.OPERATIONS,
@@ -11,6 +21,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *donations.OPERATIONS,
     *administration.OPERATIONS,
     *public_pages.OPERATIONS,
+    *audit_pages.OPERATIONS,
     *about.OPERATIONS,
 )
 

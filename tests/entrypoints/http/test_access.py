@@ -96,6 +96,8 @@ TICKET_RULES = {
     ("HEAD", "/api/uploads/{ticket_id}/{upload_id}"): Rule(404, UPLOAD, **WRITE),
     ("PATCH", "/api/uploads/{ticket_id}/{upload_id}"): Rule(404, UPLOAD_PART, **WRITE),
     ("DELETE", "/api/uploads/{ticket_id}/{upload_id}"): Rule(404, UPLOAD, **WRITE),
+    ("GET", "/audit/{ticket_id}"): Rule(200, readers=True, client=False),
+    ("GET", "/audit/{ticket_id}/check"): Rule(200, readers=True, client=False),
     ("DELETE", TICKET_PATH): Rule(202, **WRITE),
 }
 
@@ -145,6 +147,12 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("DELETE", "/admin/knowledge/sources/{source_id}"): ((401, 403, 403, 403, 404, 403), {}, None),
     ("GET", "/admin/knowledge/search"): ((401, 403, 403, 403, 200, 403), {"params": {"q": "gifts"}}, None),
     ("GET", "/api/consent-texts/{version}"): ((404,) * 6, {}, None),
+    ("GET", "/audit"): ((200,) * 6, {}, None),
+    ("POST", "/audit"): (
+        (422,) * 6,
+        {"data": {"key": "slk_none"}, "headers": {"Sec-Fetch-Site": "same-origin"}},
+        None,
+    ),
     ("GET", "/checkpoint"): ((200,) * 6, {}, None),
     ("GET", "/checkpoint/key"): ((200,) * 6, {}, None),
     ("GET", "/checkpoint/checker"): ((200,) * 6, {}, None),
