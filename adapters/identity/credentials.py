@@ -10,7 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from adapters.identity.login_codes import SESSION_TOKEN
+from adapters.identity.sessions import SESSION_TOKEN
 from adapters.identity.tokens import digest
 from adapters.ids import uuid7
 from adapters.postgres.database import Database
@@ -43,8 +43,8 @@ UNKNOWN = "unknown"
 class Principal:
     """Who makes a request: a role, and the fields that apply to it.
 
-    A holder has either the one `ticket` of a ticket token, or a `session`, which opens every ticket whose contact has
-    one of the `contact_indexes`.
+    A holder has either the one `ticket` of a ticket token or of a session for it alone, or a `session`, which opens
+    every ticket whose contact has one of the `contact_indexes`.
     """
 
     role: Role
@@ -114,10 +114,14 @@ class Credentials:
 
     def _session_holder(self, token: str) -> Principal | None:
         row = self._database.row(
-            "SELECT id, contact_indexes FROM access_sessions WHERE digest = %s AND expires_at > now()",
+            "SELECT id, contact_indexes, ticket_id FROM access_sessions WHERE digest = %s AND expires_at > now()",
             (digest(token),),
         )
-        return Principal(Role.HOLDER, session=row[0], contact_indexes=frozenset(row[1])) if row else None
+        if row is None:
+            return None
+        if row[2] is not None:
+            return Principal(Role.HOLDER, ticket=row[2])
+        return Principal(Role.HOLDER, session=row[0], contact_indexes=frozenset(row[1]))
 
     def _client(self, key: str) -> Principal | None:
         with self._database.connection() as connection:

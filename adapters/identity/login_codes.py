@@ -5,11 +5,14 @@ stored, and a worker sends the code later, if the contact belongs to a ticket.
 
 Anybody may request codes for a contact. All requests of ten minutes share one code, and each has tries of its own, so
 that nobody can replace or use up the code of somebody else.
+
+The mail with a code also has a link, which opens a session without typing, once and as long as the code is valid. Its
+token follows from the code's id and the pepper, as the code does, so that neither is stored.
 """
 
-import base64
 import hmac
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,8 +24,9 @@ from psycopg.rows import TupleRow
 from adapters.contacts import ContactIndex
 from adapters.encryption.keyed_hashes import KeyedHashes
 from adapters.encryption.keyring import DecryptionError, Keyring
-from adapters.identity.tokens import digest
+from adapters.identity import sessions
 from adapters.mail.limits import UnverifiedMailLimits
+from adapters.mail.messages import mail_language
 from adapters.mail.outbox import Outbox
 from adapters.postgres.background import StepLoop
 from adapters.postgres.database import CONNECTION_ERRORS, Database
@@ -30,7 +34,7 @@ from adapters.postgres.leased_queue import LeasedQueue
 from domain.errors import UnavailableError
 from domain.ports import Mail
 from domain.values import Contact, ContactType
-from projections import contact_index
+from projections import contact_index, ticket_status
 
 # The purpose of the keyring that seals the contacts of requests.
 REQUEST_KEYRING = "access requests"
@@ -46,25 +50,20 @@ MAX_MAILS = 10
 # digits of the contact is valid for a day, and longer ones are sent, which nobody can guess.
 MAX_WRONG_CODES = 200
 LONG_CODE_DIGITS = 16
-SESSION_HOURS = 12
 KEPT_HOURS = 24
 MAX_ATTEMPTS = 8
 
-SESSION_TOKEN = "ses_"  # noqa: S105 - a prefix
+_LINK_TOKEN = re.compile(r"([0-9a-f]{32})-([0-9a-f]{64})")
 
 logger = structlog.get_logger()
 
 _QUEUE = LeasedQueue(
     "access_requests",
     "id",
-    f"id, contact_indexes, sealed, asker, created_at, created_at > now() - make_interval(mins => {CODE_MINUTES})",
+    "id, contact_indexes, sealed, asker, language, created_at,"
+    f" created_at > now() - make_interval(mins => {CODE_MINUTES})",
     max_attempts=MAX_ATTEMPTS,
 )
-
-
-def session_token(secret: bytes) -> str:
-    """Return the credential of a session with this secret."""
-    return SESSION_TOKEN + base64.urlsafe_b64encode(secret).decode().rstrip("=")
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,7 @@ class CodeRequest:
     contact_indexes: list[str]
     sealed: bytes
     asker: str | None
+    language: str | None
     created_at: datetime
     is_fresh: bool
     attempts: int
@@ -108,6 +108,7 @@ class LoginCodes(StepLoop):
         outbox: Outbox,
         limits: UnverifiedMailLimits,
         peppers: tuple[str, ...],
+        public_url: str,
     ) -> None:
         super().__init__("login codes", self.answer_one, POLL_SECONDS)
         self._database = database
@@ -116,19 +117,25 @@ class LoginCodes(StepLoop):
         self._outbox = outbox
         self._limits = limits
         self._codes = KeyedHashes(peppers, "access code")
+        self._links = KeyedHashes(peppers, "access link")
+        self._public_url = public_url
 
-    def request(self, request_id: UUID, contact: Contact) -> None:
-        """Store a request for a code to this contact; storing the same request again changes nothing."""
+    def request(self, request_id: UUID, contact: Contact, language: str | None = None) -> None:
+        """Store a request for a code to this contact; storing the same request again changes nothing.
+
+        `language` is that of the page on which the code is asked for, if it is asked for on a page.
+        """
         content = json.dumps([contact.type, contact.value]).encode()
         with self._database.connection() as connection:
             connection.execute(
-                "INSERT INTO access_requests (id, contact_indexes, sealed, asker) VALUES (%s, %s, %s, %s)"
+                "INSERT INTO access_requests (id, contact_indexes, sealed, asker, language) VALUES (%s, %s, %s, %s, %s)"
                 " ON CONFLICT (id) DO NOTHING",
                 (
                     request_id,
                     self._index.all_of(contact),
                     self._keyring.seal(content, request_id.bytes),
                     self._limits.asker(),
+                    language,
                 ),
             )
 
@@ -197,7 +204,13 @@ class LoginCodes(StepLoop):
         if not may_mail or not self._limits.allow(cursor.connection, value, request.asker):
             return (None if code.id == request.id else code), False
         expires_at = request.created_at + timedelta(minutes=CODE_MINUTES)
-        values = {"code": self._text(code), "expires": f"{expires_at:%H:%M} UTC"}
+        row = ticket_status.ticket(cursor, newest[0][0])
+        values = {
+            "code": self._text(code),
+            "expires": f"{expires_at:%H:%M} UTC",
+            "link": f"{self._public_url}/sign-in/{self._link_token(code)}",
+            "language": request.language or mail_language(row and row["analysis"]),
+        }
         # The mail belongs to the newest ticket, and is deleted when that ticket is erased.
         mail = Mail("access_code", value, values, f"access-code:{request.id}", newest[0][0])
         self._outbox.queue(cursor.connection, mail)
@@ -231,13 +244,9 @@ class LoginCodes(StepLoop):
 
         Repeating the call with the same session and secret returns the session that is open already.
         """
-        token_digest = digest(session_token(secret))
         with self._database.transaction() as cursor:
-            cursor.execute(
-                "SELECT expires_at FROM access_sessions WHERE id = %s AND digest = %s", (session_id, token_digest)
-            )
-            if existing := cursor.fetchone():
-                return _time(existing)
+            if expires_at := sessions.expiry(cursor, session_id, secret):
+                return expires_at
             cursor.execute(
                 "UPDATE access_requests AS request SET code_attempts = code_attempts + 1"
                 " WHERE id = %s AND code_attempts < %s AND created_at > now() - make_interval(mins => %s)"
@@ -252,23 +261,35 @@ class LoginCodes(StepLoop):
             matches = [hmac.compare_digest(typed, candidate.encode()) for candidate in expected]
             if code_id is None or not is_unguessed or not any(matches):
                 return None
-            cursor.execute(
-                "UPDATE access_requests SET used_at = now() WHERE id = %s AND used_at IS NULL RETURNING id", (code_id,)
-            )
-            if cursor.fetchone() is None:
-                return None
-            cursor.execute(
-                "UPDATE contact_hashes SET verified_at = now() WHERE hash = ANY(%s) AND verified_at IS NULL",
-                (contact_indexes,),
-            )
-            cursor.execute(
-                "INSERT INTO access_sessions (id, digest, contact_indexes, expires_at)"
-                " VALUES (%s, %s, %s, now() + make_interval(hours => %s)) RETURNING expires_at",
-                (session_id, token_digest, contact_indexes, SESSION_HOURS),
-            )
-            opened = cursor.fetchone()
-            assert opened is not None
-            return _time(opened)
+            return _open_session(cursor, code_id, contact_indexes, session_id, secret)
+
+    def is_valid_link(self, token: str) -> bool:
+        """Return True if the token of a mail's link opens a session."""
+        code_id = self._linked_code(token)
+        with self._database.connection() as connection:
+            return code_id is not None and connection.execute(_CODE_OF_LINK, (code_id, CODE_MINUTES)).rowcount > 0
+
+    def open_link(self, token: str, session_id: UUID, secret: bytes) -> datetime | None:
+        """Open a session in exchange for the token of a mail's link, as `verify` does for its code."""
+        code_id = self._linked_code(token)
+        if code_id is None:
+            return None
+        with self._database.transaction() as cursor:
+            if expires_at := sessions.expiry(cursor, session_id, secret):
+                return expires_at
+            request = cursor.execute(_CODE_OF_LINK, (code_id, CODE_MINUTES)).fetchone()
+            return _open_session(cursor, code_id, request[0], session_id, secret) if request else None
+
+    def _linked_code(self, token: str) -> UUID | None:
+        """Return the id of the code that the link was sent with, or None if the token is not ours."""
+        match = _LINK_TOKEN.fullmatch(token)
+        if match is None:
+            return None
+        digests = [hashed.rpartition(":")[2] for hashed in self._links.all_of(match[1])]
+        return UUID(match[1]) if any(hmac.compare_digest(digest, match[2]) for digest in digests) else None
+
+    def _link_token(self, code: Code) -> str:
+        return f"{code.id.hex}-{self._links.of(code.id.hex).rpartition(':')[2]}"
 
     def _text(self, code: Code) -> str:
         """Return the code in groups of four digits."""
@@ -281,6 +302,24 @@ class LoginCodes(StepLoop):
         return [f"{int(digest, 16) % 10**code.digits:0{code.digits}}" for digest in digests]
 
 
-def _time(row: TupleRow) -> datetime:
-    moment: datetime = row[0]
-    return moment
+# A code that was sent again is valid until the last request for it expires.
+_CODE_OF_LINK = (
+    "SELECT contact_indexes FROM access_requests AS code WHERE id = %s AND code_id = id AND used_at IS NULL AND EXISTS"
+    " (SELECT FROM access_requests WHERE code_id = code.id AND created_at > now() - make_interval(mins => %s))"
+)
+
+
+def _open_session(
+    cursor: Cursor[TupleRow], code_id: UUID, contact_indexes: list[str], session_id: UUID, secret: bytes
+) -> datetime | None:
+    """Use the code up, and return the time when its session ends; None if it was used already."""
+    cursor.execute(
+        "UPDATE access_requests SET used_at = now() WHERE id = %s AND used_at IS NULL RETURNING id", (code_id,)
+    )
+    if cursor.fetchone() is None:
+        return None
+    cursor.execute(
+        "UPDATE contact_hashes SET verified_at = now() WHERE hash = ANY(%s) AND verified_at IS NULL",
+        (contact_indexes,),
+    )
+    return sessions.open_session(cursor, session_id, secret, contact_indexes=contact_indexes)

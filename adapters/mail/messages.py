@@ -10,8 +10,10 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import parseaddr
 from pathlib import Path
+from typing import Any
 
 from adapters import contacts
+from adapters.languages import DEFAULT_LANGUAGE, offered_language
 from adapters.templates import Templates, Unwritable
 from domain.errors import InvalidError
 from domain.ports import Mail
@@ -88,8 +90,16 @@ def compose(mail: Mail, sender: str, dated: datetime) -> EmailMessage:
     return message
 
 
+def mail_language(analysis: Mapping[str, Any] | None) -> str:
+    """Return the language of mails to a person whose story's analysis is this, or the default."""
+    return offered_language((analysis or {}).get("language")) or DEFAULT_LANGUAGE
+
+
 def _render(kind: str, values: Mapping[str, str]) -> tuple[str, str, str]:
-    """Return subject, text and HTML; InvalidError if there is no such template, or it lacks a value."""
+    """Return subject, text and HTML; InvalidError if there is no such template, or it lacks a value.
+
+    The value `language` is that of the mail.
+    """
     if not _KIND.fullmatch(kind):
         raise InvalidError("is not a kind of mail")
     try:

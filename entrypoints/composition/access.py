@@ -22,7 +22,13 @@ class Access:
         self.contact_index = mails.contact_index
         self.idempotency = IdempotencyKeys(database, foundation.keyring(SERVICE_KEYRING), history.keys)
         self.login_codes = LoginCodes(
-            database, foundation.keyring(REQUEST_KEYRING), self.contact_index, mails.outbox, mails.limits, peppers
+            database,
+            foundation.keyring(REQUEST_KEYRING),
+            self.contact_index,
+            mails.outbox,
+            mails.limits,
+            peppers,
+            foundation.settings.public_url,
         )
 
     def admit(self) -> None:

@@ -33,6 +33,7 @@ from entrypoints.http.handlers.page_reports import PageReportHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
 from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.recordings import RecordingHandlers
+from entrypoints.http.handlers.sign_in_pages import SignInPageHandlers
 from entrypoints.http.handlers.status_events import StatusEventHandlers, StatusReader
 from entrypoints.http.handlers.support import SupportDesk, SupportHandlers
 from entrypoints.http.handlers.tickets import TicketHandlers
@@ -99,6 +100,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         AuditPageHandlers(access.credentials, cipher, service.proof.checkpoints, proof_checks, site),
         ExportHandlers(queries, cipher),
         LoginCodeHandlers(access.login_codes),
+        SignInPageHandlers(access.login_codes, database, cipher, site),
         SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database),
         PageReportHandlers(support_desk, database, cipher, draft_safety, site),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),

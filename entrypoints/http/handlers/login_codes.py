@@ -7,7 +7,8 @@ from uuid import UUID
 from pydantic import Field
 
 from adapters import contacts
-from adapters.identity.login_codes import LoginCodes, session_token
+from adapters.identity.login_codes import LoginCodes
+from adapters.identity.sessions import session_token
 from entrypoints.http.bodies import Body, ContactBody, Line
 from entrypoints.http.operations import Call
 from entrypoints.http.problems import unauthenticated

@@ -8,6 +8,7 @@ from entrypoints.http.table import (
     consents,
     donations,
     public_pages,
+    sign_in_pages,
     tickets,
     uploads,
     waiting,
@@ -22,6 +23,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *administration.OPERATIONS,
     *public_pages.OPERATIONS,
     *audit_pages.OPERATIONS,
+    *sign_in_pages.OPERATIONS,
     *about.OPERATIONS,
 )
 

@@ -16,7 +16,7 @@ from tests.fakes.mailbox import read, text_of
 
 SENDER = "Storyledger <hello@storyledger.example>"
 DATED = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-CODE: Mapping[str, str] = {"code": "123456", "expires": "12:10 UTC"}
+CODE: Mapping[str, str] = {"code": "123456", "expires": "12:10 UTC", "link": "https://s.example/l"}
 
 
 def mail(to: str = "ada@example.com", key: str = "k-1", kind: str = "access_code", **values: str) -> Mail:

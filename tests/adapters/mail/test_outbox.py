@@ -83,7 +83,9 @@ class Office:
 def mail(
     key: str = "k-1", ticket: UUID | None = None, to: str = "ada@example.com", kind: str = "access_code", **values: str
 ) -> Mail:
-    required_values = {"code": "123456", "expires": "soon"} if kind == "access_code" else {}
+    required_values = (
+        {"code": "123456", "expires": "soon", "link": "https://s.example/l"} if kind == "access_code" else {}
+    )
     return Mail(kind, to, required_values | values, key, ticket)
 
 

@@ -28,7 +28,11 @@ SENDER = "Storyledger <hello@storyledger.example>"
 
 
 def message(key: str = "k-1", to: str = "ada@example.com", second: int = 0, **values: str) -> EmailMessage:
-    mail = messages.checked(Mail("access_code", to, {"code": "123456", "expires": "soon"} | values, key, None))
+    mail = messages.checked(
+        Mail(
+            "access_code", to, {"code": "123456", "expires": "soon", "link": "https://s.example/l"} | values, key, None
+        )
+    )
     return messages.compose(mail, SENDER, datetime(2026, 5, 1, 12, 0, second, tzinfo=UTC))
 
 

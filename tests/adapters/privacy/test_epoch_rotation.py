@@ -172,7 +172,9 @@ def test_nothing_personal_is_ever_written_sealed_with_the_master_key_alone(servi
     service.access.login_codes.request(uuid4(), Contact(ContactType.EMAIL, "ada@example.com"))
     service.access.idempotency.begin("visitor", "POST /x", "key", "body")
     with service.database.connection() as connection:
-        mail = Mail("access_code", "ada@example.com", {"code": "1", "expires": "now"}, "k", None)
+        mail = Mail(
+            "access_code", "ada@example.com", {"code": "1", "expires": "now", "link": "https://s.example/l"}, "k", None
+        )
         service.mail.outbox.queue(connection, mail)
         epochs = {
             table: connection.execute(f"SELECT count(*) FROM {table} WHERE epoch IS NULL".encode()).fetchone()

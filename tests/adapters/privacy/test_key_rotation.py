@@ -67,7 +67,14 @@ def test_after_a_rotation_the_old_master_key_is_not_needed(make_service: MakeSer
     old.access.idempotency.begin("visitor", "POST /x", "key", "body")
     with old.database.connection() as connection:
         old.mail.outbox.queue(
-            connection, Mail("access_code", "ada@example.com", {"code": "1", "expires": "now"}, "k", None)
+            connection,
+            Mail(
+                "access_code",
+                "ada@example.com",
+                {"code": "1", "expires": "now", "link": "https://s.example/l"},
+                "k",
+                None,
+            ),
         )
 
     both = serving(make_service, (NEW, OLD))

@@ -122,6 +122,13 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
         None,
     ),
     ("OPTIONS", "/api/uploads"): ((204,) * 6, {}, None),
+    ("GET", "/find"): ((200,) * 6, {}, None),
+    ("POST", "/find"): ((403,) * 6, {"data": {"contact": "matrix@example.com"}}, None),
+    ("GET", "/find/code"): ((303,) * 6, {}, None),
+    ("POST", "/find/code"): ((403,) * 6, {"data": {"code": "1234 5678"}}, None),
+    ("GET", "/sign-in/{token}"): ((404,) * 6, {}, None),
+    ("POST", "/sign-in/{token}"): ((404, 404, 404, 404, 404, 403), {"data": {}}, None),
+    ("POST", "/sign-out"): ((303,) * 6, {"data": {}}, None),
     ("GET", "/api/exports/donations"): ((401, 403, 200, 403, 200, 200), {}, "exports:read"),
     ("POST", "/api/support/ticket"): (
         (201, 201, 201, 403, 201, 403),

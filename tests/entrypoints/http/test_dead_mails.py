@@ -37,7 +37,7 @@ def test_a_dead_mail_is_listed_and_sent_again(live: LiveService, admin: Client):
 
 def test_a_mail_that_cannot_be_retried_says_so(live: LiveService, admin: Client):
     live.service.mail.sender.run_all()
-    died(live, "access_code", code="1", expires="soon")
+    died(live, "access_code", code="1", expires="soon", link="https://s.example/l")
     with live.service.database.connection() as connection:
         connection.execute("UPDATE outbox SET sealed = '' WHERE state = 'dead'")
     [mail] = [row for row in admin.get("/admin/dead-mails").json()["deadMails"] if row["kind"] == "access_code"]

@@ -14,7 +14,8 @@ import pytest
 
 from adapters.contacts import normalize_contact
 from adapters.identity import login_codes
-from adapters.identity.login_codes import MAX_CODE_ATTEMPTS, MAX_MAILS_OF_ASKER, SESSION_HOURS
+from adapters.identity.login_codes import MAX_CODE_ATTEMPTS, MAX_MAILS_OF_ASKER
+from adapters.identity.sessions import SESSION_HOURS
 from adapters.identity.tokens import digest
 from adapters.ids import uuid7
 from adapters.mail.limits import MAX_OF_ASKER_TO_ADDRESS, MAX_TO_ADDRESS, PAUSE_HOURS

@@ -81,7 +81,9 @@ def test_one_click_by_a_person_or_a_mail_program_is_enough(
 
 def test_necessary_mails_are_still_sent(live: LiveService, client: Client, address: str):
     client.post(f"/unsubscribe/{token_of(live, address)}")
-    code = Mail("access_code", address, {"code": "1", "expires": "soon"}, uuid4().hex, None)
+    code = Mail(
+        "access_code", address, {"code": "1", "expires": "soon", "link": "https://s.example/l"}, uuid4().hex, None
+    )
     with live.service.database.connection() as connection:
         live.service.mail.outbox.queue(connection, code)
     assert [mail["Subject"] for mail in mails_to(live, address)] == ["1 is your Storyledger code"]
