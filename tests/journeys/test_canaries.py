@@ -239,6 +239,17 @@ class Planter:
 
         return send
 
+    def page(self, subpath: str, form: dict[str, str] | None = None) -> Callable[[], None]:
+        """Return a function that opens a page of the ticket, or sends its form with canaries."""
+
+        def send() -> None:
+            path = f"/t/{self.main.id}" + subpath.format(canary=self.canary("page"))
+            data = form and {name: text.format(canary=self.canary(name)) for name, text in form.items()}
+            answer = self.main.http.request("POST" if form else "GET", path, data=data)
+            assert answer.status_code in (200, 303), answer.text
+
+        return send
+
     def as_admin(self, method: str, path: str, *statuses: int, **more: Any) -> Callable[[], None]:
         """Return a function that sends a request with a canary in its path as an administrator."""
 
@@ -369,6 +380,15 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", "/docs"): planter.as_admin("GET", "/docs", 200),
         ("GET", "/static/{name}"): planter.as_admin("GET", "/static/{canary}", 404),
         ("GET", "/favicon.ico"): planter.as_admin("GET", "/favicon.ico", 200),
+        ("GET", "/t/{ticket_id}"): planter.page(""),
+        ("POST", "/t/{ticket_id}/start"): planter.page("/start", {"button": "{canary}"}),
+        ("POST", "/t/{ticket_id}/retry"): planter.page("/retry", {"button": "{canary}"}),
+        ("GET", "/t/{ticket_id}/questions"): planter.page("/questions"),
+        ("GET", "/t/{ticket_id}/questions/{question}"): planter.page("/questions/story"),
+        ("POST", "/t/{ticket_id}/questions/{question}"): planter.page("/questions/title", {"title": "{canary}"}),
+        ("GET", "/t/{ticket_id}/answers"): planter.page("/answers"),
+        ("GET", "/t/{ticket_id}/findings"): planter.page("/findings?next=/{canary}"),
+        ("POST", "/t/{ticket_id}/findings"): planter.page("/findings", {"id": "{canary}", "next": "/{canary}"}),
         ("DELETE", TICKET_PATH): lambda: planter.visitor.delete(planter.main.path, headers={"If-Match": "x"}) and None,
     }
 

@@ -24,6 +24,7 @@ from entrypoints.http.handlers.consents import ConsentHandlers
 from entrypoints.http.handlers.documents import DocumentHandlers
 from entrypoints.http.handlers.donations import DonationHandlers
 from entrypoints.http.handlers.exports import ExportHandlers
+from entrypoints.http.handlers.finding_pages import FindingPageHandlers
 from entrypoints.http.handlers.health import HealthHandlers, SelfTestHandlers
 from entrypoints.http.handlers.history import HistoryHandlers
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers
@@ -31,6 +32,7 @@ from entrypoints.http.handlers.login_codes import LoginCodeHandlers
 from entrypoints.http.handlers.metrics import MetricsHandlers
 from entrypoints.http.handlers.page_reports import PageReportHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
+from entrypoints.http.handlers.question_pages import QuestionPageHandlers
 from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.sign_in_pages import SignInPageHandlers
@@ -41,6 +43,7 @@ from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.updates import UpdateHandlers
 from entrypoints.http.handlers.uploads import UploadHandlers
+from entrypoints.http.handlers.wait_pages import WaitPageHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.openapi import JsonObject
 from entrypoints.http.pages import Site
@@ -63,6 +66,9 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
     draft_safety = DraftSafety(content.safety, cipher)
     status = StatusReader(queries)
     intake = RecordingIntake(commands.recordings, content.inspector, content.inspection_slots)
+    recordings = RecordingHandlers(
+        commands.recordings, commands.tickets, ticket_reader, cipher, intake, content.quotas, queries.progress
+    )
     return [
         TicketHandlers(
             commands.tickets,
@@ -76,17 +82,12 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
             page_url,
             draft_safety,
         ),
-        RecordingHandlers(
-            commands.recordings,
-            commands.tickets,
-            ticket_reader,
-            cipher,
-            intake,
-            content.quotas,
-            queries.progress,
-        ),
+        recordings,
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         UploadHandlers(content.uploads, intake, content.quotas, content.upload_space),
+        WaitPageHandlers(recordings, cipher, page_url, site, not service.settings.mail_is_off),
+        QuestionPageHandlers(commands.tickets, ticket_reader, cipher, draft_safety, site),
+        FindingPageHandlers(commands.tickets, cipher, draft_safety, site),
         CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety),
         UpdateHandlers(commands.tickets, cipher),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),

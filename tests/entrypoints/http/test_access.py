@@ -48,6 +48,7 @@ class Rule:
     published: bool = False
 
 
+FORM = {"data": {"press": "x"}}
 READ = {"readers": True, "scope": "tickets:read"}
 WRITE = {"scope": "tickets:write"}
 UNKNOWN_ID = str(uuid7())
@@ -99,6 +100,15 @@ TICKET_RULES = {
     ("GET", "/audit/{ticket_id}"): Rule(200, readers=True, client=False),
     ("GET", "/audit/{ticket_id}/check"): Rule(200, readers=True, client=False),
     ("DELETE", TICKET_PATH): Rule(202, **WRITE),
+    ("GET", "/t/{ticket_id}"): Rule(200, **WRITE),
+    ("POST", "/t/{ticket_id}/start"): Rule(303, FORM, **WRITE),
+    ("POST", "/t/{ticket_id}/retry"): Rule(303, FORM, **WRITE),
+    ("GET", "/t/{ticket_id}/questions"): Rule(303, **WRITE),
+    ("GET", "/t/{ticket_id}/questions/{question}"): Rule(404, **WRITE),
+    ("POST", "/t/{ticket_id}/questions/{question}"): Rule(404, FORM, **WRITE),
+    ("GET", "/t/{ticket_id}/answers"): Rule(200, **WRITE),
+    ("GET", "/t/{ticket_id}/findings"): Rule(200, **WRITE),
+    ("POST", "/t/{ticket_id}/findings"): Rule(303, FORM, **WRITE),
 }
 
 # Calls without a ticket in the path: the status for each kind of principal. Clients have every scope here.

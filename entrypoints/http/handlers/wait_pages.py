@@ -1,0 +1,95 @@
+"""Handlers for the page on which a person waits for the draft, and learns what is missing or went wrong."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.encryption.field_cipher import FieldCipher
+from domain.errors import RefusedError
+from domain.lifecycle import missing_fields
+from domain.values import ContactType, ContentStatus, Kind, Step
+from entrypoints.http.bodies import Empty, ProcessRequest
+from entrypoints.http.handlers.recordings import RecordingHandlers
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import Site, see_other
+from entrypoints.http.problems import Problem, problem_of
+from entrypoints.presentation.progress import TicketProgress
+from projections.model import Row
+from projections.ticket_status import draft_of
+
+# Recordings with these faults fail again; every other fault is ours and may pass.
+FAULTS_OF_RECORDINGS = frozenset(
+    {
+        "no_speech",
+        "unsupported_language",
+        "not_audio",
+        "too_long",
+        "too_much_sound",
+        "transcriber_refused",
+        "drafter_refused",
+    }
+)
+_STATES = {
+    ContentStatus.DRAFT: "new",
+    ContentStatus.RECORDING: "recorded",
+    ContentStatus.NEEDS_INFO: "questions",
+    ContentStatus.READY: "ready",
+    ContentStatus.ERROR: "failed",
+}
+
+
+def state_of(row: Row) -> str:
+    """Return what the page shows: new, recorded, working, questions, ready, published or failed."""
+    if row["step"]:
+        return "working"
+    if row["base"] == ContentStatus.ERROR or not row["published"]:
+        return _STATES[ContentStatus(row["base"])]
+    return "published"
+
+
+@dataclass(frozen=True)
+class WaitPageHandlers:
+    recordings: RecordingHandlers
+    cipher: FieldCipher
+    page_url: Callable[[str], str]
+    site: Site
+    # Whether mails are sent at all.
+    sends_mail: bool
+
+    def show(self, call: Call) -> Answer[bytes]:
+        row = call.ticket
+        progress = TicketProgress.of(row, self.recordings.step_progress)
+        return self.site.page(
+            call,
+            "wait.html",
+            ticket_id=row["ticket_id"],
+            name=call.personal_data(self.cipher).text_or_none(row["ticket_id"], row["display_name"]),
+            state=state_of(row),
+            # A page that shows something else than its status says fetches itself anew.
+            key=f"{progress.content_status}/{progress.stage}",
+            progress=progress.progress,
+            steps_done=list(Step).index(Step(row["step"])) if row["step"] else 0,
+            missing=len(missing_fields(Kind(row["kind"]), draft_of(row))),
+            fault=row["error"]["code"] if row["error"] else None,
+            fault_of_recording=bool(row["error"]) and row["error"]["code"] in FAULTS_OF_RECORDINGS,
+            retryable=bool(row["error"]) and row["error"]["retryable"],
+            suspended=row["suspended"],
+            public_page=self.page_url(row["slug"]) if row["published"] else None,
+            tells=self.sends_mail and row["contact_type"] == ContactType.EMAIL,
+        )
+
+    def start(self, call: Call) -> Answer[None]:
+        """Start the work on the recording; nothing changes if it has begun already."""
+        return self._again(call, lambda: self.recordings.process(call, ProcessRequest()))
+
+    def retry(self, call: Call) -> Answer[None]:
+        """Repeat the step that failed; nothing changes if none has."""
+        return self._again(call, lambda: self.recordings.retry(call, Empty()))
+
+    def _again(self, call: Call, act: Callable[[], object]) -> Answer[None]:
+        try:
+            act()
+        except (RefusedError, Problem) as error:
+            # Somebody pressed twice, or another page did it. The page says how things are now.
+            if problem_of(error).name != "conflict":
+                raise
+        return see_other(f"/t/{call.ticket_id}")
