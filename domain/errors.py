@@ -72,6 +72,10 @@ class NotAudioError(DomainError):
     """A file without audio in an accepted format."""
 
 
+class NotAnAttachmentError(DomainError):
+    """A file that is neither a photo nor a PDF, or a photo that is too large once decoded."""
+
+
 class AudioTooLongError(DomainError):
     """A recording that is longer, or bigger once decoded, than the limit."""
 

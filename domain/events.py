@@ -231,10 +231,16 @@ class AttachmentDeleted(TicketEvent):
 
 
 class PictureChosen(TicketEvent):
-    """The photo that the public page shows with consent; `description` is for those who do not see it."""
+    """The photo that the public page shows with consent; `content` is its small form.
+
+    `description` is for those who do not see it.
+    """
 
     TOPIC = "picture_chosen"
     attachment_id: UUID
+    content: Content
+    width: int
+    height: int
     description: Personal
 
 

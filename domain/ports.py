@@ -224,6 +224,22 @@ class AudioInspector(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class InspectedAttachment:
+    """What is kept of an attached file: a PDF as it was, or a photo encoded anew in two sizes."""
+
+    media_type: str
+    file: BinaryIO
+    small: BinaryIO | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class AttachmentInspector(Protocol):
+    def inspect(self, file: BinaryIO) -> InspectedAttachment:
+        """Return what is to be kept of the file; NotAnAttachmentError if it is neither a photo nor a PDF."""
+
+
 class Transcriber(Protocol):
     def transcribe(self, recording: BinaryIO, report: Report, hints: Sequence[str] = ()) -> Transcript:
         """Return the transcript of an inspected recording; StepFailed (`no_speech`, `unsupported_language`, …) if none.

@@ -92,10 +92,12 @@ class PublicMaterial(TicketState):
         self._trigger(events.AttachmentDeleted, actor, attachment_id=attachment_id)
 
     def choose_picture(self, actor: Actor, picture: Picture) -> None:
-        if not self._attachment(picture.attachment_id).is_photo:
-            raise InvalidError("is not a photo", "/attachmentId", FaultCode.UNKNOWN_VALUE)
+        photo = self.attachments.get(picture.attachment_id)
+        if photo is None or photo.small is None:
+            raise InvalidError("is not a photo of this ticket", "/attachmentId", FaultCode.UNKNOWN_VALUE)
         if picture != self.picture:
-            self._trigger(events.PictureChosen, actor, **vars(picture))
+            size = {"width": photo.width, "height": photo.height}
+            self._trigger(events.PictureChosen, actor, content=photo.small, **size, **vars(picture))
 
     def remove_picture(self, actor: Actor) -> None:
         if self.picture is not None:

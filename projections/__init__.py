@@ -1,6 +1,15 @@
 """The read models: one module each. A new one is a module here and an entry in `ALL`."""
 
-from projections import contact_index, documents, donation_ledger, fee_ledger, page_words, support, ticket_status
+from projections import (
+    attachments,
+    contact_index,
+    documents,
+    donation_ledger,
+    fee_ledger,
+    page_words,
+    support,
+    ticket_status,
+)
 from projections.model import Projection
 
 ALL: tuple[Projection, ...] = (
@@ -11,5 +20,6 @@ ALL: tuple[Projection, ...] = (
     contact_index,
     support,
     page_words,
+    attachments,
 )
 BY_NAME = {projection.NAME: projection for projection in ALL}

@@ -107,8 +107,15 @@ def _fold_event(recorded: RecordedEvent, rows: Rows) -> None:
             row["decisions"] = [*row["decisions"], [finding_id, decision]]
         case events.ConsentGiven() | events.ConsentWithdrawn() | events.Published():
             row["consents"] = [*row["consents"], *_consent_records(event, recorded)]
-        case events.PictureChosen(attachment_id=attachment_id, description=description):
-            row["picture"] = {"attachment_id": str(attachment_id), "description": description}
+        case events.PictureChosen():
+            row["picture"] = {
+                "attachment_id": str(event.attachment_id),
+                "sha256": event.content.sha256,
+                "size_bytes": event.content.size_bytes,
+                "width": event.width,
+                "height": event.height,
+                "description": event.description,
+            }
         case events.PictureRemoved():
             row["picture"] = None
         case events.DocumentGenerated():

@@ -1,15 +1,7 @@
 """Failures of a child process as failed steps, in words for the person whose recording it is."""
 
-from adapters.speech.errors import (
-    NO_SPEECH,
-    NOT_AUDIO,
-    TOO_LONG,
-    TOO_MUCH_SOUND,
-    UNSUPPORTED_LANGUAGE,
-    ChildFailed,
-    ChildTimedOut,
-    RecordingRefused,
-)
+from adapters.confined.errors import ChildFailed, ChildTimedOut, InputRefused
+from adapters.speech.errors import NO_SPEECH, NOT_AUDIO, TOO_LONG, TOO_MUCH_SOUND, UNSUPPORTED_LANGUAGE
 from domain.errors import StepFailed
 
 REFUSALS = {
@@ -31,7 +23,7 @@ def refusal(code: str) -> StepFailed:
 
 def failure_of(failed: ChildFailed) -> StepFailed:
     """Return the step's failure. Only a refused recording is final; every other cause may pass."""
-    if isinstance(failed, RecordingRefused):
+    if isinstance(failed, InputRefused):
         return refusal(failed.code)
     if isinstance(failed, ChildTimedOut):
         return StepFailed("timeout", "Transcribing the recording took too long.", retryable=True)

@@ -15,8 +15,8 @@ ADMITTED = 10
 # Longer than the inspection of an hour of sound takes, and shorter than a proxy waits for an answer.
 WAIT_SECONDS = 20.0
 
-BUSY = "Too many recordings are being checked at the moment. Nothing of this one was kept: please send it again."
-TICKET_BUSY = "Another recording for this ticket is being checked. Nothing of this one was kept: please send it again."
+BUSY = "Too many files are being checked at the moment. Nothing of this one was kept: please send it again."
+TICKET_BUSY = "Another file for this ticket is being checked. Nothing of this one was kept: please send it again."
 
 
 @dataclass(frozen=True, eq=False)

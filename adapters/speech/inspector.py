@@ -5,17 +5,10 @@ from typing import BinaryIO
 
 from pydantic import TypeAdapter
 
+from adapters.confined.child_process import Limits, run_child
+from adapters.confined.errors import ChildCrashed, ChildInterrupted, ChildOutOfCpuTime, ChildTimedOut, InputRefused
 from adapters.speech.bounds import MAX_CHANNELS, MAX_RATE, MAX_SAMPLES
-from adapters.speech.child_process import Limits, run_child
-from adapters.speech.errors import (
-    TOO_LONG,
-    TOO_MUCH_SOUND,
-    ChildCrashed,
-    ChildInterrupted,
-    ChildOutOfCpuTime,
-    ChildTimedOut,
-    RecordingRefused,
-)
+from adapters.speech.errors import TOO_LONG, TOO_MUCH_SOUND
 from domain.errors import AudioTooLongError, NotAudioError, UnavailableError
 from domain.values import AudioFacts
 
@@ -52,7 +45,7 @@ class ChildAudioInspector:
             raise AudioTooLongError(f"a recording may have at most {self._max_bytes // MIB} MB")
         try:
             answer = run_child("measure", recording, {"max_seconds": self._max_seconds}, self._limits)
-        except RecordingRefused as refused:
+        except InputRefused as refused:
             raise self._refusal(refused.code) from None
         except ChildOutOfCpuTime:
             raise AudioTooLongError("this recording takes too much work to decode") from None

@@ -8,8 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from adapters.speech.child_process import Limits, run_child
-from adapters.speech.errors import NO_SPEECH, UNSUPPORTED_LANGUAGE, ChildFailed, RecordingRefused
+from adapters.confined.child_process import Limits, run_child
+from adapters.confined.errors import ChildFailed, InputRefused
+from adapters.speech.errors import NO_SPEECH, UNSUPPORTED_LANGUAGE
 from adapters.speech.failures import failure_of
 from adapters.speech.model import DEFAULT_MODEL, ModelUnusable
 from adapters.speech.recognizer import shared_recognizer
@@ -75,7 +76,7 @@ class LocalTranscriber:
                 words.append(_in_recording(word, window.pieces))
             report((number + 1) / len(windows))
         if not words:
-            raise RecordingRefused(NO_SPEECH)
+            raise InputRefused(NO_SPEECH)
         segments = sentences(words)
         text = " ".join(segment.text for segment in segments)
         return Transcript(text, language, self._engine, segments, tuple(word.word for word in words))
@@ -89,7 +90,7 @@ class LocalTranscriber:
             best = max(sums, key=lambda code: sums[code], default=None)
             if best and sums[best] / number >= MIN_LANGUAGE_PROBABILITY:
                 return best
-        raise RecordingRefused(UNSUPPORTED_LANGUAGE)
+        raise InputRefused(UNSUPPORTED_LANGUAGE)
 
 
 def spoken(languages: Mapping[str, float]) -> dict[str, float]:

@@ -10,9 +10,10 @@ from typing import BinaryIO, TypeVar
 
 from openai import APIError, APIStatusError
 
+from adapters.confined.child_process import Limits, run_child
+from adapters.confined.errors import ChildFailed
 from adapters.model_servers import DEFAULT_SPEECH_MODEL, Fault, ModelServer, failed_step, fault_of
-from adapters.speech.child_process import Limits, run_child
-from adapters.speech.errors import NO_SPEECH, ChildFailed
+from adapters.speech.errors import NO_SPEECH
 from adapters.speech.failures import failure_of, refusal
 from adapters.speech.transcription_answers import PartAnswer, hinted, parse, repeats, requests_for
 from domain.errors import StepFailed

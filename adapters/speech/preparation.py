@@ -4,7 +4,8 @@ import os
 
 import numpy as np
 
-from adapters.speech.errors import NO_SPEECH, TOO_LONG, RecordingRefused
+from adapters.confined.errors import InputRefused
+from adapters.speech.errors import NO_SPEECH, TOO_LONG
 from adapters.speech.sound import BYTES_PER_SECOND, RATE, Sound
 from adapters.speech.voice import Samples, speech_windows, with_normal_loudness
 
@@ -23,14 +24,14 @@ def prepare(descriptor: int, output: int, max_seconds: int) -> list[dict[str, ob
         pieces = [[_ms(piece.start), _ms(piece.end - piece.start)] for piece in window]
         windows.append({"bytes": len(content), "pieces": pieces})
     if not windows:
-        raise RecordingRefused(NO_SPEECH)
+        raise InputRefused(NO_SPEECH)
     return windows
 
 
 def require_speech(descriptor: int, max_seconds: int) -> None:
     """Refuse a recording without speech."""
     if not speech_windows(_sound(descriptor, max_seconds)):
-        raise RecordingRefused(NO_SPEECH)
+        raise InputRefused(NO_SPEECH)
 
 
 def _sound(descriptor: int, max_seconds: int) -> Samples:
@@ -38,7 +39,7 @@ def _sound(descriptor: int, max_seconds: int) -> Samples:
     for block in Sound(descriptor).pcm():
         samples += block
         if len(samples) > max_seconds * BYTES_PER_SECOND:
-            raise RecordingRefused(TOO_LONG)
+            raise InputRefused(TOO_LONG)
     return with_normal_loudness(np.frombuffer(samples, np.int16))
 
 

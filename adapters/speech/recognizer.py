@@ -13,8 +13,8 @@ from queue import Empty, SimpleQueue
 from threading import Timer
 from typing import Any
 
-from adapters.speech.child_process import ROOT, WAITING_SECONDS, child_environment
-from adapters.speech.errors import ChildInterrupted, ChildTimedOut
+from adapters.confined.child_process import ROOT, WAITING_SECONDS, child_environment
+from adapters.confined.errors import ChildInterrupted, ChildTimedOut
 from adapters.speech.model import ModelUnusable
 
 START = "from adapters.speech.recognizer_main import main; main()"

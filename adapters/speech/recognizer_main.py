@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 
-from adapters.speech.child_main import end_with_parent, enter_child, others, packages
-from adapters.speech.confinement import confine
+from adapters.confined.child_main import end_with_parent, enter_child, others, packages
+from adapters.confined.confinement import confine
 from adapters.speech.model import ModelUnusable, check, model_of
 
 

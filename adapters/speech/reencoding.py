@@ -9,7 +9,8 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 
-from adapters.speech.errors import NOT_AUDIO, TOO_LONG, RecordingRefused
+from adapters.confined.errors import InputRefused
+from adapters.speech.errors import NOT_AUDIO, TOO_LONG
 from adapters.speech.sound import BYTES_PER_SECOND, RATE, Sound
 
 BIT_RATE = 32_000
@@ -32,7 +33,7 @@ def reencode(descriptor: int, output: int, max_seconds: int, part_seconds: int) 
         parts.append({"offset": offset, "size": len(encoded), "duration_ms": duration_ms})
         offset += len(encoded)
     if not parts:
-        raise RecordingRefused(NOT_AUDIO)
+        raise InputRefused(NOT_AUDIO)
     return parts
 
 
@@ -42,7 +43,7 @@ def _parts(descriptor: int, max_seconds: int, part_bytes: int) -> Iterator[bytes
     for block in Sound(descriptor).pcm():
         total += len(block)
         if total > max_seconds * BYTES_PER_SECOND:
-            raise RecordingRefused(TOO_LONG)
+            raise InputRefused(TOO_LONG)
         pending += block
         while len(pending) > part_bytes:
             at = _quiet_moment(pending, part_bytes)

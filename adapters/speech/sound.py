@@ -12,8 +12,9 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 
+from adapters.confined.errors import InputRefused
 from adapters.speech.bounds import MAX_CHANNELS, MAX_RATE, MAX_SAMPLES, MIN_RATE
-from adapters.speech.errors import NOT_AUDIO, TOO_LONG, TOO_MUCH_SOUND, RecordingRefused
+from adapters.speech.errors import NOT_AUDIO, TOO_LONG, TOO_MUCH_SOUND
 
 # The format for recognition: one channel, 16 kHz, two bytes per sample.
 RATE = 16_000
@@ -71,7 +72,7 @@ class PositionedFile:
 
 
 class Sound:
-    """The sound of a recording. Opening reads the header, and raises RecordingRefused if there is no sound in an
+    """The sound of a recording. Opening reads the header, and raises InputRefused if there is no sound in an
     accepted format and within the bounds. Decoding raises it when there is more sound than the header said.
     """
 
@@ -83,15 +84,15 @@ class Sound:
         except MemoryError:
             raise  # includes FFmpeg's; lack of memory says nothing about the recording
         except (FFmpegError, ValueError):
-            raise RecordingRefused(NOT_AUDIO) from None
+            raise InputRefused(NOT_AUDIO) from None
         self._stream = self._sound_stream()
         self.media_type = MEDIA_TYPES[self._container.format.name]
         if self.media_type == "audio/webm" and b"webm" not in os.pread(descriptor, EBML_HEADER_BYTES, 0):
-            raise RecordingRefused(NOT_AUDIO)
+            raise InputRefused(NOT_AUDIO)
         context = self._stream.codec_context
         _check_format(context.sample_rate, context.channels)
         if self.declared_seconds * context.sample_rate * context.channels > MAX_SAMPLES:
-            raise RecordingRefused(TOO_MUCH_SOUND)
+            raise InputRefused(TOO_MUCH_SOUND)
 
     @property
     def declared_seconds(self) -> Fraction:
@@ -105,7 +106,7 @@ class Sound:
     def _sound_stream(self) -> AudioStream:
         stream = self._container.streams.best("audio")
         if not isinstance(stream, AudioStream) or stream.codec_context.name not in DECODERS:
-            raise RecordingRefused(NOT_AUDIO)
+            raise InputRefused(NOT_AUDIO)
         stream.codec_context.thread_count = 1
         return stream
 
@@ -132,7 +133,7 @@ class Sound:
                 _check_format(frame.sample_rate, frame.layout.nb_channels)
                 samples += frame.samples * frame.layout.nb_channels
                 if samples > MAX_SAMPLES:
-                    raise RecordingRefused(TOO_MUCH_SOUND)
+                    raise InputRefused(TOO_MUCH_SOUND)
                 yield frame
 
     def pcm(self) -> Iterator[bytes]:
@@ -153,23 +154,23 @@ def measure(descriptor: int, max_seconds: int) -> dict[str, object]:
     """Return the media type and the duration of the decoded samples. Stop as soon as the recording is too long."""
     sound = Sound(descriptor)
     if sound.declared_seconds > max_seconds:
-        raise RecordingRefused(TOO_LONG)
+        raise InputRefused(TOO_LONG)
     samples: Counter[int] = Counter()
     for frame in sound.frames():
         samples[frame.sample_rate] += frame.samples
         if _seconds(samples) > max_seconds:
-            raise RecordingRefused(TOO_LONG)
+            raise InputRefused(TOO_LONG)
     if not samples.total():
-        raise RecordingRefused(NOT_AUDIO)
+        raise InputRefused(NOT_AUDIO)
     return {"media_type": sound.media_type, "duration_ms": round(_seconds(samples) * 1000)}
 
 
 def _check_format(rate: int, channels: int) -> None:
     """Refuse a format outside the bounds. A rate of 0 is not known yet."""
     if rate > MAX_RATE or channels > MAX_CHANNELS:
-        raise RecordingRefused(TOO_MUCH_SOUND)
+        raise InputRefused(TOO_MUCH_SOUND)
     if 0 < rate < MIN_RATE:
-        raise RecordingRefused(NOT_AUDIO)
+        raise InputRefused(NOT_AUDIO)
 
 
 def _seconds(samples: Counter[int]) -> Fraction:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.recordings import RecordingCommands
@@ -17,6 +18,7 @@ class Commands:
     tickets: TicketCommands
     recordings: RecordingCommands
     documents: DocumentCommands
+    attachments: AttachmentCommands
     checkouts: CheckoutCommands
     refunds: RefundCommands
     support: SupportCommands

@@ -11,12 +11,12 @@ from typing import NoReturn
 import structlog
 from starlette.types import ASGIApp
 
+from adapters.confined.child_process import measures_in_force
+from adapters.confined.confinement import Measure, is_harmless
 from adapters.observability import tracing
 from adapters.postgres.database import connect
 from adapters.postgres.roles import powers_over_history
 from adapters.privacy.key_rotation import check_master_key
-from adapters.speech.child_process import measures_in_force
-from adapters.speech.confinement import Measure, is_harmless
 from entrypoints.cli.console import CommandFailed, UsageError, print_line
 from entrypoints.cli.context import one_line_errors
 from entrypoints.composition import settings as environment

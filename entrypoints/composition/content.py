@@ -13,6 +13,7 @@ from adapters.disk import FreeSpace, free_bytes_of
 from adapters.documents.qr import QrCodeRenderer
 from adapters.documents.renderer import DocumentRenderer
 from adapters.lazy import Lazy
+from adapters.pictures.inspector import ChildAttachmentInspector
 from adapters.quotas import MIB, Quotas
 from adapters.safety.reviewer import LocalSafetyReviewer
 from adapters.speech.inspection_slots import InspectionSlots
@@ -50,6 +51,7 @@ class Content:
         self.transcripts = JsonTranscripts()
         self.inspector = ChildAudioInspector()
         self.inspection_slots = InspectionSlots()
+        self.attachment_inspector = ChildAttachmentInspector()
         self.transcriber = ChosenTranscriber(foundation.settings)
         self.analyser = self.drafter = drafting = _Drafting(foundation.settings)
         self.safety = LocalSafetyReviewer()

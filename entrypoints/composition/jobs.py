@@ -9,6 +9,7 @@ from adapters.privacy.erasure import Erasure
 from adapters.privacy.key_rotation import KeyRotation
 from adapters.privacy.retention import Retention
 from domain.commands import Commands
+from domain.commands.attachments import AttachmentCommands
 from domain.commands.checkouts import CheckoutCommands
 from domain.commands.documents import DocumentCommands
 from domain.commands.pending_calls import PendingCallCommands
@@ -73,6 +74,7 @@ class Jobs:
                 checkpoint=proof.checkpoints.latest,
                 sandbox=settings.sandbox,
             ),
+            attachments=AttachmentCommands(aggregates.tickets, content.contents),
             checkouts=checkouts,
             refunds=payments.refunds,
             support=support,

@@ -27,6 +27,7 @@ _BODY_TYPES = {
     BodyKind.FORM: FORM,
     BodyKind.AUDIO: "multipart/form-data",
     BodyKind.PART: PART_MEDIA_TYPE,
+    BodyKind.ATTACHMENT: "multipart/form-data",
 }
 CREDENTIALS = {
     "ticketToken": "The access token of a ticket (`tkt_…`), shown once when the ticket is opened. It gives access to"
@@ -48,6 +49,11 @@ _AUDIO: JsonObject = {
     "required": ["audio"],
 }
 _PART: JsonObject = {"type": "string", "format": "binary"}
+_ATTACHMENT: JsonObject = {
+    "type": "object",
+    "properties": {"file": {"type": "string", "format": "binary"}},
+    "required": ["file"],
+}
 _FORM: JsonObject = {"type": "object", "properties": {"amount": _TEXT, "currency": _TEXT}, "required": ["amount"]}
 
 
@@ -227,9 +233,13 @@ def _header_parameters(operation: Operation) -> list[JsonObject]:
 
 
 def _request_body(operation: Operation, components: JsonObject) -> JsonObject:
-    schema: JsonObject = {BodyKind.AUDIO: _AUDIO, BodyKind.FORM: _FORM, BodyKind.PART: _PART}.get(
-        operation.body_kind, {"type": "object"}
-    )
+    schemas = {
+        BodyKind.AUDIO: _AUDIO,
+        BodyKind.ATTACHMENT: _ATTACHMENT,
+        BodyKind.FORM: _FORM,
+        BodyKind.PART: _PART,
+    }
+    schema: JsonObject = schemas.get(operation.body_kind, {"type": "object"})
     required = True
     if operation.body_model is not None:
         name = operation.body_model.__name__
@@ -285,7 +295,7 @@ def _problem_names(operation: Operation) -> list[str]:
         names.append("forbidden")
     if operation.rate_limit is not RateLimit.NONE or operation.body_kind is BodyKind.WEBHOOK:
         names.append("too-many-requests")
-    if operation.body_kind in (BodyKind.AUDIO, BodyKind.PART) or operation.tag == "Documents":
+    if operation.body_kind in (BodyKind.AUDIO, BodyKind.ATTACHMENT, BodyKind.PART) or operation.tag == "Documents":
         names.append("insufficient-storage")
     if "{" in operation.path:
         names.append("not-found")

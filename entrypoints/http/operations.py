@@ -43,6 +43,7 @@ class BodyKind(Enum):
     AUDIO = "multipart with one recording"
     # A POST may also have no body.
     PART = "bytes of an upload"
+    ATTACHMENT = "multipart with one photo or PDF"
     FORM = "form"
     WEBHOOK = "webhook event with a signature"
 
@@ -102,15 +103,17 @@ EMPTY_BODY_DIGEST = hashlib.sha256(b"").hexdigest()
 
 
 @dataclass(frozen=True)
-class ReceivedRecording:
-    """An uploaded recording: complete and hashed, not yet inspected. `close` deletes it and frees its space."""
+class ReceivedFile:
+    """An uploaded file: complete and hashed, not yet inspected. `close` deletes it and frees its space.
+
+    `fields` has the short texts of the form that it came with. A form in which no file was chosen has an empty one.
+    """
 
     file: BinaryIO
     sha256: str
     size_bytes: int
     file_name: str | None
     close: Callable[[], None]
-    # The texts of the other fields of the form.
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -140,7 +143,7 @@ class Call:
     body: Any = None
     raw_body: bytes = b""
     body_digest: str = EMPTY_BODY_DIGEST
-    upload: ReceivedRecording | None = None
+    upload: ReceivedFile | None = None
     # The ticket that the answer is about; erasing it also erases the stored answer.
     answer_ticket_id: UUID | None = None
 

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from typing import BinaryIO
 
 from entrypoints.http.problems import Problem
-from entrypoints.http.uploads import MAX_AUDIO_BYTES, TOO_LARGE
+from entrypoints.http.uploads import MAX_AUDIO_BYTES, RECORDING
 
 VERSION = "1.0.0"
 RESUMABLE = {"Tus-Resumable": VERSION}
@@ -40,7 +40,7 @@ def upload_length(headers: Mapping[str, str]) -> int:
     if length == 0:
         raise Problem("malformed", "Upload-Length must be at least 1.")
     if length > MAX_AUDIO_BYTES:
-        raise Problem("too-large", TOO_LARGE)
+        raise Problem("too-large", RECORDING.too_large)
     return length
 
 

@@ -1,9 +1,10 @@
-"""Uploads of recordings: each is measured and hashed while it is streamed to an unnamed temporary file."""
+"""Uploads of files: each is measured and hashed while it is streamed to an unnamed temporary file."""
 
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from python_multipart.exceptions import MultipartParseError
@@ -12,20 +13,43 @@ from starlette.requests import ClientDisconnect
 
 from adapters.disk import FreeSpace, translated_os_errors
 from domain.errors import FaultCode, FullError
-from entrypoints.http.operations import ReceivedRecording
+from entrypoints.http.operations import ReceivedFile
 from entrypoints.http.problems import Problem, invalid
 
-FIELD = b"audio"
 PART_MEDIA_TYPE = "application/offset+octet-stream"
-MAX_AUDIO_BYTES = 50 * 1024 * 1024
-# The headers and boundaries of the form around the recording may take up to this size.
-MAX_OVERHEAD_BYTES = 64 * 1024
-MAX_BODY_BYTES = MAX_AUDIO_BYTES + MAX_OVERHEAD_BYTES
+MIB = 1024 * 1024
 MAX_FILE_NAME_LENGTH = 255
-# Of an upload that is refused, at most this much more is read, so that the client can read the answer.
-MAX_DRAINED_BYTES = 2 * MAX_AUDIO_BYTES
+# The headers and boundaries of the form around the file, and its other fields, may take up to this size.
+MAX_OVERHEAD_BYTES = 64 * 1024
+MAX_FIELDS = 10
+MAX_FIELD_BYTES = 4096
 
-TOO_LARGE = f"A recording may have at most {MAX_AUDIO_BYTES // 1024 // 1024} MB."
+
+@dataclass(frozen=True)
+class UploadForm:
+    """A form with one file: the name of its field, how large the file may be, and the word for it in errors."""
+
+    field: str
+    max_bytes: int
+    noun: str
+
+    @property
+    def too_large(self) -> str:
+        return f"A {self.noun} may have at most {self.max_bytes // MIB} MB."
+
+    @property
+    def max_body_bytes(self) -> int:
+        return self.max_bytes + MAX_OVERHEAD_BYTES
+
+    @property
+    def max_drained_bytes(self) -> int:
+        """Of an upload that is refused, at most this much more is read, so that the client can read the answer."""
+        return 2 * self.max_bytes
+
+
+MAX_AUDIO_BYTES = 50 * MIB
+RECORDING = UploadForm("audio", MAX_AUDIO_BYTES, "recording")
+ATTACHMENT = UploadForm("file", 10 * MIB, "file")
 
 
 class _TooLarge(Exception):
@@ -33,23 +57,27 @@ class _TooLarge(Exception):
 
 
 class _Receiver:
-    """The callbacks of the form parser, which write the recording to the file and ignore other parts."""
+    """The callbacks of the form parser, which write the upload to the file and keep the short texts beside it."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, form: UploadForm, file: BinaryIO) -> None:
+        self.form = form
         self.file = file
+        self._texts: dict[str, bytearray] = {}
+        self._text: bytearray | None = None
         self.digest = hashlib.sha256()
         self.size = 0
-        self.has_recording = False
+        self.has_file = False
         self.ended = False
         self.file_name: str | None = None
         self._header = b""
         self._value = b""
         self._disposition = b""
-        self._in_recording = False
+        self._in_file = False
 
     def on_part_begin(self) -> None:
         self._disposition = b""
-        self._in_recording = False
+        self._in_file = False
+        self._text = None
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -64,69 +92,88 @@ class _Receiver:
 
     def on_headers_finished(self) -> None:
         _, options = parse_options_header(self._disposition)
-        if options.get(b"name") == FIELD:
-            if self.has_recording:
-                raise invalid("/audio", "a form may have only one recording")
-            self.has_recording = self._in_recording = True
+        field = options.get(b"name", b"").decode("utf-8", "replace")
+        if field == self.form.field:
+            if self.has_file:
+                raise invalid(f"/{field}", f"a form may have only one {self.form.noun}")
+            self.has_file = self._in_file = True
             name = options.get(b"filename", b"").decode("utf-8", "replace")
             self.file_name = "".join(c for c in name if c.isprintable())[:MAX_FILE_NAME_LENGTH] or None
+        elif b"filename" not in options and len(self._texts) < MAX_FIELDS:
+            self._text = self._texts[field] = bytearray()
 
     def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._in_recording:
+        if self._in_file:
             piece = data[start:end]
             self.size += len(piece)
-            if self.size > MAX_AUDIO_BYTES:
+            if self.size > self.form.max_bytes:
                 raise _TooLarge
             self.digest.update(piece)
             self.file.write(piece)
+        elif self._text is not None:
+            self._text += data[start : min(end, start + MAX_FIELD_BYTES - len(self._text))]
 
     def on_end(self) -> None:
         self.ended = True
 
+    def fields(self) -> dict[str, str]:
+        """Return the short texts of the form; of a longer one its beginning."""
+        return {name: bytes(text).decode("utf-8", "replace") for name, text in self._texts.items()}
+
 
 async def receive(
-    content_type: str | None, declared_size: str | None, chunks: AsyncIterator[bytes], space: FreeSpace
-) -> ReceivedRecording:
-    """Return the form's recording. Its file is positioned at the beginning, and the caller closes the recording.
+    form: UploadForm,
+    content_type: str | None,
+    declared_size: str | None,
+    chunks: AsyncIterator[bytes],
+    space: FreeSpace,
+) -> ReceivedFile:
+    """Return the form's file, positioned at the beginning; the caller closes it.
 
     Raise FullError if there is too little free space, or Problem 400, 413, 415 or 422 if the body is not a form with
-    one recording; then nothing of it is kept.
+    one file; then nothing of it is kept.
     """
     media_type, options = parse_options_header(content_type or "")
     boundary = options.get(b"boundary")
     if media_type != b"multipart/form-data" or not boundary or len(boundary) > 200:
-        raise Problem("unsupported-media-type", "Send the recording as multipart/form-data in the field `audio`.")
+        detail = f"Send the {form.noun} as multipart/form-data in the field `{form.field}`."
+        raise Problem("unsupported-media-type", detail)
     size = int(declared_size) if declared_size is not None and declared_size.isdigit() else 0
-    if size > MAX_BODY_BYTES:
-        raise await too_large(chunks, TOO_LARGE, MAX_DRAINED_BYTES)
+    if size > form.max_body_bytes:
+        raise await too_large(chunks, form.too_large, form.max_drained_bytes)
     with ExitStack() as resources:
         try:
-            resources.enter_context(space.reserved(size or MAX_BODY_BYTES))
+            resources.enter_context(space.reserved(size or form.max_body_bytes))
             with translated_os_errors("temporary files"):
                 file: BinaryIO = tempfile.TemporaryFile()  # noqa: SIM115
             resources.callback(_close, file)
-            receiver = _Receiver(file)
+            receiver = _Receiver(form, file)
             with translated_os_errors("temporary files"):
                 await _parse(receiver, boundary, chunks)
                 file.flush()
         except FullError:
-            await _drain(chunks, MAX_DRAINED_BYTES)
+            await _drain(chunks, form.max_drained_bytes)
             raise
         file.seek(0)
-        return ReceivedRecording(
-            file, receiver.digest.hexdigest(), receiver.size, receiver.file_name, resources.pop_all().close
+        return ReceivedFile(
+            file,
+            receiver.digest.hexdigest(),
+            receiver.size,
+            receiver.file_name,
+            resources.pop_all().close,
+            receiver.fields(),
         )
 
 
 async def receive_part(
     content_type: str, declared_size: str | None, chunks: AsyncIterator[bytes], space: FreeSpace
-) -> ReceivedRecording:
+) -> ReceivedFile:
     """Return bytes of an upload in parts. If the connection is lost, these are the bytes that arrived before."""
     if content_type != PART_MEDIA_TYPE:
         raise Problem("unsupported-media-type", f"Send the bytes as {PART_MEDIA_TYPE}.")
     size = int(declared_size) if declared_size is not None and declared_size.isdigit() else 0
     if size > MAX_AUDIO_BYTES:
-        raise await too_large(chunks, TOO_LARGE, MAX_DRAINED_BYTES)
+        raise await too_large(chunks, RECORDING.too_large, RECORDING.max_drained_bytes)
     received = 0
     with ExitStack() as resources:
         resources.enter_context(space.reserved(size or MAX_AUDIO_BYTES))
@@ -137,12 +184,12 @@ async def receive_part(
             async for chunk in chunks:
                 received += len(chunk)
                 if received > MAX_AUDIO_BYTES:
-                    raise await too_large(chunks, TOO_LARGE, MAX_DRAINED_BYTES)
+                    raise await too_large(chunks, RECORDING.too_large, RECORDING.max_drained_bytes)
                 with translated_os_errors("temporary files"):
                     file.write(chunk)
         with translated_os_errors("temporary files"):
             file.flush()
-        return ReceivedRecording(file, "", received, None, resources.pop_all().close)
+        return ReceivedFile(file, "", received, None, resources.pop_all().close)
 
 
 def _close(file: BinaryIO) -> None:
@@ -154,26 +201,26 @@ def _close(file: BinaryIO) -> None:
 async def _parse(receiver: _Receiver, boundary: bytes, chunks: AsyncIterator[bytes]) -> None:
     names = ("part_begin", "header_field", "header_value", "header_end", "headers_finished", "part_data", "end")
     callbacks: Any = {f"on_{name}": getattr(receiver, f"on_{name}") for name in names}
-    parser = MultipartParser(boundary, callbacks)
+    parser, form = MultipartParser(boundary, callbacks), receiver.form
     total = 0
     try:
         async for chunk in chunks:
             total += len(chunk)
-            if total > MAX_BODY_BYTES:
+            if total > form.max_body_bytes:
                 raise _TooLarge
             parser.write(chunk)
         parser.finalize()
     except MultipartParseError:
         raise Problem("malformed", "The body is not multipart/form-data.") from None
     except _TooLarge:
-        raise await too_large(chunks, TOO_LARGE, MAX_DRAINED_BYTES) from None
+        raise await too_large(chunks, form.too_large, form.max_drained_bytes) from None
     except Problem:
-        await _drain(chunks, MAX_DRAINED_BYTES)
+        await _drain(chunks, form.max_drained_bytes)
         raise
     if not receiver.ended:
         raise Problem("malformed", "The form is incomplete.")
-    if not receiver.has_recording:
-        raise invalid("/audio", "the form has no field `audio`", FaultCode.REQUIRED)
+    if not receiver.has_file:
+        raise invalid(f"/{form.field}", f"the form has no field `{form.field}`", FaultCode.REQUIRED)
 
 
 async def too_large(chunks: AsyncIterator[bytes], detail: str, max_drained_bytes: int) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-DECODER, RECOGNISER = b"adapters.speech.child_main", b"adapters.speech.recognizer_main"
+DECODER, RECOGNISER = b"adapters.confined.child_main", b"adapters.speech.recognizer_main"
 
 
 def speech_children(parent: int, program: bytes = DECODER) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, BinaryIO
 
-from adapters.speech.child_process import Limits, run_child
+from adapters.confined.child_process import Limits, run_child
 from adapters.speech.sound import measure
 from domain.ports import AudioInspector
 from domain.values import AudioFacts

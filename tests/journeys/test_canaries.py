@@ -16,6 +16,7 @@ from adapters.payments.webhooks import sign
 from entrypoints.http.table import OPERATIONS
 from tests.client import RECORDING, Client, Ticket, eventually, read_first_event
 from tests.fakes.openai_transcriptions import speech_settings, text_reply
+from tests.fakes.photos import PDF, photo
 from tests.journeys.canaries import PHONE, STEM, Canaries, Watch, found_in, found_under
 from tests.journeys.observed_service import ObservedService
 from tests.postgres import fresh_database
@@ -41,7 +42,7 @@ class Planter:
             self.open("SOCIAL", f"https://{self.canary('social')}.example/{self.canary('page')}"),
             self.open("SOCIAL", f"@{self.canary('handle')}"),
         ]
-        self.donation = self.document = self.slug = ""
+        self.donation = self.document = self.attachment = self.slug = ""
 
     def _client(self, credential: str | None = None) -> Client:
         headers = {
@@ -113,6 +114,19 @@ class Planter:
     def info(self) -> None:
         info = {"beneficiary": self.canary("beneficiary"), "location": self.canary("location")}
         assert self.main.post("/provide-info", info).status_code == 200
+
+    def attach(self) -> None:
+        path = f"{self.main.path}/attachments"
+        for data in (photo(64, 48), PDF):
+            answer = self.main.http.post(path, files={"file": (f"../{self.canary('file name')}", data)})
+            assert answer.status_code == 201, answer.text
+        assert self.main.http.post(path, files={"file": ("x", self.canary("no photo").encode())}).status_code == 415
+        self.attachment = self.main.get("/attachments").json()[0]["id"]
+
+    def choose_picture(self) -> None:
+        choice = {"attachmentId": self.attachment, "description": self.canary("description")}
+        answer = self.main.http.put(f"{self.main.path}/picture", json=choice)
+        assert answer.status_code == 200, answer.text
 
     def consent(self) -> None:
         words = {"textVersion": "1", "language": "en", "how": "witnessed"}
@@ -234,7 +248,8 @@ class Planter:
     def get(self, subpath: str = "", **more: Any) -> Callable[[], None]:
         def send() -> None:
             for client in (self.main.http, self.admin):
-                answer = client.get(self.main.path + subpath.format(document=self.document), **more)
+                path = subpath.format(document=self.document, attachment=self.attachment)
+                answer = client.get(self.main.path + path, **more)
                 assert answer.status_code == 200, answer.text
 
         return send
@@ -292,6 +307,14 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", f"{TICKET_PATH}/unpublish"): lambda: (
             planter.main.post("/unpublish", {planter.canary("field"): 1}) and None
         ),
+        ("POST", f"{TICKET_PATH}/attachments"): planter.attach,
+        ("PUT", f"{TICKET_PATH}/picture"): planter.choose_picture,
+        ("GET", f"{TICKET_PATH}/attachments"): planter.get("/attachments"),
+        ("GET", f"{TICKET_PATH}/attachments/{{attachment_id}}"): planter.get("/attachments/{attachment}"),
+        ("DELETE", f"{TICKET_PATH}/attachments/{{attachment_id}}"): planter.as_admin(
+            "DELETE", "/api/tickets/{canary}/attachments/{canary}", 403
+        ),
+        ("DELETE", f"{TICKET_PATH}/picture"): planter.as_admin("DELETE", "/api/tickets/{canary}/picture", 403),
         ("POST", f"{TICKET_PATH}/consents"): planter.consent,
         ("POST", f"{TICKET_PATH}/consents/withdraw"): lambda: (
             planter.main.post("/consents/withdraw", {"scopes": [planter.canary("scope")]}) and None
@@ -309,6 +332,7 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("POST", f"{TICKET_PATH}/create-payment"): planter.pay,
         ("GET", "/d/{slug}"): planter.as_admin("GET", "/d/{slug}?thanks&session_id=cs_{canary}", 200),
         ("POST", "/d/{slug}"): planter.give,
+        ("GET", "/d/{slug}/picture"): planter.as_admin("GET", "/d/{slug}/picture?{canary}", 200),
         **{("POST", path): planter.webhooks(path) for path in WEBHOOKS},
         ("POST", "/admin/donations/{donation_id}/refund"): planter.refund,
         ("GET", TICKET_PATH): planter.get(f"?include={everything}"),

@@ -4,13 +4,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
 
+from adapters.confined.child_process import measures_in_force
+from adapters.confined.confinement import Measure, is_harmless
 from adapters.disk import free_bytes_of
 from adapters.mail.transports import SmtpTransport
 from adapters.model_servers import Fault, ModelServer, fault_of
 from adapters.payments.gateway import StripeGateway
 from adapters.quotas import MIB
-from adapters.speech.child_process import measures_in_force
-from adapters.speech.confinement import Measure, is_harmless
 from adapters.storage.factory import open_storage, place_exists
 from domain.errors import RefusedError
 from entrypoints.composition import settings as environment

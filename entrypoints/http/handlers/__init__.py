@@ -17,6 +17,7 @@ from entrypoints.http.handlers.admin import (
     ProjectionHandlers,
     RefundHandlers,
 )
+from entrypoints.http.handlers.attachments import AttachmentHandlers, PictureHandlers
 from entrypoints.http.handlers.audit_pages import AuditPageHandlers
 from entrypoints.http.handlers.campaign_page import CampaignPageHandlers
 from entrypoints.http.handlers.campaigns import CampaignHandlers
@@ -91,6 +92,17 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety),
         UpdateHandlers(commands.tickets, cipher),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
+        AttachmentHandlers(
+            commands.attachments,
+            ticket_reader,
+            cipher,
+            contents,
+            content.attachment_inspector,
+            content.inspection_slots,
+            content.quotas,
+            public_url,
+        ),
+        PictureHandlers(database, draft_safety, contents),
         DocumentHandlers(
             commands.documents, contents, qr_codes, public_url, page_url, content.save_qr_image, content.quotas
         ),

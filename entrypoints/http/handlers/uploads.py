@@ -12,7 +12,7 @@ from domain.errors import AudioTooLongError, BusyError, FullError, NotAudioError
 from entrypoints.http import tus
 from entrypoints.http.handlers.quotas import owners_of
 from entrypoints.http.handlers.recording_intake import RecordingIntake
-from entrypoints.http.operations import Answer, Call, ReceivedRecording
+from entrypoints.http.operations import Answer, Call, ReceivedFile
 from entrypoints.http.problems import Problem
 from entrypoints.http.uploads import MAX_FILE_NAME_LENGTH
 
@@ -71,7 +71,7 @@ class UploadHandlers:
     def _upload(self, call: Call) -> Upload:
         return self.uploads.get(call.ticket_id, ids.parse(call.path_params["upload_id"]))
 
-    def _append(self, call: Call, upload: Upload, part: ReceivedRecording) -> Upload:
+    def _append(self, call: Call, upload: Upload, part: ReceivedFile) -> Upload:
         if upload.received + part.size_bytes < upload.length:
             return self.uploads.append(upload, part.file, part.size_bytes)
         # The last byte counts as received only once the recording is stored: by it the client knows that all is done.
@@ -81,7 +81,7 @@ class UploadHandlers:
             return self.uploads.finish(upload)
 
     @contextmanager
-    def _all_but_the_last_byte_kept(self, upload: Upload, part: ReceivedRecording) -> Iterator[None]:
+    def _all_but_the_last_byte_kept(self, upload: Upload, part: ReceivedFile) -> Iterator[None]:
         """Delete the upload if it is refused; if the block fails for another reason, the client need not send it again.
 
         The last byte is missing then, and with it the client tries again.
@@ -98,7 +98,7 @@ class UploadHandlers:
             raise
 
 
-def _require_fits(part: ReceivedRecording, room: int) -> None:
+def _require_fits(part: ReceivedFile, room: int) -> None:
     if part.size_bytes > room:
         raise Problem("too-large", f"Only {room} bytes of this upload are missing.")
 

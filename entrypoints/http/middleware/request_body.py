@@ -25,9 +25,10 @@ async def read_body(call: Call, request: Request, upload_space: FreeSpace) -> No
     """Read, check and parse the body into the call, with the digest by which idempotency recognises a repetition."""
     content_type = call.headers.get("content-type", "")
     match call.operation.body_kind:
-        case BodyKind.AUDIO:
+        case BodyKind.AUDIO | BodyKind.ATTACHMENT as kind:
+            form = uploads.RECORDING if kind is BodyKind.AUDIO else uploads.ATTACHMENT
             call.upload = await uploads.receive(
-                content_type, call.headers.get("content-length"), request.stream(), upload_space
+                form, content_type, call.headers.get("content-length"), request.stream(), upload_space
             )
             call.body_digest = call.upload.sha256
             return

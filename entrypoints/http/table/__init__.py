@@ -4,6 +4,7 @@ from entrypoints.http.operations import Operation
 from entrypoints.http.table import (
     about,
     administration,
+    attachments,
     audit_pages,
     consents,
     donations,
@@ -19,6 +20,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *waiting.OPERATIONS,
     *consents.OPERATIONS,
     *uploads.OPERATIONS,
+    *attachments.OPERATIONS,
     *donations.OPERATIONS,
     *administration.OPERATIONS,
     *public_pages.OPERATIONS,

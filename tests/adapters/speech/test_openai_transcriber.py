@@ -10,8 +10,8 @@ from pathlib import Path
 import av
 import pytest
 
+from adapters.confined.child_process import run_child
 from adapters.speech import DEMO_RECORDING, openai
-from adapters.speech.child_process import run_child
 from adapters.speech.inspector import ChildAudioInspector
 from adapters.speech.openai import OpenAITranscriber
 from domain.errors import StepFailed, Superseded

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from adapters.confined.errors import ChildInterrupted
 from adapters.speech import recognizer
-from adapters.speech.errors import ChildInterrupted
 from adapters.speech.recognizer import Recognizer
 from tests.fakes.children import speech_children
 from tests.fakes.recognisers import ENDING_AT_A_REQUEST, FAKE, NAMING_ITSELF, READING_NOTHING

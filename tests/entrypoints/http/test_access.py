@@ -26,6 +26,7 @@ from tests.entrypoints.conftest import Deal
 from tests.entrypoints.http.contract import problem
 from tests.fakes.databases import recorded_statements
 from tests.fakes.mailbox import files
+from tests.fakes.photos import PDF
 
 TICKET_PATH = "/api/tickets/{ticket_id}"
 CONTACT = {"contactType": "EMAIL", "contactValue": "matrix@example.com"}
@@ -76,6 +77,14 @@ TICKET_RULES = {
     ("GET", f"{TICKET_PATH}/updates"): Rule(200, published=True, **READ),
     ("POST", f"{TICKET_PATH}/updates"): Rule(409, {"json": {"text": "The roof is back."}}, **WRITE),
     ("DELETE", f"{TICKET_PATH}/updates/{{update_id}}"): Rule(404, **WRITE),
+    ("POST", f"{TICKET_PATH}/attachments"): Rule(201, {"files": {"file": ("letter.pdf", PDF)}}, **WRITE),
+    ("GET", f"{TICKET_PATH}/attachments"): Rule(200, **READ),
+    ("GET", f"{TICKET_PATH}/attachments/{{attachment_id}}"): Rule(404, auditor=False, **READ),
+    ("DELETE", f"{TICKET_PATH}/attachments/{{attachment_id}}"): Rule(404, **WRITE),
+    ("PUT", f"{TICKET_PATH}/picture"): Rule(
+        422, {"json": {"attachmentId": str(uuid7()), "description": "A roof"}}, **WRITE
+    ),
+    ("DELETE", f"{TICKET_PATH}/picture"): Rule(204, **WRITE),
     ("GET", f"{TICKET_PATH}/consents"): Rule(200, **READ),
     ("POST", f"{TICKET_PATH}/consents"): Rule(
         201, {"json": {"scopes": ["photo"], "textVersion": "1", "language": "en", "how": "typed"}}, **WRITE
@@ -163,6 +172,7 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
     ("GET", "/admin/knowledge/sources"): ((401, 403, 403, 403, 200, 403), {}, None),
     ("DELETE", "/admin/knowledge/sources/{source_id}"): ((401, 403, 403, 403, 404, 403), {}, None),
     ("GET", "/admin/knowledge/search"): ((401, 403, 403, 403, 200, 403), {"params": {"q": "gifts"}}, None),
+    ("GET", "/d/{slug}/picture"): ((404,) * 6, {}, None),
     ("GET", "/api/consent-texts/{version}"): ((404,) * 6, {}, None),
     ("GET", "/audit"): ((200,) * 6, {}, None),
     ("POST", "/audit"): (

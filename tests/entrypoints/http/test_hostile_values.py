@@ -101,7 +101,9 @@ class CalledOperation:
             self.type = "application/x-www-form-urlencoded"
         else:
             self.type = (
-                "multipart/form-data; boundary=x" if operation.body_kind is BodyKind.AUDIO else "application/json"
+                "multipart/form-data; boundary=x"
+                if operation.body_kind in (BodyKind.AUDIO, BodyKind.ATTACHMENT)
+                else "application/json"
             )
 
     def send(

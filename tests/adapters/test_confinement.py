@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.speech import child_process
-from adapters.speech.child_process import Limits, measures_in_force, run_child
-from adapters.speech.confinement import (
+from adapters.confined import child_process
+from adapters.confined.child_process import Limits, measures_in_force, run_child
+from adapters.confined.confinement import (
     ACCOUNTS,
     FIRST_ACCOUNT,
     LANDLOCK_CREATE_RULESET,

@@ -1,7 +1,7 @@
-"""The child process: limits itself, does one job on one recording, and prints the answer as JSON lines.
+"""The child process: limits itself, does one job on one file, and prints the answer as JSON lines.
 
 Started by `child_process.run_child`. A job's module is imported after the limits are set, so that they hold for its
-libraries too, and before the process is confined. Only then does the job read the recording.
+libraries too, and before the process is confined. Only then does the job read the file.
 """
 
 import ctypes
@@ -15,8 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from adapters.speech.confinement import confine
-from adapters.speech.errors import RecordingRefused
+from adapters.confined.confinement import confine
+from adapters.confined.errors import InputRefused
 
 PR_SET_PDEATHSIG = 1
 
@@ -46,7 +46,7 @@ def main() -> None:
         end_with_parent(request["parent"])
         send({"started": True})
         result = measures if job is None else job()
-    except RecordingRefused as refused:
+    except InputRefused as refused:
         send({"refused": refused.code})
     else:
         send({"result": result})
@@ -66,34 +66,39 @@ def enter_child(request: dict[str, Any]) -> BinaryIO:
 
 
 def _job(request: dict[str, Any]) -> Callable[[], object] | None:
-    """Return the job with its libraries loaded. A failure before `started` is not blamed on the recording.
+    """Return the job with its libraries loaded. A failure before `started` is not blamed on the file.
 
     Return None if only the measures of confinement are asked for.
     """
-    recording, arguments = request["recording"], request["arguments"]
+    source, arguments = request["source"], request["arguments"]
     match request["job"]:
         case "confinement":
             return None
         case "measure":
             from adapters.speech.sound import measure
 
-            return partial(measure, recording, **arguments)
+            return partial(measure, source, **arguments)
         case "prepare":
             from adapters.speech.preparation import prepare
             from adapters.speech.voice import load_gate
 
             load_gate()
-            return partial(prepare, recording, request["output"], **arguments)
+            return partial(prepare, source, request["output"], **arguments)
         case "require_speech":
             from adapters.speech.preparation import require_speech
             from adapters.speech.voice import load_gate
 
             load_gate()
-            return partial(require_speech, recording, **arguments)
+            return partial(require_speech, source, **arguments)
         case "reencode":
             from adapters.speech.reencoding import reencode
 
-            return partial(reencode, recording, request["output"], **arguments)
+            return partial(reencode, source, request["output"], **arguments)
+        case "photo":
+            from adapters.pictures.encoding import encode, load
+
+            load()
+            return partial(encode, source, request["output"], **arguments)
         case unknown:
             raise ValueError(unknown)
 

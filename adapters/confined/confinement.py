@@ -14,7 +14,7 @@ from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
-from adapters.speech.system_calls import refuse_system_calls
+from adapters.confined.system_calls import refuse_system_calls
 
 
 class Measure(StrEnum):

@@ -1,4 +1,4 @@
-"""Runs work on an untrusted recording in a child process with limits on time, memory and output."""
+"""Runs work on an untrusted file in a child process with limits on time, memory and output."""
 
 import json
 import os
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from adapters.speech.confinement import Measure
-from adapters.speech.errors import ChildCrashed, ChildInterrupted, ChildOutOfCpuTime, ChildTimedOut, RecordingRefused
+from adapters.confined.confinement import Measure
+from adapters.confined.errors import ChildCrashed, ChildInterrupted, ChildOutOfCpuTime, ChildTimedOut, InputRefused
 
 ROOT = Path(__file__).parents[2]
 
-START = "from adapters.speech.child_main import main; main()"
+START = "from adapters.confined.child_main import main; main()"
 
 # The environment variables that a child needs to find its libraries. It gets no other, so no key or password.
 KEPT_ENVIRONMENT = ("PATH", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
@@ -47,7 +47,7 @@ REPORT_LIMITS = Limits(cpu_seconds=10, wall_seconds=30, memory_mb=256)
 
 def run_child(
     job: str,
-    recording: BinaryIO,
+    source: BinaryIO,
     arguments: Mapping[str, Any],
     limits: Limits,
     *,
@@ -55,16 +55,16 @@ def run_child(
     readable: Iterable[Path] = (),
     waiting: Callable[[], None] = lambda: None,
 ) -> Any:
-    """Run `job` in a child process and return its result. Raise RecordingRefused or ChildCrashed if there is none.
+    """Run `job` in a child process and return its result. Raise InputRefused or ChildCrashed if there is none.
 
-    `waiting` is called every second, and may raise. The child has ended when this returns. It reads the recording
+    `waiting` is called every second, and may raise. The child has ended when this returns. It reads the file
     through the descriptor without moving its position. It is confined (`confinement.py`): beside its libraries it can
     open only files below `readable`, for reading.
     """
-    recording.flush()
+    source.flush()
     request = {
         "job": job,
-        "recording": recording.fileno(),
+        "source": source.fileno(),
         "output": None if output is None else output.fileno(),
         "arguments": dict(arguments),
         "readable": [str(path) for path in readable],
@@ -74,7 +74,7 @@ def run_child(
         "memory_bytes": limits.memory_mb * 1024 * 1024,
         "output_bytes": limits.output_mb * 1024 * 1024,
     }
-    inherited = [recording.fileno()] if output is None else [recording.fileno(), output.fileno()]
+    inherited = [source.fileno()] if output is None else [source.fileno(), output.fileno()]
     try:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-c", START, json.dumps(request)],
@@ -116,7 +116,7 @@ def _result(child: subprocess.Popen[bytes], deadline: float, waiting: Callable[[
             case {"started": True}:
                 started = True
             case {"refused": str(code)}:
-                raise RecordingRefused(code)
+                raise InputRefused(code)
             case {"result": result}:
                 return result
             case _:

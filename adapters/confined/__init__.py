@@ -1,0 +1,1 @@
+"""Confined child processes, which read the bytes of strangers: recordings and photos."""
