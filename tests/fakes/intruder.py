@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from adapters.speech import child_main
+from adapters.confined import child_main
 
 # Runs the child process with the attempts in place of its job.
 START = "from tests.fakes.intruder import main; main()"
