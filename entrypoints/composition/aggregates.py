@@ -12,11 +12,14 @@ from adapters.payments.linking import link_checkout
 from adapters.privacy import erasure
 from domain.events import (
     CheckoutOpened,
+    DraftingFailed,
+    DraftProposed,
     Erased,
     ErasureAnnounced,
     Published,
     TicketReinstated,
     TicketSuspended,
+    TranscriptionFailed,
     Unpublished,
 )
 from entrypoints.composition.foundation import Foundation, Parts
@@ -32,11 +35,14 @@ class Aggregates:
         event_effects: EventEffects = {
             **contact_hashes.EFFECTS,
             CheckoutOpened: [open_checkouts.add, partial(link_checkout, self.inbox)],
+            DraftingFailed: [mails.tell_finished],
+            DraftProposed: [mails.tell_finished],
             Erased: [partial(erasure.destroy, self.inbox), open_checkouts.close],
             ErasureAnnounced: [mails.announce_erasure],
             Published: [mails.tell_published],
             TicketReinstated: [mails.tell_reinstated],
             TicketSuspended: [open_checkouts.close, mails.tell_suspended],
+            TranscriptionFailed: [mails.tell_finished],
             Unpublished: [open_checkouts.close],
         }
         # A process that answers clients waits for the read models; a worker need not.

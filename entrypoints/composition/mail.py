@@ -7,6 +7,7 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.contacts import ContactIndex
+from adapters.languages import DEFAULT_LANGUAGE, offered_language
 from adapters.mail import messages
 from adapters.mail.dead_mails import DeadMails
 from adapters.mail.limits import UnverifiedMailLimits
@@ -16,7 +17,8 @@ from adapters.mail.subscriptions import Subscriptions
 from adapters.mail.transports import FileTransport, MailTransport, NoTransport, SmtpTransport
 from domain.commands.retention import erasure_notice
 from domain.errors import InvalidError
-from domain.events import ErasureAnnounced, TicketEvent, TicketSuspended
+from domain.events import DraftProposed, ErasureAnnounced, TicketEvent, TicketSuspended
+from domain.lifecycle import missing_fields
 from domain.ports import Mail
 from domain.tickets import RecordingTicket
 from domain.values import ContactType
@@ -67,6 +69,22 @@ class MailDelivery:
         if not self.limits.allow(cursor.connection, ticket.contact.value, self.limits.asker()):
             return
         self._tell(cursor, ticket, "published", {"page": self._page_url(ticket.slug)}, f"published:{ticket.id}")
+
+    def tell_finished(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
+        """Queue a mail that the work on a recording has ended, if the ticket has an e-mail address that got few mails.
+
+        It contains no text of the ticket, because the address need not be verified.
+        """
+        if ticket.contact.type is not ContactType.EMAIL:
+            return
+        if not self.limits.allow(cursor.connection, ticket.contact.value, self.limits.asker()):
+            return
+        kind = "recording_failed"
+        if isinstance(event, DraftProposed):
+            kind = "draft_questions" if missing_fields(ticket.kind, ticket.draft) else "draft_ready"
+        language = offered_language(ticket.analysis.language if ticket.analysis else None) or DEFAULT_LANGUAGE
+        values = {"page": f"{self._home}/t/{ticket.id}", "language": language}
+        self._tell(cursor, ticket, kind, values, f"{kind}:{ticket.id}:{event.originator_version}")
 
     def tell_suspended(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
         """Queue a mail about the suspension and its reason, if the ticket has an e-mail address."""

@@ -274,6 +274,8 @@ def _responses(operation: Operation, response_schema: JsonObject | None) -> Json
             response = _problem_response(name)
             response["content"].update(content("text/html"))
         responses[str(PROBLEM_TYPES[name].status)] = response
+    if operation.is_for_browsers and operation.method == "GET" and "unauthenticated" in _problem_names(operation):
+        responses.setdefault("303", {"description": "A browser is led to the page where one signs in."})
     if operation.revalidates:
         responses["304"] = {"description": "The client has the current content already."}
     for status, media_type in operation.other_responses.items():

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
+from uuid import uuid4
 
 import httpx2
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from adapters.mail.limits import MAX_TO_ADDRESS
 from adapters.speech.failures import REFUSALS
 from domain.errors import StepFailed
 from domain.values import Draft
@@ -19,6 +21,8 @@ from tests.browser import checked
 from tests.client import RECORDING, Client, LiveService, Ticket
 from tests.entrypoints.conftest import JobRunner
 from tests.fakes.drafting import DRAFT
+from tests.fakes.mailbox import files, text_of
+from tests.fakes.speech import TRANSCRIPT
 
 INCOMPLETE = replace(DRAFT, goal=None, beneficiary=None)
 DANGEROUS = "Call me at 555-123-4567. My neighbor John Smith helps. The roof fell in."
@@ -229,9 +233,49 @@ def test_hostile_texts_are_no_markup_in_these_pages(holder: Client, ticket: Tick
         assert hostile not in holder.get(f"/t/{ticket.id}{page}").text
 
 
+OUTCOMES = [
+    (DRAFT, TRANSCRIPT, "en", "Your page is ready to read"),
+    (INCOMPLETE, TRANSCRIPT, "es", "Tenemos una pregunta para usted"),
+    (DRAFT, StepFailed("no_speech", "Nothing.", retryable=False), "en", "We could not write your page yet"),
+]
+
+
+@pytest.mark.parametrize(("draft", "outcome", "language", "subject"), OUTCOMES)
+def test_a_mail_in_the_language_of_the_story_says_that_there_is_something_to_do(
+    live: LiveService, client: Client, work: JobRunner, draft: Draft, outcome: object, language: str, subject: str
+):
+    address = f"{uuid4().hex}@example.com"
+    ticket = client.open_ticket(contactValue=address)
+    recorded(ticket)
+    work.do(ticket, draft, outcome, language)
+    live.service.mail.sender.run_all()
+    [mail] = files(live.settings.outbox, address)
+    assert mail["Subject"] == subject
+    assert mail["List-Unsubscribe"].startswith(f"<{live.base_url}/unsubscribe/")
+    # No text of a ticket is sent to an address that nobody has verified.
+    assert "Ada" not in mail.as_string()
+    link = f"{live.base_url}/t/{ticket.id}"
+    assert link in text_of(mail).split()
+    opened = client.get(link, headers={"Accept": "text/html"})
+    assert opened.headers["location"] == f"/find?next=%2Ft%2F{ticket.id}"
+    assert client.get(opened.headers["location"]).status_code == 200
+
+
+def test_nobody_gets_many_mails_about_recordings_that_strangers_upload_in_their_name(
+    live: LiveService, client: Client, work: JobRunner
+):
+    address = f"{uuid4().hex}@example.com"
+    ticket = client.open_ticket(contactValue=address)
+    for _ in range(MAX_TO_ADDRESS + 2):
+        recorded(ticket)
+        work.do(ticket)
+    live.service.mail.sender.run_all()
+    assert len(files(live.settings.outbox, address)) == MAX_TO_ADDRESS
+
+
 @pytest.mark.browser
-@pytest.mark.parametrize("language", ["en", "es"])
-def test_a_browser_follows_the_work_until_the_page_is_public(
+@pytest.mark.parametrize("language", ["es", pytest.param("en", marks=pytest.mark.soak)])
+def test_a_browser_follows_the_work_answers_what_is_missing_and_decides_on_findings(
     browser: Browser, live: LiveService, ticket: Ticket, work: JobRunner, language: str
 ):
     recorded(ticket)
