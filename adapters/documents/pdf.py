@@ -61,9 +61,9 @@ def _document(layout: DocumentLayout) -> dict[str, object]:
         "author": PRODUCER,
         **_language(layout.language),
         "rtl": layout.right_to_left,
-        "kind": _line(layout.kind),
-        "heading": _line(layout.title, LONG_WORD_IN_TITLE),
-        "footer": _line(layout.footer),
+        "kind": line_data(layout.kind),
+        "heading": line_data(layout.title, LONG_WORD_IN_TITLE),
+        "footer": line_data(layout.footer),
         "page_label": layout.page_label,
         "blocks": [_block(block) for block in layout.blocks],
         "checkpoint": layout.checkpoint_code and _checkpoint(layout.checkpoint_code),
@@ -73,12 +73,12 @@ def _document(layout: DocumentLayout) -> dict[str, object]:
 def _block(block: Block) -> dict[str, object]:
     match block:
         case WarningBox(line):
-            return {"kind": "warning", "line": _line(line)}
+            return {"kind": "warning", "line": line_data(line)}
         case FieldTable(fields):
             rows = [
                 {
-                    "label": _line(field.label),
-                    "value": _line(field.value),
+                    "label": line_data(field.label),
+                    "value": line_data(field.value),
                     "missing": field.missing,
                     "strong": field.strong,
                 }
@@ -86,34 +86,34 @@ def _block(block: Block) -> dict[str, object]:
             ]
             return {"kind": "fields", "rows": rows}
         case Heading(line):
-            return {"kind": "heading", "line": _line(line)}
+            return {"kind": "heading", "line": line_data(line)}
         case Paragraph(line, missing):
-            return {"kind": "paragraph", "line": _line(line), "missing": missing}
+            return {"kind": "paragraph", "line": line_data(line), "missing": missing}
         case Bullet(line):
-            return {"kind": "bullet", "line": _line(line)}
+            return {"kind": "bullet", "line": line_data(line)}
         case SpokenPart(time, speaker, line):
-            return {"kind": "spoken", "time": time, "speaker": _line(speaker), "line": _line(line)}
+            return {"kind": "spoken", "time": time, "speaker": line_data(speaker), "line": line_data(line)}
         case LinkCode(heading, caption, url, description):
             return {
                 "kind": "link-code",
-                "heading": _line(heading),
-                "caption": _line(caption),
+                "heading": line_data(heading),
+                "caption": line_data(caption),
                 "url": url,
-                "address": _line(TextLine(url, right_to_left=False, language=heading.language), LONG_ADDRESS),
+                "address": line_data(TextLine(url, right_to_left=False, language=heading.language), LONG_ADDRESS),
                 "description": description,
             }
 
 
 def _checkpoint(code: CheckpointCode) -> dict[str, object]:
     return {
-        "heading": _line(code.heading),
-        "explanation": _line(code.explanation),
-        "state": _line(code.state),
+        "heading": line_data(code.heading),
+        "explanation": line_data(code.explanation),
+        "state": line_data(code.state),
         "description": code.description,
     }
 
 
-def _line(line: TextLine | None, long_word: re.Pattern[str] = LONG_WORD) -> dict[str, object] | None:
+def line_data(line: TextLine | None, long_word: re.Pattern[str] = LONG_WORD) -> dict[str, object] | None:
     if line is None:
         return None
     return {"text": long_word.sub(_breakable, line.text), "rtl": line.right_to_left, **_language(line.language)}

@@ -1,7 +1,7 @@
 """Commands that open a checkout for a donation."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from domain.values import (
     SYSTEM,
     Actor,
     ConsentScope,
+    Draft,
     GiftWords,
     Money,
     StripeReport,
@@ -82,6 +83,9 @@ class CheckoutCommands:
         now = datetime.now(UTC)
         if published and ConsentScope.STORY not in ticket.shown_scopes(now):
             raise NotFoundError("This page is not published.")
+        if words.shown and self.safety.review(Draft(title=words.name, story=words.message), None).findings:
+            # Nobody decides on the findings in a stranger's words, so they are for the holder alone.
+            words = replace(words, shown=False)
         # The text is recorded, so that a repeated call to Stripe sends the same one even if the campaign was renamed.
         title = None if description else public_draft(ticket, self.safety, now).title
         text = description or (f"Gift: {title}" if title else "Gift")

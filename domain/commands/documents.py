@@ -70,6 +70,11 @@ class DocumentCommands:
                 if_match,
             )
 
+    def receipt(self, ticket_id: UUID, donation_id: UUID, *, dated: datetime) -> bytes:
+        """Return the receipt of a paid donation as PDF for its donor; nothing is recorded."""
+        sheet = self._sheet(self.tickets.get(ticket_id), DocumentType.RECEIPT, donation_id, dated)
+        return self.printer.render(sheet, DocumentFormat.PDF)
+
     def _sheet(self, ticket: RecordingTicket, type: DocumentType, donation_id: UUID | None, dated: datetime) -> Sheet:
         language = ticket.analysis.language if ticket.analysis else None
         match type:

@@ -28,6 +28,7 @@ from entrypoints.composition.history import History
 from entrypoints.composition.settings import Settings
 
 if TYPE_CHECKING:
+    from adapters.documents.campaign_prints import CampaignPrints
     from adapters.drafting.sources import SourcedDrafter
 
 logger = structlog.get_logger()
@@ -57,6 +58,7 @@ class Content:
         self.safety = LocalSafetyReviewer()
         self.printer = DocumentRenderer()
         self.qr_codes = QrCodeRenderer()
+        self.prints = Lazy(_prints)
         self.loads: list[Callable[[], object]] = []
         if Parts.WEB in foundation.parts:
             self.loads += [self.qr_codes.load, self.printer.load, self.safety.load]
@@ -165,6 +167,12 @@ def _drafting(settings: Settings) -> tuple[Analyser, Drafter]:
         both = FallbackDrafter(remote, remote, Lazy(_local_drafting), server.model)
         return both, both
     return _local_drafting()
+
+
+def _prints() -> "CampaignPrints":
+    from adapters.documents.campaign_prints import CampaignPrints
+
+    return CampaignPrints()
 
 
 def _local_drafting() -> tuple[Analyser, Drafter]:

@@ -87,6 +87,9 @@ class Settings(ModelSettings):
     intake: Literal["open", "closed"] = "open"
     smtp_url: Secret = None
     mail_from: Optional = None
+    operator_name: Optional = None
+    operator_address: Optional = None
+    operator_contact: Optional = None
     # Login shells set this variable to the path of a mailbox; only `off` means something here.
     mail: str = ""
     save_qr_images: bool = False

@@ -78,11 +78,21 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Operator:
+    """Who runs this service, as far as the settings say."""
+
+    name: str | None = None
+    address: str | None = None
+    contact: str | None = None
+
+
+@dataclass(frozen=True)
 class Site:
     """What all pages of this service have in common."""
 
     public_url: str
     sandbox: bool
+    operator: Operator = Operator()
 
     @property
     def https(self) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote
 
 import anyio
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.stripe_sandbox import DisputeOutcome, Outcome, Payer, RefundOutcome, Sandbox, StripeRefusal
@@ -20,9 +20,9 @@ from entrypoints.http.amounts import DEFAULT_LANGUAGE, read_amount
 from entrypoints.http.countries import COUNTRIES
 from entrypoints.http.middleware.problems import IS_FOR_BROWSERS
 from entrypoints.http.middleware.request_body import read_bounded
-from entrypoints.http.pages import PAGES_FOLDER
+from entrypoints.http.pages import PAGES_FOLDER, STATIC
 
-STYLE = PAGES_FOLDER / "static" / "sandbox.css"
+STYLES = (STATIC / "app.css", STATIC / "sandbox.css")
 MAX_BODY_BYTES = 64 * 1024
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -61,7 +61,9 @@ class _Pages:
         self.sandbox = sandbox
         self._limiter = anyio.CapacityLimiter(THREADS)
         self._templates = Templates(
-            PAGES_FOLDER / "sandbox", filters={"money": _money}, variables={"countries": COUNTRIES}
+            PAGES_FOLDER / "sandbox",
+            filters={"money": _money},
+            variables={"countries": COUNTRIES},
         )
 
     async def in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
@@ -215,7 +217,8 @@ class _PayPage:
 
 
 async def _style(_: Request) -> Response:
-    return FileResponse(STYLE, media_type="text/css", headers={"X-Content-Type-Options": "nosniff"})
+    content = b"\n".join(style.read_bytes() for style in STYLES)
+    return Response(content, media_type="text/css", headers={"X-Content-Type-Options": "nosniff"})
 
 
 async def _body(request: Request) -> bytes:

@@ -19,6 +19,7 @@ from entrypoints.http.handlers.admin import (
 )
 from entrypoints.http.handlers.attachments import AttachmentHandlers, PictureHandlers
 from entrypoints.http.handlers.audit_pages import AuditPageHandlers
+from entrypoints.http.handlers.campaign_files import CampaignFileHandlers
 from entrypoints.http.handlers.campaign_page import CampaignPageHandlers
 from entrypoints.http.handlers.campaigns import CampaignHandlers
 from entrypoints.http.handlers.consents import ConsentHandlers
@@ -33,10 +34,12 @@ from entrypoints.http.handlers.login_codes import LoginCodeHandlers
 from entrypoints.http.handlers.metrics import MetricsHandlers
 from entrypoints.http.handlers.page_reports import PageReportHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
+from entrypoints.http.handlers.public_pages import StoryLanguages
 from entrypoints.http.handlers.question_pages import QuestionPageHandlers
 from entrypoints.http.handlers.recording_intake import RecordingIntake
 from entrypoints.http.handlers.recordings import RecordingHandlers
 from entrypoints.http.handlers.sign_in_pages import SignInPageHandlers
+from entrypoints.http.handlers.site_pages import SitePageHandlers, operator_of
 from entrypoints.http.handlers.status_events import StatusEventHandlers, StatusReader
 from entrypoints.http.handlers.support import SupportDesk, SupportHandlers
 from entrypoints.http.handlers.tickets import TicketHandlers
@@ -61,7 +64,8 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
     cipher, ticket_reader = history.cipher, history.ticket_reader
     contents, qr_codes = content.contents, content.qr_codes
     public_url, page_url = service.public_url, service.page_url
-    site = Site(public_url, service.settings.sandbox)
+    site = Site(public_url, service.settings.sandbox, operator_of(service.settings))
+    story_languages = StoryLanguages()
     support_desk = SupportDesk(commands.support, access.contact_index, history.log)
     proof_checks = ProofChecks(service.proof.checkpoints, service.proof.signer, service.proof.exporter)
     draft_safety = DraftSafety(content.safety, cipher)
@@ -123,7 +127,20 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         AccessLogHandlers(access.log),
         RefundHandlers(commands.refunds, cipher, database),
         KnowledgeHandlers(database),
-        CampaignPageHandlers(commands.checkouts, database, cipher, draft_safety, payments.retrievals, site, page_url),
+        CampaignPageHandlers(
+            commands.checkouts,
+            database,
+            cipher,
+            draft_safety,
+            payments.retrievals,
+            site,
+            page_url,
+            story_languages,
+        ),
+        CampaignFileHandlers(
+            commands.documents, database, cipher, draft_safety, content.prints, qr_codes, page_url, story_languages
+        ),
+        SitePageHandlers(site, service.settings),
         UnsubscribeHandlers(service.mail.subscriptions, site),
         HealthHandlers(
             service.version,

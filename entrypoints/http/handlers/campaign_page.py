@@ -1,31 +1,39 @@
 """Handlers for the public page of a campaign, and for its form, which opens a checkout."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 from adapters.encryption.field_cipher import FieldCipher
+from adapters.languages import offered_language, text_direction, translations
 from adapters.payments.retrieval import PendingRetrievals
 from adapters.postgres.database import Database
 from domain.commands.checkouts import CheckoutCommands, checked_amount, largest_amount, smallest_amount
-from domain.errors import InvalidError, NotFoundError, TakenDownError
-from domain.values import Money
+from domain.errors import FaultCode, InvalidError, NotFoundError, TakenDownError
+from domain.values import CURRENCIES, GiftWords, Money
 from entrypoints.http.amounts import DEFAULT_LANGUAGE, MAX_AMOUNT_LENGTH, format_amount, read_amount
 from entrypoints.http.bodies import form_fields
-from entrypoints.http.handlers.public_pages import page_row, unavailable_page
+from entrypoints.http.handlers.campaign_view import RECENT_GIFTS, PageTotal, page_date, page_total, recent_gifts
+from entrypoints.http.handlers.public_pages import StoryLanguages, page_language, page_row, unavailable_page
 from entrypoints.http.operations import Answer, Call
 from entrypoints.http.pages import Site
+from entrypoints.http.suggested_amounts import preselected, suggested_amounts
 from entrypoints.presentation.donations import DonationTotals, main_currency
 from entrypoints.presentation.personal_data import PersonalData
 from entrypoints.presentation.safety import DraftSafety
 from entrypoints.presentation.tickets import Draft
-from projections import donation_ledger, ticket_status
+from projections import donation_ledger, page_words, ticket_status
 from projections.model import Row
 
-SUGGESTED_MAJOR = (10, 25, 50, 100)
-SUGGESTED_MAJOR_ZERO_DECIMAL = (1_000, 2_500, 5_000, 10_000)
+LONGEST_NAME, LONGEST_MESSAGE = 60, 500
+# The description that other sites show with a link to the page.
+LONGEST_DESCRIPTION = 200
 
-_SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
+SESSION_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}")
+_NO_FORM: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class CampaignPageHandlers:
     retrievals: PendingRetrievals
     site: Site
     page_url: Callable[[str], str]
+    languages: StoryLanguages = field(default_factory=StoryLanguages)
 
     def show(self, call: Call) -> Answer[bytes]:
         row = page_row(self.database, call)
@@ -55,8 +64,10 @@ class CampaignPageHandlers:
         call.answer_ticket_id = row["ticket_id"]
         form = form_fields(call.raw_body)
         currency = form["currency"] if "currency" in form else main_currency(row, _totals(call, row))
+        language = self._language(call, row, self._draft(row), form.get("lang"))
+        typed = form.get("amount", "").strip() or form.get("choice", "")
         try:
-            amount = checked_amount(read_amount(form.get("amount", ""), currency, _language(row)))
+            amount = checked_amount(read_amount(typed, currency, language))
             checkout = self.commands.open(
                 call.principal.actor,
                 row["ticket_id"],
@@ -65,6 +76,7 @@ class CampaignPageHandlers:
                 None,
                 return_url=self.page_url(row["slug"]),
                 published=True,
+                words=_words(form),
             )
         except NotFoundError:
             # The page was unpublished or erased since its row was read.
@@ -72,30 +84,63 @@ class CampaignPageHandlers:
         except TakenDownError:
             return self.site.gone(call)
         except InvalidError as error:
-            typed_amount = form.get("amount", "")[:MAX_AMOUNT_LENGTH]
-            return self._page(call, row, error=_sentence(error), typed_amount=typed_amount, status=422)
+            return self._page(call, row, error=_sentence(error, currency, language), form=form, status=422)
         return Answer(None, 303, {"Location": checkout.url})
+
+    def total(self, call: Call) -> Answer[PageTotal]:
+        """Return the totals for the script of the page, which shows them as they change."""
+        row = page_row(self.database, call)
+        if row is None or not ticket_status.is_public(row):
+            raise NotFoundError("There is no such page, or it is not public yet.")
+        draft = self._draft(row)
+        totals = DonationTotals.from_rows(row, _totals(call, row), None, None, PersonalData(self.cipher))
+        shown = page_total(totals, goal_of(draft), self._own_gift(call, row), self._language(call, row, draft))
+        return Answer(shown, 200, {"Cache-Control": "no-store"})
 
     def _retrieve_unpaid_session(self, call: Call, row: Row) -> None:
         """Request the donor's session from Stripe if the donation is unpaid here, because its webhook may be late."""
         session_id = call.query.get("session_id", "")
-        if not _SESSION_ID.fullmatch(session_id):
+        if not SESSION_ID.fullmatch(session_id):
             return
         with self.database.reading() as cursor:
             unpaid = donation_ledger.unpaid_donation(cursor, row["ticket_id"], session_id)
         if unpaid is not None:
             self.retrievals.request(session_id)
 
+    def _own_gift(self, call: Call, row: Row) -> Row | None:
+        """Return the donation of the session that the request names, which only its donor knows."""
+        session_id = call.query.get("session_id", "")
+        if not SESSION_ID.fullmatch(session_id):
+            return None
+        return call.reads.ask(lambda cursor: donation_ledger.donation_of_session(cursor, row["ticket_id"], session_id))
+
+    def _draft(self, row: Row) -> Draft:
+        return Draft.from_row(self.safety.public_row(row), PersonalData(self.cipher))
+
+    def _language(self, call: Call, row: Row, draft: Draft, chosen: str | None = None) -> str:
+        return page_language(call, self.languages.of(row, draft), offered_language(chosen))
+
     def _page(
-        self, call: Call, row: Row, error: str | None = None, typed_amount: str = "", status: int = 200
+        self, call: Call, row: Row, error: str | None = None, form: Mapping[str, str] = _NO_FORM, status: int = 200
     ) -> Answer[bytes]:
         personal = PersonalData(self.cipher)
-        draft = Draft.from_row(self.safety.public_row(row), personal)
-        totals = DonationTotals.from_rows(row, _totals(call, row), None, None, personal)
-        language = _language(row)
-        currency, counts = totals.currency, totals.counts
-        goal = draft.goal_amount_minor if draft.currency == currency else None
-        raised = max(0, totals.total_minor)
+        draft = self._draft(row)
+        story_language = self.languages.of(row, draft)
+        language = self._language(call, row, draft, form.get("lang"))
+        totals, gifts, updates = call.reads.ask(
+            lambda cursor: (
+                donation_ledger.totals(cursor, row["ticket_id"]),
+                page_words.recent_gifts(cursor, row["ticket_id"], RECENT_GIFTS),
+                page_words.updates(cursor, row["ticket_id"]),
+            )
+        )
+        own_gift, thanks = self._own_gift(call, row), "thanks" in call.query
+        all_totals = DonationTotals.from_rows(row, totals, None, None, personal)
+        currency, url = all_totals.currency, self.page_url(row["slug"])
+        amounts = suggested_amounts(currency, goal_of(draft))
+        # The holder may clear the title while the page is published.
+        title = draft.title or translations(language).gettext("A campaign")
+        paragraphs = [paragraph for paragraph in (draft.story or "").splitlines() if paragraph.strip()]
         # Browsers also apply the policy for forms to the redirect to the checkout.
         checkout_origin = self.site.public_url if self.site.sandbox else "https://checkout.stripe.com"
         return self.site.page(
@@ -105,21 +150,38 @@ class CampaignPageHandlers:
             story_language=language,
             form_action=f"'self' {checkout_origin}",
             draft=draft,
-            # The holder may clear the title while the page is published.
-            title=draft.title or "A campaign",
-            paragraphs=[paragraph for paragraph in (draft.story or "").splitlines() if paragraph.strip()],
+            title=title,
+            paragraphs=paragraphs,
+            description=_description(paragraphs) or title,
+            story_direction=text_direction(story_language or language),
+            story_tag=story_language or language,
+            holder=personal.text_or_none(row["ticket_id"], row["display_name"]),
+            operator=self.site.operator,
             currency=currency,
-            raised=format_amount(Money(raised, currency), language),
-            goal=format_amount(Money(goal, currency), language) if goal else None,
-            percent_raised=min(100, raised * 100 // goal) if goal else None,
-            gifts=counts.paid + counts.refunded + counts.disputed,
-            suggested_amounts=_suggested_amounts(currency, language),
+            total=page_total(all_totals, goal_of(draft), own_gift, language),
+            gifts=recent_gifts(gifts, row, personal, language),
+            updates=[
+                {
+                    "on": page_date(datetime.fromisoformat(update["created_at"]), language),
+                    "paragraphs": personal.text(row["ticket_id"], update["text"]).splitlines(),
+                }
+                for update in updates
+            ],
+            amounts=[_choice(amount, language) for amount in amounts],
+            chosen=form.get("choice") or _value(preselected(amounts)),
+            form=form,
+            error=error,
+            typed_amount=form.get("amount", "")[:MAX_AMOUNT_LENGTH],
             smallest=format_amount(smallest_amount(currency), language),
             largest=format_amount(largest_amount(currency), language),
-            error=error,
-            typed_amount=typed_amount,
-            thanks="thanks" in call.query,
-            report_path=f"/d/{row['slug']}/report",
+            longest_name=LONGEST_NAME,
+            longest_message=LONGEST_MESSAGE,
+            thanks=thanks,
+            cancelled="cancelled" in call.query,
+            own_amount=format_amount(Money(own_gift["amount"], own_gift["currency"]), language) if own_gift else None,
+            session_id=call.query.get("session_id", "") if own_gift else "",
+            path=f"/d/{row['slug']}",
+            url=url,
         )
 
 
@@ -127,19 +189,53 @@ def _totals(call: Call, row: Row) -> list[Row]:
     return call.reads.ask(lambda cursor: donation_ledger.totals(cursor, row["ticket_id"]))
 
 
-def _language(row: Row) -> str:
-    """Return the language of the campaign, in which the page shows and reads amounts."""
-    return (row["analysis"] or {}).get("language") or DEFAULT_LANGUAGE
+def goal_of(draft: Draft) -> Money | None:
+    """Return the goal of the draft."""
+    if draft.goal_amount_minor is None or draft.currency is None:
+        return None
+    return Money(draft.goal_amount_minor, draft.currency)
 
 
-def _sentence(error: InvalidError) -> str:
+def _words(form: Mapping[str, str]) -> GiftWords:
+    """Return the name and the message of the form, cut to their length: a gift is not refused because of its words."""
+    name, message = (" ".join(form.get(field, "").replace("\0", "").split()) for field in ("name", "message"))
+    if not name and not message:
+        return GiftWords()
+    return GiftWords(name[:LONGEST_NAME] or None, message[:LONGEST_MESSAGE] or None, form.get("shown") == "yes")
+
+
+def _description(paragraphs: list[str]) -> str:
+    text = " ".join(paragraphs)
+    return text if len(text) <= LONGEST_DESCRIPTION else text[:LONGEST_DESCRIPTION].rpartition(" ")[0] + " …"
+
+
+def _value(amount: Money | None) -> str:
+    """Return the amount in the notation that every language reads alike."""
+    return f"{amount.major.normalize():f}" if amount else ""
+
+
+def _choice(amount: Money, language: str) -> dict[str, Any]:
+    return {"value": _value(amount), "label": format_amount(amount, language)}
+
+
+def _sentence(error: InvalidError, currency: str, language: str) -> str:
+    """Return what is wrong with the amount, in the reader's language where we have a sentence for it."""
     # The payment service's refusals are sentences already.
     if error.detail.endswith("."):
         return error.detail
-    return f"The {'currency' if error.pointer == '/currency' else 'amount'} {error.detail}."
-
-
-def _suggested_amounts(currency: str, language: str) -> list[dict[str, str]]:
-    # The smallest gift is 1 in the major unit, or 100 if the currency has no decimals.
-    amounts = SUGGESTED_MAJOR if smallest_amount(currency).major < 100 else SUGGESTED_MAJOR_ZERO_DECIMAL
-    return [{"value": str(amount), "label": format_amount(Money.of(amount, currency), language)} for amount in amounts]
+    _ = translations(language).gettext
+    translated = {
+        FaultCode.WRONG_TYPE: _("Write the amount in %(currency)s as a number, like 25."),
+        FaultCode.OUT_OF_RANGE: _("You can give from %(smallest)s to %(largest)s."),
+        FaultCode.TOO_MANY_DECIMALS: _("The amount has more decimals than %(currency)s allows."),
+        FaultCode.AMBIGUOUS: _("Write the amount without a sign between thousands, like 1000."),
+        FaultCode.UNKNOWN_CURRENCY: _("Gifts in this currency are not possible."),
+    }.get(error.code)
+    if translated is None or language == DEFAULT_LANGUAGE:
+        return f"The {'currency' if error.pointer == '/currency' else 'amount'} {error.detail}."
+    known = currency if currency in CURRENCIES else "USD"
+    limits = {"smallest": smallest_amount(known), "largest": largest_amount(known)}
+    return translated % {
+        "currency": known,
+        **{name: format_amount(amount, language) for name, amount in limits.items()},
+    }

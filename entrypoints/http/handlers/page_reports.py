@@ -83,7 +83,7 @@ class PageReportHandlers:
             call,
             "report.html",
             status,
-            title=Draft.from_row(self.safety.public_row(row), PersonalData(self.cipher)).title or "this page",
+            title=Draft.from_row(self.safety.public_row(row), PersonalData(self.cipher)).title or f"/d/{row['slug']}",
             page_path=f"/d/{row['slug']}",
             sent=sent,
             error=error,

@@ -51,7 +51,7 @@ def test_a_missing_character_is_noticed():
 
 
 def test_the_typst_document_names_every_font():
-    document = (FOLDER.parent / "document.typ").read_text("utf-8")
+    document = (FOLDER.parent / "letters.typ").read_text("utf-8")
     assert [family for family in FONTS.families() if f'"{family}"' not in document] == []
 
 

@@ -58,7 +58,7 @@ def test_a_gift_is_paid_on_a_phone_without_scripts(world, checkout, page):
 def test_every_page_says_that_it_is_a_test(world, checkout, page):
     for path in (f"/sandbox/pay/{checkout.session_id}", "/sandbox/pay/cs_test_unknown", "/sandbox"):
         page.goto(f"{world.url}{path}")
-        expect(page.get_by_role("note")).to_contain_text("TEST")
+        expect(page.get_by_role("complementary")).to_contain_text("TEST")
         assert page.title().startswith("TEST")
 
 
