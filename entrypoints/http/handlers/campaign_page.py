@@ -123,8 +123,8 @@ class CampaignPageHandlers:
     def _page(
         self, call: Call, row: Row, error: str | None = None, form: Mapping[str, str] = _NO_FORM, status: int = 200
     ) -> Answer[bytes]:
-        personal = PersonalData(self.cipher)
-        draft = self._draft(row)
+        personal, public = PersonalData(self.cipher), self.safety.public_row(row)
+        draft = Draft.from_row(public, personal)
         story_language = self.languages.of(row, draft)
         language = self._language(call, row, draft, form.get("lang"))
         totals, gifts, updates = call.reads.ask(
@@ -155,7 +155,8 @@ class CampaignPageHandlers:
             description=_description(paragraphs) or title,
             story_direction=text_direction(story_language or language),
             story_tag=story_language or language,
-            holder=personal.text_or_none(row["ticket_id"], row["display_name"]),
+            holder=personal.text_or_none(row["ticket_id"], public["display_name"]),
+            picture=_picture(public, personal),
             operator=self.site.operator,
             currency=currency,
             total=page_total(all_totals, goal_of(draft), own_gift, language),
@@ -183,6 +184,18 @@ class CampaignPageHandlers:
             path=f"/d/{row['slug']}",
             url=url,
         )
+
+
+def _picture(public: Row, personal: PersonalData) -> dict[str, Any] | None:
+    """Return the path, the size and the description of the photo that the page shows, or None."""
+    picture = public["picture"]
+    if not picture:
+        return None
+    return {
+        "path": f"/d/{public['slug']}/picture?v={picture['sha256'][:16]}",
+        **{name: picture[name] for name in ("width", "height")},
+        "description": personal.text_or_none(public["ticket_id"], picture["description"]) or "",
+    }
 
 
 def _totals(call: Call, row: Row) -> list[Row]:
