@@ -1,6 +1,6 @@
 """Commands for support tickets, and for a holder who lost access to their contact address."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -94,14 +94,34 @@ class SupportCommands:
             if self.support.get(support_id).asks_to_reset(ticket_id):
                 self.resolve(actor, support_id)
 
+    def change_contact(
+        self, actor: Actor, ticket_id: UUID, contact: Contact, contact_index: str, *, change_id: UUID, now: datetime
+    ) -> None:
+        """Give the ticket the new contact that its holder has confirmed; the access token stays as it is.
+
+        If the old contact is another e-mail address, a mail to it says that the contact was changed.
+        """
+
+        def change(ticket: RecordingTicket) -> Contact:
+            old_contact = ticket.contact
+            ticket.change_contact(actor, contact, contact_index, ticket.token_digest)
+            return old_contact
+
+        self.tickets.change(
+            ticket_id, change, None, lambda old: list(self._notices(ticket_id, change_id, contact, old, now))
+        )
+
+    def _notices(
+        self, ticket_id: UUID, change_id: UUID, contact: Contact, old_contact: Contact, now: datetime
+    ) -> Iterator[Mail]:
+        if old_contact.type is ContactType.EMAIL and old_contact != contact:
+            values = {"changed": f"{now:%Y-%m-%d %H:%M} UTC", "home": self.home_url}
+            yield Mail("contact_changed", old_contact.value, values, f"contact-changed:{change_id}", ticket_id)
+
     def _mails(self, ticket_id: UUID, reset: ContactReset, old_contact: Contact, now: datetime) -> list[Mail]:
         values = {"token": reset.token, "home": self.home_url}
         mails = [Mail("new_access", reset.contact.value, values, f"new-access:{reset.reset_id}", ticket_id)]
-        if old_contact.type is ContactType.EMAIL and old_contact != reset.contact:
-            values = {"changed": f"{now:%Y-%m-%d %H:%M} UTC", "home": self.home_url}
-            key = f"contact-changed:{reset.reset_id}"
-            mails.append(Mail("contact_changed", old_contact.value, values, key, ticket_id))
-        return mails
+        return [*mails, *self._notices(ticket_id, reset.reset_id, reset.contact, old_contact, now)]
 
     def erase(self, ticket_id: UUID) -> None:
         """Make every support ticket about an erased ticket unreadable, and those from a contact that it ever had."""

@@ -2,9 +2,11 @@
 
 from adapters.encryption.service_key import SERVICE_KEYRING
 from adapters.identity.access_log import AccessLog
+from adapters.identity.contact_changes import ContactChanges
 from adapters.identity.credentials import Credentials
 from adapters.identity.idempotency import IdempotencyKeys
 from adapters.identity.login_codes import REQUEST_KEYRING, LoginCodes
+from adapters.identity.recovery_links import RecoveryLinks
 from domain.values import Role
 from entrypoints.composition.foundation import Foundation
 from entrypoints.composition.history import History
@@ -30,6 +32,8 @@ class Access:
             peppers,
             foundation.settings.public_url,
         )
+        self.recovery_links = RecoveryLinks(database, foundation.settings.public_url)
+        self.contact_changes = ContactChanges(database, mails.outbox, mails.limits, self.contact_index, peppers)
 
     def admit(self) -> None:
         """Register the admin key of the data folder, if there is one."""

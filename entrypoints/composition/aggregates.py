@@ -5,6 +5,7 @@ from functools import partial
 from adapters.event_store import contact_hashes
 from adapters.event_store.history import EventEffects, StoredDonations, StoredTickets, Streams
 from adapters.event_store.support_tickets import StoredSupportTickets
+from adapters.identity import recovery_links
 from adapters.jobs.queue import enqueue
 from adapters.payments import open_checkouts
 from adapters.payments.inbox import INBOX_KEY_PURPOSE, Inbox
@@ -12,6 +13,7 @@ from adapters.payments.linking import link_checkout
 from adapters.privacy import erasure
 from domain.events import (
     CheckoutOpened,
+    ContactChanged,
     DraftingFailed,
     DraftProposed,
     Erased,
@@ -34,10 +36,12 @@ class Aggregates:
         self.inbox = Inbox(ground.database, ground.keyring(INBOX_KEY_PURPOSE), history.keys)
         event_effects: EventEffects = {
             **contact_hashes.EFFECTS,
+            ContactChanged: [*contact_hashes.EFFECTS[ContactChanged], recovery_links.close],
             CheckoutOpened: [open_checkouts.add, partial(link_checkout, self.inbox)],
             DraftingFailed: [mails.tell_finished],
             DraftProposed: [mails.tell_finished],
             Erased: [partial(erasure.destroy, self.inbox), open_checkouts.close],
+            Erased: [partial(erasure.destroy, self.inbox), open_checkouts.close, recovery_links.close],
             ErasureAnnounced: [mails.announce_erasure],
             Published: [mails.tell_published],
             TicketReinstated: [mails.tell_reinstated],

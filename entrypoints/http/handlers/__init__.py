@@ -31,6 +31,7 @@ from entrypoints.http.handlers.health import HealthHandlers, SelfTestHandlers
 from entrypoints.http.handlers.history import HistoryHandlers
 from entrypoints.http.handlers.knowledge import KnowledgeHandlers
 from entrypoints.http.handlers.login_codes import LoginCodeHandlers
+from entrypoints.http.handlers.manage_pages import ManagePageHandlers
 from entrypoints.http.handlers.metrics import MetricsHandlers
 from entrypoints.http.handlers.page_reports import PageReportHandlers
 from entrypoints.http.handlers.proofs import ProofHandlers
@@ -118,6 +119,17 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         ExportHandlers(queries, cipher),
         LoginCodeHandlers(access.login_codes),
         SignInPageHandlers(access.login_codes, database, cipher, site),
+        ManagePageHandlers(
+            commands.tickets,
+            commands.support,
+            cipher,
+            access.contact_index,
+            access.recovery_links,
+            access.contact_changes,
+            qr_codes,
+            page_url,
+            site,
+        ),
         SupportHandlers(support_desk, commands.support, ticket_reader, cipher, access.contact_index, database),
         PageReportHandlers(support_desk, database, cipher, draft_safety, site),
         WebhookHandlers(payments.webhook_verifier, payments.inbox),

@@ -58,12 +58,13 @@ class SignInPageHandlers:
         """Show the form for the contact, or to a person who is signed in the list of their stories."""
         if call.principal.role is Role.HOLDER:
             stories = self._stories(call)
-            return self.site.page(call, "find_stories.html", stories=stories, full=len(stories) == MAX_STORIES)
+            full, erased = len(stories) == MAX_STORIES, "erased" in call.query
+            return self.site.page(call, "find_stories.html", stories=stories, full=full, erased=erased)
         return self._contact_page(call, call.query.get("next"))
 
     def request_code(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Have a code sent to the contact; an access token that was entered in its place signs in at once."""
-        _require_own_page(call)
+        require_own_page(call)
         form = form_fields(call.raw_body)
         next_path, typed = form.get("next"), form.get("contact", "").strip()
         if typed.startswith(TICKET_TOKEN):
@@ -76,7 +77,7 @@ class SignInPageHandlers:
             # Whether such a contact is known makes no difference either.
             return self._contact_page(call, next_path, typed=typed, fault="unreachable")
         request_id = call.seed.id("access request")
-        self.login_codes.request(request_id, contact, _page_language(call))
+        self.login_codes.request(request_id, contact, page_language(call))
         return see_other(f"/find/code?{urlencode({'request': request_id, **_next(next_path)})}")
 
     def ask_for_code(self, call: Call) -> Answer[bytes] | Answer[None]:
@@ -87,7 +88,7 @@ class SignInPageHandlers:
 
     def enter_code(self, call: Call) -> Answer[bytes] | Answer[None]:
         """Sign the browser in if the code is right."""
-        _require_own_page(call)
+        require_own_page(call)
         form = form_fields(call.raw_body)
         next_path, request_id = form.get("next"), ids.parse(form.get("request", ""))
         if request_id is None:
@@ -106,14 +107,15 @@ class SignInPageHandlers:
         token, secret = call.path_params["token"], call.seed.secret("session")
         if not self.login_codes.is_valid_link(token):
             return self.show_link(call)
-        _require_own_page(call)
+        require_own_page(call)
         if self.login_codes.open_link(token, call.seed.id("session"), secret) is None:
             return self.show_link(call)
         return self._signed_in(session_token(secret), None)
 
     def sign_out(self, call: Call) -> Answer[None]:
         """End the session, and forget the credential in this browser."""
-        if call.credential and call.credential.startswith(SESSION_TOKEN):
+        is_browser = "authorization" not in call.headers
+        if is_browser and call.credential and call.credential.startswith(SESSION_TOKEN):
             end_session(self.database, call.credential)
         return see_other("/", session_cookie(None, https=self.site.https))
 
@@ -130,7 +132,13 @@ class SignInPageHandlers:
     ) -> Answer[bytes]:
         status = 422 if fault else 200
         return self.site.page(
-            call, "find.html", status, next=own_path(next_path, ""), typed=typed[: contacts.LONGEST], fault=fault
+            call,
+            "find.html",
+            status,
+            next=own_path(next_path, ""),
+            typed=typed[: contacts.LONGEST],
+            fault=fault,
+            erased="erased" in call.query,
         )
 
     def _code_page(self, call: Call, request_id: UUID, next_path: str | None, *, wrong: bool = False) -> Answer[bytes]:
@@ -153,7 +161,7 @@ class SignInPageHandlers:
             rows = ticket_status.tickets(cursor, ticket_ids)
             return [rows[ticket_id] for ticket_id in ticket_ids if ticket_id in rows]
 
-        personal, language = call.personal_data(self.cipher), supported_language(_page_language(call))
+        personal, language = call.personal_data(self.cipher), supported_language(page_language(call))
         return [
             Story(
                 row["ticket_id"],
@@ -167,8 +175,9 @@ class SignInPageHandlers:
         ]
 
 
-def _page_language(call: Call) -> str:
-    language = reader_language(call.headers, call.query.get("lang"))
+def page_language(call: Call, story_language: str | None = None) -> str:
+    """Return the language of ours in which the page is shown."""
+    language = reader_language(call.headers, call.query.get("lang"), story_language)
     return language if language in LANGUAGES else "en"
 
 
@@ -177,7 +186,7 @@ def _next(next_path: str | None) -> dict[str, str]:
     return {"next": path} if path else {}
 
 
-def _require_own_page(call: Call) -> None:
+def require_own_page(call: Call) -> None:
     """Refuse a form of another site, which could sign a person in to a story that is not their own."""
     if not comes_from_own_page(call.headers):
         raise Problem("forbidden", "This request does not come from a page of this service.")

@@ -8,6 +8,7 @@ from entrypoints.http.table import (
     audit_pages,
     consents,
     donations,
+    manage_pages,
     public_pages,
     sign_in_pages,
     tickets,
@@ -26,6 +27,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *public_pages.OPERATIONS,
     *audit_pages.OPERATIONS,
     *sign_in_pages.OPERATIONS,
+    *manage_pages.OPERATIONS,
     *about.OPERATIONS,
 )
 

@@ -1,0 +1,161 @@
+"""The pages on which holders look after a published story."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.client import Client, LiveService, Ticket
+from tests.entrypoints.http.test_login_codes import address, mails
+from tests.fakes.mailbox import text_of
+
+OWN_PAGE = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+CODE = re.compile(r"\d{4} \d{4}")
+
+
+def browser_of(live: LiveService, credential: str = "") -> Client:
+    cookie = {"Cookie": f"session={credential}"} if credential else {}
+    return Client(base_url=live.base_url, headers=OWN_PAGE | cookie)
+
+
+def page(ticket: Ticket, name: str) -> str:
+    return f"/t/{ticket.id}/{name}"
+
+
+def session_in(answer) -> str:
+    match = re.search(r"session=([^;]+)", answer.headers["set-cookie"])
+    assert match is not None
+    return match[1]
+
+
+def test_a_browser_that_is_not_signed_in_is_led_to_the_sign_in(live: LiveService, ticket: Ticket):
+    with browser_of(live) as browser:
+        answer = browser.get(page(ticket, "manage"))
+    assert answer.status_code == 303
+    assert answer.headers["location"].startswith("/find?next=%2Ft%2F")
+
+
+def test_my_page_shows_the_address_while_it_is_public_and_takes_it_down(live: LiveService, ticket: Ticket):
+    url = ticket.publish()
+    with browser_of(live, ticket.token) as browser:
+        shown = browser.get(page(ticket, "manage"))
+        assert shown.status_code == 200
+        assert url in shown.text
+        assert "ada@example.com" not in shown.text
+        taken_down = browser.post(page(ticket, "manage/unpublish"))
+        assert (taken_down.status_code, browser.get(url).status_code) == (303, 404)
+        assert f'href="/t/{ticket.id}/publish"' in browser.get(taken_down.headers["location"]).text
+
+
+def test_a_story_is_erased_only_with_the_word_of_the_page(live: LiveService, ticket: Ticket):
+    with browser_of(live, ticket.token) as browser:
+        assert browser.post(page(ticket, "erase"), data={"word": "yes"}).status_code == 422
+        assert "borrar" in browser.get(page(ticket, "erase") + "?lang=es").text
+        erased = browser.post(page(ticket, "erase"), data={"word": " Erase "})
+    assert (erased.status_code, erased.headers["location"]) == (303, "/find?erased")
+    assert "Max-Age=0" in erased.headers["set-cookie"]
+    assert ticket.get().status_code == 401
+
+
+def sheet(live: LiveService, ticket: Ticket, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make a recovery sheet, and return the link that its code has."""
+    links: list[str] = []
+    make = live.service.access.recovery_links.make
+
+    def remember(*arguments) -> str:
+        links.append(make(*arguments))
+        return links[-1]
+
+    monkeypatch.setattr(live.service.access.recovery_links, "make", remember)
+    with browser_of(live, ticket.token) as browser:
+        answer = browser.post(page(ticket, "recovery"))
+    assert answer.status_code == 200
+    assert "<svg" in answer.text
+    return links[-1]
+
+
+def test_a_recovery_sheet_opens_its_story_once(
+    live: LiveService, client: Client, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+):
+    link, other = sheet(live, ticket, monkeypatch), client.open_ticket()
+    with browser_of(live) as browser:
+        assert [browser.get(link).status_code for _ in range(2)] == [200, 200]
+        opened = browser.post(link)
+        assert (opened.status_code, opened.headers["location"]) == (303, f"/t/{ticket.id}/recovery?used")
+        assert [browser.get(link).status_code, browser.post(link).status_code] == [404, 404]
+    with browser_of(live, session_in(opened)) as browser:
+        assert browser.get(ticket.path).status_code == 200
+        assert browser.get(other.path).status_code == 404
+        assert f"/t/{ticket.id}" in browser.get("/find").text
+        assert browser.post("/sign-out").status_code == 303
+        assert browser.get(ticket.path).status_code == 401
+
+
+def test_a_new_sheet_replaces_the_earlier_one(live: LiveService, ticket: Ticket, monkeypatch: pytest.MonkeyPatch):
+    first = sheet(live, ticket, monkeypatch)
+    second = sheet(live, ticket, monkeypatch)
+    with browser_of(live) as browser:
+        assert [browser.get(first).status_code, browser.get(second).status_code] == [404, 200]
+
+
+def test_erasing_ends_the_sheet_and_the_sessions_that_it_opened(
+    live: LiveService, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+):
+    with browser_of(live) as browser:
+        session = session_in(browser.post(sheet(live, ticket, monkeypatch)))
+        link = sheet(live, ticket, monkeypatch)
+        assert ticket.http.delete(ticket.path).status_code == 202
+        assert browser.get(link).status_code == 404
+    with browser_of(live, session) as browser:
+        assert browser.get(ticket.path).status_code == 401
+
+
+def asked_for_change(live: LiveService, browser: Client, ticket: Ticket, to: str) -> dict[str, str]:
+    answer = browser.post(page(ticket, "contact"), data={"contact": to})
+    assert answer.status_code == 200, answer.text
+    change = re.search(r'name="change" value="([^"]+)"', answer.text)
+    code = CODE.search(text_of(mails(live, to)[-1]))
+    assert change is not None
+    assert code is not None
+    return {"change": change[1], "contact": to, "code": code[0]}
+
+
+def test_a_new_contact_is_confirmed_with_a_code_and_the_old_one_gets_a_notice(live: LiveService, client: Client):
+    old, new = address(), address()
+    ticket = client.open_ticket(contactValue=old)
+    with browser_of(live, ticket.token) as browser:
+        form = asked_for_change(live, browser, ticket, new)
+        wrong = browser.post(page(ticket, "contact/code"), data={**form, "code": "0000 0000"})
+        assert wrong.status_code == 422
+        another = browser.post(page(ticket, "contact/code"), data={**form, "contact": address()})
+        assert another.status_code == 422
+        assert browser.post(page(ticket, "contact/code"), data=form).status_code == 303
+        # The code works once.
+        assert browser.post(page(ticket, "contact/code"), data=form).status_code == 422
+    assert ticket.get().json()["contactValue"] == new
+    assert "changed" in mails(live, old)[-1]["Subject"]
+
+
+def test_the_code_for_a_new_contact_is_no_login_code(live: LiveService, client: Client, ticket: Ticket):
+    victim = address()
+    client.open_ticket(contactValue=victim)
+    with browser_of(live, ticket.token) as browser:
+        form = asked_for_change(live, browser, ticket, victim)
+    answer = client.post("/api/access/verify", json={"requestId": form["change"], "code": form["code"]})
+    assert answer.status_code == 401
+    assert "/sign-in/" not in text_of(mails(live, victim)[-1])
+
+
+def test_a_code_of_one_story_changes_no_other(live: LiveService, client: Client, ticket: Ticket):
+    other = client.open_ticket()
+    with browser_of(live, ticket.token) as browser:
+        form = asked_for_change(live, browser, ticket, address())
+    with browser_of(live, other.token) as browser:
+        assert browser.post(page(other, "contact/code"), data=form).status_code == 422
+
+
+def test_codes_for_new_contacts_are_limited(live: LiveService, ticket: Ticket):
+    with browser_of(live, ticket.token) as browser:
+        answers = [browser.post(page(ticket, "contact"), data={"contact": address()}) for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [422]
