@@ -40,7 +40,6 @@ class Aggregates:
             CheckoutOpened: [open_checkouts.add, partial(link_checkout, self.inbox)],
             DraftingFailed: [mails.tell_finished],
             DraftProposed: [mails.tell_finished],
-            Erased: [partial(erasure.destroy, self.inbox), open_checkouts.close],
             Erased: [partial(erasure.destroy, self.inbox), open_checkouts.close, recovery_links.close],
             ErasureAnnounced: [mails.announce_erasure],
             Published: [mails.tell_published],
