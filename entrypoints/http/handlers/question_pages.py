@@ -81,6 +81,7 @@ class QuestionPageHandlers:
             draft=draft,
             goal=format_amount(draft.goal, self._language(call)) if draft.goal else None,
             missing=missing_fields(Kind(row["kind"]), draft),
+            published=row["published"],
             undecided=isinstance(safety, Safety)
             and any(finding.decision is not FindingDecision.KEEP for finding in safety.findings),
         )

@@ -30,6 +30,15 @@ SELECT (SELECT count(*) FROM sandbox.deliveries WHERE delivered_at IS NULL)
 """
 
 
+# The subjects of the mails that the work on a recording has ended.
+FINISHED = "Finished"
+_SUBJECTS = ("Your page is ready to read", "We have a question for you", "We could not write your page yet")
+
+
+def _kind(subject: str) -> str:
+    return FINISHED if subject in _SUBJECTS else subject.split(" ")[0]
+
+
 class PromiseCheck:
     """Checks the service's answers and its database."""
 
@@ -147,12 +156,16 @@ class PromiseCheck:
         mails = files(self._service.data / "outbox")
         ids = Counter(mail["Message-ID"] for mail in mails)
         wrong = [f"{id}: {count} mails" for id, count in ids.items() if count != 1]
-        sent_counts = Counter((mail["To"], mail["Subject"].removeprefix("TEST: ").split(" ")[0]) for mail in mails)
+        sent_counts = Counter((mail["To"], _kind(mail["Subject"].removeprefix("TEST: "))) for mail in mails)
         promised: Counter[tuple[str, str]] = Counter()
+        finished = Counter(
+            self._rows("SELECT ticket::text FROM events WHERE topic IN ('draft_proposed', 'transcription_failed')")
+        )
         for ticket in self._tickets:
             if ticket.erased:
                 continue
             promised[ticket.email, "Your"] += ticket.published
+            promised[ticket.email, FINISHED] += finished[ticket.id,]
             for payment in ticket.payments:
                 address = payment.details["email"]
                 refunds = {
