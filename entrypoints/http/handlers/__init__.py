@@ -43,6 +43,7 @@ from entrypoints.http.handlers.sign_in_pages import SignInPageHandlers
 from entrypoints.http.handlers.site_pages import SitePageHandlers, operator_of
 from entrypoints.http.handlers.status_events import StatusEventHandlers, StatusReader
 from entrypoints.http.handlers.support import SupportDesk, SupportHandlers
+from entrypoints.http.handlers.tell_pages import TellHandlers
 from entrypoints.http.handlers.tickets import TicketHandlers
 from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
@@ -75,26 +76,29 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
     recordings = RecordingHandlers(
         commands.recordings, commands.tickets, ticket_reader, cipher, intake, content.quotas, queries.progress
     )
+    tickets = TicketHandlers(
+        commands.tickets,
+        ticket_reader,
+        cipher,
+        access.contact_index,
+        contents,
+        content.transcripts,
+        qr_codes,
+        public_url,
+        page_url,
+        draft_safety,
+    )
+    campaigns = CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety)
     return [
-        TicketHandlers(
-            commands.tickets,
-            ticket_reader,
-            cipher,
-            access.contact_index,
-            contents,
-            content.transcripts,
-            qr_codes,
-            public_url,
-            page_url,
-            draft_safety,
-        ),
+        TellHandlers(tickets, recordings, campaigns, ticket_reader, site, lambda: service.settings.intake == "open"),
+        tickets,
         recordings,
         StatusEventHandlers(status, StatusStreams(status.marks, status.statuses, lambda: service.finishing)),
         UploadHandlers(content.uploads, intake, content.quotas, content.upload_space),
         WaitPageHandlers(recordings, cipher, page_url, site, not service.settings.mail_is_off),
         QuestionPageHandlers(commands.tickets, ticket_reader, cipher, draft_safety, site),
         FindingPageHandlers(commands.tickets, cipher, draft_safety, site),
-        CampaignHandlers(commands.tickets, ticket_reader, cipher, page_url, draft_safety),
+        campaigns,
         UpdateHandlers(commands.tickets, cipher),
         ConsentHandlers(commands.tickets, ticket_reader, cipher),
         AttachmentHandlers(

@@ -52,6 +52,7 @@ class Rule:
 FORM = {"data": {"press": "x"}}
 READ = {"readers": True, "scope": "tickets:read"}
 WRITE = {"scope": "tickets:write"}
+TELLER = {"contact": "matrix@example.com", "consent": True}
 UNKNOWN_ID = str(uuid7())
 UPLOAD = {"headers": {"Tus-Resumable": "1.0.0", "Upload-Length": "9", "Upload-Offset": "0"}}
 NEW_UPLOAD = {"headers": UPLOAD["headers"] | {"Upload-Metadata": "ticket {ticket_id}"}}
@@ -102,6 +103,8 @@ TICKET_RULES = {
     ("GET", f"{TICKET_PATH}/donations/total"): Rule(200, scope="donations:read", readers=True, published=True),
     ("GET", f"{TICKET_PATH}/history"): Rule(200, readers=True, client=False),
     ("GET", f"{TICKET_PATH}/audit"): Rule(200, readers=True, client=False),
+    ("GET", "/tell/{ticket_id}"): Rule(200, **WRITE),
+    ("POST", "/tell/{ticket_id}"): Rule(303, {"files": {"audio": ("a.webm", RECORDING.read_bytes())}}, **WRITE),
     # The header names the ticket.
     ("POST", "/api/uploads"): Rule(201, NEW_UPLOAD, **WRITE),
     ("HEAD", "/api/uploads/{ticket_id}/{upload_id}"): Rule(404, UPLOAD, **WRITE),
@@ -149,6 +152,20 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
         (401, 401, 401, 401, 401, 403),
         {"json": {"requestId": str(uuid7()), "code": "1234 5678"}},
         None,
+    ),
+    ("GET", "/tell"): ((200,) * 6, {}, None),
+    ("POST", "/tell"): ((201, 201, 201, 403, 201, 403), {"json": TELLER}, "tickets:write"),
+    ("GET", "/tell/file"): ((200,) * 6, {}, None),
+    ("POST", "/tell/file"): (
+        (303, 303, 303, 403, 303, 403),
+        {"data": TELLER | {"consent": "yes"}, "files": {"audio": ("a.webm", RECORDING.read_bytes())}},
+        "tickets:write",
+    ),
+    ("GET", "/tell/write"): ((200,) * 6, {}, None),
+    ("POST", "/tell/write"): (
+        (303, 303, 303, 403, 303, 403),
+        {"data": TELLER | {"consent": "yes", "story": "The roof fell in."}},
+        "tickets:write",
     ),
     ("OPTIONS", "/api/uploads"): ((204,) * 6, {}, None),
     ("GET", "/find"): ((200,) * 6, {}, None),
@@ -449,9 +466,12 @@ def test_operations_without_a_ticket_are_open_to_the_roles_of_the_table(
     ]
     expected_statuses += dealt(similar_callers, list(OPEN_RULES).index((method, path)), 3)
     place = re.sub(r"{(\w+)}", lambda part: str(uuid7()) if part[1].endswith("_id") else "none", path)
+    # A page may sign its visitor in.
+    people.visitor.cookies.clear()
     statuses_by_caller = [
         (caller, asker.request(method, place, **send).status_code) for caller, asker, _ in expected_statuses
     ]
+    people.visitor.cookies.clear()
     assert statuses_by_caller == [(caller, status) for caller, _, status in expected_statuses]
 
 

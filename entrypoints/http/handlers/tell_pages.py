@@ -1,0 +1,181 @@
+"""The pages on which a person tells a story: by voice, with a file, or in writing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from pydantic import Field, StrictBool
+
+from adapters import contacts
+from adapters.identity.credentials import ticket_holder
+from adapters.quotas import QuotaExceeded
+from adapters.read_models.read_your_writes import ReadYourWrites
+from domain.errors import AudioTooLongError, BusyError, InvalidError, NotAudioError
+from domain.goals import checked_goal
+from domain.tickets import DEFAULT_CURRENCY
+from domain.values import Contact, ContactType, Role
+from entrypoints.http.bodies import Body, DraftChange, ProcessRequest, Text, TicketOpening, form_fields, read, validated
+from entrypoints.http.cookies import session_cookie
+from entrypoints.http.handlers.campaigns import CampaignHandlers
+from entrypoints.http.handlers.recordings import RecordingHandlers
+from entrypoints.http.handlers.tickets import TicketHandlers
+from entrypoints.http.operations import Answer, Call
+from entrypoints.http.pages import MICROPHONE, Site, see_other
+from entrypoints.http.problems import Problem, invalid, problem_of
+
+# What a person may have to look at again, and the name of the sentence that says so.
+REFUSALS: Mapping[type[Exception], str] = {
+    NotAudioError: "audio",
+    AudioTooLongError: "long",
+    BusyError: "busy",
+    QuotaExceeded: "quota",
+}
+DRAFT_FIELDS = ("title", "story", "beneficiary", "goalAmount")
+
+
+class Teller(Body):
+    """Who tells a story, and that they agree that it is stored."""
+
+    contact: Annotated[Text, Field(max_length=contacts.LONGEST)]
+    name: Annotated[Text, Field(max_length=120)] | None = None
+    consent: StrictBool
+
+
+class OpenedStory(msgspec.Struct, rename="camel"):
+    """The ticket that belongs to a story; the browser is signed in to it by a cookie."""
+
+    ticket_id: UUID
+
+
+@dataclass(frozen=True)
+class TellHandlers:
+    tickets: TicketHandlers
+    recordings: RecordingHandlers
+    campaigns: CampaignHandlers
+    ticket_reader: ReadYourWrites
+    site: Site
+    intake_open: Callable[[], bool]
+
+    def show(self, call: Call) -> Answer[bytes]:
+        return self._recorder(call, None) if self._may_open(call) else self.site.page(call, "tell_closed.html")
+
+    def show_file(self, call: Call) -> Answer[bytes]:
+        return self._form(call, "tell_file.html")
+
+    def show_writing(self, call: Call) -> Answer[bytes]:
+        return self._form(call, "tell_write.html")
+
+    def show_more(self, call: Call) -> Answer[bytes]:
+        return self._recorder(call, call.ticket_id)
+
+    def open(self, call: Call, body: Teller) -> Answer[OpenedStory]:
+        """Open the ticket of a story that was just recorded, before the recording is sent."""
+        if not body.consent:
+            raise invalid("/consent", "must be given")
+        cookie = self._open(call, body.contact, body.name or "")
+        return Answer(OpenedStory(call.ticket_id), 201, cookie)
+
+    def send_file(self, call: Call) -> Answer[bytes | None]:
+        assert call.upload is not None
+        fields = dict(call.upload.fields)
+        faults = _faults_of_person(fields)
+        faults += ["audio"] if not call.upload.size_bytes else []
+        if faults:
+            return self._form(call, "tell_file.html", fields, faults)
+        return self._keep_recording(call, self._open(call, fields["contact"], fields.get("name", "")))
+
+    def send_more(self, call: Call) -> Answer[bytes | None]:
+        return self._keep_recording(call, {})
+
+    def write(self, call: Call) -> Answer[bytes | None]:
+        fields = {name: text.replace("\r\n", "\n").strip() for name, text in form_fields(call.raw_body).items()}
+        draft = {name: fields[name] for name in DRAFT_FIELDS if fields.get(name)}
+        faults = [*_faults_of_draft(draft), *_faults_of_person(fields)]
+        if faults:
+            return self._form(call, "tell_write.html", fields, faults)
+        cookie = self._open(call, fields["contact"], fields.get("name", ""))
+        self.campaigns.edit_draft(call, validated(DraftChange, draft))
+        return see_other(f"/t/{call.ticket_id}", cookie)
+
+    def _may_open(self, call: Call) -> bool:
+        return self.intake_open() or call.principal.role not in (Role.VISITOR, Role.HOLDER)
+
+    def _form(
+        self,
+        call: Call,
+        template: str,
+        values: Mapping[str, str] = MappingProxyType({}),
+        faults: Iterable[str] = (),
+    ) -> Answer[bytes]:
+        if not self._may_open(call):
+            return self.site.page(call, "tell_closed.html")
+        return self.site.page(call, template, 422 if faults else 200, values=values, faults=list(faults))
+
+    def _recorder(
+        self, call: Call, ticket_id: UUID | None, faults: Iterable[str] = (), headers: Mapping[str, str] | None = None
+    ) -> Answer[bytes]:
+        status, all_headers = 422 if faults else 200, {**MICROPHONE, **(headers or {})}
+        return self.site.page(call, "tell.html", status, headers=all_headers, ticket_id=ticket_id, faults=list(faults))
+
+    def _open(self, call: Call, contact_text: str, name: str) -> dict[str, str]:
+        """Open a ticket as the API does, make its holder the caller, and return the cookie that signs in."""
+        contact = reachable_contact(contact_text)
+        opening = {"contactType": contact.type, "contactValue": contact.value} | ({"displayName": name} if name else {})
+        opened = self.tickets.create(call, read(TicketOpening, json.dumps(opening).encode())).body
+        row = self.ticket_reader.ticket(opened.id) or self.ticket_reader.newest_ticket(opened.id, None)
+        assert row is not None
+        assert opened.access_token is not None
+        call.ticket = row
+        call.principal = ticket_holder(opened.access_token, call.ticket_rows) or call.principal
+        return session_cookie(opened.access_token, https=self.site.https)
+
+    def _keep_recording(self, call: Call, cookie: Mapping[str, str]) -> Answer[bytes | None]:
+        """Keep the recording and start to work on it. A recording that is refused can be sent again for the ticket."""
+        try:
+            self.recordings.upload(call)
+        except tuple(REFUSALS) as refusal:
+            return self._recorder(call, call.ticket_id, [REFUSALS[type(refusal)]], cookie)
+        # An earlier recording may be in work, or the minutes of the day are used up: the next page says so.
+        with suppress(Problem, QuotaExceeded):
+            self.recordings.process(call, ProcessRequest())
+        return see_other(f"/t/{call.ticket_id}", cookie)
+
+
+def reachable_contact(text: str) -> Contact:
+    """Return the contact that a person wrote; InvalidError if it could be a name as well."""
+    contact = contacts.likely_contact(text.strip())
+    if contact.type is ContactType.SOCIAL and not ("@" in text or "://" in text):
+        raise InvalidError("is neither an e-mail address nor a phone number", "/contact")
+    return contact
+
+
+def _faults_of_person(fields: Mapping[str, str]) -> list[str]:
+    faults = []
+    try:
+        reachable_contact(fields.get("contact", ""))
+    except InvalidError:
+        faults.append("contact")
+    name = fields.get("name", "")
+    if name:
+        try:
+            validated(TicketOpening, {"contactType": "SOCIAL", "contactValue": "@a", "displayName": name})
+        except Problem:
+            faults.append("name")
+    return faults if fields.get("consent") else [*faults, "consent"]
+
+
+def _faults_of_draft(draft: Mapping[str, str]) -> list[str]:
+    try:
+        change = validated(DraftChange, draft)
+        if change.goal_amount is not None:
+            checked_goal(change.goal_amount, DEFAULT_CURRENCY)
+    except (Problem, InvalidError) as error:
+        return [field.pointer.removeprefix("/") for field in problem_of(error).errors] or ["goalAmount"]
+    return [] if draft.get("story") else ["story"]

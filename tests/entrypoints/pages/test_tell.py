@@ -1,0 +1,249 @@
+"""The pages on which a person tells a story: by voice, with a file, or in writing."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+from tests.browser import checked
+from tests.client import RECORDING, WAIT_SECONDS, Client, LiveService, eventually
+from tests.conftest import QUIET_BROWSER
+
+PERSON = {"contact": "ada@example.com", "name": "Ada Lovelace", "consent": "yes"}
+SPEECH = RECORDING.read_bytes()
+
+
+def send_file(client: Client, data: bytes = SPEECH, path: str = "/tell/file", **fields: str) -> httpx2.Response:
+    return client.post(path, data=PERSON | fields, files={"audio": ("story.webm", data)})
+
+
+def signed_in(live: LiveService, answer: httpx2.Response) -> tuple[str, Client]:
+    """Return the ticket that the page leads to and a client with its cookie."""
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    client = live.client()
+    client.headers["Cookie"] = cookie.partition(";")[0]
+    return answer.headers["location"].removeprefix("/t/"), client
+
+
+def test_a_file_opens_a_ticket_and_the_work_on_it_starts(live: LiveService):
+    with live.client() as browser:
+        answer = send_file(browser)
+    assert answer.status_code == 303, answer.text
+    ticket_id, holder = signed_in(live, answer)
+    ticket = holder.get(f"/api/tickets/{ticket_id}").json()
+    assert (ticket["displayName"], ticket["status"]) == ("Ada Lovelace", "PROCESSING")
+    recording = live.service.aggregates.tickets.get(UUID(ticket_id)).recording
+    assert recording is not None
+    assert recording.content.size_bytes == len(SPEECH)
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"contact": "Maria"}, "contact"),
+        ({"contact": ""}, "contact"),
+        ({"consent": ""}, "consent"),
+        ({"name": "x" * 121}, "name"),
+    ],
+)
+def test_a_form_that_is_not_complete_is_shown_again(live: LiveService, fields: dict[str, str], fault: str):
+    events = live.row_count("events")
+    with live.client() as browser:
+        for answer in (
+            send_file(browser, **fields),
+            browser.post("/tell/write", data=PERSON | {"story": "The roof fell in."} | fields),
+        ):
+            assert answer.status_code == 422
+            assert f'<a href="#{fault}">' in answer.text
+            assert "set-cookie" not in answer.headers
+    assert live.row_count("events") == events
+
+
+def test_a_file_without_sound_can_be_sent_again_for_the_same_ticket(live: LiveService):
+    with live.client() as browser:
+        assert '<a href="#audio">' in send_file(browser, b"").text
+        refused = send_file(browser, b"no sound" * 100)
+    assert refused.status_code == 422
+    assert '<a href="#audio">' in refused.text
+    path = refused.text.partition('<form method="post" action="')[2].partition('"')[0]
+    with live.client() as browser:
+        headers = {"Cookie": refused.headers["set-cookie"].partition(";")[0], "Sec-Fetch-Site": "same-origin"}
+        again = browser.post(path, files={"audio": ("story.webm", SPEECH)}, headers=headers)
+    assert (again.status_code, again.headers["location"]) == (303, path.replace("/tell/", "/t/"))
+
+
+def test_what_was_written_becomes_the_draft(live: LiveService):
+    story = {"story": "El techo se cayó.\r\nDormimos fuera.", "title": "Un techo", "goalAmount": "1500"}
+    with live.client() as browser:
+        for wrong, fault in (({"goalAmount": "much"}, "goalAmount"), ({"story": " "}, "story")):
+            refused = browser.post("/tell/write", data=PERSON | story | wrong)
+            assert refused.status_code == 422
+            assert f'<a href="#{fault}">' in refused.text
+        answer = browser.post("/tell/write", data=PERSON | story)
+    assert answer.status_code == 303, answer.text
+    ticket_id, holder = signed_in(live, answer)
+    draft = holder.get(f"/api/tickets/{ticket_id}", params={"include": "draft"}).json()["donationDraft"]
+    assert (draft["title"], draft["goalAmount"]) == ("Un techo", 1500)
+    assert draft["story"] == "El techo se cayó.\nDormimos fuera."
+
+
+def test_a_repeated_request_for_a_ticket_signs_in_only_who_sent_it_first(live: LiveService):
+    body = {"contact": "ada@example.com", "consent": True}
+
+    def post(key: str, body: dict[str, Any] = body) -> httpx2.Response:
+        with live.client() as browser:
+            return browser.post("/tell", json=body, headers={"Idempotency-Key": key})
+
+    unguessable, guessable = "7c1c2c4e-2f4e-4a51-9d0e-0d5f0a3b9f11", "1"
+    first, again = post(unguessable), post(unguessable)
+    assert first.json() == again.json()
+    assert first.headers["set-cookie"] == again.headers["set-cookie"]
+    assert "set-cookie" in post(guessable).headers
+    assert "set-cookie" not in post(guessable).headers
+    assert post("2", body | {"consent": False}).status_code == 422
+    assert post("3", body | {"contact": "Maria"}).status_code == 422
+
+
+def test_only_this_page_may_use_the_microphone(live: LiveService):
+    with live.client() as browser:
+        assert "microphone=(self)" in browser.get("/tell").headers["permissions-policy"]
+        assert "microphone=()" in browser.get("/tell/file").headers["permissions-policy"]
+
+
+def test_a_closed_intake_is_explained(live: LiveService, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(live.service, "settings", live.settings.model_copy(update={"intake": "closed"}))
+    with live.client() as browser:
+        for path in ("/tell", "/tell/file", "/tell/write"):
+            assert "New stories are not taken here at the moment" in browser.get(path).text
+
+
+@pytest.fixture(scope="module")
+def talking_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Return a browser whose microphone plays recorded speech."""
+    wav = tmp_path_factory.mktemp("microphone") / "speech.wav"
+    subprocess.run(["ffmpeg", "-loglevel", "error", "-i", str(RECORDING), str(wav)], check=True)
+    microphone = (
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={wav}",
+    )
+    with sync_playwright() as playwright:
+        timeout = 1000 * WAIT_SECONDS
+        expect.set_options(timeout=timeout)
+        running = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=[*QUIET_BROWSER, *microphone], timeout=timeout
+        )
+        yield running
+        running.close()
+
+
+def leads_elsewhere(page: Page) -> None:
+    """Answer for the page of the ticket, which other tests are about."""
+    page.route("**/t/*", lambda route: route.fulfill(body="<title>The ticket</title>", content_type="text/html"))
+
+
+def record(page: Page, until: str) -> None:
+    """Record until the clock shows this time, with a pause."""
+    page.locator("#record").click()
+    expect(page.locator("#time")).to_have_text("0:01")
+    page.locator("#pause").click()
+    expect(page.locator("#pause")).to_have_text("Go on")
+    page.locator("#pause").click()
+    expect(page.locator("#time")).to_have_text(until)
+    page.locator("#finish").click()
+
+
+def test_a_story_is_recorded_heard_and_sent_over_a_bad_network(live: LiveService, talking_browser: Browser):
+    with checked(talking_browser, live.base_url, permissions=("microphone",)) as tab:
+        page = tab.open("/tell")
+        tab.check("tell")
+        record(page, "0:03")
+        expect(page.get_by_role("heading", name="Hear your recording")).to_be_visible()
+        page.evaluate("document.querySelector('#playback').play()")
+        page.wait_for_function("document.querySelector('#playback').currentTime > 0")
+        tab.check("tell-review")
+
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("alert")).to_contain_text("Write an e-mail address or a phone number")
+        page.get_by_label("Your e-mail address or phone number").fill("ada@example.com")
+        page.get_by_label("I agree").check()
+
+        # Of the first part nothing arrives, and the browser is closed and opened again.
+        lost: list[str] = []
+
+        def lose(route: Route) -> None:
+            if route.request.method == "PATCH":
+                lost.append(route.request.url)
+                route.abort()
+            else:
+                route.continue_()
+
+        page.route("**/api/uploads/**", lose)
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("heading", name="Your recording is being sent")).to_be_visible()
+        eventually(lambda: page.evaluate("true") and lost)
+        tab.accessible()
+        page.unroute_all()
+        tab.complaints.clear()
+        leads_elsewhere(page)
+        page.goto(live.base_url + "/tell")
+        page.wait_for_url("**/t/*")
+        ticket_id = page.url.rpartition("/")[2]
+        # The upload that was begun before the reload was continued.
+        assert lost
+        assert live.service.database.row(
+            "SELECT count(*), bool_and(received = length) FROM uploads WHERE ticket_id = %s", (ticket_id,)
+        ) == (1, True)
+        recording = live.service.aggregates.tickets.get(UUID(ticket_id)).recording
+        assert recording is not None
+        assert recording.duration_ms > 2000
+        # A borrowed phone keeps nothing.
+        kept = page.evaluate(
+            """async () => (await new Promise((done) => {
+              const open = indexedDB.open("tell");
+              open.onsuccess = () => {
+                const all = open.result.transaction("chunks").objectStore("chunks").count();
+                all.onsuccess = () => done(all.result);
+              };
+            }))"""
+        )
+        assert kept == 0
+
+
+def test_a_recording_outlives_the_page(live: LiveService, talking_browser: Browser):
+    with checked(talking_browser, live.base_url, permissions=("microphone",), language="es") as tab:
+        page = tab.open("/tell")
+        page.locator("#record").click()
+        expect(page.locator("#time")).to_have_text("0:02")
+        tab.check("tell-recording")
+        page.reload()
+        expect(page.get_by_role("heading", name="Escuche su grabación")).to_be_visible()
+        page.evaluate("document.querySelector('#playback').play()")
+        page.wait_for_function("document.querySelector('#playback').currentTime > 0")
+
+
+@pytest.mark.parametrize("path", ["/tell/file", "/tell/write", "/tell?lang=es"])
+def test_the_forms_work_without_scripts_and_fit_a_phone(live: LiveService, talking_browser: Browser, path: str):
+    with checked(talking_browser, live.base_url, language="es") as tab:
+        tab.open(path)
+        tab.check(f"es-{Path(path.partition('?')[0]).name}")
+
+
+def test_without_scripts_the_way_leads_to_the_forms(live: LiveService, talking_browser: Browser):
+    with checked(talking_browser, live.base_url, scripts=False) as tab:
+        page = tab.open("/tell")
+        page.locator("#record").click()
+        expect(page.get_by_label("Your recording")).to_be_visible()
+        page.get_by_role("link", name="Write your story").click()
+        page.get_by_role("textbox", name="Your story").fill("The roof fell in.")
+        page.get_by_role("button", name="Keep my story").click()
+        # The browser itself asks for what is missing.
+        expect(page.get_by_label("Your e-mail address or phone number")).to_be_focused()
