@@ -16,10 +16,11 @@ function stop() {
 // Shows the page's own words anew when the status is another than the one that they were written for.
 async function renew() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-  if (answer.redirected || !answer.ok) {
+  if (answer.redirected || answer.status === 404) {
     location.reload();
     return;
   }
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   document.title = page.title;
   const { state, key } = page.getElementById("wait").dataset;
@@ -44,14 +45,20 @@ async function ask() {
   } catch {
     // No network: it is asked again.
   }
-  if (place().dataset.state === "working" && !document.hidden) timer = setTimeout(ask, POLL_MILLISECONDS);
+  if (place().dataset.state === "working" && !document.hidden) later();
+}
+
+function later() {
+  clearTimeout(timer);
+  timer = setTimeout(ask, POLL_MILLISECONDS);
 }
 
 function follow() {
   stop();
   if (document.hidden || place().dataset.state !== "working") return;
   events = new EventSource(`${base}/events`);
-  events.addEventListener("status", (event) => show(JSON.parse(event.data)).catch(() => {}));
+  // The page could not be fetched; the status that it missed is not sent again.
+  events.addEventListener("status", (event) => show(JSON.parse(event.data)).catch(later));
   events.addEventListener("error", () => {
     // A stream that was refused is not opened again by the browser.
     if (events?.readyState === EventSource.CLOSED && !timer) ask();

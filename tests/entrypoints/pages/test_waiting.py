@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from adapters.mail.limits import MAX_TO_ADDRESS
 from adapters.speech.failures import REFUSALS
@@ -319,14 +319,25 @@ def _submit(page: Page) -> None:
 
 
 @pytest.mark.browser
-def test_a_browser_asks_for_the_status_where_no_stream_is_allowed(
+def test_a_browser_asks_for_the_status_where_no_stream_is_allowed_and_again_after_a_lost_connection(
     browser: Browser, live: LiveService, ticket: Ticket, work: JobRunner
 ):
     recorded(ticket)
+    lost: list[str] = []
+
+    def lose_first(route: Route) -> None:
+        if route.request.resource_type != "fetch" or lost:
+            route.continue_()
+        else:
+            lost.append(route.request.url)
+            route.abort()
+
     with checked(browser, live.base_url, credential=ticket.token) as tab:
         tab.page.route("**/events", lambda route: route.fulfill(status=429))
+        tab.page.route(f"**/t/{ticket.id}", lose_first)
         page = tab.open(f"/t/{ticket.id}")
         work.do(ticket, outcome=StepFailed("no_speech", "Nothing.", retryable=False))
         page.locator('#wait[data-state="failed"]').wait_for()
-        tab.complaints.clear()  # the refused stream
+        assert len(lost) == 1
+        tab.complaints.clear()  # the refused stream and the lost connection
         tab.check("wait-failed")
