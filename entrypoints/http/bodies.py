@@ -34,6 +34,8 @@ from entrypoints.http.problems import Problem, invalid, invalid_fields, referenc
 from entrypoints.presentation.problems import InvalidField
 
 MAX_JSON_BYTES = 256 * 1024
+# The export of a story with about two thousand events.
+MAX_PROOF_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
 MAX_FORM_FIELDS = 10
 

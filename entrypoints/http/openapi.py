@@ -26,6 +26,7 @@ _BODY_TYPES = {
     BodyKind.WEBHOOK: JSON,
     BodyKind.FORM: FORM,
     BodyKind.AUDIO: "multipart/form-data",
+    BodyKind.PROOF: "multipart/form-data",
     BodyKind.PART: PART_MEDIA_TYPE,
     BodyKind.ATTACHMENT: "multipart/form-data",
 }
@@ -53,6 +54,10 @@ _ATTACHMENT: JsonObject = {
     "type": "object",
     "properties": {"file": {"type": "string", "format": "binary"}},
     "required": ["file"],
+}
+_PROOF: JsonObject = {
+    "type": "object",
+    "properties": {"text": _TEXT, "file": {"type": "string", "format": "binary"}},
 }
 _FORM: JsonObject = {"type": "object", "properties": {"amount": _TEXT, "currency": _TEXT}, "required": ["amount"]}
 
@@ -238,6 +243,7 @@ def _request_body(operation: Operation, components: JsonObject) -> JsonObject:
         BodyKind.ATTACHMENT: _ATTACHMENT,
         BodyKind.FORM: _FORM,
         BodyKind.PART: _PART,
+        BodyKind.PROOF: _PROOF,
     }
     schema: JsonObject = schemas.get(operation.body_kind, {"type": "object"})
     required = True

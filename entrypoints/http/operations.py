@@ -45,6 +45,8 @@ class BodyKind(Enum):
     PART = "bytes of an upload"
     ATTACHMENT = "multipart with one photo or PDF"
     FORM = "form"
+    # A file or a text, of up to some megabytes, that the handler only looks at.
+    PROOF = "form with a proof"
     WEBHOOK = "webhook event with a signature"
 
 

@@ -374,6 +374,8 @@ def plantings(planter: Planter) -> dict[tuple[str, str], Callable[[], None]]:
         ("GET", "/checkpoint/checker"): planter.as_admin("GET", "/checkpoint/checker", 200),
         ("GET", "/checkpoint/consistency"): planter.as_admin("GET", "/checkpoint/consistency?from={canary}", 422),
         ("GET", f"{TICKET_PATH}/audit"): planter.get("/audit"),
+        ("GET", "/verify"): planter.as_admin("GET", "/verify?from={canary}", 200),
+        ("POST", "/verify"): planter.as_admin("POST", "/verify", 200, data={"text": planter.canary("proof")}),
         ("GET", "/audit"): planter.as_admin("GET", "/audit?ticket={canary}", 200),
         ("POST", "/audit"): planter.as_admin(
             "POST",

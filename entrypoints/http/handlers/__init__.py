@@ -49,6 +49,7 @@ from entrypoints.http.handlers.transcripts import TranscriptHandlers
 from entrypoints.http.handlers.unsubscribe import UnsubscribeHandlers
 from entrypoints.http.handlers.updates import UpdateHandlers
 from entrypoints.http.handlers.uploads import UploadHandlers
+from entrypoints.http.handlers.verify_page import VerifyPageHandlers
 from entrypoints.http.handlers.wait_pages import WaitPageHandlers
 from entrypoints.http.handlers.webhooks import WebhookHandlers
 from entrypoints.http.openapi import JsonObject
@@ -120,6 +121,7 @@ def handlers(service: Service, openapi_document: Callable[[], JsonObject]) -> li
         HistoryHandlers(cipher),
         ProofHandlers(service.proof.checkpoints, service.proof.signer, service.proof.exporter),
         AuditPageHandlers(access.credentials, cipher, service.proof.checkpoints, proof_checks, site),
+        VerifyPageHandlers(proof_checks, site),
         ExportHandlers(queries, cipher),
         LoginCodeHandlers(access.login_codes),
         SignInPageHandlers(access.login_codes, database, cipher, site),

@@ -14,6 +14,8 @@ from entrypoints.http.problems import Problem
 # Of a body that is too large, at most this much more is read, so that the client can read the answer.
 MAX_DRAINED_BYTES = 16 * bodies.MAX_JSON_BYTES
 
+_FORM_MEDIA_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
+
 # The only accepted charset is UTF-8; parameters other than charset are ignored.
 _JSON_MEDIA_TYPE = re.compile(
     r"application/(?:[\w.+\-]+\+)?json(?:\s*;\s*(?:charset=\"?utf-?8\"?|(?!charset)[\w\-]+=[^;]*))*\s*;?\s*",
@@ -45,6 +47,11 @@ async def read_body(call: Call, request: Request, upload_space: FreeSpace) -> No
             if not content_type.lower().startswith("application/x-www-form-urlencoded"):
                 raise Problem("unsupported-media-type", "Send application/x-www-form-urlencoded.")
             call.raw_body = await read_bounded(request.stream())
+            _check_uncompressed(call)
+        case BodyKind.PROOF:
+            if not content_type.lower().startswith(_FORM_MEDIA_TYPES):
+                raise Problem("unsupported-media-type", f"Send {' or '.join(_FORM_MEDIA_TYPES)}.")
+            call.raw_body = await read_bounded(request.stream(), bodies.MAX_PROOF_BYTES)
             _check_uncompressed(call)
         case BodyKind.JSON | BodyKind.JSON_OR_FORM | BodyKind.MERGE_PATCH:
             call.raw_body = await read_bounded(request.stream())

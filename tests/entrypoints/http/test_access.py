@@ -209,6 +209,8 @@ OPEN_RULES: dict[tuple[str, str], tuple[tuple[int, ...], dict[str, Any], str | N
         {"data": {"key": "slk_none"}, "headers": {"Sec-Fetch-Site": "same-origin"}},
         None,
     ),
+    ("GET", "/verify"): ((200,) * 6, {}, None),
+    ("POST", "/verify"): ((422,) * 6, {"data": {"text": ""}}, None),
     ("GET", "/checkpoint"): ((200,) * 6, {}, None),
     ("GET", "/checkpoint/key"): ((200,) * 6, {}, None),
     ("GET", "/checkpoint/checker"): ((200,) * 6, {}, None),

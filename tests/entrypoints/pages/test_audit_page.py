@@ -7,8 +7,9 @@ from playwright.sync_api import Browser, expect
 
 from domain.values import Role
 from tests.browser import checked
-from tests.client import LiveService, Ticket
+from tests.client import Client, LiveService, Ticket
 from tests.entrypoints.conftest import donate_in_sandbox
+from tests.entrypoints.http.test_proofs import newest
 
 
 @pytest.mark.browser
@@ -48,3 +49,33 @@ def test_the_slider_works_without_scripts(browser: Browser, live: LiveService, t
         page.locator("#at").press("Home")
         page.locator("#slider button").click()
         expect(page.locator(".timeline > li.here .count")).to_have_text("1")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_a_browser_checks_codes_and_exports_by_itself(
+    browser: Browser, live: LiveService, client: Client, ticket: Ticket, language: str
+):
+    ticket.publish()
+    paper, export = newest(client), ticket.get("/audit").text
+    with checked(browser, live.base_url, language=language) as tab:
+        page = tab.open("/verify")
+        tab.check(f"verify-{language}")
+        own = page.locator("#own")
+        for text, kind in (
+            (paper, "good"),
+            (export, "good"),
+            (export.replace("ticket_opened", "ticket_Opened"), "bad"),
+        ):
+            page.fill("#text", text)
+            page.locator("#check button").click()
+            expect(page.locator("#result > div.notice")).to_have_class(f"notice {kind}")
+            expect(own).to_have_class(f"notice {kind}")
+            tab.accessible(kind)
+        page.fill("#text", "")
+        page.locator("#file").set_input_files(
+            {"name": "audit.json", "mimeType": "application/json", "buffer": export.encode()}
+        )
+        page.locator("#check button").click()
+        expect(own).to_have_class("notice good")
+        tab.check(f"verify-good-{language}")
