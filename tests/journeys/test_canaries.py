@@ -165,10 +165,12 @@ class Planter:
 
     def give(self) -> None:
         form = {"amount": "20", "name": self.canary("form"), self.canary("form field"): "x"}
+        form |= {"message": self.canary("words"), "shown": "yes"}
         donation_answer = self.visitor.post(f"/d/{self.slug}", data=form)
         assert donation_answer.status_code == 303, donation_answer.text
         self.settle(donation_answer.headers["location"])
         assert self.visitor.post(f"/d/{self.slug}", data={"amount": self.canary("amount")}).status_code == 422
+        assert self.main.post("/updates", {"text": self.canary("update")}).status_code == 201
 
     def documents(self) -> None:
         for order in ({"docType": "GOFUNDME_DRAFT"}, {"docType": "OTHER", "format": "pdf"}):
