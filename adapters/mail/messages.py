@@ -102,9 +102,10 @@ def _render(kind: str, values: Mapping[str, str]) -> tuple[str, str, str]:
     """
     if not _KIND.fullmatch(kind):
         raise InvalidError("is not a kind of mail")
+    translated = {**values, "language": offered_language(values.get("language")) or DEFAULT_LANGUAGE}
     try:
-        rendered = templates.render(f"{kind}.txt", **values)
-        html = templates.render(f"{kind}.html", **values)
+        rendered = templates.render(f"{kind}.txt", **translated)
+        html = templates.render(f"{kind}.html", **translated)
     except Unwritable as fault:
         raise InvalidError(f"the mail {kind} cannot be written: {fault}") from None
     subject, _, text = rendered.partition("\n")

@@ -16,7 +16,7 @@ import structlog
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from adapters.localisation import format_moment, format_money
+from adapters.localisation import format_moment, format_money, supported_language
 from adapters.mail.outbox import Outbox
 from adapters.payments.event_parsers import ParsedFact
 from adapters.payments.inbox import Inbox
@@ -41,7 +41,7 @@ MAX_AGE_SECONDS = 7 * 86_400
 POLL_SECONDS = 0.5
 MAX_ATTEMPTS = 8
 LONGEST_TITLE = 200
-LANGUAGE = "en"
+MAX_NAME_LENGTH = 200
 
 _ADD = (
     "INSERT INTO donor_emails (key, kind, ticket_id, donation_id, address_event_id, refund_id, state)"
@@ -132,6 +132,7 @@ class DonorEmails(StepLoop):
         page_url: Callable[[str], str],
         safety: SafetyReviewer,
         *,
+        issuer: str | None,
         livemode: bool,
     ) -> None:
         super().__init__("donor emails", self.write_one, POLL_SECONDS)
@@ -142,6 +143,7 @@ class DonorEmails(StepLoop):
         self._outbox = outbox
         self._page_url = page_url
         self._safety = safety
+        self._issuer = issuer
         self._livemode = livemode
 
     def write_one(self) -> bool:
@@ -166,10 +168,10 @@ class DonorEmails(StepLoop):
     def _write(self, cursor: Cursor[TupleRow], email: DonorEmail) -> tuple[str, str | None]:
         """Queue the mail in the outbox; return the row's final state and the reason if no mail can be sent."""
         try:
-            address = self._address(cursor, email)
+            address, name = self._recipient(cursor, email)
             ticket = self._tickets.get(email.ticket_id)
             donation = self._donations.get(email.ticket_id, email.donation_id)
-            values = self._values(email, ticket, donation)
+            values = self._values(email, ticket, donation, name)
             if ticket.erased or address is None or values is None:
                 return "dropped", None
             self._outbox.queue(cursor.connection, Mail(email.kind, address, values, email.key, email.ticket_id))
@@ -179,46 +181,61 @@ class DonorEmails(StepLoop):
             return "dropped", "no address that a mail can reach"
         return "written", None
 
-    def _address(self, cursor: Cursor[TupleRow], email: DonorEmail) -> str | None:
-        """Return the address in the webhook event that holds it, or None if no event holds it."""
+    def _recipient(self, cursor: Cursor[TupleRow], email: DonorEmail) -> tuple[str | None, str]:
+        """Return the address and the full name in the webhook event that holds them; None and "" if no event does."""
         row = cursor.execute(_ADDRESS, (_receipt_key(email.donation_id),)).fetchone()
         if row is None:
-            return None
+            return None, ""
         event_id, body, ticket_id = row
         event = json.loads(self._inbox.open_body(event_id, bytes(body), ticket_id))
         stripe_object = event.get(RETRIEVED_FIELD) or event["data"]["object"]
         details = stripe_object.get("customer_details") or stripe_object.get("billing_details") or {}
-        address = details.get("email")
-        return address.strip() if isinstance(address, str) else None
+        address, name = details.get("email"), details.get("name")
+        full_name = name.strip()[:MAX_NAME_LENGTH] if isinstance(name, str) else ""
+        return address.strip() if isinstance(address, str) else None, full_name
 
-    def _values(self, email: DonorEmail, ticket: RecordingTicket, donation: Donation) -> Mapping[str, str] | None:
-        """Return the template's values, or None if the payment is not recorded or the refund did not succeed."""
+    def _values(
+        self, email: DonorEmail, ticket: RecordingTicket, donation: Donation, name: str
+    ) -> Mapping[str, str] | None:
+        """Return the template's values, or None if the payment is not recorded or the refund did not succeed.
+
+        The mail is in the language of the story, in which the donor met the page.
+        """
+        language = supported_language((ticket.analysis.language if ticket.analysis else None) or "")
         gift, currency = donation.gift, donation.amount.currency
         draft = public_draft(ticket, self._safety)
         common = {
             "test": "" if self._livemode else "TEST",
-            "paid": format_money(Money(gift.paid, currency), LANGUAGE),
+            "paid": format_money(Money(gift.paid, currency), language),
             "title": (draft.title or "")[:LONGEST_TITLE],
             "donation": str(email.donation_id),
             "page": self._page_url(ticket.slug) if ticket.lifecycle.public else "",
+            "language": language,
+            "name": name,
+            "issuer": self._issuer or "",
         }
         if email.kind == RECEIPT_MAIL:
             if gift.paid_at is None:
                 return None
             return common | {
-                "donor": gift.donor.last_name or "Anonymous",
+                "donor": name or gift.donor.last_name or "Anonymous",
+                "receipt": self._receipt_url(ticket, gift),
                 "beneficiary": (draft.beneficiary or "")[:LONGEST_TITLE],
-                "day": _day(gift.paid_at),
+                "day": _day(gift.paid_at, language),
             }
         refund = gift.refunds.get(email.refund_id or "")
         if refund is None or refund.state != SUCCEEDED:
             return None
         return common | {
-            "refunded": format_money(Money(refund.amount, currency), LANGUAGE),
+            "refunded": format_money(Money(refund.amount, currency), language),
             "refund": email.refund_id or "",
-            "day": _day(refund.at),
+            "day": _day(refund.at, language),
         }
 
+    def _receipt_url(self, ticket: RecordingTicket, gift: Gift) -> str:
+        """Return where the donor gets the receipt as a PDF; empty if no checkout session of ours names the donor."""
+        return f"{self._page_url(ticket.slug)}/receipt?session_id={gift.session_id}" if gift.session_id else ""
 
-def _day(seconds: int) -> str:
-    return format_moment(datetime.fromtimestamp(seconds, UTC), LANGUAGE)
+
+def _day(seconds: int, language: str) -> str:
+    return format_moment(datetime.fromtimestamp(seconds, UTC), language)

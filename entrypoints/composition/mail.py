@@ -7,7 +7,6 @@ from psycopg import Cursor
 from psycopg.rows import TupleRow
 
 from adapters.contacts import ContactIndex
-from adapters.languages import DEFAULT_LANGUAGE, offered_language
 from adapters.mail import messages
 from adapters.mail.dead_mails import DeadMails
 from adapters.mail.limits import UnverifiedMailLimits
@@ -82,24 +81,27 @@ class MailDelivery:
         kind = "recording_failed"
         if isinstance(event, DraftProposed):
             kind = "draft_questions" if missing_fields(ticket.kind, ticket.draft) else "draft_ready"
-        language = offered_language(ticket.analysis.language if ticket.analysis else None) or DEFAULT_LANGUAGE
-        values = {"page": f"{self._home}/t/{ticket.id}", "language": language}
+        values = {"page": f"{self._home}/t/{ticket.id}"}
         self._tell(cursor, ticket, kind, values, f"{kind}:{ticket.id}:{event.originator_version}")
 
     def tell_suspended(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
         """Queue a mail about the suspension and its reason, if the ticket has an e-mail address."""
         assert isinstance(event, TicketSuspended)
-        values = {"reason": event.reason, "home": self._home}
+        values = {"reason": event.reason, "page": self._holder_page(ticket)}
         self._tell(cursor, ticket, "suspended", values, f"suspended:{ticket.id}:{event.originator_version}")
 
     def tell_reinstated(self, cursor: Cursor[TupleRow], ticket: RecordingTicket, event: TicketEvent) -> None:
         """Queue a mail that the suspension has ended, if the ticket has an e-mail address."""
-        values = {"home": self._home}
+        values = {"page": self._holder_page(ticket)}
         self._tell(cursor, ticket, "reinstated", values, f"reinstated:{ticket.id}:{event.originator_version}")
 
     def _tell(
         self, cursor: Cursor[TupleRow], ticket: RecordingTicket, kind: str, values: dict[str, str], key: str
     ) -> None:
         if ticket.contact.type is ContactType.EMAIL:
+            values = {**values, "language": (ticket.analysis.language if ticket.analysis else None) or ""}
             with suppress(InvalidError):
                 self.outbox.queue(cursor.connection, Mail(kind, ticket.contact.value, values, key, ticket.id))
+
+    def _holder_page(self, ticket: RecordingTicket) -> str:
+        return f"{self._home}/t/{ticket.id}/manage"

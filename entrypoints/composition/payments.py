@@ -69,6 +69,7 @@ class Payments:
             mail.outbox,
             foundation.page_url,
             safety,
+            issuer=settings.operator_name,
             livemode=livemode,
         )
         self.reconciler = Reconciler(

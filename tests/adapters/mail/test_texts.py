@@ -16,9 +16,18 @@ from tests.fakes.mailbox import read, text_of
 
 SENDER = "Storyledger <hello@storyledger.example>"
 LINK = "https://storyledger.example/unsubscribe/" + "0123456789abcdef" * 7
-COMMON = {"test": "", "paid": "$50.00\xa0USD", "title": "A roof", "donation": "d-1", "page": "", "day": "1 May 2026"}
+COMMON = {
+    "name": "Grace Hopper",
+    "issuer": "Aid",
+    "test": "",
+    "paid": "$50.00\xa0USD",
+    "title": "A roof",
+    "donation": "d-1",
+    "page": "",
+    "day": "1 May 2026",
+}
 VALUES = {
-    "receipt": COMMON | {"donor": "Hopper", "beneficiary": "Ada"},
+    "receipt": COMMON | {"receipt": "https://storyledger.example/r", "donor": "Hopper", "beneficiary": "Ada"},
     "refund": COMMON | {"refunded": "$20.00\xa0USD", "refund": "re_1"},
     "published": {"page": "https://storyledger.example/d/roof", "unsubscribe": LINK},
 }

@@ -40,7 +40,7 @@ def test_a_holder_gets_one_mail_about_the_publication(live: LiveService, client:
     ticket.post("/unpublish")
     ticket.publish()
     [mail] = mails_to(live, address)
-    assert mail["Subject"] == "Your campaign is published"
+    assert mail["Subject"] == "Your page is public"
     assert url in text_of(mail)
     assert "Help Ada" not in text_of(mail)
 

@@ -1,0 +1,87 @@
+"""Every link in every mail leads to a page of the running service."""
+
+from __future__ import annotations
+
+import re
+from email.message import EmailMessage
+
+import pytest
+
+from adapters.mail import messages
+from domain.values import Role
+from tests.client import Client, LiveService, Ticket, eventually
+from tests.entrypoints.conftest import donate_in_sandbox
+from tests.entrypoints.http.test_login_codes import address, mails, request_code
+from tests.fakes.mailbox import files, text_of
+
+LINK = re.compile(r"https?://[^\s\"<>]+")
+# What the mails of these tests are about; each kind of mail belongs here or to the kinds without a test of their own.
+ELSEWHERE = {"refund", "retention_notice", "draft_ready", "draft_questions", "recording_failed"}
+
+
+def links_of(mail: EmailMessage) -> set[str]:
+    html = mail.get_body(("html",))
+    assert html is not None
+    return {link.replace("&amp;", "&") for text in (text_of(mail), html.get_content()) for link in LINK.findall(text)}
+
+
+def follow(live: LiveService, mail: EmailMessage, credential: str = "") -> dict[str, int]:
+    """Follow every link of the mail as the browser of its reader does; return the status of each."""
+    headers = {"Accept": "text/html", "Cookie": f"session={credential}"}
+    with Client(base_url=live.base_url, headers=headers, follow_redirects=True) as browser:
+        return {link: browser.get(link).status_code for link in links_of(mail)}
+
+
+@pytest.fixture
+def holder(client: Client) -> tuple[str, Ticket]:
+    email = address()
+    return email, client.open_ticket(contactValue=email)
+
+
+def test_the_links_of_mails_to_a_holder_work(live: LiveService, client: Client, holder: tuple[str, Ticket]):
+    email, ticket = holder
+    ticket.publish()
+    request_code(client, email)
+    # The code is sent before the contact changes.
+    [code] = [mail for mail in mails(live, email) if "/sign-in/" in text_of(mail)]
+    assert set(follow(live, code).values()) == {200}
+    admin = live.client_with_key(Role.ADMIN)
+    assert admin.post(f"{ticket.path}/suspend", json={"reason": "A question."}).status_code == 200
+    assert admin.post(f"{ticket.path}/reinstate", json={}).status_code == 200
+    new = address()
+    reset = admin.post(f"/admin/profiles/{ticket.id}/approve-reset", json={"newContactValue": new})
+    assert reset.status_code == 200
+    sent = [*mails(live, email), *mails(live, new)]
+    assert len(sent) == 6
+    for mail in sent:
+        statuses = follow(live, mail)
+        assert set(statuses.values()) <= {200}, (mail["Subject"], statuses)
+
+
+def test_the_links_of_a_receipt_work_and_one_is_the_pdf(live: LiveService, ticket: Ticket):
+    ticket.publish()
+    donate_in_sandbox(live, ticket, 50)
+    donor_mails = live.service.payments.donor_emails
+    eventually(lambda: ticket.get("/donations/total").json()["counts"]["paid"] == 1)
+    donor_mails.run_all()
+    live.service.mail.sender.run_all()
+    [receipt] = [
+        mail
+        for mail in files(live.settings.outbox)
+        if f"/d/{slug_of(ticket)}" in text_of(mail) and "receipt?" in text_of(mail)
+    ]
+    statuses = follow(live, receipt)
+    assert set(statuses.values()) == {200}
+    assert any("/receipt?session_id=" in link for link in statuses)
+
+
+def slug_of(ticket: Ticket) -> str:
+    slug: str = ticket.get("/qr-code").json()["targetUrl"].rpartition("/")[2]
+    return slug
+
+
+def test_no_kind_of_mail_is_forgotten():
+    kinds = {file.stem for file in messages.TEMPLATES.glob("*.txt")}
+    followed = {"access_code", "published", "suspended", "reinstated", "new_access", "contact_changed", "receipt"}
+    without_links = {"contact_code"}
+    assert kinds == followed | ELSEWHERE | without_links
